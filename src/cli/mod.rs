@@ -1,0 +1,97 @@
+//! The command line: one file a subcommand, each with its arguments, its `run`, and what it prints.
+//! This is the only room that prints.
+
+pub mod report;
+pub mod ui;
+
+mod card;
+mod config;
+mod flash;
+mod reset;
+mod split_image;
+mod targets;
+mod tftp;
+mod verify;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use crate::stop::Stop;
+use ui::Ui;
+
+/// Puts an image onto a Raspberry Pi and proves that it is there
+// Arguments appear in the help in the order of their declaration; help lines stay within 80 columns.
+#[derive(Debug, Parser)]
+#[command(name = "piprov", version, propagate_version = true, max_term_width = 80)]
+#[command(arg_required_else_help = true, subcommand_required = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What is the same for every subcommand.
+    #[command(flatten)]
+    pub global: Global,
+    /// The subcommand.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags that every subcommand takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Print results as JSON, one object a line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print results and errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more about the same events
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Print without colours
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Read this configuration file instead of the usual ones
+    #[arg(long, global = true, value_name = "FILE", env = "PIPROV_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// All subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Flash boards over the network, through their U-Boot
+    Flash(flash::Flash),
+    /// Compare an image with a device, a file or a board's report
+    Verify(verify::Verify),
+    /// Split an image into the parts that U-Boot fetches
+    SplitImage(split_image::SplitImage),
+    /// Reset boards
+    Reset(reset::Reset),
+    /// Show, check and change the targets database
+    Targets(targets::Targets),
+    /// Make and check recovery cards
+    Card(card::Card),
+    /// Serve a folder over TFTP, with a live log
+    Tftp(tftp::Tftp),
+    /// Show the settings and where each comes from
+    Config(config::Config),
+}
+
+impl Cli {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    /// Whatever the subcommand ends with; [`report::exit_code`] turns it into the exit code.
+    pub fn run(self, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+        let global = &self.global;
+        match self.command {
+            Command::Flash(args) => args.run(global, ui, stop),
+            Command::Verify(args) => args.run(global, ui, stop),
+            Command::SplitImage(args) => args.run(global, ui, stop),
+            Command::Reset(args) => args.run(global, ui, stop),
+            Command::Targets(args) => args.run(global, ui, stop),
+            Command::Card(args) => args.run(global, ui, stop),
+            Command::Tftp(args) => args.run(global, ui, stop),
+            Command::Config(args) => args.run(global, ui, stop),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! How a failure is told: once, here. `error:` with the whole chain on one line, then `hint:`.
+
+use super::ui::{Style, Ui};
+use crate::error::{Explain, Kind};
+
+/// A failure that the subcommand has already told about, with the kind that decides the exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("already told")]
+pub struct AlreadyTold(pub Kind);
+
+/// A mistake on the command line that clap can't see.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Usage {
+    /// What is wrong.
+    pub message: String,
+    /// What to type instead.
+    pub hint: Option<String>,
+}
+
+impl Explain for Usage {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+}
+
+/// The kind and the hint of the first cause in the chain that knows them.
+#[must_use]
+pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
+    fn known<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Explain> {
+        macro_rules! any_of {
+            ($($kind:ty),+ $(,)?) => {
+                $(if let Some(error) = cause.downcast_ref::<$kind>() { return Some(error); })+
+            };
+        }
+        any_of!(Usage);
+        None
+    }
+    for cause in error.chain() {
+        if let Some(AlreadyTold(kind)) = cause.downcast_ref() {
+            return (*kind, None);
+        }
+        if let Some(error) = known(cause) {
+            return (error.kind(), error.hint());
+        }
+        if let Some(error) = cause.downcast_ref::<std::io::Error>() {
+            return (Kind::of_io(error), None);
+        }
+    }
+    (Kind::Failed, None)
+}
+
+/// Tells the failure on stderr (and as an object on stdout with `--json`), and gives the exit code.
+#[must_use]
+pub fn exit_code(ui: &Ui, error: &anyhow::Error) -> u8 {
+    let (kind, hint) = explain(error);
+    if error.downcast_ref::<AlreadyTold>().is_none() {
+        // Chains repeat themselves where an error prints its source as well; say each part once.
+        let mut parts: Vec<String> = Vec::new();
+        for cause in error.chain() {
+            let text = cause.to_string();
+            if !parts.last().is_some_and(|last| last.ends_with(&text)) {
+                parts.push(text);
+            }
+        }
+        let message = parts.join(": ");
+        if ui.json {
+            ui.object(&serde_json::json!({
+                "event": "error", "kind": kind, "code": kind.exit_code(), "message": message, "hint": hint,
+            }));
+        }
+        let quiet = Ui { quiet: false, ..ui.clone() };
+        quiet.say(format_args!("{} {message}", ui.paint_err(Style::Bad, "error:")));
+        if let Some(hint) = hint {
+            quiet.say(format_args!("  {} {hint}", ui.paint_err(Style::Strong, "hint:")));
+        }
+    }
+    kind.exit_code()
+}

@@ -1,0 +1,13 @@
+//! `piprov targets`.
+
+use crate::cli::{Global, ui::Ui};
+use crate::stop::Stop;
+
+#[derive(Debug, clap::Args)]
+pub struct Targets {}
+
+impl Targets {
+    pub(super) fn run(self, _global: &Global, _ui: &Ui, _stop: &Stop) -> anyhow::Result<()> {
+        anyhow::bail!("not built yet")
+    }
+}

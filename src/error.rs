@@ -1,0 +1,75 @@
+//! Kinds of failure. Each room has an error enum of its own with the facts in it; what they share
+//! is a coarse [`Kind`], which decides the exit code, and a hint: the next thing for the user to do.
+
+/// What sort of failure it was. The exit codes are those of `sysexits.h`, as README and man page list them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// It was tried and did not work (a board reported failure, a comparison found a difference).
+    Failed,
+    /// The command line makes no sense.
+    Usage,
+    /// The image, or another input, is damaged, of the wrong kind, or doesn't fit.
+    BadData,
+    /// There is no such file, or no such target in the database.
+    NoInput,
+    /// No such device or service, or a board that doesn't answer.
+    Unavailable,
+    /// An output can't be created.
+    CantCreate,
+    /// Reading or writing failed.
+    Io,
+    /// Somebody else has it; trying again later may work.
+    Busy,
+    /// The user may not do this.
+    Permission,
+    /// The configuration or the targets database is wrong.
+    Config,
+    /// Ctrl-C or SIGTERM.
+    Interrupted,
+}
+
+impl Kind {
+    /// The exit code that this kind of failure ends the program with.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::BadData => 65,
+            Self::NoInput => 66,
+            Self::Unavailable => 69,
+            Self::CantCreate => 73,
+            Self::Io => 74,
+            Self::Busy => 75,
+            Self::Permission => 77,
+            Self::Config => 78,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// The kind that an operating-system error belongs to.
+    #[must_use]
+    pub fn of_io(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind as E;
+        match error.kind() {
+            E::NotFound => Self::NoInput,
+            E::PermissionDenied => Self::Permission,
+            E::AddrInUse | E::ResourceBusy | E::WouldBlock => Self::Busy,
+            E::AddrNotAvailable | E::NotConnected => Self::Unavailable,
+            E::InvalidData | E::UnexpectedEof => Self::BadData,
+            _ => Self::Io,
+        }
+    }
+}
+
+/// What every room's error can tell beside its message.
+pub trait Explain: std::error::Error {
+    /// The coarse kind, which decides the exit code.
+    fn kind(&self) -> Kind;
+    /// The next thing to do, as one sentence or two; none where nothing helpful is known.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}

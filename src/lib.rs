@@ -1,0 +1,30 @@
+//! piprov puts an image onto a Raspberry Pi, proves that it is there, and keeps the record.
+//!
+//! The rooms, from the ground floor up; a room knows only rooms below it:
+//!
+//! | floor | room | what it is |
+//! |---|---|---|
+//! | 1 | [`error`] | kinds of failure, their exit codes, and hints |
+//! | 1 | [`board`] | what a board is called: MAC address |
+//! | 1 | [`config`] | flags, environment and `piprov.toml` files become settings |
+//! | 1 | [`progress`] | how long work tells how far it is |
+//! | 1 | [`stop`] | one flag that every waiting place listens to, so that Ctrl-C is heard |
+//! | 2 | [`image`] | disk images: open, digest, tables, split, files inside, write, verify |
+//! | 2 | [`targets`] | the CSV database of boards |
+//! | 2 | [`tftp::packet`], [`tftp::session`] | TFTP without sockets |
+//! | 3 | [`tftp`] | the TFTP server and where its content comes from |
+//! | 3 | [`power`] | reset back-ends |
+//! | 4 | [`uboot`] | recovery card, boot script, manifest, the flash flow |
+//! | 5 | [`cli`] | one file a subcommand |
+
+pub mod board;
+pub mod cli;
+pub mod config;
+pub mod error;
+pub mod image;
+pub mod power;
+pub mod progress;
+pub mod stop;
+pub mod targets;
+pub mod tftp;
+pub mod uboot;

@@ -1,0 +1,1 @@
+//! Reset back-ends.

@@ -1,0 +1,1 @@
+//! The CSV database of boards.

@@ -1,0 +1,3 @@
+//! TFTP.
+pub mod packet;
+pub mod session;

@@ -1,0 +1,1 @@
+//! TFTP sessions without sockets.
