@@ -1,1 +1,4 @@
 //! Disk images.
+
+pub mod read_at;
+pub mod table;

@@ -1,0 +1,83 @@
+//! Random access to bytes that may still be on their way.
+
+use std::io;
+
+/// Bytes that can be read at any offset, by several readers at once.
+///
+/// An image that is being decompressed implements it too: a read waits until the bytes are there.
+/// Whoever must not wait (the TFTP server) asks [`ReadAt::available`] first.
+pub trait ReadAt: Send + Sync {
+    /// Reads into `buf` from `offset`. Waits for bytes that are on their way; gives fewer bytes than asked
+    /// only at the end, and 0 at or behind it.
+    ///
+    /// # Errors
+    /// When the storage fails, or when what was on its way turned out to be damaged.
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// How many bytes there are in all. Waits until that is known.
+    ///
+    /// # Errors
+    /// As [`ReadAt::read_at`].
+    fn size(&self) -> io::Result<u64>;
+
+    /// How many bytes from the start can be read without waiting.
+    fn available(&self) -> u64;
+
+    /// Reads exactly `buf.len()` bytes.
+    ///
+    /// # Errors
+    /// As [`ReadAt::read_at`]; [`io::ErrorKind::UnexpectedEof`] where the end comes first.
+    fn read_exact_at(&self, mut buf: &mut [u8], mut offset: u64) -> io::Result<()> {
+        while !buf.is_empty() {
+            match self.read_at(buf, offset)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                n => {
+                    buf = &mut buf[n..];
+                    offset += n as u64;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ReadAt for std::fs::File {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut done = 0;
+        while done < buf.len() {
+            match std::os::unix::fs::FileExt::read_at(self, &mut buf[done..], offset + done as u64) {
+                Ok(0) => break,
+                Ok(n) => done += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        // Seeking also tells the size of a block device, where metadata says 0.
+        Ok(rustix::fs::seek(self, rustix::fs::SeekFrom::End(0))?)
+    }
+
+    fn available(&self) -> u64 {
+        self.size().unwrap_or(0)
+    }
+}
+
+impl ReadAt for Vec<u8> {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.len());
+        let count = buf.len().min(self.len() - start);
+        buf[..count].copy_from_slice(&self[start..start + count]);
+        Ok(count)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.len() as u64)
+    }
+
+    fn available(&self) -> u64 {
+        self.len() as u64
+    }
+}
