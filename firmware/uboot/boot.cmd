@@ -1,0 +1,1 @@
+echo piprov: placeholder of the boot script
