@@ -1,1 +1,3 @@
 //! Flashing through U-Boot.
+
+pub mod layout;
