@@ -1,3 +1,5 @@
 //! Flashing through U-Boot.
 
+pub mod job;
 pub mod layout;
+pub mod step;
