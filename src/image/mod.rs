@@ -1,4 +1,5 @@
 //! Disk images.
 
+pub mod files;
 pub mod read_at;
 pub mod table;
