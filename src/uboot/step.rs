@@ -31,6 +31,8 @@ pub trait Material: Send + Sync {
     fn first_partition(&self) -> (u64, u64);
     /// The image's raw length in bytes.
     fn raw_len(&self) -> Known<u64>;
+    /// How many bytes of the image go onto a card, as far as that is known.
+    fn total_bytes(&self) -> u64;
 }
 
 /// Sectors of the image with other content: the files in them follow the partitions' new numbers.

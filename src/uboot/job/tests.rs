@@ -85,6 +85,10 @@ impl Material for Sample {
         (self.table.partitions[0].start, self.table.partitions[0].len)
     }
 
+    fn total_bytes(&self) -> u64 {
+        self.bytes.len() as u64 - 8 * MIB
+    }
+
     fn raw_len(&self) -> Known<u64> {
         Known::Is(self.bytes.len() as u64)
     }
