@@ -48,6 +48,7 @@ pub struct Watch {
     steps: Vec<StepRecord>,
     original: bool,
     ending: Option<Ending>,
+    untold: Vec<Event>,
 }
 
 impl Watch {
@@ -72,6 +73,7 @@ impl Watch {
             steps: Vec::new(),
             original: false,
             ending: None,
+            untold: Vec::new(),
         }
     }
 
@@ -183,23 +185,21 @@ impl Watch {
     }
 
     /// Takes a report of the original's kind. Says whether it was expected.
-    pub fn original_report(
-        &mut self,
-        file: &str,
-        bytes: &[u8],
-        raw_len: Known<u64>,
-        events: &mut Vec<Event>,
-    ) -> bool {
+    ///
+    /// The upload's end comes from a place that can tell nobody, so the events wait for the next [`Watch::tick`].
+    pub fn original_report(&mut self, file: &str, bytes: &[u8], raw_len: &Known<u64>) -> bool {
+        let mut events = std::mem::take(&mut self.untold);
         let mut news = Vec::new();
         let count = <[u8; 4]>::try_from(bytes).ok().map(u32::from_le_bytes);
         let taken = self.job.original_report(file, count, &mut news);
         for news in news {
             match news {
-                News::ReportedCount(count) => self.counted(count, raw_len.clone(), events),
-                News::Failed(failure) => self.failed(&failure, events),
+                News::ReportedCount(count) => self.counted(count, raw_len, &mut events),
+                News::Failed(failure) => self.failed(&failure, &mut events),
                 _ => {}
             }
         }
+        self.untold = events;
         taken
     }
 
@@ -236,6 +236,7 @@ impl Watch {
 
     /// Time has passed. `others` are boards that asked although they are no target, for the hint.
     pub fn tick(&mut self, now: Instant, others: &[String], events: &mut Vec<Event>) {
+        events.append(&mut self.untold);
         if self.ending.is_some() {
             return;
         }
@@ -374,7 +375,7 @@ impl Watch {
         }
     }
 
-    fn counted(&mut self, count: Option<u32>, raw_len: Known<u64>, events: &mut Vec<Event>) {
+    fn counted(&mut self, count: Option<u32>, raw_len: &Known<u64>, events: &mut Vec<Event>) {
         self.stage = Stage::Report;
         // The original leaves out the first 4 MiB, and counts with 32 bits.
         let expected = match raw_len {
