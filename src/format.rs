@@ -122,7 +122,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         let value: u128 = fraction.parse().map_err(|_| wrong())?;
         let scaled = value * factor;
         let ten = 10u128.pow(fraction.len() as u32);
-        if scaled % ten != 0 {
+        if !scaled.is_multiple_of(ten) {
             return Err(format!("`{text}` is not a whole number of bytes"));
         }
         bytes += scaled / ten;

@@ -20,7 +20,7 @@ pub use patch::{Patch, PatchedReadAt, sector_patches};
 pub use volume::{FatFile, fat_file, fat_files_under};
 
 use super::read_at::ReadAt;
-use super::table::{Entry, Partition, Scheme, Table};
+use super::table::{Scheme, Table};
 use lines::Names;
 use volume::{Found, Volume};
 
@@ -70,7 +70,7 @@ pub fn follow(image: &Arc<dyn ReadAt>, table: &Table, numbers: &BTreeMap<u32, u3
     let mut fat_seen = false;
     let mut ext4_seen = false;
     let mut fstab_seen = false;
-    for partition in table.partitions.iter().filter(|partition| !holds_others(partition)) {
+    for partition in table.partitions.iter().filter(|partition| !partition.is_extended()) {
         let volume = Volume { image, partition };
         if !fat_seen && volume.is_fat()? {
             fat_seen = true;
@@ -120,11 +120,6 @@ pub fn follow(image: &Arc<dyn ReadAt>, table: &Table, numbers: &BTreeMap<u32, u3
     }
     followed.notes.append(&mut names.notes);
     Ok(followed)
-}
-
-/// An extended partition is a container: its contents come as partitions of their own.
-fn holds_others(partition: &Partition) -> bool {
-    matches!(partition.entry, Entry::Mbr { kind: 0x05 | 0x0f | 0x85, .. })
 }
 
 /// Turns one file's new text into patches, if they can be proved.

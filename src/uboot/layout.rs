@@ -16,7 +16,7 @@ use std::ops::Range;
 
 pub use error::Error;
 
-use crate::image::table::{BLOCK, Entry, Partition, Scheme, Table};
+use crate::image::table::{BLOCK, Partition, Scheme, Table};
 
 /// What lies in front of the first usable block of a GPT: protective MBR, header, 128 entries.
 /// The boot table covers it too, so that no stale GPT survives in front of U-Boot's partition.
@@ -134,6 +134,9 @@ pub fn plan(table: &Table, image_len: Option<u64>, card: &CardInfo) -> Result<La
     partitions.sort_by_key(|moved| moved.old.number);
 
     let mut notes = Vec::new();
+    for problem in table.check(image_len) {
+        notes.push(format!("The image's own table is not right: {problem}."));
+    }
     let (disk_id, final_table) = match table.scheme {
         Scheme::Mbr { disk_id } => (disk_id, vec![(0, mbr::table(disk_id, card, &partitions)?)]),
         Scheme::Gpt { disk_guid } => {
@@ -189,14 +192,10 @@ fn check_partitions(partitions: &[Partition], card: &CardInfo) -> Result<(), Err
     Ok(())
 }
 
-/// Whether this is a container of logical partitions.
-fn is_extended(partition: &Partition) -> bool {
-    matches!(partition.entry, Entry::Mbr { kind: 0x05 | 0x0f | 0x85, .. })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::table::Entry;
     use proptest::prelude::*;
 
     const MIB: u64 = 1 << 20;

@@ -192,7 +192,7 @@ fn with_first_fat<T>(
     partitions: &[Partition],
     work: impl FnOnce(&fatfs::Dir<'_, Window>) -> io::Result<T>,
 ) -> io::Result<Option<T>> {
-    for partition in partitions.iter().filter(|partition| !super::holds_others(partition)) {
+    for partition in partitions.iter().filter(|partition| !partition.is_extended()) {
         let volume = Volume { image, partition };
         if volume.is_fat()? {
             let window = Window::new(&volume);

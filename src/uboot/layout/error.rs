@@ -111,9 +111,16 @@ pub(crate) fn size(bytes: u64) -> String {
     if bytes.is_multiple_of(unit) {
         return format!("{} {name}", bytes / unit);
     }
-    // Hundredths, rounded; 64 bit times 100 needs more room.
-    let hundredths = (u128::from(bytes) * 100 + u128::from(unit) / 2) / u128::from(unit);
-    format!("{}.{:02} {name}", hundredths / 100, hundredths % 100)
+    let value = bytes as f64 / unit as f64;
+    // Three digits that count, as everywhere.
+    let digits = if value < 9.995 {
+        2
+    } else if value < 99.95 {
+        1
+    } else {
+        0
+    };
+    format!("{value:.digits$} {name}")
 }
 
 #[cfg(test)]
@@ -128,7 +135,8 @@ mod tests {
             (40 << 20, "40 MiB"),
             (1536, "1.50 KiB"),
             (2_856_321_024, "2.66 GiB"),
-            (u64::MAX, "16777216.00 TiB"),
+            ((100 << 20) + 1, "100 MiB"),
+            (u64::MAX, "16777216 TiB"),
         ];
         for (bytes, text) in cases {
             assert_eq!(size(bytes), text);

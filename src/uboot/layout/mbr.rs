@@ -1,6 +1,6 @@
 //! The card's MBR.
 
-use super::{CardInfo, Error, Moved, is_extended};
+use super::{CardInfo, Error, Moved};
 use crate::image::table::{BLOCK, Entry, Partition};
 
 /// First byte that an MBR can't name: block numbers have 32 bits.
@@ -44,7 +44,7 @@ pub(super) fn table(disk_id: u32, card: &CardInfo, partitions: &[Moved]) -> Resu
         if let Some(slot) = (moved.number as usize).checked_sub(1).filter(|slot| *slot < 4) {
             sector[446 + slot * 16..462 + slot * 16].copy_from_slice(&bytes);
         } else if !partitions.iter().any(|outer| {
-            is_extended(&outer.old)
+            outer.old.is_extended()
                 && outer.old.start <= moved.old.start
                 && outer.old.end() >= moved.old.end()
         }) {
