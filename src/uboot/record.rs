@@ -36,6 +36,8 @@ pub struct Run {
     pub image: ImageRecord,
     /// The card; unknown where the board never asked.
     pub card: Option<CardRecord>,
+    /// How many bytes of the image go onto a card.
+    pub bytes: u64,
     /// What the board read back, each found equal to what it should have written.
     pub steps: Vec<StepRecord>,
 }
