@@ -37,7 +37,7 @@ pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
                 $(if let Some(error) = cause.downcast_ref::<$kind>() { return Some(error); })+
             };
         }
-        any_of!(Usage);
+        any_of!(Usage, crate::tftp::Error);
         None
     }
     for cause in error.chain() {
