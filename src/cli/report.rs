@@ -39,6 +39,7 @@ pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
         }
         any_of!(Usage, crate::image::Error, crate::targets::Error,);
         any_of!(Usage, crate::config::Error, crate::power::Error, crate::targets::Error);
+        any_of!(Usage, crate::tftp::Error);
         None
     }
     for cause in error.chain() {
