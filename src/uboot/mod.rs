@@ -1,3 +1,5 @@
 //! Flashing through U-Boot.
 
+pub mod fat_volume;
 pub mod layout;
+pub mod script_image;
