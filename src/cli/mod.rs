@@ -1,7 +1,7 @@
 //! The command line: one file a subcommand, each with its arguments, its `run`, and what it prints.
 //! This is the only room that prints.
 
-pub mod format;
+pub use crate::format;
 pub mod report;
 pub mod ui;
 

@@ -37,7 +37,8 @@ pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
                 $(if let Some(error) = cause.downcast_ref::<$kind>() { return Some(error); })+
             };
         }
-        any_of!(Usage, crate::image::Error);
+        any_of!(Usage, crate::image::Error, crate::targets::Error,);
+        any_of!(Usage, crate::config::Error, crate::power::Error, crate::targets::Error);
         None
     }
     for cause in error.chain() {
