@@ -66,18 +66,8 @@ impl Format {
         let not = |what: &str, hint: &str| {
             Err(Error::NotAnImage { path: path.to_owned(), what: what.to_owned(), hint: hint.to_owned() })
         };
-        if let Some((_, what, hint)) = STRANGERS.iter().find(|(magic, ..)| head.starts_with(magic)) {
+        if let Some((what, hint)) = not_a_disk(head) {
             return not(what, hint);
-        }
-        if head.get(257..262) == Some(b"ustar") {
-            return not("this is a tar archive, not a disk image", "unpack it with `tar -xf` first");
-        }
-        let text = head[..head.len().min(64)].trim_ascii_start().to_ascii_lowercase();
-        if text.starts_with(b"<!doctype") || text.starts_with(b"<html") || text.starts_with(b"<?xml") {
-            return not(
-                "this is a web page, not a disk image",
-                "the download link led to a page (perhaps a log-in or an error); download the file itself",
-            );
         }
         match Self::of_name(path) {
             None => Ok(Self::Raw),
@@ -169,6 +159,34 @@ const STRANGERS: &[(&[u8], &str, &str)] = &[
         "fetch it with `git lfs pull` first",
     ),
 ];
+
+/// What the bytes are, and what to do, if they are known to be no disk image.
+fn not_a_disk(head: &[u8]) -> Option<(&'static str, &'static str)> {
+    if let Some((_, what, hint)) = STRANGERS.iter().find(|(magic, ..)| head.starts_with(magic)) {
+        return Some((what, hint));
+    }
+    if head.get(257..262) == Some(b"ustar") {
+        return Some(("this is a tar archive, not a disk image", "unpack it with `tar -xf` first"));
+    }
+    let text = head[..head.len().min(64)].trim_ascii_start().to_ascii_lowercase();
+    if [&b"<!doctype"[..], b"<html", b"<?xml"].iter().any(|start| text.starts_with(start)) {
+        return Some((
+            "this is a web page, not a disk image",
+            "the download link led to a page (perhaps a log-in or an error); download the file itself",
+        ));
+    }
+    None
+}
+
+/// What came out of a decompressor, if that is no disk image either: what it is, and what to do.
+pub(super) fn stranger(head: &[u8]) -> Option<(String, String)> {
+    match Format::of_magic(head) {
+        Some(format) => {
+            Some((format!("this is {format} data again"), "unpack the outer layer first".to_owned()))
+        }
+        None => not_a_disk(head).map(|(what, hint)| (what.to_owned(), hint.to_owned())),
+    }
+}
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")

@@ -4,7 +4,16 @@
 pub mod error;
 pub mod files;
 pub mod format;
+pub mod open;
 pub mod read_at;
+pub mod spool;
 pub mod table;
 
+mod codec;
+mod lengths;
+mod source;
+mod unpack;
+mod zip_entry;
+
 pub use error::Error;
+pub use open::{Image, Options};
