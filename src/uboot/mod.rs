@@ -1,5 +1,8 @@
 //! Flashing through U-Boot.
 
+pub mod fat_volume;
+pub mod layout;
+pub mod script_image;
 pub mod event;
 pub mod job;
 pub mod layout;
