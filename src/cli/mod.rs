@@ -6,6 +6,7 @@ pub mod report;
 pub mod ui;
 
 mod card;
+mod common;
 mod config;
 mod flash;
 mod reset;

@@ -5,6 +5,8 @@ pub mod error;
 pub mod files;
 pub mod format;
 pub mod open;
+#[allow(warnings, clippy::all)]
+pub mod pass;
 pub mod read_at;
 pub mod spool;
 pub mod table;

@@ -56,6 +56,7 @@ impl<'a> Desk<'a> {
         let mut watch = lock(board);
         let mut events = Vec::new();
         let result = act(&mut watch, &mut events);
+        watch.note_end(Instant::now());
         // Told under the lock, so that a board's events come in their order.
         for event in &events {
             (self.tell)(event);
@@ -96,7 +97,8 @@ impl<'a> Desk<'a> {
             }
             What::Finished { .. } | What::Probed | What::Failed { .. } => {
                 // A transfer that fails before it starts doesn't count down below zero.
-                let _ = self.under_way.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+                let _ =
+                    self.under_way.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
             }
             _ => {}
         }
@@ -115,9 +117,8 @@ impl<'a> Desk<'a> {
 
     fn read(&self, mac: Mac, path: &str, peer: SocketAddr) -> Answer {
         let material = &*self.material;
-        let answer = self.with(mac, |watch, events| {
-            watch.ask(path, peer.ip(), material, Instant::now(), events)
-        });
+        let answer =
+            self.with(mac, |watch, events| watch.ask(path, peer.ip(), material, Instant::now(), events));
         match answer {
             None => {
                 self.stranger(&mac.to_string(), peer);
@@ -130,7 +131,9 @@ impl<'a> Desk<'a> {
                 let padded = len.next_multiple_of(crate::image::table::BLOCK);
                 let content = RangeContent::new(material.content(), start, len, padded);
                 let failing = Arc::clone(&self.material);
-                Answer::Send(Box::new(content.failing(Box::new(move || failing.failure().map(|error| error.to_string())))))
+                Answer::Send(Box::new(
+                    content.failing(Box::new(move || failing.failure().map(|error| error.to_string()))),
+                ))
             }
         }
     }
@@ -153,7 +156,9 @@ impl Source for Desk<'_> {
         match request.direction {
             Direction::Read => self.read(mac, path, request.peer),
             Direction::Write => {
-                let Some(board) = self.boards.get(&mac) else { return Answer::denied("no job for this board") };
+                let Some(board) = self.boards.get(&mac) else {
+                    return Answer::denied("no job for this board");
+                };
                 if !matches!(path, "OK" | "FAILED" | "FAIL") {
                     return Answer::denied("only reports are taken");
                 }

@@ -45,16 +45,16 @@ pub fn flash(
     tell: &(dyn Fn(&Event) + Send + Sync),
 ) -> Result<Vec<Run>, tftp::Error> {
     let (began, started) = (Instant::now(), jiff::Timestamp::now());
-    let watches = targets.iter().map(|target| {
-        Watch::new(target.name.clone(), target.mac, random(), options.patience, began)
-    });
+    let watches = targets
+        .iter()
+        .map(|target| Watch::new(target.name.clone(), target.mac, random(), options.patience, began));
     let desk = Desk::new(watches.collect(), Arc::clone(material), tell);
     let server_stop = Stop::new().map_err(tftp::Error::Loop)?;
     material.on_progress(server.waker());
 
     let served = std::thread::scope(|scope| {
         let serving = scope.spawn(|| {
-            let result = server.run(&desk, &|event| desk.transfer(event), &server_stop);
+            let result = server.run(&desk, &|event| desk.transfer(&event), &server_stop);
             // A server that ends early ends the boards too: the loop below looks.
             server_stop.set();
             result
@@ -76,7 +76,8 @@ pub fn flash(
                 break;
             }
             if stop.wait(TICK) {
-                let hint = "Its card starts U-Boot only until it is flashed again; U-Boot keeps asking for a job.";
+                let hint =
+                    "Its card starts U-Boot only until it is flashed again; U-Boot keeps asking for a job.";
                 desk.each(|watch, events| {
                     let hint = watch.was_heard().then(|| hint.to_owned());
                     watch.end(watch.stage(), Kind::Interrupted, "interrupted".to_owned(), hint, events);
@@ -95,9 +96,9 @@ pub fn flash(
     });
     desk.each(|watch, events| watch.tick(Instant::now(), &[], events));
     served?;
-    let runs = targets.iter().filter_map(|target| {
-        desk.with(target.mac, |watch, _| record(watch, target, material, began, started))
-    });
+    let runs = targets
+        .iter()
+        .filter_map(|target| desk.with(target.mac, |watch, _| record(watch, target, material, started)));
     Ok(runs.collect())
 }
 
@@ -141,13 +142,7 @@ fn failed_reset(desk: &Desk<'_>, target: &Target, error: &power::Error) {
     });
 }
 
-fn record(
-    watch: &mut Watch,
-    target: &Target,
-    material: &ImageMaterial,
-    began: Instant,
-    started: jiff::Timestamp,
-) -> Run {
+fn record(watch: &mut Watch, target: &Target, material: &ImageMaterial, started: jiff::Timestamp) -> Run {
     let ending = watch.ending().cloned().unwrap_or_else(|| super::event::Ending::Failed {
         why: "the TFTP server ended".to_owned(),
         last_seen: None,
@@ -161,7 +156,7 @@ fn record(
         mac: target.mac,
         ip: watch.peer(),
         started,
-        seconds: (began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+        seconds: (watch.took().unwrap_or_default().as_secs_f64() * 1000.0).round() / 1000.0,
         stage: watch.stage(),
         ending,
         image: material.record(),

@@ -49,6 +49,7 @@ pub struct Watch {
     original: bool,
     ending: Option<Ending>,
     untold: Vec<Event>,
+    ended: Option<Instant>,
 }
 
 impl Watch {
@@ -74,6 +75,7 @@ impl Watch {
             original: false,
             ending: None,
             untold: Vec::new(),
+            ended: None,
         }
     }
 
@@ -111,6 +113,19 @@ impl Watch {
     #[must_use]
     pub fn peer(&self) -> Option<IpAddr> {
         self.peer
+    }
+
+    /// How long it took, once it has ended.
+    #[must_use]
+    pub fn took(&self) -> Option<Duration> {
+        self.ended.map(|ended| ended.saturating_duration_since(self.started))
+    }
+
+    /// Notes when it ended. Called by whoever has a clock, after everything else.
+    pub fn note_end(&mut self, now: Instant) {
+        if self.ending.is_some() && self.ended.is_none() {
+            self.ended = Some(now);
+        }
     }
 
     /// The steps that were read back and found equal.

@@ -4,7 +4,6 @@ mod show;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -38,13 +37,13 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// and compares. The board needs a recovery card (`piprov card build`). Only what was read back and is
 /// equal counts as done.
 #[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "piprov flash [OPTIONS] <TARGET>... <IMAGE>\n       piprov flash [OPTIONS] --all <IMAGE>"
+)]
 pub struct Flash {
-    /// Boards, by name, IP address or MAC address
-    #[arg(value_name = "TARGET", required_unless_present = "all", conflicts_with = "all")]
-    targets: Vec<String>,
-    /// Disk image: raw, gz, xz, zst, bz2 or zip; - is stdin
-    #[arg(value_name = "IMAGE", required = true)]
-    image: PathBuf,
+    /// Boards by name, IP or MAC address; last the image: raw or compressed, - is stdin
+    #[arg(value_name = "TARGET... IMAGE", required = true)]
+    words: Vec<String>,
     /// Flash every board of the database
     #[arg(long)]
     all: bool,
@@ -58,13 +57,13 @@ pub struct Flash {
     #[arg(long)]
     no_reset: bool,
     /// Seconds between the resets of two boards
-    #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = super::common::seconds)]
     stagger: Option<Duration>,
     /// Seconds that a board may say nothing
     ///
     /// After the reset, and again in the middle of the job (there the time that a slow card takes to write
     /// is added). Without it: 60 s after the reset, or 10 minutes with --no-reset, and 60 s in the middle.
-    #[arg(long, value_name = "SECONDS", value_parser = super::seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = super::common::seconds)]
     timeout: Option<Duration>,
     /// Bytes of the image that a board fetches at a time
     ///
@@ -82,19 +81,21 @@ pub struct Flash {
 
 impl Flash {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
-        let settings = super::settings(global, ui)?;
-        let targets = self.targets(&settings)?;
+        let (names, image) = self.words()?;
+        let settings = super::common::settings(global, ui)?;
+        let targets = self.targets(names, &settings)?;
         let listen = self.listen.unwrap_or(settings.listen.value);
         let options = self.options(&settings);
         let part_size = self.part_size(&settings)?;
 
-        let image_options = crate::image::Options { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
-        let image = Image::open(&self.image, &image_options)?;
+        let image_options =
+            crate::image::Options { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
+        let image = Image::open(Path::new(image), &image_options)?;
         let material = ImageMaterial::prepare(image, part_size, stop)?;
         if self.dry_run {
             return plan(ui, &targets, &material, &options, listen);
         }
-        let policy = super::tftp_limits(&settings);
+        let policy = super::common::tftp_limits(&settings);
         let server = tftp::Server::bind(listen, policy)?;
 
         head(ui, &material, server.local_addr(), targets.len());
@@ -110,7 +111,27 @@ impl Flash {
         finish(ui, &runs)
     }
 
-    fn targets(&self, settings: &Settings) -> anyhow::Result<Vec<Target>> {
+    /// What the words on the command line are: boards, and last the image.
+    fn words(&self) -> anyhow::Result<(&[String], &str)> {
+        let usage =
+            |message: &str, hint: &str| Usage { message: message.to_owned(), hint: Some(hint.to_owned()) };
+        match (self.words.split_last(), self.all) {
+            (Some((image, [])), true) => Ok((&[], image)),
+            (Some((_, _)), true) => {
+                Err(usage("targets are named, and --all as well", "Either name them, or give --all IMAGE.")
+                    .into())
+            }
+            (Some((image, [])), false) => {
+                let hint = "`piprov flash TARGET... IMAGE`; --all flashes every board of the database.";
+                Err(usage(&format!("`{image}` alone: an image and at least one target are needed"), hint)
+                    .into())
+            }
+            (Some((image, names)), false) => Ok((names, image)),
+            (None, _) => Err(usage("no image is named", "`piprov flash TARGET... IMAGE`").into()),
+        }
+    }
+
+    fn targets(&self, names: &[String], settings: &Settings) -> anyhow::Result<Vec<Target>> {
         let path = self.database.as_deref().unwrap_or(&settings.targets.value);
         // A board that isn't in the database can be flashed by its address, if somebody else resets it.
         let bare = |text: &str| {
@@ -118,7 +139,7 @@ impl Flash {
             Some(Target { name: text.to_owned(), mac, ip: None, reset: None, line: 0 })
         };
         if !self.all && !path.exists() {
-            if let Some(targets) = self.targets.iter().map(|text| bare(text)).collect::<Option<Vec<_>>>() {
+            if let Some(targets) = names.iter().map(|text| bare(text)).collect::<Option<Vec<_>>>() {
                 return distinct(targets);
             }
         }
@@ -133,7 +154,7 @@ impl Flash {
             }
             return Ok(database.rows().to_vec());
         }
-        let found = self.targets.iter().map(|text| match database.find(text) {
+        let found = names.iter().map(|text| match database.find(text) {
             Ok(target) => Ok(target.clone()),
             Err(error) => bare(text).ok_or(error),
         });
@@ -189,7 +210,10 @@ fn head(ui: &Ui, material: &ImageMaterial, listen: SocketAddr, boards: usize) {
         Scheme::Mbr { .. } => "MBR",
         Scheme::Gpt { .. } => "GPT",
     };
-    let raw = material.image().raw_len().map_or_else(|| "length not known yet".to_owned(), |len| format!("{} raw", size(len)));
+    let raw = material
+        .image()
+        .raw_len()
+        .map_or_else(|| "length not known yet".to_owned(), |len| format!("{} raw", size(len)));
     let mut partitions = String::new();
     for partition in &table.partitions {
         partitions.push_str(&format!(", p{} {}", partition.number, size(partition.len)));
@@ -259,7 +283,9 @@ fn keep(ui: &Ui, state_dir: &Path, runs: &[Run]) {
     for run in runs {
         match run.save(state_dir) {
             Ok(path) => ui.detail(format_args!("record: {}", path.display())),
-            Err(error) => ui.warn(format_args!("{}: no record in {}: {error}", run.target, state_dir.display())),
+            Err(error) => {
+                ui.warn(format_args!("{}: no record in {}: {error}", run.target, state_dir.display()))
+            }
         }
     }
 }
@@ -288,7 +314,11 @@ fn finish(ui: &Ui, runs: &[Run]) -> anyhow::Result<()> {
                     more(ui, &blank, "hint", hint.as_deref());
                 }
                 Ending::Failed { why, last_seen, hint, .. } => {
-                    ui.result(format_args!("{name}  {}    {}: {why}", ui.paint(Style::Bad, "failed"), run.stage));
+                    ui.result(format_args!(
+                        "{name}  {}    {}: {why}",
+                        ui.paint(Style::Bad, "failed"),
+                        run.stage
+                    ));
                     more(ui, &blank, "last seen", last_seen.as_deref());
                     more(ui, &blank, "hint", hint.as_deref());
                 }

@@ -39,9 +39,8 @@ struct Board {
 impl Show {
     /// `names` are the boards in the order of their lines; `parts` is how many parts an image has, as far as known.
     pub(super) fn new(ui: &Ui, names: &[(String, Mac)], parts: usize) -> Self {
-        let bars = (ui.bars && !ui.json).then(|| {
-            MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND))
-        });
+        let bars = (ui.bars && !ui.json)
+            .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND)));
         let width = names.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         let now = Instant::now();
         let boards = names.iter().map(|(name, mac)| {
@@ -96,9 +95,14 @@ impl Show {
     }
 
     fn draw(&self, bar: &ProgressBar, board: &Board, event: &Event) {
-        let at = (u128::from(event.done_bytes) * 1000).checked_div(u128::from(event.total_bytes)).unwrap_or(0);
+        let at =
+            (u128::from(event.done_bytes) * 1000).checked_div(u128::from(event.total_bytes)).unwrap_or(0);
         bar.set_position(u64::try_from(at).unwrap_or(0).min(1000));
-        let part = if board.part > 0 { format!(" {}/{}", board.part, self.parts.max(board.part)) } else { String::new() };
+        let part = if board.part > 0 {
+            format!(" {}/{}", board.part, self.parts.max(board.part))
+        } else {
+            String::new()
+        };
         let mut text = format!("{:>4}", percent(event.done_bytes, event.total_bytes.max(1)));
         if event.stage == Stage::Fetch && board.rate > 0.0 {
             let left = event.total_bytes.saturating_sub(event.done_bytes) as f64 / board.rate;
@@ -109,7 +113,10 @@ impl Show {
             What::Ended(Ending::Done) => {
                 let good = self.ui.paint_err(Style::Good, "✓ done");
                 bar.set_style(plain_style());
-                bar.finish_with_message(format!("{good}, read back and equal, {}", minutes(board.began.elapsed())));
+                bar.finish_with_message(format!(
+                    "{good}, read back and equal, {}",
+                    minutes(board.began.elapsed())
+                ));
             }
             What::Ended(Ending::NotVerified { .. }) => {
                 bar.set_style(plain_style());
@@ -117,9 +124,15 @@ impl Show {
             }
             What::Ended(Ending::Failed { .. }) => {
                 bar.set_style(plain_style());
-                bar.finish_with_message(format!("{} in {}", self.ui.paint_err(Style::Bad, "✗ failed"), event.stage));
+                bar.finish_with_message(format!(
+                    "{} in {}",
+                    self.ui.paint_err(Style::Bad, "✗ failed"),
+                    event.stage
+                ));
             }
-            What::Note { text } | What::Again { why: text, .. } => self.above(&format!("{}: {text}", event.target)),
+            What::Note { text } | What::Again { why: text, .. } => {
+                self.above(&format!("{}: {text}", event.target))
+            }
             _ => {
                 bar.set_message(text);
                 bar.set_prefix(format!(
@@ -193,7 +206,12 @@ fn describe(what: &What, parts: usize) -> Option<String> {
             format!("fetch {} done {} in {:.1} s", of(label), size(*bytes), time.as_secs_f64())
         }
         What::Equal { label, bytes, crc32, time, .. } => {
-            format!("read-back {} equal {} crc32 {crc32} in {:.1} s", of(label), size(*bytes), time.as_secs_f64())
+            format!(
+                "read-back {} equal {} crc32 {crc32} in {:.1} s",
+                of(label),
+                size(*bytes),
+                time.as_secs_f64()
+            )
         }
         What::Again { label, why } => format!("again {}: {why}", of(label)),
         What::Note { text } => format!("note {text}"),
@@ -226,7 +244,8 @@ mod tests {
 
     #[test]
     fn log_lines_say_what_happened() {
-        let fetched = What::Fetched { label: "part 1".into(), bytes: 750 << 20, time: Duration::from_millis(41_800) };
+        let fetched =
+            What::Fetched { label: "part 1".into(), bytes: 750 << 20, time: Duration::from_millis(41_800) };
         assert_eq!(describe(&fetched, 4).as_deref(), Some("fetch part 1/4 done 750 MiB in 41.8 s"));
         let reset = What::Resetting { how: "gpiochip0:17 low 0.5 s".into() };
         assert_eq!(describe(&reset, 4).as_deref(), Some("reset gpiochip0:17 low 0.5 s"));
