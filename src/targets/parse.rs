@@ -40,15 +40,19 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
 fn fields(line: &str) -> Result<Vec<String>, &'static str> {
     // The csv crate takes a quote as one only at the very start of a field; people write a space before.
     let mut text = String::with_capacity(line.len() + 8);
-    let (mut quoted, mut start) = (false, true);
+    // Whether a field starts here, whether this one started with a quote, whether a quote is open.
+    let (mut start, mut quotes, mut open) = (true, false, false);
     for c in line.chars() {
-        if start && !quoted && (c == ' ' || c == '\t') {
+        if start && (c == ' ' || c == '\t') {
             continue;
         }
-        if c == '"' && (start || quoted) {
-            quoted = !quoted;
+        if start {
+            quotes = c == '"';
         }
-        start = c == ',' && !quoted;
+        if quotes && c == '"' {
+            open = !open;
+        }
+        start = c == ',' && !open;
         text.push(c);
     }
     // If the sentinel doesn't come back as a record of its own, a quote swallowed it.
