@@ -5,6 +5,7 @@
 //! everything that could make a command go to the wrong board is named with its line, all at once.
 
 mod edit;
+mod name;
 mod parse;
 mod reset_spec;
 
@@ -17,7 +18,7 @@ use crate::board::Mac;
 use crate::error::{Explain, Kind};
 
 pub use edit::{Change, NewTarget, add, remove};
-pub use parse::check_name;
+pub use name::check_name;
 pub use reset_spec::{BadReset, Line, ResetSpec};
 
 /// The header of a database, which is also the order of its columns.
