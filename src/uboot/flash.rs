@@ -12,6 +12,7 @@ use super::step::Material;
 use super::watch::{Patience, Watch};
 use crate::error::{Explain, Kind};
 use crate::power;
+use crate::sight;
 use crate::stop::Stop;
 use crate::targets::Target;
 use crate::tftp;
@@ -64,6 +65,14 @@ pub fn flash(
             let desk = &desk;
             scope.spawn(move || reset(desk, target, options, delay, stop));
         }
+        let sights = &desk;
+        let until = &server_stop;
+        scope.spawn(move || {
+            // Without the permission to look, a failure just says less.
+            let _ = sight::watch(until, &mut |mac, sight| {
+                sights.with(mac, |watch, _| watch.sighted(sight, Instant::now()));
+            });
+        });
         loop {
             desk.each(|watch, events| watch.tick(Instant::now(), &desk.others(), events));
             if desk.all_ended() || server_stop.is_set() {
