@@ -38,6 +38,7 @@ pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
             };
         }
         any_of!(Usage, crate::image::Error, crate::targets::Error,);
+        any_of!(crate::uboot::card::Error, crate::uboot::fat_volume::Error, crate::uboot::layout::Error);
         any_of!(Usage, crate::config::Error, crate::power::Error, crate::targets::Error);
         None
     }
