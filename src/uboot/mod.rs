@@ -1,12 +1,10 @@
 //! Flashing through U-Boot: the recovery card, the job that a board works off, and the flow around it.
 
+pub mod card;
 pub mod desk;
 pub mod event;
 pub mod fat_volume;
 pub mod flash;
-pub mod card;
-pub mod event;
-pub mod fat_volume;
 pub mod job;
 pub mod layout;
 pub mod material;
