@@ -46,9 +46,9 @@ pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
         any_of!(crate::targets::Error);
         any_of!(crate::tftp::Error);
         any_of!(crate::uboot::material::Error);
-        any_of!(Usage, crate::image::Error, crate::targets::Error,);
-        any_of!(crate::uboot::card::Error, crate::uboot::fat_volume::Error, crate::uboot::layout::Error);
-        any_of!(Usage, crate::config::Error, crate::power::Error, crate::targets::Error);
+        any_of!(crate::uboot::card::Error);
+        any_of!(crate::uboot::fat_volume::Error);
+        any_of!(crate::uboot::layout::Error);
         None
     }
     for cause in error.chain() {
