@@ -4,6 +4,8 @@
 pub mod error;
 pub mod format;
 pub mod open;
+pub mod parts;
+pub mod pass;
 pub mod read_at;
 pub mod spool;
 pub mod table;
