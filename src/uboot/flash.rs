@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::desk::Desk;
-use super::event::{Event, Stage};
+use super::event::{Ending, Event, Stage};
 use super::material::ImageMaterial;
 use super::record::{CardRecord, Run};
 use super::step::Material;
@@ -105,6 +105,12 @@ pub fn flash(
     });
     desk.each(|watch, events| watch.tick(Instant::now(), &[], events));
     served?;
+    let mut any_done = false;
+    desk.each(|watch, _| any_done |= matches!(watch.ending(), Some(Ending::Done)));
+    if any_done {
+        // The rest of the image behind its last partition: only the record's digests wait for it.
+        material.finish(stop);
+    }
     let runs = targets
         .iter()
         .filter_map(|target| desk.with(target.mac, |watch, _| record(watch, target, material, started)));
@@ -152,7 +158,7 @@ fn failed_reset(desk: &Desk<'_>, target: &Target, error: &power::Error) {
 }
 
 fn record(watch: &mut Watch, target: &Target, material: &ImageMaterial, started: jiff::Timestamp) -> Run {
-    let ending = watch.ending().cloned().unwrap_or_else(|| super::event::Ending::Failed {
+    let ending = watch.ending().cloned().unwrap_or_else(|| Ending::Failed {
         why: "the TFTP server ended".to_owned(),
         last_seen: None,
         hint: None,
