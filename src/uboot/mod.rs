@@ -8,6 +8,7 @@ pub mod flash;
 pub mod job;
 pub mod layout;
 pub mod material;
+pub mod recheck;
 pub mod record;
 pub mod script_image;
 pub mod step;
