@@ -5,6 +5,7 @@ pub mod format;
 pub mod report;
 pub mod ui;
 
+mod bar;
 mod card;
 mod config;
 mod flash;

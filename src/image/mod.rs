@@ -3,10 +3,12 @@
 
 pub mod error;
 pub mod format;
+pub mod manifest;
 pub mod open;
 pub mod parts;
 pub mod pass;
 pub mod read_at;
+pub mod split;
 pub mod spool;
 pub mod table;
 
