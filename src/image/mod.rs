@@ -2,6 +2,7 @@
 //! digests computed in one pass, split into parts, and compared with what was written.
 
 pub mod error;
+pub mod files;
 pub mod format;
 pub mod manifest;
 pub mod open;
