@@ -1,11 +1,13 @@
 //! The command line: one file a subcommand, each with its arguments, its `run`, and what it prints.
 //! This is the only room that prints.
 
+pub use crate::format;
 pub mod docs;
 pub mod report;
 pub mod ui;
 
 mod card;
+mod common;
 mod config;
 mod flash;
 mod reset;

@@ -37,7 +37,18 @@ pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
                 $(if let Some(error) = cause.downcast_ref::<$kind>() { return Some(error); })+
             };
         }
-        any_of!(Usage, super::docs::Error, crate::config::Error, crate::power::Error, crate::targets::Error);
+        // One line a room, so that rooms don't get in each other's way.
+        any_of!(Usage);
+        any_of!(super::docs::Error);
+        any_of!(crate::config::Error);
+        any_of!(crate::image::Error);
+        any_of!(crate::power::Error);
+        any_of!(crate::targets::Error);
+        any_of!(crate::tftp::Error);
+        any_of!(crate::uboot::material::Error);
+        any_of!(crate::uboot::card::Error);
+        any_of!(crate::uboot::fat_volume::Error);
+        any_of!(crate::uboot::layout::Error);
         None
     }
     for cause in error.chain() {

@@ -1,4 +1,21 @@
-//! Disk images.
+//! Disk images: opened by content whatever their compression, their partition tables read, their
+//! digests computed in one pass, split into parts, and compared with what was written.
 
+pub mod error;
+pub mod files;
+pub mod format;
+pub mod open;
+#[allow(warnings, clippy::all)]
+pub mod pass;
 pub mod read_at;
+pub mod spool;
 pub mod table;
+
+mod codec;
+mod lengths;
+mod source;
+mod unpack;
+mod zip_entry;
+
+pub use error::Error;
+pub use open::{Image, Options};

@@ -1,3 +1,27 @@
-//! TFTP.
+//! TFTP: the server, and where its content comes from.
+//!
+//! - [`packet`] and [`options`]: bytes and their meaning (RFC 1350, 2347, 2348, 2349, 7440).
+//! - [`session`]: transfers as state machines, without sockets and without a clock.
+//! - [`source`]: the traits that content and uploads plug in by; [`content`] and [`dir`] are ready ones.
+//! - [`Server`]: one thread that serves a [`Source`](source::Source) and tells everything as [`event`]s.
+//!
+//! A source decides for each request: send this, take that, refuse, or "later". Neither a source nor its
+//! content may wait; what isn't there yet is said to be so, and a [`Waker`](source::Waker) brings the server back.
+
+pub mod content;
+pub mod dir;
+pub mod event;
+pub mod holder;
+pub mod options;
 pub mod packet;
 pub mod session;
+pub mod source;
+
+mod error;
+mod net;
+mod readahead;
+mod server;
+mod transfer;
+
+pub use error::Error;
+pub use server::{Limits, Server};

@@ -1,0 +1,89 @@
+//! Why the server doesn't run.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::holder::Holder;
+use crate::error::{Explain, Kind};
+
+/// Why a TFTP server can't be started or can't go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Somebody else has the port.
+    #[error("UDP port {} of {} is in use{}", .addr.port(), .addr.ip(), by(.holder.as_ref()))]
+    InUse {
+        /// What was to be bound.
+        addr: SocketAddr,
+        /// Who has it, as far as it can be seen.
+        holder: Option<Holder>,
+    },
+    /// The port is privileged.
+    #[error("UDP port {} needs a privilege that this user doesn't have", .addr.port())]
+    Privileged {
+        /// What was to be bound.
+        addr: SocketAddr,
+    },
+    /// The address belongs to another host.
+    #[error("{} is no address of this host", .addr.ip())]
+    NotHere {
+        /// What was to be bound.
+        addr: SocketAddr,
+    },
+    /// Anything else that goes wrong with the server's socket.
+    #[error("binding UDP {addr}: {source}")]
+    Bind {
+        /// What was to be bound.
+        addr: SocketAddr,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The folder can't be served.
+    #[error("serving {}: {source}", .root.display())]
+    Root {
+        /// The folder.
+        root: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The event loop can't go on.
+    #[error("waiting for TFTP packets: {0}")]
+    Loop(std::io::Error),
+}
+
+fn by(holder: Option<&Holder>) -> String {
+    holder.map(|holder| format!(" by {holder}")).unwrap_or_default()
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::InUse { .. } => Kind::Busy,
+            Self::Privileged { .. } => Kind::Permission,
+            Self::NotHere { .. } => Kind::Unavailable,
+            Self::Bind { source, .. } | Self::Root { source, .. } | Self::Loop(source) => Kind::of_io(source),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::InUse { holder: Some(holder), addr } => {
+                Some(format!("stop {}, or listen on another port than {}", holder.name(), addr.port()))
+            }
+            Self::InUse { holder: None, addr } => Some(format!(
+                "`sudo ss -ulpn sport = :{}` shows who has it; or listen on another port",
+                addr.port()
+            )),
+            Self::Privileged { .. } => Some(
+                "run it with sudo, give the program the capability with \
+                 `sudo setcap cap_net_bind_service=+ep`, or listen on a port from 1024 up"
+                    .to_owned(),
+            ),
+            Self::NotHere { .. } => Some(
+                "`ip -brief address` lists the addresses of this host; 0.0.0.0 stands for all of them"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What the server tells about its transfers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::options::Agreed;
+use super::packet::{Code, Direction};
+
+/// Something that happened to a request or a transfer.
+#[derive(Debug, Clone, Serialize)]
+pub struct Event {
+    /// The number of the request, from 1; the same in all events of one transfer. 0 where there was no request.
+    pub id: u64,
+    /// The client.
+    pub peer: SocketAddr,
+    /// What was asked for, safe to print: control bytes and what is no UTF-8 are written as `\x..`.
+    #[serde(serialize_with = "as_str")]
+    pub path: Arc<str>,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// Kinds of [`Event`]. A request ends with exactly one of `Finished`, `Probed`, `Refused` and `Failed`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum What {
+    /// A request came.
+    Requested {
+        /// Whether the client reads or writes.
+        direction: Direction,
+    },
+    /// The source granted it.
+    Started {
+        /// Whether the client reads or writes.
+        direction: Direction,
+        /// Its length: of the content for a read, as the client told it for a write.
+        bytes: Option<u64>,
+        /// What was agreed.
+        options: Agreed,
+    },
+    /// It goes on. Comes after every MiB, or after 200 ms where that takes longer.
+    Progress {
+        /// Bytes acknowledged (read) or stored (write).
+        bytes: u64,
+        /// Of so many, if that is known.
+        total: Option<u64>,
+    },
+    /// All of it was acknowledged by the client, or is in the sink.
+    Finished {
+        /// Whether the client read or wrote.
+        direction: Direction,
+        /// Its length.
+        bytes: u64,
+        /// From the request to the last acknowledgement.
+        #[serde(serialize_with = "as_seconds")]
+        elapsed: Duration,
+        /// Packets that had to be sent more than once.
+        retransmits: u64,
+    },
+    /// The client only looked whether the file is there and how large it is.
+    Probed,
+    /// It was not granted.
+    Refused {
+        /// The code that the client got.
+        code: Code,
+        /// The message that the client got.
+        message: String,
+    },
+    /// It ended before it was complete.
+    Failed {
+        /// Why.
+        why: String,
+        /// Bytes acknowledged or stored until then.
+        bytes: u64,
+    },
+    /// A packet that is none, or one that belongs to no transfer.
+    Malformed {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There are as many transfers as the limits allow; the request was left unanswered, so that the client asks
+    /// again.
+    Crowded,
+}
+
+fn as_str<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
+}
+
+fn as_seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((time.as_secs_f64() * 1000.0).round() / 1000.0)
+}
+
+/// A path as it may be printed: what isn't UTF-8, controls and the backslash itself become `\x..`.
+#[must_use]
+pub fn printable(path: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut out = String::with_capacity(path.len());
+    for chunk in path.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            if char.is_control() || char == '\\' || is_reordering(char) {
+                for byte in char.encode_utf8(&mut [0; 4]).bytes() {
+                    let _ = write!(out, "\\x{byte:02x}");
+                }
+            } else {
+                out.push(char);
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+/// Characters that make a terminal show what follows in another order.
+fn is_reordering(char: char) -> bool {
+    matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_cannot_spoil_a_log() {
+        assert_eq!(printable(b"52:54:00:12:34:56/part 1"), "52:54:00:12:34:56/part 1");
+        assert_eq!(printable("grün".as_bytes()), "grün");
+        assert_eq!(printable(b"a\n\x1b[2J\\\xff"), "a\\x0a\\x1b[2J\\x5c\\xff");
+        assert_eq!(printable("\u{202e}gpj".as_bytes()), "\\xe2\\x80\\xaegpj");
+    }
+
+    #[test]
+    fn an_event_is_one_flat_object() {
+        let peer = "10.0.0.9:1069".parse().unwrap();
+        let what = What::Finished {
+            direction: Direction::Read,
+            bytes: 5,
+            elapsed: Duration::from_micros(1_234_567),
+            retransmits: 0,
+        };
+        let event = Event { id: 3, peer, path: "a/b".into(), what };
+        assert_eq!(
+            serde_json::to_string(&event).unwrap(),
+            r#"{"id":3,"peer":"10.0.0.9:1069","path":"a/b","event":"finished","direction":"read","bytes":5,"elapsed":1.235,"retransmits":0}"#
+        );
+        let event = Event { what: What::Probed, ..event };
+        assert_eq!(
+            serde_json::to_string(&event).unwrap(),
+            r#"{"id":3,"peer":"10.0.0.9:1069","path":"a/b","event":"probed"}"#
+        );
+    }
+}

@@ -1,1 +1,0 @@
-//! TFTP sessions without sockets.
