@@ -2,6 +2,7 @@
 //! This is the only room that prints.
 
 pub use crate::format;
+pub mod docs;
 pub mod report;
 pub mod ui;
 
@@ -11,6 +12,7 @@ mod config;
 mod flash;
 mod reset;
 mod split_image;
+mod table;
 mod targets;
 mod tftp;
 mod verify;
@@ -76,6 +78,17 @@ pub enum Command {
     Tftp(tftp::Tftp),
     /// Show the settings and where each comes from
     Config(config::Config),
+    /// Write the man pages or the shell completions
+    #[command(hide = true)]
+    Generate(docs::Generate),
+}
+
+impl Command {
+    /// Whether it does nothing but print, so that it may end when nobody reads any more.
+    #[must_use]
+    pub fn only_reports(&self) -> bool {
+        matches!(self, Self::Targets(_) | Self::Config(_) | Self::Generate(_))
+    }
 }
 
 impl Cli {
@@ -94,6 +107,7 @@ impl Cli {
             Command::Card(args) => args.run(global, ui, stop),
             Command::Tftp(args) => args.run(global, ui, stop),
             Command::Config(args) => args.run(global, ui, stop),
+            Command::Generate(args) => args.run(ui),
         }
     }
 }

@@ -5,7 +5,7 @@ pub mod error;
 pub mod files;
 pub mod format;
 pub mod open;
-#[allow(warnings, clippy::all)]
+pub mod parts;
 pub mod pass;
 pub mod read_at;
 pub mod spool;

@@ -331,7 +331,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn what_is_added_is_read_back(
-            name in "[\\p{L}0-9._+@-]{1,20}", bytes: [u8; 6], ip: Option<[u8; 4]>, command in "[ -~é]{1,40}", line: Option<u32>,
+            name in "[\\p{L}0-9._+@-]{1,20}", bytes: [u8; 6], ip: Option<[u8; 4]>, command in "([ -~é]|[ ,\"#:]){1,40}", line: Option<u32>,
         ) {
             proptest::prop_assume!(super::super::check_name(&name).is_ok());
             let mut bytes = bytes;

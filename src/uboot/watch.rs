@@ -11,6 +11,7 @@ use super::step::{Content, Known, Material, Step};
 use crate::board::Mac;
 use crate::error::Kind;
 use crate::format::{minutes, size};
+use crate::sight::Sight;
 
 /// How slow a card may be before its board counts as stuck, in bytes a second, for writing and reading back.
 const SLOWEST_CARD: u64 = 1 << 20;
@@ -50,6 +51,7 @@ pub struct Watch {
     ending: Option<Ending>,
     untold: Vec<Event>,
     ended: Option<Instant>,
+    sighted: Option<(Instant, Sight)>,
 }
 
 impl Watch {
@@ -76,6 +78,7 @@ impl Watch {
             ending: None,
             untold: Vec::new(),
             ended: None,
+            sighted: None,
         }
     }
 
@@ -157,6 +160,11 @@ impl Watch {
         if did {
             self.tell(What::Reset, events);
         }
+    }
+
+    /// It was seen on the wire, before it has asked for anything.
+    pub fn sighted(&mut self, sight: Sight, now: Instant) {
+        self.sighted = Some((now, sight));
     }
 
     /// Ends it from outside: a reset that failed, an image that turned out to be damaged, Ctrl-C.
@@ -299,20 +307,25 @@ impl Watch {
         self.job.abandon();
         let why =
             format!("nothing was heard of {} in {} s after the reset", self.mac, limit.as_secs_f64().round());
-        let hint = if others.is_empty() {
+        let mut last_seen = None;
+        let hint = if let Some((at, sight)) = self.sighted {
+            let after = self.reset.map_or(Duration::ZERO, |reset| at.saturating_duration_since(reset));
+            last_seen =
+                Some(format!("{} {} s after the reset, no TFTP request", sight.phrase(), after.as_secs()));
+            "The board runs but doesn't reach this host's UDP port 69. Is a firewall in the way? Does the card's \
+             env.txt name another server, or has the card no recovery system?"
+                .to_owned()
+        } else if others.is_empty() {
             "Has it power, a network cable, and a recovery card (`piprov card build`)? Is a firewall in the way of \
              UDP port 69?"
                 .to_owned()
         } else {
             format!(
-                "Boards that asked but are no target: {}. Is the MAC address in the database right?",
+                "Somebody asked who is no target: {}. Is the MAC address in the database right?",
                 others.join(", ")
             )
         };
-        self.ended(
-            Ending::Failed { why, last_seen: None, hint: Some(hint), kind: Kind::Unavailable },
-            events,
-        );
+        self.ended(Ending::Failed { why, last_seen, hint: Some(hint), kind: Kind::Unavailable }, events);
     }
 
     fn digest(&mut self, news: News, now: Instant, events: &mut Vec<Event>) {
