@@ -28,12 +28,20 @@ fn an_image_in_parts_is_written_and_read_back_and_then_one_of_another_layout() {
     let run = ended.run("lab-01");
     assert_eq!(run["image"]["raw_len"], 80 << 20);
     assert_eq!(run["bytes"], 72 << 20);
-    let labels: Vec<_> = run["steps"].as_array().unwrap().iter().map(|step| step["label"].as_str().unwrap()).collect();
+    let labels: Vec<_> =
+        run["steps"].as_array().unwrap().iter().map(|step| step["label"].as_str().unwrap()).collect();
     assert_eq!(
         labels,
         [
-            "table without the system", "part 1", "part 2", "part 3", "part 4", "part 5", "cmdline.txt",
-            "/etc/fstab", "partition table"
+            "table without the system",
+            "part 1",
+            "part 2",
+            "part 3",
+            "part 4",
+            "part 5",
+            "cmdline.txt",
+            "/etc/fstab",
+            "partition table"
         ]
     );
 

@@ -42,7 +42,11 @@ pub(crate) fn piprov(state: &Path) -> Command {
             command.env_remove(name);
         }
     }
-    command.env("PIPROV_STATE_DIR", state).env("HOME", state).env_remove("XDG_CONFIG_HOME").current_dir(state);
+    command
+        .env("PIPROV_STATE_DIR", state)
+        .env("HOME", state)
+        .env_remove("XDG_CONFIG_HOME")
+        .current_dir(state);
     command
 }
 
@@ -128,7 +132,8 @@ impl Drop for Running {
 impl Ended {
     /// The record of a board's run, as `--json` ends with it.
     pub(crate) fn run(&self, target: &str) -> &Value {
-        let found = self.events.iter().find(|event| event["event"] == "result" && event["run"]["target"] == target);
+        let found =
+            self.events.iter().find(|event| event["event"] == "result" && event["run"]["target"] == target);
         &found.unwrap_or_else(|| panic!("no result of {target}: {self:#?}"))["run"]
     }
 
