@@ -15,20 +15,20 @@ use piprov::tftp::source::{Source, Waker};
 use piprov::tftp::{Limits, Server};
 
 /// A server on a port of its own, until it is dropped.
-pub struct Running {
-    pub addr: SocketAddr,
-    pub waker: Waker,
-    pub events: Arc<Mutex<Vec<Event>>>,
+pub(crate) struct Running {
+    pub(crate) addr: SocketAddr,
+    pub(crate) waker: Waker,
+    pub(crate) events: Arc<Mutex<Vec<Event>>>,
     stop: Stop,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Running {
-    pub fn new(source: impl Source + 'static, limits: Limits) -> Self {
+    pub(crate) fn new(source: impl Source + 'static, limits: Limits) -> Self {
         Self::on("127.0.0.1:0", source, limits)
     }
 
-    pub fn on(addr: &str, source: impl Source + 'static, limits: Limits) -> Self {
+    pub(crate) fn on(addr: &str, source: impl Source + 'static, limits: Limits) -> Self {
         let server = Server::bind(addr.parse().unwrap(), limits).unwrap();
         let (addr, waker) = (server.local_addr(), server.waker());
         let stop = Stop::new().unwrap();
@@ -41,12 +41,12 @@ impl Running {
     }
 
     /// Everything that happened so far.
-    pub fn told(&self) -> Vec<What> {
+    pub(crate) fn told(&self) -> Vec<What> {
         self.events.lock().unwrap().iter().map(|event| event.what.clone()).collect()
     }
 
     /// Waits until something has happened, and fails with what did happen where it doesn't.
-    pub fn wait_for(&self, what: &str, found: impl Fn(&What) -> bool) -> What {
+    pub(crate) fn wait_for(&self, what: &str, found: impl Fn(&What) -> bool) -> What {
         let deadline = Instant::now() + Duration::from_secs(30);
         let never = Stop::new().unwrap();
         loop {
@@ -59,7 +59,7 @@ impl Running {
     }
 
     /// Waits until so many transfers have finished.
-    pub fn wait_finished(&self, count: usize) {
+    pub(crate) fn wait_finished(&self, count: usize) {
         let deadline = Instant::now() + Duration::from_secs(60);
         let never = Stop::new().unwrap();
         while self.told().iter().filter(|what| matches!(what, What::Finished { .. })).count() < count {
@@ -68,7 +68,7 @@ impl Running {
         }
     }
 
-    pub fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.stop.set();
         if let Some(thread) = self.thread.take() {
             let result = thread.join();
@@ -86,7 +86,7 @@ impl Drop for Running {
 }
 
 /// Runs a tool; where it is missing, fails with the command that installs it.
-pub fn run(package: &str, command: &mut Command) -> Output {
+pub(crate) fn run(package: &str, command: &mut Command) -> Output {
     match command.output() {
         Ok(output) => output,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -100,13 +100,13 @@ pub fn run(package: &str, command: &mut Command) -> Output {
 }
 
 /// Content in which every place looks different, so that no block can pass for another.
-pub fn pattern(len: usize) -> Vec<u8> {
+pub(crate) fn pattern(len: usize) -> Vec<u8> {
     let words = (0..len as u64 / 8 + 1).flat_map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15)).to_le_bytes());
     words.take(len).collect()
 }
 
 /// A folder with files of these sizes, filled with [`pattern`].
-pub fn folder(files: &[(&str, usize)]) -> tempfile::TempDir {
+pub(crate) fn folder(files: &[(&str, usize)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, len) in files {
         let path: PathBuf = dir.path().join(name);
@@ -117,38 +117,38 @@ pub fn folder(files: &[(&str, usize)]) -> tempfile::TempDir {
 }
 
 /// A client's socket that sends literal packets and waits for literal answers.
-pub struct Client {
-    pub socket: UdpSocket,
-    pub server: SocketAddr,
+pub(crate) struct Client {
+    pub(crate) socket: UdpSocket,
+    pub(crate) server: SocketAddr,
     buf: Vec<u8>,
 }
 
 impl Client {
-    pub fn new(server: SocketAddr) -> Self {
+    pub(crate) fn new(server: SocketAddr) -> Self {
         let socket = UdpSocket::bind(SocketAddr::new(server.ip(), 0)).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         Self { socket, server, buf: vec![0; 65536] }
     }
 
     /// Sends a read request to the server's port.
-    pub fn ask(server: SocketAddr, path: &str, options: &[(&str, u64)]) -> Self {
+    pub(crate) fn ask(server: SocketAddr, path: &str, options: &[(&str, u64)]) -> Self {
         let client = Self::new(server);
         client.to_server(&request(Direction::Read, path.as_bytes(), Mode::Octet, options));
         client
     }
 
-    pub fn to_server(&self, bytes: &[u8]) {
+    pub(crate) fn to_server(&self, bytes: &[u8]) {
         self.socket.send_to(bytes, self.server).unwrap();
     }
 
     /// The next packet and where it came from.
-    pub fn hear(&mut self) -> (&[u8], SocketAddr) {
+    pub(crate) fn hear(&mut self) -> (&[u8], SocketAddr) {
         let (len, from) = self.socket.recv_from(&mut self.buf).expect("the server answers within 10 s");
         (&self.buf[..len], from)
     }
 
     /// Nothing comes for so long.
-    pub fn hears_nothing(&mut self, time: Duration) {
+    pub(crate) fn hears_nothing(&mut self, time: Duration) {
         self.socket.set_read_timeout(Some(time)).unwrap();
         if let Ok((len, _)) = self.socket.recv_from(&mut self.buf) {
             panic!("unexpected: {:?}", Packet::parse(&self.buf[..len]));
@@ -156,7 +156,7 @@ impl Client {
         self.socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     }
 
-    pub fn reply(&self, to: SocketAddr, bytes: &[u8]) {
+    pub(crate) fn reply(&self, to: SocketAddr, bytes: &[u8]) {
         self.socket.send_to(bytes, to).unwrap();
     }
 }
