@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::options::Agreed;
 use super::packet::{Code, Direction};
+pub use crate::format::printable;
 
 /// Something that happened to a request or a transfer.
 #[derive(Debug, Clone, Serialize)]
@@ -96,44 +97,9 @@ fn as_seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_f64((time.as_secs_f64() * 1000.0).round() / 1000.0)
 }
 
-/// A path as it may be printed: what isn't UTF-8, controls and the backslash itself become `\x..`.
-#[must_use]
-pub fn printable(path: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut out = String::with_capacity(path.len());
-    for chunk in path.utf8_chunks() {
-        for char in chunk.valid().chars() {
-            if char.is_control() || char == '\\' || is_reordering(char) {
-                for byte in char.encode_utf8(&mut [0; 4]).bytes() {
-                    let _ = write!(out, "\\x{byte:02x}");
-                }
-            } else {
-                out.push(char);
-            }
-        }
-        for byte in chunk.invalid() {
-            let _ = write!(out, "\\x{byte:02x}");
-        }
-    }
-    out
-}
-
-/// Characters that make a terminal show what follows in another order.
-fn is_reordering(char: char) -> bool {
-    matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_path_cannot_spoil_a_log() {
-        assert_eq!(printable(b"52:54:00:12:34:56/part 1"), "52:54:00:12:34:56/part 1");
-        assert_eq!(printable("grün".as_bytes()), "grün");
-        assert_eq!(printable(b"a\n\x1b[2J\\\xff"), "a\\x0a\\x1b[2J\\x5c\\xff");
-        assert_eq!(printable("\u{202e}gpj".as_bytes()), "\\xe2\\x80\\xaegpj");
-    }
 
     #[test]
     fn an_event_is_one_flat_object() {
