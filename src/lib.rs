@@ -5,7 +5,7 @@
 //! | floor | room | what it is |
 //! |---|---|---|
 //! | 1 | [`error`] | kinds of failure, their exit codes, and hints |
-//! | 1 | [`board`] | what a board is called: MAC address |
+//! | 1 | [`board`] | what a board is called: MAC address, USB port path |
 //! | 1 | [`config`] | flags, environment and `piprov.toml` files become settings |
 //! | 1 | [`near`] | the known names closest to a wrong one |
 //! | 1 | [`format`] | how sizes, times and rates are written |
@@ -14,6 +14,8 @@
 //! | 2 | [`image`] | disk images: open, digest, tables, split, files inside, write, verify |
 //! | 2 | [`targets`] | the CSV database of boards |
 //! | 2 | [`tftp::packet`], [`tftp::session`] | TFTP without sockets |
+//! | 2 | [`usb::message`], [`usb::bootfiles`] | the boot ROM's protocol without devices |
+//! | 3 | [`usb`] | boards in USB boot: what to serve, to whom, over which transport |
 //! | 3 | [`tftp`] | the TFTP server and where its content comes from |
 //! | 3 | [`power`] | reset back-ends |
 //! | 3 | [`sight`] | boards seen on the wire before they ask for anything |
@@ -34,3 +36,4 @@ pub mod stop;
 pub mod targets;
 pub mod tftp;
 pub mod uboot;
+pub mod usb;

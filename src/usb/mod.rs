@@ -1,0 +1,10 @@
+//! Boards in USB boot.
+//!
+//! A board without anything to boot from shows itself as a USB device and waits. It takes a bootcode ([`message`]),
+//! leaves the bus, comes back, and then asks for the files it needs; the host is the file server. Facts about the
+//! protocol are from usbboot's main.c; where that program guesses, sleeps or gives up silently, this one doesn't.
+
+pub mod bootfiles;
+pub mod identity;
+pub mod message;
+pub mod metadata;
