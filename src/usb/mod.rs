@@ -6,5 +6,11 @@
 
 pub mod bootfiles;
 pub mod identity;
+pub mod lookup;
 pub mod message;
 pub mod metadata;
+pub mod payload;
+
+mod error;
+
+pub use error::{Error, WHERE_FROM};

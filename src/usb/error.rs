@@ -1,0 +1,189 @@
+//! Why a payload can't be served, or USB can't be used at all. What happens to one board is an
+//! `Ending`, not an error.
+
+use std::path::PathBuf;
+
+use super::bootfiles::Damage;
+use super::identity::Chip;
+use crate::error::{Explain, Kind};
+
+/// Why there is nothing to serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The payload directory can't be used.
+    #[error("payload {}: {source}", .dir.display())]
+    Dir {
+        /// The directory.
+        dir: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file of the payload can't be read.
+    #[error("payload {}: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// `bootfiles.bin` is none.
+    #[error("{}: {damage}", .path.display())]
+    Bootfiles {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        damage: Damage,
+    },
+    /// There is no bootcode for any board, or not for this one.
+    #[error("{} has no {}", .dir.display(), names(*.chip))]
+    NoBootcode {
+        /// The payload.
+        dir: PathBuf,
+        /// Whose bootcode it is; none where there is none at all.
+        chip: Option<Chip>,
+    },
+    /// The bootcode has nothing in it, or more than a boot ROM takes.
+    #[error("{}: {len} bytes are no bootcode", .path.display())]
+    BootcodeSize {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        len: u64,
+    },
+    /// A file holds the target of a link, not what the link leads to.
+    #[error("{} is no firmware but the text of a link, `{target}`", .path.display())]
+    Stub {
+        /// The file.
+        path: PathBuf,
+        /// The text.
+        target: String,
+    },
+    /// The payload says that a file is there, or the user asked for it, and it isn't.
+    #[error("{} has no {name}, which {why}", .dir.display())]
+    Missing {
+        /// The payload.
+        dir: PathBuf,
+        /// The file.
+        name: &'static str,
+        /// Why it is needed.
+        why: &'static str,
+    },
+    /// `bootcode.sig` has another length than a signature.
+    #[error("{}: a signature has 20 bytes, this file {len}", .path.display())]
+    Signature {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        len: u64,
+    },
+    /// A link leads out of the folders that are served.
+    #[error("{} leads to {}, outside the payload", .link.display(), .target.display())]
+    LeadsOut {
+        /// The link.
+        link: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// The payload burns fuses.
+    #[error("{} changes boards for ever: {} in config.txt write to the chip's fuses", .dir.display(), .keys.join(", "))]
+    Fuses {
+        /// The payload.
+        dir: PathBuf,
+        /// The keys that do.
+        keys: Vec<String>,
+    },
+    /// Nobody said what to serve, and no package has installed anything.
+    #[error("there is no payload for {}: neither {}", boards(*.chip), .tried.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" nor "))]
+    NoPayload {
+        /// The chip that waits; none where no board was seen yet.
+        chip: Option<Chip>,
+        /// Where one was looked for.
+        tried: Vec<PathBuf>,
+    },
+    /// Nothing is prepared for this board.
+    #[error("there are no files for serial {serial}: neither {} nor {}", .own.display(), .default.display())]
+    NoClient {
+        /// The board's serial number.
+        serial: String,
+        /// Its own directory.
+        own: PathBuf,
+        /// The directory for boards without one.
+        default: PathBuf,
+    },
+    /// libusb can't be started or can't list devices.
+    #[error("USB on this host: {what}: {why}")]
+    Host {
+        /// What was tried.
+        what: &'static str,
+        /// What libusb or the system said.
+        why: String,
+    },
+}
+
+fn names(chip: Option<Chip>) -> String {
+    match chip {
+        Some(chip) => format!("{} for {chip} ({})", chip.bootcode(), chip.boards()),
+        None => "bootcode.bin, bootcode4.bin, bootcode5.bin or bootfiles.bin".to_owned(),
+    }
+}
+
+fn boards(chip: Option<Chip>) -> String {
+    chip.map_or_else(|| "any board".to_owned(), |chip| format!("{chip} ({})", chip.boards()))
+}
+
+/// Where payloads come from: nothing of Raspberry Pi's firmware is part of this program.
+pub const WHERE_FROM: &str = "Raspberry Pi OS and Ubuntu have payloads in the package rpiboot \
+     (/usr/share/rpiboot); or clone https://github.com/raspberrypi/usbboot with --recurse-submodules. Name one with -d";
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Dir { source, .. } | Self::Read { source, .. } => Kind::of_io(source),
+            Self::NoPayload { .. } | Self::NoClient { .. } => Kind::NoInput,
+            Self::Fuses { .. } => Kind::Usage,
+            Self::Host { .. } => Kind::Unavailable,
+            Self::Bootfiles { .. }
+            | Self::NoBootcode { .. }
+            | Self::BootcodeSize { .. }
+            | Self::Stub { .. }
+            | Self::Missing { .. }
+            | Self::Signature { .. }
+            | Self::LeadsOut { .. } => Kind::BadData,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Dir { .. } | Self::NoPayload { .. } => format!("{WHERE_FROM}."),
+            Self::NoBootcode { chip: None, .. } => format!("Is it the right directory? {WHERE_FROM}."),
+            Self::NoBootcode { chip: Some(_), .. } => {
+                format!("This payload is for other boards. {WHERE_FROM}.")
+            }
+            Self::Stub { .. } => {
+                "This happens when a repository is downloaded without its links or its submodules: \
+                 `git clone --recurse-submodules`, or take the package rpiboot."
+                    .to_owned()
+            }
+            Self::Bootfiles { .. } | Self::BootcodeSize { .. } => {
+                "Fetch the payload again; a download was cut off, or it is another file.".to_owned()
+            }
+            Self::LeadsOut { target, .. } => {
+                let folder = target.parent().unwrap_or(target);
+                format!("If it is meant, allow it: --allow {}", folder.display())
+            }
+            Self::Fuses { keys, .. } => format!(
+                "Nobody can undo it. If it is meant for every board that will be plugged in: --confirm {}",
+                keys.join(",")
+            ),
+            Self::NoClient { own, .. } => {
+                format!("Put this board's boot files into {}", own.display())
+            }
+            Self::Missing { name: "boot.sig", .. } => "rpi-eeprom-digest makes it: \
+                 `rpi-eeprom-digest -i boot.img -o boot.sig -k key.pem`."
+                .to_owned(),
+            Self::Host { .. } => "`piprov doctor` looks at what USB needs on this host.".to_owned(),
+            _ => return None,
+        })
+    }
+}
