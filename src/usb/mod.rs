@@ -5,11 +5,16 @@
 //! protocol are from usbboot's main.c; where that program guesses, sleeps or gives up silently, this one doesn't.
 
 pub mod bootfiles;
+pub mod event;
 pub mod identity;
 pub mod lookup;
 pub mod message;
 pub mod metadata;
 pub mod payload;
+pub mod session;
+pub mod transport;
+pub mod wait_for;
+pub mod wire;
 
 mod error;
 
