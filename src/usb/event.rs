@@ -318,6 +318,9 @@ pub enum Trouble {
     /// Ctrl-C.
     #[error("stopped by the user")]
     Stopped,
+    /// A panic in the board's thread.
+    #[error("a mistake in this program ended the board's boot")]
+    Bug,
 }
 
 impl Explain for Trouble {
@@ -351,6 +354,7 @@ impl Explain for Trouble {
             Self::Shrunk { .. } => "don't change a payload while it is served: put the new file beside it and rename.".to_owned(),
             Self::LeftEarly { .. } => "if what it booted shows nothing over USB, it may be well; --wait-for says what to look for.".to_owned(),
             Self::NotAppeared { .. } => "is it the right payload? `piprov list` shows what the board is now.".to_owned(),
+            Self::Bug => "please report it, with the output of the same command with -v.".to_owned(),
             Self::TimeOver(_) | Self::Unreadable { .. } | Self::Stopped => return None,
         })
     }

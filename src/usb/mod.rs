@@ -4,6 +4,7 @@
 //! leaves the bus, comes back, and then asks for the files it needs; the host is the file server. Facts about the
 //! protocol are from usbboot's main.c; where that program guesses, sleeps or gives up silently, this one doesn't.
 
+pub mod boot;
 pub mod bootfiles;
 pub mod event;
 pub mod identity;
@@ -11,11 +12,14 @@ pub mod lookup;
 pub mod message;
 pub mod metadata;
 pub mod payload;
+pub mod plan;
 pub mod session;
+pub mod station;
 pub mod transport;
 pub mod wait_for;
 pub mod wire;
 
 mod error;
+mod presence;
 
 pub use error::{Error, WHERE_FROM};

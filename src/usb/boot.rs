@@ -1,0 +1,473 @@
+//! One board's way from the boot ROM to its end, over all devices that it is on the way. It is followed by its port:
+//! product id, address and speed change.
+//!
+//! Nothing is slept through. What the board has become is seen when it leaves the bus and comes back.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::error::Error;
+use super::event::{Ending, Event, Stage, Trouble, What};
+use super::identity::{Chip, Identity};
+use super::lookup::{Asker, Payload};
+use super::message::SIGNATURE;
+use super::metadata::Metadata;
+use super::payload;
+use super::plan::Plan;
+use super::presence::Presence;
+use super::session::{FileServer, FirstStage, Served, Uploaded};
+use super::transport::{Bus, Device, Fault, Transport};
+use super::wait_for::{Appeared, Sysfs, Wanted};
+use super::wire::{TRANSFER, Wire};
+use crate::board::{PortPath, Serial};
+use crate::error::Explain;
+use crate::stop::Stop;
+
+/// How boards are booted.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Send `bootcode.sig` with the bootcode, where the chip takes one.
+    pub signed: bool,
+    /// Refuse a payload whose `boot.img` has no `boot.sig`.
+    pub boot_sig: bool,
+    /// Settings that burn fuses and that the user has confirmed.
+    pub confirmed: Vec<String>,
+    /// The size of bulk transfers to begin with, in bytes.
+    pub transfer: usize,
+    /// What to wait for after the files.
+    pub wait_for: Option<Wanted>,
+    /// How long.
+    pub wait_limit: Duration,
+    /// Where to look for it.
+    pub sysfs: Sysfs,
+    /// How long a board may take between its stages.
+    pub limits: Limits,
+}
+
+/// How long a board may take. The defaults are what rpi-imager found to be enough.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// From the end of a session until it has left the bus.
+    pub leave: Duration,
+    /// From then until it is back.
+    pub back: Duration,
+    /// From leaving without a last word until something comes of it.
+    pub next: Duration,
+    /// From its arrival until udev has let this user open it.
+    pub permission: Duration,
+    /// How often the bootcode is sent to a board that comes back to its boot ROM.
+    pub uploads: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            leave: Duration::from_secs(3),
+            back: Duration::from_secs(15),
+            next: Duration::from_secs(60),
+            permission: Duration::from_secs(2),
+            uploads: 3,
+        }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            signed: false,
+            boot_sig: false,
+            confirmed: Vec::new(),
+            transfer: TRANSFER,
+            wait_for: None,
+            wait_limit: Duration::from_secs(60),
+            sysfs: Sysfs::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// How far a board is, for whoever must tell about it while its thread hangs in a transfer.
+#[derive(Debug, Clone)]
+pub(super) struct Track {
+    /// What the board was last.
+    pub(super) device: Device,
+    pub(super) stage: Stage,
+    pub(super) last_file: Option<String>,
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+    pub(super) metadata: Metadata,
+    pub(super) chip: Option<Chip>,
+    pub(super) serial: Option<Serial>,
+}
+
+impl Track {
+    pub(super) fn new(device: &Device) -> Self {
+        Self {
+            device: device.clone(),
+            stage: Stage::Open,
+            last_file: None,
+            files: 0,
+            bytes: 0,
+            metadata: Metadata::default(),
+            chip: device.identity().and_then(Identity::chip),
+            serial: device.board_serial(),
+        }
+    }
+
+    /// The ending of a board that can't go on.
+    pub(super) fn failed(&self, trouble: &Trouble) -> Ending {
+        Ending::Failed {
+            stage: self.stage,
+            why: trouble.to_string(),
+            hint: trouble.hint(),
+            kind: trouble.kind(),
+            last_file: self.last_file.clone(),
+            files: self.files,
+        }
+    }
+}
+
+/// A boot that goes on.
+pub(super) struct Boot {
+    pub(super) port: PortPath,
+    pub(super) bus: Arc<dyn Bus>,
+    pub(super) presence: Arc<Presence>,
+    pub(super) plan: Arc<dyn Plan>,
+    pub(super) options: Arc<Options>,
+    pub(super) stop: Stop,
+    pub(super) track: Arc<Mutex<Track>>,
+    pub(super) tell: Box<dyn Fn(Event) + Send>,
+}
+
+/// What to do after a session.
+enum Next {
+    /// This is there now.
+    Device(Device),
+    /// It has what it needs.
+    End,
+}
+
+impl Boot {
+    /// Follows the board from what it is now to its end.
+    pub(super) fn run(&self, device: Device) -> Ending {
+        let began = Instant::now();
+        match self.follow(device) {
+            Ok(appeared) => {
+                let track = self.track();
+                Ending::Done { files: track.files, bytes: track.bytes, seconds: began.elapsed(), appeared }
+            }
+            Err(trouble) => self.track().failed(&trouble),
+        }
+    }
+
+    fn track(&self) -> std::sync::MutexGuard<'_, Track> {
+        self.track.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, what: What) {
+        let (chip, serial) = {
+            let mut track = self.track();
+            match &what {
+                What::Found { name, .. } | What::Missing { name } | What::Refused { name, .. } => {
+                    track.last_file = Some(name.clone());
+                }
+                What::Sent { bytes, .. } => {
+                    track.files += 1;
+                    track.bytes += bytes;
+                }
+                What::Told { key, value } => {
+                    track.metadata.take(&format!("*{key}*{value}"));
+                }
+                _ => {}
+            }
+            (track.chip, track.serial.clone())
+        };
+        (self.tell)(Event { port: self.port, chip, serial, what });
+    }
+
+    fn stage(&self, stage: Stage) {
+        self.track().stage = stage;
+    }
+
+    fn follow(&self, mut device: Device) -> Result<Vec<Appeared>, Trouble> {
+        let mut uploads = 0;
+        let mut payload = None;
+        while let Some(identity) = device.identity() {
+            {
+                let mut track = self.track();
+                track.device = device.clone();
+                track.chip = identity.chip().or(track.chip);
+                // Only the boot ROM's is known to be the board's own.
+                if matches!(identity, Identity::Rom(_)) || track.serial.is_none() {
+                    track.serial = device.board_serial();
+                }
+            }
+            self.tell(What::Seen { state: identity });
+            let next = match identity {
+                Identity::Rom(chip) => {
+                    if uploads == self.options.limits.uploads {
+                        self.stage(Stage::Restart);
+                        return Err(Trouble::RomAgain(uploads));
+                    }
+                    uploads += 1;
+                    // Chosen anew each time: another board may have been plugged in.
+                    let chosen = self.choose(&device, chip)?;
+                    payload = Some(chosen.clone());
+                    self.first_stage(device, chip, &chosen)?
+                }
+                Identity::FileServer(chip) => {
+                    let chosen = match &payload {
+                        Some(chosen) => Arc::clone(chosen),
+                        None => self.choose(&device, chip)?,
+                    };
+                    payload = Some(chosen.clone());
+                    self.file_server(device, chip, chosen)?
+                }
+                _ => Next::End,
+            };
+            match next {
+                Next::Device(next) => device = next,
+                Next::End => break,
+            }
+        }
+        self.wait_for()
+    }
+
+    fn choose(&self, device: &Device, chip: Chip) -> Result<Arc<Payload>, Trouble> {
+        self.stage(Stage::Payload);
+        let trouble = |error: Error| {
+            let message = error.to_string();
+            Trouble::Payload { message, hint: error.hint(), kind: error.kind() }
+        };
+        let payload = self.plan.choose(device, chip).map_err(trouble)?;
+        let wanted = payload::Wanted {
+            chips: vec![chip],
+            signed: self.options.signed,
+            boot_sig: self.options.boot_sig,
+            confirmed: self.options.confirmed.clone(),
+        };
+        payload::check(&payload, Some(self.port), &wanted).map_err(trouble)?;
+        self.tell(What::Serving { dir: payload.dir().to_owned() });
+        Ok(payload)
+    }
+
+    /// Opens a device. None where it has left meanwhile.
+    fn open(&self, device: &Device) -> Result<Option<Box<dyn Transport>>, Trouble> {
+        self.stage(Stage::Open);
+        let deadline = Instant::now() + self.options.limits.permission;
+        loop {
+            let fault = match self.bus.open(device) {
+                Ok(transport) => return Ok(Some(transport)),
+                Err(fault) => fault,
+            };
+            // A device is there before udev has dealt with it, and before libusb knows it.
+            let passing = matches!(fault, Fault::Permission | Fault::Busy | Fault::Gone | Fault::Wire);
+            if !passing || Instant::now() >= deadline {
+                return Err(match fault {
+                    Fault::Permission => Trouble::Permission { node: device.node().display().to_string() },
+                    fault => Trouble::Fault(fault),
+                });
+            }
+            if self.presence.at(self.port).as_ref() != Some(device) {
+                return Ok(None);
+            }
+            if self.stop.wait(Duration::from_millis(50)) {
+                return Err(Trouble::Stopped);
+            }
+        }
+    }
+
+    fn first_stage(&self, device: Device, chip: Chip, payload: &Payload) -> Result<Next, Trouble> {
+        let limits = &self.options.limits;
+        let Some(transport) = self.open(&device)? else { return self.back(limits.back) };
+        self.stage(Stage::FirstStage);
+        let asker = Asker { chip, port: Some(self.port) };
+        let trouble = |error: Error| {
+            let message = error.to_string();
+            Trouble::Payload { message, hint: error.hint(), kind: error.kind() }
+        };
+        let bootcode = payload::bootcode(payload, asker).map_err(trouble)?;
+        let signature = match self.options.signed && chip.takes_signature() {
+            true => payload::signature(payload, asker).map_err(trouble)?,
+            false => [0; SIGNATURE],
+        };
+        let began = Instant::now();
+        self.track().last_file = Some(chip.bootcode().to_owned());
+        let mut session = FirstStage::new(chip.bootcode(), bootcode, &signature);
+        let mut wire = Wire::new(transport, self.options.transfer, &self.stop);
+        let code = match wire.run(&mut session, &mut |what| self.tell(what)) {
+            Uploaded::Sent(code) => code,
+            Uploaded::Failed(trouble) => return Err(trouble),
+        };
+        // Closed, so that the device can go.
+        drop(wire);
+        self.tell(What::Uploaded { code, seconds: began.elapsed() });
+        self.stage(Stage::Restart);
+        if !self.has_left(&device) {
+            self.or_stopped()?;
+            return Err(match code {
+                Some(code) if code != 0 => Trouble::Refused(code),
+                _ => Trouble::Stays(limits.leave),
+            });
+        }
+        self.back(limits.back)
+    }
+
+    fn file_server(&self, device: Device, chip: Chip, payload: Arc<Payload>) -> Result<Next, Trouble> {
+        let limits = &self.options.limits;
+        let Some(transport) = self.open(&device)? else { return self.back(limits.back) };
+        self.stage(Stage::FileServer);
+        let asker = Asker { chip, port: Some(self.port) };
+        let mut session = FileServer::new(|name: &str| payload.find(asker, name));
+        let mut wire = Wire::new(transport, self.options.transfer, &self.stop);
+        let mut firmware = Firmware::default();
+        let served = wire.run(&mut session, &mut |what| {
+            if let What::Sent { name, .. } = &what {
+                firmware.sent(name);
+            }
+            self.tell(what);
+        });
+        drop(wire);
+        match served {
+            Served::Failed(trouble) => Err(trouble),
+            Served::Done if firmware.goes_on() => {
+                self.stage(Stage::HandOver);
+                // What it was sent is a loader that will ask for more, or a gadget. If it shows nothing, it has
+                // nevertheless said that it has all.
+                if !self.has_left(&device) {
+                    self.or_stopped()?;
+                    return Ok(Next::End);
+                }
+                match self.back(limits.back) {
+                    Err(Trouble::NoReturn(_)) => Ok(Next::End),
+                    next => next,
+                }
+            }
+            Served::Done => Ok(Next::End),
+            Served::Left => {
+                self.stage(Stage::HandOver);
+                if !self.has_left(&device) {
+                    self.or_stopped()?;
+                    self.stage(Stage::FileServer);
+                    return Err(Trouble::Fault(Fault::Wire));
+                }
+                let files = session.sent().0;
+                // A board that took nothing has booted nothing.
+                let limit = if files == 0 { limits.back } else { limits.next };
+                match self.back(limit) {
+                    Err(Trouble::NoReturn(limit)) => Err(Trouble::LeftEarly { files, limit }),
+                    next => next,
+                }
+            }
+        }
+    }
+
+    /// Waits until something else than `device` is at the port, or nothing.
+    fn has_left(&self, device: &Device) -> bool {
+        let limit = self.options.limits.leave;
+        let gone = |at: Option<&Device>| (at != Some(device)).then_some(());
+        let left = self.presence.wait(self.port, limit, &self.stop, gone).is_some();
+        if left {
+            self.tell(What::Left);
+        }
+        left
+    }
+
+    /// Waits until something is at the port.
+    fn back(&self, limit: Duration) -> Result<Next, Trouble> {
+        let there = |at: Option<&Device>| at.cloned();
+        match self.presence.wait(self.port, limit, &self.stop, there) {
+            Some(device) => Ok(Next::Device(device)),
+            None => {
+                self.or_stopped()?;
+                Err(Trouble::NoReturn(limit))
+            }
+        }
+    }
+
+    fn or_stopped(&self) -> Result<(), Trouble> {
+        if self.stop.is_set() { Err(Trouble::Stopped) } else { Ok(()) }
+    }
+
+    /// Waits for what the user wants to see.
+    fn wait_for(&self) -> Result<Vec<Appeared>, Trouble> {
+        let Some(what) = self.options.wait_for else { return Ok(Vec::new()) };
+        self.stage(Stage::WaitFor);
+        let limit = self.options.wait_limit;
+        let deadline = Instant::now() + limit;
+        let look = || self.options.sysfs.appeared(self.port, what);
+        let mut appeared = look();
+        while appeared.is_empty() {
+            if self.stop.wait(Duration::from_millis(50)) {
+                return Err(Trouble::Stopped);
+            }
+            if Instant::now() >= deadline {
+                return Err(Trouble::NotAppeared { what, limit });
+            }
+            appeared = look();
+        }
+        // A gadget's disks come one after the other; the last one is there when no more come.
+        loop {
+            if self.stop.wait(Duration::from_millis(500)) {
+                return Err(Trouble::Stopped);
+            }
+            let again = look();
+            if again == appeared {
+                break;
+            }
+            appeared = again;
+        }
+        for one in &appeared {
+            self.tell(What::Appeared(one.clone()));
+        }
+        Ok(appeared)
+    }
+}
+
+impl std::fmt::Debug for Boot {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Boot").field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
+/// Whether the files of a session are a loader only, which is going to come back and ask for the rest. The bootcode
+/// of 283x and the older one of 2711 load `start.elf` in a session of its own.
+#[derive(Debug, Default)]
+struct Firmware {
+    loader: bool,
+    more: bool,
+}
+
+impl Firmware {
+    fn sent(&mut self, name: &str) {
+        let start = (name.starts_with("start") && name.ends_with(".elf")) || name == "recovery.elf";
+        let beside = ["config.txt", "autoboot.txt"].contains(&name)
+            || (name.starts_with("fixup") && name.ends_with(".dat"))
+            || name.ends_with(".sig");
+        self.loader |= start;
+        self.more |= !start && !beside;
+    }
+
+    fn goes_on(&self) -> bool {
+        self.loader && !self.more
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loader_comes_back_and_a_whole_system_does_not() {
+        let goes_on = |names: &[&str]| {
+            let mut firmware = Firmware::default();
+            names.iter().for_each(|name| firmware.sent(name));
+            firmware.goes_on()
+        };
+        assert!(goes_on(&["config.txt", "start.elf", "fixup.dat"]));
+        assert!(goes_on(&["start4.elf"]));
+        assert!(!goes_on(&["config.txt", "start.elf", "fixup.dat", "cmdline.txt", "kernel.img"]));
+        assert!(!goes_on(&["mcb.bin", "bootmain", "config.txt", "boot.img"]));
+        assert!(!goes_on(&["config.txt"]));
+    }
+}

@@ -1,0 +1,353 @@
+//! All boards at once: a thread for each port, so that one slow or dead board costs the others nothing.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::boot::{Boot, Options, Track};
+use super::error::Error;
+use super::event::{Ending, Event, Trouble, What};
+use super::identity::{Chip, Identity};
+use super::metadata::Metadata;
+use super::plan::Plan;
+use super::presence::Presence;
+use super::transport::{Bus, Device};
+use crate::board::{PortPath, Serial};
+use crate::stop::Stop;
+
+/// How often the stop flag is looked at.
+const LOOK_FOR_STOP: Duration = Duration::from_millis(100);
+/// After the end: how long boards may take to notice it. A transfer that waits for a board can't be taken back.
+const GRACE: Duration = Duration::from_millis(500);
+/// The stack of a board's thread: buffers are on the heap.
+const STACK: usize = 256 << 10;
+
+/// Which boards are served, and until when.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Which boards.
+    pub filter: Filter,
+    /// Go on with boards that come later, and with those that come again, until stopped.
+    pub forever: bool,
+    /// End when so many boards have ended.
+    pub boards: Option<usize>,
+    /// End after this time, whatever is going on.
+    pub timeout: Option<Duration>,
+    /// How often the bus is looked at beside what hotplug tells.
+    pub poll: Duration,
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Self {
+            filter: Filter::default(),
+            forever: false,
+            boards: None,
+            timeout: None,
+            poll: Duration::from_millis(500),
+        }
+    }
+}
+
+/// Which boards are meant. Empty means all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// The board at this port path.
+    pub port: Option<PortPath>,
+    /// Boards at this port of whatever hub.
+    pub last_port: Option<u8>,
+    /// The board with this serial string.
+    pub serial: Option<String>,
+}
+
+impl Filter {
+    /// Whether a device is meant.
+    #[must_use]
+    pub fn matches(&self, device: &Device) -> bool {
+        self.port.is_none_or(|port| port == device.port)
+            && self.last_port.is_none_or(|last| last == device.port.last())
+            && self.serial.as_ref().is_none_or(|serial| Some(serial) == device.serial.as_ref())
+    }
+}
+
+/// How one board's boot ended.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Outcome {
+    /// Where the board is.
+    pub port: PortPath,
+    /// Its chip.
+    pub chip: Option<Chip>,
+    /// Its serial number, where it tells one.
+    pub serial: Option<Serial>,
+    /// What it told about itself.
+    #[serde(skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
+    /// How it ended.
+    #[serde(flatten)]
+    pub ending: Ending,
+}
+
+/// Boots boards until all have ended, as [`Service`] says. Gives their outcomes in the order in which they ended;
+/// none where no board was there until the time was over.
+///
+/// # Errors
+/// Where the host has no USB, or can't make a thread.
+pub fn run(
+    bus: Arc<dyn Bus>,
+    plan: Arc<dyn Plan>,
+    options: Options,
+    service: &Service,
+    stop: &Stop,
+    show: &mut dyn FnMut(&Event),
+) -> Result<Vec<Outcome>, Error> {
+    let halt =
+        Stop::new().map_err(|error| Error::Host { what: "making an event", why: error.to_string() })?;
+    let (sender, mail) = channel();
+    let presence = Arc::new(Presence::default());
+    presence.set(bus.devices()?);
+    let watching = watch(bus.clone(), presence.clone(), service.poll, halt.clone(), sender.clone())?;
+    let station = Station {
+        bus,
+        plan,
+        options: Arc::new(options),
+        service,
+        halt: halt.clone(),
+        presence,
+        sender,
+        active: BTreeMap::new(),
+        ended: BTreeMap::new(),
+        outcomes: Vec::new(),
+        show,
+    };
+    let result = station.serve(&mail, stop);
+    halt.set();
+    // Ends within its polling interval; a thread that panicked has nothing to say any more.
+    let _ = watching.join();
+    result
+}
+
+enum Mail {
+    /// The bus has changed.
+    Changed,
+    /// The bus can't be looked at any more.
+    Blind(Error),
+    /// Something happened to a board.
+    Event(Event),
+    /// A board's boot is over.
+    Ended(PortPath, Ending),
+}
+
+/// Looks at the bus whenever something may have changed.
+fn watch(
+    bus: Arc<dyn Bus>,
+    presence: Arc<Presence>,
+    poll: Duration,
+    halt: Stop,
+    sender: Sender<Mail>,
+) -> Result<std::thread::JoinHandle<()>, Error> {
+    let look = move || {
+        while !halt.is_set() {
+            bus.wait(poll);
+            let mail = match bus.devices() {
+                Ok(devices) => {
+                    if !presence.set(devices) {
+                        continue;
+                    }
+                    Mail::Changed
+                }
+                Err(error) => Mail::Blind(error),
+            };
+            let over = matches!(mail, Mail::Blind(_));
+            if sender.send(mail).is_err() || over {
+                return;
+            }
+        }
+    };
+    thread("usb-watch", look)
+}
+
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<std::thread::JoinHandle<()>, Error> {
+    let builder = std::thread::Builder::new().name(name.to_owned()).stack_size(STACK);
+    builder.spawn(work).map_err(|error| Error::Host { what: "starting a thread", why: error.to_string() })
+}
+
+struct Station<'a> {
+    bus: Arc<dyn Bus>,
+    plan: Arc<dyn Plan>,
+    options: Arc<Options>,
+    service: &'a Service,
+    halt: Stop,
+    presence: Arc<Presence>,
+    sender: Sender<Mail>,
+    active: BTreeMap<PortPath, Arc<Mutex<Track>>>,
+    /// What the board was when its boot ended. It isn't booted again for that.
+    ended: BTreeMap<PortPath, Device>,
+    outcomes: Vec<Outcome>,
+    show: &'a mut dyn FnMut(&Event),
+}
+
+impl Station<'_> {
+    fn serve(mut self, mail: &Receiver<Mail>, stop: &Stop) -> Result<Vec<Outcome>, Error> {
+        let deadline = self.service.timeout.map(|limit| Instant::now() + limit);
+        self.admit()?;
+        loop {
+            if self.is_over() {
+                return Ok(self.outcomes);
+            }
+            let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if late || stop.is_set() {
+                let trouble = match (late, self.service.timeout) {
+                    (true, Some(limit)) => Trouble::TimeOver(limit),
+                    _ => Trouble::Stopped,
+                };
+                self.give_up(mail, &trouble);
+                return Ok(self.outcomes);
+            }
+            match mail.recv_timeout(LOOK_FOR_STOP) {
+                Ok(Mail::Changed) => self.admit()?,
+                Ok(Mail::Blind(error)) => return Err(error),
+                Ok(Mail::Event(event)) => (self.show)(&event),
+                Ok(Mail::Ended(port, ending)) => {
+                    self.end(port, ending);
+                    // What has come to the port since then has waited for this.
+                    self.admit()?;
+                }
+                // The station itself holds a sender.
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        if self.service.boards.is_some_and(|boards| self.outcomes.len() >= boards) {
+            return self.active.is_empty();
+        }
+        !self.service.forever
+            && self.service.boards.is_none()
+            && self.active.is_empty()
+            && !self.outcomes.is_empty()
+    }
+
+    /// Starts a thread for each board that waits and has none.
+    fn admit(&mut self) -> Result<(), Error> {
+        for device in self.presence.all() {
+            let port = device.port;
+            if self.active.contains_key(&port) || !self.service.filter.matches(&device) {
+                continue;
+            }
+            let waits = match device.identity() {
+                // Without `forever`, a board that has ended and is in its boot ROM again has been booted.
+                Some(Identity::Rom(_)) => self.service.forever || !self.ended.contains_key(&port),
+                Some(Identity::FileServer(_)) => true,
+                _ => false,
+            };
+            let known = self.ended.get(&port) == Some(&device);
+            let room = self.service.boards.is_none_or(|n| self.active.len() + self.outcomes.len() < n);
+            if waits && !known && room {
+                self.start(device)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, device: Device) -> Result<(), Error> {
+        let port = device.port;
+        let track = Arc::new(Mutex::new(Track::new(&device)));
+        let serial = device.board_serial();
+        let twin = self.active.iter().find(|(_, other)| serial.is_some() && lock(other).serial == serial);
+        if let (Some((twin, _)), Some(serial)) = (twin, &serial) {
+            let text = format!("the board at {twin} has the same serial number, {serial}");
+            let what = What::Note { text };
+            (self.show)(&Event { port, chip: lock(&track).chip, serial: Some(serial.clone()), what });
+        }
+        let sender = self.sender.clone();
+        let boot = Boot {
+            port,
+            bus: self.bus.clone(),
+            presence: self.presence.clone(),
+            plan: self.plan.clone(),
+            options: self.options.clone(),
+            stop: self.halt.clone(),
+            track: track.clone(),
+            // The station may be gone already; then nobody wants to know.
+            tell: Box::new(move |event| drop(sender.send(Mail::Event(event)))),
+        };
+        let sender = self.sender.clone();
+        // Not joined: it may hang in a transfer that a dead board holds, which must cost nobody anything.
+        let _detached = thread(&format!("usb {port}"), move || {
+            let boots = std::panic::AssertUnwindSafe(|| boot.run(device));
+            // A mistake of ours in one board's thread must not keep the others waiting for it.
+            let ending =
+                std::panic::catch_unwind(boots).unwrap_or_else(|_| lock(&boot.track).failed(&Trouble::Bug));
+            drop(sender.send(Mail::Ended(port, ending)));
+        })?;
+        self.active.insert(port, track);
+        Ok(())
+    }
+
+    fn end(&mut self, port: PortPath, ending: Ending) {
+        let Some(track) = self.active.remove(&port) else { return };
+        let track = lock(&track).clone();
+        self.ended.insert(port, track.device);
+        let (chip, serial) = (track.chip, track.serial);
+        (self.show)(&Event { port, chip, serial: serial.clone(), what: What::Ended(ending.clone()) });
+        self.outcomes.push(Outcome { port, chip, serial, metadata: track.metadata, ending });
+    }
+
+    /// Ends all boots that are under way.
+    fn give_up(&mut self, mail: &Receiver<Mail>, trouble: &Trouble) {
+        self.halt.set();
+        let deadline = Instant::now() + GRACE;
+        while !self.active.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match mail.recv_timeout(left) {
+                Ok(Mail::Ended(port, ending)) if ending.is_done() => self.end(port, ending),
+                Ok(Mail::Ended(port, _)) => {
+                    // Its own reason is that it was halted; the user wants to know why.
+                    if let Some(track) = self.active.get(&port) {
+                        let ending = lock(track).failed(trouble);
+                        self.end(port, ending);
+                    }
+                }
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        for (port, track) in std::mem::take(&mut self.active) {
+            let ending = lock(&track).failed(trouble);
+            self.active.insert(port, track);
+            self.end(port, ending);
+        }
+    }
+}
+
+fn lock(track: &Mutex<Track>) -> std::sync::MutexGuard<'_, Track> {
+    track.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_by_path_port_and_serial() {
+        let device = Device {
+            port: "1-1.2".parse().unwrap(),
+            address: 1,
+            vendor: 0x0a5c,
+            product: 0x2711,
+            serial_index: 3,
+            serial: Some("af04b2da".into()),
+        };
+        let path = |port: &str| Filter { port: Some(port.parse().unwrap()), ..Filter::default() };
+        let last = |last| Filter { last_port: Some(last), ..Filter::default() };
+        let serial = |serial: &str| Filter { serial: Some(serial.into()), ..Filter::default() };
+        for filter in [Filter::default(), path("1-1.2"), last(2), serial("af04b2da")] {
+            assert!(filter.matches(&device), "{filter:?}");
+        }
+        for filter in [path("1-1"), path("2-1.2"), last(1), serial("AF04B2DA")] {
+            assert!(!filter.matches(&device), "{filter:?}");
+        }
+    }
+}
