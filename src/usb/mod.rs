@@ -8,6 +8,7 @@ pub mod boot;
 pub mod bootfiles;
 pub mod event;
 pub mod identity;
+pub mod libusb;
 pub mod lookup;
 pub mod message;
 pub mod metadata;

@@ -1,0 +1,243 @@
+//! Real devices, through libusb.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusb::{Context, DeviceHandle, Direction, Hotplug, HotplugBuilder, TransferType, UsbContext};
+
+use super::error::Error;
+use super::message::{REQUEST_IN, REQUEST_OUT};
+use super::transport::{Bus, Device, Fault, Transport};
+use super::wait_for::Sysfs;
+use crate::board::PortPath;
+
+/// The host's USB.
+pub struct LibusbBus {
+    context: Context,
+    sysfs: Sysfs,
+    changes: Arc<Changes>,
+    /// Kept for as long as changes are told. None where libusb has no hotplug here; then the bus is polled.
+    hotplug: Option<Mutex<rusb::Registration<Context>>>,
+}
+
+/// Whether devices may have come or gone.
+#[derive(Debug, Default)]
+struct Changes {
+    some: Mutex<bool>,
+    told: Condvar,
+}
+
+impl Changes {
+    fn tell(&self) {
+        *self.some.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.told.notify_all();
+    }
+
+    fn wait(&self, limit: Duration) {
+        let some = self.some.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.told.wait_timeout_while(some, limit, |some| !*some);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
+    }
+}
+
+struct Listener(Arc<Changes>);
+
+impl Hotplug<Context> for Listener {
+    fn device_arrived(&mut self, _device: rusb::Device<Context>) {
+        self.0.tell();
+    }
+
+    fn device_left(&mut self, _device: rusb::Device<Context>) {
+        self.0.tell();
+    }
+}
+
+impl LibusbBus {
+    /// Starts libusb.
+    ///
+    /// # Errors
+    /// Where it can't be started.
+    pub fn new() -> Result<Self, Error> {
+        let host = |error: rusb::Error| Error::Host { what: "starting libusb", why: error.to_string() };
+        let context = Context::new().map_err(host)?;
+        let changes = Arc::new(Changes::default());
+        let hotplug = if rusb::has_hotplug() {
+            let listener = Box::new(Listener(changes.clone()));
+            HotplugBuilder::new().register(&context, listener).ok().map(Mutex::new)
+        } else {
+            None
+        };
+        let bus = Self { context, sysfs: Sysfs::default(), changes, hotplug };
+        if bus.hotplug.is_some() {
+            bus.listen()?;
+        }
+        Ok(bus)
+    }
+
+    /// Whether devices that come and go are told, and not only looked for.
+    #[must_use]
+    pub const fn has_hotplug(&self) -> bool {
+        self.hotplug.is_some()
+    }
+
+    /// Starts the thread that takes hotplug events out of libusb. It ends when the last other user of the changes is
+    /// gone, at the next event or second.
+    fn listen(&self) -> Result<(), Error> {
+        let (context, changes) = (self.context.clone(), Arc::downgrade(&self.changes));
+        let take = move || {
+            while changes.strong_count() > 1 {
+                // An error here would be one of the system's; what it keeps from being told is polled for.
+                if context.handle_events(Some(Duration::from_secs(1))).is_err() {
+                    return;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("usb-hotplug".to_owned()).spawn(take);
+        let host = |error: std::io::Error| Error::Host { what: "starting a thread", why: error.to_string() };
+        thread.map(drop).map_err(host)
+    }
+
+    fn describe(&self, device: &rusb::Device<Context>) -> Option<Device> {
+        let descriptor = device.device_descriptor().ok()?;
+        let port = PortPath::new(device.bus_number().into(), &device.port_numbers().ok()?)?;
+        let address = device.address();
+        // Of the device that libusb means, and not of one that came after it.
+        let same = self.sysfs.attribute(port, "devnum").is_some_and(|number| number == address.to_string());
+        let serial = if same { self.sysfs.attribute(port, "serial") } else { None };
+        Some(Device {
+            port,
+            address,
+            vendor: descriptor.vendor_id(),
+            product: descriptor.product_id(),
+            serial_index: descriptor.serial_number_string_index().unwrap_or(0),
+            serial: serial.filter(|serial| !serial.is_empty()),
+        })
+    }
+
+    fn list(&self) -> Result<rusb::DeviceList<Context>, Error> {
+        let host = |error: rusb::Error| Error::Host { what: "listing devices", why: error.to_string() };
+        self.context.devices().map_err(host)
+    }
+}
+
+impl std::fmt::Debug for LibusbBus {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("LibusbBus").field("hotplug", &self.has_hotplug()).finish_non_exhaustive()
+    }
+}
+
+impl Bus for LibusbBus {
+    fn devices(&self) -> Result<Vec<Device>, Error> {
+        Ok(self.list()?.iter().filter_map(|device| self.describe(&device)).collect())
+    }
+
+    fn open(&self, device: &Device) -> Result<Box<dyn Transport>, Fault> {
+        let list = self.list().map_err(|error| Fault::Other(error.to_string()))?;
+        let found = list.iter().find(|found| {
+            u16::from(found.bus_number()) == device.port.bus() && found.address() == device.address
+        });
+        let handle = found.ok_or(Fault::Gone)?.open().map_err(fault)?;
+        Ok(Box::new(Open::new(handle)?))
+    }
+
+    fn wait(&self, limit: Duration) {
+        self.changes.wait(limit);
+    }
+}
+
+/// An open device with its interface claimed. Dropping it releases and closes.
+struct Open {
+    handle: DeviceHandle<Context>,
+    out: u8,
+}
+
+impl Open {
+    fn new(handle: DeviceHandle<Context>) -> Result<Self, Fault> {
+        // The active one, read now: a 2711 shows two interfaces first and one later.
+        let configuration = handle.device().active_config_descriptor().map_err(fault)?;
+        // 2837 may start with two interfaces, of which the first is mass storage (usbboot's main.c).
+        let (number, out) = if configuration.num_interfaces() == 1 { (0, 0x01) } else { (1, 0x03) };
+        let interface = configuration.interfaces().find(|interface| interface.number() == number);
+        let interface = interface.and_then(|interface| interface.descriptors().next());
+        let interface = interface.ok_or_else(|| Fault::NoEndpoint(format!("no interface {number}")))?;
+        let takes = |endpoint: &rusb::EndpointDescriptor<'_>| {
+            endpoint.direction() == Direction::Out && endpoint.transfer_type() == TransferType::Bulk
+        };
+        let outs: Vec<u8> =
+            interface.endpoint_descriptors().filter(takes).map(|endpoint| endpoint.address()).collect();
+        let out = match outs.as_slice() {
+            [] => return Err(Fault::NoEndpoint(format!("interface {number} takes no bulk transfers"))),
+            all if all.contains(&out) => out,
+            [first, ..] => *first,
+        };
+        // Where the system can't give a driver's interface back, nothing has to be given back.
+        let _ = handle.set_auto_detach_kernel_driver(true);
+        // No configuration is set: on Linux that resets the device.
+        handle.claim_interface(number).map_err(fault)?;
+        Ok(Self { handle, out })
+    }
+}
+
+impl Transport for Open {
+    fn control_out(&mut self, value: u16, index: u16, timeout: Duration) -> Result<(), Fault> {
+        self.handle.write_control(REQUEST_OUT, 0, value, index, &[], timeout).map_err(fault).map(drop)
+    }
+
+    fn control_in(
+        &mut self,
+        value: u16,
+        index: u16,
+        buf: &mut [u8],
+        timeout: Duration,
+    ) -> Result<usize, Fault> {
+        self.handle.read_control(REQUEST_IN, 0, value, index, buf, timeout).map_err(fault)
+    }
+
+    fn bulk_out(&mut self, bytes: &[u8], timeout: Duration) -> Result<usize, Fault> {
+        self.handle.write_bulk(self.out, bytes, timeout).map_err(fault)
+    }
+
+    fn clear_halt(&mut self) -> Result<(), Fault> {
+        self.handle.clear_halt(self.out).map_err(fault)
+    }
+}
+
+fn fault(error: rusb::Error) -> Fault {
+    match error {
+        // What libusb says for an address that was given away again is "not found".
+        rusb::Error::NoDevice | rusb::Error::NotFound => Fault::Gone,
+        rusb::Error::Pipe => Fault::Stall,
+        rusb::Error::Timeout => Fault::Timeout,
+        rusb::Error::Io | rusb::Error::Interrupted => Fault::Wire,
+        rusb::Error::NoMem => Fault::TooLarge,
+        rusb::Error::Access => Fault::Permission,
+        rusb::Error::Busy => Fault::Busy,
+        other => Fault::Other(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn a_change_is_told_once() {
+        let changes = Changes::default();
+        changes.tell();
+        changes.tell();
+        let began = Instant::now();
+        changes.wait(Duration::from_secs(20));
+        assert!(began.elapsed() < Duration::from_secs(10));
+        changes.wait(Duration::from_millis(1));
+    }
+
+    #[test]
+    fn a_host_without_usb_has_no_devices() {
+        // Whatever is attached here, listing it needs no permission and describes it by its port.
+        let bus = LibusbBus::new().unwrap();
+        for device in bus.devices().unwrap() {
+            assert!(device.port.to_string().contains('-'));
+        }
+    }
+}
