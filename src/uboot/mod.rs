@@ -1,6 +1,7 @@
 //! Flashing through U-Boot: the recovery card, the job that a board works off, and the flow around it.
 
 pub mod card;
+pub mod deb;
 pub mod desk;
 pub mod event;
 pub mod fat_volume;
@@ -9,6 +10,7 @@ pub mod job;
 pub mod layout;
 pub mod material;
 pub mod recheck;
+pub mod payload;
 pub mod record;
 pub mod script_image;
 pub mod step;
