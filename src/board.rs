@@ -1,7 +1,13 @@
 //! What a board is called. Names are parsed once, at the edge, and are right from then on.
 
+mod port_path;
+mod serial;
+
 use std::fmt;
 use std::str::FromStr;
+
+pub use port_path::{BadPortPath, PortPath};
+pub use serial::{BadSerial, Serial};
 
 /// An Ethernet address. Written and printed in lower case with colons, as U-Boot's `ethaddr` is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -58,6 +58,16 @@ impl Raw {
         address.map_err(|_| self.not("an address with a port, such as 0.0.0.0:69"))
     }
 
+    pub(super) fn usb_ids(&self) -> Result<(u16, u16), String> {
+        let id = |text: &str| {
+            let plain = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+            u16::from_str_radix(text, 16).ok().filter(|_| plain)
+        };
+        let ids = self.text().and_then(|text| text.split_once(':'));
+        ids.and_then(|(vendor, product)| Some((id(vendor)?, id(product)?)))
+            .ok_or_else(|| self.not("a vendor and a product id, such as f055:b007"))
+    }
+
     pub(super) fn part_size(&self) -> Result<u64, String> {
         let wanted = "a size of at least 1 MiB in whole blocks of 512 bytes, such as \"256MiB\"";
         let size = match self {
@@ -77,6 +87,11 @@ pub(super) fn show_size(bytes: u64) -> String {
         }
     }
     bytes.to_string()
+}
+
+/// The ids of a USB device as `lsusb` and a file write them.
+pub(super) fn show_usb_ids((vendor, product): (u16, u16)) -> String {
+    format!("{vendor:04x}:{product:04x}")
 }
 
 /// A time as a file would write it.
@@ -120,6 +135,16 @@ mod tests {
         }
         assert!(Raw::Number(1048577.0).part_size().is_err());
         assert_eq!(Raw::Number(1048576.0).part_size(), Ok(1 << 20));
+    }
+
+    #[test]
+    fn usb_ids_are_four_digits_each() {
+        let ids = |text: &str| Raw::Text(text.to_owned()).usb_ids();
+        assert_eq!(ids("f055:B007"), Ok((0xf055, 0xb007)));
+        assert_eq!(show_usb_ids((0x525, 0xa4a5)), "0525:a4a5");
+        for bad in ["", "f055", "f055:", "f055:b0077", "+055:b007", "f055:b00g"] {
+            assert!(ids(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]
