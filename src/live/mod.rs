@@ -16,10 +16,13 @@
 
 pub mod client;
 pub mod event;
+pub mod handle;
+pub mod journal;
 mod link;
 pub mod plan;
 pub mod port;
 pub mod record;
+pub mod tell;
 mod tree;
 
 use std::io;
