@@ -435,7 +435,9 @@ impl Watch {
                 let stage = match why {
                     Trouble::Board(BoardStage::Write) => Stage::Write,
                     Trouble::Board(BoardStage::Fetch | BoardStage::Size) => Stage::Fetch,
-                    Trouble::Board(BoardStage::ReadBack) | Trouble::Differs { .. } => Stage::ReadBack,
+                    Trouble::Board(BoardStage::ReadBack | BoardStage::Sum) | Trouble::Differs { .. } => {
+                        Stage::ReadBack
+                    }
                 };
                 let hint = match stage {
                     Stage::Fetch => {
@@ -495,6 +497,10 @@ fn trouble(why: Trouble) -> String {
         Trouble::Board(BoardStage::Fetch) => "the board reports that fetching failed".to_owned(),
         Trouble::Board(BoardStage::Write) => "the board reports that writing failed".to_owned(),
         Trouble::Board(BoardStage::ReadBack) => "the board reports that reading back failed".to_owned(),
+        Trouble::Board(BoardStage::Sum) => {
+            "what the board read back is not what it should have written, or the answer to it got lost"
+                .to_owned()
+        }
         Trouble::Differs { expected, got } => {
             format!("read back with checksum {got:08x} (or its bytes turned round) instead of {expected:08x}")
         }
