@@ -16,6 +16,7 @@
 //! | 2 | [`tftp::packet`], [`tftp::session`] | TFTP without sockets |
 //! | 3 | [`tftp`] | the TFTP server and where its content comes from |
 //! | 3 | [`power`] | reset back-ends |
+//! | 3 | [`sight`] | boards seen on the wire before they ask for anything |
 //! | 4 | [`uboot`] | recovery card, boot script, manifest, the flash flow |
 //! | 5 | [`cli`] | one file a subcommand |
 
@@ -28,6 +29,7 @@ pub mod image;
 pub mod near;
 pub mod power;
 pub mod progress;
+pub mod sight;
 pub mod stop;
 pub mod targets;
 pub mod tftp;

@@ -241,7 +241,10 @@ impl Explain for Error {
             }
             Self::NoChip { present, .. } => return Some(format!("there are {}", present.join(", "))),
             Self::NotAChip { .. } => {
-                "a kernel without CONFIG_GPIO_CDEV_V1 doesn't offer the interface that piprov uses"
+                "a chip is a device file such as /dev/gpiochip0; `gpiodetect` lists them"
+            }
+            Self::Gpio { message, .. } if message.contains("EINVAL") => {
+                "so answers a kernel without CONFIG_GPIO_CDEV_V1, the interface that piprov uses"
             }
             Self::Permission { .. } => {
                 "run it with sudo, or let your group in: `sudo usermod -aG gpio $USER`, then log in again"

@@ -30,8 +30,8 @@ const MAX_BYTES: u64 = 16 << 20;
 /// One board of the database.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Target {
-    /// What people call it. In the original's form, which has no names, its IP address as written
-    /// (that is what the original's users type), or the digits of its MAC address if it has none.
+    /// What people call it. In the original's form, which has no names, `pi-10.0.0.3` after its IP
+    /// address, or `pi-dca632010203` after its MAC address if it has none.
     pub name: String,
     /// Its Ethernet address.
     pub mac: Mac,
@@ -173,11 +173,9 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Missing { path } => Some(format!(
-                "`piprov targets add NAME --mac MAC` makes it, or write a CSV file with the columns \
-                 {HEADER}; --targets FILE names another one than {}",
-                path.display()
-            )),
+            Self::Missing { .. } => Some(
+                "`piprov targets add NAME --mac MAC` makes it; --targets FILE names another one".to_owned(),
+            ),
             Self::Bad { .. } => Some("edit the lines named; nothing was done".to_owned()),
             Self::Unknown { near, .. } if !near.is_empty() => {
                 Some(format!("did you mean {}?", near.join(" or ")))

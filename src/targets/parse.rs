@@ -168,10 +168,7 @@ impl Reader {
             return;
         }
         if let (Ok(mac), Ok(address), Ok(reset)) = (mac, address, reset) {
-            let name = name.map_or_else(
-                || if ip.is_empty() { mac.to_string().replace(':', "") } else { ip.to_owned() },
-                str::to_owned,
-            );
+            let name = name.map_or_else(|| original_name(mac, address), str::to_owned);
             self.rows.push(Target { name, mac, ip: address, reset, line });
         }
     }
@@ -183,6 +180,14 @@ impl Reader {
         } else {
             self.seen.insert(what, line);
         }
+    }
+}
+
+/// What a board of a file without names is called: a name that a file with names may have too.
+fn original_name(mac: Mac, ip: Option<IpAddr>) -> String {
+    match ip {
+        Some(IpAddr::V4(ip)) => format!("pi-{ip}"),
+        _ => format!("pi-{}", mac.to_string().replace(':', "")),
     }
 }
 
@@ -278,15 +283,17 @@ mod tests {
     #[test]
     fn the_original_form_is_read() {
         let want = [
-            "10.0.0.3 dc:a6:32:01:02:03 10.0.0.3 gpiochip0:17",
-            "dca632010204 dc:a6:32:01:02:04 - gpiochip0:5",
+            "pi-10.0.0.3 dc:a6:32:01:02:03 10.0.0.3 gpiochip0:17",
+            "pi-dca632010204 dc:a6:32:01:02:04 - gpiochip0:5",
         ];
         let rows = "dc:a6:32:01:02:03,10.0.0.3,0\ndc:a6:32:01:02:04,,21";
         for text in [format!("mac,ip,reset_io\n{rows}"), rows.to_owned()] {
             assert_eq!(seen(text.as_bytes()), (want.map(String::from).to_vec(), vec![]), "{text}");
             assert_eq!(parse(text.as_bytes()).form, Form::Original);
+            let rows: Vec<_> = parse(text.as_bytes()).rows.iter().map(Target::to_row).collect();
+            assert_eq!(seen(rows.join("\n").as_bytes()), (want.map(String::from).to_vec(), vec![]));
         }
-        assert_eq!(seen(b"dc:a6:32:01:02:03,10.0.0.3,").0, ["10.0.0.3 dc:a6:32:01:02:03 10.0.0.3 -"]);
+        assert_eq!(seen(b"dc:a6:32:01:02:03,10.0.0.3,").0, ["pi-10.0.0.3 dc:a6:32:01:02:03 10.0.0.3 -"]);
     }
 
     #[test]

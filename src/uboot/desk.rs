@@ -117,8 +117,8 @@ impl<'a> Desk<'a> {
 
     fn read(&self, mac: Mac, path: &str, peer: SocketAddr) -> Answer {
         let material = &*self.material;
-        let answer = self
-            .with(mac, |watch, events| watch.ask(path, Some(peer.ip()), material, Instant::now(), events));
+        let answer =
+            self.with(mac, |watch, events| watch.ask(path, peer.ip(), material, Instant::now(), events));
         match answer {
             None => {
                 self.stranger(&mac.to_string(), peer);

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::desk::Desk;
-use super::event::{Event, Stage};
+use super::event::{Ending, Event, Stage};
 use super::material::ImageMaterial;
 use super::record::{CardRecord, Run};
 use super::step::Material;
 use super::watch::{Patience, Watch};
 use crate::error::{Explain, Kind};
 use crate::power;
+use crate::sight;
 use crate::stop::Stop;
 use crate::targets::Target;
 use crate::tftp;
@@ -59,6 +60,14 @@ pub fn flash(
             server_stop.set();
             result
         });
+        let sights = &desk;
+        let until = &server_stop;
+        scope.spawn(move || {
+            // Without the permission to look, a failure just says less.
+            let _ = sight::watch(until, &mut |mac, sight| {
+                sights.with(mac, |watch, _| watch.sighted(sight, Instant::now()));
+            });
+        });
         drive(&desk, targets, material, options, stop, &mut || {
             if server_stop.is_set() { Next::End } else { Next::after(stop.wait(TICK)) }
         });
@@ -73,6 +82,12 @@ pub fn flash(
     });
     desk.each(|watch, events| watch.tick(Instant::now(), &[], events));
     served?;
+    let mut any_done = false;
+    desk.each(|watch, _| any_done |= matches!(watch.ending(), Some(Ending::Done)));
+    if any_done {
+        // The rest of the image behind its last partition: only the record's digests wait for it.
+        material.finish(stop);
+    }
     Ok(records(&desk, targets, material, started))
 }
 
@@ -202,7 +217,7 @@ fn failed_reset(desk: &Desk<'_>, target: &Target, error: &power::Error) {
 }
 
 fn record(watch: &mut Watch, target: &Target, material: &ImageMaterial, started: jiff::Timestamp) -> Run {
-    let ending = watch.ending().cloned().unwrap_or_else(|| super::event::Ending::Failed {
+    let ending = watch.ending().cloned().unwrap_or_else(|| Ending::Failed {
         why: "the TFTP server ended".to_owned(),
         last_seen: None,
         hint: None,

@@ -451,4 +451,4 @@ fn text(text: Vec<u8>) -> Answer {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::uboot) mod tests;

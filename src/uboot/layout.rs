@@ -159,7 +159,7 @@ pub fn plan(table: &Table, image_len: Option<u64>, card: &CardInfo) -> Result<La
     let written = final_table.iter().map(|(at, bytes)| at + bytes.len() as u64).max().unwrap_or(0);
     let card_len = target.end.max(written);
     if let Some(size) = card.size.filter(|size| *size < card_len) {
-        return Err(Error::CardTooSmall { need: card_len, size, image: end - first.start });
+        return Err(Error::CardTooSmall { need: card_len, card: size, image: end - first.start });
     }
     if !first.start.is_multiple_of(ALIGN) && shift == 0 {
         notes.push("The image's first partition doesn't start on a multiple of 4 MiB.".to_owned());

@@ -2,6 +2,7 @@
 //! that follow the partitions' new numbers. Everything that takes time happens on threads of its own, so that a
 //! board can be reset at once and finds an answer whenever it asks.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::layout::{self, CardInfo, Layout};
@@ -9,7 +10,8 @@ use super::record::ImageRecord;
 use super::step::{Known, Material, Sectors};
 use crate::error::{Explain, Kind};
 use crate::format::hex;
-use crate::image::pass::{Parts, Pass};
+use crate::image::parts::Parts;
+use crate::image::pass::Pass;
 use crate::image::read_at::ReadAt;
 use crate::image::table::{Scheme, Table};
 use crate::image::{self, Image, files};
@@ -103,13 +105,12 @@ impl ImageMaterial {
             .map_err(|source| Error::Layout { name, source })?;
         let waker: Arc<Mutex<Option<Waker>>> = Arc::default();
         let wake = Arc::clone(&waker);
-        let parts = Parts {
-            start: layout.source.start,
-            size: part_size,
+        let parts = match table.scheme {
             // What lies behind the last partition is part of an MBR image and not of a GPT one.
-            end: matches!(table.scheme, Scheme::Gpt { .. }).then_some(layout.source.end),
+            Scheme::Mbr { .. } => Parts::Every { skip: layout.source.start, size: part_size },
+            Scheme::Gpt { .. } => Parts::Ranges(ranges(&layout.source, part_size)),
         };
-        let pass = Pass::start(&image, parts, Box::new(move || poke(&wake)), stop)?;
+        let pass = Pass::start(&image, parts, stop, Box::new(move || poke(&wake)))?;
         let material = Arc::new(Self {
             content: image.content(),
             image,
@@ -174,16 +175,18 @@ impl ImageMaterial {
     /// Why the image can't be flashed after all, once that is known: damage shows only where it is reached.
     #[must_use]
     pub fn failure(&self) -> Option<Arc<Error>> {
-        if let Some(Err(error)) = self.followed.get() {
-            return Some(Arc::clone(error));
+        match (self.pass.ended()?, self.followed.get()) {
+            (Err(error), _) => Some(Arc::new(Error::Image(error))),
+            // Damage in the image has been told better by the pass.
+            (Ok(_), Some(Err(error))) => Some(Arc::clone(error)),
+            (Ok(_), _) => None,
         }
-        self.pass.failure().map(|error| Arc::new(Error::Image(error)))
     }
 
     /// What the record says of it. The digests are there only if the pass has come to its end.
     #[must_use]
     pub fn record(&self) -> ImageRecord {
-        let digests = self.pass.digests();
+        let digests = self.pass.ended().and_then(Result::ok);
         ImageRecord {
             name: self.image.name(),
             format: self.image.format().to_string(),
@@ -191,6 +194,11 @@ impl ImageMaterial {
             file_sha256: digests.as_ref().map(|digests| hex(&digests.file_sha256)),
             raw_sha256: digests.as_ref().map(|digests| hex(&digests.raw_sha256)),
         }
+    }
+
+    /// Waits until the whole image went by, so that its digests are known; not beyond `stop`.
+    pub fn finish(&self, stop: &Stop) {
+        while !stop.is_set() && !self.pass.wait_for(std::time::Duration::from_millis(100)) {}
     }
 
     /// Where the data ends, once that is known for sure.
@@ -244,8 +252,10 @@ impl Material for ImageMaterial {
     }
 
     fn followed(&self) -> Known<Arc<[Sectors]>> {
-        match self.followed.get() {
-            Some(Ok(follow)) => Known::Is(Arc::clone(&follow.sectors)),
+        // A compressed file proves itself only at its end. Until then nothing that follows the parts is given
+        // away, the partition table least of all.
+        match (self.followed.get(), self.pass.ended()) {
+            (Some(Ok(follow)), Some(Ok(_))) => Known::Is(Arc::clone(&follow.sectors)),
             _ => Known::NotYet,
         }
     }
@@ -262,6 +272,18 @@ impl Material for ImageMaterial {
     fn total_bytes(&self) -> u64 {
         self.data_end().unwrap_or(self.end) - self.start
     }
+}
+
+/// A range in pieces of `size` bytes.
+fn ranges(source: &Range<u64>, size: u64) -> Vec<Range<u64>> {
+    let mut ranges = Vec::new();
+    let mut start = source.start;
+    while start < source.end {
+        let end = source.end.min(start.saturating_add(size));
+        ranges.push(start..end);
+        start = end;
+    }
+    ranges
 }
 
 fn poke(waker: &Mutex<Option<Waker>>) {

@@ -11,6 +11,7 @@ use super::step::{Content, Known, Material, Step};
 use crate::board::Mac;
 use crate::error::Kind;
 use crate::format::{minutes, size};
+use crate::sight::Sight;
 
 /// How slow a card may be before its board counts as stuck, in bytes a second, for writing and reading back.
 const SLOWEST_CARD: u64 = 1 << 20;
@@ -54,6 +55,7 @@ pub struct Watch {
     untold: Vec<Event>,
     ended: Option<Instant>,
     absent: Option<Absent>,
+    sighted: Option<(Instant, Sight)>,
 }
 
 /// What is said of a board that never came, where another than piprov's own server should have answered it.
@@ -90,6 +92,7 @@ impl Watch {
             untold: Vec::new(),
             ended: None,
             absent: None,
+            sighted: None,
         }
     }
 
@@ -195,6 +198,11 @@ impl Watch {
         }
     }
 
+    /// It was seen on the wire, before it has asked for anything.
+    pub fn sighted(&mut self, sight: Sight, now: Instant) {
+        self.sighted = Some((now, sight));
+    }
+
     /// Ends it from outside: a reset that failed, an image that turned out to be damaged, Ctrl-C.
     pub fn end(
         &mut self,
@@ -218,14 +226,14 @@ impl Watch {
     pub fn ask(
         &mut self,
         path: &str,
-        peer: Option<IpAddr>,
+        peer: impl Into<Option<IpAddr>>,
         material: &dyn Material,
         now: Instant,
         events: &mut Vec<Event>,
     ) -> Answer {
         let mut news = Vec::new();
         let answer = self.job.ask(path, material, &mut news);
-        self.peer = peer.or(self.peer);
+        self.peer = peer.into().or(self.peer);
         if !matches!(answer, Answer::Later) {
             self.heard = Some((now, format!("a request for {path}")));
         }
@@ -343,22 +351,27 @@ impl Watch {
             None => format!("nothing was heard of {} in {seconds} s after the reset", self.mac),
             Some(absent) => format!("nobody has asked for {} in {seconds} s after the reset", absent.file),
         };
+        let last_seen = self.sighted.map(|(at, sight)| {
+            let after = self.reset.map_or(Duration::ZERO, |reset| at.saturating_duration_since(reset));
+            format!("{} {} s after the reset, no TFTP request", sight.phrase(), after.as_secs())
+        });
         let hint = if let Some(absent) = &self.absent {
             absent.hint.clone()
+        } else if last_seen.is_some() {
+            "The board runs but doesn't reach this host's UDP port 69. Is a firewall in the way? Does the card's \
+             env.txt name another server, or has the card no recovery system?"
+                .to_owned()
         } else if others.is_empty() {
             "Has it power, a network cable, and a recovery card (`piprov card build`)? Is a firewall in the way of \
              UDP port 69?"
                 .to_owned()
         } else {
             format!(
-                "Boards that asked but are no target: {}. Is the MAC address in the database right?",
+                "Somebody asked who is no target: {}. Is the MAC address in the database right?",
                 others.join(", ")
             )
         };
-        self.ended(
-            Ending::Failed { why, last_seen: None, hint: Some(hint), kind: Kind::Unavailable },
-            events,
-        );
+        self.ended(Ending::Failed { why, last_seen, hint: Some(hint), kind: Kind::Unavailable }, events);
     }
 
     fn digest(&mut self, news: News, now: Instant, events: &mut Vec<Event>) {
@@ -555,3 +568,6 @@ fn trouble(why: Trouble) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,10 +138,11 @@ impl Flash {
             let mac = text.parse().ok().filter(|_| self.no_reset)?;
             Some(Target { name: text.to_owned(), mac, ip: None, reset: None, line: 0 })
         };
-        if !self.all && !path.exists() {
-            if let Some(targets) = names.iter().map(|text| bare(text)).collect::<Option<Vec<_>>>() {
-                return distinct(targets);
-            }
+        if !self.all
+            && !path.exists()
+            && let Some(targets) = names.iter().map(|text| bare(text)).collect::<Option<Vec<_>>>()
+        {
+            return distinct(targets);
         }
         let database = Targets::load(path)?;
         if self.all {

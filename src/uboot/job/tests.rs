@@ -41,6 +41,23 @@ impl Sample {
         Self { bytes, table, part_size: MIB / 2, followed, patience: 2.into() }
     }
 
+    /// A range as a board gets it.
+    pub(in crate::uboot) fn range(&self, start: u64, len: u64) -> Vec<u8> {
+        let mut bytes = self.bytes[start as usize..(start + len) as usize].to_vec();
+        bytes.resize(bytes.len().next_multiple_of(512), 0);
+        bytes
+    }
+
+    pub(in crate::uboot) fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// Moves the first partition to where the original's cards want it.
+    pub(in crate::uboot) fn make_original(&mut self) {
+        self.table.partitions[0].start = 4 * MIB;
+        self.table.partitions[0].len = 40 * MIB;
+    }
+
     /// What must be on a card in the end, apart from what is not touched.
     fn expected(&self, layout: &Layout) -> Vec<(u64, Vec<u8>)> {
         let mut data = self.bytes[layout.source.start as usize..].to_vec();
@@ -371,8 +388,7 @@ fn an_original_card_gets_its_parts_only_where_they_fit() {
     assert!(matches!(job.ask("rpi_image_part_0", &sample, &mut news), Answer::NotFound(_)));
     assert_eq!(news, [News::Failed(Failure::OriginalCard)]);
 
-    sample.table.partitions[0].start = 4 * MIB;
-    sample.table.partitions[0].len = 40 * MIB;
+    sample.make_original();
     let mut job = Job::new(1);
     let whole = Content::Range { start: 0, len: sample.bytes.len() as u64 };
     assert_eq!(job.ask("rpi_image_part_0", &sample, &mut news), Answer::Send(whole));

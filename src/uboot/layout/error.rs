@@ -1,6 +1,7 @@
 //! Why an image does not go onto a card.
 
 use crate::error::{Explain, Kind};
+use crate::format::size;
 
 /// Why an image does not go onto a card. Sizes and offsets are bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,14 +40,14 @@ pub enum Error {
     },
     /// The card can't hold it.
     #[error(
-        "the card has {} ({size} bytes), but {} ({need}) are needed: U-Boot's partition and {} of image",
-        self::size(*size), self::size(*need), self::size(*image)
+        "the card has {} ({card} bytes), but {} ({need}) are needed: U-Boot's partition and {} of image",
+        size(*card), size(*need), size(*image)
     )]
     CardTooSmall {
         /// Smallest card that would do.
         need: u64,
         /// Size of this one.
-        size: u64,
+        card: u64,
         /// How many bytes of the image go there.
         image: u64,
     },
@@ -98,48 +99,5 @@ impl Explain for Error {
             Self::UbootPartition { .. } => "The default is 40 MiB at 4 MiB.",
         };
         Some(text.to_owned())
-    }
-}
-
-/// A length as a person reads it: `40 MiB`, `2.66 GiB`, `512 bytes`.
-#[must_use]
-pub(crate) fn size(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    let Some((unit, name)) = UNITS.into_iter().find(|(unit, _)| bytes >= *unit) else {
-        return format!("{bytes} bytes");
-    };
-    if bytes.is_multiple_of(unit) {
-        return format!("{} {name}", bytes / unit);
-    }
-    let value = bytes as f64 / unit as f64;
-    // Three digits that count, as everywhere.
-    let digits = if value < 9.995 {
-        2
-    } else if value < 99.95 {
-        1
-    } else {
-        0
-    };
-    format!("{value:.digits$} {name}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::size;
-
-    #[test]
-    fn sizes_read_well() {
-        let cases = [
-            (0, "0 bytes"),
-            (512, "512 bytes"),
-            (40 << 20, "40 MiB"),
-            (1536, "1.50 KiB"),
-            (2_856_321_024, "2.66 GiB"),
-            ((100 << 20) + 1, "100 MiB"),
-            (u64::MAX, "16777216 TiB"),
-        ];
-        for (bytes, text) in cases {
-            assert_eq!(size(bytes), text);
-        }
     }
 }

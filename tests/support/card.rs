@@ -1,0 +1,150 @@
+//! Recovery cards, and what must be on them after a flash: worked out here by other means than the program's own.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use super::shell;
+
+const MIB: usize = 1 << 20;
+/// U-Boot's partition on these cards: from 4 MiB to 44 MiB.
+const UBOOT: std::ops::Range<usize> = 4 * MIB..44 * MIB;
+/// Where an image's first partition comes to lie behind it.
+pub(crate) const BEHIND_UBOOT: usize = UBOOT.end;
+/// What a card is full of before: whatever is left of it was not written.
+const OLD: u8 = 0xe5;
+
+/// How a virtual board on the user-mode network gets its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// From env.txt.
+    Static,
+    /// By DHCP, which also names a server that isn't ours.
+    Dhcp,
+}
+
+/// A recovery card, and a copy of it as it was.
+pub(crate) struct Card {
+    /// The card.
+    pub(crate) path: PathBuf,
+    before: Vec<u8>,
+}
+
+impl Card {
+    /// Makes a card of `mib` with the boot script and an env.txt. Behind U-Boot's partition it is full of old bytes.
+    pub(crate) fn new(path: PathBuf, mib: usize, server: Ipv4Addr, network: Network) -> Self {
+        let mut env = format!("serverip={server}\n");
+        if network == Network::Static {
+            env.push_str("ipaddr=10.0.2.15\nnetmask=255.255.255.0\ngatewayip=10.0.2.2\n");
+        }
+        let card = path.display();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware/uboot/boot.cmd");
+        let work = path.with_extension("files");
+        std::fs::create_dir_all(&work).unwrap();
+        std::fs::write(work.join("env.txt"), env).unwrap();
+        let mut bytes = vec![0; BEHIND_UBOOT];
+        bytes.resize(mib * MIB, OLD);
+        std::fs::write(&path, bytes).unwrap();
+        shell(&format!(
+            "set -e; printf 'label: dos\\nstart=8192,size=81920,type=c,bootable\\n' | sfdisk -q {card}
+             mformat -i {card}@@4M -F -v PIPROV -T 81920 -h 64 -s 32 ::
+             cd {work}; mkimage -q -A arm64 -O linux -T script -C none -n piprov -d {script} boot.scr.uimg
+             mcopy -i {card}@@4M boot.scr.uimg env.txt ::",
+            work = work.display(),
+            script = script.display(),
+        ));
+        let before = std::fs::read(&path).unwrap();
+        Self { path, before }
+    }
+
+    /// What is on it now.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        std::fs::read(&self.path).unwrap()
+    }
+
+    /// From now on it counts as it is.
+    pub(crate) fn remember(&mut self) {
+        self.before = self.bytes();
+    }
+
+    /// Nothing was written to it.
+    pub(crate) fn assert_untouched(&self) {
+        assert_same(&self.bytes(), &self.before, 0..self.before.len(), "an untouched card");
+    }
+
+    /// U-Boot's partition, and the gap in front of it, are as they were; no partition but it is in the table.
+    pub(crate) fn assert_uboot_only(&self) {
+        let now = self.bytes();
+        assert_same(&now, &self.before, UBOOT, "U-Boot's partition");
+        assert_eq!(partitions(&self.path), [(8192, 81920)]);
+    }
+
+    /// The image is there whole: its bytes from `first` (bytes) on stand behind U-Boot's partition, with
+    /// `follow` (old text, new text) replaced in them, the rest of the card is as it was, and the table has these
+    /// partitions (first block, blocks) behind U-Boot's.
+    pub(crate) fn assert_holds(
+        &self,
+        image: &Path,
+        first: usize,
+        follow: &[(&str, &str)],
+        behind: &[(u64, u64)],
+    ) {
+        let now = self.bytes();
+        let mut content = std::fs::read(image).unwrap()[first..].to_vec();
+        content.resize(content.len().next_multiple_of(512), 0);
+        for (old, new) in follow {
+            replace(&mut content, old, new);
+        }
+        let mut expected = self.before.clone();
+        expected[BEHIND_UBOOT..BEHIND_UBOOT + content.len()].copy_from_slice(&content);
+        assert_same(&now, &expected, UBOOT, "U-Boot's partition");
+        assert_same(&now, &expected, BEHIND_UBOOT..BEHIND_UBOOT + content.len(), "the image");
+        assert_same(&now, &expected, BEHIND_UBOOT + content.len()..now.len(), "what lies behind the image");
+        let mut wanted = vec![(8192, 81920)];
+        wanted.extend(behind);
+        assert_eq!(partitions(&self.path), wanted);
+    }
+}
+
+/// The lines of cmdline.txt and /etc/fstab of a sample image with an MBR, before and after their partitions have
+/// moved behind U-Boot's.
+pub(crate) const FOLLOWED: &[(&str, &str)] = &[
+    ("root=PARTUUID=35c84628-02 rootfstype=ext4", "root=PARTUUID=35c84628-03 rootfstype=ext4"),
+    ("PARTUUID=35c84628-01  /boot/firmware", "PARTUUID=35c84628-02  /boot/firmware"),
+    ("PARTUUID=35c84628-02  /  ", "PARTUUID=35c84628-03  /  "),
+];
+
+/// The partitions that sfdisk sees: first block, blocks.
+pub(crate) fn partitions(disk: &Path) -> Vec<(u64, u64)> {
+    let table = shell(&format!("sfdisk --json {}", disk.display()));
+    let table: serde_json::Value = serde_json::from_str(&table).unwrap();
+    let partitions = table["partitiontable"]["partitions"].as_array().unwrap();
+    partitions.iter().map(|p| (p["start"].as_u64().unwrap(), p["size"].as_u64().unwrap())).collect()
+}
+
+/// Replaces a text that occurs once.
+fn replace(bytes: &mut [u8], old: &str, new: &str) {
+    assert_eq!(old.len(), new.len());
+    let mut found = Vec::new();
+    let first = old.as_bytes()[0];
+    for at in 0..=bytes.len() - old.len() {
+        if bytes[at] == first && &bytes[at..at + old.len()] == old.as_bytes() {
+            found.push(at);
+        }
+    }
+    let [at] = found[..] else { panic!("`{old}` occurs {} times", found.len()) };
+    bytes[at..at + new.len()].copy_from_slice(new.as_bytes());
+}
+
+/// Compares a range of two disks and says where they part.
+pub(crate) fn assert_same(now: &[u8], expected: &[u8], range: std::ops::Range<usize>, what: &str) {
+    let (now, expected) = (&now[range.clone()], &expected[range.clone()]);
+    if now != expected {
+        let at = now.iter().zip(expected).position(|(one, other)| one != other).unwrap();
+        panic!(
+            "{what}: at byte {:#x} stands {:02x?} instead of {:02x?}",
+            range.start + at,
+            &now[at..now.len().min(at + 16)],
+            &expected[at..expected.len().min(at + 16)]
+        );
+    }
+}
