@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -42,7 +42,11 @@ pub(crate) fn piprov(state: &Path) -> Command {
             command.env_remove(name);
         }
     }
-    command.env("PIPROV_STATE_DIR", state).env("HOME", state).env_remove("XDG_CONFIG_HOME").current_dir(state);
+    command
+        .env("PIPROV_STATE_DIR", state)
+        .env("HOME", state)
+        .env_remove("XDG_CONFIG_HOME")
+        .current_dir(state);
     command
 }
 
@@ -61,6 +65,11 @@ impl Running {
             text
         });
         Self { child, lines, events: VecDeque::new(), errors: Some(errors), began }
+    }
+
+    /// Its standard input, which has to be a pipe.
+    pub(crate) fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().unwrap()
     }
 
     /// The next object that it prints; none when it has ended.
@@ -128,7 +137,8 @@ impl Drop for Running {
 impl Ended {
     /// The record of a board's run, as `--json` ends with it.
     pub(crate) fn run(&self, target: &str) -> &Value {
-        let found = self.events.iter().find(|event| event["event"] == "result" && event["run"]["target"] == target);
+        let found =
+            self.events.iter().find(|event| event["event"] == "result" && event["run"]["target"] == target);
         &found.unwrap_or_else(|| panic!("no result of {target}: {self:#?}"))["run"]
     }
 

@@ -91,7 +91,12 @@ impl Rig {
         std::fs::write(&targets, &self.rows).unwrap();
         let mut command = piprov(self.dir.path());
         self.environment(&mut command);
-        command.arg("flash").arg("--targets").arg(targets).arg("--listen").arg(format!("{}:69", self.address));
+        command
+            .arg("flash")
+            .arg("--targets")
+            .arg(targets)
+            .arg("--listen")
+            .arg(format!("{}:69", self.address));
         command.args(arguments);
         command
     }
