@@ -4,10 +4,12 @@
 pub mod error;
 pub mod files;
 pub mod format;
+pub mod manifest;
 pub mod open;
 pub mod parts;
 pub mod pass;
 pub mod read_at;
+pub mod split;
 pub mod spool;
 pub mod table;
 

@@ -108,7 +108,7 @@ impl Spool {
 }
 
 /// Runs of bytes in which not every block is zero, with where they start.
-fn runs_with_data(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+pub(super) fn runs_with_data(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let block = |at: usize| &bytes[at..(at + HOLE).min(bytes.len())];

@@ -481,4 +481,4 @@ fn sum_is(told: u32, expected: u32) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::uboot) mod tests;

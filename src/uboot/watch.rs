@@ -513,3 +513,6 @@ fn trouble(why: Trouble) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 const MIB: u64 = 1 << 20;
 
 /// An image of random bytes with a FAT at 8 MiB (here: 1 MiB long) and a second partition behind it.
-struct Sample {
+pub(in crate::uboot) struct Sample {
     bytes: Vec<u8>,
     table: Table,
     part_size: u64,
@@ -20,7 +20,7 @@ struct Sample {
 }
 
 impl Sample {
-    fn new(tail: u64) -> Self {
+    pub(in crate::uboot) fn new(tail: u64) -> Self {
         let entry = |kind| Entry::Mbr { kind, bootable: false };
         let partitions = vec![
             Partition { number: 1, start: 8 * MIB, len: MIB, entry: entry(0x0c) },
@@ -39,6 +39,23 @@ impl Sample {
         }]);
         let table = Table { scheme: Scheme::Mbr { disk_id: 0x1234_5678 }, partitions };
         Self { bytes, table, part_size: MIB / 2, followed, patience: 2.into() }
+    }
+
+    /// A range as a board gets it.
+    pub(in crate::uboot) fn range(&self, start: u64, len: u64) -> Vec<u8> {
+        let mut bytes = self.bytes[start as usize..(start + len) as usize].to_vec();
+        bytes.resize(bytes.len().next_multiple_of(512), 0);
+        bytes
+    }
+
+    pub(in crate::uboot) fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// Moves the first partition to where the original's cards want it.
+    pub(in crate::uboot) fn make_original(&mut self) {
+        self.table.partitions[0].start = 4 * MIB;
+        self.table.partitions[0].len = 40 * MIB;
     }
 
     /// What must be on a card in the end, apart from what is not touched.
@@ -96,7 +113,7 @@ impl Material for Sample {
 
 /// What a board can do wrong, by how many times it still will.
 #[derive(Debug, Clone, Copy, Default)]
-struct Faults {
+pub(in crate::uboot) struct Faults {
     fetch: u32,
     write: u32,
     /// Writes that say yes and store something else.
@@ -111,7 +128,7 @@ struct Faults {
 }
 
 /// A board that does what `boot.cmd` does.
-struct Board {
+pub(in crate::uboot) struct Board {
     card: BTreeMap<u64, Vec<u8>>,
     faults: Faults,
 }
@@ -359,8 +376,7 @@ fn an_original_card_gets_its_parts_only_where_they_fit() {
     assert!(matches!(job.ask("rpi_image_part_0", &sample, &mut news), Answer::NotFound(_)));
     assert_eq!(news, [News::Failed(Failure::OriginalCard)]);
 
-    sample.table.partitions[0].start = 4 * MIB;
-    sample.table.partitions[0].len = 40 * MIB;
+    sample.make_original();
     let mut job = Job::new(1);
     let whole = Content::Range { start: 0, len: sample.bytes.len() as u64 };
     assert_eq!(job.ask("rpi_image_part_0", &sample, &mut news), Answer::Send(whole));
