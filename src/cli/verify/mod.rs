@@ -37,7 +37,7 @@ pub struct Verify {
     #[arg(long, value_name = "PATH")]
     device: Option<PathBuf>,
     /// The image begins so many bytes into the device: 4194304, 4M
-    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = format::parse_size, requires = "device")]
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = format::parse_size, conflicts_with_all = ["report", "parts", "sha256"])]
     offset: u64,
     /// Compare with what a board reported
     ///
@@ -47,7 +47,7 @@ pub struct Verify {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Be content with a number of bytes that matches
-    #[arg(long, requires = "report")]
+    #[arg(long, conflicts_with_all = ["device", "parts", "sha256"])]
     accept_count: bool,
     /// Compare with the parts that split-image wrote into this directory
     #[arg(long, value_name = "DIR")]
