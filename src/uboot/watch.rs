@@ -11,6 +11,7 @@ use super::step::{Content, Known, Material, Step};
 use crate::board::Mac;
 use crate::error::Kind;
 use crate::format::{minutes, size};
+use crate::image::report::{CountSays, judge_count};
 use crate::sight::Sight;
 
 /// How slow a card may be before its board counts as stuck, in bytes a second, for writing and reading back.
@@ -451,29 +452,29 @@ impl Watch {
 
     fn counted(&mut self, count: Option<u32>, raw_len: &Known<u64>, events: &mut Vec<Event>) {
         self.stage = Stage::Report;
-        // The original leaves out the first 4 MiB, and counts with 32 bits.
-        let expected = match raw_len {
-            // A last block that isn't full is sent filled.
-            Known::Is(len) => {
-                Some(len.next_multiple_of(crate::image::table::BLOCK).saturating_sub(4 << 20) as u32)
-            }
-            Known::NotYet => None,
+        let wrong = match (count, raw_len) {
+            (Some(count), Known::Is(len)) => match judge_count(count, *len) {
+                CountSays::Matches => None,
+                CountSays::TailDropped { bytes } => Some(format!(
+                    "the board reports {count} bytes: it has dropped the last {bytes}, which fill no whole block"
+                )),
+                CountSays::Differs { expected } => {
+                    Some(format!("the board reports {count} bytes instead of {expected}"))
+                }
+            },
+            _ => None,
         };
-        match (count, expected) {
-            (Some(count), Some(expected)) if count != expected => {
-                let why = format!("the board reports {count} bytes instead of {expected}");
-                let hint = Some("The transfer or the card failed; flash it again.".to_owned());
-                self.ended(Ending::Failed { why, last_seen: None, hint, kind: Kind::Failed }, events);
-            }
-            _ => {
-                let why = match count {
-                    Some(count) => format!("the board reports {count} bytes, and read nothing back"),
-                    None => "the board reports OK without a count, and read nothing back".to_owned(),
-                };
-                let hint = "Its card is of the original's kind; one made by `piprov card build` proves what it writes.";
-                self.ended(Ending::NotVerified { why, hint: Some(hint.to_owned()) }, events);
-            }
+        if let Some(why) = wrong {
+            let hint = Some("The transfer or the card failed; flash it again.".to_owned());
+            return self.ended(Ending::Failed { why, last_seen: None, hint, kind: Kind::Failed }, events);
         }
+        let why = match count {
+            Some(count) => format!("the board reports {count} bytes, and read nothing back"),
+            None => "the board reports OK without a count, and read nothing back".to_owned(),
+        };
+        let hint =
+            "Its card is of the original's kind; one made by `piprov card build` proves what it writes.";
+        self.ended(Ending::NotVerified { why, hint: Some(hint.to_owned()) }, events);
     }
 
     fn failed(&mut self, failure: &Failure, events: &mut Vec<Event>) {
