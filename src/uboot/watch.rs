@@ -15,6 +15,8 @@ use crate::sight::Sight;
 
 /// How slow a card may be before its board counts as stuck, in bytes a second, for writing and reading back.
 const SLOWEST_CARD: u64 = 1 << 20;
+/// More than a window of blocks: what can be on its way.
+const LAST_BLOCKS: u64 = 64 << 10;
 /// How long the board's last word may take once everything is proved.
 const LAST_WORD: Duration = Duration::from_secs(20);
 
@@ -286,7 +288,13 @@ impl Watch {
             }
             return;
         }
-        let writing = self.step.as_ref().map_or(0, |(_, step, _)| step.len() * 2 / SLOWEST_CARD);
+        // The acknowledgement of the last blocks may be lost, and then the board writes although it seems to fetch.
+        let may_write =
+            |step: &Step| self.stage == Stage::Write || step.len().saturating_sub(self.sent) <= LAST_BLOCKS;
+        let writing = match &self.step {
+            Some((_, step, _)) if may_write(step) => step.len() * 2 / SLOWEST_CARD,
+            _ => 0,
+        };
         let limit = self.patience.silence + Duration::from_secs(writing);
         if quiet >= limit {
             self.job.abandon();
