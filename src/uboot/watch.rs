@@ -19,6 +19,8 @@ const SLOWEST_CARD: u64 = 1 << 20;
 /// The same for fetching and writing by a card of the original's kind, which tells nothing meanwhile. The original
 /// waits so long, too.
 const SLOWEST_ORIGINAL: u64 = 728_000;
+/// More than a window of blocks: what can be on its way.
+const LAST_BLOCKS: u64 = 64 << 10;
 /// How long the board's last word may take once everything is proved.
 const LAST_WORD: Duration = Duration::from_secs(20);
 
@@ -324,10 +326,13 @@ impl Watch {
             }
             return;
         }
+        // The acknowledgement of the last blocks may be lost, and then the board writes although it seems to fetch.
+        let may_write =
+            |step: &Step| self.stage == Stage::Write || step.len().saturating_sub(self.sent) <= LAST_BLOCKS;
         let writing = match &self.step {
-            Some((_, step, _)) => step.len() * 2 / SLOWEST_CARD,
+            Some((_, step, _)) if may_write(step) => step.len() * 2 / SLOWEST_CARD,
             None if self.original => super::job::ORIGINAL_PART / SLOWEST_ORIGINAL,
-            None => 0,
+            _ => 0,
         };
         let limit = self.patience.silence + Duration::from_secs(writing);
         if quiet >= limit {
