@@ -82,12 +82,7 @@ pub fn flash(
     });
     desk.each(|watch, events| watch.tick(Instant::now(), &[], events));
     served?;
-    let mut any_done = false;
-    desk.each(|watch, _| any_done |= matches!(watch.ending(), Some(Ending::Done)));
-    if any_done {
-        // The rest of the image behind its last partition: only the record's digests wait for it.
-        material.finish(stop);
-    }
+    finish(&desk, material, stop);
     Ok(records(&desk, targets, material, started))
 }
 
@@ -153,6 +148,16 @@ pub(super) fn interrupted(desk: &Desk<'_>) {
         let hint = watch.was_heard().then(|| hint.to_owned());
         watch.end(watch.stage(), Kind::Interrupted, "interrupted".to_owned(), hint, events);
     });
+}
+
+/// Waits for what only the records need: the digests, where any board is done. They cover what lies behind the
+/// image's last partition, too.
+pub(super) fn finish(desk: &Desk<'_>, material: &ImageMaterial, stop: &Stop) {
+    let mut any_done = false;
+    desk.each(|watch, _| any_done |= matches!(watch.ending(), Some(Ending::Done)));
+    if any_done {
+        material.finish(stop);
+    }
 }
 
 /// The records of all boards, in the order of `targets`.

@@ -28,8 +28,8 @@ use crate::image::table::BLOCK;
 const RETRIES: u32 = 2;
 /// How often a board may start anew in the middle of a job before the job fails.
 const RESTARTS: u32 = 3;
-/// Part size of the original's cards: 750 MiB.
-pub(super) const ORIGINAL_PART: u64 = 786_432_000;
+/// Part size of the original's cards, in bytes: 750 MiB.
+pub const ORIGINAL_PART: u64 = 786_432_000;
 /// Where the original's cards expect the image's first partition, and how long: 4 MiB, 40 MiB.
 pub(super) const ORIGINAL_FIRST: (u64, u64) = (4 << 20, 40 << 20);
 

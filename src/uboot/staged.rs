@@ -9,15 +9,20 @@
 
 mod copy;
 mod error;
+mod feed;
+mod flow;
+mod observe;
 mod place;
 mod tree;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
 
 pub use copy::Source;
 pub use error::Error;
+pub use flow::{Files, flash, ready};
 pub use tree::{Entry, Kind, Tree};
 
 use super::layout::CardInfo;
@@ -184,6 +189,20 @@ impl Staged {
     #[must_use]
     pub fn path(&self) -> &Path {
         self.board.path()
+    }
+
+    /// The directories of its files: where each is now, and what stands before its files' names in a path.
+    fn dirs(&self) -> BTreeMap<PathBuf, String> {
+        let mut dirs = BTreeMap::new();
+        for entry in self.tree.files.iter().chain([&self.tree.opening]) {
+            let fresh = entry.path == self.tree.first && !self.published && self.tree.kind == Kind::Piprov;
+            let base = if fresh { self.board.at(FRESH) } else { self.board.path().to_owned() };
+            match entry.path.rsplit_once('/') {
+                Some((dir, _)) => dirs.insert(base.join(dir), format!("{dir}/")),
+                None => dirs.insert(base, String::new()),
+            };
+        }
+        dirs
     }
 
     fn take_away(&mut self) -> Result<(), Error> {

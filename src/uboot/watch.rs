@@ -19,6 +19,8 @@ const SLOWEST_CARD: u64 = 1 << 20;
 /// The same for fetching and writing by a card of the original's kind, which tells nothing meanwhile. The original
 /// waits so long, too.
 const SLOWEST_ORIGINAL: u64 = 728_000;
+/// More than a window of blocks: what can be on its way.
+const LAST_BLOCKS: u64 = 64 << 10;
 /// How long the board's last word may take once everything is proved.
 const LAST_WORD: Duration = Duration::from_secs(20);
 
@@ -324,10 +326,13 @@ impl Watch {
             }
             return;
         }
+        // The acknowledgement of the last blocks may be lost, and then the board writes although it seems to fetch.
+        let may_write =
+            |step: &Step| self.stage == Stage::Write || step.len().saturating_sub(self.sent) <= LAST_BLOCKS;
         let writing = match &self.step {
-            Some((_, step, _)) => step.len() * 2 / SLOWEST_CARD,
+            Some((_, step, _)) if may_write(step) => step.len() * 2 / SLOWEST_CARD,
             None if self.original => super::job::ORIGINAL_PART / SLOWEST_ORIGINAL,
-            None => 0,
+            _ => 0,
         };
         let limit = self.patience.silence + Duration::from_secs(writing);
         if quiet >= limit {
@@ -453,15 +458,15 @@ impl Watch {
     fn counted(&mut self, count: Option<u32>, raw_len: &Known<u64>, events: &mut Vec<Event>) {
         self.stage = Stage::Report;
         let wrong = match (count, raw_len) {
-            (Some(count), Known::Is(len)) => match judge_count(count, *len) {
-                CountSays::Matches => None,
-                CountSays::TailDropped { bytes } => Some(format!(
-                    "the board reports {count} bytes: it has dropped the last {bytes}, which fill no whole block"
-                )),
-                CountSays::Differs { expected } => {
-                    Some(format!("the board reports {count} bytes instead of {expected}"))
+            // Its parts are sent filled to whole blocks, so no tail is dropped.
+            (Some(count), Known::Is(len)) => {
+                match judge_count(count, len.next_multiple_of(crate::image::table::BLOCK)) {
+                    CountSays::Differs { expected } => {
+                        Some(format!("the board reports {count} bytes instead of {expected}"))
+                    }
+                    CountSays::Matches | CountSays::TailDropped { .. } => None,
                 }
-            },
+            }
             _ => None,
         };
         if let Some(why) = wrong {

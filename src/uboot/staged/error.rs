@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::error::{Explain, Kind};
 use crate::format::size;
+use crate::uboot::material;
 
 /// Why a job can't be staged.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +101,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The image turned out to be damaged while it was read.
+    #[error(transparent)]
+    Material(std::sync::Arc<material::Error>),
     /// Ctrl-C.
     #[error("interrupted")]
     Stopped,
@@ -115,6 +119,7 @@ impl Explain for Error {
             Self::Layout { .. } | Self::OriginalPartition { .. } | Self::OriginalLength { .. } => {
                 Kind::BadData
             }
+            Self::Material(error) => error.kind(),
             Self::Stopped => Kind::Interrupted,
         }
     }
@@ -126,6 +131,7 @@ impl Explain for Error {
                     .to_owned()
             }
             Self::Os { .. } | Self::NotReady | Self::Stopped => return None,
+            Self::Material(error) => return error.hint(),
             Self::Full { .. } => "A staged job takes as much room as the image. Make some, or leave out \
                                   --tftp-root: piprov's own server needs no copy."
                 .to_owned(),

@@ -23,7 +23,7 @@ pub enum Kind {
 }
 
 /// The files of one job, by their paths below the board's directory.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tree {
     /// The job's name in paths.
     pub job: String,
@@ -40,7 +40,7 @@ pub struct Tree {
 }
 
 /// One file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Its path below the board's directory, with slashes.
     pub path: String,
@@ -108,11 +108,16 @@ impl Tree {
                 files.push(Entry::bytes(path, order::word(&job, Word::Stop)));
             }
         }
-        let (start, len) = (card.uboot_start / BLOCK, card.uboot_len / BLOCK);
-        let first = format!("job/{start:x}-{len:x}");
+        let first = Self::opening_path(card);
         let opening = Entry::bytes(first.clone(), order(0));
         let steps = steps.iter().map(|(step, _)| format!("{job}/{}", step.file)).collect();
         Ok(Known::Is(Self { job, kind: Kind::Piprov, first, files, opening, steps }))
+    }
+
+    /// The path by which a card made by `piprov card build` asks for its job.
+    #[must_use]
+    pub fn opening_path(card: &CardInfo) -> String {
+        format!("job/{:x}-{:x}", card.uboot_start / BLOCK, card.uboot_len / BLOCK)
     }
 
     /// The tree for a card of the original's kind: the image in parts of 750 MiB from byte 0.

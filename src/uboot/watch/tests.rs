@@ -36,6 +36,30 @@ fn why(watch: &Watch) -> (&str, Option<&str>, Option<&str>, Kind) {
     }
 }
 
+/// Does what a step's order says, and gives the next order.
+fn do_step(
+    order: &str,
+    watch: &mut Watch,
+    sample: &Sample,
+    clock: &Clock,
+    events: &mut Vec<Event>,
+) -> String {
+    let value = |name: &str| order.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
+    let (n, file) = (value("pp_n="), value("pp_file="));
+    let bytes = match watch.ask(&format!("00000077/{file}"), IP, sample, clock.0, events) {
+        Answer::Send(Content::Bytes(bytes)) => bytes.to_vec(),
+        Answer::Send(Content::Range { start, len }) => sample.range(start, len),
+        other => panic!("{other:?}"),
+    };
+    let path = format!("00000077/read/{n}/{:x}", crc32fast::hash(&bytes));
+    loop {
+        match watch.ask(&path, IP, sample, clock.0, events) {
+            Answer::Later => {}
+            other => break text(other),
+        }
+    }
+}
+
 #[test]
 fn a_board_that_never_comes_fails_when_its_time_is_up() {
     let (mut watch, clock, mut events) = watch();
@@ -96,6 +120,28 @@ fn a_board_that_stops_in_the_middle_is_told_with_what_it_did_last() {
 }
 
 #[test]
+fn time_for_writing_is_given_only_where_a_board_may_be_writing() {
+    let sample = Sample::new(0);
+    // A part has 512 KiB, which takes a second; 30 s of silence are allowed.
+    const PART: u64 = 512 << 10;
+    for (sent, limit) in [(PART / 2, 30), (PART - 5000, 31), (PART, 31)] {
+        let (mut watch, clock, mut events) = watch();
+        let table = text(watch.ask("job/2000-14000", IP, &sample, clock.0, &mut events));
+        do_step(&table, &mut watch, &sample, &clock, &mut events);
+        let path = "00000077/rpi_image_part_0";
+        watch.ask(path, IP, &sample, clock.0, &mut events);
+        watch.progress(path, sent, clock.0, &mut events);
+        if sent == PART {
+            watch.fetched(path, clock.0, &mut events);
+        }
+        watch.tick(clock.after(limit - 1), &[], &mut events);
+        assert!(watch.ending().is_none(), "{sent}");
+        watch.tick(clock.after(limit), &[], &mut events);
+        assert!(watch.ending().is_some(), "{sent}");
+    }
+}
+
+#[test]
 fn progress_counts_only_what_belongs_to_the_step_in_hand() {
     let sample = Sample::new(0);
     let (mut watch, clock, mut events) = watch();
@@ -118,20 +164,7 @@ fn silence_after_everything_is_proved_is_done_with_a_note() {
     let (mut watch, clock, mut events) = watch();
     let mut answer = text(watch.ask("job/2000-14000", IP, &sample, clock.0, &mut events));
     while answer.starts_with("pp_do=write") {
-        let value = |name: &str| answer.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
-        let (n, file) = (value("pp_n="), value("pp_file="));
-        let bytes = match watch.ask(&format!("00000077/{file}"), IP, &sample, clock.0, &mut events) {
-            Answer::Send(Content::Bytes(bytes)) => bytes.to_vec(),
-            Answer::Send(Content::Range { start, len }) => sample.range(start, len),
-            other => panic!("{other:?}"),
-        };
-        let path = format!("00000077/read/{n}/{:x}", crc32fast::hash(&bytes));
-        answer = loop {
-            match watch.ask(&path, IP, &sample, clock.0, &mut events) {
-                Answer::Later => {}
-                other => break text(other),
-            }
-        };
+        answer = do_step(&answer, &mut watch, &sample, &clock, &mut events);
     }
     assert!(answer.starts_with("pp_do=done"));
     assert_eq!(watch.stage(), Stage::Report);
