@@ -11,12 +11,16 @@ use super::step::{Content, Known, Material, Step};
 use crate::board::Mac;
 use crate::error::Kind;
 use crate::format::{minutes, size};
+use crate::image::report::{CountSays, judge_count};
 use crate::sight::Sight;
 
 /// How slow a card may be before its board counts as stuck, in bytes a second, for writing and reading back.
 const SLOWEST_CARD: u64 = 1 << 20;
 /// More than a window of blocks: what can be on its way.
 const LAST_BLOCKS: u64 = 64 << 10;
+/// The same for fetching and writing by a card of the original's kind, which tells nothing meanwhile. The original
+/// waits so long, too.
+const SLOWEST_ORIGINAL: u64 = 728_000;
 /// How long the board's last word may take once everything is proved.
 const LAST_WORD: Duration = Duration::from_secs(20);
 
@@ -53,7 +57,17 @@ pub struct Watch {
     ending: Option<Ending>,
     untold: Vec<Event>,
     ended: Option<Instant>,
+    absent: Option<Absent>,
     sighted: Option<(Instant, Sight)>,
+}
+
+/// What is said of a board that never came, where another than piprov's own server should have answered it.
+#[derive(Debug, Clone)]
+pub struct Absent {
+    /// What nobody has asked for.
+    pub file: String,
+    /// What to look at.
+    pub hint: String,
 }
 
 impl Watch {
@@ -80,8 +94,31 @@ impl Watch {
             ending: None,
             untold: Vec::new(),
             ended: None,
+            absent: None,
             sighted: None,
         }
+    }
+
+    /// The same board where its job is staged as files, which begins with making them.
+    #[must_use]
+    pub fn staged(mut self, absent: Absent) -> Self {
+        self.job = self.job.staged();
+        self.stage = Stage::Prepare;
+        self.absent = Some(absent);
+        self
+    }
+
+    /// The job's files are there: `bytes` in all, in `path`, after `time`.
+    pub fn files_staged(&mut self, path: String, bytes: u64, time: Duration, events: &mut Vec<Event>) {
+        if self.ending.is_none() {
+            self.tell(What::Staged { path, bytes, time }, events);
+            self.stage = Stage::Boot;
+        }
+    }
+
+    /// Says something that changes nothing.
+    pub fn note(&self, text: String, events: &mut Vec<Event>) {
+        self.tell(What::Note { text }, events);
     }
 
     /// How it ended; none while it goes on.
@@ -187,18 +224,19 @@ impl Watch {
         self.ended(Ending::Failed { why, last_seen, hint, kind }, events);
     }
 
-    /// Answers a read request for `path` below the board's directory.
+    /// Answers a read request for `path` below the board's directory. `peer` is where it came from, where that is
+    /// known.
     pub fn ask(
         &mut self,
         path: &str,
-        peer: IpAddr,
+        peer: impl Into<Option<IpAddr>>,
         material: &dyn Material,
         now: Instant,
         events: &mut Vec<Event>,
     ) -> Answer {
         let mut news = Vec::new();
         let answer = self.job.ask(path, material, &mut news);
-        self.peer = Some(peer);
+        self.peer = peer.into().or(self.peer);
         if !matches!(answer, Answer::Later) {
             self.heard = Some((now, format!("a request for {path}")));
         }
@@ -289,10 +327,14 @@ impl Watch {
             return;
         }
         // The acknowledgement of the last blocks may be lost, and then the board writes although it seems to fetch.
-        let may_write =
-            |step: &Step| self.stage == Stage::Write || step.len().saturating_sub(self.sent) <= LAST_BLOCKS;
+        // Of a staged job's files nobody knows how much was sent.
+        let may_write = |step: &Step| {
+            let left = step.len().saturating_sub(self.sent);
+            self.stage == Stage::Write || left <= LAST_BLOCKS || self.absent.is_some()
+        };
         let writing = match &self.step {
             Some((_, step, _)) if may_write(step) => step.len() * 2 / SLOWEST_CARD,
+            None if self.original => super::job::ORIGINAL_PART / SLOWEST_ORIGINAL,
             _ => 0,
         };
         let limit = self.patience.silence + Duration::from_secs(writing);
@@ -313,13 +355,18 @@ impl Watch {
 
     fn never_came(&mut self, limit: Duration, others: &[String], events: &mut Vec<Event>) {
         self.job.abandon();
-        let why =
-            format!("nothing was heard of {} in {} s after the reset", self.mac, limit.as_secs_f64().round());
-        let mut last_seen = None;
-        let hint = if let Some((at, sight)) = self.sighted {
+        let seconds = limit.as_secs_f64().round();
+        let why = match &self.absent {
+            None => format!("nothing was heard of {} in {seconds} s after the reset", self.mac),
+            Some(absent) => format!("nobody has asked for {} in {seconds} s after the reset", absent.file),
+        };
+        let last_seen = self.sighted.map(|(at, sight)| {
             let after = self.reset.map_or(Duration::ZERO, |reset| at.saturating_duration_since(reset));
-            last_seen =
-                Some(format!("{} {} s after the reset, no TFTP request", sight.phrase(), after.as_secs()));
+            format!("{} {} s after the reset, no TFTP request", sight.phrase(), after.as_secs())
+        });
+        let hint = if let Some(absent) = &self.absent {
+            absent.hint.clone()
+        } else if last_seen.is_some() {
             "The board runs but doesn't reach this host's UDP port 69. Is a firewall in the way? Does the card's \
              env.txt name another server, or has the card no recovery system?"
                 .to_owned()
@@ -413,26 +460,29 @@ impl Watch {
 
     fn counted(&mut self, count: Option<u32>, raw_len: &Known<u64>, events: &mut Vec<Event>) {
         self.stage = Stage::Report;
-        // The original leaves out the first 4 MiB, and counts with 32 bits.
-        let expected = match raw_len {
-            Known::Is(len) => Some(len.saturating_sub(4 << 20) as u32),
-            Known::NotYet => None,
+        let wrong = match (count, raw_len) {
+            // Its parts are sent filled to whole blocks, so no tail is dropped.
+            (Some(count), Known::Is(len)) => {
+                match judge_count(count, len.next_multiple_of(crate::image::table::BLOCK)) {
+                    CountSays::Differs { expected } => {
+                        Some(format!("the board reports {count} bytes instead of {expected}"))
+                    }
+                    CountSays::Matches | CountSays::TailDropped { .. } => None,
+                }
+            }
+            _ => None,
         };
-        match (count, expected) {
-            (Some(count), Some(expected)) if count != expected => {
-                let why = format!("the board reports {count} bytes instead of {expected}");
-                let hint = Some("The transfer or the card failed; flash it again.".to_owned());
-                self.ended(Ending::Failed { why, last_seen: None, hint, kind: Kind::Failed }, events);
-            }
-            _ => {
-                let why = match count {
-                    Some(count) => format!("the board reports {count} bytes, and read nothing back"),
-                    None => "the board reports OK without a count, and read nothing back".to_owned(),
-                };
-                let hint = "Its card is of the original's kind; one made by `piprov card build` proves what it writes.";
-                self.ended(Ending::NotVerified { why, hint: Some(hint.to_owned()) }, events);
-            }
+        if let Some(why) = wrong {
+            let hint = Some("The transfer or the card failed; flash it again.".to_owned());
+            return self.ended(Ending::Failed { why, last_seen: None, hint, kind: Kind::Failed }, events);
         }
+        let why = match count {
+            Some(count) => format!("the board reports {count} bytes, and read nothing back"),
+            None => "the board reports OK without a count, and read nothing back".to_owned(),
+        };
+        let hint =
+            "Its card is of the original's kind; one made by `piprov card build` proves what it writes.";
+        self.ended(Ending::NotVerified { why, hint: Some(hint.to_owned()) }, events);
     }
 
     fn failed(&mut self, failure: &Failure, events: &mut Vec<Event>) {
@@ -456,7 +506,9 @@ impl Watch {
                 let stage = match why {
                     Trouble::Board(BoardStage::Write) => Stage::Write,
                     Trouble::Board(BoardStage::Fetch | BoardStage::Size) => Stage::Fetch,
-                    Trouble::Board(BoardStage::ReadBack) | Trouble::Differs { .. } => Stage::ReadBack,
+                    Trouble::Board(BoardStage::ReadBack | BoardStage::Sum) | Trouble::Differs { .. } => {
+                        Stage::ReadBack
+                    }
                 };
                 let hint = match stage {
                     Stage::Fetch => {
@@ -516,6 +568,10 @@ fn trouble(why: Trouble) -> String {
         Trouble::Board(BoardStage::Fetch) => "the board reports that fetching failed".to_owned(),
         Trouble::Board(BoardStage::Write) => "the board reports that writing failed".to_owned(),
         Trouble::Board(BoardStage::ReadBack) => "the board reports that reading back failed".to_owned(),
+        Trouble::Board(BoardStage::Sum) => {
+            "what the board read back is not what it should have written, or the answer to it got lost"
+                .to_owned()
+        }
         Trouble::Differs { expected, got } => {
             format!("read back with checksum {got:08x} (or its bytes turned round) instead of {expected:08x}")
         }
