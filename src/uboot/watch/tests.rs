@@ -142,6 +142,26 @@ fn time_for_writing_is_given_only_where_a_board_may_be_writing() {
 }
 
 #[test]
+fn who_asks_before_the_answer_is_known_is_told_to_wait_in_time() {
+    let sample = Sample::new(0);
+    let (mut watch, clock, mut events) = watch();
+    let table = text(watch.ask("job/2000-14000", IP, &sample, clock.0, &mut events));
+    do_step(&table, &mut watch, &sample, &clock, &mut events);
+    // The sample knows no checksum at the first two questions.
+    let sum = crc32fast::hash(&sample.range(8 << 20, 512 << 10));
+    let path = format!("00000077/read/1/{sum:x}");
+    let later = |watch: &mut Watch, millis: u64, events: &mut Vec<Event>| {
+        watch.ask(&path, IP, &sample, clock.0 + Duration::from_millis(millis), events)
+    };
+    assert_eq!(later(&mut watch, 0, &mut events), Answer::Later);
+    assert_eq!(text(later(&mut watch, 500, &mut events)), "pp_do=wait\npp_job=00000077\n");
+    assert!(text(later(&mut watch, 1600, &mut events)).starts_with("pp_do=write\npp_job=00000077\npp_n=2\n"));
+    // A file can't be a word.
+    assert_eq!(watch.job().wait("00000077/rpi_image_part_1"), None);
+    assert_eq!(watch.job().wait("00000078/read/1/0"), None);
+}
+
+#[test]
 fn progress_counts_only_what_belongs_to_the_step_in_hand() {
     let sample = Sample::new(0);
     let (mut watch, clock, mut events) = watch();
@@ -190,7 +210,10 @@ fn an_original_card_is_never_verified() {
         [(right.to_le_bytes().to_vec(), true), ((right + 512).to_le_bytes().to_vec(), false), (vec![], true)]
     {
         let (mut watch, clock, mut events) = watch();
-        assert!(matches!(watch.ask("rpi_image_part_0", Some(IP), &sample, clock.0, &mut events), Answer::Send(_)));
+        assert!(matches!(
+            watch.ask("rpi_image_part_0", Some(IP), &sample, clock.0, &mut events),
+            Answer::Send(_)
+        ));
         assert!(watch.original_report("OK", &bytes, &Known::Is(len)));
         watch.tick(clock.0, &[], &mut events);
         match watch.ending() {
@@ -211,7 +234,10 @@ fn an_end_from_outside_ends_the_job_too() {
     watch.end(Stage::Prepare, Kind::BadData, "damaged".to_owned(), None, &mut events);
     watch.end(Stage::Reset, Kind::Io, "later".to_owned(), None, &mut events);
     assert_eq!(why(&watch).0, "damaged");
-    assert!(matches!(watch.ask("job/2000-14000", Some(IP), &sample, clock.0, &mut events), Answer::NotFound(_)));
+    assert!(matches!(
+        watch.ask("job/2000-14000", Some(IP), &sample, clock.0, &mut events),
+        Answer::NotFound(_)
+    ));
     assert!(watch.took().is_none());
     watch.note_end(clock.after(3));
     watch.note_end(clock.after(9));
