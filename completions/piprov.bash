@@ -46,6 +46,9 @@ _piprov() {
             piprov__subcmd__card,check)
                 cmd="piprov__subcmd__card__subcmd__check"
                 ;;
+            piprov__subcmd__card,payload)
+                cmd="piprov__subcmd__card__subcmd__payload"
+                ;;
             piprov__subcmd__config,show)
                 cmd="piprov__subcmd__config__subcmd__show"
                 ;;
@@ -86,7 +89,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__card)
-            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version build check"
+            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version build check payload"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -199,6 +202,48 @@ _piprov() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        piprov__subcmd__card__subcmd__payload)
+            opts="-o -f -q -v -h -V --board --output --deb --mirror --release --force --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --board)
+                    COMPREPLY=($(compgen -W "rpi_3 rpi_4 rpi_arm64" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deb)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mirror)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --release)
+                    COMPREPLY=($(compgen -W "bookworm trixie" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         piprov__subcmd__config)
             opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -236,7 +281,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__flash)
-            opts="-n -q -v -h -V --all --targets --dry-run --no-reset --stagger --timeout --part-size --listen --spool-dir --json --quiet --verbose --no-color --config --help --version"
+            opts="-n -q -v -h -V --all --targets --dry-run --no-reset --stagger --timeout --part-size --listen --spool-dir --tftp-root --card --keep --uboot-start --uboot-size --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -263,6 +308,22 @@ _piprov() {
                     return 0
                     ;;
                 --spool-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tftp-root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --card)
+                    COMPREPLY=($(compgen -W "piprov original" -- "${cur}"))
+                    return 0
+                    ;;
+                --uboot-start)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uboot-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -510,12 +571,36 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__verify)
-            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version"
+            opts="-q -v -h -V --device --offset --report --accept-count --parts --sha256 --spool-dir --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --parts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sha256)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
