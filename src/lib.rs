@@ -18,6 +18,7 @@
 //! | 3 | [`usb`] | boards in USB boot: what to serve, to whom, over which transport |
 //! | 3 | [`tftp`] | the TFTP server and where its content comes from |
 //! | 3 | [`power`] | reset back-ends |
+//! | 3 | [`live`] | the live tree of USB boot, and what the udev helper does with it |
 //! | 3 | [`sight`] | boards seen on the wire before they ask for anything |
 //! | 4 | [`uboot`] | recovery card, boot script, manifest, the flash flow |
 //! | 5 | [`cli`] | one file a subcommand |
@@ -28,6 +29,7 @@ pub mod config;
 pub mod error;
 pub mod format;
 pub mod image;
+pub mod live;
 pub mod near;
 pub mod power;
 pub mod progress;

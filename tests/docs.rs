@@ -131,8 +131,8 @@ fn every_dependency_has_its_reason() {
         for name in
             manifest.get(table).and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys)
         {
-            let named = |row: &&str| row.split([' ', ',']).any(|word| word == name);
-            assert!(rows.iter().any(|row| named(&row)), "{name} has no row in docs/dependencies.md");
+            let named = |row: &str| row.split([' ', ',']).any(|word| word == name);
+            assert!(rows.iter().any(|row| named(row)), "{name} has no row in docs/dependencies.md");
         }
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
-use piprov::cli::{Cli, report, ui::Ui};
+use piprov::cli::{Cli, name, report, ui::Ui};
 use piprov::stop::Stop;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(name::expand(std::env::args_os()));
     let ui = Ui::new(&cli.global);
     let result = listen(&ui, &cli).and_then(|stop| cli.run(&ui, &stop));
     match result {

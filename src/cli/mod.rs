@@ -8,9 +8,14 @@ pub mod ui;
 
 mod bar;
 mod card;
+mod clnlive;
 mod common;
 mod config;
 mod flash;
+mod live;
+mod mklive;
+pub mod name;
+mod nukelive;
 mod reset;
 mod split_image;
 mod table;
@@ -77,6 +82,14 @@ pub enum Command {
     Card(card::Card),
     /// Serve a folder over TFTP, with a live log
     Tftp(tftp::Tftp),
+    /// Link the first stage's boot files into the live tree of USB boot
+    Mklive(mklive::Mklive),
+    /// Remove the ports' links from the live tree
+    Clnlive(clnlive::Clnlive),
+    /// Remove all of piprov's links from the live tree
+    Nukelive(nukelive::Nukelive),
+    /// Show which USB port is linked to which client's files
+    Live(live::Live),
     /// Show the settings and where each comes from
     Config(config::Config),
     /// Write the man pages or the shell completions
@@ -88,7 +101,7 @@ impl Command {
     /// Whether it does nothing but print, so that it may end when nobody reads any more.
     #[must_use]
     pub fn only_reports(&self) -> bool {
-        matches!(self, Self::Targets(_) | Self::Config(_) | Self::Generate(_))
+        matches!(self, Self::Targets(_) | Self::Live(_) | Self::Config(_) | Self::Generate(_))
     }
 }
 
@@ -107,6 +120,10 @@ impl Cli {
             Command::Targets(args) => args.run(global, ui, stop),
             Command::Card(args) => args.run(global, ui, stop),
             Command::Tftp(args) => args.run(global, ui, stop),
+            Command::Mklive(args) => args.run(global, ui),
+            Command::Clnlive(args) => args.run(global, ui),
+            Command::Nukelive(args) => args.run(global, ui),
+            Command::Live(args) => args.run(global, ui),
             Command::Config(args) => args.run(global, ui, stop),
             Command::Generate(args) => args.run(ui),
         }

@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Explain, Kind};
-pub use value::parse_size;
 use value::{Raw, seconds};
 
 /// A value and where it comes from.
@@ -85,6 +84,8 @@ pub struct Settings {
     pub targets: Setting<PathBuf>,
     /// Where state that must outlive the process is kept.
     pub state_dir: Setting<PathBuf>,
+    /// Where state is kept that the next start of the machine has no use for.
+    pub runtime_dir: Setting<PathBuf>,
     /// Where `piprov flash` serves TFTP.
     pub listen: Setting<SocketAddr>,
     /// How many bytes of the image a board fetches at a time: it must fit into the board's memory.
@@ -101,6 +102,14 @@ pub struct Settings {
     pub max_window: Setting<u16>,
     /// The largest TFTP block (RFC 2348) that a client gets, in bytes.
     pub max_blksize: Setting<u16>,
+    /// The live tree: the directory that the USB file server serves.
+    pub live: Setting<PathBuf>,
+    /// Where the boards' own files are: `1ststage`, `by-serial/SERIAL`, `default`.
+    pub clients: Setting<PathBuf>,
+    /// The ids of the first stage's serial gadget: vendor and product.
+    pub gadget: Setting<(u16, u16)>,
+    /// How long a port may be empty while its board starts again. After that another board may be there.
+    pub restart_window: Setting<Duration>,
     /// Things that are not as they should be but keep nothing from working.
     pub warnings: Vec<String>,
     /// The files that were looked for, and whether each was read.
@@ -109,9 +118,10 @@ pub struct Settings {
 
 /// The names of all settings, as files write them. The environment variable of `flash.part-size` is
 /// `PIPROV_FLASH_PART_SIZE`, and so on.
-pub const KEYS: [&str; 10] = [
+pub const KEYS: [&str; 15] = [
     "targets",
     "state-dir",
+    "runtime-dir",
     "flash.listen",
     "flash.part-size",
     "flash.boot-timeout",
@@ -120,6 +130,10 @@ pub const KEYS: [&str; 10] = [
     "reset.command-timeout",
     "tftp.max-window",
     "tftp.max-blksize",
+    "usb.live",
+    "usb.clients",
+    "usb.gadget",
+    "usb.restart-window",
 ];
 
 /// Why there are no settings.
@@ -237,6 +251,8 @@ impl Settings {
         Self {
             targets: Setting::built_in(PathBuf::from("/etc/piprov/targets.csv")),
             state_dir: Setting::built_in(state),
+            // Of every user: what root's udev helper keeps there is read by others.
+            runtime_dir: Setting::built_in(PathBuf::from("/run/piprov")),
             listen: Setting::built_in(SocketAddr::from(([0, 0, 0, 0], 69))),
             // Boards with 512 MiB take it with room to spare.
             part_size: Setting::built_in(256 << 20),
@@ -248,6 +264,12 @@ impl Settings {
             max_window: Setting::built_in(16),
             // What fits into an Ethernet frame; U-Boot takes no more.
             max_blksize: Setting::built_in(1468),
+            live: Setting::built_in(PathBuf::from("/srv/usbboot/live")),
+            clients: Setting::built_in(PathBuf::from("/srv/usbboot/clients")),
+            // What the first stage that piprov's users have today calls itself. The vendor id is nobody's.
+            gadget: Setting::built_in((0xf055, 0xb007)),
+            // A board that restarts looks for an SD card before it tries USB.
+            restart_window: Setting::built_in(Duration::from_secs(15)),
             warnings: Vec::new(),
             files: Vec::new(),
         }
@@ -277,6 +299,7 @@ impl Settings {
         let done = match key {
             "targets" => put(&mut self.targets, path(), origin),
             "state-dir" => put(&mut self.state_dir, path(), origin),
+            "runtime-dir" => put(&mut self.runtime_dir, path(), origin),
             "flash.listen" => put(&mut self.listen, raw.address(69), origin),
             "flash.part-size" => put(&mut self.part_size, raw.part_size(), origin),
             "flash.boot-timeout" => put(&mut self.boot_timeout, raw.seconds(1.0..=86400.0), origin),
@@ -285,6 +308,10 @@ impl Settings {
             "reset.command-timeout" => put(&mut self.command_timeout, raw.seconds(1.0..=3600.0), origin),
             "tftp.max-window" => put(&mut self.max_window, raw.number(1..=65535), origin),
             "tftp.max-blksize" => put(&mut self.max_blksize, raw.number(8..=65464), origin),
+            "usb.live" => put(&mut self.live, path(), origin),
+            "usb.clients" => put(&mut self.clients, path(), origin),
+            "usb.gadget" => put(&mut self.gadget, raw.usb_ids(), origin),
+            "usb.restart-window" => put(&mut self.restart_window, raw.seconds(1.0..=600.0), origin),
             _ => Ok(()),
         };
         done.map_err(|(why, origin)| Error::Bad { origin, key, why })
@@ -298,6 +325,7 @@ impl Settings {
         let values = [
             (path(&self.targets), &self.targets.origin),
             (path(&self.state_dir), &self.state_dir.origin),
+            (path(&self.runtime_dir), &self.runtime_dir.origin),
             (self.listen.value.to_string(), &self.listen.origin),
             (value::show_size(self.part_size.value), &self.part_size.origin),
             (seconds(self.boot_timeout.value), &self.boot_timeout.origin),
@@ -306,6 +334,10 @@ impl Settings {
             (seconds(self.command_timeout.value), &self.command_timeout.origin),
             (self.max_window.value.to_string(), &self.max_window.origin),
             (self.max_blksize.value.to_string(), &self.max_blksize.origin),
+            (path(&self.live), &self.live.origin),
+            (path(&self.clients), &self.clients.origin),
+            (value::show_usb_ids(self.gadget.value), &self.gadget.origin),
+            (seconds(self.restart_window.value), &self.restart_window.origin),
         ];
         KEYS.into_iter().zip(values).map(|(key, (value, origin))| (key, value, origin)).collect()
     }

@@ -76,13 +76,31 @@ fn each_layer_beats_the_ones_below_it() {
 #[test]
 fn every_key_is_read_and_shown() {
     let mut machine = Machine::new();
-    let text = "targets = 'lab.csv'\nstate-dir = \"/srv/state\"\n\
+    let text = "targets = 'lab.csv'\nstate-dir = \"/srv/state\"\nruntime-dir = '/srv/run'\n\
         [flash]\nlisten = \"10.0.0.2\"\npart-size = \"128MiB\"\nboot-timeout = 90\nstagger = 2.5\n\
-        [reset]\nhold = 1\ncommand-timeout = 5\n[tftp]\nmax-window = 0x8\nmax-blksize = 1_024\n";
+        [reset]\nhold = 1\ncommand-timeout = 5\n[tftp]\nmax-window = 0x8\nmax-blksize = 1_024\n\
+        [usb]\nlive = \"live\"\nclients = \"/srv/clients\"\ngadget = \"1d6b:0104\"\nrestart-window = 20\n";
     machine.explicit = Some(machine.write("piprov.toml", text));
     let settings = machine.load().unwrap();
     let lab = machine.path("lab.csv").display().to_string();
-    let want = [&lab, "/srv/state", "10.0.0.2:69", "128MiB", "90", "2.5", "1", "5", "8", "1024"];
+    let live = machine.path("live").display().to_string();
+    let want = [
+        &lab,
+        "/srv/state",
+        "/srv/run",
+        "10.0.0.2:69",
+        "128MiB",
+        "90",
+        "2.5",
+        "1",
+        "5",
+        "8",
+        "1024",
+        &live,
+        "/srv/clients",
+        "1d6b:0104",
+        "20",
+    ];
     let rows = settings.rows();
     assert_eq!(rows.iter().map(|row| row.1.as_str()).collect::<Vec<_>>(), want);
     for (key, _, origin) in &rows {

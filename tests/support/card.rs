@@ -2,8 +2,10 @@
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-use super::shell;
+use super::rig::example;
+use super::{program, shell};
 
 const MIB: usize = 1 << 20;
 /// U-Boot's partition on these cards: from 4 MiB to 44 MiB.
@@ -12,6 +14,18 @@ const UBOOT: std::ops::Range<usize> = 4 * MIB..44 * MIB;
 pub(crate) const BEHIND_UBOOT: usize = UBOOT.end;
 /// What a card is full of before: whatever is left of it was not written.
 const OLD: u8 = 0xe5;
+
+/// An image of 18 MiB that is on every card from the start; made once, and left in cargo's own directory.
+fn earlier_system() -> &'static Path {
+    static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let image = Path::new(env!("CARGO_TARGET_TMPDIR")).join("earlier.img");
+        let script = example("make-sample-image.sh");
+        let arguments = "--p1-offset 4 --boot-size 8 --root-size 6 --files 1";
+        shell(&format!("{} {} {arguments}", script.display(), image.display()));
+        image
+    });
+    &IMAGE
+}
 
 /// How a virtual board on the user-mode network gets its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,29 +44,31 @@ pub(crate) struct Card {
 }
 
 impl Card {
-    /// Makes a card of `mib` with the boot script and an env.txt. Behind U-Boot's partition it is full of old bytes.
+    /// Builds a card of `mib` with `piprov card build`. An earlier system is on it, and old bytes up to its end.
     pub(crate) fn new(path: PathBuf, mib: usize, server: Ipv4Addr, network: Network) -> Self {
-        let mut env = format!("serverip={server}\n");
+        let dir = path.parent().unwrap();
+        let files = path.with_extension("files");
+        std::fs::create_dir_all(&files).unwrap();
+        let mut build = program::piprov(dir);
+        build.args([
+            "card",
+            "build",
+            "--quiet",
+            "--size",
+            &format!("{mib}MiB"),
+            "--server",
+            &server.to_string(),
+        ]);
         if network == Network::Static {
-            env.push_str("ipaddr=10.0.2.15\nnetmask=255.255.255.0\ngatewayip=10.0.2.2\n");
+            build.args(["--board-ip", "10.0.2.15/24", "--gateway", "10.0.2.2"]);
         }
-        let card = path.display();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware/uboot/boot.cmd");
-        let work = path.with_extension("files");
-        std::fs::create_dir_all(&work).unwrap();
-        std::fs::write(work.join("env.txt"), env).unwrap();
-        let mut bytes = vec![0; BEHIND_UBOOT];
-        bytes.resize(mib * MIB, OLD);
-        std::fs::write(&path, bytes).unwrap();
-        shell(&format!(
-            "set -e; printf 'label: dos\\nstart=8192,size=81920,type=c,bootable\\n' | sfdisk -q {card}
-             mformat -i {card}@@4M -F -v PIPROV -T 81920 -h 64 -s 32 ::
-             cd {work}; mkimage -q -A arm64 -O linux -T script -C none -n piprov -d {script} boot.scr.uimg
-             mcopy -i {card}@@4M boot.scr.uimg env.txt ::",
-            work = work.display(),
-            script = script.display(),
-        ));
-        let before = std::fs::read(&path).unwrap();
+        build.arg("--image").arg(earlier_system()).arg("--uboot").arg(&files).arg("-o").arg(&path);
+        let output = build.output().unwrap();
+        assert!(output.status.success(), "{build:?}: {output:?}");
+        let mut before = std::fs::read(&path).unwrap();
+        let (start, len) = *partitions(&path).last().unwrap();
+        before[(start + len) as usize * 512..].fill(OLD);
+        std::fs::write(&path, &before).unwrap();
         Self { path, before }
     }
 
@@ -71,10 +87,14 @@ impl Card {
         assert_same(&self.bytes(), &self.before, 0..self.before.len(), "an untouched card");
     }
 
-    /// U-Boot's partition, and the gap in front of it, are as they were; no partition but it is in the table.
+    /// U-Boot's partition is as it was.
+    pub(crate) fn assert_uboot_partition(&self) {
+        assert_same(&self.bytes(), &self.before, UBOOT, "U-Boot's partition");
+    }
+
+    /// U-Boot's partition is as it was, and no partition but it is in the table.
     pub(crate) fn assert_uboot_only(&self) {
-        let now = self.bytes();
-        assert_same(&now, &self.before, UBOOT, "U-Boot's partition");
+        self.assert_uboot_partition();
         assert_eq!(partitions(&self.path), [(8192, 81920)]);
     }
 

@@ -3,6 +3,7 @@
 mod bar;
 mod build;
 mod check;
+mod payload;
 mod show;
 
 use clap::{Args, Subcommand};
@@ -32,6 +33,12 @@ enum Command {
     /// Prints where each partition goes, what is rewritten in the image's files, and how large the
     /// card has to be. The exit code is 65 if the image doesn't fit.
     Check(check::Check),
+    /// Put together U-Boot's directory for a board from Debian's packages
+    ///
+    /// Takes U-Boot from u-boot-rpi and the Pi's firmware from raspi-firmware, adds a config.txt, and
+    /// reads all of it back. The packages are fetched by apt-get in a directory of its own, so the
+    /// system's package lists and architectures stay as they are; or they are given as files.
+    Payload(payload::Payload),
 }
 
 impl Card {
@@ -39,6 +46,7 @@ impl Card {
         match self.command {
             Command::Build(args) => args.run(ui, stop),
             Command::Check(args) => args.run(ui, stop),
+            Command::Payload(args) => args.run(ui, stop),
         }
     }
 }

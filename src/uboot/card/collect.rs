@@ -133,7 +133,7 @@ fn overlays(config: &str) -> Vec<String> {
         .lines()
         .filter_map(|line| {
             let (key, value) = line.trim().split_once('=')?;
-            let name = value.split([',', ':', ' ', '#']).next()?.trim();
+            let name = value.trim().split([',', ':', ' ', '#']).next()?;
             let plain =
                 !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
             (["dtoverlay", "device_tree_overlay"].contains(&key.trim()) && plain).then(|| name.to_owned())

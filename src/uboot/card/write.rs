@@ -21,6 +21,7 @@ use crate::uboot::layout;
 const CHUNK: usize = 1 << 20;
 /// Zeros are left out in units of this: the block size of every common file system.
 const HOLE: usize = 4096;
+static ZEROS: [u8; HOLE] = [0; HOLE];
 
 /// A card that was written and read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +120,7 @@ impl Card {
     ) -> Result<[u8; 32], Error> {
         self.chunks((path, &self.image_path), stop, progress, content, |at, bytes| {
             for (index, block) in bytes.chunks(HOLE).enumerate() {
-                if block.iter().any(|byte| *byte != 0) {
+                if block != &ZEROS[..block.len()] {
                     file.write_all_at(block, at + (index * HOLE) as u64).map_err(|source| Error::Os {
                         path: path.to_owned(),
                         doing: "writing",
@@ -144,18 +145,12 @@ impl Card {
         self.chunks((path, path), stop, progress, file, |at, got| {
             let want = &mut want[..got.len()];
             self.read(&self.image_path, content.read_exact_at(want, at))?;
-            match want.iter().zip(got).position(|(want, got)| want != got) {
-                None => Ok(()),
-                Some(index) => Err(Error::Differs {
-                    path: path.to_owned(),
-                    what: format!(
-                        "byte {} is {:02x}, not {:02x}",
-                        at + index as u64,
-                        got[index],
-                        want[index]
-                    ),
-                }),
+            if want == got {
+                return Ok(());
             }
+            let index = want.iter().zip(got).position(|(want, got)| want != got).unwrap_or(0);
+            let what = format!("byte {} is {:02x}, not {:02x}", at + index as u64, got[index], want[index]);
+            Err(Error::Differs { path: path.to_owned(), what })
         })
     }
 

@@ -1,0 +1,107 @@
+//! The live tree: the directory that the USB file server serves, and in it the links, one a port, to each board's
+//! own files.
+//!
+//! ```text
+//! live/kernel.img -> clients/1ststage/kernel.img          what every unknown board boots: the first stage
+//! live/1-1.2      -> clients/by-serial/00000000d8e4a1f7   what the board at port 1-1.2 boots (an overlay)
+//! live/1-1.3      -> clients/default                      the same for a board without files of its own
+//! ```
+//!
+//! The oldest boards' boot ROM doesn't tell a serial number. They boot the first stage, which shows it as a serial
+//! port; `piprov-udev` ([`handle`]) makes the overlay and tells the board to restart. An overlay belongs to one
+//! board's one boot: [`port`] has the rules by which it goes away, so that no board gets another one's files.
+//!
+//! What is piprov's own here is seen by what it is, not by a list kept elsewhere: a link of a first-stage file's
+//! name to that file, and a link named like a port into `clients`. Anything else is left alone.
+
+pub mod client;
+pub mod event;
+pub mod handle;
+pub mod journal;
+mod link;
+pub mod plan;
+pub mod port;
+pub mod record;
+pub mod tell;
+mod tree;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use tree::{Entry, Kind as EntryKind, Overlay, Tree};
+
+use crate::board::PortPath;
+use crate::error::{Explain, Kind};
+
+/// Why something about the live tree can't be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system said no.
+    #[error("{doing} {}: {source}", path.display())]
+    Os {
+        /// The file or directory.
+        path: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// There is no first stage to link.
+    #[error("there is no first stage: {} is no directory", path.display())]
+    NoFirstStage {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// A thing that isn't piprov's is where a link should be.
+    #[error("{} is in the way: it is {what}", path.display())]
+    InTheWay {
+        /// The file or directory.
+        path: PathBuf,
+        /// What it is, as in "it is a directory".
+        what: String,
+    },
+    /// Somebody else works on the port and doesn't end.
+    #[error("port {port} is being worked on by another process")]
+    Locked {
+        /// The port.
+        port: PortPath,
+    },
+}
+
+impl Error {
+    /// An error of the operating system, with what was being done.
+    pub(crate) fn os(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Os { path, doing, source }
+    }
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Os { doing, source, .. } => match Kind::of_io(source) {
+                Kind::NoInput if *doing != "reading" => Kind::CantCreate,
+                kind => kind,
+            },
+            Self::NoFirstStage { .. } => Kind::NoInput,
+            Self::InTheWay { .. } => Kind::CantCreate,
+            Self::Locked { .. } => Kind::Busy,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Os { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("try it again with sudo".to_owned())
+            }
+            Self::Os { .. } | Self::Locked { .. } => None,
+            Self::NoFirstStage { path } => Some(format!(
+                "`piprov stage1 build --arch armv6 -o {}` makes one; another place is named with --clients or in \
+                 piprov.toml",
+                path.display()
+            )),
+            Self::InTheWay { .. } => Some("move it elsewhere, or use --force to remove it".to_owned()),
+        }
+    }
+}
