@@ -55,7 +55,8 @@ impl Run {
         let mut events = Vec::new();
         let (plan, bus) = (Arc::new(plan), Arc::new(bus.clone()));
         let outcomes =
-            station::run(bus, plan, options, service, stop, &mut |event| events.push(event.clone())).unwrap();
+            station::run(bus, plan, options, service, stop, &mut |event: &Event| events.push(event.clone()))
+                .unwrap();
         Self { outcomes, events, took: began.elapsed() }
     }
 

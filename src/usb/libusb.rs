@@ -7,8 +7,8 @@ use rusb::{Context, DeviceHandle, Direction, Hotplug, HotplugBuilder, TransferTy
 
 use super::error::Error;
 use super::message::{REQUEST_IN, REQUEST_OUT};
+use super::sysfs::Sysfs;
 use super::transport::{Bus, Device, Fault, Transport};
-use super::wait_for::Sysfs;
 use crate::board::PortPath;
 
 /// The host's USB.

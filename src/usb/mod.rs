@@ -16,6 +16,7 @@ pub mod payload;
 pub mod plan;
 pub mod session;
 pub mod station;
+pub mod sysfs;
 pub mod transport;
 pub mod wait_for;
 pub mod wire;

@@ -71,6 +71,21 @@ impl Filter {
     }
 }
 
+/// Who is told what happens.
+pub trait Audience {
+    /// Something happened to a board.
+    fn event(&mut self, event: &Event);
+
+    /// No board has come yet, for so long; these devices are there. Called several times a second.
+    fn waiting(&mut self, _time: Duration, _devices: &[Device]) {}
+}
+
+impl<F: FnMut(&Event)> Audience for F {
+    fn event(&mut self, event: &Event) {
+        self(event);
+    }
+}
+
 /// How one board's boot ended.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Outcome {
@@ -99,7 +114,7 @@ pub fn run(
     options: Options,
     service: &Service,
     stop: &Stop,
-    show: &mut dyn FnMut(&Event),
+    show: &mut dyn Audience,
 ) -> Result<Vec<Outcome>, Error> {
     let halt =
         Stop::new().map_err(|error| Error::Host { what: "making an event", why: error.to_string() })?;
@@ -184,12 +199,13 @@ struct Station<'a> {
     /// What the board was when its boot ended. It isn't booted again for that.
     ended: BTreeMap<PortPath, Device>,
     outcomes: Vec<Outcome>,
-    show: &'a mut dyn FnMut(&Event),
+    show: &'a mut dyn Audience,
 }
 
 impl Station<'_> {
     fn serve(mut self, mail: &Receiver<Mail>, stop: &Stop) -> Result<Vec<Outcome>, Error> {
-        let deadline = self.service.timeout.map(|limit| Instant::now() + limit);
+        let began = Instant::now();
+        let deadline = self.service.timeout.map(|limit| began + limit);
         self.admit()?;
         loop {
             if self.is_over() {
@@ -207,14 +223,18 @@ impl Station<'_> {
             match mail.recv_timeout(LOOK_FOR_STOP) {
                 Ok(Mail::Changed) => self.admit()?,
                 Ok(Mail::Blind(error)) => return Err(error),
-                Ok(Mail::Event(event)) => (self.show)(&event),
+                Ok(Mail::Event(event)) => self.show.event(&event),
                 Ok(Mail::Ended(port, ending)) => {
                     self.end(port, ending);
                     // What has come to the port since then has waited for this.
                     self.admit()?;
                 }
-                // The station itself holds a sender.
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+                // The station itself holds a sender, so it isn't disconnected.
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    if self.active.is_empty() && self.outcomes.is_empty() {
+                        self.show.waiting(began.elapsed(), &self.presence.all());
+                    }
+                }
             }
         }
     }
@@ -259,7 +279,7 @@ impl Station<'_> {
         if let (Some((twin, _)), Some(serial)) = (twin, &serial) {
             let text = format!("the board at {twin} has the same serial number, {serial}");
             let what = What::Note { text };
-            (self.show)(&Event { port, chip: lock(&track).chip, serial: Some(serial.clone()), what });
+            self.show.event(&Event { port, chip: lock(&track).chip, serial: Some(serial.clone()), what });
         }
         let sender = self.sender.clone();
         let boot = Boot {
@@ -291,7 +311,7 @@ impl Station<'_> {
         let track = lock(&track).clone();
         self.ended.insert(port, track.device);
         let (chip, serial) = (track.chip, track.serial);
-        (self.show)(&Event { port, chip, serial: serial.clone(), what: What::Ended(ending.clone()) });
+        self.show.event(&Event { port, chip, serial: serial.clone(), what: What::Ended(ending.clone()) });
         self.outcomes.push(Outcome { port, chip, serial, metadata: track.metadata, ending });
     }
 

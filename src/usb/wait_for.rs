@@ -1,11 +1,12 @@
 //! What a board has become: the block device, serial port or network interface that hangs below its port.
 //! Everything is read from sysfs, where each device's path goes through the port path.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::identity::Identity;
+use super::sysfs::{Sysfs, read};
 use crate::board::PortPath;
 
 /// What the user waits for.
@@ -43,25 +44,7 @@ pub struct Appeared {
     pub size_bytes: Option<u64>,
 }
 
-/// The kernel's view of devices.
-#[derive(Debug, Clone)]
-pub struct Sysfs {
-    root: PathBuf,
-}
-
-impl Default for Sysfs {
-    fn default() -> Self {
-        Self::new("/sys")
-    }
-}
-
 impl Sysfs {
-    /// A view whose root is at `root`, which is `/sys` but for tests.
-    #[must_use]
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
-    }
-
     /// What of a kind is there below a port, by name. Disks without a medium are not ready and don't count.
     #[must_use]
     pub fn appeared(&self, port: PortPath, wanted: Wanted) -> Vec<Appeared> {
@@ -94,7 +77,7 @@ impl Sysfs {
         of: impl Fn(&str, &Path) -> Option<Appeared>,
     ) -> Vec<Appeared> {
         let port = port.to_string();
-        let Ok(entries) = std::fs::read_dir(self.root.join(class)) else { return Vec::new() };
+        let Ok(entries) = std::fs::read_dir(self.root().join(class)) else { return Vec::new() };
         entries
             .flatten()
             .filter_map(|entry| {
@@ -111,7 +94,7 @@ impl Sysfs {
 
     /// A device whose ids are known, or one with an interface of the protocol (class 255, subclass 66, protocol 3).
     fn fastboot(&self, port: PortPath) -> Option<Appeared> {
-        let path = self.root.join("bus/usb/devices").join(port.to_string());
+        let path = self.device(port);
         let id = |name: &str| u16::from_str_radix(&read(&path.join(name))?, 16).ok();
         let known = Identity::of(id("idVendor")?, id("idProduct")?, 1) == Some(Identity::Fastboot);
         let interface = || {
@@ -131,22 +114,6 @@ impl Sysfs {
         let device = serial.unwrap_or_else(|| format!("usb:{port}"));
         Some(Appeared { device: crate::format::printable(device.as_bytes()), size_bytes: None })
     }
-
-    /// The text of an attribute of the device at a port, without the line's end.
-    #[must_use]
-    pub fn attribute(&self, port: PortPath, name: &str) -> Option<String> {
-        read(&self.root.join("bus/usb/devices").join(port.to_string()).join(name))
-    }
-
-    /// The root.
-    #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-}
-
-fn read(path: &Path) -> Option<String> {
-    Some(std::fs::read_to_string(path).ok()?.trim_end_matches('\n').to_owned())
 }
 
 #[cfg(test)]
