@@ -12,6 +12,7 @@ mod clnlive;
 mod common;
 mod config;
 mod flash;
+mod lines;
 mod live;
 mod mklive;
 pub mod name;
@@ -21,6 +22,7 @@ mod split_image;
 mod table;
 mod targets;
 mod tftp;
+mod usbboot;
 mod verify;
 
 use std::path::PathBuf;
@@ -82,6 +84,8 @@ pub enum Command {
     Card(card::Card),
     /// Serve a folder over TFTP, with a live log
     Tftp(tftp::Tftp),
+    // Its help stands with its arguments, because it is longer than a line.
+    Usbboot(usbboot::Usbboot),
     /// Link the first stage's boot files into the live tree of USB boot
     Mklive(mklive::Mklive),
     /// Remove the ports' links from the live tree
@@ -120,6 +124,7 @@ impl Cli {
             Command::Targets(args) => args.run(global, ui, stop),
             Command::Card(args) => args.run(global, ui, stop),
             Command::Tftp(args) => args.run(global, ui, stop),
+            Command::Usbboot(args) => args.run(global, ui, stop),
             Command::Mklive(args) => args.run(global, ui),
             Command::Clnlive(args) => args.run(global, ui),
             Command::Nukelive(args) => args.run(global, ui),

@@ -12,9 +12,13 @@ pub fn expand(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
     let name = arguments.first().and_then(|path| Path::new(path).file_name()?.to_str());
     let name = name.map(|name| name.strip_suffix(".sh").unwrap_or(name));
+    if name == Some("rpiboot") {
+        return super::usbboot::rpiboot::translate(&arguments[1..]);
+    }
     if let Some((_, command)) = NAMES.into_iter().find(|(known, _)| Some(*known) == name) {
         arguments.splice(..1, ["piprov".into(), command.into()]);
     }
+    super::usbboot::rpiboot::numbers(&mut arguments);
     arguments
 }
 
@@ -29,6 +33,11 @@ mod tests {
             expand(arguments).into_iter().map(|argument| argument.into_string().unwrap()).collect()
         };
         assert_eq!(expanded(&["/srv/usbboot/utils/mklive.sh", "-n"]), ["piprov", "mklive", "-n"]);
+        assert_eq!(
+            expanded(&["/usr/bin/rpiboot", "-1", "-l"]),
+            ["piprov", "usbboot", "--hub-port=1", "--loop"]
+        );
+        assert_eq!(expanded(&["piprov", "usbboot", "-1"]), ["piprov", "usbboot", "--hub-port=1"]);
         assert_eq!(expanded(&["nukelive"]), ["piprov", "nukelive"]);
         assert_eq!(expanded(&["./piprov", "mklive"]), ["./piprov", "mklive"]);
         assert_eq!(expanded(&["piprov-mklive"]), ["piprov-mklive"]);

@@ -47,6 +47,7 @@ pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
         any_of!(crate::targets::Error);
         any_of!(crate::tftp::Error);
         any_of!(crate::usb::Error);
+        any_of!(super::usbboot::NoBoard, super::usbboot::CantWrite);
         any_of!(crate::uboot::material::Error);
         any_of!(crate::uboot::staged::Error);
         any_of!(crate::uboot::card::Error);

@@ -30,6 +30,45 @@ impl Plan for OnePayload {
     }
 }
 
+/// A plan for when the user names no payload: what the package `rpiboot` installs, which makes the board's storage a
+/// USB disk. The same folders in the working directory count too.
+#[derive(Debug, Clone)]
+pub struct Installed {
+    /// Where payloads are installed.
+    pub places: Vec<PathBuf>,
+    /// How they are opened.
+    pub options: Options,
+}
+
+impl Default for Installed {
+    fn default() -> Self {
+        Self { places: vec!["/usr/share/rpiboot".into(), ".".into()], options: Options::default() }
+    }
+}
+
+impl Installed {
+    /// The folders that are looked for, for a chip or for any.
+    #[must_use]
+    pub fn folders(&self, chip: Option<Chip>) -> Vec<PathBuf> {
+        let names: &[&str] = match chip {
+            Some(Chip::Bcm2711 | Chip::Bcm2712) => &["mass-storage-gadget64"],
+            Some(Chip::Bcm2835 | Chip::Bcm2837) => &["msd"],
+            None => &["mass-storage-gadget64", "msd"],
+        };
+        self.places.iter().flat_map(|place| names.iter().map(|name| place.join(name))).collect()
+    }
+}
+
+impl Plan for Installed {
+    fn choose(&self, _device: &Device, chip: Chip) -> Result<Arc<Payload>, Error> {
+        let tried = self.folders(Some(chip));
+        match tried.iter().find(|dir| dir.is_dir()) {
+            Some(dir) => Ok(Arc::new(Payload::open(dir, &self.options)?)),
+            None => Err(Error::NoPayload { chip: Some(chip), tried }),
+        }
+    }
+}
+
 /// A plan by serial number: `clients/by-serial/SERIAL`, else `clients/default`. Boards whose boot ROM tells no serial
 /// number get what another plan has for them.
 pub struct BySerial {
@@ -76,6 +115,33 @@ mod tests {
         fn choose(&self, _device: &Device, chip: Chip) -> Result<Arc<Payload>, Error> {
             Err(Error::NoPayload { chip: Some(chip), tried: Vec::new() })
         }
+    }
+
+    #[test]
+    fn installed_payloads_are_chosen_by_chip() {
+        let root = tempfile::tempdir().unwrap();
+        let plan =
+            Installed { places: vec![root.path().join("none"), root.path().into()], ..Installed::default() };
+        let device = |product| Device {
+            port: "1-1".parse().unwrap(),
+            address: 1,
+            vendor: 0x0a5c,
+            product,
+            serial_index: 0,
+            serial: None,
+        };
+        let dir = |chip: Chip| plan.choose(&device(chip.product()), chip).map(|found| found.dir().to_owned());
+        for name in ["mass-storage-gadget64", "msd"] {
+            std::fs::create_dir(root.path().join(name)).unwrap();
+        }
+        assert_eq!(dir(Chip::Bcm2712).unwrap(), root.path().join("mass-storage-gadget64"));
+        assert_eq!(dir(Chip::Bcm2835).unwrap(), root.path().join("msd"));
+        std::fs::remove_dir(root.path().join("msd")).unwrap();
+        let error = dir(Chip::Bcm2837).unwrap_err().to_string();
+        assert!(
+            error.starts_with("there is no payload for BCM2837 (CM3, CM3+, 3A+, Zero 2 W): neither "),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,0 +1,120 @@
+//! What commands show that work on several boards: one moving line a board on a terminal, one plain line an event
+//! otherwise.
+
+use std::fmt::Display;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::ui::Ui;
+
+/// How often a line moves.
+const REDRAWS_PER_SECOND: u8 = 8;
+/// The steps of a full bar.
+const FULL: u64 = 1000;
+
+/// The lines of all boards.
+pub(super) struct Lines {
+    ui: Ui,
+    bars: Option<MultiProgress>,
+}
+
+impl Lines {
+    /// Moving ones where stderr is a terminal and nobody wants JSON.
+    pub(super) fn new(ui: &Ui) -> Self {
+        let target = || ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND);
+        let bars = (ui.bars && !ui.json).then(|| MultiProgress::with_draw_target(target()));
+        Self { ui: ui.clone(), bars }
+    }
+
+    /// A new line at the end; none where lines don't move.
+    pub(super) fn add(&self) -> Option<ProgressBar> {
+        let bar = self.bars.as_ref()?.add(ProgressBar::new(FULL));
+        bar.set_style(plain());
+        Some(bar)
+    }
+
+    /// A line above the moving ones.
+    pub(super) fn above(&self, line: impl Display) {
+        match &self.bars {
+            // The bars hide what is printed past them. That it can't be printed can't be printed.
+            Some(bars) => drop(bars.println(line.to_string())),
+            None => self.ui.say(line),
+        }
+    }
+
+    /// What happened to a board, with the time.
+    pub(super) fn log(&self, name: impl Display, text: impl Display) {
+        let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
+        self.above(format_args!("{now} {name} {text}"));
+    }
+}
+
+/// A line with a bar in it.
+pub(super) fn moving() -> ProgressStyle {
+    // The template is a constant: if it doesn't parse, the default style is shown and a test fails.
+    ProgressStyle::with_template("{prefix} {wide_bar} {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸─")
+}
+
+/// A line without one.
+pub(super) fn plain() -> ProgressStyle {
+    ProgressStyle::with_template("{prefix} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// Where a bar stands at `done` of `total`.
+pub(super) fn position(done: u64, total: u64) -> u64 {
+    let at = (u128::from(done) * u128::from(FULL)).checked_div(u128::from(total)).unwrap_or(0);
+    u64::try_from(at).unwrap_or(FULL).min(FULL)
+}
+
+/// How fast something goes, smoothed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Speed {
+    measured: (Instant, u64),
+    per_second: f64,
+}
+
+impl Speed {
+    /// From here on, at `done` bytes.
+    pub(super) fn new(done: u64) -> Self {
+        Self { measured: (Instant::now(), done), per_second: 0.0 }
+    }
+
+    /// Takes the position, and gives the bytes per second; 0 as long as nothing is known.
+    pub(super) fn at(&mut self, done: u64) -> u64 {
+        let (at, before) = self.measured;
+        let time = at.elapsed();
+        if time >= Duration::from_millis(300) {
+            let now = done.saturating_sub(before) as f64 / time.as_secs_f64();
+            self.per_second = if self.per_second > 0.0 { self.per_second * 0.7 + now * 0.3 } else { now };
+            self.measured = (Instant::now(), done);
+        }
+        self.per_second as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_parse() {
+        assert!(ProgressStyle::with_template("{prefix} {wide_bar} {msg}").is_ok());
+        assert!(ProgressStyle::with_template("{prefix} {msg}").is_ok());
+    }
+
+    #[test]
+    fn positions() {
+        assert_eq!(
+            [position(0, 0), position(5, 10), position(20, 10), position(u64::MAX, u64::MAX)],
+            [0, 500, 1000, 1000]
+        );
+        let mut speed = Speed::new(100);
+        assert_eq!(speed.at(200), 0);
+        speed.measured.0 = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
+        let rate = speed.at(1100);
+        assert!((900..=1000).contains(&rate), "{rate}");
+    }
+}

@@ -1,0 +1,344 @@
+//! `piprov usbboot`.
+
+pub(super) mod rpiboot;
+mod show;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::report::{AlreadyTold, Usage};
+use crate::board::PortPath;
+use crate::cli::{Global, common, ui::Ui};
+use crate::config::Settings;
+use crate::error::{Explain, Kind};
+use crate::format::{minutes, parse_size};
+use crate::stop::Stop;
+use crate::usb::boot::Options;
+use crate::usb::event::Ending;
+use crate::usb::libusb::LibusbBus;
+use crate::usb::lookup::{self, Payload};
+use crate::usb::plan::{BySerial, Installed, OnePayload, Plan};
+use crate::usb::station::{self, Filter, Outcome, Service};
+use crate::usb::transport::Bus;
+use crate::usb::{payload, wait_for};
+use show::Show;
+
+/// Boot boards over USB: everything rpiboot does, all boards at once
+///
+/// Sends the bootcode to every board that waits in its boot ROM, then serves it files until it has all. Ends when
+/// all boards that came have ended; 0 only if each of them has what it needs. Flags mean what they mean to rpiboot,
+/// -0 to -98 too: only boards at that port of a hub.
+///
+/// Firmware is not part of this program. Without -d it is taken from where the package rpiboot puts it,
+/// /usr/share/rpiboot, and makes the board's storage a USB disk.
+#[derive(Debug, clap::Args)]
+pub struct Usbboot {
+    /// Serve this directory
+    #[arg(short = 'd', long = "dir", value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Take files from the folder named like the board's port first
+    ///
+    /// In the directory of -d, such as 1-1.2. What isn't there comes from the directory itself, and the bootcode
+    /// always does.
+    #[arg(short = 'o', long, requires = "dir")]
+    overlay: bool,
+    /// Take all files of a board from clients/by-serial/SERIAL
+    ///
+    /// Else from clients/default. BCM2711 and BCM2712 tell their serial number in the boot ROM; older ones don't and
+    /// get the files of -d. The setting usb.clients says where clients is.
+    #[arg(long)]
+    by_serial: bool,
+    /// Go on with boards that come later, and with those that come again
+    #[arg(short = 'l', long = "loop")]
+    forever: bool,
+    /// Only the board at this port, such as 1-1.2
+    #[arg(short = 'p', long = "port", value_name = "PORT")]
+    port: Option<PortPath>,
+    /// Only boards at this port of whatever hub; -0 to -98 is short for it
+    #[arg(long, value_name = "NUMBER", conflicts_with = "port", value_parser = clap::value_parser!(u8).range(0..=98))]
+    hub_port: Option<u8>,
+    /// Only the board with this serial number
+    #[arg(short = 'i', long, value_name = "SERIAL")]
+    serial: Option<String>,
+    /// End when so many boards have ended
+    #[arg(long, value_name = "NUMBER", value_parser = boards)]
+    boards: Option<usize>,
+    /// Give up after so many seconds, whatever is going on
+    #[arg(long, value_name = "SECONDS", value_parser = common::seconds)]
+    timeout: Option<Duration>,
+    /// Wait for what the boards become, and print it
+    ///
+    /// The device appears at the board's port: block prints /dev/sda, serial /dev/ttyACM0, net usb0, fastboot the
+    /// serial number for `fastboot -s`.
+    #[arg(long, value_name = "WHAT")]
+    wait_for: Option<Wanted>,
+    /// Seconds that this may take
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = common::seconds)]
+    wait_limit: Duration,
+    /// Write what a board tells about itself to DIR/SERIAL.json; without DIR, print it
+    #[arg(short = 'j', long, value_name = "DIR", num_args = 0..=1)]
+    metadata: Option<Option<PathBuf>>,
+    /// Send bootcode.sig with the bootcode (BCM2835 to BCM2837)
+    #[arg(short = 's', long)]
+    signed: bool,
+    /// Refuse a payload without boot.sig (boards with secure boot)
+    #[arg(long)]
+    boot_sig: bool,
+    /// Let the payload's links lead to this folder too
+    #[arg(long, value_name = "DIR")]
+    allow: Vec<PathBuf>,
+    /// Allow the payload to burn the fuses that this setting of config.txt burns
+    ///
+    /// program_pubkey, program_jtag_lock, program_rpiboot_gpio. It is for ever, on every board that is plugged in.
+    #[arg(long, value_name = "SETTING", value_delimiter = ',')]
+    confirm: Vec<String>,
+    /// Look for boards so often; matters only where the system doesn't tell
+    #[arg(short = 'm', long, value_name = "MICROSECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    poll: Option<u64>,
+    /// Size of a USB transfer to begin with
+    #[arg(long, value_name = "SIZE", default_value = "256K", value_parser = transfer)]
+    transfer_size: usize,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Wanted {
+    /// A disk
+    Block,
+    /// A serial port
+    Serial,
+    /// A fastboot device
+    Fastboot,
+    /// A network interface
+    Net,
+}
+
+impl From<Wanted> for wait_for::Wanted {
+    fn from(wanted: Wanted) -> Self {
+        match wanted {
+            Wanted::Block => Self::Block,
+            Wanted::Serial => Self::Serial,
+            Wanted::Fastboot => Self::Fastboot,
+            Wanted::Net => Self::Net,
+        }
+    }
+}
+
+fn boards(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|boards| *boards > 0).ok_or_else(|| "a number from 1 up is needed".to_owned())
+}
+
+fn transfer(text: &str) -> Result<usize, String> {
+    let size = usize::try_from(parse_size(text)?).unwrap_or(usize::MAX);
+    let sizes = 512..=16 << 20;
+    // A transfer that doesn't end with a full packet ends what the board takes for the file.
+    if !sizes.contains(&size) || !size.is_multiple_of(512) {
+        return Err("whole blocks of 512 bytes are needed, at most 16 MiB".to_owned());
+    }
+    Ok(size)
+}
+
+impl Usbboot {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+        let settings = common::settings(global, ui)?;
+        let plan = self.plan(&settings, ui)?;
+        if let Some(Some(dir)) = &self.metadata
+            && !dir.is_dir()
+        {
+            let message = format!("{} is no directory to write metadata to", dir.display());
+            return Err(Usage { message, hint: Some("`mkdir` it first".to_owned()) }.into());
+        }
+        let bus = LibusbBus::new()?;
+        if !bus.has_hotplug() {
+            ui.detail("libusb has no hotplug here; looking for boards instead");
+        }
+        let bus: Arc<dyn Bus> = Arc::new(bus);
+        let mut show = Show::new(ui);
+        let outcomes = station::run(bus.clone(), plan, self.options(), &self.service(), stop, &mut show)?;
+        self.finish(ui, stop, &outcomes, bus.as_ref())
+    }
+
+    fn plan(&self, settings: &Settings, ui: &Ui) -> anyhow::Result<Arc<dyn Plan>> {
+        let mut allow = self.allow.clone();
+        // The live tree's links lead there.
+        if settings.clients.value.is_dir() {
+            allow.push(settings.clients.value.clone());
+        }
+        let options = lookup::Options { overlays: self.overlay, allow };
+        let base: Arc<dyn Plan> = match &self.dir {
+            Some(dir) => {
+                let payload = Payload::open(dir, &options)?;
+                // What is wrong with it for all boards is wrong before one comes.
+                payload::check(&payload, None, &self.wanted())?;
+                Arc::new(OnePayload(Arc::new(payload)))
+            }
+            None => {
+                let installed = Installed { options: options.clone(), ..Installed::default() };
+                let folders = installed.folders(None);
+                if !self.by_serial && !folders.iter().any(|dir| dir.is_dir()) {
+                    return Err(crate::usb::Error::NoPayload { chip: None, tried: folders }.into());
+                }
+                ui.detail("no -d: the payload that is installed is served");
+                Arc::new(installed)
+            }
+        };
+        if !self.by_serial {
+            return Ok(base);
+        }
+        let clients = settings.clients.value.clone();
+        if !clients.is_dir() {
+            let message = format!("{} is no directory of clients", clients.display());
+            let hint = "the setting usb.clients says where it is: `piprov config show`".to_owned();
+            return Err(Usage { message, hint: Some(hint) }.into());
+        }
+        Ok(Arc::new(BySerial { clients, options, others: base }))
+    }
+
+    fn wanted(&self) -> payload::Wanted {
+        payload::Wanted {
+            chips: Vec::new(),
+            signed: self.signed,
+            boot_sig: self.boot_sig,
+            confirmed: self.confirm.clone(),
+        }
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            signed: self.signed,
+            boot_sig: self.boot_sig,
+            confirmed: self.confirm.clone(),
+            transfer: self.transfer_size,
+            wait_for: self.wait_for.map(Into::into),
+            wait_limit: self.wait_limit,
+            ..Options::default()
+        }
+    }
+
+    fn service(&self) -> Service {
+        let filter = Filter { port: self.port, last_port: self.hub_port, serial: self.serial.clone() };
+        let mut service = Service {
+            filter,
+            forever: self.forever,
+            boards: self.boards,
+            timeout: self.timeout,
+            ..Service::default()
+        };
+        if let Some(poll) = self.poll {
+            service.poll = Duration::from_micros(poll);
+        }
+        service
+    }
+
+    fn finish(&self, ui: &Ui, stop: &Stop, outcomes: &[Outcome], bus: &dyn Bus) -> anyhow::Result<()> {
+        if outcomes.is_empty() {
+            return Err(self.nothing(stop, bus));
+        }
+        for outcome in outcomes {
+            if ui.json {
+                ui.object(&serde_json::json!({ "event": "result", "board": outcome }));
+            }
+            if let Ending::Done { appeared, .. } = &outcome.ending
+                && !ui.json
+            {
+                appeared.iter().for_each(|one| ui.result(&one.device));
+            }
+        }
+        if !ui.json {
+            show::summary(ui, outcomes);
+        }
+        self.keep_metadata(ui, outcomes)?;
+        let mut kinds = Vec::new();
+        for outcome in outcomes {
+            if let Ending::Failed { kind, .. } = &outcome.ending {
+                kinds.push(*kind);
+            }
+        }
+        match kinds.as_slice() {
+            [] => Ok(()),
+            // One reason for all has its own exit code; different ones have no common one.
+            [first, rest @ ..] if rest.iter().all(|kind| kind == first) && kinds.len() == outcomes.len() => {
+                Err(AlreadyTold(*first).into())
+            }
+            _ => Err(AlreadyTold(Kind::Failed).into()),
+        }
+    }
+
+    /// Why nothing was booted.
+    fn nothing(&self, stop: &Stop, bus: &dyn Bus) -> anyhow::Error {
+        if stop.is_set() {
+            return NoBoard { what: "stopped before a board came".to_owned(), kind: Kind::Interrupted }
+                .into();
+        }
+        let attached = show::attached(&bus.devices().unwrap_or_default());
+        let mut what = format!("no board in USB boot came in {}", minutes(self.timeout.unwrap_or_default()));
+        for line in attached {
+            what += &format!("; {line}");
+        }
+        NoBoard { what, kind: Kind::Unavailable }.into()
+    }
+
+    fn keep_metadata(&self, ui: &Ui, outcomes: &[Outcome]) -> anyhow::Result<()> {
+        let Some(place) = &self.metadata else { return Ok(()) };
+        for outcome in outcomes.iter().filter(|outcome| !outcome.metadata.is_empty()) {
+            match place {
+                None if ui.json => {}
+                None => ui.result(serde_json::to_string(&outcome.metadata)?),
+                Some(dir) => {
+                    let serial = outcome.serial.as_ref().map(ToString::to_string);
+                    let name = serial.unwrap_or_else(|| outcome.port.to_string());
+                    let path = dir.join(format!("{name}.json"));
+                    let text = serde_json::to_string_pretty(&outcome.metadata)?;
+                    replace(&path, &text).map_err(|source| CantWrite { path: path.clone(), source })?;
+                    ui.say(format_args!("{}: wrote {}", outcome.port, path.display()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes a file so that it is there whole or not at all.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let dir = path.parent().unwrap_or_else(|| Path::new("."));
+    let mut file = tempfile::Builder::new().permissions(world_readable()).tempfile_in(dir)?;
+    writeln!(file, "{text}")?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+fn world_readable() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o644)
+}
+
+/// No board has come.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub(super) struct NoBoard {
+    what: String,
+    kind: Kind,
+}
+
+impl Explain for NoBoard {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn hint(&self) -> Option<String> {
+        (self.kind != Kind::Interrupted).then(|| show::NO_BOARD.to_owned())
+    }
+}
+
+/// What a board told can't be kept.
+#[derive(Debug, thiserror::Error)]
+#[error("writing {}", path.display())]
+pub(super) struct CantWrite {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+impl Explain for CantWrite {
+    fn kind(&self) -> Kind {
+        Kind::CantCreate
+    }
+}
