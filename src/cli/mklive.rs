@@ -67,6 +67,7 @@ impl How {
         also: impl Fn(&Step) -> Result<(), crate::live::Error>,
     ) -> anyhow::Result<()> {
         let (mut linked, mut removed, mut kept, mut left) = (0, 0, 0, 0);
+        let removes_only = plan.iter().all(|step| !matches!(step.action, Action::Link { .. } | Action::Keep));
         for step in plan {
             if !self.dry_run {
                 tree.apply(step)?;
@@ -85,7 +86,11 @@ impl How {
             ui.say(format_args!("{them} not piprov's and left alone"));
         }
         let would = if self.dry_run { "would be " } else { "" };
-        ui.say(format_args!("{linked} {would}linked, {removed} {would}removed, {kept} unchanged"));
+        if removes_only {
+            ui.say(format_args!("{removed} {would}removed"));
+        } else {
+            ui.say(format_args!("{linked} {would}linked, {removed} {would}removed, {kept} unchanged"));
+        }
         Ok(())
     }
 

@@ -23,6 +23,7 @@ mod table;
 mod targets;
 mod tftp;
 mod usbboot;
+mod udev;
 mod verify;
 
 use std::path::PathBuf;
@@ -94,6 +95,8 @@ pub enum Command {
     Nukelive(nukelive::Nukelive),
     /// Show which USB port is linked to which client's files
     Live(live::Live),
+    /// Install the udev rules that give each board its own files
+    Udev(udev::Udev),
     /// Show the settings and where each comes from
     Config(config::Config),
     /// Write the man pages or the shell completions
@@ -129,6 +132,7 @@ impl Cli {
             Command::Clnlive(args) => args.run(global, ui),
             Command::Nukelive(args) => args.run(global, ui),
             Command::Live(args) => args.run(global, ui),
+            Command::Udev(args) => args.run(global, ui, stop),
             Command::Config(args) => args.run(global, ui, stop),
             Command::Generate(args) => args.run(ui),
         }

@@ -16,12 +16,16 @@
 
 pub mod client;
 pub mod event;
+pub mod finish;
 pub mod handle;
+pub mod install;
 pub mod journal;
 mod link;
 pub mod plan;
 pub mod port;
 pub mod record;
+pub mod rules;
+pub mod serial_port;
 pub mod tell;
 mod tree;
 

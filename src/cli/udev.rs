@@ -1,0 +1,279 @@
+//! `piprov udev`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+
+use crate::cli::ui::{Style, Ui};
+use crate::cli::{Global, common};
+use crate::config::Settings;
+use crate::error::{Explain, Kind};
+use crate::live::Tree;
+use crate::live::finish::Finisher;
+use crate::live::install::{self, Change, Install};
+use crate::live::journal::{self, Level};
+use crate::live::record::Records;
+use crate::live::rules::Rules;
+use crate::live::serial_port::tell_patiently;
+use crate::stop::Stop;
+
+#[derive(Debug, clap::Args)]
+pub struct Udev {
+    #[command(subcommand)]
+    command: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Install the udev rules, the helper and its systemd units
+    Install(Place),
+    /// Remove what `install` has installed
+    Remove(Place),
+    /// Print the udev rules
+    Print(Ids),
+    /// Finish what the helper left over: boards that do not listen, empty ports
+    ///
+    /// A systemd unit runs this when the helper has left something; it ends when nothing is left.
+    Finish,
+}
+
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// Install below this directory, such as that of an image
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
+    /// Say what would be done, and touch nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    #[command(flatten)]
+    ids: Ids,
+}
+
+#[derive(Debug, clap::Args)]
+struct Ids {
+    /// The group that may use boot ROMs [default: plugdev, if there is one]
+    #[arg(long, value_name = "NAME", value_parser = group_name)]
+    group: Option<String>,
+}
+
+/// Why something can't be installed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The helper isn't there.
+    #[error("there is no piprov-udev beside {}", program.display())]
+    NoHelper {
+        /// The program that runs.
+        program: PathBuf,
+    },
+    /// The program's own path isn't known.
+    #[error("finding this program: {0}")]
+    NoProgram(#[source] std::io::Error),
+    /// What was installed can't be put to use.
+    #[error("`{command}` failed: {said}")]
+    Failed {
+        /// The command.
+        command: String,
+        /// What it said.
+        said: String,
+    },
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NoHelper { .. } => Kind::NoInput,
+            Self::NoProgram(source) => Kind::of_io(source),
+            Self::Failed { .. } => Kind::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoHelper { .. } => {
+                Some("`make build` builds both; `make install` installs both".to_owned())
+            }
+            Self::NoProgram(_) => None,
+            Self::Failed { .. } => Some("the files are installed; try the command by hand".to_owned()),
+        }
+    }
+}
+
+fn group_name(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let good = !text.is_empty() && !text.starts_with('-') && text.bytes().all(plain);
+    if good { Ok(text.to_owned()) } else { Err("a group's name is letters, digits, - _ .".to_owned()) }
+}
+
+impl Udev {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+        let settings = common::settings(global, ui)?;
+        match self.command {
+            What::Print(ids) => {
+                ui.result(ids.rules(&settings, Path::new("/")).text().trim_end());
+                Ok(())
+            }
+            What::Install(place) => place.install(&settings, ui),
+            What::Remove(place) => {
+                let changes = install::removals(&place.root);
+                let any = changes.iter().any(|change| !change.is_done());
+                if place.live() && !place.dry_run && any && systemd() {
+                    // Stopped before its files go. Not there is as good.
+                    let _ = call(&[
+                        "systemctl",
+                        "--quiet",
+                        "disable",
+                        "--now",
+                        "piprov-usb.path",
+                        "piprov-clnlive",
+                    ]);
+                }
+                place.carry_out(&changes, ui)?;
+                if any {
+                    place.reload(ui)?;
+                }
+                Ok(())
+            }
+            What::Finish => finish(&settings, ui, stop),
+        }
+    }
+}
+
+impl Ids {
+    fn rules(&self, settings: &Settings, root: &Path) -> Rules {
+        let known = || {
+            let groups = std::fs::read_to_string(root.join("etc/group")).unwrap_or_default();
+            groups.lines().any(|line| line.starts_with("plugdev:")).then(|| "plugdev".to_owned())
+        };
+        Rules {
+            gadget: settings.gadget.value,
+            group: self.group.clone().or_else(known),
+            runtime: settings.runtime_dir.value.clone(),
+            ..Rules::default()
+        }
+    }
+}
+
+impl Place {
+    /// Whether it is this system, and not an image of another one.
+    fn live(&self) -> bool {
+        self.root == Path::new("/")
+    }
+
+    fn install(&self, settings: &Settings, ui: &Ui) -> anyhow::Result<()> {
+        let program = std::env::current_exe().map_err(Error::NoProgram)?;
+        let helper = install::find_helper(&program).ok_or(Error::NoHelper { program: program.clone() })?;
+        let units = !self.live() || systemd();
+        if units && self.live() && !install::only_roots(&program) {
+            ui.warn(format_args!(
+                "others than root can change {}, which the units run as root; `make install` puts it elsewhere",
+                program.display()
+            ));
+        }
+        let rules = self.ids.rules(settings, &self.root);
+        let install = Install { root: self.root.clone(), rules, program, helper, units };
+        let changes = install.changes()?;
+        self.carry_out(&changes, ui)?;
+        self.reload(ui)?;
+        if units && self.live() {
+            self.call(ui, &["systemctl", "--quiet", "enable", "piprov-clnlive.service"])?;
+            self.call(ui, &["systemctl", "--quiet", "enable", "--now", "piprov-usb.path"])?;
+        } else if !units {
+            ui.say(
+                "this system isn't run by systemd: run `piprov udev finish` when there is something in the \
+                 runtime directory's `due`",
+            );
+        }
+        if self.live() {
+            // What is plugged in already gets its permissions; no event begins a boot by this.
+            self.call(ui, &["udevadm", "trigger", "--subsystem-match=usb", "--action=change"])?;
+        }
+        Ok(())
+    }
+
+    fn carry_out(&self, changes: &[Change], ui: &Ui) -> Result<(), crate::live::Error> {
+        for change in changes {
+            let done = change.is_done();
+            if !done && !self.dry_run {
+                change.apply()?;
+            }
+            let verb = match (&change.contents, done, self.dry_run) {
+                (_, true, _) => "unchanged",
+                (Some(_), false, false) => "installed",
+                (Some(_), false, true) => "would install",
+                (None, false, false) => "removed",
+                (None, false, true) => "would remove",
+            };
+            if ui.json {
+                ui.object(&json!({ "event": verb.replace(' ', "-"), "path": change.path }));
+            } else if done && change.contents.is_none() {
+                ui.detail(format_args!("not there: {}", change.path.display()));
+            } else {
+                ui.result(format_args!("{} {}", ui.paint(Style::Good, verb), change.path.display()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets udev and systemd read what has changed.
+    fn reload(&self, ui: &Ui) -> Result<(), Error> {
+        if !self.live() {
+            return Ok(());
+        }
+        if systemd() {
+            self.call(ui, &["systemctl", "daemon-reload"])?;
+        }
+        self.call(ui, &["udevadm", "control", "--reload"])
+    }
+
+    fn call(&self, ui: &Ui, command: &[&str]) -> Result<(), Error> {
+        if self.dry_run {
+            ui.say(format_args!("would run {}", command.join(" ")));
+            return Ok(());
+        }
+        ui.detail(format_args!("running {}", command.join(" ")));
+        call(command)
+    }
+}
+
+/// Whether systemd runs this system (sd_booted(3)).
+fn systemd() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
+fn call(command: &[&str]) -> Result<(), Error> {
+    let failed = |said: String| Error::Failed { command: command.join(" "), said };
+    let output = Command::new(command[0])
+        .args(&command[1..])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| failed(error.to_string()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.trim();
+    Err(failed(if said.is_empty() { output.status.to_string() } else { said.to_owned() }))
+}
+
+fn finish(settings: &Settings, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    let tree = Tree::new(&settings.live.value, &settings.clients.value)?;
+    let log = |level: Level, text: &str| {
+        // In the log under the helper's name: it is the same story.
+        let logged = journal::send(Path::new(journal::SOCKET), "piprov-udev", level, text);
+        match level {
+            Level::Error | Level::Warning => ui.warn(text),
+            Level::Info if logged.is_err() || ui.verbose > 0 => ui.say(text),
+            Level::Info => {}
+        }
+    };
+    let finisher = Finisher {
+        tree: &tree,
+        records: &Records::new(&settings.runtime_dir.value),
+        window: settings.restart_window.value,
+        log: &log,
+        tell: &tell_patiently,
+    };
+    finisher.run(stop)?;
+    Ok(())
+}

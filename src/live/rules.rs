@@ -1,0 +1,119 @@
+//! The udev rules, and the units that belong to them.
+
+use std::path::{Path, PathBuf};
+
+/// The name of the file with the rules. Behind 50-udev-default, which names devices, and before 73-seat-late, which
+/// acts on the tag that it gives.
+pub const FILE: &str = "60-piprov.rules";
+
+/// The systemd units, by name, with the paths that a package has.
+pub const UNITS: [(&str, &str); 3] = [
+    ("piprov-usb.path", include_str!("../../systemd/piprov-usb.path")),
+    ("piprov-usb.service", include_str!("../../systemd/piprov-usb.service")),
+    ("piprov-clnlive.service", include_str!("../../systemd/piprov-clnlive.service")),
+];
+
+/// What the rules depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// The helper: an absolute path, or a name that udev looks for in its own directory.
+    pub helper: PathBuf,
+    /// Vendor and product id of the first stage's gadget.
+    pub gadget: (u16, u16),
+    /// The group whose members may use boot ROMs; none where only whoever sits at the machine may.
+    pub group: Option<String>,
+    /// The runtime directory.
+    pub runtime: PathBuf,
+}
+
+impl Default for Rules {
+    /// What a package has.
+    fn default() -> Self {
+        Self {
+            helper: PathBuf::from("piprov-udev"),
+            gadget: (0xf055, 0xb007),
+            group: Some("plugdev".to_owned()),
+            runtime: PathBuf::from("/run/piprov"),
+        }
+    }
+}
+
+impl Rules {
+    /// The rules, as udev(7) wants them.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let group = self
+            .group
+            .as_ref()
+            .map(|group| format!(", MODE=\"0660\", GROUP=\"{group}\""))
+            .unwrap_or_default();
+        let helper = self.helper.display();
+        let ports = self.runtime.join("ports");
+        let ports = ports.display();
+        let (vendor, product) = self.gadget;
+        format!(
+            r#"# Raspberry Pis that boot over USB. Made by `piprov udev print`.
+
+# Boot ROMs and second stages, and what boards may show after that: mass storage, fastboot.
+ACTION!="remove", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="0a5c", ATTR{{idProduct}}=="2763|2764|2711|2712|0001|0104", TAG+="uaccess"{group}
+ACTION!="remove", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="18d1", ATTR{{idProduct}}=="4e40", TAG+="uaccess"{group}
+
+# The first stage's serial port: the board is there and says who it is. No modem, so nobody is to try.
+ACTION=="add", SUBSYSTEM=="tty", ATTRS{{idVendor}}=="{vendor:04x}", ATTRS{{idProduct}}=="{product:04x}", ENV{{ID_MM_DEVICE_IGNORE}}="1", RUN+="{helper}"
+ACTION!="remove", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="{vendor:04x}", ATTR{{idProduct}}=="{product:04x}", TAG+="uaccess", ENV{{ID_MM_DEVICE_IGNORE}}="1"{group}
+
+# A boot begins, and whatever comes and leaves at a port while its board boots: the port's overlay ends with it.
+ACTION=="add", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="0a5c", ATTR{{idProduct}}=="2763|2764|2711|2712", RUN+="{helper}"
+ACTION=="add|remove", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", TEST=="{ports}/%k", RUN+="{helper}"
+"#
+        )
+    }
+}
+
+/// A unit with the paths of this installation.
+#[must_use]
+pub fn unit(text: &str, program: &Path, runtime: &Path) -> String {
+    text.replace("/usr/bin/piprov", &program.display().to_string())
+        .replace("/run/piprov", &runtime.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_packages_rules_are_those_of_print() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/udev/60-piprov.rules");
+        let text = Rules::default().text();
+        if std::env::var_os("PIPROV_WRITE").is_some() {
+            std::fs::write(file, &text).unwrap();
+        }
+        assert!(
+            std::fs::read_to_string(file).is_ok_and(|committed| committed == text),
+            "udev/60-piprov.rules is stale: PIPROV_WRITE=1 cargo test --lib live::rules"
+        );
+    }
+
+    #[test]
+    fn what_is_configured_is_in_the_rules() {
+        let rules = Rules {
+            helper: "/opt/piprov-udev".into(),
+            gadget: (0x1d6b, 0x104),
+            group: None,
+            runtime: "/run/x".into(),
+        };
+        let text = rules.text();
+        assert!(text.contains("RUN+=\"/opt/piprov-udev\"") && !text.contains("GROUP"), "{text}");
+        assert!(text.contains("ATTRS{idVendor}==\"1d6b\", ATTRS{idProduct}==\"0104\""), "{text}");
+        assert!(text.contains("TEST==\"/run/x/ports/%k\"") && !text.contains("f055"), "{text}");
+    }
+
+    #[test]
+    fn units_are_moved_to_where_the_program_is() {
+        let [path, service, clean] =
+            UNITS.map(|(_, text)| unit(text, Path::new("/usr/local/bin/piprov"), Path::new("/run/x")));
+        assert!(path.contains("DirectoryNotEmpty=/run/x/due"));
+        assert!(service.contains("ExecStart=/usr/local/bin/piprov --quiet udev finish"));
+        assert!(clean.contains("ExecStart=/usr/local/bin/piprov --quiet clnlive"));
+    }
+}
