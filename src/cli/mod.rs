@@ -11,8 +11,10 @@ mod card;
 mod clnlive;
 mod common;
 mod config;
+mod doctor;
 mod flash;
 mod lines;
+mod list;
 mod live;
 mod mklive;
 pub mod name;
@@ -22,8 +24,8 @@ mod split_image;
 mod table;
 mod targets;
 mod tftp;
-mod usbboot;
 mod udev;
+mod usbboot;
 mod verify;
 
 use std::path::PathBuf;
@@ -85,8 +87,12 @@ pub enum Command {
     Card(card::Card),
     /// Serve a folder over TFTP, with a live log
     Tftp(tftp::Tftp),
-    // Its help stands with its arguments, because it is longer than a line.
+    #[expect(missing_docs, reason = "the help stands with the arguments: it is longer than a line")]
     Usbboot(usbboot::Usbboot),
+    #[expect(missing_docs, reason = "as above")]
+    List(list::List),
+    #[expect(missing_docs, reason = "as above")]
+    Doctor(doctor::Doctor),
     /// Link the first stage's boot files into the live tree of USB boot
     Mklive(mklive::Mklive),
     /// Remove the ports' links from the live tree
@@ -108,7 +114,15 @@ impl Command {
     /// Whether it does nothing but print, so that it may end when nobody reads any more.
     #[must_use]
     pub fn only_reports(&self) -> bool {
-        matches!(self, Self::Targets(_) | Self::Live(_) | Self::Config(_) | Self::Generate(_))
+        matches!(
+            self,
+            Self::Targets(_)
+                | Self::Live(_)
+                | Self::List(_)
+                | Self::Doctor(_)
+                | Self::Config(_)
+                | Self::Generate(_)
+        )
     }
 }
 
@@ -128,6 +142,8 @@ impl Cli {
             Command::Card(args) => args.run(global, ui, stop),
             Command::Tftp(args) => args.run(global, ui, stop),
             Command::Usbboot(args) => args.run(global, ui, stop),
+            Command::List(args) => args.run(global, ui),
+            Command::Doctor(args) => args.run(global, ui),
             Command::Mklive(args) => args.run(global, ui),
             Command::Clnlive(args) => args.run(global, ui),
             Command::Nukelive(args) => args.run(global, ui),

@@ -23,6 +23,7 @@ use crate::usb::plan::{BySerial, Installed, OnePayload, Plan};
 use crate::usb::station::{self, Filter, Outcome, Service};
 use crate::usb::transport::Bus;
 use crate::usb::{payload, wait_for};
+pub(super) use show::NO_BOARD;
 use show::Show;
 
 /// Boot boards over USB: everything rpiboot does, all boards at once

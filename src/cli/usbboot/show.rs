@@ -148,7 +148,7 @@ impl Audience for Show {
 }
 
 /// What makes a board show itself.
-pub(super) const NO_BOARD: &str = "a board shows itself when it finds nothing else to boot: take the SD card out, or \
+pub(in crate::cli) const NO_BOARD: &str = "a board shows itself when it finds nothing else to boot: take the SD card out, or \
      fit the jumper (EMMC_DISABLE, nRPIBOOT), or hold the power button of a Pi 5; then plug it in again.";
 
 /// What is attached that could be meant, and why it isn't.

@@ -1,0 +1,221 @@
+//! `piprov list`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::board::PortPath;
+use crate::cli::table::columns;
+use crate::cli::ui::{Style, Ui};
+use crate::cli::{Global, common};
+use crate::format::printable;
+use crate::live::{EntryKind, Tree};
+use crate::usb::Error;
+use crate::usb::identity::Identity;
+use crate::usb::sysfs::Sysfs;
+use crate::usb::transport::Device;
+use crate::usb::wait_for::Wanted;
+
+/// Show the boards that are attached over USB, and why one can't be used
+///
+/// Boot ROMs, boards that ask for files, and what boards have become: first-stage and mass storage gadgets, fastboot.
+/// OVERLAY says whose files the live tree has for the port. Nothing is opened, so no permission is needed.
+#[derive(Debug, clap::Args)]
+pub struct List {}
+
+/// A board at a port.
+#[derive(Debug, PartialEq, serde::Serialize)]
+struct Row {
+    port: PortPath,
+    board: String,
+    serial: Option<String>,
+    state: String,
+    usable: bool,
+    overlay: Option<String>,
+    hint: Option<&'static str>,
+}
+
+impl List {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> anyhow::Result<()> {
+        let settings = common::settings(global, ui)?;
+        let sysfs = Sysfs::default();
+        let why = || format!("there is no {}", sysfs.root().join("bus/usb/devices").display());
+        let devices = sysfs.devices().ok_or_else(|| Error::Host { what: "listing devices", why: why() })?;
+        let overlays = overlays(&settings.live.value, &settings.clients.value);
+        let rows: Vec<Row> = devices
+            .iter()
+            .filter_map(|device| row(&sysfs, device, settings.gadget.value, &overlays, &may_open))
+            .collect();
+        show(ui, &rows);
+        Ok(())
+    }
+}
+
+/// The clients whose files the live tree has, by port. What can't be read has none.
+fn overlays(live: &Path, clients: &Path) -> BTreeMap<PortPath, String> {
+    let Ok(tree) = Tree::new(live, clients) else { return BTreeMap::new() };
+    let entries = tree.entries().unwrap_or_default().into_iter();
+    entries
+        .filter_map(|entry| {
+            let port = entry.name.to_str()?.parse().ok()?;
+            let client = match &entry.kind {
+                EntryKind::Overlay(overlay) => tree.client_name(&overlay.target),
+                other => other.describe(),
+            };
+            Some((port, client))
+        })
+        .collect()
+}
+
+/// Whether this user may open a device.
+pub(super) fn may_open(node: &Path) -> bool {
+    rustix::fs::access(node, rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK).is_ok()
+}
+
+/// What a device is; none for one that is no board.
+fn row(
+    sysfs: &Sysfs,
+    device: &Device,
+    gadget: (u16, u16),
+    overlays: &BTreeMap<PortPath, String>,
+    may_open: &dyn Fn(&Path) -> bool,
+) -> Option<Row> {
+    let port = device.port;
+    let identity = match device.identity() {
+        Some(identity) => identity,
+        None if (device.vendor, device.product) == gadget => Identity::FirstStage,
+        None => return None,
+    };
+    let text = |name: &str| sysfs.attribute(port, name).map(|text| printable(text.as_bytes()));
+    let board = match identity.chip() {
+        Some(chip) => format!("{chip} ({})", chip.boards()),
+        None => text("product").unwrap_or_else(|| "Raspberry Pi".to_owned()),
+    };
+    let serial = match identity.chip() {
+        Some(_) => device.board_serial().map(|serial| serial.to_string()),
+        None => text("serial").filter(|serial| !serial.is_empty()),
+    };
+    let in_use = sysfs.drivers(port).iter().any(|driver| driver == "usbfs");
+    let (mut state, mut hint) = match identity {
+        Identity::Rom(_) if in_use => ("boot ROM, served".to_owned(), None),
+        Identity::Rom(_) => ("boot ROM, waiting".to_owned(), None),
+        Identity::FileServer(_) if in_use => ("second stage, served".to_owned(), None),
+        Identity::FileServer(_) => ("second stage, waiting".to_owned(), None),
+        booted => {
+            let wanted = match booted {
+                Identity::FirstStage => Wanted::Serial,
+                Identity::Fastboot => Wanted::Fastboot,
+                _ => Wanted::Block,
+            };
+            let devices = sysfs.appeared(port, wanted).into_iter().map(|one| one.device);
+            let devices: Vec<String> =
+                devices.map(|device| device.trim_start_matches("/dev/").to_owned()).collect();
+            let devices = if booted == Identity::Fastboot { Vec::new() } else { devices };
+            let mut parts = vec![booted.to_string()];
+            parts.extend(devices);
+            (parts.join(", "), None)
+        }
+    };
+    let mut usable = true;
+    if identity.chip().is_some() && !may_open(&device.node()) {
+        state = format!("{state}, no permission");
+        hint = Some("sudo piprov udev install");
+        usable = false;
+    }
+    Some(Row { port, board, serial, state, usable, overlay: overlays.get(&port).cloned(), hint })
+}
+
+fn show(ui: &Ui, rows: &[Row]) {
+    if ui.json {
+        rows.iter().for_each(|row| ui.object(row));
+        return;
+    }
+    if rows.is_empty() {
+        ui.say("no board is attached over USB");
+        ui.say(format_args!("  {} {}", ui.paint_err(Style::Strong, "hint:"), super::usbboot::NO_BOARD));
+        return;
+    }
+    let mut lines = vec![["PORT", "BOARD", "SERIAL", "STATE", "OVERLAY"].map(str::to_owned)];
+    lines.extend(rows.iter().map(|row| {
+        [
+            row.port.to_string(),
+            row.board.clone(),
+            row.serial.clone().unwrap_or_else(|| "not in the ROM".to_owned()),
+            row.state.clone(),
+            row.overlay.clone().unwrap_or_else(|| "none".to_owned()),
+        ]
+    }));
+    let mut hints: Vec<&str> = rows.iter().filter_map(|row| row.hint).collect();
+    hints.dedup();
+    for (at, line) in columns(&lines).iter().enumerate() {
+        if at == 0 { ui.result(ui.paint(Style::Strong, line)) } else { ui.result(line) }
+    }
+    for hint in hints {
+        ui.say(format_args!("{} {hint}", ui.paint_err(Style::Strong, "hint:")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A kernel with these devices: port, ids, serial index, attributes.
+    fn kernel(devices: &[(&str, (u16, u16), u8, &[(&str, &str)])]) -> (tempfile::TempDir, Sysfs) {
+        let root = tempfile::tempdir().unwrap();
+        for (port, (vendor, product), index, attributes) in devices {
+            let dir = root.path().join("bus/usb/devices").join(port);
+            fs::create_dir_all(&dir).unwrap();
+            let mut bytes = vec![18, 1, 0, 2, 0, 0, 0, 64];
+            bytes.extend(vendor.to_le_bytes());
+            bytes.extend(product.to_le_bytes());
+            bytes.extend([0, 0, 1, 2, *index, 1]);
+            fs::write(dir.join("descriptors"), bytes).unwrap();
+            fs::write(dir.join("devnum"), "5\n").unwrap();
+            for (name, text) in *attributes {
+                fs::write(dir.join(name), format!("{text}\n")).unwrap();
+            }
+        }
+        let sysfs = Sysfs::new(root.path());
+        (root, sysfs)
+    }
+
+    #[test]
+    fn every_board_is_told_with_its_state() {
+        let (root, sysfs) = kernel(&[
+            ("1-1", (0x1d6b, 2), 1, &[]),
+            ("1-1.1", (0x0a5c, 0x2764), 0, &[]),
+            ("1-1.2", (0x0a5c, 0x2711), 3, &[("serial", "af04b2da")]),
+            ("1-1.3", (0x1234, 0x5678), 3, &[("serial", "00000000d8e4a1f7"), ("product", "first\x1b stage")]),
+            ("1-1.4", (0x0a5c, 0x2712), 1, &[("serial", "4d01ab99")]),
+            ("1-1.5", (0x18d1, 0x4e40), 3, &[("idVendor", "18d1"), ("idProduct", "4e40")]),
+        ]);
+        let interface = root.path().join("bus/usb/devices/1-1.2/1-1.2:1.0");
+        fs::create_dir(&interface).unwrap();
+        std::os::unix::fs::symlink("../../../drivers/usbfs", interface.join("driver")).unwrap();
+        let overlays = [("1-1.2".parse().unwrap(), "by-serial/af04b2da".to_owned())].into();
+        let mut devices = sysfs.devices().unwrap();
+        devices[4].address = 99;
+        let may_open = |node: &Path| !node.ends_with("099");
+        let row = |device: &Device| row(&sysfs, device, (0x1234, 0x5678), &overlays, &may_open);
+        let rows: Vec<Row> = devices.iter().filter_map(row).collect();
+        let text: Vec<String> = rows
+            .iter()
+            .map(|row| {
+                let serial = row.serial.as_deref().unwrap_or("-");
+                let overlay = row.overlay.as_deref().unwrap_or("-");
+                format!("{}|{}|{serial}|{}|{overlay}|{}", row.port, row.board, row.state, row.usable)
+            })
+            .collect();
+        assert_eq!(
+            text,
+            [
+                "1-1.1|BCM2837 (CM3, CM3+, 3A+, Zero 2 W)|-|boot ROM, waiting|-|true",
+                "1-1.2|BCM2711 (CM4, Pi 4, 400)|af04b2da|boot ROM, served|by-serial/af04b2da|true",
+                "1-1.3|first\\x1b stage|00000000d8e4a1f7|first-stage gadget|-|true",
+                "1-1.4|BCM2712 (CM5, Pi 5, 500)|4d01ab99|second stage, waiting, no permission|-|false",
+                "1-1.5|Raspberry Pi|-|fastboot gadget|-|true",
+            ]
+        );
+        assert_eq!(rows[3].hint, Some("sudo piprov udev install"));
+    }
+}
