@@ -294,7 +294,8 @@ fn each_stage_of_the_boot_rom_can_fail() {
     let files = old();
     let end = |kind: Rom| {
         let lives = [rom(0x2764, kind.clone()), server(0x2764, &[Done])];
-        let lives = if kind == Rom::NeverBack { lives[..1].to_vec() } else { lives.to_vec() };
+        let alone = matches!(kind, Rom::NeverBack | Rom::VanishesAfter(_));
+        let lives = if alone { lives[..1].to_vec() } else { lives.to_vec() };
         let (_, run) = boot(&files, lives, hasty());
         let (stage, why, _) = run.failed("1-1.2");
         (stage, why.to_owned())
@@ -316,6 +317,24 @@ fn a_stall_that_passes_is_gone_on_after() {
     let files = old();
     let lives = [rom(0x2764, Rom::StallsOnceAfter(1000)), server(0x2764, &[Done])];
     assert_eq!(boot(&files, lives, patient()).1.done("1-1.2").0, 1);
+}
+
+#[test]
+fn a_board_that_comes_back_after_a_glitch_gets_a_second_chance() {
+    let files = old();
+    let lives = [
+        rom(0x2764, Rom::VanishesAfter(1000)),
+        rom(0x2764, Rom::Answers(0)),
+        server(0x2764, &[VanishesIn("kernel.img", 70_000)]),
+        rom(0x2764, Rom::Answers(0)),
+        server(0x2764, &[File("kernel.img"), Done]),
+    ];
+    let (bus, run) = boot(&files, lives, patient());
+    assert_eq!(run.done("1-1.2").0, 3);
+    assert!(bus.got("1-1.2").last().unwrap().1 == contents("kernel.img", 300_000));
+    let notes: Vec<String> =
+        run.texts("1-1.2").into_iter().filter(|text| text.contains("once more")).collect();
+    assert_eq!(notes.len(), 2, "{notes:?}");
 }
 
 #[test]

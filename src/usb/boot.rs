@@ -3,130 +3,31 @@
 //!
 //! Nothing is slept through. What the board has become is seen when it leaves the bus and comes back.
 
+mod options;
+mod track;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+pub use options::{Limits, Options};
+pub(super) use track::Track;
+
 use super::error::Error;
-use super::event::{Ending, Event, Stage, Trouble, What};
+use super::event::{Ending, Event, Stage, What};
 use super::identity::{Chip, Identity};
 use super::lookup::{Asker, Payload};
 use super::message::SIGNATURE;
-use super::metadata::Metadata;
 use super::payload;
 use super::plan::Plan;
 use super::presence::Presence;
 use super::session::{FileServer, FirstStage, Served, Uploaded};
-use super::sysfs::Sysfs;
 use super::transport::{Bus, Device, Fault, Transport};
-use super::wait_for::{Appeared, Wanted};
-use super::wire::{TRANSFER, Wire};
-use crate::board::{PortPath, Serial};
+use super::trouble::Trouble;
+use super::wait_for::Appeared;
+use super::wire::Wire;
+use crate::board::PortPath;
 use crate::error::Explain;
 use crate::stop::Stop;
-
-/// How boards are booted.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Send `bootcode.sig` with the bootcode, where the chip takes one.
-    pub signed: bool,
-    /// Refuse a payload whose `boot.img` has no `boot.sig`.
-    pub boot_sig: bool,
-    /// Settings that burn fuses and that the user has confirmed.
-    pub confirmed: Vec<String>,
-    /// The size of bulk transfers to begin with, in bytes.
-    pub transfer: usize,
-    /// What to wait for after the files.
-    pub wait_for: Option<Wanted>,
-    /// How long.
-    pub wait_limit: Duration,
-    /// Where to look for it.
-    pub sysfs: Sysfs,
-    /// How long a board may take between its stages.
-    pub limits: Limits,
-}
-
-/// How long a board may take. The defaults are what rpi-imager found to be enough.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// From the end of a session until it has left the bus.
-    pub leave: Duration,
-    /// From then until it is back.
-    pub back: Duration,
-    /// From leaving without a last word until something comes of it.
-    pub next: Duration,
-    /// From its arrival until udev has let this user open it.
-    pub permission: Duration,
-    /// How often the bootcode is sent to a board that comes back to its boot ROM.
-    pub uploads: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            leave: Duration::from_secs(3),
-            back: Duration::from_secs(15),
-            next: Duration::from_secs(60),
-            permission: Duration::from_secs(2),
-            uploads: 3,
-        }
-    }
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            signed: false,
-            boot_sig: false,
-            confirmed: Vec::new(),
-            transfer: TRANSFER,
-            wait_for: None,
-            wait_limit: Duration::from_secs(60),
-            sysfs: Sysfs::default(),
-            limits: Limits::default(),
-        }
-    }
-}
-
-/// How far a board is, for whoever must tell about it while its thread hangs in a transfer.
-#[derive(Debug, Clone)]
-pub(super) struct Track {
-    /// What the board was last.
-    pub(super) device: Device,
-    pub(super) stage: Stage,
-    pub(super) last_file: Option<String>,
-    pub(super) files: u64,
-    pub(super) bytes: u64,
-    pub(super) metadata: Metadata,
-    pub(super) chip: Option<Chip>,
-    pub(super) serial: Option<Serial>,
-}
-
-impl Track {
-    pub(super) fn new(device: &Device) -> Self {
-        Self {
-            device: device.clone(),
-            stage: Stage::Open,
-            last_file: None,
-            files: 0,
-            bytes: 0,
-            metadata: Metadata::default(),
-            chip: device.identity().and_then(Identity::chip),
-            serial: device.board_serial(),
-        }
-    }
-
-    /// The ending of a board that can't go on.
-    pub(super) fn failed(&self, trouble: &Trouble) -> Ending {
-        Ending::Failed {
-            stage: self.stage,
-            why: trouble.to_string(),
-            hint: trouble.hint(),
-            kind: trouble.kind(),
-            last_file: self.last_file.clone(),
-            files: self.files,
-        }
-    }
-}
 
 /// A boot that goes on.
 pub(super) struct Boot {
@@ -269,7 +170,7 @@ impl Boot {
                     fault => Trouble::Fault(fault),
                 });
             }
-            if self.presence.at(self.port).as_ref() != Some(device) {
+            if !self.presence.at(self.port).is_some_and(|at| at.is_same(device)) {
                 return Ok(None);
             }
             if self.stop.wait(Duration::from_millis(50)) {
@@ -298,7 +199,10 @@ impl Boot {
         let mut wire = Wire::new(transport, self.options.transfer, &self.stop);
         let code = match wire.run(&mut session, &mut |what| self.tell(what)) {
             Uploaded::Sent(code) => code,
-            Uploaded::Failed(trouble) => return Err(trouble),
+            Uploaded::Failed(trouble) => {
+                drop(wire);
+                return self.once_more(&device, trouble);
+            }
         };
         // Closed, so that the device can go.
         drop(wire);
@@ -330,7 +234,7 @@ impl Boot {
         });
         drop(wire);
         match served {
-            Served::Failed(trouble) => Err(trouble),
+            Served::Failed(trouble) => self.once_more(&device, trouble),
             Served::Done if firmware.goes_on() => {
                 self.stage(Stage::HandOver);
                 // What it was sent is a loader that will ask for more, or a gadget. If it shows nothing, it has
@@ -363,10 +267,26 @@ impl Boot {
         }
     }
 
+    /// After a transfer has failed: a board that has left and comes back gets a second chance.
+    fn once_more(&self, device: &Device, trouble: Trouble) -> Result<Next, Trouble> {
+        let of_the_wire =
+            matches!(trouble, Trouble::Fault(_) | Trouble::CutOff { .. } | Trouble::Stuck { .. });
+        if !of_the_wire || !self.has_left(device) {
+            return Err(trouble);
+        }
+        match self.back(self.options.limits.back) {
+            Ok(next) => {
+                self.tell(What::Note { text: format!("once more, because {trouble}") });
+                Ok(next)
+            }
+            Err(_) => Err(trouble),
+        }
+    }
+
     /// Waits until something else than `device` is at the port, or nothing.
     fn has_left(&self, device: &Device) -> bool {
         let limit = self.options.limits.leave;
-        let gone = |at: Option<&Device>| (at != Some(device)).then_some(());
+        let gone = |at: Option<&Device>| (!at.is_some_and(|at| at.is_same(device))).then_some(());
         let left = self.presence.wait(self.port, limit, &self.stop, gone).is_some();
         if left {
             self.tell(What::Left);

@@ -18,6 +18,7 @@ pub mod session;
 pub mod station;
 pub mod sysfs;
 pub mod transport;
+pub mod trouble;
 pub mod wait_for;
 pub mod wire;
 

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::boot::{Boot, Options, Track};
 use super::error::Error;
-use super::event::{Ending, Event, Trouble, What};
+use super::event::{Ending, Event, What};
 use super::identity::{Chip, Identity};
 use super::metadata::Metadata;
 use super::plan::Plan;
 use super::presence::Presence;
 use super::transport::{Bus, Device};
+use super::trouble::Trouble;
 use crate::board::{PortPath, Serial};
 use crate::stop::Stop;
 
@@ -262,7 +263,7 @@ impl Station<'_> {
                 Some(Identity::FileServer(_)) => true,
                 _ => false,
             };
-            let known = self.ended.get(&port) == Some(&device);
+            let known = self.ended.get(&port).is_some_and(|ended| ended.is_same(&device));
             let room = self.service.boards.is_none_or(|n| self.active.len() + self.outcomes.len() < n);
             if waits && !known && room {
                 self.start(device)?;

@@ -100,6 +100,13 @@ impl Device {
         Identity::of(self.vendor, self.product, self.serial_index)
     }
 
+    /// Whether it is the same device, and not one that came after it. What is known of it may differ.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let id = |one: &Self| (one.port, one.address, one.vendor, one.product, one.serial_index);
+        id(self) == id(other)
+    }
+
     /// The board's own serial number. Older chips show a text there that is the same on all boards.
     #[must_use]
     pub fn board_serial(&self) -> Option<Serial> {

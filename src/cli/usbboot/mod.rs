@@ -21,6 +21,7 @@ use crate::usb::libusb::LibusbBus;
 use crate::usb::lookup::{self, Payload};
 use crate::usb::plan::{BySerial, Installed, OnePayload, Plan};
 use crate::usb::station::{self, Filter, Outcome, Service};
+use crate::usb::sysfs::Sysfs;
 use crate::usb::transport::Bus;
 use crate::usb::{payload, wait_for};
 pub(super) use show::NO_BOARD;
@@ -149,6 +150,11 @@ impl Usbboot {
         {
             let message = format!("{} is no directory to write metadata to", dir.display());
             return Err(Usage { message, hint: Some("`mkdir` it first".to_owned()) }.into());
+        }
+        let sysfs = Sysfs::default();
+        if sysfs.devices().is_none() {
+            let why = format!("there is no {}", sysfs.root().join("bus/usb/devices").display());
+            return Err(crate::usb::Error::Host { what: "looking for boards", why }.into());
         }
         let bus = LibusbBus::new()?;
         if !bus.has_hotplug() {

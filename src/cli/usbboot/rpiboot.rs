@@ -23,7 +23,9 @@ pub(in crate::cli) fn translate(arguments: &[OsString]) -> Vec<OsString> {
     let mut rest = arguments.iter().peekable();
     while let Some(argument) = rest.next() {
         let text = argument.to_str().unwrap_or_default();
-        forever |= text == "-l";
+        // Also where it stands among others, which rpiboot itself doesn't know.
+        forever |=
+            text == "--loop" || (text.starts_with('-') && !text.starts_with("--") && text.contains('l'));
         if let Some((_, flag)) = WITH_VALUE.iter().find(|(known, _)| *known == text) {
             ours.push(flag.into());
             // A value may begin with a dash there; without one, ours says that it is missing.
@@ -129,7 +131,8 @@ mod tests {
             (&["-h"], "--help --boards=1"),
             (&["-d", "-l"], "--dir=-l --boards=1"),
             (&["-d"], "--dir --boards=1"),
-            (&["-lo"], "-lo --boards=1"),
+            (&["-lo"], "-lo"),
+            (&["--json", "-d", "x"], "--json --dir=x --boards=1"),
             (&["x"], "x --boards=1"),
         ] {
             assert_eq!(ours(theirs), want, "{theirs:?}");

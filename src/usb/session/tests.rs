@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::usb::lookup::Origin;
+use crate::usb::message::{BadName, Request};
 use proptest::prelude::*;
 
 /// A file with these bytes.

@@ -1,0 +1,171 @@
+//! What can go wrong with one board, and what usually causes it.
+
+use std::time::Duration;
+
+use super::message::Malformed;
+use super::transport::Fault;
+use super::wait_for::Wanted;
+use crate::error::{Explain, Kind};
+
+/// What can go wrong with one board.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// This user may not open the device.
+    #[error("this user may not open {node}")]
+    Permission {
+        /// The device file.
+        node: String,
+    },
+    /// A transfer failed for good.
+    #[error("{0}")]
+    Fault(Fault),
+    /// There is nothing to serve to it.
+    #[error("{message}")]
+    Payload {
+        /// The error of [`crate::usb::Error`].
+        message: String,
+        /// Its hint.
+        hint: Option<String>,
+        /// Its kind.
+        kind: Kind,
+    },
+    /// The boot ROM says no.
+    #[error("the boot ROM refuses the bootcode with code {0:#x}")]
+    Refused(i32),
+    /// The bootcode was sent, and the board does nothing with it.
+    #[error("the board took the bootcode but didn't start it in {} s", .0.as_secs())]
+    Stays(Duration),
+    /// It left and didn't come back.
+    #[error("the board left the bus and didn't come back in {} s", .0.as_secs())]
+    NoReturn(Duration),
+    /// The bootcode ends in the boot ROM again.
+    #[error("the board was sent its bootcode {0} times and is in the boot ROM again")]
+    RomAgain(u32),
+    /// What it sends is no request.
+    #[error("the board sends what is no request, {times} times in a row: {last}")]
+    Malformed {
+        /// How often.
+        times: u32,
+        /// What it was last.
+        last: Malformed,
+    },
+    /// It asks for nothing.
+    #[error("the board has asked for nothing for {} s", .0.as_secs())]
+    Silent(Duration),
+    /// It asks for the same for ever.
+    #[error("the board has asked {times} times in a row for {name}")]
+    AsksAgain {
+        /// What for.
+        name: String,
+        /// How often.
+        times: u32,
+    },
+    /// It has asked for more files than any boot needs.
+    #[error("the board has asked {0} times and is still asking")]
+    AsksForEver(u32),
+    /// A file got shorter while it was sent.
+    #[error("{name} got shorter while it was sent: it ends at {at} of {bytes} bytes")]
+    Shrunk {
+        /// The file.
+        name: String,
+        /// Where it ends now.
+        at: u64,
+        /// What the board was told.
+        bytes: u64,
+    },
+    /// A file can't be read.
+    #[error("reading {name} at {at}: {why}")]
+    Unreadable {
+        /// The file.
+        name: String,
+        /// Where.
+        at: u64,
+        /// What the system said.
+        why: String,
+    },
+    /// It left in the middle of a file.
+    #[error("the board was gone after {sent} of {bytes} bytes of {name}")]
+    CutOff {
+        /// The file.
+        name: String,
+        /// Bytes that it got.
+        sent: u64,
+        /// Of so many.
+        bytes: u64,
+    },
+    /// A transfer in the middle of a file failed.
+    #[error("sending {name} failed after {sent} of {bytes} bytes: {fault}")]
+    Stuck {
+        /// The file.
+        name: String,
+        /// Bytes that it got.
+        sent: u64,
+        /// Of so many.
+        bytes: u64,
+        /// What the transfer ended with.
+        fault: Fault,
+    },
+    /// It left without saying that it needs no more.
+    #[error("the board left after {files} files without saying that it has all, and nothing came of it in {} s", .limit.as_secs())]
+    LeftEarly {
+        /// Files that it got.
+        files: u64,
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// What the user waits for didn't appear.
+    #[error("no {what} of this board appeared in {} s", .limit.as_secs())]
+    NotAppeared {
+        /// What was waited for.
+        what: Wanted,
+        /// How long.
+        limit: Duration,
+    },
+    /// The time for all boards is over.
+    #[error("the {} s of --timeout are over", .0.as_secs())]
+    TimeOver(Duration),
+    /// Ctrl-C.
+    #[error("stopped by the user")]
+    Stopped,
+    /// A panic in the board's thread.
+    #[error("a mistake in this program ended the board's boot")]
+    Bug,
+}
+
+impl Explain for Trouble {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Permission { .. } => Kind::Permission,
+            Self::Payload { kind, .. } => *kind,
+            Self::Fault(Fault::Busy) => Kind::Busy,
+            Self::Stopped => Kind::Interrupted,
+            Self::Shrunk { .. } | Self::Unreadable { .. } => Kind::Io,
+            Self::NoReturn(_) | Self::Silent(_) | Self::NotAppeared { .. } | Self::TimeOver(_) => {
+                Kind::Unavailable
+            }
+            _ => Kind::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Permission { .. } => "`sudo piprov udev install` lets users of this host boot boards; then plug it in again. Or use sudo.".to_owned(),
+            Self::Payload { hint, .. } => return hint.clone(),
+            Self::Fault(Fault::Busy) => "another program has the board: is rpiboot, or another piprov, running?".to_owned(),
+            Self::Fault(_) | Self::CutOff { .. } | Self::Stuck { .. } => "usually the cable, the hub or the power: use a short data cable on a port of the host itself, take the SD card out, then switch the board off and on.".to_owned(),
+            Self::Refused(_) | Self::RomAgain(_) => "usually the wrong bootcode for this board, or a payload without a signature on a board that is locked to signed ones.".to_owned(),
+            Self::Stays(_) => "switch the board off and on; if it happens again, the bootcode isn't for this board.".to_owned(),
+            Self::NoReturn(_) => "usually too little power, or the board has found an SD card or another medium to boot from.".to_owned(),
+            Self::Malformed { .. } => "switch the board off and on: what runs on it doesn't speak this protocol.".to_owned(),
+            Self::Silent(_) => "it hangs: switch it off and on. A serial console (uart_2ndstage=1 in config.txt) tells why.".to_owned(),
+            Self::AsksAgain { name, .. } if name.ends_with(".sig") => format!("the board is locked to signed payloads and this one has no valid {name}."),
+            Self::AsksAgain { .. } | Self::AsksForEver(_) => "the payload isn't for this board, or a file in it is damaged.".to_owned(),
+            Self::Shrunk { .. } => "don't change a payload while it is served: put the new file beside it and rename.".to_owned(),
+            Self::LeftEarly { .. } => "if what it booted shows nothing over USB, it may be well; --wait-for says what to look for.".to_owned(),
+            Self::NotAppeared { .. } => "is it the right payload? `piprov list` shows what the board is now.".to_owned(),
+            Self::Bug => "please report it, with the output of the same command with -v.".to_owned(),
+            Self::TimeOver(_) | Self::Unreadable { .. } | Self::Stopped => return None,
+        })
+    }
+}
