@@ -119,3 +119,20 @@ fn the_manual_has_every_exit_code() {
         assert!(page.contains(&format!("\\fB{code}\\fR")), "{code}");
     }
 }
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest: toml::Table = std::fs::read_to_string(root.join("Cargo.toml")).unwrap().parse().unwrap();
+    let page = std::fs::read_to_string(root.join("docs/dependencies.md")).unwrap();
+    let rows: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| ")?.split('|').next()).collect();
+    for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
+        for name in
+            manifest.get(table).and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys)
+        {
+            let named = |row: &str| row.split([' ', ',']).any(|word| word == name);
+            assert!(rows.iter().any(|row| named(row)), "{name} has no row in docs/dependencies.md");
+        }
+    }
+}

@@ -120,7 +120,7 @@ fn check_warns_of_what_is_legal_and_odd() {
         "everybody may write to it",
         "/dev/null:3 resets a on line 1 too",
         "/dev/null is no GPIO chip",
-        "(and on 1 more lines)",
+        "(and on 1 more line)",
     ] {
         assert!(text.contains(want), "no {want} in {text}");
     }

@@ -8,7 +8,7 @@
 # The old hush shell decides the style: if/else only (in "a && b || c" c never runs), itest for numbers
 # (test compares text), every file's size set to 0 before it is fetched and looked at afterwards.
 #
-# Answers are texts of name=value lines: pp_do (write, done), pp_job, pp_n (step), pp_file, pp_blk and
+# Answers are texts of name=value lines: pp_do (write, wait, done), pp_job, pp_n (step), pp_file, pp_blk and
 # pp_cnt (blocks of 512 bytes), pp_len (bytes), pp_words (32-bit words), pp_last (the last block of the
 # card that the job needs).
 # Only these names are taken from them, and only the names below from env.txt.
@@ -58,8 +58,9 @@ fi
 setenv pp_ask 'setenv pp_do; setenv pp_addr ${pp_text}; if run pp_get; then if itest 0x${filesize} -gt 0; then env import -t ${pp_text} ${filesize} pp_do pp_job pp_n pp_file pp_blk pp_cnt pp_len pp_words pp_last; fi; fi'
 
 # One step: fetch, write, read back, say what was read. The buffer is overwritten before the read-back:
-# a read that fails in silence must not find the right bytes left over from the fetch.
-setenv pp_step 'setenv pp_path ${pp_job}/${pp_file}; setenv pp_addr ${pp_buf}; setenv pp_said fail/${pp_n}/fetch; if run pp_get; then if itest 0x${filesize} -eq 0x${pp_len}; then setenv pp_said fail/${pp_n}/write; if ${devtype} write ${pp_buf} ${pp_blk} ${pp_cnt}; then setenv pp_said fail/${pp_n}/read-back; mw.l ${pp_buf} 5aa5c33c ${pp_words}; if ${devtype} read ${pp_buf} ${pp_blk} ${pp_cnt}; then crc32 ${pp_buf} ${pp_len} ${pp_text}; setexpr.l pp_sum *${pp_text}; setenv pp_said read/${pp_n}/${pp_sum}; fi; fi; fi; fi; setenv pp_path ${pp_job}/${pp_said}; run pp_ask'
+# a read that fails in silence must not find the right bytes left over from the fetch. A checksum that nobody
+# answers is told as a failure: files on a plain server hold only the right one, and answers get lost.
+setenv pp_step 'setenv pp_sum; setenv pp_path ${pp_job}/${pp_file}; setenv pp_addr ${pp_buf}; setenv pp_said fail/${pp_n}/fetch; if run pp_get; then if itest 0x${filesize} -eq 0x${pp_len}; then setenv pp_said fail/${pp_n}/write; if ${devtype} write ${pp_buf} ${pp_blk} ${pp_cnt}; then setenv pp_said fail/${pp_n}/read-back; mw.l ${pp_buf} 5aa5c33c ${pp_words}; if ${devtype} read ${pp_buf} ${pp_blk} ${pp_cnt}; then crc32 ${pp_buf} ${pp_len} ${pp_text}; setexpr.l pp_sum *${pp_text}; setenv pp_said read/${pp_n}/${pp_sum}; fi; fi; fi; fi; setenv pp_path ${pp_job}/${pp_said}; run pp_ask; if test "${pp_do}" = ""; then if test "${pp_sum}" != ""; then setenv pp_path ${pp_job}/fail/${pp_n}/sum; run pp_ask; fi; fi'
 
 # Boots the system on partition 2.
 setenv pp_boot 'setenv distro_bootpart 2; if load ${devtype} ${devnum}:2 ${pp_buf} boot.scr; then source ${pp_buf}; fi; setenv cmdline; mw.l ${pp_text} 6c646d63; setexpr pp_addr ${pp_text} + 4; mw.l ${pp_addr} 3d656e69; setexpr pp_addr ${pp_text} + 8; if load ${devtype} ${devnum}:2 ${pp_addr} cmdline.txt; then setexpr pp_len ${filesize} + 8; env import -t ${pp_text} ${pp_len} cmdline; setexpr cmdline sub serial0 ttyS0; fi; run pp_kernel'
@@ -97,8 +98,15 @@ while true; do
 			setenv pp_path ${pp_job}/fail/0/size
 			run pp_ask
 		fi
+		# U-Boot adds up the losses of 96 MiB before it gives up: two are few for a long fetch.
+		setenv tftptimeoutcountmax 20
 		while test "${pp_do}" = "write"; do
 			run pp_step
+			# The image is still on its way to the server.
+			while test "${pp_do}" = "wait"; do
+				sleep 1
+				run pp_ask
+			done
 		done
 		if test "${pp_do}" = "done"; then
 			setenv pp_path ${pp_job}/OK
@@ -110,6 +118,7 @@ while true; do
 			reset
 		fi
 		echo "piprov: job ${pp_job} stopped"
+		setenv tftptimeoutcountmax 2
 	else
 		echo "piprov: no job, booting partition 2"
 		run pp_boot

@@ -1,8 +1,8 @@
 //! `piprov config`.
 
+use crate::cli::common::settings;
 use crate::cli::table::columns;
 use crate::cli::{Global, ui::Style, ui::Ui};
-use crate::config::{Error, Settings};
 use crate::stop::Stop;
 
 #[derive(Debug, clap::Args)]
@@ -21,15 +21,6 @@ enum Command {
     /// /etc/piprov/piprov.toml, over what is built in. The variable of `flash.part-size` is
     /// PIPROV_FLASH_PART_SIZE, and so on. With -v it also says which files were looked for.
     Show,
-}
-
-/// The settings of this process, with their warnings told.
-pub(super) fn settings(global: &Global, ui: &Ui) -> Result<Settings, Error> {
-    let settings = Settings::load(global.config.as_deref())?;
-    for warning in &settings.warnings {
-        ui.warn(warning);
-    }
-    Ok(settings)
 }
 
 impl Config {

@@ -6,6 +6,7 @@ pub mod docs;
 pub mod report;
 pub mod ui;
 
+mod bar;
 mod card;
 mod common;
 mod config;

@@ -46,6 +46,7 @@ pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
         any_of!(crate::targets::Error);
         any_of!(crate::tftp::Error);
         any_of!(crate::uboot::material::Error);
+        any_of!(crate::uboot::staged::Error);
         any_of!(crate::uboot::card::Error);
         any_of!(crate::uboot::fat_volume::Error);
         any_of!(crate::uboot::layout::Error);
@@ -85,7 +86,12 @@ pub(super) fn tell(ui: &Ui, target: Option<&str>, error: &anyhow::Error) -> Kind
             "hint": hint,
         }));
     }
-    let message = target.map_or_else(|| message.clone(), |target| format!("{target}: {message}"));
+    let message = match target {
+        // `gpiochip0:17`, which no target is called, stands in for a name; its errors begin with it.
+        Some(line) if line.contains(':') && message.starts_with(line) => message,
+        Some(target) => format!("{target}: {message}"),
+        None => message,
+    };
     let mut text = format!("{} {message}", ui.paint_err(Style::Bad, "error:"));
     if let Some(hint) = hint {
         text += &format!("\n  {} {hint}", ui.paint_err(Style::Strong, "hint:"));

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cli::report::{AlreadyTold, Usage, tell};
 use crate::cli::targets::Database;
-use crate::cli::{Global, config, ui::Style, ui::Ui};
+use crate::cli::{Global, common, ui::Style, ui::Ui};
 use crate::config::Settings;
 use crate::error::Kind;
 use crate::power::{self, Options, Power};
@@ -59,10 +59,11 @@ fn stagger(text: &str) -> Result<Duration, String> {
 }
 
 fn seconds(text: &str, least: f64, most: f64) -> Result<Duration, String> {
-    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
-    number
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| format!("a number of seconds from {least} to {most} is wanted"))
+    let time = common::seconds(text)?;
+    if (least..=most).contains(&time.as_secs_f64()) {
+        return Ok(time);
+    }
+    Err(format!("a number of seconds from {least} to {most} is needed"))
 }
 
 /// One board to be reset.
@@ -71,9 +72,17 @@ struct Job {
     power: Box<dyn Power>,
 }
 
+impl Job {
+    /// What is done, without the name where that says it already.
+    fn how(&self) -> String {
+        let how = self.power.describe();
+        how.strip_prefix(&format!("{} ", self.name)).map_or(how.clone(), str::to_owned)
+    }
+}
+
 impl Reset {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
-        let settings = config::settings(global, ui)?;
+        let settings = common::settings(global, ui)?;
         let options = Options {
             hold: settings.hold.clone().or_flag("--hold", self.hold).value,
             command_timeout: settings.command_timeout.value,
@@ -124,7 +133,7 @@ impl Reset {
 }
 
 fn plan(ui: &Ui, job: &Job, wait: Duration) {
-    let how = job.power.describe();
+    let how = job.how();
     if ui.json {
         ui.object(&json!({
             "event": "would-reset", "target": job.name, "how": how, "after_seconds": wait.as_secs_f64(),
@@ -169,7 +178,7 @@ fn reset_one(job: &mut Job, wait: Duration, ui: &Ui, stop: &Stop) -> Result<(), 
     if stop.wait(wait) {
         return Err(power::Error::Interrupted);
     }
-    let how = job.power.describe();
+    let how = job.how();
     ui.detail(format_args!("{}: {how}", job.name));
     let start = Instant::now();
     job.power.reset(stop)?;

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::board::Mac;
+use crate::cli::common::settings;
 use crate::cli::table::columns;
-use crate::cli::{Global, config, report::AlreadyTold, ui::Style, ui::Ui};
+use crate::cli::{Global, report::AlreadyTold, ui::Style, ui::Ui};
 use crate::config::Settings;
 use crate::error::Kind;
+use crate::format;
 use crate::stop::Stop;
 use crate::targets::{self as database, Change, Form, HEADER, NewTarget, ResetSpec};
 
@@ -116,7 +118,7 @@ fn name(text: &str) -> Result<String, String> {
 
 impl Targets {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
-        let settings = config::settings(global, ui)?;
+        let settings = settings(global, ui)?;
         match self.command {
             Command::List(args) => list(&args, &settings, ui),
             Command::Check(args) => check(&args.database.path(&settings), ui),
@@ -186,7 +188,7 @@ struct Finding {
 }
 
 fn check(path: &Path, ui: &Ui) -> anyhow::Result<()> {
-    let (count, findings) = match database::Targets::load(path) {
+    let (targets, findings) = match database::Targets::load(path) {
         Ok(targets) => (targets.rows().len(), warnings(&targets)),
         Err(database::Error::Bad { problems, .. }) => {
             let finding = |problem: database::Problem| Finding {
@@ -219,16 +221,16 @@ fn check(path: &Path, ui: &Ui) -> anyhow::Result<()> {
     let warnings = findings.len() - problems;
     if ui.json {
         ui.object(&json!({
-            "event": "checked", "path": path, "targets": count, "problems": problems, "warnings": warnings,
+            "event": "checked", "path": path, "targets": targets, "problems": problems, "warnings": warnings,
         }));
     }
-    let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let count = |number: usize, what: &str| format::count(number as u64, what);
     if problems > 0 {
-        ui.say(format_args!("{}: {}", path.display(), plural(problems, "problem")));
+        ui.say(format_args!("{}: {}", path.display(), count(problems, "problem")));
         return Err(AlreadyTold(Kind::Config).into());
     }
-    let tail = if warnings > 0 { format!(", {}", plural(warnings, "warning")) } else { String::new() };
-    ui.say(format_args!("{}: {}, no problems{tail}", path.display(), plural(count, "target")));
+    let tail = if warnings > 0 { format!(", {}", count(warnings, "warning")) } else { String::new() };
+    ui.say(format_args!("{}: {}, no problems{tail}", path.display(), count(targets, "target")));
     Ok(())
 }
 
@@ -265,7 +267,7 @@ fn warnings(targets: &database::Targets) -> Vec<Finding> {
     }
     let finding = |(mut message, lines): (String, Vec<usize>)| {
         if lines.len() > 1 {
-            message += &format!(" (and on {} more lines)", lines.len() - 1);
+            message += &format!(" (and on {})", format::count(lines.len() as u64 - 1, "more line"));
         }
         Finding { problem: false, line: lines[0], also: None, message }
     };

@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Explain, Kind};
-pub use value::parse_size;
 use value::{Raw, seconds};
 
 /// A value and where it comes from.

@@ -172,6 +172,9 @@ impl Explain for Error {
                 io::ErrorKind::PermissionDenied => {
                     Some("are you allowed to? Block devices usually need root or the group `disk`".into())
                 }
+                io::ErrorKind::NotFound if doing.starts_with("creating") => {
+                    Some("the directory that it would be in has to exist".into())
+                }
                 io::ErrorKind::NotFound => Some("is the path right?".into()),
                 _ => None,
             },

@@ -76,6 +76,16 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum What {
+    /// The job's files are there for another TFTP server.
+    Staged {
+        /// The board's directory.
+        path: String,
+        /// Bytes in all of its files.
+        bytes: u64,
+        /// How long it took, with waiting for the image's checksums.
+        #[serde(serialize_with = "seconds")]
+        time: Duration,
+    },
     /// The reset goes out; `how` describes the line or the command.
     Resetting {
         /// For people.

@@ -18,9 +18,9 @@ use crate::targets::Target;
 use crate::tftp;
 
 /// How often the boards' deadlines are looked at.
-const TICK: Duration = Duration::from_millis(100);
+pub(super) const TICK: Duration = Duration::from_millis(100);
 /// How long transfers may go on once every board has ended: an answer to the last word is one packet.
-const LAST_PACKETS: Duration = Duration::from_secs(2);
+pub(super) const LAST_PACKETS: Duration = Duration::from_secs(2);
 
 /// How the boards are to be treated.
 #[derive(Debug, Clone)]
@@ -60,11 +60,6 @@ pub fn flash(
             server_stop.set();
             result
         });
-        for (n, target) in targets.iter().enumerate() {
-            let delay = options.stagger * u32::try_from(n).unwrap_or(u32::MAX);
-            let desk = &desk;
-            scope.spawn(move || reset(desk, target, options, delay, stop));
-        }
         let sights = &desk;
         let until = &server_stop;
         scope.spawn(move || {
@@ -73,27 +68,9 @@ pub fn flash(
                 sights.with(mac, |watch, _| watch.sighted(sight, Instant::now()));
             });
         });
-        loop {
-            desk.each(|watch, events| watch.tick(Instant::now(), &desk.others(), events));
-            if desk.all_ended() || server_stop.is_set() {
-                break;
-            }
-            if let Some(error) = material.failure() {
-                desk.each(|watch, events| {
-                    watch.end(Stage::Prepare, error.kind(), error.to_string(), error.hint(), events);
-                });
-                break;
-            }
-            if stop.wait(TICK) {
-                let hint =
-                    "Its card starts U-Boot only until it is flashed again; U-Boot keeps asking for a job.";
-                desk.each(|watch, events| {
-                    let hint = watch.was_heard().then(|| hint.to_owned());
-                    watch.end(watch.stage(), Kind::Interrupted, "interrupted".to_owned(), hint, events);
-                });
-                break;
-            }
-        }
+        drive(&desk, targets, material, options, stop, &mut || {
+            if server_stop.is_set() { Next::End } else { Next::after(stop.wait(TICK)) }
+        });
         let until = Instant::now() + LAST_PACKETS;
         while !desk.quiet() && Instant::now() < until && !server_stop.is_set() {
             if stop.wait(Duration::from_millis(10)) {
@@ -105,22 +82,109 @@ pub fn flash(
     });
     desk.each(|watch, events| watch.tick(Instant::now(), &[], events));
     served?;
+    finish(&desk, material, stop);
+    Ok(records(&desk, targets, material, started))
+}
+
+/// What the loop over all boards does next.
+pub(super) enum Next {
+    /// Looks at them again.
+    Look,
+    /// Ends them: Ctrl-C.
+    Stop,
+    /// Leaves them as they are.
+    End,
+}
+
+impl Next {
+    /// After waiting for a stop flag that says `stopped`.
+    pub(super) fn after(stopped: bool) -> Self {
+        if stopped { Self::Stop } else { Self::Look }
+    }
+}
+
+/// Resets the boards and looks at their deadlines until all have ended, whoever serves them. `pause` is called
+/// between two looks; it waits, at most for [`TICK`].
+pub(super) fn drive(
+    desk: &Desk<'_>,
+    targets: &[Target],
+    material: &ImageMaterial,
+    options: &Options,
+    stop: &Stop,
+    pause: &mut dyn FnMut() -> Next,
+) {
+    std::thread::scope(|scope| {
+        for (n, target) in targets.iter().enumerate() {
+            let delay = options.stagger * u32::try_from(n).unwrap_or(u32::MAX);
+            scope.spawn(move || reset(desk, target, options, delay, stop));
+        }
+        loop {
+            desk.each(|watch, events| watch.tick(Instant::now(), &desk.others(), events));
+            if desk.all_ended() {
+                break;
+            }
+            if let Some(error) = material.failure() {
+                desk.each(|watch, events| {
+                    watch.end(Stage::Prepare, error.kind(), error.to_string(), error.hint(), events);
+                });
+                break;
+            }
+            match pause() {
+                Next::Look => {}
+                Next::End => break,
+                Next::Stop => {
+                    interrupted(desk);
+                    break;
+                }
+            }
+        }
+    });
+}
+
+/// Ends every board that hasn't ended: Ctrl-C.
+pub(super) fn interrupted(desk: &Desk<'_>) {
+    let hint = "Its card starts U-Boot only until it is flashed again; U-Boot keeps asking for a job.";
+    desk.each(|watch, events| {
+        let hint = watch.was_heard().then(|| hint.to_owned());
+        watch.end(watch.stage(), Kind::Interrupted, "interrupted".to_owned(), hint, events);
+    });
+}
+
+/// Waits for what only the records need: the digests, where any board is done. They cover what lies behind the
+/// image's last partition, too.
+pub(super) fn finish(desk: &Desk<'_>, material: &ImageMaterial, stop: &Stop) {
     let mut any_done = false;
     desk.each(|watch, _| any_done |= matches!(watch.ending(), Some(Ending::Done)));
     if any_done {
-        // The rest of the image behind its last partition: only the record's digests wait for it.
         material.finish(stop);
     }
-    let runs = targets
-        .iter()
-        .filter_map(|target| desk.with(target.mac, |watch, _| record(watch, target, material, started)));
-    Ok(runs.collect())
+}
+
+/// The records of all boards, in the order of `targets`.
+pub(super) fn records(
+    desk: &Desk<'_>,
+    targets: &[Target],
+    material: &ImageMaterial,
+    started: jiff::Timestamp,
+) -> Vec<Run> {
+    let run = |target: &Target| desk.with(target.mac, |watch, _| record(watch, target, material, started));
+    targets.iter().filter_map(run).collect()
 }
 
 /// Resets one board, when its turn has come.
 fn reset(desk: &Desk<'_>, target: &Target, options: &Options, delay: Duration, stop: &Stop) {
-    if stop.wait(delay) {
-        return;
+    let turn = Instant::now() + delay;
+    loop {
+        if stop.wait(turn.saturating_duration_since(Instant::now()).min(TICK)) {
+            return;
+        }
+        // Its files couldn't be staged, or it has asked by itself and is done already.
+        if desk.with(target.mac, |watch, _| watch.ending().is_some()) != Some(false) {
+            return;
+        }
+        if Instant::now() >= turn {
+            break;
+        }
     }
     let Some(reset) = &options.reset else {
         desk.with(target.mac, |watch, events| watch.reset_done(false, Instant::now(), events));
@@ -186,7 +250,7 @@ fn record(watch: &mut Watch, target: &Target, material: &ImageMaterial, started:
 }
 
 /// A job's name must differ from those of earlier jobs; 32 random bits do.
-fn random() -> u32 {
+pub(super) fn random() -> u32 {
     let mut bytes = [0; 4];
     match rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()) {
         Ok(4) => u32::from_ne_bytes(bytes),

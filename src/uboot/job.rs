@@ -6,11 +6,11 @@
 //! |---|---|---|
 //! | `job/START-SIZE` | is there anything to do? My own partition lies at block START, SIZE blocks long (hex) | the first step, or error 1 |
 //! | `JOB/FILE` | the bytes of a step | a range of the image, or a few made-up sectors |
-//! | `JOB/read/N/SUM` | step N is written; this is the CRC32 of what I read back | the next step, or the same again |
-//! | `JOB/fail/N/STAGE` | step N failed in STAGE (`size`, `fetch`, `write`, `read-back`) | the same step again, or stop |
+//! | `JOB/read/N/SUM` | step N is written; this is the CRC32 of what I read back | the next step, the same again, or wait |
+//! | `JOB/fail/N/STAGE` | step N failed in STAGE (`size`, `fetch`, `write`, `read-back`, `sum`) | the same step again, or stop |
 //! | `JOB/OK` | all steps are done | a few bytes; the job is retired |
 //!
-//! A step's answer is a text of `name=value` lines that the script imports: see `firmware/uboot/boot.cmd`.
+//! A step's answer is a text of `name=value` lines that the script imports: see `order.rs` beside this file.
 //! The board never learns the checksum that is expected: it tells what it read, and the host compares.
 //!
 //! SUM comes in either byte order. U-Boot's `crc32` stores big-endian where it is built with `CONFIG_HASH`
@@ -20,6 +20,7 @@
 use std::sync::Arc;
 
 use super::layout::{CardInfo, Layout};
+use super::order::{self, Word, hex, sum_is};
 use super::step::{Content, Known, Material, Step, step};
 use crate::image::table::BLOCK;
 
@@ -27,10 +28,10 @@ use crate::image::table::BLOCK;
 const RETRIES: u32 = 2;
 /// How often a board may start anew in the middle of a job before the job fails.
 const RESTARTS: u32 = 3;
-/// Part size of the original's cards: 750 MiB.
-const ORIGINAL_PART: u64 = 786_432_000;
+/// Part size of the original's cards, in bytes: 750 MiB.
+pub const ORIGINAL_PART: u64 = 786_432_000;
 /// Where the original's cards expect the image's first partition, and how long: 4 MiB, 40 MiB.
-const ORIGINAL_FIRST: (u64, u64) = (4 << 20, 40 << 20);
+pub(super) const ORIGINAL_FIRST: (u64, u64) = (4 << 20, 40 << 20);
 
 /// The stage that the board says it failed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -44,6 +45,9 @@ pub enum BoardStage {
     Write,
     /// Reading back from the card.
     ReadBack,
+    /// It was read back, and nobody has confirmed the checksum: a staged tree holds only the right one, and an
+    /// answer can get lost.
+    Sum,
 }
 
 /// What is answered to a request.
@@ -139,6 +143,8 @@ pub struct Job {
     /// Attempts at the step in hand that failed.
     tries: u32,
     starts: u32,
+    /// How often a step is sent again.
+    retries: u32,
     state: State,
 }
 
@@ -157,13 +163,20 @@ impl Job {
     /// A job that no board has heard of. `id` must differ from those of earlier jobs: random is good.
     #[must_use]
     pub fn new(id: u32) -> Self {
-        Self { id, card: None, read: Vec::new(), tries: 0, starts: 0, state: State::Open }
+        Self { id, card: None, read: Vec::new(), tries: 0, starts: 0, retries: RETRIES, state: State::Open }
+    }
+
+    /// The same job where its answers lie in files: those can't send a step again, so its first failure ends it.
+    #[must_use]
+    pub fn staged(mut self) -> Self {
+        self.retries = 0;
+        self
     }
 
     /// The job's name in paths.
     #[must_use]
     pub fn name(&self) -> String {
-        format!("{:08x}", self.id)
+        order::job_name(self.id)
     }
 
     /// Whether every step was read back and equal.
@@ -188,6 +201,14 @@ impl Job {
     #[must_use]
     pub fn card(&self) -> Option<&(CardInfo, Arc<Layout>)> {
         self.card.as_ref()
+    }
+
+    /// What a board may be told that has waited for the answer to `path`: to ask again. None where `path` is no
+    /// question but a file, which has to come sooner or later.
+    #[must_use]
+    pub fn wait(&self, path: &str) -> Option<Answer> {
+        let rest = path.strip_prefix(&self.name())?;
+        (rest.starts_with("/read/") || rest.starts_with("/fail/")).then(|| self.word(Word::Wait))
     }
 
     /// Ends the job from outside: nothing more is answered.
@@ -225,7 +246,7 @@ impl Job {
         }
         if self.state == State::Done && rest == "OK" {
             // The answer to the report got lost; the board asks again.
-            return self.word("done");
+            return self.word(Word::Done);
         }
         if self.over() {
             return NO_JOB;
@@ -238,7 +259,7 @@ impl Job {
                 (Some(n), Some(sum)) => self.read_back(n as usize, sum, &layout, material, news),
                 _ => Answer::NotFound("not understood"),
             },
-            ["fail", n, stage] => match (hex(n), board_stage(stage)) {
+            ["fail", n, stage] => match (hex(n), BoardStage::from_word(stage)) {
                 (Some(n), Some(stage)) => self.failed_step(n as usize, stage, &layout, material, news),
                 _ => Answer::NotFound("not understood"),
             },
@@ -335,14 +356,7 @@ impl Job {
             return Answer::NotFound("not the step in hand");
         }
         let Known::Is(Some(step)) = step(n, layout, material) else { return Answer::Later };
-        let expected = match (&step.content, step.part) {
-            (Content::Bytes(bytes), _) => crc32fast::hash(bytes),
-            (Content::Range { .. }, Some(part)) => match material.part_crc(part) {
-                Some(crc) => crc,
-                None => return Answer::Later,
-            },
-            (Content::Range { .. }, None) => return Answer::NotFound("no such file"),
-        };
+        let Some(expected) = order::expected(&step, material) else { return Answer::Later };
         if !sum_is(sum, expected) {
             return self.again(n, step, Trouble::Differs { expected, got: sum }, layout, news);
         }
@@ -360,21 +374,25 @@ impl Job {
         material: &dyn Material,
         news: &mut Vec<News>,
     ) -> Answer {
+        if stage == BoardStage::Sum && n + 1 == self.read.len() {
+            // The checksum was right; only the answer didn't arrive.
+            return self.next(layout, material);
+        }
         if n != self.read.len() {
             return Answer::NotFound("not the step in hand");
         }
         let Known::Is(Some(step)) = step(n, layout, material) else { return Answer::Later };
         if stage == BoardStage::Size {
             self.fail(Failure::TooSmall { needed: layout.card_len }, news);
-            return self.word("stop");
+            return self.word(Word::Stop);
         }
         self.again(n, step, Trouble::Board(stage), layout, news)
     }
 
     fn again(&mut self, n: usize, step: Step, why: Trouble, layout: &Layout, news: &mut Vec<News>) -> Answer {
-        if self.tries >= RETRIES {
+        if self.tries >= self.retries {
             self.fail(Failure::Step { step, why }, news);
-            return self.word("stop");
+            return self.word(Word::Stop);
         }
         self.tries += 1;
         let answer = self.order(n, &step, layout);
@@ -389,32 +407,18 @@ impl Job {
             Known::Is(Some(step)) => self.order(n, &step, layout),
             Known::Is(None) => {
                 self.state = State::Proved;
-                self.word("done")
+                self.word(Word::Done)
             }
             Known::NotYet => Answer::Later,
         }
     }
 
     fn order(&self, n: usize, step: &Step, layout: &Layout) -> Answer {
-        let len = step.len();
-        text(
-            "write",
-            &[
-                ("job", self.name()),
-                ("n", format!("{n:x}")),
-                ("file", step.file.clone()),
-                ("blk", format!("{:x}", step.target / BLOCK)),
-                ("cnt", format!("{:x}", len / BLOCK)),
-                ("len", format!("{len:x}")),
-                ("words", format!("{:x}", len / 4)),
-                ("last", format!("{:x}", layout.card_len.div_ceil(BLOCK) - 1)),
-            ],
-        )
+        text(order::write(&self.name(), n, step, layout))
     }
 
-    /// An answer without a step. It carries the job's name, because the script forgets what an answer lacks.
-    fn word(&self, order: &str) -> Answer {
-        text(order, &[("job", self.name())])
+    fn word(&self, word: Word) -> Answer {
+        text(order::word(&self.name(), word))
     }
 
     fn report(&mut self, news: &mut Vec<News>) -> Answer {
@@ -423,7 +427,7 @@ impl Job {
         }
         self.state = State::Done;
         news.push(News::Reported);
-        self.word("done")
+        self.word(Word::Done)
     }
 
     fn original_part(&mut self, number: &str, material: &dyn Material, news: &mut Vec<News>) -> Answer {
@@ -450,35 +454,9 @@ impl Job {
     }
 }
 
-/// A text that the script imports.
-fn text(order: &str, values: &[(&str, String)]) -> Answer {
-    let mut text = format!("pp_do={order}\n");
-    for (name, value) in values {
-        text.push_str(&format!("pp_{name}={value}\n"));
-    }
-    Answer::Send(Content::Bytes(text.into_bytes().into()))
-}
-
-/// A number as U-Boot writes it: hexadecimal, at most 8 digits here.
-fn hex(text: &str) -> Option<u32> {
-    let ok = (1..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    ok.then(|| u32::from_str_radix(text, 16).ok()).flatten()
-}
-
-fn board_stage(word: &str) -> Option<BoardStage> {
-    Some(match word {
-        "size" => BoardStage::Size,
-        "fetch" => BoardStage::Fetch,
-        "write" => BoardStage::Write,
-        "read-back" => BoardStage::ReadBack,
-        _ => return None,
-    })
-}
-
-/// Whether a sum that the board told is this one, in either byte order.
-fn sum_is(told: u32, expected: u32) -> bool {
-    told == expected || told.swap_bytes() == expected
+fn text(text: Vec<u8>) -> Answer {
+    Answer::Send(Content::Bytes(text.into()))
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::uboot) mod tests;

@@ -175,10 +175,12 @@ impl ImageMaterial {
     /// Why the image can't be flashed after all, once that is known: damage shows only where it is reached.
     #[must_use]
     pub fn failure(&self) -> Option<Arc<Error>> {
-        if let Some(Err(error)) = self.followed.get() {
-            return Some(Arc::clone(error));
+        match (self.pass.ended()?, self.followed.get()) {
+            (Err(error), _) => Some(Arc::new(Error::Image(error))),
+            // Damage in the image has been told better by the pass.
+            (Ok(_), Some(Err(error))) => Some(Arc::clone(error)),
+            (Ok(_), _) => None,
         }
-        self.pass.ended().and_then(Result::err).map(|error| Arc::new(Error::Image(error)))
     }
 
     /// What the record says of it. The digests are there only if the pass has come to its end.

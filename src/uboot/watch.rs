@@ -11,10 +11,18 @@ use super::step::{Content, Known, Material, Step};
 use crate::board::Mac;
 use crate::error::Kind;
 use crate::format::{minutes, size};
+use crate::image::report::{CountSays, judge_count};
 use crate::sight::Sight;
 
 /// How slow a card may be before its board counts as stuck, in bytes a second, for writing and reading back.
 const SLOWEST_CARD: u64 = 1 << 20;
+/// More than a window of blocks: what can be on its way.
+const LAST_BLOCKS: u64 = 64 << 10;
+/// The same for fetching and writing by a card of the original's kind, which tells nothing meanwhile. The original
+/// waits so long, too.
+const SLOWEST_ORIGINAL: u64 = 728_000;
+/// How long a question is kept waiting for its answer. U-Boot repeats it after a second.
+const HOLD: Duration = Duration::from_millis(500);
 /// How long the board's last word may take once everything is proved.
 const LAST_WORD: Duration = Duration::from_secs(20);
 
@@ -50,8 +58,20 @@ pub struct Watch {
     original: bool,
     ending: Option<Ending>,
     untold: Vec<Event>,
+    /// What it asks for that isn't known yet, and since when.
+    held: Option<(String, Instant)>,
     ended: Option<Instant>,
+    absent: Option<Absent>,
     sighted: Option<(Instant, Sight)>,
+}
+
+/// What is said of a board that never came, where another than piprov's own server should have answered it.
+#[derive(Debug, Clone)]
+pub struct Absent {
+    /// What nobody has asked for.
+    pub file: String,
+    /// What to look at.
+    pub hint: String,
 }
 
 impl Watch {
@@ -77,9 +97,33 @@ impl Watch {
             original: false,
             ending: None,
             untold: Vec::new(),
+            held: None,
             ended: None,
+            absent: None,
             sighted: None,
         }
+    }
+
+    /// The same board where its job is staged as files, which begins with making them.
+    #[must_use]
+    pub fn staged(mut self, absent: Absent) -> Self {
+        self.job = self.job.staged();
+        self.stage = Stage::Prepare;
+        self.absent = Some(absent);
+        self
+    }
+
+    /// The job's files are there: `bytes` in all, in `path`, after `time`.
+    pub fn files_staged(&mut self, path: String, bytes: u64, time: Duration, events: &mut Vec<Event>) {
+        if self.ending.is_none() {
+            self.tell(What::Staged { path, bytes, time }, events);
+            self.stage = Stage::Boot;
+        }
+    }
+
+    /// Says something that changes nothing.
+    pub fn note(&self, text: String, events: &mut Vec<Event>) {
+        self.tell(What::Note { text }, events);
     }
 
     /// How it ended; none while it goes on.
@@ -185,19 +229,24 @@ impl Watch {
         self.ended(Ending::Failed { why, last_seen, hint, kind }, events);
     }
 
-    /// Answers a read request for `path` below the board's directory.
+    /// Answers a read request for `path` below the board's directory. `peer` is where it came from, where that is
+    /// known.
     pub fn ask(
         &mut self,
         path: &str,
-        peer: IpAddr,
+        peer: impl Into<Option<IpAddr>>,
         material: &dyn Material,
         now: Instant,
         events: &mut Vec<Event>,
     ) -> Answer {
         let mut news = Vec::new();
-        let answer = self.job.ask(path, material, &mut news);
-        self.peer = Some(peer);
+        let mut answer = self.job.ask(path, material, &mut news);
+        self.peer = peer.into().or(self.peer);
+        if matches!(answer, Answer::Later) {
+            answer = self.hold(path, now);
+        }
         if !matches!(answer, Answer::Later) {
+            self.held = None;
             self.heard = Some((now, format!("a request for {path}")));
         }
         self.total_bytes = material.total_bytes();
@@ -205,6 +254,21 @@ impl Watch {
             self.digest(news, now, events);
         }
         answer
+    }
+
+    /// What to say to a request that can't be answered yet: nothing for a moment, then that it should ask again,
+    /// before its own patience is at an end.
+    fn hold(&mut self, path: &str, now: Instant) -> Answer {
+        match &self.held {
+            Some((asked, since)) if asked == path => {
+                let long = now.saturating_duration_since(*since) >= HOLD;
+                self.job.wait(path).filter(|_| long).unwrap_or(Answer::Later)
+            }
+            _ => {
+                self.held = Some((path.to_owned(), now));
+                Answer::Later
+            }
+        }
     }
 
     /// Takes a report of the original's kind. Says whether it was expected.
@@ -286,7 +350,17 @@ impl Watch {
             }
             return;
         }
-        let writing = self.step.as_ref().map_or(0, |(_, step, _)| step.len() * 2 / SLOWEST_CARD);
+        // The acknowledgement of the last blocks may be lost, and then the board writes although it seems to fetch.
+        // Of a staged job's files nobody knows how much was sent.
+        let may_write = |step: &Step| {
+            let left = step.len().saturating_sub(self.sent);
+            self.stage == Stage::Write || left <= LAST_BLOCKS || self.absent.is_some()
+        };
+        let writing = match &self.step {
+            Some((_, step, _)) if may_write(step) => step.len() * 2 / SLOWEST_CARD,
+            None if self.original => super::job::ORIGINAL_PART / SLOWEST_ORIGINAL,
+            _ => 0,
+        };
         let limit = self.patience.silence + Duration::from_secs(writing);
         if quiet >= limit {
             self.job.abandon();
@@ -305,13 +379,18 @@ impl Watch {
 
     fn never_came(&mut self, limit: Duration, others: &[String], events: &mut Vec<Event>) {
         self.job.abandon();
-        let why =
-            format!("nothing was heard of {} in {} s after the reset", self.mac, limit.as_secs_f64().round());
-        let mut last_seen = None;
-        let hint = if let Some((at, sight)) = self.sighted {
+        let seconds = limit.as_secs_f64().round();
+        let why = match &self.absent {
+            None => format!("nothing was heard of {} in {seconds} s after the reset", self.mac),
+            Some(absent) => format!("nobody has asked for {} in {seconds} s after the reset", absent.file),
+        };
+        let last_seen = self.sighted.map(|(at, sight)| {
             let after = self.reset.map_or(Duration::ZERO, |reset| at.saturating_duration_since(reset));
-            last_seen =
-                Some(format!("{} {} s after the reset, no TFTP request", sight.phrase(), after.as_secs()));
+            format!("{} {} s after the reset, no TFTP request", sight.phrase(), after.as_secs())
+        });
+        let hint = if let Some(absent) = &self.absent {
+            absent.hint.clone()
+        } else if last_seen.is_some() {
             "The board runs but doesn't reach this host's UDP port 69. Is a firewall in the way? Does the card's \
              env.txt name another server, or has the card no recovery system?"
                 .to_owned()
@@ -405,26 +484,29 @@ impl Watch {
 
     fn counted(&mut self, count: Option<u32>, raw_len: &Known<u64>, events: &mut Vec<Event>) {
         self.stage = Stage::Report;
-        // The original leaves out the first 4 MiB, and counts with 32 bits.
-        let expected = match raw_len {
-            Known::Is(len) => Some(len.saturating_sub(4 << 20) as u32),
-            Known::NotYet => None,
+        let wrong = match (count, raw_len) {
+            // Its parts are sent filled to whole blocks, so no tail is dropped.
+            (Some(count), Known::Is(len)) => {
+                match judge_count(count, len.next_multiple_of(crate::image::table::BLOCK)) {
+                    CountSays::Differs { expected } => {
+                        Some(format!("the board reports {count} bytes instead of {expected}"))
+                    }
+                    CountSays::Matches | CountSays::TailDropped { .. } => None,
+                }
+            }
+            _ => None,
         };
-        match (count, expected) {
-            (Some(count), Some(expected)) if count != expected => {
-                let why = format!("the board reports {count} bytes instead of {expected}");
-                let hint = Some("The transfer or the card failed; flash it again.".to_owned());
-                self.ended(Ending::Failed { why, last_seen: None, hint, kind: Kind::Failed }, events);
-            }
-            _ => {
-                let why = match count {
-                    Some(count) => format!("the board reports {count} bytes, and read nothing back"),
-                    None => "the board reports OK without a count, and read nothing back".to_owned(),
-                };
-                let hint = "Its card is of the original's kind; one made by `piprov card build` proves what it writes.";
-                self.ended(Ending::NotVerified { why, hint: Some(hint.to_owned()) }, events);
-            }
+        if let Some(why) = wrong {
+            let hint = Some("The transfer or the card failed; flash it again.".to_owned());
+            return self.ended(Ending::Failed { why, last_seen: None, hint, kind: Kind::Failed }, events);
         }
+        let why = match count {
+            Some(count) => format!("the board reports {count} bytes, and read nothing back"),
+            None => "the board reports OK without a count, and read nothing back".to_owned(),
+        };
+        let hint =
+            "Its card is of the original's kind; one made by `piprov card build` proves what it writes.";
+        self.ended(Ending::NotVerified { why, hint: Some(hint.to_owned()) }, events);
     }
 
     fn failed(&mut self, failure: &Failure, events: &mut Vec<Event>) {
@@ -448,7 +530,9 @@ impl Watch {
                 let stage = match why {
                     Trouble::Board(BoardStage::Write) => Stage::Write,
                     Trouble::Board(BoardStage::Fetch | BoardStage::Size) => Stage::Fetch,
-                    Trouble::Board(BoardStage::ReadBack) | Trouble::Differs { .. } => Stage::ReadBack,
+                    Trouble::Board(BoardStage::ReadBack | BoardStage::Sum) | Trouble::Differs { .. } => {
+                        Stage::ReadBack
+                    }
                 };
                 let hint = match stage {
                     Stage::Fetch => {
@@ -508,8 +592,15 @@ fn trouble(why: Trouble) -> String {
         Trouble::Board(BoardStage::Fetch) => "the board reports that fetching failed".to_owned(),
         Trouble::Board(BoardStage::Write) => "the board reports that writing failed".to_owned(),
         Trouble::Board(BoardStage::ReadBack) => "the board reports that reading back failed".to_owned(),
+        Trouble::Board(BoardStage::Sum) => {
+            "what the board read back is not what it should have written, or the answer to it got lost"
+                .to_owned()
+        }
         Trouble::Differs { expected, got } => {
             format!("read back with checksum {got:08x} (or its bytes turned round) instead of {expected:08x}")
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

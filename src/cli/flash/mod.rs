@@ -1,6 +1,8 @@
 //! `piprov flash`.
 
+mod plan;
 mod show;
+mod staged;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,18 +16,16 @@ use crate::config::Settings;
 use crate::error::Kind;
 use crate::format::{minutes, parse_size, rate, size};
 use crate::image::Image;
-use crate::image::table::Scheme;
 use crate::power;
 use crate::stop::Stop;
 use crate::targets::{Target, Targets};
 use crate::tftp;
 use crate::uboot::event::Ending;
 use crate::uboot::flash::{self, Options};
-use crate::uboot::layout::CardInfo;
 use crate::uboot::material::ImageMaterial;
 use crate::uboot::record::Run;
-use crate::uboot::step::Material;
 use crate::uboot::watch::Patience;
+use plan::{Way, head, plan};
 use show::Show;
 
 /// In the middle of a job, beside the time that writing takes: U-Boot itself gives up after three seconds.
@@ -77,6 +77,8 @@ pub struct Flash {
     /// Folder for the spool of a compressed image
     #[arg(long, value_name = "DIR")]
     spool_dir: Option<PathBuf>,
+    #[command(flatten)]
+    staged: staged::Staged,
 }
 
 impl Flash {
@@ -92,13 +94,17 @@ impl Flash {
             crate::image::Options { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
         let image = Image::open(Path::new(image), &image_options)?;
         let material = ImageMaterial::prepare(image, part_size, stop)?;
+        if let Some(files) = self.staged.files() {
+            let dry_run = self.dry_run;
+            return staged::run(&files, dry_run, &settings, &targets, &material, &options, (ui, stop));
+        }
         if self.dry_run {
-            return plan(ui, &targets, &material, &options, listen);
+            return plan(ui, &targets, &material, &options, Way::Serve(listen));
         }
         let policy = super::common::tftp_limits(&settings);
         let server = tftp::Server::bind(listen, policy)?;
 
-        head(ui, &material, server.local_addr(), targets.len());
+        head(ui, &material, Way::Serve(server.local_addr()), targets.len());
         let names: Vec<_> = targets.iter().map(|target| (target.name.clone(), target.mac)).collect();
         let show = Show::new(ui, &names, material.parts());
         let runs = flash::flash(&targets, &material, &server, &options, stop, &|event| show.event(event))
@@ -199,84 +205,6 @@ fn distinct(targets: Vec<Target>) -> anyhow::Result<Vec<Target>> {
         }
     }
     Ok(targets)
-}
-
-/// The lines that say what is going to be done, for the real run and the dry one.
-fn head(ui: &Ui, material: &ImageMaterial, listen: SocketAddr, boards: usize) {
-    if ui.json {
-        return;
-    }
-    let table = material.table();
-    let scheme = match table.scheme {
-        Scheme::Mbr { .. } => "MBR",
-        Scheme::Gpt { .. } => "GPT",
-    };
-    let raw = material
-        .image()
-        .raw_len()
-        .map_or_else(|| "length not known yet".to_owned(), |len| format!("{} raw", size(len)));
-    let mut partitions = String::new();
-    for partition in &table.partitions {
-        partitions.push_str(&format!(", p{} {}", partition.number, size(partition.len)));
-    }
-    ui.say(format_args!("image   {}   {raw}, {scheme}{partitions}", material.image().name()));
-    let parts = material.parts();
-    ui.say(format_args!(
-        "tftp    {listen}, {}, {} of {}",
-        crate::format::count(boards as u64, "target"),
-        crate::format::count(parts as u64, "part"),
-        size(material.part_size().min(material.total_bytes())),
-    ));
-}
-
-fn plan(
-    ui: &Ui,
-    targets: &[Target],
-    material: &ImageMaterial,
-    options: &Options,
-    listen: SocketAddr,
-) -> anyhow::Result<()> {
-    let layout = material.layout(&CardInfo::default()).map_err(|why| anyhow::anyhow!(why))?;
-    let mut resets = Vec::new();
-    for target in targets {
-        resets.push(match &options.reset {
-            None => "would wait for it to be switched on".to_owned(),
-            Some(reset) => format!("would reset it: {}", power::of_target(target, reset)?.describe()),
-        });
-    }
-    if ui.json {
-        for (target, reset) in targets.iter().zip(&resets) {
-            ui.object(&serde_json::json!({
-                "event": "plan", "target": target.name, "mac": target.mac, "reset": reset, "listen": listen,
-                "parts": material.parts(), "part_size": material.part_size(), "bytes": material.total_bytes(),
-                "shift": layout.shift, "card_len": layout.card_len,
-            }));
-        }
-        return Ok(());
-    }
-    head(ui, material, listen, targets.len());
-    for (target, reset) in targets.iter().zip(&resets) {
-        ui.result(format_args!("{}  {}  {reset}", target.name, target.mac));
-    }
-    ui.result(format_args!(
-        "would write {} in {} to each card, from {} on, read it back and compare",
-        size(material.total_bytes()),
-        crate::format::count(material.parts() as u64, "part"),
-        size(layout.target.start),
-    ));
-    for moved in &layout.partitions {
-        ui.result(format_args!(
-            "would put partition {} as {} at {}, {} long",
-            moved.old.number,
-            moved.number,
-            size(moved.start),
-            size(moved.old.len),
-        ));
-    }
-    for note in &layout.notes {
-        ui.say(format_args!("note: {note}"));
-    }
-    Ok(())
 }
 
 /// Every attempt is kept. A record that can't be written is no reason to call a flashed board failed.

@@ -196,6 +196,9 @@ fn describe(what: &What, parts: usize) -> Option<String> {
         None => label.to_owned(),
     };
     Some(match what {
+        What::Staged { path, bytes, time } => {
+            format!("prepare {path} staged {} in {:.1} s", size(*bytes), time.as_secs_f64())
+        }
         What::Resetting { how } => format!("reset {how}"),
         What::Reset | What::Progress { .. } | What::Fetching { .. } => return None,
         What::Booted { peer, before: 0, .. } => {

@@ -1,0 +1,162 @@
+//! What the TFTP tests share: a running server, tools from outside, content that knows its place.
+#![allow(dead_code, reason = "every test program uses another part of it")]
+
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use piprov::stop::Stop;
+use piprov::tftp::event::{Event, What};
+use piprov::tftp::packet::{Direction, Mode, Packet, request};
+use piprov::tftp::source::{Source, Waker};
+use piprov::tftp::{Limits, Server};
+
+/// A server on a port of its own, until it is dropped.
+pub(crate) struct Running {
+    pub(crate) addr: SocketAddr,
+    pub(crate) waker: Waker,
+    pub(crate) events: Arc<Mutex<Vec<Event>>>,
+    stop: Stop,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    pub(crate) fn new(source: impl Source + 'static, limits: Limits) -> Self {
+        Self::on("127.0.0.1:0", source, limits)
+    }
+
+    pub(crate) fn on(addr: &str, source: impl Source + 'static, limits: Limits) -> Self {
+        let server = Server::bind(addr.parse().unwrap(), limits).unwrap();
+        let (addr, waker) = (server.local_addr(), server.waker());
+        let stop = Stop::new().unwrap();
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let (flag, list) = (stop.clone(), events.clone());
+        let thread = std::thread::spawn(move || {
+            server.run(&source, &|event| list.lock().unwrap().push(event), &flag).unwrap();
+        });
+        Self { addr, waker, events, stop, thread: Some(thread) }
+    }
+
+    /// Everything that happened so far.
+    pub(crate) fn told(&self) -> Vec<What> {
+        self.events.lock().unwrap().iter().map(|event| event.what.clone()).collect()
+    }
+
+    /// Waits until something has happened, and fails with what did happen where it doesn't.
+    pub(crate) fn wait_for(&self, what: &str, found: impl Fn(&What) -> bool) -> What {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let never = Stop::new().unwrap();
+        loop {
+            if let Some(what) = self.told().into_iter().find(|what| found(what)) {
+                return what;
+            }
+            assert!(Instant::now() < deadline, "{what} didn't happen, but: {:#?}", self.told());
+            let _ = never.wait(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until so many transfers have finished.
+    pub(crate) fn wait_finished(&self, count: usize) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let never = Stop::new().unwrap();
+        while self.told().iter().filter(|what| matches!(what, What::Finished { .. })).count() < count {
+            assert!(Instant::now() < deadline, "{:#?}", self.told());
+            let _ = never.wait(Duration::from_millis(5));
+        }
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.stop.set();
+        if let Some(thread) = self.thread.take() {
+            let result = thread.join();
+            if !std::thread::panicking() {
+                result.expect("the server's thread ends in order");
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Runs a tool; where it is missing, fails with the command that installs it.
+pub(crate) fn run(package: &str, command: &mut Command) -> Output {
+    match command.output() {
+        Ok(output) => output,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            panic!(
+                "{} is missing: sudo apt-get install --yes {package}",
+                command.get_program().to_string_lossy()
+            )
+        }
+        Err(error) => panic!("{command:?}: {error}"),
+    }
+}
+
+/// Content in which every place looks different, so that no block can pass for another.
+pub(crate) fn pattern(len: usize) -> Vec<u8> {
+    let words = (0..len as u64 / 8 + 1).flat_map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15)).to_le_bytes());
+    words.take(len).collect()
+}
+
+/// A folder with files of these sizes, filled with [`pattern`].
+pub(crate) fn folder(files: &[(&str, usize)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, len) in files {
+        let path: PathBuf = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, pattern(*len)).unwrap();
+    }
+    dir
+}
+
+/// A client's socket that sends literal packets and waits for literal answers.
+pub(crate) struct Client {
+    pub(crate) socket: UdpSocket,
+    pub(crate) server: SocketAddr,
+    buf: Vec<u8>,
+}
+
+impl Client {
+    pub(crate) fn new(server: SocketAddr) -> Self {
+        let socket = UdpSocket::bind(SocketAddr::new(server.ip(), 0)).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        Self { socket, server, buf: vec![0; 65536] }
+    }
+
+    /// Sends a read request to the server's port.
+    pub(crate) fn ask(server: SocketAddr, path: &str, options: &[(&str, u64)]) -> Self {
+        let client = Self::new(server);
+        client.to_server(&request(Direction::Read, path.as_bytes(), Mode::Octet, options));
+        client
+    }
+
+    pub(crate) fn to_server(&self, bytes: &[u8]) {
+        self.socket.send_to(bytes, self.server).unwrap();
+    }
+
+    /// The next packet and where it came from.
+    pub(crate) fn hear(&mut self) -> (&[u8], SocketAddr) {
+        let (len, from) = self.socket.recv_from(&mut self.buf).expect("the server answers within 10 s");
+        (&self.buf[..len], from)
+    }
+
+    /// Nothing comes for so long.
+    pub(crate) fn hears_nothing(&mut self, time: Duration) {
+        self.socket.set_read_timeout(Some(time)).unwrap();
+        if let Ok((len, _)) = self.socket.recv_from(&mut self.buf) {
+            panic!("unexpected: {:?}", Packet::parse(&self.buf[..len]));
+        }
+        self.socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    }
+
+    pub(crate) fn reply(&self, to: SocketAddr, bytes: &[u8]) {
+        self.socket.send_to(bytes, to).unwrap();
+    }
+}
