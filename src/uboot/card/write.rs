@@ -243,17 +243,17 @@ pub fn check_name(path: &Path, image: &Path, force: bool) -> Result<(), Error> {
         Err(source) => return Err(Error::Os { path: path.to_owned(), doing: "creating", source }),
     };
     if there.is_dir() {
-        return output("this is a directory", "Give the name of a file in it.");
+        return output("this is a directory", "give the name of a file in it");
     }
     if there.file_type().is_block_device() {
-        let hint = "Write a file, and then copy it there: `dd if=FILE of=DEVICE bs=4M conv=fsync`.";
+        let hint = "write a file, and then copy it there: `dd if=FILE of=DEVICE bs=4M conv=fsync`";
         return output("this is a device", hint);
     }
     if !there.is_file() {
-        return output("this is no file", "Give the name of a file.");
+        return output("this is no file", "give the name of a file");
     }
     if std::fs::metadata(image).is_ok_and(|image| (image.dev(), image.ino()) == (there.dev(), there.ino())) {
-        return output("this is the image itself", "Give the card another name.");
+        return output("this is the image itself", "give the card another name");
     }
     if !force {
         return Err(Error::Exists { path: path.to_owned() });
