@@ -16,11 +16,11 @@ use crate::sight::Sight;
 
 /// How slow a card may be before its board counts as stuck, in bytes a second, for writing and reading back.
 const SLOWEST_CARD: u64 = 1 << 20;
-/// More than a window of blocks: what can be on its way.
-const LAST_BLOCKS: u64 = 64 << 10;
 /// The same for fetching and writing by a card of the original's kind, which tells nothing meanwhile. The original
 /// waits so long, too.
 const SLOWEST_ORIGINAL: u64 = 728_000;
+/// More than a window of blocks: what can be on its way.
+const LAST_BLOCKS: u64 = 64 << 10;
 /// How long a question is kept waiting for its answer. U-Boot repeats it after a second.
 const HOLD: Duration = Duration::from_millis(500);
 /// How long the board's last word may take once everything is proved.
