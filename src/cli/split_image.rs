@@ -89,9 +89,10 @@ fn skip(text: &str) -> Result<Skip, String> {
 impl SplitImage {
     pub(super) fn run(self, _global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
         let started = Instant::now();
-        let dir = match &self.output {
-            Some(dir) => dir.clone(),
-            None => default_dir(&self.image)?,
+        let dir = match (&self.output, default_dir(&self.image)) {
+            (Some(dir), _) => dir.clone(),
+            (None, Some(dir)) => dir,
+            (None, None) => return Err(no_name().into()),
         };
         let options = Options { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
         let image = Image::open(&self.image, &options)?;
@@ -138,19 +139,25 @@ impl SplitImage {
     }
 }
 
-/// `raspios.img.xz` is split into `raspios.parts`.
-fn default_dir(image: &Path) -> Result<PathBuf, Usage> {
-    let name = image.file_name().and_then(|name| name.to_str()).filter(|name| *name != "-");
-    let Some(mut name) = name else {
-        return Err(Usage {
-            message: "standard input has no name to make a directory of".into(),
-            hint: Some("give a directory for the parts with -o".into()),
-        });
-    };
+/// `raspios.img.xz` is split into `raspios.parts`; standard input has no name.
+fn default_dir(image: &Path) -> Option<PathBuf> {
+    // A path without a last name is a directory, and opening it says so.
+    let name = image.file_name().unwrap_or_default().to_string_lossy();
+    let mut name = &*name;
+    if image == Path::new("-") {
+        return None;
+    }
     for ending in [".gz", ".xz", ".zst", ".bz2", ".zip", ".img", ".wic", ".raw"] {
         name = name.strip_suffix(ending).filter(|rest| !rest.is_empty()).unwrap_or(name);
     }
-    Ok(PathBuf::from(format!("{name}.parts")))
+    Some(PathBuf::from(format!("{name}.parts")))
+}
+
+fn no_name() -> Usage {
+    Usage {
+        message: "standard input has no name to make a directory of".into(),
+        hint: Some("give a directory for the parts with -o".into()),
+    }
 }
 
 fn dry_run(ui: &Ui, image: &Image, order: &Order) -> anyhow::Result<()> {
@@ -240,7 +247,7 @@ mod tests {
         ] {
             assert_eq!(default_dir(Path::new(image)).unwrap(), Path::new(dir), "{image}");
         }
-        assert!(default_dir(Path::new("-")).is_err());
+        assert_eq!(default_dir(Path::new("-")), None);
     }
 
     #[test]

@@ -25,6 +25,10 @@ const BOOTED: &str = "a card that has booted since differs: the system changes i
                       root partition. Compare before the first boot, or flash it again";
 
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "piprov verify <IMAGE> --device <PATH> [--offset <BYTES>]\n       \
+                            piprov verify <IMAGE> --report <FILE> [--accept-count]\n       \
+                            piprov verify <IMAGE> --parts <DIR>\n       \
+                            piprov verify <IMAGE> --sha256 <HEX|FILE>")]
 #[command(group = clap::ArgGroup::new("with").required(true).args(["device", "report", "parts", "sha256"]))]
 pub struct Verify {
     /// Image: raw, gz, xz, zst, bz2 or zip; `-` for standard input
@@ -37,7 +41,7 @@ pub struct Verify {
     #[arg(long, value_name = "PATH")]
     device: Option<PathBuf>,
     /// The image begins so many bytes into the device: 4194304, 4M
-    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = format::parse_size, requires = "device")]
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = format::parse_size, conflicts_with_all = ["report", "parts", "sha256"])]
     offset: u64,
     /// Compare with what a board reported
     ///
@@ -47,7 +51,7 @@ pub struct Verify {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Be content with a number of bytes that matches
-    #[arg(long, requires = "report")]
+    #[arg(long, conflicts_with_all = ["device", "parts", "sha256"])]
     accept_count: bool,
     /// Compare with the parts that split-image wrote into this directory
     #[arg(long, value_name = "DIR")]

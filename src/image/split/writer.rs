@@ -11,6 +11,7 @@ use super::{Order, PartFormat};
 use crate::image::error::Error;
 use crate::image::parts::padding;
 use crate::image::pass::Sink;
+use crate::image::read_at::ReadAt;
 use crate::image::spool::runs_with_data;
 use crate::stop::Stop;
 
@@ -176,22 +177,26 @@ impl Current {
 /// Reads a part from its file, by its name, with nothing that the writer still had in hand.
 fn read_back(path: &Path, format: PartFormat, stop: &Stop) -> Result<Written, Error> {
     let failed = |error| Error::os(path, "reading back", error);
-    let mut file = File::open(path).map_err(failed)?;
+    let file = File::open(path).map_err(failed)?;
     let file_length = file.metadata().map_err(failed)?.len();
     let mut crc = crc32fast::Hasher::new();
     let mut padded_length = 0;
     let mut buffer = vec![0u8; BUFFER];
-    let mut reader: Box<dyn Read> = match format {
-        PartFormat::Raw => Box::new(&mut file),
+    let mut unpack = match format {
+        PartFormat::Raw => None,
         PartFormat::Gz => {
-            Box::new(flate2::bufread::GzDecoder::new(std::io::BufReader::with_capacity(BUFFER, &mut file)))
+            Some(flate2::bufread::GzDecoder::new(std::io::BufReader::with_capacity(BUFFER, &file)))
         }
     };
     loop {
         if stop.is_set() {
             return Err(Error::Stopped);
         }
-        match reader.read(&mut buffer) {
+        let result = match &mut unpack {
+            None => ReadAt::read_at(&file, &mut buffer, padded_length),
+            Some(reader) => reader.read(&mut buffer),
+        };
+        match result {
             Ok(0) => break,
             Ok(count) => {
                 crc.update(&buffer[..count]);
