@@ -7,6 +7,8 @@
 //! | 1 | [`error`] | kinds of failure, their exit codes, and hints |
 //! | 1 | [`board`] | what a board is called: MAC address |
 //! | 1 | [`config`] | flags, environment and `piprov.toml` files become settings |
+//! | 1 | [`near`] | the known names closest to a wrong one |
+//! | 1 | [`format`] | how sizes, times and rates are written |
 //! | 1 | [`progress`] | how long work tells how far it is |
 //! | 1 | [`stop`] | one flag that every waiting place listens to, so that Ctrl-C is heard |
 //! | 2 | [`image`] | disk images: open, digest, tables, split, files inside, write, verify |
@@ -14,6 +16,7 @@
 //! | 2 | [`tftp::packet`], [`tftp::session`] | TFTP without sockets |
 //! | 3 | [`tftp`] | the TFTP server and where its content comes from |
 //! | 3 | [`power`] | reset back-ends |
+//! | 3 | [`sight`] | boards seen on the wire before they ask for anything |
 //! | 4 | [`uboot`] | recovery card, boot script, manifest, the flash flow |
 //! | 5 | [`cli`] | one file a subcommand |
 
@@ -21,9 +24,12 @@ pub mod board;
 pub mod cli;
 pub mod config;
 pub mod error;
+pub mod format;
 pub mod image;
+pub mod near;
 pub mod power;
 pub mod progress;
+pub mod sight;
 pub mod stop;
 pub mod targets;
 pub mod tftp;

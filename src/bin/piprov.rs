@@ -1,16 +1,18 @@
-//! The `piprov` command: parse, listen for Ctrl-C, dispatch, exit code.
+//! The `piprov` command: parse, listen for signals, dispatch, exit code.
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
 use piprov::cli::{Cli, report, ui::Ui};
 use piprov::stop::Stop;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let ui = Ui::new(&cli.global);
-    let result = listen(&ui).and_then(|stop| cli.run(&ui, &stop));
+    let result = listen(&ui, &cli).and_then(|stop| cli.run(&ui, &stop));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ExitCode::from(report::exit_code(&ui, &error)),
@@ -18,9 +20,19 @@ fn main() -> ExitCode {
 }
 
 /// Makes Ctrl-C set the stop flag, and a second one end the program at once.
-fn listen(ui: &Ui) -> anyhow::Result<Stop> {
+fn listen(ui: &Ui, cli: &Cli) -> anyhow::Result<Stop> {
+    if cli.command.only_reports() {
+        // Rust starts with SIGPIPE ignored; `piprov targets list | head -1` is to end quietly. Commands
+        // that do something must not end so: a reset line would stay low.
+        signal_hook::flag::register_conditional_default(SIGPIPE, Arc::new(AtomicBool::new(true)))?;
+    }
     let stop = Stop::new()?;
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    let mut wanted = vec![SIGINT, SIGTERM];
+    // A terminal that closes must not leave a line low either; but nohup has asked to go on.
+    if !ignored(SIGHUP) {
+        wanted.push(SIGHUP);
+    }
+    let mut signals = signal_hook::iterator::Signals::new(wanted)?;
     let (ui, flag) = (ui.clone(), stop.clone());
     std::thread::spawn(move || {
         for (count, signal) in signals.forever().enumerate() {
@@ -36,4 +48,12 @@ fn listen(ui: &Ui) -> anyhow::Result<Stop> {
         }
     });
     Ok(stop)
+}
+
+/// Whether whoever started this process made it ignore a signal.
+fn ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
 }

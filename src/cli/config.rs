@@ -1,13 +1,58 @@
 //! `piprov config`.
 
-use crate::cli::{Global, ui::Ui};
+use crate::cli::common::settings;
+use crate::cli::table::columns;
+use crate::cli::{Global, ui::Style, ui::Ui};
 use crate::stop::Stop;
 
 #[derive(Debug, clap::Args)]
-pub struct Config {}
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Config {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Show every setting, its value and where it comes from
+    ///
+    /// Flags win over environment variables, these over ./piprov.toml, over
+    /// $XDG_CONFIG_HOME/piprov/config.toml, over /etc/piprov/piprov.d/*.toml, over
+    /// /etc/piprov/piprov.toml, over what is built in. The variable of `flash.part-size` is
+    /// PIPROV_FLASH_PART_SIZE, and so on. With -v it also says which files were looked for.
+    Show,
+}
 
 impl Config {
-    pub(super) fn run(self, _global: &Global, _ui: &Ui, _stop: &Stop) -> anyhow::Result<()> {
-        anyhow::bail!("not built yet")
+    pub(super) fn run(self, global: &Global, ui: &Ui, _stop: &Stop) -> anyhow::Result<()> {
+        let Command::Show = self.command;
+        let settings = settings(global, ui)?;
+        for (path, read) in &settings.files {
+            ui.detail(format_args!("{}  {}", if *read { "read    " } else { "not read" }, path.display()));
+        }
+        if ui.json {
+            #[derive(serde::Serialize)]
+            struct Row<'a> {
+                key: &'a str,
+                value: String,
+                #[serde(flatten)]
+                origin: &'a crate::config::Origin,
+            }
+            for (key, value, origin) in settings.rows() {
+                ui.object(&Row { key, value, origin });
+            }
+            return Ok(());
+        }
+        let mut rows = vec![["SETTING", "VALUE", "COMES FROM"].map(str::to_owned)];
+        rows.extend(
+            settings
+                .rows()
+                .into_iter()
+                .map(|(key, value, origin)| [key.to_owned(), value, origin.to_string()]),
+        );
+        for (at, line) in columns(&rows).iter().enumerate() {
+            if at == 0 { ui.result(ui.paint(Style::Strong, line)) } else { ui.result(line) }
+        }
+        Ok(())
     }
 }

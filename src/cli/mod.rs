@@ -1,14 +1,19 @@
 //! The command line: one file a subcommand, each with its arguments, its `run`, and what it prints.
 //! This is the only room that prints.
 
+pub use crate::format;
+pub mod docs;
 pub mod report;
 pub mod ui;
 
+mod bar;
 mod card;
+mod common;
 mod config;
 mod flash;
 mod reset;
 mod split_image;
+mod table;
 mod targets;
 mod tftp;
 mod verify;
@@ -74,6 +79,17 @@ pub enum Command {
     Tftp(tftp::Tftp),
     /// Show the settings and where each comes from
     Config(config::Config),
+    /// Write the man pages or the shell completions
+    #[command(hide = true)]
+    Generate(docs::Generate),
+}
+
+impl Command {
+    /// Whether it does nothing but print, so that it may end when nobody reads any more.
+    #[must_use]
+    pub fn only_reports(&self) -> bool {
+        matches!(self, Self::Targets(_) | Self::Config(_) | Self::Generate(_))
+    }
 }
 
 impl Cli {
@@ -92,6 +108,7 @@ impl Cli {
             Command::Card(args) => args.run(global, ui, stop),
             Command::Tftp(args) => args.run(global, ui, stop),
             Command::Config(args) => args.run(global, ui, stop),
+            Command::Generate(args) => args.run(ui),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How a failure is told: once, here. `error:` with the whole chain on one line, then `hint:`.
 
-use super::ui::{Style, Ui};
+use super::ui::{Style, Ui, wrap};
 use crate::error::{Explain, Kind};
 
 /// A failure that the subcommand has already told about, with the kind that decides the exit code.
@@ -37,7 +37,20 @@ pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
                 $(if let Some(error) = cause.downcast_ref::<$kind>() { return Some(error); })+
             };
         }
-        any_of!(Usage, crate::tftp::Error);
+        // One line a room, so that rooms don't get in each other's way.
+        any_of!(Usage);
+        any_of!(super::docs::Error);
+        any_of!(crate::config::Error);
+        any_of!(crate::image::Error);
+        any_of!(crate::power::Error);
+        any_of!(crate::targets::Error);
+        any_of!(crate::tftp::Error);
+        any_of!(crate::uboot::material::Error);
+        any_of!(crate::uboot::staged::Error);
+        any_of!(crate::uboot::card::Error);
+        any_of!(crate::uboot::fat_volume::Error);
+        any_of!(crate::uboot::layout::Error);
+        any_of!(crate::uboot::payload::Error);
         None
     }
     for cause in error.chain() {
@@ -54,30 +67,46 @@ pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
     (Kind::Failed, None)
 }
 
-/// Tells the failure on stderr (and as an object on stdout with `--json`), and gives the exit code.
-#[must_use]
-pub fn exit_code(ui: &Ui, error: &anyhow::Error) -> u8 {
+/// Tells a failure, of one target where there is one, on stderr (and as an object on stdout with
+/// `--json`), and gives its kind.
+pub(super) fn tell(ui: &Ui, target: Option<&str>, error: &anyhow::Error) -> Kind {
     let (kind, hint) = explain(error);
-    if error.downcast_ref::<AlreadyTold>().is_none() {
-        // Chains repeat themselves where an error prints its source as well; say each part once.
-        let mut parts: Vec<String> = Vec::new();
-        for cause in error.chain() {
-            let text = cause.to_string();
-            if !parts.last().is_some_and(|last| last.ends_with(&text)) {
-                parts.push(text);
-            }
-        }
-        let message = parts.join(": ");
-        if ui.json {
-            ui.object(&serde_json::json!({
-                "event": "error", "kind": kind, "code": kind.exit_code(), "message": message, "hint": hint,
-            }));
-        }
-        let quiet = Ui { quiet: false, ..ui.clone() };
-        quiet.say(format_args!("{} {message}", ui.paint_err(Style::Bad, "error:")));
-        if let Some(hint) = hint {
-            quiet.say(format_args!("  {} {hint}", ui.paint_err(Style::Strong, "hint:")));
+    // Chains repeat themselves where an error prints its source as well; say each part once.
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        if !parts.last().is_some_and(|last| last.ends_with(&text)) {
+            parts.push(text);
         }
     }
-    kind.exit_code()
+    let message = parts.join(": ");
+    if ui.json {
+        ui.object(&serde_json::json!({
+            "event": "error", "target": target, "kind": kind, "code": kind.exit_code(), "message": message,
+            "hint": hint,
+        }));
+    }
+    let message = match target {
+        // `gpiochip0:17`, which no target is called, stands in for a name; its errors begin with it.
+        Some(line) if line.contains(':') && message.starts_with(line) => message,
+        Some(target) => format!("{target}: {message}"),
+        None => message,
+    };
+    let width = ui.width_err;
+    let mut text = format!("{} {}", ui.paint_err(Style::Bad, "error:"), wrap(&message, 7, 2, width));
+    if let Some(hint) = hint {
+        text += &format!("\n  {} {}", ui.paint_err(Style::Strong, "hint:"), wrap(&hint, 8, 4, width));
+    }
+    // In one go: boards that fail at the same time don't mix their lines.
+    Ui { quiet: false, ..ui.clone() }.say(text);
+    kind
+}
+
+/// Tells the failure, unless that was done already, and gives the exit code.
+#[must_use]
+pub fn exit_code(ui: &Ui, error: &anyhow::Error) -> u8 {
+    match error.downcast_ref::<AlreadyTold>() {
+        Some(AlreadyTold(kind)) => kind.exit_code(),
+        None => tell(ui, None, error).exit_code(),
+    }
 }

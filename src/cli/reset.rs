@@ -1,13 +1,192 @@
 //! `piprov reset`.
 
-use crate::cli::{Global, ui::Ui};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use clap::ArgGroup;
+use serde_json::json;
+
+use crate::cli::report::{AlreadyTold, Usage, tell};
+use crate::cli::targets::Database;
+use crate::cli::{Global, common, ui::Style, ui::Ui};
+use crate::config::Settings;
+use crate::error::Kind;
+use crate::power::{self, Options, Power};
 use crate::stop::Stop;
+use crate::targets::{BadReset, Line, ResetSpec};
 
 #[derive(Debug, clap::Args)]
-pub struct Reset {}
+#[command(group(ArgGroup::new("which").required(true).args(["names", "all", "chip"])))]
+pub struct Reset {
+    /// Targets by name, IP or MAC address
+    #[arg(value_name = "TARGET")]
+    names: Vec<String>,
+    /// Reset every target of the database that can be reset
+    #[arg(long)]
+    all: bool,
+    /// Without the database: the GPIO chip, such as gpiochip0
+    #[arg(long, value_name = "CHIP", requires = "line", value_parser = chip)]
+    chip: Option<String>,
+    /// Without the database: the line, by number or name, such as 17 or GPIO17
+    #[arg(long, value_name = "LINE", requires = "chip")]
+    line: Option<Line>,
+    /// How long to hold a line low, in seconds [default: 0.5]
+    #[arg(long, value_name = "SECS", value_parser = hold)]
+    hold: Option<Duration>,
+    /// How long to wait from one board to the next, in seconds [default: 0]
+    ///
+    /// Boards that are powered over Ethernet and all start at once can overload the switch; 10 seconds
+    /// help.
+    #[arg(long, value_name = "SECS", value_parser = stagger)]
+    stagger: Option<Duration>,
+    /// Say what would be done, and touch nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    #[command(flatten)]
+    database: Database,
+}
+
+fn chip(text: &str) -> Result<String, BadReset> {
+    ResetSpec::chip_name(text)
+}
+
+fn hold(text: &str) -> Result<Duration, String> {
+    seconds(text, 0.05, 60.0)
+}
+
+fn stagger(text: &str) -> Result<Duration, String> {
+    seconds(text, 0.0, 3600.0)
+}
+
+fn seconds(text: &str, least: f64, most: f64) -> Result<Duration, String> {
+    let time = common::seconds(text)?;
+    if (least..=most).contains(&time.as_secs_f64()) {
+        return Ok(time);
+    }
+    Err(format!("a number of seconds from {least} to {most} is needed"))
+}
+
+/// One board to be reset.
+struct Job {
+    name: String,
+    power: Box<dyn Power>,
+}
+
+impl Job {
+    /// What is done, without the name where that says it already.
+    fn how(&self) -> String {
+        let how = self.power.describe();
+        how.strip_prefix(&format!("{} ", self.name)).map_or(how.clone(), str::to_owned)
+    }
+}
 
 impl Reset {
-    pub(super) fn run(self, _global: &Global, _ui: &Ui, _stop: &Stop) -> anyhow::Result<()> {
-        anyhow::bail!("not built yet")
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+        let settings = common::settings(global, ui)?;
+        let options = Options {
+            hold: settings.hold.clone().or_flag("--hold", self.hold).value,
+            command_timeout: settings.command_timeout.value,
+        };
+        let stagger = settings.stagger.clone().or_flag("--stagger", self.stagger).value;
+        let jobs = self.jobs(&settings, &options, ui)?;
+        if self.dry_run {
+            for (at, job) in jobs.iter().enumerate() {
+                plan(ui, job, stagger.saturating_mul(u32::try_from(at).unwrap_or(u32::MAX)));
+            }
+            return Ok(());
+        }
+        run_all(jobs, stagger, ui, stop)
     }
+
+    /// All boards, before anything is touched: a name that is wrong stops the others too.
+    fn jobs(&self, settings: &Settings, options: &Options, ui: &Ui) -> anyhow::Result<Vec<Job>> {
+        if let (Some(chip), Some(line)) = (&self.chip, &self.line) {
+            let power = power::of_line(chip, line.clone(), options);
+            return Ok(vec![Job { name: format!("{chip}:{line}"), power }]);
+        }
+        let targets = self.database.load(settings)?;
+        let mut jobs = Vec::new();
+        if self.all {
+            for target in targets.rows() {
+                if target.reset.is_none() {
+                    ui.say(format_args!("{} is left out: it has no reset", target.name));
+                    continue;
+                }
+                jobs.push(Job { name: target.name.clone(), power: power::of_target(target, options)? });
+            }
+            if jobs.is_empty() {
+                let message = format!("no target in {} can be reset", targets.path().display());
+                let hint = Some("fill the reset column: gpiochip0:17 or command:…".to_owned());
+                return Err(Usage { message, hint }.into());
+            }
+            return Ok(jobs);
+        }
+        for name in &self.names {
+            let target = targets.find(name)?;
+            // Named twice is reset once: the second would find the line in use.
+            if jobs.iter().all(|job: &Job| job.name != target.name) {
+                jobs.push(Job { name: target.name.clone(), power: power::of_target(target, options)? });
+            }
+        }
+        Ok(jobs)
+    }
+}
+
+fn plan(ui: &Ui, job: &Job, wait: Duration) {
+    let how = job.how();
+    if ui.json {
+        ui.object(&json!({
+            "event": "would-reset", "target": job.name, "how": how, "after_seconds": wait.as_secs_f64(),
+        }));
+    } else if wait.is_zero() {
+        ui.result(format_args!("would reset {}: {how}", job.name));
+    } else {
+        ui.result(format_args!("would reset {} after {} s: {how}", job.name, wait.as_secs_f64()));
+    }
+}
+
+/// Resets all boards at once, or one after the other with `stagger` between them. One that fails doesn't
+/// keep the others waiting.
+fn run_all(jobs: Vec<Job>, stagger: Duration, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    let total = jobs.len();
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for (at, mut job) in jobs.into_iter().enumerate() {
+            let failures = &failures;
+            let wait = stagger.saturating_mul(u32::try_from(at).unwrap_or(u32::MAX));
+            scope.spawn(move || {
+                if let Err(error) = reset_one(&mut job, wait, ui, stop) {
+                    let kind = tell(ui, Some(&job.name), &error.into());
+                    failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(kind);
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if total > 1 {
+        ui.say(format_args!("{} of {total} reset", total - failures.len()));
+    }
+    match failures.as_slice() {
+        [] => Ok(()),
+        // One reason for all has its own exit code; different ones have no common one.
+        [first, rest @ ..] if rest.iter().all(|kind| kind == first) => Err(AlreadyTold(*first).into()),
+        _ => Err(AlreadyTold(Kind::Failed).into()),
+    }
+}
+
+fn reset_one(job: &mut Job, wait: Duration, ui: &Ui, stop: &Stop) -> Result<(), power::Error> {
+    if stop.wait(wait) {
+        return Err(power::Error::Interrupted);
+    }
+    let how = job.how();
+    ui.detail(format_args!("{}: {how}", job.name));
+    let start = Instant::now();
+    job.power.reset(stop)?;
+    if ui.json {
+        let seconds = start.elapsed().as_secs_f64();
+        ui.object(&json!({ "event": "reset", "target": job.name, "how": how, "seconds": seconds }));
+    } else {
+        ui.result(format_args!("{} {}: {how}", ui.paint(Style::Good, "reset"), job.name));
+    }
+    Ok(())
 }

@@ -1,13 +1,277 @@
 //! `piprov targets`.
 
-use crate::cli::{Global, ui::Ui};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::board::Mac;
+use crate::cli::common::settings;
+use crate::cli::table::columns;
+use crate::cli::{Global, report::AlreadyTold, ui::Style, ui::Ui};
+use crate::config::Settings;
+use crate::error::Kind;
+use crate::format;
 use crate::stop::Stop;
+use crate::targets::{self as database, Change, Form, HEADER, NewTarget, ResetSpec};
 
 #[derive(Debug, clap::Args)]
-pub struct Targets {}
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Targets {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Which targets database; flattened into every subcommand that needs one.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Database {
+    /// Targets database [env: PIPROV_TARGETS] [default: /etc/piprov/targets.csv]
+    #[arg(long = "targets", value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl Database {
+    /// The file: the flag before the settings.
+    pub(super) fn path(&self, settings: &Settings) -> PathBuf {
+        settings.targets.clone().or_flag("--targets", self.file.clone()).value
+    }
+
+    /// The database, read and checked.
+    pub(super) fn load(&self, settings: &Settings) -> Result<database::Targets, database::Error> {
+        database::Targets::load(&self.path(settings))
+    }
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Show all targets
+    List(List),
+    /// Check the database and say everything that is wrong with it
+    ///
+    /// Names every problem with file and line, and ends with exit code 78 if there is one. GPIO chips and
+    /// lines that this machine doesn't have are warnings: the file may be meant for another machine.
+    Check(Check),
+    /// Add a target
+    ///
+    /// The row goes to the end of the file; comments, order and all other bytes stay. A file that doesn't
+    /// exist is made.
+    Add(Add),
+    /// Remove targets
+    ///
+    /// Prints the rows that it removes, so that they can be put back; all other bytes of the file stay.
+    Remove(Remove),
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    /// Print a CSV file in the form name,mac,ip,reset, whatever form it is read from
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    #[command(flatten)]
+    database: Database,
+}
+
+#[derive(Debug, clap::Args)]
+struct Check {
+    #[command(flatten)]
+    database: Database,
+}
+
+#[derive(Debug, clap::Args)]
+struct Add {
+    /// What to call it: letters, digits and - _ . + @
+    #[arg(value_parser = name)]
+    name: String,
+    /// Its MAC address
+    #[arg(long)]
+    mac: Mac,
+    /// Its IP address
+    #[arg(long)]
+    ip: Option<IpAddr>,
+    /// How to reset it: gpiochip0:17, gpiochip0:GPIO17 or command:…
+    #[arg(long, value_name = "RESET")]
+    reset: Option<ResetSpec>,
+    /// Say what would be added, and change nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    #[command(flatten)]
+    database: Database,
+}
+
+#[derive(Debug, clap::Args)]
+struct Remove {
+    /// Targets by name, IP or MAC address
+    #[arg(value_name = "TARGET", required = true)]
+    names: Vec<String>,
+    /// Say what would be removed, and change nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    #[command(flatten)]
+    database: Database,
+}
+
+fn name(text: &str) -> Result<String, String> {
+    database::check_name(text).map(|()| text.to_owned())
+}
 
 impl Targets {
-    pub(super) fn run(self, _global: &Global, _ui: &Ui, _stop: &Stop) -> anyhow::Result<()> {
-        anyhow::bail!("not built yet")
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+        let settings = settings(global, ui)?;
+        match self.command {
+            Command::List(args) => list(&args, &settings, ui),
+            Command::Check(args) => check(&args.database.path(&settings), ui),
+            Command::Add(args) => {
+                let path = args.database.path(&settings);
+                let new = NewTarget { name: args.name, mac: args.mac, ip: args.ip, reset: args.reset };
+                let change = database::add(&path, &new, args.dry_run, stop)?;
+                tell(ui, "added", "would add", args.dry_run, &path, &change);
+                Ok(())
+            }
+            Command::Remove(args) => {
+                let path = args.database.path(&settings);
+                for change in database::remove(&path, &args.names, args.dry_run, stop)? {
+                    tell(ui, "removed", "would remove", args.dry_run, &path, &change);
+                }
+                Ok(())
+            }
+        }
     }
+}
+
+/// Tells of one changed row.
+fn tell(ui: &Ui, done: &str, would: &str, dry_run: bool, path: &Path, change: &Change) {
+    if ui.json {
+        ui.object(&json!({
+            "event": done, "dry_run": dry_run, "path": path, "line": change.line, "row": change.row,
+        }));
+    } else {
+        let verb = if dry_run { would } else { done };
+        ui.result(format_args!("{verb} {}:{}: {}", path.display(), change.line, change.row));
+    }
+}
+
+fn list(args: &List, settings: &Settings, ui: &Ui) -> anyhow::Result<()> {
+    let targets = args.database.load(settings)?;
+    if ui.json {
+        targets.rows().iter().for_each(|target| ui.object(target));
+        return Ok(());
+    }
+    if args.csv {
+        ui.result(HEADER);
+        targets.rows().iter().for_each(|target| ui.result(target.to_row()));
+        return Ok(());
+    }
+    if targets.rows().is_empty() {
+        ui.say(format_args!("{} has no targets", targets.path().display()));
+        return Ok(());
+    }
+    let mut rows = vec![["NAME", "MAC", "IP", "RESET"].map(str::to_owned)];
+    rows.extend(targets.rows().iter().map(|target| {
+        let ip = target.ip.map_or_else(|| "-".to_owned(), |ip| ip.to_string());
+        let reset = target.reset.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+        [target.name.clone(), target.mac.to_string(), ip, reset]
+    }));
+    for (at, line) in columns(&rows).iter().enumerate() {
+        if at == 0 { ui.result(ui.paint(Style::Strong, line)) } else { ui.result(line) }
+    }
+    Ok(())
+}
+
+/// Something that `check` found, on a line of the file (0 is the file as a whole).
+struct Finding {
+    problem: bool,
+    line: usize,
+    also: Option<usize>,
+    message: String,
+}
+
+fn check(path: &Path, ui: &Ui) -> anyhow::Result<()> {
+    let (targets, findings) = match database::Targets::load(path) {
+        Ok(targets) => (targets.rows().len(), warnings(&targets)),
+        Err(database::Error::Bad { problems, .. }) => {
+            let finding = |problem: database::Problem| Finding {
+                problem: true,
+                line: problem.line,
+                also: problem.also,
+                message: problem.message,
+            };
+            (0, problems.into_iter().map(finding).collect())
+        }
+        Err(error) => return Err(error.into()),
+    };
+    for finding in &findings {
+        let level = if finding.problem { "problem" } else { "warning" };
+        if ui.json {
+            ui.object(&json!({
+                "event": level, "path": path, "line": finding.line, "also": finding.also,
+                "message": finding.message,
+            }));
+            continue;
+        }
+        let place = match finding.line {
+            0 => path.display().to_string(),
+            line => format!("{}:{line}", path.display()),
+        };
+        let style = if finding.problem { Style::Bad } else { Style::Warn };
+        ui.result(format_args!("{place}: {} {}", ui.paint(style, &format!("{level}:")), finding.message));
+    }
+    let problems = findings.iter().filter(|finding| finding.problem).count();
+    let warnings = findings.len() - problems;
+    if ui.json {
+        ui.object(&json!({
+            "event": "checked", "path": path, "targets": targets, "problems": problems, "warnings": warnings,
+        }));
+    }
+    let count = |number: usize, what: &str| format::count(number as u64, what);
+    if problems > 0 {
+        ui.say(format_args!("{}: {}", path.display(), count(problems, "problem")));
+        return Err(AlreadyTold(Kind::Config).into());
+    }
+    let tail = if warnings > 0 { format!(", {}", count(warnings, "warning")) } else { String::new() };
+    ui.say(format_args!("{}: {}, no problems{tail}", path.display(), count(targets, "target")));
+    Ok(())
+}
+
+/// What is not wrong, but may not be what was meant.
+fn warnings(targets: &database::Targets) -> Vec<Finding> {
+    let mut found: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    let mut users: BTreeMap<String, (&str, usize)> = BTreeMap::new();
+    let mut commands = false;
+    for target in targets.rows() {
+        let Some(reset) = &target.reset else { continue };
+        commands |= matches!(reset, ResetSpec::Command(_));
+        if let Err(error) = crate::power::probe(reset) {
+            found.entry(error.to_string()).or_default().push(target.line);
+        }
+        if let ResetSpec::Gpio { .. } = reset {
+            match users.get(&reset.to_string()) {
+                Some((name, line)) => {
+                    let message = format!("{reset} resets {name} on line {line} too");
+                    found.entry(message).or_default().push(target.line);
+                }
+                None => drop(users.insert(reset.to_string(), (&target.name, target.line))),
+            }
+        }
+    }
+    let open = std::fs::metadata(targets.path()).is_ok_and(|meta| meta.mode() & 0o002 != 0);
+    if open && commands {
+        let message = "everybody may write to it, and its reset commands run as whoever resets a board";
+        found.entry(message.to_owned()).or_default().push(0);
+    }
+    if targets.form() == Form::Original {
+        let message =
+            "this is the form mac,ip,reset_io; `piprov targets list --csv` prints the one with names";
+        found.entry(message.to_owned()).or_default().push(0);
+    }
+    let finding = |(mut message, lines): (String, Vec<usize>)| {
+        if lines.len() > 1 {
+            message += &format!(" (and on {})", format::count(lines.len() as u64 - 1, "more line"));
+        }
+        Finding { problem: false, line: lines[0], also: None, message }
+    };
+    let mut findings: Vec<Finding> = found.into_iter().map(finding).collect();
+    findings.sort_by_key(|finding| finding.line);
+    findings
 }

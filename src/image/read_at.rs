@@ -41,9 +41,19 @@ pub trait ReadAt: Send + Sync {
     }
 }
 
+/// Reads of at least this many bytes look for holes first.
+const LARGE: usize = 64 << 10;
+
 impl ReadAt for std::fs::File {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut done = 0;
+        if buf.len() >= LARGE
+            && let Some(zeros) = hole_at(self, offset)
+        {
+            // Reading a hole would fill the page cache with zeros: measured, ten times slower.
+            done = zeros.min(buf.len() as u64) as usize;
+            buf[..done].fill(0);
+        }
         while done < buf.len() {
             match std::os::unix::fs::FileExt::read_at(self, &mut buf[done..], offset + done as u64) {
                 Ok(0) => break,
@@ -65,6 +75,18 @@ impl ReadAt for std::fs::File {
     }
 }
 
+/// How many bytes from `offset` on are a hole in the file. `None` where there is none, or where the file
+/// (a block device, a pipe) knows nothing of holes.
+fn hole_at(file: &std::fs::File, offset: u64) -> Option<u64> {
+    use rustix::fs::{SeekFrom, seek};
+    match seek(file, SeekFrom::Data(offset)) {
+        Ok(data) => data.checked_sub(offset).filter(|len| *len > 0),
+        // No data behind: a hole up to the end, or the end itself.
+        Err(rustix::io::Errno::NXIO) => file.metadata().ok()?.len().checked_sub(offset),
+        Err(_) => None,
+    }
+}
+
 impl ReadAt for Vec<u8> {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.len());
@@ -79,5 +101,31 @@ impl ReadAt for Vec<u8> {
 
     fn available(&self) -> u64 {
         self.len() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+
+    #[test]
+    fn holes_read_as_zeros_up_to_the_end() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len((3 << 20) + 5).unwrap();
+        file.write_all_at(b"here", 1 << 20).unwrap();
+        file.write_all_at(b"there", (2 << 20) - 2).unwrap();
+        let mut wanted = vec![0u8; (3 << 20) + 5];
+        wanted[1 << 20..(1 << 20) + 4].copy_from_slice(b"here");
+        wanted[(2 << 20) - 2..(2 << 20) + 3].copy_from_slice(b"there");
+        for (offset, len) in
+            [(0, 4 << 20), (0, 1 << 19), (100, 1 << 20), ((2 << 20) + 100_000, 4 << 20), (3 << 20, 1 << 20)]
+        {
+            let mut buf = vec![9u8; len];
+            let got = ReadAt::read_at(&file, &mut buf, offset as u64).unwrap();
+            assert!(buf[..got] == wanted[offset..(offset + len).min(wanted.len())], "{offset} {len}");
+        }
+        assert_eq!(ReadAt::read_at(&file, &mut vec![0; LARGE], (3 << 20) + 5).unwrap(), 0);
     }
 }

@@ -1,1 +1,19 @@
-//! Flashing through U-Boot.
+//! Flashing through U-Boot: the recovery card, the job that a board works off, and the flow around it.
+
+pub mod card;
+pub mod deb;
+pub mod desk;
+pub mod event;
+pub mod fat_volume;
+pub mod flash;
+pub mod job;
+pub mod layout;
+pub mod material;
+mod order;
+pub mod payload;
+pub mod recheck;
+pub mod record;
+pub mod script_image;
+pub mod staged;
+pub mod step;
+pub mod watch;

@@ -1,0 +1,75 @@
+# `make` alone lists what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+CARGO ?= cargo
+PREFIX ?= /usr/local
+DESTDIR ?=
+# Seconds that each fuzz target runs.
+FUZZ_SECONDS ?= 60
+INSTALL = install -D
+
+##@ Two commands
+
+.PHONY: demo
+demo: ## flash a virtual board (real U-Boot in QEMU) and show the read-back
+	tools/install-packages build test
+	examples/demo.sh
+
+# The slow part comes last, so that what it says is what one sees last.
+.PHONY: test
+test: ## check and test everything; installs the Debian packages it needs
+	tools/install-packages build test
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --quiet
+	$(CARGO) test --locked --no-fail-fast
+
+##@ Build and install
+
+.PHONY: build
+build: ## build the release binary
+	tools/install-packages build
+	$(CARGO) build --locked --release
+
+# Doesn't build: under sudo there may be no cargo. Run `make build` first.
+.PHONY: install
+install: ## install binary, man pages and completions below PREFIX (/usr/local)
+	@test -x target/release/piprov || { echo "run make build first" >&2; exit 1; }
+	$(INSTALL) -m 755 target/release/piprov $(DESTDIR)$(PREFIX)/bin/piprov
+	for page in man/*; do \
+		$(INSTALL) -m 644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/}"; \
+	done
+	$(INSTALL) -m 644 completions/piprov.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/piprov
+	$(INSTALL) -m 644 completions/_piprov $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_piprov
+	$(INSTALL) -m 644 completions/piprov.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/piprov.fish
+
+##@ For those who change it
+
+.PHONY: docs
+docs: ## write the man pages and the completions anew
+	mkdir -p man completions
+	rm -f man/*.1 completions/*
+	$(CARGO) run --locked --quiet -- generate man man
+	$(CARGO) run --locked --quiet -- generate completions completions
+
+.PHONY: bench
+bench: ## measure against the tools one would use instead
+	tools/install-packages build test bench
+	PATH="$$PWD/target/tools/usr/sbin:$$PATH:/usr/sbin" $(CARGO) bench --locked
+
+# The targets stand in fuzz/; cargo-fuzz needs the nightly toolchain.
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
+	@command -v cargo-fuzz >/dev/null || { echo "cargo install cargo-fuzz, and rustup toolchain install nightly" >&2; exit 1; }
+	for target in $$($(CARGO) +nightly fuzz list); do \
+		echo "== $$target"; \
+		$(CARGO) +nightly fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1; \
+	done
+
+.PHONY: help
+help:
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { print "\n" substr($$0, 5) ":" } \
+		/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,237 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_piprov_global_optspecs
+    string join \n json q/quiet v/verbose no-color config= h/help V/version
+end
+
+function __fish_piprov_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_piprov_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_piprov_using_subcommand
+    set -l cmd (__fish_piprov_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c piprov -n "__fish_piprov_needs_command" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_needs_command" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_needs_command" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_needs_command" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_needs_command" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_needs_command" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_needs_command" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "flash" -d 'Flash boards over the network, through their U-Boot'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "verify" -d 'Compare an image with a device, a file or a board\'s report'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "split-image" -d 'Split an image into the parts that U-Boot fetches'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "reset" -d 'Reset boards'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "targets" -d 'Show, check and change the targets database'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "card" -d 'Make and check recovery cards'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "tftp" -d 'Serve a folder over TFTP, with a live log'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "config" -d 'Show the settings and where each comes from'
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l targets -d 'Targets database' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l stagger -d 'Seconds between the resets of two boards' -r
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l timeout -d 'Seconds that a board may say nothing' -r
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l part-size -d 'Bytes of the image that a board fetches at a time' -r
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l listen -d 'Where to serve TFTP' -r
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l spool-dir -d 'Folder for the spool of a compressed image' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l tftp-root -d 'Put the files into DIR, which your TFTP server serves, and serve nothing' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l card -d 'The kind of recovery card that the boards have' -r -f -a "piprov\t'Made by `piprov card build`'
+original\t'Made by the original project'"
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l uboot-start -d 'Where U-Boot\'s partition starts on the boards\' cards' -r
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l uboot-size -d 'How long U-Boot\'s partition is on the boards\' cards' -r
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l all -d 'Flash every board of the database'
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -s n -l dry-run -d 'Print what would be done, and do nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l no-reset -d 'Don\'t reset the boards: they are switched on by hand, or ask anyway'
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l keep -d 'Leave the files in DIR in the end, without the one that makes a board begin'
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand verify" -l device -d 'Compare with this block device or file, byte for byte' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand verify" -l offset -d 'The image begins so many bytes into the device: 4194304, 4M' -r
+complete -c piprov -n "__fish_piprov_using_subcommand verify" -l report -d 'Compare with what a board reported' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand verify" -l parts -d 'Compare with the parts that split-image wrote into this directory' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand verify" -l sha256 -d 'Compare digests: 64 digits, or a file as sha256sum writes it' -r
+complete -c piprov -n "__fish_piprov_using_subcommand verify" -l spool-dir -d 'Where to unpack a compressed image for the time [default: $TMPDIR or /var/tmp]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand verify" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand verify" -l accept-count -d 'Be content with a number of bytes that matches'
+complete -c piprov -n "__fish_piprov_using_subcommand verify" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand verify" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand verify" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand verify" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand verify" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand split-image" -s o -l output -d 'Directory for the parts [default: the image\'s name with .parts, here]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand split-image" -l part-size -d 'Bytes in each part but the last: 786432000, 750M, 750MiB' -r
+complete -c piprov -n "__fish_piprov_using_subcommand split-image" -l format -d 'How the parts are stored' -r -f -a "raw\t'The bytes themselves'
+gz\t'One gzip member a part, for U-Boot\'s gzwrite'"
+complete -c piprov -n "__fish_piprov_using_subcommand split-image" -l skip -d 'Leave out so many bytes at the beginning; `auto`: up to the first partition' -r
+complete -c piprov -n "__fish_piprov_using_subcommand split-image" -l spool-dir -d 'Where to unpack a compressed image for the time [default: $TMPDIR or /var/tmp]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand split-image" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand split-image" -s f -l force -d 'Replace the parts of an earlier split'
+complete -c piprov -n "__fish_piprov_using_subcommand split-image" -s n -l dry-run -d 'Only tell what would be written'
+complete -c piprov -n "__fish_piprov_using_subcommand split-image" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand split-image" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand split-image" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand split-image" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand split-image" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand split-image" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand reset" -l chip -d 'Without the database: the GPIO chip, such as gpiochip0' -r
+complete -c piprov -n "__fish_piprov_using_subcommand reset" -l line -d 'Without the database: the line, by number or name, such as 17 or GPIO17' -r
+complete -c piprov -n "__fish_piprov_using_subcommand reset" -l hold -d 'How long to hold a line low, in seconds [default: 0.5]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand reset" -l stagger -d 'How long to wait from one board to the next, in seconds [default: 0]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand reset" -l targets -d 'Targets database [env: PIPROV_TARGETS] [default: /etc/piprov/targets.csv]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand reset" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand reset" -l all -d 'Reset every target of the database that can be reset'
+complete -c piprov -n "__fish_piprov_using_subcommand reset" -s n -l dry-run -d 'Say what would be done, and touch nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand reset" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand reset" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand reset" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand reset" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand reset" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand reset" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -f -a "list" -d 'Show all targets'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -f -a "check" -d 'Check the database and say everything that is wrong with it'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -f -a "add" -d 'Add a target'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -f -a "remove" -d 'Remove targets'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from list" -l targets -d 'Targets database [env: PIPROV_TARGETS] [default: /etc/piprov/targets.csv]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from list" -l csv -d 'Print a CSV file in the form name,mac,ip,reset, whatever form it is read from'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from check" -l targets -d 'Targets database [env: PIPROV_TARGETS] [default: /etc/piprov/targets.csv]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from check" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from check" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from check" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l mac -d 'Its MAC address' -r
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l ip -d 'Its IP address' -r
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l reset -d 'How to reset it: gpiochip0:17, gpiochip0:GPIO17 or command:…' -r
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l targets -d 'Targets database [env: PIPROV_TARGETS] [default: /etc/piprov/targets.csv]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -s n -l dry-run -d 'Say what would be added, and change nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -l targets -d 'Targets database [env: PIPROV_TARGETS] [default: /etc/piprov/targets.csv]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -s n -l dry-run -d 'Say what would be removed, and change nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -f -a "build" -d 'Build a card as a file: U-Boot in front, an image behind it'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -f -a "check" -d 'Say whether and how an image fits a recovery card'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -f -a "payload" -d 'Put together U-Boot\'s directory for a board from Debian\'s packages'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l image -d 'The image that goes behind U-Boot, raw or compressed' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l uboot -d 'Directory with U-Boot\'s files; see `piprov card payload`' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -s o -l output -d 'The file to write' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l server -d 'Address of the machine that runs `piprov flash`; default: from DHCP' -r
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l board-ip -d 'The board\'s own address and prefix; default: from DHCP' -r
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l gateway -d 'The board\'s way to other networks' -r
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l uboot-start -d 'Where U-Boot\'s partition starts' -r
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l uboot-size -d 'How long U-Boot\'s partition is' -r
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l size -d 'Length of the file; default: just what is needed' -r
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l spool-dir -d 'Directory for the unpacked bytes of a compressed image' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -s f -l force -d 'Replace the file if it is there'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -s n -l dry-run -d 'Say what would be built, and write nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l card-size -d 'Length of the card, to see whether it is large enough' -r
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l uboot-start -d 'Where U-Boot\'s partition starts' -r
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l uboot-size -d 'How long U-Boot\'s partition is' -r
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l spool-dir -d 'Directory for the unpacked bytes of a compressed image' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -l board -d 'The board, by the name of its U-Boot build' -r -f -a "rpi_3\t'Pi 3, 3+, Compute Module 3, Zero 2 W'
+rpi_4\t'Pi 4, 400, Compute Module 4'
+rpi_arm64\t'One card for both'"
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -s o -l output -d 'The directory to write' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -l deb -d 'A package that is there already; give it for each one' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -l mirror -d 'Debian archive to fetch from; default: the one in apt\'s own sources' -r
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -l release -d 'Debian release to fetch from; default: this system\'s, or bookworm' -r -f -a "bookworm\t'Debian 12, U-Boot 2023.01'
+trixie\t'Debian 13, U-Boot 2025.01'"
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -s f -l force -d 'Write into a directory that has something in it'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l root -d 'Serve the files below this folder' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l listen -d 'Listen on this address and UDP port' -r
+complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l max-window -d 'Send at most N blocks before an acknowledgement' -r
+complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l max-blksize -d 'Send at most N bytes in a block' -r
+complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand tftp" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand tftp" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand tftp" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand tftp" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -f -a "show" -d 'Show every setting, its value and where it comes from'
+complete -c piprov -n "__fish_piprov_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand config; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand config; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'

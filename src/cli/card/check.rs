@@ -1,0 +1,45 @@
+//! `piprov card check`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Place, Spool, show};
+use crate::cli::format;
+use crate::cli::ui::Ui;
+use crate::image::Image;
+use crate::stop::Stop;
+use crate::uboot::card::Fit;
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// The image, raw or compressed; - for standard input
+    image: PathBuf,
+    /// Length of the card, to see whether it is large enough
+    #[arg(long, value_name = "BYTES", value_parser = format::parse_size)]
+    card_size: Option<u64>,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    spool: Spool,
+}
+
+impl Check {
+    pub(super) fn run(self, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+        let card = self.place.card(self.card_size);
+        let image = Image::open(&self.image, &self.spool.options(stop))?;
+        if image.format().is_compressed() {
+            ui.detail(format_args!("unpacking {} up to its /etc/fstab", image.name()));
+        }
+        let fit = Fit::new(&image, &card)?;
+        if ui.json {
+            ui.object(&show::object(&image, &fit, &card));
+            return Ok(());
+        }
+        for line in show::lines(&image, &fit, &card) {
+            ui.result(line);
+        }
+        ui.result("fits    yes");
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! `piprov card payload`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use crate::cli::ui::{Style, Ui};
+use crate::format::size;
+use crate::stop::Stop;
+use crate::uboot::payload::{self, Board, apt};
+
+#[derive(Debug, Args)]
+pub(super) struct Payload {
+    /// The board, by the name of its U-Boot build
+    #[arg(long, value_enum)]
+    board: BoardName,
+    /// The directory to write
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// A package that is there already; give it for each one
+    ///
+    /// u-boot-rpi (arm64) and raspi-firmware are needed; device trees are taken from a linux-image package if
+    /// there is one. No other programs are needed then.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mirror", "release"])]
+    deb: Vec<PathBuf>,
+    /// Debian archive to fetch from; default: the one in apt's own sources
+    #[arg(long, value_name = "URL")]
+    mirror: Option<String>,
+    /// Debian release to fetch from; default: this system's, or bookworm
+    #[arg(long, value_enum)]
+    release: Option<Release>,
+    /// Write into a directory that has something in it
+    #[arg(short, long)]
+    force: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum BoardName {
+    /// Pi 3, 3+, Compute Module 3, Zero 2 W
+    #[value(name = "rpi_3")]
+    Rpi3,
+    /// Pi 4, 400, Compute Module 4
+    #[value(name = "rpi_4")]
+    Rpi4,
+    /// One card for both
+    #[value(name = "rpi_arm64")]
+    RpiArm64,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Release {
+    /// Debian 12, U-Boot 2023.01
+    Bookworm,
+    /// Debian 13, U-Boot 2025.01
+    Trixie,
+}
+
+impl Payload {
+    pub(super) fn run(self, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+        let board = match self.board {
+            BoardName::Rpi3 => Board::Rpi3,
+            BoardName::Rpi4 => Board::Rpi4,
+            BoardName::RpiArm64 => Board::RpiArm64,
+        };
+        payload::check_directory(&self.output, self.force)?;
+        let fetched;
+        let packages = if self.deb.is_empty() {
+            let release = match self.release {
+                Some(Release::Bookworm) => "bookworm",
+                Some(Release::Trixie) => "trixie",
+                None => match apt::host_release() {
+                    Some(name) if name == "trixie" => "trixie",
+                    _ => "bookworm",
+                },
+            };
+            ui.say(format_args!("fetching {} from Debian {release}", payload::PACKAGES.join(" and ")));
+            fetched = apt::fetch(&payload::PACKAGES, release, self.mirror.as_deref(), stop)?;
+            &fetched.packages
+        } else {
+            &self.deb
+        };
+        let payload = payload::assemble(board, packages)?;
+        payload.write(&self.output, self.force)?;
+        if ui.json {
+            let files: Vec<_> = payload
+                .files
+                .iter()
+                .map(|(path, file)| json!({"path": path, "size": file.bytes.len(), "package": file.package}))
+                .collect();
+            let packages: Vec<_> = payload
+                .packages
+                .iter()
+                .map(|(package, version)| json!({"package": package, "version": version}))
+                .collect();
+            ui.object(&json!({
+                "event": "payload", "board": board, "directory": self.output, "packages": packages,
+                "files": files, "notes": payload.notes,
+            }));
+        } else {
+            for (package, version) in &payload.packages {
+                ui.result(format_args!("{package:<16} {version}"));
+            }
+            for (path, file) in &payload.files {
+                let from = file.package.as_deref().unwrap_or("piprov");
+                ui.result(format_args!("  {path:<28} {:>10}  {from}", size(file.bytes.len() as u64)));
+            }
+            ui.result(format_args!(
+                "{} {}, {} files for {}",
+                self.output.display(),
+                ui.paint(Style::Good, "written, read back and equal"),
+                payload.files.len(),
+                board.name()
+            ));
+        }
+        for note in &payload.notes {
+            ui.say(format_args!("note: {note}"));
+        }
+        ui.say("note: raspi-firmware may only be used with a Raspberry Pi; see licence/raspi-firmware.txt.");
+        Ok(())
+    }
+}

@@ -1,0 +1,37 @@
+//! What several subcommands do in the same way.
+
+use std::time::Duration;
+
+use crate::cli::{Global, ui::Ui};
+use crate::config::Settings;
+use crate::tftp::Limits;
+
+/// The settings, with their warnings told.
+///
+/// # Errors
+/// When a configuration file is wrong.
+pub(super) fn settings(global: &Global, ui: &Ui) -> anyhow::Result<Settings> {
+    let settings = Settings::load(global.config.as_deref())?;
+    for warning in &settings.warnings {
+        ui.warn(warning);
+    }
+    Ok(settings)
+}
+
+/// A number of seconds on the command line, also with a fraction.
+///
+/// # Errors
+/// A sentence for clap, where it is none.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is needed".to_owned())?;
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| "a number of seconds is needed, not a negative one".to_owned())
+}
+
+/// The limits of a TFTP server.
+pub(super) fn tftp_limits(settings: &Settings) -> Limits {
+    let mut limits = Limits::default();
+    limits.policy.max_window = settings.max_window.value;
+    limits.policy.max_blksize = settings.max_blksize.value;
+    limits
+}

@@ -1,0 +1,220 @@
+//! `piprov flash`.
+
+mod plan;
+mod show;
+mod staged;
+mod summary;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::report::Usage;
+use crate::cli::{Global, ui::Ui};
+use crate::config::Settings;
+use crate::format::parse_size;
+use crate::image::Image;
+use crate::power;
+use crate::stop::Stop;
+use crate::targets::{Target, Targets};
+use crate::tftp;
+use crate::uboot::flash::{self, Options};
+use crate::uboot::material::ImageMaterial;
+use crate::uboot::record::Run;
+use crate::uboot::watch::Patience;
+use plan::{Way, head, plan};
+use show::Show;
+use summary::finish;
+
+/// In the middle of a job, beside the time that writing takes: U-Boot itself gives up after three seconds.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Flash boards over the network, through their U-Boot
+///
+/// Resets each board, serves the image to its U-Boot over TFTP, lets the board write it and read it back,
+/// and compares. The board needs a recovery card (`piprov card build`). Only what was read back and is
+/// equal counts as done.
+#[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "piprov flash [OPTIONS] <TARGET>... <IMAGE>\n       piprov flash [OPTIONS] --all <IMAGE>"
+)]
+pub struct Flash {
+    /// Boards by name, IP or MAC address; last the image: raw or compressed, - is stdin
+    #[arg(value_name = "TARGET... IMAGE", required = true)]
+    words: Vec<String>,
+    /// Flash every board of the database
+    #[arg(long)]
+    all: bool,
+    /// Targets database
+    #[arg(long = "targets", value_name = "FILE")]
+    database: Option<PathBuf>,
+    /// Print what would be done, and do nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Don't reset the boards: they are switched on by hand, or ask anyway
+    #[arg(long)]
+    no_reset: bool,
+    /// Seconds between the resets of two boards
+    #[arg(long, value_name = "SECONDS", value_parser = super::common::seconds)]
+    stagger: Option<Duration>,
+    /// Seconds that a board may say nothing
+    ///
+    /// After the reset, and again in the middle of the job (there the time that a slow card takes to write
+    /// is added). Without it: 60 s after the reset, or 10 minutes with --no-reset, and 60 s in the middle.
+    #[arg(long, value_name = "SECONDS", value_parser = super::common::seconds)]
+    timeout: Option<Duration>,
+    /// Bytes of the image that a board fetches at a time
+    ///
+    /// A part must fit into the board's memory beside U-Boot: 256 MiB does on every board, up to 750 MiB
+    /// on those with 1 GiB.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    part_size: Option<u64>,
+    /// Where to serve TFTP
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// Folder for the spool of a compressed image
+    #[arg(long, value_name = "DIR")]
+    spool_dir: Option<PathBuf>,
+    #[command(flatten)]
+    staged: staged::Staged,
+}
+
+impl Flash {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+        let (names, image) = self.words()?;
+        let settings = super::common::settings(global, ui)?;
+        let targets = self.targets(names, &settings)?;
+        let listen = self.listen.unwrap_or(settings.listen.value);
+        let options = self.options(&settings);
+        let part_size = self.part_size(&settings)?;
+
+        let image_options =
+            crate::image::Options { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
+        let image = Image::open(Path::new(image), &image_options)?;
+        let material = ImageMaterial::prepare(image, part_size, stop)?;
+        if let Some(files) = self.staged.files() {
+            let dry_run = self.dry_run;
+            return staged::run(&files, dry_run, &settings, &targets, &material, &options, (ui, stop));
+        }
+        if self.dry_run {
+            return plan(ui, &targets, &material, &options, Way::Serve(listen));
+        }
+        let policy = super::common::tftp_limits(&settings);
+        let server = tftp::Server::bind(listen, policy)?;
+
+        head(ui, &material, Way::Serve(server.local_addr()), targets.len());
+        let names: Vec<_> = targets.iter().map(|target| (target.name.clone(), target.mac)).collect();
+        let show = Show::new(ui, &names, material.parts());
+        let runs = flash::flash(&targets, &material, &server, &options, stop, &|event| show.event(event))
+            .context("serving TFTP")?;
+        show.finish();
+        for note in material.notes() {
+            ui.detail(format_args!("note: {note}"));
+        }
+        keep(ui, &settings.state_dir.value, &runs);
+        finish(ui, &runs)
+    }
+
+    /// What the words on the command line are: boards, and last the image.
+    fn words(&self) -> anyhow::Result<(&[String], &str)> {
+        let usage =
+            |message: &str, hint: &str| Usage { message: message.to_owned(), hint: Some(hint.to_owned()) };
+        match (self.words.split_last(), self.all) {
+            (Some((image, [])), true) => Ok((&[], image)),
+            (Some((_, _)), true) => {
+                Err(usage("targets are named, and --all as well", "Either name them, or give --all IMAGE.")
+                    .into())
+            }
+            (Some((image, [])), false) => {
+                let hint = "`piprov flash TARGET... IMAGE`; --all flashes every board of the database.";
+                Err(usage(&format!("`{image}` alone: an image and at least one target are needed"), hint)
+                    .into())
+            }
+            (Some((image, names)), false) => Ok((names, image)),
+            (None, _) => Err(usage("no image is named", "`piprov flash TARGET... IMAGE`").into()),
+        }
+    }
+
+    fn targets(&self, names: &[String], settings: &Settings) -> anyhow::Result<Vec<Target>> {
+        let path = self.database.as_deref().unwrap_or(&settings.targets.value);
+        // A board that isn't in the database can be flashed by its address, if somebody else resets it.
+        let bare = |text: &str| {
+            let mac = text.parse().ok().filter(|_| self.no_reset)?;
+            Some(Target { name: text.to_owned(), mac, ip: None, reset: None, line: 0 })
+        };
+        if !self.all
+            && !path.exists()
+            && let Some(targets) = names.iter().map(|text| bare(text)).collect::<Option<Vec<_>>>()
+        {
+            return distinct(targets);
+        }
+        let database = Targets::load(path)?;
+        if self.all {
+            if database.rows().is_empty() {
+                return Err(Usage {
+                    message: format!("{} holds no targets", path.display()),
+                    hint: Some("`piprov targets add NAME --mac MAC` adds one".to_owned()),
+                }
+                .into());
+            }
+            return Ok(database.rows().to_vec());
+        }
+        let found = names.iter().map(|text| match database.find(text) {
+            Ok(target) => Ok(target.clone()),
+            Err(error) => bare(text).ok_or(error),
+        });
+        distinct(found.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    fn options(&self, settings: &Settings) -> Options {
+        let by_hand = Duration::from_secs(600);
+        let boot = if self.no_reset { by_hand } else { settings.boot_timeout.value };
+        Options {
+            patience: Patience {
+                boot: Some(self.timeout.unwrap_or(boot)),
+                silence: self.timeout.unwrap_or(SILENCE),
+            },
+            stagger: self.stagger.unwrap_or(settings.stagger.value),
+            reset: (!self.no_reset).then_some(power::Options {
+                hold: settings.hold.value,
+                command_timeout: settings.command_timeout.value,
+            }),
+        }
+    }
+
+    fn part_size(&self, settings: &Settings) -> anyhow::Result<u64> {
+        let part_size = self.part_size.unwrap_or(settings.part_size.value);
+        if part_size == 0 || !part_size.is_multiple_of(512) || part_size > 1 << 30 {
+            return Err(Usage {
+                message: format!("a part of {part_size} bytes can't be flashed"),
+                hint: Some("It has whole blocks of 512 bytes, and at most 1 GiB.".to_owned()),
+            }
+            .into());
+        }
+        Ok(part_size)
+    }
+}
+
+/// A board named twice, once by its name and once by its address, is flashed once; that is a mistake worth telling.
+fn distinct(targets: Vec<Target>) -> anyhow::Result<Vec<Target>> {
+    for (n, target) in targets.iter().enumerate() {
+        if targets[..n].iter().any(|other| other.mac == target.mac) {
+            return Err(Usage { message: format!("{} is named twice", target.name), hint: None }.into());
+        }
+    }
+    Ok(targets)
+}
+
+/// Every attempt is kept. A record that can't be written is no reason to call a flashed board failed.
+fn keep(ui: &Ui, state_dir: &Path, runs: &[Run]) {
+    for run in runs {
+        match run.save(state_dir) {
+            Ok(path) => ui.detail(format_args!("record: {}", path.display())),
+            Err(error) => {
+                ui.warn(format_args!("{}: no record in {}: {error}", run.target, state_dir.display()))
+            }
+        }
+    }
+}

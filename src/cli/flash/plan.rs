@@ -1,0 +1,151 @@
+//! What a flash is going to do, for the real run and the dry one.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use crate::cli::ui::Ui;
+use crate::format::size;
+use crate::image::table::Scheme;
+use crate::power;
+use crate::targets::Target;
+use crate::uboot::flash::Options;
+use crate::uboot::job::ORIGINAL_PART;
+use crate::uboot::layout::CardInfo;
+use crate::uboot::material::ImageMaterial;
+use crate::uboot::staged::{Files, Kind};
+use crate::uboot::step::Material;
+
+/// How the boards get their files.
+#[derive(Clone, Copy)]
+pub(super) enum Way<'a> {
+    /// From piprov's own server.
+    Serve(SocketAddr),
+    /// From another server, which serves a directory.
+    Stage(&'a Files),
+}
+
+impl Way<'_> {
+    fn card(self) -> CardInfo {
+        match self {
+            Self::Serve(_) => CardInfo::default(),
+            Self::Stage(files) => files.card,
+        }
+    }
+
+    fn listen(self) -> Option<SocketAddr> {
+        match self {
+            Self::Serve(listen) => Some(listen),
+            Self::Stage(_) => None,
+        }
+    }
+
+    fn root(&self) -> Option<&Path> {
+        match self {
+            Self::Serve(_) => None,
+            Self::Stage(files) => Some(&files.root),
+        }
+    }
+
+    fn original(self) -> bool {
+        matches!(self, Self::Stage(files) if files.kind == Kind::Original)
+    }
+}
+
+impl fmt::Display for Way<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Serve(listen) => write!(out, "{listen}"),
+            Self::Stage(files) => write!(out, "your server with {}", files.root.display()),
+        }
+    }
+}
+
+/// The lines that say what is going to be done, for the real run and the dry one.
+pub(super) fn head(ui: &Ui, material: &ImageMaterial, way: Way<'_>, boards: usize) {
+    if ui.json {
+        return;
+    }
+    let table = material.table();
+    let scheme = match table.scheme {
+        Scheme::Mbr { .. } => "MBR",
+        Scheme::Gpt { .. } => "GPT",
+    };
+    let raw = material
+        .image()
+        .raw_len()
+        .map_or_else(|| "length not known yet".to_owned(), |len| format!("{} raw", size(len)));
+    let mut partitions = String::new();
+    for partition in &table.partitions {
+        partitions.push_str(&format!(", p{} {}", partition.number, size(partition.len)));
+    }
+    ui.say(format_args!("image   {}   {raw}, {scheme}{partitions}", material.image().name()));
+    let (parts, bytes) = match (way.original(), material.image().raw_len()) {
+        (true, Some(len)) => (len.div_ceil(ORIGINAL_PART), ORIGINAL_PART.min(len)),
+        _ => (material.parts() as u64, material.part_size().min(material.total_bytes())),
+    };
+    ui.say(format_args!(
+        "tftp    {way}, {}, {} of {}",
+        crate::format::count(boards as u64, "target"),
+        crate::format::count(parts, "part"),
+        size(bytes),
+    ));
+}
+
+/// What would be done, for `--dry-run`.
+///
+/// # Errors
+/// Where the image doesn't fit, or a target's reset is wrong.
+pub(super) fn plan(
+    ui: &Ui,
+    targets: &[Target],
+    material: &ImageMaterial,
+    options: &Options,
+    way: Way<'_>,
+) -> anyhow::Result<()> {
+    let layout = material.layout(&way.card()).map_err(|why| anyhow::anyhow!(why))?;
+    let mut resets = Vec::new();
+    for target in targets {
+        resets.push(match &options.reset {
+            None => "would wait for it to be switched on".to_owned(),
+            Some(reset) => format!("would reset it: {}", power::of_target(target, reset)?.describe()),
+        });
+    }
+    if ui.json {
+        for (target, reset) in targets.iter().zip(&resets) {
+            ui.object(&serde_json::json!({
+                "event": "plan", "target": target.name, "mac": target.mac, "reset": reset, "listen": way.listen(), "tftp_root": way.root(),
+                "parts": material.parts(), "part_size": material.part_size(), "bytes": material.total_bytes(),
+                "shift": layout.shift, "card_len": layout.card_len,
+            }));
+        }
+        return Ok(());
+    }
+    head(ui, material, way, targets.len());
+    for (target, reset) in targets.iter().zip(&resets) {
+        ui.result(format_args!("{}  {}  {reset}", target.name, target.mac));
+    }
+    if way.original() {
+        ui.result("would let each card write the image by its own fixed addresses, and read nothing back");
+        return Ok(());
+    }
+    ui.result(format_args!(
+        "would write {} in {} to each card, from {} on, read it back and compare",
+        size(material.total_bytes()),
+        crate::format::count(material.parts() as u64, "part"),
+        size(layout.target.start),
+    ));
+    for moved in &layout.partitions {
+        ui.result(format_args!(
+            "would put partition {} as {} at {}, {} long",
+            moved.old.number,
+            moved.number,
+            size(moved.start),
+            size(moved.old.len),
+        ));
+    }
+    for note in &layout.notes {
+        ui.say(format_args!("note: {note}"));
+    }
+    Ok(())
+}

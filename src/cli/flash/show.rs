@@ -1,0 +1,252 @@
+//! How a flash looks: one moving line a board on a terminal, one plain line an event otherwise, one object an
+//! event with `--json`.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::board::Mac;
+use crate::cli::ui::{Style, Ui};
+use crate::format::{minutes, percent, rate, size};
+use crate::uboot::event::{Ending, Event, Stage, What};
+
+/// How often a board's line moves.
+const REDRAWS_PER_SECOND: u8 = 8;
+/// Without a terminal, how often progress inside a part is logged, and from which size of part on.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+
+/// Shows the events of all boards.
+pub(super) struct Show {
+    ui: Ui,
+    bars: Option<MultiProgress>,
+    boards: Mutex<BTreeMap<Mac, Board>>,
+    parts: usize,
+    width: usize,
+}
+
+struct Board {
+    bar: Option<ProgressBar>,
+    began: Instant,
+    /// When and how far this board last had a rate measured.
+    measured: (Instant, u64),
+    rate: f64,
+    part: usize,
+    logged: Instant,
+}
+
+impl Show {
+    /// `names` are the boards in the order of their lines; `parts` is how many parts an image has, as far as known.
+    pub(super) fn new(ui: &Ui, names: &[(String, Mac)], parts: usize) -> Self {
+        let bars = (ui.bars && !ui.json)
+            .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND)));
+        let width = names.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        let now = Instant::now();
+        let boards = names.iter().map(|(name, mac)| {
+            let bar = bars.as_ref().map(|bars| {
+                let bar = bars.add(ProgressBar::new(1000));
+                bar.set_style(style());
+                bar.set_prefix(format!("{}  {mac}", ui.paint_err(Style::Strong, &format!("{name:width$}"))));
+                bar.set_message("waiting");
+                bar
+            });
+            (*mac, Board { bar, began: now, measured: (now, 0), rate: 0.0, part: 0, logged: now })
+        });
+        let boards = Mutex::new(boards.collect());
+        Self { ui: ui.clone(), bars, boards, parts, width }
+    }
+
+    /// Shows one event.
+    pub(super) fn event(&self, event: &Event) {
+        if self.ui.json {
+            self.ui.object(event);
+            return;
+        }
+        let Ok(mut boards) = self.boards.lock() else { return };
+        let Some(board) = boards.get_mut(&event.mac) else { return };
+        board.digest(event);
+        match &board.bar {
+            Some(bar) => self.draw(bar, board, event),
+            None => self.log(board, event),
+        }
+    }
+
+    /// A line above the moving ones.
+    pub(super) fn above(&self, line: &str) {
+        match &self.bars {
+            // The bars hide what is printed past them.
+            Some(bars) => {
+                let _ = bars.println(line);
+            }
+            None => self.ui.say(line),
+        }
+    }
+
+    /// The bars stay as they are and move no more.
+    pub(super) fn finish(&self) {
+        if let Ok(boards) = self.boards.lock() {
+            for board in boards.values() {
+                if let Some(bar) = &board.bar {
+                    bar.finish_and_clear();
+                }
+            }
+        }
+    }
+
+    fn draw(&self, bar: &ProgressBar, board: &Board, event: &Event) {
+        let at =
+            (u128::from(event.done_bytes) * 1000).checked_div(u128::from(event.total_bytes)).unwrap_or(0);
+        bar.set_position(u64::try_from(at).unwrap_or(0).min(1000));
+        let part = if board.part > 0 {
+            format!(" {}/{}", board.part, self.parts.max(board.part))
+        } else {
+            String::new()
+        };
+        let mut text = format!("{:>4}", percent(event.done_bytes, event.total_bytes.max(1)));
+        if event.stage == Stage::Fetch && board.rate > 0.0 {
+            let left = event.total_bytes.saturating_sub(event.done_bytes) as f64 / board.rate;
+            text.push_str(&format!("  {}", rate(board.rate as u64, Duration::from_secs(1))));
+            text.push_str(&format!("  {} left", minutes(Duration::from_secs_f64(left.min(359_999.0)))));
+        }
+        match &event.what {
+            What::Ended(_) => {
+                bar.set_style(plain_style());
+                bar.set_prefix(self.name(event));
+                bar.finish_with_message(self.ending(board, event));
+            }
+            What::Note { text } | What::Again { why: text, .. } => {
+                self.above(&format!("{}: {text}", event.target))
+            }
+            _ => {
+                bar.set_message(text);
+                bar.set_prefix(format!("{}  {:<13}", self.name(event), format!("{}{part}", event.stage)));
+            }
+        }
+    }
+
+    fn name(&self, event: &Event) -> String {
+        let name = format!("{:width$}", event.target, width = self.width);
+        format!("{}  {}", self.ui.paint_err(Style::Strong, &name), event.mac)
+    }
+
+    fn ending(&self, board: &Board, event: &Event) -> String {
+        match &event.what {
+            What::Ended(Ending::Done) => {
+                let good = self.ui.paint_err(Style::Good, "✓ done");
+                format!("{good}, read back and equal, {}", minutes(board.began.elapsed()))
+            }
+            What::Ended(Ending::NotVerified { .. }) => self.ui.paint_err(Style::Warn, "! not verified"),
+            _ => format!("{} in {}", self.ui.paint_err(Style::Bad, "✗ failed"), event.stage),
+        }
+    }
+
+    fn log(&self, board: &mut Board, event: &Event) {
+        if let What::Progress { sent, bytes } = event.what {
+            if board.logged.elapsed() >= LOG_EVERY {
+                board.logged = Instant::now();
+                let speed = rate(board.rate as u64, Duration::from_secs(1));
+                self.line(event, &format!("fetch {} of {}, {speed}", size(sent), size(bytes)));
+            }
+            return;
+        }
+        if let Some(text) = describe(&event.what, self.parts) {
+            board.logged = Instant::now();
+            self.line(event, &text);
+        }
+    }
+
+    fn line(&self, event: &Event, text: &str) {
+        let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
+        self.ui.say(format_args!("{now} {} {text}", event.target));
+    }
+}
+
+impl Board {
+    fn digest(&mut self, event: &Event) {
+        match &event.what {
+            What::Fetching { label, .. } => {
+                if let Some(part) = label.strip_prefix("part ").and_then(|part| part.parse().ok()) {
+                    self.part = part;
+                }
+                self.measured = (Instant::now(), event.done_bytes);
+            }
+            What::Progress { .. } => {
+                let (at, done) = self.measured;
+                let time = at.elapsed().as_secs_f64();
+                if time >= 0.5 {
+                    let now = event.done_bytes.saturating_sub(done) as f64 / time;
+                    self.rate = if self.rate > 0.0 { self.rate * 0.7 + now * 0.3 } else { now };
+                    self.measured = (Instant::now(), event.done_bytes);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// An event as the rest of a log line; none for what is too small to be logged.
+fn describe(what: &What, parts: usize) -> Option<String> {
+    let of = |label: &str| match label.strip_prefix("part ") {
+        Some(n) => format!("part {n}/{parts}"),
+        None => label.to_owned(),
+    };
+    Some(match what {
+        What::Staged { path, bytes, time } => {
+            format!("prepare {path} staged {} in {:.1} s", size(*bytes), time.as_secs_f64())
+        }
+        What::Resetting { how } => format!("reset {how}"),
+        What::Reset | What::Progress { .. } | What::Fetching { .. } => return None,
+        What::Booted { peer, before: 0, .. } => {
+            format!("boot asked for its job{}", peer.map(|ip| format!(" from {ip}")).unwrap_or_default())
+        }
+        What::Booted { before, .. } => format!("boot asked for its job again, start {}", before + 1),
+        What::Fetched { label, bytes, time } => {
+            format!("fetch {} done {} in {:.1} s", of(label), size(*bytes), time.as_secs_f64())
+        }
+        What::Equal { label, bytes, crc32, time, .. } => {
+            format!(
+                "read-back {} equal {} crc32 {crc32} in {:.1} s",
+                of(label),
+                size(*bytes),
+                time.as_secs_f64()
+            )
+        }
+        What::Again { label, why } => format!("again {}: {why}", of(label)),
+        What::Note { text } => format!("note {text}"),
+        What::Ended(Ending::Done) => "done read back and equal".to_owned(),
+        What::Ended(Ending::NotVerified { why, .. }) => format!("not verified: {why}"),
+        What::Ended(Ending::Failed { why, .. }) => format!("failed {why}"),
+    })
+}
+
+fn style() -> ProgressStyle {
+    // The template is a constant: if it doesn't parse, the default style is shown and a test fails.
+    ProgressStyle::with_template("{prefix} {wide_bar} {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸─")
+}
+
+fn plain_style() -> ProgressStyle {
+    ProgressStyle::with_template("{prefix} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_parse() {
+        assert!(ProgressStyle::with_template("{prefix} {wide_bar} {msg}").is_ok());
+        assert!(ProgressStyle::with_template("{prefix} {msg}").is_ok());
+    }
+
+    #[test]
+    fn log_lines_say_what_happened() {
+        let fetched =
+            What::Fetched { label: "part 1".into(), bytes: 750 << 20, time: Duration::from_millis(41_800) };
+        assert_eq!(describe(&fetched, 4).as_deref(), Some("fetch part 1/4 done 750 MiB in 41.8 s"));
+        let reset = What::Resetting { how: "gpiochip0:17 low 0.5 s".into() };
+        assert_eq!(describe(&reset, 4).as_deref(), Some("reset gpiochip0:17 low 0.5 s"));
+    }
+}

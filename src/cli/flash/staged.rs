@@ -1,0 +1,128 @@
+//! `piprov flash --tftp-root`: the files for a TFTP server that isn't ours.
+
+use std::path::PathBuf;
+
+use super::plan::{Way, head, plan};
+use super::show::Show;
+use super::{finish, keep};
+use crate::cli::report::Usage;
+use crate::cli::ui::Ui;
+use crate::config::Settings;
+use crate::format::{parse_size, size};
+use crate::stop::Stop;
+use crate::targets::Target;
+use crate::uboot::flash::Options;
+use crate::uboot::layout::CardInfo;
+use crate::uboot::material::ImageMaterial;
+use crate::uboot::staged::{self, Files, Kind};
+
+/// The flags that belong to `--tftp-root`.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "With a TFTP server of your own")]
+pub(super) struct Staged {
+    /// Put the files into DIR, which your TFTP server serves, and serve nothing
+    ///
+    /// For tftpd-hpa, dnsmasq or any other server on this machine. The image is copied below DIR/<MAC>
+    /// (boards share the copies where the file system can), read back, and taken away in the end. What
+    /// the boards do is seen by the files that the server opens for them; the right checksums are those
+    /// files' names. So nobody else should read below DIR/<MAC> meanwhile.
+    #[arg(long, value_name = "DIR", conflicts_with = "listen")]
+    tftp_root: Option<PathBuf>,
+    /// The kind of recovery card that the boards have
+    ///
+    /// `original` is a card of the original project: it takes images with a first partition of 40 MiB at
+    /// 4 MiB, and uploads a number of bytes in the end, which is compared but proves nothing, so such a
+    /// board is never called done. The uploads go to files that everybody may write; DIR/<MAC> need not
+    /// be writable. dnsmasq takes no uploads.
+    #[arg(long, value_name = "KIND", default_value = "piprov", requires = "tftp_root")]
+    card: CardKind,
+    /// Leave the files in DIR in the end, without the one that makes a board begin
+    #[arg(long, requires = "tftp_root")]
+    keep: bool,
+    /// Where U-Boot's partition starts on the boards' cards
+    #[arg(long, value_name = "SIZE", default_value = "4MiB", value_parser = parse_size, requires = "tftp_root")]
+    uboot_start: u64,
+    /// How long U-Boot's partition is on the boards' cards
+    #[arg(long, value_name = "SIZE", default_value = "40MiB", value_parser = parse_size, requires = "tftp_root")]
+    uboot_size: u64,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum CardKind {
+    /// Made by `piprov card build`
+    Piprov,
+    /// Made by the original project
+    Original,
+}
+
+impl Staged {
+    /// Where and what to stage; none where piprov serves by itself.
+    pub(super) fn files(&self) -> Option<Files> {
+        let kind = match self.card {
+            CardKind::Piprov => Kind::Piprov,
+            CardKind::Original => Kind::Original,
+        };
+        let card = CardInfo { uboot_start: self.uboot_start, uboot_len: self.uboot_size, size: None };
+        self.tftp_root.clone().map(|root| Files { root, kind, card, keep: self.keep })
+    }
+}
+
+pub(super) fn run(
+    files: &Files,
+    dry_run: bool,
+    settings: &Settings,
+    targets: &[Target],
+    material: &std::sync::Arc<ImageMaterial>,
+    options: &Options,
+    (ui, stop): (&Ui, &Stop),
+) -> anyhow::Result<()> {
+    if !files.root.is_dir() {
+        return Err(Usage {
+            message: format!("--tftp-root {}: there is no such directory", files.root.display()),
+            hint: Some("It is the one that your TFTP server serves; /srv/tftp on Debian.".to_owned()),
+        }
+        .into());
+    }
+    if dry_run {
+        // Which files there would be depends on the whole image.
+        staged::ready(files, material, stop)?;
+        plan(ui, targets, material, options, Way::Stage(files))?;
+        if !ui.json {
+            plan_files(files, targets, material, ui)?;
+        }
+        return Ok(());
+    }
+    head(ui, material, Way::Stage(files), targets.len());
+    for note in files.notes() {
+        ui.warn(note);
+    }
+    let names: Vec<_> = targets.iter().map(|target| (target.name.clone(), target.mac)).collect();
+    let show = Show::new(ui, &names, material.parts());
+    let runs = staged::flash(targets, material, files, options, stop, &|event| show.event(event));
+    show.finish();
+    let runs = runs?;
+    for note in material.notes() {
+        ui.detail(format_args!("note: {note}"));
+    }
+    keep(ui, &settings.state_dir.value, &runs);
+    finish(ui, &runs)
+}
+
+fn plan_files(files: &Files, targets: &[Target], material: &ImageMaterial, ui: &Ui) -> anyhow::Result<()> {
+    let crate::uboot::step::Known::Is(tree) = files.tree(0, material)? else { return Ok(()) };
+    for target in targets {
+        ui.result(format_args!(
+            "would stage {} in {} below {}/{}, the last one being {}",
+            size(tree.len()),
+            crate::format::count(tree.files.len() as u64 + 1, "file"),
+            files.root.display(),
+            target.mac,
+            tree.first,
+        ));
+    }
+    // Every file of one job, with a name for the job that each run chooses anew.
+    for entry in tree.files.iter().chain([&tree.opening]) {
+        ui.detail(format_args!("  {:>10}  {}", size(entry.len()), entry.path.replace(&tree.job, "<JOB>")));
+    }
+    Ok(())
+}

@@ -1,0 +1,259 @@
+//! `piprov verify`.
+
+mod digest;
+mod report;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::bar::Bar;
+use super::report::{AlreadyTold, Usage};
+use crate::cli::ui::Style;
+use crate::cli::{Global, format, ui::Ui};
+use crate::error::Kind;
+use crate::image::compare::{Difference, Found, Other, compare};
+use crate::image::compare_parts::{PartWrong, PartsFound, compare_parts};
+use crate::image::device::Device;
+use crate::image::report::Report;
+use crate::image::{Image, Options};
+use crate::stop::Stop;
+
+/// A card that was used is not the image any more; people compare such cards.
+const BOOTED: &str = "a card that has booted since differs: the system changes its own files and resizes its \
+                      root partition. Compare before the first boot, or flash it again";
+
+#[derive(Debug, clap::Args)]
+#[command(override_usage = "piprov verify <IMAGE> --device <PATH> [--offset <BYTES>]\n       \
+                            piprov verify <IMAGE> --report <FILE> [--accept-count]\n       \
+                            piprov verify <IMAGE> --parts <DIR>\n       \
+                            piprov verify <IMAGE> --sha256 <HEX|FILE>")]
+#[command(group = clap::ArgGroup::new("with").required(true).args(["device", "report", "parts", "sha256"]))]
+pub struct Verify {
+    /// Image: raw, gz, xz, zst, bz2 or zip; `-` for standard input
+    #[arg(value_name = "IMAGE")]
+    image: PathBuf,
+    /// Compare with this block device or file, byte for byte
+    ///
+    /// It is read past the kernel's cache, so that what counts is what the storage gives back. The first
+    /// byte that differs is named. A device that is longer than the image is fine.
+    #[arg(long, value_name = "PATH")]
+    device: Option<PathBuf>,
+    /// The image begins so many bytes into the device: 4194304, 4M
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = format::parse_size, conflicts_with_all = ["report", "parts", "sha256"])]
+    offset: u64,
+    /// Compare with what a board reported
+    ///
+    /// FILE is the record of a run that `piprov flash` keeps, or the 4 bytes (a number of bytes,
+    /// little-endian) that a card of the original kind uploads. Such a number proves nothing about the
+    /// content: it never counts as verified, unless --accept-count says that it is enough.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Be content with a number of bytes that matches
+    #[arg(long, conflicts_with_all = ["device", "parts", "sha256"])]
+    accept_count: bool,
+    /// Compare with the parts that split-image wrote into this directory
+    #[arg(long, value_name = "DIR")]
+    parts: Option<PathBuf>,
+    /// Compare digests: 64 digits, or a file as sha256sum writes it
+    ///
+    /// Publishers give the sha256 of the file or of the raw image; either may match, and it is said which.
+    #[arg(long, value_name = "HEX|FILE")]
+    sha256: Option<String>,
+    /// Where to unpack a compressed image for the time [default: $TMPDIR or /var/tmp]
+    #[arg(long, value_name = "DIR")]
+    spool_dir: Option<PathBuf>,
+}
+
+/// What the ways of comparing share.
+struct Job<'a> {
+    image: Image,
+    ui: &'a Ui,
+    stop: &'a Stop,
+    started: Instant,
+}
+
+impl Verify {
+    pub(super) fn run(self, _global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+        // What is compared with is looked at first: a wrong path should not cost a decompression.
+        let device = self.device.as_deref().map(Device::open).transpose()?;
+        let report = self.report.as_deref().map(Report::read).transpose()?;
+        let options = Options { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
+        let image = Image::open(&self.image, &options)?;
+        let job = Job { image, ui, stop, started: Instant::now() };
+        if let Some(device) = device {
+            return job.device(device, self.offset);
+        }
+        match (report, self.report) {
+            (Some(Report::Count(count)), Some(path)) => return job.count(count, &path, self.accept_count),
+            (Some(Report::Record(text)), Some(path)) => return job.record(&text, &path),
+            _ => {}
+        }
+        if let Some(dir) = self.parts {
+            return job.parts(&dir);
+        }
+        match self.sha256 {
+            Some(sha256) => job.sha256(&sha256),
+            None => Err(Usage { message: "there is nothing to compare with".into(), hint: None }.into()),
+        }
+    }
+}
+
+impl Job<'_> {
+    fn device(&self, device: Device, offset: u64) -> anyhow::Result<()> {
+        let (path, room) = (device.path().to_owned(), device.len.saturating_sub(offset));
+        // Said at once where it is known at once, and not after an hour of reading.
+        let found = match self.image.raw_len() {
+            Some(len) if len > room => Found::Ends { at: room },
+            _ => {
+                let mut reader = device.read_from(offset)?;
+                let mut other = Other { path: &path, bytes: &mut reader };
+                let bar = Bar::new(self.ui, "comparing");
+                compare(&self.image, 0..u64::MAX, &mut other, self.stop, &bar)?
+            }
+        };
+        let name = path.display();
+        match found {
+            Found::Equal { bytes } => {
+                let object = json!({ "event": "verify", "equal": true, "device": path, "bytes": bytes });
+                self.good(object, format_args!("{name}"), bytes);
+                Ok(())
+            }
+            Found::Ends { at } => {
+                let len = self.image.raw_len();
+                let object = json!({
+                    "event": "verify", "equal": false, "device": path, "device_bytes": at, "image_bytes": len,
+                });
+                let what = match len {
+                    Some(len) => format!(
+                        "{name} is too short: {} of the image's {}",
+                        format::size_exact(at),
+                        format::size_exact(len)
+                    ),
+                    None => format!("{name} ends after {}, before the image does", format::size_exact(at)),
+                };
+                self.bad(
+                    object,
+                    what,
+                    Some("is it the right device, and was the whole image written?".into()),
+                )
+            }
+            Found::Differs(difference) => {
+                self.differs(&path, &difference, offset, json!({ "device": path }), Some(BOOTED.into()))
+            }
+        }
+    }
+
+    fn parts(&self, dir: &Path) -> anyhow::Result<()> {
+        let found = {
+            let bar = Bar::new(self.ui, "comparing");
+            compare_parts(&self.image, dir, self.stop, &bar)?
+        };
+        match found {
+            PartsFound::Equal { parts, bytes } => {
+                let count = format::count(parts as u64, "part");
+                let object = json!({
+                    "event": "verify", "equal": true, "dir": dir, "parts": parts, "bytes": bytes,
+                });
+                self.good(object, format_args!("{count} in {}", dir.display()), bytes);
+                Ok(())
+            }
+            PartsFound::Wrong { path, what } => {
+                let hint = Some("write the parts again: `piprov split-image --force`".to_owned());
+                let object = json!({ "event": "verify", "equal": false, "part": path });
+                match what {
+                    PartWrong::Differs(difference) => {
+                        self.differs(&path, &difference, 0, json!({ "part": path }), hint)
+                    }
+                    PartWrong::Ends { at } => {
+                        self.bad(object, format!("{} ends at byte {at} of the image", path.display()), hint)
+                    }
+                    PartWrong::Padding => self.bad(
+                        object,
+                        format!("{} goes on behind the bytes of the image", path.display()),
+                        hint,
+                    ),
+                }
+            }
+        }
+    }
+
+    /// The first difference, with the partition that it is in.
+    fn differs(
+        &self,
+        path: &Path,
+        difference: &Difference,
+        base: u64,
+        mut object: serde_json::Value,
+        hint: Option<String>,
+    ) -> anyhow::Result<()> {
+        let offset = difference.offset;
+        // A table that can't be read is no reason to keep the difference back.
+        let table = self.image.table().ok().flatten();
+        let partition = table.as_ref().and_then(|table| table.partition_at(offset));
+        let (expected, got) = (format::hex(&difference.expected), format::hex(&difference.got));
+        if let Some(object) = object.as_object_mut() {
+            let facts = json!({
+                "event": "verify", "equal": false, "offset": offset, "block": offset / 512,
+                "partition": partition.map(|partition| partition.number), "expected": expected, "got": got,
+            });
+            object.extend(facts.as_object().cloned().unwrap_or_default());
+        }
+        let place = match partition {
+            Some(p) => {
+                format!("{} into partition {}", format::size_exact(offset - p.start), p.number)
+            }
+            None if table.is_some() => "outside every partition".to_owned(),
+            None => "no partition table".to_owned(),
+        };
+        let of_device =
+            if base > 0 { format!(", byte {} of the device", offset + base) } else { String::new() };
+        let text = format!(
+            "{} differs from {} at byte {offset} (block {}){of_device}, {place}\n  expected  {}\n  read      {}",
+            path.display(),
+            self.image.name(),
+            offset / 512,
+            pairs(&expected),
+            pairs(&got),
+        );
+        self.bad(object, text, hint)
+    }
+
+    fn good(&self, object: serde_json::Value, what: std::fmt::Arguments<'_>, bytes: u64) {
+        let time = self.started.elapsed();
+        self.tell(
+            object,
+            format_args!(
+                "{what}: {} to {}, {}, {}, {}",
+                self.ui.paint(Style::Good, "equal"),
+                self.image.name(),
+                format::size(bytes),
+                format::minutes(time),
+                format::rate(bytes, time),
+            ),
+        );
+    }
+
+    fn tell(&self, object: serde_json::Value, text: std::fmt::Arguments<'_>) {
+        if self.ui.json { self.ui.object(&object) } else { self.ui.result(text) }
+    }
+
+    /// It was looked at, and it is not as it should be: the result, and exit code 1.
+    fn bad(&self, object: serde_json::Value, text: String, hint: Option<String>) -> anyhow::Result<()> {
+        self.tell(object, format_args!("{}", self.ui.paint(Style::Bad, &text)));
+        self.hint(hint);
+        Err(AlreadyTold(Kind::Failed).into())
+    }
+
+    fn hint(&self, hint: Option<String>) {
+        if let Some(hint) = hint.filter(|_| !self.ui.json) {
+            self.ui.say(format_args!("  {} {hint}", self.ui.paint_err(Style::Strong, "hint:")));
+        }
+    }
+}
+
+/// Hexadecimal digits in pairs.
+fn pairs(hex: &str) -> String {
+    hex.as_bytes().chunks(2).map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,160 @@
+//! The configuration files: which there are, which can be trusted, and what they say.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+
+use super::value::Raw;
+use super::{Error, KEYS, Origin, Settings, Sources, home};
+
+/// No configuration file is larger; what is larger is something else.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Applies all files, the weakest first.
+pub(super) fn read_all(
+    sources: &Sources<'_>,
+    env: &dyn Fn(&str) -> Option<OsString>,
+    settings: &mut Settings,
+) -> Result<(), Error> {
+    if let Some(path) = sources.explicit {
+        let bytes = open(path).and_then(|mut file| bytes(&mut file));
+        let bytes = bytes.map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        settings.files.push((path.to_owned(), true));
+        return apply(path, &bytes, settings);
+    }
+    read_one(&sources.system.join("piprov.toml"), None, settings)?;
+    for path in drop_ins(&sources.system.join("piprov.d"))? {
+        read_one(&path, None, settings)?;
+    }
+    // The two below lie where people other than root may write; as root, what they say is as good as a
+    // command line, since the targets database that they name holds commands.
+    let sudo = env("SUDO_UID").and_then(|uid| uid.to_str()?.parse().ok());
+    let trusted = (sources.uid == 0).then_some([Some(0), sudo]);
+    if let Some(home) = home(env, "XDG_CONFIG_HOME", ".config") {
+        read_one(&home.join("piprov/config.toml"), trusted, settings)?;
+    }
+    read_one(&sources.project.join("piprov.toml"), trusted, settings)
+}
+
+/// The `*.toml` files of a directory in the order of their names. No directory, no files.
+fn drop_ins(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let error = |source| Error::Read { path: folder.to_owned(), source };
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(gone) if missing(&gone) => return Ok(Vec::new()),
+        Err(source) => return Err(error(source)),
+    };
+    let mut paths =
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(error)?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    paths.sort();
+    Ok(paths)
+}
+
+/// Applies one file, if it is there and one of the trusted users owns it.
+fn read_one(path: &Path, trusted: Option<[Option<u32>; 2]>, settings: &mut Settings) -> Result<(), Error> {
+    let error = |source| Error::Read { path: path.to_owned(), source };
+    let mut file = match open(path) {
+        Ok(file) => file,
+        Err(gone) if missing(&gone) => {
+            settings.files.push((path.to_owned(), false));
+            return Ok(());
+        }
+        Err(source) => return Err(error(source)),
+    };
+    if let Some(users) = trusted {
+        // Of the open file, not of the path, which may mean another file by now.
+        let meta = file.metadata().map_err(error)?;
+        let why = if !users.contains(&Some(meta.uid())) {
+            format!("it belongs to user {}", meta.uid())
+        } else if meta.mode() & 0o002 != 0 {
+            "everybody may write to it".to_owned()
+        } else {
+            String::new()
+        };
+        if !why.is_empty() {
+            settings.files.push((path.to_owned(), false));
+            settings.warnings.push(format!(
+                "{} is left out, because this runs as root and {why}; --config {0} takes it all the same",
+                path.display()
+            ));
+            return Ok(());
+        }
+    }
+    let bytes = bytes(&mut file).map_err(error)?;
+    settings.files.push((path.to_owned(), true));
+    apply(path, &bytes, settings)
+}
+
+fn missing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+}
+
+/// Opens without waiting for a writer, should it be a named pipe.
+fn open(path: &Path) -> std::io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+}
+
+fn bytes(file: &mut File) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::InvalidData,
+            "more than 1 MiB: this is no configuration file",
+        ));
+    }
+    Ok(bytes)
+}
+
+/// Applies what a file says.
+fn apply(path: &Path, bytes: &[u8], settings: &mut Settings) -> Result<(), Error> {
+    let line_at = |offset: usize| 1 + bytes.iter().take(offset).filter(|byte| **byte == b'\n').count();
+    let syntax = |offset: usize, message: &str| Error::Syntax {
+        path: path.to_owned(),
+        line: line_at(offset),
+        message: message.trim().to_owned(),
+    };
+    let text = std::str::from_utf8(bytes).map_err(|error| syntax(error.valid_up_to(), "not UTF-8 text"))?;
+    let table = DeTable::parse(text)
+        .map_err(|error| syntax(error.span().map_or(0, |span| span.start), error.message()))?;
+    let mut found = Vec::new();
+    flatten("", table.get_ref(), &mut found);
+    // The parser sorts by name; of two mistakes the upper one is told.
+    found.sort_by_key(|(_, offset, _)| *offset);
+    let base = path.parent().unwrap_or(Path::new(""));
+    for (key, offset, raw) in found {
+        let Some(known) = KEYS.into_iter().find(|known| **known == key) else {
+            return Err(Error::Unknown { path: path.to_owned(), line: line_at(offset), key });
+        };
+        settings.set(known, &raw, Origin::File { path: path.to_owned(), line: line_at(offset) }, base)?;
+    }
+    Ok(())
+}
+
+/// The keys of a table and of the tables below it, each with its place in the file.
+fn flatten(above: &str, table: &DeTable<'_>, found: &mut Vec<(String, usize, Raw)>) {
+    for (key, value) in table {
+        let name = format!("{above}{}", key.get_ref());
+        let raw = match value.get_ref() {
+            DeValue::Table(inner) if KEYS.iter().any(|known| known.starts_with(&format!("{name}."))) => {
+                flatten(&format!("{name}."), inner, found);
+                continue;
+            }
+            DeValue::String(text) => Raw::Text(text.to_string()),
+            DeValue::Integer(number) => {
+                u64::from_str_radix(&number.as_str().replace('_', ""), number.radix())
+                    .map_or(Raw::Other("integer"), |number| Raw::Number(number as f64))
+            }
+            DeValue::Float(number) => number.as_str().parse().map_or(Raw::Other("float"), Raw::Number),
+            other => Raw::Other(other.type_str()),
+        };
+        found.push((name, key.span().start, raw));
+    }
+}

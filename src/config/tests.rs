@@ -1,0 +1,199 @@
+use super::*;
+use std::collections::HashMap;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+/// A directory that stands in for the machine.
+struct Machine {
+    dir: tempfile::TempDir,
+    env: HashMap<&'static str, OsString>,
+    uid: u32,
+    explicit: Option<PathBuf>,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let env = HashMap::from([("HOME", dir.path().join("home").into_os_string())]);
+        Self { dir, env, uid: 1000, explicit: None }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    fn write(&self, path: &str, text: &str) -> PathBuf {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn load(&self) -> Result<Settings, Error> {
+        Settings::from_sources(&Sources {
+            env: &|name| self.env.get(name).cloned(),
+            explicit: self.explicit.as_deref(),
+            project: &self.path("project"),
+            system: &self.path("etc"),
+            uid: self.uid,
+        })
+    }
+}
+
+#[test]
+fn each_layer_beats_the_ones_below_it() {
+    let mut machine = Machine::new();
+    let expect = |machine: &Machine, want: u16, origin: &str| {
+        let max_window = machine.load().unwrap().max_window;
+        assert_eq!(max_window.value, want);
+        let origin = origin.replace('^', machine.dir.path().to_str().unwrap());
+        assert_eq!(max_window.origin.to_string(), origin);
+    };
+    let window = |number: u16| format!("# one\n[tftp]\nmax-window = {number}\n");
+    expect(&machine, 16, "built in");
+    machine.write("etc/piprov.toml", &window(1));
+    expect(&machine, 1, "^/etc/piprov.toml:3");
+    machine.write("etc/piprov.d/50-b.toml", &window(3));
+    machine.write("etc/piprov.d/10-a.toml", &window(2));
+    machine.write("etc/piprov.d/90-c.toml.bak", "nonsense");
+    expect(&machine, 3, "^/etc/piprov.d/50-b.toml:3");
+    machine.write("home/.config/piprov/config.toml", &window(4));
+    expect(&machine, 4, "^/home/.config/piprov/config.toml:3");
+    machine.env.insert("XDG_CONFIG_HOME", machine.path("xdg").into_os_string());
+    machine.write("xdg/piprov/config.toml", &window(5));
+    expect(&machine, 5, "^/xdg/piprov/config.toml:3");
+    machine.write("project/piprov.toml", &window(6));
+    expect(&machine, 6, "^/project/piprov.toml:3");
+    machine.explicit = Some(machine.write("own.toml", &window(7)));
+    expect(&machine, 7, "^/own.toml:3");
+    machine.env.insert("PIPROV_TFTP_MAX_WINDOW", "8".into());
+    expect(&machine, 8, "environment, PIPROV_TFTP_MAX_WINDOW");
+    machine.env.insert("PIPROV_TFTP_MAX_WINDOW", "".into());
+    expect(&machine, 7, "^/own.toml:3");
+    let flag = machine.load().unwrap().max_window.or_flag("--max-window", Some(9));
+    assert_eq!((flag.value, flag.origin.to_string().as_str()), (9, "flag, --max-window"));
+}
+
+#[test]
+fn every_key_is_read_and_shown() {
+    let mut machine = Machine::new();
+    let text = "targets = 'lab.csv'\nstate-dir = \"/srv/state\"\n\
+        [flash]\nlisten = \"10.0.0.2\"\npart-size = \"128MiB\"\nboot-timeout = 90\nstagger = 2.5\n\
+        [reset]\nhold = 1\ncommand-timeout = 5\n[tftp]\nmax-window = 0x8\nmax-blksize = 1_024\n";
+    machine.explicit = Some(machine.write("piprov.toml", text));
+    let settings = machine.load().unwrap();
+    let lab = machine.path("lab.csv").display().to_string();
+    let want = [&lab, "/srv/state", "10.0.0.2:69", "128MiB", "90", "2.5", "1", "5", "8", "1024"];
+    let rows = settings.rows();
+    assert_eq!(rows.iter().map(|row| row.1.as_str()).collect::<Vec<_>>(), want);
+    for (key, _, origin) in &rows {
+        assert!(matches!(origin, Origin::File { .. }), "{key} {origin}");
+    }
+    // What is shown can be read again, as a variable too.
+    for (key, value, _) in rows {
+        let variable = format!("PIPROV_{}", key.replace(['.', '-'], "_").to_uppercase());
+        machine.env.insert(Box::leak(variable.into_boxed_str()), value.into());
+    }
+    assert_eq!(machine.load().unwrap().rows().iter().map(|row| row.1.clone()).collect::<Vec<_>>(), want);
+}
+
+#[test]
+fn mistakes_are_named_with_file_line_and_key() {
+    let mut machine = Machine::new();
+    for (text, want) in [
+        ("[flash]\n\npart-sise = 1", "^:3: there is no setting `flash.part-sise`"),
+        ("b = 1\na = 1", "^:1: there is no setting `b`"),
+        ("[flsh]\npart-size = 1", "^:1: there is no setting `flsh`"),
+        ("flash = 3", "^:1: there is no setting `flash`"),
+        ("targets = 3", "^:1: `targets`: 3 is not a path"),
+        ("targets = ''", "^:1: `targets`: `` is not a path"),
+        ("[tftp]\nmax-window = 0", "^:2: `tftp.max-window`: 0 is not a whole number from 1 to 65535"),
+        (
+            "[tftp]\nmax-window = true",
+            "^:2: `tftp.max-window`: a whole number from 1 to 65535 is wanted, not a value of type boolean",
+        ),
+        (
+            "[flash]\nlisten = 'lan'",
+            "^:2: `flash.listen`: `lan` is not an address with a port, such as 0.0.0.0:69",
+        ),
+        ("[flash]\n[flash]\n", "^:2: duplicate key"),
+        ("\ntargets = ", "^:2: "),
+        ("\n\n= 1", "^:3: "),
+    ] {
+        machine.explicit = Some(machine.write("bad.toml", text));
+        let error = machine.load().unwrap_err();
+        let want = want.replace('^', machine.explicit.as_ref().unwrap().to_str().unwrap());
+        assert!(error.to_string().starts_with(&want), "{text:?}: {error}, not {want}");
+        assert_eq!(error.kind(), Kind::Config);
+    }
+    machine.explicit = None;
+    machine.env.insert("PIPROV_FLASH_STAGGER", "soon".into());
+    let error = machine.load().unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "environment, PIPROV_FLASH_STAGGER: `flash.stagger`: `soon` is not a number of seconds from 0 to 3600"
+    );
+}
+
+#[test]
+fn a_wrong_key_comes_with_the_right_one() {
+    let hint =
+        |key: &str| Error::Unknown { path: PathBuf::new(), line: 1, key: key.to_owned() }.hint().unwrap();
+    assert_eq!(hint("flash.part-sise"), "did you mean `flash.part-size`?");
+    assert_eq!(hint("part-size"), "`part-size` stands below [flash]");
+    assert!(hint("colour").contains("config show"));
+}
+
+#[test]
+fn root_takes_nothing_from_other_users() {
+    let mut machine = Machine::new();
+    let project = machine.write("project/piprov.toml", "targets = '/tmp/evil.csv'\n");
+    let user = machine.write("home/.config/piprov/config.toml", "targets = '/tmp/evil.csv'\n");
+    machine.uid = 0;
+    // The files belong to whoever runs the test, which must not be taken for root.
+    let owner = std::fs::metadata(&project).unwrap().uid();
+    let chown = |uid| {
+        for path in [&project, &user] {
+            std::os::unix::fs::chown(path, Some(uid), None).unwrap();
+        }
+    };
+    if owner == 0 {
+        chown(4711);
+    }
+    let settings = machine.load().unwrap();
+    assert_eq!(settings.targets.origin, Origin::Default);
+    assert_eq!(settings.warnings.len(), 2, "{:?}", settings.warnings);
+    assert!(settings.warnings[1].contains("project/piprov.toml is left out"), "{:?}", settings.warnings);
+
+    let uid = std::fs::metadata(&project).unwrap().uid();
+    machine.env.insert("SUDO_UID", uid.to_string().into());
+    assert_eq!(machine.load().unwrap().targets.value, Path::new("/tmp/evil.csv"));
+
+    std::fs::set_permissions(&project, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let settings = machine.load().unwrap();
+    assert!(settings.warnings[0].contains("everybody may write"), "{:?}", settings.warnings);
+    assert_eq!(settings.targets.origin.to_string(), format!("{}:1", user.display()));
+
+    machine.explicit = Some(project);
+    assert!(machine.load().unwrap().warnings.is_empty());
+}
+
+#[test]
+fn a_named_file_must_be_there() {
+    let mut machine = Machine::new();
+    machine.explicit = Some(PathBuf::from("/nonexistent/piprov.toml"));
+    assert_eq!(machine.load().unwrap_err().kind(), Kind::NoInput);
+    machine.explicit = Some(PathBuf::from("/dev/zero"));
+    assert_eq!(machine.load().unwrap_err().kind(), Kind::BadData);
+    machine.explicit = Some(PathBuf::from("/"));
+    assert!(machine.load().is_err());
+}
+
+#[test]
+fn state_lies_where_the_user_may_write() {
+    let mut machine = Machine::new();
+    assert_eq!(machine.load().unwrap().state_dir.value, machine.path("home/.local/state/piprov"));
+    machine.env.insert("XDG_STATE_HOME", "/s".into());
+    assert_eq!(machine.load().unwrap().state_dir.value, Path::new("/s/piprov"));
+    machine.uid = 0;
+    assert_eq!(machine.load().unwrap().state_dir.value, Path::new("/var/lib/piprov"));
+}

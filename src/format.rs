@@ -1,0 +1,209 @@
+//! How sizes, times and rates are written for people, and how sizes are read from the command line.
+//! Every subcommand uses these, so that the same thing looks the same everywhere.
+
+use std::time::Duration;
+
+const UNITS: [(&str, u64); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+
+/// A number of bytes with three significant digits: `2.66 GiB`, `750 MiB`, `512 bytes`.
+///
+/// A whole number of a unit is written without a fraction, so that round sizes look round.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    for (name, unit) in UNITS {
+        if bytes >= unit {
+            if bytes.is_multiple_of(unit) {
+                return format!("{} {name}", bytes / unit);
+            }
+            return format!("{} {name}", three_digits(bytes as f64 / unit as f64));
+        }
+    }
+    match bytes {
+        1 => "1 byte".to_owned(),
+        n => format!("{n} bytes"),
+    }
+}
+
+/// A number of bytes for people and for calculating: `2.66 GiB (2856321024 bytes)`.
+#[must_use]
+pub fn size_exact(bytes: u64) -> String {
+    if bytes < 1024 { size(bytes) } else { format!("{} ({bytes} bytes)", size(bytes)) }
+}
+
+/// A rate: `11.2 MiB/s`. Nothing was moved in no time: `0 bytes/s`.
+#[must_use]
+pub fn rate(bytes: u64, time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds <= 0.0 {
+        return "0 bytes/s".to_owned();
+    }
+    let value = bytes as f64 / seconds;
+    for (name, unit) in UNITS {
+        if value >= unit as f64 {
+            return format!("{} {name}/s", three_digits(value / unit as f64));
+        }
+    }
+    format!("{value:.0} bytes/s")
+}
+
+/// A length of time: `1:39`, `12:04`, `1:02:03`. Rounded to the nearest second.
+#[must_use]
+pub fn minutes(time: Duration) -> String {
+    let seconds = time.as_secs() + u64::from(time.subsec_millis() >= 500);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
+/// `done` of `total` in whole percent, rounded down so that 100 % means all of it: `58 %`.
+#[must_use]
+pub fn percent(done: u64, total: u64) -> String {
+    let value = if total == 0 { 100 } else { u128::from(done.min(total)) * 100 / u128::from(total) };
+    format!("{value} %")
+}
+
+/// A number with its noun: `1 part`, `4 parts`.
+#[must_use]
+pub fn count(n: u64, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// Bytes as lower-case hexadecimal digits, as checksums are written.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Reads a size as people and coreutils write it: `786432000`, `750M`, `750MiB` (powers of 1024),
+/// `750MB` (powers of 1000). Upper or lower case, a space before the unit allowed.
+///
+/// # Errors
+/// A sentence for the user that says what is accepted.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let wrong = || {
+        format!(
+            "`{text}` is no size; write bytes (786432000) or a number with a unit (750M, 750MiB, 786MB, 1.5G)"
+        )
+    };
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = unit.trim_start().to_ascii_lowercase();
+    let (prefix, base) = match unit.as_str() {
+        "" | "b" => ("", 1u64),
+        other => match other.strip_suffix("ib") {
+            Some(prefix) => (prefix, 1024),
+            None => match other.strip_suffix('b') {
+                Some(prefix) => (prefix, 1000),
+                None => (other, 1024),
+            },
+        },
+    };
+    let power = match prefix {
+        "" if base == 1 => 0,
+        "k" => 1,
+        "m" => 2,
+        "g" => 3,
+        "t" => 4,
+        _ => return Err(wrong()),
+    };
+    let factor = u128::from(base.pow(power));
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() || fraction.contains('.') || fraction.len() > 9 {
+        return Err(wrong());
+    }
+    let whole: u64 = whole.parse().map_err(|_| wrong())?;
+    let mut bytes = u128::from(whole) * factor;
+    if !fraction.is_empty() {
+        let value: u128 = fraction.parse().map_err(|_| wrong())?;
+        let scaled = value * factor;
+        let ten = 10u128.pow(fraction.len() as u32);
+        if !scaled.is_multiple_of(ten) {
+            return Err(format!("`{text}` is not a whole number of bytes"));
+        }
+        bytes += scaled / ten;
+    }
+    u64::try_from(bytes).map_err(|_| format!("`{text}` is more than fits into 64 bits"))
+}
+
+/// Three significant digits, without an exponent.
+fn three_digits(value: f64) -> String {
+    // Rounded first: 9.996 becomes 10.0, not 10.00.
+    if value < 9.995 {
+        format!("{value:.2}")
+    } else if value < 99.95 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.0}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_for_people() {
+        for (bytes, text) in [
+            (0, "0 bytes"),
+            (1, "1 byte"),
+            (1023, "1023 bytes"),
+            (1024, "1 KiB"),
+            (786_432_000, "750 MiB"),
+            (2_856_321_024, "2.66 GiB"),
+            (4 << 30, "4 GiB"),
+            ((10 << 30) - 1, "10.0 GiB"),
+            (u64::MAX, "16777216 TiB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
+        assert_eq!(size_exact(2_856_321_024), "2.66 GiB (2856321024 bytes)");
+        assert_eq!(size_exact(512), "512 bytes");
+    }
+
+    #[test]
+    fn times_rates_and_percent() {
+        assert_eq!(minutes(Duration::from_millis(99_400)), "1:39");
+        assert_eq!(minutes(Duration::from_millis(59_500)), "1:00");
+        assert_eq!(minutes(Duration::from_secs(3_723)), "1:02:03");
+        assert_eq!(rate(11_744_051 * 3, Duration::from_secs(3)), "11.2 MiB/s");
+        assert_eq!(rate(100, Duration::ZERO), "0 bytes/s");
+        assert_eq!(rate(100, Duration::from_secs(1)), "100 bytes/s");
+        assert_eq!(percent(0, 0), "100 %");
+        assert_eq!(percent(999, 1000), "99 %");
+        assert_eq!(percent(u64::MAX, u64::MAX), "100 %");
+        assert_eq!((count(1, "part"), count(2, "part")), ("1 part".into(), "2 parts".into()));
+        assert_eq!(hex(&[0, 0xab]), "00ab");
+    }
+
+    #[test]
+    fn sizes_from_the_command_line() {
+        for text in
+            ["786432000", "750M", "750MiB", "750 mib", "768000k", "768000KiB", "786432KB", "0.732421875G"]
+        {
+            assert_eq!(parse_size(text), Ok(786_432_000), "{text}");
+        }
+        assert_eq!(parse_size("1.5G"), Ok(3 << 29));
+        assert_eq!(parse_size("16777215T"), Ok(16_777_215 << 40));
+        for text in [
+            "",
+            "M",
+            "x",
+            "1x",
+            "-1",
+            "1.2.3M",
+            "1.1",
+            ".5M",
+            "1MiBs",
+            "16777216T",
+            "99999999999999999999",
+            "1..5M",
+        ] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! sha256 values as publishers give them: 64 hexadecimal digits, or a file as `sha256sum` writes it.
+
+use std::path::Path;
+
+use super::error::Error;
+
+/// No checksum file is larger than this.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// Reads 64 hexadecimal digits.
+#[must_use]
+pub fn parse_sha256(text: &str) -> Option<[u8; 32]> {
+    let digits = text.trim().as_bytes();
+    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let mut value = [0; 32];
+    for (byte, pair) in value.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok())?;
+    }
+    Some(value)
+}
+
+/// Finds an image's digest in a checksum file: the line with its name, or the only line there is.
+///
+/// # Errors
+/// [`Error::Os`]; [`Error::BadRecord`] where no line fits.
+pub fn find_sha256(path: &Path, image_name: &str) -> Result<[u8; 32], Error> {
+    let file = std::fs::File::open(path).map_err(|error| Error::os(path, "opening", error))?;
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut std::io::Read::take(file, MOST_BYTES), &mut text)
+        .map_err(|error| Error::os(path, "reading", error))?;
+    let lines: Vec<([u8; 32], &str)> = text.lines().filter_map(line).collect();
+    let fits = |name: &str| name.rsplit('/').next() == Some(image_name);
+    match lines.as_slice() {
+        [] => Err(Error::BadRecord { path: path.to_owned(), what: "there is no sha256 in it".into() }),
+        // One digest beside one image: the name doesn't matter, people rename downloads.
+        [(digest, _)] => Ok(*digest),
+        lines => lines.iter().find(|(_, name)| fits(name)).map(|(digest, _)| *digest).ok_or_else(|| {
+            Error::BadRecord {
+                path: path.to_owned(),
+                what: format!("{} sha256 values in it, but none for `{image_name}`", lines.len()),
+            }
+        }),
+    }
+}
+
+/// `digest  name`, `digest *name`, `digest`, or `SHA256 (name) = digest`.
+fn line(line: &str) -> Option<([u8; 32], &str)> {
+    if let Some(rest) = line.strip_prefix("SHA256 (") {
+        let (name, digest) = rest.rsplit_once(") = ")?;
+        return Some((parse_sha256(digest)?, name));
+    }
+    let (digest, name) = line.trim().split_once(char::is_whitespace).unwrap_or((line.trim(), ""));
+    Some((parse_sha256(digest)?, name.trim_start().trim_start_matches('*')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(text: &str) -> Result<u8, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("SHA256SUMS");
+        std::fs::write(&path, text).unwrap();
+        find_sha256(&path, "a.img.xz").map(|digest| digest[31]).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_usual_files_are_read() {
+        let hex = |last: &str| format!("{}{last}", "0".repeat(62));
+        let (one, two) = (hex("01"), hex("A2"));
+        for text in [
+            format!("{two}  other.img\n{one}  a.img.xz\n"),
+            format!("{two} *other.img\r\n{one} *dir/a.img.xz\r\n"),
+            format!("# comment\nSHA256 (other.img) = {two}\nSHA256 (a.img.xz) = {one}\n"),
+            format!("{one}\n"),
+            format!("{one}  renamed.img.xz"),
+        ] {
+            assert_eq!(find(&text), Ok(1), "{text}");
+        }
+        assert!(find(&format!("{two}  x\n{one}  y\n")).unwrap_err().contains("2 sha256 values"));
+        assert!(find("no digest\n").unwrap_err().ends_with("there is no sha256 in it"));
+        assert!(find(&"0".repeat(63)).is_err());
+        assert_eq!(parse_sha256(&two).unwrap()[31], 0xa2);
+    }
+}

@@ -1,0 +1,314 @@
+//! Opening an image, whatever its compression.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+
+use super::codec;
+use super::error::Error;
+use super::format::{self, Format};
+use super::lengths;
+use super::read_at::ReadAt;
+use super::source::{DigestSlot, Pump, Source, Stops, read_stream};
+use super::spool::{Spool, SpoolReader, unnamed_file};
+use super::table::Table;
+use super::unpack::Unpack;
+use super::zip_entry;
+use crate::stop::Stop;
+
+/// How to open an image.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Where to keep the unpacked bytes of a compressed image; see [`super::spool`].
+    pub spool_dir: Option<PathBuf>,
+    /// Ends the work in the background; whoever waits for bytes then gets [`Error::Stopped`].
+    pub stop: Option<Stop>,
+}
+
+/// An open image. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Image {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    format: Format,
+    file_len: Option<u64>,
+    content: Content,
+}
+
+enum Content {
+    /// A raw file or block device, read in place.
+    File(Arc<File>),
+    /// What is, or was, on its way through a decompressor or a pipe.
+    Spool { reader: Arc<SpoolReader>, file_sha256: Arc<DigestSlot> },
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Image")
+            .field("path", &self.path)
+            .field("format", &self.format)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Image {
+    /// Opens a file, a block device, a pipe, or standard input for `-`.
+    ///
+    /// What it is, is seen by its content. A raw file or block device is read in place. Anything else is
+    /// unpacked (or copied) by threads in the background into a spool; this call returns as soon as the
+    /// first bytes of the *file* were seen. Errors that come later reach whoever reads.
+    ///
+    /// # Errors
+    /// [`Error::Os`] where the file can't be opened or the spool can't be made, [`Error::Empty`],
+    /// [`Error::NotAnImage`].
+    pub fn open(path: &Path, options: &Options) -> Result<Self, Error> {
+        let abandoned = Stop::new().map_err(|error| Error::os(path, "opening", error))?;
+        let stops = Stops { program: options.stop.clone(), abandoned };
+        let opening = |error| Error::os(path, "opening", error);
+        let mut file = if path == Path::new("-") {
+            // A second descriptor, which can be closed when the image isn't wanted any more.
+            File::from(io::stdin().as_fd().try_clone_to_owned().map_err(opening)?)
+        } else {
+            File::open(path).map_err(opening)?
+        };
+        let kind = file.metadata().map_err(opening)?.file_type();
+        if kind.is_dir() {
+            return Err(Error::NotAnImage {
+                path: path.to_owned(),
+                what: "this is a directory".into(),
+                hint: "give the image file in it".into(),
+            });
+        }
+        // Standard input may be a file as well (`< image`); it is read in place when nobody read of it before.
+        let in_place = (kind.is_file() || kind.is_block_device())
+            && rustix::fs::tell(&file).is_ok_and(|position| position == 0);
+        let opening = Opening { path, options, stops };
+        if in_place {
+            let mut head = [0u8; format::HEAD];
+            let got = ReadAt::read_at(&file, &mut head, 0)
+                .map_err(|error| Error::os(path, "reading at byte 0", error))?;
+            let format = Format::detect(path, &head[..got])?;
+            return opening.in_place(file, format);
+        }
+        let mut head = vec![0u8; format::HEAD];
+        let mut got = 0;
+        while got < head.len() {
+            match read_stream(&mut file, &mut head[got..], &opening.stops) {
+                Ok(0) => break,
+                Ok(count) => got += count,
+                Err(error) => return Err(Error::os(path, "reading at byte 0", error)),
+            }
+        }
+        head.truncate(got);
+        let format = Format::detect(path, &head)?;
+        opening.stream(Source::Stream { head, rest: file }, format)
+    }
+
+    /// The path as it was given.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// The file's name without its directory, `-` for standard input.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let path = &self.inner.path;
+        path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    }
+
+    /// How the file is stored.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.inner.format
+    }
+
+    /// The length of the file, where it is a file.
+    #[must_use]
+    pub fn file_len(&self) -> Option<u64> {
+        self.inner.file_len
+    }
+
+    /// The length of the image, as soon as it is known. Never waits. What a compressed file says of itself
+    /// counts as known; if something else comes out, reading ends with [`Error::WrongLength`].
+    #[must_use]
+    pub fn raw_len(&self) -> Option<u64> {
+        match &self.inner.content {
+            Content::File(_) => self.inner.file_len,
+            Content::Spool { reader, .. } => reader.spool.known_len(),
+        }
+    }
+
+    /// The bytes of the disk.
+    #[must_use]
+    pub fn content(&self) -> Arc<dyn ReadAt> {
+        match &self.inner.content {
+            Content::File(file) => Arc::clone(file) as Arc<dyn ReadAt>,
+            Content::Spool { reader, .. } => Arc::clone(reader) as Arc<dyn ReadAt>,
+        }
+    }
+
+    /// The partition table; waits for the first sectors, and for what the table points to.
+    ///
+    /// # Errors
+    /// As [`Table::read`].
+    pub fn table(&self) -> Result<Option<Table>, Error> {
+        Table::read(&*self.content()).map_err(|error| match error {
+            Error::Os { doing, source, .. } => Error::Os { path: self.inner.path.clone(), doing, source },
+            other => other,
+        })
+    }
+
+    /// The file itself, where it is raw and read in place.
+    #[must_use]
+    pub fn raw_file(&self) -> Option<&Arc<File>> {
+        match &self.inner.content {
+            Content::File(file) => Some(file),
+            Content::Spool { .. } => None,
+        }
+    }
+
+    /// The sha256 of the compressed file, computed while it is read; waits for the end. `None` where the
+    /// file is the raw bytes themselves and nobody has computed it.
+    #[must_use]
+    pub fn file_sha256(&self) -> Option<Result<[u8; 32], Error>> {
+        match &self.inner.content {
+            Content::Spool { file_sha256, .. } if self.inner.format.is_compressed() => {
+                Some(file_sha256.wait())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What the ways of opening share.
+struct Opening<'a> {
+    path: &'a Path,
+    options: &'a Options,
+    stops: Stops,
+}
+
+impl Opening<'_> {
+    fn in_place(self, file: File, format: Format) -> Result<Image, Error> {
+        let len = file.size().map_err(|error| Error::os(self.path, "asking for its size", error))?;
+        let file = Arc::new(file);
+        if !format.is_compressed() {
+            return Ok(self.image(format, Some(len), Content::File(file)));
+        }
+        let spool = self.spool()?;
+        let found = match format {
+            Format::Xz => lengths::xz(&*file, len).unwrap_or(None),
+            _ => None,
+        };
+        if let Some(len) = found {
+            spool.declare(len);
+        }
+        if format == Format::Zst {
+            // Many small reads; nobody has to wait for them.
+            let (file, spool, stops) = (Arc::clone(&file), Arc::clone(&spool), self.stops.clone());
+            std::thread::spawn(move || {
+                let give_up = || stops.is_set() || spool.known_len().is_some();
+                if let Ok(Some(len)) = lengths::zst(&*file, len, &give_up) {
+                    spool.declare(len);
+                }
+            });
+        }
+        self.unpack(Source::File(file), format, Some(len), spool)
+    }
+
+    fn stream(self, source: Source, format: Format) -> Result<Image, Error> {
+        let Source::Stream { mut head, mut rest } = source else {
+            let spool = self.spool()?;
+            return self.unpack(source, format, None, spool);
+        };
+        if format != Format::Zip {
+            let spool = self.spool()?;
+            return self.unpack(Source::Stream { head, rest }, format, None, spool);
+        }
+        // The directory of a zip archive stands at its end, so the archive has to be here first.
+        let (mut whole, dir) = unnamed_file(self.options.spool_dir.as_deref())?;
+        loop {
+            io::Write::write_all(&mut whole, &head)
+                .map_err(|error| Error::os(&dir, "writing the spool for the zip archive", error))?;
+            head.resize(64 << 10, 0);
+            match read_stream(&mut rest, &mut head, &self.stops) {
+                Ok(0) => break,
+                Ok(count) => head.truncate(count),
+                Err(error) => return Err(Error::os(self.path, "reading", error)),
+            }
+        }
+        self.in_place(whole, format)
+    }
+
+    fn unpack(
+        self,
+        source: Source,
+        format: Format,
+        file_len: Option<u64>,
+        spool: Arc<Spool>,
+    ) -> Result<Image, Error> {
+        let mut range = 0..u64::MAX;
+        let codec = match (&source, format) {
+            (Source::File(file), Format::Zip) => {
+                let entry = zip_entry::find(self.path, file)?;
+                spool.declare(entry.raw_len);
+                range = entry.range;
+                Box::new(codec::Zip::new(entry.deflated, entry.crc32))
+            }
+            _ => codec::for_format(format).map_err(|what| Error::Damaged {
+                path: self.path.to_owned(),
+                format,
+                at: 0,
+                raw: 0,
+                what,
+            })?,
+        };
+        let file_sha256 = Arc::new(DigestSlot::default());
+        // A few chunks under way, so that neither thread waits for the other's hiccups.
+        let (to, from) = sync_channel(8);
+        let unpack = Unpack {
+            path: self.path.to_owned(),
+            format,
+            codec,
+            from,
+            start: range.start,
+            spool: Arc::clone(&spool),
+            stops: self.stops.clone(),
+        };
+        let pump = Pump {
+            path: self.path.to_owned(),
+            source,
+            range,
+            digest: Arc::clone(&file_sha256),
+            stops: self.stops.clone(),
+        };
+        let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(work)
+                .map_err(|error| Error::os(self.path, "starting a thread for it", error))
+        };
+        spawn("image-unpack", Box::new(move || unpack.run()))?;
+        spawn("image-read", Box::new(move || pump.run(to)))?;
+        let reader = Arc::new(SpoolReader { spool, abandoned: self.stops.abandoned.clone() });
+        Ok(self.image(format, file_len, Content::Spool { reader, file_sha256 }))
+    }
+
+    fn spool(&self) -> Result<Arc<Spool>, Error> {
+        Spool::new(self.options.spool_dir.as_deref()).map(Arc::new)
+    }
+
+    fn image(&self, format: Format, file_len: Option<u64>, content: Content) -> Image {
+        Image { inner: Arc::new(Inner { path: self.path.to_owned(), format, file_len, content }) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! The directory that parts are written to: checked first, filled in secret, settled at the end.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::{Order, PartFormat};
+use crate::image::error::Error;
+use crate::image::manifest::{FILE_NAME, Manifest};
+use crate::image::open::Image;
+
+/// An output directory with a hidden one inside, which goes away with this value.
+pub(super) struct Place {
+    dir: PathBuf,
+    temporary: Option<TempDir>,
+    /// The directory was made here, and is removed again when nothing came of it.
+    made: bool,
+    stale: Vec<PathBuf>,
+}
+
+/// Looks whether `order` can be carried out, without touching anything.
+pub(super) fn check(image: &Image, order: &Order) -> Result<(), Error> {
+    ours_in(image, order).map(drop)
+}
+
+/// The files of an earlier split that are in the directory.
+fn ours_in(image: &Image, order: &Order) -> Result<Vec<PathBuf>, Error> {
+    let dir = &order.dir;
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Err(Error::Exists {
+                path: dir.clone(),
+                what: "this is not a directory".into(),
+                hint: "give another directory with -o".into(),
+            });
+        }
+        Err(error) => return Err(Error::os(dir, "creating parts in it", error)),
+    };
+    let own = fs::metadata(image.path()).ok().map(|meta| (meta.dev(), meta.ino()));
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| Error::os(dir, "creating parts in it", error))?;
+        let path = entry.path();
+        if !is_ours(&path) {
+            continue;
+        }
+        let identity = fs::metadata(&path).ok().map(|meta| (meta.dev(), meta.ino()));
+        if own.is_some() && identity == own {
+            return Err(Error::Exists {
+                path,
+                what: "this is the image itself, and has the name of a part".into(),
+                hint: "write the parts to another directory with -o".into(),
+            });
+        }
+        if path.is_dir() {
+            return Err(Error::Exists {
+                path,
+                what: "this is a directory, and has the name of a part".into(),
+                hint: "write the parts to another directory with -o".into(),
+            });
+        }
+        found.push(path);
+    }
+    found.sort();
+    match found.first() {
+        Some(path) if !order.force => Err(Error::Exists {
+            path: path.clone(),
+            what: match found.len() {
+                1 => "it is there already".into(),
+                n => format!("it is there already, and {} more", n - 1),
+            },
+            hint: "--force replaces the parts of an earlier split; -o writes to another directory".into(),
+        }),
+        _ => Ok(found),
+    }
+}
+
+/// Whether a file has the name of a part, of either format, or of the manifest.
+fn is_ours(path: &Path) -> bool {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
+    if name == FILE_NAME {
+        return true;
+    }
+    let Some(number) = name.strip_prefix("rpi_image_part_") else { return false };
+    let number = number.strip_suffix(".gz").unwrap_or(number);
+    number
+        .parse::<usize>()
+        .is_ok_and(|n| [PartFormat::Raw, PartFormat::Gz].iter().any(|format| format.part_name(n) == name))
+}
+
+impl Place {
+    pub(super) fn prepare(image: &Image, order: &Order) -> Result<Self, Error> {
+        let stale = ours_in(image, order)?;
+        let dir = order.dir.clone();
+        let made = match fs::create_dir(&dir) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+            Err(error) => return Err(Error::os(&dir, "creating the directory", error)),
+        };
+        let mut place = Self { dir, temporary: None, made, stale };
+        let temporary = tempfile::Builder::new().prefix(".piprov-split-").tempdir_in(&place.dir);
+        place.temporary =
+            Some(temporary.map_err(|error| Error::os(&place.dir, "creating a directory in it", error))?);
+        Ok(place)
+    }
+
+    /// Where to write until everything is proved.
+    pub(super) fn temporary(&self) -> &Path {
+        self.temporary.as_ref().map_or(&self.dir, TempDir::path)
+    }
+
+    /// Gives everything its name, the manifest last: where it stands, the parts are whole.
+    pub(super) fn settle(mut self, manifest: &Manifest) -> Result<(), Error> {
+        let from = self.temporary().to_owned();
+        let written = from.join(FILE_NAME);
+        manifest
+            .to_json()
+            .and_then(|text| fs::write(&written, text))
+            .map_err(|error| Error::os(&self.dir.join(FILE_NAME), "creating", error))?;
+        let old_manifest = self.dir.join(FILE_NAME);
+        if self.stale.contains(&old_manifest) {
+            remove(&old_manifest)?;
+        }
+        let parts: Vec<PathBuf> = manifest.parts.iter().map(|part| self.dir.join(&part.name)).collect();
+        // An old part behind the new last one would be fetched by cards that ask until one is missing.
+        for path in &self.stale {
+            if !parts.contains(path) && *path != old_manifest {
+                remove(path)?;
+            }
+        }
+        for (part, to) in manifest.parts.iter().zip(&parts) {
+            rename(&from.join(&part.name), to)?;
+        }
+        rename(&written, &old_manifest)?;
+        self.made = false;
+        Ok(())
+    }
+}
+
+fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::os(path, "removing the old file", error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), Error> {
+    fs::rename(from, to).map_err(|error| Error::os(to, "creating", error))
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Whatever can't be removed now stays under its hidden name; there is nobody left to tell.
+        drop(self.temporary.take());
+        if self.made {
+            let _ = fs::remove_dir(&self.dir);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_a_split_makes_are_ours() {
+        for name in ["manifest.json", "rpi_image_part_0", "rpi_image_part_12.gz", "d/rpi_image_part_3"] {
+            assert!(is_ours(Path::new(name)), "{name}");
+        }
+        for name in [
+            "rpi_image_part_",
+            "rpi_image_part_01",
+            "rpi_image_part_+1",
+            "rpi_image_part_1.xz",
+            "rpi_image_part_1.gz.gz",
+            "a.img",
+        ] {
+            assert!(!is_ours(Path::new(name)), "{name}");
+        }
+    }
+}

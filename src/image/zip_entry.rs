@@ -1,0 +1,76 @@
+//! Which file of a zip archive is the image.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+
+use zip::{CompressionMethod, ZipArchive};
+
+use super::error::Error;
+
+/// The entry that is the image, and what the archive's directory says of it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Where its compressed bytes are in the archive.
+    pub(super) range: Range<u64>,
+    pub(super) deflated: bool,
+    pub(super) raw_len: u64,
+    pub(super) crc32: u32,
+}
+
+/// Finds the image: the only file in the archive, or the only one whose name ends in `.img`.
+pub(super) fn find(path: &Path, file: &File) -> Result<Entry, Error> {
+    let not =
+        |what: String, hint: &str| Error::NotAnImage { path: path.to_owned(), what, hint: hint.to_owned() };
+    let damaged = |error: &dyn std::fmt::Display| {
+        not(format!("damaged zip archive: {error}"), "download it again and compare its sha256")
+    };
+    let reader = file.try_clone().map_err(|error| Error::os(path, "opening", error))?;
+    let mut archive = ZipArchive::new(io::BufReader::new(reader)).map_err(|error| damaged(&error))?;
+    let mut files = Vec::new();
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index).map_err(|error| damaged(&error))?;
+        let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
+        // macOS puts a shadow of each file there.
+        if !entry.is_dir() && !name.starts_with("__MACOSX/") {
+            files.push((index, name));
+        }
+    }
+    let images: Vec<_> =
+        files.iter().filter(|(_, name)| name.to_ascii_lowercase().ends_with(".img")).collect();
+    let index = match (files.as_slice(), images.as_slice()) {
+        ([], _) => return Err(not("the zip archive has no file in it".into(), "was the right file given?")),
+        ([(index, _)], _) | (_, [(index, _)]) => *index,
+        (_, candidates) => {
+            let among = if candidates.is_empty() { files.iter().collect() } else { candidates.to_vec() };
+            let mut names: Vec<_> = among.iter().take(4).map(|(_, name)| format!("`{name}`")).collect();
+            if among.len() > names.len() {
+                names.push("…".into());
+            }
+            let count = among.len();
+            return Err(not(
+                format!("{count} files in the zip archive could be the image: {}", names.join(", ")),
+                "unpack the one you mean with `unzip` and give that",
+            ));
+        }
+    };
+    let entry = archive.by_index_raw(index).map_err(|error| damaged(&error))?;
+    if entry.encrypted() {
+        return Err(not("the image in the zip archive is encrypted".into(), "unpack it with `unzip` first"));
+    }
+    let deflated = match entry.compression() {
+        CompressionMethod::Stored => false,
+        CompressionMethod::Deflated => true,
+        other => {
+            return Err(not(
+                format!("the image in the zip archive is compressed by {other}"),
+                "unpack it with `unzip` or `7z x` first",
+            ));
+        }
+    };
+    let start = entry.data_start().ok_or_else(|| damaged(&"an entry without data"))?;
+    let end =
+        start.checked_add(entry.compressed_size()).ok_or_else(|| damaged(&"an entry of impossible size"))?;
+    Ok(Entry { range: start..end, deflated, raw_len: entry.size(), crc32: entry.crc32() })
+}

@@ -1,1 +1,0 @@
-//! The CSV database of boards.

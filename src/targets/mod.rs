@@ -1,0 +1,318 @@
+//! The targets database: a CSV file with a board a row, `name,mac,ip,reset`.
+//!
+//! People edit it by hand, with spreadsheets and with scripts that append, so it is read with patience
+//! (byte order mark, CRLF, spaces, comments, no header, no newline at the end) and checked without:
+//! everything that could make a command go to the wrong board is named with its line, all at once.
+
+mod edit;
+mod name;
+mod parse;
+mod reset_spec;
+
+use std::fmt;
+use std::io::Read;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use crate::board::Mac;
+use crate::error::{Explain, Kind};
+
+pub use edit::{Change, NewTarget, add, remove};
+pub use name::check_name;
+pub use reset_spec::{BadReset, Line, ResetSpec};
+
+/// The header of a database, which is also the order of its columns.
+pub const HEADER: &str = "name,mac,ip,reset";
+
+/// No database is larger; what is larger is something else.
+const MAX_BYTES: u64 = 16 << 20;
+
+/// One board of the database.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Target {
+    /// What people call it. In the original's form, which has no names, `pi-10.0.0.3` after its IP
+    /// address, or `pi-dca632010203` after its MAC address if it has none.
+    pub name: String,
+    /// Its Ethernet address.
+    pub mac: Mac,
+    /// Its IP address, where it is known beforehand.
+    pub ip: Option<IpAddr>,
+    /// How to reset it; none where it can't be reset from here.
+    pub reset: Option<ResetSpec>,
+    /// The line of the file, from 1.
+    pub line: usize,
+}
+
+/// Which columns a file has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `name,mac,ip,reset`.
+    Named,
+    /// `mac,ip,reset_io` with WiringPi pin numbers, as the tool that this one replaces had it.
+    Original,
+}
+
+/// The whole database, checked.
+#[derive(Debug, Clone)]
+pub struct Targets {
+    path: PathBuf,
+    form: Form,
+    rows: Vec<Target>,
+}
+
+/// Something wrong on a line.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Problem {
+    /// The line, from 1.
+    pub line: usize,
+    /// The other line that has the same name or address.
+    pub also: Option<usize>,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Why there is no database, or no such target in it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file does not exist.
+    #[error("there is no targets database {}", path.display())]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The file can't be read or written.
+    #[error("{doing} {}", path.display())]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// The file or its directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Lines are wrong; all of them.
+    #[error("{}", Listing { path, problems })]
+    Bad {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, in the order of the lines; at least one.
+        problems: Vec<Problem>,
+    },
+    /// No row has this name, IP or MAC address.
+    #[error("no target `{wanted}` in {}", path.display())]
+    Unknown {
+        /// What was asked for.
+        wanted: String,
+        /// The file.
+        path: PathBuf,
+        /// Names that look like it.
+        near: Vec<String>,
+    },
+    /// A row to be added has a name or address that another row has already.
+    #[error("{}:{line}: the {what} is taken", path.display())]
+    Taken {
+        /// The file.
+        path: PathBuf,
+        /// The line of the other row.
+        line: usize,
+        /// Which name or address.
+        what: String,
+    },
+    /// The original's form has no place for what should be written.
+    #[error("{} is in the form mac,ip,reset_io, which has no place for names", path.display())]
+    OriginalForm {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Somebody else has been changing the file for a long time.
+    #[error("{} is being changed by another process", path.display())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Ctrl-C while waiting for the lock; nothing was changed.
+    #[error("interrupted; {} is unchanged", path.display())]
+    Interrupted {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Problems as lines of text, each with file and line.
+struct Listing<'a> {
+    path: &'a Path,
+    problems: &'a [Problem],
+}
+
+impl fmt::Display for Listing<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        if let [only] = self.problems {
+            return write!(out, "{path}:{}: {}", only.line, only.message);
+        }
+        write!(out, "{path}: {} problems", self.problems.len())?;
+        for problem in self.problems {
+            write!(out, "\n  {path}:{}: {}", problem.line, problem.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Missing { .. } | Self::Unknown { .. } => Kind::NoInput,
+            Self::Io { source, .. } => Kind::of_io(source),
+            Self::Bad { .. } | Self::OriginalForm { .. } => Kind::Config,
+            Self::Taken { .. } => Kind::Failed,
+            Self::Locked { .. } => Kind::Busy,
+            Self::Interrupted { .. } => Kind::Interrupted,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing { .. } => Some(
+                "`piprov targets add NAME --mac MAC` makes it; --targets FILE names another one".to_owned(),
+            ),
+            Self::Bad { .. } => Some("edit the lines named; nothing was done".to_owned()),
+            Self::Unknown { near, .. } if !near.is_empty() => {
+                Some(format!("did you mean {}?", near.join(" or ")))
+            }
+            Self::Unknown { .. } => Some("`piprov targets list` shows the names".to_owned()),
+            Self::Taken { .. } => {
+                Some("choose another, or remove that row first: `piprov targets remove NAME`".to_owned())
+            }
+            Self::OriginalForm { path } => Some(format!(
+                "write it in the new form first: `piprov targets list --csv --targets {} > new.csv`",
+                path.display()
+            )),
+            Self::Locked { .. } => {
+                Some("try again; `fuser -v` on its directory names the process".to_owned())
+            }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                Some("run it with sudo, or name a file of your own with --targets".to_owned())
+            }
+            Self::Io { .. } | Self::Interrupted { .. } => None,
+        }
+    }
+}
+
+impl Targets {
+    /// Reads and checks a database.
+    ///
+    /// # Errors
+    /// When the file is missing or can't be read, and when any line is wrong (with all that are).
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        Self::parse(&read(path)?, path)
+    }
+
+    /// Checks the bytes of a database. The path is only for messages.
+    ///
+    /// # Errors
+    /// [`Error::Bad`] with every line that is wrong.
+    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, Error> {
+        let parsed = parse::parse(bytes);
+        if parsed.problems.is_empty() {
+            Ok(Self { path: path.to_owned(), form: parsed.form, rows: parsed.rows })
+        } else {
+            Err(Error::Bad { path: path.to_owned(), problems: parsed.problems })
+        }
+    }
+
+    /// The target with this name, IP address or MAC address (in any spelling of the address).
+    ///
+    /// # Errors
+    /// [`Error::Unknown`], with names that look like it.
+    pub fn find(&self, wanted: &str) -> Result<&Target, Error> {
+        let (mac, ip) = (wanted.parse::<Mac>().ok(), wanted.parse::<IpAddr>().ok());
+        let found = self.rows.iter().find(|row| {
+            row.name == wanted || mac.is_some_and(|mac| mac == row.mac) || (ip.is_some() && ip == row.ip)
+        });
+        found.ok_or_else(|| Error::Unknown {
+            wanted: wanted.to_owned(),
+            path: self.path.clone(),
+            near: crate::near::near(wanted, self.rows.iter().map(|row| row.name.as_str())),
+        })
+    }
+
+    /// All targets, in the order of the file.
+    #[must_use]
+    pub fn rows(&self) -> &[Target] {
+        &self.rows
+    }
+
+    /// The file it was read from.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Which columns the file has.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
+    }
+}
+
+/// The bytes of a database file.
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let io = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::NotFound => Error::Missing { path: path.to_owned() },
+        _ => Error::Io { doing: "reading", path: path.to_owned(), source },
+    };
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).map_err(io)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        let message = format!("more than {} MiB: this is no targets database", MAX_BYTES >> 20);
+        let problems = vec![Problem { line: 1, also: None, message }];
+        return Err(Error::Bad { path: path.to_owned(), problems });
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lab() -> Targets {
+        let text = "name,mac,ip,reset\n\
+                    lab-01,dc:a6:32:01:02:03,10.0.0.3,gpiochip0:17\n\
+                    lab-02,dc:a6:32:01:02:04,,\n";
+        Targets::parse(text.as_bytes(), Path::new("lab.csv")).unwrap()
+    }
+
+    #[test]
+    fn a_target_is_found_by_any_of_its_names() {
+        let lab = lab();
+        for wanted in ["lab-01", "10.0.0.3", "dc:a6:32:01:02:03", "DC-A6-32-01-02-03", "dca632010203"] {
+            assert_eq!(lab.find(wanted).unwrap().name, "lab-01", "{wanted}");
+        }
+        assert_eq!(lab.find("lab-02").unwrap().ip, None);
+    }
+
+    #[test]
+    fn an_unknown_target_comes_with_near_names() {
+        let error = lab().find("lab-1").unwrap_err();
+        assert_eq!(error.kind(), Kind::NoInput);
+        assert_eq!(error.to_string(), "no target `lab-1` in lab.csv");
+        assert!(error.hint().unwrap().contains("lab-01"), "{:?}", error.hint());
+        assert!(lab().find("kitchen").unwrap_err().hint().unwrap().contains("targets list"));
+        // A target without an address is not the one with no address.
+        assert!(lab().find("").is_err());
+    }
+
+    #[test]
+    fn a_missing_file_says_how_to_make_one() {
+        let error = Targets::load(Path::new("/nonexistent/targets.csv")).unwrap_err();
+        assert_eq!(error.kind(), Kind::NoInput);
+        assert!(error.hint().unwrap().contains("targets add"));
+    }
+
+    #[test]
+    fn what_never_ends_is_no_database() {
+        let error = Targets::load(Path::new("/dev/zero")).unwrap_err();
+        assert!(error.to_string().contains("no targets database"), "{error}");
+    }
+}

@@ -1,0 +1,150 @@
+//! A recovery card as a file: partition table, U-Boot's FAT volume, and an image's partitions behind it.
+//! Made without root, loop devices or other programs, and read back before it gets its name.
+
+mod collect;
+mod content;
+mod error;
+mod settings;
+mod write;
+
+use std::sync::Arc;
+
+pub use collect::{Copied, read_directory};
+pub use error::Error;
+pub use settings::Settings;
+pub use write::{Built, check_name};
+
+use super::fat_volume::{self, Tree};
+use super::layout::{self, CardInfo, Layout};
+use super::script_image;
+use crate::image::Image;
+use crate::image::files::{self, Followed};
+use crate::image::read_at::ReadAt;
+use crate::image::table::Table;
+
+/// The script that U-Boot runs on every start.
+pub const BOOT_SCRIPT: &str = include_str!("../../firmware/uboot/boot.cmd");
+
+/// The names under which U-Boot looks for the script: older builds for the first, newer ones for both.
+const SCRIPT_NAMES: [&str; 2] = ["boot.scr.uimg", "boot.scr"];
+
+/// What a card is to be made of.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// U-Boot's partition, and the length of the card's file where it is not the shortest possible.
+    pub card: CardInfo,
+    /// What the board is told in `env.txt`.
+    pub settings: Settings,
+    /// Times in file system and script, in seconds since 1970; 0 where the same input is to give the same bytes.
+    pub time: u64,
+}
+
+/// How an image goes onto a card: everything that is known before a byte is written.
+#[derive(Debug, Clone)]
+pub struct Fit {
+    /// The image's table.
+    pub table: Table,
+    /// Where everything goes.
+    pub layout: Layout,
+    /// What in the image follows its partitions to their new numbers.
+    pub followed: Followed,
+}
+
+impl Fit {
+    /// Looks whether and how `image` fits. Waits for the parts of a compressed image that hold its table,
+    /// `cmdline.txt` and `/etc/fstab`.
+    ///
+    /// # Errors
+    /// When there is no table, when it doesn't fit, and when the image can't be read.
+    pub fn new(image: &Image, card: &CardInfo) -> Result<Self, Error> {
+        let table = image.table()?.ok_or_else(|| Error::NoTable { path: image.path().to_owned() })?;
+        let layout = layout::plan(&table, image.raw_len(), card)
+            .map_err(|error| Error::Layout { path: image.path().to_owned(), error })?;
+        let followed = files::follow(&image.content(), &table, &layout.numbers())
+            .map_err(|error| crate::image::Error::os(image.path(), "reading the files in it", error))?;
+        Ok(Self { table, layout, followed })
+    }
+}
+
+/// A card that is ready to be written.
+pub struct Card {
+    /// How the image lies on it.
+    pub fit: Fit,
+    /// The files of U-Boot's partition.
+    pub files: Tree,
+    /// Which of them come out of the image.
+    pub copied: Copied,
+    /// What the user should know, each a sentence.
+    pub notes: Vec<String>,
+    /// Length of the file in bytes.
+    pub len: u64,
+    volume: fat_volume::Options,
+    image: Arc<dyn ReadAt>,
+    image_path: std::path::PathBuf,
+}
+
+impl Card {
+    /// Puts together what goes onto the card: `image` behind U-Boot's partition with `files`, to which boot
+    /// script, `env.txt` and, where a Pi needs them and they are missing, the image's device trees are added.
+    ///
+    /// # Errors
+    /// When something doesn't fit, and when the image can't be read.
+    pub fn new(image: &Image, mut files: Tree, options: &Options) -> Result<Self, Error> {
+        let fit = Fit::new(image, &options.card)?;
+        let mut notes = Vec::new();
+        if files.get("config.txt").is_none() && files.get("u-boot.bin").is_none() {
+            notes.push(
+                "Neither config.txt nor u-boot.bin is among the files for U-Boot's partition: no Raspberry \
+                 Pi starts from this card."
+                    .to_owned(),
+            );
+        }
+        let copied = collect::complete(&mut files, image, &fit.table)?;
+        notes.extend(copied.notes.iter().cloned());
+
+        let time = u32::try_from(options.time).unwrap_or(u32::MAX);
+        let script = script_image::wrap(BOOT_SCRIPT, "piprov recovery card", time);
+        for name in SCRIPT_NAMES {
+            if files.get(name).is_some_and(|there| there != script) {
+                notes.push(format!("{name} is replaced by piprov's own."));
+            }
+            files.put(name, script.clone());
+        }
+        if let Some(text) = options.settings.env_txt() {
+            if files.get("env.txt").is_some_and(|there| there != text.as_bytes()) {
+                notes.push("env.txt is replaced by one with the addresses given here.".to_owned());
+            }
+            files.put("env.txt", text.into_bytes());
+        }
+        let volume = fat_volume::Options {
+            len: options.card.uboot_len,
+            start: options.card.uboot_start,
+            label: "PIPROV",
+            serial: serial(&files),
+            time: options.time,
+        };
+        // A volume that can't be written is known before anything is.
+        fat_volume::write(&volume, &files, |_, _| Ok(()))?;
+        let len = options.card.size.unwrap_or(fit.layout.card_len).max(fit.layout.card_len);
+        Ok(Self {
+            fit,
+            files,
+            copied,
+            notes,
+            len,
+            volume,
+            image: image.content(),
+            image_path: image.path().to_owned(),
+        })
+    }
+}
+
+/// A serial number that is the same for the same files.
+fn serial(files: &Tree) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for (path, contents) in files.files() {
+        hasher.update(path.as_bytes());
+        hasher.update(contents);
+    }
+    hasher.finalize()
+}

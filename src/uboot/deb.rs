@@ -1,0 +1,220 @@
+//! Files out of a Debian package: an ar archive with two compressed tar archives in it (deb(5)).
+//! Read here, so that packages can be taken apart where there is no dpkg.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Explain, Kind};
+
+/// Longest file that is taken out of a package; firmware is smaller.
+const LONGEST: u64 = 64 << 20;
+
+/// A package with the files that were asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deb {
+    /// Name of the package.
+    pub package: String,
+    /// Its version.
+    pub version: String,
+    /// Its architecture, `all` for those without.
+    pub architecture: String,
+    /// Files by path, without `./` or `/` in front.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// Why a package can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {what}", path.display())]
+pub struct Error {
+    /// The package's file.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub what: String,
+    /// What the operating system said, where it did.
+    #[source]
+    pub source: Option<io::Error>,
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        self.source.as_ref().map_or(Kind::BadData, Kind::of_io)
+    }
+
+    fn hint(&self) -> Option<String> {
+        let text = match &self.source {
+            None => "a Debian package of format 2 is needed, named *.deb; fetch it again",
+            Some(error) if error.kind() == io::ErrorKind::NotFound => "is the path right?",
+            Some(_) => return None,
+        };
+        Some(text.to_owned())
+    }
+}
+
+impl Deb {
+    /// Reads a package; of its files those whose path `wanted` likes. Links are not followed.
+    ///
+    /// # Errors
+    /// When the file can't be read, or is no package of format 2.
+    pub fn read(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Self, Error> {
+        let fail = |what: String, source| Error { path: path.to_owned(), what, source };
+        let damaged = |error: io::Error| fail(format!("the package is damaged: {error}"), None);
+        let file = File::open(path).map_err(|error| fail("opening".to_owned(), Some(error)))?;
+        let mut archive = ar::Archive::new(io::BufReader::new(file));
+        let mut format = String::new();
+        let mut control = None;
+        let mut files = None;
+        while let Some(member) = archive.next_entry() {
+            let mut member = member.map_err(|_| fail("this is no Debian package".to_owned(), None))?;
+            let name = String::from_utf8_lossy(member.header().identifier()).trim_end_matches('/').to_owned();
+            match name.as_str() {
+                "debian-binary" => {
+                    (&mut member).take(16).read_to_string(&mut format).map_err(damaged)?;
+                    if !format.starts_with("2.") {
+                        let what = format!("it has package format {}, not 2", format.trim_end());
+                        return Err(fail(what, None));
+                    }
+                }
+                _ if name.starts_with("control.tar") && !format.is_empty() => {
+                    let found = unpack(member, &name, |path| path == "control").map_err(damaged)?;
+                    control = found.get("control").map(|text| String::from_utf8_lossy(text).into_owned());
+                }
+                _ if name.starts_with("data.tar") && !format.is_empty() => {
+                    files = Some(unpack(member, &name, &wanted).map_err(damaged)?);
+                }
+                _ => {}
+            }
+        }
+        let (Some(control), Some(files)) = (control, files) else {
+            return Err(fail(
+                "this is no Debian package: control.tar or data.tar is missing".to_owned(),
+                None,
+            ));
+        };
+        let field = |name: &str| {
+            let value = control.lines().find_map(|line| {
+                let (key, value) = line.split_once(':')?;
+                key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+            });
+            value.ok_or_else(|| fail(format!("its control file has no {name}"), None))
+        };
+        Ok(Self {
+            package: field("Package")?,
+            version: field("Version")?,
+            architecture: field("Architecture")?,
+            files,
+        })
+    }
+}
+
+/// The files of a compressed tar archive that are wanted.
+fn unpack(
+    member: impl Read,
+    name: &str,
+    wanted: impl Fn(&str) -> bool,
+) -> io::Result<BTreeMap<String, Vec<u8>>> {
+    let mut plain: Box<dyn Read + '_> = match name.rsplit_once(".tar").map_or("", |(_, ending)| ending) {
+        "" => Box::new(member),
+        ".gz" => Box::new(flate2::read::MultiGzDecoder::new(member)),
+        ".xz" => Box::new(liblzma::read::XzDecoder::new_multi_decoder(member)),
+        ".zst" => Box::new(zstd::Decoder::new(member)?),
+        other => {
+            let what = format!("{name} is compressed in a way that is not known here ({other})");
+            return Err(io::Error::new(io::ErrorKind::Unsupported, what));
+        }
+    };
+    let mut files = BTreeMap::new();
+    for entry in tar::Archive::new(&mut plain).entries()? {
+        let entry = entry?;
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let path = path.trim_start_matches("./").trim_start_matches('/').to_owned();
+        if entry.header().entry_type().is_file() && wanted(&path) {
+            if entry.size() > LONGEST {
+                let what = format!("{path} has {} bytes", entry.size());
+                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+            }
+            let mut bytes = Vec::new();
+            entry.take(LONGEST).read_to_end(&mut bytes)?;
+            files.insert(path, bytes);
+        }
+    }
+    // The decompressor's checksums come last.
+    io::copy(&mut plain, &mut io::sink())?;
+    Ok(files)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// Builds a package with Debian's own tool.
+    pub(in crate::uboot) fn package(
+        dir: &Path,
+        compression: &str,
+        control: &str,
+        files: &[(&str, &[u8])],
+    ) -> PathBuf {
+        let tree = dir.join("tree");
+        let _ = std::fs::remove_dir_all(&tree);
+        std::fs::create_dir_all(tree.join("DEBIAN")).unwrap();
+        std::fs::write(tree.join("DEBIAN/control"), control).unwrap();
+        for (path, contents) in files {
+            let path = tree.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, contents).unwrap();
+        }
+        let name = control.lines().next().unwrap().replace("Package: ", "");
+        let deb = dir.join(format!("{name}-{compression}.deb"));
+        let output = Command::new("dpkg-deb")
+            .args(["--root-owner-group", &format!("-Z{compression}"), "-b"])
+            .args([&tree, &deb])
+            .output()
+            .expect("dpkg-deb is missing: apt-get install dpkg");
+        assert!(output.status.success(), "{output:?}");
+        deb
+    }
+
+    const CONTROL: &str = "Package: some\nVersion: 1:2.3-4\nArchitecture: arm64\nMaintainer: x <x@example.org>\n\
+                           Description: d\n";
+
+    #[test]
+    fn packages_of_every_compression_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let big: Vec<u8> = (0..300_000u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect();
+        for compression in ["gzip", "xz", "zstd", "none"] {
+            let files = [("usr/lib/a", &big[..]), ("usr/lib/b", b"no"), ("etc/c", b"")];
+            let deb = package(dir.path(), compression, CONTROL, &files);
+            let read = Deb::read(&deb, |path| path != "usr/lib/b").unwrap();
+            assert_eq!((read.package.as_str(), read.version.as_str()), ("some", "1:2.3-4"));
+            assert_eq!(read.architecture, "arm64");
+            assert_eq!(read.files.keys().collect::<Vec<_>>(), ["etc/c", "usr/lib/a"]);
+            assert!(read.files["usr/lib/a"] == big, "{compression}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_package_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.deb");
+        let good = std::fs::read(package(dir.path(), "xz", CONTROL, &[("a", b"b")])).unwrap();
+        let mut format_three = good.clone();
+        let at = format_three.windows(4).position(|w| w == b"2.0\n").unwrap();
+        format_three[at] = b'3';
+        let cases: [(&[u8], &str); 5] = [
+            (b"", "no Debian package"),
+            (b"hello", "no Debian package"),
+            (b"!<arch>\n", "no Debian package"),
+            (&good[..good.len() - 40], "damaged"),
+            (&format_three, "format 3.0"),
+        ];
+        for (bytes, want) in cases {
+            std::fs::write(&path, bytes).unwrap();
+            let error = Deb::read(&path, |_| true).unwrap_err();
+            assert!(error.to_string().contains(want), "{want}: {error}");
+            assert_eq!(error.kind(), Kind::BadData);
+        }
+        assert_eq!(Deb::read(&dir.path().join("none"), |_| true).unwrap_err().kind(), Kind::NoInput);
+    }
+}

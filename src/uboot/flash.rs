@@ -1,0 +1,262 @@
+//! The flash flow: serve, reset, watch every board to its end, keep the record. All boards at once; a slow or dead
+//! one costs the others nothing.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::desk::Desk;
+use super::event::{Ending, Event, Stage};
+use super::material::ImageMaterial;
+use super::record::{CardRecord, Run};
+use super::step::Material;
+use super::watch::{Patience, Watch};
+use crate::error::{Explain, Kind};
+use crate::power;
+use crate::sight;
+use crate::stop::Stop;
+use crate::targets::Target;
+use crate::tftp;
+
+/// How often the boards' deadlines are looked at.
+pub(super) const TICK: Duration = Duration::from_millis(100);
+/// How long transfers may go on once every board has ended: an answer to the last word is one packet.
+pub(super) const LAST_PACKETS: Duration = Duration::from_secs(2);
+
+/// How the boards are to be treated.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long a board may say nothing.
+    pub patience: Patience,
+    /// Between the resets of two boards.
+    pub stagger: Duration,
+    /// How boards are reset; none: somebody else does it.
+    pub reset: Option<power::Options>,
+}
+
+/// Flashes `targets`. Returns when every board has ended, one way or the other, in the order of `targets`.
+///
+/// # Errors
+/// When the TFTP server can't go on. What goes wrong with a board is in its [`Run`].
+pub fn flash(
+    targets: &[Target],
+    material: &Arc<ImageMaterial>,
+    server: &tftp::Server,
+    options: &Options,
+    stop: &Stop,
+    tell: &(dyn Fn(&Event) + Send + Sync),
+) -> Result<Vec<Run>, tftp::Error> {
+    let (began, started) = (Instant::now(), jiff::Timestamp::now());
+    let watches = targets
+        .iter()
+        .map(|target| Watch::new(target.name.clone(), target.mac, random(), options.patience, began));
+    let desk = Desk::new(watches.collect(), Arc::clone(material), tell);
+    let server_stop = Stop::new().map_err(tftp::Error::Loop)?;
+    material.on_progress(server.waker());
+
+    let served = std::thread::scope(|scope| {
+        let serving = scope.spawn(|| {
+            let result = server.run(&desk, &|event| desk.transfer(&event), &server_stop);
+            // A server that ends early ends the boards too: the loop below looks.
+            server_stop.set();
+            result
+        });
+        let sights = &desk;
+        let until = &server_stop;
+        scope.spawn(move || {
+            // Without the permission to look, a failure just says less.
+            let _ = sight::watch(until, &mut |mac, sight| {
+                sights.with(mac, |watch, _| watch.sighted(sight, Instant::now()));
+            });
+        });
+        drive(&desk, targets, material, options, stop, &mut || {
+            if server_stop.is_set() { Next::End } else { Next::after(stop.wait(TICK)) }
+        });
+        let until = Instant::now() + LAST_PACKETS;
+        while !desk.quiet() && Instant::now() < until && !server_stop.is_set() {
+            if stop.wait(Duration::from_millis(10)) {
+                break;
+            }
+        }
+        server_stop.set();
+        serving.join().unwrap_or(Ok(()))
+    });
+    desk.each(|watch, events| watch.tick(Instant::now(), &[], events));
+    served?;
+    finish(&desk, material, stop);
+    Ok(records(&desk, targets, material, started))
+}
+
+/// What the loop over all boards does next.
+pub(super) enum Next {
+    /// Looks at them again.
+    Look,
+    /// Ends them: Ctrl-C.
+    Stop,
+    /// Leaves them as they are.
+    End,
+}
+
+impl Next {
+    /// After waiting for a stop flag that says `stopped`.
+    pub(super) fn after(stopped: bool) -> Self {
+        if stopped { Self::Stop } else { Self::Look }
+    }
+}
+
+/// Resets the boards and looks at their deadlines until all have ended, whoever serves them. `pause` is called
+/// between two looks; it waits, at most for [`TICK`].
+pub(super) fn drive(
+    desk: &Desk<'_>,
+    targets: &[Target],
+    material: &ImageMaterial,
+    options: &Options,
+    stop: &Stop,
+    pause: &mut dyn FnMut() -> Next,
+) {
+    std::thread::scope(|scope| {
+        for (n, target) in targets.iter().enumerate() {
+            let delay = options.stagger * u32::try_from(n).unwrap_or(u32::MAX);
+            scope.spawn(move || reset(desk, target, options, delay, stop));
+        }
+        loop {
+            desk.each(|watch, events| watch.tick(Instant::now(), &desk.others(), events));
+            if desk.all_ended() {
+                break;
+            }
+            if let Some(error) = material.failure() {
+                desk.each(|watch, events| {
+                    watch.end(Stage::Prepare, error.kind(), error.to_string(), error.hint(), events);
+                });
+                break;
+            }
+            match pause() {
+                Next::Look => {}
+                Next::End => break,
+                Next::Stop => {
+                    interrupted(desk);
+                    break;
+                }
+            }
+        }
+    });
+}
+
+/// Ends every board that hasn't ended: Ctrl-C.
+pub(super) fn interrupted(desk: &Desk<'_>) {
+    let hint = "Its card starts U-Boot only until it is flashed again; U-Boot keeps asking for a job.";
+    desk.each(|watch, events| {
+        let hint = watch.was_heard().then(|| hint.to_owned());
+        watch.end(watch.stage(), Kind::Interrupted, "interrupted".to_owned(), hint, events);
+    });
+}
+
+/// Waits for what only the records need: the digests, where any board is done. They cover what lies behind the
+/// image's last partition, too.
+pub(super) fn finish(desk: &Desk<'_>, material: &ImageMaterial, stop: &Stop) {
+    let mut any_done = false;
+    desk.each(|watch, _| any_done |= matches!(watch.ending(), Some(Ending::Done)));
+    if any_done {
+        material.finish(stop);
+    }
+}
+
+/// The records of all boards, in the order of `targets`.
+pub(super) fn records(
+    desk: &Desk<'_>,
+    targets: &[Target],
+    material: &ImageMaterial,
+    started: jiff::Timestamp,
+) -> Vec<Run> {
+    let run = |target: &Target| desk.with(target.mac, |watch, _| record(watch, target, material, started));
+    targets.iter().filter_map(run).collect()
+}
+
+/// Resets one board, when its turn has come.
+fn reset(desk: &Desk<'_>, target: &Target, options: &Options, delay: Duration, stop: &Stop) {
+    let turn = Instant::now() + delay;
+    loop {
+        if stop.wait(turn.saturating_duration_since(Instant::now()).min(TICK)) {
+            return;
+        }
+        // Its files couldn't be staged, or it has asked by itself and is done already.
+        if desk.with(target.mac, |watch, _| watch.ending().is_some()) != Some(false) {
+            return;
+        }
+        if Instant::now() >= turn {
+            break;
+        }
+    }
+    let Some(reset) = &options.reset else {
+        desk.with(target.mac, |watch, events| watch.reset_done(false, Instant::now(), events));
+        return;
+    };
+    let mut power = match power::of_target(target, reset) {
+        Ok(power) => power,
+        Err(error) => return failed_reset(desk, target, &error),
+    };
+    desk.with(target.mac, |watch, events| watch.resetting(power.describe(), events));
+    match power.reset(stop) {
+        Ok(()) => {
+            desk.with(target.mac, |watch, events| watch.reset_done(true, Instant::now(), events));
+        }
+        // Interrupted: the loop tells that of every board.
+        Err(_) if stop.is_set() => {}
+        Err(error) => failed_reset(desk, target, &error),
+    }
+}
+
+fn failed_reset(desk: &Desk<'_>, target: &Target, error: &power::Error) {
+    // A source's text belongs to the sentence: "opening /dev/gpiochip0: permission denied".
+    let mut why = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !why.ends_with(&text) {
+            why = format!("{why}: {text}");
+        }
+        source = cause.source();
+    }
+    desk.with(target.mac, |watch, events| {
+        watch.end(Stage::Reset, error.kind(), why, error.hint(), events);
+    });
+}
+
+fn record(watch: &mut Watch, target: &Target, material: &ImageMaterial, started: jiff::Timestamp) -> Run {
+    let ending = watch.ending().cloned().unwrap_or_else(|| Ending::Failed {
+        why: "the TFTP server ended".to_owned(),
+        last_seen: None,
+        hint: None,
+        kind: Kind::Io,
+    });
+    Run {
+        schema: 1,
+        job: watch.job().name(),
+        target: target.name.clone(),
+        mac: target.mac,
+        ip: watch.peer(),
+        started,
+        seconds: (watch.took().unwrap_or_default().as_secs_f64() * 1000.0).round() / 1000.0,
+        stage: watch.stage(),
+        ending,
+        image: material.record(),
+        card: watch.job().card().map(|(card, layout)| CardRecord {
+            uboot_start: card.uboot_start,
+            uboot_len: card.uboot_len,
+            shift: layout.shift,
+        }),
+        bytes: material.total_bytes(),
+        steps: watch.steps().to_vec(),
+    }
+}
+
+/// A job's name must differ from those of earlier jobs; 32 random bits do.
+pub(super) fn random() -> u32 {
+    let mut bytes = [0; 4];
+    match rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()) {
+        Ok(4) => u32::from_ne_bytes(bytes),
+        // Without random numbers the clock has to do: two jobs in one nanosecond's 32 bits are as unlikely.
+        _ => std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |time| time.subsec_nanos() ^ (time.as_secs() as u32).rotate_left(16)),
+    }
+}

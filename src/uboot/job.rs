@@ -1,0 +1,462 @@
+//! One board's job, without sockets: what the boot script asks for, and what it is answered.
+//!
+//! The board asks by the paths of its TFTP read requests, below a directory named by its MAC address:
+//!
+//! | path | meaning | answer |
+//! |---|---|---|
+//! | `job/START-SIZE` | is there anything to do? My own partition lies at block START, SIZE blocks long (hex) | the first step, or error 1 |
+//! | `JOB/FILE` | the bytes of a step | a range of the image, or a few made-up sectors |
+//! | `JOB/read/N/SUM` | step N is written; this is the CRC32 of what I read back | the next step, the same again, or wait |
+//! | `JOB/fail/N/STAGE` | step N failed in STAGE (`size`, `fetch`, `write`, `read-back`, `sum`) | the same step again, or stop |
+//! | `JOB/OK` | all steps are done | a few bytes; the job is retired |
+//!
+//! A step's answer is a text of `name=value` lines that the script imports: see `order.rs` beside this file.
+//! The board never learns the checksum that is expected: it tells what it read, and the host compares.
+//!
+//! SUM comes in either byte order. U-Boot's `crc32` stores big-endian where it is built with `CONFIG_HASH`
+//! for it and in the processor's order where not, and the script loads what was stored with `setexpr.l`.
+//! Either order is accepted, which leaves a chance of 2 in 2^32 that a wrong block passes.
+
+use std::sync::Arc;
+
+use super::layout::{CardInfo, Layout};
+use super::order::{self, Word, hex, sum_is};
+use super::step::{Content, Known, Material, Step, step};
+use crate::image::table::BLOCK;
+
+/// How often one step is sent again, after a failure or a difference, before the job fails.
+const RETRIES: u32 = 2;
+/// How often a board may start anew in the middle of a job before the job fails.
+const RESTARTS: u32 = 3;
+/// Part size of the original's cards, in bytes: 750 MiB.
+pub const ORIGINAL_PART: u64 = 786_432_000;
+/// Where the original's cards expect the image's first partition, and how long: 4 MiB, 40 MiB.
+pub(super) const ORIGINAL_FIRST: (u64, u64) = (4 << 20, 40 << 20);
+
+/// The stage that the board says it failed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BoardStage {
+    /// The card ends before the last block that the job needs.
+    Size,
+    /// Fetching a file, or it had another length than announced.
+    Fetch,
+    /// Writing to the card.
+    Write,
+    /// Reading back from the card.
+    ReadBack,
+    /// It was read back, and nobody has confirmed the checksum: a staged tree holds only the right one, and an
+    /// answer can get lost.
+    Sum,
+}
+
+/// What is answered to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// These bytes.
+    Send(Content),
+    /// It is not known yet; ask the job again.
+    Later,
+    /// TFTP error 1: there is no such file.
+    NotFound(&'static str),
+}
+
+/// What has happened, for whoever watches.
+#[derive(Debug, Clone, PartialEq)]
+pub enum News {
+    /// The board is there and has asked for its job.
+    Booted {
+        /// Its card, as it told.
+        card: CardInfo,
+        /// How often it has come already in this job.
+        before: u32,
+    },
+    /// It fetches a step.
+    Fetching(usize, Step),
+    /// A step was read back and is equal.
+    Equal(usize, Step, u32),
+    /// A step goes out again.
+    Again {
+        /// Which step.
+        step: Step,
+        /// Why.
+        why: Trouble,
+    },
+    /// All steps are read back and equal, and the board has said that it is done.
+    Reported,
+    /// A card of the original's kind has reported a byte count.
+    ReportedCount(Option<u32>),
+    /// A card of the original's kind has asked for a part.
+    Original(usize),
+    /// A request of an earlier job; it was refused.
+    Stale(String),
+    /// The job has failed.
+    Failed(Failure),
+}
+
+/// What can go wrong with a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// The board says that it failed.
+    Board(BoardStage),
+    /// What was read back differs.
+    Differs {
+        /// CRC32 of the image's bytes.
+        expected: u32,
+        /// CRC32 that the board told.
+        got: u32,
+    },
+}
+
+/// Why a job failed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Failure {
+    /// The image doesn't fit this card.
+    Layout(String),
+    /// The card ends before the image does.
+    TooSmall {
+        /// Bytes that the card needs.
+        needed: u64,
+    },
+    /// A step failed too often.
+    Step {
+        /// Which step.
+        step: Step,
+        /// What happened the last time.
+        why: Trouble,
+    },
+    /// The board starts anew again and again.
+    Restarts(u32),
+    /// A card of the original's kind, and an image that its fixed addresses would ruin.
+    OriginalCard,
+    /// A card of the original's kind has reported a failure.
+    OriginalFailed,
+}
+
+/// One board's job.
+#[derive(Debug)]
+pub struct Job {
+    id: u32,
+    card: Option<(CardInfo, Arc<Layout>)>,
+    /// CRC32 as read back, step by step.
+    read: Vec<u32>,
+    /// Attempts at the step in hand that failed.
+    tries: u32,
+    starts: u32,
+    /// How often a step is sent again.
+    retries: u32,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Everything was read back and equal; the board hasn't said its last word.
+    Proved,
+    Done,
+    /// A card of the original's kind has said how many bytes it wrote, which proves nothing.
+    Counted,
+    Failed,
+}
+
+impl Job {
+    /// A job that no board has heard of. `id` must differ from those of earlier jobs: random is good.
+    #[must_use]
+    pub fn new(id: u32) -> Self {
+        Self { id, card: None, read: Vec::new(), tries: 0, starts: 0, retries: RETRIES, state: State::Open }
+    }
+
+    /// The same job where its answers lie in files: those can't send a step again, so its first failure ends it.
+    #[must_use]
+    pub fn staged(mut self) -> Self {
+        self.retries = 0;
+        self
+    }
+
+    /// The job's name in paths.
+    #[must_use]
+    pub fn name(&self) -> String {
+        order::job_name(self.id)
+    }
+
+    /// Whether every step was read back and equal.
+    #[must_use]
+    pub fn proved(&self) -> bool {
+        matches!(self.state, State::Proved | State::Done)
+    }
+
+    /// Whether nothing more will be answered.
+    #[must_use]
+    pub fn over(&self) -> bool {
+        matches!(self.state, State::Done | State::Counted | State::Failed)
+    }
+
+    /// How many steps were read back and equal.
+    #[must_use]
+    pub fn steps_done(&self) -> usize {
+        self.read.len()
+    }
+
+    /// The card's U-Boot partition and the layout made for it, once the board has told.
+    #[must_use]
+    pub fn card(&self) -> Option<&(CardInfo, Arc<Layout>)> {
+        self.card.as_ref()
+    }
+
+    /// What a board may be told that has waited for the answer to `path`: to ask again. None where `path` is no
+    /// question but a file, which has to come sooner or later.
+    #[must_use]
+    pub fn wait(&self, path: &str) -> Option<Answer> {
+        let rest = path.strip_prefix(&self.name())?;
+        (rest.starts_with("/read/") || rest.starts_with("/fail/")).then(|| self.word(Word::Wait))
+    }
+
+    /// Ends the job from outside: nothing more is answered.
+    pub fn abandon(&mut self) {
+        if !self.over() {
+            self.state = State::Failed;
+        }
+    }
+
+    /// Ends a job whose steps are all proved although the board's last word is missing.
+    pub fn accept_silence(&mut self) {
+        if self.state == State::Proved {
+            self.state = State::Done;
+        }
+    }
+
+    /// Answers a read request. `path` is what follows the board's directory. Asking again after
+    /// [`Answer::Later`] gives no news twice.
+    pub fn ask(&mut self, path: &str, material: &dyn Material, news: &mut Vec<News>) -> Answer {
+        const NO_JOB: Answer = Answer::NotFound("no job");
+        if let Some(number) = path.strip_prefix("rpi_image_part_") {
+            return self.original_part(number, material, news);
+        }
+        let Some((head, rest)) = path.split_once('/') else {
+            return Answer::NotFound("no such file");
+        };
+        if head == "job" {
+            return self.begin(rest, material, news);
+        }
+        if head != self.name() {
+            if head.len() == 8 && hex(head).is_some() {
+                news.push(News::Stale(path.to_owned()));
+            }
+            return NO_JOB;
+        }
+        if self.state == State::Done && rest == "OK" {
+            // The answer to the report got lost; the board asks again.
+            return self.word(Word::Done);
+        }
+        if self.over() {
+            return NO_JOB;
+        }
+        let Some((_, layout)) = self.card.clone() else { return NO_JOB };
+        let words: Vec<&str> = rest.split('/').collect();
+        match words[..] {
+            ["OK"] => self.report(news),
+            ["read", n, sum] => match (hex(n), hex(sum)) {
+                (Some(n), Some(sum)) => self.read_back(n as usize, sum, &layout, material, news),
+                _ => Answer::NotFound("not understood"),
+            },
+            ["fail", n, stage] => match (hex(n), BoardStage::from_word(stage)) {
+                (Some(n), Some(stage)) => self.failed_step(n as usize, stage, &layout, material, news),
+                _ => Answer::NotFound("not understood"),
+            },
+            [file] => self.file(file, &layout, material, news),
+            _ => Answer::NotFound("no such file"),
+        }
+    }
+
+    /// Takes a report of the original's kind: a file `OK`, `FAILED` or `FAIL` with a 4-byte little-endian
+    /// count of bytes. Says whether it was expected.
+    pub fn original_report(&mut self, file: &str, count: Option<u32>, news: &mut Vec<News>) -> bool {
+        if self.over() {
+            return false;
+        }
+        match file {
+            "OK" => {
+                self.state = State::Counted;
+                news.push(News::ReportedCount(count));
+            }
+            "FAILED" | "FAIL" => self.fail(Failure::OriginalFailed, news),
+            _ => return false,
+        }
+        true
+    }
+
+    fn begin(&mut self, place: &str, material: &dyn Material, news: &mut Vec<News>) -> Answer {
+        if self.state == State::Proved {
+            // It started again without a last word; everything was proved, so it need not be flashed again.
+            self.report(news);
+            return Answer::NotFound("no job");
+        }
+        if self.over() {
+            return Answer::NotFound("no job");
+        }
+        let place = place.split_once('-').and_then(|(start, size)| {
+            let (start, size) = (hex(start)?, hex(size)?);
+            Some(CardInfo {
+                uboot_start: u64::from(start) * BLOCK,
+                uboot_len: u64::from(size) * BLOCK,
+                size: None,
+            })
+        });
+        let Some(place) = place else { return Answer::NotFound("not understood") };
+        let layout = match material.layout(&place) {
+            Ok(layout) => layout,
+            Err(why) => {
+                self.fail(Failure::Layout(why), news);
+                return Answer::NotFound("the image does not fit this card");
+            }
+        };
+        if self.starts > RESTARTS {
+            self.fail(Failure::Restarts(self.starts), news);
+            return Answer::NotFound("no job");
+        }
+        news.push(News::Booted { card: place, before: self.starts });
+        self.starts += 1;
+        self.read.clear();
+        self.tries = 0;
+        self.card = Some((place, Arc::clone(&layout)));
+        match step(0, &layout, material) {
+            Known::Is(Some(step)) => self.order(0, &step, &layout),
+            _ => Answer::NotFound("no job"),
+        }
+    }
+
+    fn file(&mut self, file: &str, layout: &Layout, material: &dyn Material, news: &mut Vec<News>) -> Answer {
+        // Only the step in hand: nothing else is ever asked for in good faith.
+        let n = self.read.len();
+        match step(n, layout, material) {
+            Known::Is(Some(step)) if step.file == file => {
+                let content = step.content.clone();
+                news.push(News::Fetching(n, step));
+                Answer::Send(content)
+            }
+            Known::NotYet => Answer::Later,
+            Known::Is(_) => Answer::NotFound("no such file"),
+        }
+    }
+
+    fn read_back(
+        &mut self,
+        n: usize,
+        sum: u32,
+        layout: &Layout,
+        material: &dyn Material,
+        news: &mut Vec<News>,
+    ) -> Answer {
+        let current = self.read.len();
+        if n + 1 == current && sum_is(sum, self.read[n]) {
+            // The answer got lost and the board asks again.
+            return self.next(layout, material);
+        }
+        if n != current {
+            return Answer::NotFound("not the step in hand");
+        }
+        let Known::Is(Some(step)) = step(n, layout, material) else { return Answer::Later };
+        let Some(expected) = order::expected(&step, material) else { return Answer::Later };
+        if !sum_is(sum, expected) {
+            return self.again(n, step, Trouble::Differs { expected, got: sum }, layout, news);
+        }
+        self.read.push(expected);
+        self.tries = 0;
+        news.push(News::Equal(n, step, expected));
+        self.next(layout, material)
+    }
+
+    fn failed_step(
+        &mut self,
+        n: usize,
+        stage: BoardStage,
+        layout: &Layout,
+        material: &dyn Material,
+        news: &mut Vec<News>,
+    ) -> Answer {
+        if stage == BoardStage::Sum && n + 1 == self.read.len() {
+            // The checksum was right; only the answer didn't arrive.
+            return self.next(layout, material);
+        }
+        if n != self.read.len() {
+            return Answer::NotFound("not the step in hand");
+        }
+        let Known::Is(Some(step)) = step(n, layout, material) else { return Answer::Later };
+        if stage == BoardStage::Size {
+            self.fail(Failure::TooSmall { needed: layout.card_len }, news);
+            return self.word(Word::Stop);
+        }
+        self.again(n, step, Trouble::Board(stage), layout, news)
+    }
+
+    fn again(&mut self, n: usize, step: Step, why: Trouble, layout: &Layout, news: &mut Vec<News>) -> Answer {
+        if self.tries >= self.retries {
+            self.fail(Failure::Step { step, why }, news);
+            return self.word(Word::Stop);
+        }
+        self.tries += 1;
+        let answer = self.order(n, &step, layout);
+        news.push(News::Again { step, why });
+        answer
+    }
+
+    /// What comes after the steps that are done.
+    fn next(&mut self, layout: &Layout, material: &dyn Material) -> Answer {
+        let n = self.read.len();
+        match step(n, layout, material) {
+            Known::Is(Some(step)) => self.order(n, &step, layout),
+            Known::Is(None) => {
+                self.state = State::Proved;
+                self.word(Word::Done)
+            }
+            Known::NotYet => Answer::Later,
+        }
+    }
+
+    fn order(&self, n: usize, step: &Step, layout: &Layout) -> Answer {
+        text(order::write(&self.name(), n, step, layout))
+    }
+
+    fn word(&self, word: Word) -> Answer {
+        text(order::word(&self.name(), word))
+    }
+
+    fn report(&mut self, news: &mut Vec<News>) -> Answer {
+        if self.state != State::Proved {
+            return Answer::NotFound("not everything was read back");
+        }
+        self.state = State::Done;
+        news.push(News::Reported);
+        self.word(Word::Done)
+    }
+
+    fn original_part(&mut self, number: &str, material: &dyn Material, news: &mut Vec<News>) -> Answer {
+        let Ok(number) = number.parse::<u64>() else { return Answer::NotFound("no such file") };
+        if self.over() || self.card.is_some() {
+            return Answer::NotFound("no job");
+        }
+        if material.first_partition() != ORIGINAL_FIRST {
+            self.fail(Failure::OriginalCard, news);
+            return Answer::NotFound("the image does not fit this card");
+        }
+        let Known::Is(raw) = material.raw_len() else { return Answer::Later };
+        let start = number * ORIGINAL_PART;
+        if start >= raw {
+            return Answer::NotFound("no more parts");
+        }
+        news.push(News::Original(usize::try_from(number).unwrap_or(usize::MAX)));
+        Answer::Send(Content::Range { start, len: ORIGINAL_PART.min(raw - start) })
+    }
+
+    fn fail(&mut self, failure: Failure, news: &mut Vec<News>) {
+        self.state = State::Failed;
+        news.push(News::Failed(failure));
+    }
+}
+
+fn text(text: Vec<u8>) -> Answer {
+    Answer::Send(Content::Bytes(text.into()))
+}
+
+#[cfg(test)]
+pub(in crate::uboot) mod tests;

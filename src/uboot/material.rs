@@ -1,0 +1,293 @@
+//! An image as boards are given it: its table, its parts with their checksums as they become known, and the files
+//! that follow the partitions' new numbers. Everything that takes time happens on threads of its own, so that a
+//! board can be reset at once and finds an answer whenever it asks.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::layout::{self, CardInfo, Layout};
+use super::record::ImageRecord;
+use super::step::{Known, Material, Sectors};
+use crate::error::{Explain, Kind};
+use crate::format::hex;
+use crate::image::parts::Parts;
+use crate::image::pass::Pass;
+use crate::image::read_at::ReadAt;
+use crate::image::table::{Scheme, Table};
+use crate::image::{self, Image, files};
+use crate::stop::Stop;
+use crate::tftp::source::Waker;
+
+/// Why an image can't be flashed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The image can't be read, or is damaged.
+    #[error(transparent)]
+    Image(#[from] image::Error),
+    /// It has no partition table.
+    #[error("{name} has no partition table")]
+    NoTable {
+        /// The image.
+        name: String,
+    },
+    /// It doesn't fit a recovery card.
+    #[error("{name}: {source}")]
+    Layout {
+        /// The image.
+        name: String,
+        /// Why.
+        source: layout::Error,
+    },
+    /// Looking for the files that name partitions failed.
+    #[error("{name}: reading the files that name partitions: {source}")]
+    Files {
+        /// The image.
+        name: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Image(error) => error.kind(),
+            Self::Layout { source, .. } => source.kind(),
+            Self::NoTable { .. } => Kind::BadData,
+            Self::Files { source, .. } => Kind::of_io(source),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Image(error) => error.hint(),
+            Self::Layout { source, .. } => source.hint(),
+            Self::NoTable { .. } => {
+                Some("An image of a whole disk is needed, not one of a single partition.".to_owned())
+            }
+            Self::Files { .. } => None,
+        }
+    }
+}
+
+/// An image that is being flashed.
+pub struct ImageMaterial {
+    image: Image,
+    content: Arc<dyn ReadAt>,
+    table: Table,
+    part_size: u64,
+    /// First byte of the image's first partition.
+    start: u64,
+    /// First byte behind its last partition.
+    end: u64,
+    pass: Pass,
+    followed: OnceLock<Result<Follow, Arc<Error>>>,
+    waker: Arc<Mutex<Option<Waker>>>,
+}
+
+/// What follows the partitions' new numbers.
+struct Follow {
+    sectors: Arc<[Sectors]>,
+    notes: Vec<String>,
+}
+
+impl ImageMaterial {
+    /// Reads the image's table, sees that it fits a recovery card, and starts what takes longer. Returns in
+    /// milliseconds, whatever the image's size.
+    ///
+    /// # Errors
+    /// When the image has no table or can't lie on a recovery card.
+    pub fn prepare(image: Image, part_size: u64, stop: &Stop) -> Result<Arc<Self>, Error> {
+        let name = image.name();
+        let table = image.table()?.ok_or_else(|| Error::NoTable { name: name.clone() })?;
+        let layout = layout::plan(&table, image.raw_len(), &CardInfo::default())
+            .map_err(|source| Error::Layout { name, source })?;
+        let waker: Arc<Mutex<Option<Waker>>> = Arc::default();
+        let wake = Arc::clone(&waker);
+        let parts = match table.scheme {
+            // What lies behind the last partition is part of an MBR image and not of a GPT one.
+            Scheme::Mbr { .. } => Parts::Every { skip: layout.source.start, size: part_size },
+            Scheme::Gpt { .. } => Parts::Ranges(ranges(&layout.source, part_size)),
+        };
+        let pass = Pass::start(&image, parts, stop, Box::new(move || poke(&wake)))?;
+        let material = Arc::new(Self {
+            content: image.content(),
+            image,
+            table,
+            part_size,
+            start: layout.source.start,
+            end: layout.source.end,
+            pass,
+            followed: OnceLock::new(),
+            waker,
+        });
+        let follower = Arc::clone(&material);
+        std::thread::spawn(move || follower.follow(&layout));
+        Ok(material)
+    }
+
+    /// Wakes this server whenever something becomes known.
+    pub fn on_progress(&self, waker: Waker) {
+        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker);
+        poke(&self.waker);
+    }
+
+    /// The image.
+    #[must_use]
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// Its partition table.
+    #[must_use]
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Its raw bytes.
+    #[must_use]
+    pub fn content(&self) -> Arc<dyn ReadAt> {
+        Arc::clone(&self.content)
+    }
+
+    /// The size of a part in bytes; the last one may be shorter.
+    #[must_use]
+    pub fn part_size(&self) -> u64 {
+        self.part_size
+    }
+
+    /// How many parts it has, as far as is known.
+    #[must_use]
+    pub fn parts(&self) -> usize {
+        usize::try_from(self.total_bytes().div_ceil(self.part_size)).unwrap_or(usize::MAX)
+    }
+
+    /// What is worth knowing about the files that follow the new numbers.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        match self.followed.get() {
+            Some(Ok(follow)) => follow.notes.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Why the image can't be flashed after all, once that is known: damage shows only where it is reached.
+    #[must_use]
+    pub fn failure(&self) -> Option<Arc<Error>> {
+        match (self.pass.ended()?, self.followed.get()) {
+            (Err(error), _) => Some(Arc::new(Error::Image(error))),
+            // Damage in the image has been told better by the pass.
+            (Ok(_), Some(Err(error))) => Some(Arc::clone(error)),
+            (Ok(_), _) => None,
+        }
+    }
+
+    /// What the record says of it. The digests are there only if the pass has come to its end.
+    #[must_use]
+    pub fn record(&self) -> ImageRecord {
+        let digests = self.pass.ended().and_then(Result::ok);
+        ImageRecord {
+            name: self.image.name(),
+            format: self.image.format().to_string(),
+            raw_len: self.image.raw_len(),
+            file_sha256: digests.as_ref().map(|digests| hex(&digests.file_sha256)),
+            raw_sha256: digests.as_ref().map(|digests| hex(&digests.raw_sha256)),
+        }
+    }
+
+    /// Waits until the whole image went by, so that its digests are known; not beyond `stop`.
+    pub fn finish(&self, stop: &Stop) {
+        while !stop.is_set() && !self.pass.wait_for(std::time::Duration::from_millis(100)) {}
+    }
+
+    /// Where the data ends, once that is known for sure.
+    fn data_end(&self) -> Option<u64> {
+        match self.table.scheme {
+            Scheme::Gpt { .. } => Some(self.end),
+            Scheme::Mbr { .. } => self.image.raw_len(),
+        }
+    }
+
+    fn follow(&self, layout: &Layout) {
+        let found = files::follow(&self.content, &self.table, &layout.numbers()).and_then(|followed| {
+            let sectors = files::sector_patches(&self.content, &followed.patches)?;
+            let sectors = sectors.into_iter().map(|(offset, bytes)| {
+                let names = followed.patches.iter().filter(|patch| {
+                    patch.image_offset < offset + bytes.len() as u64
+                        && patch.image_offset + patch.new.len() as u64 > offset
+                });
+                let mut names: Vec<_> = names.map(|patch| patch.file.clone()).collect();
+                names.dedup();
+                Sectors { offset, bytes: bytes.into(), file: names.join(", ") }
+            });
+            Ok(Follow { sectors: sectors.collect(), notes: followed.notes })
+        });
+        let found = found.map_err(|source| Arc::new(Error::Files { name: self.image.name(), source }));
+        // Set once, here only.
+        let _ = self.followed.set(found);
+        poke(&self.waker);
+    }
+}
+
+impl Material for ImageMaterial {
+    fn layout(&self, card: &CardInfo) -> Result<Arc<Layout>, String> {
+        layout::plan(&self.table, self.image.raw_len(), card).map(Arc::new).map_err(|error| error.to_string())
+    }
+
+    fn part(&self, n: usize) -> Known<Option<(u64, u64)>> {
+        let start = (n as u64).checked_mul(self.part_size).and_then(|offset| offset.checked_add(self.start));
+        let Some(start) = start else { return Known::Is(None) };
+        match self.data_end() {
+            Some(end) if start >= end => Known::Is(None),
+            Some(end) => Known::Is(Some((start, self.part_size.min(end - start)))),
+            // Whole parts within the partitions are there whatever comes behind them.
+            None if start + self.part_size <= self.end => Known::Is(Some((start, self.part_size))),
+            None => Known::NotYet,
+        }
+    }
+
+    fn part_crc(&self, n: usize) -> Option<u32> {
+        self.pass.part_crc(n)
+    }
+
+    fn followed(&self) -> Known<Arc<[Sectors]>> {
+        // A compressed file proves itself only at its end. Until then nothing that follows the parts is given
+        // away, the partition table least of all.
+        match (self.followed.get(), self.pass.ended()) {
+            (Some(Ok(follow)), Some(Ok(_))) => Known::Is(Arc::clone(&follow.sectors)),
+            _ => Known::NotYet,
+        }
+    }
+
+    fn first_partition(&self) -> (u64, u64) {
+        let first = self.table.partitions.iter().min_by_key(|partition| partition.start);
+        first.map_or((0, 0), |partition| (partition.start, partition.len))
+    }
+
+    fn raw_len(&self) -> Known<u64> {
+        self.image.raw_len().map_or(Known::NotYet, Known::Is)
+    }
+
+    fn total_bytes(&self) -> u64 {
+        self.data_end().unwrap_or(self.end) - self.start
+    }
+}
+
+/// A range in pieces of `size` bytes.
+fn ranges(source: &Range<u64>, size: u64) -> Vec<Range<u64>> {
+    let mut ranges = Vec::new();
+    let mut start = source.start;
+    while start < source.end {
+        let end = source.end.min(start.saturating_add(size));
+        ranges.push(start..end);
+        start = end;
+    }
+    ranges
+}
+
+fn poke(waker: &Mutex<Option<Waker>>) {
+    if let Some(waker) = &*waker.lock().unwrap_or_else(PoisonError::into_inner) {
+        waker.wake();
+    }
+}

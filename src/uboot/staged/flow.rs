@@ -1,0 +1,254 @@
+//! Flashing through a TFTP server that isn't ours: stage, reset, watch the files, take them away.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::feed::{Feed, whose};
+use super::observe::{Observer, shared_by};
+use super::place::Place;
+use super::tree::{Kind, Tree};
+use super::{Error, Source, Staged};
+use crate::board::Mac;
+use crate::error::Explain;
+use crate::sight;
+use crate::stop::Stop;
+use crate::targets::Target;
+use crate::uboot::desk::Desk;
+use crate::uboot::event::{Event, Stage};
+use crate::uboot::flash::{self, LAST_PACKETS, Next, Options, TICK};
+use crate::uboot::layout::CardInfo;
+use crate::uboot::material::ImageMaterial;
+use crate::uboot::record::Run;
+use crate::uboot::step::Known;
+use crate::uboot::watch::{Absent, Watch};
+
+/// Where and what to stage.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// What the TFTP server serves.
+    pub root: PathBuf,
+    /// The boards' cards.
+    pub kind: Kind,
+    /// Where U-Boot's partition is on cards made by `piprov card build`.
+    pub card: CardInfo,
+    /// Leaves the files there in the end, all but the one that makes a board begin.
+    pub keep: bool,
+}
+
+impl Files {
+    /// What a board asks for first, below the root.
+    #[must_use]
+    pub fn first(&self, mac: Mac) -> String {
+        match self.kind {
+            Kind::Piprov => format!("{mac}/{}", Tree::opening_path(&self.card)),
+            Kind::Original => format!("{mac}/rpi_image_part_0"),
+        }
+    }
+
+    fn absent(&self, mac: Mac) -> Absent {
+        let (root, file) = (self.root.display(), self.first(mac));
+        let other = match self.kind {
+            Kind::Piprov => {
+                "Is its card one of the original's kind (--card original), or U-Boot's partition elsewhere?"
+            }
+            Kind::Original => "Is its card one made by `piprov card build` (--card piprov)?",
+        };
+        let hint = match shared_by(&self.root) {
+            Some(kind) => format!(
+                "{root} is on {kind}, where this machine doesn't see what a server on another one does. Run piprov \
+                 on that server, or leave out --tftp-root."
+            ),
+            None => format!(
+                "Does your TFTP server serve {root}? While piprov waits, `curl tftp://SERVER/{file}` must give the \
+                 file, and the card's env.txt must name that server. {other}"
+            ),
+        };
+        Absent { file, hint }
+    }
+
+    /// The tree for one board; not yet while the image isn't known well enough.
+    ///
+    /// # Errors
+    /// Where the image doesn't fit such cards.
+    pub fn tree(&self, id: u32, material: &ImageMaterial) -> Result<Known<Tree>, Error> {
+        match self.kind {
+            Kind::Piprov => Tree::piprov(id, material, &self.card),
+            Kind::Original => Tree::original(id, material),
+        }
+    }
+
+    /// What the user should know before: each a sentence.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(kind) = shared_by(&self.root) {
+            notes.push(format!(
+                "{} is on {kind}: what a server on another machine reads isn't seen here, so progress and success \
+                 aren't either",
+                self.root.display()
+            ));
+        }
+        if self.kind == Kind::Original {
+            notes.push(
+                "cards of the original's kind upload their result: tftpd-hpa takes it, dnsmasq takes no uploads"
+                    .to_owned(),
+            );
+        }
+        notes
+    }
+}
+
+/// Waits until the image is known well enough to be staged.
+///
+/// # Errors
+/// [`Error::Stopped`]; [`Error::Material`] where the image turns out to be damaged; and as [`Files::tree`].
+pub fn ready(files: &Files, material: &ImageMaterial, stop: &Stop) -> Result<(), Error> {
+    while files.tree(0, material)? == Known::NotYet {
+        if let Some(error) = material.failure() {
+            return Err(Error::Material(error));
+        }
+        if stop.wait(TICK) {
+            return Err(Error::Stopped);
+        }
+    }
+    Ok(())
+}
+
+/// Flashes `targets` through the TFTP server that serves `files.root`. Returns when every board has ended, one way or
+/// the other, in the order of `targets`.
+///
+/// # Errors
+/// When the root can't be opened or watched, and as [`ready`]. What goes wrong with one board is in its [`Run`].
+pub fn flash(
+    targets: &[Target],
+    material: &Arc<ImageMaterial>,
+    files: &Files,
+    options: &Options,
+    stop: &Stop,
+    tell: &(dyn Fn(&Event) + Send + Sync),
+) -> Result<Vec<Run>, Error> {
+    let (began, started) = (Instant::now(), jiff::Timestamp::now());
+    Place::open(&files.root)?;
+    let mut observer = Observer::new(&files.root)?;
+    let sights_stop = Stop::new().map_err(|source| Error::Watch { path: files.root.clone(), source })?;
+    ready(files, material, stop)?;
+
+    let ids: Vec<u32> = targets.iter().map(|_| flash::random()).collect();
+    let watches = targets.iter().zip(&ids).map(|(target, id)| {
+        Watch::new(target.name.clone(), target.mac, *id, options.patience, began)
+            .staged(files.absent(target.mac))
+    });
+    let desk = Desk::new(watches.collect(), Arc::clone(material), tell);
+    let mut feeds: BTreeMap<Mac, Feed> = BTreeMap::new();
+    for (target, id) in targets.iter().zip(ids) {
+        let twin = feeds.values().next().map(|feed| &feed.staged);
+        match stage(target.mac, id, material, files, &mut observer, twin, stop) {
+            Ok(staged) => {
+                let (path, bytes) = (staged.path().display().to_string(), staged.tree().len());
+                feeds.insert(target.mac, Feed::new(staged));
+                desk.with(target.mac, |watch, events| {
+                    watch.files_staged(path, bytes, began.elapsed(), events);
+                });
+            }
+            Err(Error::Stopped) => break,
+            Err(error) => {
+                desk.with(target.mac, |watch, events| {
+                    watch.end(Stage::Prepare, error.kind(), error.to_string(), error.hint(), events);
+                });
+            }
+        }
+    }
+    if stop.is_set() {
+        flash::interrupted(&desk);
+    }
+
+    std::thread::scope(|scope| {
+        let (desk, until) = (&desk, &sights_stop);
+        scope.spawn(move || {
+            // Without the permission to look, a failure just says less.
+            let _ = sight::watch(until, &mut |mac, sight| {
+                desk.with(mac, |watch, _| watch.sighted(sight, Instant::now()));
+            });
+        });
+        flash::drive(desk, targets, material, options, stop, &mut || {
+            let next = Next::after(wait(&observer, stop));
+            look(desk, &observer, &mut feeds, material);
+            next
+        });
+        // An answer to the last word may still be under way; what is open stays readable, but it may be asked again.
+        let until = Instant::now() + LAST_PACKETS;
+        while !feeds.values().all(Feed::quiet) && Instant::now() < until && !wait(&observer, stop) {
+            look(desk, &observer, &mut feeds, material);
+        }
+        sights_stop.set();
+    });
+    desk.each(|watch, events| watch.tick(Instant::now(), &[], events));
+    for (mac, feed) in feeds {
+        desk.with(mac, |watch, events| take_away(feed, files.keep, watch, events));
+    }
+    flash::finish(&desk, material, stop);
+    Ok(flash::records(&desk, targets, material, started))
+}
+
+fn stage(
+    mac: Mac,
+    id: u32,
+    material: &Arc<ImageMaterial>,
+    files: &Files,
+    observer: &mut Observer,
+    twin: Option<&Staged>,
+    stop: &Stop,
+) -> Result<Staged, Error> {
+    let Known::Is(tree) = files.tree(id, material)? else { return Err(Error::NotReady) };
+    let content = material.content();
+    let source = Source { content: &*content, file: material.image().raw_file().map(|file| &**file) };
+    let mut staged = Staged::put(&files.root, &mac.to_string(), tree, source, twin, stop)?;
+    // Our own opens are over; the board's can't have begun.
+    observer.add(mac, &staged)?;
+    staged.publish()?;
+    Ok(staged)
+}
+
+/// Waits until there is something to look at, at most for a tick. Says whether to stop.
+fn wait(observer: &Observer, stop: &Stop) -> bool {
+    let mut fds = [PollFd::new(stop, PollFlags::IN), PollFd::new(observer, PollFlags::IN)];
+    let limit = Timespec { tv_sec: 0, tv_nsec: i64::from(TICK.subsec_nanos()) };
+    // An interrupted call is as good as a tick.
+    let _ = poll(&mut fds, Some(&limit));
+    stop.is_set()
+}
+
+fn look(desk: &Desk<'_>, observer: &Observer, feeds: &mut BTreeMap<Mac, Feed>, material: &ImageMaterial) {
+    let now = Instant::now();
+    // Nothing can be done about an error; without sights the boards' deadlines end them.
+    for sight in observer.look().unwrap_or_default() {
+        for (mac, feed) in
+            feeds.iter_mut().filter(|(mac, _)| whose(&sight).is_none_or(|whose| whose == **mac))
+        {
+            desk.with(*mac, |watch, events| feed.take(&sight, watch, material, now, events));
+        }
+    }
+    for (mac, feed) in feeds {
+        desk.with(*mac, |watch, events| {
+            feed.poll(watch, material);
+            if watch.ending().is_some() {
+                feed.retire(watch, events);
+            }
+        });
+    }
+}
+
+fn take_away(mut feed: Feed, keep: bool, watch: &Watch, events: &mut Vec<Event>) {
+    feed.retire(watch, events);
+    let path = feed.staged.path().display().to_string();
+    if keep {
+        let bytes = crate::format::size(feed.staged.keep());
+        watch.note(format!("{path} keeps {bytes}; the file that makes a board begin is gone"), events);
+    } else if let Err(error) = feed.staged.remove() {
+        watch.note(format!("not everything is removed: {error}"), events);
+    }
+}

@@ -1,0 +1,606 @@
+//! One board between its job and the clock: which stage it is in, when it was last heard, and when waiting
+//! for it has become pointless. No sockets and no clock of its own; the time comes with every call.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use super::event::{Ending, Event, Stage, What};
+use super::job::{Answer, BoardStage, Failure, Job, News, Trouble};
+use super::record::StepRecord;
+use super::step::{Content, Known, Material, Step};
+use crate::board::Mac;
+use crate::error::Kind;
+use crate::format::{minutes, size};
+use crate::image::report::{CountSays, judge_count};
+use crate::sight::Sight;
+
+/// How slow a card may be before its board counts as stuck, in bytes a second, for writing and reading back.
+const SLOWEST_CARD: u64 = 1 << 20;
+/// The same for fetching and writing by a card of the original's kind, which tells nothing meanwhile. The original
+/// waits so long, too.
+const SLOWEST_ORIGINAL: u64 = 728_000;
+/// More than a window of blocks: what can be on its way.
+const LAST_BLOCKS: u64 = 64 << 10;
+/// How long a question is kept waiting for its answer. U-Boot repeats it after a second.
+const HOLD: Duration = Duration::from_millis(500);
+/// How long the board's last word may take once everything is proved.
+const LAST_WORD: Duration = Duration::from_secs(20);
+
+/// How long a board may say nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// From the reset until it asks for its job; none: for ever.
+    pub boot: Option<Duration>,
+    /// In the middle of the job, beside the time that writing takes.
+    pub silence: Duration,
+}
+
+/// One board that is being flashed.
+#[derive(Debug)]
+pub struct Watch {
+    name: String,
+    mac: Mac,
+    patience: Patience,
+    job: Job,
+    stage: Stage,
+    started: Instant,
+    reset: Option<Instant>,
+    /// When it was last heard, and what it said.
+    heard: Option<(Instant, String)>,
+    /// The step on its way, and since when; `sent` bytes of it are acknowledged.
+    step: Option<(usize, Step, Instant)>,
+    sent: u64,
+    fetched: Option<Instant>,
+    done_bytes: u64,
+    total_bytes: u64,
+    peer: Option<IpAddr>,
+    steps: Vec<StepRecord>,
+    original: bool,
+    ending: Option<Ending>,
+    untold: Vec<Event>,
+    /// What it asks for that isn't known yet, and since when.
+    held: Option<(String, Instant)>,
+    ended: Option<Instant>,
+    absent: Option<Absent>,
+    sighted: Option<(Instant, Sight)>,
+}
+
+/// What is said of a board that never came, where another than piprov's own server should have answered it.
+#[derive(Debug, Clone)]
+pub struct Absent {
+    /// What nobody has asked for.
+    pub file: String,
+    /// What to look at.
+    pub hint: String,
+}
+
+impl Watch {
+    /// A board that nothing was heard of yet.
+    #[must_use]
+    pub fn new(name: String, mac: Mac, job: u32, patience: Patience, now: Instant) -> Self {
+        Self {
+            name,
+            mac,
+            patience,
+            job: Job::new(job),
+            stage: Stage::Boot,
+            started: now,
+            reset: None,
+            heard: None,
+            step: None,
+            sent: 0,
+            fetched: None,
+            done_bytes: 0,
+            total_bytes: 0,
+            peer: None,
+            steps: Vec::new(),
+            original: false,
+            ending: None,
+            untold: Vec::new(),
+            held: None,
+            ended: None,
+            absent: None,
+            sighted: None,
+        }
+    }
+
+    /// The same board where its job is staged as files, which begins with making them.
+    #[must_use]
+    pub fn staged(mut self, absent: Absent) -> Self {
+        self.job = self.job.staged();
+        self.stage = Stage::Prepare;
+        self.absent = Some(absent);
+        self
+    }
+
+    /// The job's files are there: `bytes` in all, in `path`, after `time`.
+    pub fn files_staged(&mut self, path: String, bytes: u64, time: Duration, events: &mut Vec<Event>) {
+        if self.ending.is_none() {
+            self.tell(What::Staged { path, bytes, time }, events);
+            self.stage = Stage::Boot;
+        }
+    }
+
+    /// Says something that changes nothing.
+    pub fn note(&self, text: String, events: &mut Vec<Event>) {
+        self.tell(What::Note { text }, events);
+    }
+
+    /// How it ended; none while it goes on.
+    #[must_use]
+    pub fn ending(&self) -> Option<&Ending> {
+        self.ending.as_ref()
+    }
+
+    /// The job.
+    #[must_use]
+    pub fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// The board's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The board's MAC address.
+    #[must_use]
+    pub fn mac(&self) -> Mac {
+        self.mac
+    }
+
+    /// The stage that it is in.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// The address that it asked from.
+    #[must_use]
+    pub fn peer(&self) -> Option<IpAddr> {
+        self.peer
+    }
+
+    /// How long it took, once it has ended.
+    #[must_use]
+    pub fn took(&self) -> Option<Duration> {
+        self.ended.map(|ended| ended.saturating_duration_since(self.started))
+    }
+
+    /// Notes when it ended. Called by whoever has a clock, after everything else.
+    pub fn note_end(&mut self, now: Instant) {
+        if self.ending.is_some() && self.ended.is_none() {
+            self.ended = Some(now);
+        }
+    }
+
+    /// The steps that were read back and found equal.
+    #[must_use]
+    pub fn steps(&self) -> &[StepRecord] {
+        &self.steps
+    }
+
+    /// Whether anything was heard of it.
+    #[must_use]
+    pub fn was_heard(&self) -> bool {
+        self.heard.is_some()
+    }
+
+    /// The reset is about to go out.
+    pub fn resetting(&mut self, how: String, events: &mut Vec<Event>) {
+        if self.ending.is_none() {
+            self.stage = Stage::Reset;
+            self.tell(What::Resetting { how }, events);
+        }
+    }
+
+    /// The reset went out; waiting for the boot begins. `did` is false where nobody resets this board.
+    pub fn reset_done(&mut self, did: bool, now: Instant, events: &mut Vec<Event>) {
+        self.reset = Some(now);
+        if self.ending.is_none() && self.stage == Stage::Reset {
+            self.stage = Stage::Boot;
+        }
+        if did {
+            self.tell(What::Reset, events);
+        }
+    }
+
+    /// It was seen on the wire, before it has asked for anything.
+    pub fn sighted(&mut self, sight: Sight, now: Instant) {
+        self.sighted = Some((now, sight));
+    }
+
+    /// Ends it from outside: a reset that failed, an image that turned out to be damaged, Ctrl-C.
+    pub fn end(
+        &mut self,
+        stage: Stage,
+        kind: Kind,
+        why: String,
+        hint: Option<String>,
+        events: &mut Vec<Event>,
+    ) {
+        if self.ending.is_some() {
+            return;
+        }
+        self.job.abandon();
+        self.stage = stage;
+        let last_seen = self.last_seen();
+        self.ended(Ending::Failed { why, last_seen, hint, kind }, events);
+    }
+
+    /// Answers a read request for `path` below the board's directory. `peer` is where it came from, where that is
+    /// known.
+    pub fn ask(
+        &mut self,
+        path: &str,
+        peer: impl Into<Option<IpAddr>>,
+        material: &dyn Material,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) -> Answer {
+        let mut news = Vec::new();
+        let mut answer = self.job.ask(path, material, &mut news);
+        self.peer = peer.into().or(self.peer);
+        if matches!(answer, Answer::Later) {
+            answer = self.hold(path, now);
+        }
+        if !matches!(answer, Answer::Later) {
+            self.held = None;
+            self.heard = Some((now, format!("a request for {path}")));
+        }
+        self.total_bytes = material.total_bytes();
+        for news in news {
+            self.digest(news, now, events);
+        }
+        answer
+    }
+
+    /// What to say to a request that can't be answered yet: nothing for a moment, then that it should ask again,
+    /// before its own patience is at an end.
+    fn hold(&mut self, path: &str, now: Instant) -> Answer {
+        match &self.held {
+            Some((asked, since)) if asked == path => {
+                let long = now.saturating_duration_since(*since) >= HOLD;
+                self.job.wait(path).filter(|_| long).unwrap_or(Answer::Later)
+            }
+            _ => {
+                self.held = Some((path.to_owned(), now));
+                Answer::Later
+            }
+        }
+    }
+
+    /// Takes a report of the original's kind. Says whether it was expected.
+    ///
+    /// The upload's end comes from a place that can tell nobody, so the events wait for the next [`Watch::tick`].
+    pub fn original_report(&mut self, file: &str, bytes: &[u8], raw_len: &Known<u64>) -> bool {
+        let mut events = std::mem::take(&mut self.untold);
+        let mut news = Vec::new();
+        let count = <[u8; 4]>::try_from(bytes).ok().map(u32::from_le_bytes);
+        let taken = self.job.original_report(file, count, &mut news);
+        for news in news {
+            match news {
+                News::ReportedCount(count) => self.counted(count, raw_len, &mut events),
+                News::Failed(failure) => self.failed(&failure, &mut events),
+                _ => {}
+            }
+        }
+        self.untold = events;
+        taken
+    }
+
+    /// `sent` bytes of the file at `path` are with the board.
+    pub fn progress(&mut self, path: &str, sent: u64, now: Instant, events: &mut Vec<Event>) {
+        let Some((_, step, _)) = self.step.as_ref().filter(|(_, step, _)| path.ends_with(&step.file)) else {
+            return;
+        };
+        let (label, bytes) = (step.label.clone(), step.len());
+        if self.ending.is_some() || sent <= self.sent {
+            return;
+        }
+        self.sent = sent;
+        self.heard = Some((now, format!("{} of {label}", size(sent))));
+        self.tell(What::Progress { sent, bytes }, events);
+    }
+
+    /// The file at `path` is wholly with the board.
+    pub fn fetched(&mut self, path: &str, now: Instant, events: &mut Vec<Event>) {
+        let Some((_, step, since)) = self.step.as_ref().filter(|(_, step, _)| path.ends_with(&step.file))
+        else {
+            return;
+        };
+        if self.ending.is_some() || self.stage != Stage::Fetch {
+            return;
+        }
+        let (label, bytes, time) = (step.label.clone(), step.len(), now - *since);
+        self.stage = Stage::Write;
+        self.sent = bytes;
+        self.fetched = Some(now);
+        self.heard = Some((now, format!("all of {label}")));
+        self.tell(What::Fetched { label, bytes, time }, events);
+    }
+
+    /// Time has passed. `others` are boards that asked although they are no target, for the hint.
+    pub fn tick(&mut self, now: Instant, others: &[String], events: &mut Vec<Event>) {
+        events.append(&mut self.untold);
+        if self.ending.is_some() {
+            return;
+        }
+        let since = |at: Instant| now.saturating_duration_since(at);
+        let Some((heard, _)) = &self.heard else {
+            let (Some(reset), Some(limit)) = (self.reset, self.patience.boot) else { return };
+            if since(reset) >= limit {
+                self.never_came(limit, others, events);
+            }
+            return;
+        };
+        let quiet = since(*heard);
+        if self.job.proved() {
+            if quiet >= LAST_WORD.min(self.patience.silence) {
+                self.job.accept_silence();
+                self.tell(
+                    What::Note {
+                        text: "its last word is missing; everything was read back before".to_owned(),
+                    },
+                    events,
+                );
+                self.stage = Stage::Done;
+                self.ended(Ending::Done, events);
+            }
+            return;
+        }
+        // The acknowledgement of the last blocks may be lost, and then the board writes although it seems to fetch.
+        // Of a staged job's files nobody knows how much was sent.
+        let may_write = |step: &Step| {
+            let left = step.len().saturating_sub(self.sent);
+            self.stage == Stage::Write || left <= LAST_BLOCKS || self.absent.is_some()
+        };
+        let writing = match &self.step {
+            Some((_, step, _)) if may_write(step) => step.len() * 2 / SLOWEST_CARD,
+            None if self.original => super::job::ORIGINAL_PART / SLOWEST_ORIGINAL,
+            _ => 0,
+        };
+        let limit = self.patience.silence + Duration::from_secs(writing);
+        if quiet >= limit {
+            self.job.abandon();
+            let what = self.step.as_ref().map_or(String::new(), |(_, step, _)| format!("{}: ", step.label));
+            let why = format!("{what}nothing was heard of the board for {}", minutes(quiet));
+            let hint = if self.original {
+                "A card of the original's kind tells nothing until it is done; --timeout gives it longer."
+            } else {
+                "It has lost power or its network. Its card starts U-Boot only, nothing half-written; flash it again."
+            };
+            let last_seen = self.last_seen();
+            let hint = Some(hint.to_owned());
+            self.ended(Ending::Failed { why, last_seen, hint, kind: Kind::Unavailable }, events);
+        }
+    }
+
+    fn never_came(&mut self, limit: Duration, others: &[String], events: &mut Vec<Event>) {
+        self.job.abandon();
+        let seconds = limit.as_secs_f64().round();
+        let why = match &self.absent {
+            None => format!("nothing was heard of {} in {seconds} s after the reset", self.mac),
+            Some(absent) => format!("nobody has asked for {} in {seconds} s after the reset", absent.file),
+        };
+        let last_seen = self.sighted.map(|(at, sight)| {
+            let after = self.reset.map_or(Duration::ZERO, |reset| at.saturating_duration_since(reset));
+            format!("{} {} s after the reset, no TFTP request", sight.phrase(), after.as_secs())
+        });
+        let hint = if let Some(absent) = &self.absent {
+            absent.hint.clone()
+        } else if last_seen.is_some() {
+            "The board runs but doesn't reach this host's UDP port 69. Is a firewall in the way? Does the card's \
+             env.txt name another server, or has the card no recovery system?"
+                .to_owned()
+        } else if others.is_empty() {
+            "Has it power, a network cable, and a recovery card (`piprov card build`)? Is a firewall in the way of \
+             UDP port 69?"
+                .to_owned()
+        } else {
+            format!(
+                "Somebody asked who is no target: {}. Is the MAC address in the database right?",
+                others.join(", ")
+            )
+        };
+        self.ended(Ending::Failed { why, last_seen, hint: Some(hint), kind: Kind::Unavailable }, events);
+    }
+
+    fn digest(&mut self, news: News, now: Instant, events: &mut Vec<Event>) {
+        match news {
+            News::Booted { card, before } => {
+                self.stage = Stage::Fetch;
+                self.step = None;
+                self.sent = 0;
+                self.done_bytes = 0;
+                self.steps.clear();
+                let (peer, uboot_start, uboot_len) = (self.peer, card.uboot_start, card.uboot_len);
+                self.tell(What::Booted { peer, uboot_start, uboot_len, before }, events);
+            }
+            News::Fetching(n, step) => {
+                self.stage = Stage::Fetch;
+                self.sent = 0;
+                let (label, bytes) = (step.label.clone(), step.len());
+                self.step = Some((n, step, now));
+                self.tell(What::Fetching { step: n, label, bytes }, events);
+            }
+            News::Equal(n, step, crc) => {
+                let since = self.fetched.take().unwrap_or(now);
+                let (bytes, label) = (step.len(), step.label.clone());
+                self.stage = Stage::ReadBack;
+                self.sent = 0;
+                if step.part.is_some() {
+                    self.done_bytes += bytes;
+                }
+                let image_offset = match step.content {
+                    Content::Range { start, .. } => Some(start),
+                    Content::Bytes(_) => None,
+                };
+                let crc32 = format!("{crc:08x}");
+                self.steps.push(StepRecord {
+                    label: label.clone(),
+                    file: step.file,
+                    image_offset,
+                    card_offset: step.target,
+                    bytes,
+                    crc32: crc32.clone(),
+                });
+                self.step = None;
+                self.tell(What::Equal { step: n, label, bytes, crc32, time: now - since }, events);
+                if self.job.proved() {
+                    self.stage = Stage::Report;
+                }
+            }
+            News::Again { step, why } => {
+                self.stage = Stage::Fetch;
+                self.step = None;
+                let why = trouble(why);
+                self.tell(What::Again { label: step.label, why }, events);
+            }
+            News::Reported => {
+                self.stage = Stage::Done;
+                self.ended(Ending::Done, events);
+            }
+            News::Original(n) => {
+                self.original = true;
+                self.stage = Stage::Fetch;
+                let text = format!(
+                    "a card of the original's kind asks for part {}; it will tell a number of bytes, which proves nothing",
+                    n + 1
+                );
+                self.tell(What::Note { text }, events);
+            }
+            News::Stale(path) => {
+                self.tell(
+                    What::Note { text: format!("refused {path}, which belongs to an earlier job") },
+                    events,
+                );
+            }
+            News::Failed(failure) => self.failed(&failure, events),
+            News::ReportedCount(_) => {}
+        }
+    }
+
+    fn counted(&mut self, count: Option<u32>, raw_len: &Known<u64>, events: &mut Vec<Event>) {
+        self.stage = Stage::Report;
+        let wrong = match (count, raw_len) {
+            // Its parts are sent filled to whole blocks, so no tail is dropped.
+            (Some(count), Known::Is(len)) => {
+                match judge_count(count, len.next_multiple_of(crate::image::table::BLOCK)) {
+                    CountSays::Differs { expected } => {
+                        Some(format!("the board reports {count} bytes instead of {expected}"))
+                    }
+                    CountSays::Matches | CountSays::TailDropped { .. } => None,
+                }
+            }
+            _ => None,
+        };
+        if let Some(why) = wrong {
+            let hint = Some("The transfer or the card failed; flash it again.".to_owned());
+            return self.ended(Ending::Failed { why, last_seen: None, hint, kind: Kind::Failed }, events);
+        }
+        let why = match count {
+            Some(count) => format!("the board reports {count} bytes, and read nothing back"),
+            None => "the board reports OK without a count, and read nothing back".to_owned(),
+        };
+        let hint =
+            "Its card is of the original's kind; one made by `piprov card build` proves what it writes.";
+        self.ended(Ending::NotVerified { why, hint: Some(hint.to_owned()) }, events);
+    }
+
+    fn failed(&mut self, failure: &Failure, events: &mut Vec<Event>) {
+        let worn =
+            "The card may be worn or write-protected. Try again; twice at the same block means the card.";
+        let (stage, why, hint, kind) = match failure {
+            Failure::Layout(why) => (
+                Stage::Prepare,
+                why.clone(),
+                Some("`piprov card check IMAGE` shows where everything would go.".to_owned()),
+                Kind::BadData,
+            ),
+            Failure::TooSmall { needed } => (
+                Stage::Prepare,
+                format!("the card is smaller than the {} that the image needs", size(*needed)),
+                Some("Use a larger card, or a smaller image.".to_owned()),
+                Kind::BadData,
+            ),
+            Failure::Step { step, why } => {
+                let at = format!("{}, block {:#x}: ", step.label, step.target / crate::image::table::BLOCK);
+                let stage = match why {
+                    Trouble::Board(BoardStage::Write) => Stage::Write,
+                    Trouble::Board(BoardStage::Fetch | BoardStage::Size) => Stage::Fetch,
+                    Trouble::Board(BoardStage::ReadBack | BoardStage::Sum) | Trouble::Differs { .. } => {
+                        Stage::ReadBack
+                    }
+                };
+                let hint = match stage {
+                    Stage::Fetch => {
+                        "Too little memory for a part? --part-size 128MiB. Otherwise look at cable, switch and firewall."
+                    }
+                    _ => worn,
+                };
+                (stage, format!("{at}{}", trouble(*why)), Some(hint.to_owned()), Kind::Failed)
+            }
+            Failure::Restarts(times) => (
+                self.stage,
+                format!("the board has started {times} times in the middle of the job"),
+                Some("Look at its power supply, and at whatever else may reset it.".to_owned()),
+                Kind::Failed,
+            ),
+            Failure::OriginalCard => (
+                Stage::Prepare,
+                "a card of the original's kind takes only images with a first partition of 40 MiB at 4 MiB"
+                    .to_owned(),
+                Some("A card made by `piprov card build` takes any image.".to_owned()),
+                Kind::BadData,
+            ),
+            Failure::OriginalFailed => {
+                (Stage::Report, "the board reports FAILED".to_owned(), Some(worn.to_owned()), Kind::Failed)
+            }
+        };
+        self.stage = stage;
+        self.ended(Ending::Failed { why, last_seen: None, hint, kind }, events);
+    }
+
+    fn last_seen(&self) -> Option<String> {
+        let (at, what) = self.heard.as_ref()?;
+        Some(format!("{what}, at {}", minutes(at.saturating_duration_since(self.started))))
+    }
+
+    fn ended(&mut self, ending: Ending, events: &mut Vec<Event>) {
+        self.ending = Some(ending.clone());
+        self.tell(What::Ended(ending), events);
+    }
+
+    fn tell(&self, what: What, events: &mut Vec<Event>) {
+        let in_hand = self.step.as_ref().filter(|(_, step, _)| step.part.is_some()).map_or(0, |_| self.sent);
+        events.push(Event {
+            target: self.name.clone(),
+            mac: self.mac,
+            stage: self.stage,
+            done_bytes: self.done_bytes + in_hand,
+            total_bytes: self.total_bytes,
+            what,
+        });
+    }
+}
+
+fn trouble(why: Trouble) -> String {
+    match why {
+        Trouble::Board(BoardStage::Size) => "the board reports that the card is too small".to_owned(),
+        Trouble::Board(BoardStage::Fetch) => "the board reports that fetching failed".to_owned(),
+        Trouble::Board(BoardStage::Write) => "the board reports that writing failed".to_owned(),
+        Trouble::Board(BoardStage::ReadBack) => "the board reports that reading back failed".to_owned(),
+        Trouble::Board(BoardStage::Sum) => {
+            "what the board read back is not what it should have written, or the answer to it got lost"
+                .to_owned()
+        }
+        Trouble::Differs { expected, got } => {
+            format!("read back with checksum {got:08x} (or its bytes turned round) instead of {expected:08x}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,21 @@
+//! What the integration tests share.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+
+use std::process::Command;
+
+/// The `piprov` that was just built, with an environment that changes nothing.
+pub fn piprov() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_piprov"));
+    clean(&mut command);
+    command
+}
+
+/// Takes out of a command's environment whatever changes piprov's output or where it looks.
+pub fn clean(command: &mut Command) {
+    let kept =
+        |name: &str| matches!(name, "PATH" | "TMPDIR" | "TRYCMD" | "SNAPSHOTS") || name.starts_with("CARGO");
+    command.env_clear();
+    command.envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(kept)));
+    // No such directory, so no user's configuration is found.
+    command.env("HOME", "/nonexistent");
+}

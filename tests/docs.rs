@@ -1,0 +1,138 @@
+//! The documents that are made from the command line are up to date, and the command line can be read.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use clap::CommandFactory;
+use piprov::cli::{Cli, docs};
+
+/// The files of a directory by name.
+fn committed(folder: &str) -> BTreeMap<String, Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    entries
+        .map(|entry| {
+            let entry = entry.unwrap();
+            (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap())
+        })
+        .collect()
+}
+
+fn same(folder: &str, made: Vec<docs::Document>, by_hand: &[&str]) {
+    let mut committed = committed(folder);
+    for name in by_hand {
+        assert!(committed.remove(*name).is_some(), "{folder}/{name} is missing");
+    }
+    let made: BTreeMap<_, _> = made.into_iter().collect();
+    let names = |documents: &BTreeMap<String, Vec<u8>>| documents.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&committed), names(&made), "{folder}/ has other files; `make docs` refreshes it");
+    for (name, bytes) in made {
+        assert!(committed[&name] == bytes, "{folder}/{name} is stale; `make docs` refreshes it");
+    }
+}
+
+#[test]
+fn man_pages_are_up_to_date() {
+    same("man", docs::man_pages().unwrap(), &["piprov.toml.5"]);
+}
+
+#[test]
+fn completions_are_up_to_date() {
+    same("completions", docs::completions(), &[]);
+}
+
+#[test]
+fn the_command_line_is_sound() {
+    Cli::command().debug_assert();
+}
+
+/// Calls `look` with every command that a user sees, with its full name.
+fn walk(command: &clap::Command, name: &str, look: &mut impl FnMut(&clap::Command, &str)) {
+    look(command, name);
+    for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
+        walk(inner, &format!("{name} {}", inner.get_name()), look);
+    }
+}
+
+fn all(mut look: impl FnMut(&clap::Command, &str)) {
+    let mut command = Cli::command().term_width(80);
+    command.build();
+    walk(&command, "piprov", &mut look);
+}
+
+#[test]
+fn no_line_of_help_is_wider_than_80_columns() {
+    let mut seen = 0;
+    all(|command, name| {
+        for help in [command.clone().render_help(), command.clone().render_long_help()] {
+            for line in help.to_string().lines() {
+                seen += 1;
+                assert!(line.chars().count() <= 80, "{name}: {line}");
+            }
+        }
+    });
+    assert!(seen > 300, "{seen}");
+}
+
+#[test]
+fn everything_has_a_help_text() {
+    all(|command, name| {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        assert!(!about.is_empty(), "{name} has no help");
+        assert!(about.chars().count() <= 80 && !about.ends_with('.'), "{name}: {about}");
+        for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+            assert!(!help.is_empty(), "{name}: {} has no help", argument.get_id());
+            assert!(help.chars().count() <= 80, "{name}: {}: {help}", argument.get_id());
+            assert!(
+                !help.ends_with('.'),
+                "{name}: {}: a first line has no full stop: {help}",
+                argument.get_id()
+            );
+        }
+    });
+}
+
+#[test]
+fn the_page_of_the_configuration_knows_every_setting() {
+    let page = String::from_utf8(committed("man").remove("piprov.toml.5").unwrap()).unwrap();
+    // In roff a hyphen that is to be one is written with a backslash.
+    let page = page.replace("\\-", "-");
+    let settings = piprov::config::Settings::load(Some(Path::new("/dev/null"))).unwrap();
+    for (key, value, _) in settings.rows() {
+        let last = key.rsplit('.').next().unwrap();
+        assert!(page.contains(&format!("\n.B {last}\n")), "piprov.toml.5 says nothing of {key}");
+        if key != "state-dir" {
+            assert!(page.contains(&value), "piprov.toml.5 doesn't say that {key} is {value}");
+        }
+    }
+    assert!(page.contains(piprov::targets::HEADER));
+}
+
+#[test]
+fn the_manual_has_every_exit_code() {
+    let (name, page) = docs::man_pages().unwrap().swap_remove(0);
+    assert_eq!(name, "piprov.1");
+    let page = String::from_utf8(page).unwrap();
+    for code in [0, 1, 2, 65, 66, 69, 73, 74, 75, 77, 78, 130] {
+        assert!(page.contains(&format!("\\fB{code}\\fR")), "{code}");
+    }
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest: toml::Table = std::fs::read_to_string(root.join("Cargo.toml")).unwrap().parse().unwrap();
+    let page = std::fs::read_to_string(root.join("docs/dependencies.md")).unwrap();
+    let rows: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| ")?.split('|').next()).collect();
+    for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
+        for name in
+            manifest.get(table).and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys)
+        {
+            let named = |row: &str| row.split([' ', ',']).any(|word| word == name);
+            assert!(rows.iter().any(|row| named(row)), "{name} has no row in docs/dependencies.md");
+        }
+    }
+}
