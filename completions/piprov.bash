@@ -281,7 +281,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__flash)
-            opts="-n -q -v -h -V --all --targets --dry-run --no-reset --stagger --timeout --part-size --listen --spool-dir --json --quiet --verbose --no-color --config --help --version"
+            opts="-n -q -v -h -V --all --targets --dry-run --no-reset --stagger --timeout --part-size --listen --spool-dir --tftp-root --card --keep --uboot-start --uboot-size --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -308,6 +308,22 @@ _piprov() {
                     return 0
                     ;;
                 --spool-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tftp-root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --card)
+                    COMPREPLY=($(compgen -W "piprov original" -- "${cur}"))
+                    return 0
+                    ;;
+                --uboot-start)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uboot-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

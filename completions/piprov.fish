@@ -45,10 +45,16 @@ complete -c piprov -n "__fish_piprov_using_subcommand flash" -l timeout -d 'Seco
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l part-size -d 'Bytes of the image that a board fetches at a time' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l listen -d 'Where to serve TFTP' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l spool-dir -d 'Folder for the spool of a compressed image' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l tftp-root -d 'Put the files into DIR, which your TFTP server serves, and serve nothing' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l card -d 'The kind of recovery card that the boards have' -r -f -a "piprov\t'Made by `piprov card build`'
+original\t'Made by the original project'"
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l uboot-start -d 'Where U-Boot\'s partition starts on the boards\' cards' -r
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l uboot-size -d 'How long U-Boot\'s partition is on the boards\' cards' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l all -d 'Flash every board of the database'
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -s n -l dry-run -d 'Print what would be done, and do nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l no-reset -d 'Don\'t reset the boards: they are switched on by hand, or ask anyway'
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l keep -d 'Leave the files in DIR in the end, without the one that makes a board begin'
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -s v -l verbose -d 'Say more about the same events'

@@ -8,7 +8,7 @@
 # The old hush shell decides the style: if/else only (in "a && b || c" c never runs), itest for numbers
 # (test compares text), every file's size set to 0 before it is fetched and looked at afterwards.
 #
-# Answers are texts of name=value lines: pp_do (write, done), pp_job, pp_n (step), pp_file, pp_blk and
+# Answers are texts of name=value lines: pp_do (write, wait, done), pp_job, pp_n (step), pp_file, pp_blk and
 # pp_cnt (blocks of 512 bytes), pp_len (bytes), pp_words (32-bit words), pp_last (the last block of the
 # card that the job needs).
 # Only these names are taken from them, and only the names below from env.txt.
@@ -98,8 +98,15 @@ while true; do
 			setenv pp_path ${pp_job}/fail/0/size
 			run pp_ask
 		fi
+		# U-Boot adds up the losses of 96 MiB before it gives up: two are few for a long fetch.
+		setenv tftptimeoutcountmax 20
 		while test "${pp_do}" = "write"; do
 			run pp_step
+			# The image is still on its way to the server.
+			while test "${pp_do}" = "wait"; do
+				sleep 1
+				run pp_ask
+			done
 		done
 		if test "${pp_do}" = "done"; then
 			setenv pp_path ${pp_job}/OK
@@ -111,6 +118,7 @@ while true; do
 			reset
 		fi
 		echo "piprov: job ${pp_job} stopped"
+		setenv tftptimeoutcountmax 2
 	else
 		echo "piprov: no job, booting partition 2"
 		run pp_boot

@@ -3,6 +3,7 @@
 //! What a line does after it was given back depends on the chip's driver: the Pi's own keeps an output
 //! as it is where `persist_gpio_outputs` is set. So the line is made an input before it is given back.
 
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -139,17 +140,22 @@ impl Pin for CdevPin {
 }
 
 fn open_chip(path: &Path) -> Result<Chip, Error> {
-    // Opened once by ourselves: the crate's error doesn't tell a missing file from a forbidden one.
     let not_a_chip = |message: String| Error::NotAChip { path: path.to_owned(), message };
-    match std::fs::OpenOptions::new().read(true).open(path) {
-        Ok(file) => {
-            use std::os::unix::fs::FileTypeExt;
-            if !file.metadata().is_ok_and(|meta| meta.file_type().is_char_device()) {
-                return Err(not_a_chip("not a character device".to_owned()));
-            }
-        }
-        Err(source) => return Err(open_error(path.to_owned(), source)),
+    // Looked at before it is opened: opening starts a watchdog, and waits for ever on a named pipe.
+    let meta = std::fs::metadata(path).map_err(|source| open_error(path.to_owned(), source))?;
+    if !meta.file_type().is_char_device() {
+        return Err(not_a_chip("not a character device".to_owned()));
     }
+    let (major, minor) = (rustix::fs::major(meta.rdev()), rustix::fs::minor(meta.rdev()));
+    let subsystem = std::fs::read_link(format!("/sys/dev/char/{major}:{minor}/subsystem"));
+    // Without /sys, in some containers, the kernel's answer to the first request decides.
+    if let Some(name) = subsystem.as_ref().ok().and_then(|link| link.file_name())
+        && name != "gpio"
+    {
+        return Err(not_a_chip(format!("a device of the kind `{}`", name.to_string_lossy())));
+    }
+    // Opened once by ourselves: the crate's error doesn't tell a missing file from a forbidden one.
+    std::fs::File::open(path).map_err(|source| open_error(path.to_owned(), source))?;
     Chip::new(path).map_err(|error| not_a_chip(error.to_string()))
 }
 
@@ -172,6 +178,10 @@ mod tests {
         assert!(matches!(kind("/nonexistent/gpiochip0"), Error::NoChip { .. }));
         assert!(matches!(kind("/dev/null"), Error::NotAChip { .. }));
         assert!(matches!(kind("/etc/passwd"), Error::NotAChip { .. }));
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        assert!(matches!(kind(pipe.to_str().unwrap()), Error::NotAChip { .. }));
         assert_eq!(kind("/dev/null").kind(), Kind::Unavailable);
         let denied = open_error("/dev/gpiochip0".into(), std::io::ErrorKind::PermissionDenied.into());
         assert_eq!(denied.kind(), Kind::Permission);

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | `job/START-SIZE` | is there anything to do? My own partition lies at block START, SIZE blocks long (hex) | the first step, or error 1 |
 //! | `JOB/FILE` | the bytes of a step | a range of the image, or a few made-up sectors |
-//! | `JOB/read/N/SUM` | step N is written; this is the CRC32 of what I read back | the next step, or the same again |
+//! | `JOB/read/N/SUM` | step N is written; this is the CRC32 of what I read back | the next step, the same again, or wait |
 //! | `JOB/fail/N/STAGE` | step N failed in STAGE (`size`, `fetch`, `write`, `read-back`, `sum`) | the same step again, or stop |
 //! | `JOB/OK` | all steps are done | a few bytes; the job is retired |
 //!
@@ -201,6 +201,14 @@ impl Job {
     #[must_use]
     pub fn card(&self) -> Option<&(CardInfo, Arc<Layout>)> {
         self.card.as_ref()
+    }
+
+    /// What a board may be told that has waited for the answer to `path`: to ask again. None where `path` is no
+    /// question but a file, which has to come sooner or later.
+    #[must_use]
+    pub fn wait(&self, path: &str) -> Option<Answer> {
+        let rest = path.strip_prefix(&self.name())?;
+        (rest.starts_with("/read/") || rest.starts_with("/fail/")).then(|| self.word(Word::Wait))
     }
 
     /// Ends the job from outside: nothing more is answered.

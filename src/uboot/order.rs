@@ -6,13 +6,15 @@ use super::layout::Layout;
 use super::step::{Content, Material, Step};
 use crate::image::table::BLOCK;
 
-/// What the board is told beside a step: the last word, one way or the other.
+/// What the board is told beside a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word {
     /// Everything is read back and equal.
     Done,
     /// The job is over.
     Stop,
+    /// What comes next isn't known yet; it is to ask the same again in a second.
+    Wait,
 }
 
 /// A job's name in paths: eight hexadecimal digits.
@@ -44,6 +46,7 @@ pub(super) fn word(job: &str, word: Word) -> Vec<u8> {
     let order = match word {
         Word::Done => "done",
         Word::Stop => "stop",
+        Word::Wait => "wait",
     };
     text(order, &[("job", job.to_owned())])
 }

@@ -19,6 +19,10 @@ const SLOWEST_CARD: u64 = 1 << 20;
 /// The same for fetching and writing by a card of the original's kind, which tells nothing meanwhile. The original
 /// waits so long, too.
 const SLOWEST_ORIGINAL: u64 = 728_000;
+/// More than a window of blocks: what can be on its way.
+const LAST_BLOCKS: u64 = 64 << 10;
+/// How long a question is kept waiting for its answer. U-Boot repeats it after a second.
+const HOLD: Duration = Duration::from_millis(500);
 /// How long the board's last word may take once everything is proved.
 const LAST_WORD: Duration = Duration::from_secs(20);
 
@@ -54,6 +58,8 @@ pub struct Watch {
     original: bool,
     ending: Option<Ending>,
     untold: Vec<Event>,
+    /// What it asks for that isn't known yet, and since when.
+    held: Option<(String, Instant)>,
     ended: Option<Instant>,
     absent: Option<Absent>,
     sighted: Option<(Instant, Sight)>,
@@ -91,6 +97,7 @@ impl Watch {
             original: false,
             ending: None,
             untold: Vec::new(),
+            held: None,
             ended: None,
             absent: None,
             sighted: None,
@@ -233,9 +240,13 @@ impl Watch {
         events: &mut Vec<Event>,
     ) -> Answer {
         let mut news = Vec::new();
-        let answer = self.job.ask(path, material, &mut news);
+        let mut answer = self.job.ask(path, material, &mut news);
         self.peer = peer.into().or(self.peer);
+        if matches!(answer, Answer::Later) {
+            answer = self.hold(path, now);
+        }
         if !matches!(answer, Answer::Later) {
+            self.held = None;
             self.heard = Some((now, format!("a request for {path}")));
         }
         self.total_bytes = material.total_bytes();
@@ -243,6 +254,21 @@ impl Watch {
             self.digest(news, now, events);
         }
         answer
+    }
+
+    /// What to say to a request that can't be answered yet: nothing for a moment, then that it should ask again,
+    /// before its own patience is at an end.
+    fn hold(&mut self, path: &str, now: Instant) -> Answer {
+        match &self.held {
+            Some((asked, since)) if asked == path => {
+                let long = now.saturating_duration_since(*since) >= HOLD;
+                self.job.wait(path).filter(|_| long).unwrap_or(Answer::Later)
+            }
+            _ => {
+                self.held = Some((path.to_owned(), now));
+                Answer::Later
+            }
+        }
     }
 
     /// Takes a report of the original's kind. Says whether it was expected.
@@ -324,10 +350,16 @@ impl Watch {
             }
             return;
         }
+        // The acknowledgement of the last blocks may be lost, and then the board writes although it seems to fetch.
+        // Of a staged job's files nobody knows how much was sent.
+        let may_write = |step: &Step| {
+            let left = step.len().saturating_sub(self.sent);
+            self.stage == Stage::Write || left <= LAST_BLOCKS || self.absent.is_some()
+        };
         let writing = match &self.step {
-            Some((_, step, _)) => step.len() * 2 / SLOWEST_CARD,
+            Some((_, step, _)) if may_write(step) => step.len() * 2 / SLOWEST_CARD,
             None if self.original => super::job::ORIGINAL_PART / SLOWEST_ORIGINAL,
-            None => 0,
+            _ => 0,
         };
         let limit = self.patience.silence + Duration::from_secs(writing);
         if quiet >= limit {

@@ -63,8 +63,8 @@ impl Card {
             build.args(["--board-ip", "10.0.2.15/24", "--gateway", "10.0.2.2"]);
         }
         build.arg("--image").arg(earlier_system()).arg("--uboot").arg(&files).arg("-o").arg(&path);
-        let status = build.status().unwrap();
-        assert!(status.success(), "{build:?}: {status}");
+        let output = build.output().unwrap();
+        assert!(output.status.success(), "{build:?}: {output:?}");
         let mut before = std::fs::read(&path).unwrap();
         let (start, len) = *partitions(&path).last().unwrap();
         before[(start + len) as usize * 512..].fill(OLD);

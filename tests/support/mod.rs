@@ -9,9 +9,11 @@
 
 pub(crate) mod card;
 pub(crate) mod disk;
+pub(crate) mod model;
 pub(crate) mod program;
 pub(crate) mod rig;
 pub(crate) mod room;
+pub(crate) mod served;
 pub(crate) mod slots;
 
 use std::ffi::OsString;

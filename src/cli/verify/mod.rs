@@ -25,6 +25,10 @@ const BOOTED: &str = "a card that has booted since differs: the system changes i
                       root partition. Compare before the first boot, or flash it again";
 
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "piprov verify <IMAGE> --device <PATH> [--offset <BYTES>]\n       \
+                            piprov verify <IMAGE> --report <FILE> [--accept-count]\n       \
+                            piprov verify <IMAGE> --parts <DIR>\n       \
+                            piprov verify <IMAGE> --sha256 <HEX|FILE>")]
 #[command(group = clap::ArgGroup::new("with").required(true).args(["device", "report", "parts", "sha256"]))]
 pub struct Verify {
     /// Image: raw, gz, xz, zst, bz2 or zip; `-` for standard input

@@ -36,6 +36,30 @@ fn why(watch: &Watch) -> (&str, Option<&str>, Option<&str>, Kind) {
     }
 }
 
+/// Does what a step's order says, and gives the next order.
+fn do_step(
+    order: &str,
+    watch: &mut Watch,
+    sample: &Sample,
+    clock: &Clock,
+    events: &mut Vec<Event>,
+) -> String {
+    let value = |name: &str| order.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
+    let (n, file) = (value("pp_n="), value("pp_file="));
+    let bytes = match watch.ask(&format!("00000077/{file}"), Some(IP), sample, clock.0, events) {
+        Answer::Send(Content::Bytes(bytes)) => bytes.to_vec(),
+        Answer::Send(Content::Range { start, len }) => sample.range(start, len),
+        other => panic!("{other:?}"),
+    };
+    let path = format!("00000077/read/{n}/{:x}", crc32fast::hash(&bytes));
+    loop {
+        match watch.ask(&path, Some(IP), sample, clock.0, events) {
+            Answer::Later => {}
+            other => break text(other),
+        }
+    }
+}
+
 #[test]
 fn a_board_that_never_comes_fails_when_its_time_is_up() {
     let (mut watch, clock, mut events) = watch();
@@ -96,6 +120,48 @@ fn a_board_that_stops_in_the_middle_is_told_with_what_it_did_last() {
 }
 
 #[test]
+fn time_for_writing_is_given_only_where_a_board_may_be_writing() {
+    let sample = Sample::new(0);
+    // A part has 512 KiB, which takes a second; 30 s of silence are allowed.
+    const PART: u64 = 512 << 10;
+    for (sent, limit) in [(PART / 2, 30), (PART - 5000, 31), (PART, 31)] {
+        let (mut watch, clock, mut events) = watch();
+        let table = text(watch.ask("job/2000-14000", Some(IP), &sample, clock.0, &mut events));
+        do_step(&table, &mut watch, &sample, &clock, &mut events);
+        let path = "00000077/rpi_image_part_0";
+        watch.ask(path, Some(IP), &sample, clock.0, &mut events);
+        watch.progress(path, sent, clock.0, &mut events);
+        if sent == PART {
+            watch.fetched(path, clock.0, &mut events);
+        }
+        watch.tick(clock.after(limit - 1), &[], &mut events);
+        assert!(watch.ending().is_none(), "{sent}");
+        watch.tick(clock.after(limit), &[], &mut events);
+        assert!(watch.ending().is_some(), "{sent}");
+    }
+}
+
+#[test]
+fn who_asks_before_the_answer_is_known_is_told_to_wait_in_time() {
+    let sample = Sample::new(0);
+    let (mut watch, clock, mut events) = watch();
+    let table = text(watch.ask("job/2000-14000", IP, &sample, clock.0, &mut events));
+    do_step(&table, &mut watch, &sample, &clock, &mut events);
+    // The sample knows no checksum at the first two questions.
+    let sum = crc32fast::hash(&sample.range(8 << 20, 512 << 10));
+    let path = format!("00000077/read/1/{sum:x}");
+    let later = |watch: &mut Watch, millis: u64, events: &mut Vec<Event>| {
+        watch.ask(&path, IP, &sample, clock.0 + Duration::from_millis(millis), events)
+    };
+    assert_eq!(later(&mut watch, 0, &mut events), Answer::Later);
+    assert_eq!(text(later(&mut watch, 500, &mut events)), "pp_do=wait\npp_job=00000077\n");
+    assert!(text(later(&mut watch, 1600, &mut events)).starts_with("pp_do=write\npp_job=00000077\npp_n=2\n"));
+    // A file can't be a word.
+    assert_eq!(watch.job().wait("00000077/rpi_image_part_1"), None);
+    assert_eq!(watch.job().wait("00000078/read/1/0"), None);
+}
+
+#[test]
 fn progress_counts_only_what_belongs_to_the_step_in_hand() {
     let sample = Sample::new(0);
     let (mut watch, clock, mut events) = watch();
@@ -116,22 +182,9 @@ fn progress_counts_only_what_belongs_to_the_step_in_hand() {
 fn silence_after_everything_is_proved_is_done_with_a_note() {
     let sample = Sample::new(0);
     let (mut watch, clock, mut events) = watch();
-    let mut answer = text(watch.ask("job/2000-14000", IP, &sample, clock.0, &mut events));
+    let mut answer = text(watch.ask("job/2000-14000", Some(IP), &sample, clock.0, &mut events));
     while answer.starts_with("pp_do=write") {
-        let value = |name: &str| answer.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
-        let (n, file) = (value("pp_n="), value("pp_file="));
-        let bytes = match watch.ask(&format!("00000077/{file}"), IP, &sample, clock.0, &mut events) {
-            Answer::Send(Content::Bytes(bytes)) => bytes.to_vec(),
-            Answer::Send(Content::Range { start, len }) => sample.range(start, len),
-            other => panic!("{other:?}"),
-        };
-        let path = format!("00000077/read/{n}/{:x}", crc32fast::hash(&bytes));
-        answer = loop {
-            match watch.ask(&path, IP, &sample, clock.0, &mut events) {
-                Answer::Later => {}
-                other => break text(other),
-            }
-        };
+        answer = do_step(&answer, &mut watch, &sample, &clock, &mut events);
     }
     assert!(answer.starts_with("pp_do=done"));
     assert_eq!(watch.stage(), Stage::Report);
@@ -157,7 +210,10 @@ fn an_original_card_is_never_verified() {
         [(right.to_le_bytes().to_vec(), true), ((right + 512).to_le_bytes().to_vec(), false), (vec![], true)]
     {
         let (mut watch, clock, mut events) = watch();
-        assert!(matches!(watch.ask("rpi_image_part_0", IP, &sample, clock.0, &mut events), Answer::Send(_)));
+        assert!(matches!(
+            watch.ask("rpi_image_part_0", Some(IP), &sample, clock.0, &mut events),
+            Answer::Send(_)
+        ));
         assert!(watch.original_report("OK", &bytes, &Known::Is(len)));
         watch.tick(clock.0, &[], &mut events);
         match watch.ending() {
@@ -174,11 +230,14 @@ fn an_original_card_is_never_verified() {
 fn an_end_from_outside_ends_the_job_too() {
     let sample = Sample::new(0);
     let (mut watch, clock, mut events) = watch();
-    watch.ask("job/2000-14000", IP, &sample, clock.0, &mut events);
+    watch.ask("job/2000-14000", Some(IP), &sample, clock.0, &mut events);
     watch.end(Stage::Prepare, Kind::BadData, "damaged".to_owned(), None, &mut events);
     watch.end(Stage::Reset, Kind::Io, "later".to_owned(), None, &mut events);
     assert_eq!(why(&watch).0, "damaged");
-    assert!(matches!(watch.ask("job/2000-14000", IP, &sample, clock.0, &mut events), Answer::NotFound(_)));
+    assert!(matches!(
+        watch.ask("job/2000-14000", Some(IP), &sample, clock.0, &mut events),
+        Answer::NotFound(_)
+    ));
     assert!(watch.took().is_none());
     watch.note_end(clock.after(3));
     watch.note_end(clock.after(9));
