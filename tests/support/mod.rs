@@ -11,10 +11,12 @@ pub(crate) mod card;
 pub(crate) mod cpio;
 pub(crate) mod debian;
 pub(crate) mod disk;
+pub(crate) mod model;
 pub(crate) mod pi;
 pub(crate) mod program;
 pub(crate) mod rig;
 pub(crate) mod room;
+pub(crate) mod served;
 pub(crate) mod slots;
 
 use std::ffi::OsString;

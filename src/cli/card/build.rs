@@ -66,7 +66,7 @@ impl Build {
     pub(super) fn run(self, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
         let settings = Settings { server: self.server, board: self.board_ip, gateway: self.gateway };
         if let Some(message) = settings.problem() {
-            let hint = Some("`--gateway` names the way to another network.".to_owned());
+            let hint = Some("`--gateway` names the way to another network".to_owned());
             return Err(Usage { message, hint }.into());
         }
         check_name(&self.output, &self.image, self.force)?;
@@ -137,6 +137,6 @@ fn source_date_epoch() -> Result<u64, Usage> {
     let seconds = value.to_str().and_then(|text| text.parse().ok());
     seconds.ok_or_else(|| Usage {
         message: format!("SOURCE_DATE_EPOCH is `{}`, not a number of seconds", value.display()),
-        hint: Some("`unset SOURCE_DATE_EPOCH`, or give it seconds since 1970.".to_owned()),
+        hint: Some("`unset SOURCE_DATE_EPOCH`, or give it seconds since 1970".to_owned()),
     })
 }

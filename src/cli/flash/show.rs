@@ -110,38 +110,34 @@ impl Show {
             text.push_str(&format!("  {} left", minutes(Duration::from_secs_f64(left.min(359_999.0)))));
         }
         match &event.what {
-            What::Ended(Ending::Done) => {
-                let good = self.ui.paint_err(Style::Good, "✓ done");
+            What::Ended(_) => {
                 bar.set_style(plain_style());
-                bar.finish_with_message(format!(
-                    "{good}, read back and equal, {}",
-                    minutes(board.began.elapsed())
-                ));
-            }
-            What::Ended(Ending::NotVerified { .. }) => {
-                bar.set_style(plain_style());
-                bar.finish_with_message(self.ui.paint_err(Style::Warn, "! not verified"));
-            }
-            What::Ended(Ending::Failed { .. }) => {
-                bar.set_style(plain_style());
-                bar.finish_with_message(format!(
-                    "{} in {}",
-                    self.ui.paint_err(Style::Bad, "✗ failed"),
-                    event.stage
-                ));
+                bar.set_prefix(self.name(event));
+                bar.finish_with_message(self.ending(board, event));
             }
             What::Note { text } | What::Again { why: text, .. } => {
                 self.above(&format!("{}: {text}", event.target))
             }
             _ => {
                 bar.set_message(text);
-                bar.set_prefix(format!(
-                    "{}  {}  {:<13}",
-                    self.ui.paint_err(Style::Strong, &format!("{:width$}", event.target, width = self.width)),
-                    event.mac,
-                    format!("{}{part}", event.stage),
-                ));
+                bar.set_prefix(format!("{}  {:<13}", self.name(event), format!("{}{part}", event.stage)));
             }
+        }
+    }
+
+    fn name(&self, event: &Event) -> String {
+        let name = format!("{:width$}", event.target, width = self.width);
+        format!("{}  {}", self.ui.paint_err(Style::Strong, &name), event.mac)
+    }
+
+    fn ending(&self, board: &Board, event: &Event) -> String {
+        match &event.what {
+            What::Ended(Ending::Done) => {
+                let good = self.ui.paint_err(Style::Good, "✓ done");
+                format!("{good}, read back and equal, {}", minutes(board.began.elapsed()))
+            }
+            What::Ended(Ending::NotVerified { .. }) => self.ui.paint_err(Style::Warn, "! not verified"),
+            _ => format!("{} in {}", self.ui.paint_err(Style::Bad, "✗ failed"), event.stage),
         }
     }
 
