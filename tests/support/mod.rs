@@ -8,8 +8,11 @@
 )]
 
 pub(crate) mod card;
+pub(crate) mod cpio;
+pub(crate) mod debian;
 pub(crate) mod disk;
 pub(crate) mod model;
+pub(crate) mod pi;
 pub(crate) mod program;
 pub(crate) mod rig;
 pub(crate) mod room;
