@@ -40,10 +40,10 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Where tools are: an ordinary user's PATH may lack some of it.
+/// Where tools are: an ordinary user's PATH may lack some of it, and servers are only unpacked.
 pub(crate) fn path() -> OsString {
     let mut path = std::env::var_os("PATH").unwrap_or_default();
-    path.push(":/usr/sbin:/sbin");
+    path.push(concat!(":/usr/sbin:/sbin:", env!("CARGO_MANIFEST_DIR"), "/target/tools/usr/sbin"));
     path
 }
 
