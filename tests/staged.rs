@@ -286,8 +286,8 @@ fn what_is_wrong_with_the_directory_is_told() {
 
     let ended =
         Running::start(&mut bench.rig.flash_staged(&bench.rig.path("none"), &["lab-01", "os.img"])).end();
-    assert_eq!(ended.code, 2, "{ended:#?}");
-    assert!(message(&ended).contains("there is no such directory"), "{ended:#?}");
+    assert_eq!(ended.code, 66, "{ended:#?}");
+    assert!(message(&ended).contains("No such file or directory"), "{ended:#?}");
     let ended = run(&["--uboot-start", "4KiB", "--no-reset"]);
     assert_eq!(ended.code, 65, "{ended:#?}");
 }
