@@ -40,19 +40,12 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-<<<<<<< HEAD
 /// Where tools are: an ordinary user's PATH may lack some of it, and tools/install-packages unpacks servers
 /// that are not to be installed.
 pub(crate) fn path() -> OsString {
     let mut path = OsString::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/usr/sbin:"));
     path.push(std::env::var_os("PATH").unwrap_or_default());
     path.push(":/usr/sbin:/sbin");
-=======
-/// Where tools are: an ordinary user's PATH may lack some of it, and servers are only unpacked.
-pub(crate) fn path() -> OsString {
-    let mut path = std::env::var_os("PATH").unwrap_or_default();
-    path.push(concat!(":/usr/sbin:/sbin:", env!("CARGO_MANIFEST_DIR"), "/target/tools/usr/sbin"));
->>>>>>> staged
     path
 }
 
