@@ -57,9 +57,10 @@ docs: ## write the man pages and the completions anew
 	$(CARGO) run --locked --quiet -- generate completions completions
 
 .PHONY: bench
-bench: ## measure against the tools one would use instead
+bench: ## measure against the tools one would use instead; writes docs/benchmarks.md
 	tools/install-packages build test bench
 	$(CARGO) bench --locked
+	tools/collect-benchmarks
 
 # The targets stand in fuzz/; cargo-fuzz needs the nightly toolchain.
 .PHONY: fuzz
