@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
+# Servers that tests and benchmarks start themselves are unpacked there, not installed.
+export PATH := $(CURDIR)/target/tools/usr/sbin:$(PATH):/usr/sbin:/sbin
 
 CARGO ?= cargo
 PREFIX ?= /usr/local
@@ -57,7 +59,7 @@ docs: ## write the man pages and the completions anew
 .PHONY: bench
 bench: ## measure against the tools one would use instead
 	tools/install-packages build test bench
-	PATH="$$PWD/target/tools/usr/sbin:$$PATH:/usr/sbin" $(CARGO) bench --locked
+	$(CARGO) bench --locked
 
 # The targets stand in fuzz/; cargo-fuzz needs the nightly toolchain.
 .PHONY: fuzz

@@ -186,13 +186,7 @@ impl Flash {
 
     fn part_size(&self, settings: &Settings) -> anyhow::Result<u64> {
         let part_size = self.part_size.unwrap_or(settings.part_size.value);
-        if part_size == 0 || !part_size.is_multiple_of(512) || part_size > 1 << 30 {
-            return Err(Usage {
-                message: format!("a part of {part_size} bytes can't be flashed"),
-                hint: Some("It has whole blocks of 512 bytes, and at most 1 GiB.".to_owned()),
-            }
-            .into());
-        }
+        super::common::check_part_size(part_size)?;
         Ok(part_size)
     }
 }

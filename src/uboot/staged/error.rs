@@ -130,6 +130,13 @@ impl Explain for Error {
                 "piprov must be allowed to write there: run it as root, or as the directory's owner."
                     .to_owned()
             }
+            Self::Os { doing: "opening", source, .. }
+                if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+            {
+                "A directory is needed: the one that your TFTP server serves (/srv/tftp on Debian), or where \
+                 the stick is mounted."
+                    .to_owned()
+            }
             Self::Os { .. } | Self::NotReady | Self::Stopped => return None,
             Self::Material(error) => return error.hint(),
             Self::Full { .. } => "A staged job takes as much room as the image. Make some, or leave out \
