@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::cli::ui::Style;
 use crate::cli::{Global, ui::Ui};
@@ -208,16 +209,20 @@ impl<'a> Log<'a> {
         if self.bars.is_hidden() {
             return None;
         }
-        let style = ProgressStyle::with_template(
-            "{prefix:<21} {msg:<24!} {bar:20} {percent:>3} %  {binary_bytes_per_sec}  {eta} left",
-        );
-        let bar = self.bars.add(ProgressBar::new(bytes));
-        if let Ok(style) = style {
-            bar.set_style(style.progress_chars("━╸━"));
+        let bar = ProgressBar::hidden();
+        bar.set_length(bytes);
+        let paint = if self.ui.colour_err { ".cyan/dim" } else { "" };
+        let template = format!("{{prefix:<21}}  {{msg:<20!}}  {{bar:16{paint}}}  {{percent:>3}} %{{rate}}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            let style =
+                style.progress_chars("━╸─").with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+                    let _ = out.write_str(&pace(state.pos(), state.len(), state.elapsed()));
+                });
+            bar.set_style(style);
         }
         bar.set_prefix(event.peer.to_string());
         bar.set_message(event.path.to_string());
-        Some(bar)
+        Some(self.bars.add(bar))
     }
 
     fn summary(&self) {
@@ -265,6 +270,19 @@ struct Timed<'a> {
 
 fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The rate so far and the time left, once they mean something.
+fn pace(done: u64, total: Option<u64>, time: Duration) -> String {
+    let rate = format!("  {}", format::rate(done, time));
+    match total {
+        Some(total) if done > 0 && time >= Duration::from_secs(2) => {
+            let left = time.as_secs_f64() * total.saturating_sub(done) as f64 / done as f64;
+            // Not longer than a century, so that the conversion can't fail.
+            format!("{rate}  {} left", format::minutes(Duration::from_secs_f64(left.clamp(0.0, 3.2e9))))
+        }
+        _ => rate,
+    }
 }
 
 /// Most transfers take less than a minute; then a tenth of a second tells more.
