@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut receiver = Receiver::new(&agreed, len, Retry::default(), now);
     let (mut base, mut stored) = (1, 0);
     for step in bytes.get(8..).unwrap_or_default().chunks_exact(4) {
-        let [what, high, low, more] = *step;
+        let &[what, high, low, more] = step else { continue };
         let block = u16::from_be_bytes([high, low]);
         now += Duration::from_millis(u64::from(more) * u64::from(more));
         let data = vec![0; usize::from(agreed.blksize) * usize::from(more) / 250];
