@@ -124,7 +124,7 @@ impl Flash {
         match (self.words.split_last(), self.all) {
             (Some((image, [])), true) => Ok((&[], image)),
             (Some((_, _)), true) => {
-                Err(usage("targets are named, and --all as well", "Either name them, or give --all IMAGE.")
+                Err(usage("targets are named, and --all as well", "either name them, or give --all IMAGE.")
                     .into())
             }
             (Some((image, [])), false) => {
