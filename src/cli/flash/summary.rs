@@ -21,13 +21,15 @@ pub(super) fn finish(ui: &Ui, runs: &[Run]) -> anyhow::Result<()> {
             let name = format!("{:width$}", run.target);
             let blank = " ".repeat(width);
             match &run.ending {
-                Ending::Done => ui.result(format_args!(
-                    "{name}  {}      read back and equal   {}   {} at {}",
-                    ui.paint(Style::Good, "done"),
-                    minutes(took),
-                    size(run.bytes),
-                    rate(run.bytes, took),
-                )),
+                Ending::Done => {
+                    let mut text = format!("read back and equal   {}   {}", minutes(took), size(run.bytes));
+                    let fast = format!(" at {}", rate(run.bytes, took));
+                    // On a narrow terminal the rate can be missed first.
+                    if ui.width_out.is_none_or(|columns| width + 12 + text.len() + fast.len() <= columns) {
+                        text.push_str(&fast);
+                    }
+                    ui.result(format_args!("{name}  {}      {text}", ui.paint(Style::Good, "done")));
+                }
                 Ending::NotVerified { why, hint } => {
                     let why = wrap(why, width + 16, width + 2, ui.width_out);
                     ui.result(format_args!("{name}  {}  {why}", ui.paint(Style::Warn, "not verified")));
