@@ -1,5 +1,6 @@
 //! What several subcommands do in the same way.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::cli::{Global, ui::Ui};
@@ -26,6 +27,17 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "a number of seconds is needed".to_owned())?;
     Duration::try_from_secs_f64(seconds)
         .map_err(|_| "a number of seconds is needed, not a negative one".to_owned())
+}
+
+/// Where to serve TFTP: an address with or without a port; without, it is the port that boards ask.
+///
+/// # Errors
+/// A sentence for clap, where it is none.
+pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().or_else(|_| text.parse().map(|ip: IpAddr| SocketAddr::new(ip, 69))).map_err(|_| {
+        "an IP address of this host is needed, as 10.0.0.2 or 10.0.0.2:69; 0.0.0.0 stands for all of them"
+            .to_owned()
+    })
 }
 
 /// The limits of a TFTP server.

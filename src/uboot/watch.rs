@@ -379,7 +379,7 @@ impl Watch {
 
     fn never_came(&mut self, limit: Duration, others: &[String], events: &mut Vec<Event>) {
         self.job.abandon();
-        let seconds = limit.as_secs_f64().round();
+        let seconds = (limit.as_secs_f64() * 10.0).round() / 10.0;
         let why = match &self.absent {
             None => format!("nothing was heard of {} in {seconds} s after the reset", self.mac),
             Some(absent) => format!("nobody has asked for {} in {seconds} s after the reset", absent.file),
