@@ -286,8 +286,8 @@ fn what_is_wrong_with_the_directory_is_told() {
 
     let ended =
         Running::start(&mut bench.rig.flash_staged(&bench.rig.path("none"), &["lab-01", "os.img"])).end();
-    assert_eq!(ended.code, 2, "{ended:#?}");
-    assert!(message(&ended).contains("there is no such directory"), "{ended:#?}");
+    assert_eq!(ended.code, 66, "{ended:#?}");
+    assert!(message(&ended).contains("No such file or directory"), "{ended:#?}");
     let ended = run(&["--uboot-start", "4KiB", "--no-reset"]);
     assert_eq!(ended.code, 65, "{ended:#?}");
 }
@@ -408,4 +408,42 @@ fn real_u_boot_stops_at_a_card_that_lies() {
     assert_eq!(ended.events.iter().filter(|event: &&Value| event["event"] == "booted").count(), 1);
     card.assert_uboot_only();
     assert_eq!(server.files(), Vec::<String>::new());
+}
+
+#[test]
+fn a_stick_holds_what_a_board_asks_for_and_tells_who_was_done() {
+    let rig = Rig::new(0);
+    rig.image("os.img", SMALL);
+    shell(&format!("xz -T2 -0 {}", rig.path("os.img").display()));
+    let stick = rig.path("stick");
+    std::fs::create_dir(&stick).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = support::program::piprov(&rig.path(""));
+        let output = command.args(["card", "stick"]).args(arguments).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (code, out, err) = run(&["os.img.xz", "stick", "--part-size", "16MiB"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("stick/piprov written, read back and equal, job "), "{out}");
+    assert!(err.contains("stick isn't FAT"), "{err}");
+    // FAT holds none of these in a name, and U-Boot's paths are shorter than 255 bytes.
+    let names = shell(&format!("cd {} && find . -mindepth 1", stick.display()));
+    assert!(!names.contains([':', '*', '?', '"', '<', '>', '|', '\\']), "{names}");
+    assert!(names.contains("./piprov/job/2000-14000\n"), "{names}");
+
+    let job = out.split("job ").nth(1).unwrap()[..8].to_owned();
+    std::fs::write(stick.join("piprov").join(&job).join("DONE-10000000a1b2c3d4"), "x").unwrap();
+    let (code, out, err) = run(&["os.img.xz", "stick", "--json"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains(&format!("job {job} is replaced; done with it: 10000000a1b2c3d4")), "{err}");
+    let object: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(object["replaced"][0]["boards"][0], "10000000a1b2c3d4");
+    assert_eq!((&object["steps"], &object["files"]), (&5.into(), &42.into()));
+    assert!(!stick.join("piprov").join(job).exists());
+
+    let (code, _, err) = run(&["os.img.xz", "nowhere"]);
+    assert_eq!(code, Some(66), "{err}");
+    let (code, _, err) = run(&["os.img.xz", "stick", "--part-size", "700"]);
+    assert_eq!(code, Some(2), "{err}");
 }

@@ -14,7 +14,7 @@ use anyhow::Context;
 use super::report::Usage;
 use crate::cli::{Global, ui::Ui};
 use crate::config::Settings;
-use crate::format::{parse_size, size_exact};
+use crate::format::parse_size;
 use crate::image::Image;
 use crate::power;
 use crate::stop::Stop;
@@ -124,7 +124,7 @@ impl Flash {
         match (self.words.split_last(), self.all) {
             (Some((image, [])), true) => Ok((&[], image)),
             (Some((_, _)), true) => {
-                Err(usage("targets are named, and --all as well", "Either name them, or give --all IMAGE.")
+                Err(usage("targets are named, and --all as well", "either name them, or give --all IMAGE.")
                     .into())
             }
             (Some((image, [])), false) => {
@@ -192,13 +192,7 @@ impl Flash {
 
     fn part_size(&self, settings: &Settings) -> anyhow::Result<u64> {
         let part_size = self.part_size.unwrap_or(settings.part_size.value);
-        if part_size == 0 || !part_size.is_multiple_of(512) || part_size > 1 << 30 {
-            return Err(Usage {
-                message: format!("a part of {} can't be flashed", size_exact(part_size)),
-                hint: Some("It has whole blocks of 512 bytes, and at most 1 GiB.".to_owned()),
-            }
-            .into());
-        }
+        super::common::check_part_size(part_size)?;
         Ok(part_size)
     }
 }
