@@ -23,7 +23,17 @@ impl Pi {
         let tree = debian::file("linux-image-arm64", "usr/lib/linux-image-*/broadcom/bcm2837-rpi-3-b.dtb");
         let drive = |path: &Path| format!("file={},format=raw", path.display());
         let qemu = Command::new("qemu-system-aarch64")
-            .args(["-M", "raspi3b", "-accel", "tcg", "-display", "none", "-monitor", "none", "-no-reboot"])
+            .args([
+                "-M",
+                "raspi3b",
+                "-accel",
+                "tcg,thread=single",
+                "-display",
+                "none",
+                "-monitor",
+                "none",
+                "-no-reboot",
+            ])
             .args(["-serial", "null", "-serial", &format!("file:{}", log.display())])
             .arg("-kernel")
             .arg(payload.join("u-boot.bin"))
