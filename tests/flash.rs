@@ -399,7 +399,7 @@ fn the_reset_does_not_wait_for_the_image() {
     shell(&format!("truncate -s 4G {0}; {table} {0}", raw.display()));
     // Noise, so that unpacking takes its time.
     shell(&format!(
-        "head -c 128M /dev/urandom > {0}; {table} --wipe never {0}; xz -T2 -0 {0}",
+        "head -c 48M /dev/urandom > {0}; {table} --wipe never {0}; xz -T2 -0 {0}",
         packed.display()
     ));
     let stamp = rig.path("stamp");
