@@ -201,6 +201,8 @@ impl Sender {
                 // packet and no gap that made us go back; or this can't be about what was sent since. Going back
                 // again would keep several copies of everything under way for ever.
                 self.gone_back_from = 0;
+                // It may have got less far since it went back than the client has.
+                self.next = self.next.max(self.base);
                 self.doubtful = true;
                 self.deadline = Some(now + self.doubt());
             } else {

@@ -102,6 +102,20 @@ fn an_ack_from_the_middle_moves_the_window() {
 }
 
 #[test]
+fn what_was_acknowledged_is_never_sent_again() {
+    let now = Instant::now();
+    let mut session = past_greeting(8, 8 * 100, now);
+    assert_eq!(pump(&mut session, now), [1, 2, 3, 4, 5, 6, 7, 8]);
+    // It went back to block 2 and had sent only that when the ACK of all but the last one came.
+    let now = now + Duration::from_millis(2);
+    session.on_ack(1, now);
+    assert_eq!(session.poll(), Next::Send { first: 2, count: 8 });
+    session.sent(1, now);
+    session.on_ack(7, now);
+    assert_eq!(pump(&mut session, now), [8, 9, 10, 11, 12, 13, 14, 15]);
+}
+
+#[test]
 fn a_silent_client_is_given_up_with_growing_patience() {
     let start = Instant::now();
     let retry = Retry { tries: 3, ..Retry::default() };
