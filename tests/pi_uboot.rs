@@ -8,34 +8,26 @@ mod support;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use piprov::image::Image;
-use piprov::stop::Stop;
-use piprov::uboot::layout::CardInfo;
-use piprov::uboot::material::ImageMaterial;
-use piprov::uboot::staged::{self, Source, Tree};
 use support::card::{Card, FOLLOWED};
 use support::pi::{Pi, stick};
 use support::rig::example;
-use support::{cpio, debian, shell};
+use support::{cpio, debian, program, shell};
 
 const MIB: usize = 1 << 20;
 /// What a Pi's firmware gives the kernel. With one port of this kind, the mini-UART is ttyS0, as on Raspberry Pi OS.
 const FIRMWARE_ARGUMENTS: &str = "coherent_pool=1M 8250.nr_uarts=1";
-/// The card's `env.txt` for a job on a stick.
-const SOURCE_USB: &str = "source=usb\n";
 /// What QEMU's Pi has for a serial number.
 const SERIAL: &str = "0000000000000000";
 
-/// Writes a job for this image as a stick holds it.
-fn stage(image: &Path, part_size: u64, to: &Path) -> Tree {
-    let stop = Stop::new().unwrap();
-    let image = Image::open(image, &piprov::image::Options::default()).unwrap();
-    let file = image.raw_file().cloned();
-    let material = ImageMaterial::prepare(image, part_size, &stop).unwrap();
-    material.finish(&stop);
-    let content = material.content();
-    let source = Source { content: &*content, file: file.as_deref() };
-    staged::write_tree(to, 0x1234_abcd, &*material, &CardInfo::default(), source, &stop).unwrap()
+/// Writes a job for this image as a stick holds it, and gives its name.
+fn stage(image: &Path, part_size: &str, dir: &Path) -> String {
+    let mut command = program::piprov(dir);
+    command.args(["card", "stick", "--part-size", part_size]).arg(image).arg(dir);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let jobs = std::fs::read_dir(dir.join("piprov")).unwrap();
+    let names: Vec<_> = jobs.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.into_iter().find(|name| name.len() == 8).unwrap()
 }
 
 /// A script for the only process of the little system: says what it finds.
@@ -96,14 +88,16 @@ fn a_pi_flashes_its_card_from_a_stick_and_boots_the_system_that_it_wrote() {
     let dir = tempfile::tempdir().unwrap();
     let image = bootable_image(dir.path());
     // QEMU takes only cards of a power of two.
-    let card = Card::with_env(dir.path().join("card.img"), 128, SOURCE_USB);
-    let tree = stage(&image, 16 << 20, &dir.path().join("piprov"));
+    let payload = debian::payload("rpi_3");
+    let card = Card::for_stick(dir.path().join("card.img"), 128, &payload);
+    let job = stage(&image, "16MiB", dir.path());
     let usb = dir.path().join("usb.img");
     stick(&usb, 160, &dir.path().join("piprov"));
 
-    let first = Pi::boot(&card.path, &usb, FIRMWARE_ARGUMENTS, &dir.path().join("first.log")).until_reset();
+    let first =
+        Pi::boot(&payload, &card.path, &usb, FIRMWARE_ARGUMENTS, &dir.path().join("first.log")).until_reset();
     assert!(first.contains("RPI 3 Model B"), "{first}");
-    assert!(first.contains(&format!("piprov: job {} done, starting again", tree.job)), "{first}");
+    assert!(first.contains(&format!("piprov: job {} done, starting again", job)), "{first}");
     let follow = [
         ("root=PARTUUID=35c84628-02 rootwait", "root=PARTUUID=35c84628-03 rootwait"),
         FOLLOWED[1],
@@ -111,12 +105,12 @@ fn a_pi_flashes_its_card_from_a_stick_and_boots_the_system_that_it_wrote() {
     ];
     let behind = [(90_112, 81_920), (172_032, 16_384)];
     card.assert_holds(&image, 8 * MIB, &follow, &behind);
-    let done = format!("::piprov/{}/DONE-{SERIAL}", tree.job);
+    let done = format!("::piprov/{}/DONE-{SERIAL}", job);
     shell(&format!("mtype -i {}@@1M {done}", usb.display()));
 
     // The job is still on the stick, and isn't done again; the kernel starts, and finds its root where it now is.
-    let second =
-        Pi::boot(&card.path, &usb, FIRMWARE_ARGUMENTS, &dir.path().join("second.log")).until("found-end");
+    let second = Pi::boot(&payload, &card.path, &usb, FIRMWARE_ARGUMENTS, &dir.path().join("second.log"))
+        .until("found-end");
     assert!(second.contains("piprov: no job, booting partition 2"), "{second}");
     assert!(!second.contains("piprov: job "), "{second}");
     let found = |name: &str| {
@@ -138,18 +132,19 @@ fn a_stick_with_a_damaged_part_leaves_a_pi_with_uboot_only() {
     let image = dir.path().join("os.img");
     let sizes = "--boot-size 4 --root-size 4 --files 1";
     shell(&format!("{} {} {sizes}", example("make-sample-image.sh").display(), image.display()));
-    let card = Card::with_env(dir.path().join("card.img"), 64, SOURCE_USB);
-    let tree = stage(&image, 4 << 20, &dir.path().join("piprov"));
-    let part = dir.path().join("piprov").join(&tree.job).join("rpi_image_part_1");
+    let payload = debian::payload("rpi_3");
+    let card = Card::for_stick(dir.path().join("card.img"), 64, &payload);
+    let job = stage(&image, "4MiB", dir.path());
+    let part = dir.path().join("piprov").join(&job).join("rpi_image_part_1");
     let mut bytes = std::fs::read(&part).unwrap();
     bytes[1_000_000] ^= 1;
     std::fs::write(&part, bytes).unwrap();
     let usb = dir.path().join("usb.img");
     stick(&usb, 64, &dir.path().join("piprov"));
 
-    let console = Pi::boot(&card.path, &usb, "", &dir.path().join("console.log"))
-        .until(&format!("piprov: job {} stopped", tree.job));
-    assert!(console.contains(&format!("Failed to load 'piprov/{}/read/2/", tree.job)), "{console}");
+    let console = Pi::boot(&payload, &card.path, &usb, "", &dir.path().join("console.log"))
+        .until(&format!("piprov: job {} stopped", job));
+    assert!(console.contains(&format!("Failed to load 'piprov/{}/read/2/", job)), "{console}");
     card.assert_uboot_only();
-    assert!(!shell(&format!("mdir -b -i {}@@1M ::piprov/{}", usb.display(), tree.job)).contains("DONE"));
+    assert!(!shell(&format!("mdir -b -i {}@@1M ::piprov/{}", usb.display(), job)).contains("DONE"));
 }

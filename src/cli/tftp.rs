@@ -39,7 +39,8 @@ pub struct Tftp {
     ///
     /// 0.0.0.0 stands for all IPv4 addresses of this host, [::] for those of IPv6
     /// too. Clients expect port 69; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:69")]
+    #[arg(long, value_name = "ADDR[:PORT]", default_value = "0.0.0.0:69",
+        value_parser = super::common::listen)]
     listen: SocketAddr,
     /// Send at most N blocks before an acknowledgement
     ///

@@ -50,25 +50,22 @@ impl Card {
         if network == Network::Static {
             arguments.extend(["--board-ip", "10.0.2.15/24", "--gateway", "10.0.2.2"].map(str::to_owned));
         }
-        Self::build(path, mib, None, &arguments)
+        // A virtual board's U-Boot isn't on its card.
+        let nothing = path.with_extension("files");
+        std::fs::create_dir_all(&nothing).unwrap();
+        Self::build(path, mib, &nothing, &arguments)
     }
 
-    /// Builds a card of `mib` with this text as its env.txt.
-    pub(crate) fn with_env(path: PathBuf, mib: usize, env: &str) -> Self {
-        Self::build(path, mib, Some(env), &[])
+    /// Builds a card of `mib` for a board that takes its image from a stick, with U-Boot's own files.
+    pub(crate) fn for_stick(path: PathBuf, mib: usize, uboot: &Path) -> Self {
+        Self::build(path, mib, uboot, &["--stick".to_owned()])
     }
 
     /// Builds a card with `piprov card build`. An earlier system is on it, and old bytes up to its end.
-    fn build(path: PathBuf, mib: usize, env: Option<&str>, arguments: &[String]) -> Self {
-        let dir = path.parent().unwrap();
-        let files = path.with_extension("files");
-        std::fs::create_dir_all(&files).unwrap();
-        if let Some(env) = env {
-            std::fs::write(files.join("env.txt"), env).unwrap();
-        }
-        let mut build = program::piprov(dir);
+    fn build(path: PathBuf, mib: usize, uboot: &Path, arguments: &[String]) -> Self {
+        let mut build = program::piprov(path.parent().unwrap());
         build.args(["card", "build", "--quiet", "--size", &format!("{mib}MiB")]).args(arguments);
-        build.arg("--image").arg(earlier_system()).arg("--uboot").arg(&files).arg("-o").arg(&path);
+        build.arg("--image").arg(earlier_system()).arg("--uboot").arg(uboot).arg("-o").arg(&path);
         let output = build.output().unwrap();
         assert!(output.status.success(), "{build:?}: {output:?}");
         let mut before = std::fs::read(&path).unwrap();

@@ -1,4 +1,4 @@
-//! Files out of Debian's arm64 packages: U-Boot for a Pi, a kernel, busybox. Fetched once with an apt directory of
+//! Files out of Debian's arm64 packages: a kernel, busybox, U-Boot for a Pi. Fetched once with an apt directory of
 //! our own, so that the host's architectures and lists stay as they are, and kept in cargo's directory for tests.
 
 use std::path::{Path, PathBuf};
@@ -34,6 +34,23 @@ pub(crate) fn unpacked(name: &str) -> PathBuf {
         ));
     }
     files
+}
+
+/// The directory that `piprov card payload` makes for a board.
+pub(crate) fn payload(board: &str) -> PathBuf {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let dir = target.join(format!("payload-{board}"));
+    if !dir.exists() {
+        let fresh = target.join(format!("payload-{board}.new"));
+        let mut command = super::program::piprov(target);
+        command.args(["card", "payload", "--force", "--board", board, "-o"]).arg(&fresh);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{command:?}: {output:?}");
+        std::fs::rename(fresh, &dir).unwrap();
+    }
+    dir
 }
 
 /// The only file below `dir` of a package whose path matches a shell pattern.

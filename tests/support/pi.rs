@@ -15,18 +15,28 @@ pub(crate) struct Pi {
 }
 
 impl Pi {
-    /// Switches it on. `arguments` are what a real one's firmware would give the kernel; its console goes to `log`.
-    pub(crate) fn boot(card: &Path, stick: &Path, arguments: &str, log: &Path) -> Self {
+    /// Switches it on with the U-Boot of this payload. `arguments` are what a real one's firmware would give the kernel;
+    /// its console goes to `log`.
+    pub(crate) fn boot(payload: &Path, card: &Path, stick: &Path, arguments: &str, log: &Path) -> Self {
         need("qemu-system-aarch64", "qemu-system-arm");
-        let uboot = debian::file("u-boot-rpi", "usr/lib/u-boot/rpi_3/u-boot.bin");
         // The firmware hands U-Boot a device tree; here QEMU does.
         let tree = debian::file("linux-image-arm64", "usr/lib/linux-image-*/broadcom/bcm2837-rpi-3-b.dtb");
         let drive = |path: &Path| format!("file={},format=raw", path.display());
         let qemu = Command::new("qemu-system-aarch64")
-            .args(["-M", "raspi3b", "-accel", "tcg", "-display", "none", "-monitor", "none", "-no-reboot"])
+            .args([
+                "-M",
+                "raspi3b",
+                "-accel",
+                "tcg,thread=single",
+                "-display",
+                "none",
+                "-monitor",
+                "none",
+                "-no-reboot",
+            ])
             .args(["-serial", "null", "-serial", &format!("file:{}", log.display())])
             .arg("-kernel")
-            .arg(uboot)
+            .arg(payload.join("u-boot.bin"))
             .arg("-dtb")
             .arg(tree)
             .args(["-append", arguments])

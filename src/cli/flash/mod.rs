@@ -71,8 +71,8 @@ pub struct Flash {
     /// on those with 1 GiB.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     part_size: Option<u64>,
-    /// Where to serve TFTP
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Where to serve TFTP; boards ask port 69
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = super::common::listen)]
     listen: Option<SocketAddr>,
     /// Folder for the spool of a compressed image
     #[arg(long, value_name = "DIR")]
@@ -163,9 +163,15 @@ impl Flash {
         }
         let found = names.iter().map(|text| match database.find(text) {
             Ok(target) => Ok(target.clone()),
-            Err(error) => bare(text).ok_or(error),
+            // `flash os.img lab-01` is the order of other tools.
+            Err(_) if Path::new(text).is_file() => Err(Usage {
+                message: format!("`{text}` is a file, not a target"),
+                hint: Some("The image comes last: `piprov flash TARGET... IMAGE`.".to_owned()),
+            }
+            .into()),
+            Err(error) => bare(text).ok_or(error.into()),
         });
-        distinct(found.collect::<Result<Vec<_>, _>>()?)
+        distinct(found.collect::<anyhow::Result<Vec<_>>>()?)
     }
 
     fn options(&self, settings: &Settings) -> Options {

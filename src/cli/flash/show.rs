@@ -158,7 +158,12 @@ impl Show {
             }
             return;
         }
-        if let Some(text) = describe(&event.what, self.parts) {
+        // Of what is fetched in no time it is enough to say that it was read back.
+        let small = matches!(&event.what, What::Fetched { label, .. } if !label.starts_with("part "));
+        if small && self.ui.verbose == 0 {
+            return;
+        }
+        if let Some(text) = describe(&event.what, event.stage, self.parts) {
             board.logged = Instant::now();
             self.line(event, &text);
         }
@@ -239,7 +244,7 @@ impl Board {
 }
 
 /// An event as the rest of a log line; none for what is too small to be logged.
-fn describe(what: &What, parts: usize) -> Option<String> {
+fn describe(what: &What, stage: Stage, parts: usize) -> Option<String> {
     let of = |label: &str| match label.strip_prefix("part ") {
         Some(n) => format!("part {n}/{parts}"),
         None => label.to_owned(),
@@ -269,7 +274,7 @@ fn describe(what: &What, parts: usize) -> Option<String> {
         What::Note { text } => format!("note {text}"),
         What::Ended(Ending::Done) => "done read back and equal".to_owned(),
         What::Ended(Ending::NotVerified { why, .. }) => format!("not verified: {why}"),
-        What::Ended(Ending::Failed { why, .. }) => format!("failed {why}"),
+        What::Ended(Ending::Failed { why, .. }) => format!("failed in {stage}: {why}"),
     })
 }
 
@@ -327,8 +332,11 @@ mod tests {
     fn log_lines_say_what_happened() {
         let fetched =
             What::Fetched { label: "part 1".into(), bytes: 750 << 20, time: Duration::from_millis(41_800) };
-        assert_eq!(describe(&fetched, 4).as_deref(), Some("fetch part 1/4 done 750 MiB in 41.8 s"));
+        assert_eq!(
+            describe(&fetched, Stage::Write, 4).as_deref(),
+            Some("fetch part 1/4 done 750 MiB in 41.8 s")
+        );
         let reset = What::Resetting { how: "gpiochip0:17 low 0.5 s".into() };
-        assert_eq!(describe(&reset, 4).as_deref(), Some("reset gpiochip0:17 low 0.5 s"));
+        assert_eq!(describe(&reset, Stage::Reset, 4).as_deref(), Some("reset gpiochip0:17 low 0.5 s"));
     }
 }
