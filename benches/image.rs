@@ -77,7 +77,7 @@ impl Bench {
             "Raw image of {mib} MiB (text, noise, zeros), compressed ones of {} MiB; {}; {} processors; fastest of {} \
              runs, wall time \
              (processor time).\n\n| what | piprov | instead | ratio | at most | memory |\n|---|---|---|---|---|---|\n",
-            mib / 8,
+            mib / 16,
             cpu(),
             std::thread::available_parallelism().map_or(1, usize::from),
             self.rounds,
@@ -113,7 +113,7 @@ impl Bench {
         row("split-image, parts written and read back", best[0], "split; sha256sum", best[1], Some(0.5));
         fs::remove_file(self.dir.join("raw.img")).unwrap();
 
-        make(&self.dir.join("small.img"), (mib / 8) << 20);
+        make(&self.dir.join("small.img"), (mib / 16) << 20);
         for (packer, unpacker, name) in [
             ("gzip -c", "gzip -dc", "small.gz"),
             ("xz -0 -T0 -c", "xz -dc -T0", "small.xz"),
