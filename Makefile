@@ -3,7 +3,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 # Servers that tests and benchmarks start themselves are unpacked there, not installed.
-export PATH := $(CURDIR)/target/tools/usr/sbin:$(PATH):/usr/sbin:/sbin
+TOOLS = $(CURDIR)/target/tools
+# atftpd's comes last: it brings an in.tftpd as well.
+export PATH := $(TOOLS)/tftpd-hpa/usr/sbin:$(PATH):/usr/sbin:/sbin:$(TOOLS)/atftpd/usr/sbin
 
 CARGO ?= cargo
 PREFIX ?= /usr/local

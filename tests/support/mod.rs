@@ -43,7 +43,7 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 /// Where tools are: an ordinary user's PATH may lack some of it, and tools/install-packages unpacks servers
 /// that are not to be installed.
 pub(crate) fn path() -> OsString {
-    let mut path = OsString::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/usr/sbin:"));
+    let mut path = OsString::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/tftpd-hpa/usr/sbin:"));
     path.push(std::env::var_os("PATH").unwrap_or_default());
     path.push(":/usr/sbin:/sbin");
     path
