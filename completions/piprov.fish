@@ -43,7 +43,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand flash" -l targets -d 'Targ
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l stagger -d 'Seconds between the resets of two boards' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l timeout -d 'Seconds that a board may say nothing' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l part-size -d 'Bytes of the image that a board fetches at a time' -r
-complete -c piprov -n "__fish_piprov_using_subcommand flash" -l listen -d 'Where to serve TFTP' -r
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l listen -d 'Where to serve TFTP; boards ask port 69' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l spool-dir -d 'Folder for the spool of a compressed image' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l tftp-root -d 'Put the files into DIR, which your TFTP server serves, and serve nothing' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l card -d 'The kind of recovery card that the boards have' -r -f -a "piprov\t'Made by `piprov card build`'
