@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # Flashes a virtual board over the network, and proves on the host what arrived.
 #
-# Everything is made below ./demo, which may be deleted at any time. PIPROV names the binary (default:
-# target/release/piprov, built if need be). Runs as root, with unprivileged user namespaces, or with sudo.
+#   demo.sh [DIR]
+#
+# Everything is made below DIR (default: ./demo), which may be deleted at any time. PIPROV names the binary (default:
+# target/release/piprov, built if need be), PIPROV_DEMO_SERVER the loopback address to serve at (default: 127.0.0.2).
+# Runs as root, with unprivileged user namespaces, or with sudo.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+here=$(realpath "$(dirname "$0")")
+cd "$here/.."
 PATH=$PATH:/usr/sbin:/sbin
 
-board=demo-01 mac=52:54:00:de:40:01 server=127.0.0.2
+board=demo-01 mac=52:54:00:de:40:01 server=${PIPROV_DEMO_SERVER:-127.0.0.2}
 # Where piprov puts an image's partitions on a card: behind U-Boot's, which ends at 44 MiB.
 image_start=$((8 << 20)) card_start=$((44 << 20)) boot_len=$((40 << 20)) root_len=$((64 << 20))
 
@@ -18,7 +22,7 @@ proved() { printf '  %s✓%s %s\n' "$green" "$plain" "$*"; }
 fail() { echo "demo: $*" >&2; exit 1; }
 # Shows a piprov command as one would type it, and runs it.
 piprov() { printf '  $ piprov %s\n' "$*"; "${as_server[@]}" "$PIPROV" "$@"; }
-table() { sfdisk -l "$1" | sed -n 's/^\(Device\|demo\)/  \1/p'; }
+table() { sfdisk -l "$1" | sed -n "s/^\(Device\|$1\)/  \1/p"; }
 
 for tool in qemu-system-aarch64:qemu-system-arm mformat:mtools sfdisk:fdisk debugfs:e2fsprogs xz:xz-utils cmp:diffutils; do
     command -v "${tool%:*}" > /dev/null || fail "${tool%:*} is missing: apt-get install ${tool#*:}"
@@ -38,7 +42,7 @@ first_port=$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start 2> /dev/null || e
 if [ "$(id -u)" != 0 ] && [ "$first_port" -gt 69 ]; then
     if unshare -rn ip link set lo up 2> /dev/null; then
         say "Port 69 needs a privilege, so the demo runs in a network of its own (unshare -rn): no root needed."
-        exec unshare -rn sh -c 'ip link set lo up && exec "$@"' sh "$0" "$@"
+        exec unshare -rn sh -c 'ip link set lo up && exec "$@"' sh "$here/demo.sh" "$@"
     fi
     command -v sudo > /dev/null && command -v setpriv > /dev/null ||
         fail "port 69 needs root, sudo, or user namespaces for everybody"
@@ -47,37 +51,42 @@ if [ "$(id -u)" != 0 ] && [ "$first_port" -gt 69 ]; then
         --inh-caps +net_bind_service --ambient-caps +net_bind_service --)
 fi
 
-export PIPROV_BOARDS=$PWD/demo/boards PIPROV_BOARDS_OWNER=$$ PIPROV_STATE_DIR=$PWD/demo/state
+dir=$(realpath -m "${1:-demo}")
+export PIPROV_BOARDS=$dir/boards PIPROV_BOARDS_OWNER=$$ PIPROV_STATE_DIR=$dir/state
 # sudo hands on nothing of that by itself.
 as_server+=(env "PIPROV_BOARDS=$PIPROV_BOARDS" "PIPROV_BOARDS_OWNER=$$" "PIPROV_STATE_DIR=$PIPROV_STATE_DIR")
-virtual_board=$PWD/examples/virtual-board
+virtual_board=$here/virtual-board
 switch_off() { [ ! -d "$PIPROV_BOARDS/$board" ] || "$virtual_board" stop $board; }
 trap switch_off EXIT
 trap 'exit 130' INT TERM
 switch_off
-rm -rf demo
-mkdir -p demo/uboot
+# What isn't a demo's is not ours to delete.
+[ ! -e "$dir" ] || [ -e "$dir/.piprov-demo" ] || fail "$dir is there already, and no demo has made it"
+rm -rf "$dir"
+mkdir -p "$dir/uboot"
+touch "$dir/.piprov-demo"
+cd "$dir"
 
 step "1. An image as it could be for a Raspberry Pi: FAT boot partition, ext4 root, compressed with xz"
-examples/make-sample-image.sh demo/os.img --root-size 64 --files 60 --marker "the new system"
-xz -T0 -1 -k demo/os.img
-table demo/os.img
-say "$(du -h demo/os.img.xz | cut -f1) compressed; its root partition is known by PARTUUID=35c84628-02"
+"$here"/make-sample-image.sh os.img --root-size 64 --files 60 --marker "the new system"
+xz -T0 -1 -k os.img
+table os.img
+say "$(du -h os.img.xz | cut -f1) compressed; its root partition is known by PARTUUID=35c84628-02"
 
 step "2. A recovery card: U-Boot in front, an older and smaller system behind it"
-examples/make-sample-image.sh demo/base.img --p1-offset 4 --boot-size 8 --root-size 6 --files 1 --marker "the old system"
-echo "# A virtual board has no firmware that would read this." > demo/uboot/config.txt
-piprov card build --quiet --image demo/base.img --uboot demo/uboot --size 192MiB \
-    --server $server --board-ip 10.0.2.15/24 --gateway 10.0.2.2 -o demo/card.img
-cp --sparse=always demo/card.img demo/card-before.img
-table demo/card.img
+"$here"/make-sample-image.sh base.img --p1-offset 4 --boot-size 8 --root-size 6 --files 1 --marker "the old system"
+echo "# A virtual board has no firmware that would read this." > uboot/config.txt
+piprov card build --quiet --image base.img --uboot uboot --size 192MiB \
+    --server $server --board-ip 10.0.2.15/24 --gateway 10.0.2.2 -o card.img
+cp --sparse=always card.img card-before.img
+table card.img
 
 step "3. A board with that card: real U-Boot in QEMU, switched off; a command of ours is its reset"
-"$virtual_board" create $board demo/card.img $mac
-piprov targets add $board --mac $mac --reset "command:'$virtual_board' reset $board" --targets demo/targets.csv
+"$virtual_board" create $board card.img $mac
+piprov targets add $board --mac $mac --reset "command:'$virtual_board' reset $board" --targets targets.csv
 
 step "4. Flash it"
-piprov flash $board demo/os.img.xz --targets demo/targets.csv --listen $server:69 --part-size 32MiB
+piprov flash $board os.img.xz --targets targets.csv --listen $server:69 --part-size 32MiB
 "$virtual_board" wait $board 20
 
 step "5. Was it true? Other tools look at the card"
@@ -85,22 +94,22 @@ step "5. Was it true? Other tools look at the card"
 differ() { cmp -l --bytes="$5" --ignore-initial="$2:$4" "$1" "$3" | wc -l; }
 expect() { [ "$2" -eq "$3" ] || fail "$1: $2 bytes differ, expected were $3"; }
 
-table demo/card.img
-expect "U-Boot's partition" "$(differ demo/card-before.img $((4 << 20)) demo/card.img $((4 << 20)) $((40 << 20)))" 0
+table card.img
+expect "U-Boot's partition" "$(differ card-before.img $((4 << 20)) card.img $((4 << 20)) $((40 << 20)))" 0
 proved "U-Boot's own partition: not one byte of 40 MiB has changed"
-expect "the boot partition" "$(differ demo/os.img $image_start demo/card.img $card_start $boot_len)" 1
-cmdline=$(mtype -i demo/card.img@@$card_start ::cmdline.txt)
+expect "the boot partition" "$(differ os.img $image_start card.img $card_start $boot_len)" 1
+cmdline=$(mtype -i card.img@@$card_start ::cmdline.txt)
 [[ $cmdline == *root=PARTUUID=35c84628-03\ * ]] || fail "cmdline.txt: $cmdline"
 proved "boot partition: 40 MiB as in the image, but for one digit. cmdline.txt now says:"
 say "    $cmdline"
 root_image=$((image_start + boot_len)) root_card=$((card_start + boot_len))
-expect "the root partition" "$(differ demo/os.img $root_image demo/card.img $root_card $root_len)" 2
-fstab=$(debugfs -R "cat /etc/fstab" "demo/card.img?offset=$root_card" 2> /dev/null | grep PARTUUID)
+expect "the root partition" "$(differ os.img $root_image card.img $root_card $root_len)" 2
+fstab=$(debugfs -R "cat /etc/fstab" "card.img?offset=$root_card" 2> /dev/null | grep PARTUUID)
 [[ $fstab == *35c84628-02*/boot/firmware*35c84628-03*/\ * ]] || fail "fstab: $fstab"
 proved "root partition: 64 MiB as in the image, but for two digits. /etc/fstab now says:"
 sed 's/^/      /' <<< "$fstab"
-e2fsck -fn "demo/card.img?offset=$root_card" > demo/e2fsck.log 2>&1 || fail "e2fsck: $(cat demo/e2fsck.log)"
-release=$(debugfs -R "cat /etc/sample-release" "demo/card.img?offset=$root_card" 2> /dev/null)
+e2fsck -fn "card.img?offset=$root_card" > e2fsck.log 2>&1 || fail "e2fsck: $(cat e2fsck.log)"
+release=$(debugfs -R "cat /etc/sample-release" "card.img?offset=$root_card" 2> /dev/null)
 proved "its file system is clean, and /etc/sample-release reads: $release"
 
 step "What happened"
@@ -108,5 +117,5 @@ say "piprov reset the board by its command, and answered its U-Boot over TFTP. T
 say "part and read it back; piprov compared checksums, and the partition table went out last."
 say "The partitions moved up by one, because U-Boot's is the first, and the files that name them followed."
 say "See for yourself: the board's console, and the record of the run:"
-say "  demo/boards/$board/console.log"
-say "  $(ls demo/state/runs/*.json | sed "s|^$PWD/||")"
+say "  $dir/boards/$board/console.log"
+say "  $(ls "$dir"/state/runs/*.json)"

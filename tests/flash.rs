@@ -87,13 +87,14 @@ fn of_three_boards_one_loses_power_in_the_middle_of_a_part() {
         rig.board(&format!("lab-0{}", n + 1), &card.path);
     }
     let mut flash =
-        rig.flash(&["lab-01", "lab-02", "lab-03", "os.img", "--part-size", "16MiB", "--timeout", "8"]);
+        rig.flash(&["lab-01", "lab-02", "lab-03", "os.img", "--part-size", "16MiB", "--timeout", "20"]);
     flash.until_amid_a_part("lab-02");
     rig.power("stop", "lab-02");
     let killed = Instant::now();
     flash.until("the end of lab-02", |event| event["event"] == "ended" && event["target"] == "lab-02");
     let bound = killed.elapsed();
-    assert!(bound < Duration::from_secs(20), "it took {bound:?} to miss a board");
+    // Only the silence counts: nothing is added for writing, which hadn't begun.
+    assert!(bound < Duration::from_secs(35), "it took {bound:?} to miss a board");
 
     let ended = flash.end();
     assert_eq!(ended.code, 1, "{ended:#?}");
@@ -398,7 +399,7 @@ fn the_reset_does_not_wait_for_the_image() {
     shell(&format!("truncate -s 4G {0}; {table} {0}", raw.display()));
     // Noise, so that unpacking takes its time.
     shell(&format!(
-        "head -c 128M /dev/urandom > {0}; {table} --wipe never {0}; xz -T2 -0 {0}",
+        "head -c 48M /dev/urandom > {0}; {table} --wipe never {0}; xz -T2 -0 {0}",
         packed.display()
     ));
     let stamp = rig.path("stamp");
@@ -410,6 +411,21 @@ fn the_reset_does_not_wait_for_the_image() {
         let at: u64 = std::fs::read_to_string(&stamp).unwrap().trim().parse().unwrap();
         let took = Duration::from_nanos(at) - before.duration_since(std::time::UNIX_EPOCH).unwrap();
         println!("{image}: the reset went out after {took:?}");
-        assert!(took < Duration::from_secs(1), "{image}: {took:?}");
+        // Loosely, for a busy machine; the bench `flash` measures it.
+        assert!(took < Duration::from_secs(2), "{image}: {took:?}");
     }
+}
+
+#[test]
+fn the_demo_proves_what_it_shows() {
+    let rig = Rig::new(1);
+    let mut demo = support::room::command(support::rig::example("demo.sh"));
+    demo.arg(rig.path("demo")).env("PIPROV", env!("CARGO_BIN_EXE_piprov"));
+    demo.env("PIPROV_DEMO_SERVER", rig.address.to_string());
+    let output = demo.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(text.matches('✓').count(), 4, "{text}");
+    assert!(text.contains("demo-01  done      read back and equal"), "{text}");
+    assert!(text.contains("/etc/sample-release reads: the new system"), "{text}");
 }

@@ -116,11 +116,22 @@ fn stagger_is_kept_and_naming_twice_is_once() {
     assert!(b[0] - a[0] >= 500_000_000, "{} ns", b[0] - a[0]);
 }
 
+/// The same command, but not deaf to SIGHUP where the tests themselves run under nohup.
+fn hearing(command: &std::process::Command) -> std::process::Command {
+    let mut outer = std::process::Command::new("env");
+    outer.arg("--default-signal=HUP").arg(command.get_program()).args(command.get_args());
+    outer.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if let Some(dir) = command.get_current_dir() {
+        outer.current_dir(dir);
+    }
+    outer
+}
+
 #[test]
 fn ctrl_c_is_answered_at_once_and_leaves_nothing_running() {
     for number in [Signal::INT, Signal::TERM, Signal::HUP] {
         let lab = Lab::new(&["echo $$ > pid.new; mv pid.new pid; sleep 300"]);
-        let mut child = begun(lab.reset(&["a"]), &lab, "pid");
+        let mut child = begun(hearing(&lab.reset(&["a"])), &lab, "pid");
         let start = Instant::now();
         signal(&child, number);
         let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -146,7 +157,8 @@ fn ctrl_c_keeps_those_that_wait_for_their_turn_from_starting() {
 
 #[test]
 fn a_second_ctrl_c_ends_at_once() {
-    let lab = Lab::new(&["trap '' TERM; touch a; while :; do sleep 1; done"]);
+    // Nobody is left to end the command, so it ends by itself.
+    let lab = Lab::new(&["trap '' TERM; touch a; for n in $(seq 15); do sleep 1; done"]);
     let mut child = begun(lab.reset(&["a"]), &lab, "a");
     signal(&child, Signal::INT);
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();

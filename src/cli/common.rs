@@ -1,9 +1,12 @@
 //! What several subcommands do in the same way.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::report::Usage;
 use crate::cli::{Global, ui::Ui};
 use crate::config::Settings;
+use crate::format::size_exact;
 use crate::tftp::Limits;
 
 /// The settings, with their warnings told.
@@ -28,10 +31,35 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
         .map_err(|_| "a number of seconds is needed, not a negative one".to_owned())
 }
 
+/// Where to serve TFTP: an address with or without a port; without, it is the port that boards ask.
+///
+/// # Errors
+/// A sentence for clap, where it is none.
+pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().or_else(|_| text.parse().map(|ip: IpAddr| SocketAddr::new(ip, 69))).map_err(|_| {
+        "an IP address of this host is needed, as 10.0.0.2 or 10.0.0.2:69; 0.0.0.0 stands for all of them"
+            .to_owned()
+    })
+}
+
 /// The limits of a TFTP server.
 pub(super) fn tftp_limits(settings: &Settings) -> Limits {
     let mut limits = Limits::default();
     limits.policy.max_window = settings.max_window.value;
     limits.policy.max_blksize = settings.max_blksize.value;
     limits
+}
+
+/// A part that a board fetches at a time.
+///
+/// # Errors
+/// Where no board can take parts of this size.
+pub(super) fn check_part_size(part_size: u64) -> Result<(), Usage> {
+    if part_size > 0 && part_size.is_multiple_of(512) && part_size <= 1 << 30 {
+        return Ok(());
+    }
+    Err(Usage {
+        message: format!("a part of {} can't be flashed", size_exact(part_size)),
+        hint: Some("It has whole blocks of 512 bytes, and at most 1 GiB.".to_owned()),
+    })
 }

@@ -44,8 +44,8 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         let text = match &self.source {
-            None => "A Debian package of format 2 is needed, named *.deb; fetch it again.",
-            Some(error) if error.kind() == io::ErrorKind::NotFound => "Is the path right?",
+            None => "a Debian package of format 2 is needed, named *.deb; fetch it again",
+            Some(error) if error.kind() == io::ErrorKind::NotFound => "is the path right?",
             Some(_) => return None,
         };
         Some(text.to_owned())
@@ -61,13 +61,17 @@ impl Deb {
         let fail = |what: String, source| Error { path: path.to_owned(), what, source };
         let damaged = |error: io::Error| fail(format!("the package is damaged: {error}"), None);
         let file = File::open(path).map_err(|error| fail("opening".to_owned(), Some(error)))?;
-        let mut archive = ar::Archive::new(io::BufReader::new(file));
+        let mut file = io::BufReader::new(file);
+        let mut magic = [0; MAGIC.len()];
+        if file.read_exact(&mut magic).is_err() || magic != *MAGIC {
+            return Err(fail("this is no Debian package".to_owned(), None));
+        }
         let mut format = String::new();
         let mut control = None;
         let mut files = None;
-        while let Some(member) = archive.next_entry() {
-            let mut member = member.map_err(|_| fail("this is no Debian package".to_owned(), None))?;
-            let name = String::from_utf8_lossy(member.header().identifier()).trim_end_matches('/').to_owned();
+        while let Some((name, len)) = next_member(&mut file).map_err(damaged)? {
+            let mut rest = (&mut file).take(len);
+            let mut member = &mut rest;
             match name.as_str() {
                 "debian-binary" => {
                     (&mut member).take(16).read_to_string(&mut format).map_err(damaged)?;
@@ -85,6 +89,9 @@ impl Deb {
                 }
                 _ => {}
             }
+            // Members begin at even places.
+            io::copy(&mut rest, &mut io::sink()).map_err(damaged)?;
+            io::copy(&mut (&mut file).take(len % 2), &mut io::sink()).map_err(damaged)?;
         }
         let (Some(control), Some(files)) = (control, files) else {
             return Err(fail(
@@ -106,6 +113,24 @@ impl Deb {
             files,
         })
     }
+}
+
+/// What an ar archive begins with (deb(5)).
+const MAGIC: &[u8; 8] = b"!<arch>\n";
+
+/// Name and length of the next member of an ar archive: 60 bytes, the name in the first 16, the length in
+/// decimal digits at 48, and at the end a mark. Long names, which other archives have, stand in no package.
+fn next_member(file: &mut impl Read) -> io::Result<Option<(String, u64)>> {
+    let mut header = [0; 60];
+    // A package may end with a byte of padding.
+    if file.read(&mut header[..1])? == 0 {
+        return Ok(None);
+    }
+    file.read_exact(&mut header[1..])?;
+    let text = |range: std::ops::Range<usize>| String::from_utf8_lossy(&header[range]).trim_end().to_owned();
+    let len = text(48..58).parse().ok().filter(|_| header[58..] == *b"`\n");
+    let len = len.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a member has no length"))?;
+    Ok(Some((text(0..16).trim_end_matches('/').to_owned(), len)))
 }
 
 /// The files of a compressed tar archive that are wanted.

@@ -44,25 +44,28 @@ pub(crate) struct Card {
 }
 
 impl Card {
-    /// Builds a card of `mib` with `piprov card build`. An earlier system is on it, and old bytes up to its end.
+    /// Builds a card of `mib` for a board on the network.
     pub(crate) fn new(path: PathBuf, mib: usize, server: Ipv4Addr, network: Network) -> Self {
-        let dir = path.parent().unwrap();
-        let files = path.with_extension("files");
-        std::fs::create_dir_all(&files).unwrap();
-        let mut build = program::piprov(dir);
-        build.args([
-            "card",
-            "build",
-            "--quiet",
-            "--size",
-            &format!("{mib}MiB"),
-            "--server",
-            &server.to_string(),
-        ]);
+        let mut arguments = vec!["--server".to_owned(), server.to_string()];
         if network == Network::Static {
-            build.args(["--board-ip", "10.0.2.15/24", "--gateway", "10.0.2.2"]);
+            arguments.extend(["--board-ip", "10.0.2.15/24", "--gateway", "10.0.2.2"].map(str::to_owned));
         }
-        build.arg("--image").arg(earlier_system()).arg("--uboot").arg(&files).arg("-o").arg(&path);
+        // A virtual board's U-Boot isn't on its card.
+        let nothing = path.with_extension("files");
+        std::fs::create_dir_all(&nothing).unwrap();
+        Self::build(path, mib, &nothing, &arguments)
+    }
+
+    /// Builds a card of `mib` for a board that takes its image from a stick, with U-Boot's own files.
+    pub(crate) fn for_stick(path: PathBuf, mib: usize, uboot: &Path) -> Self {
+        Self::build(path, mib, uboot, &["--stick".to_owned()])
+    }
+
+    /// Builds a card with `piprov card build`. An earlier system is on it, and old bytes up to its end.
+    fn build(path: PathBuf, mib: usize, uboot: &Path, arguments: &[String]) -> Self {
+        let mut build = program::piprov(path.parent().unwrap());
+        build.args(["card", "build", "--quiet", "--size", &format!("{mib}MiB")]).args(arguments);
+        build.arg("--image").arg(earlier_system()).arg("--uboot").arg(uboot).arg("-o").arg(&path);
         let output = build.output().unwrap();
         assert!(output.status.success(), "{build:?}: {output:?}");
         let mut before = std::fs::read(&path).unwrap();
