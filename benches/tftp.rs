@@ -112,6 +112,8 @@ fn measure(server: &Server, net: &Net, root: &Path, clients: usize, window: u16,
     let mut child = server.start(net, root);
     group.add(&child);
     let _ = never.wait(Duration::from_millis(700));
+    group.processes().into_iter().for_each(ground::go_first);
+    ground::go_first(std::process::id());
     let before = group.cpu();
     let mut command = Net::command(&net.client, &std::env::current_exe().unwrap());
     command.args(["--load", &clients.to_string(), &window.to_string(), &seconds.to_string()]);

@@ -49,6 +49,9 @@ _piprov() {
             piprov__subcmd__card,payload)
                 cmd="piprov__subcmd__card__subcmd__payload"
                 ;;
+            piprov__subcmd__card,stick)
+                cmd="piprov__subcmd__card__subcmd__stick"
+                ;;
             piprov__subcmd__config,show)
                 cmd="piprov__subcmd__config__subcmd__show"
                 ;;
@@ -89,7 +92,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__card)
-            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version build check payload"
+            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version build check payload stick"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -107,7 +110,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__card__subcmd__build)
-            opts="-o -f -n -q -v -h -V --image --uboot --output --server --board-ip --gateway --uboot-start --uboot-size --size --spool-dir --force --dry-run --json --quiet --verbose --no-color --config --help --version"
+            opts="-o -f -n -q -v -h -V --image --uboot --output --server --board-ip --gateway --stick --uboot-start --uboot-size --size --spool-dir --force --dry-run --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -231,6 +234,40 @@ _piprov() {
                     ;;
                 --release)
                     COMPREPLY=($(compgen -W "bookworm trixie" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__card__subcmd__stick)
+            opts="-q -v -h -V --part-size --uboot-start --uboot-size --spool-dir --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --part-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uboot-start)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uboot-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --config)

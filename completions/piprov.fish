@@ -153,16 +153,17 @@ complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -l config -d 'Read this configuration file instead of the usual ones' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -l json -d 'Print results as JSON, one object a line'
-complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -s q -l quiet -d 'Print results and errors only'
-complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -s v -l verbose -d 'Say more about the same events'
-complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -s h -l help -d 'Print help'
-complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -f -a "build" -d 'Build a card as a file: U-Boot in front, an image behind it'
-complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -f -a "check" -d 'Say whether and how an image fits a recovery card'
-complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload" -f -a "payload" -d 'Put together U-Boot\'s directory for a board from Debian\'s packages'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload stick" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload stick" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload stick" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload stick" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload stick" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload stick" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload stick" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload stick" -f -a "build" -d 'Build a card as a file: U-Boot in front, an image behind it'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload stick" -f -a "check" -d 'Say whether and how an image fits a recovery card'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload stick" -f -a "payload" -d 'Put together U-Boot\'s directory for a board from Debian\'s packages'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload stick" -f -a "stick" -d 'Put an image onto a USB stick, for boards without a network'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l image -d 'The image that goes behind U-Boot, raw or compressed' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l uboot -d 'Directory with U-Boot\'s files; see `piprov card payload`' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -s o -l output -d 'The file to write' -r -F
@@ -174,6 +175,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l size -d 'Length of the file; default: just what is needed' -r
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l spool-dir -d 'Directory for the unpacked bytes of a compressed image' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l stick -d 'The board takes its images from a USB stick (`piprov card stick`)'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -s f -l force -d 'Replace the file if it is there'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -s n -l dry-run -d 'Say what would be built, and write nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l json -d 'Print results as JSON, one object a line'
@@ -209,6 +211,17 @@ complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l part-size -d 'Bytes of the image that a board reads at a time; they must fit into its memory' -r
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l uboot-start -d 'Where U-Boot\'s partition starts' -r
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l uboot-size -d 'How long U-Boot\'s partition is' -r
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l spool-dir -d 'Directory for the unpacked bytes of a compressed image' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l root -d 'Serve the files below this folder' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l listen -d 'Listen on this address and UDP port' -r
 complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l max-window -d 'Send at most N blocks before an acknowledgement' -r

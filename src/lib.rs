@@ -8,7 +8,7 @@
 //! | 1 | [`board`] | what a board is called: MAC address |
 //! | 1 | [`config`] | flags, environment and `piprov.toml` files become settings |
 //! | 1 | [`near`] | the known names closest to a wrong one |
-//! | 1 | [`format`] | how sizes, times and rates are written |
+//! | 1 | [`mod@format`] | how sizes, times and rates are written |
 //! | 1 | [`progress`] | how long work tells how far it is |
 //! | 1 | [`stop`] | one flag that every waiting place listens to, so that Ctrl-C is heard |
 //! | 2 | [`image`] | disk images: open, digest, tables, split, files inside, write, verify |

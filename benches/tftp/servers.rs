@@ -58,13 +58,12 @@ pub(crate) fn all() -> Vec<Server> {
     std::iter::once(piprov).chain(others.into_iter().flatten()).filter(wanted).collect()
 }
 
-/// Looks where daemons are installed, and first in the folder that PIPROV_BENCH_TOOLS names.
+/// Looks in PATH, and where daemons are installed.
 fn find(program: &str) -> Option<PathBuf> {
-    let extra = std::env::var("PIPROV_BENCH_TOOLS").unwrap_or_default();
-    [extra.as_str(), "/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"]
-        .iter()
-        .filter(|dir| !dir.is_empty())
-        .map(|dir| Path::new(dir).join(program))
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
+        .map(|dir| dir.join(program))
         .find(|path| path.exists())
 }
 

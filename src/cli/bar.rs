@@ -93,7 +93,16 @@ mod tests {
 
     #[test]
     fn the_text_tells_what_is_known() {
-        let ui = Ui { json: false, quiet: true, verbose: 0, colour_out: false, colour_err: true, bars: true };
+        let ui = Ui {
+            json: false,
+            quiet: true,
+            verbose: 0,
+            colour_out: false,
+            colour_err: true,
+            bars: true,
+            width_out: None,
+            width_err: None,
+        };
         let bar = Bar::new(&ui, "splitting");
         assert!(bar.bar.is_some());
         assert!(bar.text(0, Some(10)).starts_with("  0 %  "));

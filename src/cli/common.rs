@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::report::Usage;
 use crate::cli::{Global, ui::Ui};
 use crate::config::Settings;
 use crate::tftp::Limits;
@@ -34,4 +35,18 @@ pub(super) fn tftp_limits(settings: &Settings) -> Limits {
     limits.policy.max_window = settings.max_window.value;
     limits.policy.max_blksize = settings.max_blksize.value;
     limits
+}
+
+/// A part that a board fetches at a time.
+///
+/// # Errors
+/// Where no board can take parts of this size.
+pub(super) fn check_part_size(part_size: u64) -> Result<(), Usage> {
+    if part_size > 0 && part_size.is_multiple_of(512) && part_size <= 1 << 30 {
+        return Ok(());
+    }
+    Err(Usage {
+        message: format!("a part of {part_size} bytes can't be flashed"),
+        hint: Some("It has whole blocks of 512 bytes, and at most 1 GiB.".to_owned()),
+    })
 }

@@ -1,6 +1,6 @@
 //! How a failure is told: once, here. `error:` with the whole chain on one line, then `hint:`.
 
-use super::ui::{Style, Ui};
+use super::ui::{Style, Ui, wrap};
 use crate::error::{Explain, Kind};
 
 /// A failure that the subcommand has already told about, with the kind that decides the exit code.
@@ -94,9 +94,10 @@ pub(super) fn tell(ui: &Ui, target: Option<&str>, error: &anyhow::Error) -> Kind
         Some(target) => format!("{target}: {message}"),
         None => message,
     };
-    let mut text = format!("{} {message}", ui.paint_err(Style::Bad, "error:"));
+    let width = ui.width_err;
+    let mut text = format!("{} {}", ui.paint_err(Style::Bad, "error:"), wrap(&message, 7, 2, width));
     if let Some(hint) = hint {
-        text += &format!("\n  {} {hint}", ui.paint_err(Style::Strong, "hint:"));
+        text += &format!("\n  {} {}", ui.paint_err(Style::Strong, "hint:"), wrap(&hint, 8, 4, width));
     }
     // In one go: boards that fail at the same time don't mix their lines.
     Ui { quiet: false, ..ui.clone() }.say(text);

@@ -2,14 +2,16 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use indicatif::{BinaryBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::cli::ui::Style;
 use crate::cli::{Global, ui::Ui};
+use crate::format;
 use crate::stop::Stop;
 use crate::tftp::dir::DirSource;
 use crate::tftp::event::{Event, What};
@@ -144,8 +146,8 @@ impl<'a> Log<'a> {
                 if let Some(bar) = state.running.get(&event.id).and_then(|it| it.bar.as_ref()) {
                     bar.set_position(*bytes);
                 }
-                let of = total.map(|total| format!(" of {}", BinaryBytes(total))).unwrap_or_default();
-                return self.line(event, None, 2, &format!("has {}{of} of {path}", BinaryBytes(*bytes)));
+                let of = total.map(|total| format!(" of {}", format::size(total))).unwrap_or_default();
+                return self.line(event, None, 2, &format!("has {}{of} of {path}", format::size(*bytes)));
             }
             What::Finished { direction, bytes, elapsed, retransmits } => {
                 state.sum.finished += 1;
@@ -156,11 +158,11 @@ impl<'a> Log<'a> {
                     n => format!(", {n} packets repeated"),
                 };
                 // Over a shorter time a rate says nothing.
-                let rate = match elapsed.as_secs_f64() {
-                    time if time < 0.1 => String::new(),
-                    time => format!(", {:.1} MiB/s", *bytes as f64 / time / f64::from(1 << 20)),
+                let rate = match elapsed {
+                    time if *time < Duration::from_millis(100) => String::new(),
+                    time => format!(", {}", format::rate(*bytes, *time)),
                 };
-                let (size, time, options) = (BinaryBytes(*bytes), seconds(*elapsed), options());
+                let (size, time, options) = (format::size(*bytes), seconds(*elapsed), options());
                 (Style::Good, format!("{verb} {path}  {size} in {time}{rate}, {options}{repeats}"))
             }
             What::Probed => {
@@ -173,7 +175,7 @@ impl<'a> Log<'a> {
             }
             What::Failed { why, bytes } => {
                 state.sum.failed += 1;
-                (Style::Bad, format!("failed {path} after {}: {why}", BinaryBytes(*bytes)))
+                (Style::Bad, format!("failed {path} after {}: {why}", format::size(*bytes)))
             }
             What::Malformed { why } => {
                 state.sum.malformed += 1;
@@ -207,16 +209,20 @@ impl<'a> Log<'a> {
         if self.bars.is_hidden() {
             return None;
         }
-        let style = ProgressStyle::with_template(
-            "{prefix:<21} {msg:<24!} {bar:20} {percent:>3} %  {binary_bytes_per_sec}  {eta} left",
-        );
-        let bar = self.bars.add(ProgressBar::new(bytes));
-        if let Ok(style) = style {
-            bar.set_style(style.progress_chars("━╸━"));
+        let bar = ProgressBar::hidden();
+        bar.set_length(bytes);
+        let paint = if self.ui.colour_err { ".cyan/dim" } else { "" };
+        let template = format!("{{prefix:<21}}  {{msg:<20!}}  {{bar:16{paint}}}  {{percent:>3}} %{{rate}}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            let style =
+                style.progress_chars("━╸─").with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+                    let _ = out.write_str(&pace(state.pos(), state.len(), state.elapsed()));
+                });
+            bar.set_style(style);
         }
         bar.set_prefix(event.peer.to_string());
         bar.set_message(event.path.to_string());
-        Some(bar)
+        Some(self.bars.add(bar))
     }
 
     fn summary(&self) {
@@ -235,9 +241,9 @@ impl<'a> Log<'a> {
         }
         let mut text = format!(
             "{} sent, {} in {}",
-            count(sum.finished, "file"),
-            BinaryBytes(sum.bytes),
-            minutes(elapsed)
+            format::count(sum.finished, "file"),
+            format::size(sum.bytes),
+            format::minutes(elapsed)
         );
         for (number, what) in [
             (sum.probed, "probed"),
@@ -266,15 +272,24 @@ fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// The rate so far and the time left, once they mean something.
+fn pace(done: u64, total: Option<u64>, time: Duration) -> String {
+    let rate = format!("  {}", format::rate(done, time));
+    match total {
+        Some(total) if done > 0 && time >= Duration::from_secs(2) => {
+            let left = time.as_secs_f64() * total.saturating_sub(done) as f64 / done as f64;
+            // Not longer than a century, so that the conversion can't fail.
+            format!("{rate}  {} left", format::minutes(Duration::from_secs_f64(left.clamp(0.0, 3.2e9))))
+        }
+        _ => rate,
+    }
+}
+
+/// Most transfers take less than a minute; then a tenth of a second tells more.
 fn seconds(time: Duration) -> String {
-    if time < Duration::from_secs(60) { format!("{:.1} s", time.as_secs_f64()) } else { minutes(time) }
-}
-
-fn minutes(time: Duration) -> String {
-    let seconds = time.as_secs();
-    format!("{}:{:02}", seconds / 60, seconds % 60)
-}
-
-fn count(number: u64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+    if time < Duration::from_secs(60) {
+        format!("{:.1} s", time.as_secs_f64())
+    } else {
+        format::minutes(time)
+    }
 }

@@ -21,6 +21,10 @@ pub struct Ui {
     pub colour_err: bool,
     /// Whether stderr is a terminal on which bars may move.
     pub bars: bool,
+    /// Columns of stdout, where it is a terminal.
+    pub width_out: Option<usize>,
+    /// Columns of stderr, where it is a terminal.
+    pub width_err: Option<usize>,
 }
 
 /// The few styles that the program uses.
@@ -55,6 +59,8 @@ impl Ui {
             colour_out: colour(out),
             colour_err: colour(err),
             bars: err && !dumb && !global.quiet,
+            width_out: columns(std::io::stdout()),
+            width_err: columns(std::io::stderr()),
         }
     }
 
@@ -110,6 +116,36 @@ impl Ui {
     }
 }
 
+/// Breaks a sentence into lines of at most `width` columns. `used` columns of the first line are taken already;
+/// the lines after it begin with `indent` blanks. Without a width (a pipe, a file) the sentence stays one line.
+#[must_use]
+pub fn wrap(text: &str, used: usize, indent: usize, width: Option<usize>) -> String {
+    let Some(width) = width.filter(|width| *width > indent + 20) else { return text.to_owned() };
+    let mut out = String::new();
+    let mut column = used;
+    for (n, word) in text.split(' ').enumerate() {
+        let len = word.chars().count();
+        if n > 0 && column + 1 + len > width {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            column = indent + len;
+        } else {
+            if n > 0 {
+                out.push(' ');
+                column += 1;
+            }
+            column += len;
+        }
+        out.push_str(word);
+    }
+    out
+}
+
+fn columns(stream: impl std::os::fd::AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
 fn paint(colour: bool, style: Style, text: &str) -> String {
     if !colour {
         return text.to_owned();
@@ -127,4 +163,22 @@ fn paint(colour: bool, style: Style, text: &str) -> String {
 fn write_line(out: &mut impl Write, line: impl Display) {
     // A reader that went away ends the program by SIGPIPE; any other failure to print can't be printed.
     let _ = writeln!(out, "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrap;
+
+    #[test]
+    fn sentences_are_broken_between_words() {
+        let text = "the card may be worn or write-protected";
+        assert_eq!(wrap(text, 8, 4, None), text);
+        assert_eq!(wrap(text, 8, 4, Some(30)), "the card may be worn\n    or write-protected");
+        assert_eq!(
+            wrap("a-word-that-is-longer-than-a-line-can-be b", 2, 2, Some(24)),
+            "a-word-that-is-longer-than-a-line-can-be\n  b"
+        );
+        assert_eq!(wrap("", 5, 2, Some(80)), "");
+        assert_eq!(wrap(text, 8, 30, Some(40)), text, "too narrow to be worth it");
+    }
 }

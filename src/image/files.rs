@@ -7,6 +7,7 @@
 //! among what was read, and then it is proved: with the patch in place the file must read as wanted.
 //! Where that fails (contents inside an inode, a journal that is not empty) there is a note and no patch.
 
+mod fat;
 mod lines;
 mod patch;
 mod trace;

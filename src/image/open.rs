@@ -1,7 +1,7 @@
 //! Opening an image, whatever its compression.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -73,6 +73,13 @@ impl Image {
         let stops = Stops { program: options.stop.clone(), abandoned };
         let opening = |error| Error::os(path, "opening", error);
         let mut file = if path == Path::new("-") {
+            if io::stdin().is_terminal() {
+                return Err(Error::NotAnImage {
+                    path: path.to_owned(),
+                    what: "standard input is a terminal, not an image".into(),
+                    hint: "pipe the image in, as in `curl -L URL | piprov ... -`".into(),
+                });
+            }
             // A second descriptor, which can be closed when the image isn't wanted any more.
             File::from(io::stdin().as_fd().try_clone_to_owned().map_err(opening)?)
         } else {

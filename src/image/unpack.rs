@@ -161,3 +161,142 @@ impl Input {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::mpsc::sync_channel;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::image::codec;
+    use crate::image::read_at::ReadAt;
+    use crate::image::spool::SpoolReader;
+    use crate::stop::Stop;
+
+    const RAW: usize = 3000;
+
+    fn raw() -> Vec<u8> {
+        (0..RAW as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 27) as u8).collect()
+    }
+
+    /// The bytes as two members, with what the format allows in between and behind.
+    fn packed(format: Format) -> Vec<u8> {
+        let bytes = raw();
+        let (first, second) = bytes.split_at(1111);
+        let member = |bytes: &[u8]| -> Vec<u8> {
+            match format {
+                Format::Gz => {
+                    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                    gz.write_all(bytes).unwrap();
+                    gz.finish().unwrap()
+                }
+                Format::Xz => {
+                    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 0);
+                    xz.write_all(bytes).unwrap();
+                    xz.finish().unwrap()
+                }
+                Format::Bz2 => {
+                    let mut bz2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+                    bz2.write_all(bytes).unwrap();
+                    bz2.finish().unwrap()
+                }
+                Format::Zst => zstd::bulk::compress(bytes, 1).unwrap(),
+                Format::Raw | Format::Zip => bytes.to_vec(),
+            }
+        };
+        let (between, behind): (&[u8], &[u8]) = match format {
+            Format::Xz => (&[0; 4], &[0; 8]),
+            Format::Gz => (&[], &[0; 9]),
+            Format::Zst => (&[0x5f, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 7], &[0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0]),
+            _ => (&[], &[]),
+        };
+        [&member(first)[..], between, &member(second), behind].concat()
+    }
+
+    /// Unpacks chunks of these lengths, with an error instead of the chunk at `fails`.
+    fn unpack(
+        format: Format,
+        bytes: &[u8],
+        lengths: &[usize],
+        fails: Option<usize>,
+    ) -> std::io::Result<Vec<u8>> {
+        let spool = Arc::new(Spool::new(None).unwrap());
+        let stops = Stops { program: None, abandoned: Stop::new().unwrap() };
+        let (to, from) = sync_channel(bytes.len() + 1);
+        let mut rest = bytes;
+        for (n, length) in lengths.iter().cycle().enumerate() {
+            if rest.is_empty() {
+                break;
+            }
+            let (now, later) = rest.split_at((*length).min(rest.len()));
+            rest = later;
+            to.send(if fails == Some(n) { Err(Error::Stopped) } else { Ok(now.to_vec()) }).unwrap();
+        }
+        drop(to);
+        let codec = codec::for_format(format).unwrap();
+        let reader = SpoolReader { spool: Arc::clone(&spool), abandoned: stops.abandoned.clone() };
+        Unpack { path: "x".into(), format, codec, from, start: 0, spool, stops }.run();
+        let mut out = vec![0; reader.size()? as usize];
+        reader.read_exact_at(&mut out, 0)?;
+        Ok(out)
+    }
+
+    fn any_format() -> impl Strategy<Value = Format> {
+        proptest::sample::select(vec![Format::Raw, Format::Gz, Format::Xz, Format::Zst, Format::Bz2])
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn how_the_bytes_arrive_makes_no_difference(
+            format in any_format(),
+            lengths in proptest::collection::vec(1usize..400, 1..10),
+        ) {
+            prop_assert!(unpack(format, &packed(format), &lengths, None).unwrap() == raw());
+        }
+
+        #[test]
+        fn a_source_that_fails_in_the_middle_is_told_and_never_taken_for_the_end(
+            format in any_format(),
+            length in 1usize..200,
+            fails in any::<proptest::sample::Index>(),
+        ) {
+            let bytes = packed(format);
+            let fails = fails.index(bytes.len().div_ceil(length));
+            let error = unpack(format, &bytes, &[length], Some(fails)).unwrap_err();
+            prop_assert_eq!(error.to_string(), "stopped before the end");
+        }
+
+        #[test]
+        fn whatever_is_cut_off_is_missed(format in any_format(), cut in 1usize..60) {
+            let bytes = packed(format);
+            // Behind the data comes what may be missing: padding, a skippable frame; raw data have no end.
+            let may_miss = match format {
+                Format::Raw => return Ok(()),
+                Format::Xz | Format::Zst => 8,
+                Format::Gz => 9,
+                _ => 0,
+            };
+            let result = unpack(format, &bytes[..bytes.len() - cut], &[100], None);
+            prop_assert!(cut <= may_miss || result.is_err());
+        }
+
+        #[test]
+        fn damaged_bytes_make_no_decompressor_panic_or_hang(
+            format in any_format(),
+            place in any::<proptest::sample::Index>(),
+            value in any::<u8>(),
+            tail in proptest::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let mut bytes = packed(format);
+            let place = place.index(bytes.len());
+            bytes[place] = value;
+            bytes.extend(tail);
+            // Right or wrong, it comes to an end.
+            let _ = unpack(format, &bytes, &[77], None);
+        }
+    }
+}

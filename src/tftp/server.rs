@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 use socket2::Socket;
 
@@ -76,7 +77,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the port. Requests that come before [`Server::run`] wait in the kernel.
+    /// Opens the port. Requests that come before [`Server::run`] wait in the kernel. Raises the process' limit of open
+    /// files where the transfers may need more, as far as that is allowed.
     ///
     /// # Errors
     /// [`Error::InUse`] names the process that has the port, as far as it can be seen.
@@ -88,6 +90,7 @@ impl Server {
             io::ErrorKind::AddrNotAvailable => Error::NotHere { addr },
             _ => bind(source),
         })?;
+        allow_files(limits.sessions);
         let socket = Socket::from(fd);
         let local = socket.local_addr().map_err(bind)?.as_socket().unwrap_or(addr);
         Ok(Self { socket, addr: local, limits, waker: Waker::new().map_err(Error::Loop)? })
@@ -112,6 +115,18 @@ impl Server {
     pub fn run(&self, source: &dyn Source, events: &dyn Fn(Event), stop: &Stop) -> Result<(), Error> {
         let mut work = Loop::new(self, source, events, stop).map_err(Error::Loop)?;
         work.run().map_err(Error::Loop)
+    }
+}
+
+/// Lets the process open two files for each transfer, its socket and its content, and some for all else. The usual
+/// limit of 1024 is reached by 500 transfers.
+fn allow_files(sessions: usize) {
+    let needed = sessions as u64 * 2 + 256;
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < needed) {
+        limit.current = Some(limit.maximum.map_or(needed, |most| most.min(needed)));
+        // Where it isn't allowed, the request that meets the limit says so.
+        let _ = setrlimit(Resource::Nofile, limit);
     }
 }
 

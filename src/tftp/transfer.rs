@@ -77,8 +77,9 @@ impl Transfer {
         started: Instant,
         role: Role,
     ) -> Self {
-        // Blocks that don't fit a frame are cut into fragments by the kernel; segments can't be.
+        // The kernel cuts everything that is larger than a segment, so an OACK or an ERROR must not be.
         let segmented = agreed.windowsize > 1
+            && usize::from(agreed.blksize) > packet::MAX_MESSAGE
             && matches!(role, Role::Send { .. })
             && net::segment(&socket, agreed.blksize + HEADER as u16).is_ok();
         Self {

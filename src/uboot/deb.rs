@@ -44,8 +44,8 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         let text = match &self.source {
-            None => "A Debian package of format 2 is needed, named *.deb; fetch it again.",
-            Some(error) if error.kind() == io::ErrorKind::NotFound => "Is the path right?",
+            None => "a Debian package of format 2 is needed, named *.deb; fetch it again",
+            Some(error) if error.kind() == io::ErrorKind::NotFound => "is the path right?",
             Some(_) => return None,
         };
         Some(text.to_owned())

@@ -95,11 +95,11 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         let text = match self {
-            Self::TooSmall { .. } | Self::TooLarge { .. } => "`--uboot-size 40MiB` is the default.",
-            Self::Full { .. } => "Give a larger --uboot-size, or leave out files that U-Boot doesn't need.",
-            Self::Name { .. } | Self::Twice { .. } => "Rename it, or leave it out.",
+            Self::TooSmall { .. } | Self::TooLarge { .. } => "`--uboot-size 40MiB` is the default",
+            Self::Full { .. } => "give a larger --uboot-size, or leave out files that U-Boot doesn't need",
+            Self::Name { .. } | Self::Twice { .. } => "rename it, or leave it out",
             Self::FileTooLong { .. } | Self::DirectoryTooLong { .. } => {
-                "It doesn't belong into U-Boot's directory."
+                "it doesn't belong into U-Boot's directory"
             }
             Self::Io(_) => return None,
         };

@@ -143,7 +143,7 @@ pub(super) fn drive(
 
 /// Ends every board that hasn't ended: Ctrl-C.
 pub(super) fn interrupted(desk: &Desk<'_>) {
-    let hint = "Its card starts U-Boot only until it is flashed again; U-Boot keeps asking for a job.";
+    let hint = "its card starts U-Boot only until it is flashed again; U-Boot keeps asking for a job.";
     desk.each(|watch, events| {
         let hint = watch.was_heard().then(|| hint.to_owned());
         watch.end(watch.stage(), Kind::Interrupted, "interrupted".to_owned(), hint, events);

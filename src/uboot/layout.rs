@@ -108,6 +108,10 @@ pub fn plan(table: &Table, image_len: Option<u64>, card: &CardInfo) -> Result<La
     check_partitions(&table.partitions, card)?;
     let first = table.partitions.iter().min_by_key(|partition| partition.start).ok_or(Error::NoPartition)?;
     let last = table.partitions.iter().max_by_key(|partition| partition.end()).ok_or(Error::NoPartition)?;
+    let numbers = match table.scheme {
+        Scheme::Mbr { .. } => mbr::numbers(&table.partitions)?,
+        Scheme::Gpt { .. } => gpt::numbers(&table.partitions)?,
+    };
     if let Some(image_len) = image_len.filter(|len| *len < last.end()) {
         return Err(Error::Truncated { number: last.number, end: last.end(), image_len });
     }
@@ -121,10 +125,6 @@ pub fn plan(table: &Table, image_len: Option<u64>, card: &CardInfo) -> Result<La
     let source = first.start..end;
     let target = first.start + shift..(end + shift).next_multiple_of(BLOCK);
 
-    let numbers = match table.scheme {
-        Scheme::Mbr { .. } => mbr::numbers(&table.partitions)?,
-        Scheme::Gpt { .. } => gpt::numbers(&table.partitions)?,
-    };
     let mut partitions: Vec<Moved> = table
         .partitions
         .iter()

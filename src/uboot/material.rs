@@ -64,7 +64,7 @@ impl Explain for Error {
             Self::Image(error) => error.hint(),
             Self::Layout { source, .. } => source.hint(),
             Self::NoTable { .. } => {
-                Some("An image of a whole disk is needed, not one of a single partition.".to_owned())
+                Some("an image of a whole disk is needed, not one of a single partition.".to_owned())
             }
             Self::Files { .. } => None,
         }

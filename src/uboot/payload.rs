@@ -173,11 +173,11 @@ impl Explain for Error {
             Self::Deb(error) => error.hint(),
             Self::Apt(error) => error.hint(),
             Self::NoPackage { package } => Some(format!(
-                "Give its file as well: `--deb {package}_….deb`; or give none, and apt-get fetches it."
+                "give its file as well: `--deb {package}_….deb`; or give none, and apt-get fetches it"
             )),
-            Self::NoFile { .. } => Some("Another release may have it: `--release trixie`.".to_owned()),
+            Self::NoFile { .. } => Some("another release may have it: `--release trixie`".to_owned()),
             Self::NotEmpty { .. } => {
-                Some("Give another one, or `--force` to write into it all the same.".to_owned())
+                Some("give another one, or `--force` to write into it all the same".to_owned())
             }
             Self::Os { .. } | Self::Differs { .. } => None,
         }

@@ -13,6 +13,7 @@ mod feed;
 mod flow;
 mod observe;
 mod place;
+pub mod stick;
 mod tree;
 
 use std::collections::BTreeMap;

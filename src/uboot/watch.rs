@@ -16,11 +16,11 @@ use crate::sight::Sight;
 
 /// How slow a card may be before its board counts as stuck, in bytes a second, for writing and reading back.
 const SLOWEST_CARD: u64 = 1 << 20;
-/// More than a window of blocks: what can be on its way.
-const LAST_BLOCKS: u64 = 64 << 10;
 /// The same for fetching and writing by a card of the original's kind, which tells nothing meanwhile. The original
 /// waits so long, too.
 const SLOWEST_ORIGINAL: u64 = 728_000;
+/// More than a window of blocks: what can be on its way.
+const LAST_BLOCKS: u64 = 64 << 10;
 /// How long a question is kept waiting for its answer. U-Boot repeats it after a second.
 const HOLD: Duration = Duration::from_millis(500);
 /// How long the board's last word may take once everything is proved.
@@ -63,6 +63,7 @@ pub struct Watch {
     ended: Option<Instant>,
     absent: Option<Absent>,
     sighted: Option<(Instant, Sight)>,
+    was_reset: bool,
 }
 
 /// What is said of a board that never came, where another than piprov's own server should have answered it.
@@ -101,6 +102,7 @@ impl Watch {
             ended: None,
             absent: None,
             sighted: None,
+            was_reset: false,
         }
     }
 
@@ -198,6 +200,7 @@ impl Watch {
     /// The reset went out; waiting for the boot begins. `did` is false where nobody resets this board.
     pub fn reset_done(&mut self, did: bool, now: Instant, events: &mut Vec<Event>) {
         self.reset = Some(now);
+        self.was_reset = did;
         if self.ending.is_none() && self.stage == Stage::Reset {
             self.stage = Stage::Boot;
         }
@@ -367,9 +370,9 @@ impl Watch {
             let what = self.step.as_ref().map_or(String::new(), |(_, step, _)| format!("{}: ", step.label));
             let why = format!("{what}nothing was heard of the board for {}", minutes(quiet));
             let hint = if self.original {
-                "A card of the original's kind tells nothing until it is done; --timeout gives it longer."
+                "a card of the original's kind tells nothing until it is done; --timeout gives it longer."
             } else {
-                "It has lost power or its network. Its card starts U-Boot only, nothing half-written; flash it again."
+                "it has lost power or its network. Its card starts U-Boot only, nothing half-written; flash it again."
             };
             let last_seen = self.last_seen();
             let hint = Some(hint.to_owned());
@@ -379,28 +382,29 @@ impl Watch {
 
     fn never_came(&mut self, limit: Duration, others: &[String], events: &mut Vec<Event>) {
         self.job.abandon();
-        let seconds = limit.as_secs_f64().round();
+        let seconds = limit.as_secs_f64();
+        let start = if self.was_reset { "the reset" } else { "the start" };
         let why = match &self.absent {
-            None => format!("nothing was heard of {} in {seconds} s after the reset", self.mac),
-            Some(absent) => format!("nobody has asked for {} in {seconds} s after the reset", absent.file),
+            None => format!("nothing was heard of {} in {seconds} s after {start}", self.mac),
+            Some(absent) => format!("nobody has asked for {} in {seconds} s after {start}", absent.file),
         };
         let last_seen = self.sighted.map(|(at, sight)| {
             let after = self.reset.map_or(Duration::ZERO, |reset| at.saturating_duration_since(reset));
-            format!("{} {} s after the reset, no TFTP request", sight.phrase(), after.as_secs())
+            format!("{} {} s after {start}, no TFTP request", sight.phrase(), after.as_secs())
         });
         let hint = if let Some(absent) = &self.absent {
             absent.hint.clone()
         } else if last_seen.is_some() {
-            "The board runs but doesn't reach this host's UDP port 69. Is a firewall in the way? Does the card's \
+            "the board runs but doesn't reach this host's UDP port 69. Is a firewall in the way? Does the card's \
              env.txt name another server, or has the card no recovery system?"
                 .to_owned()
         } else if others.is_empty() {
-            "Has it power, a network cable, and a recovery card (`piprov card build`)? Is a firewall in the way of \
+            "has it power, a network cable, and a recovery card (`piprov card build`)? Is a firewall in the way of \
              UDP port 69?"
                 .to_owned()
         } else {
             format!(
-                "Somebody asked who is no target: {}. Is the MAC address in the database right?",
+                "somebody asked who is no target: {}. Is the MAC address in the database right?",
                 others.join(", ")
             )
         };
@@ -497,7 +501,7 @@ impl Watch {
             _ => None,
         };
         if let Some(why) = wrong {
-            let hint = Some("The transfer or the card failed; flash it again.".to_owned());
+            let hint = Some("the transfer or the card failed; flash it again.".to_owned());
             return self.ended(Ending::Failed { why, last_seen: None, hint, kind: Kind::Failed }, events);
         }
         let why = match count {
@@ -505,13 +509,13 @@ impl Watch {
             None => "the board reports OK without a count, and read nothing back".to_owned(),
         };
         let hint =
-            "Its card is of the original's kind; one made by `piprov card build` proves what it writes.";
+            "its card is of the original's kind; one made by `piprov card build` proves what it writes.";
         self.ended(Ending::NotVerified { why, hint: Some(hint.to_owned()) }, events);
     }
 
     fn failed(&mut self, failure: &Failure, events: &mut Vec<Event>) {
         let worn =
-            "The card may be worn or write-protected. Try again; twice at the same block means the card.";
+            "the card may be worn or write-protected. Try again; twice at the same block means the card.";
         let (stage, why, hint, kind) = match failure {
             Failure::Layout(why) => (
                 Stage::Prepare,
@@ -522,7 +526,7 @@ impl Watch {
             Failure::TooSmall { needed } => (
                 Stage::Prepare,
                 format!("the card is smaller than the {} that the image needs", size(*needed)),
-                Some("Use a larger card, or a smaller image.".to_owned()),
+                Some("use a larger card, or a smaller image.".to_owned()),
                 Kind::BadData,
             ),
             Failure::Step { step, why } => {
@@ -536,7 +540,7 @@ impl Watch {
                 };
                 let hint = match stage {
                     Stage::Fetch => {
-                        "Too little memory for a part? --part-size 128MiB. Otherwise look at cable, switch and firewall."
+                        "too little memory for a part? --part-size 128MiB. Otherwise look at cable, switch and firewall."
                     }
                     _ => worn,
                 };
@@ -545,14 +549,14 @@ impl Watch {
             Failure::Restarts(times) => (
                 self.stage,
                 format!("the board has started {times} times in the middle of the job"),
-                Some("Look at its power supply, and at whatever else may reset it.".to_owned()),
+                Some("look at its power supply, and at whatever else may reset it.".to_owned()),
                 Kind::Failed,
             ),
             Failure::OriginalCard => (
                 Stage::Prepare,
                 "a card of the original's kind takes only images with a first partition of 40 MiB at 4 MiB"
                     .to_owned(),
-                Some("A card made by `piprov card build` takes any image.".to_owned()),
+                Some("a card made by `piprov card build` takes any image.".to_owned()),
                 Kind::BadData,
             ),
             Failure::OriginalFailed => {

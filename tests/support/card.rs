@@ -44,24 +44,30 @@ pub(crate) struct Card {
 }
 
 impl Card {
-    /// Builds a card of `mib` with `piprov card build`. An earlier system is on it, and old bytes up to its end.
+    /// Builds a card of `mib` for a board on the network.
     pub(crate) fn new(path: PathBuf, mib: usize, server: Ipv4Addr, network: Network) -> Self {
+        let mut arguments = vec!["--server".to_owned(), server.to_string()];
+        if network == Network::Static {
+            arguments.extend(["--board-ip", "10.0.2.15/24", "--gateway", "10.0.2.2"].map(str::to_owned));
+        }
+        Self::build(path, mib, None, &arguments)
+    }
+
+    /// Builds a card of `mib` with this text as its env.txt.
+    pub(crate) fn with_env(path: PathBuf, mib: usize, env: &str) -> Self {
+        Self::build(path, mib, Some(env), &[])
+    }
+
+    /// Builds a card with `piprov card build`. An earlier system is on it, and old bytes up to its end.
+    fn build(path: PathBuf, mib: usize, env: Option<&str>, arguments: &[String]) -> Self {
         let dir = path.parent().unwrap();
         let files = path.with_extension("files");
         std::fs::create_dir_all(&files).unwrap();
-        let mut build = program::piprov(dir);
-        build.args([
-            "card",
-            "build",
-            "--quiet",
-            "--size",
-            &format!("{mib}MiB"),
-            "--server",
-            &server.to_string(),
-        ]);
-        if network == Network::Static {
-            build.args(["--board-ip", "10.0.2.15/24", "--gateway", "10.0.2.2"]);
+        if let Some(env) = env {
+            std::fs::write(files.join("env.txt"), env).unwrap();
         }
+        let mut build = program::piprov(dir);
+        build.args(["card", "build", "--quiet", "--size", &format!("{mib}MiB")]).args(arguments);
         build.arg("--image").arg(earlier_system()).arg("--uboot").arg(&files).arg("-o").arg(&path);
         let output = build.output().unwrap();
         assert!(output.status.success(), "{build:?}: {output:?}");

@@ -8,10 +8,15 @@
 )]
 
 pub(crate) mod card;
+pub(crate) mod cpio;
+pub(crate) mod debian;
 pub(crate) mod disk;
+pub(crate) mod model;
+pub(crate) mod pi;
 pub(crate) mod program;
 pub(crate) mod rig;
 pub(crate) mod room;
+pub(crate) mod served;
 pub(crate) mod slots;
 
 use std::ffi::OsString;
@@ -35,9 +40,11 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Where tools are: an ordinary user's PATH may lack some of it.
+/// Where tools are: an ordinary user's PATH may lack some of it, and tools/install-packages unpacks servers
+/// that are not to be installed.
 pub(crate) fn path() -> OsString {
-    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    let mut path = OsString::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/usr/sbin:"));
+    path.push(std::env::var_os("PATH").unwrap_or_default());
     path.push(":/usr/sbin:/sbin");
     path
 }

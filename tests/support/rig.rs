@@ -87,17 +87,24 @@ impl Rig {
 
     /// `piprov flash` with this rig's database and address.
     pub(crate) fn flash_command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.flash_bare();
+        command.arg("--listen").arg(format!("{}:69", self.address)).args(arguments);
+        command
+    }
+
+    /// `piprov flash --tftp-root` with this rig's database.
+    pub(crate) fn flash_staged(&self, root: &Path, arguments: &[&str]) -> Command {
+        let mut command = self.flash_bare();
+        command.arg("--tftp-root").arg(root).args(arguments);
+        command
+    }
+
+    fn flash_bare(&self) -> Command {
         let targets = self.path("targets.csv");
         std::fs::write(&targets, &self.rows).unwrap();
         let mut command = piprov(self.dir.path());
         self.environment(&mut command);
-        command
-            .arg("flash")
-            .arg("--targets")
-            .arg(targets)
-            .arg("--listen")
-            .arg(format!("{}:69", self.address));
-        command.args(arguments);
+        command.arg("flash").arg("--targets").arg(targets);
         command
     }
 

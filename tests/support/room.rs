@@ -46,7 +46,7 @@ fn other() -> Option<&'static Child> {
 /// A command that may bind port 69; everything that has to talk to it must be made by this as well, or be
 /// started by it.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
-    match other() {
+    let mut command = match other() {
         None => Command::new(program),
         Some(child) => {
             let mut command = Command::new("nsenter");
@@ -54,7 +54,9 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
             command.arg(program);
             command
         }
-    }
+    };
+    command.env("PATH", super::path());
+    command
 }
 
 /// A loopback address of the test's own: tests run at once, and so do checkouts.

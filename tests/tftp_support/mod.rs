@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use piprov::stop::Stop;
 use piprov::tftp::event::{Event, What};
-use piprov::tftp::packet::{Direction, Mode, Packet, request};
+use piprov::tftp::packet::{self, Direction, Mode, Packet, request};
 use piprov::tftp::source::{Source, Waker};
 use piprov::tftp::{Limits, Server};
 
@@ -158,5 +158,82 @@ impl Client {
 
     pub(crate) fn reply(&self, to: SocketAddr, bytes: &[u8]) {
         self.socket.send_to(bytes, to).unwrap();
+    }
+}
+
+/// What a transfer of [`fetch`] came to: the content, or the server's ERROR.
+pub(crate) type Fetched = Result<Vec<u8>, (u16, String)>;
+
+/// Reads a file as U-Boot does: an ACK for each window, one more for the last block in order where another comes
+/// than it expects, and its last packet again after a silence.
+pub(crate) fn fetch(server: SocketAddr, path: &str, options: &[(&str, u64)], patience: Duration) -> Fetched {
+    let option = |name: &str| options.iter().find(|(n, _)| *n == name).map(|(_, value)| *value);
+    let socket = UdpSocket::bind(SocketAddr::new(server.ip(), 0)).unwrap();
+    socket.set_read_timeout(Some(patience)).unwrap();
+    let mut last = request(Direction::Read, path.as_bytes(), Mode::Octet, options);
+    let mut to = server;
+    socket.send_to(&last, to).unwrap();
+    let (mut blksize, mut window) = (512, 1);
+    let (mut got, mut next, mut in_window, mut gap) = (Vec::new(), 1_u64, 0, None);
+    let mut buf = vec![0; 65536];
+    let deadline = Instant::now() + Duration::from_secs(90);
+    loop {
+        assert!(Instant::now() < deadline, "no end: {} bytes of {path}", got.len());
+        let Ok((len, from)) = socket.recv_from(&mut buf) else {
+            socket.send_to(&last, to).unwrap();
+            continue;
+        };
+        match Packet::parse(&buf[..len]).unwrap_or_else(|error| {
+            panic!("{error}: {len} bytes {:?}, block {next} expected, window {window}", &buf[..len.min(64)])
+        }) {
+            Packet::Error { code, message } => {
+                return Err((code.0, String::from_utf8_lossy(message).into_owned()));
+            }
+            Packet::OptionAck(agreed) if next == 1 => {
+                let number = |name: &str| -> Option<u64> {
+                    Some(std::str::from_utf8(agreed.get(name)?).unwrap().parse().unwrap())
+                };
+                for (name, _) in agreed.iter() {
+                    let name = std::str::from_utf8(name).unwrap();
+                    assert!(option(name).is_some(), "{name} wasn't asked for");
+                }
+                blksize = number("blksize").unwrap_or(512) as usize;
+                window = number("windowsize").unwrap_or(1);
+                last = packet::ack(0).to_vec();
+            }
+            Packet::Data { block, data } if block == next as u16 => {
+                got.extend(data);
+                next += 1;
+                in_window += 1;
+                let done = data.len() < blksize;
+                if !done && in_window < window {
+                    to = from;
+                    continue;
+                }
+                in_window = 0;
+                last = packet::ack((next - 1) as u16).to_vec();
+                if done {
+                    // Long enough for a server that lost this ACK to ask for it again.
+                    linger(&socket, &last, from, &mut buf);
+                    return Ok(got);
+                }
+            }
+            Packet::Data { .. } if gap != Some(next) => {
+                gap = Some(next);
+                in_window = 0;
+                last = packet::ack((next - 1) as u16).to_vec();
+            }
+            _ => continue,
+        }
+        to = from;
+        socket.send_to(&last, to).unwrap();
+    }
+}
+
+fn linger(socket: &UdpSocket, ack: &[u8], to: SocketAddr, buf: &mut [u8]) {
+    socket.send_to(ack, to).unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    while socket.recv_from(buf).is_ok() {
+        let _ = socket.send_to(ack, to);
     }
 }

@@ -39,6 +39,9 @@ pub(super) struct Build {
     /// The board's way to other networks
     #[arg(long, value_name = "IP", requires = "board_ip")]
     gateway: Option<Ipv4Addr>,
+    /// The board takes its images from a USB stick (`piprov card stick`)
+    #[arg(long, conflicts_with = "server")]
+    stick: bool,
     #[command(flatten)]
     place: Place,
     /// Length of the file; default: just what is needed
@@ -64,9 +67,10 @@ fn address(text: &str) -> Result<(Ipv4Addr, u8), String> {
 
 impl Build {
     pub(super) fn run(self, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
-        let settings = Settings { server: self.server, board: self.board_ip, gateway: self.gateway };
+        let settings =
+            Settings { server: self.server, board: self.board_ip, gateway: self.gateway, stick: self.stick };
         if let Some(message) = settings.problem() {
-            let hint = Some("`--gateway` names the way to another network.".to_owned());
+            let hint = Some("`--gateway` names the way to another network".to_owned());
             return Err(Usage { message, hint }.into());
         }
         check_name(&self.output, &self.image, self.force)?;
@@ -137,6 +141,6 @@ fn source_date_epoch() -> Result<u64, Usage> {
     let seconds = value.to_str().and_then(|text| text.parse().ok());
     seconds.ok_or_else(|| Usage {
         message: format!("SOURCE_DATE_EPOCH is `{}`, not a number of seconds", value.display()),
-        hint: Some("`unset SOURCE_DATE_EPOCH`, or give it seconds since 1970.".to_owned()),
+        hint: Some("`unset SOURCE_DATE_EPOCH`, or give it seconds since 1970".to_owned()),
     })
 }

@@ -5,6 +5,7 @@ mod build;
 mod check;
 mod payload;
 mod show;
+mod stick;
 
 use clap::{Args, Subcommand};
 
@@ -39,6 +40,14 @@ enum Command {
     /// reads all of it back. The packages are fetched by apt-get in a directory of its own, so the
     /// system's package lists and architectures stay as they are; or they are given as files.
     Payload(payload::Payload),
+    /// Put an image onto a USB stick, for boards without a network
+    ///
+    /// Writes the directory `piprov` into DIR, where the stick's first partition (FAT) is mounted: the
+    /// image in parts, and what a board is told at each step. All of it is read back. A board whose card
+    /// was built with --stick flashes itself from it when it starts. It reads back what it wrote, and
+    /// gets on only with the right checksum. When everything is done it leaves a file DONE-SERIAL on the
+    /// stick, and this job doesn't flash it again.
+    Stick(stick::Stick),
 }
 
 impl Card {
@@ -47,6 +56,7 @@ impl Card {
             Command::Build(args) => args.run(ui, stop),
             Command::Check(args) => args.run(ui, stop),
             Command::Payload(args) => args.run(ui, stop),
+            Command::Stick(args) => args.run(ui, stop),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod plan;
 mod show;
 mod staged;
+mod summary;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,23 +11,22 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::report::{AlreadyTold, Usage};
-use crate::cli::{Global, ui::Style, ui::Ui};
+use super::report::Usage;
+use crate::cli::{Global, ui::Ui};
 use crate::config::Settings;
-use crate::error::Kind;
-use crate::format::{minutes, parse_size, rate, size};
+use crate::format::parse_size;
 use crate::image::Image;
 use crate::power;
 use crate::stop::Stop;
 use crate::targets::{Target, Targets};
 use crate::tftp;
-use crate::uboot::event::Ending;
 use crate::uboot::flash::{self, Options};
 use crate::uboot::material::ImageMaterial;
 use crate::uboot::record::Run;
 use crate::uboot::watch::Patience;
 use plan::{Way, head, plan};
 use show::Show;
+use summary::finish;
 
 /// In the middle of a job, beside the time that writing takes: U-Boot itself gives up after three seconds.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -124,7 +124,7 @@ impl Flash {
         match (self.words.split_last(), self.all) {
             (Some((image, [])), true) => Ok((&[], image)),
             (Some((_, _)), true) => {
-                Err(usage("targets are named, and --all as well", "Either name them, or give --all IMAGE.")
+                Err(usage("targets are named, and --all as well", "either name them, or give --all IMAGE.")
                     .into())
             }
             (Some((image, [])), false) => {
@@ -186,13 +186,7 @@ impl Flash {
 
     fn part_size(&self, settings: &Settings) -> anyhow::Result<u64> {
         let part_size = self.part_size.unwrap_or(settings.part_size.value);
-        if part_size == 0 || !part_size.is_multiple_of(512) || part_size > 1 << 30 {
-            return Err(Usage {
-                message: format!("a part of {part_size} bytes can't be flashed"),
-                hint: Some("It has whole blocks of 512 bytes, and at most 1 GiB.".to_owned()),
-            }
-            .into());
-        }
+        super::common::check_part_size(part_size)?;
         Ok(part_size)
     }
 }
@@ -216,60 +210,5 @@ fn keep(ui: &Ui, state_dir: &Path, runs: &[Run]) {
                 ui.warn(format_args!("{}: no record in {}: {error}", run.target, state_dir.display()))
             }
         }
-    }
-}
-
-/// The summary, and the code that the program ends with.
-fn finish(ui: &Ui, runs: &[Run]) -> anyhow::Result<()> {
-    let width = runs.iter().map(|run| run.target.chars().count()).max().unwrap_or(0);
-    let mut kinds = Vec::new();
-    for run in runs {
-        let took = Duration::from_secs_f64(run.seconds);
-        if ui.json {
-            ui.object(&serde_json::json!({"event": "result", "run": run}));
-        } else {
-            let name = format!("{:width$}", run.target);
-            let blank = " ".repeat(width);
-            match &run.ending {
-                Ending::Done => ui.result(format_args!(
-                    "{name}  {}      read back and equal   {}   {} at {}",
-                    ui.paint(Style::Good, "done"),
-                    minutes(took),
-                    size(run.bytes),
-                    rate(run.bytes, took),
-                )),
-                Ending::NotVerified { why, hint } => {
-                    ui.result(format_args!("{name}  {}  {why}", ui.paint(Style::Warn, "not verified")));
-                    more(ui, &blank, "hint", hint.as_deref());
-                }
-                Ending::Failed { why, last_seen, hint, .. } => {
-                    ui.result(format_args!(
-                        "{name}  {}    {}: {why}",
-                        ui.paint(Style::Bad, "failed"),
-                        run.stage
-                    ));
-                    more(ui, &blank, "last seen", last_seen.as_deref());
-                    more(ui, &blank, "hint", hint.as_deref());
-                }
-            }
-        }
-        kinds.extend(run.ending.kind());
-    }
-    if !ui.json && runs.len() > 1 {
-        ui.result(format_args!("{} of {} done", runs.len() - kinds.len(), runs.len()));
-    }
-    match kinds.first() {
-        None => Ok(()),
-        // One reason for all of them is the reason; several are just a failure.
-        Some(kind) if kinds.iter().all(|other| other == kind) && kinds.len() == runs.len() => {
-            Err(AlreadyTold(*kind).into())
-        }
-        Some(_) => Err(AlreadyTold(Kind::Failed).into()),
-    }
-}
-
-fn more(ui: &Ui, blank: &str, word: &str, text: Option<&str>) {
-    if let Some(text) = text {
-        ui.result(format_args!("{blank}  {}: {text}", ui.paint(Style::Strong, word)));
     }
 }

@@ -23,7 +23,21 @@ pub(super) struct Show {
     bars: Option<MultiProgress>,
     boards: Mutex<BTreeMap<Mac, Board>>,
     parts: usize,
-    width: usize,
+    line: Line,
+}
+
+/// What a board's moving line consists of: as much as there is room for. Everything but the bar keeps its width, so
+/// that nothing jumps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Line {
+    /// Width of the names.
+    name: usize,
+    /// Width of stage and part.
+    stage: usize,
+    /// Whether the MAC address is shown.
+    mac: bool,
+    /// Whether rate and time are shown.
+    rate: bool,
 }
 
 struct Board {
@@ -41,20 +55,22 @@ impl Show {
     pub(super) fn new(ui: &Ui, names: &[(String, Mac)], parts: usize) -> Self {
         let bars = (ui.bars && !ui.json)
             .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND)));
-        let width = names.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        let name = names.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        let line = Line::new(name, parts, ui.width_err.unwrap_or(80));
         let now = Instant::now();
         let boards = names.iter().map(|(name, mac)| {
             let bar = bars.as_ref().map(|bars| {
                 let bar = bars.add(ProgressBar::new(1000));
                 bar.set_style(style());
-                bar.set_prefix(format!("{}  {mac}", ui.paint_err(Style::Strong, &format!("{name:width$}"))));
-                bar.set_message("waiting");
+                let name = ui.paint_err(Style::Strong, &format!("{name:width$}", width = line.name));
+                bar.set_prefix(line.prefix(&name, *mac, "waiting"));
+                bar.set_message(line.message(0, 1, 0.0));
                 bar
             });
             (*mac, Board { bar, began: now, measured: (now, 0), rate: 0.0, part: 0, logged: now })
         });
         let boards = Mutex::new(boards.collect());
-        Self { ui: ui.clone(), bars, boards, parts, width }
+        Self { ui: ui.clone(), bars, boards, parts, line }
     }
 
     /// Shows one event.
@@ -98,50 +114,38 @@ impl Show {
         let at =
             (u128::from(event.done_bytes) * 1000).checked_div(u128::from(event.total_bytes)).unwrap_or(0);
         bar.set_position(u64::try_from(at).unwrap_or(0).min(1000));
-        let part = if board.part > 0 {
-            format!(" {}/{}", board.part, self.parts.max(board.part))
-        } else {
-            String::new()
-        };
-        let mut text = format!("{:>4}", percent(event.done_bytes, event.total_bytes.max(1)));
-        if event.stage == Stage::Fetch && board.rate > 0.0 {
-            let left = event.total_bytes.saturating_sub(event.done_bytes) as f64 / board.rate;
-            text.push_str(&format!("  {}", rate(board.rate as u64, Duration::from_secs(1))));
-            text.push_str(&format!("  {} left", minutes(Duration::from_secs_f64(left.min(359_999.0)))));
+        let name =
+            self.ui.paint_err(Style::Strong, &format!("{:width$}", event.target, width = self.line.name));
+        match &event.what {
+            What::Ended(_) => {
+                bar.set_style(plain_style());
+                bar.set_prefix(self.line.prefix(&name, event.mac, ""));
+                bar.finish_with_message(self.ending(board, event));
+            }
+            What::Note { text } => self.above(&format!("{}: {text}", event.target)),
+            What::Again { label, why } => {
+                self.above(&format!("{}: {label} goes out again: {why}", event.target))
+            }
+            _ => {
+                let stage = match board.part {
+                    0 => event.stage.to_string(),
+                    part => format!("{} {part}/{}", event.stage, self.parts.max(part)),
+                };
+                let rate = if event.stage == Stage::Fetch { board.rate } else { 0.0 };
+                bar.set_prefix(self.line.prefix(&name, event.mac, &stage));
+                bar.set_message(self.line.message(event.done_bytes, event.total_bytes.max(1), rate));
+            }
         }
+    }
+
+    fn ending(&self, board: &Board, event: &Event) -> String {
         match &event.what {
             What::Ended(Ending::Done) => {
                 let good = self.ui.paint_err(Style::Good, "✓ done");
-                bar.set_style(plain_style());
-                bar.finish_with_message(format!(
-                    "{good}, read back and equal, {}",
-                    minutes(board.began.elapsed())
-                ));
+                format!("{good}, read back and equal, {}", minutes(board.began.elapsed()))
             }
-            What::Ended(Ending::NotVerified { .. }) => {
-                bar.set_style(plain_style());
-                bar.finish_with_message(self.ui.paint_err(Style::Warn, "! not verified"));
-            }
-            What::Ended(Ending::Failed { .. }) => {
-                bar.set_style(plain_style());
-                bar.finish_with_message(format!(
-                    "{} in {}",
-                    self.ui.paint_err(Style::Bad, "✗ failed"),
-                    event.stage
-                ));
-            }
-            What::Note { text } | What::Again { why: text, .. } => {
-                self.above(&format!("{}: {text}", event.target))
-            }
-            _ => {
-                bar.set_message(text);
-                bar.set_prefix(format!(
-                    "{}  {}  {:<13}",
-                    self.ui.paint_err(Style::Strong, &format!("{:width$}", event.target, width = self.width)),
-                    event.mac,
-                    format!("{}{part}", event.stage),
-                ));
-            }
+            What::Ended(Ending::NotVerified { .. }) => self.ui.paint_err(Style::Warn, "! not verified"),
+            _ => format!("{} in {}", self.ui.paint_err(Style::Bad, "✗ failed"), event.stage),
         }
     }
 
@@ -163,6 +167,51 @@ impl Show {
     fn line(&self, event: &Event, text: &str) {
         let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
         self.ui.say(format_args!("{now} {} {text}", event.target));
+    }
+}
+
+impl Line {
+    /// The line for names of this width on a terminal with so many columns.
+    fn new(name: usize, parts: usize, columns: usize) -> Self {
+        /// A bar shorter than this says nothing.
+        const BAR: usize = 8;
+        const MAC: usize = "  dc:a6:32:01:02:03".len();
+        let digits = parts.max(1).ilog10() as usize + 1;
+        let mut line = Self { name, stage: "read-back ".len() + 2 * digits + 1, mac: true, rate: true };
+        // Two blanks behind the name, one on each side of the bar.
+        let rest = name + 2 + line.stage + 1 + BAR + 1;
+        let message = |rate| Self { rate, ..line }.message(0, 1, 0.0).chars().count();
+        (line.mac, line.rate) = match columns.checked_sub(rest) {
+            Some(room) if room >= message(true) + MAC => (true, true),
+            Some(room) if room >= message(true) => (false, true),
+            _ => (false, false),
+        };
+        line
+    }
+
+    fn prefix(self, name: &str, mac: Mac, stage: &str) -> String {
+        let mac = if self.mac { format!("  {mac}") } else { String::new() };
+        match stage {
+            "" => format!("{name}{mac} "),
+            stage => format!("{name}{mac}  {stage:<width$}", width = self.stage),
+        }
+    }
+
+    /// How far it is, and how fast (bytes a second, 0 where nothing moves just now).
+    fn message(self, done: u64, total: u64, speed: f64) -> String {
+        let percent = format!("{:>5}", percent(done, total));
+        let (mut fast, mut left) = (String::new(), String::new());
+        if speed > 0.0 {
+            fast = rate(speed as u64, Duration::from_secs(1));
+            let seconds = total.saturating_sub(done) as f64 / speed;
+            // Hours would need more room than there is.
+            left = match seconds {
+                ..3599.0 => format!("{} left", minutes(Duration::from_secs_f64(seconds))),
+                ..359_640.0 => format!("{:.1} h left", seconds / 3600.0),
+                _ => "days left".to_owned(),
+            };
+        }
+        if self.rate { format!("{percent}  {fast:>10}  {left:<10}") } else { percent }
     }
 }
 
@@ -243,6 +292,35 @@ mod tests {
     fn the_templates_parse() {
         assert!(ProgressStyle::with_template("{prefix} {wide_bar} {msg}").is_ok());
         assert!(ProgressStyle::with_template("{prefix} {msg}").is_ok());
+    }
+
+    #[test]
+    fn a_line_shows_what_there_is_room_for_and_never_jumps() {
+        let shown = |columns| {
+            let line = Line::new(6, 4, columns);
+            (line.mac, line.rate)
+        };
+        assert_eq!(shown(120), (true, true));
+        assert_eq!(shown(80), (true, true));
+        assert_eq!(shown(79), (true, true));
+        assert_eq!(shown(78), (false, true));
+        assert_eq!(shown(60), (false, true));
+        assert_eq!(shown(59), (false, false));
+        assert_eq!(shown(3), (false, false));
+        for columns in [36, 60, 79] {
+            let line = Line::new(6, 4, columns);
+            let mac = Mac::new([0xdc, 0xa6, 0x32, 1, 2, 3]);
+            let widths = [
+                (line.prefix("lab-01", mac, "boot"), line.message(0, 1, 0.0)),
+                (line.prefix("lab-01", mac, "read-back 4/4"), line.message(58, 100, 0.0)),
+                (line.prefix("lab-01", mac, "fetch 2/4"), line.message(100, 100, 11.2e6)),
+                (line.prefix("lab-01", mac, "fetch 2/4"), line.message(1, 1 << 32, 123.5 * 1024.0)),
+                (line.prefix("lab-01", mac, "fetch 2/4"), line.message(1, 1 << 40, 1.0)),
+            ]
+            .map(|(prefix, message)| prefix.chars().count() + 1 + 8 + 1 + message.chars().count());
+            assert!(widths.iter().all(|width| *width == widths[0]), "{widths:?}");
+            assert!(widths[0] <= columns.max(36), "{widths:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use super::plan::{Way, head, plan};
 use super::show::Show;
 use super::{finish, keep};
-use crate::cli::report::Usage;
 use crate::cli::ui::Ui;
 use crate::config::Settings;
 use crate::format::{parse_size, size};
@@ -76,13 +75,8 @@ pub(super) fn run(
     options: &Options,
     (ui, stop): (&Ui, &Stop),
 ) -> anyhow::Result<()> {
-    if !files.root.is_dir() {
-        return Err(Usage {
-            message: format!("--tftp-root {}: there is no such directory", files.root.display()),
-            hint: Some("It is the one that your TFTP server serves; /srv/tftp on Debian.".to_owned()),
-        }
-        .into());
-    }
+    // A message with the whole path helps whoever has started this in another directory.
+    let files = &files.settled()?;
     if dry_run {
         // Which files there would be depends on the whole image.
         staged::ready(files, material, stop)?;
@@ -94,7 +88,7 @@ pub(super) fn run(
     }
     head(ui, material, Way::Stage(files), targets.len());
     for note in files.notes() {
-        ui.warn(note);
+        ui.say(format_args!("note: {note}"));
     }
     let names: Vec<_> = targets.iter().map(|target| (target.name.clone(), target.mac)).collect();
     let show = Show::new(ui, &names, material.parts());

@@ -1,16 +1,16 @@
 //! Reading files of the FAT and ext4 file systems in an image.
 
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::LONGEST;
+use super::fat::Fat;
 use crate::image::read_at::ReadAt;
 use crate::image::table::Partition;
 
-/// How much may be read from one file system before it is given up: a damaged directory can lead round
-/// in a circle. Journals, which are read first, are smaller.
-const BUDGET: u64 = 512 << 20;
+/// How much may be read from one file system before it is given up: damage can lead round in a circle.
+const BUDGET: u64 = 1 << 30;
 
 /// A partition of an image.
 #[derive(Clone, Copy)]
@@ -84,20 +84,11 @@ impl Volume<'_> {
 }
 
 fn read_fat(window: Window, path: &str) -> Result<Found, String> {
-    let text = |error: io::Error| error.to_string();
-    let volume = fatfs::FileSystem::new(window, fatfs::FsOptions::new()).map_err(text)?;
-    let root = volume.root_dir();
-    let file = match root.open_file(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
-        Err(error) => return Err(text(error)),
-    };
-    let mut bytes = Vec::new();
-    file.take(LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(text)?;
-    if bytes.len() > LONGEST {
-        return Err(format!("it has more than {LONGEST} bytes"));
+    let volume = Fat::open(window)?;
+    match volume.find(path)? {
+        Some(file) if !file.is_directory => Ok(Found::Text(volume.read(&file, LONGEST as u64)?)),
+        _ => Ok(Found::Nothing),
     }
-    Ok(Found::Text(bytes))
 }
 
 fn read_ext4(window: Window, path: &str) -> Result<Found, String> {
@@ -140,14 +131,9 @@ pub fn fat_file(
     partitions: &[Partition],
     path: &str,
 ) -> io::Result<Option<Vec<u8>>> {
-    with_first_fat(image, partitions, |root| match root.open_file(path) {
-        Ok(mut file) => {
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes)?;
-            Ok(Some(bytes))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+    with_first_fat(image, partitions, |volume| match volume.find(path)? {
+        Some(file) if !file.is_directory => volume.read(&file, u64::MAX).map(Some),
+        _ => Ok(None),
     })
     .map(Option::flatten)
 }
@@ -163,23 +149,16 @@ pub fn fat_files_under(
     directory: &str,
     wanted: impl Fn(&str) -> bool,
 ) -> io::Result<Vec<FatFile>> {
-    let found = with_first_fat(image, partitions, |root| {
-        let inner = if directory.is_empty() { Ok(root.clone()) } else { root.open_dir(directory) };
-        let inner = match inner {
-            Ok(inner) => inner,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
+    let found = with_first_fat(image, partitions, |volume| {
+        let inner = match volume.find(directory)? {
+            Some(inner) if inner.is_directory => volume.list(&inner)?,
+            _ => Vec::new(),
         };
         let mut files = Vec::new();
-        for entry in inner.iter() {
-            let entry = entry?;
-            let name = entry.file_name();
-            if entry.is_file() && wanted(&name) {
-                let mut bytes = Vec::new();
-                entry.to_file().read_to_end(&mut bytes)?;
-                let path = if directory.is_empty() { name } else { format!("{directory}/{name}") };
-                files.push(FatFile { path, bytes });
-            }
+        for item in inner.into_iter().filter(|item| !item.is_directory && wanted(&item.name)) {
+            let bytes = volume.read(&item, u64::MAX)?;
+            let path = if directory.is_empty() { item.name } else { format!("{directory}/{}", item.name) };
+            files.push(FatFile { path, bytes });
         }
         files.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(files)
@@ -190,33 +169,35 @@ pub fn fat_files_under(
 fn with_first_fat<T>(
     image: &Arc<dyn ReadAt>,
     partitions: &[Partition],
-    work: impl FnOnce(&fatfs::Dir<'_, Window>) -> io::Result<T>,
+    work: impl FnOnce(&Fat) -> Result<T, String>,
 ) -> io::Result<Option<T>> {
     for partition in partitions.iter().filter(|partition| !partition.is_extended()) {
         let volume = Volume { image, partition };
         if volume.is_fat()? {
             let window = Window::new(&volume);
             let failure = Arc::clone(&window.failure);
-            let result = fatfs::FileSystem::new(window, fatfs::FsOptions::new())
-                .and_then(|volume| work(&volume.root_dir()));
+            let result = Fat::open(window).and_then(|volume| work(&volume));
             // The image's own error says more than what the file system's reader made of it.
             return match failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 Some(error) => Err(error),
-                None => result.map(Some),
+                None => result.map(Some).map_err(|what| {
+                    let what =
+                        format!("the FAT file system on partition {} is damaged: {what}", partition.number);
+                    io::Error::new(io::ErrorKind::InvalidData, what)
+                }),
             };
         }
     }
     Ok(None)
 }
 
-/// One partition's bytes as the file system libraries want them; read only.
-struct Window {
+/// One partition's bytes for the readers of file systems, which make a mere text of every error.
+pub(super) struct Window {
     image: Arc<dyn ReadAt>,
     start: u64,
     len: u64,
-    at: u64,
     left: AtomicU64,
-    /// Why the image could not be read, if so; the libraries would make it a mere text.
+    /// Why the image could not be read, if so.
     failure: Arc<Mutex<Option<io::Error>>>,
 }
 
@@ -226,56 +207,34 @@ impl Window {
             image: Arc::clone(volume.image),
             start: volume.partition.start,
             len: volume.partition.len,
-            at: 0,
             left: AtomicU64::new(BUDGET),
             failure: Arc::new(Mutex::new(None)),
         }
     }
 
-    fn read_from(&self, buf: &mut [u8], at: u64) -> io::Result<usize> {
-        let count = (buf.len() as u64).min(self.len.saturating_sub(at));
+    /// Whether so much can be read there.
+    pub(super) fn check(&self, at: u64, len: u64) -> Result<(), String> {
+        match at.checked_add(len) {
+            Some(end) if end <= self.len => Ok(()),
+            _ => Err(format!("it points to byte {at}, behind the partition's end")),
+        }
+    }
+
+    /// Reads all of `buf` from `at`, counted from the partition's start.
+    pub(super) fn read_exact(&self, buf: &mut [u8], at: u64) -> Result<(), String> {
+        let len = buf.len() as u64;
+        self.check(at, len)?;
         let left = self.left.load(Ordering::Relaxed);
-        self.left.store(
-            left.checked_sub(count)
-                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it leads round in a circle"))?,
-            Ordering::Relaxed,
-        );
-        // `count` is at most buf.len(), so it is a usize.
-        self.image.read_at(&mut buf[..count as usize], self.start + at).map_err(|error| {
-            let told = io::Error::new(error.kind(), error.to_string());
-            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            told
+        let left = left.checked_sub(len).ok_or_else(|| "it leads round in a circle".to_owned())?;
+        self.left.store(left, Ordering::Relaxed);
+        self.image.read_exact_at(buf, self.start + at).map_err(|error| {
+            let what = error.to_string();
+            // The image may be shorter than its table says; that is no failure of reading.
+            if error.kind() != io::ErrorKind::UnexpectedEof {
+                *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            }
+            what
         })
-    }
-}
-
-impl Read for Window {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let count = self.read_from(buf, self.at)?;
-        self.at += count as u64;
-        Ok(count)
-    }
-}
-
-impl Seek for Window {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let at = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
-            SeekFrom::End(by) => self.len.checked_add_signed(by),
-        };
-        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.at)
-    }
-}
-
-impl Write for Window {
-    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        Err(io::ErrorKind::ReadOnlyFilesystem.into())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -283,18 +242,106 @@ impl ext4_view::Ext4Read for Window {
     fn read(
         &mut self,
         at: u64,
-        mut buf: &mut [u8],
+        buf: &mut [u8],
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync + 'static>> {
-        let mut at = at;
-        while !buf.is_empty() {
-            match self.read_from(buf, at)? {
-                0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-                count => {
-                    buf = &mut buf[count..];
-                    at += count as u64;
-                }
+        Ok(self.read_exact(buf, at)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::table::Entry;
+    use std::path::Path;
+    use std::process::Command;
+
+    fn volume_at(path: &Path) -> (Arc<dyn ReadAt>, Vec<Partition>) {
+        let bytes = std::fs::read(path).unwrap();
+        let len = bytes.len() as u64;
+        let entry = Entry::Mbr { kind: 0x0c, bootable: false };
+        (Arc::new(bytes), vec![Partition { number: 1, start: 0, len, entry }])
+    }
+
+    fn run(line: &str, directory: &Path) {
+        let output = Command::new("sh").args(["-c", line]).current_dir(directory).output().unwrap();
+        assert!(output.status.success(), "apt-get install dosfstools mtools? {output:?}");
+    }
+
+    #[test]
+    fn every_width_of_fat_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let long = (0..100_000u32).map(|n| (n / 7) as u8).collect::<Vec<_>>();
+        std::fs::write(dir.path().join("long file.bin"), &long).unwrap();
+        std::fs::write(dir.path().join("cmdline.txt"), "root").unwrap();
+        std::fs::write(dir.path().join("EMPTY"), "").unwrap();
+        for (options, len) in
+            [("-F 12", "2M"), ("-F 16", "20M"), ("-F 32 -s 1", "40M"), ("-F 16 -S 2048", "64M")]
+        {
+            let make = format!(
+                "rm -f v; truncate -s {len} v; /usr/sbin/mkfs.vfat {options} v >/dev/null; \
+                 for n in 1 2 3 4; do mcopy -i v EMPTY ::deleted-with-a-long-name-$n; done; mdel -i v ::deleted*; \
+                 mmd -i v ::dir; for n in $(seq 60); do mcopy -i v cmdline.txt \"::dir/a file with a long name $n\"; done; \
+                 mcopy -i v 'long file.bin' cmdline.txt EMPTY ::; mcopy -i v 'long file.bin' ::dir"
+            );
+            run(&make, dir.path());
+            let (image, partitions) = volume_at(&dir.path().join("v"));
+            let read = |path: &str| fat_file(&image, &partitions, path).unwrap();
+            assert_eq!(read("CMDLINE.TXT").as_deref(), Some(&b"root"[..]), "{options}");
+            assert!(read("Long File.BIN").as_ref() == Some(&long), "{options}");
+            assert!(read("dir/LONGFI~1.BIN").as_ref() == Some(&long), "{options}");
+            assert_eq!(read("empty"), Some(Vec::new()));
+            for nothing in ["", "dir", "none", "empty/x", "dir/none", "dir/.", "."] {
+                assert_eq!(read(nothing), None, "{nothing}");
             }
+            let names: Vec<_> = fat_files_under(&image, &partitions, "", |_| true)
+                .unwrap()
+                .into_iter()
+                .map(|file| file.path)
+                .collect();
+            assert_eq!(names, ["EMPTY", "cmdline.txt", "long file.bin"], "{options}");
+            let inner = fat_files_under(&image, &partitions, "dir", |name| name.starts_with('a')).unwrap();
+            assert_eq!(inner.len(), 60);
+            assert_eq!(inner[0].path, "dir/a file with a long name 1");
+            assert_eq!(fat_files_under(&image, &partitions, "none", |_| true).unwrap(), []);
         }
-        Ok(())
+    }
+
+    #[test]
+    fn damage_is_an_error_that_names_the_partition() {
+        let dir = tempfile::tempdir().unwrap();
+        run(
+            "truncate -s 20M v; /usr/sbin/mkfs.vfat -F 16 v >/dev/null; head -c 9000 /dev/zero > f; mcopy -i v f ::",
+            dir.path(),
+        );
+        let (_, partitions) = volume_at(&dir.path().join("v"));
+        let mut bytes = std::fs::read(dir.path().join("v")).unwrap();
+        // The first table's entries from 3 on: the chain ends after one cluster.
+        let table = usize::from(u16::from_le_bytes([bytes[14], bytes[15]])) * 512;
+        bytes[table + 4..table + 6].copy_from_slice(&[0xff, 0xff]);
+        let image: Arc<dyn ReadAt> = Arc::new(bytes.clone());
+        let error = fat_file(&image, &partitions, "f").unwrap_err().to_string();
+        assert!(error.contains("partition 1") && error.contains("ends too early"), "{error}");
+        bytes[table + 4..table + 6].copy_from_slice(&[2, 0]);
+        let image: Arc<dyn ReadAt> = Arc::new(bytes);
+        assert!(
+            fat_file(&image, &partitions, "f").is_ok_and(|file| file.is_some_and(|file| file.len() == 9000))
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_boot_sector_panics(mut boot in proptest::collection::vec(proptest::num::u8::ANY, 512), len in 0usize..5000) {
+            boot[510] = 0x55;
+            boot[511] = 0xaa;
+            boot[11] = 0;
+            boot[12] = 2 << (boot[12] & 3);
+            boot[13] = 1 << (boot[13] & 7);
+            boot[16] = 1 + (boot[16] & 1);
+            boot.resize(512 + len, 0x41);
+            let entry = Entry::Mbr { kind: 0x0c, bootable: false };
+            let partitions = [Partition { number: 1, start: 0, len: 512 + len as u64, entry }];
+            let image: Arc<dyn ReadAt> = Arc::new(boot);
+            let _ = fat_file(&image, &partitions, "cmdline.txt");
+        }
     }
 }

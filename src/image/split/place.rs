@@ -1,10 +1,11 @@
 //! The directory that parts are written to: checked first, filled in secret, settled at the end.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FlockOperation;
 use tempfile::TempDir;
 
 use super::{Order, PartFormat};
@@ -12,10 +13,15 @@ use crate::image::error::Error;
 use crate::image::manifest::{FILE_NAME, Manifest};
 use crate::image::open::Image;
 
+/// What hidden directories are called, but for six letters of chance.
+const HIDDEN: &str = ".piprov-split-";
+
 /// An output directory with a hidden one inside, which goes away with this value.
 pub(super) struct Place {
     dir: PathBuf,
     temporary: Option<TempDir>,
+    /// Held while the hidden directory is in use, so that another run can tell it from a dead one's.
+    _lock: Option<File>,
     /// The directory was made here, and is removed again when nothing came of it.
     made: bool,
     stale: Vec<PathBuf>,
@@ -102,10 +108,13 @@ impl Place {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => return Err(Error::os(&dir, "creating the directory", error)),
         };
-        let mut place = Self { dir, temporary: None, made, stale };
-        let temporary = tempfile::Builder::new().prefix(".piprov-split-").tempdir_in(&place.dir);
-        place.temporary =
-            Some(temporary.map_err(|error| Error::os(&place.dir, "creating a directory in it", error))?);
+        let mut place = Self { dir, temporary: None, _lock: None, made, stale };
+        remove_dead(&place.dir);
+        let temporary = tempfile::Builder::new().prefix(HIDDEN).tempdir_in(&place.dir);
+        let temporary =
+            temporary.map_err(|error| Error::os(&place.dir, "creating a directory in it", error))?;
+        place._lock = lock(temporary.path());
+        place.temporary = Some(temporary);
         Ok(place)
     }
 
@@ -142,6 +151,25 @@ impl Place {
     }
 }
 
+/// Locks a directory; `None` where somebody else has it, or where the file system knows no locks.
+fn lock(dir: &Path) -> Option<File> {
+    let dir = File::open(dir).ok()?;
+    rustix::fs::flock(&dir, FlockOperation::NonBlockingLockExclusive).ok()?;
+    Some(dir)
+}
+
+/// Removes what a run left that was killed: gigabytes under a name that nobody sees. Best effort; what
+/// can't be removed is in nobody's way.
+fn remove_dead(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        let hidden = entry.file_name().to_str().is_some_and(|name| name.starts_with(HIDDEN));
+        if hidden && lock(&entry.path()).is_some() {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 fn remove(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -168,6 +196,21 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_killed_run_left_is_removed_and_what_is_in_use_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let [dead, used, other] = [".piprov-split-aaaaaa", ".piprov-split-bbbbbb", "mine"].map(|name| {
+            let path = dir.path().join(name);
+            fs::create_dir(&path).unwrap();
+            fs::write(path.join("rpi_image_part_0"), "x").unwrap();
+            path
+        });
+        let lock = lock(&used);
+        assert!(lock.is_some());
+        remove_dead(dir.path());
+        assert!(!dead.exists() && used.exists() && other.exists());
+    }
 
     #[test]
     fn only_names_that_a_split_makes_are_ours() {

@@ -37,11 +37,19 @@ pub struct Sender {
     /// The shortest round trip seen, and whether what is on its way may be measured (not if it was repeated).
     round_trip: Option<Duration>,
     measurable: bool,
+    /// `high` when sending went back last; 0 where it didn't since.
+    gone_back_from: u64,
+    went_back: Option<Instant>,
+    /// Going back was put off because there was probably no gap; the deadline is near.
+    doubtful: bool,
     /// For which `base` the window was repeated because of a repeated ACK.
     repeated_for: u64,
     repeats: u64,
     end: Option<End>,
 }
+
+/// The shortest time after which a window that was probably without a gap is sent again after all.
+const SHORT_DOUBT: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Greeting {
@@ -73,6 +81,9 @@ impl Sender {
             sent: now,
             round_trip: None,
             measurable: true,
+            gone_back_from: 0,
+            went_back: None,
+            doubtful: false,
             repeated_for: 0,
             repeats: 0,
             end: None,
@@ -126,7 +137,8 @@ impl Sender {
 
     fn has_sent(&mut self, now: Instant) {
         self.sent = now;
-        self.deadline = Some(now + wait(self.patience, &self.retry, self.tries));
+        let wait = if self.doubtful { self.doubt() } else { wait(self.patience, &self.retry, self.tries) };
+        self.deadline = Some(now + wait);
     }
 
     /// The next block's content isn't there yet. Until blocks are sent again no repetition counts.
@@ -178,11 +190,22 @@ impl Sender {
                 self.measure(now);
             }
             self.base += ahead;
-            self.next = self.base;
-            // Blocks behind an ACK from the middle of the window will be sent again.
-            self.measurable = self.next == self.high;
             self.progress = now;
             self.deadline = None;
+            self.doubtful = false;
+            if self.base == self.high {
+                self.next = self.base;
+                self.measurable = true;
+            } else if self.base == self.gone_back_from || self.has_just_gone_back(now) {
+                // Either all that was sent before going back has arrived after all, so that it was a doubled
+                // packet and no gap that made us go back; or this can't be about what was sent since. Going back
+                // again would keep several copies of everything under way for ever.
+                self.gone_back_from = 0;
+                self.doubtful = true;
+                self.deadline = Some(now + self.doubt());
+            } else {
+                self.go_back(now);
+            }
             if self.base > self.last {
                 self.end = Some(End::Done);
             }
@@ -196,8 +219,28 @@ impl Sender {
         let age = now.saturating_duration_since(self.sent);
         if self.round_trip.is_none_or(|shortest| age >= shortest) {
             self.repeated_for = self.base;
-            self.next = self.base;
+            self.go_back(now);
         }
+    }
+
+    /// Whether sending went back less than a round trip ago.
+    fn has_just_gone_back(&self, now: Instant) -> bool {
+        let ago = self.went_back.map(|then| now.saturating_duration_since(then));
+        matches!((ago, self.round_trip), (Some(ago), Some(trip)) if ago < trip)
+    }
+
+    /// Sends again from the first block that isn't acknowledged.
+    fn go_back(&mut self, now: Instant) {
+        self.went_back = Some(now);
+        self.next = self.base;
+        self.gone_back_from = self.high;
+        self.measurable = false;
+    }
+
+    /// How soon to go back where that was put off on a guess.
+    fn doubt(&self) -> Duration {
+        let trips = self.round_trip.map_or(SHORT_DOUBT, |trip| trip.saturating_mul(4));
+        trips.max(SHORT_DOUBT).min(self.patience)
     }
 
     fn measure(&mut self, now: Instant) {
@@ -231,14 +274,15 @@ impl Sender {
             }
             return;
         }
-        if self.tries >= self.retry.tries {
+        if std::mem::take(&mut self.doubtful) {
+            self.go_back(now);
+        } else if self.tries >= self.retry.tries {
             self.end = Some(End::Silent { tries: self.tries });
         } else if still >= self.retry.stalled {
             self.end = Some(End::Stalled { after: still });
         } else {
             self.tries += 1;
-            self.measurable = false;
-            self.next = self.base;
+            self.go_back(now);
             if self.greeting == Greeting::Sent {
                 self.greeting = Greeting::Due;
                 self.repeats += 1;

@@ -128,16 +128,14 @@ impl Explain for Error {
             Self::Image(error) => return error.hint(),
             Self::Volume(error) => return error.hint(),
             Self::NoTable { .. } => {
-                "An image of a whole card is needed, not of one partition and not an archive."
+                "an image of a whole card is needed, not of one partition and not an archive"
             }
-            Self::Exists { .. } => "`--force` replaces it.",
+            Self::Exists { .. } => "`--force` replaces it",
             Self::Output { hint, .. } => hint,
-            Self::NoSpace { .. } => "Make room, or write it to another file system.",
-            Self::DirectoryTooLarge { .. } => {
-                "Is it the right directory? A larger `--uboot-size` makes room."
-            }
-            Self::Differs { .. } => "Check the disk that it was written to.",
-            Self::Os { source, .. } if source.kind() == io::ErrorKind::NotFound => "Is the path right?",
+            Self::NoSpace { .. } => "make room, or write it to another file system",
+            Self::DirectoryTooLarge { .. } => "is it the right directory? A larger `--uboot-size` makes room",
+            Self::Differs { .. } => "check the disk that it was written to",
+            Self::Os { source, .. } if source.kind() == io::ErrorKind::NotFound => "is the path right?",
             Self::NoFile { .. } | Self::Os { .. } | Self::Stopped { .. } => return None,
         };
         Some(text.to_owned())

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-/// Addresses for the board. What is not given comes from DHCP.
+/// Where the board's jobs come from, and its addresses. What is not given comes from DHCP.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The machine that runs `piprov flash`.
@@ -11,6 +11,8 @@ pub struct Settings {
     pub board: Option<(Ipv4Addr, u8)>,
     /// The way to other networks.
     pub gateway: Option<Ipv4Addr>,
+    /// Jobs come from a USB stick, not over the network.
+    pub stick: bool,
 }
 
 impl Settings {
@@ -27,6 +29,9 @@ impl Settings {
         }
         if let Some(gateway) = self.gateway {
             lines.push(format!("gatewayip={gateway}"));
+        }
+        if self.stick {
+            lines.push("source=usb".to_owned());
         }
         (!lines.is_empty()).then(|| lines.join("\n") + "\n")
     }
@@ -74,6 +79,8 @@ mod tests {
             "serverip=10.0.0.2\nipaddr=10.0.1.7\nnetmask=255.255.252.0\ngatewayip=10.0.0.1\n"
         );
         assert_eq!(all.problem(), None);
+        let stick = Settings { stick: true, ..Settings::default() };
+        assert_eq!(stick.env_txt().unwrap(), "source=usb\n");
     }
 
     #[test]
@@ -88,7 +95,7 @@ mod tests {
     #[test]
     fn addresses_that_cannot_meet_are_told() {
         let board = Some((ip("10.0.1.7"), 24));
-        let server = Settings { server: Some(ip("10.0.0.2")), board, gateway: None };
+        let server = Settings { server: Some(ip("10.0.0.2")), board, ..Settings::default() };
         assert!(server.problem().unwrap().contains("10.0.0.2"));
         let gateway = Settings { gateway: Some(ip("10.0.0.1")), ..server };
         assert!(gateway.problem().unwrap().contains("gateway 10.0.0.1"));

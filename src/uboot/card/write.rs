@@ -243,17 +243,17 @@ pub fn check_name(path: &Path, image: &Path, force: bool) -> Result<(), Error> {
         Err(source) => return Err(Error::Os { path: path.to_owned(), doing: "creating", source }),
     };
     if there.is_dir() {
-        return output("this is a directory", "Give the name of a file in it.");
+        return output("this is a directory", "give the name of a file in it");
     }
     if there.file_type().is_block_device() {
-        let hint = "Write a file, and then copy it there: `dd if=FILE of=DEVICE bs=4M conv=fsync`.";
+        let hint = "write a file, and then copy it there: `dd if=FILE of=DEVICE bs=4M conv=fsync`";
         return output("this is a device", hint);
     }
     if !there.is_file() {
-        return output("this is no file", "Give the name of a file.");
+        return output("this is no file", "give the name of a file");
     }
     if std::fs::metadata(image).is_ok_and(|image| (image.dev(), image.ino()) == (there.dev(), there.ino())) {
-        return output("this is the image itself", "Give the card another name.");
+        return output("this is the image itself", "give the card another name");
     }
     if !force {
         return Err(Error::Exists { path: path.to_owned() });
@@ -265,5 +265,75 @@ fn directory_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::{self, Image};
+    use crate::progress::Silent;
+    use crate::uboot::card::Options;
+    use crate::uboot::fat_volume::Tree;
+
+    /// An image with one partition of noise at 8 MiB, and its card.
+    fn card(dir: &Path) -> Card {
+        let path = dir.join("image");
+        let mut bytes = vec![0u8; (9 << 20) + 700];
+        bytes[446..462].copy_from_slice(&[0, 0, 0, 0, 0x83, 0, 0, 0, 0, 64, 0, 0, 0, 8, 0, 0]);
+        bytes[510..512].copy_from_slice(&[0x55, 0xaa]);
+        for (index, byte) in bytes[8 << 20..].iter_mut().enumerate() {
+            *byte = (index / 3) as u8;
+        }
+        std::fs::write(&path, bytes).unwrap();
+        let image = Image::open(&path, &image::Options::default()).unwrap();
+        let mut files = Tree::default();
+        files.put("config.txt", b"kernel=u-boot.bin".to_vec());
+        Card::new(&image, files, &Options::default()).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_what_was_meant_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let card = card(dir.path());
+        let stop = Stop::new().unwrap();
+        let path = dir.path().join("card");
+        let built = card.write(&path, false, &stop, &Silent, || {}).unwrap();
+        assert_eq!(built.len, (45 << 20) + 1024, "the last block is filled");
+        let content = Content::new(&card).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let compare = |file: &File| card.compare(&content, file, &path, &stop, &Silent);
+        assert_eq!(compare(&File::open(&path).unwrap()).unwrap(), built.sha256);
+        // One byte of the table, of the file system, of the image, and of what has to be zero.
+        for at in [446, (4 << 20) + 3, (44 << 20) + 1_000_000, 1 << 20, (45 << 20) + 1000] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+            let error = compare(&File::open(&path).unwrap()).unwrap_err().to_string();
+            assert!(error.contains(&format!("byte {at} is")), "{error}");
+        }
+        // A file system that was written wrong from the start: the second look goes another way.
+        let root = whole.windows(11).position(|window| window == b"CONFIG  TXT").unwrap();
+        for at in [root, root + 28, 446 + 8] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+            let error = card.look(Arc::new(File::open(&path).unwrap()), &path).unwrap_err();
+            assert!(matches!(error, Error::Differs { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn ctrl_c_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let card = card(dir.path());
+        let stop = Stop::new().unwrap();
+        // In the middle of the reading back.
+        let path = dir.path().join("card");
+        let error = card.write(&path, false, &stop, &Silent, || stop.set()).unwrap_err();
+        assert!(matches!(error, Error::Stopped { .. }));
+        let left: Vec<_> =
+            std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["image"]);
     }
 }

@@ -1,7 +1,7 @@
 //! Why an image does not go onto a card.
 
 use crate::error::{Explain, Kind};
-use crate::format::size;
+use crate::format::{size, size_exact};
 
 /// Why an image does not go onto a card. Sizes and offsets are bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,8 +27,8 @@ pub enum Error {
     },
     /// The file is shorter than its own table says.
     #[error(
-        "the image ends at {} ({image_len} bytes), but its partition {number} reaches to {} ({end})",
-        size(*image_len), size(*end)
+        "the image ends at {}, but its partition {number} reaches to {}",
+        size_exact(*image_len), size_exact(*end)
     )]
     Truncated {
         /// The last partition.
@@ -40,8 +40,8 @@ pub enum Error {
     },
     /// The card can't hold it.
     #[error(
-        "the card has {} ({card} bytes), but {} ({need}) are needed: U-Boot's partition and {} of image",
-        size(*card), size(*need), size(*image)
+        "the card has {}, but {} are needed: U-Boot's partition and {} of image",
+        size_exact(*card), size_exact(*need), size(*image)
     )]
     CardTooSmall {
         /// Smallest card that would do.
@@ -66,9 +66,9 @@ pub enum Error {
     },
     /// The place for U-Boot's partition makes no sense.
     #[error(
-        "U-Boot's partition can't be {} ({len} bytes) long at {} ({start}): whole blocks of 512 bytes are \
-         needed, from byte {least} on and below 2 TiB",
-        size(*len), size(*start)
+        "U-Boot's partition can't be {} long at {}: whole blocks of 512 bytes are needed, from byte {least} \
+         on and below 2 TiB",
+        size_exact(*len), size_exact(*start)
     )]
     UbootPartition {
         /// Where it was to start.
@@ -87,16 +87,16 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         let text = match self {
-            Self::NoPartition => "An image of a whole disk is needed, with a partition table in front.",
-            Self::NoFreeEntry => "Make one of the image's partitions a logical one, or give the image a GPT.",
-            Self::NoFreeGptEntry { .. } => "`sgdisk --sort` moves the image's entries together.",
+            Self::NoPartition => "an image of a whole disk is needed, with a partition table in front",
+            Self::NoFreeEntry => "make one of the image's partitions a logical one, or give the image a GPT",
+            Self::NoFreeGptEntry { .. } => "`sgdisk --sort` moves the image's entries together",
             Self::MixedTable { .. } => return None,
             Self::Truncated { .. } => {
-                "The image is cut off: fetch it again, and compare its checksum with the publisher's."
+                "the image is cut off: fetch it again, and compare its checksum with the publisher's"
             }
-            Self::CardTooSmall { .. } => "Use a larger card, or a smaller image.",
-            Self::TooFar { .. } => "An image with a GPT has no such limit.",
-            Self::UbootPartition { .. } => "The default is 40 MiB at 4 MiB.",
+            Self::CardTooSmall { .. } => "use a larger card, or a smaller image",
+            Self::TooFar { .. } => "an image with a GPT has no such limit",
+            Self::UbootPartition { .. } => "the default is 40 MiB at 4 MiB",
         };
         Some(text.to_owned())
     }

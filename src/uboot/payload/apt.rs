@@ -78,13 +78,13 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         let text = match self {
             Self::NotDebian { .. } | Self::NoApt { .. } => {
-                "Fetch u-boot-rpi (arm64) and raspi-firmware from Debian elsewhere and give both: `--deb FILE \
-                 --deb FILE`."
+                "fetch u-boot-rpi (arm64) and raspi-firmware from Debian elsewhere and give both: `--deb FILE \
+                 --deb FILE`"
             }
-            Self::NoMirror => "Name one: `--mirror URL`; or give the packages: `--deb FILE --deb FILE`.",
+            Self::NoMirror => "name one: `--mirror URL`; or give the packages: `--deb FILE --deb FILE`",
             Self::Failed { .. } => {
-                "Is the mirror reachable, and has it the release? `--mirror URL` names another one, `--deb FILE` \
-                 takes packages that are there."
+                "is the mirror reachable, and has it the release? `--mirror URL` names another one, `--deb FILE` \
+                 takes packages that are there"
             }
             Self::Os { .. } | Self::Stopped => return None,
         };

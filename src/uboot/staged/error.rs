@@ -130,18 +130,25 @@ impl Explain for Error {
                 "piprov must be allowed to write there: run it as root, or as the directory's owner."
                     .to_owned()
             }
+            Self::Os { doing: "opening", source, .. }
+                if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+            {
+                "A directory is needed: the one that your TFTP server serves (/srv/tftp on Debian), or where \
+                 the stick is mounted."
+                    .to_owned()
+            }
             Self::Os { .. } | Self::NotReady | Self::Stopped => return None,
             Self::Material(error) => return error.hint(),
             Self::Full { .. } => "A staged job takes as much room as the image. Make some, or leave out \
                                   --tftp-root: piprov's own server needs no copy."
                 .to_owned(),
             Self::Link { .. } => {
-                "Replace it by a directory: links are not followed out of the TFTP root.".to_owned()
+                "replace it by a directory: links are not followed out of the TFTP root.".to_owned()
             }
-            Self::Foreign { .. } => "Move it elsewhere, or remove it.".to_owned(),
-            Self::Busy { .. } => "Wait for it to end.".to_owned(),
+            Self::Foreign { .. } => "move it elsewhere, or remove it.".to_owned(),
+            Self::Busy { .. } => "wait for it to end.".to_owned(),
             Self::Differs { .. } => {
-                "Has the image changed in the meantime? Otherwise the disk or the memory of this machine is \
+                "has the image changed in the meantime? Otherwise the disk or the memory of this machine is \
                  damaged."
                     .to_owned()
             }
@@ -150,7 +157,7 @@ impl Explain for Error {
                 "A card made by `piprov card build` takes any image.".to_owned()
             }
             Self::Watch { source, .. } if matches!(source.raw_os_error(), Some(28 | 24)) => {
-                "The limits are fs.inotify.max_user_watches and max_user_instances: `sysctl fs.inotify`."
+                "the limits are fs.inotify.max_user_watches and max_user_instances: `sysctl fs.inotify`."
                     .to_owned()
             }
             Self::Watch { .. } => return None,

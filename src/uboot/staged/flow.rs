@@ -40,6 +40,16 @@ pub struct Files {
 }
 
 impl Files {
+    /// The same with the root's whole path.
+    ///
+    /// # Errors
+    /// Where there is no such directory, or it can't be opened.
+    pub fn settled(&self) -> Result<Self, Error> {
+        let root = self.root.canonicalize().map_err(|error| Error::os("opening", &self.root, error))?;
+        Place::open(&root)?;
+        Ok(Self { root, ..self.clone() })
+    }
+
     /// What a board asks for first, below the root.
     #[must_use]
     pub fn first(&self, mac: Mac) -> String {
@@ -132,7 +142,7 @@ pub fn flash(
     tell: &(dyn Fn(&Event) + Send + Sync),
 ) -> Result<Vec<Run>, Error> {
     let (began, started) = (Instant::now(), jiff::Timestamp::now());
-    Place::open(&files.root)?;
+    let files = &files.settled()?;
     let mut observer = Observer::new(&files.root)?;
     let sights_stop = Stop::new().map_err(|source| Error::Watch { path: files.root.clone(), source })?;
     ready(files, material, stop)?;

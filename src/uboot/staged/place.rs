@@ -189,6 +189,11 @@ impl Place {
         let _ = self.dir.sync_all();
     }
 
+    /// Brings everything of its file system to the disk, so that a stick can be pulled out.
+    pub(super) fn flush(&self) -> Result<(), Errno> {
+        rustix::fs::syncfs(&self.dir)
+    }
+
     /// Free bytes on its file system.
     pub(super) fn free(&self) -> Option<u64> {
         let stat = rustix::fs::fstatvfs(&self.dir).ok()?;

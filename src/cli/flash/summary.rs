@@ -1,0 +1,67 @@
+//! What is told at the end of a flash, board by board, and the code that the program ends with.
+
+use std::time::Duration;
+
+use crate::cli::report::AlreadyTold;
+use crate::cli::ui::{Style, Ui, wrap};
+use crate::error::Kind;
+use crate::format::{minutes, rate, size};
+use crate::uboot::event::Ending;
+use crate::uboot::record::Run;
+
+/// The summary, and the code that the program ends with.
+pub(super) fn finish(ui: &Ui, runs: &[Run]) -> anyhow::Result<()> {
+    let width = runs.iter().map(|run| run.target.chars().count()).max().unwrap_or(0);
+    let mut kinds = Vec::new();
+    for run in runs {
+        let took = Duration::from_secs_f64(run.seconds);
+        if ui.json {
+            ui.object(&serde_json::json!({"event": "result", "run": run}));
+        } else {
+            let name = format!("{:width$}", run.target);
+            let blank = " ".repeat(width);
+            match &run.ending {
+                Ending::Done => {
+                    let mut text = format!("read back and equal   {}   {}", minutes(took), size(run.bytes));
+                    let fast = format!(" at {}", rate(run.bytes, took));
+                    // On a narrow terminal the rate can be missed first.
+                    if ui.width_out.is_none_or(|columns| width + 12 + text.len() + fast.len() <= columns) {
+                        text.push_str(&fast);
+                    }
+                    ui.result(format_args!("{name}  {}      {text}", ui.paint(Style::Good, "done")));
+                }
+                Ending::NotVerified { why, hint } => {
+                    let why = wrap(why, width + 16, width + 2, ui.width_out);
+                    ui.result(format_args!("{name}  {}  {why}", ui.paint(Style::Warn, "not verified")));
+                    more(ui, &blank, "hint", hint.as_deref());
+                }
+                Ending::Failed { why, last_seen, hint, .. } => {
+                    let why = wrap(&format!("{}: {why}", run.stage), width + 12, width + 12, ui.width_out);
+                    ui.result(format_args!("{name}  {}    {why}", ui.paint(Style::Bad, "failed")));
+                    more(ui, &blank, "last seen", last_seen.as_deref());
+                    more(ui, &blank, "hint", hint.as_deref());
+                }
+            }
+        }
+        kinds.extend(run.ending.kind());
+    }
+    if !ui.json && runs.len() > 1 {
+        ui.result(format_args!("{} of {} done", runs.len() - kinds.len(), runs.len()));
+    }
+    match kinds.first() {
+        None => Ok(()),
+        // One reason for all of them is the reason; several are just a failure.
+        Some(kind) if kinds.iter().all(|other| other == kind) && kinds.len() == runs.len() => {
+            Err(AlreadyTold(*kind).into())
+        }
+        Some(_) => Err(AlreadyTold(Kind::Failed).into()),
+    }
+}
+
+fn more(ui: &Ui, blank: &str, word: &str, text: Option<&str>) {
+    if let Some(text) = text {
+        let used = blank.len() + 2 + word.len() + 2;
+        let text = wrap(text, used, blank.len() + 4, ui.width_out);
+        ui.result(format_args!("{blank}  {} {text}", ui.paint(Style::Strong, &format!("{word}:"))));
+    }
+}
