@@ -96,13 +96,17 @@ fn a_dry_run_says_what_the_real_one_does_and_touches_nothing() {
     let lab = Lab::new();
     lab.overlay("1-1", "by-serial/gone");
     std::fs::write(lab.path("live/config.txt"), "mine").unwrap();
-    for arguments in [&["mklive"][..], &["mklive", "--force"], &["clnlive"], &["nukelive"], &["nukelive", "--force"]] {
+    for arguments in
+        [&["mklive"][..], &["mklive", "--force"], &["clnlive"], &["nukelive"], &["nukelive", "--force"]]
+    {
         let before = lab.live();
         let dry = lab.run(&[arguments, &["--dry-run"]].concat());
         assert_eq!(lab.live(), before);
         let real = lab.run(arguments);
         let plain = |text: &str| {
-            text.replace("would link", "linked").replace("would remove", "removed").replace("would leave", "left")
+            text.replace("would link", "linked")
+                .replace("would remove", "removed")
+                .replace("would leave", "left")
         };
         assert_eq!(plain(&dry), real, "{arguments:?}");
     }
@@ -139,7 +143,8 @@ fn mklive_makes_the_tree_and_prunes_it() {
     assert!(said.contains("removed kernel.img"), "{said}");
     assert_eq!(lab.live(), ["config.txt", "overlays"]);
     let kept = lab.run(&["mklive", "--json"]);
-    let events: Vec<serde_json::Value> = kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<serde_json::Value> =
+        kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(events.len() == 2 && events.iter().all(|event| event["event"] == "keep"), "{kept}");
 }
 
@@ -147,11 +152,8 @@ fn mklive_makes_the_tree_and_prunes_it() {
 fn a_tree_that_can_not_be_written_is_an_error_with_a_remedy() {
     let lab = Lab::new();
     std::fs::write(lab.path("file"), "").unwrap();
-    let output = lab
-        .command(env!("CARGO_BIN_EXE_piprov"))
-        .args(["mklive", "--live", "file/live"])
-        .output()
-        .unwrap();
+    let output =
+        lab.command(env!("CARGO_BIN_EXE_piprov")).args(["mklive", "--live", "file/live"]).output().unwrap();
     assert!(!output.status.success() && text(&output.stderr).contains("file/live"), "{output:?}");
     let output =
         lab.command(env!("CARGO_BIN_EXE_piprov")).args(["mklive", "--clients", "nowhere"]).output().unwrap();

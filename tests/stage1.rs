@@ -44,7 +44,8 @@ fn files(folder: &Path) -> BTreeMap<String, String> {
 }
 
 fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}; see tools/packages.txt"));
+    let output =
+        command.output().unwrap_or_else(|error| panic!("{command:?}: {error}; see tools/packages.txt"));
     assert!(output.status.success(), "{command:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
 }

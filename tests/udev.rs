@@ -116,11 +116,17 @@ fn a_board_is_linked_and_told_to_restart() {
         assert!(output.status.success(), "{output:?}");
         assert_eq!(board.heard(), "reboot\n");
         assert_eq!(lab.overlay(port).unwrap(), Path::new(client));
-        assert!(stderr(&output).contains(&format!("{port}: board {serial}: files from {client}")), "{output:?}");
+        assert!(
+            stderr(&output).contains(&format!("{port}: board {serial}: files from {client}")),
+            "{output:?}"
+        );
     }
     let shown = String::from_utf8(lab.piprov(&["live"]).stdout).unwrap();
     let lines: Vec<&str> = shown.lines().collect();
-    assert!(lines.len() == 3 && lines[1].starts_with("1-1.2 ") && lines[1].contains("told to restart"), "{shown}");
+    assert!(
+        lines.len() == 3 && lines[1].starts_with("1-1.2 ") && lines[1].contains("told to restart"),
+        "{shown}"
+    );
     let json = String::from_utf8(lab.piprov(&["live", "--json"]).stdout).unwrap();
     let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
     assert_eq!((&first["port"], &first["phase"]), (&"1-1.2".into(), &"restarting".into()), "{json}");
@@ -167,8 +173,7 @@ fn many_events_at_once_leave_each_port_with_its_own_board() {
     let children: Vec<_> = (0..32)
         .map(|number| {
             let at = number % 16;
-            let mut command =
-                lab.add(&format!("1-{}", at + 1), &boards[at].tty, &format!("board{}", at + 1));
+            let mut command = lab.add(&format!("1-{}", at + 1), &boards[at].tty, &format!("board{}", at + 1));
             command.stderr(Stdio::null()).spawn().unwrap()
         })
         .collect();
@@ -222,6 +227,7 @@ fn it_takes_less_than_ten_milliseconds_of_the_processor() {
     let mut times: Vec<f64> = (0..20)
         .map(|_| {
             let board = Board::new();
+            #[expect(clippy::zombie_processes, reason = "processor_time waits for it")]
             let child = lab.add("1-1", &board.tty, "a").stderr(Stdio::null()).spawn().unwrap();
             processor_time(child.id())
         })

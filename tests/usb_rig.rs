@@ -243,13 +243,20 @@ mod scenario {
             until("the line to be low", || (value() == "0").then_some(()));
             let low = Instant::now();
             until("the line to be released", || (value() == "1").then_some(()));
-            assert!(low.elapsed() > Duration::from_millis(800), "{:?} of {:?}", low.elapsed(), began.elapsed());
+            assert!(
+                low.elapsed() > Duration::from_millis(800),
+                "{:?} of {:?}",
+                low.elapsed(),
+                began.elapsed()
+            );
             assert!(reset.wait().unwrap().success());
             // An input, not an output that happens to be high.
             let info = run(&format!("gpioinfo {chip}"));
             let row = info.lines().find(|row| row.contains("RESET")).unwrap_or_else(|| panic!("{info}"));
             assert!(row.contains("input") && row.contains("unused"), "{row}");
         }
-        run("cd /sys/kernel/config/gpio-sim/rig && echo 0 >live && rmdir bank/line3 bank && cd .. && rmdir rig");
+        run(
+            "cd /sys/kernel/config/gpio-sim/rig && echo 0 >live && rmdir bank/line3 bank && cd .. && rmdir rig",
+        );
     }
 }

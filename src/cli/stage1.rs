@@ -112,8 +112,7 @@ impl Build {
                     arch.name(),
                     arch.debian()
                 ));
-                let source =
-                    Source { architecture: arch.debian(), release, mirror: self.mirror.as_deref() };
+                let source = Source { architecture: arch.debian(), release, mirror: self.mirror.as_deref() };
                 fetched.push(apt::fetch(&wanted, source, stop)?);
             }
             fetched.iter().flat_map(|fetched| fetched.packages.clone()).collect()
@@ -160,7 +159,9 @@ impl Build {
 /// The time that goes into the initramfs: that of SOURCE_DATE_EPOCH (reproducible-builds.org), or the first second.
 /// The clock would make every build another one.
 fn time() -> Result<u32, Usage> {
-    let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) else { return Ok(1) };
+    let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) else {
+        return Ok(1);
+    };
     let text = text.to_string_lossy().into_owned();
     text.parse().map_err(|_| Usage {
         message: format!("SOURCE_DATE_EPOCH is `{text}`, not a number of seconds since 1970"),

@@ -92,6 +92,7 @@ impl Explain for Error {
             Self::NotDebian { .. } | Self::NoApt { .. } => {
                 "fetch the packages from Debian elsewhere and give each: `--deb FILE --deb FILE`"
             }
+            Self::NoPackage { .. } => "another release may have it: `--release bookworm`",
             Self::NoMirror => "name one: `--mirror URL`; or give the packages: `--deb FILE --deb FILE`",
             Self::Failed { .. } => {
                 "is the mirror reachable, and has it the release? `--mirror URL` names another one, `--deb FILE` \

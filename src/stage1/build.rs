@@ -90,13 +90,15 @@ fn one(arch: Arch, debs: &[Deb], time: u32, files: &mut Files) -> Result<(), Err
     let missing = |package| move || Error::NoPackage { package };
     // The metapackage has no kernel in it.
     let is_kernel = |deb: &&Deb| {
-        deb.package.starts_with("linux-image-") && deb.files.keys().any(|path| path.starts_with("boot/vmlinuz-"))
+        deb.package.starts_with("linux-image-")
+            && deb.files.keys().any(|path| path.starts_with("boot/vmlinuz-"))
     };
     let kernel = debs.iter().filter(ours).find(is_kernel).ok_or_else(missing(arch.kernel()))?;
     let busybox = debs.iter().filter(ours).find(|deb| deb.package == "busybox-static");
     let busybox = busybox.ok_or_else(missing("busybox-static"))?;
 
-    let image = kernel.files.keys().find(|path| path.starts_with("boot/vmlinuz-")).cloned().unwrap_or_default();
+    let image =
+        kernel.files.keys().find(|path| path.starts_with("boot/vmlinuz-")).cloned().unwrap_or_default();
     let name = format!("stage1-{}.img", arch.name());
     files.take(kernel, &image, &name, &[])?;
     if arch == Arch::Arm64
@@ -112,7 +114,8 @@ fn one(arch: Arch, debs: &[Deb], time: u32, files: &mut Files) -> Result<(), Err
             files.files.insert(tree.to_owned(), file);
         }
     }
-    let program = ["bin/busybox", "usr/bin/busybox"].into_iter().find(|path| busybox.files.contains_key(*path));
+    let program =
+        ["bin/busybox", "usr/bin/busybox"].into_iter().find(|path| busybox.files.contains_key(*path));
     let program = program.and_then(|path| busybox.files.get(path)).ok_or_else(|| Error::NoFile {
         package: busybox.package.clone(),
         version: busybox.version.clone(),
@@ -172,7 +175,9 @@ mod tests {
     /// Packages as Debian has them, with little in them.
     fn packages(dir: &Path, archs: &[Arch]) -> Vec<PathBuf> {
         let control = |name: &str, arch: &str| {
-            format!("Package: {name}\nVersion: 1\nArchitecture: {arch}\nMaintainer: x <x@example.org>\nDescription: d\n")
+            format!(
+                "Package: {name}\nVersion: 1\nArchitecture: {arch}\nMaintainer: x <x@example.org>\nDescription: d\n"
+            )
         };
         let copyright = |name: &str| format!("usr/share/doc/{name}/copyright");
         let licence = copyright("raspi-firmware");
@@ -190,7 +195,8 @@ mod tests {
             std::fs::create_dir_all(&out).unwrap();
             let name = format!("linux-image-6-{}", arch.name());
             let trees = format!("usr/lib/{name}{}", if *arch == Arch::Arm64 { "/broadcom" } else { "" });
-            let (zero, three) = (format!("{trees}/bcm2835-rpi-zero.dtb"), format!("{trees}/bcm2837-rpi-cm3-io3.dtb"));
+            let (zero, three) =
+                (format!("{trees}/bcm2835-rpi-zero.dtb"), format!("{trees}/bcm2837-rpi-cm3-io3.dtb"));
             let (kernel, licence) = (format!("boot/vmlinuz-{}", arch.name()), copyright(&name));
             let acm = module("libcomposite");
             let files: Vec<(&str, &[u8])> = vec![
@@ -198,7 +204,10 @@ mod tests {
                 (&zero, b"zero"),
                 (&three, b"three"),
                 (&licence, b"GPL"),
-                ("lib/modules/6/modules.builtin", b"a/configfs.ko\na/phy-generic.ko\na/dwc2.ko\na/bcm2835_wdt.ko\n"),
+                (
+                    "lib/modules/6/modules.builtin",
+                    b"a/configfs.ko\na/phy-generic.ko\na/dwc2.ko\na/bcm2835_wdt.ko\n",
+                ),
                 ("lib/modules/6/kernel/drivers/usb/usb_f_acm.ko", &acm),
                 ("lib/modules/6/kernel/drivers/usb/libcomposite.ko", b"\x7fELF"),
                 ("lib/modules/6/kernel/drivers/gpu/other.ko", b"\x7fELF"),
@@ -239,7 +248,10 @@ mod tests {
             ]
         );
         let config = text(&files, "config.txt");
-        assert!(config.ends_with("[all]\nkernel=stage1-armv6.img\ninitramfs stage1-armv6.gz\narm_64bit=0\n"), "{config}");
+        assert!(
+            config.ends_with("[all]\nkernel=stage1-armv6.img\ninitramfs stage1-armv6.gz\narm_64bit=0\n"),
+            "{config}"
+        );
         assert_eq!(text(&files, "stage1-armv6.img"), "kernel");
     }
 
@@ -273,7 +285,8 @@ mod tests {
     fn what_is_missing_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let packages = packages(dir.path(), &[Arch::Armv6]);
-        let name = |archs: &[Arch], packages: &[PathBuf]| assemble(archs, packages, 7).unwrap_err().to_string();
+        let name =
+            |archs: &[Arch], packages: &[PathBuf]| assemble(archs, packages, 7).unwrap_err().to_string();
         assert_eq!(name(&[Arch::Armv6], &packages[1..]), "the package raspi-firmware is missing");
         assert_eq!(name(&[Arch::Armv6], &packages[..2]), "the package busybox-static is missing");
         assert_eq!(name(&[Arch::Arm64], &packages), "the package linux-image-arm64 is missing");

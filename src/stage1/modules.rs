@@ -11,7 +11,8 @@ use crate::debian::files::Error;
 const WANTED: [&str; 6] = ["configfs", "phy_generic", "dwc2", "libcomposite", "usb_f_acm", "bcm2835_wdt"];
 
 /// Where modules are that these can depend on.
-const PLACES: [&str; 4] = ["/kernel/fs/configfs/", "/kernel/drivers/usb/", "/kernel/drivers/watchdog/", "/kernel/lib/"];
+const PLACES: [&str; 4] =
+    ["/kernel/fs/configfs/", "/kernel/drivers/usb/", "/kernel/drivers/watchdog/", "/kernel/lib/"];
 
 /// Whether a file of a kernel's package is needed to find the modules.
 pub(super) fn concerns(path: &str) -> bool {
@@ -146,7 +147,8 @@ pub(super) mod tests {
     #[test]
     fn what_is_missing_or_damaged_is_named() {
         let kernel_with = |extra: (&str, Vec<u8>)| {
-            let built_in = b"a/configfs.ko\na/phy-generic.ko\na/libcomposite.ko\na/usb_f_acm.ko\na/bcm2835_wdt.ko\n";
+            let built_in =
+                b"a/configfs.ko\na/phy-generic.ko\na/libcomposite.ko\na/usb_f_acm.ko\na/bcm2835_wdt.ko\n";
             kernel(&[("modules.builtin", built_in.to_vec()), extra])
         };
         assert!(closure(&kernel_with(("dwc2.ko", module("")))).is_ok());
@@ -180,7 +182,9 @@ pub(super) mod tests {
 
     #[test]
     fn other_files_are_not_loaded() {
-        for path in ["lib/modules/6.1/kernel/drivers/usb/dwc2/dwc2.ko", "usr/lib/modules/6.12/modules.builtin"] {
+        for path in
+            ["lib/modules/6.1/kernel/drivers/usb/dwc2/dwc2.ko", "usr/lib/modules/6.12/modules.builtin"]
+        {
             assert!(concerns(path), "{path}");
         }
         for path in ["lib/modules/6.1/kernel/drivers/gpu/x.ko", "boot/vmlinuz-6.1", "usr/share/doc/x"] {

@@ -46,20 +46,20 @@ download() {
     local folder=$1
     shift
     mkdir -p "$folder"
-    if [[ -n ${RIG_KEEP:-} && -n $(ls "$folder") ]]; then
-        return
-    fi
+    [[ -z ${RIG_KEEP:-} || ! -e $folder/.all ]] || return 0
     if ! (cd "$folder" && apt-get -qq download "$@" 2>"$rig/log"); then
         refresh
         (cd "$folder" && apt-get -qq download "$@" 2>"$rig/log") || fail "$(cat "$rig/log")"
     fi
+    touch "$folder/.all"
 }
 
 echo "tests/rig: fetching Linux $kernel and tools into target/rig (80 MB)" >&2
 rm -rf "$rig/guest" "$rig/initrd" "$rig/new"
 [[ -n ${RIG_KEEP:-} ]] || rm -rf "$rig/debs"
 download "$rig/debs" "linux-image-$kernel" busybox-static udev libudev1 kmod libkmod2 libblkid1 \
-    libusb-1.0-0 usbutils gpiod libgpiod2
+    libusb-1.0-0 usbutils gpiod libgpiod2 systemd libsystemd-shared libapparmor1 libcryptsetup12 \
+    libdevmapper1.02.1 libfdisk1 libip4tc2 libjson-c5 libargon2-1 libssl3 libseccomp2 libmount1
 mkdir -p "$rig/new"
 for deb in "$rig"/debs/*.deb; do
     # Of the kernel's modules most are for hardware that the machine doesn't have.

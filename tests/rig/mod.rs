@@ -64,6 +64,7 @@ fn run_machine() -> Result<Outcomes, String> {
         .arg(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "inside", "--nocapture", "--test-threads=1"])
         .env(INSIDE, "1")
+        .env("RIG_SYSTEMD", "1")
         .env("RIG_ENV", format!("{INSIDE} RUST_BACKTRACE"))
         .env("RIG_TIMEOUT", "900")
         .env("RIG_LOGS", top.join("target/rig/logs"))
