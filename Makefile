@@ -33,15 +33,16 @@ test: ## check and test everything; installs the Debian packages it needs
 ##@ Build and install
 
 .PHONY: build
-build: ## build the release binary
+build: ## build the release binaries
 	tools/install-packages build
 	$(CARGO) build --locked --release
 
 # Doesn't build: under sudo there may be no cargo. Run `make build` first.
 .PHONY: install
-install: ## install binary, man pages and completions below PREFIX (/usr/local)
+install: ## install binaries, man pages and completions below PREFIX (/usr/local)
 	@test -x target/release/piprov || { echo "run make build first" >&2; exit 1; }
 	$(INSTALL) -m 755 target/release/piprov $(DESTDIR)$(PREFIX)/bin/piprov
+	$(INSTALL) -m 755 target/release/piprov-udev $(DESTDIR)$(PREFIX)/lib/piprov/piprov-udev
 	for page in man/*; do \
 		$(INSTALL) -m 644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/}"; \
 	done

@@ -18,14 +18,17 @@
 //! | 3 | [`usb`] | boards in USB boot: what to serve, to whom, over which transport |
 //! | 3 | [`tftp`] | the TFTP server and where its content comes from |
 //! | 3 | [`power`] | reset back-ends |
+//! | 3 | [`debian`] | kernels and firmware out of Debian's packages |
 //! | 3 | [`live`] | the live tree of USB boot, and what the udev helper does with it |
 //! | 3 | [`sight`] | boards seen on the wire before they ask for anything |
 //! | 4 | [`uboot`] | recovery card, boot script, manifest, the flash flow |
+//! | 4 | [`stage1`] | the first stage of USB boot, built out of packages |
 //! | 5 | [`cli`] | one file a subcommand |
 
 pub mod board;
 pub mod cli;
 pub mod config;
+pub mod debian;
 pub mod error;
 pub mod format;
 pub mod image;
@@ -34,6 +37,7 @@ pub mod near;
 pub mod power;
 pub mod progress;
 pub mod sight;
+pub mod stage1;
 pub mod stop;
 pub mod targets;
 pub mod tftp;

@@ -21,6 +21,7 @@ pub mod name;
 mod nukelive;
 mod reset;
 mod split_image;
+mod stage1;
 mod table;
 mod targets;
 mod tftp;
@@ -101,6 +102,8 @@ pub enum Command {
     Nukelive(nukelive::Nukelive),
     /// Show which USB port is linked to which client's files
     Live(live::Live),
+    /// Build the first stage, which tells boards apart
+    Stage1(stage1::Stage1),
     /// Install the udev rules that give each board its own files
     Udev(udev::Udev),
     /// Show the settings and where each comes from
@@ -148,6 +151,7 @@ impl Cli {
             Command::Clnlive(args) => args.run(global, ui),
             Command::Nukelive(args) => args.run(global, ui),
             Command::Live(args) => args.run(global, ui),
+            Command::Stage1(args) => args.run(ui, stop),
             Command::Udev(args) => args.run(global, ui, stop),
             Command::Config(args) => args.run(global, ui, stop),
             Command::Generate(args) => args.run(ui),

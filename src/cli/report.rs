@@ -54,7 +54,7 @@ pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
         any_of!(crate::uboot::card::Error);
         any_of!(crate::uboot::fat_volume::Error);
         any_of!(crate::uboot::layout::Error);
-        any_of!(crate::uboot::payload::Error);
+        any_of!(crate::debian::files::Error);
         None
     }
     for cause in error.chain() {

@@ -39,7 +39,12 @@ impl Helper<'_> {
     pub fn handle(&self, event: Event) -> Result<(), Error> {
         match event {
             Event::Nothing => Ok(()),
-            Event::SerialPort { port, tty, serial } => self.identified(port, &tty, serial),
+            Event::SerialPort { port, tty, serial } => {
+                self.identified(port, &tty, serial).inspect_err(|_| {
+                    // A board that is told nothing waits for ever and looks as if all were well.
+                    let _ = (self.tell)(&tty, Command::Poweroff);
+                })
+            }
             Event::Device { port, seen } => self.device(port, seen),
         }
     }
@@ -315,6 +320,18 @@ mod tests {
         assert_eq!(bench.lab.shown(), ["1-1 -> by-serial/b"]);
         assert_eq!(bench.told.borrow().len(), 3);
         assert_eq!(bench.errors(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_station_that_can_not_keep_records_switches_boards_off() {
+        let bench = Bench::new(&["default/"]);
+        std::fs::write(bench.lab.dir.path().join("run"), "").unwrap();
+        let event = Event::SerialPort { port: port("1-1"), tty: "/dev/tty".into(), serial: Ok(None) };
+        assert!(bench.handle(event).is_err());
+        assert_eq!(
+            (bench.told.borrow().clone(), bench.lab.shown()),
+            (vec!["/dev/tty poweroff".into()], vec![])
+        );
     }
 
     #[test]

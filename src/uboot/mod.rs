@@ -1,7 +1,6 @@
 //! Flashing through U-Boot: the recovery card, the job that a board works off, and the flow around it.
 
 pub mod card;
-pub mod deb;
 pub mod desk;
 pub mod event;
 pub mod fat_volume;

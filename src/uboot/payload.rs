@@ -1,14 +1,10 @@
 //! U-Boot's directory for a board: U-Boot itself from Debian's package u-boot-rpi, the Pi's firmware from
 //! raspi-firmware, and a config.txt. What `card build --uboot` takes.
 
-pub mod apt;
+use std::path::PathBuf;
 
-use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
-
-use super::deb::{self, Deb};
-use crate::error::{Explain, Kind};
+use crate::debian::deb::Deb;
+use crate::debian::files::{Error, File, Files};
 
 /// The packages that a payload is made of.
 pub const PACKAGES: [&str; 2] = ["u-boot-rpi", "raspi-firmware"];
@@ -78,110 +74,15 @@ impl Board {
     }
 }
 
-/// One file of a payload.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
-    /// What is in it.
-    pub bytes: Vec<u8>,
-    /// The package that it comes from; none for piprov's own.
-    pub package: Option<String>,
-}
-
 /// A payload in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payload {
     /// The board that it is for.
     pub board: Board,
-    /// Files by path.
-    pub files: BTreeMap<String, File>,
-    /// Packages and their versions.
-    pub packages: Vec<(String, String)>,
+    /// What is in it.
+    pub content: Files,
     /// What the user should know, each a sentence.
     pub notes: Vec<String>,
-}
-
-/// Why there is no payload.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// A package can't be read.
-    #[error(transparent)]
-    Deb(#[from] deb::Error),
-    /// A package can't be fetched.
-    #[error(transparent)]
-    Apt(#[from] apt::Error),
-    /// A package is missing.
-    #[error("the package {package} is missing")]
-    NoPackage {
-        /// Its name.
-        package: &'static str,
-    },
-    /// A package has not what it should.
-    #[error("{package} {version} has no usable {file}: {why}")]
-    NoFile {
-        /// Name of the package.
-        package: String,
-        /// Its version.
-        version: String,
-        /// The file.
-        file: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// The output directory has something in it.
-    #[error("{}: the directory is not empty", path.display())]
-    NotEmpty {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// The operating system said no.
-    #[error("{}: {doing}: {source}", path.display())]
-    Os {
-        /// The file or directory.
-        path: PathBuf,
-        /// What was being done.
-        doing: &'static str,
-        /// What the operating system said.
-        source: io::Error,
-    },
-    /// What was written reads differently.
-    #[error("{}: read back and different", path.display())]
-    Differs {
-        /// The file.
-        path: PathBuf,
-    },
-}
-
-impl Explain for Error {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Deb(error) => error.kind(),
-            Self::Apt(error) => error.kind(),
-            Self::NoPackage { .. } => Kind::NoInput,
-            Self::NoFile { .. } => Kind::BadData,
-            Self::NotEmpty { .. } => Kind::CantCreate,
-            Self::Os { source, .. } => match Kind::of_io(source) {
-                Kind::NoInput | Kind::Io => Kind::CantCreate,
-                kind => kind,
-            },
-            Self::Differs { .. } => Kind::Failed,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Deb(error) => error.hint(),
-            Self::Apt(error) => error.hint(),
-            Self::NoPackage { package } => Some(format!(
-                "give its file as well: `--deb {package}_….deb`; or give none, and apt-get fetches it"
-            )),
-            Self::NoFile { .. } => Some("another release may have it: `--release trixie`".to_owned()),
-            Self::NotEmpty { .. } => {
-                Some("give another one, or `--force` to write into it all the same".to_owned())
-            }
-            Self::Os { .. } | Self::Differs { .. } => None,
-        }
-    }
 }
 
 /// Puts a payload together out of packages (their files). Packages with device trees (linux-image-…) are taken
@@ -199,22 +100,24 @@ pub fn assemble(board: Board, packages: &[PathBuf]) -> Result<Payload, Error> {
     let debs: Vec<Deb> = packages.iter().map(|path| Deb::read(path, wanted)).collect::<Result<_, _>>()?;
     let mut payload = Payload {
         board,
-        files: BTreeMap::new(),
-        packages: debs.iter().map(|deb| (deb.package.clone(), deb.version.clone())).collect(),
+        content: Files {
+            packages: debs.iter().map(|deb| (deb.package.clone(), deb.version.clone())).collect(),
+            ..Files::default()
+        },
         notes: Vec::new(),
     };
     let [uboot, firmware] = PACKAGES
         .map(|package| debs.iter().find(|deb| deb.package == package).ok_or(Error::NoPackage { package }));
     let (uboot, firmware) = (uboot?, firmware?);
-    payload.take(uboot, &format!("{UBOOT}{}/u-boot.bin", board.name()), "u-boot.bin", &[])?;
+    payload.content.take(uboot, &format!("{UBOOT}{}/u-boot.bin", board.name()), "u-boot.bin", &[])?;
     for name in board.firmware() {
         let magic: &[u8] = if name.ends_with(".elf") { b"\x7fELF" } else { &[] };
-        payload.take(firmware, &format!("{FIRMWARE}{name}"), name, magic)?;
+        payload.content.take(firmware, &format!("{FIRMWARE}{name}"), name, magic)?;
     }
     // The licences want to stay with the files.
     for deb in [uboot, firmware] {
         let from = format!("usr/share/doc/{}/copyright", deb.package);
-        payload.take(deb, &from, &format!("licence/{}.txt", deb.package), &[])?;
+        payload.content.take(deb, &from, &format!("licence/{}.txt", deb.package), &[])?;
     }
     for deb in &debs {
         for (path, bytes) in deb.files.iter().filter(|(path, _)| path.contains("/broadcom/")) {
@@ -222,98 +125,25 @@ pub fn assemble(board: Board, packages: &[PathBuf]) -> Result<Payload, Error> {
             // The magic number of a flattened device tree (Devicetree Specification 0.4, section 5.2).
             if bytes.starts_with(&[0xd0, 0x0d, 0xfe, 0xed]) {
                 let file = File { bytes: bytes.clone(), package: Some(deb.package.clone()) };
-                payload.files.insert(name.to_owned(), file);
+                payload.content.files.insert(name.to_owned(), file);
             }
         }
     }
-    if !payload.files.keys().any(|name| board.has_tree(name)) {
+    if !payload.content.files.keys().any(|name| board.has_tree(name)) {
         payload.notes.push(
             "The packages have no device trees; `piprov card build` takes those of the image's boot partition."
                 .to_owned(),
         );
     }
-    let config = File { bytes: CONFIG.as_bytes().to_vec(), package: None };
-    payload.files.insert("config.txt".to_owned(), config);
+    payload.content.add("config.txt", CONFIG.as_bytes().to_vec());
     Ok(payload)
-}
-
-impl Payload {
-    /// Takes one file over.
-    fn take(&mut self, deb: &Deb, from: &str, to: &str, magic: &[u8]) -> Result<(), Error> {
-        let fail = |why| Error::NoFile {
-            package: deb.package.clone(),
-            version: deb.version.clone(),
-            file: from.to_owned(),
-            why,
-        };
-        let bytes = deb.files.get(from).ok_or_else(|| fail("it is not there"))?;
-        if bytes.is_empty() {
-            return Err(fail("it is empty"));
-        }
-        if !bytes.starts_with(magic) {
-            return Err(fail("it is not what its name says"));
-        }
-        let file = File { bytes: bytes.clone(), package: Some(deb.package.clone()) };
-        self.files.insert(to.to_owned(), file);
-        Ok(())
-    }
-
-    /// Writes the files into a directory, which is made if it isn't there, and reads them back.
-    ///
-    /// # Errors
-    /// When the directory has something in it and not `force`, when it can't be written, and when something
-    /// reads back differently.
-    pub fn write(&self, directory: &Path, force: bool) -> Result<(), Error> {
-        check_directory(directory, force)?;
-        let os = |path: &Path, doing| {
-            let path = path.to_owned();
-            move |source| Error::Os { path, doing, source }
-        };
-        for (name, file) in &self.files {
-            let path = directory.join(name);
-            let above = path.parent().unwrap_or(directory);
-            std::fs::create_dir_all(above).map_err(os(above, "creating the directory"))?;
-            // Under another name first: a file with the right name is a whole one.
-            let mut temporary = tempfile::Builder::new()
-                .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
-                .tempfile_in(above)
-                .map_err(os(above, "creating a file in it"))?;
-            io::Write::write_all(&mut temporary, &file.bytes).map_err(os(&path, "writing"))?;
-            temporary.persist(&path).map_err(|error| Error::Os {
-                path: path.clone(),
-                doing: "creating",
-                source: error.error,
-            })?;
-            if std::fs::read(&path).map_err(os(&path, "reading back"))? != file.bytes {
-                return Err(Error::Differs { path });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Looks whether a payload could go there.
-///
-/// # Errors
-/// When it is no directory, or has something in it and not `force`.
-pub fn check_directory(directory: &Path, force: bool) -> Result<(), Error> {
-    let mut entries = match std::fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => {
-            return Err(Error::Os { path: directory.to_owned(), doing: "looking into it", source });
-        }
-    };
-    match entries.next() {
-        Some(_) if !force => Err(Error::NotEmpty { path: directory.to_owned() }),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::uboot::deb::tests::package;
+    use crate::debian::deb::tests::package;
+    use std::path::Path;
 
     fn control(name: &str) -> String {
         format!(
@@ -359,19 +189,19 @@ mod tests {
             ),
         ] {
             let payload = assemble(board, &packages).unwrap();
-            assert_eq!(payload.files["u-boot.bin"].bytes, uboot);
+            assert_eq!(payload.content.files["u-boot.bin"].bytes, uboot);
             let mut want: Vec<&str> =
                 firmware.into_iter().chain(licences).chain(["config.txt", "u-boot.bin"]).collect();
             want.sort_unstable();
-            assert_eq!(payload.files.keys().collect::<Vec<_>>(), want, "{board:?}");
+            assert_eq!(payload.content.files.keys().collect::<Vec<_>>(), want, "{board:?}");
             let out = dir.path().join(board.name());
-            payload.write(&out, false).unwrap();
+            payload.content.write(&out, false).unwrap();
             assert_eq!(std::fs::read(out.join("u-boot.bin")).unwrap(), uboot);
             assert!(
                 std::fs::read_to_string(out.join("config.txt")).unwrap().contains("\nkernel=u-boot.bin\n")
             );
-            assert!(matches!(payload.write(&out, false), Err(Error::NotEmpty { .. })));
-            payload.write(&out, true).unwrap();
+            assert!(matches!(payload.content.write(&out, false), Err(Error::NotEmpty { .. })));
+            payload.content.write(&out, true).unwrap();
         }
     }
 
@@ -388,7 +218,7 @@ mod tests {
         ];
         packages.push(package(dir.path(), "xz", &control("linux-image-6"), &files));
         let payload = assemble(Board::Rpi4, &packages).unwrap();
-        let trees: Vec<_> = payload.files.keys().filter(|name| name.ends_with(".dtb")).collect();
+        let trees: Vec<_> = payload.content.files.keys().filter(|name| name.ends_with(".dtb")).collect();
         assert_eq!(trees, ["bcm2711-rpi-4-b.dtb"]);
         assert_eq!(payload.notes, Vec::<String>::new());
         assert_eq!(assemble(Board::Rpi4, &packages[..2]).unwrap().notes.len(), 1);

@@ -2,6 +2,7 @@
 # Fetches what the virtual machine of tests/rig/run.sh is made of, once, into target/rig: a Debian kernel, udev and
 # a few tools, unpacked and not installed; and the gpio-sim module, which Debian doesn't build, from its own source.
 # usage: tests/rig/fetch.sh
+# RIG_KEEP keeps the packages and takes those that are there, for work on this script.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 rig=$top/target/rig
@@ -45,19 +46,27 @@ download() {
     local folder=$1
     shift
     mkdir -p "$folder"
+    [[ -z ${RIG_KEEP:-} || ! -e $folder/.all ]] || return 0
     if ! (cd "$folder" && apt-get -qq download "$@" 2>"$rig/log"); then
         refresh
         (cd "$folder" && apt-get -qq download "$@" 2>"$rig/log") || fail "$(cat "$rig/log")"
     fi
+    touch "$folder/.all"
 }
 
 echo "tests/rig: fetching Linux $kernel and tools into target/rig (80 MB)" >&2
-rm -rf "$rig/debs" "$rig/guest" "$rig/initrd" "$rig/new"
+rm -rf "$rig/guest" "$rig/initrd" "$rig/new"
+[[ -n ${RIG_KEEP:-} ]] || rm -rf "$rig/debs"
 download "$rig/debs" "linux-image-$kernel" busybox-static udev libudev1 kmod libkmod2 libblkid1 \
-    libusb-1.0-0 usbutils gpiod libgpiod2
+    libusb-1.0-0 usbutils gpiod libgpiod2 systemd libsystemd-shared libapparmor1 libcryptsetup12 \
+    libdevmapper1.02.1 libfdisk1 libip4tc2 libjson-c5 libargon2-1 libssl3 libseccomp2 libmount1
 mkdir -p "$rig/new"
 for deb in "$rig"/debs/*.deb; do
-    dpkg-deb -x "$deb" "$rig/new"
+    # Of the kernel's modules most are for hardware that the machine doesn't have.
+    dpkg-deb --fsys-tarfile "$deb" | tar -C "$rig/new" -x --exclude='./usr/share' --exclude='./lib/modules/*/kernel/sound' \
+        --exclude='*/drivers/gpu' --exclude='*/drivers/media' --exclude='*/drivers/infiniband' \
+        --exclude='*/drivers/net/wireless' --exclude='*/drivers/net/ethernet' --exclude='*/drivers/staging' \
+        --exclude='*/drivers/scsi' --exclude='*/drivers/iio' --exclude='*/fs/xfs' --exclude='*/fs/btrfs'
 done
 # The host's root, over which this is laid, has its programs and libraries below usr only.
 for folder in bin sbin lib lib64; do
@@ -74,15 +83,22 @@ series=${kernel%%-*}
 series=${series%.*}
 sources=$rig/sources
 rm -rf "$sources"
+mkdir -p "$sources"
 common=linux-headers-${kernel%-amd64}-common
-download "$sources/debs" "linux-headers-$kernel" "$common" "linux-kbuild-$series" "linux-source-$series"
-for deb in "$sources"/debs/*.deb; do
+download "$rig/source-debs" "linux-headers-$kernel" "$common" "linux-kbuild-$series" "linux-source-$series"
+for deb in "$rig"/source-debs/linux-[hk]*.deb; do
     dpkg-deb -x "$deb" "$sources"
 done
 module=$sources/module
 mkdir -p "$module"
-tar -C "$module" --strip-components=3 -xf "$sources/usr/src/linux-source-$series.tar.xz" \
-    "linux-source-$series/drivers/gpio/gpio-sim.c" "linux-source-$series/kernel/irq/irq_sim.c"
+# Of the 140 MB only three files, and without waiting for the end of it.
+files=("linux-source-$series"/{drivers/gpio/gpio-sim.c,drivers/gpio/gpiolib.h,kernel/irq/irq_sim.c})
+{ dpkg-deb --fsys-tarfile "$rig"/source-debs/linux-source-*.deb \
+    | tar -xO "./usr/src/linux-source-$series.tar.xz" \
+    | tar -C "$module" -xJ --strip-components=3 --occurrence=1 "${files[@]}"; } 2>"$rig/log" || true
+for file in "${files[@]}"; do
+    [[ -s $module/${file##*/} ]] || fail "linux-source-$series has no $file: $(tail -n 3 "$rig/log")"
+done
 # irq_to_desc is not exported to modules; this does the same by number.
 sed -i -E 's/handle_simple_irq\(irq_to_desc\(([^)]*)\)\)/generic_handle_irq(\1)/' "$module/irq_sim.c"
 cat >"$module/Kbuild" <<'KBUILD'
@@ -99,17 +115,14 @@ mkdir -p "$rig/new/usr/lib/modules/$kernel/extra"
 cp "$module/rig-gpio-sim.ko" "$rig/new/usr/lib/modules/$kernel/extra/"
 rm -rf "$sources"
 
-# What no test needs is most of it.
-(cd "$rig/new/usr/lib/modules/$kernel/kernel" && rm -rf sound drivers/{gpu,media,infiniband,isdn,staging} \
-    drivers/net/{wireless,ethernet} fs/{xfs,btrfs,ocfs2,ceph})
-
 libraries=$rig/new/usr/lib/x86_64-linux-gnu
 # depmod looks below lib/modules, not usr/lib/modules.
 ln -s usr/lib "$rig/new/lib"
 (LD_LIBRARY_PATH=$libraries exec -a depmod "$rig/new/usr/bin/kmod" -b "$rig/new" "$kernel") || fail "depmod failed"
 rm "$rig/new/lib"
 cp "$rig/new/boot/vmlinuz-$kernel" "$rig/vmlinuz"
-rm -rf "$rig/new/boot" "$rig/new/usr/share" "$rig/debs"
+rm -rf "$rig/new/boot"
+[[ -n ${RIG_KEEP:-} ]] || rm -rf "$rig/debs" "$rig/source-debs"
 
 # An initramfs that gets at the host's root.
 initrd=$rig/new-initrd

@@ -2,11 +2,12 @@
 # Runs a command in a virtual machine with real Linux USB, udev, GPIO and serial ports, as root, in the host's file
 # system (what it writes is gone afterwards), with its arguments, working directory and exit status. See fetch.sh.
 # usage: tests/rig/run.sh COMMAND [ARGUMENT...]
+# With RIG_SYSTEMD=1 systemd runs the machine; that takes some seconds longer.
 # RIG_ENV names the environment variables to hand on; RIG_TIMEOUT the seconds that it may take (300).
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 rig=$top/target/rig
-[[ $# -gt 0 ]] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
+[[ $# -gt 0 ]] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
 command -v qemu-system-x86_64 >/dev/null \
     || { echo "tests/rig: qemu-system-x86_64 is missing: apt-get install qemu-system-x86" >&2; exit 1; }
 "$top/tests/rig/fetch.sh"
@@ -21,6 +22,8 @@ trap 'rm -rf "$out"' EXIT
     printf '%q ' "$@"
     echo
 } | sed 's/^export PATH=/PATH=$PATH:/' >"$out/command"
+
+[[ -z ${RIG_SYSTEMD:-} ]] || touch "$out/systemd"
 
 # Never KVM: where there is one it may be another emulator, in which the machine hangs. One processor is the fastest.
 status=0

@@ -6,9 +6,11 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::cli::ui::{Style, Ui};
+use crate::debian::apt::{self, Source, Wanted};
+use crate::debian::files::check_directory;
 use crate::format::size;
 use crate::stop::Stop;
-use crate::uboot::payload::{self, Board, apt};
+use crate::uboot::payload::{self, Board};
 
 #[derive(Debug, Args)]
 pub(super) struct Payload {
@@ -63,7 +65,7 @@ impl Payload {
             BoardName::Rpi4 => Board::Rpi4,
             BoardName::RpiArm64 => Board::RpiArm64,
         };
-        payload::check_directory(&self.output, self.force)?;
+        check_directory(&self.output, self.force)?;
         let fetched;
         let packages = if self.deb.is_empty() {
             let release = match self.release {
@@ -75,20 +77,26 @@ impl Payload {
                 },
             };
             ui.say(format_args!("fetching {} from Debian {release}", payload::PACKAGES.join(" and ")));
-            fetched = apt::fetch(&payload::PACKAGES, release, self.mirror.as_deref(), stop)?;
+            fetched = apt::fetch(
+                &payload::PACKAGES.map(Wanted::Package),
+                Source { architecture: "arm64", release, mirror: self.mirror.as_deref() },
+                stop,
+            )?;
             &fetched.packages
         } else {
             &self.deb
         };
         let payload = payload::assemble(board, packages)?;
-        payload.write(&self.output, self.force)?;
+        payload.content.write(&self.output, self.force)?;
         if ui.json {
             let files: Vec<_> = payload
+                .content
                 .files
                 .iter()
                 .map(|(path, file)| json!({"path": path, "size": file.bytes.len(), "package": file.package}))
                 .collect();
             let packages: Vec<_> = payload
+                .content
                 .packages
                 .iter()
                 .map(|(package, version)| json!({"package": package, "version": version}))
@@ -98,10 +106,10 @@ impl Payload {
                 "files": files, "notes": payload.notes,
             }));
         } else {
-            for (package, version) in &payload.packages {
+            for (package, version) in &payload.content.packages {
                 ui.result(format_args!("{package:<16} {version}"));
             }
-            for (path, file) in &payload.files {
+            for (path, file) in &payload.content.files {
                 let from = file.package.as_deref().unwrap_or("piprov");
                 ui.result(format_args!("  {path:<28} {:>10}  {from}", size(file.bytes.len() as u64)));
             }
@@ -109,7 +117,7 @@ impl Payload {
                 "{} {}, {} files for {}",
                 self.output.display(),
                 ui.paint(Style::Good, "written, read back and equal"),
-                payload.files.len(),
+                payload.content.files.len(),
                 board.name()
             ));
         }

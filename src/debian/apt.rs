@@ -43,6 +43,16 @@ pub enum Error {
     /// apt knows no Debian mirror.
     #[error("apt's sources name no Debian archive")]
     NoMirror,
+    /// The release has no such package for the architecture.
+    #[error("Debian {release} has no {package} for {architecture}")]
+    NoPackage {
+        /// Its name.
+        package: String,
+        /// The release.
+        release: String,
+        /// The architecture.
+        architecture: String,
+    },
     /// apt-get failed.
     #[error("apt-get {doing} failed: {said}")]
     Failed {
@@ -67,9 +77,11 @@ pub enum Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NotDebian { .. } | Self::NoApt { .. } | Self::NoMirror | Self::Failed { .. } => {
-                Kind::Unavailable
-            }
+            Self::NotDebian { .. }
+            | Self::NoApt { .. }
+            | Self::NoMirror
+            | Self::NoPackage { .. }
+            | Self::Failed { .. } => Kind::Unavailable,
             Self::Os { source, .. } => Kind::of_io(source),
             Self::Stopped => Kind::Interrupted,
         }
@@ -78,9 +90,9 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         let text = match self {
             Self::NotDebian { .. } | Self::NoApt { .. } => {
-                "fetch u-boot-rpi (arm64) and raspi-firmware from Debian elsewhere and give both: `--deb FILE \
-                 --deb FILE`"
+                "fetch the packages from Debian elsewhere and give each: `--deb FILE --deb FILE`"
             }
+            Self::NoPackage { .. } => "another release may have it: `--release bookworm`",
             Self::NoMirror => "name one: `--mirror URL`; or give the packages: `--deb FILE --deb FILE`",
             Self::Failed { .. } => {
                 "is the mirror reachable, and has it the release? `--mirror URL` names another one, `--deb FILE` \
@@ -119,13 +131,34 @@ fn host() -> (String, Option<String>) {
     (field("ID").unwrap_or_else(|| "an unknown system".to_owned()), field("VERSION_CODENAME"))
 }
 
-/// Fetches these packages of `release` for arm64 (or all architectures), from `mirror` or, without one, from
-/// the Debian mirror of the host's own sources.
+/// A package that is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    /// The package of this name.
+    Package(&'a str),
+    /// The package that this one stands for: the first of those that it depends on. A kernel's own package has its
+    /// version in its name.
+    Behind(&'a str),
+}
+
+/// Where packages come from.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// Debian's name of the architecture; packages for all architectures are found too.
+    pub architecture: &'a str,
+    /// The release's code name.
+    pub release: &'a str,
+    /// The archive; without one, that of the host's own sources.
+    pub mirror: Option<&'a str>,
+}
+
+/// Fetches packages.
 ///
 /// # Errors
 /// When there is no apt-get or no mirror, when apt-get fails, and on Ctrl-C.
-pub fn fetch(packages: &[&str], release: &str, mirror: Option<&str>, stop: &Stop) -> Result<Fetched, Error> {
-    let mirror = match mirror {
+pub fn fetch(packages: &[Wanted<'_>], source: Source<'_>, stop: &Stop) -> Result<Fetched, Error> {
+    let release = source.release;
+    let mirror = match source.mirror {
         Some(mirror) => mirror.to_owned(),
         None => match host() {
             (system, _) if system != "debian" => return Err(Error::NotDebian { system }),
@@ -152,16 +185,31 @@ pub fn fetch(packages: &[&str], release: &str, mirror: Option<&str>, stop: &Stop
     write("status", "")?;
     let keys = if Path::new(KEYS).exists() { format!("[signed-by={KEYS}] ") } else { String::new() };
     write("sources", &format!("deb {keys}{mirror} {release} main non-free-firmware\n"))?;
-    write("conf", &configuration(root, &host_connection(stop)?))?;
+    write("conf", &configuration(root, source.architecture, &host_connection(stop)?))?;
 
-    let apt = |doing: &'static str, arguments: &[&str]| {
-        let mut command = Command::new("apt-get");
+    let apt = |program: &str, doing: &'static str, arguments: &[&str]| {
+        let mut command = Command::new(program);
         command.args(["-q", doing]).args(arguments);
         command.env("APT_CONFIG", root.join("conf")).current_dir(root.join("debs"));
         run(command, doing, stop)
     };
-    apt("update", &[])?;
-    apt("download", packages)?;
+    apt("apt-get", "update", &[])?;
+    let mut names = Vec::new();
+    for wanted in packages {
+        names.push(match wanted {
+            Wanted::Package(name) => (*name).to_owned(),
+            Wanted::Behind(name) => {
+                let text = apt("apt-cache", "depends", &[name])?;
+                first_dependency(&text).ok_or_else(|| Error::NoPackage {
+                    package: (*name).to_owned(),
+                    release: release.to_owned(),
+                    architecture: source.architecture.to_owned(),
+                })?
+            }
+        });
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    apt("apt-get", "download", &names)?;
     let debs = root.join("debs");
     let os = |source| Error::Os { path: debs.clone(), source };
     let mut found: Vec<PathBuf> = std::fs::read_dir(&debs)
@@ -175,7 +223,7 @@ pub fn fetch(packages: &[&str], release: &str, mirror: Option<&str>, stop: &Stop
 }
 
 /// apt's configuration for a directory of its own, with the host's way to its mirror.
-fn configuration(root: &Path, connection: &str) -> String {
+fn configuration(root: &Path, architecture: &str, connection: &str) -> String {
     let root = root.display();
     let mut text = format!("Dir \"{root}\";\n");
     for (name, path) in [
@@ -194,13 +242,23 @@ fn configuration(root: &Path, connection: &str) -> String {
          Dir::Etc::trustedparts \"/etc/apt/trusted.gpg.d\";\n\
          Dir::Etc::netrc \"/etc/apt/auth.conf\";\n\
          Dir::Etc::netrcparts \"/etc/apt/auth.conf.d\";\n\
-         APT::Architecture \"arm64\";\n\
-         APT::Architectures { \"arm64\"; };\n\
          Acquire::Languages \"none\";\n\
          APT::Update::Error-Mode \"any\";\n",
     );
+    let _ = writeln!(
+        text,
+        "APT::Architecture \"{architecture}\";\nAPT::Architectures {{ \"{architecture}\"; }};"
+    );
     text.push_str(connection);
     text
+}
+
+/// The first package that `apt-cache depends` names.
+fn first_dependency(text: &str) -> Option<String> {
+    let name = text.lines().find_map(|line| line.trim().strip_prefix("Depends: "))?;
+    // A package that nobody has stands in angle brackets; one of another architecture has that behind a colon.
+    let name = name.split(':').next()?;
+    (!name.starts_with('<')).then(|| name.to_owned())
 }
 
 /// The host's settings for proxies and the like, as apt writes them.
@@ -285,6 +343,15 @@ mod tests {
                        trixie main http://second.example/debian/\n";
         assert_eq!(first_mirror(targets).as_deref(), Some("http://mirror.example/debian"));
         assert_eq!(first_mirror("bookworm main cdrom:[x]/\nshort\n"), None);
+    }
+
+    #[test]
+    fn a_kernels_own_package_is_behind_its_metapackage() {
+        let text = "linux-image-rpi\n  Depends: linux-image-6.1.0-50-rpi\n  Suggests: x\n";
+        assert_eq!(first_dependency(text).as_deref(), Some("linux-image-6.1.0-50-rpi"));
+        assert_eq!(first_dependency("a\n  Depends: b:armhf\n").as_deref(), Some("b"));
+        assert_eq!(first_dependency("a\n  Depends: <b>\n"), None);
+        assert_eq!(first_dependency(""), None);
     }
 
     #[test]

@@ -170,17 +170,12 @@ fn unpack(
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::process::Command;
 
     /// Builds a package with Debian's own tool.
-    pub(in crate::uboot) fn package(
-        dir: &Path,
-        compression: &str,
-        control: &str,
-        files: &[(&str, &[u8])],
-    ) -> PathBuf {
+    pub(crate) fn package(dir: &Path, compression: &str, control: &str, files: &[(&str, &[u8])]) -> PathBuf {
         let tree = dir.join("tree");
         let _ = std::fs::remove_dir_all(&tree);
         std::fs::create_dir_all(tree.join("DEBIAN")).unwrap();

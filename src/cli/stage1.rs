@@ -1,0 +1,170 @@
+//! `piprov stage1`.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use serde_json::json;
+
+use crate::cli::report::Usage;
+use crate::cli::ui::{Style, Ui};
+use crate::debian::apt::{self, Source, Wanted};
+use crate::debian::files::check_directory;
+use crate::format::size;
+use crate::stage1::{Arch, build};
+use crate::stop::Stop;
+
+#[derive(Debug, clap::Args)]
+pub struct Stage1 {
+    #[command(subcommand)]
+    command: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Build the first stage out of Debian's packages
+    ///
+    /// Boards with a BCM2835, 2836 or 2837 need it, because their boot ROM does not tell a serial number: 1, 2, 3,
+    /// Zero, Zero 2 W, Compute Module 1 and 3. Those with a BCM2711 or BCM2712 do not: 4, 400, 5, Compute Module 4
+    /// and 5.
+    Build(Build),
+}
+
+#[derive(Debug, clap::Args)]
+struct Build {
+    /// The boards' processor; give it again for another kind in the same directory
+    #[arg(long, value_enum, required = true)]
+    arch: Vec<ArchName>,
+    /// The directory to write, such as /srv/usbboot/clients/1ststage
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// A package that is there already; give it for each one
+    ///
+    /// raspi-firmware, and for each processor busybox-static and the kernel (linux-image-…-rpi, …-armmp or …-arm64)
+    /// are needed. No other programs are needed then.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mirror", "release"])]
+    deb: Vec<PathBuf>,
+    /// Debian archive to fetch from; default: the one in apt's own sources
+    #[arg(long, value_name = "URL")]
+    mirror: Option<String>,
+    /// Debian release to fetch from
+    #[arg(long, value_enum, default_value = "bookworm")]
+    release: Release,
+    /// Write into a directory that has something in it
+    #[arg(short, long)]
+    force: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ArchName {
+    /// Zero, Zero W, 1, Compute Module 1
+    Armv6,
+    /// 2, 3, Zero 2 W, Compute Module 3, with 32 bits
+    Armv7,
+    /// 3, Zero 2 W, Compute Module 3, with 64 bits
+    Arm64,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Release {
+    /// Debian 12, Linux 6.1; the last with a kernel for armv6
+    Bookworm,
+    /// Debian 13, Linux 6.12
+    Trixie,
+}
+
+impl Stage1 {
+    pub(super) fn run(self, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+        match self.command {
+            What::Build(build) => build.run(ui, stop),
+        }
+    }
+}
+
+impl Build {
+    fn run(self, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+        let mut archs: Vec<Arch> = self
+            .arch
+            .iter()
+            .map(|name| match name {
+                ArchName::Armv6 => Arch::Armv6,
+                ArchName::Armv7 => Arch::Armv7,
+                ArchName::Arm64 => Arch::Arm64,
+            })
+            .collect();
+        archs.sort_unstable();
+        archs.dedup();
+        let time = time()?;
+        check_directory(&self.output, self.force)?;
+        let mut fetched = Vec::new();
+        let packages = if self.deb.is_empty() {
+            let release = match self.release {
+                Release::Bookworm => "bookworm",
+                Release::Trixie => "trixie",
+            };
+            for (at, arch) in archs.iter().enumerate() {
+                let mut wanted = vec![Wanted::Behind(arch.kernel()), Wanted::Package("busybox-static")];
+                if at == 0 {
+                    wanted.push(Wanted::Package("raspi-firmware"));
+                }
+                let what = if at == 0 { ", busybox and the firmware" } else { " and busybox" };
+                ui.say(format_args!(
+                    "fetching {}'s kernel{what} from Debian {release} {}",
+                    arch.name(),
+                    arch.debian()
+                ));
+                let source = Source { architecture: arch.debian(), release, mirror: self.mirror.as_deref() };
+                fetched.push(apt::fetch(&wanted, source, stop)?);
+            }
+            fetched.iter().flat_map(|fetched| fetched.packages.clone()).collect()
+        } else {
+            self.deb
+        };
+        let files = build::assemble(&archs, &packages, time)?;
+        files.write(&self.output, self.force)?;
+        if ui.json {
+            let list: Vec<_> = files
+                .files
+                .iter()
+                .map(|(path, file)| json!({"path": path, "size": file.bytes.len(), "package": file.package}))
+                .collect();
+            let packages: Vec<_> = files
+                .packages
+                .iter()
+                .map(|(package, version)| json!({"package": package, "version": version}))
+                .collect();
+            ui.object(&json!({
+                "event": "stage1", "archs": archs, "directory": self.output, "packages": packages, "files": list,
+            }));
+        } else {
+            for (package, version) in &files.packages {
+                ui.result(format_args!("{package:<28} {version}"));
+            }
+            for (path, file) in &files.files {
+                let from = file.package.as_deref().unwrap_or("piprov");
+                ui.result(format_args!("  {path:<36} {:>10}  {from}", size(file.bytes.len() as u64)));
+            }
+            ui.result(format_args!(
+                "{} {}, {} files",
+                self.output.display(),
+                ui.paint(Style::Good, "written, read back and equal"),
+                files.files.len(),
+            ));
+        }
+        ui.say("note: raspi-firmware may only be used with a Raspberry Pi; see licence/raspi-firmware.txt");
+        ui.say("note: `piprov mklive` links it into the live tree");
+        Ok(())
+    }
+}
+
+/// The time that goes into the initramfs: that of SOURCE_DATE_EPOCH (reproducible-builds.org), or the first second.
+/// The clock would make every build another one.
+fn time() -> Result<u32, Usage> {
+    let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) else {
+        return Ok(1);
+    };
+    let text = text.to_string_lossy().into_owned();
+    text.parse().map_err(|_| Usage {
+        message: format!("SOURCE_DATE_EPOCH is `{text}`, not a number of seconds since 1970"),
+        hint: None,
+    })
+}

@@ -1,0 +1,6 @@
+//! Debian's packages as a source of kernels and firmware: fetched without touching the host's own apt, taken apart
+//! without dpkg, and put together to directories that boards boot from.
+
+pub mod apt;
+pub mod deb;
+pub mod files;

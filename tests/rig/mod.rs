@@ -1,0 +1,129 @@
+//! A virtual machine with real USB, udev, GPIO and serial ports, and what runs in it.
+//!
+//! A test file lists its scenarios with [`scenarios!`]. The machine starts once for a test program and runs all of
+//! them; each is a test that tells what became of it.
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of tests fails the test")]
+
+pub mod guest;
+pub mod models;
+pub mod usbip;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// How long a thing may take that takes milliseconds: an emulated machine on a loaded one is slow.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Set inside the machine.
+const INSIDE: &str = "PIPROV_RIG_INSIDE";
+
+/// Looks again and again until something is there, and says what was waited for when it never comes.
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what}");
+        pause(Duration::from_millis(5));
+    }
+}
+
+/// Lets time pass.
+pub fn pause(time: Duration) {
+    let end = Instant::now() + time;
+    while let Some(left) = end.checked_duration_since(Instant::now()) {
+        std::thread::park_timeout(left);
+    }
+}
+
+/// What became of each scenario of this program: nothing, or what it said when it failed.
+type Outcomes = BTreeMap<String, Result<(), String>>;
+
+/// Runs this program's `inside` test in the machine, once, and gives what became of a scenario.
+pub fn outcome(name: &str) {
+    static OUTCOMES: OnceLock<Result<Outcomes, String>> = OnceLock::new();
+    match OUTCOMES.get_or_init(run_machine) {
+        Err(error) => panic!("{error}"),
+        Ok(outcomes) => match outcomes.get(name) {
+            Some(Ok(())) => {}
+            Some(Err(text)) => panic!("in the virtual machine: {text}"),
+            None => panic!("the virtual machine ended before {name}"),
+        },
+    }
+}
+
+fn run_machine() -> Result<Outcomes, String> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(top.join("tests/rig/run.sh"))
+        .arg(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "inside", "--nocapture", "--test-threads=1"])
+        .env(INSIDE, "1")
+        .env("RIG_SYSTEMD", "1")
+        .env("RIG_ENV", format!("{INSIDE} RUST_BACKTRACE"))
+        .env("RIG_TIMEOUT", "900")
+        .env("RIG_LOGS", top.join("target/rig/logs"))
+        .current_dir(top)
+        .output()
+        .map_err(|error| format!("tests/rig/run.sh: {error}"))?;
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let mut outcomes = Outcomes::new();
+    for line in out.lines() {
+        // The test harness writes its own words in front of the first.
+        let Some((_, rest)) = line.split_once("scenario ") else { continue };
+        match rest.split_once(' ') {
+            Some((name, "ok")) => drop(outcomes.insert(name.to_owned(), Ok(()))),
+            Some((name, text)) => {
+                let text = text.trim_start_matches("failed: ").replace("\\n", "\n");
+                outcomes.insert(name.to_owned(), Err(format!("{text}\n{err}")));
+            }
+            None => {}
+        }
+    }
+    if outcomes.is_empty() {
+        return Err(format!("the virtual machine ran no scenario: {}\n{out}\n{err}", output.status));
+    }
+    Ok(outcomes)
+}
+
+/// Runs scenarios one after the other, inside the machine.
+pub fn run_inside(scenarios: &[(&str, fn())]) {
+    assert!(std::env::var_os(INSIDE).is_some(), "this runs in the virtual machine: tests/rig/run.sh");
+    for (name, scenario) in scenarios {
+        let began = Instant::now();
+        let result = std::panic::catch_unwind(scenario);
+        let text = match result {
+            Ok(()) => "ok".to_owned(),
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().cloned();
+                let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+                let log = guest::log().join("\n  ");
+                format!("failed: {}\nlog:\n  {log}", text.unwrap_or_default()).replace('\n', "\\n")
+            }
+        };
+        println!("\nscenario {name} {text}");
+        eprintln!("{name}: {:.1} s", began.elapsed().as_secs_f64());
+    }
+}
+
+/// Makes a test of each scenario, and the one that runs them all inside the machine.
+macro_rules! scenarios {
+    ($($name:ident),+ $(,)?) => {
+        $(#[test]
+        fn $name() {
+            rig::outcome(stringify!($name));
+        })+
+
+        #[test]
+        #[ignore = "runs in the virtual machine"]
+        fn inside() {
+            rig::run_inside(&[$((stringify!($name), scenario::$name)),+]);
+        }
+    };
+}
+pub(crate) use scenarios;
