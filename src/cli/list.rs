@@ -159,8 +159,11 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// A kernel with these devices: port, ids, serial index, attributes.
-    fn kernel(devices: &[(&str, (u16, u16), u8, &[(&str, &str)])]) -> (tempfile::TempDir, Sysfs) {
+    /// Port, ids, serial index, attributes.
+    type Attached<'a> = (&'a str, (u16, u16), u8, &'a [(&'a str, &'a str)]);
+
+    /// A kernel with these devices.
+    fn kernel(devices: &[Attached]) -> (tempfile::TempDir, Sysfs) {
         let root = tempfile::tempdir().unwrap();
         for (port, (vendor, product), index, attributes) in devices {
             let dir = root.path().join("bus/usb/devices").join(port);

@@ -61,7 +61,8 @@ fn tell(tty: &Path, command: Command, deadline: Instant, stop: &Stop) -> io::Res
         Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(false),
         other => other?,
     }
-    while port.bytes_to_write()? > 0 {
+    // A board that obeys at once is gone before anybody can ask whether it has heard.
+    while port.bytes_to_write().is_ok_and(|count| count > 0) {
         if Instant::now() >= deadline || stop.wait(Duration::from_millis(10)) {
             // What is left would be waited for at the end of the program, too.
             port.clear(serialport::ClearBuffer::Output)?;

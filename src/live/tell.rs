@@ -107,8 +107,12 @@ fn tell(tty: &Path, command: Command, deadline: Instant) -> io::Result<bool> {
         }
     }
     loop {
-        if waiting(&port)? == 0 {
-            return Ok(true);
+        match waiting(&port) {
+            // A board that obeys at once is gone before anybody can ask whether it has heard.
+            Err(error) if error.raw_os_error() == Some(libc::EIO) => return Ok(true),
+            Err(error) => return Err(error),
+            Ok(0) => return Ok(true),
+            Ok(_) => {}
         }
         if Instant::now() >= deadline {
             return Ok(false);

@@ -66,10 +66,11 @@ pub fn device_descriptor(vendor: u16, product: u16, strings: [u8; 3]) -> [u8; 18
 /// A device that is plugged in.
 pub struct Plugged<F> {
     wire: UnixStream,
+    slot: u8,
     thread: Option<JoinHandle<F>>,
 }
 
-/// Plugs a device into a slot of the controller, from 0. The slot must be empty.
+/// Plugs a device into a slot of the controller, from 0, and waits until the system has seen it.
 pub fn plug<F: Function>(slot: u8, function: F) -> Plugged<F> {
     until(&format!("slot {slot} to be free"), || is_free(slot).then_some(()));
     let (ours, theirs) = UnixStream::pair().unwrap();
@@ -77,21 +78,32 @@ pub fn plug<F: Function>(slot: u8, function: F) -> Plugged<F> {
     std::fs::write(Path::new(VHCI).join("attach"), line).unwrap();
     let wire = ours.try_clone().unwrap();
     let thread = std::thread::spawn(move || serve(ours, function));
-    Plugged { wire, thread: Some(thread) }
+    let seen = Path::new("/sys/bus/usb/devices").join(port(slot)).join("bConfigurationValue");
+    // Or it has done already what it was there for.
+    until("the device to be seen", || (thread.is_finished() || seen.exists()).then_some(()));
+    Plugged { wire, slot, thread: Some(thread) }
 }
 
 impl<F> Plugged<F> {
     /// Pulls it out, and gives back what it was.
     pub fn unplug(mut self) -> F {
         let _ = self.wire.shutdown(Shutdown::Both);
-        self.thread.take().unwrap().join().unwrap()
+        let function = self.thread.take().unwrap().join().unwrap();
+        self.wait_until_gone();
+        function
     }
 
     /// Waits until it has left by itself, and gives back what it was.
     pub fn left(mut self) -> F {
         let thread = self.thread.take().unwrap();
         until("the device to leave", || thread.is_finished().then_some(()));
-        thread.join().unwrap()
+        let function = thread.join().unwrap();
+        self.wait_until_gone();
+        function
+    }
+
+    fn wait_until_gone(&self) {
+        until("the system to notice that it left", || is_free(self.slot).then_some(()));
     }
 }
 

@@ -1,0 +1,200 @@
+//! USB boot: transfer sizes, boards at once, our own waiting, and memory.
+//!
+//! `cargo bench --bench usb`. The first three are measured in the virtual machine of tests/rig with real libusb and
+//! simulated boards: compare them only with each other, since they measure the cost of a transfer and not a bus. A
+//! transfer size of 16 KiB, one after the other, is rpiboot's pattern. Memory is measured here, with models of boards
+//! in the process. Environment: `PIPROV_BENCH_OUT` (the table's file, `target/bench-usb.md`).
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench is a program for people"
+)]
+
+#[path = "../tests/rig/mod.rs"]
+#[allow(unused_macros, unused_imports, reason = "a bench has no scenarios")]
+mod rig;
+#[path = "../tests/usb_model/mod.rs"]
+mod usb_model;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use piprov::stop::Stop;
+use piprov::usb::boot::Options;
+use piprov::usb::event::{Event, What};
+use piprov::usb::libusb::LibusbBus;
+use piprov::usb::lookup::{self, Payload};
+use piprov::usb::plan::OnePayload;
+use piprov::usb::station::{self, Outcome, Service};
+use piprov::usb::transport::Bus;
+use rig::models::{Rom, Server};
+use rig::usbip::plug;
+
+const MIB: usize = 1 << 20;
+/// Set in the process that runs in the virtual machine.
+const INSIDE: &str = "PIPROV_BENCH_INSIDE";
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if arguments.get(1).is_some_and(|first| first == "--memory") {
+        return memory();
+    }
+    if std::env::var_os(INSIDE).is_some() {
+        return inside();
+    }
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = std::env::current_exe().unwrap();
+    let output = Command::new(top.join("tests/rig/run.sh"))
+        .arg(&own)
+        .env(INSIDE, "1")
+        .env("RIG_ENV", INSIDE)
+        .env("RIG_TIMEOUT", "1200")
+        .current_dir(top)
+        .output()
+        .unwrap();
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}", output.status);
+    let mut table = String::from_utf8(output.stdout).unwrap();
+    let memory = Command::new(&own).arg("--memory").output().unwrap();
+    assert!(memory.status.success(), "{memory:?}");
+    table += &String::from_utf8(memory.stdout).unwrap();
+    print!("{table}");
+    let out =
+        std::env::var_os("PIPROV_BENCH_OUT").map_or_else(|| top.join("target/bench-usb.md"), PathBuf::from);
+    std::fs::write(out, table).unwrap();
+}
+
+/// A payload in the machine's own memory.
+fn payload(dir: &Path, image: usize) -> Arc<OnePayload> {
+    std::fs::create_dir_all(dir).unwrap();
+    std::fs::write(dir.join("bootcode4.bin"), vec![1; 1000]).unwrap();
+    std::fs::write(dir.join("boot.img"), vec![2; image]).unwrap();
+    Arc::new(OnePayload(Arc::new(Payload::open(dir, &lookup::Options::default()).unwrap())))
+}
+
+struct Run {
+    outcomes: Vec<Outcome>,
+    events: Vec<(Instant, Event)>,
+    took: Duration,
+}
+
+/// Boots so many boards at once, each of which asks for `boot.img`.
+fn boot(plan: &Arc<OnePayload>, boards: u8, transfer: usize) -> Run {
+    const SERIALS: [&str; 8] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"];
+    let began = Instant::now();
+    let plugged: Vec<_> = (0..boards)
+        .map(|slot| {
+            std::thread::spawn(move || {
+                plug(slot, Rom::new(0x2711, Some(SERIALS[usize::from(slot)]))).left();
+                plug(slot, Server::new(0x2711, &["boot.img"])).left()
+            })
+        })
+        .collect();
+    let bus: Arc<dyn Bus> = Arc::new(LibusbBus::new().unwrap());
+    let service = Service { boards: Some(boards.into()), ..Service::default() };
+    let options = Options { transfer, ..Options::default() };
+    let mut events = Vec::new();
+    let mut show = |event: &Event| events.push((Instant::now(), event.clone()));
+    let outcomes =
+        station::run(bus, plan.clone(), options, &service, &Stop::new().unwrap(), &mut show).unwrap();
+    let took = began.elapsed();
+    for board in plugged {
+        board.join().unwrap();
+    }
+    assert!(outcomes.iter().all(|outcome| outcome.ending.is_done()), "{outcomes:#?}");
+    Run { outcomes, events, took }
+}
+
+impl Run {
+    /// How long `boot.img` took on the wire.
+    fn image_seconds(&self) -> f64 {
+        let sent = self.events.iter().find_map(|(_, event)| match &event.what {
+            What::Sent { name, seconds, .. } if name == "boot.img" => Some(seconds.as_secs_f64()),
+            _ => None,
+        });
+        sent.unwrap()
+    }
+
+    /// How long we took from the sight of a stage to its first transfer, for both stages together: our own waiting.
+    fn own_waiting(&self) -> Duration {
+        let mut waited = Duration::ZERO;
+        let mut seen = None;
+        for (at, event) in &self.events {
+            match event.what {
+                What::Seen { .. } => seen = Some(*at),
+                What::Uploading { .. } | What::FilesBegin => {
+                    waited += seen.take().map_or(Duration::ZERO, |seen| at.duration_since(seen));
+                }
+                _ => {}
+            }
+        }
+        waited
+    }
+}
+
+fn inside() {
+    rig::guest::run("modprobe vhci-hcd");
+    let mut table = String::new();
+    let plan = payload(Path::new("/tmp/bench64"), 64 * MIB);
+    writeln!(table, "| transfer | MiB/s | times rpiboot's pattern |\n|---|---|---|").unwrap();
+    let mut pattern = 0.0;
+    for kib in [16, 32, 64, 128, 256, 512, 1024, 2048] {
+        // The fastest of two: the machine is shared.
+        let seconds = (0..2).map(|_| boot(&plan, 1, kib << 10).image_seconds()).fold(f64::MAX, f64::min);
+        let rate = 64.0 / seconds;
+        if kib == 16 {
+            pattern = rate;
+        }
+        writeln!(table, "| {kib} KiB | {rate:.0} | {:.1} |", rate / pattern).unwrap();
+    }
+    let plan = payload(Path::new("/tmp/bench16"), 16 * MIB);
+    let transfer = Options::default().transfer;
+    let fastest = |boards| (0..2).map(|_| boot(&plan, boards, transfer).took).min().unwrap().as_secs_f64();
+    let (one, eight) = (fastest(1), fastest(8));
+    writeln!(table, "\n| boards with 16 MiB each | s | times one |\n|---|---|---|").unwrap();
+    writeln!(table, "| 1 | {one:.2} | 1 |\n| 8 | {eight:.2} | {:.1} |", eight / one).unwrap();
+    let plan = payload(Path::new("/tmp/bench0"), 1);
+    let small = boot(&plan, 1, transfer);
+    let waiting = small.own_waiting().as_secs_f64();
+    writeln!(table, "\n| a boot of two stages with next to no files | s |\n|---|---|").unwrap();
+    writeln!(table, "| in all, with the kernel's part | {:.2} |", small.took.as_secs_f64()).unwrap();
+    writeln!(table, "| from the sight of a device to its first transfer, both stages | {waiting:.3} |")
+        .unwrap();
+    assert_eq!(small.outcomes.len(), 1);
+    print!("{table}");
+}
+
+/// 64 boards at once, with models in this process; the models hold what they got, so they get little.
+fn memory() {
+    let dir = std::env::temp_dir().join(format!("piprov-bench-usb-{}", std::process::id()));
+    let plan = payload(&dir, 300_000);
+    let before = high_water();
+    let bus = usb_model::ModelBus::new();
+    for at in 0..64 {
+        let port = format!("{}-1.{}", at / 16 + 1, at % 16 + 1);
+        let asks = [usb_model::Ask::File("boot.img"), usb_model::Ask::Done];
+        let lives = [usb_model::rom(0x2711, usb_model::Rom::Answers(0)), usb_model::server(0x2711, &asks)];
+        bus.plug(&port, lives);
+    }
+    let bus: Arc<dyn Bus> = Arc::new(bus);
+    let service = Service { boards: Some(64), ..Service::default() };
+    let mut show = |_: &Event| {};
+    let stop = Stop::new().unwrap();
+    let outcomes = station::run(bus, plan, Options::default(), &service, &stop, &mut show).unwrap();
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.ending.is_done()).count(), 64);
+    std::fs::remove_dir_all(dir).unwrap();
+    println!("\n| 64 boards, models and their copies included | MiB |\n|---|---|");
+    println!("| before | {:.1} |\n| at most | {:.1} |", before, high_water());
+}
+
+/// The most memory that this process has had, in MiB.
+fn high_water() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+}
