@@ -12,6 +12,7 @@
 //! | 1 | [`progress`] | how long work tells how far it is |
 //! | 1 | [`stop`] | one flag that every waiting place listens to, so that Ctrl-C is heard |
 //! | 2 | [`image`] | disk images: open, digest, tables, split, files inside, write, verify |
+//! | 2 | [`eeprom`] | a Pi 4's or 5's EEPROM image and boot order, a Pi 2's or 3's burned-in bits |
 //! | 2 | [`targets`] | the CSV database of boards |
 //! | 2 | [`tftp::packet`], [`tftp::session`] | TFTP without sockets |
 //! | 2 | [`usb::message`], [`usb::bootfiles`] | the boot ROM's protocol without devices |
@@ -29,6 +30,7 @@ pub mod board;
 pub mod cli;
 pub mod config;
 pub mod debian;
+pub mod eeprom;
 pub mod error;
 pub mod format;
 pub mod image;
