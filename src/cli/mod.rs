@@ -18,6 +18,7 @@ mod list;
 mod live;
 mod mklive;
 pub mod name;
+mod netboot;
 mod nukelive;
 mod reset;
 mod split_image;
@@ -102,6 +103,8 @@ pub enum Command {
     Nukelive(nukelive::Nukelive),
     /// Show which USB port is linked to which client's files
     Live(live::Live),
+    /// Boot boards over the network
+    Netboot(netboot::Netboot),
     /// Build the first stage, which tells boards apart
     Stage1(stage1::Stage1),
     /// Install the udev rules that give each board its own files
@@ -151,6 +154,7 @@ impl Cli {
             Command::Clnlive(args) => args.run(global, ui),
             Command::Nukelive(args) => args.run(global, ui),
             Command::Live(args) => args.run(global, ui),
+            Command::Netboot(args) => args.run(global, ui, stop),
             Command::Stage1(args) => args.run(ui, stop),
             Command::Udev(args) => args.run(global, ui, stop),
             Command::Config(args) => args.run(global, ui, stop),

@@ -154,7 +154,8 @@ impl BootOrder {
             let Some(row) = MODES.iter().find(|row| row.2.contains(&wanted.as_str())) else {
                 let words = MODES.iter().flat_map(|row| row.2.iter().copied());
                 let known = MODES.map(|row| row.2[0]).join(", ");
-                return Err(bad(format!("`{word}` is none of {known}"), near(&wanted, words)));
+                let which = if word == text { "it".to_owned() } else { format!("`{word}`") };
+                return Err(bad(format!("{which} is none of {known}"), near(&wanted, words)));
             };
             modes.push(row.0);
         }
@@ -209,8 +210,9 @@ impl BootOrder {
         if let Some(end) = end.filter(|end| end + 1 < modes.len()) {
             let lost: Vec<&str> = modes[end + 1..].iter().map(|mode| mode.name()).collect();
             notes.push(format!(
-                "{} is never reached: {} comes before and has no end",
+                "{} {} never reached: {} comes before and has no end",
                 lost.join(", "),
+                if lost.len() == 1 { "is" } else { "are" },
                 modes[end].name()
             ));
         }
@@ -300,7 +302,8 @@ mod tests {
     #[test]
     fn what_is_no_order_is_told() {
         for (words, why) in [
-            ("netwrok", "`netwrok` is none of"),
+            ("netwrok", "it is none of"),
+            ("sd,netwrok", "`netwrok` is none of"),
             ("", "no word"),
             (",", "no word"),
             ("sd,sd,sd,sd,sd,sd,sd,sd", "at most 8 places"),
@@ -332,7 +335,7 @@ mod tests {
     #[test]
     fn what_is_never_reached() {
         assert!(notes("0x1f2", None)[0].starts_with("SD is never reached: RESTART"));
-        assert!(notes("0xf132", None)[0].starts_with("SD, RESTART is never reached: RPIBOOT"));
+        assert!(notes("0xf132", None)[0].starts_with("SD, RESTART are never reached: RPIBOOT"));
         assert!(notes("0xfe2", None)[0].starts_with("RESTART is never reached: STOP"));
         assert!(notes("0x201", None)[0].starts_with("NETWORK is never reached: SD CARD DETECT"));
         assert!(

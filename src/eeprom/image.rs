@@ -222,4 +222,4 @@ fn is_blank(content: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;

@@ -58,6 +58,8 @@ pub(super) struct Found {
     pub(super) at: usize,
     pub(super) value: String,
     pub(super) scope: Scope,
+    /// Whether it is written as boards read it: they don't pass over blanks around the `=`.
+    exact: bool,
 }
 
 impl Lines {
@@ -88,22 +90,21 @@ impl Lines {
         self.lines.iter().flat_map(|line| line.raw.iter().copied()).collect()
     }
 
-    /// Everywhere a setting stands.
+    /// Everywhere a setting stands, also with blanks around it.
     pub(super) fn find<'a>(&'a self, key: &'a str) -> impl DoubleEndedIterator<Item = Found> + 'a {
         self.lines.iter().enumerate().filter_map(move |(at, line)| {
             let text = line.text();
             let (name, value) = text.split_once('=')?;
-            (name.trim_end() == key).then(|| Found {
-                at,
-                value: value.trim().to_owned(),
-                scope: line.scope.clone(),
-            })
+            let value = value.trim().to_owned();
+            let exact = line.raw.starts_with(format!("{key}={value}").as_bytes());
+            (name.trim_end() == key).then(|| Found { at, value, scope: line.scope.clone(), exact })
         })
     }
 
     /// The setting that counts for all boards: the last one.
     pub(super) fn value(&self, key: &str) -> Option<String> {
-        self.find(key).rev().find(|found| found.scope == Scope::Always).map(|found| found.value)
+        let counts = |found: &Found| found.exact && found.scope == Scope::Always;
+        self.find(key).rev().find(counts).map(|found| found.value)
     }
 
     /// Sets it for all boards. Below a filter it stays as it is and goes on to count there.
@@ -111,7 +112,7 @@ impl Lines {
         let new = format!("{key}={value}");
         let there = self.find(key).rev().find(|found| found.scope == Scope::Always);
         if let Some(there) = there {
-            if there.value == value {
+            if there.exact && there.value == value {
                 return Vec::new();
             }
             let before = self.lines[there.at].text();
@@ -211,6 +212,8 @@ mod tests {
             "#A=1\nAB=2\n[none]\nA=1\n[all]\nA=4\n"
         );
         assert_eq!(set("A=4\n\n", "A", "4"), "A=4\n\n");
+        assert_eq!(set("A = 4\n", "A", "4"), "A=4\n", "boards don't read it with blanks");
+        assert_eq!(Lines::parse(b" A=1\nA =2\nA=3 \r\nA= 4", None).value("A").as_deref(), Some("3"));
     }
 
     #[test]
@@ -238,7 +241,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn a_setting_that_was_set_is_found_and_no_other_line_changes(
-            text in "(A=1|B=2|\\[all\\]|\\[pi4\\]|\\[none\\]|\\[config.txt\\]|#A=3|| |\r|\n|\n){0,12}", value in "[a-z0-9]{1,4}"
+            text in "(A=1| A = 4|B=2|\\[all\\]|\\[pi4\\]|\\[none\\]|\\[config.txt\\]|#A=3|| |\r|\n|\n){0,12}", value in "[a-z0-9]{1,4}"
         ) {
             let before = Lines::parse(text.as_bytes(), Some("config.txt"));
             let mut after = before.clone();

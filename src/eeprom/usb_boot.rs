@@ -129,7 +129,8 @@ mod tests {
         assert_eq!(state("[pi3]\nprogram_usb_boot_mode=1\n"), State::For(vec!["pi3".into()]));
         assert_eq!(state("[none]\nprogram_usb_boot_mode=1\n"), State::Off);
         assert_eq!(state("#program_usb_boot_mode=1\n"), State::Off);
-        assert_eq!(state(" program_usb_boot_mode = 1\r\n"), State::On);
+        assert_eq!(state("program_usb_boot_mode=1 \r\n"), State::On);
+        assert_eq!(state("program_usb_boot_mode = 1\n"), State::Off, "boards don't pass over the blanks");
         assert_eq!(state("program_usb_boot_mode=1\nprogram_usb_boot_mode=0\n"), State::Off);
     }
 
