@@ -160,8 +160,8 @@ fn about_update(image: &Image) -> Vec<String> {
         notes.push("this bootloader is of before 2021: once it is in the EEPROM, the board takes no update over the network".to_owned());
     }
     notes.push(
-        "a board takes it when it boots over the network next, if its bootloader is of 2021 or later, without \
-         ENABLE_SELF_UPDATE=0 or FREEZE_VERSION=1, and its last update is older than this one"
+        "every board that asks that directory takes it when it boots over the network next, if its bootloader is of \
+         2021 or later, without ENABLE_SELF_UPDATE=0 or FREEZE_VERSION=1, and its last update is older than this one"
             .to_owned(),
     );
     notes

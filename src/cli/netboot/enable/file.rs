@@ -34,7 +34,9 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let failed = Error::os("writing", path);
     let dir = real.parent().unwrap_or(Path::new("."));
     let mode = std::fs::metadata(&real).map_or(0o644, |meta| meta.permissions().mode() & 0o777);
-    let mut file = tempfile::Builder::new().prefix(".piprov-").tempfile_in(dir).map_err(&failed)?;
+    // Whom the temporary name would only puzzle gets the kind of error alone.
+    let made = tempfile::Builder::new().prefix(".piprov-").tempfile_in(dir);
+    let mut file = made.map_err(|error| failed(error.kind().into()))?;
     file.write_all(bytes).map_err(&failed)?;
     match file.as_file().set_permissions(Permissions::from_mode(mode)) {
         // FAT has no modes.
