@@ -21,9 +21,10 @@ fn image(mut input: &[u8], size: usize) -> Vec<u8> {
 }
 
 fuzz_target!(|input: &[u8]| {
-    for size in Image::SIZES {
-        let Ok(image) = Image::parse(image(input, size as usize)) else { continue };
-        let _ = (image.built(), image.is_signed(), image.has_key(), image.bootconf().is_ok());
+    // The larger one takes its time; a few inputs are enough for what is only there.
+    let size = Image::SIZES[usize::from(input.last().is_some_and(|byte| byte % 16 == 0))];
+    if let Ok(image) = Image::parse(image(input, size as usize)) {
+        let _ = (image.is_signed(), image.has_key(), image.bootconf().is_ok());
         let content = &input[..input.len().min(4096)];
         if let Ok(changed) = image.with_file(BOOTCONF, content) {
             assert_eq!(changed.file(BOOTCONF).unwrap(), content);
