@@ -5,6 +5,8 @@
 //! `/etc/piprov/piprov.d/*.toml` in the order of their names, `$XDG_CONFIG_HOME/piprov/config.toml`,
 //! `./piprov.toml`. A file named by `--config` or `PIPROV_CONFIG` stands in for all of them.
 
+pub mod netboot;
+
 mod file;
 mod value;
 
@@ -15,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Explain, Kind};
+use netboot::Netboot;
 use value::{Raw, seconds};
 
 /// A value and where it comes from.
@@ -110,6 +113,8 @@ pub struct Settings {
     pub gadget: Setting<(u16, u16)>,
     /// How long a port may be empty while its board starts again. After that another board may be there.
     pub restart_window: Setting<Duration>,
+    /// What stands below `[netboot]`.
+    pub netboot: Netboot,
     /// Things that are not as they should be but keep nothing from working.
     pub warnings: Vec<String>,
     /// The files that were looked for, and whether each was read.
@@ -118,7 +123,7 @@ pub struct Settings {
 
 /// The names of all settings, as files write them. The environment variable of `flash.part-size` is
 /// `PIPROV_FLASH_PART_SIZE`, and so on.
-pub const KEYS: [&str; 15] = [
+pub const KEYS: [&str; 27] = [
     "targets",
     "state-dir",
     "runtime-dir",
@@ -134,6 +139,18 @@ pub const KEYS: [&str; 15] = [
     "usb.clients",
     "usb.gadget",
     "usb.restart-window",
+    "netboot.interface",
+    "netboot.mode",
+    "netboot.range",
+    "netboot.lease-time",
+    "netboot.router",
+    "netboot.dns",
+    "netboot.hosts",
+    "netboot.oui",
+    "netboot.rom-delay",
+    "netboot.delays",
+    "netboot.everyone",
+    "netboot.boot-files",
 ];
 
 /// Why there are no settings.
@@ -270,6 +287,7 @@ impl Settings {
             gadget: Setting::built_in((0xf055, 0xb007)),
             // A board that restarts looks for an SD card before it tries USB.
             restart_window: Setting::built_in(Duration::from_secs(15)),
+            netboot: Netboot::built_in(),
             warnings: Vec::new(),
             files: Vec::new(),
         }
@@ -277,19 +295,6 @@ impl Settings {
 
     /// Sets one key. Paths are relative to `base`.
     fn set(&mut self, key: &'static str, raw: &Raw, origin: Origin, base: &Path) -> Result<(), Error> {
-        fn put<T>(
-            slot: &mut Setting<T>,
-            value: Result<T, String>,
-            origin: Origin,
-        ) -> Result<(), (String, Origin)> {
-            match value {
-                Ok(value) => {
-                    *slot = Setting { value, origin };
-                    Ok(())
-                }
-                Err(why) => Err((why, origin)),
-            }
-        }
         let path = || {
             raw.text()
                 .filter(|path| !path.is_empty())
@@ -312,7 +317,7 @@ impl Settings {
             "usb.clients" => put(&mut self.clients, path(), origin),
             "usb.gadget" => put(&mut self.gadget, raw.usb_ids(), origin),
             "usb.restart-window" => put(&mut self.restart_window, raw.seconds(1.0..=600.0), origin),
-            _ => Ok(()),
+            _ => self.netboot.set(key, raw, origin, base).unwrap_or(Ok(())),
         };
         done.map_err(|(why, origin)| Error::Bad { origin, key, why })
     }
@@ -339,7 +344,19 @@ impl Settings {
             (value::show_usb_ids(self.gadget.value), &self.gadget.origin),
             (seconds(self.restart_window.value), &self.restart_window.origin),
         ];
+        let values = values.into_iter().chain(self.netboot.rows());
         KEYS.into_iter().zip(values).map(|(key, (value, origin))| (key, value, origin)).collect()
+    }
+}
+
+/// Takes a value over where it is one.
+fn put<T>(slot: &mut Setting<T>, value: Result<T, String>, origin: Origin) -> Result<(), (String, Origin)> {
+    match value {
+        Ok(value) => {
+            *slot = Setting { value, origin };
+            Ok(())
+        }
+        Err(why) => Err((why, origin)),
     }
 }
 
