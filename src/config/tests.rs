@@ -79,7 +79,9 @@ fn every_key_is_read_and_shown() {
     let text = "targets = 'lab.csv'\nstate-dir = \"/srv/state\"\nruntime-dir = '/srv/run'\n\
         [flash]\nlisten = \"10.0.0.2\"\npart-size = \"128MiB\"\nboot-timeout = 90\nstagger = 2.5\n\
         [reset]\nhold = 1\ncommand-timeout = 5\n[tftp]\nmax-window = 0x8\nmax-blksize = 1_024\n\
-        [usb]\nlive = \"live\"\nclients = \"/srv/clients\"\ngadget = \"1d6b:0104\"\nrestart-window = 20\n";
+        [usb]\nlive = \"live\"\nclients = \"/srv/clients\"\ngadget = \"1d6b:0104\"\nrestart-window = 20\n\
+        [netboot]\ninterface = \"eth1\"\nmode = \"dhcp\"\nrange = \"10.0.0.9-10.0.0.20\"\n\
+        tftp-root = \"/srv/tftp\"\nstate = \"/srv/netboot\"\n";
     machine.explicit = Some(machine.write("piprov.toml", text));
     let settings = machine.load().unwrap();
     let lab = machine.path("lab.csv").display().to_string();
@@ -100,6 +102,11 @@ fn every_key_is_read_and_shown() {
         "/srv/clients",
         "1d6b:0104",
         "20",
+        "eth1",
+        "dhcp",
+        "10.0.0.9-10.0.0.20",
+        "/srv/tftp",
+        "/srv/netboot",
     ];
     let rows = settings.rows();
     assert_eq!(rows.iter().map(|row| row.1.as_str()).collect::<Vec<_>>(), want);

@@ -1,6 +1,6 @@
 //! What a value may look like, in a file and in the environment.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -68,6 +68,29 @@ impl Raw {
             .ok_or_else(|| self.not("a vendor and a product id, such as f055:b007"))
     }
 
+    /// A network interface's name, as the kernel allows it (dev_valid_name in net/core/dev.c).
+    pub(super) fn interface(&self) -> Result<String, String> {
+        let name = self.text().unwrap_or_default();
+        let odd = |byte: u8| byte == b'/' || byte == b':' || byte.is_ascii_whitespace();
+        if name.is_empty() || name.len() > 15 || matches!(name, "." | "..") || name.bytes().any(odd) {
+            return Err(self.not("the name of a network interface, such as eth0"));
+        }
+        Ok(name.to_owned())
+    }
+
+    /// One of a few words.
+    pub(super) fn word(&self, words: &[&str]) -> Result<String, String> {
+        let word = self.text().filter(|text| words.contains(text));
+        word.map(str::to_owned).ok_or_else(|| self.not(&words.join(" or ")))
+    }
+
+    /// Addresses from one to another.
+    pub(super) fn range(&self) -> Result<(Ipv4Addr, Ipv4Addr), String> {
+        range(self.text().unwrap_or_default()).ok_or_else(|| {
+            self.not("two addresses with a dash between them, such as 10.0.0.100-10.0.0.150, the lower first")
+        })
+    }
+
     pub(super) fn part_size(&self) -> Result<u64, String> {
         let wanted = "a size of at least 1 MiB in whole blocks of 512 bytes, such as \"256MiB\"";
         let size = match self {
@@ -77,6 +100,13 @@ impl Raw {
         };
         size.filter(|size| *size >= 1 << 20 && size.is_multiple_of(512)).ok_or_else(|| self.not(wanted))
     }
+}
+
+/// Reads `10.0.0.100-10.0.0.150`; the lower address stands first.
+pub(crate) fn range(text: &str) -> Option<(Ipv4Addr, Ipv4Addr)> {
+    let (from, to) = text.split_once('-')?;
+    let (from, to): (Ipv4Addr, Ipv4Addr) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
+    (from <= to).then_some((from, to))
 }
 
 /// A size as a file would write it: in the largest unit that leaves no fraction.
