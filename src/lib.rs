@@ -17,6 +17,8 @@
 //! | 2 | [`usb::message`], [`usb::bootfiles`] | the boot ROM's protocol without devices |
 //! | 3 | [`usb`] | boards in USB boot: what to serve, to whom, over which transport |
 //! | 3 | [`tftp`] | the TFTP server and where its content comes from |
+//! | 2 | [`dhcp::packet`], [`dhcp::policy`] | DHCP without sockets |
+//! | 3 | [`dhcp`] | the DHCP server for boards that boot over the network |
 //! | 3 | [`power`] | reset back-ends |
 //! | 3 | [`debian`] | kernels and firmware out of Debian's packages |
 //! | 3 | [`live`] | the live tree of USB boot, and what the udev helper does with it |
@@ -30,6 +32,7 @@ pub mod board;
 pub mod cli;
 pub mod config;
 pub mod debian;
+pub mod dhcp;
 pub mod error;
 pub mod format;
 pub mod image;

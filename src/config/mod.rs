@@ -5,16 +5,19 @@
 //! `/etc/piprov/piprov.d/*.toml` in the order of their names, `$XDG_CONFIG_HOME/piprov/config.toml`,
 //! `./piprov.toml`. A file named by `--config` or `PIPROV_CONFIG` stands in for all of them.
 
+pub mod netboot;
+
 mod file;
 mod value;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Explain, Kind};
+use netboot::Netboot;
 use value::{Raw, seconds};
 
 /// A value and where it comes from.
@@ -110,16 +113,8 @@ pub struct Settings {
     pub gadget: Setting<(u16, u16)>,
     /// How long a port may be empty while its board starts again. After that another board may be there.
     pub restart_window: Setting<Duration>,
-    /// The network interface on which boards are booted over the network; none: it has to be named.
-    pub netboot_interface: Setting<Option<String>>,
-    /// Whether piprov answers DHCP beside the network's own server (`proxy`) or is that server (`dhcp`).
-    pub netboot_mode: Setting<String>,
-    /// The addresses that piprov hands out in mode `dhcp`: the first and the last.
-    pub netboot_range: Setting<Option<(Ipv4Addr, Ipv4Addr)>>,
-    /// The directory that boards fetch their boot files from.
-    pub netboot_tftp_root: Setting<PathBuf>,
-    /// Where the netboot clients' records and the leases are.
-    pub netboot_state: Setting<PathBuf>,
+    /// What stands below `[netboot]`.
+    pub netboot: Netboot,
     /// Things that are not as they should be but keep nothing from working.
     pub warnings: Vec<String>,
     /// The files that were looked for, and whether each was read.
@@ -128,7 +123,7 @@ pub struct Settings {
 
 /// The names of all settings, as files write them. The environment variable of `flash.part-size` is
 /// `PIPROV_FLASH_PART_SIZE`, and so on.
-pub const KEYS: [&str; 20] = [
+pub const KEYS: [&str; 27] = [
     "targets",
     "state-dir",
     "runtime-dir",
@@ -147,8 +142,15 @@ pub const KEYS: [&str; 20] = [
     "netboot.interface",
     "netboot.mode",
     "netboot.range",
-    "netboot.tftp-root",
-    "netboot.state",
+    "netboot.lease-time",
+    "netboot.router",
+    "netboot.dns",
+    "netboot.hosts",
+    "netboot.oui",
+    "netboot.rom-delay",
+    "netboot.delays",
+    "netboot.everyone",
+    "netboot.boot-files",
 ];
 
 /// Why there are no settings.
@@ -285,12 +287,7 @@ impl Settings {
             gadget: Setting::built_in((0xf055, 0xb007)),
             // A board that restarts looks for an SD card before it tries USB.
             restart_window: Setting::built_in(Duration::from_secs(15)),
-            // Never guessed: a DHCP server on the wrong network disturbs people who know nothing of it.
-            netboot_interface: Setting::built_in(None),
-            netboot_mode: Setting::built_in("proxy".to_owned()),
-            netboot_range: Setting::built_in(None),
-            netboot_tftp_root: Setting::built_in(PathBuf::from("/srv/netboot/tftp")),
-            netboot_state: Setting::built_in(PathBuf::from("/var/lib/piprov/netboot")),
+            netboot: Netboot::built_in(),
             warnings: Vec::new(),
             files: Vec::new(),
         }
@@ -298,19 +295,6 @@ impl Settings {
 
     /// Sets one key. Paths are relative to `base`.
     fn set(&mut self, key: &'static str, raw: &Raw, origin: Origin, base: &Path) -> Result<(), Error> {
-        fn put<T>(
-            slot: &mut Setting<T>,
-            value: Result<T, String>,
-            origin: Origin,
-        ) -> Result<(), (String, Origin)> {
-            match value {
-                Ok(value) => {
-                    *slot = Setting { value, origin };
-                    Ok(())
-                }
-                Err(why) => Err((why, origin)),
-            }
-        }
         let path = || {
             raw.text()
                 .filter(|path| !path.is_empty())
@@ -333,12 +317,7 @@ impl Settings {
             "usb.clients" => put(&mut self.clients, path(), origin),
             "usb.gadget" => put(&mut self.gadget, raw.usb_ids(), origin),
             "usb.restart-window" => put(&mut self.restart_window, raw.seconds(1.0..=600.0), origin),
-            "netboot.interface" => put(&mut self.netboot_interface, raw.interface().map(Some), origin),
-            "netboot.mode" => put(&mut self.netboot_mode, raw.word(&["proxy", "dhcp"]), origin),
-            "netboot.range" => put(&mut self.netboot_range, raw.range().map(Some), origin),
-            "netboot.tftp-root" => put(&mut self.netboot_tftp_root, path(), origin),
-            "netboot.state" => put(&mut self.netboot_state, path(), origin),
-            _ => Ok(()),
+            _ => self.netboot.set(key, raw, origin, base).unwrap_or(Ok(())),
         };
         done.map_err(|(why, origin)| Error::Bad { origin, key, why })
     }
@@ -364,16 +343,20 @@ impl Settings {
             (path(&self.clients), &self.clients.origin),
             (value::show_usb_ids(self.gadget.value), &self.gadget.origin),
             (seconds(self.restart_window.value), &self.restart_window.origin),
-            (self.netboot_interface.value.clone().unwrap_or_default(), &self.netboot_interface.origin),
-            (self.netboot_mode.value.clone(), &self.netboot_mode.origin),
-            (
-                self.netboot_range.value.map(|(from, to)| format!("{from}-{to}")).unwrap_or_default(),
-                &self.netboot_range.origin,
-            ),
-            (path(&self.netboot_tftp_root), &self.netboot_tftp_root.origin),
-            (path(&self.netboot_state), &self.netboot_state.origin),
         ];
+        let values = values.into_iter().chain(self.netboot.rows());
         KEYS.into_iter().zip(values).map(|(key, (value, origin))| (key, value, origin)).collect()
+    }
+}
+
+/// Takes a value over where it is one.
+fn put<T>(slot: &mut Setting<T>, value: Result<T, String>, origin: Origin) -> Result<(), (String, Origin)> {
+    match value {
+        Ok(value) => {
+            *slot = Setting { value, origin };
+            Ok(())
+        }
+        Err(why) => Err((why, origin)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a value may look like, in a file and in the environment.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use crate::format::parse_size;
 pub(super) enum Raw {
     Text(String),
     Number(f64),
+    Truth(bool),
     /// Something of another type, with the name of that type.
     Other(&'static str),
 }
@@ -25,6 +26,7 @@ impl Raw {
         match self {
             Self::Text(text) => format!("`{text}` is not {wanted}"),
             Self::Number(number) => format!("{number} is not {wanted}"),
+            Self::Truth(_) => format!("{wanted} is wanted, not a value of type boolean"),
             Self::Other(kind) => format!("{wanted} is wanted, not a value of type {kind}"),
         }
     }
@@ -33,7 +35,16 @@ impl Raw {
         match self {
             Self::Text(text) => text.trim().parse().ok(),
             Self::Number(number) => Some(*number),
-            Self::Other(_) => None,
+            Self::Truth(_) | Self::Other(_) => None,
+        }
+    }
+
+    pub(super) fn boolean(&self) -> Result<bool, String> {
+        match self {
+            Self::Truth(truth) => Ok(*truth),
+            Self::Text(text) if text == "true" => Ok(true),
+            Self::Text(text) if text == "false" => Ok(false),
+            _ => Err(self.not("`true` or `false`")),
         }
     }
 
@@ -68,45 +79,15 @@ impl Raw {
             .ok_or_else(|| self.not("a vendor and a product id, such as f055:b007"))
     }
 
-    /// A network interface's name, as the kernel allows it (dev_valid_name in net/core/dev.c).
-    pub(super) fn interface(&self) -> Result<String, String> {
-        let name = self.text().unwrap_or_default();
-        let odd = |byte: u8| byte == b'/' || byte == b':' || byte.is_ascii_whitespace();
-        if name.is_empty() || name.len() > 15 || matches!(name, "." | "..") || name.bytes().any(odd) {
-            return Err(self.not("the name of a network interface, such as eth0"));
-        }
-        Ok(name.to_owned())
-    }
-
-    /// One of a few words.
-    pub(super) fn word(&self, words: &[&str]) -> Result<String, String> {
-        let word = self.text().filter(|text| words.contains(text));
-        word.map(str::to_owned).ok_or_else(|| self.not(&words.join(" or ")))
-    }
-
-    /// Addresses from one to another.
-    pub(super) fn range(&self) -> Result<(Ipv4Addr, Ipv4Addr), String> {
-        range(self.text().unwrap_or_default()).ok_or_else(|| {
-            self.not("two addresses with a dash between them, such as 10.0.0.100-10.0.0.150, the lower first")
-        })
-    }
-
     pub(super) fn part_size(&self) -> Result<u64, String> {
         let wanted = "a size of at least 1 MiB in whole blocks of 512 bytes, such as \"256MiB\"";
         let size = match self {
             Self::Text(text) => parse_size(text).ok(),
             Self::Number(number) if number.fract() == 0.0 && *number >= 0.0 => Some(*number as u64),
-            Self::Number(_) | Self::Other(_) => None,
+            Self::Number(_) | Self::Truth(_) | Self::Other(_) => None,
         };
         size.filter(|size| *size >= 1 << 20 && size.is_multiple_of(512)).ok_or_else(|| self.not(wanted))
     }
-}
-
-/// Reads `10.0.0.100-10.0.0.150`; the lower address stands first.
-pub(crate) fn range(text: &str) -> Option<(Ipv4Addr, Ipv4Addr)> {
-    let (from, to) = text.split_once('-')?;
-    let (from, to): (Ipv4Addr, Ipv4Addr) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
-    (from <= to).then_some((from, to))
 }
 
 /// A size as a file would write it: in the largest unit that leaves no fraction.
