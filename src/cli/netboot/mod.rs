@@ -1,5 +1,10 @@
 //! `piprov netboot`.
 
+mod serve;
+mod watch;
+
+pub(crate) use watch::CantListen;
+
 use crate::cli::{Global, ui::Ui};
 use crate::stop::Stop;
 
@@ -10,10 +15,39 @@ pub struct Netboot {
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {}
+enum What {
+    /// Answer boards that boot over the network: DHCP and TFTP in one
+    Serve(serve::Serve),
+    /// Listen on a network: which boards ask, who answers, what holds them back
+    Watch(watch::Watch),
+}
 
 impl Netboot {
-    pub(super) fn run(self, _global: &Global, _ui: &Ui, _stop: &Stop) -> anyhow::Result<()> {
-        match self.command {}
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+        match self.command {
+            What::Serve(args) => args.run(global, ui, stop),
+            What::Watch(args) => args.run(global, ui, stop),
+        }
     }
+}
+
+/// The interface that was named. Without a name it is never guessed: on the wrong network a DHCP server disturbs
+/// people who know nothing of it.
+///
+/// # Errors
+/// A mistake in usage that lists the interfaces.
+fn interface(given: Option<String>, command: &str) -> Result<String, crate::cli::report::Usage> {
+    given.filter(|name| !name.is_empty()).ok_or_else(|| {
+        let all = crate::dhcp::interface::list().unwrap_or_default();
+        let usable = all.iter().filter(|interface| interface.mac.is_some());
+        let have: Vec<String> = usable.map(|it| format!("{} ({})", it.name, it.show_addresses())).collect();
+        let have = match have[..] {
+            [] => "this host has no Ethernet interface".to_owned(),
+            _ => format!("there are: {}", have.join(", ")),
+        };
+        crate::cli::report::Usage {
+            message: format!("`piprov netboot {command}` has to be told on which network interface"),
+            hint: Some(format!("--interface NAME, or netboot.interface in the configuration; {have}")),
+        }
+    })
 }
