@@ -14,6 +14,7 @@ use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
 use crate::config::netboot::{Mode, parse_range};
 use crate::dhcp;
+use crate::dhcp::pi::Stage;
 use crate::format;
 use crate::netboot::serve::service;
 use crate::netboot::serve::{Board, Event, Options, Server};
@@ -275,6 +276,9 @@ pub(super) fn style(step: &Step) -> Option<Style> {
 /// A step in words: the first of them, the rest, and a hint.
 pub(super) fn phrase(step: &Step) -> (&'static str, String, Option<&str>) {
     let (word, text) = match step {
+        Step::Discover { count: 1, stage: Stage::Serial } => {
+            ("DISCOVER", format!(" by {}", Stage::Serial.phrase()))
+        }
         Step::Discover { count: 1, stage } => ("DISCOVER", format!(" by the {}", stage.phrase())),
         Step::Discover { count, .. } => ("DISCOVER", format!(" again, {count} times now")),
         Step::Again => ("starts", " from the beginning".to_owned()),

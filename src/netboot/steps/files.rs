@@ -95,6 +95,8 @@ pub(super) fn verdict(stage: Option<Stage>, prefixed: bool, path: &str) -> Verdi
         (Part::Bootcode, _) => Fatal(
             "the boot ROM has nothing to run; it gives up 25 s after it was switched on, until the next power cycle",
         ),
+        // Said for start.elf, which it asks for next.
+        (Part::Firmware, "start4.elf") if prefixed => Optional,
         (Part::Firmware, "start4.elf") => Next("it asks for start.elf next"),
         (Part::Firmware, name) if name.starts_with("start") => match prefixed {
             true => Next("it leaves the directory out and asks in the root next"),
@@ -201,7 +203,8 @@ mod tests {
     #[test]
     fn what_is_missing_is_judged_by_the_board() {
         let four = Some(Stage::Eeprom4);
-        assert!(matches!(verdict(four, true, "start4.elf"), Verdict::Next(_)));
+        assert_eq!(verdict(four, true, "start4.elf"), Verdict::Optional);
+        assert!(matches!(verdict(four, false, "start4.elf"), Verdict::Next(_)));
         assert!(matches!(verdict(four, true, "start.elf"), Verdict::Next(_)));
         assert!(matches!(verdict(four, false, "start.elf"), Verdict::Fatal(_)));
         assert_eq!(verdict(four, true, "config.txt"), Verdict::Optional);

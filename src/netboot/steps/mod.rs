@@ -172,6 +172,7 @@ pub struct Steps {
     asked: BTreeSet<String>,
     got: BTreeSet<Part>,
     kernels_missing: Vec<String>,
+    kernel_there: bool,
     told_absent: BTreeSet<String>,
     fatal: Option<String>,
     files: u32,
@@ -203,6 +204,7 @@ impl Steps {
             asked: BTreeSet::new(),
             got: BTreeSet::new(),
             kernels_missing: Vec::new(),
+            kernel_there: false,
             told_absent: BTreeSet::new(),
             fatal: None,
             files: 0,
@@ -235,7 +237,10 @@ impl Steps {
             Signal::Ack(address) => self.has_address(*address, &mut steps),
             Signal::Asked(path) => self.asked(path, &mut steps),
             Signal::Sent(path, bytes) => self.sent(path, *bytes, now, &mut steps),
-            Signal::Probed(path) => self.once(path, &mut steps, |path| Step::Probe { path }),
+            Signal::Probed(path) => {
+                self.kernel_there |= Part::of(place::split(path).1) == Part::Kernel;
+                self.once(path, &mut steps, |path| Step::Probe { path });
+            }
             Signal::Missing(path) => self.missing(path, &mut steps),
             Signal::Failed(path, why) => {
                 steps.push(Step::Broken { path: path.clone(), why: why.clone() });
@@ -283,9 +288,10 @@ impl Steps {
         steps.push(Step::Discover { count: self.discovers, stage: client.stage });
     }
 
-    /// Whether a DHCP message of this kind can only be one of the system that was booted.
+    /// Whether a DHCP message of this kind can only be one of the system that was booted. Before the kernel is there
+    /// it is one of a boot program that doesn't say what it is.
     fn is_system(&self, stage: Stage) -> bool {
-        matches!(stage, Stage::PiHost | Stage::Host) && self.phase >= Phase::Fetching
+        matches!(stage, Stage::PiHost | Stage::Host) && self.got.contains(&Part::Kernel)
     }
 
     fn has_address(&mut self, address: Ipv4Addr, steps: &mut Vec<Step>) {
@@ -340,7 +346,13 @@ impl Steps {
         if Part::of(rest) == Part::Kernel && remember(&mut self.asked, &format!("missing {path}")) {
             self.kernels_missing.push(path.to_owned());
         }
-        match files::verdict(self.stage, prefix.is_some(), rest) {
+        // Who has a kernel looks for others all the same.
+        let has_one = self.kernel_there || self.got.contains(&Part::Kernel);
+        let verdict = match Part::of(rest) {
+            Part::Kernel if has_one => Verdict::Optional,
+            _ => files::verdict(self.stage, prefix.is_some(), rest),
+        };
+        match verdict {
             Verdict::Optional => self.once(path, steps, |path| Step::Absent { path }),
             Verdict::Next(then) => {
                 self.once(path, steps, |path| Step::Missing { path, then: then.to_owned(), fatal: false });

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -19,6 +19,8 @@ use crate::tftp::packet::{Code, Packet as Tftp};
 
 /// Transfers that are remembered to know what an answer belongs to.
 const MOST_TRANSFERS: usize = 4096;
+/// A file takes no longer (`TFTP_FILE_TIMEOUT`).
+const LONGEST: Duration = Duration::from_secs(30);
 /// Servers and switches that are told apart.
 const MOST_OTHERS: usize = 64;
 
@@ -90,7 +92,7 @@ struct Transfer {
     id: Id,
     path: String,
     size: u64,
-    over: bool,
+    began: Instant,
 }
 
 impl Picture {
@@ -151,14 +153,18 @@ impl Picture {
 
     /// Looks at the time.
     pub fn tick(&mut self, now: Instant) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        self.settle(&|transfer| transfer.began + LONGEST <= now, now, &mut seen);
         let told = self.book.tick(now);
-        told.into_iter().map(|told| self.board(told)).collect()
+        seen.extend(told.into_iter().map(|told| self.board(told)));
+        seen
     }
 
     /// When [`Picture::tick`] may have something to say.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.book.deadline()
+        let transfers = self.transfers.values().map(|transfer| transfer.began + LONGEST);
+        self.book.deadline().into_iter().chain(transfers).min()
     }
 
     fn udp(&mut self, frame: &Frame<'_>, udp: &Udp<'_>, now: Instant, seen: &mut Vec<Seen>) {
@@ -198,6 +204,8 @@ impl Picture {
             return;
         }
         let client = Client::of(packet, &self.ouis);
+        // Who asks for an address is done with what it fetched before.
+        self.settle(&|transfer| transfer.id == id, now, seen);
         match (packet.kind, client.stage) {
             (Kind::Discover, Stage::Pc | Stage::PiFirmware) => {
                 let arch = client.arch.unwrap_or(0);
@@ -235,10 +243,10 @@ impl Picture {
                 let id = self.id(*udp.from.ip(), frame.source);
                 let path = printable(request.path).trim_start_matches('/').to_owned();
                 // What a board had asked for before and got no error for, it has got.
-                self.settle(id, now, seen);
+                self.settle(&|transfer| transfer.id == id, now, seen);
                 self.signal(id, &Signal::Asked(path.clone()), now, seen);
                 if self.transfers.len() < MOST_TRANSFERS {
-                    self.transfers.insert(udp.from, Transfer { id, path, size: 0, over: false });
+                    self.transfers.insert(udp.from, Transfer { id, path, size: 0, began: now });
                 }
             }
             Ok(Tftp::OptionAck(options)) => {
@@ -266,17 +274,17 @@ impl Picture {
         }
     }
 
-    /// The transfers of a board that ended without an error, as far as that can be known without seeing the content.
-    fn settle(&mut self, id: Id, now: Instant, seen: &mut Vec<Seen>) {
+    /// Transfers that ended without an error, as far as that can be known without seeing the content.
+    fn settle(&mut self, is_over: &dyn Fn(&Transfer) -> bool, now: Instant, seen: &mut Vec<Seen>) {
         let mut done = Vec::new();
         self.transfers.retain(|_, transfer| {
-            let over = transfer.id == id && !transfer.over;
+            let over = is_over(transfer);
             if over {
-                done.push((transfer.path.clone(), transfer.size));
+                done.push((transfer.id, transfer.path.clone(), transfer.size));
             }
             !over
         });
-        for (path, size) in done {
+        for (id, path, size) in done {
             self.signal(id, &Signal::Sent(path, size), now, seen);
         }
     }

@@ -4,7 +4,6 @@ use crate::dhcp::pi::OUIS;
 use crate::netboot::watch::bpdu::tests::STP;
 use crate::netboot::watch::frame::tests::{ethernet, udp};
 use crate::tftp::packet::{self as tftp, Direction, Mode};
-use std::time::Duration;
 
 const PI: Mac = Mac::new([0xdc, 0xa6, 0x32, 1, 2, 9]);
 const HERE: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 2);
@@ -68,7 +67,7 @@ fn a_boot_is_followed_from_the_wire_alone() {
     assert!(show(&seen)[0].contains(r#""step":"part","part":"firmware""#), "{:?}", show(&seen));
     let gone = tftp::error(Code::NOT_FOUND, "no such file");
     let seen = picture.hear(&udp("10.99.0.2:40000", &format!("{board}:49152"), &gone), start);
-    assert!(show(&seen)[0].contains("it asks for start.elf next"), "{:?}", show(&seen));
+    assert!(show(&seen)[0].contains(r#""step":"absent","path":"9c1d03f2/start4.elf""#), "{:?}", show(&seen));
     let seen = ask(&mut picture, 49153, "config.txt");
     assert_eq!(seen, []);
     // The next question shows that the last was answered.
@@ -77,6 +76,10 @@ fn a_boot_is_followed_from_the_wire_alone() {
     let early = tftp::error(Code(0), "Early terminate");
     let seen = picture.hear(&udp(&format!("{board}:49154"), "10.99.0.2:40001", &early), start);
     assert!(show(&seen)[0].contains(r#""step":"probe""#));
+    // The last file of a boot has no question after it; the time shows it.
+    ask(&mut picture, 49155, "kernel8.img");
+    let seen = picture.tick(start + Duration::from_secs(31));
+    assert!(show(&seen)[0].contains(r#""step":"got","path":"kernel8.img""#), "{:?}", show(&seen));
 }
 
 #[test]
