@@ -110,6 +110,7 @@ enum Phase {
     Request,
     Arp,
     Fetch,
+    Kernel,
     Over,
 }
 
@@ -132,6 +133,8 @@ struct Transfer {
     extra: bool,
 }
 
+/// From the last file to the system's first word; a real one takes seconds.
+const KERNEL: Duration = Duration::from_millis(400);
 /// Silence after which a packet is sent again.
 const AGAIN: Duration = Duration::from_millis(1500);
 
@@ -370,16 +373,21 @@ impl Board {
             }
             Op::Kernel => {
                 self.say("the kernel runs");
-                self.phase = Phase::Over;
-                self.timer = None;
-                self.end = Some(Ok(()));
-                if self.system {
-                    let options = [(53, vec![1]), (55, vec![1, 3, 6]), (12, b"raspberrypi".to_vec())];
-                    let message = dhcp(self.mac, 0x1234_5678, &options);
-                    self.broadcast(&message);
-                }
+                self.phase = Phase::Kernel;
+                self.timer = Some(now + KERNEL);
             }
             Op::Fail(why) => self.fail(why),
+        }
+    }
+
+    /// The kernel is done with itself.
+    fn system(&mut self) {
+        self.phase = Phase::Over;
+        self.end = Some(Ok(()));
+        if self.system {
+            let options = [(53, vec![1]), (55, vec![1, 3, 6]), (12, b"raspberrypi".to_vec())];
+            let message = dhcp(self.mac, 0x1234_5678, &options);
+            self.broadcast(&message);
         }
     }
 
@@ -546,6 +554,7 @@ impl Board {
                 },
                 Phase::Arp if self.arps >= 10 => self.fail(format!("{} answers no ARP", self.tftp)),
                 Phase::Arp => self.arp(now),
+                Phase::Kernel => self.system(),
                 _ => {}
             }
         }
