@@ -96,6 +96,8 @@ pub enum Command {
     List(list::List),
     #[expect(missing_docs, reason = "as above")]
     Doctor(doctor::Doctor),
+    /// Boot boards over the network, from this host
+    Netboot(netboot::Netboot),
     /// Link the first stage's boot files into the live tree of USB boot
     Mklive(mklive::Mklive),
     /// Remove the ports' links from the live tree
@@ -104,8 +106,6 @@ pub enum Command {
     Nukelive(nukelive::Nukelive),
     /// Show which USB port is linked to which client's files
     Live(live::Live),
-    /// Boot boards over the network
-    Netboot(netboot::Netboot),
     /// Build the first stage, which tells boards apart
     Stage1(stage1::Stage1),
     /// Install the udev rules that give each board its own files
@@ -151,11 +151,11 @@ impl Cli {
             Command::Usbboot(args) => args.run(global, ui, stop),
             Command::List(args) => args.run(global, ui),
             Command::Doctor(args) => args.run(global, ui),
+            Command::Netboot(args) => args.run(global, ui, stop),
             Command::Mklive(args) => args.run(global, ui),
             Command::Clnlive(args) => args.run(global, ui),
             Command::Nukelive(args) => args.run(global, ui),
             Command::Live(args) => args.run(global, ui),
-            Command::Netboot(args) => args.run(global, ui, stop),
             Command::Stage1(args) => args.run(ui, stop),
             Command::Udev(args) => args.run(global, ui, stop),
             Command::Config(args) => args.run(global, ui, stop),

@@ -45,6 +45,7 @@ pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
         any_of!(super::udev::Error);
         any_of!(crate::config::Error);
         any_of!(crate::dhcp::Error);
+        any_of!(crate::netboot::serve::Error, super::netboot::CantListen);
         any_of!(crate::image::Error);
         any_of!(crate::live::Error);
         any_of!(crate::power::Error);

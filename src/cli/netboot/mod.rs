@@ -1,6 +1,10 @@
 //! `piprov netboot`: boards that boot over the network.
 
 mod enable;
+mod serve;
+mod watch;
+
+pub(crate) use watch::CantListen;
 
 use clap::{Args, Subcommand};
 
@@ -18,6 +22,10 @@ pub struct Netboot {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Answer boards that boot over the network: DHCP and TFTP in one
+    Serve(serve::Serve),
+    /// Listen on a network: which boards ask, who answers, what holds them back
+    Watch(watch::Watch),
     /// Make boards boot from the network, or say why they don't
     ///
     /// Pi 2B v1.2 and 3B have a bit that is burned in once, by a line in config.txt. Pi 3B+ are made with it. Pi 4, 5
@@ -26,9 +34,32 @@ enum Command {
 }
 
 impl Netboot {
-    pub(super) fn run(self, _global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
         match self.command {
+            Command::Serve(args) => args.run(global, ui, stop),
+            Command::Watch(args) => args.run(global, ui, stop),
             Command::Enable(args) => args.run(ui, stop),
         }
     }
+}
+
+/// The interface that was named. Without a name it is never guessed: on the wrong network a DHCP server disturbs
+/// people who know nothing of it.
+///
+/// # Errors
+/// A mistake in usage that lists the interfaces.
+fn interface(given: Option<String>, command: &str) -> Result<String, crate::cli::report::Usage> {
+    given.filter(|name| !name.is_empty()).ok_or_else(|| {
+        let all = crate::dhcp::interface::list().unwrap_or_default();
+        let usable = all.iter().filter(|interface| interface.mac.is_some());
+        let have: Vec<String> = usable.map(|it| format!("{} ({})", it.name, it.show_addresses())).collect();
+        let have = match have[..] {
+            [] => "this host has no Ethernet interface".to_owned(),
+            _ => format!("there are: {}", have.join(", ")),
+        };
+        crate::cli::report::Usage {
+            message: format!("`piprov netboot {command}` has to be told on which network interface"),
+            hint: Some(format!("--interface NAME, or netboot.interface in the configuration; {have}")),
+        }
+    })
 }
