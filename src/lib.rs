@@ -20,6 +20,7 @@
 //! | 3 | [`power`] | reset back-ends |
 //! | 3 | [`debian`] | kernels and firmware out of Debian's packages |
 //! | 3 | [`live`] | the live tree of USB boot, and what the udev helper does with it |
+//! | 3 | [`netboot`] | boards without an SD card: their roots and boot files |
 //! | 3 | [`sight`] | boards seen on the wire before they ask for anything |
 //! | 4 | [`uboot`] | recovery card, boot script, manifest, the flash flow |
 //! | 4 | [`stage1`] | the first stage of USB boot, built out of packages |
@@ -34,6 +35,7 @@ pub mod format;
 pub mod image;
 pub mod live;
 pub mod near;
+pub mod netboot;
 pub mod power;
 pub mod progress;
 pub mod sight;
