@@ -18,6 +18,7 @@ mod list;
 mod live;
 mod mklive;
 pub mod name;
+mod netboot;
 mod nukelive;
 mod reset;
 mod split_image;
@@ -104,6 +105,8 @@ pub enum Command {
     Live(live::Live),
     /// Build the first stage, which tells boards apart
     Stage1(stage1::Stage1),
+    /// Boot boards over the network, without an SD card
+    Netboot(netboot::Netboot),
     /// Install the udev rules that give each board its own files
     Udev(udev::Udev),
     /// Show the settings and where each comes from
@@ -152,6 +155,7 @@ impl Cli {
             Command::Nukelive(args) => args.run(global, ui),
             Command::Live(args) => args.run(global, ui),
             Command::Stage1(args) => args.run(ui, stop),
+            Command::Netboot(args) => args.run(global, ui, stop),
             Command::Udev(args) => args.run(global, ui, stop),
             Command::Config(args) => args.run(global, ui, stop),
             Command::Generate(args) => args.run(ui),

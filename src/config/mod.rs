@@ -110,6 +110,16 @@ pub struct Settings {
     pub gadget: Setting<(u16, u16)>,
     /// How long a port may be empty while its board starts again. After that another board may be there.
     pub restart_window: Setting<Duration>,
+    /// The tree that network boot serves over TFTP.
+    pub netboot_tftp_root: Setting<PathBuf>,
+    /// The roots of boards that boot over the network.
+    pub netboot_clients: Setting<PathBuf>,
+    /// Roots that several such boards share.
+    pub netboot_shared: Setting<PathBuf>,
+    /// What is known of them.
+    pub netboot_state: Setting<PathBuf>,
+    /// The interface that they are on; empty where none is chosen.
+    pub netboot_interface: Setting<String>,
     /// Things that are not as they should be but keep nothing from working.
     pub warnings: Vec<String>,
     /// The files that were looked for, and whether each was read.
@@ -118,7 +128,7 @@ pub struct Settings {
 
 /// The names of all settings, as files write them. The environment variable of `flash.part-size` is
 /// `PIPROV_FLASH_PART_SIZE`, and so on.
-pub const KEYS: [&str; 15] = [
+pub const KEYS: [&str; 20] = [
     "targets",
     "state-dir",
     "runtime-dir",
@@ -134,6 +144,11 @@ pub const KEYS: [&str; 15] = [
     "usb.clients",
     "usb.gadget",
     "usb.restart-window",
+    "netboot.tftp-root",
+    "netboot.clients",
+    "netboot.shared",
+    "netboot.state",
+    "netboot.interface",
 ];
 
 /// Why there are no settings.
@@ -248,6 +263,7 @@ impl Settings {
     fn built_in(env: &dyn Fn(&str) -> Option<OsString>, sources: &Sources<'_>) -> Self {
         let state = if sources.uid == 0 { None } else { home(env, "XDG_STATE_HOME", ".local/state") };
         let state = state.map_or_else(|| PathBuf::from("/var/lib/piprov"), |home| home.join("piprov"));
+        let netboot_state = state.join("netboot");
         Self {
             targets: Setting::built_in(PathBuf::from("/etc/piprov/targets.csv")),
             state_dir: Setting::built_in(state),
@@ -270,6 +286,12 @@ impl Settings {
             gadget: Setting::built_in((0xf055, 0xb007)),
             // A board that restarts looks for an SD card before it tries USB.
             restart_window: Setting::built_in(Duration::from_secs(15)),
+            netboot_tftp_root: Setting::built_in(PathBuf::from("/srv/netboot/tftp")),
+            netboot_clients: Setting::built_in(PathBuf::from("/srv/netboot/clients")),
+            netboot_shared: Setting::built_in(PathBuf::from("/srv/netboot/shared")),
+            netboot_state: Setting::built_in(netboot_state),
+            // Never guessed: a DHCP server on the wrong network is a nuisance.
+            netboot_interface: Setting::built_in(String::new()),
             warnings: Vec::new(),
             files: Vec::new(),
         }
@@ -312,6 +334,11 @@ impl Settings {
             "usb.clients" => put(&mut self.clients, path(), origin),
             "usb.gadget" => put(&mut self.gadget, raw.usb_ids(), origin),
             "usb.restart-window" => put(&mut self.restart_window, raw.seconds(1.0..=600.0), origin),
+            "netboot.tftp-root" => put(&mut self.netboot_tftp_root, path(), origin),
+            "netboot.clients" => put(&mut self.netboot_clients, path(), origin),
+            "netboot.shared" => put(&mut self.netboot_shared, path(), origin),
+            "netboot.state" => put(&mut self.netboot_state, path(), origin),
+            "netboot.interface" => put(&mut self.netboot_interface, raw.interface(), origin),
             _ => Ok(()),
         };
         done.map_err(|(why, origin)| Error::Bad { origin, key, why })
@@ -338,6 +365,11 @@ impl Settings {
             (path(&self.clients), &self.clients.origin),
             (value::show_usb_ids(self.gadget.value), &self.gadget.origin),
             (seconds(self.restart_window.value), &self.restart_window.origin),
+            (path(&self.netboot_tftp_root), &self.netboot_tftp_root.origin),
+            (path(&self.netboot_clients), &self.netboot_clients.origin),
+            (path(&self.netboot_shared), &self.netboot_shared.origin),
+            (path(&self.netboot_state), &self.netboot_state.origin),
+            (self.netboot_interface.value.clone(), &self.netboot_interface.origin),
         ];
         KEYS.into_iter().zip(values).map(|(key, (value, origin))| (key, value, origin)).collect()
     }

@@ -113,6 +113,7 @@ pub struct Ext4 {
     tables: Arc<Vec<u64>>,
     uuid: [u8; 16],
     label: String,
+    used: u64,
 }
 
 impl std::fmt::Debug for Ext4 {
@@ -148,6 +149,7 @@ impl Ext4 {
             tables: Arc::default(),
             uuid: [0; 16],
             label: String::new(),
+            used: 0,
         };
         let mut sb = [0; 1024];
         fs.read(&mut sb, 1024)?;
@@ -177,6 +179,8 @@ impl Ext4 {
         if long(0x4c) != 0 {
             fs.inode_len = u64::from(short(0x58));
         }
+        let free = u64::from(long(0xc)) | if wide { u64::from(long(0x158)) << 32 } else { 0 };
+        fs.used = blocks.saturating_sub(free).saturating_mul(fs.block);
         let descriptor = if wide { u64::from(short(0xfe)) } else { 32 };
         let sound = fs.inode_len.is_power_of_two()
             && (128..=fs.block).contains(&fs.inode_len)
@@ -220,6 +224,12 @@ impl Ext4 {
     #[must_use]
     pub fn label(&self) -> &str {
         &self.label
+    }
+
+    /// Bytes in use, tables and all, as the superblock has it.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.used
     }
 
     /// The disk that it lies on, and the partition's first byte: what [`Inode`]s' runs are counted from.

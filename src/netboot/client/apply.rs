@@ -164,7 +164,7 @@ fn mounted_below(path: &Path) -> Result<Option<PathBuf>, Error> {
 }
 
 /// Blanks stand there as octal numbers.
-fn unescape(text: &[u8]) -> Vec<u8> {
+pub(super) fn unescape(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = text;
     while let Some((first, more)) = rest.split_first() {

@@ -110,6 +110,12 @@ impl Network {
         Self { address: Ipv4Addr::from(u32::from(address) & mask), prefix }
     }
 
+    /// How many bits name the network.
+    #[must_use]
+    pub const fn prefix(self) -> u8 {
+        self.prefix
+    }
+
     /// One address alone.
     #[must_use]
     pub fn one(address: Ipv4Addr) -> Self {

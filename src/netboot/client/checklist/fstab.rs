@@ -4,7 +4,7 @@
 use super::{Error, Item, Mode, Where};
 
 /// What a read-only root needs memory for.
-pub(in super::super) const TMPFS: [&str; 9] = [
+const TMPFS: [&str; 9] = [
     "/tmp",
     "/var/tmp",
     "/var/log",

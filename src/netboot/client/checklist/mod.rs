@@ -19,8 +19,7 @@ use super::layout::Layout;
 use super::names::{Board, Name};
 use super::view::View;
 
-pub(super) use fstab::TMPFS;
-pub(super) use network::INTERFACES;
+pub(super) use boot::OVERLAY_INIT;
 
 /// How the client has its root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]

@@ -5,7 +5,7 @@ use super::{Error, Item, Where};
 use crate::netboot::client::names::Board;
 
 /// What the board's own interface is called: with the Pi's kernel, and by systemd's rules for names.
-pub(in super::super) const INTERFACES: [&str; 2] = ["eth0", "end0"];
+const INTERFACES: [&str; 2] = ["eth0", "end0"];
 
 const DHCPCD: &str =
     "# piprov: the root comes over this interface, and is configured already.\ndenyinterfaces ";
@@ -62,7 +62,6 @@ WantedBy=multi-user.target
 #[cfg(test)]
 mod tests {
     use super::super::super::tests::{Tree, changed, facts};
-    use super::*;
 
     #[test]
     fn managers_that_are_there_are_told() {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Attributes, Contents, From, Node, Place, Source};
-use crate::image::ext4::{self, Ext4, FileKind, Inode, ROOT, Run};
+use crate::image::ext4::{self, Ext4, Inode, ROOT, Run};
 use crate::netboot::client::Error;
 
 /// An ext4 partition of an image.
@@ -54,7 +54,6 @@ impl Ext4Source {
             accessed: inode.accessed,
             id: (0, u64::from(number)),
             links: u64::from(inode.links),
-            sparse: inode.kind == FileKind::File,
             place: Place::Inode(Box::new(inode)),
         })
     }

@@ -45,7 +45,6 @@ impl FatSource {
             accessed: Time::default(),
             id: (0, number),
             links: 1,
-            sparse: false,
             place: Place::Fat(path.to_owned()),
         }
     }

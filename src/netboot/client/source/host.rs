@@ -56,7 +56,6 @@ fn node(path: PathBuf, meta: &Metadata) -> Node {
         accessed: time(meta.atime(), meta.atime_nsec()),
         id: (meta.dev(), meta.ino()),
         links: meta.nlink(),
-        sparse: meta.blocks() * 512 < meta.size(),
         place: Place::Path(path),
     }
 }

@@ -34,8 +34,6 @@ pub(super) struct Node {
     /// Names with the same numbers are hard links.
     pub(super) id: (u64, u64),
     pub(super) links: u64,
-    /// Whether it takes less room than it has bytes.
-    pub(super) sparse: bool,
     pub(super) place: Place,
 }
 
