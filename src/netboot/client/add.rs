@@ -61,12 +61,16 @@ pub struct Prepared<'a> {
 /// A line of the plan.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Line {
-    /// Which part of the work or of the checklist.
-    pub item: String,
+    /// A verb: copy, share, write, link, mask, remove, export.
+    pub action: &'static str,
+    /// Which part of the work, or item of the checklist.
+    pub item: &'static str,
     /// The path that is made or changed.
     pub path: PathBuf,
-    /// What happens to it.
-    pub what: String,
+    /// Below which of the client's directories it lies, where it is one of the checklist's.
+    pub tree: Option<Where>,
+    /// Why, or from where.
+    pub why: String,
 }
 
 impl Clients {
@@ -207,45 +211,40 @@ impl Clients {
 }
 
 impl Prepared<'_> {
-    /// What will be done, in its order.
+    /// What will be done, in its order. The paths of the checklist are counted from the top of their tree.
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
         let mut lines = Vec::new();
-        let mut line = |item: &str, path: &Path, what: String| {
-            lines.push(Line { item: item.to_owned(), path: path.to_owned(), what });
+        let mut line = |action, item, path: &Path, tree, why: String| {
+            lines.push(Line { action, item, path: path.to_owned(), tree, why });
         };
-        let from = self.material.from.display();
+        let from = format!("from {}, and compare", self.material.from.display());
         if self.shares {
-            line("root", &self.record.root, "shared with other clients; nothing is copied".to_owned());
+            line("share", "root", &self.record.root, None, "it is there already".to_owned());
         } else {
-            line("root", &self.record.root, format!("copied from {from}, and compared"));
+            line("copy", "root", &self.record.root, None, from.clone());
         }
         if let Some(layer) = &self.record.layer {
-            line("layer", layer, "this client's own files".to_owned());
+            line("make", "layer", layer, None, "this client's own files".to_owned());
         }
-        line("boot", &self.record.boot, format!("boot files copied from {from}, and compared"));
+        line("copy", "boot", &self.record.boot, None, from);
         for Change { item, tree, path, act, why } in &self.plan.changes {
-            let top = match tree {
-                Where::Root => self.record.layer.as_ref().unwrap_or(&self.record.root),
-                Where::Boot => &self.record.boot,
+            let action = match act {
+                Act::Write { .. } | Act::Secret { .. } => "write",
+                Act::Link { target } if target == "/dev/null" => "mask",
+                Act::Link { .. } => "link",
+                Act::Remove => "remove",
             };
-            let verb = match act {
-                Act::Write { .. } | Act::Secret { .. } => "written",
-                Act::Link { target } if target == "/dev/null" => "masked",
-                Act::Link { .. } => "linked",
-                Act::Remove => "removed",
-            };
-            line(item, &top.join(path), format!("{verb}: {why}"));
+            line(action, item, Path::new(path), Some(*tree), why.clone());
         }
-        for kind in ["rsa", "ecdsa", "ed25519"] {
-            let top = self.record.layer.as_ref().unwrap_or(&self.record.root);
-            let path = top.join(format!("etc/ssh/ssh_host_{kind}_key"));
-            line("ssh-keys", &path, "written: a host key of its own".to_owned());
+        for file in keys::files() {
+            let path = PathBuf::from("etc/ssh").join(file);
+            line("write", "ssh-keys", &path, Some(Where::Root), "a host key of its own".to_owned());
         }
         if self.record.exported {
             for export in exports::of(&self.record) {
                 let access = if export.writable { "read and write" } else { "read only" };
-                line("export", &export.path, format!("{access} for {}", export.network));
+                line("export", "export", &export.path, None, format!("{access} for {}", export.network));
             }
         }
         lines

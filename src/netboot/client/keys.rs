@@ -10,6 +10,11 @@ use super::names::Name;
 /// What sshd looks for, from Buster to Trixie. DSA keys are refused since OpenSSH 7.
 const KINDS: [&str; 3] = ["rsa", "ecdsa", "ed25519"];
 
+/// The files that they are in, without the public halves.
+pub(super) fn files() -> impl Iterator<Item = String> {
+    KINDS.into_iter().map(|kind| format!("ssh_host_{kind}_key"))
+}
+
 /// Makes one key of each kind.
 ///
 /// The host's own ssh-keygen makes them: its format is what sshd reads, and it is there wherever ssh is. A crate for

@@ -58,7 +58,8 @@ until mount -i -t nfs -o "ro,vers=3,tcp,nolock,addr=$server" "$server:$layer" /m
 done
 mount -t overlay -o lowerdir=/mnt/layer:/,upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root \
     || fail "the overlay can't be mounted: has the kernel overlayfs?"
-for folder in dev proc sys run; do
+# proc last: it has the list of what is mounted.
+for folder in dev sys run proc; do
     if grep -q "^[^ ]* /$folder " /proc/mounts; then
         mount --move /$folder /mnt/root/$folder
     fi

@@ -8,13 +8,13 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
-use super::{Where, name};
+use super::{Where as Places, name};
 use crate::cli::Global;
 use crate::cli::bar::Bar;
 use crate::cli::table::columns;
 use crate::cli::ui::{Style, Ui};
 use crate::format::{count, minutes, size};
-use crate::netboot::client::{Line, Mode, Network, Prepared, Record, Request, Watch};
+use crate::netboot::client::{Line, Mode, Network, Prepared, Record, Request, Watch, Where};
 use crate::progress::Progress;
 use crate::stop::Stop;
 
@@ -66,7 +66,7 @@ pub(super) struct Add {
     #[arg(short = 'n', long)]
     dry_run: bool,
     #[command(flatten)]
-    place: Where,
+    place: Places,
 }
 
 impl Add {
@@ -125,13 +125,20 @@ fn show_plan(ui: &Ui, prepared: &Prepared<'_>, dry: bool) {
     if prepared.resumes() {
         print("goes on with what a run that was killed has left".to_owned());
     }
-    let would = if dry { "would be " } else { "" };
-    let rows: Vec<[String; 3]> = lines
-        .into_iter()
-        .map(|Line { item, path, what }| [item, path.display().to_string(), format!("{would}{what}")])
-        .collect();
-    // The whole list is for those who ask for it; all of it stands in `client show` and the dry run.
+    // The whole list is for those who ask for it.
     if dry || ui.verbose > 0 {
+        let would = if dry { "would " } else { "" };
+        let rows: Vec<[String; 3]> = lines
+            .into_iter()
+            .map(|Line { action, item, path, tree, .. }| {
+                let below = match tree {
+                    Some(Where::Root) => "root: ",
+                    Some(Where::Boot) => "boot: ",
+                    None => "",
+                };
+                [format!("{would}{action}"), item.to_owned(), format!("{below}{}", path.display())]
+            })
+            .collect();
         columns(&rows).into_iter().for_each(print);
     }
     for note in notes {
