@@ -1,6 +1,8 @@
 //! `piprov netboot`: boards that boot over the network.
 
+mod client;
 mod enable;
+mod nfs;
 mod serve;
 mod watch;
 
@@ -22,10 +24,18 @@ pub struct Netboot {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make, show, check and remove clients: boards with a root on this host
+    Client(client::Client),
     /// Answer boards that boot over the network: DHCP and TFTP in one
     Serve(serve::Serve),
     /// Listen on a network: which boards ask, who answers, what holds them back
     Watch(watch::Watch),
+    /// Say whether this host can serve roots over NFS, and what it lacks
+    ///
+    /// The kernel's server is used where its exportfs is installed; nfs-ganesha, which needs no
+    /// kernel module, where it is not. Boards need NFS version 3 over TCP and a port mapper. The
+    /// exit code is 69 if something is missing.
+    Nfs(nfs::Nfs),
     /// Make boards boot from the network, or say why they don't
     ///
     /// Pi 2B v1.2 and 3B have a bit that is burned in once, by a line in config.txt. Pi 3B+ are made with it. Pi 4, 5
@@ -36,8 +46,10 @@ enum Command {
 impl Netboot {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
         match self.command {
+            Command::Client(args) => args.run(global, ui, stop),
             Command::Serve(args) => args.run(global, ui, stop),
             Command::Watch(args) => args.run(global, ui, stop),
+            Command::Nfs(args) => args.run(ui),
             Command::Enable(args) => args.run(ui, stop),
         }
     }
