@@ -19,6 +19,7 @@ mod list;
 mod live;
 mod mklive;
 pub mod name;
+mod netboot;
 mod nukelive;
 mod reset;
 mod split_image;
@@ -95,6 +96,8 @@ pub enum Command {
     List(list::List),
     #[expect(missing_docs, reason = "as above")]
     Doctor(doctor::Doctor),
+    /// Boot boards over the network, from this host
+    Netboot(netboot::Netboot),
     /// Link the first stage's boot files into the live tree of USB boot
     Mklive(mklive::Mklive),
     /// Remove the ports' links from the live tree
@@ -148,6 +151,7 @@ impl Cli {
             Command::Usbboot(args) => args.run(global, ui, stop),
             Command::List(args) => args.run(global, ui),
             Command::Doctor(args) => args.run(global, ui),
+            Command::Netboot(args) => args.run(global, ui, stop),
             Command::Mklive(args) => args.run(global, ui),
             Command::Clnlive(args) => args.run(global, ui),
             Command::Nukelive(args) => args.run(global, ui),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::value::{Raw, seconds};
@@ -67,10 +67,18 @@ pub struct Netboot {
     pub everyone: Setting<bool>,
     /// Boot files for PCs, by architecture.
     pub boot_files: Setting<Vec<(u16, String)>>,
+    /// The directory that boards fetch their boot files from.
+    pub tftp_root: Setting<PathBuf>,
+    /// The clients' roots.
+    pub clients: Setting<PathBuf>,
+    /// Roots that several clients share.
+    pub shared: Setting<PathBuf>,
+    /// Where the clients' records and the leases are.
+    pub state: Setting<PathBuf>,
 }
 
 /// The names of these settings.
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 16] = [
     "netboot.interface",
     "netboot.mode",
     "netboot.range",
@@ -83,6 +91,10 @@ pub(super) const KEYS: [&str; 12] = [
     "netboot.delays",
     "netboot.everyone",
     "netboot.boot-files",
+    "netboot.tftp-root",
+    "netboot.clients",
+    "netboot.shared",
+    "netboot.state",
 ];
 
 impl Netboot {
@@ -101,6 +113,10 @@ impl Netboot {
             delays: Setting::built_in(Vec::new()),
             everyone: Setting::built_in(false),
             boot_files: Setting::built_in(Vec::new()),
+            tftp_root: Setting::built_in(PathBuf::from("/srv/netboot/tftp")),
+            clients: Setting::built_in(PathBuf::from("/srv/netboot/clients")),
+            shared: Setting::built_in(PathBuf::from("/srv/netboot/shared")),
+            state: Setting::built_in(PathBuf::from("/var/lib/piprov/netboot")),
         }
     }
 
@@ -110,7 +126,7 @@ impl Netboot {
         key: &str,
         raw: &Raw,
         origin: Origin,
-        _base: &Path,
+        base: &Path,
     ) -> Option<Result<(), (String, Origin)>> {
         let host = |text: &str| text.trim().parse::<Ipv4Addr>().ok();
         let optional = |wanted: &str| match raw.text() {
@@ -120,8 +136,8 @@ impl Netboot {
         };
         Some(match key {
             "netboot.interface" => {
-                let name = raw.text().map(|name| (!name.is_empty()).then(|| name.to_owned()));
-                put(&mut self.interface, name.ok_or_else(|| raw.not("the name of an interface")), origin)
+                let name = raw.interface().map(|name| (!name.is_empty()).then_some(name));
+                put(&mut self.interface, name, origin)
             }
             "netboot.mode" => {
                 let mode = raw.text().and_then(|text| text.parse().ok());
@@ -166,6 +182,10 @@ impl Netboot {
                 let wanted = "architectures with files, such as \"0=undionly.kpxe, 7=ipxe.efi\"";
                 put(&mut self.boot_files, list(raw, wanted, one), origin)
             }
+            "netboot.tftp-root" => put(&mut self.tftp_root, path(raw, base), origin),
+            "netboot.clients" => put(&mut self.clients, path(raw, base), origin),
+            "netboot.shared" => put(&mut self.shared, path(raw, base), origin),
+            "netboot.state" => put(&mut self.state, path(raw, base), origin),
             _ => return None,
         })
     }
@@ -193,6 +213,10 @@ impl Netboot {
             (joined(&self.delays.value, delay), &self.delays.origin),
             (self.everyone.value.to_string(), &self.everyone.origin),
             (joined(&self.boot_files.value, file), &self.boot_files.origin),
+            (self.tftp_root.value.display().to_string(), &self.tftp_root.origin),
+            (self.clients.value.display().to_string(), &self.clients.origin),
+            (self.shared.value.display().to_string(), &self.shared.origin),
+            (self.state.value.display().to_string(), &self.state.origin),
         ]
     }
 }
@@ -225,6 +249,11 @@ fn range_of(raw: &Raw) -> Result<Option<(Ipv4Addr, Ipv4Addr)>, String> {
         Some(text) => parse_range(text).map(Some),
         None => Err(raw.not("a range of addresses, such as 10.0.0.100-10.0.0.199")),
     }
+}
+
+fn path(raw: &Raw, base: &Path) -> Result<PathBuf, String> {
+    let path = raw.text().filter(|path| !path.is_empty());
+    path.map(|path| base.join(path)).ok_or_else(|| raw.not("a path"))
 }
 
 fn show_range((first, last): (Ipv4Addr, Ipv4Addr)) -> String {

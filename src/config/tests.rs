@@ -82,7 +82,8 @@ fn every_key_is_read_and_shown() {
         [usb]\nlive = \"live\"\nclients = \"/srv/clients\"\ngadget = \"1d6b:0104\"\nrestart-window = 20\n\
         [netboot]\ninterface = 'eth1'\nmode = 'dhcp'\nrange = '10.0.0.9-20'\nlease-time = 600\nrouter = '10.0.0.1'\n\
         dns = '10.0.0.1'\nhosts = 'dc:a6:32:01:02:03=10.0.0.7'\noui = '2c:cf:67'\nrom-delay = 1\n\
-        delays = 'dc:a6:32:01:02:03=0.5'\neveryone = true\nboot-files = '7=ipxe.efi'\n";
+        delays = 'dc:a6:32:01:02:03=0.5'\neveryone = true\nboot-files = '7=ipxe.efi'\n\
+        tftp-root = '/srv/tftp'\nstate = '/srv/netboot'\n";
     machine.explicit = Some(machine.write("piprov.toml", text));
     let settings = machine.load().unwrap();
     let lab = machine.path("lab.csv").display().to_string();
@@ -115,6 +116,8 @@ fn every_key_is_read_and_shown() {
         "dc:a6:32:01:02:03=0.5",
         "true",
         "7=ipxe.efi",
+        "/srv/tftp",
+        "/srv/netboot",
     ];
     let rows = settings.rows();
     assert_eq!(rows.iter().map(|row| row.1.as_str()).collect::<Vec<_>>(), want);
