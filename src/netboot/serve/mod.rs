@@ -150,7 +150,8 @@ impl Server {
             change_to_event(change, &clients).iter().for_each(|event| hub.tell(event));
         }
         let notify = Notify::from_env();
-        notify.ready(&status(&hub));
+        let mut told = status(&hub);
+        notify.ready(&told);
         let result = std::thread::scope(|scope| {
             let hub = &hub;
             let dhcp = scope.spawn(move || {
@@ -166,7 +167,7 @@ impl Server {
             });
             let mut looked = Ok(());
             while looked.is_ok() && !stop.is_set() {
-                looked = look(hub, &mut tree, &mut capture, &wake, &notify, &clients, stop);
+                looked = look(hub, &mut tree, &mut capture, &wake, &notify, &mut told, &clients, stop);
             }
             stop.set();
             notify.stopping();
@@ -186,12 +187,17 @@ fn look(
     capture: &mut Option<Capture>,
     wake: &OwnedFd,
     notify: &Notify,
+    told: &mut String,
     clients: &RwLock<Clients>,
     stop: &Stop,
 ) -> std::io::Result<()> {
     let now = Instant::now();
     let next = hub.tick(now);
-    notify.status(&status(hub));
+    let text = status(hub);
+    if *told != text {
+        notify.status(&text);
+        *told = text;
+    }
     let mut wait = next.map(|at| at.saturating_duration_since(now));
     if let Some(interval) = notify.interval() {
         notify.alive();
