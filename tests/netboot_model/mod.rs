@@ -84,6 +84,14 @@ pub(crate) struct Board {
     pub(crate) blksize: u16,
     /// Its system asks DHCP for an address once the kernel runs.
     pub(crate) system: bool,
+    /// How long after the others it is switched on.
+    pub(crate) wait: Duration,
+    /// The longest that a file took.
+    pub(crate) slowest: Duration,
+    /// Packets that it sent again.
+    pub(crate) repeats: u64,
+    /// Bytes of all files, those that came twice twice.
+    pub(crate) fetched: u64,
     stage: Stage,
     phase: Phase,
     discovers: u32,
@@ -163,6 +171,10 @@ impl Board {
             keep: true,
             blksize: 1468,
             system: true,
+            wait: Duration::ZERO,
+            slowest: Duration::ZERO,
+            repeats: 0,
+            fetched: 0,
             stage,
             phase: Phase::Off,
             discovers: 0,
@@ -183,13 +195,18 @@ impl Board {
         }
     }
 
+    /// Asks for these files too, at the end.
+    pub(crate) fn also(&mut self, files: &[String]) {
+        self.script.add(files);
+    }
+
     /// Its directory's name.
     pub(crate) fn directory(&self) -> String {
         format!("{:08x}", self.serial)
     }
 
     /// Switches it on.
-    pub(crate) fn power(&mut self, now: Instant) {
+    fn power(&mut self, now: Instant) {
         self.discover_phase(now);
     }
 
@@ -482,10 +499,12 @@ impl Board {
                 let is_last = block.len() < transfer.blksize;
                 self.send_tftp(at, now);
                 if is_last {
+                    self.slowest = self.slowest.max(now.saturating_duration_since(self.transfers[at].began));
                     let transfer = self.transfers.remove(at);
                     let file =
                         if self.keep { File::Bytes(transfer.bytes) } else { File::Length(transfer.len) };
                     self.say(format!("got {} ({} bytes)", transfer.path, file.len()));
+                    self.fetched += file.len();
                     self.files.insert(transfer.path, file);
                     self.next_file(Some(true), now);
                 }
@@ -523,12 +542,12 @@ impl Board {
                     self.on_dhcp(&reply, now);
                 }
             }
-            Some(Seen::Udp { from, to, from_port, to_port, data }) => {
-                if to == self.address && from == self.tftp && self.phase == Phase::Fetch {
-                    self.on_tftp(from_port, to_port, data, now);
-                }
+            Some(Seen::Udp { from, to, from_port, to_port, data })
+                if to == self.address && from == self.tftp && self.phase == Phase::Fetch =>
+            {
+                self.on_tftp(from_port, to_port, data, now);
             }
-            None => {}
+            _ => {}
         }
     }
 
@@ -539,6 +558,7 @@ impl Board {
             let since =
                 self.first_discover.map_or(Duration::ZERO, |first| now.saturating_duration_since(first));
             match self.phase {
+                Phase::Off => self.power(now),
                 Phase::Discover
                     if matches!(self.stage, Stage::Rom | Stage::RomPlus) && self.discovers >= 5 =>
                 {
@@ -561,6 +581,7 @@ impl Board {
         for at in 0..self.transfers.len() {
             if self.transfers[at].sent + AGAIN <= now {
                 self.transfers[at].tries += 1;
+                self.repeats += 1;
                 if self.transfers[at].tries > 6 {
                     let path = self.transfers[at].path.clone();
                     return self.fail(format!("{path}: no answer"));
@@ -633,7 +654,7 @@ pub(crate) fn run(boards: &mut [Board], interface: &str, time: Duration) {
     let mut buffer = vec![0; 1 << 16];
     for board in boards.iter_mut() {
         if board.phase == Phase::Off {
-            board.power(start);
+            board.timer = Some(start + board.wait);
         }
     }
     let mut swept = start;

@@ -26,6 +26,8 @@ pub(crate) enum Op {
 enum Line {
     /// Doesn't matter if it isn't there.
     Try(&'static str),
+    /// Likewise.
+    More(String),
     /// One block of it.
     Probe(&'static str),
     /// It can't go on without.
@@ -116,6 +118,11 @@ pub(crate) fn of(kind: Kind, rom: bool, serial: u32) -> Script {
 }
 
 impl Script {
+    /// Asks for these too.
+    pub(crate) fn add(&mut self, files: &[String]) {
+        self.lines.extend(files.iter().cloned().map(Line::More));
+    }
+
     /// What comes next, given whether the last file was there.
     pub(crate) fn next(&mut self, found: Option<bool>) -> Op {
         if let Some(name) = self.must.take()
@@ -139,6 +146,7 @@ impl Script {
         let path = |name: &str| format!("{}{name}", self.prefix);
         match line {
             Line::Try(name) => Op::Get(path(name)),
+            Line::More(name) => Op::Get(path(&name)),
             Line::Probe(name) => Op::Probe(path(name)),
             Line::Must(name) => {
                 self.must = Some(name);

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -62,6 +62,21 @@ pub(crate) struct Program {
 }
 
 impl Program {
+    /// Starts a command that prints such lines.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self::new(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// Its exit code and what it said, if it has ended.
+    pub(crate) fn ended(mut self) -> Option<(i32, String)> {
+        let status = self.child.try_wait().unwrap()?;
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+        let said = self.errors.lock().unwrap().clone();
+        Some((status.code().unwrap_or(-1), said))
+    }
+
     fn new(mut child: Child) -> Self {
         let (out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let events: Arc<Mutex<Vec<Value>>> = Arc::default();

@@ -111,11 +111,19 @@ fn parse(name: &str, text: &str) -> Result<Client, String> {
         Some(text) => Some(text.parse().map_err(|error: crate::board::BadMac| error.to_string())?),
         None => None,
     };
+    // One word for both: a serial number has no separators.
+    let (serial, mac) = match word("board") {
+        Some(text) if text.contains([':', '-']) => {
+            (serial, Some(text.parse().map_err(|error: crate::board::BadMac| error.to_string())?))
+        }
+        Some(text) => (Some(low_serial(text).ok_or_else(|| format!("`{text}` names no board"))?), mac),
+        None => (serial, mac),
+    };
     if serial.is_none() && mac.is_none() {
-        return Err("it names neither a serial number nor a MAC address".to_owned());
+        return Err("it names no board".to_owned());
     }
-    // A path is possible, of which the last component counts.
-    let tftp = word("tftp").and_then(|path| Path::new(path).file_name()?.to_str());
+    // The last component of the directory's path counts.
+    let tftp = word("boot").and_then(|path| Path::new(path).file_name()?.to_str());
     Ok(Client {
         name: word("name").unwrap_or(name).to_owned(),
         serial,
@@ -144,7 +152,7 @@ mod tests {
         assert_eq!(Clients::read(dir.path()), (Clients::default(), Vec::new()));
         let folder = dir.path().join("clients");
         std::fs::create_dir(&folder).unwrap();
-        let good = "name = 'porch'\nserial = '100000009c1d03f2'\nmac = 'dc:a6:32:01:36:c2'\nroot = '/srv/porch'\nmode = 'rw'\n";
+        let good = "name = 'porch'\nboard = '9c1d03f2'\nmac = 'dc:a6:32:01:36:c2'\nroot = '/srv/porch'\nmode = 'rw'\n";
         std::fs::write(folder.join("porch.toml"), good).unwrap();
         std::fs::write(folder.join("a.toml"), "serial = 'xyz'").unwrap();
         std::fs::write(folder.join("b.toml"), "root = '/srv/b'").unwrap();
@@ -152,7 +160,7 @@ mod tests {
         std::fs::write(folder.join("porch.toml.new"), "nonsense").unwrap();
         std::fs::write(
             folder.join("d.toml"),
-            "mac = 'dc-a6-32-00-00-01'\nroot = '/'\ntftp = '/srv/tftp/lab'",
+            "board = 'dc:a6:32:00:00:01'\nroot = '/'\nboot = '/srv/tftp/lab'",
         )
         .unwrap();
         let (clients, wrong) = Clients::read(dir.path());

@@ -118,7 +118,7 @@ impl Server {
     /// # Errors
     /// What a server could not go on for.
     pub fn run(self, tell: Tell<'_>, stop: &Stop) -> Result<(), Error> {
-        let Self { dhcp, tftp, source, mut tree, boards, clients, state, root, mut capture, notes } = self;
+        let Self { dhcp, tftp, source, tree, boards, clients, state, root, capture, notes } = self;
         let plan = dhcp.plan();
         let here: Ipv4Addr = plan.server;
         let serving = Event::Serving {
@@ -150,7 +150,9 @@ impl Server {
             change_to_event(change, &clients).iter().for_each(|event| hub.tell(event));
         }
         let notify = Notify::from_env();
-        notify.ready(&status(&hub));
+        let told = status(&hub);
+        notify.ready(&told);
+        let mut care = Care { tree, capture, wake: &wake, notify, told, clients };
         let result = std::thread::scope(|scope| {
             let hub = &hub;
             let dhcp = scope.spawn(move || {
@@ -166,10 +168,10 @@ impl Server {
             });
             let mut looked = Ok(());
             while looked.is_ok() && !stop.is_set() {
-                looked = look(hub, &mut tree, &mut capture, &wake, &notify, &clients, stop);
+                looked = look(hub, &mut care, stop);
             }
             stop.set();
-            notify.stopping();
+            care.notify.stopping();
             dhcp.join().map_err(|_| Error::Ended { what: "the DHCP server" })??;
             files.join().map_err(|_| Error::Ended { what: "the TFTP server" })??;
             looked.map_err(Error::Loop)
@@ -179,19 +181,27 @@ impl Server {
     }
 }
 
+/// What the third thread looks after.
+struct Care<'a> {
+    tree: Tree,
+    capture: Option<Capture>,
+    wake: &'a OwnedFd,
+    notify: Notify,
+    /// The status that the manager was told last.
+    told: String,
+    clients: Arc<RwLock<Clients>>,
+}
+
 /// One round: waits for something, and does what is due.
-fn look(
-    hub: &Hub<'_>,
-    tree: &mut Tree,
-    capture: &mut Option<Capture>,
-    wake: &OwnedFd,
-    notify: &Notify,
-    clients: &RwLock<Clients>,
-    stop: &Stop,
-) -> std::io::Result<()> {
+fn look(hub: &Hub<'_>, care: &mut Care<'_>, stop: &Stop) -> std::io::Result<()> {
+    let Care { tree, capture, wake, notify, told, clients } = care;
     let now = Instant::now();
     let next = hub.tick(now);
-    notify.status(&status(hub));
+    let text = status(hub);
+    if *told != text {
+        notify.status(&text);
+        *told = text;
+    }
     let mut wait = next.map(|at| at.saturating_duration_since(now));
     if let Some(interval) = notify.interval() {
         notify.alive();

@@ -87,7 +87,21 @@ pub fn sockets() -> Vec<(String, OwnedFd)> {
             // SAFETY: the manager gave this descriptor to this process, which nobody else in it uses.
             open.then(|| (name, unsafe { OwnedFd::from_raw_fd(fd) }))
         })
+        .map(|(name, fd)| (meant(name, &fd), fd))
         .collect()
+}
+
+/// What a socket is for: by its name, or by its port where nobody gave it one that is known.
+fn meant(name: String, fd: &OwnedFd) -> String {
+    let address =
+        rustix::net::getsockname(fd).ok().and_then(|address| std::net::SocketAddr::try_from(address).ok());
+    match (name.as_str(), address.map(|address| address.port())) {
+        ("dhcp" | "pxe" | "tftp", _) => name,
+        (_, Some(67)) => "dhcp".to_owned(),
+        (_, Some(4011)) => "pxe".to_owned(),
+        (_, Some(69)) => "tftp".to_owned(),
+        _ => name,
+    }
 }
 
 /// The names and numbers of the sockets; none where they are meant for another process.
