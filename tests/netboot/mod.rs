@@ -56,7 +56,7 @@ const ROOT: &str = r#"
     ln -s "$(head -c 200 /dev/zero | tr '\0' l)" root/srv/long; ln -s /etc/passwd root/srv/short
     touch "root/srv/a name with spaces and ü" $'root/srv/not utf-8 \xff'; : > root/srv/empty
     for n in $(seq 700); do echo $n > root/usr/lib/file-$n; done
-    touch -d '2001-02-03 04:05:06.123456789' root/srv/empty; touch -h -d '2040-01-01' root/srv/long
+    touch -d '2001-02-03 04:05:06.123456789' root/srv/empty; touch -h -d '2030-01-01' root/srv/long
     mkdir -p boot/overlays
     echo 'console=serial0,115200 console=tty1 root=PARTUUID=35c84628-02 rootfstype=ext4 fsck.repair=yes rootwait quiet init=/usr/lib/raspberrypi-sys-mods/firstboot' > boot/cmdline.txt
     printf 'arm_64bit=1\n' > boot/config.txt
@@ -74,7 +74,9 @@ pub fn image(directory: &Path, boot: u32, root: u32) -> PathBuf {
                 $((8192 + {boot} * 2048)) | sfdisk -q disk.img
             mformat -i disk.img@@4M -v bootfs -T $(({boot} * 2048)) -h 64 -s 32 ::
             mcopy -s -Q -i disk.img@@4M boot/* ::
-            mkfs.ext4 -q -F -b 4096 -I 256 -L rootfs -E offset=$(((4 + {boot}) << 20)) -d root disk.img {root}M"#
+            mkfs.ext4 -q -F -b 4096 -I 256 -L rootfs -E offset=$(((4 + {boot}) << 20)) -d root disk.img {root}M
+            # mkfs copies whole seconds only.
+            debugfs -w -R 'sif /srv/empty mtime_extra 493827156' "disk.img?offset=$(((4 + {boot}) << 20))" 2>&1 | tail -n +2"#
         ),
     );
     directory.join("disk.img")
