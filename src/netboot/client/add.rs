@@ -333,10 +333,11 @@ impl Prepared<'_> {
         let from = Tree { source: &*self.material.boot, take: &all, expected: None };
         let proved = self.copy(watch, from, &new, "copying the boot files", "comparing the boot files")?;
         self.record.origin.boot_sha256 = hex(&proved.sha256);
-        // A compressed image proves itself at its end.
-        if let Some(digest) = self.material.image.as_ref().and_then(|image| image.file_sha256()) {
+        // A compressed image proves itself at its end, which may lie behind all files.
+        if let Some(image) = &self.material.image {
             watch.begin("reading the image to its end");
-            self.record.origin.file_sha256 = Some(hex(&digest?));
+            image.content().size().map_err(Error::os("reading", &self.material.from))?;
+            self.record.origin.file_sha256 = image.file_sha256().transpose()?.map(|digest| hex(&digest));
         }
 
         watch.begin("making it this client's");
@@ -351,12 +352,18 @@ impl Prepared<'_> {
         let dir = std::fs::File::open(&root).map_err(Error::os("opening", &root))?;
         rustix::fs::syncfs(&dir).map_err(Error::os("writing out", &root))?;
 
-        self.record.phase = Phase::Ready;
-        records.write(&self.record)?;
-        if self.record.exported {
+        let mut ready = self.record.clone();
+        ready.phase = Phase::Ready;
+        if ready.exported {
             watch.begin("exporting");
-            clients.export(&records.all()?)?;
+            let mut all = records.all()?;
+            all.retain(|other| other.name != ready.name);
+            all.push(ready.clone());
+            all.sort_by(|one, other| one.name.cmp(&other.name));
+            clients.export(&all)?;
         }
+        records.write(&ready)?;
+        self.record = ready;
         Ok(())
     }
 

@@ -147,8 +147,12 @@ impl Clients {
         let mut others: Vec<Record> = records.all()?;
         others.retain(|other| other.name != record.name);
         // First nobody may mount it any more.
-        if record.exported && record.phase != Phase::Making {
-            self.export(&others)?;
+        if record.exported {
+            let told = self.export(&others);
+            // If it was never ready, this may be what failed before.
+            if record.phase != Phase::Making {
+                told?;
+            }
         }
         let shared = record.mode == Mode::Overlay && others.iter().any(|other| other.root == record.root);
         if record.mode == Mode::Overlay && !shared {

@@ -165,12 +165,14 @@ impl Records {
 
     pub(super) fn remove(&self, name: &str) -> Result<(), Error> {
         let path = self.path(name);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::os("removing", &path)(error))
-            }
-            _ => Ok(()),
+        if let Err(error) = std::fs::remove_file(&path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(Error::os("removing", &path)(error));
         }
+        // The directory goes with the last of them.
+        let _ = std::fs::remove_dir(&self.dir);
+        Ok(())
     }
 }
 
