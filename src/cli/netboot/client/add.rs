@@ -167,9 +167,12 @@ struct Shown<'a> {
     progress: Moving,
 }
 
+/// Shows a position.
+type Draw = Box<dyn Fn(u64, Option<u64>) + Send + Sync>;
+
 /// Hands positions on to the bar of the moment.
 #[derive(Default)]
-struct Moving(Mutex<Option<Box<dyn Fn(u64, Option<u64>) + Send + Sync>>>);
+struct Moving(Mutex<Option<Draw>>);
 
 impl Progress for Moving {
     fn at(&self, done: u64, total: Option<u64>) {
