@@ -83,6 +83,8 @@ pub struct Server {
     pub product: u16,
     /// The files to ask for, the next one last.
     asks: Vec<String>,
+    /// Whether it keeps what comes.
+    keeps: bool,
     /// What came; none where there was no such file.
     pub got: BTreeMap<String, Option<Vec<u8>>>,
     /// The file whose length or contents are expected.
@@ -93,7 +95,12 @@ pub struct Server {
 impl Server {
     pub fn new(product: u16, asks: &[&str]) -> Self {
         let asks = asks.iter().rev().map(|name| (*name).to_owned()).collect();
-        Self { product, asks, got: BTreeMap::new(), current: None, due: 0 }
+        Self { product, asks, keeps: true, got: BTreeMap::new(), current: None, due: 0 }
+    }
+
+    /// One that throws away what comes: keeping it takes longer than sending it.
+    pub fn forgetful(self) -> Self {
+        Self { keeps: false, ..self }
     }
 
     /// A message as the second stage sends it: a command and a name of up to 256 bytes.
@@ -157,7 +164,7 @@ impl Function for Server {
             return Reply::Stall;
         }
         self.due -= data.len();
-        if let Some(Some(got)) = self.got.get_mut(&name) {
+        if let Some(Some(got)) = self.got.get_mut(&name).filter(|_| self.keeps) {
             got.extend_from_slice(data);
         }
         if self.due == 0 {
