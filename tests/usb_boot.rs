@@ -8,7 +8,8 @@ mod rig;
 rig::scenarios! {
     a_board_boots_through_both_stages,
     an_old_board_changes_its_product_id_and_asks_twice,
-    four_boards_boot_at_once,
+    boards_of_four_chips_boot_at_once,
+    fifteen_boards_boot_at_once_on_one_hub,
     a_board_that_is_pulled_out_of_a_file_is_told,
     a_user_without_permission_is_told_and_what_to_do,
     under_the_name_of_rpiboot_the_live_tree_is_served,
@@ -16,6 +17,7 @@ rig::scenarios! {
     what_a_board_becomes_is_waited_for_and_printed,
     what_is_attached_is_listed,
     nothing_attached_is_told_in_time,
+    without_udev_boards_are_found_by_looking,
 }
 
 mod scenario {
@@ -157,13 +159,80 @@ mod scenario {
         assert_eq!(ended.board(&port(0))["files"], 5);
     }
 
-    pub(super) fn four_boards_boot_at_once() {
-        let payload = Payload::new("four", &CM4);
-        let piprov = Usbboot::start(&["-d", payload.text(), "--json", "--boards", "4", "--timeout", "200"]);
+    /// A member of a `bootfiles.bin`, which is a tar archive.
+    fn member(name: &str, contents: &[u8]) -> Vec<u8> {
+        let mut header = [0; 512];
+        header[..name.len()].copy_from_slice(name.as_bytes());
+        header[124..135].copy_from_slice(format!("{:011o}", contents.len()).as_bytes());
+        header[156] = b'0';
+        header[257..265].copy_from_slice(b"ustar\x0000");
+        header[148..156].fill(b' ');
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        let mut member = [&header, contents].concat();
+        member.resize(member.len().next_multiple_of(512), 0);
+        member
+    }
+
+    pub(super) fn boards_of_four_chips_boot_at_once() {
+        let files = [
+            ("bootcode.bin", 50_000),
+            ("start.elf", 90_000),
+            ("config.txt", 300),
+            ("kernel.img", 70_000),
+            ("boot.img", 3_000_001),
+        ];
+        let payload = Payload::new("chips", &files);
+        // The newer two have theirs in an archive.
+        let archive: Vec<u8> = ["2711/bootcode4.bin", "2711/mcb.bin", "2712/bootcode5.bin", "2712/mcb.bin"]
+            .iter()
+            .flat_map(|name| member(name, &contents(name, 100_001)))
+            .chain([0; 1024])
+            .collect();
+        let modern = Payload::new("chips-modern", &[("config.txt", 300), ("boot.img", 3_000_001)]);
+        std::fs::write(modern.0.join("bootfiles.bin"), archive).unwrap();
+        let start = |payload: &Payload, port: String| {
+            Usbboot::start(&["-d", payload.text(), "--json", "--port", &port, "--timeout", "200"])
+        };
+        let old: Vec<_> = (0..2).map(|slot| start(&payload, port(slot))).collect();
+        let new: Vec<_> = (2..4).map(|slot| start(&modern, port(slot))).collect();
+        let loader: &[&str] = &["config.txt", "start.elf"];
+        let system: &[&str] = &["config.txt", "kernel.img"];
+        let bootfiles: &[&str] = &["mcb.bin", "config.txt", "boot.img"];
+        let boards = [
+            board(0, Rom::new(0x2763, None), vec![(0x2764, loader), (0x2764, system)]),
+            board(1, Rom::new(0x2764, None), vec![(0x2764, loader), (0x2764, system)]),
+            board(2, Rom::new(0x2711, Some("00000003")), vec![(0x2711, bootfiles)]),
+            board(3, Rom::new(0x2712, Some("00000004")), vec![(0x2712, bootfiles)]),
+        ];
+        for ((slot, piprov), board) in (0..).zip(old.into_iter().chain(new)).zip(boards) {
+            let ended = piprov.end();
+            assert_eq!(ended.code, 0, "{slot}: {}\n{}", ended.stdout, ended.stderr);
+            assert_eq!(ended.board(&port(slot))["outcome"], "done");
+            let (rom, got) = board.join().unwrap();
+            let (bootcode, last) = match slot {
+                0 | 1 => (contents("bootcode.bin", 50_000), ("kernel.img", 70_000)),
+                2 => (contents("2711/bootcode4.bin", 100_001), ("boot.img", 3_000_001)),
+                _ => (contents("2712/bootcode5.bin", 100_001), ("boot.img", 3_000_001)),
+            };
+            assert!(rom[1] == bootcode, "{slot}");
+            let got = got.last().unwrap();
+            assert!(got[last.0].as_deref() == Some(&contents(last.0, last.1)), "{slot}");
+            let mcb = ["", "", "2711/mcb.bin", "2712/mcb.bin"][usize::from(slot)];
+            assert!(mcb.is_empty() || got["mcb.bin"].as_deref() == Some(&contents(mcb, 100_001)), "{slot}");
+        }
+    }
+
+    pub(super) fn fifteen_boards_boot_at_once_on_one_hub() {
+        const SERIALS: [&str; 15] = [
+            "00000001", "00000002", "00000003", "00000004", "00000005", "00000006", "00000007", "00000008",
+            "00000009", "0000000a", "0000000b", "0000000c", "0000000d", "0000000e", "0000000f",
+        ];
+        let payload = Payload::new("many", &CM4);
+        let piprov = Usbboot::start(&["-d", payload.text(), "--json", "--boards", "15", "--timeout", "200"]);
         let asks: &[&str] = &["config.txt", "boot.img"];
-        let serials = ["00000001", "00000002", "00000003", "00000004"];
         let boards: Vec<_> = (0..)
-            .zip(serials)
+            .zip(SERIALS)
             .map(|(slot, serial)| board(slot, Rom::new(0x2711, Some(serial)), vec![(0x2711, asks)]))
             .collect();
         let ended = piprov.end();
@@ -171,8 +240,21 @@ mod scenario {
         for (slot, board) in (0..).zip(boards) {
             let (_, got) = board.join().unwrap();
             assert!(got[0]["boot.img"].as_deref() == Some(&contents("boot.img", 3_000_001)), "{slot}");
-            assert_eq!(ended.board(&port(slot))["outcome"], "done");
+            assert_eq!(ended.board(&port(slot))["serial"], SERIALS[usize::from(slot)]);
         }
+    }
+
+    pub(super) fn without_udev_boards_are_found_by_looking() {
+        let payload = Payload::new("blind", &CM4);
+        let units = "systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-udevd.service";
+        run(&format!("systemctl stop {units} && test ! -e /run/udev/control"));
+        let piprov = Usbboot::start(&["-d", payload.text(), "--json", "--timeout", "100"]);
+        let board = board(0, Rom::new(0x2711, Some("af04b2da")), vec![(0x2711, &["config.txt"])]);
+        let ended = piprov.end();
+        run(&format!("systemctl start {units}"));
+        board.join().unwrap();
+        assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
+        assert_eq!(ended.board(&port(0))["outcome"], "done");
     }
 
     /// A second stage that leaves after so many bytes.

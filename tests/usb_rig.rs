@@ -7,6 +7,8 @@ mod rig;
 rig::scenarios! {
     a_board_gets_its_own_files,
     boards_swap_places,
+    two_boards_boot_their_own_systems_and_swap_places,
+    what_takes_longer_is_done_by_the_unit,
     an_unknown_board_is_switched_off,
     a_board_that_is_pulled_out_leaves_nothing,
     a_board_that_hangs_does_not_hang_udev,
@@ -93,6 +95,112 @@ mod scenario {
                 }
             }
         }
+    }
+
+    /// `piprov usbboot` under rpiboot's name and with the flags that the original's README gives.
+    struct Rpiboot(std::process::Child);
+
+    impl Rpiboot {
+        fn start() -> Self {
+            run("rm -f /tmp/rpiboot");
+            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_piprov"), "/tmp/rpiboot").unwrap();
+            let mut command = std::process::Command::new("/tmp/rpiboot");
+            let log = std::fs::File::create("/tmp/rpiboot.log").unwrap();
+            command.args(["-l", "-o", "-d", "/srv/usbboot/live"]);
+            command.stdout(log.try_clone().unwrap()).stderr(log);
+            Self(command.spawn().unwrap())
+        }
+    }
+
+    impl Drop for Rpiboot {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    /// What a board found in `config.txt` and `kernel.img` in each of its starts, until it had a system of its own.
+    fn boot(slot: u8, serial: &str) -> Vec<String> {
+        let mut starts = Vec::new();
+        while starts.len() < 4 {
+            assert_eq!(plug(slot, Rom::new(0x2763, None)).left().got[1], b"bootcode");
+            let got = plug(slot, Server::new(0x2764, &["config.txt", "kernel.img"])).left().got;
+            let text = |name: &str| String::from_utf8(got[name].clone().unwrap()).unwrap();
+            let start = format!("{} with {}", text("config.txt"), text("kernel.img"));
+            let is_first_stage = start.contains("first stage");
+            starts.push(start);
+            if !is_first_stage {
+                break;
+            }
+            let board = plug(slot, FirstStage::new(serial)).left();
+            assert_eq!(*board.heard.lock().unwrap(), b"reboot\n");
+        }
+        starts
+    }
+
+    pub(super) fn two_boards_boot_their_own_systems_and_swap_places() {
+        let (one, two) = (format!("by-serial/{ONE}"), format!("by-serial/{TWO}"));
+        let station = Station::new(&["1ststage", &one, &two]);
+        for (client, kernel) in [("1ststage", "first stage"), (&one, ONE), (&two, TWO)] {
+            std::fs::write(station.client(client).join("kernel.img"), kernel).unwrap();
+        }
+        std::fs::write(station.client("1ststage").join("bootcode.bin"), "bootcode").unwrap();
+        assert!(piprov(&["mklive"]).status.success());
+        let rpiboot = Rpiboot::start();
+        let told = || std::fs::read_to_string("/tmp/rpiboot.log").unwrap();
+        // The second time in each other's ports, at once after they have their files: the ports still have the
+        // overlays then, and nothing but the boot ROM tells that a new boot has begun.
+        for serials in [[ONE, TWO], [TWO, ONE]] {
+            let boards = [0, 1].map(|slot| {
+                let serial = serials[usize::from(slot)];
+                (serial, std::thread::spawn(move || boot(slot, serial)))
+            });
+            for (serial, board) in boards {
+                let starts = board.join().unwrap_or_else(|_| panic!("{serial}: {}", told()));
+                let own = format!("by-serial/{serial} with {serial}");
+                let (last, before) = starts.split_last().unwrap();
+                assert_eq!(*last, own, "{starts:?}\n{}", told());
+                // Twice where the machine is so slow that the board has left before its helper knows that it was
+                // told: then the board might as well have been pulled out, and has to say anew who it is.
+                let first = |start: &String| start == "1ststage with first stage";
+                assert!(matches!(before.len(), 1 | 2) && before.iter().all(first), "{starts:?}\n{}", told());
+            }
+        }
+        for serial in [ONE, TWO] {
+            assert!(station.logged(&[serial, "told it to restart"]));
+        }
+        // What they are in the end is no business of the overlays any more.
+        let booted = [0, 1].map(|slot| plug(slot, Other(0x0525, 0xa4a5)));
+        until("the overlays to go", || (0..2).all(|at| station.overlay(&port(at)).is_none()).then_some(()));
+        for board in booted {
+            board.unplug();
+        }
+        drop(rpiboot);
+    }
+
+    /// Whether systemd lets a unit run.
+    fn is_active(unit: &str) -> bool {
+        run(&format!("systemctl is-active {unit} || true")).trim() == "active"
+    }
+
+    pub(super) fn what_takes_longer_is_done_by_the_unit() {
+        // Longer than its serial port takes to open, and shorter than a person waits.
+        std::fs::create_dir_all("/etc/piprov").unwrap();
+        std::fs::write("/etc/piprov/piprov.toml", "[usb]\nrestart-window = 2\n").unwrap();
+        let station = Station::new(&["default"]);
+        // A board that takes its time before it listens: udev's helper can't wait for that.
+        let slow = FirstStage { deaf: true, wakes: Some(Duration::from_secs(3)), ..FirstStage::new(ONE) };
+        let board = plug(0, slow);
+        until("the note", || station.logged(&["doesn't take commands yet"]).then_some(()));
+        until("the unit", || is_active("piprov-usb.service").then_some(()));
+        let board = board.left();
+        assert_eq!(String::from_utf8(board.heard.lock().unwrap().clone()).unwrap(), "reboot\n");
+        until("its word", || station.logged(&[ONE, "told it to reboot"]).then_some(()));
+        // It doesn't come back. The unit sees to it that nobody else gets its files.
+        until("the overlay to go", || station.overlay(&port(0)).is_none().then_some(()));
+        until("its word", || station.logged(&["the port was empty for"]).then_some(()));
+        until("the unit's end", || (!is_active("piprov-usb.service")).then_some(()));
+        std::fs::remove_file("/etc/piprov/piprov.toml").unwrap();
     }
 
     pub(super) fn an_unknown_board_is_switched_off() {

@@ -60,6 +60,7 @@ pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
         any_of!(crate::uboot::layout::Error);
         any_of!(crate::debian::files::Error);
         any_of!(crate::netboot::client::Error);
+        any_of!(crate::debian::apt::Error);
         None
     }
     for cause in error.chain() {

@@ -1,6 +1,7 @@
 //! Real devices, through libusb.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusb::{Context, DeviceHandle, Direction, Hotplug, HotplugBuilder, TransferType, UsbContext};
@@ -11,9 +12,14 @@ use super::sysfs::Sysfs;
 use super::transport::{Bus, Device, Fault, Transport};
 use crate::board::PortPath;
 
+/// Where udev listens for orders while it runs (systemd's src/libsystemd/sd-device and libudev's own look there).
+const UDEV: &str = "/run/udev/control";
+
 /// The host's USB.
 pub struct LibusbBus {
-    context: Context,
+    /// With hotplug one for good. Without, a new one for each look: libusb's lists are made by events, and where
+    /// nobody sends any they stay what they were when it was started.
+    context: Mutex<Context>,
     sysfs: Sysfs,
     changes: Arc<Changes>,
     /// Kept for as long as changes are told. None where libusb has no hotplug here; then the bus is polled.
@@ -61,13 +67,14 @@ impl LibusbBus {
         let host = |error: rusb::Error| Error::Host { what: "starting libusb", why: error.to_string() };
         let context = Context::new().map_err(host)?;
         let changes = Arc::new(Changes::default());
-        let hotplug = if rusb::has_hotplug() {
+        // libusb hears of devices through udev. In a container there may be devices and no udev.
+        let hotplug = if rusb::has_hotplug() && Path::new(UDEV).exists() {
             let listener = Box::new(Listener(changes.clone()));
             HotplugBuilder::new().register(&context, listener).ok().map(Mutex::new)
         } else {
             None
         };
-        let bus = Self { context, sysfs: Sysfs::default(), changes, hotplug };
+        let bus = Self { context: Mutex::new(context), sysfs: Sysfs::default(), changes, hotplug };
         if bus.hotplug.is_some() {
             bus.listen()?;
         }
@@ -83,7 +90,7 @@ impl LibusbBus {
     /// Starts the thread that takes hotplug events out of libusb. It ends when the last other user of the changes is
     /// gone, at the next event or second.
     fn listen(&self) -> Result<(), Error> {
-        let (context, changes) = (self.context.clone(), Arc::downgrade(&self.changes));
+        let (context, changes) = (self.context().clone(), Arc::downgrade(&self.changes));
         let take = move || {
             while changes.strong_count() > 1 {
                 // An error here would be one of the system's; what it keeps from being told is polled for.
@@ -114,9 +121,17 @@ impl LibusbBus {
         })
     }
 
+    fn context(&self) -> MutexGuard<'_, Context> {
+        self.context.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn list(&self) -> Result<rusb::DeviceList<Context>, Error> {
         let host = |error: rusb::Error| Error::Host { what: "listing devices", why: error.to_string() };
-        self.context.devices().map_err(host)
+        let mut context = self.context();
+        if self.hotplug.is_none() {
+            *context = Context::new().map_err(host)?;
+        }
+        context.devices().map_err(host)
     }
 }
 

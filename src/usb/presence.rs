@@ -11,11 +11,30 @@ use crate::stop::Stop;
 /// How often somebody who waits looks whether the user has had enough.
 const LOOK_FOR_STOP: Duration = Duration::from_millis(100);
 
+/// How much longer than its limit a port may take while others of the bus change. The kernel looks after the ports of a
+/// hub one after the other, a third of a second for each that gets a device (measured with Linux 6.1); until it comes to
+/// a port, a device that has left seems to be there.
+const BUSY: Duration = Duration::from_secs(15);
+
 /// The devices by port.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Presence {
-    devices: Mutex<BTreeMap<PortPath, Device>>,
+    devices: Mutex<Devices>,
     changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Devices {
+    by_port: BTreeMap<PortPath, Device>,
+    /// When something was last different.
+    since: Instant,
+}
+
+impl Default for Presence {
+    fn default() -> Self {
+        let devices = Devices { by_port: BTreeMap::new(), since: Instant::now() };
+        Self { devices: Mutex::new(devices), changed: Condvar::new() }
+    }
 }
 
 impl Presence {
@@ -23,25 +42,26 @@ impl Presence {
     pub(super) fn set(&self, devices: Vec<Device>) -> bool {
         let new: BTreeMap<_, _> = devices.into_iter().map(|device| (device.port, device)).collect();
         let mut now = self.lock();
-        if *now == new {
+        if now.by_port == new {
             return false;
         }
-        *now = new;
+        *now = Devices { by_port: new, since: Instant::now() };
         self.changed.notify_all();
         true
     }
 
     /// All devices, in the order of their ports.
     pub(super) fn all(&self) -> Vec<Device> {
-        self.lock().values().cloned().collect()
+        self.lock().by_port.values().cloned().collect()
     }
 
     /// What is at a port.
     pub(super) fn at(&self, port: PortPath) -> Option<Device> {
-        self.lock().get(&port).cloned()
+        self.lock().by_port.get(&port).cloned()
     }
 
-    /// Waits until what is at a port is as wanted, and gives it. None when the time is over or the flag is set.
+    /// Waits until what is at a port is as wanted, and gives it. None when the time is over or the flag is set. While
+    /// other ports change the time doesn't run, for up to [`BUSY`].
     pub(super) fn wait<T>(
         &self,
         port: PortPath,
@@ -49,12 +69,13 @@ impl Presence {
         stop: &Stop,
         mut wanted: impl FnMut(Option<&Device>) -> Option<T>,
     ) -> Option<T> {
-        let deadline = Instant::now() + limit;
+        let began = Instant::now();
         let mut devices = self.lock();
         loop {
-            if let Some(found) = wanted(devices.get(&port)) {
+            if let Some(found) = wanted(devices.by_port.get(&port)) {
                 return Some(found);
             }
+            let deadline = devices.since.clamp(began, began + BUSY) + limit;
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || stop.is_set() {
                 return None;
@@ -64,7 +85,7 @@ impl Presence {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<PortPath, Device>> {
+    fn lock(&self) -> MutexGuard<'_, Devices> {
         self.devices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

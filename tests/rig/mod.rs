@@ -22,12 +22,22 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Set inside the machine.
 const INSIDE: &str = "PIPROV_RIG_INSIDE";
 
+/// For work on a scenario: only those whose names contain this are run.
+const ONLY: &str = "RIG_ONLY";
+
 /// Looks again and again until something is there, and says what was waited for when it never comes.
 pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let began = Instant::now();
+    let deadline = began + PATIENCE;
+    let mut told = false;
     loop {
         if let Some(found) = look() {
             return found;
+        }
+        // For whoever ends the machine because nothing happens.
+        if !told && began.elapsed() > PATIENCE / 4 {
+            told = true;
+            eprintln!("still waiting for {what}; the log ends: {:?}", guest::log().last());
         }
         assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what}");
         pause(Duration::from_millis(5));
@@ -65,7 +75,7 @@ fn run_machine() -> Result<Outcomes, String> {
         .args(["--ignored", "--exact", "inside", "--nocapture", "--test-threads=1"])
         .env(INSIDE, "1")
         .env("RIG_SYSTEMD", "1")
-        .env("RIG_ENV", format!("{INSIDE} RUST_BACKTRACE"))
+        .env("RIG_ENV", format!("{INSIDE} {ONLY} RUST_BACKTRACE"))
         .env("RIG_TIMEOUT", "900")
         .env("RIG_LOGS", top.join("target/rig/logs"))
         .current_dir(top)
@@ -94,7 +104,8 @@ fn run_machine() -> Result<Outcomes, String> {
 /// Runs scenarios one after the other, inside the machine.
 pub fn run_inside(scenarios: &[(&str, fn())]) {
     assert!(std::env::var_os(INSIDE).is_some(), "this runs in the virtual machine: tests/rig/run.sh");
-    for (name, scenario) in scenarios {
+    let only = std::env::var(ONLY).unwrap_or_default();
+    for (name, scenario) in scenarios.iter().filter(|(name, _)| name.contains(&only)) {
         let began = Instant::now();
         let result = std::panic::catch_unwind(scenario);
         let text = match result {

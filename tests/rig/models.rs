@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use super::usbip::{Function, Reply, Setup, device_descriptor};
 
@@ -83,6 +84,8 @@ pub struct Server {
     pub product: u16,
     /// The files to ask for, the next one last.
     asks: Vec<String>,
+    /// Whether it keeps what comes.
+    keeps: bool,
     /// What came; none where there was no such file.
     pub got: BTreeMap<String, Option<Vec<u8>>>,
     /// The file whose length or contents are expected.
@@ -93,7 +96,12 @@ pub struct Server {
 impl Server {
     pub fn new(product: u16, asks: &[&str]) -> Self {
         let asks = asks.iter().rev().map(|name| (*name).to_owned()).collect();
-        Self { product, asks, got: BTreeMap::new(), current: None, due: 0 }
+        Self { product, asks, keeps: true, got: BTreeMap::new(), current: None, due: 0 }
+    }
+
+    /// One that throws away what comes: keeping it takes longer than sending it.
+    pub fn forgetful(self) -> Self {
+        Self { keeps: false, ..self }
     }
 
     /// A message as the second stage sends it: a command and a name of up to 256 bytes.
@@ -157,7 +165,7 @@ impl Function for Server {
             return Reply::Stall;
         }
         self.due -= data.len();
-        if let Some(Some(got)) = self.got.get_mut(&name) {
+        if let Some(Some(got)) = self.got.get_mut(&name).filter(|_| self.keeps) {
             got.extend_from_slice(data);
         }
         if self.due == 0 {
@@ -172,6 +180,10 @@ pub struct FirstStage {
     pub serial: String,
     /// Whether it answers requests of the class. One that doesn't hangs whoever opens its serial port.
     pub deaf: bool,
+    /// When one that is deaf begins to hear, from the first request on.
+    pub wakes: Option<Duration>,
+    /// When the first request came.
+    pub began: Option<Instant>,
     /// What was written to it.
     pub heard: Arc<Mutex<Vec<u8>>>,
     /// Whether it restarts when it is told to.
@@ -180,7 +192,14 @@ pub struct FirstStage {
 
 impl FirstStage {
     pub fn new(serial: &str) -> Self {
-        Self { serial: serial.to_owned(), deaf: false, heard: Arc::default(), obeys: true }
+        Self {
+            serial: serial.to_owned(),
+            deaf: false,
+            wakes: None,
+            began: None,
+            heard: Arc::default(),
+            obeys: true,
+        }
     }
 }
 
@@ -213,7 +232,11 @@ impl Function for FirstStage {
 
     fn control(&mut self, setup: Setup, _data: &[u8]) -> Reply {
         if self.deaf {
-            return Reply::Never;
+            let began = *self.began.get_or_insert_with(Instant::now);
+            if self.wakes.is_none_or(|time| began.elapsed() < time) {
+                return Reply::Never;
+            }
+            self.deaf = false;
         }
         match (setup.kind, setup.request) {
             // SET_LINE_CODING, SET_CONTROL_LINE_STATE (USB PSTN devices, table 13)
@@ -227,7 +250,7 @@ impl Function for FirstStage {
         let mut heard = self.heard.lock().unwrap();
         heard.extend_from_slice(data);
         if self.obeys && heard.ends_with(b"\n") {
-            return Reply::DataThenLeave(Vec::new());
+            return Reply::DataThenLeaveSoon(Vec::new());
         }
         Reply::Data(Vec::new())
     }

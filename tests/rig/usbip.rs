@@ -12,7 +12,11 @@ use std::thread::JoinHandle;
 
 use super::until;
 
+/// The first controller; it takes orders for all of them.
 const VHCI: &str = "/sys/devices/platform/vhci_hcd.0";
+/// Slots of a controller in the kernel's numbering, of which the first half is for high speed (`VHCI_PORTS` with
+/// Debian's `CONFIG_USBIP_VHCI_HC_PORTS=15`). Slot 30 is the first of the second controller.
+pub const SLOTS: u8 = 30;
 const HEADER: usize = 48;
 /// `speed` of a high-speed device (`enum usb_device_speed`).
 const HIGH_SPEED: u32 = 3;
@@ -40,6 +44,9 @@ pub enum Reply {
     Leave,
     /// Answers, and leaves the bus.
     DataThenLeave(Vec<u8>),
+    /// Answers, and leaves the bus a moment later. The kernel's drivers wait five seconds for answers from a device
+    /// of this bus that has left in the midst of what they do; on a real bus they hear of it at once.
+    DataThenLeaveSoon(Vec<u8>),
 }
 
 /// What a device is and does.
@@ -70,7 +77,7 @@ pub struct Plugged<F> {
     thread: Option<JoinHandle<F>>,
 }
 
-/// Plugs a device into a slot of the controller, from 0, and waits until the system has seen it.
+/// Plugs a device into a slot, from 0, and waits until the system has seen it.
 pub fn plug<F: Function>(slot: u8, function: F) -> Plugged<F> {
     until(&format!("slot {slot} to be free"), || is_free(slot).then_some(()));
     let (ours, theirs) = UnixStream::pair().unwrap();
@@ -115,17 +122,22 @@ impl<F> Drop for Plugged<F> {
 
 /// The kernel's name of the device in a slot: `1-1` for slot 0.
 pub fn port(slot: u8) -> String {
-    let buses = std::fs::read_dir(VHCI).unwrap().flatten();
+    let controller = format!("/sys/devices/platform/vhci_hcd.{}", slot / SLOTS);
+    let buses = std::fs::read_dir(controller).unwrap().flatten();
     // The controller has a bus for high speed and one for SuperSpeed; the first is the one.
     let bus =
         buses.filter_map(|entry| entry.file_name().to_str()?.strip_prefix("usb")?.parse::<u16>().ok()).min();
-    format!("{}-{}", bus.expect("modprobe vhci-hcd"), slot + 1)
+    format!("{}-{}", bus.expect("modprobe vhci-hcd"), slot % SLOTS + 1)
 }
 
 /// Whether nothing is plugged into a slot, and the last thing that was is gone.
 fn is_free(slot: u8) -> bool {
     const FREE: &str = "004";
-    let status = std::fs::read_to_string(Path::new(VHCI).join("status")).unwrap();
+    let status = match slot / SLOTS {
+        0 => "status".to_owned(),
+        controller => format!("status.{controller}"),
+    };
+    let status = std::fs::read_to_string(Path::new(VHCI).join(status)).unwrap();
     let mut lines = status.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let line = lines.find(|words| words.len() > 2 && words[1].parse() == Ok(u32::from(slot)));
     let gone = !Path::new("/sys/bus/usb/devices").join(port(slot)).exists();
@@ -144,6 +156,7 @@ fn half(bytes: &[u8], at: usize) -> u16 {
 fn serve<F: Function>(mut wire: UnixStream, mut function: F) -> F {
     let mut held = BTreeSet::new();
     let mut header = [0; HEADER];
+    let mut buffer = Vec::new();
     while wire.read_exact(&mut header).is_ok() {
         let (command, number) = (word(&header, 0), word(&header, 4));
         if command == 2 {
@@ -156,8 +169,10 @@ fn serve<F: Function>(mut wire: UnixStream, mut function: F) -> F {
         }
         let (into_host, endpoint, length) =
             (word(&header, 12) == 1, word(&header, 16) as u8, word(&header, 24));
-        let mut data = vec![0; if into_host { 0 } else { length as usize }];
-        if wire.read_exact(&mut data).is_err() {
+        let expected = if into_host { 0 } else { length as usize };
+        buffer.resize(expected.max(buffer.len()), 0);
+        let data = &mut buffer[..expected];
+        if wire.read_exact(data).is_err() {
             break;
         }
         let setup = Setup {
@@ -168,15 +183,25 @@ fn serve<F: Function>(mut wire: UnixStream, mut function: F) -> F {
             length: half(&header, 46),
         };
         let reply = match endpoint {
-            0 => standard(&function, setup).unwrap_or_else(|| function.control(setup, &data)),
+            0 => standard(&function, setup).unwrap_or_else(|| function.control(setup, data)),
             _ if into_host => Reply::Never,
-            _ => function.out(endpoint, &data),
+            _ => function.out(endpoint, data),
         };
         let leaves = matches!(reply, Reply::Leave | Reply::DataThenLeave(_));
+        if matches!(reply, Reply::DataThenLeaveSoon(_))
+            && let Ok(wire) = wire.try_clone()
+        {
+            std::thread::spawn(move || {
+                super::pause(std::time::Duration::from_millis(400));
+                let _ = wire.shutdown(Shutdown::Both);
+            });
+        }
         let result = match reply {
-            Reply::Data(mut bytes) | Reply::DataThenLeave(mut bytes) => {
+            Reply::Data(mut bytes)
+            | Reply::DataThenLeave(mut bytes)
+            | Reply::DataThenLeaveSoon(mut bytes) => {
                 bytes.truncate(length as usize);
-                let count = if into_host { bytes.len() } else { data.len() };
+                let count = if into_host { bytes.len() } else { expected };
                 answer(&mut wire, 3, number, 0, count, if into_host { &bytes } else { &[] })
             }
             // -EPIPE
