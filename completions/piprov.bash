@@ -40,6 +40,9 @@ _piprov() {
             piprov,mklive)
                 cmd="piprov__subcmd__mklive"
                 ;;
+            piprov,netboot)
+                cmd="piprov__subcmd__netboot"
+                ;;
             piprov,nukelive)
                 cmd="piprov__subcmd__nukelive"
                 ;;
@@ -82,6 +85,9 @@ _piprov() {
             piprov__subcmd__config,show)
                 cmd="piprov__subcmd__config__subcmd__show"
                 ;;
+            piprov__subcmd__netboot,enable)
+                cmd="piprov__subcmd__netboot__subcmd__enable"
+                ;;
             piprov__subcmd__stage1,build)
                 cmd="piprov__subcmd__stage1__subcmd__build"
                 ;;
@@ -116,7 +122,7 @@ _piprov() {
 
     case "${cmd}" in
         piprov)
-            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version flash verify split-image reset targets card tftp usbboot list doctor mklive clnlive nukelive live stage1 udev config"
+            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version flash verify split-image reset targets card tftp usbboot list doctor mklive clnlive nukelive live netboot stage1 udev config"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -517,6 +523,82 @@ _piprov() {
                     return 0
                     ;;
                 --clients)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__netboot)
+            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version enable"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__netboot__subcmd__enable)
+            opts="-o -n -q -v -h -V --boot-partition --undo --confirm --otp-dump --order --explain --board --eeprom --set --output --dry-run --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --boot-partition)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --otp-dump)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --order)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --explain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --board)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --eeprom)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

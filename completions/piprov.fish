@@ -45,6 +45,7 @@ complete -c piprov -n "__fish_piprov_needs_command" -f -a "mklive" -d 'Link the 
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "clnlive" -d 'Remove the ports\' links from the live tree'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "nukelive" -d 'Remove all of piprov\'s links from the live tree'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "live" -d 'Show which USB port is linked to which client\'s files'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "netboot" -d 'Boot boards over the network'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "stage1" -d 'Build the first stage, which tells boards apart'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "udev" -d 'Install the udev rules that give each board its own files'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "config" -d 'Show the settings and where each comes from'
@@ -328,6 +329,32 @@ complete -c piprov -n "__fish_piprov_using_subcommand live" -s v -l verbose -d '
 complete -c piprov -n "__fish_piprov_using_subcommand live" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand live" -s h -l help -d 'Print help'
 complete -c piprov -n "__fish_piprov_using_subcommand live" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -f -a "enable" -d 'Make boards boot from the network, or say why they don\'t'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l boot-partition -d 'Pi 2, 3: put program_usb_boot_mode=1 into DIR/config.txt' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l confirm -d 'Say in a script that it is meant: --confirm program_usb_boot_mode' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l otp-dump -d 'Say what `vcgencmd otp_dump` of a board means; - reads stdin' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l order -d 'Where to look for a system, first to last: network,sd' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l explain -d 'Say what a BOOT_ORDER means, and what may be wrong with it' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l board -d 'Which board to say it for: 4, 400, cm4, cm4s, 5, 500, cm5' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l eeprom -d 'An image of Raspberry Pi\'s package rpi-eeprom: show it, or change it' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l set -d 'Another setting for the image\'s bootconf.txt, such as TFTP_IP=10.0.0.2' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s o -l output -d 'Write pieeprom.upd and pieeprom.sig into DIR, which a board asks by TFTP' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l undo -d 'Take the line out of config.txt again; a bit that is burned in stays'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s n -l dry-run -d 'Say what would be done, and touch nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -s q -l quiet -d 'Print results and errors only'

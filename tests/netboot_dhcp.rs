@@ -85,13 +85,22 @@ fn the_rom_of_a_3b_gets_one_answer_after_two_seconds() {
     });
     assert_eq!(offers.len(), 1, "{offers:?}");
     let late = offers[0].at - start;
+    // This host knows where to send the files without asking: the ROM won't answer then.
+    let known = String::from_utf8(
+        lan.command("ours", "ip").args(["neigh", "show", "to", "10.99.0.100"]).output().unwrap().stdout,
+    )
+    .unwrap();
+    assert!(known.contains("b8:27:eb:ef:56:44 PERMANENT"), "{known}");
     assert!(late >= Duration::from_millis(1500) && late < Duration::from_millis(2500), "{late:?}");
     // In a frame to it alone, at the address that it doesn't have yet.
     assert_eq!((offers[0].to, offers[0].broadcast), (ip(100), false));
     assert_eq!(ours.heard().iter().map(|heard| heard.tries).collect::<Vec<_>>(), [1, 2]);
     // It never asks for it, but has it.
     drop(ours);
-    let leases = lan.open(&lan.config(Mode::Dhcp)).unwrap().leases();
+    let known =
+        lan.command("ours", "ip").args(["neigh", "show", "to", "10.99.0.100"]).output().unwrap().stdout;
+    assert_eq!(String::from_utf8(known).unwrap(), "");
+    let leases = lan.leases(&config);
     assert!(
         matches!(leases[..], [Record::Lease(lease)] if lease.soft && lease.mac == PI3 && lease.address == ip(100))
     );
@@ -230,6 +239,17 @@ fn there_is_no_second_server() {
 }
 
 #[test]
+fn a_second_one_of_ours_finds_the_first() {
+    let lan = Lan::new();
+    let _first = lan.serve(&lan.config(Mode::Dhcp));
+    let mut config = lan.config(Mode::Dhcp);
+    config.force = false;
+    config.state = lan.dir.path().join("other");
+    let second = lan.inside("house", || Server::open(&config, Handed::default(), &Stop::new().unwrap()));
+    assert!(matches!(second, Err(Error::OtherServer { server: OURS, .. })), "{second:?}");
+}
+
+#[test]
 fn a_proxy_is_no_second_server() {
     let lan = Lan::new();
     let none = lan.dir.path().join("none");
@@ -240,6 +260,8 @@ fn a_proxy_is_no_second_server() {
     let start = Instant::now();
     assert!(lan.open(&config).is_ok(), "nobody else gives addresses");
     assert!(start.elapsed() < Duration::from_secs(6));
+    let found = lan.probe("client", Duration::from_secs(4));
+    assert_eq!((found.len(), found[0].server, found[0].offered), (1, HOUSE, None));
 }
 
 #[test]
@@ -313,7 +335,7 @@ fn a_thousand_boards_in_a_second() {
     assert_eq!(addresses.len(), COUNT, "each has its own");
     assert!(took < Duration::from_secs(15), "{took:?}");
     drop(ours);
-    assert_eq!(lan.open(&config).unwrap().leases().len(), COUNT, "all are on disk");
+    assert_eq!(lan.leases(&config).len(), COUNT, "all are on disk");
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub mod docs;
 pub mod report;
 pub mod ui;
 
+mod assembled;
 mod bar;
 mod card;
 mod clnlive;

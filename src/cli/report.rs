@@ -40,6 +40,8 @@ pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
         // One line a room, so that rooms don't get in each other's way.
         any_of!(Usage);
         any_of!(super::docs::Error);
+        any_of!(super::netboot::EnableError);
+        any_of!(crate::eeprom::Error);
         any_of!(super::udev::Error);
         any_of!(crate::config::Error);
         any_of!(crate::dhcp::Error);
@@ -57,6 +59,7 @@ pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
         any_of!(crate::uboot::fat_volume::Error);
         any_of!(crate::uboot::layout::Error);
         any_of!(crate::debian::files::Error);
+        any_of!(crate::netboot::client::Error);
         None
     }
     for cause in error.chain() {

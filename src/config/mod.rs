@@ -123,7 +123,7 @@ pub struct Settings {
 
 /// The names of all settings, as files write them. The environment variable of `flash.part-size` is
 /// `PIPROV_FLASH_PART_SIZE`, and so on.
-pub const KEYS: [&str; 29] = [
+pub const KEYS: [&str; 31] = [
     "targets",
     "state-dir",
     "runtime-dir",
@@ -152,6 +152,8 @@ pub const KEYS: [&str; 29] = [
     "netboot.everyone",
     "netboot.boot-files",
     "netboot.tftp-root",
+    "netboot.clients",
+    "netboot.shared",
     "netboot.state",
 ];
 

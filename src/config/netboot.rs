@@ -69,12 +69,16 @@ pub struct Netboot {
     pub boot_files: Setting<Vec<(u16, String)>>,
     /// The directory that boards fetch their boot files from.
     pub tftp_root: Setting<PathBuf>,
+    /// The clients' roots.
+    pub clients: Setting<PathBuf>,
+    /// Roots that several clients share.
+    pub shared: Setting<PathBuf>,
     /// Where the clients' records and the leases are.
     pub state: Setting<PathBuf>,
 }
 
 /// The names of these settings.
-pub(super) const KEYS: [&str; 14] = [
+pub(super) const KEYS: [&str; 16] = [
     "netboot.interface",
     "netboot.mode",
     "netboot.range",
@@ -88,6 +92,8 @@ pub(super) const KEYS: [&str; 14] = [
     "netboot.everyone",
     "netboot.boot-files",
     "netboot.tftp-root",
+    "netboot.clients",
+    "netboot.shared",
     "netboot.state",
 ];
 
@@ -108,6 +114,8 @@ impl Netboot {
             everyone: Setting::built_in(false),
             boot_files: Setting::built_in(Vec::new()),
             tftp_root: Setting::built_in(PathBuf::from("/srv/netboot/tftp")),
+            clients: Setting::built_in(PathBuf::from("/srv/netboot/clients")),
+            shared: Setting::built_in(PathBuf::from("/srv/netboot/shared")),
             state: Setting::built_in(PathBuf::from("/var/lib/piprov/netboot")),
         }
     }
@@ -128,8 +136,8 @@ impl Netboot {
         };
         Some(match key {
             "netboot.interface" => {
-                let name = raw.text().map(|name| (!name.is_empty()).then(|| name.to_owned()));
-                put(&mut self.interface, name.ok_or_else(|| raw.not("the name of an interface")), origin)
+                let name = raw.interface().map(|name| (!name.is_empty()).then_some(name));
+                put(&mut self.interface, name, origin)
             }
             "netboot.mode" => {
                 let mode = raw.text().and_then(|text| text.parse().ok());
@@ -175,6 +183,8 @@ impl Netboot {
                 put(&mut self.boot_files, list(raw, wanted, one), origin)
             }
             "netboot.tftp-root" => put(&mut self.tftp_root, path(raw, base), origin),
+            "netboot.clients" => put(&mut self.clients, path(raw, base), origin),
+            "netboot.shared" => put(&mut self.shared, path(raw, base), origin),
             "netboot.state" => put(&mut self.state, path(raw, base), origin),
             _ => return None,
         })
@@ -204,6 +214,8 @@ impl Netboot {
             (self.everyone.value.to_string(), &self.everyone.origin),
             (joined(&self.boot_files.value, file), &self.boot_files.origin),
             (self.tftp_root.value.display().to_string(), &self.tftp_root.origin),
+            (self.clients.value.display().to_string(), &self.clients.origin),
+            (self.shared.value.display().to_string(), &self.shared.origin),
             (self.state.value.display().to_string(), &self.state.origin),
         ]
     }

@@ -69,6 +69,13 @@ impl Raw {
         address.map_err(|_| self.not("an address with a port, such as 0.0.0.0:69"))
     }
 
+    /// The name of a network interface (at most 15 bytes: IFNAMSIZ), or nothing.
+    pub(super) fn interface(&self) -> Result<String, String> {
+        let named = |name: &&str| name.len() <= 15 && !name.contains(|c: char| c == '/' || c.is_whitespace());
+        let name = self.text().filter(named);
+        name.map(str::to_owned).ok_or_else(|| self.not("the name of a network interface, such as eth0"))
+    }
+
     pub(super) fn usb_ids(&self) -> Result<(u16, u16), String> {
         let id = |text: &str| {
             let plain = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_hexdigit());

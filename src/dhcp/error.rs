@@ -206,6 +206,8 @@ impl Explain for Error {
                 "systemd-network" | "systemd-networkd" => {
                     "DHCPServer=yes stands in a .network file of systemd-networkd".to_owned()
                 }
+                "systemd" => "a socket unit of systemd has it: systemctl list-sockets names it".to_owned(),
+                "piprov" => "piprov serves already; only one can have the port".to_owned(),
                 name => format!("stop {name} first; only one server can have the port"),
             },
             Self::InUse { port, .. } => format!("sudo ss -lunp 'sport = {port}' tells who has it"),
@@ -220,5 +222,36 @@ impl Explain for Error {
             Self::LeasesInUse { .. } => "is piprov serving already? Each server needs a state directory of its own".to_owned(),
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_the_port_is_named_with_the_way_to_end_it() {
+        let taken = |command: Option<&str>| {
+            let holder = Holder { pid: Some(7), command: command.map(str::to_owned), uid: 0 };
+            Error::InUse { port: 67, holder: Some(holder) }
+        };
+        let error = taken(Some("dnsmasq"));
+        assert_eq!(error.to_string(), "UDP port 67 is in use by dnsmasq (process 7)");
+        for (command, wanted) in [
+            (Some("dnsmasq"), "systemctl disable --now dnsmasq"),
+            (Some("dhcpd"), "isc-dhcp-server"),
+            (Some("kea-dhcp4"), "kea-dhcp4-server"),
+            (Some("systemd"), "list-sockets"),
+            (Some("piprov"), "serves already"),
+            (Some("other"), "stop other first"),
+            (None, "stop that process first"),
+        ] {
+            let hint = taken(command).hint().unwrap();
+            assert!(hint.contains(wanted), "{hint}");
+        }
+        let nobody = Error::InUse { port: 4011, holder: None };
+        assert_eq!(nobody.to_string(), "UDP port 4011 is in use");
+        assert!(nobody.hint().unwrap().contains("4011"));
+        assert_eq!(nobody.kind(), Kind::Busy);
     }
 }

@@ -6,6 +6,7 @@
 //! - [`lease`]: who has which address, on disk before it is promised.
 //! - [`Server`]: one thread on one interface that does what the policy says and tells everything as [`event`]s.
 //! - [`probe`]: which other DHCP servers answer on an interface.
+//! - [`neighbour`]: tells this host the Ethernet address of a board that won't.
 //! - [`interface`]: the interfaces that there are, and their addresses.
 //!
 //! Everything is keyed by the MAC address. The transaction id is a constant on every Pi 3, and a board calls itself
@@ -16,6 +17,7 @@ pub mod config;
 pub mod event;
 pub mod interface;
 pub mod lease;
+pub mod neighbour;
 pub mod packet;
 pub mod pi;
 pub mod policy;

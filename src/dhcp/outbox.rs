@@ -102,7 +102,7 @@ mod tests {
     fn reply(n: u8, delay: u64, mark: u8) -> Reply {
         let mac = Mac::new([2, 0, 0, 0, 0, n]);
         let delay = Duration::from_millis(delay);
-        Reply { mac, kind: Kind::Offer, to: To::Broadcast, port: 67, delay, bytes: vec![mark] }
+        Reply { mac, kind: Kind::Offer, to: To::Broadcast, port: 67, delay, pin: false, bytes: vec![mark] }
     }
 
     fn marks(replies: Vec<Reply>) -> Vec<u8> {

@@ -68,6 +68,12 @@ impl Stage {
         matches!(self, Self::Rom | Self::Serial | Self::Eeprom4 | Self::Eeprom5 | Self::Eeprom | Self::Pi)
     }
 
+    /// It may use an address from its offer on, without a REQUEST. The ROM does; of `bootcode.bin` no log shows one.
+    #[must_use]
+    pub const fn takes_offers(self) -> bool {
+        matches!(self, Self::Rom | Self::Serial)
+    }
+
     /// It runs on a Raspberry Pi.
     #[must_use]
     pub const fn is_pi(self) -> bool {

@@ -1,12 +1,13 @@
 //! The driver: sockets, the clock, the disk. What to do is the policy's to say.
 
+use std::collections::VecDeque;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::mpsc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -17,19 +18,21 @@ use super::event::Event;
 use super::interface::{self, Interface};
 use super::journal::{self, Journal, Reports};
 use super::lease::{Damage, Record, Store};
+use super::neighbour;
 use super::net::Port;
 use super::outbox::Outbox;
 use super::packet::{CLIENT_PORT, PXE_PORT, Packet, SERVER_PORT};
 use super::policy::{Action, Arrival, Policy, Reply, To};
 use super::probe;
 use super::raw::{Raw, arp_sender};
-use crate::board::Mac;
 use crate::stop::Stop;
 
 /// Messages that are taken from one port before the other things get their turn.
 const TURN: usize = 128;
-/// Malformed messages that are told in each second.
+/// Troubles of one kind that are told in each second.
 const TOLD_A_SECOND: u32 = 10;
+/// How long the host keeps the Ethernet address of a board whose ROM answers no more questions about it.
+const PINNED: Duration = Duration::from_secs(120);
 /// The largest DHCP message that comes in one frame.
 const MESSAGE: usize = 2048;
 
@@ -138,11 +141,15 @@ impl Server {
                 journal: Journal::new(batches),
                 outbox: Outbox::default(),
                 reports: &reports,
-                told: (0, 0),
-                begun: Instant::now(),
+                pinned: VecDeque::new(),
+                malformed: Rate::default(),
+                unsaved: Rate::default(),
+                unsent: Rate::default(),
             };
             // The thread ends when the loop and with it the channel are gone; what was given to it is written first.
-            work.run(stop)
+            let result = work.run(stop);
+            work.unpin(None);
+            result
         })
         .map_err(fail)
     }
@@ -155,9 +162,28 @@ struct Loop<'a> {
     journal: Journal,
     outbox: Outbox,
     reports: &'a Reports,
-    /// The second in which malformed messages were told, and how many.
-    told: (u64, u32),
-    begun: Instant,
+    /// Boards whose Ethernet address this host was told, and until when.
+    pinned: VecDeque<(Instant, Ipv4Addr)>,
+    malformed: Rate,
+    unsaved: Rate,
+    unsent: Rate,
+}
+
+/// Keeps a flood of troubles from becoming a flood of events.
+#[derive(Default)]
+struct Rate {
+    since: Option<Instant>,
+    told: u32,
+}
+
+impl Rate {
+    fn allows(&mut self) -> bool {
+        if self.since.is_none_or(|since| since.elapsed() >= Duration::from_secs(1)) {
+            *self = Self { since: Some(Instant::now()), told: 0 };
+        }
+        self.told += 1;
+        self.told <= TOLD_A_SECOND
+    }
 }
 
 /// Unix time in seconds.
@@ -179,15 +205,18 @@ impl Loop<'_> {
             self.on_arp();
             self.on_port(&self.server.dhcp, SERVER_PORT);
             self.on_port(&self.server.pxe, PXE_PORT);
-            for reply in self.outbox.due(Instant::now()) {
+            let now = Instant::now();
+            for reply in self.outbox.due(now) {
                 self.send(&reply);
             }
+            self.unpin(Some(now));
         }
     }
 
     /// Waits for a message, for the disk, or for the time of an answer.
     fn wait(&self, stop: &Stop) -> io::Result<()> {
-        let left = self.outbox.next().map(|due| {
+        let unpin = self.pinned.front().map(|(until, _)| *until);
+        let left = self.outbox.next().into_iter().chain(unpin).min().map(|due| {
             let left = due.saturating_duration_since(Instant::now());
             Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) }
         });
@@ -221,7 +250,9 @@ impl Loop<'_> {
                 }
                 Some(why) => {
                     self.outbox.lost(done.up_to);
-                    (self.events)(Event::Unsaved { path: self.server.leases.clone(), why });
+                    if self.unsaved.allows() {
+                        (self.events)(Event::Unsaved { path: self.server.leases.clone(), why });
+                    }
                 }
             }
         }
@@ -261,19 +292,11 @@ impl Loop<'_> {
                     let actions = self.policy.handle(&packet, arrival, unix_time());
                     self.act(actions);
                 }
-                Err(why) => self.tell_malformed(from, why.to_string()),
+                Err(why) if self.malformed.allows() => {
+                    (self.events)(Event::Malformed { from, why: why.to_string() });
+                }
+                Err(_) => {}
             }
-        }
-    }
-
-    fn tell_malformed(&mut self, from: SocketAddrV4, why: String) {
-        let second = self.begun.elapsed().as_secs();
-        if self.told.0 != second {
-            self.told = (second, 0);
-        }
-        self.told.1 += 1;
-        if self.told.1 <= TOLD_A_SECOND {
-            (self.events)(Event::Malformed { from, why });
         }
     }
 
@@ -315,17 +338,36 @@ impl Loop<'_> {
         let sent = match (reply.to, &self.server.raw) {
             (To::Host(to), _) => port.send(to, &reply.bytes),
             (To::Station { address }, Some(raw)) => {
+                if reply.pin {
+                    self.pinned.push_back((Instant::now() + PINNED, address));
+                    // Without CAP_NET_ADMIN this host has to ask, which most boards answer.
+                    let _ = neighbour::pin_through(
+                        self.server.dhcp.as_fd(),
+                        &self.server.interface.name,
+                        address,
+                        reply.mac,
+                    );
+                }
                 let from = SocketAddrV4::new(self.server.plan.server, reply.port);
                 raw.send_udp(reply.mac, from, SocketAddrV4::new(address, CLIENT_PORT), &reply.bytes)
             }
             (To::Broadcast, _) | (To::Station { .. }, None) => port.send(everybody, &reply.bytes),
         };
-        if let Err(error) = sent {
-            self.unsent(reply.mac, &error);
+        if let Err(error) = sent
+            && self.unsent.allows()
+        {
+            (self.events)(Event::Unsent { mac: reply.mac, why: error.to_string() });
         }
     }
 
-    fn unsent(&mut self, mac: Mac, error: &io::Error) {
-        (self.events)(Event::Unsent { mac, why: error.to_string() });
+    /// Forgets the Ethernet addresses whose time is over, or all of them. From then on this host asks as usual.
+    fn unpin(&mut self, now: Option<Instant>) {
+        while self.pinned.front().is_some_and(|(until, _)| now.is_none_or(|now| *until <= now)) {
+            let Some((_, address)) = self.pinned.pop_front() else { return };
+            if !self.pinned.iter().any(|(_, other)| *other == address) {
+                let _ =
+                    neighbour::unpin_through(self.server.dhcp.as_fd(), &self.server.interface.name, address);
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ pub mod compare;
 pub mod compare_parts;
 pub mod device;
 pub mod error;
+pub mod ext4;
 pub mod files;
 pub mod format;
 pub mod manifest;

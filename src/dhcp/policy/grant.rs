@@ -73,14 +73,17 @@ impl Policy {
             actions.push(Action::Look(chosen.address));
             delay = delay.max(look);
         }
-        // The ROM takes the address without another word.
-        let soft = client.stage == Stage::Rom;
+        let soft = client.stage.takes_offers();
         if soft {
             self.bind(packet.mac, chosen.address, soft, now, actions);
         }
         let draft =
             reply::lease(&self.plan, packet, Kind::Offer, chosen.address, client, self.boots(client).ok());
-        actions.push(Action::Send(Reply { delay, ..draft.back_to_client(packet) }));
+        actions.push(Action::Send(Reply {
+            delay,
+            pin: client.stage == Stage::Rom,
+            ..draft.back_to_client(packet)
+        }));
         Answer::Offer { address: chosen.address, soft, delay }
     }
 

@@ -48,6 +48,9 @@ pub struct Reply {
     pub port: u16,
     /// How long it is held back.
     pub delay: Duration,
+    /// The client is a ROM that will not say its Ethernet address once it fetches files (raspberrypi/documentation,
+    /// network booting: the 3B's short of ARP), so this host should keep it in mind; see [`crate::dhcp::neighbour`].
+    pub pin: bool,
     /// The message.
     pub bytes: Vec<u8>,
 }
@@ -62,7 +65,7 @@ pub(super) struct Draft {
 impl Draft {
     fn reply(self, packet: &Packet<'_>, to: To, port: u16) -> Reply {
         let bytes = self.builder.finish();
-        Reply { mac: packet.mac, kind: self.kind, to, port, delay: Duration::ZERO, bytes }
+        Reply { mac: packet.mac, kind: self.kind, to, port, delay: Duration::ZERO, pin: false, bytes }
     }
 
     /// The way of RFC 2131 section 4.1: by the relay, to the address that the client has, to all, or to the address

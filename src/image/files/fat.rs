@@ -52,6 +52,13 @@ pub(super) struct Item {
     place: Place,
 }
 
+impl Item {
+    /// Bytes of contents, for a file.
+    pub(super) fn len(&self) -> u64 {
+        if self.is_directory { 0 } else { self.len }
+    }
+}
+
 impl Fat {
     /// Looks at the boot sector.
     pub(super) fn open(window: Window) -> Result<Self, String> {

@@ -11,6 +11,8 @@ use crate::image::table::Partition;
 
 /// How much may be read from one file system before it is given up: damage can lead round in a circle.
 const BUDGET: u64 = 1 << 30;
+/// No boot partition has directories in directories so deep.
+const DEEPEST: usize = 16;
 
 /// A partition of an image.
 #[derive(Clone, Copy)]
@@ -120,6 +122,57 @@ pub struct FatFile {
     pub path: String,
     /// What is in it.
     pub bytes: Vec<u8>,
+}
+
+/// A file or directory of a FAT partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FatItem {
+    /// Its path, with `/` between directories and its name's own case.
+    pub path: String,
+    /// Whether it is a directory.
+    pub is_directory: bool,
+    /// Bytes of contents; 0 for a directory.
+    pub len: u64,
+}
+
+/// All files and directories of a partition, if it is FAT, each directory before what is in it.
+///
+/// # Errors
+/// When the image can't be read or the file system is damaged.
+pub fn fat_tree(image: &Arc<dyn ReadAt>, partition: &Partition) -> io::Result<Vec<FatItem>> {
+    let found = with_first_fat(image, std::slice::from_ref(partition), |volume| {
+        let root = volume.find("")?.ok_or("it has no root directory")?;
+        let mut found = Vec::new();
+        let mut left = vec![(String::new(), root)];
+        while let Some((above, directory)) = left.pop() {
+            // A directory that is in itself would go on until the budget for reading is spent.
+            if above.matches('/').count() > DEEPEST {
+                return Err("its directories lead round in a circle".to_owned());
+            }
+            for item in volume.list(&directory)? {
+                if item.name.contains(['/', '\0']) {
+                    return Err("it has a name that no file can have".to_owned());
+                }
+                let path =
+                    if above.is_empty() { item.name.clone() } else { format!("{above}/{}", item.name) };
+                let (is_directory, len) = (item.is_directory, item.len());
+                found.push(FatItem { path: path.clone(), is_directory, len });
+                if is_directory {
+                    left.push((path, item));
+                }
+            }
+        }
+        Ok(found)
+    })?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Whether a partition looks like FAT.
+///
+/// # Errors
+/// When the image can't be read.
+pub fn is_fat(image: &Arc<dyn ReadAt>, partition: &Partition) -> io::Result<bool> {
+    Volume { image, partition }.is_fat()
 }
 
 /// Reads one file of the first FAT partition; none where there is no such partition or no such file.

@@ -1,0 +1,62 @@
+//! `piprov netboot client check`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Where, name};
+use crate::cli::Global;
+use crate::cli::report::AlreadyTold;
+use crate::cli::ui::{Style, Ui, wrap};
+use crate::error::Kind;
+use crate::format::count;
+use crate::netboot::client::Name;
+use crate::stop::Stop;
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// The clients; default: all of them
+    names: Vec<String>,
+    /// Make the changes that are missing, and write the exports anew
+    #[arg(long)]
+    repair: bool,
+    #[command(flatten)]
+    place: Where,
+}
+
+impl Check {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+        let mut names = self.names.iter().map(|text| name(text)).collect::<anyhow::Result<Vec<Name>>>()?;
+        let (clients, _) = self.place.clients(global, ui, stop)?;
+        if names.is_empty() {
+            names =
+                clients.all()?.into_iter().map(|record| name(&record.name)).collect::<anyhow::Result<_>>()?;
+        }
+        let mut bad = 0;
+        for name in &names {
+            if self.repair {
+                let changed = clients.repair_client(name)?;
+                ui.say(format_args!("{name}: {} changed", count(changed as u64, "file")));
+            }
+            let found = clients.check(name)?;
+            bad += usize::from(!found.is_empty());
+            if ui.json {
+                ui.object(&json!({ "event": "checked", "client": name.as_str(), "findings": found }));
+                continue;
+            }
+            if found.is_empty() {
+                ui.result(format_args!("{name}  {}", ui.paint(Style::Good, "as it should be")));
+            }
+            for found in found {
+                let head = format!("{name}  {}: ", found.item);
+                let indent = name.as_str().len() + 2;
+                let what = wrap(&found.what, head.len(), indent, ui.width_out);
+                ui.result(format_args!("{name}  {}: {what}", ui.paint(Style::Bad, &found.item)));
+                if !found.remedy.is_empty() {
+                    let remedy = wrap(&found.remedy, indent + 6, indent + 6, ui.width_out);
+                    ui.result(format_args!("{:indent$}hint: {remedy}", ""));
+                }
+            }
+        }
+        if bad > 0 { Err(AlreadyTold(Kind::Failed).into()) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,102 @@
+//! `piprov netboot client remove` and `rename`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Where, name};
+use crate::cli::Global;
+use crate::cli::report::Usage;
+use crate::cli::ui::Ui;
+use crate::stop::Stop;
+
+#[derive(Debug, Args)]
+pub(super) struct Remove {
+    /// The client
+    name: String,
+    /// Remove it without asking; the name again, for scripts
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+    /// Say what would be removed, and remove nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    #[command(flatten)]
+    place: Where,
+}
+
+impl Remove {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+        let name = name(&self.name)?;
+        let (clients, _) = self.place.clients(global, ui, stop)?;
+        let record = clients.one(&name)?;
+        let shared = record.layer.is_some()
+            && clients.all()?.iter().any(|other| other.name != record.name && other.root == record.root);
+        let mut paths = vec![record.boot.clone()];
+        paths.extend(record.layer.clone());
+        if !shared {
+            paths.push(record.root.clone());
+        }
+        if self.dry_run {
+            if ui.json {
+                ui.object(&json!({ "event": "would-remove", "client": record.name, "paths": paths }));
+            } else {
+                for path in paths {
+                    ui.result(format_args!("{} would be removed", path.display()));
+                }
+            }
+            return Ok(());
+        }
+        if !confirmed(ui, name.as_str(), self.confirm.as_deref())? {
+            return Err(Usage {
+                message: format!("{name} was not removed: its name is needed to confirm"),
+                hint: Some(format!("in a script: --confirm {name}")),
+            }
+            .into());
+        }
+        clients.remove(&name)?;
+        if ui.json {
+            ui.object(&json!({ "event": "removed", "client": record.name, "paths": paths }));
+        } else {
+            ui.result(format_args!("{name} removed"));
+        }
+        Ok(())
+    }
+}
+
+/// Asks for the name on a terminal; elsewhere it has to be given.
+fn confirmed(ui: &Ui, name: &str, given: Option<&str>) -> anyhow::Result<bool> {
+    use std::io::{BufRead, IsTerminal};
+    if let Some(given) = given {
+        return Ok(given == name);
+    }
+    if !std::io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    ui.say(format_args!("This removes the root of {name} with all that is in it. Its name, to go on:"));
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim() == name)
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Rename {
+    /// The client
+    old: String,
+    /// Its new name
+    new: String,
+    #[command(flatten)]
+    place: Where,
+}
+
+impl Rename {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+        let (old, new) = (name(&self.old)?, name(&self.new)?);
+        let (clients, _) = self.place.clients(global, ui, stop)?;
+        let record = clients.rename(&old, &new)?;
+        if ui.json {
+            ui.object(&json!({ "event": "renamed", "from": old.as_str(), "client": record }));
+        } else {
+            ui.result(format_args!("{old} renamed to {new}, from its next start on"));
+        }
+        Ok(())
+    }
+}

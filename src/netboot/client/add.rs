@@ -1,0 +1,610 @@
+//! Makes a client.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::apply::{Target, remove_tree};
+use super::checklist::{Act, Change, Facts, Mode, Plan, Where, plan};
+use super::copy::{Copy, Take};
+use super::material::Material;
+use super::names::{Board, Name, Network};
+use super::record::{Lock, Origin, Phase, PublicKey, Record};
+use super::source::{HostSource, Node, Source};
+use super::verify::{Proved, Verify};
+use super::view::View;
+use super::{Clients, Error, Watch, exports, host, keys, overlay};
+use crate::format::hex;
+use crate::image::Options;
+
+/// What client is wanted.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Its name.
+    pub name: Name,
+    /// Its board.
+    pub board: Board,
+    /// An image, a directory, or `/`.
+    pub from: PathBuf,
+    /// How it has its root.
+    pub mode: Mode,
+    /// The name of the root that it shares with others; made from the image's name where none is given.
+    pub shared: Option<Name>,
+    /// This host's address.
+    pub server: Option<Ipv4Addr>,
+    /// Who may mount.
+    pub network: Option<Network>,
+    /// The interface that both are taken from where they aren't given.
+    pub interface: Option<String>,
+    /// Whether to export.
+    pub export: bool,
+    /// Take it even if it is no Raspberry Pi OS.
+    pub force: bool,
+    /// Where a compressed image is unpacked.
+    pub spool_dir: Option<PathBuf>,
+}
+
+/// A client that is about to be made: everything was looked at, and nothing was written.
+pub struct Prepared<'a> {
+    clients: &'a Clients,
+    material: Material,
+    facts: Facts,
+    plan: Plan,
+    record: Record,
+    /// The shared root that is there already.
+    shares: bool,
+    /// What a killed run has left.
+    begun: Option<Record>,
+}
+
+/// A line of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Line {
+    /// A verb: copy, share, write, link, mask, remove, export.
+    pub action: &'static str,
+    /// Which part of the work, or item of the checklist.
+    pub item: &'static str,
+    /// The path that is made or changed.
+    pub path: PathBuf,
+    /// Below which of the client's directories it lies, where it is one of the checklist's.
+    pub tree: Option<Where>,
+    /// Why, or from where.
+    pub why: String,
+}
+
+impl Clients {
+    /// Looks at everything that a client needs. Nothing is written.
+    ///
+    /// # Errors
+    /// All that could be known before: names and boards that are taken, what is no Raspberry Pi OS, missing programs,
+    /// paths that are occupied, exports of others.
+    pub fn prepare(&self, request: &Request) -> Result<Prepared<'_>, Error> {
+        let places = &self.places;
+        let records = self.records().all()?;
+        let board = request.board.to_string();
+        let begun = records.iter().find(|record| record.name == request.name.as_str()).cloned();
+        if let Some(record) = &begun
+            && matches!(record.phase, Phase::Ready | Phase::Removing)
+        {
+            return Err(Error::Exists { name: record.name.clone(), board: record.board.clone() });
+        }
+        let others = || records.iter().filter(|record| record.name != request.name.as_str());
+        if let Some(record) = others().find(|record| record.board == board) {
+            return Err(Error::BoardTaken { board, name: record.name.clone() });
+        }
+        let addresses =
+            host::addresses().map_err(Error::os("asking for the addresses of", Path::new("this host")))?;
+        let (server, network) = host::server_and_network(
+            request.server,
+            request.network,
+            request.interface.as_deref(),
+            &addresses,
+        )?;
+        let options = Options { spool_dir: request.spool_dir.clone(), stop: Some(self.stop.clone()) };
+        let left_out =
+            [&places.clients, &places.tftp, &places.shared, &places.state].map(|path| absolute(path));
+        let material = Material::open(&request.from, request.force, &options, &left_out)?;
+
+        let own = absolute(&places.clients).join(request.name.as_str());
+        let boot = absolute(&places.tftp).join(request.board.directory());
+        let (root, layer) = match request.mode {
+            Mode::Overlay => {
+                let name = match &request.shared {
+                    Some(name) => name.to_string(),
+                    None => shared_name(&material.from),
+                };
+                (absolute(&places.shared).join(name), Some(own.clone()))
+            }
+            _ => (own.clone(), None),
+        };
+        let shares = self.shares(&root, &material, others())?;
+        // They stand in the kernel's command line, in fstab and in exports, each with its own idea of quoting.
+        for path in [&root, &own, &boot] {
+            check_path(path)?;
+        }
+        for path in [Some(&root).filter(|_| !shares), layer.as_ref(), Some(&boot)].into_iter().flatten() {
+            if begun.is_none() && std::fs::symlink_metadata(path).is_ok() {
+                return Err(Error::Occupied { path: path.clone() });
+            }
+        }
+        keys::program()?;
+        let machine_id = new_machine_id();
+        let root_view = View(&*material.root);
+        let foreign_machine_id = root_view.text("etc/machine-id")?.map(|text| text.trim().to_owned());
+        let facts = Facts {
+            name: request.name.clone(),
+            board: request.board,
+            mode: request.mode,
+            server,
+            root: root.clone(),
+            layer: layer.clone(),
+            boot: boot.clone(),
+            layout: material.layout.clone(),
+            foreign_machine_id: foreign_machine_id.clone().filter(|id| id.len() == 32),
+            machine_id: machine_id.clone(),
+            keys: Vec::new(),
+        };
+        let plan = plan(&facts, &root_view, &View(&*material.boot))?;
+        let record = Record {
+            schema: 1,
+            name: request.name.to_string(),
+            board,
+            phase: Phase::Making,
+            mode: request.mode,
+            made: [Some(own), Some(boot.clone()), Some(new_boot(&boot))].into_iter().flatten().collect(),
+            parents: Vec::new(),
+            renaming: None,
+            root,
+            layer,
+            boot,
+            server,
+            network: network.to_string(),
+            exported: request.export,
+            created: Timestamp::now(),
+            machine_id,
+            foreign_machine_id: facts.foreign_machine_id.clone(),
+            layout: material.layout.clone(),
+            origin: Origin {
+                from: material.from.clone(),
+                identity: material.identity.clone(),
+                ..Origin::default()
+            },
+            keys: Vec::new(),
+        };
+        if let Some(begun) = &begun
+            && (begun.origin.identity != record.origin.identity
+                || begun.root != record.root
+                || begun.boot != record.boot
+                || begun.mode != record.mode)
+        {
+            return Err(Error::Unfinished { name: begun.name.clone(), from: begun.origin.from.clone() });
+        }
+        if request.export {
+            self.exporter()?;
+            exports::refuse_foreign(&places.exports, &exports::of(&record))?;
+        }
+        check_room(&record.root, material.expected.filter(|_| !shares && begun.is_none()))?;
+        Ok(Prepared { clients: self, material, facts, plan, record, shares, begun })
+    }
+
+    /// Whether the shared root is there, made from the same.
+    fn shares<'r>(
+        &self,
+        root: &Path,
+        material: &Material,
+        others: impl Iterator<Item = &'r Record>,
+    ) -> Result<bool, Error> {
+        let mut users = others.filter(|record| record.root == root);
+        let Some(first) = users.next() else { return Ok(false) };
+        if first.phase != Phase::Ready {
+            return Err(Error::Unfinished { name: first.name.clone(), from: first.origin.from.clone() });
+        }
+        if first.origin.identity != material.identity {
+            return Err(Error::Cannot {
+                what: format!("{} was made from {}", root.display(), first.origin.from.display()),
+                hint: "give another name for the shared root with --shared".to_owned(),
+            });
+        }
+        Ok(true)
+    }
+}
+
+impl Prepared<'_> {
+    /// What will be done, in its order. The paths of the checklist are counted from the top of their tree.
+    #[must_use]
+    pub fn lines(&self) -> Vec<Line> {
+        let mut lines = Vec::new();
+        let mut line = |action, item, path: &Path, tree, why: String| {
+            lines.push(Line { action, item, path: path.to_owned(), tree, why });
+        };
+        let from = format!("from {}, and compare", self.material.from.display());
+        if self.shares {
+            line("share", "root", &self.record.root, None, "it is there already".to_owned());
+        } else {
+            line("copy", "root", &self.record.root, None, from.clone());
+        }
+        if let Some(layer) = &self.record.layer {
+            line("make", "layer", layer, None, "this client's own files".to_owned());
+        }
+        line("copy", "boot", &self.record.boot, None, from);
+        for Change { item, tree, path, act, why } in &self.plan.changes {
+            let action = match act {
+                Act::Write { .. } | Act::Secret { .. } => "write",
+                Act::Link { target } if target == "/dev/null" => "mask",
+                Act::Link { .. } => "link",
+                Act::Remove => "remove",
+            };
+            line(action, item, Path::new(path), Some(*tree), why.clone());
+        }
+        for file in keys::files() {
+            let path = PathBuf::from("etc/ssh").join(file);
+            line("write", "ssh-keys", &path, Some(Where::Root), "a host key of its own".to_owned());
+        }
+        if self.record.exported {
+            for export in exports::of(&self.record) {
+                let access = if export.writable { "read and write" } else { "read only" };
+                line("export", "export", &export.path, None, format!("{access} for {}", export.network));
+            }
+        }
+        lines
+    }
+
+    /// What the user should know; sentences.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> =
+            self.plan.notes.iter().filter(|note| !note.starts_with("New SSH host keys")).cloned().collect();
+        notes.extend(large_files(&*self.material.boot));
+        notes
+    }
+
+    /// The record as it will be.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Whether a run that was killed is gone on with.
+    #[must_use]
+    pub fn resumes(&self) -> bool {
+        self.begun.is_some()
+    }
+
+    /// Makes the client. Whatever fails, and Ctrl-C, takes back what was made.
+    ///
+    /// # Errors
+    /// What the work ends with; nothing is left then, unless taking it back failed too, which is told to `watch`.
+    pub fn run(mut self, watch: &dyn Watch) -> Result<Record, Error> {
+        if !rustix::process::geteuid().is_root() {
+            return Err(Error::NotRoot);
+        }
+        let _lock = Lock::take(&self.clients.places.state)?;
+        if self.clients.records().find(&self.facts.name)? != self.begun {
+            return Err(Error::Locked { path: self.clients.places.state.join("lock") });
+        }
+        match self.make(watch) {
+            Ok(()) => Ok(self.record),
+            Err(error) => {
+                watch.begin("taking back what was made");
+                if let Err(other) = self.clients.undo(&self.record) {
+                    watch.note(&format!(
+                        "not all of it could be taken back: {other}; `piprov netboot client remove {}` tries again",
+                        self.record.name
+                    ));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn make(&mut self, watch: &dyn Watch) -> Result<(), Error> {
+        let clients = self.clients;
+        let records = clients.records();
+        // What the checklist had begun to change is no copy any more.
+        let resume = self.begun.as_ref().is_some_and(|begun| begun.keys.is_empty());
+        if let Some(begun) = self.begun.take() {
+            if resume {
+                self.record.parents = begun.parents;
+            } else {
+                clients.undo(&begun)?;
+            }
+        }
+        let mut wanted: Vec<&Path> = vec![&self.record.root, &self.record.boot];
+        wanted.extend(self.record.layer.as_deref());
+        let missing = missing_parents(&wanted);
+        self.record.parents.splice(0..0, missing);
+        records.write(&self.record)?;
+
+        let (root, boot) = (self.record.root.clone(), self.record.boot.clone());
+        if !self.shares {
+            make_directories(&root)?;
+            let take = |path: &Path, node: &Node| self.material.take(path, node);
+            let from = Tree { source: &*self.material.root, take: &take, expected: self.material.expected };
+            let proved = self.copy(watch, from, &root, "copying the root", "comparing the root")?;
+            self.record.origin.root_sha256 = hex(&proved.sha256);
+            (self.record.origin.entries, self.record.origin.bytes) =
+                (proved.amount.entries, proved.amount.bytes);
+        }
+        let new = new_boot(&boot);
+        remove_tree(&new)?;
+        make_directories(&new)?;
+        let all = |_: &Path, _: &Node| Take::All;
+        let from = Tree { source: &*self.material.boot, take: &all, expected: None };
+        let proved = self.copy(watch, from, &new, "copying the boot files", "comparing the boot files")?;
+        self.record.origin.boot_sha256 = hex(&proved.sha256);
+        // A compressed image proves itself at its end, which may lie behind all files.
+        if let Some(image) = &self.material.image {
+            watch.begin("reading the image to its end");
+            image.content().size().map_err(Error::os("reading", &self.material.from))?;
+            self.record.origin.file_sha256 = image.file_sha256().transpose()?.map(|digest| hex(&digest));
+        }
+
+        watch.begin("making it this client's");
+        self.facts.keys = keys::generate(&self.facts.name)?;
+        let public =
+            |key: &super::checklist::Key| PublicKey { file: key.file.clone(), public: key.public.clone() };
+        self.record.keys = self.facts.keys.iter().map(public).collect();
+        records.write(&self.record)?;
+        self.change(&new)?;
+        std::fs::rename(&new, &boot).map_err(Error::os("putting in place", &boot))?;
+        self.bootcode(&boot)?;
+        let dir = std::fs::File::open(&root).map_err(Error::os("opening", &root))?;
+        rustix::fs::syncfs(&dir).map_err(Error::os("writing out", &root))?;
+
+        let mut ready = self.record.clone();
+        ready.phase = Phase::Ready;
+        if ready.exported {
+            watch.begin("exporting");
+            let mut all = records.all()?;
+            all.retain(|other| other.name != ready.name);
+            all.push(ready.clone());
+            all.sort_by(|one, other| one.name.cmp(&other.name));
+            clients.export(&all)?;
+        }
+        records.write(&ready)?;
+        self.record = ready;
+        Ok(())
+    }
+
+    /// Copies a tree and compares the copy.
+    fn copy(
+        &self,
+        watch: &dyn Watch,
+        from: Tree<'_>,
+        to: &Path,
+        copying: &'static str,
+        comparing: &'static str,
+    ) -> Result<Proved, Error> {
+        let stop = &self.clients.stop;
+        let progress = watch.progress();
+        let Tree { source, take: choose, expected } = from;
+        watch.begin(copying);
+        let amount = Copy { source, to, choose, progress, stop, expected }.run()?;
+        watch.begin(comparing);
+        let (running, expected) = (self.material.running, Some(amount.bytes));
+        let proved = Verify { source, copy: to, choose, progress, stop, expected, running }.run()?;
+        if !proved.changed.is_empty() {
+            let first: Vec<_> =
+                proved.changed.iter().take(3).map(|path| format!("/{}", path.display())).collect();
+            watch.note(&format!(
+                "{} of the running system changed while they were copied: {}",
+                crate::format::count(proved.changed.len() as u64, "file"),
+                first.join(", ")
+            ));
+        }
+        Ok(proved)
+    }
+
+    /// Makes the changes of the checklist, and looks whether all of them are there.
+    fn change(&mut self, boot: &Path) -> Result<(), Error> {
+        let root_path = self.record.root.clone();
+        let lower = HostSource { root: root_path.clone() };
+        let (new_boot, layer) = (HostSource { root: boot.to_owned() }, self.record.layer.clone());
+        let boot_target = Target::open(boot, None)?;
+        let target = match &layer {
+            None => Target::open(&root_path, None)?,
+            Some(layer) => {
+                if !self.shares {
+                    Target::open(&root_path, None)?.apply(&overlay::init())?;
+                }
+                remove_tree(layer)?;
+                make_directories(layer)?;
+                // The layer's top is what the client sees as `/`.
+                use std::os::unix::fs::PermissionsExt;
+                std::fs::set_permissions(layer, PermissionsExt::from_mode(0o755))
+                    .map_err(Error::os("setting the mode of", layer))?;
+                Target::open(layer, Some(&lower))?
+            }
+        };
+        let wanted = plan(&self.facts, &View(&lower), &View(&new_boot))?;
+        for change in &wanted.changes {
+            match change.tree {
+                Where::Root => target.apply(change)?,
+                Where::Boot => boot_target.apply(change)?,
+            }
+        }
+        self.plan = wanted;
+        let left = match layer {
+            None => plan(&self.facts, &View(&lower), &View(&new_boot))?,
+            Some(layer) => {
+                let layered = overlay::Layered { layer: HostSource { root: layer }, lower };
+                plan(&self.facts, &View(&layered), &View(&new_boot))?
+            }
+        };
+        if left.changes.is_empty() {
+            return Ok(());
+        }
+        let differences =
+            left.changes.iter().map(|change| format!("{} was not changed", change.path)).collect();
+        Err(Error::Different { root: root_path, differences })
+    }
+
+    /// The mask ROM of a Pi 3 asks for its first file at the root of the tree.
+    fn bootcode(&mut self, boot: &Path) -> Result<(), Error> {
+        let (from, to) = (boot.join("bootcode.bin"), self.clients.places.tftp.join("bootcode.bin"));
+        if !from.exists() || to.exists() {
+            return Ok(());
+        }
+        self.record.made.push(to.clone());
+        self.clients.records().write(&self.record)?;
+        let bytes = std::fs::read(&from).map_err(Error::os("reading", &from))?;
+        super::record::replace(&to, &bytes, 0o644)
+    }
+}
+
+/// A tree to copy.
+struct Tree<'a> {
+    source: &'a dyn Source,
+    take: &'a super::copy::Choose<'a>,
+    expected: Option<u64>,
+}
+
+/// Where boot files lie until they are complete: a board that asks meanwhile gets none, and not half of them.
+fn new_boot(boot: &Path) -> PathBuf {
+    let name = boot.file_name().unwrap_or_default().to_string_lossy();
+    boot.with_file_name(format!(".{name}.piprov-new"))
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    // Of what isn't there yet, the part that is: links in it would stand in exports otherwise.
+    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let there = full.ancestors().find(|ancestor| ancestor.exists());
+    let Some((there, real)) = there.and_then(|there| Some((there, there.canonicalize().ok()?))) else {
+        return full;
+    };
+    match full.strip_prefix(there) {
+        Ok(rest) if !rest.as_os_str().is_empty() => real.join(rest),
+        _ => real,
+    }
+}
+
+fn check_path(path: &Path) -> Result<(), Error> {
+    let text = path.to_str().unwrap_or_default();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        return Ok(());
+    }
+    Err(Error::Cannot {
+        what: format!(
+            "a client's root can't be at {}: blanks, commas and colons divide the kernel's options",
+            path.display()
+        ),
+        hint: "choose a directory with letters, digits, dots and dashes in its path".to_owned(),
+    })
+}
+
+/// A name for a shared root, from the image's.
+fn shared_name(from: &Path) -> String {
+    let name = from.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.split(".img").next().unwrap_or_default();
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let name: String = stem.chars().map(plain).take(60).collect();
+    let name = name.trim_matches('-');
+    if name.is_empty() { "root".to_owned() } else { name.to_owned() }
+}
+
+fn new_machine_id() -> String {
+    let mut bytes = [0u8; 16];
+    // Without random numbers there is no kernel that this runs on; a time would do too, for it only has to differ.
+    if rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()).is_err() {
+        bytes = Timestamp::now().as_nanosecond().to_be_bytes();
+    }
+    // As systemd makes them: UUIDs of version 4.
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    hex(&bytes)
+}
+
+/// The directories above that have to be made, in the order in which they go again.
+fn missing_parents(paths: &[&Path]) -> Vec<PathBuf> {
+    let mut missing = Vec::new();
+    for path in paths {
+        for parent in path.ancestors().skip(1).take_while(|parent| !parent.exists()) {
+            if !missing.iter().any(|known| known == parent) {
+                missing.push(parent.to_owned());
+            }
+        }
+    }
+    // Those inside before those around them.
+    missing.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
+    missing
+}
+
+fn make_directories(path: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(Error::os("making", path))
+}
+
+/// Fails early where there is no room.
+fn check_room(path: &Path, wanted: Option<u64>) -> Result<(), Error> {
+    let there = path.ancestors().find(|ancestor| ancestor.exists());
+    let (Some(wanted), Some(there)) = (wanted, there) else { return Ok(()) };
+    let Ok(room) = rustix::fs::statvfs(there) else { return Ok(()) };
+    let free = room.f_bavail.saturating_mul(room.f_frsize);
+    if free >= wanted {
+        return Ok(());
+    }
+    let what = format!(
+        "the root takes {}, and there are {} free",
+        crate::format::size(wanted),
+        crate::format::size(free)
+    );
+    let source = std::io::Error::new(std::io::ErrorKind::StorageFull, what);
+    Err(Error::Os { doing: "making room in", path: there.to_owned(), source })
+}
+
+/// Files that some boot loaders don't get over TFTP: the number of blocks has 16 bits and doesn't start again.
+fn large_files(boot: &dyn Source) -> Vec<String> {
+    let list = |node: &Node| boot.list(node).unwrap_or_default();
+    let Ok(top) = boot.root() else { return Vec::new() };
+    let files = list(&top).into_iter().filter(|(_, node)| node.size > 65535 * 1024);
+    files
+        .map(|(name, node)| {
+            let most = if node.size > 65535 * 1468 { "no boot loader before 2025-09" } else { "no boot loader before 2022-12" };
+            format!(
+                "{} has {}: {most} gets it over TFTP (65535 blocks), and from 90 MB on the 30 s for a file may not do. \
+                 Update the boot loader (rpi-eeprom), or make the file smaller.",
+                name.to_string_lossy(),
+                crate::format::size(node.size)
+            )
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_paths() {
+        assert_eq!(
+            shared_name(Path::new("/x/2025-10-01-raspios-trixie_arm64.img.xz")),
+            "2025-10-01-raspios-trixie-arm64"
+        );
+        assert_eq!(shared_name(Path::new("/")), "root");
+        assert_eq!(new_boot(Path::new("/srv/tftp/a2ef5644")), Path::new("/srv/tftp/.a2ef5644.piprov-new"));
+        assert!(
+            check_path(Path::new("/srv/net boot/x")).is_err() && check_path(Path::new("/srv/a,b")).is_err()
+        );
+        assert!(check_path(Path::new("/srv/netboot/clients/lab-01")).is_ok());
+        let dir = tempfile::tempdir().unwrap();
+        let missing = missing_parents(&[&dir.path().join("a/b/c"), &dir.path().join("a/d/e")]);
+        assert_eq!(missing, ["a/b", "a/d", "a"].map(|path| dir.path().join(path)));
+        std::os::unix::fs::symlink(dir.path(), dir.path().join("link")).unwrap();
+        assert_eq!(
+            absolute(&dir.path().join("link/none/x")),
+            dir.path().canonicalize().unwrap().join("none/x")
+        );
+        let id = new_machine_id();
+        assert!(id.len() == 32 && id != new_machine_id());
+    }
+
+    #[test]
+    fn no_room_is_known_before() {
+        assert!(check_room(Path::new("/tmp/x/y"), Some(1)).is_ok());
+        use crate::error::Explain;
+        let error = check_room(Path::new("/tmp/x/y"), Some(u64::MAX)).unwrap_err();
+        assert!(error.hint().unwrap().contains("--clients"), "{error}");
+    }
+}

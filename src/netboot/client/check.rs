@@ -1,0 +1,176 @@
+//! Compares a client with the checklist, and with what is exported and served.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::checklist::Act;
+use super::manage::Exporter;
+use super::record::{Lock, Phase, Record};
+use super::{Clients, Error, Name, exports, nfs};
+
+/// Something about a client that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// The part of the checklist, or `export`, `serve`, `record`.
+    pub item: String,
+    /// What is wrong.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl Finding {
+    pub(super) fn new(item: &str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { item: item.to_owned(), what: what.into(), remedy: remedy.into() }
+    }
+}
+
+impl Clients {
+    /// Looks at a client; the findings, none where all is well.
+    ///
+    /// # Errors
+    /// [`Error::NoClient`]; and what reading ends with.
+    pub fn check(&self, name: &Name) -> Result<Vec<Finding>, Error> {
+        let record = self.one(name)?;
+        let mut found = Vec::new();
+        let again = format!("`piprov netboot client remove {name}`, then `add` again");
+        if record.phase != Phase::Ready {
+            let what = "a run that made or removed it was killed";
+            return Ok(vec![Finding::new("record", what, format!("give the same `add` again, or {again}"))]);
+        }
+        if let Some(new) = &record.renaming {
+            let remedy = format!("`piprov netboot client rename {name} {new}` goes on");
+            return Ok(vec![Finding::new("record", format!("it is half renamed to {new}"), remedy)]);
+        }
+        let mut whole = true;
+        for path in [Some(&record.root), record.layer.as_ref(), Some(&record.boot)].into_iter().flatten() {
+            if !path.is_dir() {
+                found.push(Finding::new("record", format!("{} is not there", path.display()), again.clone()));
+                whole = false;
+            }
+        }
+        if whole {
+            self.check_files(&record, &mut found)?;
+        }
+        self.check_exports(&record, &mut found)?;
+        found.extend(served(&record, &self.places.tftp));
+        Ok(found)
+    }
+
+    fn check_files(&self, record: &Record, found: &mut Vec<Finding>) -> Result<(), Error> {
+        let wanted = self.wanted(record)?;
+        let repair = format!("`piprov netboot client check {} --repair` changes it", record.name);
+        for change in wanted.changes {
+            let verb = match change.act {
+                Act::Write { .. } | Act::Secret { .. } => "is not as it should be",
+                Act::Link { .. } => "is not linked as it should be",
+                Act::Remove => "is there",
+            };
+            let remedy = match change.item {
+                "ssh-keys" => {
+                    "if the client made new keys itself that is well; otherwise remove it and add it again"
+                }
+                _ => repair.as_str(),
+            };
+            found.push(Finding::new(change.item, format!("{} {verb} ({})", change.path, change.why), remedy));
+        }
+        found.extend(wanted.notes.into_iter().map(|note| {
+            let (what, remedy) = note.split_once(": ").unwrap_or((&note, ""));
+            Finding::new("source", what, remedy)
+        }));
+        Ok(())
+    }
+
+    fn check_exports(&self, record: &Record, found: &mut Vec<Finding>) -> Result<(), Error> {
+        if !record.exported {
+            return Ok(());
+        }
+        let exporter = match self.exporter() {
+            Ok(exporter) => exporter,
+            Err(error) => {
+                found.push(Finding::new(
+                    "export",
+                    error.to_string(),
+                    "`piprov netboot nfs` says what to install",
+                ));
+                return Ok(());
+            }
+        };
+        let (path, wanted) = self.exports_text(&exporter, &self.all()?);
+        if std::fs::read_to_string(&path).ok().as_deref() != Some(&wanted) {
+            let what = format!("{} doesn't hold what it should", path.display());
+            let remedy = format!("`piprov netboot client check {} --repair` writes it anew", record.name);
+            found.push(Finding::new("export", what, remedy));
+        }
+        if let Err(error) = exports::refuse_foreign(&self.places.exports, &exports::of(record)) {
+            found.push(Finding::new("export", error.to_string(), "take the line out of that file"));
+        }
+        if matches!(exporter, Exporter::Kernel(_)) {
+            // What the kernel was told last (exportfs(8)).
+            let table = std::fs::read_to_string("/var/lib/nfs/etab").unwrap_or_default();
+            for export in exports::of(record) {
+                let line = format!("{}\t{}(", export.path.display(), export.network);
+                if !table.lines().any(|known| known.starts_with(&line)) {
+                    let what = format!("{} is not exported to {}", export.path.display(), export.network);
+                    found.push(Finding::new("export", what, "`sudo exportfs -ra`"));
+                }
+            }
+        }
+        found.extend(nfs::findings(&nfs::look(&self.places.ganesha)));
+        Ok(())
+    }
+
+    /// Does what can be done about the findings: makes the checklist's changes, writes the exports anew. Gives how many
+    /// files were changed.
+    ///
+    /// # Errors
+    /// [`Error::NoClient`]; and what changing ends with.
+    pub fn repair_client(&self, name: &Name) -> Result<usize, Error> {
+        let record = self.one(name)?;
+        if record.phase != Phase::Ready {
+            return Err(Error::Unfinished { name: record.name, from: record.origin.from });
+        }
+        if !rustix::process::geteuid().is_root() {
+            return Err(Error::NotRoot);
+        }
+        let _lock = Lock::take(&self.places.state)?;
+        let count = self.repair(&record)?;
+        if record.exported {
+            self.export(&self.all()?)?;
+        }
+        Ok(count)
+    }
+}
+
+/// What keeps the boot files from being served.
+fn served(record: &Record, tftp: &Path) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let root = tftp.canonicalize().unwrap_or_else(|_| tftp.to_owned());
+    if !record.boot.starts_with(&root) {
+        let what = format!("{} is not below {}, which is served", record.boot.display(), tftp.display());
+        found.push(Finding::new("serve", what, "give the same --tftp-root (`netboot.tftp-root`) to both"));
+    }
+    // A TFTP server gives away what everybody may read, and runs as a user of its own.
+    let mut unreadable = 0;
+    let mut left = vec![record.boot.clone()];
+    while let Some(dir) = left.pop() {
+        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            let Ok(meta) = entry.metadata() else { continue };
+            let needed = if meta.is_dir() { 0o005 } else { 0o004 };
+            if meta.mode() & needed != needed {
+                unreadable += 1;
+            }
+            if meta.is_dir() {
+                left.push(entry.path());
+            }
+        }
+    }
+    if unreadable > 0 {
+        let what = format!(
+            "{} of the boot files can't be read by a TFTP server",
+            crate::format::count(unreadable, "name")
+        );
+        found.push(Finding::new("serve", what, format!("`sudo chmod -R a+rX {}`", record.boot.display())));
+    }
+    found
+}

@@ -1,0 +1,128 @@
+//! The kernel's command line.
+
+use super::{Error, Facts, Item, Mode, Where};
+
+pub(super) fn cmdline(item: &mut Item<'_>) -> Result<(), Error> {
+    let old = item.boot.text("cmdline.txt")?.unwrap_or_default();
+    let text = line(&old, item.facts) + "\n";
+    item.write(Where::Boot, "cmdline.txt", &text, "the root over NFS, and no first boot")
+}
+
+/// The line with the root over NFS. Spelled so that the kernel itself understands it and klibc's nfsmount of an
+/// initramfs too: that knows `vers` and `tcp`, and no `proto=` (klibc, usr/kinit/nfsmount/main.c).
+fn line(old: &str, facts: &Facts) -> String {
+    // Of images that grow themselves at their first start, `quiet` belongs to that.
+    let resizes = old.contains("init_resize.sh");
+    let mut words: Vec<String> = Vec::new();
+    for word in old.split_whitespace() {
+        if is_of_the_card(word) || (word == "quiet" && resizes) {
+            continue;
+        }
+        words.push(match word.strip_prefix("ds=nocloud") {
+            // Raspberry Pi Imager names the instance here too.
+            Some(_) => format!("ds=nocloud;i=piprov-{}", facts.name),
+            None => word.to_owned(),
+        });
+    }
+    let access = if facts.mode == Mode::Rw { "rw" } else { "ro" };
+    words.push("root=/dev/nfs".to_owned());
+    words.push(format!("nfsroot={}:{},vers=3,tcp", facts.server, facts.root.display()));
+    words.extend([access, "ip=dhcp", "rootwait"].map(str::to_owned));
+    if let Some(layer) = &facts.layer {
+        words.push(format!("init={}", super::boot::OVERLAY_INIT));
+        words.push(format!("piprov.layer={}", layer.display()));
+    }
+    words.join(" ")
+}
+
+/// What has to go: the card's root, what works on it at the first start, and what a former run has added.
+fn is_of_the_card(word: &str) -> bool {
+    const KEYS: [&str; 12] = [
+        "root",
+        "rootfstype",
+        "rootflags",
+        "rootdelay",
+        "fsck.repair",
+        "fsck.mode",
+        "nfsroot",
+        "ip",
+        "boot",
+        "overlayroot",
+        "piprov.layer",
+        "nfsrootdebug",
+    ];
+    let (key, value) = word.split_once('=').unwrap_or((word, ""));
+    match key {
+        "init" => ["firstboot", "init_resize.sh", "init_resize2.sh", "piprov"]
+            .iter()
+            .any(|name| value.contains(name)),
+        "systemd.unit" => value == "kernel-command-line.target",
+        // Of Raspberry Pi Imager, for firstrun.sh.
+        "systemd.run" | "systemd.run_success_action" | "systemd.run_failure_action" => true,
+        "rw" | "ro" | "rootwait" | "resize" => true,
+        key => KEYS.contains(&key) && word.contains('='),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::tests::facts;
+    use super::*;
+
+    #[test]
+    fn every_release_gets_the_same_root() {
+        let facts = facts();
+        let nfs = "root=/dev/nfs nfsroot=10.0.0.1:/srv/netboot/clients/lab-01,vers=3,tcp rw ip=dhcp rootwait";
+        for (old, kept) in [
+            // Buster, with its growing.
+            (
+                "console=serial0,115200 console=tty1 root=PARTUUID=6c586e13-02 rootfstype=ext4 elevator=deadline \
+                 fsck.repair=yes rootwait quiet init=/usr/lib/raspi-config/init_resize.sh",
+                "console=serial0,115200 console=tty1 elevator=deadline",
+            ),
+            // Bookworm.
+            (
+                "console=serial0,115200 console=tty1 root=PARTUUID=a-02 rootfstype=ext4 fsck.repair=yes rootwait quiet \
+                 init=/usr/lib/raspberrypi-sys-mods/firstboot cfg80211.ieee80211_regdom=GB\n",
+                "console=serial0,115200 console=tty1 quiet cfg80211.ieee80211_regdom=GB",
+            ),
+            // Bullseye by Imager.
+            (
+                "console=tty1 root=PARTUUID=b-02 rootwait systemd.run=/boot/firstrun.sh \
+                 systemd.run_success_action=reboot systemd.unit=kernel-command-line.target",
+                "console=tty1",
+            ),
+            // Trixie, by Imager.
+            (
+                "console=serial0,115200 root=PARTUUID=c-02 rootfstype=ext4 fsck.repair=yes rootwait resize \
+                 ds=nocloud;i=rpi-imager-1 cgroup_enable=memory",
+                "console=serial0,115200 ds=nocloud;i=piprov-lab-01 cgroup_enable=memory",
+            ),
+            // A boot over the network that somebody made by hand.
+            (
+                "root=/dev/nfs nfsroot=10.0.0.9:/nfs/c,vers=4.1,proto=tcp rw ip=dhcp init=/bin/bash",
+                "init=/bin/bash",
+            ),
+        ] {
+            let new = line(old, &facts);
+            assert_eq!(new, format!("{kept} {nfs}"));
+            assert_eq!(line(&new, &facts), new);
+        }
+        assert_eq!(line("", &facts), nfs);
+    }
+
+    #[test]
+    fn an_overlay_has_an_init_of_its_own() {
+        let mut facts = facts();
+        facts.mode = Mode::Overlay;
+        facts.root = "/srv/netboot/shared/base".into();
+        facts.layer = Some("/srv/netboot/clients/lab-01".into());
+        let new = line("root=x init=/usr/lib/raspberrypi-sys-mods/firstboot", &facts);
+        assert_eq!(
+            new,
+            "root=/dev/nfs nfsroot=10.0.0.1:/srv/netboot/shared/base,vers=3,tcp ro ip=dhcp rootwait \
+             init=/usr/lib/piprov/overlay-init piprov.layer=/srv/netboot/clients/lab-01"
+        );
+        assert_eq!(line(&new, &facts), new);
+    }
+}

@@ -1,0 +1,201 @@
+//! What makes a copied root that of one client: each item looks at a tree, and says what has to change in it. Nothing
+//! is written here. A tree that has all of it gives no changes, so the same code plans and checks.
+
+mod boot;
+mod cloud;
+mod cmdline;
+mod fstab;
+mod identity;
+mod network;
+mod services;
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use super::layout::Layout;
+use super::names::{Board, Name};
+use super::view::View;
+
+pub(super) use boot::OVERLAY_INIT;
+
+/// How the client has its root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Its own copy, to write to.
+    Rw,
+    /// Its own copy, read only, with memory for what must be written.
+    Ro,
+    /// One copy for many, read only, below a layer of its own files and a layer in memory.
+    Overlay,
+}
+
+impl Mode {
+    /// As it is given on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rw => "rw",
+            Self::Ro => "ro",
+            Self::Overlay => "overlay",
+        }
+    }
+}
+
+/// What the items need to know.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    pub(super) name: Name,
+    pub(super) board: Board,
+    pub(super) mode: Mode,
+    pub(super) server: Ipv4Addr,
+    /// What the client mounts as its root: of an overlay, the shared one.
+    pub(super) root: PathBuf,
+    /// An overlay's layer with the client's own files.
+    pub(super) layer: Option<PathBuf>,
+    /// The directory with its boot files.
+    pub(super) boot: PathBuf,
+    pub(super) layout: Layout,
+    /// The machine id of the source, which the client must not have.
+    pub(super) foreign_machine_id: Option<String>,
+    /// The machine id of a client whose root forgets.
+    pub(super) machine_id: String,
+    /// The client's own host keys. Before they are made: none, and they are a change.
+    pub(super) keys: Vec<Key>,
+}
+
+/// A host key of SSH.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    /// `ssh_host_ed25519_key`.
+    pub(super) file: String,
+    /// The private half; none where only its public half is known.
+    pub(super) private: Option<Vec<u8>>,
+    /// The public half, as the `.pub` file has it.
+    pub(super) public: String,
+}
+
+/// Which tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Where {
+    /// The root.
+    Root,
+    /// The boot files.
+    Boot,
+}
+
+/// What happens to a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Act {
+    /// A file gets these contents; its mode where it is new.
+    Write { bytes: Vec<u8>, mode: u32 },
+    /// A file gets contents that must not be shown.
+    Secret { bytes: Vec<u8> },
+    /// A symbolic link to this; whatever is there goes.
+    Link { target: String },
+    /// It goes, whatever it is.
+    Remove,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Change {
+    /// The item that wants it: one word.
+    pub(super) item: &'static str,
+    pub(super) tree: Where,
+    /// Below the tree's top, without a slash in front.
+    pub(super) path: String,
+    pub(super) act: Act,
+    /// Why, as a phrase.
+    pub(super) why: String,
+}
+
+/// All changes, and what can't be changed but should be known.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) changes: Vec<Change>,
+    pub(super) notes: Vec<String>,
+}
+
+/// What one item looks at, and where it puts what it wants.
+struct Item<'a> {
+    name: &'static str,
+    facts: &'a Facts,
+    root: &'a View<'a>,
+    boot: &'a View<'a>,
+    plan: &'a mut Plan,
+}
+
+impl Item<'_> {
+    fn view(&self, tree: Where) -> &View<'_> {
+        match tree {
+            Where::Root => self.root,
+            Where::Boot => self.boot,
+        }
+    }
+
+    fn change(&mut self, tree: Where, path: &str, act: Act, why: &str) {
+        let (item, path, why) = (self.name, path.to_owned(), why.to_owned());
+        self.plan.changes.push(Change { item, tree, path, act, why });
+    }
+
+    /// Wants a file to have these contents.
+    fn write(&mut self, tree: Where, path: &str, text: &str, why: &str) -> Result<(), Error> {
+        if self.view(tree).text(path)?.as_deref() != Some(text) {
+            self.change(tree, path, Act::Write { bytes: text.into(), mode: 0o644 }, why);
+        }
+        Ok(())
+    }
+
+    /// Wants nothing to be there.
+    fn remove(&mut self, path: &str, why: &str) -> Result<(), Error> {
+        if self.root.find_link(path)?.is_some() {
+            self.change(Where::Root, path, Act::Remove, why);
+        }
+        Ok(())
+    }
+
+    /// Wants a link.
+    fn link(&mut self, path: &str, target: &str, why: &str) -> Result<(), Error> {
+        let there = match self.root.find_link(path)? {
+            Some(node) if node.kind == crate::image::ext4::FileKind::Symlink => {
+                Some(self.root.0.target(&node)?).filter(|there| there == target)
+            }
+            _ => None,
+        };
+        if there.is_none() {
+            self.change(Where::Root, path, Act::Link { target: target.to_owned() }, why);
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, text: impl Into<String>) {
+        self.plan.notes.push(text.into());
+    }
+}
+
+/// Goes through the list.
+pub(super) fn plan(facts: &Facts, root: &View<'_>, boot: &View<'_>) -> Result<Plan, Error> {
+    let mut plan = Plan::default();
+    let items: [(&str, fn(&mut Item<'_>) -> Result<(), Error>); 11] = [
+        ("ssh-keys", identity::ssh_keys),
+        ("machine-id", identity::machine_id),
+        ("hostname", identity::hostname),
+        ("fstab", fstab::fstab),
+        ("first-boot", services::first_boot),
+        ("swap", services::swap),
+        ("boot-files", services::boot_files),
+        ("network", network::network),
+        ("cloud-init", cloud::cloud_init),
+        ("initramfs", boot::initramfs),
+        ("cmdline", cmdline::cmdline),
+    ];
+    for (name, item) in items {
+        item(&mut Item { name, facts, root, boot, plan: &mut plan })?;
+    }
+    Ok(plan)
+}

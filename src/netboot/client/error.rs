@@ -1,0 +1,296 @@
+//! What can go wrong with the client of a network boot.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Explain, Kind};
+use crate::image::ext4;
+
+/// A failure of this room.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system said no.
+    #[error("{doing} {}", path.display())]
+    Os {
+        /// What was being done, as a gerund.
+        doing: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The image can't be read.
+    #[error(transparent)]
+    Image(#[from] crate::image::Error),
+    /// The image's root file system can't be read.
+    #[error("{}: partition {partition}", path.display())]
+    Ext4 {
+        /// The image.
+        path: PathBuf,
+        /// The partition's number.
+        partition: u32,
+        /// What is wrong.
+        source: ext4::Error,
+    },
+    /// What should become a root is no Raspberry Pi OS.
+    #[error("{} is no Raspberry Pi OS: {why}", path.display())]
+    NotRaspberryPiOs {
+        /// The image or directory.
+        path: PathBuf,
+        /// What is missing.
+        why: String,
+        /// Whether `--force` would help.
+        force: bool,
+    },
+    /// A name that no host can have.
+    #[error("`{}` can't be a client's name: {why}", name.escape_debug())]
+    BadName {
+        /// What was given.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Neither a serial number nor a MAC address.
+    #[error("`{}` is neither a board's serial number nor its MAC address", text.escape_debug())]
+    BadBoard {
+        /// What was given.
+        text: String,
+    },
+    /// Neither an address nor a network.
+    #[error("`{}` is no {wanted}", text.escape_debug())]
+    BadAddress {
+        /// What was given.
+        text: String,
+        /// What was wanted.
+        wanted: &'static str,
+    },
+    /// There is such a client.
+    #[error("there is a client `{name}` already, for board {board}")]
+    Exists {
+        /// Its name.
+        name: String,
+        /// Its board.
+        board: String,
+    },
+    /// Another client has this board.
+    #[error("board {board} is that of client `{name}` already")]
+    BoardTaken {
+        /// The board.
+        board: String,
+        /// Whose it is.
+        name: String,
+    },
+    /// Something that isn't ours is where a client's files would go.
+    #[error("{} is there already, and no client of piprov's", path.display())]
+    Occupied {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// There is no such client.
+    #[error("there is no client `{name}`")]
+    NoClient {
+        /// The name that was asked for.
+        name: String,
+        /// The known names closest to it.
+        near: Vec<String>,
+    },
+    /// A client was begun, and not from the same source in the same way.
+    #[error("client `{name}` was begun from {} and never finished", from.display())]
+    Unfinished {
+        /// Its name.
+        name: String,
+        /// Where it was made from.
+        from: PathBuf,
+    },
+    /// Another piprov works on the clients.
+    #[error("another piprov is at work on the clients ({} is locked)", path.display())]
+    Locked {
+        /// The lock.
+        path: PathBuf,
+    },
+    /// Somebody else exports it.
+    #[error("{} is exported by {}:{line} already", path.display(), file.display())]
+    Exported {
+        /// The directory.
+        path: PathBuf,
+        /// The file that says so.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// There is no NFS server.
+    #[error("there is no exportfs on this host, so nothing can be exported over NFS")]
+    NoExportfs,
+    /// A program that is needed is not there.
+    #[error("there is no {program} on this host, and {why}")]
+    NoProgram {
+        /// Its name.
+        program: &'static str,
+        /// What for.
+        why: &'static str,
+        /// The Debian package that brings it.
+        package: &'static str,
+    },
+    /// A program failed.
+    #[error("{program} failed ({status}): {said}")]
+    Program {
+        /// Its name and arguments.
+        program: String,
+        /// How it ended.
+        status: String,
+        /// What it printed.
+        said: String,
+    },
+    /// The copy is not what was copied.
+    #[error("{} differs from its source: {}", root.display(), shown(differences))]
+    Different {
+        /// The copy.
+        root: PathBuf,
+        /// What differs, each with its path.
+        differences: Vec<String>,
+    },
+    /// The state can't be understood.
+    #[error("{}: {what}", path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The server's address, or the client's network, isn't known.
+    #[error("{what}")]
+    NoAddress {
+        /// What isn't known.
+        what: String,
+    },
+    /// Only root can give files away.
+    #[error("making a client's root needs root: its files belong to many users")]
+    NotRoot,
+    /// Something that can't be done in this way.
+    #[error("{what}")]
+    Cannot {
+        /// What can't be done and why.
+        what: String,
+        /// What to do instead.
+        hint: String,
+    },
+    /// The user stopped it.
+    #[error("stopped before the end")]
+    Stopped,
+}
+
+/// The first few of many.
+fn shown(differences: &[String]) -> String {
+    let first = differences.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
+    match differences.len().saturating_sub(5) {
+        0 => first,
+        more => format!("{first}; and {more} more"),
+    }
+}
+
+impl Error {
+    /// Makes an operating-system error for `map_err`. An image's error that came through it is found again.
+    pub(super) fn os<E: Into<io::Error>>(doing: &'static str, path: &Path) -> impl FnOnce(E) -> Self {
+        let path = path.to_owned();
+        move |source| {
+            let source = source.into();
+            if let Some(inner) =
+                source.get_ref().and_then(|inner| inner.downcast_ref::<crate::image::Error>())
+            {
+                return Self::Image(inner.clone());
+            }
+            Self::Os { doing, path, source }
+        }
+    }
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Os { source, .. } => Kind::of_io(source),
+            Self::Image(error) => error.kind(),
+            Self::Ext4 { source, .. } => source.kind(),
+            Self::NotRaspberryPiOs { .. } => Kind::BadData,
+            Self::BadName { .. } | Self::BadBoard { .. } | Self::BadAddress { .. } => Kind::Usage,
+            Self::Exists { .. }
+            | Self::BoardTaken { .. }
+            | Self::Occupied { .. }
+            | Self::Exported { .. }
+            | Self::Unfinished { .. } => Kind::CantCreate,
+            Self::NoClient { .. } => Kind::NoInput,
+            Self::Locked { .. } => Kind::Busy,
+            Self::NoExportfs | Self::NoProgram { .. } => Kind::Unavailable,
+            Self::Program { .. } | Self::Different { .. } => Kind::Failed,
+            Self::State { .. } => Kind::BadData,
+            Self::NoAddress { .. } | Self::Cannot { .. } => Kind::Usage,
+            Self::NotRoot => Kind::Permission,
+            Self::Stopped => Kind::Interrupted,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Os { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    "make room there, or choose another place with --clients (or `netboot.clients`)".into()
+                }
+                io::ErrorKind::PermissionDenied => "run it as root, with sudo".into(),
+                io::ErrorKind::Unsupported => {
+                    "choose a place on a file system that keeps owners and extended attributes, such as ext4".into()
+                }
+                _ => return None,
+            },
+            Self::Image(error) => return error.hint(),
+            Self::Ext4 { source, .. } => return source.hint(),
+            Self::NotRaspberryPiOs { force: true, .. } => {
+                "--force takes it all the same; `client show` then says what was changed".into()
+            }
+            Self::NotRaspberryPiOs { .. } => {
+                "give an image of a whole card with a boot and a root partition, or the root directory of one".into()
+            }
+            Self::BadName { .. } => {
+                "it becomes the client's host name: letters, digits and dashes, at most 63, as in `lab-01`".into()
+            }
+            Self::BadBoard { .. } => "8 or 16 hexadecimal digits as in /proc/cpuinfo (a2ef5644), or a MAC address \
+                                      (dc:a6:32:01:36:c2)"
+                .into(),
+            Self::BadAddress { .. } => return None,
+            Self::Exists { name, .. } => {
+                format!("`piprov netboot client show {name}` shows it, `... remove {name}` removes it")
+            }
+            Self::BoardTaken { name, .. } => format!("`piprov netboot client remove {name}` frees the board"),
+            Self::Occupied { .. } => "move it away, or choose another name or place".into(),
+            Self::NoClient { near, .. } => match near.first() {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`piprov netboot client list` lists them".into(),
+            },
+            Self::Unfinished { name, .. } => {
+                format!("give the same again to go on with it, or `piprov netboot client remove {name}` first")
+            }
+            Self::Locked { .. } => "wait until it is done".into(),
+            Self::Exported { .. } => {
+                "take the line out of that file, or leave the exports to it with --no-exports".into()
+            }
+            Self::NoExportfs => {
+                "apt-get install nfs-kernel-server; `piprov netboot nfs` says what else is missing. --no-exports \
+                 makes the client without"
+                    .into()
+            }
+            Self::NoProgram { package, .. } => format!("apt-get install {package}"),
+            Self::Program { .. } => return None,
+            Self::Different { .. } => {
+                "the storage gave back other bytes than were written, or the source changed; what was made is \
+                 removed"
+                    .into()
+            }
+            Self::State { .. } => "the file is piprov's own; move it away to go on without that client".into(),
+            Self::NoAddress { .. } => "give --server ADDRESS and --network NETWORK/PREFIX (or --address), or \
+                                       --interface (or `netboot.interface`)"
+                .into(),
+            Self::NotRoot => "run it with sudo; --dry-run needs no root".into(),
+            Self::Cannot { hint, .. } => hint.clone(),
+            Self::Stopped => return None,
+        })
+    }
+}

@@ -1,0 +1,213 @@
+//! What this host exports over NFS. One file is ours alone and is written anew from all clients; other files are only
+//! read, to see whether somebody else exports the same.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::Error;
+use super::checklist::Mode;
+use super::record::{Phase, Record};
+
+/// One directory that one network may mount.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Export {
+    pub(super) path: PathBuf,
+    pub(super) network: String,
+    pub(super) writable: bool,
+}
+
+/// What a client needs to mount: its root, an overlay's layer, its boot files.
+pub(super) fn of(record: &Record) -> Vec<Export> {
+    let writable = record.mode == Mode::Rw;
+    let export = |path: &PathBuf| Export { path: path.clone(), network: record.network.clone(), writable };
+    [Some(&record.root), record.layer.as_ref(), Some(&record.boot)]
+        .into_iter()
+        .flatten()
+        .map(export)
+        .collect()
+}
+
+/// All exports with the clients that they are for.
+fn all(records: &[Record]) -> BTreeMap<Export, Vec<&str>> {
+    let mut exports: BTreeMap<Export, Vec<&str>> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.exported && record.phase == Phase::Ready) {
+        for export in of(record) {
+            exports.entry(export).or_default().push(&record.name);
+        }
+    }
+    exports
+}
+
+/// The file for the kernel's server (exports(5)).
+pub(super) fn kernel_file(records: &[Record], needs_fsid: &dyn Fn(&Path) -> bool) -> String {
+    let mut text =
+        "# Written by piprov (`piprov netboot client`): what is changed here is lost.\n".to_owned();
+    for (export, clients) in all(records) {
+        let access = if export.writable { "rw" } else { "ro" };
+        // Where the file system has no number of its own, the handles of two exports would be mixed up.
+        let fsid =
+            if needs_fsid(&export.path) { format!(",fsid={}", fsid(&export.path)) } else { String::new() };
+        // Root's own files have to be read and written: it is the client's root.
+        text.push_str(&format!(
+            "# client {}\n{} {}({access},sync,no_subtree_check,no_root_squash{fsid})\n",
+            clients.join(" "),
+            export.path.display(),
+            export.network,
+        ));
+    }
+    text
+}
+
+/// The file for nfs-ganesha, to be included in its ganesha.conf.
+pub(super) fn ganesha_file(records: &[Record]) -> String {
+    let mut text =
+        "# Written by piprov (`piprov netboot client`): what is changed here is lost.\n".to_owned();
+    let mut taken = std::collections::BTreeSet::new();
+    for (export, clients) in all(records) {
+        let digest = Sha256::digest(format!("{} {}", export.path.display(), export.network));
+        let mut id = u16::from_be_bytes([digest[0], digest[1]]) | 1;
+        while !taken.insert(id) {
+            id = id.wrapping_add(2);
+        }
+        let access = if export.writable { "RW" } else { "RO" };
+        text.push_str(&format!(
+            "# client {clients}\nEXPORT {{\n  Export_Id = {id};\n  Path = {path};\n  Pseudo = {path};\n  \
+             Protocols = 3;\n  Transports = TCP;\n  Squash = No_Root_Squash;\n  SecType = sys;\n  \
+             Access_Type = None;\n  FSAL {{ Name = VFS; }}\n  \
+             CLIENT {{ Clients = {network}; Access_Type = {access}; Squash = No_Root_Squash; }}\n}}\n",
+            clients = clients.join(" "),
+            path = export.path.display(),
+            network = export.network,
+        ));
+    }
+    text
+}
+
+/// A number for an export that stays the same: a UUID of the path (exports(5), fsid).
+fn fsid(path: &Path) -> String {
+    let digest = Sha256::digest(path.as_os_str().as_bytes());
+    crate::format::hex(&digest[..16])
+}
+
+/// Whether an export of a file system needs an `fsid=`: those that have no UUID and no device.
+pub(super) fn needs_fsid(path: &Path) -> bool {
+    // linux/magic.h: tmpfs, ramfs, overlayfs, FUSE, 9p, NFS, aufs.
+    const WITHOUT: [u32; 7] =
+        [0x0102_1994, 0x8584_58f6, 0x794c_7630, 0x6573_5546, 0x0102_1997, 0x6969, 0x6175_6673];
+    rustix::fs::statfs(path).is_ok_and(|fs| WITHOUT.contains(&(fs.f_type as u32)))
+}
+
+/// A line of another file that exports something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Foreign {
+    pub(super) path: PathBuf,
+    pub(super) file: PathBuf,
+    pub(super) line: usize,
+}
+
+/// What other files than ours export: `/etc/exports`, and those beside ours.
+pub(super) fn foreign(ours: &Path) -> Vec<Foreign> {
+    let dir = ours.parent().unwrap_or(Path::new("/etc/exports.d"));
+    let mut files = vec![dir.parent().unwrap_or(Path::new("/etc")).join("exports")];
+    let beside = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    files
+        .extend(beside.filter(|path| path.extension().is_some_and(|name| name == "exports") && path != ours));
+    let mut found = Vec::new();
+    for file in files {
+        let text = std::fs::read(&file).unwrap_or_default();
+        for (n, line) in text.split(|byte| *byte == b'\n').enumerate() {
+            if let Some(path) = exported(line) {
+                found.push(Foreign { path, file: file.clone(), line: n + 1 });
+            }
+        }
+    }
+    found
+}
+
+/// The path at the start of a line: bare, in quotes, with blanks as octal numbers.
+fn exported(line: &[u8]) -> Option<PathBuf> {
+    let line = line.trim_ascii_start();
+    if !line.starts_with(b"/") && !line.starts_with(b"\"/") {
+        return None;
+    }
+    let quoted = line.first() == Some(&b'"');
+    let line = if quoted { &line[1..] } else { line };
+    let ends = |byte: &u8| if quoted { *byte == b'"' } else { byte.is_ascii_whitespace() };
+    let end = line.iter().position(ends).unwrap_or(line.len());
+    let path = super::apply::unescape(&line[..end]);
+    let path = Path::new(OsStr::from_bytes(&path)).components().collect();
+    Some(path)
+}
+
+/// Fails if somebody else exports one of these.
+pub(super) fn refuse_foreign(ours: &Path, exports: &[Export]) -> Result<(), Error> {
+    let taken =
+        foreign(ours).into_iter().find(|foreign| exports.iter().any(|export| export.path == foreign.path));
+    match taken {
+        Some(Foreign { path, file, line }) => Err(Error::Exported { path, file, line }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::tests::record;
+    use super::*;
+
+    #[test]
+    fn a_client_is_exported_to_its_network_alone() {
+        let mut shared = [record("a"), record("b"), record("c")];
+        for (n, record) in shared.iter_mut().enumerate() {
+            record.mode = Mode::Overlay;
+            record.root = "/srv/netboot/shared/base".into();
+            record.layer = Some(format!("/srv/netboot/clients/{}", record.name).into());
+            record.boot = format!("/srv/netboot/tftp/0000000{n}").into();
+        }
+        shared[1].network = "10.0.0.7".into();
+        shared[2].phase = Phase::Making;
+        let text = kernel_file(&shared, &|path| path.ends_with("base"));
+        let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let ro = "ro,sync,no_subtree_check,no_root_squash";
+        assert_eq!(lines.len(), 6, "{text}");
+        assert_eq!(lines[0], format!("/srv/netboot/clients/a 10.0.0.0/24({ro})"));
+        assert!(lines[2].starts_with(&format!("/srv/netboot/shared/base 10.0.0.0/24({ro},fsid=")), "{text}");
+        assert!(lines[3].starts_with("/srv/netboot/shared/base 10.0.0.7("));
+        assert!(!text.contains('*') && !text.contains("clients/c"));
+        let own = record("lab-01");
+        let text = kernel_file(std::slice::from_ref(&own), &|_| false);
+        assert!(text.contains("# client lab-01\n/srv/netboot/clients/lab-01 10.0.0.0/24(rw,sync,"), "{text}");
+        let ganesha = ganesha_file(&[own]);
+        assert_eq!(ganesha.matches("EXPORT {").count(), 2);
+        assert!(ganesha.contains("Clients = 10.0.0.0/24; Access_Type = RW;"), "{ganesha}");
+        assert!(ganesha.contains("Access_Type = None;"));
+    }
+
+    #[test]
+    fn others_exports_are_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir(at("exports.d")).unwrap();
+        std::fs::write(at("exports"), "# /srv/no *(rw)\n  /srv/a\\040b *(rw)\n\"/srv/c d\" *\n").unwrap();
+        std::fs::write(at("exports.d/x.exports"), "/srv/netboot/clients/lab-01/ *(rw)\n").unwrap();
+        std::fs::write(at("exports.d/x.bak"), "/srv/bak *(rw)\n").unwrap();
+        std::fs::write(at("exports.d/piprov.exports"), "/srv/ours 10.0.0.1(rw)\n").unwrap();
+        let ours = at("exports.d/piprov.exports");
+        let paths: Vec<_> = foreign(&ours).into_iter().map(|foreign| (foreign.path, foreign.line)).collect();
+        let path = |path: &str, line| (PathBuf::from(path), line);
+        assert_eq!(paths, [path("/srv/a b", 2), path("/srv/c d", 3), path("/srv/netboot/clients/lab-01", 1)]);
+        let error = refuse_foreign(&ours, &of(&record("lab-01"))).unwrap_err();
+        assert!(error.to_string().contains("x.exports:1"), "{error}");
+        assert!(refuse_foreign(&ours, &of(&record("lab-02"))).is_ok());
+    }
+
+    #[test]
+    fn a_file_system_without_a_number_gets_one() {
+        assert!(!needs_fsid(Path::new("/nonexistent")));
+        assert_eq!(fsid(Path::new("/a")).len(), 32);
+        assert_ne!(fsid(Path::new("/a")), fsid(Path::new("/b")));
+    }
+}

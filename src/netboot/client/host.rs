@@ -1,0 +1,161 @@
+//! What of this host is asked and told: addresses, programs, the NFS server.
+
+use std::ffi::{CStr, OsStr};
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::Error;
+use super::names::Network;
+
+/// An address of this host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// The interface that has it.
+    pub interface: String,
+    /// The address.
+    pub address: Ipv4Addr,
+    /// The length of its network's prefix.
+    pub prefix: u8,
+}
+
+/// All IPv4 addresses of this host, but those of the loopback.
+///
+/// # Errors
+/// When the system doesn't say.
+pub fn addresses() -> std::io::Result<Vec<Address>> {
+    let mut list: *mut libc::ifaddrs = std::ptr::null_mut();
+    // SAFETY: getifaddrs writes a pointer to a list that it allocates; it is freed below.
+    if unsafe { libc::getifaddrs(&mut list) } != 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    let mut found = Vec::new();
+    let mut next = list;
+    // SAFETY: the list ends with a null pointer, and each entry stays valid until freeifaddrs.
+    while let Some(entry) = unsafe { next.as_ref() } {
+        next = entry.ifa_next;
+        let up =
+            entry.ifa_flags & libc::IFF_UP as u32 != 0 && entry.ifa_flags & libc::IFF_LOOPBACK as u32 == 0;
+        if let (true, Some(address), Some(mask)) = (up, ipv4(entry.ifa_addr), ipv4(entry.ifa_netmask)) {
+            // SAFETY: the name is a string that ends with a zero and lives as long as the list.
+            let name = unsafe { CStr::from_ptr(entry.ifa_name) };
+            let prefix = u32::from(mask).leading_ones() as u8;
+            found.push(Address { interface: name.to_string_lossy().into_owned(), address, prefix });
+        }
+    }
+    // SAFETY: it is the list that getifaddrs gave, and nothing of it is used any more.
+    unsafe { libc::freeifaddrs(list) };
+    Ok(found)
+}
+
+fn ipv4(address: *const libc::sockaddr) -> Option<Ipv4Addr> {
+    // SAFETY: either null, or it points to a socket address of the family that it names.
+    let family = unsafe { address.as_ref() }?.sa_family;
+    if i32::from(family) != libc::AF_INET {
+        return None;
+    }
+    // SAFETY: an address of this family has this form; it may lie on no boundary of its own.
+    let address = unsafe { address.cast::<libc::sockaddr_in>().read_unaligned() };
+    Some(Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr)))
+}
+
+/// This host's address, and who may mount: what was given, and the rest from the interface.
+pub(super) fn server_and_network(
+    server: Option<Ipv4Addr>,
+    network: Option<Network>,
+    interface: Option<&str>,
+    addresses: &[Address],
+) -> Result<(Ipv4Addr, Network), Error> {
+    if let (Some(server), Some(network)) = (server, network) {
+        return Ok((server, network));
+    }
+    let no = |what: String| Error::NoAddress { what };
+    let ours = addresses.iter().find(|ours| match (server, interface, network) {
+        (Some(server), ..) => ours.address == server,
+        (_, Some(interface), _) => ours.interface == interface,
+        (.., Some(network)) => Network::of(ours.address, network.prefix()) == network,
+        (None, None, None) => false,
+    });
+    match (ours, server, interface, network) {
+        (Some(ours), server, _, network) => Ok((
+            server.unwrap_or(ours.address),
+            network.unwrap_or_else(|| Network::of(ours.address, ours.prefix)),
+        )),
+        (None, Some(server), ..) => {
+            Err(no(format!("{server} is no address of this host, so the clients' network isn't known")))
+        }
+        (None, _, Some(interface), _) => Err(no(format!("the interface {interface} has no IPv4 address"))),
+        (None, _, _, Some(network)) => Err(no(format!("this host has no address in {network}"))),
+        (None, None, None, None) => {
+            Err(no("neither this host's address nor the clients' network is known".to_owned()))
+        }
+    }
+}
+
+/// Finds a program, also where an ordinary user's PATH doesn't look.
+pub(super) fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    places.extend(["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin"].map(PathBuf::from));
+    places.into_iter().map(|place| place.join(name)).find(|path| path.is_file())
+}
+
+/// Runs a program to its end; an error has what it printed.
+pub(super) fn run(program: &Path, arguments: &[&OsStr]) -> Result<(), Error> {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null());
+    let output = command.output().map_err(Error::os("running", program))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).split_whitespace().collect::<Vec<_>>().join(" ");
+    let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy();
+    let arguments: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
+    Err(Error::Program {
+        program: format!("{name} {}", arguments.join(" ")),
+        status: output.status.to_string(),
+        said: said.chars().take(400).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_given_comes_from_the_interface() {
+        let address = |interface: &str, address: &str, prefix| Address {
+            interface: interface.into(),
+            address: address.parse().unwrap(),
+            prefix,
+        };
+        let ours = [address("eth0", "192.168.1.5", 24), address("eth1", "10.0.0.1", 16)];
+        let ask = |server: Option<&str>, network: Option<&str>, interface| {
+            let server = server.map(|text| text.parse().unwrap());
+            let network = network.map(|text| text.parse().unwrap());
+            server_and_network(server, network, interface, &ours)
+                .map(|(server, network)| format!("{server} {network}"))
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(ask(None, None, Some("eth1")).unwrap(), "10.0.0.1 10.0.0.0/16");
+        assert_eq!(ask(None, Some("10.0.9.9"), Some("eth1")).unwrap(), "10.0.0.1 10.0.9.9");
+        assert_eq!(ask(Some("192.168.1.5"), None, None).unwrap(), "192.168.1.5 192.168.1.0/24");
+        assert_eq!(ask(None, Some("192.168.1.0/24"), None).unwrap(), "192.168.1.5 192.168.1.0/24");
+        assert_eq!(ask(Some("172.16.0.1"), Some("172.16.0.0/16"), None).unwrap(), "172.16.0.1 172.16.0.0/16");
+        assert!(ask(Some("172.16.0.1"), None, None).unwrap_err().contains("no address of this host"));
+        assert!(ask(None, None, Some("wlan0")).unwrap_err().contains("wlan0"));
+        assert!(ask(None, Some("172.16.0.0/16"), None).unwrap_err().contains("172.16.0.0/16"));
+        assert!(ask(None, None, None).is_err());
+    }
+
+    #[test]
+    fn programs_and_their_failures() {
+        assert!(program("sh").is_some() && program("no-such-program-here").is_none());
+        let sh = program("sh").unwrap();
+        assert!(run(&sh, &["-c".as_ref(), "exit 0".as_ref()]).is_ok());
+        let error = run(&sh, &["-c".as_ref(), "echo this went wrong >&2; exit 3".as_ref()]).unwrap_err();
+        assert!(error.to_string().contains("this went wrong"), "{error}");
+        assert!(addresses().is_ok());
+    }
+}

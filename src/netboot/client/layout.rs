@@ -1,0 +1,139 @@
+//! What kind of Raspberry Pi OS it is: release, width, and where its boot partition is mounted.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use super::view::View;
+
+/// What was recognised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    /// The release's code name (`bookworm`), or what the system calls itself.
+    pub release: String,
+    /// 32 or 64, by the root's own programs; 0 where they can't be read.
+    pub bits: u8,
+    /// Where the boot partition is mounted: `/boot/firmware` from Bookworm on, `/boot` before.
+    pub boot: String,
+}
+
+/// The mount points that a boot partition has had.
+pub(super) const BOOT_PLACES: [&str; 2] = ["/boot/firmware", "/boot"];
+
+impl Layout {
+    /// Looks at a root and its boot files.
+    ///
+    /// # Errors
+    /// [`Error::NotRaspberryPiOs`] where it isn't one, unless `force` says to take it; and what reading ends with.
+    pub(super) fn detect(from: &Path, root: &View<'_>, boot: &View<'_>, force: bool) -> Result<Self, Error> {
+        let not =
+            |why: &str, force| Error::NotRaspberryPiOs { path: from.to_owned(), why: why.to_owned(), force };
+        let release = root.text("etc/os-release")?;
+        let Some(release) = release.filter(|_| root.has("etc/fstab").unwrap_or(false)) else {
+            return Err(not("there is no etc/os-release and etc/fstab in it", false));
+        };
+        if !boot.has("cmdline.txt")? {
+            return Err(not("its boot partition has no cmdline.txt", false));
+        }
+        let value = |key: &str| {
+            let line = release.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            line.map(|value| value.trim().trim_matches('"').to_owned())
+        };
+        let id = value("ID").unwrap_or_default();
+        // 64-bit ones call themselves Debian; the file names the stages that pi-gen built.
+        if id != "raspbian" && !root.has("etc/rpi-issue")? && !force {
+            return Err(not(&format!("there is no etc/rpi-issue, and it calls itself `{id}`"), true));
+        }
+        let name = value("VERSION_CODENAME").or_else(|| value("VERSION_ID"));
+        Ok(Self { release: name.unwrap_or(id), bits: bits(root)?, boot: boot_place(root)? })
+    }
+}
+
+/// Where fstab mounts the boot partition; without such a line, where its directory is.
+fn boot_place(root: &View<'_>) -> Result<String, Error> {
+    let fstab = root.text("etc/fstab")?.unwrap_or_default();
+    for place in BOOT_PLACES {
+        let mounted =
+            |line: &str| line.split_whitespace().nth(1) == Some(place) && !line.trim_start().starts_with('#');
+        if fstab.lines().any(mounted) {
+            return Ok(place.to_owned());
+        }
+    }
+    Ok(if root.has("boot/firmware")? { BOOT_PLACES[0] } else { BOOT_PLACES[1] }.to_owned())
+}
+
+/// The width of the programs: byte 4 of an ELF file.
+fn bits(root: &View<'_>) -> Result<u8, Error> {
+    for program in ["bin/sh", "usr/bin/env", "sbin/init"] {
+        if let Some(bytes) = root.read(program, 16 << 20)?
+            && bytes.starts_with(b"\x7fELF")
+        {
+            return Ok(match bytes.get(4) {
+                Some(1) => 32,
+                Some(2) => 64,
+                _ => 0,
+            });
+        }
+    }
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Tree;
+    use super::*;
+
+    fn detect(tree: &Tree, force: bool) -> Result<Layout, Error> {
+        let (root, boot) = (tree.source("root"), tree.source("boot"));
+        Layout::detect(Path::new("image"), &View(&root), &View(&boot), force)
+    }
+
+    #[test]
+    fn releases_from_buster_to_trixie() {
+        for (release, id, fstab, issue, elf, bits, boot) in [
+            ("buster", "raspbian", "PARTUUID=1-01 /boot vfat defaults 0 2", false, 1, 32, "/boot"),
+            ("bullseye", "raspbian", "PARTUUID=1-01  /boot  vfat defaults 0 2", true, 1, 32, "/boot"),
+            ("bullseye", "debian", "PARTUUID=1-01  /boot  vfat defaults 0 2", true, 2, 64, "/boot"),
+            (
+                "bookworm",
+                "debian",
+                "PARTUUID=1-01 /boot/firmware vfat defaults 0 2",
+                true,
+                2,
+                64,
+                "/boot/firmware",
+            ),
+            ("trixie", "debian", "# nothing", true, 2, 64, "/boot/firmware"),
+        ] {
+            let tree = Tree::new();
+            tree.file("root/etc/os-release", &format!("ID={id}\nVERSION_CODENAME={release}\n"));
+            tree.file("root/etc/fstab", fstab);
+            tree.file("root/bin/sh", &format!("\x7fELF{}", char::from(elf)));
+            tree.file("boot/cmdline.txt", "root=x");
+            tree.directory(&format!("root{boot}"));
+            if issue {
+                tree.file("root/etc/rpi-issue", "Raspberry Pi reference");
+            }
+            let layout = detect(&tree, false).unwrap();
+            assert_eq!(layout, Layout { release: release.into(), bits, boot: boot.into() });
+        }
+    }
+
+    #[test]
+    fn others_are_refused() {
+        let tree = Tree::new();
+        tree.directory("root/etc");
+        tree.directory("boot");
+        let error = detect(&tree, true).unwrap_err();
+        assert!(error.to_string().contains("os-release"), "{error}");
+        tree.file("root/etc/os-release", "ID=ubuntu\n");
+        tree.file("root/etc/fstab", "");
+        assert!(detect(&tree, true).unwrap_err().to_string().contains("cmdline.txt"));
+        tree.file("boot/cmdline.txt", "");
+        let error = detect(&tree, false).unwrap_err();
+        assert!(error.to_string().contains("`ubuntu`"), "{error}");
+        assert!(matches!(error, Error::NotRaspberryPiOs { force: true, .. }));
+        assert_eq!(detect(&tree, true).unwrap().release, "ubuntu");
+    }
+}

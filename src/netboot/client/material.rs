@@ -1,0 +1,153 @@
+//! What a client is made from: an image, a directory, or the running system.
+
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use super::copy::Take;
+use super::layout::{BOOT_PLACES, Layout};
+use super::source::{Ext4Source, FatSource, HostSource, Node, Source};
+use super::view::View;
+use crate::image::ext4::{Ext4, FileKind};
+use crate::image::files::is_fat;
+use crate::image::{Image, Options};
+
+/// Directories of a system whose contents are not the system's: the kernel's, and what a restart empties.
+const EMPTY: [&str; 5] = ["proc", "sys", "dev", "run", "tmp"];
+
+/// A root and its boot files, open for reading.
+pub(super) struct Material {
+    pub(super) from: PathBuf,
+    pub(super) root: Box<dyn Source>,
+    pub(super) boot: Box<dyn Source>,
+    pub(super) layout: Layout,
+    /// What tells it from another of the same path.
+    pub(super) identity: String,
+    /// Where it is an image.
+    pub(super) image: Option<Image>,
+    /// Bytes of the root, roughly.
+    pub(super) expected: Option<u64>,
+    /// Whether it may change while it is copied.
+    pub(super) running: bool,
+    /// The device of a directory: other file systems are not entered.
+    device: Option<u64>,
+    /// Directories of the host that are left out.
+    left_out: Vec<PathBuf>,
+}
+
+impl Material {
+    /// Opens an image or a directory; looks at what it is.
+    pub(super) fn open(
+        from: &Path,
+        force: bool,
+        options: &Options,
+        left_out: &[PathBuf],
+    ) -> Result<Self, Error> {
+        if from.is_dir() { Self::directory(from, force, left_out) } else { Self::image(from, force, options) }
+    }
+
+    fn image(from: &Path, force: bool, options: &Options) -> Result<Self, Error> {
+        let not =
+            |why: &str| Error::NotRaspberryPiOs { path: from.to_owned(), why: why.to_owned(), force: false };
+        let image = Image::open(from, options)?;
+        let table = image.table()?.ok_or_else(|| not("it has no partition table"))?;
+        let content = image.content();
+        let (mut boot, mut root) = (None, None);
+        for partition in table.partitions.iter().filter(|partition| !partition.is_extended()) {
+            let reading = Error::os("reading", from);
+            if boot.is_none() && is_fat(&content, partition).map_err(reading)? {
+                boot = Some(partition);
+                continue;
+            }
+            let reading = Error::os("reading", from);
+            if root.is_none() && Ext4::is_there(&*content, partition.start).map_err(reading)? {
+                root = Some(partition);
+            }
+        }
+        let boot = boot.ok_or_else(|| not("it has no FAT partition to boot from"))?;
+        let partition = root.ok_or_else(|| not("it has no ext4 partition with a root"))?;
+        let fs = Ext4::open(content.clone(), partition.start, partition.len)
+            .map_err(|source| Error::Ext4 { path: from.to_owned(), partition: partition.number, source })?;
+        let meta = std::fs::metadata(from).map_err(Error::os("looking at", from))?;
+        let identity =
+            format!("{} bytes, {}, ext4 {}", meta.len(), modified(&meta), crate::format::hex(&fs.uuid()));
+        let boot = FatSource::open(content, boot, from)?;
+        let expected = Some(fs.used());
+        let raw = image.raw_file().cloned();
+        let root = Ext4Source { fs, path: from.to_owned(), partition: partition.number, raw };
+        let layout = Layout::detect(from, &View(&root), &View(&boot), force)?;
+        Ok(Self {
+            from: from.canonicalize().map_err(Error::os("looking at", from))?,
+            root: Box::new(root),
+            boot: Box::new(boot),
+            layout,
+            identity,
+            image: Some(image),
+            expected,
+            running: false,
+            device: None,
+            left_out: Vec::new(),
+        })
+    }
+
+    fn directory(from: &Path, force: bool, left_out: &[PathBuf]) -> Result<Self, Error> {
+        let from = from.canonicalize().map_err(Error::os("looking at", from))?;
+        let root = HostSource { root: from.clone() };
+        let top = root.root()?;
+        let mut boot = None;
+        for place in BOOT_PLACES {
+            let path = from.join(place.trim_start_matches('/'));
+            if path.join("cmdline.txt").is_file() {
+                boot = Some(path);
+                break;
+            }
+        }
+        let boot = boot.ok_or_else(|| Error::NotRaspberryPiOs {
+            path: from.clone(),
+            why: "there is no cmdline.txt in its boot/firmware or boot (is the boot partition mounted?)"
+                .to_owned(),
+            force: false,
+        })?;
+        let mut layout =
+            Layout::detect(&from, &View(&root), &View(&HostSource { root: boot.clone() }), force)?;
+        // Where the files are says more than where fstab would mount them.
+        if let Ok(place) = boot.strip_prefix(&from) {
+            layout.boot = format!("/{}", place.display());
+        }
+        Ok(Self {
+            identity: format!("directory on device {}", top.id.0),
+            boot: Box::new(HostSource { root: boot }),
+            device: Some(top.id.0),
+            running: from == Path::new("/"),
+            root: Box::new(root),
+            layout,
+            image: None,
+            expected: None,
+            left_out: left_out.to_vec(),
+            from,
+        })
+    }
+
+    /// What of the root is copied.
+    pub(super) fn take(&self, path: &Path, node: &Node) -> Take {
+        let directory = node.kind == FileKind::Directory;
+        if path == Path::new("lost+found") || path == Path::new("var/swap") {
+            return Take::Nothing;
+        }
+        if self.left_out.iter().any(|left_out| *left_out == self.from.join(path)) {
+            return Take::Nothing;
+        }
+        if directory && path == Path::new(self.layout.boot.trim_start_matches('/')) {
+            return Take::Empty;
+        }
+        let Some(device) = self.device else { return Take::All };
+        if directory && (node.id.0 != device || EMPTY.iter().any(|empty| path == Path::new(empty))) {
+            return Take::Empty;
+        }
+        Take::All
+    }
+}
+
+fn modified(meta: &std::fs::Metadata) -> String {
+    use std::os::unix::fs::MetadataExt;
+    format!("{}.{:09}", meta.mtime(), meta.mtime_nsec())
+}

@@ -1,0 +1,41 @@
+//! The clients of a network boot: a root on this host for each board, its boot files where it looks for them, and both
+//! exported to it and to nobody else.
+//!
+//! [`Clients::prepare`] takes an image, a directory or the running system. It copies everything (hard links,
+//! attributes, access control lists, device nodes, holes), compares the copy with its source, makes it one client's
+//! by a checklist, and exports it. What it makes is written down before it is made, so that a run that was killed can
+//! be gone on with or undone. [`Clients::check`] goes through the same list again.
+
+mod add;
+mod apply;
+mod check;
+mod checklist;
+mod copy;
+mod error;
+mod exports;
+mod host;
+mod initramfs;
+mod keys;
+mod layout;
+mod manage;
+mod material;
+mod names;
+pub mod nfs;
+mod overlay;
+mod record;
+mod source;
+mod verify;
+mod view;
+
+pub use add::{Line, Prepared, Request};
+pub use check::Finding;
+pub use checklist::{Mode, Where};
+pub use error::Error;
+pub use host::{Address, addresses};
+pub use layout::Layout;
+pub use manage::{Clients, Exporter, Places, Watch};
+pub use names::{Board, Name, Network};
+pub use record::{Origin, Phase, PublicKey, Record};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,283 @@
+//! What is known of each client: a file each, written before anything is made, so that whatever a killed run has left
+//! behind can be found again.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use super::checklist::Mode;
+use super::layout::Layout;
+use super::names::Name;
+
+/// How far a client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// It is being made, or a run that made it was killed.
+    Making,
+    /// It was compared with its source, and is exported.
+    Ready,
+    /// It is being removed, or a run that removed it was killed.
+    Removing,
+}
+
+/// Where a root came from, and what was found equal to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The image or directory.
+    pub from: PathBuf,
+    /// What tells it from another of the same path: length and time of an image, and its file system's UUID.
+    pub identity: String,
+    /// sha256 of the image's file, where it is compressed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_sha256: Option<String>,
+    /// sha256 over all names of the root, what belongs to each, and the contents, as they were read back.
+    pub root_sha256: String,
+    /// The same over the boot files.
+    pub boot_sha256: String,
+    /// Names in the root.
+    pub entries: u64,
+    /// Bytes in its files, without holes.
+    pub bytes: u64,
+}
+
+/// The public half of a host key that a client was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicKey {
+    /// The private half's file name.
+    pub file: String,
+    /// The line of the `.pub` file.
+    pub public: String,
+}
+
+/// One client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// 1; a reader that knows this number understands the rest.
+    pub schema: u32,
+    /// Its name, which is its host name.
+    pub name: String,
+    /// Its board: the low 32 bits of the serial number in 8 digits, or the MAC address.
+    pub board: String,
+    /// How far it is.
+    pub phase: Phase,
+    /// How it has its root.
+    pub mode: Mode,
+    /// The directory that it mounts as its root.
+    pub root: PathBuf,
+    /// An overlay's layer with the client's own files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<PathBuf>,
+    /// The directory with its boot files.
+    pub boot: PathBuf,
+    /// This host, as the client sees it.
+    pub server: Ipv4Addr,
+    /// Who may mount it.
+    pub network: String,
+    /// Whether piprov exports it.
+    pub exported: bool,
+    /// What goes when the client goes. (A shared root goes with the last client that has it.)
+    pub made: Vec<PathBuf>,
+    /// Directories that were made for it, and go when nothing is in them any more; the inner ones first.
+    #[serde(default)]
+    pub parents: Vec<PathBuf>,
+    /// The name that it is getting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renaming: Option<String>,
+    /// When it was begun, in UTC.
+    pub created: Timestamp,
+    /// The machine id that was given to it, or would be.
+    pub machine_id: String,
+    /// The machine id of its source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub foreign_machine_id: Option<String>,
+    /// What was recognised.
+    pub layout: Layout,
+    /// Where it came from.
+    pub origin: Origin,
+    /// Its host keys.
+    #[serde(default)]
+    pub keys: Vec<PublicKey>,
+}
+
+/// The records' directory.
+#[derive(Debug, Clone)]
+pub(super) struct Records {
+    dir: PathBuf,
+}
+
+impl Records {
+    pub(super) fn new(state: &Path) -> Self {
+        Self { dir: state.join("clients") }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}.toml"))
+    }
+
+    /// All clients by name.
+    pub(super) fn all(&self) -> Result<Vec<Record>, Error> {
+        let entries = match std::fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::os("reading", &self.dir)(error)),
+        };
+        let mut records = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(Error::os("reading", &self.dir))?.path();
+            let name =
+                path.file_stem().and_then(|stem| stem.to_str()).filter(|stem| stem.parse::<Name>().is_ok());
+            if path.extension().is_some_and(|extension| extension == "toml") && name.is_some() {
+                records.extend(read(&path)?);
+            }
+        }
+        records.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(records)
+    }
+
+    pub(super) fn find(&self, name: &Name) -> Result<Option<Record>, Error> {
+        read(&self.path(name.as_str()))
+    }
+
+    /// The client of this name, or an error with the names closest to it.
+    pub(super) fn need(&self, name: &Name) -> Result<Record, Error> {
+        if let Some(record) = self.find(name)? {
+            return Ok(record);
+        }
+        let names: Vec<String> = self.all()?.into_iter().map(|record| record.name).collect();
+        let near = crate::near::near(name.as_str(), names.iter().map(String::as_str));
+        Err(Error::NoClient { name: name.to_string(), near })
+    }
+
+    /// Writes a record in one step; it is on the disk when this returns.
+    pub(super) fn write(&self, record: &Record) -> Result<(), Error> {
+        let path = self.path(&record.name);
+        let text = toml::to_string(record)
+            .map_err(|error| Error::State { path: path.clone(), what: error.to_string() })?;
+        std::fs::create_dir_all(&self.dir).map_err(Error::os("making", &self.dir))?;
+        replace(&path, text.as_bytes(), 0o644)
+    }
+
+    pub(super) fn remove(&self, name: &str) -> Result<(), Error> {
+        let path = self.path(name);
+        if let Err(error) = std::fs::remove_file(&path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(Error::os("removing", &path)(error));
+        }
+        // The directory goes with the last of them.
+        let _ = std::fs::remove_dir(&self.dir);
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Record>, Error> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::os("reading", path)(error)),
+    };
+    let bad = |what: String| Error::State { path: path.to_owned(), what };
+    let record: Record = toml::from_str(&text).map_err(|error| bad(error.message().to_owned()))?;
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    if record.schema != 1 || stem != Some(&record.name) {
+        return Err(bad("it is not a client's record, or one of a newer piprov".to_owned()));
+    }
+    Ok(Some(record))
+}
+
+/// Puts a file in another's place, durably.
+pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    let write = || {
+        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        File::open(dir)?.sync_all()
+    };
+    write().map_err(Error::os("writing", path))
+}
+
+/// Held while clients are changed.
+#[derive(Debug)]
+pub(super) struct Lock(#[expect(dead_code, reason = "open as long as the lock is held")] File);
+
+impl Lock {
+    pub(super) fn take(state: &Path) -> Result<Self, Error> {
+        use rustix::fs::FlockOperation;
+        std::fs::create_dir_all(state).map_err(Error::os("making", state))?;
+        let path = state.join("lock");
+        let options = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = options.map_err(Error::os("opening", &path))?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self(file)),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked { path }),
+            Err(error) => Err(Error::os("locking", &path)(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in super::super) fn record(name: &str) -> Record {
+        Record {
+            schema: 1,
+            name: name.to_owned(),
+            board: "a2ef5644".to_owned(),
+            phase: Phase::Ready,
+            mode: Mode::Rw,
+            root: format!("/srv/netboot/clients/{name}").into(),
+            layer: None,
+            boot: "/srv/netboot/tftp/a2ef5644".into(),
+            server: "10.0.0.1".parse().unwrap(),
+            network: "10.0.0.0/24".to_owned(),
+            exported: true,
+            made: vec!["/srv/x".into()],
+            parents: Vec::new(),
+            renaming: None,
+            created: Timestamp::UNIX_EPOCH,
+            machine_id: "0".repeat(32),
+            foreign_machine_id: None,
+            layout: Layout { release: "bookworm".into(), bits: 64, boot: "/boot/firmware".into() },
+            origin: Origin::default(),
+            keys: vec![PublicKey { file: "ssh_host_rsa_key".into(), public: "ssh-rsa AAAA x\n".into() }],
+        }
+    }
+
+    #[test]
+    fn records_are_found_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = Records::new(dir.path());
+        assert_eq!(records.all().unwrap(), []);
+        for name in ["lab-02", "lab-01"] {
+            records.write(&record(name)).unwrap();
+        }
+        assert_eq!(records.all().unwrap(), [record("lab-01"), record("lab-02")]);
+        let error = records.need(&"lab-03".parse().unwrap()).unwrap_err();
+        assert!(matches!(&error, Error::NoClient { near, .. } if !near.is_empty()), "{error:?}");
+        records.remove("lab-01").unwrap();
+        records.remove("lab-01").unwrap();
+        assert_eq!(records.find(&"lab-01".parse().unwrap()).unwrap(), None);
+        std::fs::write(dir.path().join("clients/lab-01.toml"), "schema = 1").unwrap();
+        assert!(matches!(records.all().unwrap_err(), Error::State { .. }));
+    }
+
+    #[test]
+    fn one_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = Lock::take(dir.path()).unwrap();
+        assert!(matches!(Lock::take(dir.path()), Err(Error::Locked { .. })));
+        drop(lock);
+        assert!(Lock::take(dir.path()).is_ok());
+    }
+}

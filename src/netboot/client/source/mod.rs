@@ -1,0 +1,90 @@
+//! Where a client's files come from: a directory, or the file systems in an image, seen in the same way.
+
+mod ext4;
+mod fat;
+mod host;
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::sync::Arc;
+
+pub(super) use self::ext4::Ext4Source;
+pub(super) use fat::FatSource;
+pub(super) use host::{HostSource, read_attributes, write_attribute};
+
+use super::Error;
+use crate::image::ext4::{FileKind, Inode, Run, Time};
+use crate::image::read_at::ReadAt;
+
+/// Names of extended attributes with their values.
+pub(super) type Attributes = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// A file, directory or whatever else has a name.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) kind: FileKind,
+    /// The low twelve bits: permissions, setuid, setgid, sticky.
+    pub(super) mode: u32,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) size: u64,
+    pub(super) modified: Time,
+    pub(super) accessed: Time,
+    /// Names with the same numbers are hard links.
+    pub(super) id: (u64, u64),
+    pub(super) links: u64,
+    pub(super) place: Place,
+}
+
+/// Where a source finds a node again.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    Inode(Box<Inode>),
+    Path(std::path::PathBuf),
+    Fat(String),
+}
+
+/// What a file has in it.
+pub(super) struct Contents {
+    pub(super) size: u64,
+    /// Pieces in ascending order; the rest is zeros.
+    pub(super) runs: Vec<Run>,
+    pub(super) from: From,
+}
+
+/// What [`Contents::runs`] are pieces of.
+pub(super) enum From {
+    /// The kernel can copy from it.
+    File(Arc<File>),
+    /// An image that is unpacked on the way.
+    Disk(Arc<dyn ReadAt>),
+    Bytes(Vec<u8>),
+}
+
+impl From {
+    /// Reads all of `buf` from `at`.
+    pub(super) fn read(&self, buf: &mut [u8], at: u64) -> std::io::Result<()> {
+        match self {
+            Self::File(file) => std::os::unix::fs::FileExt::read_exact_at(&**file, buf, at),
+            Self::Disk(disk) => disk.read_exact_at(buf, at),
+            Self::Bytes(bytes) => bytes.read_exact_at(buf, at),
+        }
+    }
+}
+
+/// A tree of files.
+pub(super) trait Source: Send + Sync {
+    /// The directory at its top.
+    fn root(&self) -> Result<Node, Error>;
+    /// What is in a directory, in the order of the names' bytes.
+    fn list(&self, directory: &Node) -> Result<Vec<(OsString, Node)>, Error>;
+    /// One name in a directory.
+    fn child(&self, directory: &Node, name: &OsStr) -> Result<Option<Node>, Error>;
+    /// Where a symbolic link leads.
+    fn target(&self, link: &Node) -> Result<OsString, Error>;
+    /// The extended attributes.
+    fn attributes(&self, node: &Node) -> Result<Attributes, Error>;
+    /// Opens a file.
+    fn contents(&self, file: &Node) -> Result<Contents, Error>;
+}
