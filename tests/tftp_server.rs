@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use piprov::tftp::Limits;
+use piprov::stop::Stop;
+use piprov::tftp::{Error, Limits, Server};
 use piprov::tftp::dir::DirSource;
-use piprov::tftp::event::What;
+use piprov::tftp::event::{Event, What};
 use piprov::tftp::options::Policy;
 use piprov::tftp::packet::{self, Code, Direction, Mode, Packet, request};
 use piprov::tftp::session::Retry;
@@ -557,4 +558,39 @@ fn whoever_is_served_hears_that_the_server_stops() {
     server.end();
     assert_eq!(client.hear().0, packet::error(Code(0), "the server was stopped"));
     assert!(server.told().iter().any(|what| matches!(what, What::Failed { .. })));
+}
+
+#[test]
+fn servers_share_a_port_and_nobody_else_gets_it() {
+    let root = folder(&[("f", 100_000)]);
+    let limits = Limits::default();
+    let servers = Server::bind_shared("127.0.0.1:0".parse().unwrap(), limits, 3).unwrap();
+    let addr = servers[0].local_addr();
+    assert!(servers.iter().all(|server| server.local_addr() == addr));
+    for again in [Server::bind_shared(addr, limits, 3).map(drop), Server::bind(addr, limits).map(drop)] {
+        assert!(matches!(again, Err(Error::InUse { holder: Some(_), .. })), "{again:?}");
+    }
+    let stop = Stop::new().unwrap();
+    let source = DirSource::new(root.path()).unwrap();
+    let served = std::sync::Mutex::new(std::collections::BTreeMap::<usize, usize>::new());
+    std::thread::scope(|scope| {
+        for (n, server) in servers.into_iter().enumerate() {
+            let (source, served, stop) = (&source, &served, &stop);
+            scope.spawn(move || {
+                let count = |event: Event| {
+                    if matches!(event.what, What::Finished { .. }) {
+                        *served.lock().unwrap().entry(n).or_default() += 1;
+                    }
+                };
+                server.run(source, &count, stop).unwrap();
+            });
+        }
+        for _ in 0..16 {
+            assert!(fetch(addr, "f", &U_BOOT, SECOND) == Ok(pattern(100_000)));
+        }
+        stop.set();
+    });
+    let served = served.into_inner().unwrap();
+    assert_eq!(served.values().sum::<usize>(), 16);
+    assert!(served.len() > 1, "one server had all of them: {served:?}");
 }

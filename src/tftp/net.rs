@@ -33,6 +33,19 @@ pub(super) fn listen(addr: SocketAddr) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
+/// Opens one of several sockets on a port; the kernel gives each client to one of them, always the same
+/// (`SO_REUSEPORT`, socket(7)).
+pub(super) fn listen_shared(addr: SocketAddr) -> io::Result<OwnedFd> {
+    let fd = open(addr)?;
+    if addr.is_ipv6() {
+        rustix::net::sockopt::set_ipv6_v6only(&fd, false)?;
+    }
+    rustix::net::sockopt::set_socket_reuseport(&fd, true)?;
+    prepare(&fd, addr)?;
+    rustix::net::bind(&fd, &addr)?;
+    Ok(fd)
+}
+
 /// Makes a socket that somebody else has bound into one where requests arrive.
 pub(super) fn adopt(fd: &OwnedFd, addr: SocketAddr) -> io::Result<()> {
     if rustix::net::sockopt::socket_type(fd)? != SocketType::DGRAM {

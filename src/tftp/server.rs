@@ -96,6 +96,25 @@ impl Server {
         Ok(Self { socket, addr: local, limits, waker: Waker::new().map_err(Error::Loop)? })
     }
 
+    /// Opens a port for several servers, each of which is to run on a thread of its own. The kernel gives each client
+    /// to one of them. The limits are shared out. Numbers of requests are each server's own.
+    ///
+    /// # Errors
+    /// As for [`Server::bind`].
+    pub fn bind_shared(addr: SocketAddr, limits: Limits, servers: usize) -> Result<Vec<Self>, Error> {
+        let servers = servers.max(1);
+        // Finds out who has the port: among sockets that share one nobody is refused. The port is free again after.
+        let addr = Self::bind(addr, limits)?.addr;
+        let share = |all: usize| all.div_ceil(servers);
+        let limits = Limits { sessions: share(limits.sessions), memory: share(limits.memory), ..limits };
+        let bind = |source| Error::Bind { addr, source };
+        let one = || {
+            let socket = Socket::from(net::listen_shared(addr).map_err(bind)?);
+            Ok(Self { socket, addr, limits, waker: Waker::new().map_err(Error::Loop)? })
+        };
+        (0..servers).map(|_| one()).collect()
+    }
+
     /// Serves on a UDP socket that somebody else has opened and bound, such as systemd. `addr` is what it should be
     /// bound to, for messages.
     ///

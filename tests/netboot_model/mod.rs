@@ -4,14 +4,15 @@
 #![allow(dead_code, reason = "every test program uses another part of it")]
 #![allow(clippy::unwrap_used, reason = "a model that can't go on fails the test")]
 
+pub(crate) mod batch;
 pub(crate) mod script;
 pub(crate) mod wire;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::io::{ErrorKind, Read, Write};
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use batch::Batch;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use script::{Op, Script};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -612,14 +613,21 @@ pub(crate) fn socket(interface: &str) -> Socket {
     socket.set_nonblocking(true).unwrap();
     // Forced: the usual limit of 208 KiB is less than what a rack of boards has in flight.
     let size: libc::c_int = 64 << 20;
-    for name in [libc::SO_RCVBUFFORCE, libc::SO_SNDBUFFORCE] {
+    // Past the queue of the device, which is one that takes everything at once.
+    let one: libc::c_int = 1;
+    let options = [
+        (libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, size),
+        (libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, size),
+        (libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, one),
+    ];
+    for (level, name, value) in options {
         // SAFETY: the pointer is to a c_int that outlives the call, with its size.
         unsafe {
             libc::setsockopt(
                 std::os::fd::AsRawFd::as_raw_fd(&socket),
-                libc::SOL_SOCKET,
+                level,
                 name,
-                (&raw const size).cast(),
+                (&raw const value).cast(),
                 4,
             );
         }
@@ -646,28 +654,23 @@ pub(crate) fn socket(interface: &str) -> Socket {
 
 /// Lets boards boot, all on one wire, until each has ended or the time is over.
 pub(crate) fn run(boards: &mut [Board], interface: &str, time: Duration) {
-    let mut socket = socket(interface);
+    let socket = socket(interface);
+    let mut batch = Batch::new(&socket);
+    let mut out = Vec::new();
     let by_mac: HashMap<[u8; 6], usize> =
         boards.iter().enumerate().map(|(at, board)| (board.mac, at)).collect();
     let start = Instant::now();
     let end = start + time;
-    let mut buffer = vec![0; 1 << 16];
     for board in boards.iter_mut() {
         if board.phase == Phase::Off {
             board.timer = Some(start + board.wait);
         }
     }
-    let mut swept = start;
     loop {
         let now = Instant::now();
-        // A sweep over all boards is only worth it now and then.
-        if now >= swept {
-            boards.iter_mut().for_each(|board| board.tick(now));
-            swept = now + Duration::from_millis(20);
-        }
-        for board in boards.iter_mut() {
-            flush(&mut socket, board);
-        }
+        boards.iter_mut().for_each(|board| board.tick(now));
+        boards.iter_mut().for_each(|board| out.extend(board.out.drain(..)));
+        batch.send(&mut out);
         if boards.iter().all(|board| board.end.is_some()) || now >= end {
             break;
         }
@@ -675,22 +678,27 @@ pub(crate) fn run(boards: &mut [Board], interface: &str, time: Duration) {
         let left = next.saturating_duration_since(now).max(Duration::from_millis(1));
         let left = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
         let _ = poll(&mut [PollFd::new(&socket, PollFlags::IN)], Some(&left));
+        // All that has come. A look at every board's time is only worth it now and then.
         let now = Instant::now();
-        // All that has come: the boards' answers go out as they are made.
+        let sweep = now + Duration::from_millis(20);
         loop {
-            let len = match socket.read(&mut buffer) {
-                Ok(len) => len,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => panic!("receiving frames: {error}"),
-            };
-            let frame = &buffer[..len];
-            let Some(to) = frame.first_chunk::<6>() else { continue };
-            if let Some(at) = by_mac.get(to) {
-                boards[*at].hear(frame, now);
-                flush(&mut socket, &mut boards[*at]);
-            } else if *to == [0xff; 6] {
-                boards.iter_mut().for_each(|board| board.hear(frame, now));
-                boards.iter_mut().for_each(|board| flush(&mut socket, board));
+            let now = Instant::now();
+            let got = batch.receive();
+            for frame in (0..got).map(|at| batch.frame(at)) {
+                let Some(to) = frame.first_chunk::<6>() else { continue };
+                if let Some(at) = by_mac.get(to) {
+                    boards[*at].hear(frame, now);
+                    out.extend(boards[*at].out.drain(..));
+                } else if *to == [0xff; 6] {
+                    for board in boards.iter_mut() {
+                        board.hear(frame, now);
+                        out.extend(board.out.drain(..));
+                    }
+                }
+            }
+            batch.send(&mut out);
+            if got == 0 || now >= sweep {
+                break;
             }
         }
     }
@@ -698,12 +706,5 @@ pub(crate) fn run(boards: &mut [Board], interface: &str, time: Duration) {
         if board.end.is_none() {
             board.fail(format!("not done after {time:?}"));
         }
-    }
-}
-
-fn flush(socket: &mut Socket, board: &mut Board) {
-    while let Some(frame) = board.out.pop_front() {
-        // What the wire can't take is lost, and sent again.
-        let _ = socket.write(&frame);
     }
 }

@@ -1,7 +1,7 @@
 //! DHCP and TFTP in one process, for boards that boot over the network.
 //!
-//! Three threads: the DHCP server, the TFTP server, and one that looks after the tree, the time, and connections to
-//! NFS. What they hear comes together in one place, which knows each board's boot step by step.
+//! Threads: the DHCP server, as many TFTP servers on one port as there are processors (to some), and one that looks
+//! after the tree, the time, and connections to NFS. What they hear comes together in one place, which knows each board's boot step by step.
 
 mod error;
 mod event;
@@ -41,6 +41,11 @@ const TFTP_PORT: u16 = 69;
 /// The port of NFS.
 const NFS_PORT: u16 = 2049;
 
+/// Threads for TFTP: one for each processor, as far as a network can keep them busy.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |count| count.get().min(4))
+}
+
 /// What is to be served, and where.
 #[derive(Debug)]
 pub struct Options {
@@ -58,7 +63,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Server {
     dhcp: dhcp::Server,
-    tftp: tftp::Server,
+    tftp: Vec<tftp::Server>,
     source: NetbootSource,
     tree: Tree,
     boards: Arc<Boards>,
@@ -103,8 +108,8 @@ impl Server {
         }
         let address = SocketAddr::from((plan.server, TFTP_PORT));
         let tftp = match tftp_socket {
-            Some(socket) => tftp::Server::from_socket(socket, address, limits)?,
-            None => tftp::Server::bind(address, limits)?,
+            Some(socket) => vec![tftp::Server::from_socket(socket, address, limits)?],
+            None => tftp::Server::bind_shared(address, limits, threads())?,
         };
         let dhcp = dhcp::Server::open(&config, handed, stop)?;
         // Only to see a system come up; without the privilege that isn't seen.
@@ -127,7 +132,7 @@ impl Server {
             mode: plan.mode,
             range: plan.range,
             tftp_root: root.clone(),
-            tftp: tftp.local_addr(),
+            tftp: tftp.first().map_or((here, TFTP_PORT).into(), tftp::Server::local_addr),
             clients: clients.read().unwrap_or_else(PoisonError::into_inner).all().len(),
         };
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
@@ -161,11 +166,17 @@ impl Server {
                 stop.set();
                 done
             });
-            let files = scope.spawn(move || {
-                let done = tftp.run(&source, &|event| hub.tftp(event), stop);
-                stop.set();
-                done
-            });
+            let source = &source;
+            let files: Vec<_> = tftp
+                .into_iter()
+                .map(|tftp| {
+                    scope.spawn(move || {
+                        let done = tftp.run(source, &|event| hub.tftp(event), stop);
+                        stop.set();
+                        done
+                    })
+                })
+                .collect();
             let mut looked = Ok(());
             while looked.is_ok() && !stop.is_set() {
                 looked = look(hub, &mut care, stop);
@@ -173,7 +184,9 @@ impl Server {
             stop.set();
             care.notify.stopping();
             dhcp.join().map_err(|_| Error::Ended { what: "the DHCP server" })??;
-            files.join().map_err(|_| Error::Ended { what: "the TFTP server" })??;
+            for file in files {
+                file.join().map_err(|_| Error::Ended { what: "the TFTP server" })??;
+            }
             looked.map_err(Error::Loop)
         });
         drop(hub);
