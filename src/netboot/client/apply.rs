@@ -156,11 +156,11 @@ fn mounted_below(path: &Path) -> Result<Option<PathBuf>, Error> {
     let list = Path::new("/proc/self/mountinfo");
     let text = std::fs::read(list).map_err(Error::os("reading", list))?;
     let path = path.canonicalize().map_err(Error::os("looking at", path))?;
-    let places = text.split(|byte| *byte == b'\n').filter_map(|line| {
+    let mut places = text.split(|byte| *byte == b'\n').filter_map(|line| {
         let place = line.split(|byte| *byte == b' ').nth(4)?;
         Some(PathBuf::from(std::ffi::OsStr::from_bytes(&unescape(place))))
     });
-    Ok(places.filter(|place| place.starts_with(&path)).last())
+    Ok(places.rfind(|place| place.starts_with(&path)))
 }
 
 /// Blanks stand there as octal numbers.

@@ -178,10 +178,13 @@ impl Item<'_> {
     }
 }
 
+/// Looks at one item.
+type Look = fn(&mut Item<'_>) -> Result<(), Error>;
+
 /// Goes through the list.
 pub(super) fn plan(facts: &Facts, root: &View<'_>, boot: &View<'_>) -> Result<Plan, Error> {
     let mut plan = Plan::default();
-    let items: [(&str, fn(&mut Item<'_>) -> Result<(), Error>); 11] = [
+    let items: [(&str, Look); 11] = [
         ("ssh-keys", identity::ssh_keys),
         ("machine-id", identity::machine_id),
         ("hostname", identity::hostname),
