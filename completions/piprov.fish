@@ -38,6 +38,16 @@ complete -c piprov -n "__fish_piprov_needs_command" -f -a "reset" -d 'Reset boar
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "targets" -d 'Show, check and change the targets database'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "card" -d 'Make and check recovery cards'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "tftp" -d 'Serve a folder over TFTP, with a live log'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "usbboot" -d 'Boot boards over USB: everything rpiboot does, all boards at once'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "list" -d 'Show the boards that are attached over USB, and why one can\'t be used'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "doctor" -d 'Check what this host needs to boot and to flash boards, and say what to do'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "mklive" -d 'Link the first stage\'s boot files into the live tree of USB boot'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "clnlive" -d 'Remove the ports\' links from the live tree'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "nukelive" -d 'Remove all of piprov\'s links from the live tree'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "live" -d 'Show which USB port is linked to which client\'s files'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "netboot" -d 'Boot boards over the network'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "stage1" -d 'Build the first stage, which tells boards apart'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "udev" -d 'Install the udev rules that give each board its own files'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "config" -d 'Show the settings and where each comes from'
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l targets -d 'Targets database' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l stagger -d 'Seconds between the resets of two boards' -r
@@ -233,6 +243,188 @@ complete -c piprov -n "__fish_piprov_using_subcommand tftp" -s v -l verbose -d '
 complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand tftp" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand tftp" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s d -l dir -d 'Serve this directory' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s p -l port -d 'Only the board at this port, such as 1-1.2' -r
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l hub-port -d 'Only boards at this port of whatever hub; -0 to -98 is short for it' -r
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s i -l serial -d 'Only the board with this serial number' -r
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l boards -d 'End when so many boards have ended' -r
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l timeout -d 'Give up after so many seconds, whatever is going on' -r
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l wait-for -d 'Wait for what the boards become, and print it' -r -f -a "block\t'A disk'
+serial\t'A serial port'
+fastboot\t'A fastboot device'
+net\t'A network interface'"
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l wait-limit -d 'Seconds that this may take' -r
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s j -l metadata -d 'Write what a board tells about itself to DIR/SERIAL.json; without DIR, print it' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l allow -d 'Let the payload\'s links lead to this folder too' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l confirm -d 'Allow the payload to burn the fuses that this setting of config.txt burns' -r
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s m -l poll -d 'Look for boards so often; matters only where the system doesn\'t tell' -r
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l transfer-size -d 'Size of a USB transfer to begin with' -r
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s o -l overlay -d 'Take files from the folder named like the board\'s port first'
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l by-serial -d 'Take all files of a board from clients/by-serial/SERIAL'
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s l -l loop -d 'Go on with boards that come later, and with those that come again'
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s s -l signed -d 'Send bootcode.sig with the bootcode (BCM2835 to BCM2837)'
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l boot-sig -d 'Refuse a payload without boot.sig (boards with secure boot)'
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand list" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand list" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand list" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand list" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l usb -d 'Check what USB boot needs'
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l tftp -d 'Check what flashing over the network needs'
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand mklive" -l live -d 'The live tree [default: /srv/usbboot/live]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand mklive" -l clients -d 'The clients\' directories [default: /srv/usbboot/clients]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand mklive" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand mklive" -s n -l dry-run -d 'Say what would be done, and touch nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand mklive" -s f -l force -d 'Also replace or remove what is not piprov\'s, directories with all in them'
+complete -c piprov -n "__fish_piprov_using_subcommand mklive" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand mklive" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand mklive" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand mklive" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand mklive" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand mklive" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -l live -d 'The live tree [default: /srv/usbboot/live]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -l clients -d 'The clients\' directories [default: /srv/usbboot/clients]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -s n -l dry-run -d 'Say what would be done, and touch nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -s f -l force -d 'Also replace or remove what is not piprov\'s, directories with all in them'
+complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -l live -d 'The live tree [default: /srv/usbboot/live]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -l clients -d 'The clients\' directories [default: /srv/usbboot/clients]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -s n -l dry-run -d 'Say what would be done, and touch nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -s f -l force -d 'Also replace or remove what is not piprov\'s, directories with all in them'
+complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand live" -l live -d 'The live tree [default: /srv/usbboot/live]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand live" -l clients -d 'The clients\' directories [default: /srv/usbboot/clients]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand live" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand live" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand live" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand live" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand live" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand live" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand live" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -f -a "enable" -d 'Make boards boot from the network, or say why they don\'t'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l boot-partition -d 'Pi 2, 3: put program_usb_boot_mode=1 into DIR/config.txt' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l confirm -d 'Say in a script that it is meant: --confirm program_usb_boot_mode' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l otp-dump -d 'Say what `vcgencmd otp_dump` of a board means; - reads stdin' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l order -d 'Where to look for a system, first to last: network,sd' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l explain -d 'Say what a BOOT_ORDER means, and what may be wrong with it' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l board -d 'Which board to say it for: 4, 400, cm4, cm4s, 5, 500, cm5' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l eeprom -d 'An image of Raspberry Pi\'s package rpi-eeprom: show it, or change it' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l set -d 'Another setting for the image\'s bootconf.txt, such as TFTP_IP=10.0.0.2' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s o -l output -d 'Write pieeprom.upd and pieeprom.sig into DIR, which a board asks by TFTP' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l undo -d 'Take the line out of config.txt again; a bit that is burned in stays'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s n -l dry-run -d 'Say what would be done, and touch nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -f -a "build" -d 'Build the first stage out of Debian\'s packages'
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -l arch -d 'The boards\' processor; give it again for another kind in the same directory' -r -f -a "armv6\t'Zero, Zero W, 1, Compute Module 1'
+armv7\t'2, 3, Zero 2 W, Compute Module 3, with 32 bits'
+arm64\t'3, Zero 2 W, Compute Module 3, with 64 bits'"
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -s o -l output -d 'The directory to write, such as /srv/usbboot/clients/1ststage' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -l deb -d 'A package that is there already; give it for each one' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -l mirror -d 'Debian archive to fetch from; default: the one in apt\'s own sources' -r
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -l release -d 'Debian release to fetch from' -r -f -a "bookworm\t'Debian 12, Linux 6.1; the last with a kernel for armv6'
+trixie\t'Debian 13, Linux 6.12'"
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -s f -l force -d 'Write into a directory that has something in it'
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -f -a "install" -d 'Install the udev rules, the helper and its systemd units'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -f -a "remove" -d 'Remove what `install` has installed'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -f -a "print" -d 'Print the udev rules'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -f -a "finish" -d 'Finish what the helper left over: boards that do not listen, empty ports'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -l root -d 'Install below this directory, such as that of an image' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -l group -d 'The group that may use boot ROMs [default: plugdev, if there is one]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -s n -l dry-run -d 'Say what would be done, and touch nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -l root -d 'Install below this directory, such as that of an image' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -l group -d 'The group that may use boot ROMs [default: plugdev, if there is one]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -s n -l dry-run -d 'Say what would be done, and touch nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -l group -d 'The group that may use boot ROMs [default: plugdev, if there is one]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from finish" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from finish" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from finish" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from finish" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from finish" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from finish" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from finish" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'

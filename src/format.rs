@@ -54,6 +54,14 @@ pub fn minutes(time: Duration) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
+/// A length of time in JSON: seconds, rounded to milliseconds. For serde's `serialize_with`.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((time.as_secs_f64() * 1000.0).round() / 1000.0)
+}
+
 /// `done` of `total` in whole percent, rounded down so that 100 % means all of it: `58 %`.
 #[must_use]
 pub fn percent(done: u64, total: u64) -> String {

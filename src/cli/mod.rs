@@ -6,6 +6,7 @@ pub mod docs;
 pub mod report;
 pub mod ui;
 
+mod assembled;
 mod bar;
 mod card;
 mod clnlive;
@@ -95,6 +96,8 @@ pub enum Command {
     List(list::List),
     #[expect(missing_docs, reason = "as above")]
     Doctor(doctor::Doctor),
+    /// Boot boards over the network, from this host
+    Netboot(netboot::Netboot),
     /// Link the first stage's boot files into the live tree of USB boot
     Mklive(mklive::Mklive),
     /// Remove the ports' links from the live tree
@@ -105,8 +108,6 @@ pub enum Command {
     Live(live::Live),
     /// Build the first stage, which tells boards apart
     Stage1(stage1::Stage1),
-    /// Boot boards over the network, without an SD card
-    Netboot(netboot::Netboot),
     /// Install the udev rules that give each board its own files
     Udev(udev::Udev),
     /// Show the settings and where each comes from
@@ -150,12 +151,12 @@ impl Cli {
             Command::Usbboot(args) => args.run(global, ui, stop),
             Command::List(args) => args.run(global, ui),
             Command::Doctor(args) => args.run(global, ui),
+            Command::Netboot(args) => args.run(global, ui, stop),
             Command::Mklive(args) => args.run(global, ui),
             Command::Clnlive(args) => args.run(global, ui),
             Command::Nukelive(args) => args.run(global, ui),
             Command::Live(args) => args.run(global, ui),
             Command::Stage1(args) => args.run(ui, stop),
-            Command::Netboot(args) => args.run(global, ui, stop),
             Command::Udev(args) => args.run(global, ui, stop),
             Command::Config(args) => args.run(global, ui, stop),
             Command::Generate(args) => args.run(ui),

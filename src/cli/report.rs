@@ -40,8 +40,12 @@ pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
         // One line a room, so that rooms don't get in each other's way.
         any_of!(Usage);
         any_of!(super::docs::Error);
+        any_of!(super::netboot::EnableError);
+        any_of!(crate::eeprom::Error);
         any_of!(super::udev::Error);
         any_of!(crate::config::Error);
+        any_of!(crate::dhcp::Error);
+        any_of!(crate::netboot::serve::Error, super::netboot::CantListen);
         any_of!(crate::image::Error);
         any_of!(crate::live::Error);
         any_of!(crate::power::Error);

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde_json::json;
 
+use crate::cli::assembled;
 use crate::cli::report::Usage;
-use crate::cli::ui::{Style, Ui};
+use crate::cli::ui::Ui;
 use crate::debian::apt::{self, Source, Wanted};
 use crate::debian::files::check_directory;
-use crate::format::size;
 use crate::stage1::{Arch, build};
 use crate::stop::Stop;
 
@@ -122,33 +122,9 @@ impl Build {
         let files = build::assemble(&archs, &packages, time)?;
         files.write(&self.output, self.force)?;
         if ui.json {
-            let list: Vec<_> = files
-                .files
-                .iter()
-                .map(|(path, file)| json!({"path": path, "size": file.bytes.len(), "package": file.package}))
-                .collect();
-            let packages: Vec<_> = files
-                .packages
-                .iter()
-                .map(|(package, version)| json!({"package": package, "version": version}))
-                .collect();
-            ui.object(&json!({
-                "event": "stage1", "archs": archs, "directory": self.output, "packages": packages, "files": list,
-            }));
+            assembled::object(ui, "stage1", &self.output, &files, &[("archs", json!(archs))]);
         } else {
-            for (package, version) in &files.packages {
-                ui.result(format_args!("{package:<28} {version}"));
-            }
-            for (path, file) in &files.files {
-                let from = file.package.as_deref().unwrap_or("piprov");
-                ui.result(format_args!("  {path:<36} {:>10}  {from}", size(file.bytes.len() as u64)));
-            }
-            ui.result(format_args!(
-                "{} {}, {} files",
-                self.output.display(),
-                ui.paint(Style::Good, "written, read back and equal"),
-                files.files.len(),
-            ));
+            assembled::lines(ui, &self.output, &files, "");
         }
         ui.say("note: raspi-firmware may only be used with a Raspberry Pi; see licence/raspi-firmware.txt");
         ui.say("note: `piprov mklive` links it into the live tree");

@@ -139,12 +139,15 @@ impl Udev {
     }
 }
 
+/// Whether a system has a group of its own, and not from a directory service.
+fn has_group(root: &Path, name: &str) -> bool {
+    let groups = std::fs::read_to_string(root.join("etc/group")).unwrap_or_default();
+    groups.lines().any(|line| line.split(':').next() == Some(name))
+}
+
 impl Ids {
     fn rules(&self, settings: &Settings, root: &Path) -> Rules {
-        let known = || {
-            let groups = std::fs::read_to_string(root.join("etc/group")).unwrap_or_default();
-            groups.lines().any(|line| line.starts_with("plugdev:")).then(|| "plugdev".to_owned())
-        };
+        let known = || has_group(root, "plugdev").then(|| "plugdev".to_owned());
         Rules {
             gadget: settings.gadget.value,
             group: self.group.clone().or_else(known),
@@ -171,6 +174,12 @@ impl Place {
             ));
         }
         let rules = self.ids.rules(settings, &self.root);
+        if let Some(group) = self.ids.group.as_deref().filter(|group| !has_group(&self.root, group)) {
+            ui.warn(format_args!(
+                "there is no group {group} in {}; udev ignores what it doesn't know",
+                self.root.join("etc/group").display()
+            ));
+        }
         let install = Install { root: self.root.clone(), rules, program, helper, units };
         let changes = install.changes()?;
         self.carry_out(&changes, ui)?;

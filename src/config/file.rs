@@ -153,6 +153,7 @@ fn flatten(above: &str, table: &DeTable<'_>, found: &mut Vec<(String, usize, Raw
                     .map_or(Raw::Other("integer"), |number| Raw::Number(number as f64))
             }
             DeValue::Float(number) => number.as_str().parse().map_or(Raw::Other("float"), Raw::Number),
+            DeValue::Boolean(truth) => Raw::Truth(*truth),
             other => Raw::Other(other.type_str()),
         };
         found.push((name, key.span().start, raw));

@@ -5,6 +5,8 @@
 //! `/etc/piprov/piprov.d/*.toml` in the order of their names, `$XDG_CONFIG_HOME/piprov/config.toml`,
 //! `./piprov.toml`. A file named by `--config` or `PIPROV_CONFIG` stands in for all of them.
 
+pub mod netboot;
+
 mod file;
 mod value;
 
@@ -15,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Explain, Kind};
+use netboot::Netboot;
 use value::{Raw, seconds};
 
 /// A value and where it comes from.
@@ -110,16 +113,8 @@ pub struct Settings {
     pub gadget: Setting<(u16, u16)>,
     /// How long a port may be empty while its board starts again. After that another board may be there.
     pub restart_window: Setting<Duration>,
-    /// The tree that network boot serves over TFTP.
-    pub netboot_tftp_root: Setting<PathBuf>,
-    /// The roots of boards that boot over the network.
-    pub netboot_clients: Setting<PathBuf>,
-    /// Roots that several such boards share.
-    pub netboot_shared: Setting<PathBuf>,
-    /// What is known of them.
-    pub netboot_state: Setting<PathBuf>,
-    /// The interface that they are on; empty where none is chosen.
-    pub netboot_interface: Setting<String>,
+    /// What stands below `[netboot]`.
+    pub netboot: Netboot,
     /// Things that are not as they should be but keep nothing from working.
     pub warnings: Vec<String>,
     /// The files that were looked for, and whether each was read.
@@ -128,7 +123,7 @@ pub struct Settings {
 
 /// The names of all settings, as files write them. The environment variable of `flash.part-size` is
 /// `PIPROV_FLASH_PART_SIZE`, and so on.
-pub const KEYS: [&str; 20] = [
+pub const KEYS: [&str; 31] = [
     "targets",
     "state-dir",
     "runtime-dir",
@@ -144,11 +139,22 @@ pub const KEYS: [&str; 20] = [
     "usb.clients",
     "usb.gadget",
     "usb.restart-window",
+    "netboot.interface",
+    "netboot.mode",
+    "netboot.range",
+    "netboot.lease-time",
+    "netboot.router",
+    "netboot.dns",
+    "netboot.hosts",
+    "netboot.oui",
+    "netboot.rom-delay",
+    "netboot.delays",
+    "netboot.everyone",
+    "netboot.boot-files",
     "netboot.tftp-root",
     "netboot.clients",
     "netboot.shared",
     "netboot.state",
-    "netboot.interface",
 ];
 
 /// Why there are no settings.
@@ -263,7 +269,6 @@ impl Settings {
     fn built_in(env: &dyn Fn(&str) -> Option<OsString>, sources: &Sources<'_>) -> Self {
         let state = if sources.uid == 0 { None } else { home(env, "XDG_STATE_HOME", ".local/state") };
         let state = state.map_or_else(|| PathBuf::from("/var/lib/piprov"), |home| home.join("piprov"));
-        let netboot_state = state.join("netboot");
         Self {
             targets: Setting::built_in(PathBuf::from("/etc/piprov/targets.csv")),
             state_dir: Setting::built_in(state),
@@ -286,12 +291,7 @@ impl Settings {
             gadget: Setting::built_in((0xf055, 0xb007)),
             // A board that restarts looks for an SD card before it tries USB.
             restart_window: Setting::built_in(Duration::from_secs(15)),
-            netboot_tftp_root: Setting::built_in(PathBuf::from("/srv/netboot/tftp")),
-            netboot_clients: Setting::built_in(PathBuf::from("/srv/netboot/clients")),
-            netboot_shared: Setting::built_in(PathBuf::from("/srv/netboot/shared")),
-            netboot_state: Setting::built_in(netboot_state),
-            // Never guessed: a DHCP server on the wrong network is a nuisance.
-            netboot_interface: Setting::built_in(String::new()),
+            netboot: Netboot::built_in(),
             warnings: Vec::new(),
             files: Vec::new(),
         }
@@ -299,19 +299,6 @@ impl Settings {
 
     /// Sets one key. Paths are relative to `base`.
     fn set(&mut self, key: &'static str, raw: &Raw, origin: Origin, base: &Path) -> Result<(), Error> {
-        fn put<T>(
-            slot: &mut Setting<T>,
-            value: Result<T, String>,
-            origin: Origin,
-        ) -> Result<(), (String, Origin)> {
-            match value {
-                Ok(value) => {
-                    *slot = Setting { value, origin };
-                    Ok(())
-                }
-                Err(why) => Err((why, origin)),
-            }
-        }
         let path = || {
             raw.text()
                 .filter(|path| !path.is_empty())
@@ -334,12 +321,7 @@ impl Settings {
             "usb.clients" => put(&mut self.clients, path(), origin),
             "usb.gadget" => put(&mut self.gadget, raw.usb_ids(), origin),
             "usb.restart-window" => put(&mut self.restart_window, raw.seconds(1.0..=600.0), origin),
-            "netboot.tftp-root" => put(&mut self.netboot_tftp_root, path(), origin),
-            "netboot.clients" => put(&mut self.netboot_clients, path(), origin),
-            "netboot.shared" => put(&mut self.netboot_shared, path(), origin),
-            "netboot.state" => put(&mut self.netboot_state, path(), origin),
-            "netboot.interface" => put(&mut self.netboot_interface, raw.interface(), origin),
-            _ => Ok(()),
+            _ => self.netboot.set(key, raw, origin, base).unwrap_or(Ok(())),
         };
         done.map_err(|(why, origin)| Error::Bad { origin, key, why })
     }
@@ -365,13 +347,20 @@ impl Settings {
             (path(&self.clients), &self.clients.origin),
             (value::show_usb_ids(self.gadget.value), &self.gadget.origin),
             (seconds(self.restart_window.value), &self.restart_window.origin),
-            (path(&self.netboot_tftp_root), &self.netboot_tftp_root.origin),
-            (path(&self.netboot_clients), &self.netboot_clients.origin),
-            (path(&self.netboot_shared), &self.netboot_shared.origin),
-            (path(&self.netboot_state), &self.netboot_state.origin),
-            (self.netboot_interface.value.clone(), &self.netboot_interface.origin),
         ];
+        let values = values.into_iter().chain(self.netboot.rows());
         KEYS.into_iter().zip(values).map(|(key, (value, origin))| (key, value, origin)).collect()
+    }
+}
+
+/// Takes a value over where it is one.
+fn put<T>(slot: &mut Setting<T>, value: Result<T, String>, origin: Origin) -> Result<(), (String, Origin)> {
+    match value {
+        Ok(value) => {
+            *slot = Setting { value, origin };
+            Ok(())
+        }
+        Err(why) => Err((why, origin)),
     }
 }
 

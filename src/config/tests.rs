@@ -79,7 +79,11 @@ fn every_key_is_read_and_shown() {
     let text = "targets = 'lab.csv'\nstate-dir = \"/srv/state\"\nruntime-dir = '/srv/run'\n\
         [flash]\nlisten = \"10.0.0.2\"\npart-size = \"128MiB\"\nboot-timeout = 90\nstagger = 2.5\n\
         [reset]\nhold = 1\ncommand-timeout = 5\n[tftp]\nmax-window = 0x8\nmax-blksize = 1_024\n\
-        [usb]\nlive = \"live\"\nclients = \"/srv/clients\"\ngadget = \"1d6b:0104\"\nrestart-window = 20\n";
+        [usb]\nlive = \"live\"\nclients = \"/srv/clients\"\ngadget = \"1d6b:0104\"\nrestart-window = 20\n\
+        [netboot]\ninterface = 'eth1'\nmode = 'dhcp'\nrange = '10.0.0.9-20'\nlease-time = 600\nrouter = '10.0.0.1'\n\
+        dns = '10.0.0.1'\nhosts = 'dc:a6:32:01:02:03=10.0.0.7'\noui = '2c:cf:67'\nrom-delay = 1\n\
+        delays = 'dc:a6:32:01:02:03=0.5'\neveryone = true\nboot-files = '7=ipxe.efi'\n\
+        tftp-root = '/srv/tftp'\nstate = '/srv/netboot'\n";
     machine.explicit = Some(machine.write("piprov.toml", text));
     let settings = machine.load().unwrap();
     let lab = machine.path("lab.csv").display().to_string();
@@ -100,6 +104,20 @@ fn every_key_is_read_and_shown() {
         "/srv/clients",
         "1d6b:0104",
         "20",
+        "eth1",
+        "dhcp",
+        "10.0.0.9-10.0.0.20",
+        "600",
+        "10.0.0.1",
+        "10.0.0.1",
+        "dc:a6:32:01:02:03=10.0.0.7",
+        "2c:cf:67",
+        "1",
+        "dc:a6:32:01:02:03=0.5",
+        "true",
+        "7=ipxe.efi",
+        "/srv/tftp",
+        "/srv/netboot",
     ];
     let rows = settings.rows();
     assert_eq!(rows.iter().map(|row| row.1.as_str()).collect::<Vec<_>>(), want);

@@ -11,6 +11,7 @@ use crate::format::parse_size;
 pub(super) enum Raw {
     Text(String),
     Number(f64),
+    Truth(bool),
     /// Something of another type, with the name of that type.
     Other(&'static str),
 }
@@ -25,6 +26,7 @@ impl Raw {
         match self {
             Self::Text(text) => format!("`{text}` is not {wanted}"),
             Self::Number(number) => format!("{number} is not {wanted}"),
+            Self::Truth(_) => format!("{wanted} is wanted, not a value of type boolean"),
             Self::Other(kind) => format!("{wanted} is wanted, not a value of type {kind}"),
         }
     }
@@ -33,7 +35,16 @@ impl Raw {
         match self {
             Self::Text(text) => text.trim().parse().ok(),
             Self::Number(number) => Some(*number),
-            Self::Other(_) => None,
+            Self::Truth(_) | Self::Other(_) => None,
+        }
+    }
+
+    pub(super) fn boolean(&self) -> Result<bool, String> {
+        match self {
+            Self::Truth(truth) => Ok(*truth),
+            Self::Text(text) if text == "true" => Ok(true),
+            Self::Text(text) if text == "false" => Ok(false),
+            _ => Err(self.not("`true` or `false`")),
         }
     }
 
@@ -80,7 +91,7 @@ impl Raw {
         let size = match self {
             Self::Text(text) => parse_size(text).ok(),
             Self::Number(number) if number.fract() == 0.0 && *number >= 0.0 => Some(*number as u64),
-            Self::Number(_) | Self::Other(_) => None,
+            Self::Number(_) | Self::Truth(_) | Self::Other(_) => None,
         };
         size.filter(|size| *size >= 1 << 20 && size.is_multiple_of(512)).ok_or_else(|| self.not(wanted))
     }

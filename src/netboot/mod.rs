@@ -1,3 +1,17 @@
-//! Boards that boot over the network without an SD card: what they are served, and the roots that they mount.
+//! Network boot: a board without an SD card starts from this host.
+//!
+//! - [`content`]: what a board gets over TFTP: its own directory, and what all share.
+//! - [`steps`]: one board's boot, told by what it asks for: DISCOVER → OFFER → firmware → kernel → system.
+//! - [`watch`]: what is on the wire, listening only: boards, DHCP servers, spanning tree.
+//! - [`serve`]: DHCP and TFTP together, with the three above.
+//! - [`client`]: roots on this host: made from an image or a directory, exported over NFS, checked, removed.
+//!
+//! The layout that all of it shares: boot files of one board are in `TFTP-ROOT/<dir>/`, where `<dir>` is the low
+//! 32 bits of its serial number as 8 lower-case hexadecimal digits, or its MAC address with dashes; what is common
+//! to all boards is in `TFTP-ROOT/` itself. Records of clients are in `STATE/clients/NAME.toml`.
 
 pub mod client;
+pub mod content;
+pub mod serve;
+pub mod steps;
+pub mod watch;

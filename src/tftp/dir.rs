@@ -76,12 +76,12 @@ impl Source for DirSource {
     }
 }
 
-fn refuse(code: Code, message: impl Into<String>) -> Refusal {
+pub(crate) fn refuse(code: Code, message: impl Into<String>) -> Refusal {
     Refusal { code, message: message.into() }
 }
 
 /// Takes the slashes off the front, and refuses what could mean something else than a name below the folder.
-fn relative(path: &[u8]) -> Result<&[u8], Refusal> {
+pub(crate) fn relative(path: &[u8]) -> Result<&[u8], Refusal> {
     if path.iter().any(|byte| byte.is_ascii_control()) {
         return Err(refuse(Code::ACCESS, "the path has control bytes"));
     }
@@ -98,7 +98,7 @@ fn relative(path: &[u8]) -> Result<&[u8], Refusal> {
     Ok(&path[start..])
 }
 
-fn refusal(errno: Errno) -> Refusal {
+pub(crate) fn refusal(errno: Errno) -> Refusal {
     match errno {
         Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG => refuse(Code::NOT_FOUND, "no such file"),
         Errno::ACCESS | Errno::PERM => refuse(Code::ACCESS, "the server may not read it"),
@@ -111,9 +111,10 @@ fn refusal(errno: Errno) -> Refusal {
 }
 
 /// NONBLOCK: opening a pipe doesn't wait for its writer. NOCTTY: opening a terminal doesn't take it over.
-const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+pub(crate) const FLAGS: OFlags =
+    OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
-fn beneath(root: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
+pub(crate) fn beneath(root: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     // AGAIN: something was renamed while the kernel looked for `..`; it asks to be asked again.
     for _ in 0..8 {

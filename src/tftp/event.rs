@@ -58,7 +58,7 @@ pub enum What {
         /// Its length.
         bytes: u64,
         /// From the request to the last acknowledgement.
-        #[serde(serialize_with = "as_seconds")]
+        #[serde(serialize_with = "crate::format::seconds")]
         elapsed: Duration,
         /// Packets that had to be sent more than once.
         retransmits: u64,
@@ -91,10 +91,6 @@ pub enum What {
 
 fn as_str<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(text)
-}
-
-fn as_seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((time.as_secs_f64() * 1000.0).round() / 1000.0)
 }
 
 #[cfg(test)]

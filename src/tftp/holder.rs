@@ -1,4 +1,4 @@
-//! Who holds a UDP port: `/proc/net/udp` names the socket's inode, `/proc/*/fd` the process.
+//! Who holds a UDP port: `/proc/thread-self/net/udp` names the socket's inode, `/proc/*/fd` the process.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -36,7 +36,8 @@ impl fmt::Display for Holder {
 /// Finds who holds the UDP port of an address; any address of the host where `addr` says so.
 #[must_use]
 pub fn of_udp(addr: SocketAddr) -> Option<Holder> {
-    let socket = ["/proc/net/udp", "/proc/net/udp6"]
+    // Of this thread: it may be in another network namespace than the one that the process began in.
+    let socket = ["/proc/thread-self/net/udp", "/proc/thread-self/net/udp6"]
         .iter()
         .filter_map(|table| std::fs::read_to_string(table).ok())
         .find_map(|table| find(&table, addr))?;

@@ -27,16 +27,36 @@ pub(super) fn listen(addr: SocketAddr) -> io::Result<OwnedFd> {
     let fd = open(addr)?;
     if addr.is_ipv6() {
         rustix::net::sockopt::set_ipv6_v6only(&fd, false)?;
-        set(&fd, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)?;
     }
-    // Also for IPv4 packets that come to an IPv6 socket; those are told as mapped addresses.
-    if addr.is_ipv4() {
-        set(&fd, libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
-    }
-    // A rack of boards that boots at once sends a burst of requests. The kernel cuts it down to what it allows.
-    let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&fd, 1 << 20);
+    prepare(&fd, addr)?;
     rustix::net::bind(&fd, &addr)?;
     Ok(fd)
+}
+
+/// Makes a socket that somebody else has bound into one where requests arrive.
+pub(super) fn adopt(fd: &OwnedFd, addr: SocketAddr) -> io::Result<()> {
+    if rustix::net::sockopt::socket_type(fd)? != SocketType::DGRAM {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the socket that was handed over is no UDP socket",
+        ));
+    }
+    let bound = rustix::net::getsockname(fd)?;
+    let bound = SocketAddr::try_from(bound).unwrap_or(addr);
+    rustix::io::ioctl_fionbio(fd, true)?;
+    prepare(fd, bound)
+}
+
+fn prepare(fd: &OwnedFd, addr: SocketAddr) -> io::Result<()> {
+    // Also for IPv4 packets that come to an IPv6 socket; those are told as mapped addresses.
+    if addr.is_ipv6() {
+        set(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)?;
+    } else {
+        set(fd, libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
+    }
+    // A rack of boards that boots at once sends a burst of requests. The kernel cuts it down to what it allows.
+    let _ = rustix::net::sockopt::set_socket_recv_buffer_size(fd, 1 << 20);
+    Ok(())
 }
 
 /// Opens a port of its own for one transfer, from the address that the client asked, to that client only.

@@ -96,6 +96,20 @@ impl Server {
         Ok(Self { socket, addr: local, limits, waker: Waker::new().map_err(Error::Loop)? })
     }
 
+    /// Serves on a UDP socket that somebody else has opened and bound, such as systemd. `addr` is what it should be
+    /// bound to, for messages.
+    ///
+    /// # Errors
+    /// [`Error::Bind`] where it is no UDP socket.
+    pub fn from_socket(socket: OwnedFd, addr: SocketAddr, limits: Limits) -> Result<Self, Error> {
+        let bind = |source| Error::Bind { addr, source };
+        net::adopt(&socket, addr).map_err(bind)?;
+        allow_files(limits.sessions);
+        let socket = Socket::from(socket);
+        let local = socket.local_addr().map_err(bind)?.as_socket().unwrap_or(addr);
+        Ok(Self { socket, addr: local, limits, waker: Waker::new().map_err(Error::Loop)? })
+    }
+
     /// The address that it listens on, with the port that was chosen where 0 was asked for.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {

@@ -85,7 +85,7 @@ pub enum What {
         /// What it answered; 0 is success. It often has no time to answer.
         code: Option<i32>,
         /// How long it took.
-        #[serde(serialize_with = "as_seconds")]
+        #[serde(serialize_with = "crate::format::seconds")]
         seconds: Duration,
     },
     /// It left the bus.
@@ -129,7 +129,7 @@ pub enum What {
         /// Its length.
         bytes: u64,
         /// How long it took.
-        #[serde(serialize_with = "as_seconds")]
+        #[serde(serialize_with = "crate::format::seconds")]
         seconds: Duration,
     },
     /// It told something about itself.
@@ -166,7 +166,7 @@ pub enum Ending {
         /// Their bytes.
         bytes: u64,
         /// From the first sight of it.
-        #[serde(serialize_with = "as_seconds")]
+        #[serde(serialize_with = "crate::format::seconds")]
         seconds: Duration,
         /// What came of it, as far as was looked for.
         appeared: Vec<Appeared>,
@@ -198,10 +198,6 @@ impl Ending {
 
 fn as_text<S: Serializer>(value: &Identity, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
-}
-
-fn as_seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((time.as_secs_f64() * 1000.0).round() / 1000.0)
 }
 
 #[cfg(test)]

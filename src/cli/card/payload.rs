@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use crate::cli::ui::{Style, Ui};
+use crate::cli::assembled;
+use crate::cli::ui::Ui;
 use crate::debian::apt::{self, Source, Wanted};
 use crate::debian::files::check_directory;
-use crate::format::size;
 use crate::stop::Stop;
 use crate::uboot::payload::{self, Board};
 
@@ -89,37 +89,10 @@ impl Payload {
         let payload = payload::assemble(board, packages)?;
         payload.content.write(&self.output, self.force)?;
         if ui.json {
-            let files: Vec<_> = payload
-                .content
-                .files
-                .iter()
-                .map(|(path, file)| json!({"path": path, "size": file.bytes.len(), "package": file.package}))
-                .collect();
-            let packages: Vec<_> = payload
-                .content
-                .packages
-                .iter()
-                .map(|(package, version)| json!({"package": package, "version": version}))
-                .collect();
-            ui.object(&json!({
-                "event": "payload", "board": board, "directory": self.output, "packages": packages,
-                "files": files, "notes": payload.notes,
-            }));
+            let more = [("board", json!(board)), ("notes", json!(payload.notes))];
+            assembled::object(ui, "payload", &self.output, &payload.content, &more);
         } else {
-            for (package, version) in &payload.content.packages {
-                ui.result(format_args!("{package:<16} {version}"));
-            }
-            for (path, file) in &payload.content.files {
-                let from = file.package.as_deref().unwrap_or("piprov");
-                ui.result(format_args!("  {path:<28} {:>10}  {from}", size(file.bytes.len() as u64)));
-            }
-            ui.result(format_args!(
-                "{} {}, {} files for {}",
-                self.output.display(),
-                ui.paint(Style::Good, "written, read back and equal"),
-                payload.content.files.len(),
-                board.name()
-            ));
+            assembled::lines(ui, &self.output, &payload.content, &format!(" for {}", board.name()));
         }
         for note in &payload.notes {
             ui.say(format_args!("note: {note}"));

@@ -5,22 +5,21 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::board::Mac;
+use crate::cli::lines::{Lines, Speed, moving, plain, position};
 use crate::cli::ui::{Style, Ui};
 use crate::format::{minutes, percent, rate, size};
 use crate::uboot::event::{Ending, Event, Stage, What};
 
-/// How often a board's line moves.
-const REDRAWS_PER_SECOND: u8 = 8;
 /// Without a terminal, how often progress inside a part is logged, and from which size of part on.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// Shows the events of all boards.
 pub(super) struct Show {
     ui: Ui,
-    bars: Option<MultiProgress>,
+    lines: Lines,
     boards: Mutex<BTreeMap<Mac, Board>>,
     parts: usize,
     line: Line,
@@ -43,9 +42,9 @@ struct Line {
 struct Board {
     bar: Option<ProgressBar>,
     began: Instant,
-    /// When and how far this board last had a rate measured.
-    measured: (Instant, u64),
-    rate: f64,
+    speed: Speed,
+    /// Bytes per second, 0 as long as nothing is known.
+    rate: u64,
     part: usize,
     logged: Instant,
 }
@@ -53,24 +52,21 @@ struct Board {
 impl Show {
     /// `names` are the boards in the order of their lines; `parts` is how many parts an image has, as far as known.
     pub(super) fn new(ui: &Ui, names: &[(String, Mac)], parts: usize) -> Self {
-        let bars = (ui.bars && !ui.json)
-            .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND)));
+        let lines = Lines::new(ui);
         let name = names.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         let line = Line::new(name, parts, ui.width_err.unwrap_or(80));
         let now = Instant::now();
         let boards = names.iter().map(|(name, mac)| {
-            let bar = bars.as_ref().map(|bars| {
-                let bar = bars.add(ProgressBar::new(1000));
-                bar.set_style(style());
+            let bar = lines.add().inspect(|bar| {
+                bar.set_style(moving());
                 let name = ui.paint_err(Style::Strong, &format!("{name:width$}", width = line.name));
                 bar.set_prefix(line.prefix(&name, *mac, "waiting"));
-                bar.set_message(line.message(0, 1, 0.0));
-                bar
+                bar.set_message(line.message(0, 1, 0));
             });
-            (*mac, Board { bar, began: now, measured: (now, 0), rate: 0.0, part: 0, logged: now })
+            (*mac, Board { bar, began: now, speed: Speed::new(0), rate: 0, part: 0, logged: now })
         });
         let boards = Mutex::new(boards.collect());
-        Self { ui: ui.clone(), bars, boards, parts, line }
+        Self { ui: ui.clone(), lines, boards, parts, line }
     }
 
     /// Shows one event.
@@ -90,13 +86,7 @@ impl Show {
 
     /// A line above the moving ones.
     pub(super) fn above(&self, line: &str) {
-        match &self.bars {
-            // The bars hide what is printed past them.
-            Some(bars) => {
-                let _ = bars.println(line);
-            }
-            None => self.ui.say(line),
-        }
+        self.lines.above(line);
     }
 
     /// The bars stay as they are and move no more.
@@ -111,14 +101,12 @@ impl Show {
     }
 
     fn draw(&self, bar: &ProgressBar, board: &Board, event: &Event) {
-        let at =
-            (u128::from(event.done_bytes) * 1000).checked_div(u128::from(event.total_bytes)).unwrap_or(0);
-        bar.set_position(u64::try_from(at).unwrap_or(0).min(1000));
+        bar.set_position(position(event.done_bytes, event.total_bytes));
         let name =
             self.ui.paint_err(Style::Strong, &format!("{:width$}", event.target, width = self.line.name));
         match &event.what {
             What::Ended(_) => {
-                bar.set_style(plain_style());
+                bar.set_style(plain());
                 bar.set_prefix(self.line.prefix(&name, event.mac, ""));
                 bar.finish_with_message(self.ending(board, event));
             }
@@ -131,7 +119,7 @@ impl Show {
                     0 => event.stage.to_string(),
                     part => format!("{} {part}/{}", event.stage, self.parts.max(part)),
                 };
-                let rate = if event.stage == Stage::Fetch { board.rate } else { 0.0 };
+                let rate = if event.stage == Stage::Fetch { board.rate } else { 0 };
                 bar.set_prefix(self.line.prefix(&name, event.mac, &stage));
                 bar.set_message(self.line.message(event.done_bytes, event.total_bytes.max(1), rate));
             }
@@ -153,8 +141,8 @@ impl Show {
         if let What::Progress { sent, bytes } = event.what {
             if board.logged.elapsed() >= LOG_EVERY {
                 board.logged = Instant::now();
-                let speed = rate(board.rate as u64, Duration::from_secs(1));
-                self.line(event, &format!("fetch {} of {}, {speed}", size(sent), size(bytes)));
+                let speed = rate(board.rate, Duration::from_secs(1));
+                self.lines.log(&event.target, format!("fetch {} of {}, {speed}", size(sent), size(bytes)));
             }
             return;
         }
@@ -165,13 +153,8 @@ impl Show {
         }
         if let Some(text) = describe(&event.what, event.stage, self.parts) {
             board.logged = Instant::now();
-            self.line(event, &text);
+            self.lines.log(&event.target, text);
         }
-    }
-
-    fn line(&self, event: &Event, text: &str) {
-        let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
-        self.ui.say(format_args!("{now} {} {text}", event.target));
     }
 }
 
@@ -185,7 +168,7 @@ impl Line {
         let mut line = Self { name, stage: "read-back ".len() + 2 * digits + 1, mac: true, rate: true };
         // Two blanks behind the name, one on each side of the bar.
         let rest = name + 2 + line.stage + 1 + BAR + 1;
-        let message = |rate| Self { rate, ..line }.message(0, 1, 0.0).chars().count();
+        let message = |rate| Self { rate, ..line }.message(0, 1, 0).chars().count();
         (line.mac, line.rate) = match columns.checked_sub(rest) {
             Some(room) if room >= message(true) + MAC => (true, true),
             Some(room) if room >= message(true) => (false, true),
@@ -203,12 +186,12 @@ impl Line {
     }
 
     /// How far it is, and how fast (bytes a second, 0 where nothing moves just now).
-    fn message(self, done: u64, total: u64, speed: f64) -> String {
+    fn message(self, done: u64, total: u64, speed: u64) -> String {
         let percent = format!("{:>5}", percent(done, total));
         let (mut fast, mut left) = (String::new(), String::new());
-        if speed > 0.0 {
-            fast = rate(speed as u64, Duration::from_secs(1));
-            let seconds = total.saturating_sub(done) as f64 / speed;
+        if speed > 0 {
+            fast = rate(speed, Duration::from_secs(1));
+            let seconds = total.saturating_sub(done) as f64 / speed as f64;
             // Hours would need more room than there is.
             left = match seconds {
                 ..3599.0 => format!("{} left", minutes(Duration::from_secs_f64(seconds))),
@@ -227,17 +210,9 @@ impl Board {
                 if let Some(part) = label.strip_prefix("part ").and_then(|part| part.parse().ok()) {
                     self.part = part;
                 }
-                self.measured = (Instant::now(), event.done_bytes);
+                self.speed = Speed::new(event.done_bytes);
             }
-            What::Progress { .. } => {
-                let (at, done) = self.measured;
-                let time = at.elapsed().as_secs_f64();
-                if time >= 0.5 {
-                    let now = event.done_bytes.saturating_sub(done) as f64 / time;
-                    self.rate = if self.rate > 0.0 { self.rate * 0.7 + now * 0.3 } else { now };
-                    self.measured = (Instant::now(), event.done_bytes);
-                }
-            }
+            What::Progress { .. } => self.rate = self.speed.at(event.done_bytes),
             _ => {}
         }
     }
@@ -278,26 +253,9 @@ fn describe(what: &What, stage: Stage, parts: usize) -> Option<String> {
     })
 }
 
-fn style() -> ProgressStyle {
-    // The template is a constant: if it doesn't parse, the default style is shown and a test fails.
-    ProgressStyle::with_template("{prefix} {wide_bar} {msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("━╸─")
-}
-
-fn plain_style() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_templates_parse() {
-        assert!(ProgressStyle::with_template("{prefix} {wide_bar} {msg}").is_ok());
-        assert!(ProgressStyle::with_template("{prefix} {msg}").is_ok());
-    }
 
     #[test]
     fn a_line_shows_what_there_is_room_for_and_never_jumps() {
@@ -316,11 +274,11 @@ mod tests {
             let line = Line::new(6, 4, columns);
             let mac = Mac::new([0xdc, 0xa6, 0x32, 1, 2, 3]);
             let widths = [
-                (line.prefix("lab-01", mac, "boot"), line.message(0, 1, 0.0)),
-                (line.prefix("lab-01", mac, "read-back 4/4"), line.message(58, 100, 0.0)),
-                (line.prefix("lab-01", mac, "fetch 2/4"), line.message(100, 100, 11.2e6)),
-                (line.prefix("lab-01", mac, "fetch 2/4"), line.message(1, 1 << 32, 123.5 * 1024.0)),
-                (line.prefix("lab-01", mac, "fetch 2/4"), line.message(1, 1 << 40, 1.0)),
+                (line.prefix("lab-01", mac, "boot"), line.message(0, 1, 0)),
+                (line.prefix("lab-01", mac, "read-back 4/4"), line.message(58, 100, 0)),
+                (line.prefix("lab-01", mac, "fetch 2/4"), line.message(100, 100, 11_200_000)),
+                (line.prefix("lab-01", mac, "fetch 2/4"), line.message(1, 1 << 32, 126_464)),
+                (line.prefix("lab-01", mac, "fetch 2/4"), line.message(1, 1 << 40, 1)),
             ]
             .map(|(prefix, message)| prefix.chars().count() + 1 + 8 + 1 + message.chars().count());
             assert!(widths.iter().all(|width| *width == widths[0]), "{widths:?}");

@@ -160,6 +160,7 @@ fn mounted_below(path: &Path) -> Result<Option<PathBuf>, Error> {
         let place = line.split(|byte| *byte == b' ').nth(4)?;
         Some(PathBuf::from(std::ffi::OsStr::from_bytes(&unescape(place))))
     });
+    // The last one that was mounted lies above the others.
     Ok(places.rfind(|place| place.starts_with(&path)))
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::uboot::job::tests::Sample;
+use crate::uboot::step::Content;
 
 const IP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 21));
 

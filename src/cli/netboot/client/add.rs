@@ -76,7 +76,7 @@ impl Add {
             (Some(address), _) => Some(Network::one(address)),
             (None, network) => network.map(|network| network.parse()).transpose()?,
         };
-        let interface = Some(settings.netboot_interface.value).filter(|name| !name.is_empty());
+        let interface = settings.netboot.interface.value;
         let request = Request {
             name: name(&self.name)?,
             board: self.board.parse()?,

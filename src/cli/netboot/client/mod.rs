@@ -86,10 +86,10 @@ impl Where {
     fn clients(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<(Clients, Settings)> {
         let settings = common::settings(global, ui)?;
         let places = Places {
-            tftp: self.tftp_root.unwrap_or_else(|| settings.netboot_tftp_root.value.clone()),
-            clients: self.clients.unwrap_or_else(|| settings.netboot_clients.value.clone()),
-            shared: self.shared_roots.unwrap_or_else(|| settings.netboot_shared.value.clone()),
-            state: self.state.unwrap_or_else(|| settings.netboot_state.value.clone()),
+            tftp: self.tftp_root.unwrap_or_else(|| settings.netboot.tftp_root.value.clone()),
+            clients: self.clients.unwrap_or_else(|| settings.netboot.clients.value.clone()),
+            shared: self.shared_roots.unwrap_or_else(|| settings.netboot.shared.value.clone()),
+            state: self.state.unwrap_or_else(|| settings.netboot.state.value.clone()),
             exports: self.exports,
             ganesha: self.ganesha,
         };

@@ -178,7 +178,7 @@ impl Item<'_> {
     }
 }
 
-/// Looks at one item.
+/// Looks at one point of the list.
 type Look = fn(&mut Item<'_>) -> Result<(), Error>;
 
 /// Goes through the list.

@@ -1,0 +1,122 @@
+//! What can go wrong while a board is made to boot from the network.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Explain, Kind};
+
+/// Everything that can go wrong, with the file.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The operating system said no.
+    #[error("{doing} {}: {source}", path.display())]
+    Os {
+        /// What was tried.
+        doing: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+    /// A file's content is wrong.
+    #[error("{}: {source}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: crate::eeprom::Error,
+    },
+    /// A directory that should be a boot partition isn't one.
+    #[error("{} is no boot partition: {why}", dir.display())]
+    NoPartition {
+        /// The directory.
+        dir: PathBuf,
+        /// Why not.
+        why: String,
+        /// Which directory may be meant.
+        instead: Option<PathBuf>,
+    },
+    /// A directory for the update isn't there.
+    #[error("{} is no directory", dir.display())]
+    NoDirectory {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// What was written isn't what is read.
+    #[error("{}: byte {at} is another one than was written", path.display())]
+    Differs {
+        /// The file.
+        path: PathBuf,
+        /// The first byte that differs.
+        at: usize,
+    },
+    /// The person at the keyboard, or the script, doesn't mean it.
+    #[error("{}", match got {
+        Some(got) => format!("`{}` is not `{name}`: nothing was changed", got.escape_debug()),
+        None => format!("it can't be taken back, and nobody said that it is meant: `{name}`"),
+    })]
+    NotConfirmed {
+        /// What was to be given.
+        name: &'static str,
+        /// What was given.
+        got: Option<String>,
+    },
+    /// Ctrl-C at the question.
+    #[error("interrupted; nothing was changed")]
+    Interrupted,
+}
+
+impl Error {
+    pub(super) fn os(doing: &'static str, path: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Os { doing, path: path.to_owned(), source }
+    }
+
+    pub(super) fn content(path: &Path) -> impl Fn(crate::eeprom::Error) -> Self {
+        move |source| Self::Content { path: path.to_owned(), source }
+    }
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Os { doing: "writing", source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Kind::CantCreate
+            }
+            Self::Os { source, .. } => Kind::of_io(source),
+            Self::Content { source, .. } => source.kind(),
+            Self::NoPartition { .. } | Self::NoDirectory { .. } => Kind::NoInput,
+            Self::Differs { .. } => Kind::Io,
+            Self::NotConfirmed { .. } => Kind::Usage,
+            Self::Interrupted => Kind::Interrupted,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Os { source, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied => "Run it with sudo.".into(),
+                io::ErrorKind::ReadOnlyFilesystem => "Mount it so that it can be written to.".into(),
+                _ => return None,
+            },
+            Self::Content { source, .. } => return source.hint(),
+            Self::NoPartition { instead: Some(instead), .. } => {
+                format!("Did you mean {}?", instead.display())
+            }
+            Self::NoPartition { .. } => {
+                "Give the directory where the card's first partition (FAT) is mounted; \
+                                         config.txt is in it."
+                    .into()
+            }
+            Self::NoDirectory { dir } => format!(
+                "Make it first (`mkdir {}`): it has to be the one that the board asks for, or no board would find the \
+                 update.",
+                dir.display()
+            ),
+            Self::Differs { .. } => "The medium may be worn or full; try another one.".into(),
+            Self::NotConfirmed { name, .. } => {
+                format!("A person types the name when asked; a script gives `--confirm {name}`.")
+            }
+            Self::Interrupted => return None,
+        })
+    }
+}

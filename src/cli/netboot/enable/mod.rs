@@ -1,0 +1,168 @@
+//! `piprov netboot enable`.
+
+mod card;
+mod confirm;
+mod eeprom;
+mod error;
+mod file;
+mod otp;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::report::Usage;
+use crate::cli::ui::{Style, Ui, wrap};
+use crate::eeprom::{BootOrder, Change, Model};
+use crate::stop::Stop;
+
+pub(crate) use error::Error;
+
+/// One of the forms: a card, a dump, an image, an order.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(super) struct Enable {
+    /// Pi 2, 3: put program_usb_boot_mode=1 into DIR/config.txt
+    ///
+    /// DIR is where a card's boot partition is mounted. A Pi 2B v1.2 or 3B that is started from this card once burns
+    /// the bit in; after that it boots from the network, for ever. It is asked for first: a person types the setting's
+    /// name, a script gives it to --confirm.
+    #[arg(long, value_name = "DIR", group = "form", help_heading = "Pi 2B v1.2, 3B: a bit burned in once")]
+    boot_partition: Option<PathBuf>,
+    /// Take the line out of config.txt again; a bit that is burned in stays
+    #[arg(long, requires = "boot_partition", help_heading = "Pi 2B v1.2, 3B: a bit burned in once")]
+    undo: bool,
+    /// Say in a script that it is meant: --confirm program_usb_boot_mode
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "boot_partition",
+        conflicts_with = "undo",
+        help_heading = "Pi 2B v1.2, 3B: a bit burned in once"
+    )]
+    confirm: Option<String>,
+    /// Say what `vcgencmd otp_dump` of a board means; - reads stdin
+    #[arg(long, value_name = "FILE", group = "form", help_heading = "Pi 2B v1.2, 3B: a bit burned in once")]
+    otp_dump: Option<PathBuf>,
+    /// Where to look for a system, first to last: network,sd
+    ///
+    /// Words are sd, network, usb, nvme, http, rpiboot, stop and restart; restart comes at the end by itself. A number
+    /// such as 0xf12 is taken too. Alone it says the number; with --eeprom it goes into the image.
+    #[arg(
+        long, value_name = "WORDS", conflicts_with_all = ["boot_partition", "otp_dump", "explain"],
+        help_heading = "Pi 4, 5: the EEPROM's configuration"
+    )]
+    order: Option<String>,
+    /// Say what a BOOT_ORDER means, and what may be wrong with it
+    #[arg(long, value_name = "NUMBER", group = "form", help_heading = "Pi 4, 5: the EEPROM's configuration")]
+    explain: Option<String>,
+    /// Which board to say it for: 4, 400, cm4, cm4s, 5, 500, cm5
+    #[arg(
+        long, value_name = "MODEL", value_parser = model, conflicts_with_all = ["boot_partition", "otp_dump"],
+        help_heading = "Pi 4, 5: the EEPROM's configuration"
+    )]
+    board: Option<Model>,
+    /// An image of Raspberry Pi's package rpi-eeprom: show it, or change it
+    #[arg(long, value_name = "IMAGE", group = "form", help_heading = "Pi 4, 5: the EEPROM's configuration")]
+    eeprom: Option<PathBuf>,
+    /// Another setting for the image's bootconf.txt, such as TFTP_IP=10.0.0.2
+    #[arg(
+        long = "set", value_name = "KEY=VALUE", requires = "eeprom", value_parser = setting,
+        help_heading = "Pi 4, 5: the EEPROM's configuration"
+    )]
+    settings: Vec<(String, String)>,
+    /// Write pieeprom.upd and pieeprom.sig into DIR, which a board asks by TFTP
+    ///
+    /// DIR is what the board finds its boot files in, as /srv/tftp/9f8e7d6c. A board that boots over the network takes
+    /// the pair, writes its EEPROM and starts again. Its bootloader has to be of 2021 or later.
+    #[arg(
+        short,
+        long,
+        value_name = "DIR",
+        requires = "eeprom",
+        help_heading = "Pi 4, 5: the EEPROM's configuration"
+    )]
+    output: Option<PathBuf>,
+    /// Say what would be done, and touch nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+fn model(text: &str) -> Result<Model, String> {
+    match Model::named(text) {
+        Some(model) if model.family().is_some() => Ok(model),
+        Some(model) => Err(format!("a {model} has no EEPROM that it boots from")),
+        None => Err("known are 4, 400, cm4, cm4s, 5, 500, cm5".to_owned()),
+    }
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("KEY=VALUE is needed, as TFTP_IP=10.0.0.2")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+impl Enable {
+    pub(super) fn run(self, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+        if let Some(dir) = &self.boot_partition {
+            return card::run(&self, dir, ui, stop);
+        }
+        if let Some(path) = &self.otp_dump {
+            return otp::run(path, ui);
+        }
+        let order = self.order.as_deref().map(BootOrder::parse_words).transpose()?;
+        if let Some(image) = &self.eeprom {
+            return eeprom::run(&self, image, order, ui);
+        }
+        let order = match &self.explain {
+            Some(text) => Some(BootOrder::parse_words(text)?),
+            None => order,
+        };
+        let Some(order) = order else {
+            return Err(Usage {
+                message: "it isn't said what to do".into(),
+                hint: Some("Give --boot-partition, --otp-dump, --order, --explain or --eeprom.".into()),
+            }
+            .into());
+        };
+        explain(order, self.board, ui);
+        Ok(())
+    }
+}
+
+/// What a boot order means.
+fn explain(order: BootOrder, board: Option<Model>, ui: &Ui) {
+    let notes = order.notes(board);
+    if ui.json {
+        let modes = order.modes().into_iter().map(|mode| json!({ "mode": mode.name(), "what": mode.what() }));
+        ui.object(&json!({
+            "event": "order", "order": order.to_string(), "board": board.map(|board| board.to_string()),
+            "modes": modes.collect::<Vec<_>>(), "network_first": order.is_network_first(), "notes": notes,
+        }));
+        return;
+    }
+    let word = |text: &str| ui.paint(Style::Strong, text);
+    ui.result(format_args!("{}  BOOT_ORDER={order}, read from right to left", word("order")));
+    for mode in order.modes() {
+        ui.result(format_args!("    {:x}  {:<15} {}", mode.digit(), mode.name(), mode.what()));
+    }
+    self::notes(&notes, ui);
+}
+
+/// Things to look at, one a line.
+fn notes(notes: &[String], ui: &Ui) {
+    for note in notes {
+        ui.result(format_args!("{}   {}", ui.paint(Style::Warn, "note"), wrap(note, 7, 7, ui.width_out)));
+    }
+}
+
+/// Lines that change, as in a diff.
+fn diff(changes: &[Change], ui: &Ui) {
+    for change in changes {
+        for (sign, style, text) in [("-", Style::Bad, &change.before), ("+", Style::Good, &change.after)] {
+            if let Some(text) = text {
+                ui.result(format_args!("  {}", ui.paint(style, &format!("{sign} {text}"))));
+            }
+        }
+    }
+}

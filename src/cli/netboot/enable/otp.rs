@@ -1,0 +1,53 @@
+//! `piprov netboot enable --otp-dump FILE`: what a board's one-time programmable memory says.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{Error, file};
+use crate::cli::ui::{Style, Ui, wrap};
+use crate::eeprom::otp::{Dump, NetBoot};
+
+pub(super) fn run(path: &Path, ui: &Ui) -> anyhow::Result<()> {
+    let bytes = file::read(path)?;
+    let name = if path == Path::new("-") { Path::new("stdin") } else { path };
+    let dump = Dump::parse(&String::from_utf8_lossy(&bytes)).map_err(Error::content(name))?;
+    let meaning = dump.meaning();
+    if ui.json {
+        ui.object(&json!({
+            "event": "otp", "network_boot": dump.net_boot(), "usb_host_boot": dump.usb_host_boot(),
+            "model": dump.model().map(|model| model.to_string()), "revision": dump.revision().map(|code| format!("{code:x}")),
+            "serial": dump.serial(), "mac": dump.mac(), "tftp_prefix": dump.tftp_prefix(), "meaning": meaning,
+        }));
+        return Ok(());
+    }
+    let row = |name: &str, text: &str| {
+        ui.result(format_args!("{} {text}", ui.paint(Style::Strong, &format!("{name:<8}"))))
+    };
+    match (dump.model(), dump.revision()) {
+        (Some(model), Some(code)) => row("board", &format!("{model}, revision {code:x}")),
+        (None, Some(code)) => row("board", &format!("not known, revision {code:x}")),
+        _ => {}
+    }
+    if let Some(serial) = dump.serial() {
+        let asks = match dump.net_boot() {
+            NetBoot::NoEthernet => String::new(),
+            _ => format!(", asks for {}/ by TFTP", dump.tftp_prefix().unwrap_or_default()),
+        };
+        row("serial", &format!("{serial}{asks}"));
+    }
+    if let Some(mac) = dump.mac() {
+        row("mac", &mac.to_string());
+    }
+    if let Some(value) = dump.row(17).filter(|_| dump.net_boot() != NetBoot::Eeprom) {
+        row("row 17", &format!("{value:08x}"));
+    }
+    let mut lines = meaning.iter();
+    if let Some(answer) = lines.next() {
+        row("answer", &wrap(answer, 9, 9, ui.width_out));
+    }
+    for line in lines {
+        row("note", &wrap(line, 9, 9, ui.width_out));
+    }
+    Ok(())
+}

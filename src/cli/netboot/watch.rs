@@ -1,0 +1,235 @@
+//! `piprov netboot watch`.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::serve::{now, phrase, style};
+use crate::cli::table::columns;
+use crate::cli::ui::{Style, Ui};
+use crate::cli::{Global, common};
+use crate::dhcp;
+use crate::format;
+use crate::netboot::watch::capture::{Capture, Scope};
+use crate::netboot::watch::picture::{Picture, Seen};
+use crate::stop::Stop;
+
+/// What is said below the options.
+const MORE: &str = "\
+Listens and changes nothing: no port is opened, nobody is answered. It tells \
+which boards look for a boot server and how far they come, which DHCP servers \
+answer and whether a Raspberry Pi would boot with their answers, and whether \
+spanning tree holds ports back. At the end it says what that comes to.
+
+A switch passes on what is meant for one host to that host's port only. Run \
+this on the host that serves, or behind a mirror port, to see files too.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = MORE)]
+pub(super) struct Watch {
+    /// Listen on this network interface; it is never guessed
+    #[arg(short, long, value_name = "IF")]
+    interface: Option<String>,
+    /// End after this time: 90, 90s, 5m, 1h
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    duration: Option<Duration>,
+    /// Ask for DHCP servers too, once; this is the only thing that is sent
+    #[arg(long)]
+    probe: bool,
+}
+
+impl Watch {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+        let settings = common::settings(global, ui)?;
+        let name = super::interface(self.interface.or(settings.netboot.interface.value.clone()), "watch")?;
+        let interface = dhcp::interface::find(&name)?;
+        let mut capture = Capture::open(interface.index, Scope::All)
+            .map_err(|source| CantListen { name: name.clone(), source })?;
+        let ours = interface.addresses.iter().map(|(address, _)| *address).collect();
+        let mut ouis = dhcp::pi::OUIS.to_vec();
+        ouis.extend(&settings.netboot.oui.value);
+        let mut picture = Picture::new(ours, ouis);
+        let begun = Instant::now();
+        let end = self.duration.map(|time| begun + time);
+        if ui.json {
+            ui.object(&serde_json::json!({"event": "watching", "interface": name}));
+        } else {
+            ui.say(format_args!("listening on {name}; Ctrl-C ends it and tells what was seen"));
+        }
+        if self.probe {
+            probe(&interface, ui, stop)?;
+        }
+        while !stop.is_set() && end.is_none_or(|end| Instant::now() < end) {
+            wait(&capture, stop, picture.deadline().into_iter().chain(end).min())?;
+            let now = Instant::now();
+            while let Some(frame) = capture.take()? {
+                picture.hear(frame, now).iter().for_each(|seen| tell(ui, seen));
+            }
+            picture.tick(now).iter().for_each(|seen| tell(ui, seen));
+        }
+        summary(ui, &picture, begun.elapsed());
+        Ok(())
+    }
+}
+
+/// Why nothing can be seen.
+#[derive(Debug, thiserror::Error)]
+#[error("listening on {name}")]
+pub(crate) struct CantListen {
+    name: String,
+    source: std::io::Error,
+}
+
+impl crate::error::Explain for CantListen {
+    fn kind(&self) -> crate::error::Kind {
+        crate::error::Kind::of_io(&self.source)
+    }
+
+    fn hint(&self) -> Option<String> {
+        (self.kind() == crate::error::Kind::Permission)
+            .then(|| "run it with sudo, or give the program CAP_NET_RAW".to_owned())
+    }
+}
+
+fn probe(interface: &dhcp::interface::Interface, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    // What comes back is seen by the capture as well, and judged there.
+    let found = dhcp::probe::servers(interface, dhcp::probe::PATIENCE, stop, &|_| false)?;
+    if ui.json {
+        for server in &found {
+            ui.object(&serde_json::json!({"event": "probed", "server": server}));
+        }
+    } else if found.is_empty() {
+        ui.say("no DHCP server answered the probe");
+    } else {
+        for server in &found {
+            let offered = server.offered.map_or("no address".to_owned(), |address| address.to_string());
+            ui.say(format_args!("{} DHCP server {} answered the probe with {offered}", now(), server.server));
+        }
+    }
+    Ok(())
+}
+
+fn wait(capture: &Capture, stop: &Stop, until: Option<Instant>) -> std::io::Result<()> {
+    let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+    let left = left.map(|left| Timespec {
+        tv_sec: left.as_secs() as i64,
+        // A moment later rather than a moment too early.
+        tv_nsec: i64::from(left.subsec_nanos().min(998_999_999)) + 1_000_000,
+    });
+    let mut fds = [
+        PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN),
+        PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN),
+    ];
+    match poll(&mut fds, left.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn tell(ui: &Ui, seen: &Seen) {
+    if ui.json {
+        #[derive(serde::Serialize)]
+        struct Timed<'a> {
+            time: String,
+            #[serde(flatten)]
+            seen: &'a Seen,
+        }
+        ui.object(&Timed { time: now(), seen });
+        return;
+    }
+    let line = match seen {
+        Seen::Board { step, .. } if step.is_detail() && ui.verbose == 0 => return,
+        Seen::Arp { .. } if ui.verbose == 0 => return,
+        Seen::Board { board, model, step, .. } => {
+            let model = model.map(|model| format!(" ({model})")).unwrap_or_default();
+            let (word, text, hint) = phrase(step);
+            let word = style(step).map_or_else(|| word.to_owned(), |style| ui.paint_err(style, word));
+            let hint = hint.map(|hint| format!("\n  {} {hint}", ui.paint_err(Style::Strong, "hint:")));
+            format!("{board}{model} {word}{text}{}", hint.unwrap_or_default())
+        }
+        Seen::Pc { mac, .. } => format!("{mac} is a PC that looks for a boot server"),
+        Seen::Server { ip, mac, answer, tftp } => {
+            let tftp = if answer.verdict.boots() { format!(", files from {tftp}") } else { String::new() };
+            format!("DHCP server {ip} ({mac}) {}{tftp}", answer.verdict.phrase())
+        }
+        Seen::Tree(tree) => format!("{tree}"),
+        Seen::Arp { mac, target } => format!("{mac} looks for {target}"),
+    };
+    ui.say(format_args!("{} {line}", now()));
+}
+
+fn summary(ui: &Ui, picture: &Picture, time: Duration) {
+    if ui.json {
+        let boards: Vec<_> = picture.book().all().iter().map(|(id, steps)| {
+            serde_json::json!({
+                "board": id, "model": steps.model(), "serial": steps.serial().map(|serial| format!("{serial:08x}")),
+                "trail": steps.trail(), "loaded": steps.is_loaded(),
+            })
+        }).collect();
+        ui.object(&serde_json::json!({
+            "event": "summary", "elapsed": time.as_secs_f64().round(), "boards": boards,
+            "conclusions": picture.conclusions(),
+        }));
+        return;
+    }
+    let mut rows = vec![["BOARD", "MODEL", "SERIAL", "SEEN"].map(str::to_owned)];
+    for (id, steps) in picture.book().all() {
+        let serial = steps.serial().map(|serial| format!("{serial:08x}"));
+        rows.push([
+            id.to_string(),
+            steps.model().unwrap_or("?").to_owned(),
+            serial.unwrap_or_else(|| "?".to_owned()),
+            steps.trail(),
+        ]);
+    }
+    if rows.len() == 1 {
+        ui.result(format_args!("no board was seen in {}", format::minutes(time)));
+    } else {
+        columns(&rows).iter().for_each(|row| ui.result(row));
+    }
+    let servers: Vec<_> = picture.servers().collect();
+    for (ip, answer) in &servers {
+        ui.result(format_args!("DHCP server {ip} {}", answer.verdict.phrase()));
+    }
+    for tree in picture.trees() {
+        ui.result(tree);
+    }
+    for line in picture.conclusions() {
+        ui.result(format_args!("{} {line}", ui.paint(Style::Strong, "note:")));
+    }
+}
+
+/// A time as `90`, `90s`, `5m` or `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, factor) = match text.as_bytes().last() {
+        Some(b's') => (&text[..text.len() - 1], 1.0),
+        Some(b'm') => (&text[..text.len() - 1], 60.0),
+        Some(b'h') => (&text[..text.len() - 1], 3600.0),
+        _ => (text, 1.0),
+    };
+    let wrong = || "a time such as 90s, 5m or 1h is needed".to_owned();
+    let seconds: f64 = number.parse().map_err(|_| wrong())?;
+    // Not longer than a year, so that an end can be computed.
+    Duration::try_from_secs_f64(seconds * factor)
+        .ok()
+        .filter(|time| !time.is_zero() && *time <= Duration::from_secs(366 * 86400))
+        .ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read() {
+        let secs = |text: &str| duration(text).map(|time| time.as_secs_f64());
+        assert_eq!(
+            [secs("90"), secs("1.5s"), secs("2m"), secs("1h")],
+            [Ok(90.0), Ok(1.5), Ok(120.0), Ok(3600.0)]
+        );
+        for bad in ["", "s", "-1", "0", "1d", "nan", "inf", "1e9h"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

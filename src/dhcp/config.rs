@@ -1,0 +1,320 @@
+//! What a server is to do, and whether that fits the interface that it is to do it on.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use crate::config::netboot::Mode;
+
+use super::error::Error;
+use super::interface::Interface;
+use super::pi;
+use crate::board::Mac;
+
+/// Addresses that one range may have: a network of 65,536.
+const MOST: u32 = 1 << 16;
+
+/// What a server is asked to do.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The interface; there is no default, because the wrong one is somebody's network.
+    pub interface: String,
+    /// Beside another DHCP server, or instead of one.
+    pub mode: Mode,
+    /// The address of the interface to serve from. Needed only where it has several.
+    pub server: Option<Ipv4Addr>,
+    /// The addresses to give out, both ends included. Only for [`Mode::Dhcp`].
+    pub range: Option<(Ipv4Addr, Ipv4Addr)>,
+    /// How long an address is given for.
+    pub lease_time: Duration,
+    /// The router that clients are told; none where the network has none.
+    pub router: Option<Ipv4Addr>,
+    /// The name servers that clients are told.
+    pub dns: Vec<Ipv4Addr>,
+    /// Boards that always get the same address.
+    pub hosts: BTreeMap<Mac, Ipv4Addr>,
+    /// The first halves of MAC addresses that make a client a Raspberry Pi.
+    pub ouis: Vec<[u8; 3]>,
+    /// How long an offer to the ROM of a Pi 2 or 3 is held back: it hangs when the first file comes within two
+    /// seconds of its question (raspberrypi/firmware#934).
+    pub rom_delay: Duration,
+    /// How long an offer to these boards is held back, whatever they are.
+    pub delays: BTreeMap<Mac, Duration>,
+    /// Everybody gets an address, not Raspberry Pis only. Only for [`Mode::Dhcp`].
+    pub everyone: bool,
+    /// Boot files for PCs, by architecture (option 93; 0 BIOS, 7 UEFI). A PC of another architecture is left alone.
+    pub boot_files: BTreeMap<u16, String>,
+    /// The directory for the leases.
+    pub state: PathBuf,
+    /// Starts beside another full DHCP server too.
+    pub force: bool,
+}
+
+impl Config {
+    /// A proxy on an interface, with what is usual for all else.
+    #[must_use]
+    pub fn new(interface: &str, state: PathBuf) -> Self {
+        Self {
+            interface: interface.to_owned(),
+            mode: Mode::Proxy,
+            server: None,
+            range: None,
+            lease_time: Duration::from_secs(12 * 3600),
+            router: None,
+            dns: Vec::new(),
+            hosts: BTreeMap::new(),
+            ouis: pi::OUIS.to_vec(),
+            rom_delay: Duration::from_secs(2),
+            delays: BTreeMap::new(),
+            everyone: false,
+            boot_files: BTreeMap::new(),
+            state,
+            force: false,
+        }
+    }
+}
+
+/// A configuration that fits its interface: what the policy goes by.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The mode.
+    pub mode: Mode,
+    /// Our address.
+    pub server: Ipv4Addr,
+    /// The mask of our network.
+    pub mask: Ipv4Addr,
+    /// The range, both ends included.
+    pub range: Option<(Ipv4Addr, Ipv4Addr)>,
+    /// Seconds that an address is given for.
+    pub lease_time: u32,
+    /// Nobody else answers here, so clients may be told that their address is wrong.
+    pub authoritative: bool,
+    /// See [`Config`]; so are the following.
+    pub router: Option<Ipv4Addr>,
+    /// Name servers.
+    pub dns: Vec<Ipv4Addr>,
+    /// Fixed addresses.
+    pub hosts: BTreeMap<Mac, Ipv4Addr>,
+    /// First halves of MAC addresses.
+    pub ouis: Vec<[u8; 3]>,
+    /// For the ROM.
+    pub rom_delay: Duration,
+    /// For single boards.
+    pub delays: BTreeMap<Mac, Duration>,
+    /// Not Pis only.
+    pub everyone: bool,
+    /// For PCs.
+    pub boot_files: BTreeMap<u16, String>,
+}
+
+impl Plan {
+    /// Joins a configuration with the interface that it names.
+    ///
+    /// # Errors
+    /// For an interface without an IPv4 address, and for addresses that aren't in its network.
+    pub fn new(config: &Config, interface: &Interface) -> Result<Self, Error> {
+        let name = || interface.name.clone();
+        let (server, prefix) = match config.server {
+            None => *interface.addresses.first().ok_or_else(|| Error::NoAddress { interface: name() })?,
+            Some(wanted) => {
+                *interface.addresses.iter().find(|(address, _)| *address == wanted).ok_or_else(|| {
+                    Error::NotItsAddress {
+                        interface: name(),
+                        address: wanted,
+                        has: interface.show_addresses(),
+                    }
+                })?
+            }
+        };
+        let network = Network::new(server, prefix);
+        let inside = |what: &'static str, address: Ipv4Addr| {
+            if network.has_host(address) {
+                Ok(())
+            } else {
+                Err(Error::Outside { what, address, interface: name(), network: network.to_string() })
+            }
+        };
+        if let (Mode::Dhcp, Some((first, last))) = (config.mode, config.range) {
+            inside("the first address of the range", first)?;
+            inside("the last address of the range", last)?;
+            let count = u32::from(last).checked_sub(u32::from(first)).map(|count| count + 1);
+            if count.is_none_or(|count| count > MOST) {
+                return Err(Error::Range { first, last });
+            }
+        }
+        if config.mode == Mode::Dhcp {
+            if config.range.is_none() && config.hosts.is_empty() {
+                return Err(Error::NoRange { network: network.to_string() });
+            }
+            if let Some(router) = config.router {
+                inside("the router", router)?;
+            }
+            let mut taken = BTreeMap::from([(server, None)]);
+            for (mac, address) in &config.hosts {
+                inside("a host's fixed address", *address)?;
+                if let Some(other) = taken.insert(*address, Some(*mac)) {
+                    return Err(Error::Twice { address: *address, mac: *mac, other });
+                }
+            }
+        }
+        Ok(Self {
+            mode: config.mode,
+            server,
+            mask: network.mask(),
+            range: config.range.filter(|_| config.mode == Mode::Dhcp),
+            lease_time: u32::try_from(config.lease_time.as_secs()).unwrap_or(u32::MAX).max(60),
+            authoritative: !config.force,
+            router: config.router,
+            dns: config.dns.clone(),
+            hosts: config.hosts.clone(),
+            ouis: config.ouis.clone(),
+            rom_delay: config.rom_delay,
+            delays: config.delays.clone(),
+            everyone: config.everyone,
+            boot_files: config.boot_files.clone(),
+        })
+    }
+
+    /// Our network.
+    #[must_use]
+    pub fn network(&self) -> Network {
+        Network::new(self.server, u32::from(self.mask).leading_ones() as u8)
+    }
+}
+
+/// An IPv4 network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    base: u32,
+    prefix: u8,
+}
+
+impl Network {
+    /// The network that an address is in.
+    #[must_use]
+    pub fn new(address: Ipv4Addr, prefix: u8) -> Self {
+        let prefix = prefix.min(32);
+        Self { base: u32::from(address) & bits(prefix), prefix }
+    }
+
+    /// Its mask.
+    #[must_use]
+    pub fn mask(self) -> Ipv4Addr {
+        bits(self.prefix).into()
+    }
+
+    /// Its broadcast address.
+    #[must_use]
+    pub fn broadcast(self) -> Ipv4Addr {
+        (self.base | !bits(self.prefix)).into()
+    }
+
+    /// Whether an address is in it.
+    #[must_use]
+    pub fn has(self, address: Ipv4Addr) -> bool {
+        u32::from(address) & bits(self.prefix) == self.base
+    }
+
+    /// Whether an address is in it and can be a host's.
+    #[must_use]
+    pub fn has_host(self, address: Ipv4Addr) -> bool {
+        let ends = [self.base, self.broadcast().into()];
+        self.has(address) && (self.prefix >= 31 || !ends.contains(&address.into()))
+    }
+}
+
+impl std::fmt::Display for Network {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}/{}", Ipv4Addr::from(self.base), self.prefix)
+    }
+}
+
+fn bits(prefix: u8) -> u32 {
+    u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn ip(last: u8) -> Ipv4Addr {
+        Ipv4Addr::new(10, 99, 0, last)
+    }
+
+    pub(crate) fn eth0() -> Interface {
+        Interface {
+            name: "eth0".to_owned(),
+            index: 2,
+            mac: Some(Mac::new([0x52, 0x54, 0, 0, 0, 1])),
+            is_up: true,
+            addresses: vec![(ip(1), 24), (Ipv4Addr::new(192, 168, 7, 1), 16)],
+        }
+    }
+
+    pub(crate) fn config(mode: Mode) -> Config {
+        let mut config = Config::new("eth0", PathBuf::new());
+        config.mode = mode;
+        config.range = Some((ip(100), ip(109)));
+        config
+    }
+
+    #[test]
+    fn a_network_knows_its_hosts() {
+        let net = Network::new(ip(7), 24);
+        assert_eq!(
+            (net.to_string().as_str(), net.mask(), net.broadcast()),
+            ("10.99.0.0/24", Ipv4Addr::new(255, 255, 255, 0), ip(255))
+        );
+        assert!(net.has_host(ip(254)) && !net.has_host(ip(0)) && !net.has_host(ip(255)));
+        assert!(!net.has(Ipv4Addr::new(10, 99, 1, 7)));
+        assert!(Network::new(ip(7), 31).has_host(ip(6)));
+        assert!(Network::new(ip(7), 32).has_host(ip(7)) && !Network::new(ip(7), 32).has(ip(8)));
+        assert!(Network::new(ip(7), 0).has_host(Ipv4Addr::new(1, 2, 3, 4)));
+    }
+
+    #[test]
+    fn a_plan_fits_its_network() {
+        let plan = Plan::new(&config(Mode::Dhcp), &eth0()).unwrap();
+        assert_eq!(
+            (plan.server, plan.mask, plan.lease_time),
+            (ip(1), Ipv4Addr::new(255, 255, 255, 0), 43200)
+        );
+        let other = Config { server: Some(Ipv4Addr::new(192, 168, 7, 1)), ..config(Mode::Proxy) };
+        // A proxy has no use for a range.
+        let plan = Plan::new(&other, &eth0()).unwrap();
+        assert_eq!((plan.network().to_string().as_str(), plan.range), ("192.168.0.0/16", None));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let refused = |change: &dyn Fn(&mut Config)| {
+            let mut config = config(Mode::Dhcp);
+            change(&mut config);
+            Plan::new(&config, &eth0()).unwrap_err().to_string()
+        };
+        let far = Ipv4Addr::new(10, 98, 0, 1);
+        let outside = "10.98.0.1 is not in 10.99.0.0/24, the network of eth0";
+        assert!(refused(&|c| c.range = Some((far, ip(9)))).ends_with(outside));
+        assert!(refused(&|c| c.range = Some((ip(9), far))).ends_with(outside));
+        assert!(refused(&|c| c.router = Some(far)).ends_with(outside));
+        assert!(refused(&|c| c.hosts = BTreeMap::from([(pi::tests::PI5, far)])).ends_with(outside));
+        assert!(refused(&|c| c.range = Some((ip(9), ip(255)))).contains("10.99.0.255 is not in"));
+        assert!(refused(&|c| c.range = Some((ip(9), ip(8)))).contains("10.99.0.9-10.99.0.8"));
+        assert!(refused(&|c| c.range = None).contains("no range"));
+        assert!(refused(&|c| c.server = Some(far)).contains("10.98.0.1"));
+        let twice =
+            |c: &mut Config| c.hosts = BTreeMap::from([(pi::tests::PI5, ip(5)), (pi::tests::PI3, ip(5))]);
+        assert!(refused(&twice).contains("10.99.0.5"));
+        assert!(
+            refused(&|c| c.hosts = BTreeMap::from([(pi::tests::PI5, ip(1))])).contains("this host's own")
+        );
+        let none = Interface { addresses: Vec::new(), ..eth0() };
+        assert!(
+            Plan::new(&config(Mode::Proxy), &none)
+                .unwrap_err()
+                .to_string()
+                .contains("eth0 has no IPv4 address")
+        );
+    }
+}

@@ -1,0 +1,257 @@
+//! Why there is no DHCP server.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use crate::board::Mac;
+use crate::error::{Explain, Kind};
+use crate::tftp::holder::Holder;
+
+/// Why a DHCP server can't be started or can't go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no such interface.
+    #[error("there is no network interface `{name}`")]
+    NoInterface {
+        /// What was asked for.
+        name: String,
+        /// Those that there are.
+        have: String,
+    },
+    /// The interfaces can't be listed.
+    #[error("listing the network interfaces")]
+    List(#[source] io::Error),
+    /// The interface can't carry DHCP.
+    #[error("{interface} is no Ethernet interface")]
+    NotEthernet {
+        /// The interface.
+        interface: String,
+    },
+    /// The interface is switched off.
+    #[error("the interface {interface} is down")]
+    Down {
+        /// The interface.
+        interface: String,
+    },
+    /// The interface has no IPv4 address.
+    #[error("the interface {interface} has no IPv4 address")]
+    NoAddress {
+        /// The interface.
+        interface: String,
+    },
+    /// The interface has other addresses than the one that was asked for.
+    #[error("{address} is no address of {interface}, which has {has}")]
+    NotItsAddress {
+        /// The interface.
+        interface: String,
+        /// What was asked for.
+        address: Ipv4Addr,
+        /// What it has.
+        has: String,
+    },
+    /// An address belongs to another network.
+    #[error("{what}, {address} is not in {network}, the network of {interface}")]
+    Outside {
+        /// What the address is.
+        what: &'static str,
+        /// The address.
+        address: Ipv4Addr,
+        /// The interface.
+        interface: String,
+        /// Its network.
+        network: String,
+    },
+    /// The range is none.
+    #[error("{first}-{last} is no range of 1 to 65536 addresses")]
+    Range {
+        /// Its first address.
+        first: Ipv4Addr,
+        /// Its last address.
+        last: Ipv4Addr,
+    },
+    /// There is nothing to give out.
+    #[error("there is no range of addresses to give out")]
+    NoRange {
+        /// The network of the interface.
+        network: String,
+    },
+    /// An address is used twice.
+    #[error("the fixed address {address} of {mac} is {}", other.map_or("this host's own".to_owned(), |mac| format!("also that of {mac}")))]
+    Twice {
+        /// The address.
+        address: Ipv4Addr,
+        /// Who is to get it.
+        mac: Mac,
+        /// Who has it already; none is this host.
+        other: Option<Mac>,
+    },
+    /// Somebody else has the port.
+    #[error("UDP port {port} is in use{}", holder.as_ref().map_or(String::new(), |holder| format!(" by {holder}")))]
+    InUse {
+        /// The port: 67 or 4011.
+        port: u16,
+        /// Who has it, as far as it can be seen.
+        holder: Option<Holder>,
+    },
+    /// The port is privileged.
+    #[error("UDP port {port} needs a privilege that this user doesn't have")]
+    Privileged {
+        /// The port.
+        port: u16,
+    },
+    /// Raw sockets are for root.
+    #[error("looking for other DHCP servers on {interface} needs a raw socket, which this user may not open")]
+    NoRaw {
+        /// The interface.
+        interface: String,
+    },
+    /// The socket can't be opened.
+    #[error("opening UDP port {port} on {interface}")]
+    Bind {
+        /// The port.
+        port: u16,
+        /// The interface.
+        interface: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A full DHCP server answers on that network.
+    #[error("{server} answers as a DHCP server on {interface} already")]
+    OtherServer {
+        /// The interface.
+        interface: String,
+        /// That server.
+        server: Ipv4Addr,
+    },
+    /// The leases can't be opened.
+    #[error("opening the leases in {}", path.display())]
+    Leases {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process serves from the same leases.
+    #[error("another process has the leases in {}", path.display())]
+    LeasesInUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Sending or receiving failed.
+    #[error("looking for other DHCP servers on {interface}")]
+    Probe {
+        /// The interface.
+        interface: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The event loop can't go on.
+    #[error("serving DHCP on {interface}")]
+    Loop {
+        /// The interface.
+        interface: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NoInterface { .. }
+            | Self::NoAddress { .. }
+            | Self::Down { .. }
+            | Self::NotEthernet { .. } => Kind::Unavailable,
+            Self::NotItsAddress { .. }
+            | Self::Outside { .. }
+            | Self::Range { .. }
+            | Self::NoRange { .. }
+            | Self::Twice { .. } => Kind::Config,
+            Self::InUse { .. } | Self::OtherServer { .. } | Self::LeasesInUse { .. } => Kind::Busy,
+            Self::Privileged { .. } | Self::NoRaw { .. } => Kind::Permission,
+            Self::List(source)
+            | Self::Bind { source, .. }
+            | Self::Leases { source, .. }
+            | Self::Probe { source, .. }
+            | Self::Loop { source, .. } => Kind::of_io(source),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoInterface { have, .. } if have.is_empty() => "this host has no Ethernet interface".to_owned(),
+            Self::NoInterface { have, .. } => format!("there are: {have}"),
+            Self::NotEthernet { .. } => "boards boot over wired Ethernet; choose that interface".to_owned(),
+            Self::Down { interface } => format!("switch it on: sudo ip link set {interface} up"),
+            Self::NoAddress { interface } => {
+                format!("give it one: sudo ip addr add 192.168.77.1/24 dev {interface}")
+            }
+            Self::Outside { .. } | Self::NotItsAddress { .. } => {
+                "choose an address of that network, or another interface".to_owned()
+            }
+            Self::Range { .. } => "a range is FIRST-LAST, such as 10.0.0.100-10.0.0.199".to_owned(),
+            Self::NoRange { network } => {
+                format!("give a range inside {network}, or use proxy mode where another server gives addresses")
+            }
+            Self::InUse { holder: Some(holder), .. } => match holder.name() {
+                "dnsmasq" => "if this host needs no dnsmasq: sudo systemctl disable --now dnsmasq; libvirt's and \
+                              NetworkManager's own ones keep to their interfaces with bind-interfaces"
+                    .to_owned(),
+                "dhcpd" => "if this host needs no other server: sudo systemctl disable --now isc-dhcp-server".to_owned(),
+                "kea-dhcp4" => {
+                    "if this host needs no other server: sudo systemctl disable --now kea-dhcp4-server".to_owned()
+                }
+                "systemd-network" | "systemd-networkd" => {
+                    "DHCPServer=yes stands in a .network file of systemd-networkd".to_owned()
+                }
+                "systemd" => "a socket unit of systemd has it: systemctl list-sockets names it".to_owned(),
+                "piprov" => "piprov serves already; only one can have the port".to_owned(),
+                name => format!("stop {name} first; only one server can have the port"),
+            },
+            Self::InUse { port, .. } => format!("sudo ss -lunp 'sport = {port}' tells who has it"),
+            Self::Privileged { .. } | Self::NoRaw { .. } => {
+                "run it as root, or give it CAP_NET_BIND_SERVICE, CAP_NET_RAW and CAP_NET_ADMIN".to_owned()
+            }
+            Self::OtherServer { .. } => {
+                "use proxy mode beside it; --force starts a second server all the same, and boards then get their \
+                 address from whichever is faster"
+                    .to_owned()
+            }
+            Self::LeasesInUse { .. } => "is piprov serving already? Each server needs a state directory of its own".to_owned(),
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_the_port_is_named_with_the_way_to_end_it() {
+        let taken = |command: Option<&str>| {
+            let holder = Holder { pid: Some(7), command: command.map(str::to_owned), uid: 0 };
+            Error::InUse { port: 67, holder: Some(holder) }
+        };
+        let error = taken(Some("dnsmasq"));
+        assert_eq!(error.to_string(), "UDP port 67 is in use by dnsmasq (process 7)");
+        for (command, wanted) in [
+            (Some("dnsmasq"), "systemctl disable --now dnsmasq"),
+            (Some("dhcpd"), "isc-dhcp-server"),
+            (Some("kea-dhcp4"), "kea-dhcp4-server"),
+            (Some("systemd"), "list-sockets"),
+            (Some("piprov"), "serves already"),
+            (Some("other"), "stop other first"),
+            (None, "stop that process first"),
+        ] {
+            let hint = taken(command).hint().unwrap();
+            assert!(hint.contains(wanted), "{hint}");
+        }
+        let nobody = Error::InUse { port: 4011, holder: None };
+        assert_eq!(nobody.to_string(), "UDP port 4011 is in use");
+        assert!(nobody.hint().unwrap().contains("4011"));
+        assert_eq!(nobody.kind(), Kind::Busy);
+    }
+}

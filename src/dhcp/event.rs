@@ -1,0 +1,223 @@
+//! What the server tells.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::packet::Kind;
+use super::pi::Client;
+use crate::board::Mac;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Event {
+    /// A message came, and what was done about it. Told when it is decided; a delayed answer is on its way then.
+    Heard(Heard),
+    /// Bytes came that are no DHCP message of a client. At most ten a second are told.
+    Malformed {
+        /// Who sent them.
+        from: SocketAddrV4,
+        /// What is wrong.
+        why: String,
+    },
+    /// Somebody else has the address that a board was about to get. The board gets another one.
+    Conflict {
+        /// The address.
+        address: Ipv4Addr,
+        /// Who has it.
+        holder: Mac,
+        /// Who was to get it.
+        mac: Mac,
+    },
+    /// Leases can't be written. Boards get no answer until they can: what is promised has to outlive the process.
+    Unsaved {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: String,
+    },
+    /// An answer could not be sent.
+    Unsent {
+        /// Whose it was.
+        mac: Mac,
+        /// What the system said.
+        why: String,
+    },
+    /// There are no raw sockets: every answer goes out by broadcast, and addresses are not looked at before they are
+    /// given out.
+    NoRaw {
+        /// What the system said.
+        why: String,
+    },
+}
+
+/// A client's message, and what was done about it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Heard {
+    /// The client.
+    pub mac: Mac,
+    /// What it is; serial number and revision also where an earlier message told them.
+    #[serde(flatten)]
+    pub client: Client,
+    /// What it sent.
+    pub message: Kind,
+    /// The port that it asked: 67 or 4011.
+    pub port: u16,
+    /// The relay between it and us.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relay: Option<Ipv4Addr>,
+    /// How many times it has looked for a server now without going on from there, from 1; 0 for other messages than
+    /// DISCOVER. More than 1 after an answer: the answers don't reach it, or it can't use them.
+    pub tries: u32,
+    /// The address that it has or asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<Ipv4Addr>,
+    /// The name that it gives itself (option 12), safe to print.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What was done.
+    #[serde(flatten)]
+    pub answer: Answer,
+}
+
+/// What was done about a message.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Answer {
+    /// It was offered an address.
+    Offer {
+        /// The address.
+        address: Ipv4Addr,
+        /// It counts as taken already: this client will not ask for it.
+        soft: bool,
+        /// How long the answer is held back.
+        #[serde(serialize_with = "as_seconds")]
+        delay: Duration,
+    },
+    /// It was told where to boot from; its address comes from another server.
+    BootOffer {
+        /// How long the answer is held back.
+        #[serde(serialize_with = "as_seconds")]
+        delay: Duration,
+    },
+    /// It has its address.
+    Ack {
+        /// The address.
+        address: Ipv4Addr,
+        /// For so long.
+        #[serde(serialize_with = "as_seconds")]
+        lease: Duration,
+    },
+    /// It was told where to boot from, by its own question for that.
+    BootAck,
+    /// It was told the settings of the network.
+    Info,
+    /// It may not have the address.
+    Nak {
+        /// Why.
+        why: Refusal,
+    },
+    /// It gave its address back.
+    Released {
+        /// The address.
+        address: Ipv4Addr,
+    },
+    /// It found its address in use; nobody gets that for some time.
+    Declined {
+        /// The address.
+        address: Ipv4Addr,
+    },
+    /// It got no answer.
+    None {
+        /// Why.
+        why: Silence,
+    },
+}
+
+/// Why a client may not have an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// It belongs to another network.
+    WrongNetwork,
+    /// It is not in the range, and not this board's own.
+    NotOurs,
+    /// Another board has it.
+    Taken,
+    /// This board has another one.
+    HasAnother,
+}
+
+/// Why a message got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Silence {
+    /// It is no Raspberry Pi.
+    NoPi,
+    /// A PC's network boot ROM, and there is no boot file for its architecture.
+    NoBootFile,
+    /// An operating system that wants an address, which proxy mode doesn't give.
+    NoNetboot,
+    /// It speaks with another server.
+    OtherServer {
+        /// That server.
+        server: Ipv4Addr,
+    },
+    /// It speaks with the server that gave it its address, and proxy mode gives none.
+    NotGivenHere,
+    /// All addresses of the range are given out.
+    Exhausted,
+    /// It comes through a relay from a network that there is no range for.
+    OtherNetwork,
+    /// It is not known here, and another server may know it.
+    Unknown,
+    /// It was to give back or refuse an address that it doesn't have.
+    NotIts,
+    /// It is an answer, which no client sends.
+    NoQuestion,
+    /// It makes no sense on this port.
+    WrongPort,
+}
+
+pub(super) fn as_seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((time.as_secs_f64() * 1000.0).round() / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dhcp::pi::Stage;
+
+    #[test]
+    fn an_event_is_one_flat_object() {
+        let heard = Heard {
+            mac: Mac::new([0xdc, 0xa6, 0x32, 1, 2, 3]),
+            client: Client { stage: Stage::Eeprom5, serial: Some(0x99), revision: None, arch: Some(0) },
+            message: Kind::Discover,
+            port: 67,
+            relay: None,
+            tries: 2,
+            wanted: None,
+            name: None,
+            answer: Answer::None { why: Silence::OtherServer { server: Ipv4Addr::new(10, 0, 0, 1) } },
+        };
+        let text = serde_json::to_string(&Event::Heard(heard.clone())).unwrap();
+        assert_eq!(
+            text,
+            r#"{"event":"heard","mac":"dc:a6:32:01:02:03","stage":"eeprom5","serial":"00000099","arch":0,"message":"discover","port":67,"tries":2,"answer":"none","why":{"why":"other-server","server":"10.0.0.1"}}"#
+        );
+        let address = Ipv4Addr::new(10, 0, 0, 9);
+        let answer = Answer::Offer { address, soft: true, delay: Duration::from_millis(1500) };
+        let text = serde_json::to_string(&Event::Heard(Heard { answer, ..heard })).unwrap();
+        assert!(
+            text.ends_with(r#""answer":"offer","address":"10.0.0.9","soft":true,"delay":1.5}"#),
+            "{text}"
+        );
+    }
+}

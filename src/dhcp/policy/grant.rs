@@ -1,0 +1,189 @@
+//! `dhcp` mode: gives addresses (RFC 2131 section 4.3).
+
+use std::net::Ipv4Addr;
+
+use super::{Action, Arrival, KEPT, LOOK, Policy, reply};
+use crate::board::Mac;
+use crate::dhcp::event::{Answer, Refusal, Silence};
+use crate::dhcp::lease::{Lease, Record};
+use crate::dhcp::packet::{Kind, Packet, code};
+use crate::dhcp::pi::{Client, Stage};
+use crate::dhcp::policy::Reply;
+
+const fn silent(why: Silence) -> Answer {
+    Answer::None { why }
+}
+
+impl Policy {
+    pub(super) fn grant(
+        &mut self,
+        packet: &Packet<'_>,
+        arrival: Arrival,
+        client: Client,
+        now: u64,
+        actions: &mut Vec<Action>,
+    ) -> Answer {
+        let relay = packet.giaddr;
+        if !relay.is_unspecified() && !self.plan.network().has(relay) {
+            return silent(Silence::OtherNetwork);
+        }
+        if let Some(why) = self.is_stranger(packet.mac, client) {
+            return silent(why);
+        }
+        match packet.kind {
+            Kind::Discover => self.discover(packet, arrival, client, now, actions),
+            Kind::Request => self.request(packet, client, now, actions),
+            Kind::Decline => self.decline(packet, now, actions),
+            Kind::Release => self.release(packet, now, actions),
+            Kind::Inform if packet.ciaddr.is_unspecified() => silent(Silence::NotIts),
+            Kind::Inform => {
+                let draft = reply::info(&self.plan, packet, self.boots(client).ok());
+                actions.push(Action::Send(draft.back_to_client(packet)));
+                Answer::Info
+            }
+            Kind::Offer | Kind::Ack | Kind::Nak => silent(Silence::NoQuestion),
+        }
+    }
+
+    /// Why somebody is left alone: he is no Pi, has no fixed address, and never had one from here.
+    fn is_stranger(&self, mac: Mac, client: Client) -> Option<Silence> {
+        let known = client.stage.is_pi()
+            || self.plan.everyone
+            || self.plan.hosts.contains_key(&mac)
+            || self.pool.of(mac).is_some()
+            || self.boots(client).is_ok();
+        (!known).then_some(if client.stage == Stage::Pc { Silence::NoBootFile } else { Silence::NoPi })
+    }
+
+    fn discover(
+        &mut self,
+        packet: &Packet<'_>,
+        arrival: Arrival,
+        client: Client,
+        now: u64,
+        actions: &mut Vec<Action>,
+    ) -> Answer {
+        let wanted = packet.address(code::REQUESTED_ADDRESS);
+        let Some(chosen) = self.pool.offer(packet.mac, wanted, now) else {
+            return silent(Silence::Exhausted);
+        };
+        let mut delay = self.delay(packet.mac, client.stage);
+        if let Some(look) = self.look.filter(|_| chosen.fresh) {
+            self.keep(packet, arrival, now);
+            actions.push(Action::Look(chosen.address));
+            delay = delay.max(look);
+        }
+        let soft = client.stage.takes_offers();
+        if soft {
+            self.bind(packet.mac, chosen.address, soft, now, actions);
+        }
+        let draft =
+            reply::lease(&self.plan, packet, Kind::Offer, chosen.address, client, self.boots(client).ok());
+        actions.push(Action::Send(Reply {
+            delay,
+            pin: client.stage == Stage::Rom,
+            ..draft.back_to_client(packet)
+        }));
+        Answer::Offer { address: chosen.address, soft, delay }
+    }
+
+    /// Keeps a question as long as somebody may object to its answer.
+    fn keep(&mut self, packet: &Packet<'_>, arrival: Arrival, now: u64) {
+        if self.questions.len() >= KEPT {
+            let time = LOOK.as_secs() + 2;
+            self.questions.retain(|_, (at, ..)| now.saturating_sub(*at) <= time);
+        }
+        // A flood of them: then an address may be in use, and its new owner will find out and decline.
+        if self.questions.len() < 8 * KEPT {
+            self.questions.insert(packet.mac, (now, arrival, packet.bytes.into()));
+        }
+    }
+
+    fn bind(&mut self, mac: Mac, address: Ipv4Addr, soft: bool, now: u64, actions: &mut Vec<Action>) {
+        let until = now + u64::from(self.plan.lease_time);
+        self.pool.bind(mac, address, until);
+        actions.push(Action::Record(Record::Lease(Lease { mac, address, until, soft })));
+    }
+
+    fn request(
+        &mut self,
+        packet: &Packet<'_>,
+        client: Client,
+        now: u64,
+        actions: &mut Vec<Action>,
+    ) -> Answer {
+        let mac = packet.mac;
+        self.questions.remove(&mac);
+        let server = packet.address(code::SERVER_ID);
+        if let Some(server) = server.filter(|server| *server != self.plan.server) {
+            self.pool.withdraw(mac, now);
+            return silent(Silence::OtherServer { server });
+        }
+        // Which of the three states it is in: RFC 2131 section 4.3.2.
+        let renewing = packet.ciaddr;
+        let address = if renewing.is_unspecified() {
+            match packet.address(code::REQUESTED_ADDRESS) {
+                Some(address) => address,
+                None => return silent(Silence::Unknown),
+            }
+        } else {
+            renewing
+        };
+        let selecting = server.is_some();
+        match self.verdict(mac, address, now) {
+            // A client that nothing is known about is answered only where no other server can know it.
+            Ok(()) if selecting || self.plan.authoritative || self.pool.is_bound(mac, address, now) => {
+                self.bind(mac, address, false, now, actions);
+                let draft =
+                    reply::lease(&self.plan, packet, Kind::Ack, address, client, self.boots(client).ok());
+                actions.push(Action::Send(draft.back_to_client(packet)));
+                Answer::Ack { address, lease: std::time::Duration::from_secs(self.plan.lease_time.into()) }
+            }
+            Err(why) if selecting || self.plan.authoritative => {
+                actions.push(Action::Send(reply::refuse(&self.plan, packet).back_to_client(packet)));
+                Answer::Nak { why }
+            }
+            Ok(()) | Err(_) => silent(Silence::Unknown),
+        }
+    }
+
+    /// Whether a board may have this address.
+    fn verdict(&self, mac: Mac, address: Ipv4Addr, now: u64) -> Result<(), Refusal> {
+        if !self.plan.network().has(address) {
+            return Err(Refusal::WrongNetwork);
+        }
+        if self.pool.has_other_owner(mac, address, now) {
+            return Err(Refusal::Taken);
+        }
+        if !self.pool.may_have(mac, address) {
+            return Err(Refusal::NotOurs);
+        }
+        if self.pool.of(mac).is_some_and(|own| own != address && self.pool.is_bound(mac, own, now)) {
+            return Err(Refusal::HasAnother);
+        }
+        if self.pool.is_free(mac, address, now) { Ok(()) } else { Err(Refusal::Taken) }
+    }
+
+    fn decline(&mut self, packet: &Packet<'_>, now: u64, actions: &mut Vec<Action>) -> Answer {
+        let address = packet.address(code::REQUESTED_ADDRESS);
+        let ours = packet.address(code::SERVER_ID).is_none_or(|server| server == self.plan.server);
+        match address.filter(|address| ours && self.pool.of(packet.mac) == Some(*address)) {
+            Some(address) => {
+                let until = self.pool.bar(address, now);
+                actions.push(Action::Record(Record::Barred { address, until }));
+                Answer::Declined { address }
+            }
+            None => silent(Silence::NotIts),
+        }
+    }
+
+    fn release(&mut self, packet: &Packet<'_>, now: u64, actions: &mut Vec<Action>) -> Answer {
+        let (mac, address) = (packet.mac, packet.ciaddr);
+        if self.pool.of(mac) != Some(address) {
+            return silent(Silence::NotIts);
+        }
+        self.pool.release(mac, now);
+        actions.push(Action::Record(Record::Lease(Lease { mac, address, until: now, soft: false })));
+        Answer::Released { address }
+    }
+}

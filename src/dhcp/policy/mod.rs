@@ -1,0 +1,247 @@
+//! What to answer. Messages and the time go in, actions come out; there are no sockets here, and no clock.
+
+mod grant;
+mod pool;
+mod reply;
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+use super::config::{Mode, Plan};
+use super::event::{Answer, Event, Heard, Silence};
+use super::lease::Record;
+use super::packet::{Kind, PXE_PORT, Packet, SERVER_PORT, code};
+use super::pi::{Client, Stage};
+use crate::board::Mac;
+use crate::format::printable;
+use pool::Pool;
+
+pub use reply::{PI_MENU, Reply, To};
+
+/// How long an offer waits for somebody else to say that he has the address. A Pi's bootloader waits 4 s for it, and
+/// a host on the same network answers in less than a millisecond.
+pub const LOOK: Duration = Duration::from_millis(300);
+/// Seconds after which a board that looks for a server again has begun anew. The ROM asks every 5 s.
+const ANEW: u64 = 60;
+/// Clients that are remembered; above it, those are forgotten that were silent for the longest time.
+const REMEMBERED: usize = 8192;
+/// Questions that are kept while somebody may object to the answer.
+const KEPT: usize = 1024;
+
+/// Where a message came in.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// The port that it was sent to: 67 or 4011.
+    pub port: u16,
+    /// Who sent it: the client, or a relay.
+    pub from: SocketAddrV4,
+}
+
+/// What is to be done, in this order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Put this on disk. What is sent after it in the same list may go out only when it is there.
+    Record(Record),
+    /// Ask the network whether somebody has this address; see [`Policy::conflict`].
+    Look(Ipv4Addr),
+    /// Forget the answers to this client that still wait.
+    Withdraw(Mac),
+    /// Send this.
+    Send(Reply),
+    /// Tell this.
+    Tell(Event),
+}
+
+/// What is remembered of a client.
+#[derive(Debug)]
+struct Seen {
+    client: Client,
+    tries: u32,
+    at: u64,
+}
+
+/// The policy of one server.
+#[derive(Debug)]
+pub struct Policy {
+    plan: Plan,
+    pool: Pool,
+    /// How long an offer of an address waits that nobody has looked at yet.
+    look: Option<Duration>,
+    seen: HashMap<Mac, Seen>,
+    /// The questions behind offers of addresses that were never given out before, to be answered anew where somebody
+    /// has the address.
+    questions: HashMap<Mac, (u64, Arrival, Box<[u8]>)>,
+}
+
+impl Policy {
+    /// A policy with the leases that were on disk. `can_look` says that [`Action::Look`] can be done; offers don't wait
+    /// for it otherwise.
+    #[must_use]
+    pub fn new(plan: Plan, records: &[Record], can_look: bool) -> Self {
+        let mut pool = Pool::new(&plan);
+        records.iter().for_each(|record| pool.restore(record));
+        let look = can_look.then_some(LOOK);
+        Self { plan, pool, look, seen: HashMap::new(), questions: HashMap::new() }
+    }
+
+    /// Decides about one message. `now` is Unix time in seconds.
+    pub fn handle(&mut self, packet: &Packet<'_>, arrival: Arrival, now: u64) -> Vec<Action> {
+        if packet.is_reply {
+            let mut actions = Vec::with_capacity(1);
+            let heard = self.heard(packet, arrival, Client::UNKNOWN, 0);
+            let answer = Answer::None { why: Silence::NoQuestion };
+            actions.push(Action::Tell(Event::Heard(Heard { answer, ..heard })));
+            return actions;
+        }
+        let (client, tries) = self.remember(packet, now);
+        let heard = self.heard(packet, arrival, client, tries);
+        let mut actions = Vec::with_capacity(4);
+        let answer = match (arrival.port, self.plan.mode) {
+            (PXE_PORT, _) => self.boot_server(packet, arrival, client, &mut actions),
+            (SERVER_PORT, Mode::Proxy) => self.proxy(packet, client, &mut actions),
+            (SERVER_PORT, Mode::Dhcp) => self.grant(packet, arrival, client, now, &mut actions),
+            _ => Answer::None { why: Silence::WrongPort },
+        };
+        actions.push(Action::Tell(Event::Heard(Heard { answer, ..heard })));
+        actions
+    }
+
+    /// Somebody answered for an address. Where it was on offer to a board that hasn't taken it yet, the board gets
+    /// another one.
+    pub fn conflict(&mut self, address: Ipv4Addr, holder: Mac, now: u64) -> Vec<Action> {
+        let Some(mac) = self.pool.owner(address).filter(|mac| *mac != holder) else { return Vec::new() };
+        // Who has taken its address since will find out for itself, and decline it.
+        let Some((asked, arrival, question)) = self.questions.remove(&mac) else { return Vec::new() };
+        let mut actions = vec![Action::Withdraw(mac), Action::Tell(Event::Conflict { address, holder, mac })];
+        let until = self.pool.bar(address, now);
+        actions.push(Action::Record(Record::Barred { address, until }));
+        if now.saturating_sub(asked) < ANEW
+            && let Ok(packet) = Packet::parse(&question)
+        {
+            let client = self.seen.get(&mac).map_or(Client::UNKNOWN, |seen| seen.client);
+            // The event of the question was told; where it now gets no answer, that follows from the conflict.
+            let _ = self.grant(&packet, arrival, client, now, &mut actions);
+        }
+        actions
+    }
+
+    /// Who it is, and how often it has asked.
+    fn remember(&mut self, packet: &Packet<'_>, now: u64) -> (Client, u32) {
+        let mut client = Client::of(packet, &self.plan.ouis);
+        if self.seen.len() >= REMEMBERED && !self.seen.contains_key(&packet.mac) {
+            self.seen.retain(|_, seen| now.saturating_sub(seen.at) < ANEW);
+            if self.seen.len() >= REMEMBERED {
+                self.seen.clear();
+            }
+        }
+        let seen = self.seen.entry(packet.mac).or_insert(Seen { client, tries: 0, at: now });
+        let recent = now.saturating_sub(seen.at) < ANEW;
+        // What follows an offer comes from the same program, also where it doesn't say so again.
+        if packet.kind == Kind::Request
+            && packet.has(code::SERVER_ID)
+            && recent
+            && seen.client.stage.boots_as_pi()
+        {
+            client.stage = seen.client.stage;
+        }
+        client.serial = client.serial.or(seen.client.serial);
+        client.revision = client.revision.or(seen.client.revision);
+        seen.tries = match packet.kind {
+            Kind::Discover if recent => seen.tries + 1,
+            Kind::Discover => 1,
+            _ => 0,
+        };
+        seen.client = client;
+        seen.at = now;
+        (client, seen.tries)
+    }
+
+    fn heard(&self, packet: &Packet<'_>, arrival: Arrival, client: Client, tries: u32) -> Heard {
+        let wanted = packet.address(code::REQUESTED_ADDRESS).or(Some(packet.ciaddr));
+        let name = packet.option(code::HOST_NAME).filter(|name| !name.is_empty());
+        Heard {
+            mac: packet.mac,
+            client,
+            message: packet.kind,
+            port: arrival.port,
+            relay: Some(packet.giaddr).filter(|relay| !relay.is_unspecified()),
+            tries,
+            wanted: wanted.filter(|address| !address.is_unspecified()),
+            name: name.map(|name| printable(&name)),
+            answer: Answer::Info,
+        }
+    }
+
+    /// How long the offer to a board is held back.
+    fn delay(&self, mac: Mac, stage: Stage) -> Duration {
+        let usual = if stage == Stage::Rom { self.plan.rom_delay } else { Duration::ZERO };
+        self.plan.delays.get(&mac).copied().unwrap_or(usual)
+    }
+
+    /// Whether a client is told where to boot from, and by which file where it is a PC.
+    fn boots(&self, client: Client) -> Result<Option<&str>, Silence> {
+        match (client.stage, client.arch) {
+            (stage, _) if stage.boots_as_pi() => Ok(None),
+            (Stage::Pc | Stage::PiFirmware, Some(arch)) => {
+                self.plan.boot_files.get(&arch).map(|file| Some(file.as_str())).ok_or(Silence::NoBootFile)
+            }
+            (Stage::PiHost, _) => Err(Silence::NoNetboot),
+            _ => Err(Silence::NoPi),
+        }
+    }
+
+    /// Proxy mode, port 67: tells boards where to boot from, and never gives an address.
+    fn proxy(&self, packet: &Packet<'_>, client: Client, actions: &mut Vec<Action>) -> Answer {
+        let silent = |why| Answer::None { why };
+        match packet.kind {
+            Kind::Discover => match self.boots(client) {
+                Ok(file) => {
+                    let delay = self.delay(packet.mac, client.stage);
+                    let reply = reply::boot(&self.plan, packet, Kind::Offer, file);
+                    actions.push(Action::Send(Reply { delay, ..reply.back_to_client(packet) }));
+                    Answer::BootOffer { delay }
+                }
+                Err(why) => silent(why),
+            },
+            Kind::Request => match packet.address(code::SERVER_ID) {
+                // A board that takes our word although there is no address in it.
+                Some(server) if server == self.plan.server => match self.boots(client) {
+                    Ok(file) => {
+                        let reply = reply::boot(&self.plan, packet, Kind::Ack, file);
+                        actions.push(Action::Send(reply.back_to_client(packet)));
+                        Answer::BootAck
+                    }
+                    Err(why) => silent(why),
+                },
+                Some(server) => silent(Silence::OtherServer { server }),
+                None => silent(Silence::NotGivenHere),
+            },
+            _ => silent(Silence::NotGivenHere),
+        }
+    }
+
+    /// Port 4011: a client asks the boot server that it has chosen (PXE 2.1 section 2.2.5). It has its address.
+    fn boot_server(
+        &self,
+        packet: &Packet<'_>,
+        arrival: Arrival,
+        client: Client,
+        actions: &mut Vec<Action>,
+    ) -> Answer {
+        if !matches!(packet.kind, Kind::Request | Kind::Inform | Kind::Discover) {
+            return Answer::None { why: Silence::WrongPort };
+        }
+        match self.boots(client) {
+            Ok(file) => {
+                let reply = reply::boot(&self.plan, packet, Kind::Ack, file);
+                actions.push(Action::Send(reply.back_to_sender(packet, arrival)));
+                Answer::BootAck
+            }
+            Err(why) => Answer::None { why },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,221 @@
+//! Answers, and where they go.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+use super::Arrival;
+use crate::board::Mac;
+use crate::dhcp::build::Builder;
+use crate::dhcp::config::Plan;
+use crate::dhcp::packet::{BROADCAST, CLIENT_PORT, Kind, PXE_PORT, Packet, SERVER_PORT, code};
+use crate::dhcp::pi::Client;
+
+/// Option 43 for a Raspberry Pi, as PXE 2.1 table 2-1 lays it out: no discovery by broadcast or multicast (6); a
+/// prompt that doesn't wait (10); a menu (9) with one entry of type 0. The ROM of the 3B takes the text with three
+/// spaces at its end only, all others take it with and without; with two entries everybody would wait for a key.
+pub const PI_MENU: [u8; 35] = *b"\x06\x01\x03\x0a\x04\x00PXE\x09\x17\x00\x00\x14Raspberry Pi Boot   \xff";
+
+/// Option 43 for a PC: boot the file that is named here, without a menu (discovery control, bit 3).
+const PC_DIRECT: [u8; 4] = [6, 1, 8, code::END];
+
+/// What boot servers call themselves (PXE 2.1 section 2.2.3).
+const PXE_CLIENT: &[u8] = b"PXEClient";
+
+/// Where an answer goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    /// To everybody on the network, port 68.
+    Broadcast,
+    /// To a client that has no address yet, port 68: a frame to its MAC address with the IP address that it will get.
+    Station {
+        /// The address that it will get.
+        address: Ipv4Addr,
+    },
+    /// To a host that has its address.
+    Host(SocketAddrV4),
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Whose it is.
+    pub mac: Mac,
+    /// What it is.
+    pub kind: Kind,
+    /// Where it goes.
+    pub to: To,
+    /// The port that it comes from.
+    pub port: u16,
+    /// How long it is held back.
+    pub delay: Duration,
+    /// The client is a ROM that will not say its Ethernet address once it fetches files (raspberrypi/documentation,
+    /// network booting: the 3B's short of ARP), so this host should keep it in mind; see [`crate::dhcp::neighbour`].
+    pub pin: bool,
+    /// The message.
+    pub bytes: Vec<u8>,
+}
+
+/// A message on its way to being a [`Reply`].
+pub(super) struct Draft {
+    kind: Kind,
+    address: Ipv4Addr,
+    builder: Builder,
+}
+
+impl Draft {
+    fn reply(self, packet: &Packet<'_>, to: To, port: u16) -> Reply {
+        let bytes = self.builder.finish();
+        Reply { mac: packet.mac, kind: self.kind, to, port, delay: Duration::ZERO, pin: false, bytes }
+    }
+
+    /// The way of RFC 2131 section 4.1: by the relay, to the address that the client has, to all, or to the address
+    /// that it gets. Without any address it has to be to all.
+    pub(super) fn back_to_client(self, packet: &Packet<'_>) -> Reply {
+        let to = if !packet.giaddr.is_unspecified() {
+            To::Host(SocketAddrV4::new(packet.giaddr, SERVER_PORT))
+        } else if self.kind == Kind::Nak {
+            To::Broadcast
+        } else if !packet.ciaddr.is_unspecified() {
+            To::Host(SocketAddrV4::new(packet.ciaddr, CLIENT_PORT))
+        } else if packet.flags & BROADCAST != 0 || self.address.is_unspecified() {
+            To::Broadcast
+        } else {
+            To::Station { address: self.address }
+        };
+        self.reply(packet, to, SERVER_PORT)
+    }
+
+    /// Back to where it came from, on the PXE port.
+    pub(super) fn back_to_sender(self, packet: &Packet<'_>, arrival: Arrival) -> Reply {
+        let to = if arrival.from.ip().is_unspecified() { To::Broadcast } else { To::Host(arrival.from) };
+        self.reply(packet, to, PXE_PORT)
+    }
+}
+
+/// Tells where to boot from, and gives no address. `file` is for PCs.
+pub(super) fn boot(plan: &Plan, packet: &Packet<'_>, kind: Kind, file: Option<&str>) -> Draft {
+    let builder = Builder::reply(packet, kind).address(code::SERVER_ID, plan.server);
+    Draft { kind, address: Ipv4Addr::UNSPECIFIED, builder: with_boot(builder, plan, packet, file) }
+}
+
+/// What tells a network boot ROM where to boot from. A Pi takes the server's address from `siaddr`, option 66 or
+/// option 54, whichever its bootloader knows; so they all say the same.
+fn with_boot(builder: Builder, plan: &Plan, packet: &Packet<'_>, file: Option<&str>) -> Builder {
+    let mut builder = builder.siaddr(plan.server).option(code::VENDOR_CLASS, PXE_CLIENT);
+    // Echoed (PXE 2.1 table 2-3). Everybody's has 17 bytes; longer ones have no use.
+    if let Some(id) = packet.option(code::MACHINE_ID).filter(|id| (1..=64).contains(&id.len())) {
+        builder = builder.option(code::MACHINE_ID, &id);
+    }
+    let Some(file) = file else {
+        let server = plan.server.to_string();
+        return builder.option(code::TFTP_SERVER, server.as_bytes()).option(code::VENDOR, &PI_MENU);
+    };
+    // The entry of a boot menu that a client has chosen (71) is repeated to it.
+    let vendor = packet.option(code::VENDOR).and_then(|vendor| chosen(&vendor));
+    let vendor = match vendor {
+        Some([a, b, c, d]) => vec![71, 4, a, b, c, d, code::END],
+        None => PC_DIRECT.to_vec(),
+    };
+    builder.file(file.as_bytes()).option(code::VENDOR, &vendor)
+}
+
+/// PXE_BOOT_ITEM among the options in option 43: the type and the layer of a boot server.
+fn chosen(vendor: &[u8]) -> Option<[u8; 4]> {
+    match vendor {
+        [71, 4, a, b, c, d, ..] => Some([*a, *b, *c, *d]),
+        [0, rest @ ..] => chosen(rest),
+        [code::END, ..] | [] | [_] => None,
+        [_, len, rest @ ..] => chosen(rest.get(usize::from(*len)..)?),
+    }
+}
+
+/// Gives an address, or confirms it. `pxe` is what the client boots, if it does: a Pi, or a PC with its file.
+pub(super) fn lease(
+    plan: &Plan,
+    packet: &Packet<'_>,
+    kind: Kind,
+    address: Ipv4Addr,
+    client: Client,
+    pxe: Option<Option<&str>>,
+) -> Draft {
+    // RFC 2131 section 4.4.5 has these for clients that aren't told; clients of BOOTP's age want to be told.
+    let time = plan.lease_time;
+    let builder = Builder::reply(packet, kind)
+        .yiaddr(address)
+        .address(code::SERVER_ID, plan.server)
+        .seconds(code::LEASE_TIME, time)
+        .seconds(code::RENEWAL, time / 2)
+        .seconds(code::REBINDING, time - time / 8);
+    let builder = with_network(builder, plan);
+    let builder = match pxe {
+        Some(file) => with_boot(builder, plan, packet, file),
+        // U-Boot on a Pi looks for its server there too.
+        None if client.stage.is_pi() => {
+            let builder = builder.siaddr(plan.server);
+            if packet.asks_for(code::TFTP_SERVER) {
+                builder.option(code::TFTP_SERVER, plan.server.to_string().as_bytes())
+            } else {
+                builder
+            }
+        }
+        None => builder,
+    };
+    Draft { kind, address, builder }
+}
+
+/// Tells the settings of the network to a client that has an address (RFC 2131 section 4.3.5).
+pub(super) fn info(plan: &Plan, packet: &Packet<'_>, pxe: Option<Option<&str>>) -> Draft {
+    let builder = Builder::reply(packet, Kind::Ack).address(code::SERVER_ID, plan.server);
+    let builder = with_network(builder, plan);
+    let builder = match pxe {
+        Some(file) => with_boot(builder, plan, packet, file),
+        None => builder,
+    };
+    Draft { kind: Kind::Ack, address: Ipv4Addr::UNSPECIFIED, builder }
+}
+
+fn with_network(builder: Builder, plan: &Plan) -> Builder {
+    let mut builder = builder
+        .address(code::SUBNET_MASK, plan.mask)
+        .address(code::BROADCAST_ADDRESS, plan.network().broadcast());
+    if let Some(router) = plan.router {
+        builder = builder.address(code::ROUTER, router);
+    }
+    if !plan.dns.is_empty() {
+        let all: Vec<u8> = plan.dns.iter().flat_map(|server| server.octets()).collect();
+        builder = builder.option(code::DNS, &all);
+    }
+    builder
+}
+
+/// Refuses an address (RFC 2131 section 4.3.2): by broadcast, also behind a relay.
+pub(super) fn refuse(plan: &Plan, packet: &Packet<'_>) -> Draft {
+    let builder = Builder::reply(packet, Kind::Nak).broadcast().address(code::SERVER_ID, plan.server);
+    Draft { kind: Kind::Nak, address: Ipv4Addr::UNSPECIFIED, builder }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chosen_menu_entry_is_found() {
+        assert_eq!(chosen(&[0, 9, 2, 1, 1, 71, 4, 0, 1, 0, 2, 255]), Some([0, 1, 0, 2]));
+        for none in [&[][..], &[71], &[71, 4, 0], &[255, 71, 4, 0, 1, 0, 2], &[9, 200, 71, 4, 0, 1, 0, 2]] {
+            assert_eq!(chosen(none), None, "{none:?}");
+        }
+    }
+
+    #[test]
+    fn the_menu_is_laid_out_as_pxe_says() {
+        let mut rest = &PI_MENU[..];
+        let mut codes = Vec::new();
+        while let [code, len, tail @ ..] = rest {
+            codes.push(*code);
+            rest = &tail[usize::from(*len)..];
+        }
+        assert_eq!((codes, rest), (vec![6, 10, 9], &[255][..]));
+        // The text's own length.
+        assert_eq!(usize::from(PI_MENU[13]), b"Raspberry Pi Boot   ".len());
+    }
+}

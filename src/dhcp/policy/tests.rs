@@ -1,0 +1,531 @@
+use super::*;
+use crate::dhcp::build::Builder;
+use crate::dhcp::config::Config;
+use crate::dhcp::config::tests::{config, eth0, ip};
+use crate::dhcp::event::Refusal;
+use crate::dhcp::lease::Lease;
+use crate::dhcp::packet::BROADCAST;
+use crate::dhcp::pi::tests::{PC, PI3, PI5, discover, pi5_id};
+
+/// Some time after 1970.
+const NOW: u64 = 1_700_000_000;
+const ROM_ID: [u8; 17] = *b"\0DDDDDDDDDDDDDDDD";
+
+fn policy(mode: Mode, change: impl Fn(&mut Config)) -> Policy {
+    let mut config = config(mode);
+    change(&mut config);
+    Policy::new(Plan::new(&config, &eth0()).unwrap(), &[], true)
+}
+
+fn at(port: u16, from: Ipv4Addr) -> Arrival {
+    Arrival { port, from: SocketAddrV4::new(from, 68) }
+}
+
+fn handle(policy: &mut Policy, message: Builder, now: u64) -> Vec<Action> {
+    let bytes = message.finish();
+    policy.handle(&Packet::parse(&bytes).unwrap(), at(SERVER_PORT, Ipv4Addr::UNSPECIFIED), now)
+}
+
+fn answer(actions: &[Action]) -> Answer {
+    match actions.last() {
+        Some(Action::Tell(Event::Heard(heard))) => heard.answer.clone(),
+        other => panic!("not what was heard, but {other:?}"),
+    }
+}
+
+fn reply(actions: &[Action]) -> &Reply {
+    let mut replies = actions.iter().filter_map(|action| match action {
+        Action::Send(reply) => Some(reply),
+        _ => None,
+    });
+    let reply = replies.next().unwrap_or_else(|| panic!("no reply: {actions:?}"));
+    assert!(replies.next().is_none(), "one reply is enough");
+    reply
+}
+
+fn silence(actions: &[Action]) -> Silence {
+    assert!(!actions.iter().any(|action| matches!(action, Action::Send(_))), "{actions:?}");
+    match answer(actions) {
+        Answer::None { why } => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn request(mac: Mac) -> Builder {
+    Builder::question(mac, 5, Kind::Request, false)
+}
+
+/// DISCOVER and REQUEST; gives the address.
+fn get(policy: &mut Policy, mac: Mac, now: u64) -> Ipv4Addr {
+    let offered = handle(policy, discover(mac, &pi5_id()), now);
+    let Answer::Offer { address, .. } = answer(&offered) else { panic!("{offered:?}") };
+    let taken = request(mac).address(54, ip(1)).address(50, address);
+    let acked = handle(policy, taken, now);
+    assert!(matches!(answer(&acked), Answer::Ack { address: got, .. } if got == address), "{acked:?}");
+    address
+}
+
+/// The DISCOVER of a Pi 5 as it stands on the wire, byte for byte.
+fn pi5_on_the_wire(flags: [u8; 2]) -> Vec<u8> {
+    let mut bytes = vec![1, 1, 6, 0, 0xde, 0xad, 0xbe, 0xef, 0, 0, flags[0], flags[1]];
+    bytes.extend([0; 16]);
+    bytes.extend([0xdc, 0xa6, 0x32, 0xaa, 0xbb, 0xcc]);
+    bytes.resize(236, 0);
+    bytes.extend([0x63, 0x82, 0x53, 0x63, 53, 1, 1]);
+    bytes.extend([55, 14, 43, 60, 66, 128, 129, 130, 131, 132, 133, 134, 135, 67, 1, 3]);
+    bytes.extend([93, 2, 0, 0, 94, 3, 1, 2, 1]);
+    bytes.extend([
+        97, 17, 0, b'R', b'P', b'i', b'5', 0x70, 0x41, 0xd0, 0, 0x32, 0xaa, 0xbb, 0xcc, 0x4d, 1, 0xab, 0x99,
+    ]);
+    bytes.extend([60, 32]);
+    bytes.extend(b"PXEClient:Arch:00000:UNDI:002001");
+    bytes.push(255);
+    bytes
+}
+
+#[test]
+fn a_pi_5_gets_what_dnsmasq_would_send_and_more() {
+    let mut policy = policy(Mode::Proxy, |_| {});
+    let question = pi5_on_the_wire([0, 0]);
+    let actions = policy.handle(&Packet::parse(&question).unwrap(), at(67, Ipv4Addr::UNSPECIFIED), NOW);
+    let reply = reply(&actions);
+    // dnsmasq too sends an answer without an address to everybody, whatever the flags say.
+    assert_eq!((reply.to, reply.port, reply.delay), (To::Broadcast, 67, Duration::ZERO));
+    let bytes = &reply.bytes;
+    assert_eq!(bytes[..12], [2, 1, 6, 0, 0xde, 0xad, 0xbe, 0xef, 0, 0, 0, 0]);
+    // No address; the server's in siaddr.
+    assert_eq!(bytes[12..28], [0, 0, 0, 0, 0, 0, 0, 0, 10, 99, 0, 1, 0, 0, 0, 0]);
+    assert!(bytes[44..236].iter().all(|byte| *byte == 0));
+    let mut options = vec![53, 1, 2, 54, 4, 10, 99, 0, 1, 60, 9];
+    options.extend(b"PXEClient");
+    options.extend([
+        97, 17, 0, b'R', b'P', b'i', b'5', 0x70, 0x41, 0xd0, 0, 0x32, 0xaa, 0xbb, 0xcc, 0x4d, 1, 0xab, 0x99,
+    ]);
+    options.extend([66, 9]);
+    options.extend(b"10.99.0.1");
+    options.extend([43, 35, 6, 1, 3, 0x0a, 4, 0, 0x50, 0x58, 0x45, 9, 0x17, 0, 0, 0x14]);
+    options.extend(b"Raspberry Pi Boot   ");
+    options.extend([255, 255]);
+    assert_eq!(bytes[240..], options);
+    assert!(bytes.len() >= 300);
+    let Some(Action::Tell(Event::Heard(heard))) = actions.last() else { panic!() };
+    assert_eq!(
+        (heard.client.stage, heard.client.serial, heard.tries),
+        (Stage::Eeprom5, Some(0x99ab_014d), 1)
+    );
+    assert_eq!(heard.answer, Answer::BootOffer { delay: Duration::ZERO });
+}
+
+#[test]
+fn the_rom_is_answered_late() {
+    let mut policy = policy(Mode::Proxy, |c| c.delays = [(PI5, Duration::from_millis(700))].into());
+    assert_eq!(reply(&handle(&mut policy, discover(PI3, &ROM_ID), NOW)).delay, Duration::from_secs(2));
+    let serial = [&[0][..], &[1, 2, 3, 4].repeat(4)].concat();
+    assert_eq!(reply(&handle(&mut policy, discover(PI3, &serial), NOW)).delay, Duration::ZERO);
+    assert_eq!(reply(&handle(&mut policy, discover(PI5, &pi5_id()), NOW)).delay, Duration::from_millis(700));
+}
+
+#[test]
+fn a_proxy_never_gives_an_address_and_bothers_nobody() {
+    let mut policy = policy(Mode::Proxy, |c| c.everyone = true);
+    let pc = discover(PC, &[7; 17]);
+    assert_eq!(silence(&handle(&mut policy, pc, NOW)), Silence::NoBootFile);
+    let host = |mac, kind| Builder::question(mac, 1, kind, true);
+    assert_eq!(silence(&handle(&mut policy, host(PI5, Kind::Discover), NOW)), Silence::NoNetboot);
+    assert_eq!(silence(&handle(&mut policy, host(PC, Kind::Discover), NOW)), Silence::NoPi);
+    for kind in [Kind::Request, Kind::Decline, Kind::Release, Kind::Inform] {
+        assert_eq!(silence(&handle(&mut policy, host(PI5, kind), NOW)), Silence::NotGivenHere);
+    }
+    let other = Silence::OtherServer { server: ip(254) };
+    let taken = request(PI5).address(54, ip(254)).address(50, ip(7));
+    let actions = handle(&mut policy, taken, NOW);
+    assert_eq!(silence(&actions), other);
+    // What the board has from there is told.
+    assert!(matches!(actions.last(), Some(Action::Tell(Event::Heard(heard))) if heard.wanted == Some(ip(7))));
+}
+
+#[test]
+fn a_request_without_a_class_belongs_to_the_offer_before_it() {
+    let mut policy = policy(Mode::Proxy, |_| {});
+    let _ = handle(&mut policy, discover(PI5, &pi5_id()), NOW);
+    let actions = handle(&mut policy, request(PI5).address(54, ip(1)), NOW + 1);
+    assert_eq!(answer(&actions), Answer::BootAck);
+    let packet = Packet::parse(&reply(&actions).bytes).unwrap();
+    assert_eq!((packet.kind, packet.yiaddr), (Kind::Ack, Ipv4Addr::UNSPECIFIED));
+    assert_eq!(packet.option(43).as_deref(), Some(&PI_MENU[..]));
+    // Later it may be an operating system.
+    let actions = handle(&mut policy, request(PI5).address(54, ip(1)), NOW + 1 + ANEW);
+    assert_eq!(silence(&actions), Silence::NoNetboot);
+}
+
+#[test]
+fn the_boot_server_answers_where_it_was_asked() {
+    let mut policy = policy(Mode::Proxy, |c| c.boot_files = [(7, "ipxe.efi".to_owned())].into());
+    let ask = |policy: &mut Policy, message: Builder| {
+        let bytes = message.finish();
+        policy.handle(&Packet::parse(&bytes).unwrap(), at(PXE_PORT, ip(60)), NOW)
+    };
+    let pi = discover(PI5, &pi5_id()).ciaddr(ip(60));
+    let actions = ask(&mut policy, pi);
+    assert_eq!(reply(&actions).to, To::Host(SocketAddrV4::new(ip(60), 68)));
+    assert_eq!((reply(&actions).port, answer(&actions)), (PXE_PORT, Answer::BootAck));
+    let uefi = |kind| {
+        Builder::question(PC, 9, kind, false)
+            .option(60, b"PXEClient:Arch:00007:UNDI:003016")
+            .option(93, &[0, 7])
+            .option(97, &[0; 17])
+            .option(43, &[71, 4, 0, 0, 0, 0, 255])
+    };
+    let actions = ask(&mut policy, uefi(Kind::Request));
+    let packet = Packet::parse(&reply(&actions).bytes).unwrap();
+    assert_eq!((packet.file, packet.siaddr), (&b"ipxe.efi"[..], ip(1)));
+    assert_eq!(packet.option(43).as_deref(), Some(&[71, 4, 0, 0, 0, 0, 255][..]));
+    assert_eq!(packet.option(97).as_deref(), Some(&[0; 17][..]));
+    assert!(!packet.has(66));
+    assert_eq!(silence(&ask(&mut policy, discover(PC, &[7; 17]))), Silence::NoBootFile);
+    assert_eq!(silence(&ask(&mut policy, uefi(Kind::Release))), Silence::WrongPort);
+    // And on port 67 it learns of the file at once.
+    let offered = handle(&mut policy, uefi(Kind::Discover).broadcast(), NOW);
+    let offered = Packet::parse(&reply(&offered).bytes).unwrap();
+    assert_eq!((offered.file, offered.yiaddr), (&b"ipxe.efi"[..], Ipv4Addr::UNSPECIFIED));
+}
+
+#[test]
+fn a_relay_gets_the_answer_and_its_option_back() {
+    let mut proxy = policy(Mode::Proxy, |_| {});
+    let far = Ipv4Addr::new(192, 168, 9, 1);
+    let relayed = |relay| discover(PI5, &pi5_id()).giaddr(relay).option(82, &[1, 2, 9, 9]);
+    let actions = handle(&mut proxy, relayed(far), NOW);
+    assert_eq!(reply(&actions).to, To::Host(SocketAddrV4::new(far, 67)));
+    let bytes = &reply(&actions).bytes;
+    assert!(bytes.ends_with(&[82, 4, 1, 2, 9, 9, 255]), "{bytes:?}");
+    assert_eq!(bytes[24..28], far.octets());
+    let mut full = policy(Mode::Dhcp, |_| {});
+    assert_eq!(silence(&handle(&mut full, relayed(far), NOW)), Silence::OtherNetwork);
+    assert_eq!(reply(&handle(&mut full, relayed(ip(254)), NOW)).to, To::Host(SocketAddrV4::new(ip(254), 67)));
+    let refused = handle(&mut full, request(PI5).giaddr(ip(254)).address(50, far), NOW);
+    let nak = Packet::parse(&reply(&refused).bytes).unwrap();
+    assert_eq!((nak.kind, nak.flags), (Kind::Nak, BROADCAST));
+}
+
+#[test]
+fn looking_for_a_server_is_counted() {
+    let mut policy = policy(Mode::Proxy, |_| {});
+    let tries = |policy: &mut Policy, message: Builder, now| match handle(policy, message, now).last() {
+        Some(Action::Tell(Event::Heard(heard))) => heard.tries,
+        other => panic!("{other:?}"),
+    };
+    let rom = || discover(PI3, &ROM_ID);
+    let counted: Vec<u32> = (0..5).map(|n| tries(&mut policy, rom(), NOW + 5 * n)).collect();
+    assert_eq!(counted, [1, 2, 3, 4, 5]);
+    assert_eq!(tries(&mut policy, discover(PI5, &pi5_id()), NOW), 1);
+    assert_eq!(tries(&mut policy, request(PI3), NOW + 21), 0);
+    assert_eq!(tries(&mut policy, rom(), NOW + 22), 1);
+    assert_eq!(tries(&mut policy, rom(), NOW + 22 + ANEW), 1);
+}
+
+#[test]
+fn an_offer_has_everything_and_is_looked_at_first() {
+    let mut policy = policy(Mode::Dhcp, |c| {
+        c.router = Some(ip(254));
+        c.dns = vec![ip(253), ip(252)];
+        c.lease_time = Duration::from_secs(3600);
+    });
+    let actions = handle(&mut policy, discover(PI5, &pi5_id()), NOW);
+    assert_eq!(actions[0], Action::Look(ip(100)));
+    let offer = reply(&actions);
+    // The board asked for its answer at the address that it gets.
+    assert_eq!((offer.to, offer.delay), (To::Station { address: ip(100) }, LOOK));
+    let packet = Packet::parse(&offer.bytes).unwrap();
+    assert_eq!((packet.yiaddr, packet.siaddr), (ip(100), ip(1)));
+    let codes: Vec<u8> = packet.codes().collect();
+    assert_eq!(codes, [53, 54, 51, 58, 59, 1, 28, 3, 6, 60, 97, 66, 43]);
+    assert_eq!([51, 58, 59].map(|code| packet.number(code)), [Some(3600), Some(1800), Some(3150)]);
+    assert_eq!(packet.address(28), Some(ip(255)));
+    assert_eq!(packet.option(6).as_deref(), Some(&[10, 99, 0, 253, 10, 99, 0, 252][..]));
+    // It was never promised, so nothing was written; the second time there is nothing to look at.
+    assert!(!actions.iter().any(|action| matches!(action, Action::Record(_))));
+    let again = handle(&mut policy, discover(PI5, &pi5_id()).broadcast(), NOW);
+    assert_eq!((reply(&again).to, reply(&again).delay), (To::Broadcast, Duration::ZERO));
+    let acked = handle(&mut policy, request(PI5).address(54, ip(1)).address(50, ip(100)), NOW);
+    let lease = Lease { mac: PI5, address: ip(100), until: NOW + 3600, soft: false };
+    assert_eq!(acked[0], Action::Record(Record::Lease(lease)));
+    // The REQUEST had no class, but it is the bootloader's.
+    assert!(Packet::parse(&reply(&acked).bytes).unwrap().has(43));
+}
+
+#[test]
+fn the_rom_has_its_address_from_the_offer_on() {
+    let mut policy = policy(Mode::Dhcp, |_| {});
+    let actions = handle(&mut policy, discover(PI3, &ROM_ID), NOW);
+    let lease = Lease { mac: PI3, address: ip(100), until: NOW + 43200, soft: true };
+    let places = actions.iter().position(|action| *action == Action::Record(Record::Lease(lease)));
+    let sent = actions.iter().position(|action| matches!(action, Action::Send(_)));
+    assert!(places.unwrap() < sent.unwrap(), "on disk before it is sent");
+    assert_eq!(
+        answer(&actions),
+        Answer::Offer { address: ip(100), soft: true, delay: Duration::from_secs(2) }
+    );
+    // All others stay away from it for the whole time, and the system that boots gets the same.
+    for n in 0..9 {
+        get(&mut policy, Mac::new([0xdc, 0xa6, 0x32, 0, 1, n]), NOW + 1000);
+    }
+    let late = Mac::new([0xdc, 0xa6, 0x32, 0, 2, 0]);
+    assert_eq!(silence(&handle(&mut policy, discover(late, &pi5_id()), NOW + 43199)), Silence::Exhausted);
+    let system = Builder::question(PI3, 77, Kind::Discover, false);
+    assert!(
+        matches!(answer(&handle(&mut policy, system, NOW + 60)), Answer::Offer { address, soft: false, .. } if address == ip(100))
+    );
+}
+
+#[test]
+fn only_pis_get_addresses_unless_told_otherwise() {
+    let mut strict = policy(Mode::Dhcp, |c| c.hosts = [(Mac::new([2, 0, 0, 0, 0, 9]), ip(50))].into());
+    let host = |mac| Builder::question(mac, 1, Kind::Discover, false);
+    assert_eq!(silence(&handle(&mut strict, host(PC), NOW)), Silence::NoPi);
+    assert_eq!(silence(&handle(&mut strict, discover(PC, &[7; 17]), NOW)), Silence::NoBootFile);
+    assert_eq!(
+        silence(&handle(&mut strict, request(PC).address(50, Ipv4Addr::new(1, 2, 3, 4)), NOW)),
+        Silence::NoPi
+    );
+    let fixed = handle(&mut strict, host(Mac::new([2, 0, 0, 0, 0, 9])), NOW);
+    assert!(matches!(answer(&fixed), Answer::Offer { address, .. } if address == ip(50)));
+    // An operating system on a Pi: an address, and no boot menu.
+    let system = handle(&mut strict, host(PI5), NOW);
+    assert!(!Packet::parse(&reply(&system).bytes).unwrap().has(43));
+    // A Pi under an address of its user's is one while it boots, and known after that.
+    let own = Mac::new([2, 0, 0, 0, 7, 7]);
+    let address = get(&mut strict, own, NOW);
+    let system = handle(&mut strict, host(own), NOW + 100);
+    assert!(matches!(answer(&system), Answer::Offer { address: same, .. } if same == address));
+    let mut open = policy(Mode::Dhcp, |c| c.everyone = true);
+    assert!(matches!(answer(&handle(&mut open, host(PC), NOW)), Answer::Offer { .. }));
+    let pc = handle(&mut open, discover(PC, &[7; 17]), NOW);
+    assert!(
+        !Packet::parse(&reply(&pc).bytes).unwrap().has(60),
+        "without a file it isn't told to boot from here"
+    );
+    let mut booting = policy(Mode::Dhcp, |c| c.boot_files = [(0, "undionly.kpxe".to_owned())].into());
+    let pc = handle(&mut booting, discover(PC, &[7; 17]), NOW);
+    assert_eq!(Packet::parse(&reply(&pc).bytes).unwrap().file, b"undionly.kpxe");
+}
+
+#[test]
+fn a_lease_is_renewed_rebound_and_confirmed() {
+    let mut policy = policy(Mode::Dhcp, |_| {});
+    let address = get(&mut policy, PI5, NOW);
+    let renew = request(PI5).ciaddr(address);
+    let actions = handle(&mut policy, renew, NOW + 30000);
+    assert_eq!(reply(&actions).to, To::Host(SocketAddrV4::new(address, 68)));
+    assert_eq!(Packet::parse(&reply(&actions).bytes).unwrap().ciaddr, address);
+    let lease = Lease { mac: PI5, address, until: NOW + 30000 + 43200, soft: false };
+    assert_eq!(actions[0], Action::Record(Record::Lease(lease)));
+    // After a restart of the board, also where the lease is over and nobody else has it.
+    for later in [40000, 90000] {
+        let actions = handle(&mut policy, request(PI5).address(50, address), NOW + later);
+        assert!(matches!(answer(&actions), Answer::Ack { address: same, .. } if same == address));
+        assert_eq!(reply(&actions).to, To::Station { address });
+    }
+}
+
+#[test]
+fn an_address_that_it_cannot_have_is_refused() {
+    let mut full = policy(Mode::Dhcp, |c| c.hosts = [(PI3, ip(105))].into());
+    let first = get(&mut full, PI5, NOW);
+    let other = Mac::new([0xdc, 0xa6, 0x32, 0, 0, 1]);
+    let why = |policy: &mut Policy, message: Builder| {
+        let actions = handle(policy, message, NOW);
+        assert_eq!((reply(&actions).kind, reply(&actions).to), (Kind::Nak, To::Broadcast));
+        match answer(&actions) {
+            Answer::Nak { why } => why,
+            other => panic!("{other:?}"),
+        }
+    };
+    let asks = |mac, address| request(mac).address(50, address);
+    assert_eq!(why(&mut full, asks(other, Ipv4Addr::new(192, 168, 1, 5))), Refusal::WrongNetwork);
+    assert_eq!(why(&mut full, request(other).ciaddr(Ipv4Addr::new(192, 168, 1, 5))), Refusal::WrongNetwork);
+    assert_eq!(why(&mut full, asks(other, first)), Refusal::Taken);
+    assert_eq!(why(&mut full, asks(other, ip(9))), Refusal::NotOurs);
+    assert_eq!(why(&mut full, asks(other, ip(105))), Refusal::NotOurs);
+    assert_eq!(why(&mut full, asks(PI5, ip(108))), Refusal::HasAnother);
+    assert_eq!(why(&mut full, asks(PI3, ip(100))), Refusal::Taken);
+    assert_eq!(why(&mut full, asks(PI3, ip(101))), Refusal::NotOurs);
+    // Beside another server only what was asked of this one is refused.
+    let mut second = policy(Mode::Dhcp, |c| c.force = true);
+    assert_eq!(silence(&handle(&mut second, asks(other, ip(9)), NOW)), Silence::Unknown);
+    assert_eq!(silence(&handle(&mut second, asks(other, ip(103)), NOW)), Silence::Unknown);
+    assert_eq!(why(&mut second, asks(other, ip(9)).address(54, ip(1))), Refusal::NotOurs);
+    let address = get(&mut second, other, NOW);
+    let confirmed = handle(&mut second, asks(other, address), NOW + 5);
+    assert!(matches!(answer(&confirmed), Answer::Ack { .. }));
+    assert_eq!(silence(&handle(&mut second, request(other), NOW)), Silence::Unknown);
+}
+
+#[test]
+fn another_servers_offer_frees_ours() {
+    let mut policy = policy(Mode::Dhcp, |c| c.range = Some((ip(100), ip(100))));
+    let _ = handle(&mut policy, discover(PI5, &pi5_id()), NOW);
+    assert_eq!(silence(&handle(&mut policy, discover(PI3, &pi5_id()), NOW)), Silence::Exhausted);
+    let elsewhere = request(PI5).address(54, ip(7)).address(50, ip(33));
+    assert_eq!(silence(&handle(&mut policy, elsewhere, NOW)), Silence::OtherServer { server: ip(7) });
+    assert!(matches!(answer(&handle(&mut policy, discover(PI3, &pi5_id()), NOW)), Answer::Offer { .. }));
+}
+
+#[test]
+fn given_back_and_declined() {
+    let mut policy = policy(Mode::Dhcp, |_| {});
+    let address = get(&mut policy, PI5, NOW);
+    let say = |kind| Builder::question(PI5, 5, kind, false).address(54, ip(1));
+    let wrong = handle(&mut policy, say(Kind::Release).ciaddr(ip(109)), NOW);
+    assert_eq!(silence(&wrong), Silence::NotIts);
+    let actions = handle(&mut policy, say(Kind::Release).ciaddr(address), NOW + 5);
+    assert_eq!(answer(&actions), Answer::Released { address });
+    let lease = Lease { mac: PI5, address, until: NOW + 5, soft: false };
+    assert_eq!(actions[0], Action::Record(Record::Lease(lease)));
+    assert_eq!(get(&mut policy, PI5, NOW + 6), address);
+    let actions = handle(&mut policy, say(Kind::Decline).address(50, address), NOW + 7);
+    assert_eq!(answer(&actions), Answer::Declined { address });
+    assert_eq!(actions[0], Action::Record(Record::Barred { address, until: NOW + 7 + 600 }));
+    assert_ne!(get(&mut policy, PI5, NOW + 8), address);
+    let again = handle(&mut policy, say(Kind::Decline).address(50, address), NOW + 9);
+    assert_eq!(silence(&again), Silence::NotIts);
+}
+
+#[test]
+fn settings_are_told_without_an_address() {
+    let mut policy = policy(Mode::Dhcp, |_| {});
+    let inform = |address| Builder::question(PI5, 5, Kind::Inform, false).ciaddr(address);
+    let actions = handle(&mut policy, inform(ip(200)), NOW);
+    assert_eq!(reply(&actions).to, To::Host(SocketAddrV4::new(ip(200), 68)));
+    let packet = Packet::parse(&reply(&actions).bytes).unwrap();
+    assert_eq!((packet.yiaddr, packet.has(51), packet.has(1)), (Ipv4Addr::UNSPECIFIED, false, true));
+    assert_eq!(silence(&handle(&mut policy, inform(Ipv4Addr::UNSPECIFIED), NOW)), Silence::NotIts);
+}
+
+#[test]
+fn an_address_in_use_is_not_given_out() {
+    let mut policy = policy(Mode::Dhcp, |_| {});
+    let _ = handle(&mut policy, discover(PI5, &pi5_id()), NOW);
+    // The board itself may answer, and addresses that aren't on offer don't matter.
+    assert_eq!(policy.conflict(ip(100), PI5, NOW), []);
+    assert_eq!(policy.conflict(ip(101), PC, NOW), []);
+    let actions = policy.conflict(ip(100), PC, NOW);
+    assert_eq!(actions[0], Action::Withdraw(PI5));
+    assert_eq!(actions[1], Action::Tell(Event::Conflict { address: ip(100), holder: PC, mac: PI5 }));
+    assert_eq!(actions[2], Action::Record(Record::Barred { address: ip(100), until: NOW + 600 }));
+    assert_eq!(actions[3], Action::Look(ip(101)));
+    assert_eq!(Packet::parse(&reply(&actions).bytes).unwrap().yiaddr, ip(101));
+    // Once the board has it, it sees to that itself.
+    let taken = request(PI5).address(54, ip(1)).address(50, ip(101));
+    assert!(matches!(answer(&handle(&mut policy, taken, NOW)), Answer::Ack { .. }));
+    assert_eq!(policy.conflict(ip(101), PC, NOW), []);
+}
+
+#[test]
+fn leases_outlive_the_process() {
+    let mut first = policy(Mode::Dhcp, |_| {});
+    let mut records = Vec::new();
+    for n in 0..10 {
+        let mac = Mac::new([0xdc, 0xa6, 0x32, 0, 1, n]);
+        for message in [discover(mac, &ROM_ID), request(mac).address(54, ip(1)).address(50, ip(100 + n))] {
+            let actions = handle(&mut first, message, NOW);
+            records.extend(actions.into_iter().filter_map(|action| match action {
+                Action::Record(record) => Some(record),
+                _ => None,
+            }));
+        }
+    }
+    let plan = Plan::new(&config(Mode::Dhcp), &eth0()).unwrap();
+    let mut second = Policy::new(plan, &records, true);
+    assert_eq!(silence(&handle(&mut second, discover(PI5, &pi5_id()), NOW + 9)), Silence::Exhausted);
+    let mac = Mac::new([0xdc, 0xa6, 0x32, 0, 1, 7]);
+    let renewed = handle(&mut second, request(mac).ciaddr(ip(107)), NOW + 9);
+    assert!(matches!(answer(&renewed), Answer::Ack { address, .. } if address == ip(107)));
+}
+
+#[test]
+fn a_flood_of_strangers_is_forgotten() {
+    let mut policy = policy(Mode::Proxy, |_| {});
+    for n in 0..3 * REMEMBERED as u32 {
+        let [a, b, c, d] = n.to_be_bytes();
+        let _ = handle(
+            &mut policy,
+            Builder::question(Mac::new([2, 9, a, b, c, d]), 1, Kind::Discover, true),
+            NOW,
+        );
+    }
+    assert!(policy.seen.len() <= REMEMBERED);
+}
+
+#[test]
+fn answers_are_no_questions() {
+    let mut policy = policy(Mode::Dhcp, |_| {});
+    let question = discover(PI5, &pi5_id()).finish();
+    let answer = Builder::reply(&Packet::parse(&question).unwrap(), Kind::Offer);
+    assert_eq!(silence(&handle(&mut policy, answer, NOW)), Silence::NoQuestion);
+}
+
+mod any {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Messages of a few boards about a few addresses, so that they meet.
+    fn message() -> impl Strategy<Value = (Builder, u64)> {
+        let address = prop_oneof![Just(0u32), (0u32..14).prop_map(|n| u32::from(ip(98)) + n)];
+        let kind = prop::sample::select(vec![
+            Kind::Discover,
+            Kind::Discover,
+            Kind::Request,
+            Kind::Request,
+            Kind::Decline,
+            Kind::Release,
+            Kind::Inform,
+        ]);
+        (kind, 0u8..16, address.clone(), address, 0u8..3, 0u8..4, 0u64..40000).prop_map(
+            |(kind, who, wanted, has, server, form, later)| {
+                let mac = Mac::new([0xdc, 0xa6, 0x32, 0, 0, who]);
+                let mut message = Builder::question(mac, 1, kind, who & 1 == 1).ciaddr(has.into());
+                if wanted != 0 {
+                    message = message.address(50, wanted.into());
+                }
+                if server > 0 {
+                    message = message.address(54, ip(server));
+                }
+                if form > 0 {
+                    message = message
+                        .option(60, b"PXEClient")
+                        .option(97, if form == 1 { &ROM_ID } else { &[1; 17] });
+                }
+                (message, later)
+            },
+        )
+    }
+
+    proptest! {
+        /// Whatever boards say in whatever order: nobody is promised an address that somebody else has.
+        #[test]
+        fn no_address_is_given_twice(messages in prop::collection::vec(message(), 1..120)) {
+            let mut policy = policy(Mode::Dhcp, |_| {});
+            let mut owners: HashMap<Ipv4Addr, (Mac, u64)> = HashMap::new();
+            let mut now = NOW;
+            for (message, later) in messages {
+                now += later / 100;
+                for action in handle(&mut policy, message, now) {
+                    let lease = match action {
+                        Action::Record(Record::Lease(lease)) => lease,
+                        Action::Record(Record::Barred { address, .. }) => {
+                            owners.remove(&address);
+                            continue;
+                        }
+                        _ => continue,
+                    };
+                    let before = owners.insert(lease.address, (lease.mac, lease.until));
+                    if let Some((mac, until)) = before {
+                        prop_assert!(mac == lease.mac || until <= now, "{} is {mac}'s until {until}", lease.address);
+                    }
+                    prop_assert!(u32::from(lease.address) >= u32::from(ip(100)) && lease.address <= ip(109));
+                }
+            }
+        }
+    }
+}

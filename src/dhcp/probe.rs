@@ -1,0 +1,218 @@
+//! Which DHCP servers answer on an interface. Asks with MAC addresses that nobody has, takes no offer, and so leaves no
+//! lease behind. Asks twice: as any system does, and as the bootloader of a Pi, because proxies and servers for Pis
+//! answer nobody else.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::build::Builder;
+use super::error::Error;
+use super::interface::Interface;
+use super::packet::{CLIENT_PORT, Kind, Packet, SERVER_PORT, code};
+use super::raw::{Raw, udp_data};
+use crate::board::Mac;
+use crate::stop::Stop;
+
+/// How long to wait for answers: dnsmasq looks for three seconds whether its address is free before it offers it.
+pub const PATIENCE: Duration = Duration::from_secs(4);
+/// A question may be lost, so it is asked again.
+const AGAIN: Duration = Duration::from_millis(1500);
+
+/// A server that answers.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Found {
+    /// Its address.
+    pub server: Ipv4Addr,
+    /// The address that it offered; none for a proxy, which only tells where to boot from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offered: Option<Ipv4Addr>,
+    /// The router that it tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub router: Option<Ipv4Addr>,
+    /// For how many seconds it gives an address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lease_time: Option<u32>,
+}
+
+/// Asks, and collects the servers that answer within `patience`. Ends as soon as `enough` says so, and when `stop` is
+/// set.
+///
+/// # Errors
+/// [`Error::NoRaw`] without `CAP_NET_RAW`; [`Error::Probe`] where sending or receiving fails.
+pub fn servers(
+    interface: &Interface,
+    patience: Duration,
+    stop: &Stop,
+    enough: &dyn Fn(&Found) -> bool,
+) -> Result<Vec<Found>, Error> {
+    let name = || interface.name.clone();
+    let fail = |source: io::Error| match source.kind() {
+        io::ErrorKind::PermissionDenied => Error::NoRaw { interface: name() },
+        _ => Error::Probe { interface: name(), source },
+    };
+    let raw = Raw::for_clients(interface.index).map_err(fail)?;
+    let mut random = [0; 10];
+    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+        .map_err(|error| fail(error.into()))?;
+    let [a, b, c, d, e, xid @ .., _] = random;
+    // Locally administered (IEEE 802): no card has it.
+    let mac = Mac::new([2, a, b, c, d, e]);
+    let xid = u32::from_be_bytes(xid);
+    let questions = [as_system(mac, xid), as_pi(mac, xid)];
+    let start = Instant::now();
+    let end = start + patience;
+    let mut ask_at = start;
+    let mut found: Vec<Found> = Vec::new();
+    let mut buf = [MaybeUninit::uninit(); 4096];
+    loop {
+        let now = Instant::now();
+        if now >= end || stop.is_set() {
+            return Ok(found);
+        }
+        if now >= ask_at {
+            let from = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, CLIENT_PORT);
+            let to = SocketAddrV4::new(Ipv4Addr::BROADCAST, SERVER_PORT);
+            for question in &questions {
+                raw.broadcast_udp(from, to, question).map_err(fail)?;
+            }
+            ask_at = now + AGAIN;
+        }
+        let wait = ask_at.min(end).saturating_duration_since(now);
+        let wait = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
+        let mut fds =
+            [PollFd::new(&raw, PollFlags::IN), PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN)];
+        match poll(&mut fds, Some(&wait)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(fail(error.into())),
+        }
+        loop {
+            let packet = match raw.receive(&mut buf) {
+                Ok(packet) => packet,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(fail(error)),
+            };
+            if let Some(server) = answer(packet, mac, xid) {
+                let is_enough = enough(&server);
+                note(&mut found, server);
+                if is_enough {
+                    return Ok(found);
+                }
+            }
+        }
+    }
+}
+
+fn as_system(mac: Mac, xid: u32) -> Vec<u8> {
+    Builder::question(mac, xid, Kind::Discover, true)
+        .option(code::PARAMETERS, &[code::SUBNET_MASK, code::ROUTER, code::DNS, code::LEASE_TIME])
+        .finish()
+}
+
+/// The next MAC address, so that no server takes both questions for one client's.
+fn as_pi(mac: Mac, xid: u32) -> Vec<u8> {
+    let mac = pi_mac(mac);
+    let [_, _, c, d, e, f] = mac.bytes();
+    let id = [0, b'R', b'P', b'i', b'4', 0, 0, 0, 0, c, d, e, f, 0, 0, 0, 0];
+    Builder::question(mac, xid, Kind::Discover, true)
+        .option(code::PARAMETERS, &[code::VENDOR, code::VENDOR_CLASS, code::TFTP_SERVER, code::SUBNET_MASK])
+        .option(code::ARCHITECTURE, &[0, 0])
+        .option(code::NETWORK_INTERFACE, &[1, 2, 1])
+        .option(code::MACHINE_ID, &id)
+        .option(code::VENDOR_CLASS, b"PXEClient:Arch:00000:UNDI:002001")
+        .finish()
+}
+
+fn pi_mac(mac: Mac) -> Mac {
+    let mut bytes = mac.bytes();
+    bytes[5] ^= 1;
+    Mac::new(bytes)
+}
+
+/// Each server once; what it says with an address counts.
+fn note(found: &mut Vec<Found>, new: Found) {
+    match found.iter_mut().find(|known| known.server == new.server) {
+        Some(known) if known.offered.is_none() => *known = new,
+        Some(_) => {}
+        None => found.push(new),
+    }
+}
+
+/// The server behind an answer to our question.
+fn answer(packet: &[u8], mac: Mac, xid: u32) -> Option<Found> {
+    let (from, data) = udp_data(packet)?;
+    let offer = Packet::parse(data).ok()?;
+    let is_ours = offer.xid == xid && [mac, pi_mac(mac)].contains(&offer.mac);
+    if !offer.is_reply || !is_ours || offer.kind != Kind::Offer {
+        return None;
+    }
+    Some(Found {
+        server: offer.address(code::SERVER_ID).unwrap_or(from),
+        offered: Some(offer.yiaddr).filter(|address| !address.is_unspecified()),
+        router: offer
+            .option(code::ROUTER)
+            .and_then(|all| all.first_chunk::<4>().map(|one| Ipv4Addr::from(*one))),
+        lease_time: offer.number(code::LEASE_TIME),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dhcp::pi::{Client, OUIS, Stage};
+
+    const MAC: Mac = Mac::new([2, 1, 2, 3, 4, 5]);
+    const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+
+    fn found(last: Option<u8>) -> Found {
+        let offered = last.map(|last| Ipv4Addr::new(10, 0, 0, last));
+        Found { server: SERVER, offered, router: None, lease_time: None }
+    }
+
+    #[test]
+    fn asks_as_a_system_and_as_a_pi() {
+        let (system, pi) = (as_system(MAC, 7), as_pi(MAC, 7));
+        let stage = |bytes: &[u8]| Client::of(&Packet::parse(bytes).unwrap(), &OUIS).stage;
+        assert_eq!((stage(&system), stage(&pi)), (Stage::Host, Stage::Eeprom4));
+        assert_ne!(Packet::parse(&system).unwrap().mac, Packet::parse(&pi).unwrap().mac);
+    }
+
+    #[test]
+    fn a_server_counts_once_and_an_address_tells_more() {
+        let mut all = Vec::new();
+        for last in [None, Some(7), Some(8), None] {
+            note(&mut all, found(last));
+        }
+        assert_eq!(all, [found(Some(7))]);
+    }
+
+    #[test]
+    fn only_answers_to_the_question_count() {
+        let udp = |data: &[u8]| {
+            let mut packet =
+                vec![0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 9, 255, 255, 255, 255];
+            packet.extend([0, 67, 0, 68, 0, 0, 0, 0]);
+            packet.extend(data);
+            let len = packet.len() as u16;
+            packet[2..4].copy_from_slice(&len.to_be_bytes());
+            packet
+        };
+        let question = as_system(MAC, 7);
+        let asked = Packet::parse(&question).unwrap();
+        let offer = |kind| {
+            let builder = Builder::reply(&asked, kind).yiaddr(Ipv4Addr::new(10, 0, 0, 7));
+            udp(&builder.address(code::SERVER_ID, SERVER).finish())
+        };
+        assert_eq!(answer(&offer(Kind::Offer), MAC, 7), Some(found(Some(7))));
+        assert_eq!(answer(&offer(Kind::Offer), MAC, 8), None);
+        assert_eq!(answer(&offer(Kind::Offer), Mac::new([2, 9, 9, 9, 9, 9]), 7), None);
+        assert_eq!(answer(&offer(Kind::Ack), MAC, 7), None);
+        assert_eq!(answer(&udp(&question), MAC, 7), None);
+        assert_eq!(answer(&udp(&[]), MAC, 7), None);
+    }
+}

@@ -1,0 +1,363 @@
+//! The settings that the bootloader of a Pi 4 or 5 knows, and what may stand behind them.
+//!
+//! Source: Raspberry Pi's documentation, "Raspberry Pi bootloader configuration" (its state of 2026); SIGNED_BOOT and
+//! its like: repository usbboot, secure-boot-recovery.
+
+use std::net::Ipv4Addr;
+
+use super::{BootOrder, Error};
+use crate::board::Mac;
+use crate::near::near;
+
+/// What a value has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// 0 or 1.
+    Switch,
+    /// A number, also with 0x, from and to.
+    Number(i64, i64),
+    /// Milliseconds, at least and at most, and where nothing is set.
+    Millis(i64, i64, u32),
+    /// A [`BootOrder`].
+    Order,
+    /// An IPv4 address.
+    Ip,
+    /// A network mask.
+    Mask,
+    /// An Ethernet address.
+    Mac,
+    /// 64 hexadecimal digits.
+    Sha256,
+    /// A name or an address, no URL.
+    Host,
+    /// Any text up to so many characters.
+    Text(usize),
+}
+
+/// A setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// As it is written, in capitals.
+    pub name: &'static str,
+    form: Form,
+}
+
+const ANY: i64 = u32::MAX as i64;
+
+macro_rules! keys {
+    ($($name:ident: $form:expr;)+) => {
+        /// All settings, in the order of the documentation.
+        const KEYS: &[Key] = &[$(Key { name: stringify!($name), form: $form },)+];
+    };
+}
+
+keys! {
+    BOOT_UART: Form::Switch;
+    UART_BAUD: Form::Number(9600, 921_600);
+    WAKE_ON_GPIO: Form::Number(0, 2);
+    POWER_OFF_ON_HALT: Form::Switch;
+    WAIT_FOR_POWER_BUTTON: Form::Switch;
+    BOOT_ORDER: Form::Order;
+    BOOT_WATCHDOG_TIMEOUT: Form::Number(0, ANY);
+    BOOT_WATCHDOG_PARTITION: Form::Number(0, ANY);
+    MAX_RESTARTS: Form::Number(-1, ANY);
+    REBOOT_ON_FATAL_ERROR: Form::Switch;
+    SD_BOOT_MAX_RETRIES: Form::Number(-1, ANY);
+    SD_OVERCURRENT_CHECK: Form::Switch;
+    SD_QUIRKS: Form::Number(0, ANY);
+    NET_BOOT_MAX_RETRIES: Form::Number(-1, ANY);
+    DHCP_TIMEOUT: Form::Millis(5000, ANY, 45_000);
+    DHCP_REQ_TIMEOUT: Form::Millis(500, ANY, 4000);
+    TFTP_FILE_TIMEOUT: Form::Millis(5000, ANY, 30_000);
+    TFTP_IP: Form::Ip;
+    TFTP_PREFIX: Form::Number(0, 2);
+    TFTP_PREFIX_STR: Form::Text(32);
+    PXE_OPTION43: Form::Text(32);
+    DHCP_OPTION97: Form::Number(0, ANY);
+    MAC_ADDRESS: Form::Mac;
+    MAC_ADDRESS_OTP: Form::Text(32);
+    CLIENT_IP: Form::Ip;
+    SUBNET: Form::Mask;
+    GATEWAY: Form::Ip;
+    DISABLE_HDMI: Form::Switch;
+    HDMI_DELAY: Form::Number(0, ANY);
+    ENABLE_SELF_UPDATE: Form::Switch;
+    FREEZE_VERSION: Form::Switch;
+    SIGNED_BOOT: Form::Switch;
+    HTTP_HOST: Form::Host;
+    HTTP_PORT: Form::Number(1, 65_535);
+    HTTP_PATH: Form::Text(255);
+    HTTP_CACERT_HASH: Form::Sha256;
+    IMAGER_REPO_URL: Form::Text(255);
+    NET_INSTALL_ENABLED: Form::Switch;
+    NET_INSTALL_AT_POWER_ON: Form::Switch;
+    NET_INSTALL_KEYBOARD_WAIT: Form::Millis(0, ANY, 900);
+    NETCONSOLE: Form::Text(32);
+    PARTITION: Form::Number(0, ANY);
+    PARTITION_WALK: Form::Switch;
+    BOOTVAR0: Form::Number(0, ANY);
+    PCIE_PROBE: Form::Switch;
+    PSU_MAX_CURRENT: Form::Number(0, ANY);
+    USB_MSD_EXCLUDE_VID_PID: Form::Text(64);
+    USB_MSD_DISCOVER_TIMEOUT: Form::Millis(5000, ANY, 20_000);
+    USB_MSD_LUN_TIMEOUT: Form::Millis(100, ANY, 2000);
+    USB_MSD_PWR_OFF_TIME: Form::Millis(0, 5000, 1000);
+    USB_MSD_STARTUP_DELAY: Form::Millis(0, 30_000, 0);
+    VL805: Form::Switch;
+    XHCI_DEBUG: Form::Number(0, ANY);
+    SDRAM_BANKLOW: Form::Number(0, 4);
+}
+
+impl Key {
+    /// The setting of this name. Names are written in capitals.
+    ///
+    /// # Errors
+    /// [`Error::Key`], with the names closest to it.
+    pub fn find(name: &str) -> Result<Self, Error> {
+        KEYS.iter().copied().find(|key| key.name == name).ok_or_else(|| Error::Key {
+            key: name.to_owned(),
+            near: near(name, KEYS.iter().map(|key| key.name)),
+        })
+    }
+
+    /// Whether the bootloader understands this value. None at all stands for the default.
+    ///
+    /// # Errors
+    /// [`Error::Value`] with what was expected.
+    pub fn check(self, value: &str) -> Result<(), Error> {
+        let bad = |why: String| Error::Value { key: self.name.to_owned(), value: value.to_owned(), why };
+        if value.chars().any(|char| char.is_control()) || value.trim() != value {
+            return Err(bad("blanks around it and control characters are not allowed".into()));
+        }
+        if value.is_empty() && !matches!(self.form, Form::Order) {
+            return Ok(());
+        }
+        let between = |low: i64, high: i64, unit: &str| {
+            if number(value).is_some_and(|value| (low..=high).contains(&value)) {
+                return Ok(());
+            }
+            let to = if high == ANY { " or more".to_owned() } else { format!(" to {high}") };
+            Err(bad(format!("a number from {low}{to} was expected{unit}")))
+        };
+        match self.form {
+            Form::Switch if matches!(value, "0" | "1") => Ok(()),
+            Form::Switch => Err(bad("0 or 1 was expected".into())),
+            Form::Number(low, high) => between(low, high, ""),
+            Form::Millis(low, high, _) => between(low, high, ", in milliseconds"),
+            Form::Order => BootOrder::parse(value).map(drop),
+            Form::Ip => match value.parse::<Ipv4Addr>() {
+                Ok(ip) if !ip.is_unspecified() && !ip.is_broadcast() && !ip.is_multicast() => Ok(()),
+                _ => Err(bad("an IPv4 address of a machine was expected".into())),
+            },
+            Form::Mask => match value.parse::<Ipv4Addr>().map(u32::from) {
+                Ok(mask) if mask != 0 && mask.leading_ones() + mask.trailing_zeros() == 32 => Ok(()),
+                _ => Err(bad("a network mask such as 255.255.255.0 was expected".into())),
+            },
+            Form::Mac if value.contains(':') && value.parse::<Mac>().is_ok() => Ok(()),
+            Form::Mac => Err(bad("an address such as dc:a6:32:01:36:c2 was expected".into())),
+            Form::Sha256 if value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit()) => Ok(()),
+            Form::Sha256 => Err(bad("a sha256 of 64 hexadecimal digits was expected".into())),
+            Form::Host => {
+                let fine =
+                    |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+                if value.bytes().all(fine) {
+                    return Ok(());
+                }
+                Err(bad("a host's name in small letters or its address was expected, no URL".into()))
+            }
+            Form::Text(most) if value.chars().count() <= most => Ok(()),
+            Form::Text(most) => Err(bad(format!("at most {most} characters are allowed"))),
+        }
+    }
+
+    /// What a time in milliseconds means.
+    #[must_use]
+    pub fn timing(self, value: &str) -> Option<String> {
+        let Form::Millis(_, _, default) = self.form else { return None };
+        let millis = number(value)?;
+        let seconds = |millis: f64| millis / 1000.0;
+        #[expect(clippy::cast_precision_loss, reason = "for people; milliseconds don't come near 2^53")]
+        let set = seconds(millis as f64);
+        Some(format!(
+            "{} is {set} s then; without a setting it is {} s",
+            self.name,
+            seconds(f64::from(default))
+        ))
+    }
+}
+
+/// A number as the bootloader reads it.
+fn number(text: &str) -> Option<i64> {
+    match text.strip_prefix("0x") {
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            i64::from_str_radix(digits, 16).ok()
+        }
+        Some(_) => None,
+        None if text.starts_with('+') => None,
+        None => text.parse().ok(),
+    }
+}
+
+/// What settings mean together for a board that boots over the network.
+pub(super) fn notes(get: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let value = |key| get(key).filter(|value| !value.is_empty());
+    let is = |key, want: &str| value(key).as_deref() == Some(want);
+    if is("FREEZE_VERSION", "1") {
+        notes.push(
+            "FREEZE_VERSION=1: once it is in the EEPROM, the board takes no other update over the network; only a \
+             recovery.bin on an SD card changes that"
+                .to_owned(),
+        );
+    } else if is("ENABLE_SELF_UPDATE", "0") {
+        notes.push(
+            "ENABLE_SELF_UPDATE=0: once it is in the EEPROM, the board takes no other update over the network".to_owned(),
+        );
+    }
+    if is("TFTP_PREFIX", "1") {
+        match value("TFTP_PREFIX_STR") {
+            None => notes.push("TFTP_PREFIX=1 without TFTP_PREFIX_STR: the board asks without a directory".to_owned()),
+            Some(text) if !text.ends_with('/') => notes.push(format!(
+                "TFTP_PREFIX_STR={text} has no / at its end: the board asks for {text}config.txt, not for {text}/config.txt"
+            )),
+            Some(_) => {}
+        }
+    } else if value("TFTP_PREFIX_STR").is_some() {
+        notes.push("TFTP_PREFIX_STR counts only with TFTP_PREFIX=1".to_owned());
+    }
+    let fixed: Vec<&str> =
+        ["CLIENT_IP", "SUBNET", "TFTP_IP"].into_iter().filter(|key| value(key).is_none()).collect();
+    if value("CLIENT_IP").is_some() && !fixed.is_empty() {
+        notes.push(format!(
+            "CLIENT_IP counts only together with {}; the board asks for DHCP",
+            fixed.join(" and ")
+        ));
+    }
+    if value("CLIENT_IP").is_some() && fixed.is_empty() {
+        notes.push("CLIENT_IP, SUBNET and TFTP_IP are set: the board asks for no DHCP".to_owned());
+    }
+    let (whole, one) = (value("DHCP_TIMEOUT"), value("DHCP_REQ_TIMEOUT"));
+    let (whole, one) = (
+        whole.and_then(|text| number(&text)).unwrap_or(45_000),
+        one.and_then(|text| number(&text)).unwrap_or(4000),
+    );
+    if one >= whole {
+        notes.push(format!(
+            "DHCP_REQ_TIMEOUT ({one} ms) leaves no second try within DHCP_TIMEOUT ({whole} ms)"
+        ));
+    }
+    if value("HTTP_HOST").is_some() {
+        notes.push(
+            "HTTP_HOST needs an image signed with a key of your own, which is in the EEPROM".to_owned(),
+        );
+    }
+    for key in KEYS {
+        if let Form::Millis(_, _, default) = key.form
+            && let Some(value) = value(key.name)
+            && number(&value) != Some(i64::from(default))
+            && let Some(text) = key.timing(&value)
+        {
+            notes.push(text);
+        }
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_known_or_near_to_one() {
+        assert_eq!(Key::find("TFTP_PREFIX").unwrap().name, "TFTP_PREFIX");
+        for (name, want) in [
+            ("TFTP_PREFFIX", "TFTP_PREFIX"),
+            ("tftp_ip", "TFTP_IP"),
+            ("BOOTORDER", "BOOT_ORDER"),
+            ("DHCP_TIME_OUT", "DHCP_TIMEOUT"),
+        ] {
+            assert!(matches!(Key::find(name), Err(Error::Key { near, .. }) if near[0] == want), "{name}");
+        }
+        assert!(matches!(Key::find("hdmi_drive"), Err(Error::Key { near, .. }) if near.is_empty()));
+    }
+
+    #[test]
+    fn values_are_checked() {
+        let check = |line: &str| {
+            let (key, value) = line.split_once('=').unwrap();
+            Key::find(key).unwrap().check(value)
+        };
+        for good in [
+            "BOOT_UART=1",
+            "BOOT_UART=",
+            "MAX_RESTARTS=-1",
+            "DHCP_TIMEOUT=5000",
+            "DHCP_OPTION97=0x34695052",
+            "TFTP_IP=10.0.0.2",
+            "TFTP_IP=",
+            "SUBNET=255.255.254.0",
+            "MAC_ADDRESS=dc:a6:32:01:36:c2",
+            "TFTP_PREFIX_STR=lab/",
+            "HTTP_HOST=boot.example.org",
+            "BOOT_ORDER=0xf12",
+            "USB_MSD_PWR_OFF_TIME=5000",
+            "NETCONSOLE=6665@169.254.1.1/,6666@/",
+        ] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for (bad, why) in [
+            ("BOOT_UART=yes", "0 or 1"),
+            ("DHCP_TIMEOUT=45", "from 5000 or more was expected, in milliseconds"),
+            ("USB_MSD_PWR_OFF_TIME=5001", "from 0 to 5000"),
+            ("TFTP_PREFIX=3", "from 0 to 2"),
+            ("TFTP_IP=0.0.0.0", "IPv4 address of a machine"),
+            ("TFTP_IP=fe80::1", "IPv4 address"),
+            ("SUBNET=255.0.255.0", "network mask"),
+            ("MAC_ADDRESS=dca6320136c2", "dc:a6:32"),
+            ("HTTP_HOST=http://boot", "no URL"),
+            ("BOOT_ORDER=network", "a number such as 0xf12"),
+            ("BOOT_ORDER=", "a number such as 0xf12"),
+            ("HTTP_CACERT_HASH=abc", "64 hexadecimal"),
+            ("TFTP_PREFIX_STR=a/\nBOOT_ORDER=0xf4", "control characters"),
+            ("SD_QUIRKS=+1", "a number"),
+            ("SD_QUIRKS=0x-1", "a number"),
+        ] {
+            let error = check(bad).unwrap_err();
+            assert!(error.to_string().contains(why), "{bad}: {error}");
+        }
+        let long = format!("TFTP_PREFIX_STR={}", "a".repeat(33));
+        assert!(check(&long).unwrap_err().to_string().contains("at most 32"));
+    }
+
+    #[test]
+    fn what_settings_mean_together() {
+        let of = |lines: &[(&str, &str)]| {
+            notes(&|key| lines.iter().find(|line| line.0 == key).map(|line| line.1.to_owned()))
+        };
+        assert!(of(&[]).is_empty());
+        assert!(
+            of(&[("FREEZE_VERSION", "1"), ("ENABLE_SELF_UPDATE", "0")])[0].starts_with("FREEZE_VERSION=1")
+        );
+        assert!(of(&[("TFTP_PREFIX", "1")])[0].contains("without TFTP_PREFIX_STR"));
+        assert!(
+            of(&[("TFTP_PREFIX", "1"), ("TFTP_PREFIX_STR", "lab")])[0].contains("asks for labconfig.txt")
+        );
+        assert!(of(&[("TFTP_PREFIX", "1"), ("TFTP_PREFIX_STR", "lab/")]).is_empty());
+        assert!(
+            of(&[("CLIENT_IP", "10.0.0.3"), ("SUBNET", "255.0.0.0")])[0].contains("together with TFTP_IP")
+        );
+        assert!(of(&[("DHCP_TIMEOUT", "5000"), ("DHCP_REQ_TIMEOUT", "6000")])[0].contains("no second try"));
+        assert_eq!(
+            of(&[("TFTP_FILE_TIMEOUT", "90000")]),
+            ["TFTP_FILE_TIMEOUT is 90 s then; without a setting it is 30 s"]
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_value_panics(key in 0..KEYS.len(), value: String) {
+            let _ = KEYS[key].check(&value);
+            let _ = KEYS[key].timing(&value);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! What decides how a board boots before anything of an operating system runs: the EEPROM of a Pi 4 or 5 with its
+//! `bootconf.txt` and `BOOT_ORDER`, and the one-time programmable bits of a Pi 2 or 3 with the line of `config.txt`
+//! that sets them.
+//!
+//! No devices and no clock in here: bytes and texts go in, bytes and texts come out.
+
+pub mod boot_order;
+mod conf;
+mod error;
+pub mod image;
+pub mod keys;
+mod lines;
+pub mod model;
+pub mod otp;
+mod sig;
+pub mod usb_boot;
+
+pub use boot_order::BootOrder;
+pub use conf::BootConf;
+pub use error::Error;
+pub use image::Image;
+pub use lines::Change;
+pub use model::{Family, Model};
+pub use sig::Sig;

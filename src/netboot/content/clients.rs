@@ -1,0 +1,188 @@
+//! The clients' records, as far as serving needs them. Written by `piprov netboot client`.
+
+use std::path::{Path, PathBuf};
+
+use super::place::Prefix;
+use crate::board::Mac;
+
+/// A record is a few lines; what is larger is none.
+const MAX_BYTES: u64 = 1 << 16;
+
+/// One client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// What it is called.
+    pub name: String,
+    /// The low 32 bits of its board's serial number.
+    pub serial: Option<u32>,
+    /// Its board's MAC address.
+    pub mac: Option<Mac>,
+    /// Its root file system on this host.
+    pub root: Option<PathBuf>,
+    /// The name of its directory in the TFTP tree, where the record names one.
+    pub tftp: Option<String>,
+}
+
+impl Client {
+    /// The names that its directory may have, the most certain first.
+    #[must_use]
+    pub fn directories(&self) -> Vec<String> {
+        let serial = self.serial.map(|serial| Prefix::Serial(serial).to_string());
+        let mac = self.mac.map(|mac| Prefix::Mac(mac).to_string());
+        self.tftp.iter().cloned().chain(serial).chain(mac).collect()
+    }
+}
+
+/// All clients.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Clients(Vec<Client>);
+
+impl Clients {
+    /// Reads all records below a state directory, and says what is wrong with those that can't be used. No such
+    /// directory: no clients.
+    #[must_use]
+    pub fn read(state: &Path) -> (Self, Vec<String>) {
+        let mut clients = Vec::new();
+        let mut wrong = Vec::new();
+        let folder = state.join("clients");
+        let mut paths: Vec<PathBuf> = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => {
+                wrong.push(format!("reading {}: {error}", folder.display()));
+                Vec::new()
+            }
+        };
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+        paths.sort();
+        for path in paths {
+            match read_one(&path) {
+                Ok(client) => clients.push(client),
+                Err(why) => wrong.push(format!("{} is left out: {why}", path.display())),
+            }
+        }
+        (Self(clients), wrong)
+    }
+
+    /// These clients.
+    #[must_use]
+    pub fn new(clients: Vec<Client>) -> Self {
+        Self(clients)
+    }
+
+    /// All of them, by name.
+    #[must_use]
+    pub fn all(&self) -> &[Client] {
+        &self.0
+    }
+
+    /// The client of a board.
+    #[must_use]
+    pub fn by_mac(&self, mac: Mac) -> Option<&Client> {
+        self.0.iter().find(|client| client.mac == Some(mac))
+    }
+
+    /// The client of a board.
+    #[must_use]
+    pub fn by_serial(&self, serial: u32) -> Option<&Client> {
+        self.0.iter().find(|client| client.serial == Some(serial))
+    }
+}
+
+fn read_one(path: &Path) -> Result<Client, String> {
+    let len = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if len > MAX_BYTES {
+        return Err("it has more than 64 KiB: this is no record".to_owned());
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    parse(name, &text)
+}
+
+/// Reads a record; keys that serving has no use for don't matter.
+fn parse(name: &str, text: &str) -> Result<Client, String> {
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.message().to_owned())?;
+    let word = |key: &str| table.get(key).and_then(toml::Value::as_str).filter(|text| !text.is_empty());
+    let serial = match word("serial") {
+        Some(text) => Some(low_serial(text).ok_or_else(|| format!("`{text}` is no serial number"))?),
+        None => None,
+    };
+    let mac = match word("mac") {
+        Some(text) => Some(text.parse().map_err(|error: crate::board::BadMac| error.to_string())?),
+        None => None,
+    };
+    // One word for both: a serial number has no separators.
+    let (serial, mac) = match word("board") {
+        Some(text) if text.contains([':', '-']) => {
+            (serial, Some(text.parse().map_err(|error: crate::board::BadMac| error.to_string())?))
+        }
+        Some(text) => (Some(low_serial(text).ok_or_else(|| format!("`{text}` names no board"))?), mac),
+        None => (serial, mac),
+    };
+    if serial.is_none() && mac.is_none() {
+        return Err("it names no board".to_owned());
+    }
+    // The last component of the directory's path counts.
+    let tftp = word("boot").and_then(|path| Path::new(path).file_name()?.to_str());
+    Ok(Client {
+        name: word("name").unwrap_or(name).to_owned(),
+        serial,
+        mac,
+        root: word("root").map(PathBuf::from).filter(|root| root.is_absolute() && root.parent().is_some()),
+        tftp: tftp.map(str::to_owned),
+    })
+}
+
+/// The low 32 bits of a serial number, as bootloaders use it.
+#[must_use]
+pub fn low_serial(text: &str) -> Option<u32> {
+    if text.is_empty() || text.len() > 16 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    u64::from_str_radix(text, 16).ok().map(|serial| serial as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Clients::read(dir.path()), (Clients::default(), Vec::new()));
+        let folder = dir.path().join("clients");
+        std::fs::create_dir(&folder).unwrap();
+        let good = "name = 'porch'\nboard = '9c1d03f2'\nmac = 'dc:a6:32:01:36:c2'\nroot = '/srv/porch'\nmode = 'rw'\n";
+        std::fs::write(folder.join("porch.toml"), good).unwrap();
+        std::fs::write(folder.join("a.toml"), "serial = 'xyz'").unwrap();
+        std::fs::write(folder.join("b.toml"), "root = '/srv/b'").unwrap();
+        std::fs::write(folder.join("c.toml"), "serial = '9c1d03f2").unwrap();
+        std::fs::write(folder.join("porch.toml.new"), "nonsense").unwrap();
+        std::fs::write(
+            folder.join("d.toml"),
+            "board = 'dc:a6:32:00:00:01'\nroot = '/'\nboot = '/srv/tftp/lab'",
+        )
+        .unwrap();
+        let (clients, wrong) = Clients::read(dir.path());
+        assert_eq!(wrong.len(), 3, "{wrong:?}");
+        let porch = clients.by_serial(0x9c1d_03f2).unwrap();
+        assert_eq!((porch.name.as_str(), porch.root.as_deref()), ("porch", Some(Path::new("/srv/porch"))));
+        assert_eq!(clients.by_mac("dc:a6:32:01:36:c2".parse().unwrap()), Some(porch));
+        assert_eq!(porch.directories(), ["9c1d03f2", "dc-a6-32-01-36-c2"]);
+        let d = clients.by_mac("dc:a6:32:00:00:01".parse().unwrap()).unwrap();
+        // The whole host is no client's root.
+        assert_eq!(
+            (d.name.as_str(), &d.root, d.directories()),
+            ("d", &None, vec!["lab".to_owned(), "dc-a6-32-00-00-01".to_owned()])
+        );
+    }
+
+    #[test]
+    fn serial_numbers() {
+        assert_eq!(low_serial("100000009c1d03f2"), Some(0x9c1d_03f2));
+        assert_eq!(low_serial("9C1D03F2"), Some(0x9c1d_03f2));
+        for bad in ["", "x", "+1", "0123456789abcdef0"] {
+            assert_eq!(low_serial(bad), None, "{bad}");
+        }
+    }
+}

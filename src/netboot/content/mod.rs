@@ -1,0 +1,207 @@
+//! What a board gets over TFTP.
+//!
+//! A path is looked up in two places: the board's own directory, then what all boards share (the files of the
+//! root). Whose directory it is says the prefix that EEPROM bootloaders put in front (`9c1d03f2/config.txt`), or,
+//! without one, who asks: boot ROMs know no prefix.
+//!
+//! **Versions aren't mixed.** Firmware, kernel, device trees, overlays and initramfs belong together; a kernel of
+//! another version finds no modules. So a directory with any of these is whole: for what it lacks the board is told
+//! "not found", as it would be by a plain server. Only what belongs to no version still comes from the shared files:
+//! EEPROM updates (`pieeprom.*`, `vl805.*`, `recovery.bin`), `bootcode.bin` (which a boot ROM asks for before there
+//! is a choice), and other folders of the root. A directory without any of these (with a `cmdline.txt` only, or with
+//! a `config.txt`) lies over the shared files, and what it lacks comes from them.
+//!
+//! A prefix without a directory is "not found" too: the board then leaves its prefix out and asks for the shared
+//! files, which is how an EEPROM bootloader is built.
+
+pub mod boards;
+pub mod clients;
+pub mod folder;
+pub mod limits;
+pub mod place;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+
+use crate::board::Mac;
+use crate::tftp::Error;
+use crate::tftp::content::WholeFile;
+use crate::tftp::dir::relative;
+use crate::tftp::packet::{Code, Direction};
+use crate::tftp::source::{Answer, Refusal, Request, Source};
+use boards::{Boards, Known};
+use clients::Clients;
+use folder::Folder;
+use place::{Prefix, is_free, is_versioned};
+
+/// Finds the MAC address of a neighbour by its IP address.
+pub type Neighbours = Box<dyn Fn(Ipv4Addr) -> Option<Mac> + Send + Sync>;
+
+/// The TFTP source for network boot.
+pub struct NetbootSource {
+    folder: Folder,
+    boards: Arc<Boards>,
+    clients: Arc<RwLock<Clients>>,
+    neighbours: Neighbours,
+}
+
+impl std::fmt::Debug for NetbootSource {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("NetbootSource").field("root", &self.folder.path()).finish_non_exhaustive()
+    }
+}
+
+/// Where a file was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum From {
+    /// In a board's own directory of this name.
+    Own(String),
+    /// Among the files that all boards share.
+    Shared,
+}
+
+impl NetbootSource {
+    /// Serves the tree below `root`. `neighbours` is asked where a board's address isn't known otherwise.
+    ///
+    /// # Errors
+    /// [`Error::Root`] where the root can't be opened.
+    pub fn new(
+        root: &Path,
+        boards: Arc<Boards>,
+        clients: Arc<RwLock<Clients>>,
+        neighbours: Neighbours,
+    ) -> Result<Self, Error> {
+        Ok(Self { folder: Folder::new(root)?, boards, clients, neighbours })
+    }
+
+    /// Opens what a board asks for.
+    ///
+    /// # Errors
+    /// What the board is told.
+    pub fn find(&self, peer: IpAddr, path: &[u8]) -> Result<(WholeFile, From), Refusal> {
+        let path = std::str::from_utf8(relative(path)?).map_err(|_| not_found("the path is no UTF-8"))?;
+        let asker = self.asker(peer);
+        let (prefix, rest) = place::split(path);
+        let own = match prefix {
+            Some(prefix) => match self.directory_of(prefix, asker.as_ref()) {
+                Some(own) => Some(own),
+                None => return Err(not_found(format!("there is no directory {prefix}"))),
+            },
+            None => asker.as_ref().and_then(|board| self.own_directory(board)),
+        };
+        let Some(own) = own else {
+            return self.shared(rest, asker.is_none());
+        };
+        match self.folder.find(&format!("{own}/{rest}"), &self.roots_of(&own)) {
+            Err(refusal) if refusal.code == Code::NOT_FOUND => {
+                if is_versioned(rest) && !is_free(rest) && self.folder.has_any(&own, is_versioned_system) {
+                    return Err(not_found(format!("{own} has none, and has a system of its own")));
+                }
+                self.shared(rest, false)
+            }
+            found => Ok((found?, From::Own(own))),
+        }
+    }
+
+    /// Looks among the files of all boards.
+    fn shared(&self, path: &str, stranger: bool) -> Result<(WholeFile, From), Refusal> {
+        match self.folder.find(path, &self.all_roots()) {
+            Ok(file) => Ok((file, From::Shared)),
+            Err(refusal) if refusal.code == Code::NOT_FOUND && stranger => {
+                Err(not_found("no such file; which board asks isn't known"))
+            }
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Which board has an address.
+    #[must_use]
+    pub fn asker(&self, peer: IpAddr) -> Option<Known> {
+        let IpAddr::V4(ip) = peer.to_canonical() else { return None };
+        self.boards.by_ip(ip).or_else(|| {
+            let mac = (self.neighbours)(ip)?;
+            // Not learnt: an address that changes hands would stick.
+            Some(self.boards.by_mac(mac).unwrap_or(Known { mac, serial: None, ip: Some(ip) }))
+        })
+    }
+
+    /// The directory that a prefix means: its own, or the one under the board's other name.
+    fn directory_of(&self, prefix: Prefix, asker: Option<&Known>) -> Option<String> {
+        let name = prefix.to_string();
+        if self.folder.is_dir(&name) {
+            return Some(name);
+        }
+        let known = match prefix {
+            Prefix::Serial(serial) => self.boards.by_serial(serial),
+            Prefix::Mac(mac) => self.boards.by_mac(mac),
+        };
+        let known = known.or_else(|| asker.cloned().filter(|asker| prefix.may_be(asker)));
+        let clients = self.clients.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let client = match (prefix, &known) {
+            (Prefix::Serial(serial), _) => clients.by_serial(serial),
+            (Prefix::Mac(mac), _) => clients.by_mac(mac),
+        };
+        let mut names: Vec<String> = client.map(clients::Client::directories).unwrap_or_default();
+        drop(clients);
+        names.extend(known.iter().flat_map(|known| self.names_of(known)));
+        names.into_iter().find(|name| self.folder.is_dir(name))
+    }
+
+    /// The directory of a board that asks without a prefix.
+    fn own_directory(&self, board: &Known) -> Option<String> {
+        self.names_of(board).into_iter().find(|name| self.folder.is_dir(name))
+    }
+
+    /// All names that a board's directory may have, the most certain first.
+    fn names_of(&self, board: &Known) -> Vec<String> {
+        let clients = self.clients.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let by_serial = board.serial.and_then(|serial| clients.by_serial(serial));
+        let client = clients.by_mac(board.mac).or(by_serial);
+        let mut names = client.map(clients::Client::directories).unwrap_or_default();
+        names.extend(board.serial.map(|serial| Prefix::Serial(serial).to_string()));
+        names.push(Prefix::Mac(board.mac).to_string());
+        names
+    }
+
+    /// Where links of a board's directory may lead beside the tree: into that client's root.
+    fn roots_of(&self, own: &str) -> Vec<PathBuf> {
+        let clients = self.clients.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        clients
+            .all()
+            .iter()
+            .filter(|c| c.directories().iter().any(|d| d == own))
+            .flat_map(|c| c.root.clone())
+            .collect()
+    }
+
+    /// Where links of the shared files may lead: into any client's root.
+    fn all_roots(&self) -> Vec<PathBuf> {
+        let clients = self.clients.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        clients.all().iter().flat_map(|client| client.root.clone()).collect()
+    }
+}
+
+impl Source for NetbootSource {
+    fn open(&self, request: &Request<'_>) -> Answer {
+        if request.direction == Direction::Write {
+            return Answer::denied("this server takes no uploads");
+        }
+        match self.find(request.peer.ip(), request.path) {
+            Ok((file, _)) => Answer::Send(Box::new(file)),
+            Err(refusal) => Answer::Refuse(refusal),
+        }
+    }
+}
+
+/// What makes a directory a whole one: firmware, a kernel or what goes with it.
+fn is_versioned_system(name: &str) -> bool {
+    place::is_system(name)
+}
+
+fn not_found(message: impl Into<String>) -> Refusal {
+    Refusal { code: Code::NOT_FOUND, message: message.into() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! Why boards can't be served.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::error::{Explain, Kind};
+
+/// Why serving can't begin or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// DHCP can't be served.
+    #[error(transparent)]
+    Dhcp(#[from] crate::dhcp::Error),
+    /// TFTP can't be served.
+    #[error(transparent)]
+    Tftp(#[from] crate::tftp::Error),
+    /// The TFTP tree isn't there.
+    #[error("there is no TFTP tree in {}", path.display())]
+    NoTree {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A directory that is needed can't be made.
+    #[error("making {}", path.display())]
+    State {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A directory can't be watched.
+    #[error("watching {}", path.display())]
+    Watch {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The loop that looks after everything can't go on.
+    #[error("waiting for what happens")]
+    Loop(#[source] io::Error),
+    /// A thread has ended by a defect.
+    #[error("{what} has ended by a defect of this program")]
+    Ended {
+        /// Which.
+        what: &'static str,
+    },
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Dhcp(error) => error.kind(),
+            Self::Tftp(error) => error.kind(),
+            Self::NoTree { .. } => Kind::NoInput,
+            Self::State { source, .. } => match Kind::of_io(source) {
+                Kind::Permission => Kind::Permission,
+                _ => Kind::CantCreate,
+            },
+            Self::Watch { source, .. } | Self::Loop(source) => Kind::of_io(source),
+            Self::Ended { .. } => Kind::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Dhcp(error) => error.hint(),
+            Self::Tftp(error) => error.hint(),
+            Self::NoTree { path } => Some(format!(
+                "`piprov netboot client add` makes it with the first client; or `sudo mkdir -p {}` and copy the boot \
+                 partition of an image there. --tftp-root names another.",
+                path.display()
+            )),
+            Self::Watch { .. } => {
+                Some("the limits are fs.inotify.*: `sysctl fs.inotify` shows them".to_owned())
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! DHCP and TFTP in one process, for boards that boot over the network.
+//!
+//! Three threads: the DHCP server, the TFTP server, and one that looks after the tree, the time, and connections to
+//! NFS. What they hear comes together in one place, which knows each board's boot step by step.
+
+mod error;
+mod event;
+mod hub;
+pub mod neighbour;
+pub mod service;
+mod tree;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+
+pub use error::Error;
+pub use event::{Board, Event};
+pub use hub::Tell;
+
+use super::content::NetbootSource;
+use super::content::boards::Boards;
+use super::content::clients::Clients;
+use super::content::place;
+use super::watch::capture::{Capture, Scope};
+use super::watch::frame::{self, Payload};
+use crate::dhcp::{self, Handed};
+use crate::stop::Stop;
+use crate::tftp::{self, Limits};
+use hub::Hub;
+use neighbour::Kept;
+use service::Notify;
+use tree::{Change, Tree};
+
+/// The port that boards ask for files.
+const TFTP_PORT: u16 = 69;
+/// The port of NFS.
+const NFS_PORT: u16 = 2049;
+
+/// What is to be served, and where.
+#[derive(Debug)]
+pub struct Options {
+    /// DHCP: the interface, the mode, the state directory.
+    pub dhcp: dhcp::Config,
+    /// The TFTP tree.
+    pub tftp_root: PathBuf,
+    /// Limits of the TFTP server.
+    pub limits: Limits,
+    /// Sockets that a service manager has opened, by name: `dhcp`, `pxe`, `tftp`.
+    pub sockets: Vec<(String, OwnedFd)>,
+}
+
+/// Everything that serving needs, opened.
+#[derive(Debug)]
+pub struct Server {
+    dhcp: dhcp::Server,
+    tftp: tftp::Server,
+    source: NetbootSource,
+    tree: Tree,
+    boards: Arc<Boards>,
+    clients: Arc<RwLock<Clients>>,
+    state: PathBuf,
+    root: PathBuf,
+    capture: Option<Capture>,
+    notes: Vec<Change>,
+}
+
+impl Server {
+    /// Opens ports, tree and records. In mode `dhcp` it first looks for another server, which takes some seconds.
+    ///
+    /// # Errors
+    /// Where anything of it isn't possible; nobody was answered then.
+    pub fn open(options: Options, stop: &Stop) -> Result<Self, Error> {
+        let Options { dhcp: config, tftp_root: root, limits, sockets } = options;
+        let state = config.state.clone();
+        let interface = dhcp::interface::find(&config.interface)?;
+        let plan = dhcp::Plan::new(&config, &interface)?;
+        if !root.is_dir() {
+            return Err(Error::NoTree { path: root });
+        }
+        let records = state.join("clients");
+        std::fs::create_dir_all(&records).map_err(|source| Error::State { path: records, source })?;
+        let boards = Arc::new(Boards::default());
+        let clients: Arc<RwLock<Clients>> = Arc::default();
+        let tree = Tree::new(&root, &state, Arc::clone(&clients))
+            .map_err(|source| Error::Watch { path: root.clone(), source })?;
+        let notes = tree.reload();
+        let neighbours = Box::new(neighbour::find);
+        let source = NetbootSource::new(&root, Arc::clone(&boards), Arc::clone(&clients), neighbours)?;
+        let mut handed = Handed::default();
+        let mut tftp_socket = None;
+        for (name, socket) in sockets {
+            match name.as_str() {
+                "dhcp" => handed.dhcp = Some(socket),
+                "pxe" => handed.pxe = Some(socket),
+                "tftp" => tftp_socket = Some(socket),
+                _ => {}
+            }
+        }
+        let address = SocketAddr::from((plan.server, TFTP_PORT));
+        let tftp = match tftp_socket {
+            Some(socket) => tftp::Server::from_socket(socket, address, limits)?,
+            None => tftp::Server::bind(address, limits)?,
+        };
+        let dhcp = dhcp::Server::open(&config, handed, stop)?;
+        // Only to see a system come up; without the privilege that isn't seen.
+        let capture = Capture::open(dhcp.interface().index, Scope::ArrivingIp).ok();
+        Ok(Self { dhcp, tftp, source, tree, boards, clients, state, root, capture, notes })
+    }
+
+    /// Serves until `stop` is set, or until one of the servers can't go on. `tell` is called from several threads, one
+    /// at a time.
+    ///
+    /// # Errors
+    /// What a server could not go on for.
+    pub fn run(self, tell: Tell<'_>, stop: &Stop) -> Result<(), Error> {
+        let Self { dhcp, tftp, source, tree, boards, clients, state, root, capture, notes } = self;
+        let plan = dhcp.plan();
+        let here: Ipv4Addr = plan.server;
+        let serving = Event::Serving {
+            interface: dhcp.interface().name.clone(),
+            address: here,
+            mode: plan.mode,
+            range: plan.range,
+            tftp_root: root.clone(),
+            tftp: tftp.local_addr(),
+            clients: clients.read().unwrap_or_else(PoisonError::into_inner).all().len(),
+        };
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|errno| Error::Loop(errno.into()))?;
+        let waker = || {
+            // It fails only when the counter is full, and then the loop is going to wake up anyhow.
+            let _ = rustix::io::write(&wake, &1u64.to_ne_bytes());
+        };
+        let kept = Kept::new(dhcp.interface().index, &state);
+        let hub = Hub::new(here, boards, Arc::clone(&clients), kept, tell, &waker);
+        hub.tell(&serving);
+        if let Some(damage) = dhcp.damage() {
+            hub.tell(&Event::Warning { text: damage.to_string() });
+        }
+        if let Some(text) = nothing_to_serve(&root) {
+            hub.tell(&Event::Warning { text });
+        }
+        let now = tree.scan().into_iter().map(Change::TooLarge);
+        for change in notes.into_iter().chain(now) {
+            change_to_event(change, &clients).iter().for_each(|event| hub.tell(event));
+        }
+        let notify = Notify::from_env();
+        let told = status(&hub);
+        notify.ready(&told);
+        let mut care = Care { tree, capture, wake: &wake, notify, told, clients };
+        let result = std::thread::scope(|scope| {
+            let hub = &hub;
+            let dhcp = scope.spawn(move || {
+                let done = dhcp.run(&mut |event| hub.dhcp(event), stop);
+                // Whoever ends takes the others along.
+                stop.set();
+                done
+            });
+            let files = scope.spawn(move || {
+                let done = tftp.run(&source, &|event| hub.tftp(event), stop);
+                stop.set();
+                done
+            });
+            let mut looked = Ok(());
+            while looked.is_ok() && !stop.is_set() {
+                looked = look(hub, &mut care, stop);
+            }
+            stop.set();
+            care.notify.stopping();
+            dhcp.join().map_err(|_| Error::Ended { what: "the DHCP server" })??;
+            files.join().map_err(|_| Error::Ended { what: "the TFTP server" })??;
+            looked.map_err(Error::Loop)
+        });
+        drop(hub);
+        result
+    }
+}
+
+/// What the third thread looks after.
+struct Care<'a> {
+    tree: Tree,
+    capture: Option<Capture>,
+    wake: &'a OwnedFd,
+    notify: Notify,
+    /// The status that the manager was told last.
+    told: String,
+    clients: Arc<RwLock<Clients>>,
+}
+
+/// One round: waits for something, and does what is due.
+fn look(hub: &Hub<'_>, care: &mut Care<'_>, stop: &Stop) -> std::io::Result<()> {
+    let Care { tree, capture, wake, notify, told, clients } = care;
+    let now = Instant::now();
+    let next = hub.tick(now);
+    let text = status(hub);
+    if *told != text {
+        notify.status(&text);
+        *told = text;
+    }
+    let mut wait = next.map(|at| at.saturating_duration_since(now));
+    if let Some(interval) = notify.interval() {
+        notify.alive();
+        wait = Some(wait.map_or(interval, |wait| wait.min(interval)));
+    }
+    let wait = wait.map(|wait| Timespec {
+        tv_sec: wait.as_secs() as i64,
+        // A moment later rather than a moment too early.
+        tv_nsec: i64::from(wait.subsec_nanos().min(998_999_999)) + 1_000_000,
+    });
+    {
+        let mut fds = vec![
+            PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(tree.as_fd(), PollFlags::IN),
+            PollFd::new(wake, PollFlags::IN),
+        ];
+        if let Some(capture) = capture.as_ref() {
+            fds.push(PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN));
+        }
+        match poll(&mut fds, wait.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    let _ = rustix::io::read(wake, &mut [0; 8]);
+    for change in tree.look()? {
+        change_to_event(change, clients).iter().for_each(|event| hub.tell(event));
+    }
+    if let Some(capture) = capture {
+        while let Some(bytes) = capture.take()? {
+            if let Some(frame) = frame::parse(bytes)
+                && let Payload::Syn { from, to } = frame.payload
+                && to.port() == NFS_PORT
+            {
+                hub.nfs(*from.ip(), frame.source);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn change_to_event(change: Change, clients: &RwLock<Clients>) -> Option<Event> {
+    Some(match change {
+        Change::TooLarge(file) => Event::TooLarge(file),
+        Change::Clients => {
+            Event::Clients { count: clients.read().unwrap_or_else(PoisonError::into_inner).all().len() }
+        }
+        Change::Note(text) => Event::Warning { text },
+    })
+}
+
+fn status(hub: &Hub<'_>) -> String {
+    match hub.count() {
+        (0, _) => "no board was heard yet".to_owned(),
+        (boards, loaded) => {
+            format!(
+                "{} heard, {loaded} of them started their kernel",
+                crate::format::count(boards as u64, "board")
+            )
+        }
+    }
+}
+
+/// Says so when no board can boot from this tree.
+fn nothing_to_serve(root: &std::path::Path) -> Option<String> {
+    let is_bootable = |dir: &std::path::Path| {
+        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).any(|name| place::is_system(&name))
+    };
+    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+    let mut dirs = entries.map(|entry| entry.path()).filter(|path| path.is_dir());
+    (!is_bootable(root) && !dirs.any(|dir| is_bootable(&dir))).then(|| {
+        format!(
+            "there are no boot files in {}: boards will ask, and get nothing. `piprov netboot client add` makes a \
+             client; or copy the boot partition of an image there.",
+            root.display()
+        )
+    })
+}

@@ -1,0 +1,459 @@
+//! One board's boot, followed by what it sends: DISCOVER → OFFER → bootcode.bin → start.elf → kernel → system.
+//!
+//! No sockets and no clock of its own: signals go in with the time, [`Step`]s come out. What was only a probe, what
+//! is missing and doesn't matter, what is missing and matters, and what the board does next is said here once, for
+//! `serve` and for `watch`. The orders of requests are those of real boards' logs (raspberrypi/firmware issues 1012,
+//! 1362, 1605; rpi-eeprom issues 74 and 87; tinkerbell's report on the Pi 5).
+
+mod book;
+mod files;
+mod stuck;
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+pub use book::{Book, Id, Told};
+pub use files::{Part, Verdict};
+
+use crate::dhcp::pi::{Client, Stage};
+use crate::netboot::content::place;
+
+/// What was heard of a board, or was sent to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signal {
+    /// It looks for a DHCP server.
+    Discover(Client),
+    /// It takes an offer, or renews its lease.
+    Request(Client),
+    /// A server has answered it.
+    Offer(Offer),
+    /// A server has given it an address.
+    Ack(Ipv4Addr),
+    /// It asks for a file.
+    Asked(String),
+    /// It has a file: its path and its bytes.
+    Sent(String, u64),
+    /// It only looked whether a file is there.
+    Probed(String),
+    /// It was told that there is no such file.
+    Missing(String),
+    /// A transfer broke off, or was refused: the path, and why.
+    Failed(String, String),
+    /// Its system has opened a connection to this host's NFS server.
+    Nfs,
+}
+
+/// A server's answer to a DISCOVER.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Offer {
+    /// The server.
+    pub from: Ipv4Addr,
+    /// It is this program.
+    pub ours: bool,
+    /// The answer tells a Pi where to boot from.
+    pub boots: bool,
+    /// The address that it offers; none from a proxy.
+    pub address: Option<Ipv4Addr>,
+}
+
+/// What happened in a boot.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Step {
+    /// It looks for a DHCP server.
+    Discover {
+        /// How often in this boot.
+        count: u32,
+        /// Which program asks.
+        stage: Stage,
+    },
+    /// It starts from the beginning: it was reset, or gave up.
+    Again,
+    /// A server has answered.
+    Offer(Offer),
+    /// It has an address.
+    Address {
+        /// The address.
+        address: Ipv4Addr,
+    },
+    /// It begins to fetch a part of what it needs.
+    Part {
+        /// What it is.
+        part: Part,
+        /// The first file of it.
+        path: String,
+    },
+    /// It has a file.
+    Got {
+        /// The file.
+        path: String,
+        /// Its length.
+        bytes: u64,
+    },
+    /// It looked whether a file is there, which it is.
+    Probe {
+        /// The file.
+        path: String,
+    },
+    /// A file isn't there, which doesn't matter.
+    Absent {
+        /// The file.
+        path: String,
+    },
+    /// A file isn't there, and the board acts on it.
+    Missing {
+        /// The file.
+        path: String,
+        /// What the board does now.
+        then: String,
+        /// It can't boot without.
+        fatal: bool,
+    },
+    /// A transfer broke off.
+    Broken {
+        /// The file.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// It doesn't get any further.
+    Stuck {
+        /// What was seen last, and what should have come.
+        why: String,
+        /// What to look at.
+        hint: String,
+    },
+    /// Kernel, device tree and command line are there: the kernel starts.
+    Loaded {
+        /// Files that it has fetched.
+        files: u32,
+        /// Bytes of them.
+        bytes: u64,
+        /// Seconds since its first DISCOVER or request.
+        seconds: f64,
+    },
+    /// Its system is there.
+    Up {
+        /// What showed it.
+        by: &'static str,
+        /// Seconds since its first DISCOVER or request.
+        seconds: f64,
+    },
+}
+
+/// How far a boot is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Discovering,
+    Offered,
+    Fetching,
+    Loaded,
+    Up,
+}
+
+/// One board that boots.
+#[derive(Debug, Clone)]
+pub struct Steps {
+    stage: Option<Stage>,
+    serial: Option<u32>,
+    revision: Option<u32>,
+    phase: Phase,
+    begun: Instant,
+    heard: Instant,
+    discovers: u32,
+    offers: Vec<Offer>,
+    address: Option<Ipv4Addr>,
+    parts: BTreeSet<Part>,
+    trail: Vec<String>,
+    asked: BTreeSet<String>,
+    got: BTreeSet<Part>,
+    kernels_missing: Vec<String>,
+    kernel_there: bool,
+    told_absent: BTreeSet<String>,
+    fatal: Option<String>,
+    files: u32,
+    bytes: u64,
+    last_file: Option<String>,
+    told_stuck: Option<Phase>,
+    ours: bool,
+}
+
+/// What is kept of the names of files: more than any board asks for.
+const MOST_NAMES: usize = 512;
+
+impl Steps {
+    /// A board that was just heard for the first time.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        Self {
+            stage: None,
+            serial: None,
+            revision: None,
+            phase: Phase::Discovering,
+            begun: now,
+            heard: now,
+            discovers: 0,
+            offers: Vec::new(),
+            address: None,
+            parts: BTreeSet::new(),
+            trail: Vec::new(),
+            asked: BTreeSet::new(),
+            got: BTreeSet::new(),
+            kernels_missing: Vec::new(),
+            kernel_there: false,
+            told_absent: BTreeSet::new(),
+            fatal: None,
+            files: 0,
+            bytes: 0,
+            last_file: None,
+            told_stuck: None,
+            ours: false,
+        }
+    }
+
+    /// Takes a signal, and says what it means.
+    pub fn hear(&mut self, signal: &Signal, now: Instant) -> Vec<Step> {
+        let mut steps = Vec::new();
+        match signal {
+            Signal::Discover(client) => self.discover(client, now, &mut steps),
+            Signal::Request(client) => {
+                if self.is_system(client.stage) {
+                    self.up("its system asks for an address", now, &mut steps);
+                }
+            }
+            Signal::Offer(offer) => {
+                self.ours |= offer.ours;
+                if self.phase <= Phase::Offered && !self.offers.contains(offer) && self.offers.len() < 16 {
+                    self.offers.push(*offer);
+                    self.phase = Phase::Offered;
+                    self.walk("OFFER");
+                    steps.push(Step::Offer(*offer));
+                }
+            }
+            Signal::Ack(address) => self.has_address(*address, &mut steps),
+            Signal::Asked(path) => self.asked(path, &mut steps),
+            Signal::Sent(path, bytes) => self.sent(path, *bytes, now, &mut steps),
+            Signal::Probed(path) => {
+                self.kernel_there |= Part::of(place::split(path).1) == Part::Kernel;
+                self.once(path, &mut steps, |path| Step::Probe { path });
+            }
+            Signal::Missing(path) => self.missing(path, &mut steps),
+            Signal::Failed(path, why) => {
+                steps.push(Step::Broken { path: path.clone(), why: why.clone() });
+            }
+            Signal::Nfs => self.up("it mounts from this host's NFS server", now, &mut steps),
+        }
+        self.heard = now;
+        // Whoever is heard again may get stuck again.
+        if steps.iter().any(|step| !matches!(step, Step::Discover { .. })) {
+            self.told_stuck = None;
+        }
+        steps
+    }
+
+    fn discover(&mut self, client: &Client, now: Instant, steps: &mut Vec<Step>) {
+        if self.is_system(client.stage) {
+            self.up("its system asks for an address", now, steps);
+            return;
+        }
+        if !client.stage.is_pi() || client.stage == Stage::PiHost {
+            return;
+        }
+        // bootcode.bin introduces itself anew; that is the same boot.
+        let second = self.stage == Some(Stage::Rom)
+            && client.stage == Stage::Serial
+            && self.got.contains(&Part::Bootcode);
+        if self.phase > Phase::Offered && !second {
+            let known = (self.serial, self.revision);
+            *self = Self::new(now);
+            (self.serial, self.revision) = known;
+            steps.push(Step::Again);
+        }
+        if self.discovers == 0 {
+            self.begun = now;
+        }
+        self.stage = Some(client.stage);
+        self.serial = client.serial.or(self.serial);
+        self.revision = client.revision.or(self.revision);
+        if second {
+            self.walk("DISCOVER by bootcode.bin");
+        } else {
+            self.discovers += 1;
+            self.walk("DISCOVER");
+        }
+        steps.push(Step::Discover { count: self.discovers, stage: client.stage });
+    }
+
+    /// Whether a DHCP message of this kind can only be one of the system that was booted. Before the kernel is there
+    /// it is one of a boot program that doesn't say what it is.
+    fn is_system(&self, stage: Stage) -> bool {
+        matches!(stage, Stage::PiHost | Stage::Host) && self.got.contains(&Part::Kernel)
+    }
+
+    fn has_address(&mut self, address: Ipv4Addr, steps: &mut Vec<Step>) {
+        if self.address != Some(address) && !address.is_unspecified() {
+            self.address = Some(address);
+            if self.phase <= Phase::Offered {
+                self.phase = Phase::Offered;
+                self.walk("ACK");
+            }
+            steps.push(Step::Address { address });
+        }
+    }
+
+    fn asked(&mut self, path: &str, steps: &mut Vec<Step>) {
+        let (_, rest) = place::split(path);
+        self.phase = self.phase.max(Phase::Fetching);
+        if self.stage.is_none() {
+            self.stage = files::stage_by(rest);
+        }
+        let part = Part::of(rest);
+        // The same file several times, from several ports, is how bootcode.bin asks.
+        let new = remember(&mut self.asked, path);
+        if new && part.is_step() && self.parts.insert(part) {
+            steps.push(Step::Part { part, path: path.to_owned() });
+        }
+    }
+
+    fn sent(&mut self, path: &str, bytes: u64, now: Instant, steps: &mut Vec<Step>) {
+        let (_, rest) = place::split(path);
+        let part = Part::of(rest);
+        self.phase = self.phase.max(Phase::Fetching);
+        self.files += 1;
+        self.bytes += bytes;
+        self.got.insert(part);
+        self.last_file = Some(path.to_owned());
+        self.fatal = None;
+        if let Some(label) = part.label(rest) {
+            self.walk(label);
+        }
+        steps.push(Step::Got { path: path.to_owned(), bytes });
+        let all = [Part::Kernel, Part::DeviceTree, Part::CommandLine];
+        if self.phase < Phase::Loaded && all.iter().all(|part| self.got.contains(part)) {
+            self.phase = Phase::Loaded;
+            self.walk("loaded");
+            let seconds = self.seconds(now);
+            steps.push(Step::Loaded { files: self.files, bytes: self.bytes, seconds });
+        }
+    }
+
+    fn missing(&mut self, path: &str, steps: &mut Vec<Step>) {
+        let (prefix, rest) = place::split(path);
+        if Part::of(rest) == Part::Kernel && remember(&mut self.asked, &format!("missing {path}")) {
+            self.kernels_missing.push(path.to_owned());
+        }
+        // Who has a kernel looks for others all the same.
+        let has_one = self.kernel_there || self.got.contains(&Part::Kernel);
+        let verdict = match Part::of(rest) {
+            Part::Kernel if has_one => Verdict::Optional,
+            _ => files::verdict(self.stage, prefix.is_some(), rest),
+        };
+        match verdict {
+            Verdict::Optional => self.once(path, steps, |path| Step::Absent { path }),
+            Verdict::Next(then) => {
+                self.once(path, steps, |path| Step::Missing { path, then: then.to_owned(), fatal: false });
+            }
+            Verdict::Fatal(then) => {
+                self.fatal = Some(path.to_owned());
+                self.once(path, steps, |path| Step::Missing { path, then: then.to_owned(), fatal: true });
+            }
+        }
+    }
+
+    /// Tells something about a file the first time.
+    fn once(&mut self, path: &str, steps: &mut Vec<Step>, step: impl FnOnce(String) -> Step) {
+        if remember(&mut self.told_absent, path) {
+            steps.push(step(path.to_owned()));
+        }
+    }
+
+    fn up(&mut self, by: &'static str, now: Instant, steps: &mut Vec<Step>) {
+        // Without having fetched anything here it booted from somewhere else.
+        if self.phase >= Phase::Fetching && self.phase < Phase::Up && self.files > 0 {
+            self.phase = Phase::Up;
+            self.walk("system");
+            steps.push(Step::Up { by, seconds: self.seconds(now) });
+        }
+    }
+
+    fn seconds(&self, now: Instant) -> f64 {
+        (now.saturating_duration_since(self.begun).as_secs_f64() * 10.0).round() / 10.0
+    }
+
+    fn walk(&mut self, label: &str) {
+        if !self.trail.iter().any(|known| known == label) && self.trail.len() < 32 {
+            self.trail.push(label.to_owned());
+        }
+    }
+
+    /// Looks at the time: says so when the board should have been heard by now. Once in each phase.
+    pub fn tick(&mut self, now: Instant) -> Option<Step> {
+        if self.told_stuck == Some(self.phase) {
+            return None;
+        }
+        let (why, hint) = stuck::look(self, now.saturating_duration_since(self.heard))?;
+        self.told_stuck = Some(self.phase);
+        Some(Step::Stuck { why, hint })
+    }
+
+    /// When [`Steps::tick`] may have something to say; none where it has nothing to wait for.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let wait = stuck::patience(self)?;
+        (self.told_stuck != Some(self.phase)).then(|| self.heard + wait)
+    }
+
+    /// What has happened so far, in a line: `DISCOVER → OFFER → start4.elf → kernel8.img → loaded`.
+    #[must_use]
+    pub fn trail(&self) -> String {
+        self.trail.join(" → ")
+    }
+
+    /// Bytes that it has fetched.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// What is known of the board: its model, or at least which program was heard.
+    #[must_use]
+    pub fn model(&self) -> Option<&'static str> {
+        self.revision.and_then(files::model).or_else(|| self.stage.map(files::family))
+    }
+
+    /// The low 32 bits of its serial number.
+    #[must_use]
+    pub fn serial(&self) -> Option<u32> {
+        self.serial
+    }
+
+    /// The address that it has.
+    #[must_use]
+    pub fn address(&self) -> Option<Ipv4Addr> {
+        self.address
+    }
+
+    /// Its boot is over: the kernel was started.
+    #[must_use]
+    pub fn is_loaded(&self) -> bool {
+        self.phase >= Phase::Loaded
+    }
+
+    /// How long nothing was heard of it.
+    #[must_use]
+    pub fn silent(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.heard)
+    }
+}
+
+/// Puts a name into a set that doesn't grow without bound; says whether it was new.
+fn remember(set: &mut BTreeSet<String>, name: &str) -> bool {
+    set.len() < MOST_NAMES && set.insert(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+use super::*;
+
+fn client(stage: Stage) -> Client {
+    let revision = (stage == Stage::Eeprom4).then_some(0x00c0_3114);
+    Client { stage, serial: (stage != Stage::Rom).then_some(0x9c1d_03f2), revision, arch: Some(0) }
+}
+
+struct Boot {
+    steps: Steps,
+    now: Instant,
+}
+
+impl Boot {
+    fn new(stage: Stage) -> Self {
+        let now = Instant::now();
+        let mut boot = Self { steps: Steps::new(now), now };
+        boot.hear(Signal::Discover(client(stage)));
+        boot
+    }
+
+    fn hear(&mut self, signal: Signal) -> Vec<Step> {
+        self.now += Duration::from_millis(500);
+        self.steps.hear(&signal, self.now)
+    }
+
+    fn offer(&mut self) -> Vec<Step> {
+        let from = Ipv4Addr::new(10, 0, 0, 1);
+        self.hear(Signal::Offer(Offer { from, ours: true, boots: true, address: None }))
+    }
+
+    /// Fetches files; a `?` in front is a probe, a `!` means that it isn't there.
+    fn fetch(&mut self, paths: &[&str]) -> Vec<Step> {
+        let mut all = Vec::new();
+        for path in paths {
+            let name = path.trim_start_matches(['?', '!']).to_owned();
+            all.extend(self.hear(Signal::Asked(name.clone())));
+            all.extend(self.hear(match path.as_bytes()[0] {
+                b'?' => Signal::Probed(name),
+                b'!' => Signal::Missing(name),
+                _ => Signal::Sent(name, 1000),
+            }));
+        }
+        all
+    }
+
+    fn late(&mut self, seconds: u64) -> Option<Step> {
+        self.now += Duration::from_secs(seconds);
+        self.steps.tick(self.now)
+    }
+}
+
+fn missing(steps: &[Step]) -> Vec<(&str, bool)> {
+    steps
+        .iter()
+        .filter_map(|step| match step {
+            Step::Missing { path, fatal, .. } => Some((path.as_str(), *fatal)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn has_loaded(steps: &[Step]) -> bool {
+    steps.iter().any(|step| matches!(step, Step::Loaded { .. }))
+}
+
+#[test]
+fn a_pi_3_by_its_rom() {
+    let mut boot = Boot::new(Stage::Rom);
+    boot.offer();
+    let steps = boot.fetch(&["bootcode.bin", "!bootsig.bin"]);
+    assert_eq!(missing(&steps), []);
+    // bootcode.bin asks DHCP again; that is the same boot.
+    let steps = boot.hear(Signal::Discover(client(Stage::Serial)));
+    assert_eq!(steps, [Step::Discover { count: 1, stage: Stage::Serial }]);
+    // Its REQUEST doesn't say what it is; that is no system yet.
+    assert_eq!(boot.hear(Signal::Request(client(Stage::PiHost))), []);
+    let steps = boot.fetch(&[
+        "9c1d03f2/start.elf",
+        "!9c1d03f2/autoboot.txt",
+        "9c1d03f2/config.txt",
+        "!9c1d03f2/recovery.elf",
+        "9c1d03f2/fixup.dat",
+        "!9c1d03f2/dt-blob.bin",
+        "9c1d03f2/cmdline.txt",
+        "?9c1d03f2/kernel8.img",
+        "!9c1d03f2/kernel8-32.img",
+        "!9c1d03f2/armstub8-32.bin",
+        "9c1d03f2/kernel8.img",
+        "9c1d03f2/bcm2710-rpi-3-b.dtb",
+    ]);
+    assert_eq!(missing(&steps), []);
+    assert!(steps.contains(&Step::Probe { path: "9c1d03f2/kernel8.img".to_owned() }));
+    assert!(has_loaded(&steps));
+    assert_eq!(
+        boot.steps.trail(),
+        "DISCOVER → OFFER → bootcode.bin → DISCOVER by bootcode.bin → start.elf → config.txt → kernel8.img → \
+         device tree → loaded"
+    );
+    let steps = boot.hear(Signal::Discover(client(Stage::PiHost)));
+    assert!(matches!(steps[..], [Step::Up { .. }]), "{steps:?}");
+    assert_eq!(boot.steps.deadline(), None);
+    // Switched off and on.
+    let steps = boot.hear(Signal::Discover(client(Stage::Rom)));
+    assert_eq!(steps, [Step::Again, Step::Discover { count: 1, stage: Stage::Rom }]);
+}
+
+#[test]
+fn a_pi_4_that_leaves_its_prefix_out() {
+    let mut boot = Boot::new(Stage::Eeprom4);
+    boot.offer();
+    let steps = boot.fetch(&[
+        "!9c1d03f2/start4.elf",
+        "!9c1d03f2/start.elf",
+        "config.txt",
+        "!recover4.elf",
+        "!recovery.elf",
+    ]);
+    assert_eq!(missing(&steps), [("9c1d03f2/start.elf", false)]);
+    let steps = boot.fetch(&["!start4.elf", "!start.elf"]);
+    assert_eq!(missing(&steps), [("start4.elf", false), ("start.elf", true)]);
+    let Some(Step::Stuck { why, .. }) = boot.late(60) else { panic!("it has stopped") };
+    assert!(why.starts_with("start.elf is missing"), "{why}");
+    assert_eq!(boot.steps.model(), Some("Pi 4 B"));
+}
+
+#[test]
+fn a_pi_5_without_a_kernel() {
+    let mut boot = Boot::new(Stage::Eeprom5);
+    boot.offer();
+    let steps = boot.fetch(&[
+        "!1/pieeprom.sig",
+        "9c1d03f2/config.txt",
+        "9c1d03f2/cmdline.txt",
+        "9c1d03f2/bcm2712-rpi-5-b.dtb",
+        "!9c1d03f2/overlays/overlay_map.dtb",
+        "!9c1d03f2/kernel_2712.img",
+        "!9c1d03f2/kernel8.img",
+    ]);
+    assert!(!has_loaded(&steps));
+    assert_eq!(boot.late(20), None);
+    let Some(Step::Stuck { why, .. }) = boot.late(30) else { panic!("it has stopped") };
+    assert_eq!(why, "it found no kernel: 9c1d03f2/kernel_2712.img, 9c1d03f2/kernel8.img are missing");
+    assert_eq!(boot.late(30), None, "said once");
+    assert!(has_loaded(&boot.fetch(&["9c1d03f2/kernel8.img"])));
+}
+
+#[test]
+fn a_board_that_nobody_answers_or_that_takes_no_offer() {
+    let mut boot = Boot::new(Stage::Rom);
+    for _ in 0..4 {
+        boot.hear(Signal::Discover(client(Stage::Rom)));
+    }
+    let Some(Step::Stuck { why, .. }) = boot.late(16) else { panic!("nobody answers") };
+    assert_eq!(why, "nobody answered its 5 DISCOVERs");
+    let mut boot = Boot::new(Stage::Rom);
+    boot.offer();
+    assert_eq!(boot.late(5), None);
+    let Some(Step::Stuck { hint, .. }) = boot.late(8) else { panic!("no file is asked for") };
+    assert!(hint.contains("reply delay"), "{hint}");
+    // A home router's answer isn't enough.
+    let mut boot = Boot::new(Stage::Eeprom4);
+    let from = Ipv4Addr::new(10, 0, 0, 1);
+    boot.hear(Signal::Offer(Offer { from, ours: false, boots: false, address: Some(from) }));
+    let Some(Step::Stuck { why, .. }) = boot.late(15) else { panic!("no file is asked for") };
+    assert_eq!(why, "it was answered by 10.0.0.1 only, which says nothing of network boot");
+}
+
+#[test]
+fn the_same_request_from_several_ports_is_told_once() {
+    let mut boot = Boot::new(Stage::Serial);
+    let asked = || Signal::Asked("bootcode.bin".to_owned());
+    assert_eq!(boot.hear(asked()).len(), 1);
+    assert_eq!(boot.hear(asked()), []);
+}
+
+#[test]
+fn a_book_keeps_boards_apart_and_hears_no_strangers() {
+    let mut book = Book::default();
+    let now = Instant::now();
+    let id = |n: u8| Id::Mac(crate::board::Mac::new([0xdc, 0xa6, 0x32, 0, 0, n]));
+    assert_eq!(book.hear(id(1), &Signal::Nfs, now), []);
+    assert_eq!(book.hear(id(1), &Signal::Discover(client(Stage::Host)), now), []);
+    assert!(book.get(id(1)).is_none());
+    book.hear(id(1), &Signal::Discover(client(Stage::Rom)), now);
+    book.hear(id(2), &Signal::Asked("config.txt".to_owned()), now);
+    assert_eq!(book.all().len(), 2);
+    assert_eq!(book.deadline(), Some(now + Duration::from_secs(15)));
+    assert_eq!(book.tick(now + Duration::from_secs(20)).len(), 1);
+    assert_eq!(book.tick(now + Duration::from_secs(41)).len(), 1);
+}

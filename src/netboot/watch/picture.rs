@@ -1,0 +1,388 @@
+//! What the frames mean, put together: boards, DHCP servers, spanning tree. No sockets, no clock.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::answer::{Answer, Verdict};
+use super::bpdu::{Bpdu, Version};
+use super::frame::{self, Arp, Frame, Payload, Udp};
+use crate::board::Mac;
+use crate::dhcp::packet::{Kind, Packet};
+use crate::dhcp::pi::{Client, Stage};
+use crate::format::printable;
+use crate::netboot::content::boards::Boards;
+use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Told};
+use crate::tftp::packet::{Code, Packet as Tftp};
+
+/// Transfers that are remembered to know what an answer belongs to.
+const MOST_TRANSFERS: usize = 4096;
+/// A file takes no longer (`TFTP_FILE_TIMEOUT`).
+const LONGEST: Duration = Duration::from_secs(30);
+/// Servers and switches that are told apart.
+const MOST_OTHERS: usize = 64;
+
+/// Something that was seen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Seen {
+    /// A board went a step further, or doesn't.
+    Board {
+        /// The board.
+        board: Id,
+        /// What is known of it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        model: Option<&'static str>,
+        /// The directory that it asks for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        serial: Option<String>,
+        /// The step.
+        #[serde(flatten)]
+        step: Step,
+    },
+    /// A PC's network boot ROM asks; it is left alone.
+    Pc {
+        /// The PC.
+        mac: Mac,
+        /// Its architecture (RFC 4578).
+        arch: u16,
+    },
+    /// A DHCP server answers; told when it is first heard, and when what it says changes.
+    Server {
+        /// Its address.
+        ip: Ipv4Addr,
+        /// Its Ethernet address, or that of the router in front of it.
+        mac: Mac,
+        /// What it says.
+        #[serde(flatten)]
+        answer: Answer,
+        /// Where a Pi would fetch from.
+        tftp: Ipv4Addr,
+    },
+    /// Spanning tree; told when it is first heard, and when the state of the port changes.
+    Tree(Bpdu),
+    /// A board looks for an address on the wire.
+    Arp {
+        /// The board.
+        mac: Mac,
+        /// The address that it asks for.
+        #[serde(rename = "for")]
+        target: Ipv4Addr,
+    },
+}
+
+/// What is known so far.
+#[derive(Debug)]
+pub struct Picture {
+    book: Book,
+    boards: Boards,
+    ouis: Vec<[u8; 3]>,
+    ours: Vec<Ipv4Addr>,
+    servers: BTreeMap<Ipv4Addr, (Mac, Answer)>,
+    trees: BTreeMap<String, Bpdu>,
+    pcs: BTreeMap<Mac, u16>,
+    transfers: HashMap<SocketAddrV4, Transfer>,
+    arps: BTreeMap<Mac, Ipv4Addr>,
+}
+
+#[derive(Debug)]
+struct Transfer {
+    id: Id,
+    path: String,
+    size: u64,
+    began: Instant,
+}
+
+impl Picture {
+    /// Nothing was seen yet. `ours` are the addresses of this host, `ouis` the first halves of boards' MAC addresses.
+    #[must_use]
+    pub fn new(ours: Vec<Ipv4Addr>, ouis: Vec<[u8; 3]>) -> Self {
+        Self {
+            book: Book::default(),
+            boards: Boards::default(),
+            ouis,
+            ours,
+            servers: BTreeMap::new(),
+            trees: BTreeMap::new(),
+            pcs: BTreeMap::new(),
+            transfers: HashMap::new(),
+            arps: BTreeMap::new(),
+        }
+    }
+
+    /// The boards.
+    #[must_use]
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// The DHCP servers that answered: address, MAC, and what they say.
+    pub fn servers(&self) -> impl Iterator<Item = (Ipv4Addr, &Answer)> {
+        self.servers.iter().map(|(ip, (_, answer))| (*ip, answer))
+    }
+
+    /// The switches' word on spanning tree.
+    pub fn trees(&self) -> impl Iterator<Item = &Bpdu> {
+        self.trees.values()
+    }
+
+    /// PCs that asked for network boot.
+    pub fn pcs(&self) -> impl Iterator<Item = (Mac, u16)> {
+        self.pcs.iter().map(|(mac, arch)| (*mac, *arch))
+    }
+
+    /// Takes a frame.
+    pub fn hear(&mut self, bytes: &[u8], now: Instant) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        if let Some(frame) = frame::parse(bytes) {
+            match frame.payload {
+                Payload::Arp(arp) => self.arp(&arp, &mut seen),
+                Payload::Bpdu(bytes) => self.bpdu(bytes, &mut seen),
+                Payload::Syn { from, to } if to.port() == 2049 && self.ours.contains(to.ip()) => {
+                    let id = self.id(*from.ip(), frame.source);
+                    self.signal(id, &Signal::Nfs, now, &mut seen);
+                }
+                Payload::Syn { .. } => {}
+                Payload::Udp(udp) => self.udp(&frame, &udp, now, &mut seen),
+            }
+        }
+        seen
+    }
+
+    /// Looks at the time.
+    pub fn tick(&mut self, now: Instant) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        self.settle(&|transfer| transfer.began + LONGEST <= now, now, &mut seen);
+        let told = self.book.tick(now);
+        seen.extend(told.into_iter().map(|told| self.board(told)));
+        seen
+    }
+
+    /// When [`Picture::tick`] may have something to say.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let transfers = self.transfers.values().map(|transfer| transfer.began + LONGEST);
+        self.book.deadline().into_iter().chain(transfers).min()
+    }
+
+    fn udp(&mut self, frame: &Frame<'_>, udp: &Udp<'_>, now: Instant, seen: &mut Vec<Seen>) {
+        match (udp.from.port(), udp.to.port()) {
+            (_, 67 | 4011) | (67 | 4011, _) => {
+                if let Ok(packet) = Packet::parse(udp.data) {
+                    self.dhcp(frame, udp, &packet, now, seen);
+                }
+            }
+            _ => self.tftp(frame, udp, now, seen),
+        }
+    }
+
+    fn dhcp(
+        &mut self,
+        frame: &Frame<'_>,
+        udp: &Udp<'_>,
+        packet: &Packet<'_>,
+        now: Instant,
+        seen: &mut Vec<Seen>,
+    ) {
+        let id = Id::Mac(packet.mac);
+        if packet.is_reply {
+            let Some(answer) = Answer::of(packet) else { return };
+            let from = answer.server.unwrap_or(*udp.from.ip());
+            let (boots, address) = (answer.verdict.boots(), answer.address);
+            if packet.kind == Kind::Ack
+                && let Some(address) = address
+            {
+                self.boards.learn(packet.mac, None, Some(address));
+                self.signal(id, &Signal::Ack(address), now, seen);
+            } else {
+                let offer = Offer { from, ours: self.ours.contains(&from), boots, address };
+                self.signal(id, &Signal::Offer(offer), now, seen);
+            }
+            self.server(from, frame.source, answer, seen);
+            return;
+        }
+        let client = Client::of(packet, &self.ouis);
+        // Who asks for an address is done with what it fetched before.
+        self.settle(&|transfer| transfer.id == id, now, seen);
+        match (packet.kind, client.stage) {
+            (Kind::Discover, Stage::Pc | Stage::PiFirmware) => {
+                let arch = client.arch.unwrap_or(0);
+                if self.pcs.len() < MOST_OTHERS && self.pcs.insert(packet.mac, arch).is_none() {
+                    seen.push(Seen::Pc { mac: packet.mac, arch });
+                }
+            }
+            (Kind::Discover, _) => {
+                if client.stage.is_pi() {
+                    self.boards.learn(packet.mac, client.serial, None);
+                }
+                self.signal(id, &Signal::Discover(client), now, seen);
+            }
+            (Kind::Request, _) => self.signal(id, &Signal::Request(client), now, seen),
+            _ => {}
+        }
+    }
+
+    fn server(&mut self, ip: Ipv4Addr, mac: Mac, answer: Answer, seen: &mut Vec<Seen>) {
+        // Every client gets another address; what matters is what it means to a Pi. The answer to a PC says less.
+        let known = self.servers.get(&ip).map(|(_, known)| known.verdict);
+        if known.is_some_and(|known| known >= answer.verdict)
+            || (known.is_none() && self.servers.len() >= MOST_OTHERS)
+        {
+            return;
+        }
+        let tftp = answer.tftp(ip);
+        self.servers.insert(ip, (mac, answer.clone()));
+        seen.push(Seen::Server { ip, mac, answer, tftp });
+    }
+
+    fn tftp(&mut self, frame: &Frame<'_>, udp: &Udp<'_>, now: Instant, seen: &mut Vec<Seen>) {
+        match Tftp::parse(udp.data) {
+            Ok(Tftp::Read(request)) if udp.to.port() == 69 => {
+                let id = self.id(*udp.from.ip(), frame.source);
+                let path = printable(request.path).trim_start_matches('/').to_owned();
+                // What a board had asked for before and got no error for, it has got.
+                self.settle(&|transfer| transfer.id == id, now, seen);
+                self.signal(id, &Signal::Asked(path.clone()), now, seen);
+                if self.transfers.len() < MOST_TRANSFERS {
+                    self.transfers.insert(udp.from, Transfer { id, path, size: 0, began: now });
+                }
+            }
+            Ok(Tftp::OptionAck(options)) => {
+                let size = options.get("tsize").and_then(|size| std::str::from_utf8(size).ok()?.parse().ok());
+                if let (Some(transfer), Some(size)) = (self.transfers.get_mut(&udp.to), size) {
+                    transfer.size = size;
+                }
+            }
+            // By the server.
+            Ok(Tftp::Error { code, message }) if self.transfers.contains_key(&udp.to) => {
+                let Some(transfer) = self.transfers.remove(&udp.to) else { return };
+                let signal = match code {
+                    Code::NOT_FOUND => Signal::Missing(transfer.path),
+                    _ => Signal::Failed(transfer.path, format!("{code}: {}", printable(message))),
+                };
+                self.signal(transfer.id, &signal, now, seen);
+            }
+            // By the board: it looked, and wants no more.
+            Ok(Tftp::Error { .. }) => {
+                if let Some(transfer) = self.transfers.remove(&udp.from) {
+                    self.signal(transfer.id, &Signal::Probed(transfer.path), now, seen);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Transfers that ended without an error, as far as that can be known without seeing the content.
+    fn settle(&mut self, is_over: &dyn Fn(&Transfer) -> bool, now: Instant, seen: &mut Vec<Seen>) {
+        let mut done = Vec::new();
+        self.transfers.retain(|_, transfer| {
+            let over = is_over(transfer);
+            if over {
+                done.push((transfer.id, transfer.path.clone(), transfer.size));
+            }
+            !over
+        });
+        for (id, path, size) in done {
+            self.signal(id, &Signal::Sent(path, size), now, seen);
+        }
+    }
+
+    fn arp(&mut self, arp: &Arp, seen: &mut Vec<Seen>) {
+        let (mac, ip) = arp.sender;
+        let known = self.book.get(Id::Mac(mac)).is_some();
+        if known && !ip.is_unspecified() {
+            self.boards.learn(mac, None, Some(ip));
+        }
+        if known && arp.asks && self.arps.get(&mac) != Some(&arp.target) && self.arps.len() < MOST_TRANSFERS {
+            self.arps.insert(mac, arp.target);
+            seen.push(Seen::Arp { mac, target: arp.target });
+        }
+    }
+
+    fn bpdu(&mut self, bytes: &[u8], seen: &mut Vec<Seen>) {
+        let Some(bpdu) = Bpdu::parse(bytes) else { return };
+        let known = self.trees.get(&bpdu.bridge);
+        let same = |known: &Bpdu| {
+            (known.version, known.state, known.forward_delay)
+                == (bpdu.version, bpdu.state, bpdu.forward_delay)
+        };
+        if known.is_some_and(same) || (known.is_none() && self.trees.len() >= MOST_OTHERS) {
+            return;
+        }
+        self.trees.insert(bpdu.bridge.clone(), bpdu.clone());
+        seen.push(Seen::Tree(bpdu));
+    }
+
+    /// Who has an address: the board that got it, or whoever sends from it, if that is a board.
+    fn id(&self, ip: Ipv4Addr, source: Mac) -> Id {
+        let by_source = self.book.get(Id::Mac(source)).map(|_| source);
+        let mac = self.boards.by_ip(ip).map(|known| known.mac).or(by_source);
+        let [a, b, c, ..] = source.bytes();
+        let pi = self.ouis.contains(&[a, b, c]).then_some(source);
+        mac.or(pi).map_or(Id::Ip(ip), Id::Mac)
+    }
+
+    fn signal(&mut self, id: Id, signal: &Signal, now: Instant, seen: &mut Vec<Seen>) {
+        let told = self.book.hear(id, signal, now);
+        seen.extend(told.into_iter().map(|told| self.board(told)));
+    }
+
+    fn board(&self, told: Told) -> Seen {
+        let steps = self.book.get(told.id);
+        let mut step = told.step;
+        // The usual reason, where it is known to be there.
+        if let (Step::Stuck { hint, .. }, Some(tree)) = (&mut step, self.trees.values().next())
+            && steps.is_some_and(|steps| steps.bytes() == 0)
+        {
+            *hint = format!("spanning tree runs here: {}", tree.hint());
+        }
+        Seen::Board {
+            board: told.id,
+            model: steps.and_then(crate::netboot::steps::Steps::model),
+            serial: steps
+                .and_then(crate::netboot::steps::Steps::serial)
+                .map(|serial| format!("{serial:08x}")),
+            step,
+        }
+    }
+
+    /// What all of it comes to, in sentences: why boards don't come, as far as it isn't said of a single one.
+    #[must_use]
+    pub fn conclusions(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        let boots: Vec<_> = self.servers.iter().filter(|(_, (_, answer))| answer.verdict.boots()).collect();
+        if let [_, _, ..] = boots[..] {
+            let who: Vec<String> = boots.iter().map(|(ip, _)| ip.to_string()).collect();
+            all.push(format!(
+                "{} tell boards where to boot from: boards take whichever is first",
+                who.join(" and ")
+            ));
+        }
+        let asked = !self.book.all().is_empty();
+        if asked && boots.is_empty() && !self.servers.is_empty() {
+            all.push("no server tells boards where to boot from; `piprov netboot serve` does".to_owned());
+        }
+        if asked && self.servers.is_empty() {
+            all.push(
+                "no DHCP server's answer was seen; answers to single hosts don't pass a switch's other ports"
+                    .to_owned(),
+            );
+        }
+        for (ip, (_, answer)) in &self.servers {
+            if answer.verdict == Verdict::NotForRoms {
+                all.push(format!("{ip} {}", answer.verdict.phrase()));
+            }
+        }
+        if let Some(tree) =
+            self.trees.values().find(|tree| tree.version == Version::Stp).or(self.trees.values().next())
+        {
+            all.push(tree.hint());
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+use super::*;
+use crate::dhcp::build::Builder;
+use crate::dhcp::pi::OUIS;
+use crate::netboot::watch::bpdu::tests::STP;
+use crate::netboot::watch::frame::tests::{ethernet, udp};
+use crate::tftp::packet::{self as tftp, Direction, Mode};
+
+const PI: Mac = Mac::new([0xdc, 0xa6, 0x32, 1, 2, 9]);
+const HERE: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 2);
+
+fn picture() -> Picture {
+    Picture::new(vec![HERE], OUIS.to_vec())
+}
+
+fn discover(mac: Mac, id: &[u8]) -> Builder {
+    Builder::question(mac, 1, Kind::Discover, false)
+        .option(93, &[0, 0])
+        .option(97, id)
+        .option(60, b"PXEClient:Arch:00000:UNDI:002001")
+}
+
+fn pi4() -> Builder {
+    discover(PI, b"\0RPi4\x14\x31\xc0\x00\x32\x01\x02\x09\xf2\x03\x1d\x9c")
+}
+
+fn offer(question: Builder, from: Ipv4Addr, build: impl FnOnce(Builder) -> Builder) -> Vec<u8> {
+    let question = question.finish();
+    let reply = Builder::reply(&Packet::parse(&question).unwrap(), Kind::Offer).address(54, from);
+    udp(&format!("{from}:67"), "255.255.255.255:68", &build(reply).finish())
+}
+
+fn show(seen: &[Seen]) -> Vec<String> {
+    seen.iter().map(|seen| serde_json::to_string(seen).unwrap()).collect()
+}
+
+#[test]
+fn a_boot_is_followed_from_the_wire_alone() {
+    let mut picture = picture();
+    let start = Instant::now();
+    let seen = picture.hear(&udp("0.0.0.0:68", "255.255.255.255:67", &pi4().finish()), start);
+    assert_eq!(
+        show(&seen),
+        [
+            r#"{"event":"board","board":"dc:a6:32:01:02:09","model":"Pi 4 B","serial":"9c1d03f2","step":"discover","count":1,"stage":"eeprom4"}"#
+        ]
+    );
+    let home = Ipv4Addr::new(10, 99, 0, 1);
+    let board = Ipv4Addr::new(10, 99, 0, 100);
+    let seen = picture.hear(&offer(pi4(), home, |reply| reply.yiaddr(board)), start);
+    assert_eq!(seen.len(), 2, "{:?}", show(&seen));
+    assert!(
+        matches!(&seen[1], Seen::Server { ip, answer, .. } if *ip == home && answer.verdict == Verdict::AddressOnly)
+    );
+    let seen = picture.hear(&offer(pi4(), HERE, |reply| reply.option(43, b"Raspberry Pi Boot   ")), start);
+    assert!(matches!(&seen[0], Seen::Board { step: Step::Offer(offer), .. } if offer.ours && offer.boots));
+    // Again: nothing new.
+    assert_eq!(
+        picture.hear(&offer(pi4(), HERE, |reply| reply.option(43, b"Raspberry Pi Boot   ")), start),
+        []
+    );
+    let request = |path: &str| tftp::request(Direction::Read, path.as_bytes(), Mode::Octet, &[("tsize", 0)]);
+    let ask = |picture: &mut Picture, port: u16, path: &str| {
+        let from = format!("{board}:{port}");
+        picture.hear(&udp(&from, "10.99.0.2:69", &request(path)), start)
+    };
+    let seen = ask(&mut picture, 49152, "9c1d03f2/start4.elf");
+    assert!(show(&seen)[0].contains(r#""step":"part","part":"firmware""#), "{:?}", show(&seen));
+    let gone = tftp::error(Code::NOT_FOUND, "no such file");
+    let seen = picture.hear(&udp("10.99.0.2:40000", &format!("{board}:49152"), &gone), start);
+    assert!(show(&seen)[0].contains(r#""step":"absent","path":"9c1d03f2/start4.elf""#), "{:?}", show(&seen));
+    let seen = ask(&mut picture, 49153, "config.txt");
+    assert_eq!(seen, []);
+    // The next question shows that the last was answered.
+    let seen = ask(&mut picture, 49154, "start4.elf");
+    assert!(show(&seen)[0].contains(r#""step":"got","path":"config.txt""#), "{:?}", show(&seen));
+    let early = tftp::error(Code(0), "Early terminate");
+    let seen = picture.hear(&udp(&format!("{board}:49154"), "10.99.0.2:40001", &early), start);
+    assert!(show(&seen)[0].contains(r#""step":"probe""#));
+    // The last file of a boot has no question after it; the time shows it.
+    ask(&mut picture, 49155, "kernel8.img");
+    let seen = picture.tick(start + Duration::from_secs(31));
+    assert!(show(&seen)[0].contains(r#""step":"got","path":"kernel8.img""#), "{:?}", show(&seen));
+}
+
+#[test]
+fn spanning_tree_is_the_first_suspect() {
+    let mut picture = picture();
+    let start = Instant::now();
+    let bpdu = [&[0x42, 0x42, 3][..], &STP].concat();
+    let frame = ethernet(38, &bpdu);
+    assert!(matches!(&picture.hear(&frame, start)[..], [Seen::Tree(_)]));
+    assert_eq!(picture.hear(&frame, start), []);
+    let rom = discover(PI, &[&[0][..], &[0x44; 16]].concat());
+    picture.hear(&udp("0.0.0.0:68", "255.255.255.255:67", &rom.finish()), start);
+    assert_eq!(picture.tick(start), []);
+    let late = start + Duration::from_secs(30);
+    let seen = picture.tick(late);
+    assert!(show(&seen)[0].contains("portfast"), "{:?}", show(&seen));
+    assert_eq!(picture.tick(late), [], "said once");
+    assert!(picture.conclusions().iter().any(|line| line.contains("held back for 30 s")));
+}
+
+#[test]
+fn pcs_are_told_and_left_alone() {
+    let mut picture = picture();
+    let pc = Mac::new([0x52, 0x54, 0, 1, 2, 3]);
+    let frame = udp("0.0.0.0:68", "255.255.255.255:67", &discover(pc, &[0; 17]).finish());
+    assert_eq!(picture.hear(&frame, Instant::now()), [Seen::Pc { mac: pc, arch: 0 }]);
+    assert_eq!(picture.hear(&frame, Instant::now()), []);
+    assert_eq!(picture.tick(Instant::now() + Duration::from_secs(60)), []);
+}
+
+#[test]
+fn a_server_is_told_again_when_it_turns_out_to_boot_boards() {
+    let mut picture = picture();
+    let now = Instant::now();
+    let home = Ipv4Addr::new(10, 99, 0, 1);
+    assert_eq!(picture.hear(&offer(pi4(), home, |reply| reply.yiaddr(home)), now).len(), 1);
+    let seen = picture.hear(&offer(pi4(), home, |reply| reply.option(43, b"Raspberry Pi Boot")), now);
+    assert_eq!(seen.len(), 1);
+    assert!(
+        picture.conclusions().iter().any(|line| line.contains("three spaces")),
+        "{:?}",
+        picture.conclusions()
+    );
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_frames_panic(frames: Vec<Vec<u8>>) {
+        let mut picture = picture();
+        for frame in &frames {
+            let _ = picture.hear(frame, Instant::now());
+            let _ = picture.hear(&udp("10.0.0.1:69", "10.0.0.2:69", frame), Instant::now());
+        }
+        let _ = (picture.tick(Instant::now()), picture.conclusions());
+    }
+}
