@@ -1,6 +1,6 @@
 //! What of this host is asked and told: addresses, programs, the NFS server.
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::OsStr;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -19,44 +19,20 @@ pub struct Address {
     pub prefix: u8,
 }
 
-/// All IPv4 addresses of this host, but those of the loopback.
+/// All IPv4 addresses of this host that others can reach.
 ///
 /// # Errors
 /// When the system doesn't say.
 pub fn addresses() -> std::io::Result<Vec<Address>> {
-    let mut list: *mut libc::ifaddrs = std::ptr::null_mut();
-    // SAFETY: getifaddrs writes a pointer to a list that it allocates; it is freed below.
-    if unsafe { libc::getifaddrs(&mut list) } != 0 {
-        return Err(std::io::Error::last_os_error());
-    }
     let mut found = Vec::new();
-    let mut next = list;
-    // SAFETY: the list ends with a null pointer, and each entry stays valid until freeifaddrs.
-    while let Some(entry) = unsafe { next.as_ref() } {
-        next = entry.ifa_next;
-        let up =
-            entry.ifa_flags & libc::IFF_UP as u32 != 0 && entry.ifa_flags & libc::IFF_LOOPBACK as u32 == 0;
-        if let (true, Some(address), Some(mask)) = (up, ipv4(entry.ifa_addr), ipv4(entry.ifa_netmask)) {
-            // SAFETY: the name is a string that ends with a zero and lives as long as the list.
-            let name = unsafe { CStr::from_ptr(entry.ifa_name) };
-            let prefix = u32::from(mask).leading_ones() as u8;
-            found.push(Address { interface: name.to_string_lossy().into_owned(), address, prefix });
+    for interface in crate::dhcp::interface::list()?.into_iter().filter(|interface| interface.is_up) {
+        for (address, prefix) in interface.addresses {
+            if !address.is_loopback() {
+                found.push(Address { interface: interface.name.clone(), address, prefix });
+            }
         }
     }
-    // SAFETY: it is the list that getifaddrs gave, and nothing of it is used any more.
-    unsafe { libc::freeifaddrs(list) };
     Ok(found)
-}
-
-fn ipv4(address: *const libc::sockaddr) -> Option<Ipv4Addr> {
-    // SAFETY: either null, or it points to a socket address of the family that it names.
-    let family = unsafe { address.as_ref() }?.sa_family;
-    if i32::from(family) != libc::AF_INET {
-        return None;
-    }
-    // SAFETY: an address of this family has this form; it may lie on no boundary of its own.
-    let address = unsafe { address.cast::<libc::sockaddr_in>().read_unaligned() };
-    Some(Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr)))
 }
 
 /// This host's address, and who may mount: what was given, and the rest from the interface.

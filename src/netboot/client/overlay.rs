@@ -61,7 +61,7 @@ mount -t overlay -o lowerdir=/mnt/layer:/,upperdir=/mnt/upper,workdir=/mnt/work 
 # proc last: it has the list of what is mounted.
 for folder in dev sys run proc; do
     if grep -q "^[^ ]* /$folder " /proc/mounts; then
-        mount --move /$folder /mnt/root/$folder
+        mount -n --move /$folder /mnt/root/$folder
     fi
 done
 cd /mnt/root || fail "no /mnt/root"

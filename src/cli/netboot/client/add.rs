@@ -167,17 +167,14 @@ struct Shown<'a> {
     progress: Moving,
 }
 
-/// Shows a position.
-type Draw = Box<dyn Fn(u64, Option<u64>) + Send + Sync>;
-
 /// Hands positions on to the bar of the moment.
 #[derive(Default)]
-struct Moving(Mutex<Option<Draw>>);
+struct Moving(Mutex<Option<Bar>>);
 
 impl Progress for Moving {
     fn at(&self, done: u64, total: Option<u64>) {
-        if let Some(show) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            show(done, total);
+        if let Some(bar) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            bar.at(done, total);
         }
     }
 }
@@ -193,8 +190,7 @@ impl Watch for Shown<'_> {
         self.end();
         self.ui.detail(what);
         let bar = Bar::new(self.ui, what);
-        let show = move |done, total| bar.at(done, total);
-        *self.progress.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(show));
+        *self.progress.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
     }
 
     fn note(&self, text: &str) {
