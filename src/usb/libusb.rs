@@ -67,7 +67,8 @@ impl LibusbBus {
         let host = |error: rusb::Error| Error::Host { what: "starting libusb", why: error.to_string() };
         let context = Context::new().map_err(host)?;
         let changes = Arc::new(Changes::default());
-        // libusb hears of devices through udev. In a container there may be devices and no udev.
+        // libusb hears of devices through udev, and only when udev's rules and what they run are done: the overlay of a
+        // port is what it should be before its board is served. In a container there may be devices and no udev.
         let hotplug = if rusb::has_hotplug() && Path::new(UDEV).exists() {
             let listener = Box::new(Listener(changes.clone()));
             HotplugBuilder::new().register(&context, listener).ok().map(Mutex::new)
