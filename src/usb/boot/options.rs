@@ -27,7 +27,8 @@ pub struct Options {
     pub limits: Limits,
 }
 
-/// How long a board may take. The defaults are what rpi-imager found to be enough.
+/// How long a board may take. The defaults are what rpi-imager found to be enough, but for `leave`: a hub with fifteen
+/// boards that all restart takes longer to notice that one has left than rpi-imager's 3 s.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// From the end of a session until it has left the bus.
@@ -45,7 +46,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            leave: Duration::from_secs(3),
+            leave: Duration::from_secs(15),
             back: Duration::from_secs(15),
             next: Duration::from_secs(60),
             permission: Duration::from_secs(2),
