@@ -18,7 +18,7 @@ printf '[General]\nDomain = localdomain\n[Translation]\nMethod = nsswitch\n' >/r
 cat >/run/ganesha.conf <<CONF
 NFS_CORE_PARAM {
     Protocols = 3; Plugins_Dir = "$libraries/ganesha"; MNT_Port = 20048; NFS_Port = 2049;
-    Enable_NLM = false; Enable_RQUOTA = false; Enable_NFSACL = false;
+    Enable_NLM = false; Enable_RQUOTA = false;
 }
 NFSV4 { IdmapConf = "/run/idmapd.conf"; }
 %include "$exports"

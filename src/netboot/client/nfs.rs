@@ -28,8 +28,6 @@ pub struct State {
     pub ganesha: bool,
     /// Whether its configuration includes piprov's file.
     pub ganesha_includes: bool,
-    /// Whether its configuration switches access control lists off.
-    pub ganesha_acl_off: bool,
     /// Whether a port mapper answers on port 111.
     pub portmapper: bool,
     /// The port of NFS version 3 over TCP, as the port mapper has it.
@@ -52,10 +50,6 @@ pub fn look(ganesha_file: &Path) -> State {
         ganesha_includes: config.lines().any(|line| {
             let line = line.trim();
             line.starts_with("%include") && line.contains(&*ganesha_file.to_string_lossy())
-        }),
-        ganesha_acl_off: config.lines().any(|line| {
-            let line = line.split('#').next().unwrap_or_default().to_lowercase();
-            line.contains("enable_nfsacl") && line.contains("false")
         }),
         portmapper: nfs.is_ok(),
         nfs_port: nfs.ok().flatten(),
@@ -87,14 +81,6 @@ pub fn findings(state: &State) -> Vec<Finding> {
         add(
             "nfs-ganesha's configuration doesn't include piprov's exports",
             "add `%include \"/etc/ganesha/piprov.conf\"` to /etc/ganesha/ganesha.conf, then `sudo systemctl reload nfs-ganesha`",
-        );
-    }
-    if !kernel && !state.ganesha_acl_off {
-        // Seen with 4.3: it answers no request that sets a list, and whoever sets one (systemd's journal does) waits
-        // for ever. Without the protocol clients don't try.
-        add(
-            "nfs-ganesha leaves requests that set access control lists unanswered, and clients hang",
-            "put `Enable_NFSACL = false;` into NFS_CORE_PARAM of /etc/ganesha/ganesha.conf, and restart nfs-ganesha",
         );
     }
     if !state.portmapper {
@@ -186,8 +172,6 @@ mod tests {
         state.ganesha = true;
         assert!(told(&state).contains("include"));
         state.ganesha_includes = true;
-        assert!(told(&state).contains("unanswered"));
-        state.ganesha_acl_off = true;
         assert_eq!(findings(&state), []);
     }
 
