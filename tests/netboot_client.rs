@@ -61,6 +61,8 @@ fn a_root_from_an_image_is_equal_but_for_the_checklist() {
     assert!(copy("srv/sparse").blocks() < 1000, "a hole stays one");
     assert_eq!((copy("dev/nvme").rdev(), copy("srv").uid()), (rustix::fs::makedev(259, 300), 100_000));
     assert_eq!(copy("srv/empty").mtime_nsec(), 123_456_789);
+    let clients = std::fs::metadata(room.at("srv/clients")).unwrap();
+    assert_eq!(clients.mode() & 0o777, 0o700, "its setuid programs are not for this host's users");
 
     let boot = "srv/tftp/a2ef5644";
     assert_eq!(

@@ -31,7 +31,7 @@ done
 # In memory: dpkg writes each file out, which takes minutes on a busy disk.
 lists=/usr/share
 include=systemd-sysv,udev,openssh-server,iproute2,kmod,procps,initramfs-tools,linux-image-cloud-amd64
-include+=,libtirpc3,libkeyutils1,libmount1,libgssapi-krb5-2,libcap2
+include+=,netbase,libtirpc3,libkeyutils1,libmount1,libgssapi-krb5-2,libcap2
 export dir include lists VERSION_CODENAME
 unshare -m bash -euo pipefail -c '
     mount --make-rprivate /
@@ -73,6 +73,12 @@ ExecStart=/bin/sh -c 'echo "REPORT id $$(cat /etc/machine-id)"; echo "REPORT nam
     echo "REPORT boot $$(findmnt -no SOURCE,FSTYPE /boot/firmware)"; echo "REPORT dns $$(grep nameserver /etc/resolv.conf)"; \
     echo "REPORT failed $$(systemctl --failed --no-legend --plain | cut -d" " -f1 | tr "\\n" " ")"; echo "REPORT end"'
 UNIT
+# What a login doesn't need, an emulated machine needn't start.
+for unit in proc-sys-fs-binfmt_misc.automount systemd-binfmt.service apt-daily.timer apt-daily-upgrade.timer \
+    dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-pstore.service \
+    systemd-timesyncd.service modprobe@drm.service modprobe@efi_pstore.service; do
+    ln -sf /dev/null "$tree/etc/systemd/system/$unit"
+done
 mkdir -p "$tree/etc/systemd/system/multi-user.target.wants"
 ln -sf /etc/systemd/system/report.service "$tree/etc/systemd/system/multi-user.target.wants/"
 echo 'console=ttyS0 root=PARTUUID=35c84628-02 rootfstype=ext4 fsck.repair=yes rootwait quiet init=/usr/lib/raspberrypi-sys-mods/firstboot' \

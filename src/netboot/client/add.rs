@@ -315,6 +315,13 @@ impl Prepared<'_> {
         let missing = missing_parents(&wanted);
         self.record.parents.splice(0..0, missing);
         records.write(&self.record)?;
+        // A client's programs with setuid are not for the users of this host. The NFS server gets in all the same.
+        for place in [&clients.places.clients, &clients.places.shared].map(|place| absolute(place)) {
+            if self.record.parents.contains(&place) {
+                make_directories(&place)?;
+                set_mode(&place, 0o700)?;
+            }
+        }
 
         let (root, boot) = (self.record.root.clone(), self.record.boot.clone());
         if !self.shares {
@@ -411,9 +418,7 @@ impl Prepared<'_> {
                 remove_tree(layer)?;
                 make_directories(layer)?;
                 // The layer's top is what the client sees as `/`.
-                use std::os::unix::fs::PermissionsExt;
-                std::fs::set_permissions(layer, PermissionsExt::from_mode(0o755))
-                    .map_err(Error::os("setting the mode of", layer))?;
+                set_mode(layer, 0o755)?;
                 Target::open(layer, Some(&lower))?
             }
         };
@@ -534,6 +539,12 @@ fn missing_parents(paths: &[&Path]) -> Vec<PathBuf> {
 fn make_directories(path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(Error::os("making", path))
+}
+
+fn set_mode(path: &Path, mode: u32) -> Result<(), Error> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, PermissionsExt::from_mode(mode))
+        .map_err(Error::os("setting the mode of", path))
 }
 
 /// Fails early where there is no room.

@@ -255,7 +255,9 @@ impl Explain for Error {
             Self::BadBoard { .. } => "8 or 16 hexadecimal digits as in /proc/cpuinfo (a2ef5644), or a MAC address \
                                       (dc:a6:32:01:36:c2)"
                 .into(),
-            Self::BadAddress { .. } => return None,
+            Self::BadAddress { .. } => {
+                "an export is for the client's address (--address) or its network (--network), and never for everybody".into()
+            }
             Self::Exists { name, .. } => {
                 format!("`piprov netboot client show {name}` shows it, `... remove {name}` removes it")
             }

@@ -25,13 +25,13 @@ pub(super) struct Add {
     /// The board's serial number (8 or 16 hex digits), or its MAC address
     ///
     /// Whichever its boot loader asks by: the serial number, unless TFTP_PREFIX=2 is set in it.
-    #[arg(long, value_name = "SERIAL|MAC")]
+    #[arg(long, value_name = "ID")]
     board: String,
     /// An image, raw or compressed; a root directory; or / for the running system
     ///
     /// An image is read as it is: nothing is mounted. Of a directory, other file systems and the contents
     /// of proc, sys, dev, run and tmp are left out, but the boot partition is taken along.
-    #[arg(long, value_name = "IMAGE|DIR")]
+    #[arg(long, value_name = "PATH")]
     from: PathBuf,
     /// How the client has its root
     #[arg(long, value_enum, default_value_t = Mode::Rw)]
