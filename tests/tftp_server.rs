@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use piprov::stop::Stop;
-use piprov::tftp::{Error, Limits, Server};
 use piprov::tftp::dir::DirSource;
 use piprov::tftp::event::{Event, What};
 use piprov::tftp::options::Policy;
 use piprov::tftp::packet::{self, Code, Direction, Mode, Packet, request};
 use piprov::tftp::session::Retry;
 use piprov::tftp::source::{Answer, Content, Got, Request, Source};
+use piprov::tftp::{Error, Limits, Server};
 use tftp_support::{Client, Running, fetch, folder, pattern};
 
 const U_BOOT: [(&str, u64); 4] = [("timeout", 5), ("tsize", 0), ("blksize", 1468), ("windowsize", 8)];
