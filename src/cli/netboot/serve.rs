@@ -156,7 +156,9 @@ impl Screen {
             Event::Progress { board, path, bytes, total } => {
                 if let (Some(bar), Some(trail)) = (state.bars.get(board), state.trails.get(board)) {
                     let of = total.map(|total| format!(" of {}", format::size(total))).unwrap_or_default();
-                    bar.set_message(format!("{trail} → {path} {}{of}", format::size(*bytes)));
+                    let name = state.names.get(board).map_or("", String::as_str);
+                    let trail = format!("{trail} → {path} {}{of}", format::size(*bytes));
+                    bar.set_message(self.fit(name, &trail));
                 }
             }
             Event::TooLarge(file) => self.warn(&file.to_string()),
@@ -179,6 +181,12 @@ impl Screen {
         }
     }
 
+    /// As much of a board's course as fits behind its name; the end of it matters most.
+    fn fit(&self, name: &str, trail: &str) -> String {
+        let width = self.ui.width_err.unwrap_or(80);
+        shorten(trail, width.saturating_sub(name.chars().count() + 2))
+    }
+
     fn warn(&self, text: &str) {
         self.lines.above(format_args!("{} {text}", self.ui.paint_err(Style::Warn, "warning:")));
     }
@@ -189,7 +197,7 @@ impl Screen {
         state.names.insert(board.board, name.clone());
         if let Some(bar) = self.bar(board.board, state) {
             bar.set_prefix(name.clone());
-            bar.set_message(board.trail.clone());
+            bar.set_message(self.fit(&name, &board.trail));
         }
         match &board.step {
             Step::Up { .. } => {
@@ -263,6 +271,22 @@ fn name(board: &Board) -> String {
     }
 }
 
+/// Leaves out steps at the beginning until the rest fits.
+fn shorten(trail: &str, width: usize) -> String {
+    if trail.chars().count() <= width {
+        return trail.to_owned();
+    }
+    let starts = trail.match_indices(" → ").map(|(at, arrow)| &trail[at + arrow.len()..]);
+    let mut last = trail;
+    for rest in starts {
+        last = rest;
+        if rest.chars().count() + 4 <= width {
+            break;
+        }
+    }
+    format!("… → {last}").chars().take(width.max(8)).collect()
+}
+
 pub(super) fn style(step: &Step) -> Option<Style> {
     match step {
         Step::Loaded { .. } | Step::Up { .. } => Some(Style::Good),
@@ -314,4 +338,19 @@ pub(super) fn phrase(step: &Step) -> (&'static str, String, Option<&str>) {
 
 pub(super) fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shorten;
+
+    #[test]
+    fn a_long_course_loses_its_beginning() {
+        let trail = "DISCOVER → OFFER → start4.elf → kernel8.img";
+        assert_eq!(shorten(trail, 80), trail);
+        assert_eq!(shorten(trail, 30), "… → start4.elf → kernel8.img");
+        assert_eq!(shorten(trail, 20), "… → kernel8.img");
+        assert_eq!(shorten(trail, 10), "… → kernel");
+        assert_eq!(shorten("", 10), "");
+    }
 }
