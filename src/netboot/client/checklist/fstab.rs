@@ -96,6 +96,9 @@ mod tests {
         tree.apply(&facts);
         assert_eq!(changed(&tree, &facts, "fstab"), [""; 0]);
         facts.protocol = Protocol::NoAcl;
-        assert!(changed(&tree, &facts, "fstab")[0].contains(" nfs defaults,vers=3,nolock,noacl,nofail,_netdev,ro 0 0\n"));
+        assert!(
+            changed(&tree, &facts, "fstab")[0]
+                .contains(" nfs defaults,vers=3,nolock,noacl,nofail,_netdev,ro 0 0\n")
+        );
     }
 }
