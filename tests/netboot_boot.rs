@@ -172,6 +172,10 @@ fn clients_mount_their_roots_and_reach_a_login() {
         machine.arg(format!("virtio-net-pci,netdev=n0,romfile=,mac=52:54:00:97:00:0{n}"));
         machine.arg("-kernel").arg(boot.join("kernel8.img")).arg("-initrd").arg(boot.join("initramfs8"));
         let line = std::fs::read_to_string(boot.join("cmdline.txt")).unwrap();
+        assert!(
+            line.contains(",vers=3,tcp,noacl r"),
+            "nfs-ganesha leaves requests for lists unanswered: {line}"
+        );
         machine.args(["-append", &format!("{} panic=1", line.trim())]);
         net.start(machine);
     }
