@@ -41,11 +41,11 @@ complete -c piprov -n "__fish_piprov_needs_command" -f -a "tftp" -d 'Serve a fol
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "usbboot" -d 'Boot boards over USB: everything rpiboot does, all boards at once'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "list" -d 'Show the boards that are attached over USB, and why one can\'t be used'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "doctor" -d 'Check what this host needs to boot and to flash boards, and say what to do'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "netboot" -d 'Boot boards over the network, from this host'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "mklive" -d 'Link the first stage\'s boot files into the live tree of USB boot'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "clnlive" -d 'Remove the ports\' links from the live tree'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "nukelive" -d 'Remove all of piprov\'s links from the live tree'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "live" -d 'Show which USB port is linked to which client\'s files'
-complete -c piprov -n "__fish_piprov_needs_command" -f -a "netboot" -d 'Boot boards over the network'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "stage1" -d 'Build the first stage, which tells boards apart'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "udev" -d 'Install the udev rules that give each board its own files'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "config" -d 'Show the settings and where each comes from'
@@ -287,6 +287,80 @@ complete -c piprov -n "__fish_piprov_using_subcommand doctor" -s v -l verbose -d
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -f -a "client" -d 'Make, show, check and remove clients: boards with a root on this host'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -f -a "serve" -d 'Answer boards that boot over the network: DHCP and TFTP in one'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -f -a "watch" -d 'Listen on a network: which boards ask, who answers, what holds them back'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -f -a "nfs" -d 'Say whether this host can serve roots over NFS, and what it lacks'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -f -a "enable" -d 'Make boards boot from the network, or say why they don\'t'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -f -a "add" -d 'Make a client from an image, a directory, or the running system'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -f -a "list" -d 'List the clients'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -f -a "show" -d 'Show everything that is known of a client'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -f -a "remove" -d 'Remove a client: its exports, its root, its boot files'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -f -a "rename" -d 'Give a client another name; it takes effect at its next start'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -f -a "check" -d 'Compare clients with the checklist, and with what is exported and served'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -s i -l interface -d 'Serve on this network interface; it is never guessed' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l mode -d 'Beside the network\'s DHCP server, or instead of one: proxy or dhcp' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l range -d 'Give out these addresses, in mode dhcp: 10.0.0.100-10.0.0.199' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l tftp-root -d 'Serve the boot files below this directory [default: /srv/netboot/tftp]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l state -d 'Keep leases and records here [default: /var/lib/piprov/netboot]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l force -d 'Start in mode dhcp although another DHCP server answers'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -s i -l interface -d 'Listen on this network interface; it is never guessed' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -l for -d 'End after this time: 90, 90s, 5m, 1h' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -l probe -d 'Ask for DHCP servers too, once; this is the only thing that is sent'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from nfs" -l ganesha -d 'File with piprov\'s exports for nfs-ganesha' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from nfs" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from nfs" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from nfs" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from nfs" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from nfs" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from nfs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from nfs" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l boot-partition -d 'Pi 2, 3: put program_usb_boot_mode=1 into DIR/config.txt' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l confirm -d 'Say in a script that it is meant: --confirm program_usb_boot_mode' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l otp-dump -d 'Say what `vcgencmd otp_dump` of a board means; - reads stdin' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l order -d 'Where to look for a system, first to last: network,sd' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l explain -d 'Say what a BOOT_ORDER means, and what may be wrong with it' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l board -d 'Which board to say it for: 4, 400, cm4, cm4s, 5, 500, cm5' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l eeprom -d 'An image of Raspberry Pi\'s package rpi-eeprom: show it, or change it' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l set -d 'Another setting for the image\'s bootconf.txt, such as TFTP_IP=10.0.0.2' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s o -l output -d 'Write pieeprom.upd and pieeprom.sig into DIR, which a board asks by TFTP' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l undo -d 'Take the line out of config.txt again; a bit that is burned in stays'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s n -l dry-run -d 'Say what would be done, and touch nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand mklive" -l live -d 'The live tree [default: /srv/usbboot/live]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand mklive" -l clients -d 'The clients\' directories [default: /srv/usbboot/clients]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand mklive" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -329,32 +403,6 @@ complete -c piprov -n "__fish_piprov_using_subcommand live" -s v -l verbose -d '
 complete -c piprov -n "__fish_piprov_using_subcommand live" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand live" -s h -l help -d 'Print help'
 complete -c piprov -n "__fish_piprov_using_subcommand live" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -l json -d 'Print results as JSON, one object a line'
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -s q -l quiet -d 'Print results and errors only'
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -s v -l verbose -d 'Say more about the same events'
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -s h -l help -d 'Print help'
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from enable" -f -a "enable" -d 'Make boards boot from the network, or say why they don\'t'
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l boot-partition -d 'Pi 2, 3: put program_usb_boot_mode=1 into DIR/config.txt' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l confirm -d 'Say in a script that it is meant: --confirm program_usb_boot_mode' -r
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l otp-dump -d 'Say what `vcgencmd otp_dump` of a board means; - reads stdin' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l order -d 'Where to look for a system, first to last: network,sd' -r
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l explain -d 'Say what a BOOT_ORDER means, and what may be wrong with it' -r
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l board -d 'Which board to say it for: 4, 400, cm4, cm4s, 5, 500, cm5' -r
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l eeprom -d 'An image of Raspberry Pi\'s package rpi-eeprom: show it, or change it' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l set -d 'Another setting for the image\'s bootconf.txt, such as TFTP_IP=10.0.0.2' -r
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s o -l output -d 'Write pieeprom.upd and pieeprom.sig into DIR, which a board asks by TFTP' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l undo -d 'Take the line out of config.txt again; a bit that is burned in stays'
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s n -l dry-run -d 'Say what would be done, and touch nothing'
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l json -d 'Print results as JSON, one object a line'
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s q -l quiet -d 'Print results and errors only'
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s v -l verbose -d 'Say more about the same events'
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -s q -l quiet -d 'Print results and errors only'
