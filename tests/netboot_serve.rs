@@ -244,8 +244,10 @@ fn systemd_is_told_and_may_open_the_ports() {
     net.lan.inside("client", || run(&mut boards, "eth0", Duration::from_secs(20)));
     boots(&boards[0]);
     serve.until("the kernel", |event| event["step"] == "loaded");
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
     loop {
-        let len = manager.recv(&mut buffer).expect("the status changes");
+        assert!(std::time::Instant::now() < deadline, "the status doesn't say that the board is loaded");
+        let len = manager.recv(&mut buffer).expect("the manager is told something");
         if String::from_utf8_lossy(&buffer[..len]).contains("1 board heard, 1 of them") {
             break;
         }
