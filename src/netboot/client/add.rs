@@ -137,6 +137,7 @@ impl Clients {
             board: request.board,
             mode: request.mode,
             server,
+            protocol: self.protocol(),
             root: root.clone(),
             layer: layer.clone(),
             boot: boot.clone(),

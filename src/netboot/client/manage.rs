@@ -4,13 +4,13 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::apply::{Target, remove_tree};
-use super::checklist::{Facts, Key, Mode, Plan, Where, plan};
+use super::checklist::{Facts, Key, Mode, Plan, Protocol, Where, plan};
 use super::names::Name;
 use super::overlay::Layered;
 use super::record::{Lock, Phase, Record, Records, replace};
 use super::source::{HostSource, Source};
 use super::view::View;
-use super::{Error, exports, host};
+use super::{Error, exports, host, nfs};
 use crate::progress::Progress;
 use crate::stop::Stop;
 
@@ -90,15 +90,25 @@ impl Clients {
         self.records().need(name)
     }
 
-    /// Who exports on this host: the kernel's server where its exportfs is, otherwise nfs-ganesha.
+    /// Who exports on this host: the kernel's server where its exportfs is, otherwise nfs-ganesha. Where both are
+    /// installed and the kernel has no server, it is nfs-ganesha.
     ///
     /// # Errors
     /// [`Error::NoExportfs`] where there is neither.
     pub fn exporter(&self) -> Result<Exporter, Error> {
+        let ganesha = host::program("ganesha.nfsd").is_some();
         match host::program("exportfs") {
-            Some(exportfs) => Ok(Exporter::Kernel(exportfs)),
-            None if host::program("ganesha.nfsd").is_some() => Ok(Exporter::Ganesha),
-            None => Err(Error::NoExportfs),
+            Some(exportfs) if !ganesha || nfs::kernel_server() => Ok(Exporter::Kernel(exportfs)),
+            _ if ganesha => Ok(Exporter::Ganesha),
+            _ => Err(Error::NoExportfs),
+        }
+    }
+
+    /// What clients may ask this host's NFS server. Whoever exports by hand (`--no-exports`) has the same server.
+    pub(super) fn protocol(&self) -> Protocol {
+        match self.exporter() {
+            Ok(Exporter::Ganesha) => Protocol::NoAcl,
+            Ok(Exporter::Kernel(_)) | Err(_) => Protocol::Whole,
         }
     }
 
@@ -245,7 +255,7 @@ impl Clients {
 
     /// What the checklist still wants of a client.
     pub(super) fn wanted(&self, record: &Record) -> Result<Plan, Error> {
-        let facts = facts(record)?;
+        let facts = facts(record, self.protocol())?;
         let boot = HostSource { root: record.boot.clone() };
         let root = source(record);
         plan(&facts, &View(&*root), &View(&boot))
@@ -282,7 +292,7 @@ fn source(record: &Record) -> Box<dyn Source> {
 }
 
 /// What the checklist needs to know of a client that is there.
-fn facts(record: &Record) -> Result<Facts, Error> {
+fn facts(record: &Record, protocol: Protocol) -> Result<Facts, Error> {
     let keys = record.keys.iter().map(|key| Key {
         file: key.file.clone(),
         private: None,
@@ -293,6 +303,7 @@ fn facts(record: &Record) -> Result<Facts, Error> {
         board: record.board.parse()?,
         mode: record.mode,
         server: record.server,
+        protocol,
         root: record.root.clone(),
         layer: record.layer.clone(),
         boot: record.boot.clone(),

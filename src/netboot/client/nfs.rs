@@ -104,7 +104,7 @@ pub fn findings(state: &State) -> Vec<Finding> {
 }
 
 /// Whether the kernel serves NFS, or has a module that would.
-fn kernel_server() -> bool {
+pub(super) fn kernel_server() -> bool {
     let has = |path: &str, word: &str| {
         std::fs::read_to_string(path).is_ok_and(|text| text.lines().any(|line| line.contains(word)))
     };

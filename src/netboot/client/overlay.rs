@@ -38,10 +38,13 @@ fail() {
 }
 [ -r /proc/cmdline ] || mount -t proc proc /proc
 [ -c /dev/console ] || mount -t devtmpfs dev /dev
-server= layer=
+server= layer= acl=
 for word in $(cat /proc/cmdline); do
     case $word in
-        nfsroot=*) server=${word#nfsroot=}; server=${server%%:*} ;;
+        nfsroot=*)
+            server=${word#nfsroot=}; server=${server%%:*}
+            # What the server doesn't answer for the root, it doesn't answer here.
+            case $word, in *,noacl,*) acl=,noacl ;; esac ;;
         piprov.layer=*) layer=${word#piprov.layer=} ;;
     esac
 done
@@ -51,7 +54,7 @@ modprobe nfsv3 2>/dev/null
 mount -t tmpfs -o mode=755 piprov /mnt || fail "no memory for the overlay"
 mkdir /mnt/upper /mnt/work /mnt/layer /mnt/root
 tries=0
-until mount -i -t nfs -o "ro,vers=3,tcp,nolock,addr=$server" "$server:$layer" /mnt/layer; do
+until mount -i -t nfs -o "ro,vers=3,tcp,nolock$acl,addr=$server" "$server:$layer" /mnt/layer; do
     tries=$((tries + 1))
     [ $tries -lt 5 ] || fail "$server:$layer can't be mounted"
     sleep 2

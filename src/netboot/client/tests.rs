@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::checklist::{Act, Facts, Mode, Where, plan};
+use super::checklist::{Act, Facts, Mode, Protocol, Where, plan};
 use super::layout::Layout;
 use super::source::HostSource;
 use super::view::View;
@@ -68,6 +68,7 @@ pub(super) fn facts() -> Facts {
         board: "a2ef5644".parse().unwrap(),
         mode: Mode::Rw,
         server: "10.0.0.1".parse().unwrap(),
+        protocol: Protocol::Whole,
         root: "/srv/netboot/clients/lab-01".into(),
         layer: None,
         boot: "/srv/netboot/tftp/a2ef5644".into(),

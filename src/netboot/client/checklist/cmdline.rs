@@ -26,7 +26,8 @@ fn line(old: &str, facts: &Facts) -> String {
     }
     let access = if facts.mode == Mode::Rw { "rw" } else { "ro" };
     words.push("root=/dev/nfs".to_owned());
-    words.push(format!("nfsroot={}:{},vers=3,tcp", facts.server, facts.root.display()));
+    let options = facts.protocol.options();
+    words.push(format!("nfsroot={}:{},vers=3,tcp{options}", facts.server, facts.root.display()));
     words.extend([access, "ip=dhcp", "rootwait"].map(str::to_owned));
     if let Some(layer) = &facts.layer {
         words.push(format!("init={}", super::boot::OVERLAY_INIT));
@@ -67,6 +68,7 @@ fn is_of_the_card(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::super::tests::facts;
+    use super::super::Protocol;
     use super::*;
 
     #[test]
@@ -124,5 +126,19 @@ mod tests {
              init=/usr/lib/piprov/overlay-init piprov.layer=/srv/netboot/clients/lab-01"
         );
         assert_eq!(line(&new, &facts), new);
+    }
+
+    #[test]
+    fn a_server_without_lists_is_not_asked_for_them() {
+        let mut facts = facts();
+        let whole = line("quiet", &facts);
+        facts.protocol = Protocol::NoAcl;
+        let new = line(&whole, &facts);
+        assert_eq!(
+            new,
+            "quiet root=/dev/nfs nfsroot=10.0.0.1:/srv/netboot/clients/lab-01,vers=3,tcp,noacl rw ip=dhcp rootwait"
+        );
+        facts.protocol = Protocol::Whole;
+        assert_eq!(line(&new, &facts), whole, "and back");
     }
 }

@@ -24,10 +24,11 @@ pub(super) fn fstab(item: &mut Item<'_>) -> Result<(), Error> {
     // Without it the client runs as well, so it must not end in the emergency shell; and it is mounted when there is
     // a network, which nfs and _netdev say.
     lines.push(format!(
-        "{}:{} {} nfs defaults,vers=3,nolock,nofail,_netdev{access} 0 0",
+        "{}:{} {} nfs defaults,vers=3,nolock{},nofail,_netdev{access} 0 0",
         facts.server,
         facts.boot.display(),
-        facts.layout.boot
+        facts.layout.boot,
+        facts.protocol.options()
     ));
     if facts.mode == Mode::Ro {
         for place in TMPFS {
@@ -65,6 +66,7 @@ fn is_kept(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::super::tests::{Tree, changed, facts};
+    use super::super::Protocol;
     use super::*;
 
     const OLD: &str = "proc            /proc           proc    defaults          0       0\n\
@@ -93,5 +95,10 @@ mod tests {
         );
         tree.apply(&facts);
         assert_eq!(changed(&tree, &facts, "fstab"), [""; 0]);
+        facts.protocol = Protocol::NoAcl;
+        assert!(
+            changed(&tree, &facts, "fstab")[0]
+                .contains(" nfs defaults,vers=3,nolock,noacl,nofail,_netdev,ro 0 0\n")
+        );
     }
 }

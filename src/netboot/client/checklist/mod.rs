@@ -45,6 +45,26 @@ impl Mode {
     }
 }
 
+/// What a client may ask its NFS server besides NFS itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// Everything that NFSv3 clients ask.
+    Whole,
+    /// No access control lists (NFSACL, program 100227): nfs-ganesha 4.3 leaves some of those requests unanswered, and
+    /// the client then waits for ever. Its users get what the lists' masks give to the group.
+    NoAcl,
+}
+
+impl Protocol {
+    /// As mount options, behind others. klibc's nfsmount, the kernel's own `nfsroot=` and mount.nfs all know them.
+    pub(super) const fn options(self) -> &'static str {
+        match self {
+            Self::Whole => "",
+            Self::NoAcl => ",noacl",
+        }
+    }
+}
+
 /// What the items need to know.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
@@ -52,6 +72,8 @@ pub(super) struct Facts {
     pub(super) board: Board,
     pub(super) mode: Mode,
     pub(super) server: Ipv4Addr,
+    /// How it talks to this host's NFS server.
+    pub(super) protocol: Protocol,
     /// What the client mounts as its root: of an overlay, the shared one.
     pub(super) root: PathBuf,
     /// An overlay's layer with the client's own files.
