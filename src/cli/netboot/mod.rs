@@ -33,8 +33,9 @@ enum Command {
     /// Say whether this host can serve roots over NFS, and what it lacks
     ///
     /// The kernel's server is used where its exportfs is installed; nfs-ganesha, which needs no
-    /// kernel module, where it is not. Boards need NFS version 3 over TCP and a port mapper. The
-    /// exit code is 69 if something is missing.
+    /// kernel module, where it is not, or where the kernel has no server. Clients of nfs-ganesha
+    /// are told not to ask for access control lists (noacl), which it leaves unanswered. Boards
+    /// need NFS version 3 over TCP and a port mapper. The exit code is 69 if something is missing.
     Nfs(nfs::Nfs),
     /// Make boards boot from the network, or say why they don't
     ///

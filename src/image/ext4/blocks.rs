@@ -32,10 +32,16 @@ impl Ext4 {
         if inode.has(Inode::INLINE) {
             return self.inline(inode).map(Contents::Inline);
         }
-        let mut runs = Runs { inode, block: self.block, found: Vec::new() };
+        let mut runs = Runs {
+            inode,
+            block: self.block,
+            blocks: self.len / self.block,
+            nodes: 0,
+            mapped: 0,
+            found: Vec::new(),
+        };
         if inode.has(Inode::EXTENTS) {
-            let mut nodes = 0;
-            self.extents(&inode.map, None, &mut runs, &mut nodes)?;
+            self.extents(&inode.map, None, &mut runs)?;
         } else {
             let mut next = 0u64;
             for n in 0..12 {
@@ -51,7 +57,8 @@ impl Ext4 {
 
     /// Reads contents that are small: directories and links.
     pub(super) fn read_small(&self, inode: &Inode, longest: u64) -> Result<Vec<u8>, Error> {
-        if inode.size > longest {
+        // They have no holes, so they are no larger than the file system.
+        if inode.size > longest.min(self.len) {
             return Err(Error::damaged(format!("inode {} has {} bytes", inode.number, inode.size)));
         }
         let runs = match self.contents(inode)? {
@@ -66,13 +73,7 @@ impl Ext4 {
     }
 
     /// One node of the tree of extents; its depth has to be `depth`, where the node above says so.
-    fn extents(
-        &self,
-        node: &[u8],
-        depth: Option<u16>,
-        runs: &mut Runs<'_>,
-        nodes: &mut u64,
-    ) -> Result<(), Error> {
+    fn extents(&self, node: &[u8], depth: Option<u16>, runs: &mut Runs<'_>) -> Result<(), Error> {
         let bad = |what: &str| Error::damaged(format!("the extents of inode {} {what}", runs.inode.number));
         let (entries, deep) = (usize::from(u16_at(node, 2)), u16_at(node, 6));
         if u16_at(node, 0) != 0xf30a || 12 + entries * 12 > node.len() {
@@ -81,11 +82,7 @@ impl Ext4 {
         if depth.is_some_and(|depth| depth != deep) || deep > 5 {
             return Err(bad("lead to the wrong depth"));
         }
-        // Each node is a block of its own, so there can't be more of them.
-        *nodes += 1;
-        if *nodes > self.len / self.block {
-            return Err(bad("lead round in a circle"));
-        }
+        runs.node()?;
         for entry in node[12..12 + entries * 12].chunks_exact(12) {
             if deep == 0 {
                 let len = u64::from(u16_at(entry, 4));
@@ -96,7 +93,7 @@ impl Ext4 {
                 }
             } else {
                 let at = u64::from(u32_at(entry, 4)) | u64::from(u16_at(entry, 8)) << 32;
-                self.extents(&self.read_block(at)?, Some(deep - 1), runs, nodes)?;
+                self.extents(&self.read_block(at)?, Some(deep - 1), runs)?;
             }
         }
         Ok(())
@@ -110,6 +107,7 @@ impl Ext4 {
             *next += covered;
             return Ok(());
         }
+        runs.node()?;
         let table = self.read_block(at)?;
         for entry in table.chunks_exact(4) {
             let block = u64::from(u32_at(entry, 0));
@@ -128,16 +126,37 @@ impl Ext4 {
 struct Runs<'a> {
     inode: &'a Inode,
     block: u64,
+    /// How many blocks there are.
+    blocks: u64,
+    /// How many blocks of the map were read.
+    nodes: u64,
+    /// How many blocks of contents it told of.
+    mapped: u64,
     found: Vec<Run>,
 }
 
 impl Runs<'_> {
+    /// Another block of the map. Each is there once, so there can't be more of them than blocks.
+    fn node(&mut self) -> Result<(), Error> {
+        self.nodes += 1;
+        if self.nodes > self.blocks {
+            let number = self.inode.number;
+            return Err(Error::damaged(format!("the map of inode {number} leads round in a circle")));
+        }
+        Ok(())
+    }
+
     /// Adds `len` blocks from block `at` of the disk, which are those from `to` on of the file.
     fn add(&mut self, to: u64, at: u64, len: u64) -> Result<(), Error> {
         let (to, from) = (to * self.block, at.saturating_mul(self.block));
         if at == 0 || len == 0 || to >= self.inode.size {
             // A hole; or set aside behind the end.
             return Ok(());
+        }
+        self.mapped += len;
+        if self.mapped > self.blocks {
+            let number = self.inode.number;
+            return Err(Error::damaged(format!("inode {number} has more blocks than there are")));
         }
         let len = (len * self.block).min(self.inode.size - to);
         if let Some(last) = self.found.last_mut() {

@@ -1,12 +1,14 @@
 //! Compares a client with the checklist, and with what is exported and served.
 
+use std::net::Ipv4Addr;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::checklist::Act;
 use super::manage::Exporter;
 use super::record::{Lock, Phase, Record};
-use super::{Clients, Error, Name, exports, nfs};
+use super::{Board, Clients, Error, Name, exports, nfs};
+use crate::board::Mac;
 
 /// Something about a client that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -142,6 +144,32 @@ impl Clients {
     }
 }
 
+/// Whether a client that may mount from one address alone gets that address from this host, which gives out addresses
+/// itself: `hosts` are the boards that always have the same.
+///
+/// A root over NFS comes with an address that is asked for once (`ip=dhcp`), and then nobody renews it. While the
+/// board runs it keeps it, and piprov gives it to nobody else as long as the board answers for it; but at the next
+/// start it may be another one, which the export doesn't know.
+#[must_use]
+pub fn unsure_address(record: &Record, hosts: &[(Mac, Ipv4Addr)]) -> Option<Finding> {
+    let only: Ipv4Addr = record.network.parse().ok().filter(|_| record.exported)?;
+    let board = match record.board.parse() {
+        Ok(Board::Mac(mac)) => Some(mac),
+        _ => None,
+    };
+    let sure = |(mac, address): &(Mac, Ipv4Addr)| *address == only && board.is_none_or(|board| board == *mac);
+    if hosts.iter().any(sure) {
+        return None;
+    }
+    Some(Finding::new(
+        "serve",
+        format!(
+            "only {only} may mount it, and the DHCP server here doesn't always give the board that address"
+        ),
+        format!("add the board's MAC address with {only} to `netboot.hosts`"),
+    ))
+}
+
 /// What keeps the boot files from being served.
 fn served(record: &Record, tftp: &Path) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -173,4 +201,26 @@ fn served(record: &Record, tftp: &Path) -> Vec<Finding> {
         found.push(Finding::new("serve", what, format!("`sudo chmod -R a+rX {}`", record.boot.display())));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::tests::record;
+    use super::*;
+
+    #[test]
+    fn an_export_for_one_address_wants_it_to_be_fixed() {
+        let mac: Mac = "dc:a6:32:01:36:c2".parse().unwrap();
+        let host = |last| (mac, Ipv4Addr::new(10, 0, 0, last));
+        let mut client = record("lab-01");
+        assert_eq!(unsure_address(&client, &[]), None, "a network may mount");
+        client.network = "10.0.0.7".to_owned();
+        let found = unsure_address(&client, &[host(8)]).unwrap();
+        assert!(found.remedy.contains("10.0.0.7") && found.remedy.contains("netboot.hosts"), "{found:?}");
+        assert_eq!(unsure_address(&client, &[host(8), host(7)]), None);
+        client.board = "dc:a6:32:01:36:c3".to_owned();
+        assert!(unsure_address(&client, &[host(7)]).is_some(), "another board has it");
+        client.exported = false;
+        assert_eq!(unsure_address(&client, &[]), None);
+    }
 }

@@ -28,7 +28,7 @@ mod verify;
 mod view;
 
 pub use add::{Line, Prepared, Request};
-pub use check::Finding;
+pub use check::{Finding, unsure_address};
 pub use checklist::{Mode, Where};
 pub use error::Error;
 pub use host::{Address, addresses};

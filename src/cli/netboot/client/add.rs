@@ -34,6 +34,9 @@ pub(super) struct Add {
     #[arg(long, value_name = "PATH")]
     from: PathBuf,
     /// How the client has its root
+    ///
+    /// With ro and overlay, what the client writes is gone at its next start. In all of them, file capabilities
+    /// stay on the server: NFSv3 has none, and a program that needs one works for root alone.
     #[arg(long, value_enum, default_value_t = Mode::Rw)]
     mode: Mode,
     /// Name of the root to share, with --mode overlay; default: the image's
@@ -43,6 +46,8 @@ pub(super) struct Add {
     #[arg(long, value_name = "IP")]
     server: Option<Ipv4Addr>,
     /// The client's address; only it may mount
+    ///
+    /// The DHCP server has to give the board this address each time (in piprov's, `netboot.hosts`).
     #[arg(long, value_name = "IP", conflicts_with = "network")]
     address: Option<Ipv4Addr>,
     /// The clients' network; default: that of --interface or --server

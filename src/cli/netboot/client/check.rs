@@ -7,9 +7,10 @@ use super::{Where, name};
 use crate::cli::Global;
 use crate::cli::report::AlreadyTold;
 use crate::cli::ui::{Style, Ui, wrap};
+use crate::config::netboot::Mode;
 use crate::error::Kind;
 use crate::format::count;
-use crate::netboot::client::Name;
+use crate::netboot::client::{Name, unsure_address};
 use crate::stop::Stop;
 
 #[derive(Debug, Args)]
@@ -26,7 +27,7 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
         let mut names = self.names.iter().map(|text| name(text)).collect::<anyhow::Result<Vec<Name>>>()?;
-        let (clients, _) = self.place.clients(global, ui, stop)?;
+        let (clients, settings) = self.place.clients(global, ui, stop)?;
         if names.is_empty() {
             names =
                 clients.all()?.into_iter().map(|record| name(&record.name)).collect::<anyhow::Result<_>>()?;
@@ -37,7 +38,11 @@ impl Check {
                 let changed = clients.repair_client(name)?;
                 ui.say(format_args!("{name}: {} changed", count(changed as u64, "file")));
             }
-            let found = clients.check(name)?;
+            let mut found = clients.check(name)?;
+            // In mode proxy somebody else gives the addresses, and nothing is known of them here.
+            if settings.netboot.mode.value == Mode::Dhcp {
+                found.extend(unsure_address(&clients.one(name)?, &settings.netboot.hosts.value));
+            }
             bad += usize::from(!found.is_empty());
             if ui.json {
                 ui.object(&json!({ "event": "checked", "client": name.as_str(), "findings": found }));
