@@ -63,6 +63,7 @@ fn main() {
     let memory = Command::new(&own).arg("--memory").output().unwrap();
     assert!(memory.status.success(), "{memory:?}");
     table += &String::from_utf8(memory.stdout).unwrap();
+    table += &helper();
     print!("{table}");
     let out =
         std::env::var_os("PIPROV_BENCH_OUT").map_or_else(|| top.join("target/bench-usb.md"), PathBuf::from);
@@ -205,6 +206,54 @@ fn memory() {
     std::fs::remove_dir_all(dir).unwrap();
     println!("\n| 64 boards, models and their copies included | MiB |\n|---|---|");
     println!("| before | {:.1} |\n| at most | {:.1} |", before, high_water());
+}
+
+/// What the udev helper takes for its longest piece of work: a board's first stage has come, gets its overlay, and is
+/// told to restart.
+#[expect(clippy::zombie_processes, reason = "wait4 waits, and tells what the process took")]
+fn helper() -> String {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("clients/by-serial/00000000d8e4a1f7")).unwrap();
+    let (mut times, mut most) = (Vec::new(), 0);
+    for _ in 0..21 {
+        let wire = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&wire).unwrap();
+        unlockpt(&wire).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_piprov-udev"))
+            .env_clear()
+            .env("ACTION", "add")
+            .env("SUBSYSTEM", "tty")
+            .env("DEVPATH", "/devices/pci0000:00/0000:00:14.0/usb9/9-1/9-1:1.0/tty/ttyACM0")
+            .env("DEVNAME", ptsname(&wire, Vec::new()).unwrap().to_str().unwrap())
+            .env("ID_SERIAL_SHORT", "00000000d8e4a1f7")
+            .env("PIPROV_USB_LIVE", dir.path().join("live"))
+            .env("PIPROV_USB_CLIENTS", dir.path().join("clients"))
+            .env("PIPROV_RUNTIME_DIR", dir.path().join("run"))
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let (mut status, mut usage) = (0, std::mem::MaybeUninit::<libc::rusage>::zeroed());
+        // SAFETY: both places are there for the call; nobody else waits for this child.
+        let waited = unsafe { libc::wait4(child.id().cast_signed(), &raw mut status, 0, usage.as_mut_ptr()) };
+        assert!(waited == child.id().cast_signed() && status == 0, "{status:x}");
+        // SAFETY: all zeros are a value of this struct, and the call has filled it in.
+        let usage = unsafe { usage.assume_init() };
+        let milliseconds = |time: libc::timeval| time.tv_sec as f64 * 1e3 + time.tv_usec as f64 / 1e3;
+        times.push(milliseconds(usage.ru_utime) + milliseconds(usage.ru_stime));
+        most = most.max(usage.ru_maxrss);
+        let mut buffer = [0; 64];
+        let count = rustix::io::read(&wire, &mut buffer).unwrap();
+        assert_eq!(&buffer[..count], b"reboot\n");
+    }
+    times.sort_by(f64::total_cmp);
+    format!(
+        "\n| piprov-udev, from the first stage's event to `reboot` | |\n|---|---|\n| processor, median of {} | {:.1} ms |\n\
+         | memory at most | {:.1} MiB |\n",
+        times.len(),
+        times[times.len() / 2],
+        most as f64 / 1024.0
+    )
 }
 
 /// The most memory that this process has had, in MiB.

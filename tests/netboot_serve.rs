@@ -4,6 +4,7 @@
 
 mod common;
 mod dhcp_support;
+mod netboot;
 mod netboot_model;
 mod netboot_rig;
 
@@ -73,6 +74,39 @@ fn every_board_gets_to_its_kernel_in_mode_dhcp() {
         assert!((100..=120).contains(&last), "{}", board.address);
         let mine = files_of(board);
         assert!(mine.iter().all(|(path, text)| path == "bootcode.bin" || text.contains('/')), "{mine:?}");
+    }
+    serve.end();
+}
+
+/// From an image to a board that asks for its kernel.
+#[test]
+fn a_client_that_was_added_boots_its_own_files() {
+    let room = netboot::Room::new();
+    let mut net = Net::new();
+    net.lan.house_dnsmasq(&[]);
+    (net.root, net.state) = (room.at("srv/tftp"), room.at("state"));
+    let mut boards = vec![Board::new(Kind::Pi4, 1), Board::new(Kind::Pi4, 2)];
+    let cmdline = room.read("boot/cmdline.txt");
+    tree(&room.at("boot"), "image");
+    std::fs::write(room.at("boot/cmdline.txt"), cmdline).unwrap();
+    netboot::image(room.path(), 16, 80);
+    netboot::ok(room.add("lab-01", &boards[0].directory(), "disk.img", &["--no-exports"]));
+    let serve = net.serve(&[]);
+    // And one that comes while it serves, known by its MAC address.
+    let mac = netboot_rig::mac(&boards[1]);
+    netboot::ok(room.add("lab-02", &mac, "disk.img", &["--no-exports"]));
+    net.lan.inside("client", || run(&mut boards, "eth0", Duration::from_secs(30)));
+    for (board, name) in boards.iter().zip(["lab-01", "lab-02"]) {
+        boots(board);
+        let files = files_of(board);
+        let cmdline = files.iter().find(|(path, _)| path.ends_with("cmdline.txt")).unwrap();
+        let root = room.at("srv/clients").canonicalize().unwrap().join(name);
+        let wanted = format!("root=/dev/nfs nfsroot=10.0.0.1:{},vers=3,tcp", root.display());
+        assert!(cmdline.1.contains(&wanted), "{cmdline:?}");
+        assert!(files.iter().any(|(path, text)| path.ends_with("start4.elf") && text.starts_with("image/")));
+        let up = serve
+            .until("its boot", |event| event["board"] == netboot_rig::mac(board) && event["step"] == "up");
+        assert_eq!(up["client"], name, "{up}");
     }
     serve.end();
 }
@@ -244,8 +278,10 @@ fn systemd_is_told_and_may_open_the_ports() {
     net.lan.inside("client", || run(&mut boards, "eth0", Duration::from_secs(20)));
     boots(&boards[0]);
     serve.until("the kernel", |event| event["step"] == "loaded");
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
     loop {
-        let len = manager.recv(&mut buffer).expect("the status changes");
+        assert!(std::time::Instant::now() < deadline, "the status doesn't say that the board is loaded");
+        let len = manager.recv(&mut buffer).expect("the manager is told something");
         if String::from_utf8_lossy(&buffer[..len]).contains("1 board heard, 1 of them") {
             break;
         }

@@ -19,6 +19,7 @@ rig::scenarios! {
 }
 
 mod scenario {
+    use std::sync::atomic::Ordering;
     use std::time::{Duration, Instant};
 
     use super::rig::guest::{Station, piprov, run, settle};
@@ -189,9 +190,11 @@ mod scenario {
         std::fs::write("/etc/piprov/piprov.toml", "[usb]\nrestart-window = 2\n").unwrap();
         let station = Station::new(&["default"]);
         // A board that takes its time before it listens: udev's helper can't wait for that.
-        let slow = FirstStage { deaf: true, wakes: Some(Duration::from_secs(3)), ..FirstStage::new(ONE) };
+        let slow = FirstStage { deaf: true, ..FirstStage::new(ONE) };
+        let awake = slow.awake.clone();
         let board = plug(0, slow);
         until("the note", || station.logged(&["doesn't take commands yet"]).then_some(()));
+        awake.store(true, Ordering::Relaxed);
         until("the unit", || is_active("piprov-usb.service").then_some(()));
         let board = board.left();
         assert_eq!(String::from_utf8(board.heard.lock().unwrap().clone()).unwrap(), "reboot\n");

@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use libfuzzer_sys::fuzz_target;
-use piprov::uboot::deb::Deb;
+use piprov::debian::deb::Deb;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut file = tempfile::Builder::new().tempfile_in("/dev/shm").expect("room in /dev/shm");

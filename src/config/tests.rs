@@ -83,7 +83,7 @@ fn every_key_is_read_and_shown() {
         [netboot]\ninterface = 'eth1'\nmode = 'dhcp'\nrange = '10.0.0.9-20'\nlease-time = 600\nrouter = '10.0.0.1'\n\
         dns = '10.0.0.1'\nhosts = 'dc:a6:32:01:02:03=10.0.0.7'\noui = '2c:cf:67'\nrom-delay = 1\n\
         delays = 'dc:a6:32:01:02:03=0.5'\neveryone = true\nboot-files = '7=ipxe.efi'\n\
-        tftp-root = '/srv/tftp'\nstate = '/srv/netboot'\n";
+        tftp-root = '/srv/tftp'\nclients = '/srv/roots'\nshared = '/srv/shared'\nstate = '/srv/netboot'\n";
     machine.explicit = Some(machine.write("piprov.toml", text));
     let settings = machine.load().unwrap();
     let lab = machine.path("lab.csv").display().to_string();
@@ -117,6 +117,8 @@ fn every_key_is_read_and_shown() {
         "true",
         "7=ipxe.efi",
         "/srv/tftp",
+        "/srv/roots",
+        "/srv/shared",
         "/srv/netboot",
     ];
     let rows = settings.rows();

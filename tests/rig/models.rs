@@ -2,8 +2,8 @@
 //! something else in the end.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use super::usbip::{Function, Reply, Setup, device_descriptor};
 
@@ -180,10 +180,8 @@ pub struct FirstStage {
     pub serial: String,
     /// Whether it answers requests of the class. One that doesn't hangs whoever opens its serial port.
     pub deaf: bool,
-    /// When one that is deaf begins to hear, from the first request on.
-    pub wakes: Option<Duration>,
-    /// When the first request came.
-    pub began: Option<Instant>,
+    /// Set when one that is deaf is to begin to hear.
+    pub awake: Arc<AtomicBool>,
     /// What was written to it.
     pub heard: Arc<Mutex<Vec<u8>>>,
     /// Whether it restarts when it is told to.
@@ -195,8 +193,7 @@ impl FirstStage {
         Self {
             serial: serial.to_owned(),
             deaf: false,
-            wakes: None,
-            began: None,
+            awake: Arc::default(),
             heard: Arc::default(),
             obeys: true,
         }
@@ -231,12 +228,8 @@ impl Function for FirstStage {
     }
 
     fn control(&mut self, setup: Setup, _data: &[u8]) -> Reply {
-        if self.deaf {
-            let began = *self.began.get_or_insert_with(Instant::now);
-            if self.wakes.is_none_or(|time| began.elapsed() < time) {
-                return Reply::Never;
-            }
-            self.deaf = false;
+        if self.deaf && !self.awake.load(Ordering::Relaxed) {
+            return Reply::Never;
         }
         match (setup.kind, setup.request) {
             // SET_LINE_CODING, SET_CONTROL_LINE_STATE (USB PSTN devices, table 13)

@@ -66,6 +66,21 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Dhcp(error) => error.hint(),
+            // Boards ask port 69 and no other.
+            Self::Tftp(crate::tftp::Error::InUse { holder: Some(holder), .. }) => Some(format!(
+                "stop {}: boards ask this port and no other. A dnsmasq that is needed for other things serves no \
+                 files without enable-tftp.",
+                holder.name()
+            )),
+            Self::Tftp(crate::tftp::Error::InUse { .. }) => Some(
+                "`sudo ss -ulpn sport = :69` shows who has it; boards ask this port and no other".to_owned(),
+            ),
+            Self::Tftp(crate::tftp::Error::Privileged { .. }) => Some(
+                "run it with sudo, or give it CAP_NET_BIND_SERVICE, CAP_NET_RAW and CAP_NET_ADMIN".to_owned(),
+            ),
+            Self::State { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("run it with sudo, or name another directory with --state".to_owned())
+            }
             Self::Tftp(error) => error.hint(),
             Self::NoTree { path } => Some(format!(
                 "`piprov netboot client add` makes it with the first client; or `sudo mkdir -p {}` and copy the boot \

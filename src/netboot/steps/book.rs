@@ -113,7 +113,10 @@ impl Book {
 /// Whether a board's boot can begin with this: others' addresses and answers aren't boots.
 fn begins(signal: &Signal) -> bool {
     match signal {
-        Signal::Discover(client) => client.stage.boots_as_pi(),
+        // A serial number and a revision of zeros are those of `dhcp::probe`, here or on another host: no board.
+        Signal::Discover(client) => {
+            client.stage.boots_as_pi() && (client.serial, client.revision) != (Some(0), Some(0))
+        }
         Signal::Asked(_) | Signal::Sent(..) | Signal::Missing(_) | Signal::Probed(_) => true,
         _ => false,
     }
