@@ -23,9 +23,8 @@
 //! | 3 | [`power`] | reset back-ends |
 //! | 3 | [`debian`] | kernels and firmware out of Debian's packages |
 //! | 3 | [`live`] | the live tree of USB boot, and what the udev helper does with it |
-//! | 3 | [`netboot`] | boards without an SD card: their roots and boot files |
 //! | 3 | [`sight`] | boards seen on the wire before they ask for anything |
-//! | 3 | [`netboot`] | boards that boot from this host: their files, their boots as steps, what is on the wire |
+//! | 3 | [`netboot`] | boards that boot from this host: their roots and boot files, their boots as steps, what is on the wire |
 //! | 4 | [`uboot`] | recovery card, boot script, manifest, the flash flow |
 //! | 4 | [`stage1`] | the first stage of USB boot, built out of packages |
 //! | 5 | [`cli`] | one file a subcommand |
