@@ -46,6 +46,18 @@ pub fn piprov(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_piprov")).args(arguments).output().unwrap()
 }
 
+/// The program as a unit can run it: units don't see what lies below /tmp, where this project may be.
+fn program() -> PathBuf {
+    let built = PathBuf::from(env!("CARGO_BIN_EXE_piprov"));
+    if !built.starts_with("/tmp") {
+        return built;
+    }
+    for file in [env!("CARGO_BIN_EXE_piprov"), env!("CARGO_BIN_EXE_piprov-udev")] {
+        run(&format!("cp -n {file} /usr/local/bin/"));
+    }
+    PathBuf::from("/usr/local/bin/piprov")
+}
+
 /// Waits until udev has nothing more to do.
 pub fn settle() {
     run("udevadm settle");
@@ -70,13 +82,7 @@ impl Station {
         }
         // Once is enough, unless a scenario has taken the rules away.
         if !Path::new("/etc/udev/rules.d/60-piprov.rules").exists() {
-            // From where a person has it: units don't see what lies below /tmp, where this project may be.
-            let (program, helper) = (env!("CARGO_BIN_EXE_piprov"), env!("CARGO_BIN_EXE_piprov-udev"));
-            run(&format!(
-                "cd /usr/local/bin && for file in {program} {helper}; do \
-                 mountpoint -q ${{file##*/}} || {{ touch ${{file##*/}} && mount --bind $file ${{file##*/}}; }}; done"
-            ));
-            let output = Command::new("/usr/local/bin/piprov").args(["udev", "install"]).output().unwrap();
+            let output = Command::new(program()).args(["udev", "install"]).output().unwrap();
             assert!(output.status.success(), "{output:?}");
         }
         settle();
