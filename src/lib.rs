@@ -5,6 +5,7 @@
 //! | floor | room | what it is |
 //! |---|---|---|
 //! | 1 | [`error`] | kinds of failure, their exit codes, and hints |
+//! | 1 | [`beneath`] | directories held open, and what is done below them without leaving them |
 //! | 1 | [`board`] | what a board is called: MAC address, USB port path |
 //! | 1 | [`config`] | flags, environment and `piprov.toml` files become settings |
 //! | 1 | [`near`] | the known names closest to a wrong one |
@@ -29,6 +30,7 @@
 //! | 4 | [`stage1`] | the first stage of USB boot, built out of packages |
 //! | 5 | [`cli`] | one file a subcommand |
 
+pub mod beneath;
 pub mod board;
 pub mod cli;
 pub mod config;

@@ -1,0 +1,1 @@
+//! Root copies, checks and removes the trees of netboot clients.

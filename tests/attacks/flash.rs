@@ -1,0 +1,1 @@
+//! Somebody on the network who is not the board that is flashed.

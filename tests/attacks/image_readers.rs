@@ -1,0 +1,1 @@
+//! Images whose file systems lie.

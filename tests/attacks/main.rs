@@ -1,0 +1,13 @@
+//! Attacks, written as an attacker would: hostile images, trees, packets, names. Each of them worked once, or would
+//! work against a program that is a little less careful. What SECURITY.md claims is shown here.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod client_tree;
+mod flash;
+mod image_readers;
+mod live_tree;
+mod terminal;
+mod tftp;
+mod usb_boot;

@@ -1,0 +1,1 @@
+//! Texts from outside that would write the operator's terminal.

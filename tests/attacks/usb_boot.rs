@@ -1,0 +1,1 @@
+//! Boards and payloads of USB boot that don't say, or do, what they should.
