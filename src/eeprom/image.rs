@@ -212,7 +212,8 @@ impl Image {
         };
         let word = |at: usize| Some(u32::from_le_bytes(pair.get(at..at + 4)?.try_into().ok()?));
         let (inverse, time) = (word(0)?, word(4)?);
-        (inverse == !time).then_some(time)
+        // Erased flash has no time; neither has what one published image says.
+        (inverse == !time && time != u32::MAX).then_some(time)
     }
 
     /// The image with another configuration; in an A/B image in A.
