@@ -66,7 +66,7 @@ impl Tree {
         let own = self.clients().join("by-serial").join(serial.map_or("unknown", Serial::as_str));
         let default = self.clients().join("default");
         let (found, note) =
-            serial.map_or(Ok((None, None)), |serial| own_directory(&self.clients(), serial))?;
+            serial.map_or(Ok((None, None)), |serial| own_directory(self.clients(), serial))?;
         let path = match found {
             Some(own) => own,
             None if default.is_dir() => default,
