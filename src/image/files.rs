@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-pub use patch::{Patch, PatchedReadAt, sector_patches};
 pub use fat::{FatItem, fat_runs, fat_tree};
+pub use patch::{Patch, PatchedReadAt, sector_patches};
 pub use volume::{FatFile, fat_file, fat_files_under, is_fat};
 
 use super::read_at::ReadAt;

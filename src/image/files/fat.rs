@@ -132,9 +132,8 @@ impl Fat {
                 return Ok(None);
             }
             let mut items = self.list(&found, &at)?;
-            let by = |name: fn(&Item) -> &str| {
-                items.iter().position(|item| name(item).eq_ignore_ascii_case(part))
-            };
+            let by =
+                |name: fn(&Item) -> &str| items.iter().position(|item| name(item).eq_ignore_ascii_case(part));
             let Some(place) = by(|item| &item.name).or_else(|| by(|item| &item.short)) else {
                 return Ok(None);
             };
@@ -234,12 +233,8 @@ impl Fat {
                 let pair = u16::from_le_bytes(pair);
                 (u32::from(if cluster.is_multiple_of(2) { pair & 0xfff } else { pair >> 4 }), 0xff8)
             }
-            Width::Sixteen => {
-                (u32::from(u16::from_le_bytes(self.entry(number * 2)?)), 0xfff8)
-            }
-            Width::ThirtyTwo => {
-                (u32::from_le_bytes(self.entry(number * 4)?) & 0x0fff_ffff, 0x0fff_fff8)
-            }
+            Width::Sixteen => (u32::from(u16::from_le_bytes(self.entry(number * 2)?)), 0xfff8),
+            Width::ThirtyTwo => (u32::from_le_bytes(self.entry(number * 4)?) & 0x0fff_ffff, 0x0fff_fff8),
         };
         Ok((value < last).then_some(value))
     }
@@ -294,4 +289,3 @@ impl Circle {
         false
     }
 }
-

@@ -75,7 +75,10 @@ mod tests {
             format!("{error}: {}", error.source().map(ToString::to_string).unwrap_or_default())
         };
         let text = told(most(100, 1000).allows(101, path));
-        assert!(text.contains("more bytes than their partition of 100 bytes can hold, from /srv/x"), "{text}");
+        assert!(
+            text.contains("more bytes than their partition of 100 bytes can hold, from /srv/x"),
+            "{text}"
+        );
         let text = told(most(100, 50).allows(51, path));
         assert!(text.contains("making room in /srv: the files have more than the 50 bytes"), "{text}");
         assert!(most(100, 50).allows_names(12, path).is_ok());

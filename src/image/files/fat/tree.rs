@@ -77,7 +77,9 @@ pub fn fat_runs(image: &Arc<dyn ReadAt>, partition: &Partition, item: &FatItem) 
         return Ok(Vec::new());
     }
     let mut runs = in_fat(image, partition, |volume| {
-        volume.runs(item.first, item.len, true).map_err(|what| format!("of {}, {what}", names::shown(&item.path)))
+        volume
+            .runs(item.first, item.len, true)
+            .map_err(|what| format!("of {}, {what}", names::shown(&item.path)))
     })?;
     for run in &mut runs {
         run.from += partition.start;

@@ -2,8 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::ops::Range;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -126,7 +126,10 @@ impl Source for HostSource {
         let looking = Error::os("looking for holes in", path);
         let runs = if has_holes(&opened).map_err(Error::os("looking at", path))? {
             let pieces = data(&opened, 0, size).map_err(looking)?;
-            pieces.into_iter().map(|at| Run { to: at.start, from: at.start, len: at.end - at.start }).collect()
+            pieces
+                .into_iter()
+                .map(|at| Run { to: at.start, from: at.start, len: at.end - at.start })
+                .collect()
         } else {
             vec![whole]
         };

@@ -117,7 +117,11 @@ fn on_disk(
                 continue;
             }
             let data = host::data(file, run.from, run.from + run.len)?;
-            kept.extend(data.into_iter().map(|at| Run { to: run.to + (at.start - run.from), from: at.start, len: at.end - at.start }));
+            kept.extend(data.into_iter().map(|at| Run {
+                to: run.to + (at.start - run.from),
+                from: at.start,
+                len: at.end - at.start,
+            }));
         }
         runs = kept;
     }
