@@ -49,15 +49,13 @@ impl Most {
     }
 
     fn damaged(&self, path: &Path, what: &str) -> Error {
-        Error::Cannot {
-            what: format!(
-                "the image's files have more {what} than their partition of {} can hold, from {} on",
-                size(self.partition),
-                path.display()
-            ),
-            hint: "the file system is damaged: parts of it belong to several files; `e2fsck -fn` says more"
-                .to_owned(),
-        }
+        let what = format!(
+            "the files up to this one have more {what} than the image's partition of {} can hold: the file system is \
+             damaged, parts of it belong to several files",
+            size(self.partition)
+        );
+        let source = io::Error::new(io::ErrorKind::InvalidData, what);
+        Error::Os { doing: "copying", path: path.to_owned(), source }
     }
 }
 
@@ -76,7 +74,7 @@ mod tests {
         };
         let text = told(most(100, 1000).allows(101, path));
         assert!(
-            text.contains("more bytes than their partition of 100 bytes can hold, from /srv/x"),
+            text.contains("copying /srv/x: the files up to this one have more bytes than the image's partition of 100 bytes"),
             "{text}"
         );
         let text = told(most(100, 50).allows(51, path));

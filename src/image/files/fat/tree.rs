@@ -117,3 +117,6 @@ impl Owned {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
