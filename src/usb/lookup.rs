@@ -187,8 +187,8 @@ impl Payload {
             }
             Ok(None) => Ok(None),
             Err(Closed::LeadsOut(_)) => Err(BadName::LeadsOut),
-            // Whatever keeps this process from reading a file keeps the board from it too, as in rpiboot.
-            Err(Closed::Io(_)) => Ok(None),
+            // The board gets none of it, as from rpiboot; but it isn't told as if there were no such file.
+            Err(Closed::Io(error)) => Err(BadName::of_io(&error)),
         }
     }
 
@@ -198,7 +198,8 @@ impl Payload {
         // First only as a place: opening a device or a pipe for reading could do something.
         let place = match rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
             Ok(place) => place,
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => return Ok(None),
+            // A link that leads round in a circle, too, leads to no file.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP) => return Ok(None),
             Err(error) => return Err(Closed::Io(error.into())),
         };
         let stat = rustix::fs::fstat(&place).map_err(|error| Closed::Io(error.into()))?;
@@ -413,6 +414,27 @@ mod tests {
         rustix::fs::mknodat(rustix::fs::CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap();
         // Would wait for a writer.
         assert!(tree.open(false).find(asker(Chip::Bcm2711), "pipe").unwrap().is_none());
+    }
+
+    #[test]
+    fn a_host_that_can_open_no_more_files_says_so() {
+        crate::beneath::testing::alone(
+            "usb::lookup::tests::a_host_that_can_open_no_more_files_says_so",
+            || {
+                let tree = Tree::new(&["a", "config.txt"]);
+                let payload = tree.open(false);
+                crate::beneath::testing::no_more_files(true);
+                let found = payload.find(asker(Chip::Bcm2711), "a").map(|found| found.is_some());
+                let checked = super::super::payload::bootcode(&payload, asker(Chip::Bcm2711)).map(|_| ());
+                crate::beneath::testing::no_more_files(false);
+                assert_eq!(found, Err(BadName::TooManyOpen));
+                assert!(matches!(checked, Err(Error::Read { .. })), "{checked:?}");
+            },
+        );
+        let says = |errno: i32| BadName::of_io(&io::Error::from_raw_os_error(errno));
+        assert_eq!(says(libc::EACCES), BadName::Forbidden);
+        assert_eq!(says(libc::ENFILE), BadName::TooManyOpen);
+        assert_eq!(says(libc::EIO), BadName::Unreadable);
     }
 
     #[test]

@@ -41,19 +41,47 @@ impl Folder {
     }
 
     /// Whether there is such a directory in it (or a link to one).
-    #[must_use]
-    pub fn is_dir(&self, name: &str) -> bool {
-        let stat = rustix::fs::statat(&self.fd, name, AtFlags::empty());
-        stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+    ///
+    /// # Errors
+    /// Where it can't be told: a board that got another answer meanwhile would boot something else.
+    pub fn is_dir(&self, name: &str) -> Result<bool, Refusal> {
+        match rustix::fs::statat(&self.fd, name, AtFlags::empty()) {
+            Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) == FileType::Directory),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP) => Ok(false),
+            Err(errno) => Err(refusal(errno)),
+        }
+    }
+
+    /// The first of some names that is such a directory.
+    ///
+    /// # Errors
+    /// As [`Self::is_dir`].
+    pub fn first_dir(&self, names: impl IntoIterator<Item = String>) -> Result<Option<String>, Refusal> {
+        for name in names {
+            if self.is_dir(&name)? {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether any name in a directory of it is of a kind.
-    #[must_use]
-    pub fn has_any(&self, directory: &str, is: impl Fn(&str) -> bool) -> bool {
+    ///
+    /// # Errors
+    /// As [`Self::is_dir`].
+    pub fn has_any(&self, directory: &str, is: impl Fn(&str) -> bool) -> Result<bool, Refusal> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let Ok(fd) = rustix::fs::openat(&self.fd, directory, flags, Mode::empty()) else { return false };
-        let Ok(entries) = rustix::fs::Dir::read_from(&fd) else { return false };
-        entries.flatten().any(|entry| entry.file_name().to_str().is_ok_and(&is))
+        let fd = match rustix::fs::openat(&self.fd, directory, flags, Mode::empty()) {
+            Ok(fd) => fd,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(false),
+            Err(errno) => return Err(refusal(errno)),
+        };
+        for entry in rustix::fs::Dir::read_from(&fd).map_err(refusal)? {
+            if entry.map_err(refusal)?.file_name().to_str().is_ok_and(&is) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Opens a regular file. Links are followed within the tree, and into the `roots`; nowhere else.

@@ -84,18 +84,21 @@ impl NetbootSource {
         let asker = self.asker(peer);
         let (prefix, rest) = place::split(path);
         let own = match prefix {
-            Some(prefix) => match self.directory_of(prefix, asker.as_ref()) {
+            Some(prefix) => match self.directory_of(prefix, asker.as_ref())? {
                 Some(own) => Some(own),
                 None => return Err(not_found(format!("there is no directory {prefix}"))),
             },
-            None => asker.as_ref().and_then(|board| self.own_directory(board)),
+            None => match &asker {
+                Some(board) => self.own_directory(board)?,
+                None => None,
+            },
         };
         let Some(own) = own else {
             return self.shared(rest, asker.is_none());
         };
         match self.folder.find(&format!("{own}/{rest}"), &self.roots_of(&own)) {
             Err(refusal) if refusal.code == Code::NOT_FOUND => {
-                if is_versioned(rest) && !is_free(rest) && self.folder.has_any(&own, is_versioned_system) {
+                if is_versioned(rest) && !is_free(rest) && self.folder.has_any(&own, is_versioned_system)? {
                     return Err(not_found(format!("{own} has none, and has a system of its own")));
                 }
                 self.shared(rest, false)
@@ -127,10 +130,10 @@ impl NetbootSource {
     }
 
     /// The directory that a prefix means: its own, or the one under the board's other name.
-    fn directory_of(&self, prefix: Prefix, asker: Option<&Known>) -> Option<String> {
+    fn directory_of(&self, prefix: Prefix, asker: Option<&Known>) -> Result<Option<String>, Refusal> {
         let name = prefix.to_string();
-        if self.folder.is_dir(&name) {
-            return Some(name);
+        if self.folder.is_dir(&name)? {
+            return Ok(Some(name));
         }
         let known = match prefix {
             Prefix::Serial(serial) => self.boards.by_serial(serial),
@@ -145,12 +148,12 @@ impl NetbootSource {
         let mut names: Vec<String> = client.map(clients::Client::directories).unwrap_or_default();
         drop(clients);
         names.extend(known.iter().flat_map(|known| self.names_of(known)));
-        names.into_iter().find(|name| self.folder.is_dir(name))
+        self.folder.first_dir(names)
     }
 
     /// The directory of a board that asks without a prefix.
-    fn own_directory(&self, board: &Known) -> Option<String> {
-        self.names_of(board).into_iter().find(|name| self.folder.is_dir(name))
+    fn own_directory(&self, board: &Known) -> Result<Option<String>, Refusal> {
+        self.folder.first_dir(self.names_of(board))
     }
 
     /// All names that a board's directory may have, the most certain first.

@@ -222,3 +222,27 @@ fn strange_paths_are_refused() {
     assert_eq!(source.find(ip(9).into(), b"\xff\xfe").unwrap_err().code, Code::NOT_FOUND);
     assert!(source.find("fe80::1".parse().unwrap(), b"config.txt").is_ok());
 }
+
+#[test]
+fn a_host_that_can_open_no_more_files_says_so() {
+    use crate::beneath::testing::{alone, no_more_files};
+    alone("netboot::content::tests::a_host_that_can_open_no_more_files_says_so", || {
+        let rig = Rig::new(&["9c1d03f2/config.txt", "9c1d03f2/kernel8.img", "config.txt", "start4.elf"]);
+        let source = NetbootSource::new(
+            &rig.path("tftp"),
+            Arc::clone(&rig.boards),
+            Arc::new(RwLock::new(Clients::new(Vec::new()))),
+            Box::new(|_| None),
+        )
+        .unwrap();
+        no_more_files(true);
+        let asked = ["9c1d03f2/config.txt", "9c1d03f2/start4.elf", "config.txt"]
+            .map(|path| source.find(ip(7).into(), path.as_bytes()).map(|_| ()));
+        no_more_files(false);
+        for refusal in asked {
+            let refusal = refusal.unwrap_err();
+            assert_eq!(refusal.code, Code::NOT_DEFINED);
+            assert!(refusal.message.contains("Too many open files"), "{}", refusal.message);
+        }
+    });
+}
