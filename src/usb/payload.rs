@@ -10,7 +10,7 @@ use settings::Settings;
 use super::error::Error;
 use super::identity::Chip;
 use super::lookup::{Asker, Found, Payload};
-use super::message::{BadName, SIGNATURE};
+use super::message::SIGNATURE;
 use crate::board::PortPath;
 
 /// Longer than the target of any link in a payload, shorter than any firmware.
