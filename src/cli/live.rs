@@ -34,7 +34,7 @@ impl Live {
         let tree = self.place.tree(&settings)?;
         let mut records = Records::new(&settings.runtime_dir.value).all()?;
         let mut rows = Vec::new();
-        for Entry { name, kind } in tree.entries()? {
+        for Entry { name, kind, .. } in tree.entries()? {
             let Some(port) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
             let known = records.iter().position(|(at, _)| *at == port);
             let record = known.map(|at| records.remove(at).1);

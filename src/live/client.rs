@@ -121,9 +121,8 @@ mod tests {
             "1ststage/start.elf",
         ]);
         lab.clients(&["by-serial/a/"]);
-        for step in lab.tree.plan_make(false).unwrap() {
-            lab.tree.apply(&step).unwrap();
-        }
+        let plan = lab.tree.plan_make(false).unwrap();
+        plan.steps().iter().for_each(|step| plan.apply(step).unwrap());
         let missing = || match lab.tree.client_for(Some(&serial("a"))) {
             Ok(_) => Vec::new(),
             Err(NoClient::Incomplete { missing, .. }) => missing,
