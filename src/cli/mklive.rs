@@ -66,7 +66,8 @@ impl How {
         also: impl Fn(&Step) -> Result<(), crate::live::Error>,
     ) -> anyhow::Result<()> {
         let (mut linked, mut removed, mut kept, mut left) = (0, 0, 0, 0);
-        let removes_only = plan.steps().iter().all(|step| !matches!(step.action, Action::Link { .. } | Action::Keep));
+        let removes_only =
+            plan.steps().iter().all(|step| !matches!(step.action, Action::Link { .. } | Action::Keep));
         for step in plan.steps() {
             if !self.dry_run {
                 plan.apply(step)?;

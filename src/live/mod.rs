@@ -110,7 +110,9 @@ impl Explain for Error {
                  piprov.toml",
                 path.display()
             )),
-            Self::IsLink { .. } => Some("name the directory itself, with --live or in piprov.toml".to_owned()),
+            Self::IsLink { .. } => {
+                Some("name the directory itself, with --live or in piprov.toml".to_owned())
+            }
             Self::InTheWay { .. } => Some("move it elsewhere, or use --force to remove it".to_owned()),
         }
     }
