@@ -195,6 +195,19 @@ impl Dir {
         Ok(names)
     }
 
+    /// Whether one of its first `most` names is such a one: for a directory that somebody else may have filled.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn any_name(&self, most: usize, mut wanted: impl FnMut(&OsStr) -> bool) -> Result<bool, Errno> {
+        for entry in rustix::fs::Dir::read_from(self)?.take(most) {
+            if wanted(OsStr::from_bytes(entry?.file_name().to_bytes())) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Where the link `name` in it leads.
     ///
     /// # Errors

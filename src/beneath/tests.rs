@@ -107,6 +107,15 @@ fn a_link_is_looked_at_and_not_followed() {
 }
 
 #[test]
+fn a_directory_is_looked_through_up_to_a_bound() {
+    let lab = Lab::new();
+    let is_a = |name: &OsStr| name == "a";
+    assert_eq!(lab.dir().any_name(100, is_a), Ok(true));
+    assert_eq!(lab.dir().any_name(0, is_a), Ok(false));
+    assert_eq!(lab.dir().any_name(100, |name| name == "nope"), Ok(false));
+}
+
+#[test]
 fn a_file_is_read_up_to_its_bound() {
     let lab = Lab::new();
     let dir = lab.dir();

@@ -74,7 +74,9 @@ impl Helper<'_> {
             Some(Err(why)) => {
                 let help = match why {
                     NoClient::Unknown { .. } => "; told it to power off",
-                    NoClient::Incomplete { .. } => "; told the board to power off",
+                    NoClient::Incomplete { .. } | NoClient::Unreadable { .. } => {
+                        "; told the board to power off"
+                    }
                 };
                 (self.log)(Level::Error, &format!("{who}: {why}{help}"));
                 None

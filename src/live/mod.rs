@@ -16,6 +16,7 @@
 
 pub mod client;
 pub mod event;
+mod filters;
 pub mod finish;
 pub mod handle;
 pub mod install;
@@ -27,11 +28,13 @@ pub mod rules;
 pub mod serial_port;
 pub mod tell;
 mod tree;
+mod whole;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use tree::{Entry, Kind as EntryKind, Overlay, Tree};
+pub use whole::Missing;
 
 use crate::board::PortPath;
 use crate::error::{Explain, Kind};

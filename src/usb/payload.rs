@@ -154,7 +154,7 @@ fn links(payload: &Payload, port: Option<PortPath>, names: &[&str]) -> Option<Er
     let folders = ["", "2710", "2711", "2712", &overlay];
     for path in folders.iter().flat_map(|folder| names.iter().map(move |name| Path::new(folder).join(name))) {
         let link = payload.dir().join(path);
-        if let Err(super::lookup::Closed::LeadsOut(target)) = payload.open_file(&link) {
+        if let Err(super::border::Closed::LeadsOut(target)) = payload.open_file(&link) {
             return Some(Error::LeadsOut { link, target });
         }
     }
