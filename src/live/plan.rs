@@ -344,4 +344,52 @@ mod tests {
         std::fs::remove_dir(lab.tree.first_stage()).unwrap();
         assert!(matches!(lab.tree.plan_make(false), Err(Error::NoFirstStage { .. })));
     }
+
+    /// A live tree with things of somebody else's in it, and a precious directory beside it.
+    fn attacked() -> (Lab, PathBuf) {
+        let lab = Lab::new();
+        lab.clients(&["1ststage/overlays/", "1ststage/config.txt"]);
+        let precious = lab.dir.path().join("precious");
+        for name in ["overlays/deep", "1-1.9/deep"] {
+            std::fs::create_dir_all(lab.tree.live().join(name)).unwrap();
+            std::fs::create_dir_all(precious.join(name)).unwrap();
+            std::fs::write(precious.join(name).join("file"), "").unwrap();
+        }
+        std::fs::write(precious.join("config.txt"), "").unwrap();
+        (lab, precious)
+    }
+
+    #[test]
+    fn a_plan_is_done_in_the_directory_that_was_looked_at() {
+        type Planned = fn(&Tree) -> Result<Plan, Error>;
+        let plans: [Planned; 3] =
+            [|tree| tree.plan_nuke(true), |tree| tree.plan_clean(true), |tree| tree.plan_make(true)];
+        for plan in plans {
+            let (lab, precious) = attacked();
+            let plan = plan(&lab.tree).unwrap();
+            let aside = lab.dir.path().join("aside");
+            std::fs::rename(lab.tree.live(), &aside).unwrap();
+            std::os::unix::fs::symlink(&precious, lab.tree.live()).unwrap();
+            plan.steps().iter().for_each(|step| plan.apply(step).unwrap());
+            for name in ["overlays/deep/file", "1-1.9/deep/file", "config.txt"] {
+                assert!(precious.join(name).exists(), "{name}");
+            }
+            assert!(!aside.join("1-1.9").exists() || aside.join("overlays").is_symlink());
+            // And such a link isn't taken for the tree.
+            assert!(matches!(lab.tree.plan_nuke(true), Err(Error::IsLink { .. })));
+            assert!(matches!(lab.tree.plan_make(true), Err(Error::IsLink { .. })));
+        }
+    }
+
+    #[test]
+    fn another_directory_than_the_one_that_was_looked_at_stays() {
+        let (lab, precious) = attacked();
+        let plan = lab.tree.plan_nuke(true).unwrap();
+        let there = lab.tree.live().join("1-1.9");
+        std::fs::rename(&there, lab.dir.path().join("aside")).unwrap();
+        std::fs::rename(precious.join("1-1.9"), &there).unwrap();
+        let step = plan.steps().iter().find(|step| step.name == "1-1.9").unwrap();
+        assert!(matches!(plan.apply(step), Err(Error::InTheWay { .. })));
+        assert!(there.join("deep/file").exists());
+    }
 }
