@@ -17,13 +17,18 @@ struct Lab(tempfile::TempDir);
 /// What must survive.
 const PRECIOUS: [&str; 3] = ["precious/file", "precious/deep/deeper/file", "precious/config.txt"];
 
-/// The directory of his own in the live tree.
-const OWN: &str = "1-1.9";
+/// The commands that remove whatever they find, each with a place in the live tree that it removes.
+const COMMANDS: [([&str; 2], &str); 3] = [
+    (["nukelive", "--force"], "live/own"),
+    (["clnlive", "--force"], "live/1-1.9"),
+    // A file of the first stage is to stand there.
+    (["mklive", "--force"], "live/config.txt"),
+];
 
 impl Lab {
     fn new() -> Self {
         let lab = Self(tempfile::tempdir().unwrap());
-        for name in PRECIOUS.into_iter().chain(["clients/1ststage/config.txt", "clients/1ststage/1-1.9x"]) {
+        for name in PRECIOUS.into_iter().chain(["clients/1ststage/config.txt"]) {
             lab.put(name, "precious");
         }
         std::fs::create_dir(lab.at("live")).unwrap();
@@ -54,59 +59,80 @@ impl Lab {
         self.command(env!("CARGO_BIN_EXE_piprov")).args(arguments).output().unwrap()
     }
 
-    /// Runs commands while `one` is exchanged for `other` all the time, a link to what is precious; before each of them
-    /// the tree is made anew.
-    fn swapping(&self, one: &str, other: &str, commands: &[&[&str]]) {
-        let deadline = Instant::now() + Duration::from_secs(3);
-        let mut rounds = 0;
-        while rounds < 20 || (Instant::now() < deadline && rounds < 300) {
-            let _ = std::fs::remove_dir_all(self.at("live"));
-            let _ = std::fs::remove_file(self.at("live"));
-            let _ = std::fs::remove_dir_all(self.at("swap"));
-            let _ = std::fs::remove_file(self.at("swap"));
-            for (folder, file) in [("deep/deeper", 12), ("overlays", 12), ("", 12)] {
-                for file in 0..file {
-                    self.put(&format!("live/{OWN}/{folder}/{file}"), "");
-                }
-            }
-            self.put("live/config.txt/x", "");
-            symlink(self.at("precious"), self.at(other)).unwrap();
-            let stop = AtomicBool::new(false);
-            std::thread::scope(|scope| {
-                let attack = scope.spawn(|| {
-                    let (one, other) = (self.at(one), self.at(other));
-                    while !stop.load(Ordering::Relaxed) {
-                        let _ = renameat_with(CWD, &one, CWD, &other, RenameFlags::EXCHANGE);
-                        std::thread::yield_now();
-                    }
-                });
-                let arguments = commands[rounds % commands.len()];
-                // Whether it gets anywhere is luck.
-                let output = self.piprov(arguments);
-                assert!(output.status.code().is_some(), "{output:?}");
-                stop.store(true, Ordering::Relaxed);
-                attack.join().unwrap();
-            });
-            for name in PRECIOUS {
-                let text = std::fs::read_to_string(self.at(name));
-                assert_eq!(text.ok().as_deref(), Some("precious"), "{name} after {rounds} rounds");
-            }
-            rounds += 1;
+    /// Makes the live tree anew, with a directory in it whose names are those of what is precious, and enough others that
+    /// removing it takes a moment; and beside it a link to what is precious.
+    fn bait(&self, own: &str) {
+        for name in ["live", "swap"] {
+            let path = self.at(name);
+            let gone =
+                if path.is_symlink() { std::fs::remove_file(path) } else { std::fs::remove_dir_all(path) };
+            assert!(gone.is_ok() || !self.at(name).exists());
+        }
+        for name in PRECIOUS {
+            self.put(&name.replace("precious", own), "");
+        }
+        for number in 0..300 {
+            self.put(&format!("{own}/{number}"), "");
+        }
+        symlink(self.at("precious"), self.at("swap")).unwrap();
+    }
+
+    /// Runs a command beside an attack. Whether the command gets anywhere is luck.
+    fn beside(&self, arguments: &[&str], attack: impl Fn(&AtomicBool) + Sync) {
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let attack = scope.spawn(|| attack(&over));
+            let output = self.piprov(arguments);
+            over.store(true, Ordering::Relaxed);
+            attack.join().unwrap();
+            assert!(output.status.code().is_some(), "{output:?}");
+        });
+        for name in PRECIOUS {
+            let text = std::fs::read_to_string(self.at(name));
+            assert_eq!(text.ok().as_deref(), Some("precious"), "{arguments:?}: {name}");
         }
     }
 }
 
-const COMMANDS: [&[&str]; 3] = [&["nukelive", "--force"], &["clnlive", "--force"], &["mklive", "--force"]];
+/// One of two names becomes the other.
+fn exchange(one: &Path, other: &Path) {
+    let _ = renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE);
+}
 
 #[test]
-fn a_directory_in_the_live_tree_that_becomes_a_link_takes_nothing_outside_with_it() {
-    Lab::new().swapping(&format!("live/{OWN}"), "swap", &COMMANDS);
-    Lab::new().swapping(&format!("live/{OWN}/deep"), "swap", &COMMANDS);
+fn a_directory_that_becomes_a_link_while_it_is_emptied_takes_nothing_outside_with_it() {
+    let lab = Lab::new();
+    let changed = |path: &Path| std::fs::symlink_metadata(path).and_then(|meta| meta.modified()).ok();
+    for _ in 0..20 {
+        for (command, own) in COMMANDS {
+            lab.bait(own);
+            let own = lab.at(own);
+            let before = changed(&own);
+            lab.beside(&command, |over| {
+                // The right moment: the first of its files is gone.
+                while changed(&own) == before && !over.load(Ordering::Relaxed) {
+                    std::thread::yield_now();
+                }
+                exchange(&own, &lab.at("swap"));
+            });
+        }
+    }
 }
 
 #[test]
 fn a_live_tree_that_becomes_a_link_takes_nothing_outside_with_it() {
-    Lab::new().swapping("live", "swap", &COMMANDS);
+    let lab = Lab::new();
+    for _ in 0..20 {
+        for (command, own) in COMMANDS {
+            lab.bait(own);
+            lab.beside(&command, |over| {
+                while !over.load(Ordering::Relaxed) {
+                    exchange(&lab.at("live"), &lab.at("swap"));
+                    std::thread::yield_now();
+                }
+            });
+        }
+    }
 }
 
 #[test]
@@ -114,10 +140,10 @@ fn a_live_tree_that_is_a_link_is_neither_emptied_nor_filled() {
     let lab = Lab::new();
     std::fs::remove_dir(lab.at("live")).unwrap();
     symlink("precious", lab.at("live")).unwrap();
-    for arguments in COMMANDS {
+    for (arguments, _) in COMMANDS {
         for place in ["live", "live/", "live/."] {
             let live = lab.at("").join(place);
-            let output = lab.piprov(&[arguments, &["--live", live.to_str().unwrap()]].concat());
+            let output = lab.piprov(&[&arguments[..], &["--live", live.to_str().unwrap()]].concat());
             let told = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(!output.status.success() && told.contains("is a link, and not a directory"), "{told}");
         }
