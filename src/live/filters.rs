@@ -30,8 +30,8 @@ fn counts(scope: &Scope, serial: Option<&Serial>) -> Counts {
     match (filter.strip_prefix("0x").and_then(number), serial.and_then(|serial| number(serial.as_str()))) {
         _ if filter == "all" => Counts::Always,
         _ if filter == "none" || OTHERS.iter().any(|other| filter.starts_with(other)) => Counts::Never,
-        // The low half is what older firmware compares.
-        (Some(wanted), Some(is)) if wanted == is || wanted == is & 0xffff_ffff => Counts::Always,
+        // Either may be told in 8 or 16 digits; it is the last 8 in which boards differ.
+        (Some(wanted), Some(is)) if wanted as u32 == is as u32 => Counts::Always,
         (Some(_), Some(_)) => Counts::Never,
         _ => Counts::There(filter),
     }
