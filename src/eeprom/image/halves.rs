@@ -31,8 +31,9 @@ impl Image {
         }
         let mut files: Vec<&str> = Vec::new();
         for file in self.files().filter(|file| file.part != Part::Whole) {
-            let in_both = |part| self.files().any(|other| other.part == part && is_equal(&other, &file));
-            if !(in_both(Part::A) && in_both(Part::B)) && !files.contains(&file.name) {
+            let is_in = |part| self.files().any(|other| other.part == part && is_equal(&other, &file));
+            let equal = is_in(Part::A) && is_in(Part::B);
+            if !equal && !files.contains(&file.name) {
                 files.push(file.name);
             }
         }
