@@ -291,7 +291,7 @@ impl Tree {
 /// When something was changed; none where that was before 1970.
 fn changed(stat: &Stat) -> Option<SystemTime> {
     let seconds = Duration::from_secs(u64::try_from(stat.st_mtime).ok()?);
-    let rest = Duration::from_nanos(u64::try_from(stat.st_mtime_nsec).ok()?);
+    let rest = Duration::from_nanos(stat.st_mtime_nsec);
     SystemTime::UNIX_EPOCH.checked_add(seconds + rest)
 }
 
