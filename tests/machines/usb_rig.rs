@@ -77,7 +77,25 @@ mod scenario {
         assert!(station.logged(&["the boot is over", "0525:a4a5"]));
     }
 
+    /// A restart window that a loaded machine, on which everything takes its time, keeps within; until it is dropped.
+    struct Patient;
+
+    impl Patient {
+        fn new() -> Self {
+            std::fs::create_dir_all("/etc/piprov").unwrap();
+            std::fs::write("/etc/piprov/piprov.toml", "[usb]\nrestart-window = 120\n").unwrap();
+            Self
+        }
+    }
+
+    impl Drop for Patient {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file("/etc/piprov/piprov.toml");
+        }
+    }
+
     pub(super) fn boards_swap_places() {
+        let _patient = Patient::new();
         let (one, two) = (format!("by-serial/{ONE}"), format!("by-serial/{TWO}"));
         let station = Station::new(&[&one, &two]);
         for serials in [[ONE, TWO], [TWO, ONE]] {
@@ -188,6 +206,7 @@ mod scenario {
     }
 
     pub(super) fn a_board_may_take_any_time_to_obey() {
+        let _patient = Patient::new();
         let own = format!("by-serial/{ONE}");
         // None: it leaves without saying that it has the line. The shortest times more than once: they are races.
         let times = [(None, 2), (Some(0), 3), (Some(1), 1), (Some(5), 1), (Some(20), 2), (Some(100), 1)];
