@@ -161,8 +161,8 @@ fn links(payload: &Payload, port: Option<PortPath>, names: &[&str]) -> Option<Er
     for path in folders.iter().flat_map(|folder| names.iter().map(move |name| Path::new(folder).join(name))) {
         let link = payload.dir().join(path);
         match payload.open_file(&link) {
-            Err(super::lookup::Closed::LeadsOut(target)) => return Some(Error::LeadsOut { link, target }),
-            Err(super::lookup::Closed::Io(source)) => return Some(Error::Read { path: link, source }),
+            Err(super::border::Closed::LeadsOut(target)) => return Some(Error::LeadsOut { link, target }),
+            Err(super::border::Closed::Io(source)) => return Some(Error::Read { path: link, source }),
             Ok(_) => {}
         }
     }
