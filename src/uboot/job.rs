@@ -431,7 +431,9 @@ impl Job {
     }
 
     fn original_part(&mut self, number: &str, material: &dyn Material, news: &mut Vec<News>) -> Answer {
-        let Ok(number) = number.parse::<u64>() else { return Answer::NotFound("no such file") };
+        let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        let start = number.parse::<u64>().ok().filter(|_| plain).and_then(|n| n.checked_mul(ORIGINAL_PART));
+        let Some(start) = start else { return Answer::NotFound("no such file") };
         if self.over() || self.card.is_some() {
             return Answer::NotFound("no job");
         }
@@ -440,11 +442,10 @@ impl Job {
             return Answer::NotFound("the image does not fit this card");
         }
         let Known::Is(raw) = material.raw_len() else { return Answer::Later };
-        let start = number * ORIGINAL_PART;
         if start >= raw {
             return Answer::NotFound("no more parts");
         }
-        news.push(News::Original(usize::try_from(number).unwrap_or(usize::MAX)));
+        news.push(News::Original(usize::try_from(start / ORIGINAL_PART).unwrap_or(usize::MAX)));
         Answer::Send(Content::Range { start, len: ORIGINAL_PART.min(raw - start) })
     }
 

@@ -154,14 +154,16 @@ fn has(payload: &Payload, chip: Chip, port: Option<PortPath>, name: &str) -> boo
     matches!(payload.find(Asker { chip, port }, name), Ok(Some(_)))
 }
 
-/// The first of some files that is a link out of the payload.
+/// The first of some files that is a link out of the payload, or that can't be read.
 fn links(payload: &Payload, port: Option<PortPath>, names: &[&str]) -> Option<Error> {
     let overlay = port.map(|port| port.to_string()).unwrap_or_default();
     let folders = ["", "2710", "2711", "2712", &overlay];
     for path in folders.iter().flat_map(|folder| names.iter().map(move |name| Path::new(folder).join(name))) {
         let link = payload.dir().join(path);
-        if let Err(super::lookup::Closed::LeadsOut(target)) = payload.open_file(&link) {
-            return Some(Error::LeadsOut { link, target });
+        match payload.open_file(&link) {
+            Err(super::border::Closed::LeadsOut(target)) => return Some(Error::LeadsOut { link, target }),
+            Err(super::border::Closed::Io(source)) => return Some(Error::Read { path: link, source }),
+            Ok(_) => {}
         }
     }
     None

@@ -15,6 +15,7 @@ use crate::image::read_at::ReadAt;
 use crate::image::table::{Entry, Partition, Table};
 use crate::usb::error::Error;
 use crate::usb::lookup::{Asker, Found, Origin, Payload};
+use crate::usb::message::BadName;
 
 /// What a board reads first; the other one instead after `reboot 0 tryboot`.
 const CONFIGURATIONS: [&str; 2] = ["config.txt", "tryboot.txt"];
@@ -76,7 +77,7 @@ impl<'a> Settings<'a> {
             let config = ConfigFiles::read(name, |name| open(payload, asker, name)).map_err(error)?;
             self.take(&config, |file| where_is(payload, asker, file));
         }
-        if let Ok(Some(found)) = payload.find(asker, "boot.img") {
+        if let Some(found) = found(payload, asker, "boot.img")? {
             let read = |source| error(BadConfig::Read { file: "boot.img".to_owned(), source });
             let image: Arc<dyn ReadAt> = Arc::new(found);
             for volume in volumes(&image) {
@@ -92,7 +93,7 @@ impl<'a> Settings<'a> {
                 }
             }
         }
-        if let Ok(Some(found)) = payload.find(asker, "pieeprom.bin")
+        if let Some(found) = found(payload, asker, "pieeprom.bin")?
             && Image::SIZES.contains(&found.len.into())
         {
             let path = payload.dir().join("pieeprom.bin");
@@ -143,6 +144,20 @@ impl<'a> Settings<'a> {
         if self.notes.len() < MOST && !self.notes.contains(&text) {
             self.notes.push(text);
         }
+    }
+}
+
+/// A file as the board would get it. What can't be read now may be readable when the board asks for it, so nobody knows
+/// what it says.
+fn found(payload: &Payload, asker: Asker, name: &str) -> Result<Option<Found>, Error> {
+    match payload.find(asker, name) {
+        Ok(found) => Ok(found),
+        Err(why @ (BadName::Forbidden | BadName::TooManyOpen | BadName::Unreadable)) => {
+            let source = io::Error::other(why.to_string());
+            Err(Error::Read { path: payload.dir().join(name), source })
+        }
+        // No board gets it.
+        Err(_) => Ok(None),
     }
 }
 

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use rustix::io::Errno;
 use serde_json::json;
 
 use super::{Enable, Error, diff, explain, file, notes};
+use crate::beneath::Dir;
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui};
 use crate::eeprom::image::{BOOTCONF, Other, Part};
@@ -103,14 +105,16 @@ struct Written {
 
 /// Writes the pair, the signature last: without it no board takes the update.
 fn write(args: &Enable, dir: &Path, image: &Image, ui: &Ui) -> anyhow::Result<Written> {
-    let (update, signature) = (dir.join(UPDATE), dir.join(SIGNATURE));
-    if args.output.is_some() && !dir.is_dir() {
-        return Err(Error::NoDirectory { dir: dir.to_owned() }.into());
-    }
-    let there = std::fs::read_to_string(&signature).ok().and_then(|text| Sig::parse(&text).ok());
-    if let Some(sig) = there.clone().filter(|sig| sig.fits(image.bytes()))
-        && std::fs::read(&update).is_ok_and(|bytes| bytes == image.bytes())
-    {
+    let update = dir.join(UPDATE);
+    let place = match Dir::open(dir) {
+        Ok(place) => place,
+        Err(Errno::NOENT | Errno::NOTDIR) => return Err(Error::NoDirectory { dir: dir.to_owned() }.into()),
+        Err(error) => return Err(Error::os("opening", dir)(error.into()).into()),
+    };
+    let there = file::read_in(&place, SIGNATURE)?;
+    let there = there.and_then(|bytes| Sig::parse(std::str::from_utf8(&bytes).ok()?).ok());
+    let same = file::read_in(&place, UPDATE)?.is_some_and(|bytes| bytes == image.bytes());
+    if let Some(sig) = there.clone().filter(|sig| same && sig.fits(image.bytes())) {
         say(ui, "unchanged", &update, image, &sig);
         return Ok(Written { event: "unchanged", sig });
     }
@@ -121,14 +125,9 @@ fn write(args: &Enable, dir: &Path, image: &Image, ui: &Ui) -> anyhow::Result<Wr
         say(ui, "would write", &update, image, &sig);
         return Ok(Written { event: "would-write", sig });
     }
-    match std::fs::remove_file(&signature) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Error::os("removing", &signature)(error).into());
-        }
-        _ => {}
-    }
-    file::replace(&update, image.bytes())?;
-    file::replace(&signature, sig.to_string().as_bytes())?;
+    place.unlink(SIGNATURE).map_err(|error| Error::os("removing", &place.at(SIGNATURE))(error.into()))?;
+    file::replace(&place, UPDATE, image.bytes())?;
+    file::replace(&place, SIGNATURE, sig.to_string().as_bytes())?;
     say(ui, "wrote", &update, image, &sig);
     Ok(Written { event: "wrote", sig })
 }
