@@ -452,12 +452,14 @@ fn a_vanished_client_ends_only_its_own_transfer() {
         |what| matches!(what, What::Failed { why, .. } if why == "the client has closed its port"),
     );
     let mut silent = Client::ask(server.addr, "f", &[]);
-    silent.hear();
+    let (_, from) = silent.hear();
+    silent.reply(from, &packet::ack(1));
+    assert_eq!(silent.hear().0[..4], [0, 3, 0, 2]);
     server.wait_for("the silence", |what| {
         matches!(what, What::Failed { why, .. } if why == "the client doesn't answer any more, tried 3 times again")
     });
     for _ in 0..3 {
-        assert_eq!(silent.hear().0[..4], [0, 3, 0, 1], "the first block was sent again");
+        assert_eq!(silent.hear().0[..4], [0, 3, 0, 2], "the second block was sent again");
     }
     assert!(fetch(server.addr, "f", &U_BOOT, SECOND) == Ok(pattern(100_000)));
 }
@@ -487,7 +489,7 @@ fn more_clients_than_allowed_wait_their_turn() {
         top.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         Answer::Send(Box::new(Counted(now.clone(), piprov::tftp::content::Memory::new(content.clone()))))
     });
-    let server = Running::new(source, Limits { sessions: 200, ..Limits::default() });
+    let server = Running::new(source, Limits { sessions: 200, per_address: 200, ..Limits::default() });
     let addr = server.addr;
     // All ask before any goes on, so that the limit is met.
     let together = Arc::new(std::sync::Barrier::new(CLIENTS));
@@ -498,9 +500,12 @@ fn more_clients_than_allowed_wait_their_turn() {
                 let mut first = Client::ask(addr, "f", &[]);
                 first.socket.set_read_timeout(Some(Duration::from_millis(700))).unwrap();
                 let served = first.socket.peek_from(&mut [0; 4]).is_ok();
+                let from = served.then(|| first.hear().1);
+                if let Some(from) = from {
+                    first.reply(from, &packet::ack(1));
+                }
                 together.wait();
-                if served {
-                    let (_, from) = first.hear();
+                if let Some(from) = from {
                     first.reply(from, &packet::error(Code(0), "Early terminate"));
                 }
                 fetch(addr, "f", &U_BOOT, Duration::from_millis(200))
@@ -513,6 +518,39 @@ fn more_clients_than_allowed_wait_their_turn() {
     server.wait_finished(CLIENTS);
     assert_eq!(most.load(Ordering::SeqCst), 200);
     assert!(server.told().contains(&What::Crowded));
+}
+
+#[test]
+fn more_boards_behind_one_address_than_its_share_are_served_in_turn() {
+    let (_root, server) = dir(&[("f", 50_000)]);
+    let addr = server.addr;
+    let boards: Vec<_> = (0..200)
+        .map(|_| std::thread::spawn(move || fetch(addr, "f", &U_BOOT, Duration::from_millis(200))))
+        .collect();
+    for board in boards {
+        assert!(board.join().unwrap() == Ok(pattern(50_000)));
+    }
+    server.wait_finished(200);
+}
+
+#[test]
+fn a_board_that_lost_the_first_answer_gets_it_when_it_asks_again() {
+    let retry = Retry { first: Duration::from_millis(200), ..Retry::default() };
+    let (_root, server) = dir_with(&[("f", 600)], Limits { retry, ..Limits::default() });
+    let mut board = Client::ask(server.addr, "f", &[]);
+    let (_, from) = board.hear();
+    assert_eq!(board.hear().1, from, "it is repeated once");
+    board.hears_nothing(Duration::from_millis(1500));
+    for _ in 0..3 {
+        board.to_server(&request(Direction::Read, b"f", Mode::Octet, &[]));
+        let (bytes, again) = board.hear();
+        assert_eq!((&bytes[..4], again), (&[0, 3, 0, 1][..], from), "by the same transfer");
+        board.hears_nothing(Duration::from_millis(400));
+    }
+    board.reply(from, &packet::ack(1));
+    assert_eq!(board.hear().0[..4], [0, 3, 0, 2]);
+    board.reply(from, &packet::ack(2));
+    server.wait_finished(1);
 }
 
 #[test]

@@ -108,8 +108,9 @@ fn a_board_is_linked_and_told_to_restart() {
     let lab = Lab::new(&["by-serial/00000000d8e4a1f7", "default"]);
     for (port, serial, client) in [
         ("1-1.2", "00000000d8e4a1f7", "by-serial/00000000d8e4a1f7"),
-        // Upper and lower case are not the same.
-        ("2-10", "00000000D8E4A1F7", "default"),
+        // A board is the same in any letter case.
+        ("2-10", "00000000D8E4A1F7", "by-serial/00000000d8e4a1f7"),
+        ("2-11", "00000000badb0075", "default"),
     ] {
         let board = Board::new();
         let output = lab.add(port, &board.tty, serial).output().unwrap();
@@ -124,7 +125,7 @@ fn a_board_is_linked_and_told_to_restart() {
     let shown = String::from_utf8(lab.piprov(&["live"]).stdout).unwrap();
     let lines: Vec<&str> = shown.lines().collect();
     assert!(
-        lines.len() == 3 && lines[1].starts_with("1-1.2 ") && lines[1].contains("told to restart"),
+        lines.len() == 4 && lines[1].starts_with("1-1.2 ") && lines[1].contains("told to restart"),
         "{shown}"
     );
     let json = String::from_utf8(lab.piprov(&["live", "--json"]).stdout).unwrap();

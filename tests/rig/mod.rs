@@ -89,7 +89,7 @@ fn run_machine(inside: &str) -> Result<Outcomes, String> {
         .env(INSIDE, "1")
         .env("RIG_SYSTEMD", "1")
         .env("RIG_ENV", format!("{INSIDE} {ONLY} RUST_BACKTRACE"))
-        .env("RIG_TIMEOUT", "900")
+        .env("RIG_TIMEOUT", "1500")
         .env("RIG_LOGS", top.join(format!("target/rig/logs/{}", inside.replace("::", "-"))))
         .current_dir(top)
         .output()
