@@ -1,11 +1,13 @@
 //! What a board is called. Names are parsed once, at the edge, and are right from then on.
 
+mod model;
 mod port_path;
 mod serial;
 
 use std::fmt;
 use std::str::FromStr;
 
+pub use model::{Family, HostBoot, Model};
 pub use port_path::{BadPortPath, PortPath};
 pub use serial::{BadSerial, Serial};
 

@@ -11,8 +11,8 @@
 
 mod flash;
 
-use super::model::Family;
 use super::{Error, Sig};
+use crate::board::Family;
 
 /// Bits of a magic number that are the same in every section.
 const MAGIC_MASK: u32 = 0xffff_f00f;

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Enable, Error, diff, explain, file, notes};
+use crate::board::{Family, Model};
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui};
 use crate::eeprom::image::BOOTCONF;
-use crate::eeprom::{BootConf, BootOrder, Family, Image, Model, Sig};
+use crate::eeprom::{BootConf, BootOrder, Image, Sig};
 use crate::format::{hex, size};
 
 /// The files that a bootloader looks for beside its boot files.
