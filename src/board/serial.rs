@@ -68,6 +68,29 @@ impl fmt::Debug for Serial {
     }
 }
 
+impl Serial {
+    /// Whether both are the serial number of the same board: boot ROMs tell the last eight digits of what the system
+    /// has in sixteen, and letters may be of either case.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let (short, long) = if self.0.len() <= other.0.len() { (self, other) } else { (other, self) };
+        let hex = |serial: &Self| serial.0.bytes().all(|byte| byte.is_ascii_hexdigit());
+        short.0.eq_ignore_ascii_case(&long.0)
+            || (short.0.len() == 8
+                && long.0.len() == 16
+                && hex(short)
+                && hex(long)
+                && short.0.eq_ignore_ascii_case(&long.0[8..]))
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Serial {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 impl serde::Serialize for Serial {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

@@ -7,7 +7,7 @@
 pub mod boot;
 pub mod bootfiles;
 pub mod event;
-pub mod identity;
+pub use crate::board::identity;
 pub mod libusb;
 pub mod lookup;
 pub mod message;
