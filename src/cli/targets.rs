@@ -137,7 +137,13 @@ impl Targets {
             Command::Check(args) => check(&args.database.path(&settings), ui),
             Command::Add(args) => {
                 let path = args.database.path(&settings);
-                let new = NewTarget { name: args.name, mac: args.mac, ip: args.ip, reset: args.reset, secret: args.secret };
+                let new = NewTarget {
+                    name: args.name,
+                    mac: args.mac,
+                    ip: args.ip,
+                    reset: args.reset,
+                    secret: args.secret,
+                };
                 let change = database::add(&path, &new, args.dry_run, stop)?;
                 tell(ui, "added", "would add", args.dry_run, &path, &change);
                 Ok(())
@@ -189,7 +195,8 @@ fn list(args: &List, settings: &Settings, ui: &Ui) -> anyhow::Result<()> {
         let ip = target.ip.map_or_else(|| "-".to_owned(), |ip| ip.to_string());
         let reset = target.reset.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
         let none = if secrets { "-" } else { "" };
-        let secret = target.secret.as_ref().map_or_else(|| none.to_owned(), |path| path.display().to_string());
+        let secret =
+            target.secret.as_ref().map_or_else(|| none.to_owned(), |path| path.display().to_string());
         [target.name.clone(), target.mac.to_string(), ip, reset, secret]
     }));
     for (at, line) in columns(&rows).iter().enumerate() {
@@ -263,7 +270,8 @@ fn warnings(targets: &database::Targets) -> Vec<Finding> {
         match targets.secret_path(target).map(|path| Secret::load(&path)) {
             None => {}
             Some(Err(error)) => {
-                let why = std::error::Error::source(&error).map_or_else(String::new, |why| format!(": {why}"));
+                let why =
+                    std::error::Error::source(&error).map_or_else(String::new, |why| format!(": {why}"));
                 found.entry(format!("{error}{why}")).or_default().push(target.line);
             }
             Some(Ok(secret)) => match holders.iter().find(|(other, ..)| *other == secret) {

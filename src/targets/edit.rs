@@ -57,13 +57,7 @@ pub fn remove(path: &Path, wanted: &[String], dry_run: bool, stop: &Stop) -> Res
 }
 
 /// A row as the database writes it, without line end. The last field is left out where it is empty.
-fn row(
-    name: &str,
-    mac: Mac,
-    ip: Option<IpAddr>,
-    reset: Option<&ResetSpec>,
-    secret: Option<&Path>,
-) -> String {
+fn row(name: &str, mac: Mac, ip: Option<IpAddr>, reset: Option<&ResetSpec>, secret: Option<&Path>) -> String {
     let quote = |field: String| {
         if field.contains([',', '"', '#']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
     };

@@ -372,7 +372,8 @@ mod tests {
     #[test]
     fn a_column_for_secrets_is_there_where_the_header_names_it() {
         let row = "lab-01,dc:a6:32:01:02:03,,,";
-        let parsed = parse(format!("Name, mac,ip,reset,Secret\n{row}keys/lab-01\nb,dca632010204\n").as_bytes());
+        let parsed =
+            parse(format!("Name, mac,ip,reset,Secret\n{row}keys/lab-01\nb,dca632010204\n").as_bytes());
         assert_eq!((parsed.form, parsed.problems), (Form::Secret, vec![]));
         assert_eq!(parsed.rows[0].secret.as_deref(), Some(std::path::Path::new("keys/lab-01")));
         assert_eq!(parsed.rows[1].secret, None);

@@ -160,8 +160,7 @@ impl Source for Desk<'_> {
                 let Some(board) = self.boards.get(&mac) else {
                     return Answer::denied("no job for this board");
                 };
-                let from =
-                    (request.peer.ip().to_canonical(), &neighbour as &dyn Fn(IpAddr) -> Option<Mac>);
+                let from = (request.peer.ip().to_canonical(), &neighbour as &dyn Fn(IpAddr) -> Option<Mac>);
                 let welcome = self.with(mac, |watch, events| watch.upload_from(from, path, events));
                 if let Some(Err(why)) = welcome {
                     return Answer::denied(why);

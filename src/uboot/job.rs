@@ -37,8 +37,8 @@ use crate::image::table::BLOCK;
 use guard::{Guard, Proof};
 use paths::Asked;
 
-pub use original::ORIGINAL_PART;
 pub(super) use original::ORIGINAL_FIRST;
+pub use original::ORIGINAL_PART;
 
 /// How often one step is sent again, after a failure or a difference, before the job fails.
 const RETRIES: u32 = 2;

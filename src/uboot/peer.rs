@@ -77,9 +77,12 @@ impl Stranger {
             Self::NotTheFirst(ip) => format!("the job belongs to {ip}"),
             Self::OtherMac(mac) => format!("its MAC address is {mac}"),
             Self::NoNeighbour => {
-                "it is no neighbour, so its MAC address is unknown; the database's `ip` may name it".to_owned()
+                "it is no neighbour, so its MAC address is unknown; the database's `ip` may name it"
+                    .to_owned()
             }
-            Self::Asked(Refused::OtherJob(id)) => format!("it asked for the job {id:08x}, which isn't this one"),
+            Self::Asked(Refused::OtherJob(id)) => {
+                format!("it asked for the job {id:08x}, which isn't this one")
+            }
             Self::Asked(Refused::Unproved) => "it didn't prove that it knows the card's secret".to_owned(),
             Self::Asked(Refused::OriginalCard) => {
                 "it asked as a card of the original's kind; `--card original` serves those".to_owned()
@@ -121,11 +124,11 @@ impl Peer {
         mac: Mac,
         neighbour: &dyn Fn(IpAddr) -> Option<Mac>,
     ) -> Result<Bound, Stranger> {
-        if let Some((pinned, bound)) = self.pinned {
-            return if pinned == ip { Ok(bound) } else { Err(Stranger::NotTheFirst(pinned)) };
-        }
         if let Some(database) = self.database.filter(|database| *database != ip) {
             return Err(Stranger::NotTheDatabases(database));
+        }
+        if let Some((pinned, bound)) = self.pinned {
+            return if pinned == ip { Ok(bound) } else { Err(Stranger::NotTheFirst(pinned)) };
         }
         match neighbour(ip) {
             // Also where the database names it: somebody else may have taken the address of a board that is off.

@@ -58,8 +58,7 @@ impl Said {
 /// The tag that belongs to what is said of `step` in answer to order `order`, after the host drew `nonce`.
 pub(super) fn tag(secret: &Secret, nonce: u64, mac: Mac, order: u32, step: u32, said: Said) -> u64 {
     let mac = mac.bytes().iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
-    let words =
-        [nonce, said.kind() << 48 | mac, u64::from(order) << 32 | u64::from(step), said.value()];
+    let words = [nonce, said.kind() << 48 | mac, u64::from(order) << 32 | u64::from(step), said.value()];
     siphash(secret.key(), &words)
 }
 

@@ -203,8 +203,10 @@ mod tests {
     fn what_is_no_secret_is_refused_without_being_shown() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s");
-        for text in ["", "\n", "0123", "0123456789abcdef0123456789abcdeg", &"0".repeat(33), &"0".repeat(4096)] {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).unwrap();
+        for text in ["", "\n", "0123", "0123456789abcdef0123456789abcdeg", &"0".repeat(33), &"0".repeat(4096)]
+        {
+            let mut file =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).unwrap();
             file.write_all(text.as_bytes()).unwrap();
             let error = Secret::load(&path).unwrap_err();
             assert!(matches!(error, Error::Odd { .. }), "{error}");

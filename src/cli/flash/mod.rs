@@ -193,7 +193,11 @@ impl Flash {
         self.with_secrets(distinct(found.collect::<anyhow::Result<Vec<_>>>()?)?, &database)
     }
 
-    fn with_secrets(&self, targets: Vec<Target>, database: &Targets) -> anyhow::Result<(Vec<Target>, Secrets)> {
+    fn with_secrets(
+        &self,
+        targets: Vec<Target>,
+        database: &Targets,
+    ) -> anyhow::Result<(Vec<Target>, Secrets)> {
         let mut secrets = Secrets::new();
         for target in &targets {
             let Some(path) = database.secret_path(target) else { continue };

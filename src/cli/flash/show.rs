@@ -251,7 +251,9 @@ fn describe(what: &What, stage: Stage, parts: usize) -> Option<String> {
         What::Again { label, why } => format!("again {}: {why}", of(label)),
         What::Note { text } => format!("note {text}"),
         What::Refused { peer, why } => format!("refused {peer}: {why}"),
-        What::Ended(Ending::Done { bound, .. }) => format!("done read back and equal; peer {}", bound.phrase()),
+        What::Ended(Ending::Done { bound, .. }) => {
+            format!("done read back and equal; peer {}", bound.phrase())
+        }
         What::Ended(Ending::NotVerified { why, .. }) => format!("not verified: {why}"),
         What::Ended(Ending::Failed { why, .. }) => format!("failed in {stage}: {why}"),
     })

@@ -39,18 +39,17 @@ pub(super) fn read(path: &str) -> Option<Path<'_>> {
     }
     let words: Vec<&str> = path.splitn(6, '/').collect();
     let (job, rest) = words.split_first()?;
-    let number = |text: &str| hex(text);
     let (asked, tag) = match *rest {
         [place, ref tag @ ..] if *job == "job" => {
             let (start, size) = place.split_once('-')?;
             (Asked::Job(hex(start)?, hex(size)?), tag)
         }
         ["OK", ref tag @ ..] => (Asked::Ok, tag),
-        ["read", n, sum, ref tag @ ..] => (Asked::Read(number(n)?, number(sum)?), tag),
-        ["fail", n, stage, ref tag @ ..] => (Asked::Fail(number(n)?, BoardStage::from_word(stage)?), tag),
+        ["read", n, sum, ref tag @ ..] => (Asked::Read(hex(n)?, hex(sum)?), tag),
+        ["fail", n, stage, ref tag @ ..] => (Asked::Fail(hex(n)?, BoardStage::from_word(stage)?), tag),
         ["read" | "fail", ..] => return None,
-        [file, ref tag @ ..] => (Asked::File(file), tag),
-        [] => return None,
+        [file, ref tag @ ..] if !file.is_empty() => (Asked::File(file), tag),
+        _ => return None,
     };
     let tag = match *tag {
         [] => None,
@@ -95,9 +94,24 @@ mod tests {
             }
         }
         assert_eq!(read("rpi_image_part_7").unwrap().asked, Asked::Original(7));
-        for odd in ["", "/", "job", "job/", "job/1", "job/1-", "job/1-123456789", "a/read/1", "a/fail/1/x", "rpi_image_part_", "rpi_image_part_+1"] {
+        for odd in [
+            "",
+            "/",
+            "job",
+            "job/",
+            "job/1",
+            "job/1-",
+            "job/1-123456789",
+            "a/read/1",
+            "a/fail/1/x",
+            "rpi_image_part_",
+            "rpi_image_part_+1",
+        ] {
             assert_eq!(read(odd), None, "{odd}");
         }
-        assert_eq!((earlier("deadbeef/OK"), earlier("deadbee/OK"), earlier("x")), (Some(0xdead_beef), None, None));
+        assert_eq!(
+            (earlier("deadbeef/OK"), earlier("deadbee/OK"), earlier("x")),
+            (Some(0xdead_beef), None, None)
+        );
     }
 }

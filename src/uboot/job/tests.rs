@@ -502,7 +502,13 @@ fn who_does_not_know_the_secret_gets_nothing() {
     let wrong = Secret::from_key([5, 7]);
     assert!(!run_signed(&mut Board::new(good(true)), &wrong, &mut job, &sample, &mut news, &mut Vec::new()));
     assert!(!Board::new(good(true)).run(&mut job, &sample, &mut news), "without any proof");
-    for path in ["00001a2b/table_boot", "00001a2b/OK", "00001a2b/read/0/0", "00001a2b/fail/0/size", "rpi_image_part_0"] {
+    for path in [
+        "00001a2b/table_boot",
+        "00001a2b/OK",
+        "00001a2b/read/0/0",
+        "00001a2b/fail/0/size",
+        "rpi_image_part_0",
+    ] {
         for tag in ["", "/0", "/ffffffffffffffff"] {
             let answer = job.ask(&format!("{path}{tag}"), &sample, &mut news);
             assert!(matches!(answer, Answer::NotFound(_)), "{path}{tag}");

@@ -202,6 +202,40 @@ fn silence_after_everything_is_proved_is_done_with_a_note() {
 }
 
 #[test]
+fn only_what_the_board_asks_counts_as_heard() {
+    let sample = Sample::new(0);
+    let (mut watch, clock, mut events) = watch();
+    let other = IpAddr::from([10, 0, 0, 66]);
+    let mac = watch.mac();
+    let table = move |ip| if ip == IP { Some(mac) } else { Some(Mac::new([2, 0, 0, 0, 0, 1])) };
+    watch.reset_done(true, clock.0, &mut events);
+    for second in 0..60 {
+        for (ip, path) in [
+            (other, "job/2000-14000"),
+            (IP, "config.txt"),
+            (IP, "\u{1b}[2Jdone"),
+            (IP, "deadbeef/OK"),
+            (IP, "rpi_image_part_0"),
+            (IP, "job/"),
+        ] {
+            let answer = watch.ask_from((ip, &table), path, &sample, clock.after(second), &mut events);
+            assert!(matches!(answer, Answer::NotFound(_)), "{path}");
+        }
+        assert!(watch.upload_from((IP, &table), "FAILED", &mut events).is_err());
+    }
+    assert!(!watch.was_heard() && watch.ending().is_none());
+    // Each reason is told once, and nothing that came with a request.
+    let told: Vec<_> = events.iter().filter(|event| matches!(event.what, What::Refused { .. })).collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(!format!("{events:?}").contains("\\u{1b}"));
+    watch.tick(clock.after(60), &[], &mut events);
+    let (why, _, hint, _) = why(&watch);
+    assert!(why.contains("nothing was heard") && hint.unwrap().contains("was refused"), "{hint:?}");
+    let notes = events.iter().filter(|event| matches!(&event.what, What::Note { text } if text.starts_with("60 ") || text.starts_with("120 ")));
+    assert_eq!(notes.count(), 3, "{events:?}");
+}
+
+#[test]
 fn an_original_card_is_never_verified() {
     let mut sample = Sample::new(0);
     sample.make_original();
@@ -210,11 +244,9 @@ fn an_original_card_is_never_verified() {
     for (bytes, done) in
         [(right.to_le_bytes().to_vec(), true), ((right + 512).to_le_bytes().to_vec(), false), (vec![], true)]
     {
-        let (mut watch, clock, mut events) = watch();
-        assert!(matches!(
-            watch.ask("rpi_image_part_0", &sample, clock.0, &mut events),
-            Answer::Send(_)
-        ));
+        let (watch, clock, mut events) = watch();
+        let mut watch = watch.with_original_card();
+        assert!(matches!(watch.ask("rpi_image_part_0", &sample, clock.0, &mut events), Answer::Send(_)));
         assert!(watch.original_report("OK", &bytes, &Known::Is(len)));
         watch.tick(clock.0, &[], &mut events);
         match watch.ending() {
@@ -235,10 +267,7 @@ fn an_end_from_outside_ends_the_job_too() {
     watch.end(Stage::Prepare, Kind::BadData, "damaged".to_owned(), None, &mut events);
     watch.end(Stage::Reset, Kind::Io, "later".to_owned(), None, &mut events);
     assert_eq!(why(&watch).0, "damaged");
-    assert!(matches!(
-        watch.ask("job/2000-14000", &sample, clock.0, &mut events),
-        Answer::NotFound(_)
-    ));
+    assert!(matches!(watch.ask("job/2000-14000", &sample, clock.0, &mut events), Answer::NotFound(_)));
     assert!(watch.took().is_none());
     watch.note_end(clock.after(3));
     watch.note_end(clock.after(9));
