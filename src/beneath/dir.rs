@@ -38,6 +38,24 @@ impl Dir {
         Ok(Self { fd: rustix::fs::open(path, DIRECTORY, Mode::empty())?, path: path.to_owned() })
     }
 
+    /// As [`Self::open`], but a link in the directory's own place is [`Errno::LOOP`]: for a directory that is changed or
+    /// emptied, which nobody who may rename beside it is to choose. Links on the way to it are followed.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open_itself(path: &Path) -> Result<Self, Errno> {
+        // A slash or a dot at the end would have a link followed.
+        let plain: PathBuf = path.components().collect();
+        match rustix::fs::open(&plain, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()) {
+            Ok(fd) => Ok(Self { fd, path: path.to_owned() }),
+            Err(Errno::NOTDIR) => match rustix::fs::lstat(&plain) {
+                Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => Err(Errno::LOOP),
+                _ => Err(Errno::NOTDIR),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
     /// A directory that is open already; `path` is what messages call it.
     #[must_use]
     pub fn from_fd(fd: OwnedFd, path: PathBuf) -> Self {
@@ -175,6 +193,19 @@ impl Dir {
         }
         names.sort();
         Ok(names)
+    }
+
+    /// Whether one of its first `most` names is such a one: for a directory that somebody else may have filled.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn any_name(&self, most: usize, mut wanted: impl FnMut(&OsStr) -> bool) -> Result<bool, Errno> {
+        for entry in rustix::fs::Dir::read_from(self)?.take(most) {
+            if wanted(OsStr::from_bytes(entry?.file_name().to_bytes())) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Where the link `name` in it leads.

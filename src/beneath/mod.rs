@@ -154,4 +154,6 @@ pub fn read_bounded(file: &File, most: u64) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

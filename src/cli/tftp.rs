@@ -14,7 +14,7 @@ use crate::cli::{Global, ui::Ui};
 use crate::format;
 use crate::stop::Stop;
 use crate::tftp::dir::DirSource;
-use crate::tftp::event::{Event, What};
+use crate::tftp::event::{Event, Reason, What};
 use crate::tftp::options::Policy;
 use crate::tftp::packet::Direction;
 use crate::tftp::{Limits, Server};
@@ -181,6 +181,20 @@ impl<'a> Log<'a> {
             What::Malformed { why } => {
                 state.sum.malformed += 1;
                 (Style::Warn, format!("malformed packet: {why}"))
+            }
+            What::More { reason, count } => {
+                let (sum, what) = match reason {
+                    Reason::Malformed => (&mut state.sum.malformed, "malformed packets"),
+                    Reason::Refused => (&mut state.sum.refused, "refused"),
+                    Reason::Crowded => (&mut state.sum.crowded, "left waiting"),
+                    Reason::Unanswered => (&mut state.sum.failed, "failed: no client acknowledged them"),
+                };
+                *sum += count;
+                if !self.ui.json {
+                    let text = format_args!("{} and {count} more {what}", now());
+                    self.bars.suspend(|| self.ui.say(text));
+                }
+                return;
             }
             What::Crowded => {
                 state.sum.crowded += 1;

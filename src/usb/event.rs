@@ -74,6 +74,8 @@ pub enum What {
     Serving {
         /// The payload.
         dir: std::path::PathBuf,
+        /// Whether it was chosen by the board, so that another board may get another one.
+        of_board: bool,
     },
     /// The boot ROM is sent its bootcode.
     Uploading {

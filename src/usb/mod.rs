@@ -6,6 +6,7 @@
 
 pub mod boot;
 pub mod bootfiles;
+pub mod border;
 pub mod event;
 pub mod identity;
 pub mod libusb;

@@ -3,6 +3,12 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../dhcp_support/mod.rs"]
+mod dhcp_support;
+#[path = "../netboot_model/mod.rs"]
+mod netboot_model;
+#[path = "../netboot_rig/mod.rs"]
+mod netboot_rig;
 
 mod client_tree;
 mod flash;

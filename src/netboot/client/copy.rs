@@ -18,6 +18,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Timespec, Timestamps, Uid};
 use rustix::io::Errno;
 
 use super::Error;
+use super::most::Most;
 use super::source::{Contents, From, Node, Source, read_attributes, write_attribute};
 use crate::image::ext4::FileKind;
 use crate::progress::Progress;
@@ -73,6 +74,9 @@ struct Job {
 struct Shared<'a> {
     copy: &'a Copy<'a>,
     bytes: AtomicU64,
+    /// Bytes of contents that were begun, and how many there can be.
+    begun: AtomicU64,
+    most: Option<Most>,
     failed: AtomicBool,
     error: Mutex<Option<Error>>,
 }
@@ -92,6 +96,8 @@ impl Copy<'_> {
         let shared = Shared {
             copy: self,
             bytes: AtomicU64::new(0),
+            begun: AtomicU64::new(0),
+            most: Most::of(self.source, self.to),
             failed: AtomicBool::new(false),
             error: Mutex::new(None),
         };
@@ -159,6 +165,9 @@ impl Walk<'_> {
                     continue;
                 }
                 self.entries += 1;
+                if let Some(most) = &self.shared.most {
+                    most.allows_names(self.entries, &self.copy.to.join(&path))?;
+                }
                 let to = self.copy.to.join(&path);
                 if node.kind == FileKind::Directory {
                     if !seen.insert(node.id) && node.id.0 == 0 {
@@ -225,8 +234,12 @@ fn copy_file(shared: &Shared<'_>, node: &Node, to: &Path, buffer: &mut Vec<u8>) 
         Err(Error::Os { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(()),
         contents => contents?,
     };
+    let data: u64 = contents.runs.iter().map(|run| run.len).sum();
+    if let Some(most) = &shared.most {
+        most.allows(shared.begun.fetch_add(data, Ordering::Relaxed).saturating_add(data), to)?;
+    }
     let file = create(to)?;
-    if contents.runs.iter().map(|run| run.len).sum::<u64>() < contents.size {
+    if data < contents.size {
         file.set_len(contents.size).map_err(Error::os("making", to))?;
     }
     fill(shared, &contents, &file, buffer).map_err(|error| match error {

@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Attributes, Contents, From, Node, Place, Source};
+use super::{Attributes, Contents, From, Node, Place, Source, on_disk};
 use crate::image::ext4::{self, Ext4, Inode, ROOT, Run};
 use crate::netboot::client::Error;
 
@@ -95,14 +95,14 @@ impl Source for Ext4Source {
                 runs: vec![Run { to: 0, from: 0, len: bytes.len() as u64 }],
                 from: From::Bytes(bytes),
             },
-            ext4::Contents::Runs(runs) => Contents {
-                size: file.size,
-                runs: runs.into_iter().map(|run| Run { from: run.from + start, ..run }).collect(),
-                from: match &self.raw {
-                    Some(file) => From::File(Arc::clone(file)),
-                    None => From::Disk(Arc::clone(disk)),
-                },
-            },
+            ext4::Contents::Runs(runs) => {
+                let runs = runs.into_iter().map(|run| Run { from: run.from + start, ..run }).collect();
+                on_disk(file.size, runs, self.raw.as_ref(), disk).map_err(Error::os("reading", &self.path))?
+            }
         })
+    }
+
+    fn most(&self) -> Option<u64> {
+        Some(self.fs.size())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
+use std::ops::Range;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -121,32 +122,43 @@ impl Source for HostSource {
         // What it has now: a log may have grown since it was listed.
         let meta = opened.metadata().map_err(Error::os("looking at", path))?;
         let size = meta.len();
-        let runs = if meta.blocks() * 512 < size {
-            data(&opened, size).map_err(Error::os("looking for holes in", path))?
+        let whole = Run { to: 0, from: 0, len: size };
+        let looking = Error::os("looking for holes in", path);
+        let runs = if has_holes(&opened).map_err(Error::os("looking at", path))? {
+            let pieces = data(&opened, 0, size).map_err(looking)?;
+            pieces
+                .into_iter()
+                .map(|at| Run { to: at.start, from: at.start, len: at.end - at.start })
+                .collect()
         } else {
-            vec![Run { to: 0, from: 0, len: size }]
+            vec![whole]
         };
         Ok(Contents { size, runs, from: From::File(Arc::new(opened)) })
     }
 }
 
-/// The pieces of a file that are no holes.
-fn data(file: &File, size: u64) -> Result<Vec<Run>, Errno> {
-    let mut runs = Vec::new();
-    let mut at = 0;
-    while at < size {
+/// Whether a file takes less room than it has bytes.
+pub(super) fn has_holes(file: &File) -> std::io::Result<bool> {
+    let meta = file.metadata()?;
+    Ok(meta.is_file() && meta.blocks() * 512 < meta.len())
+}
+
+/// The pieces of a file that are no holes, from byte `at` up to byte `end`.
+pub(super) fn data(file: &File, mut at: u64, end: u64) -> std::io::Result<Vec<Range<u64>>> {
+    let mut pieces = Vec::new();
+    while at < end {
         let start = match rustix::fs::seek(file, SeekFrom::Data(at)) {
-            Ok(start) => start,
-            Err(Errno::NXIO) => break,
-            Err(error) => return Err(error),
+            Ok(start) if start < end => start,
+            Ok(_) | Err(Errno::NXIO) => break,
+            Err(error) => return Err(error.into()),
         };
-        let end = rustix::fs::seek(file, SeekFrom::Hole(start))?.min(size);
-        if end > start {
-            runs.push(Run { to: start, from: start, len: end - start });
+        let hole = rustix::fs::seek(file, SeekFrom::Hole(start))?.min(end);
+        if hole > start {
+            pieces.push(start..hole);
         }
-        at = end.max(start + 1);
+        at = hole.max(start.saturating_add(1));
     }
-    Ok(runs)
+    Ok(pieces)
 }
 
 /// All extended attributes of a file (of a link itself), access control lists among them; without those that a

@@ -17,6 +17,9 @@ use super::Error;
 use crate::image::ext4::{FileKind, Inode, Run, Time};
 use crate::image::read_at::ReadAt;
 
+/// Pieces of a file smaller than this are not looked through for holes of the image.
+const HOLE: u64 = 64 << 10;
+
 /// Names of extended attributes with their values.
 pub(super) type Attributes = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -42,7 +45,8 @@ pub(super) struct Node {
 pub(super) enum Place {
     Inode(Box<Inode>),
     Path(std::path::PathBuf),
-    Fat(String),
+    /// Counted from 1; 0 is the root directory.
+    Fat(usize),
 }
 
 /// What a file has in it.
@@ -87,4 +91,39 @@ pub(super) trait Source: Send + Sync {
     fn attributes(&self, node: &Node) -> Result<Attributes, Error>;
     /// Opens a file.
     fn contents(&self, file: &Node) -> Result<Contents, Error>;
+    /// How many bytes all files can have together without holes, where that is known: a partition has no more than
+    /// its own length.
+    fn most(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// The contents of a file in an image. Large holes of the image itself are left out of `runs`: they are zeros too,
+/// and may be as large as a table of partitions can tell.
+fn on_disk(
+    size: u64,
+    mut runs: Vec<Run>,
+    raw: Option<&Arc<File>>,
+    disk: &Arc<dyn ReadAt>,
+) -> std::io::Result<Contents> {
+    let Some(file) = raw else { return Ok(Contents { size, runs, from: From::Disk(Arc::clone(disk)) }) };
+    if runs.iter().any(|run| run.len >= HOLE) && host::has_holes(file)? {
+        let mut kept = Vec::new();
+        let len = file.metadata()?.len();
+        for run in runs {
+            // What lies behind the image's end is no hole: reading it has to fail.
+            if run.len < HOLE || run.from + run.len > len {
+                kept.push(run);
+                continue;
+            }
+            let data = host::data(file, run.from, run.from + run.len)?;
+            kept.extend(data.into_iter().map(|at| Run {
+                to: run.to + (at.start - run.from),
+                from: at.start,
+                len: at.end - at.start,
+            }));
+        }
+        runs = kept;
+    }
+    Ok(Contents { size, runs, from: From::File(Arc::clone(file)) })
 }
