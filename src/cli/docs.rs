@@ -1,6 +1,8 @@
 //! Man pages and shell completions, made from the command line itself. The output is committed; a test
 //! fails when it is stale. Nothing in it depends on the day or the machine.
 
+mod security;
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -110,6 +112,7 @@ pub fn man_pages() -> Result<Vec<Document>, Error> {
         if page.is_ok() && pages.is_empty() {
             page = more_sections(&mut bytes);
         }
+        let page = page.and_then(|()| security::add(&name, &mut bytes));
         page.map_err(|source| Error { path: PathBuf::from(&name), source })?;
         pages.push((name, bytes));
         command.get_subcommands().try_for_each(|inner| walk(inner, pages))

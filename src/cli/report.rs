@@ -56,6 +56,7 @@ pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
         any_of!(crate::uboot::material::Error);
         any_of!(crate::uboot::staged::Error);
         any_of!(crate::uboot::card::Error);
+        any_of!(crate::uboot::secret::Error);
         any_of!(crate::uboot::fat_volume::Error);
         any_of!(crate::uboot::layout::Error);
         any_of!(crate::debian::files::Error);

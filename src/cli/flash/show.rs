@@ -111,6 +111,9 @@ impl Show {
                 bar.finish_with_message(self.ending(board, event));
             }
             What::Note { text } => self.above(&format!("{}: {text}", event.target)),
+            What::Refused { peer, why } => {
+                self.above(&format!("{}: refused {peer}: {why}", event.target));
+            }
             What::Again { label, why } => {
                 self.above(&format!("{}: {label} goes out again: {why}", event.target))
             }
@@ -128,7 +131,7 @@ impl Show {
 
     fn ending(&self, board: &Board, event: &Event) -> String {
         match &event.what {
-            What::Ended(Ending::Done) => {
+            What::Ended(Ending::Done { .. }) => {
                 let good = self.ui.paint_err(Style::Good, "✓ done");
                 format!("{good}, read back and equal, {}", minutes(board.began.elapsed()))
             }
@@ -247,7 +250,10 @@ fn describe(what: &What, stage: Stage, parts: usize) -> Option<String> {
         }
         What::Again { label, why } => format!("again {}: {why}", of(label)),
         What::Note { text } => format!("note {text}"),
-        What::Ended(Ending::Done) => "done read back and equal".to_owned(),
+        What::Refused { peer, why } => format!("refused {peer}: {why}"),
+        What::Ended(Ending::Done { bound, .. }) => {
+            format!("done read back and equal; peer {}", bound.phrase())
+        }
         What::Ended(Ending::NotVerified { why, .. }) => format!("not verified: {why}"),
         What::Ended(Ending::Failed { why, .. }) => format!("failed in {stage}: {why}"),
     })

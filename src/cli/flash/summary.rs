@@ -21,7 +21,7 @@ pub(super) fn finish(ui: &Ui, runs: &[Run]) -> anyhow::Result<()> {
             let name = format!("{:width$}", run.target);
             let blank = " ".repeat(width);
             match &run.ending {
-                Ending::Done => {
+                Ending::Done { bound, .. } => {
                     let mut text = format!("read back and equal   {}   {}", minutes(took), size(run.bytes));
                     let fast = format!(" at {}", rate(run.bytes, took));
                     // On a narrow terminal the rate can be missed first.
@@ -29,6 +29,7 @@ pub(super) fn finish(ui: &Ui, runs: &[Run]) -> anyhow::Result<()> {
                         text.push_str(&fast);
                     }
                     ui.result(format_args!("{name}  {}      {text}", ui.paint(Style::Good, "done")));
+                    more(ui, &blank, "peer", Some(bound.phrase()));
                 }
                 Ending::NotVerified { why, hint } => {
                     let why = wrap(why, width + 16, width + 2, ui.width_out);
