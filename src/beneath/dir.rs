@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::{DIRECTORY, Links, PLACE, READ, is_name, open, read_bounded, regular};
+use super::{DIRECTORY, Links, PLACE, READ, is_name, open, read_bounded, read_place};
 
 /// A directory that is held open. It stays the same one, whatever is renamed or linked in its place later.
 ///
@@ -121,7 +121,7 @@ impl Dir {
     /// # Errors
     /// What the system says.
     pub fn file_by(&self, below: impl AsRef<Path>, links: Links) -> io::Result<File> {
-        regular(open(self, below.as_ref(), READ, Mode::empty(), links)?)
+        read_place(open(self, below.as_ref(), PLACE, Mode::empty(), links)?, READ)
     }
 
     /// Reads all of a regular file below it that has at most `most` bytes.
@@ -227,6 +227,55 @@ impl Dir {
         })
     }
 
+    /// Makes a device node, a pipe or a socket that only its owner may use, until it gets another mode.
+    ///
+    /// # Errors
+    /// What the system says; [`Errno::EXIST`] where something has that name.
+    pub fn node(&self, name: impl AsRef<OsStr>, kind: FileType, device: u64) -> Result<(), Errno> {
+        rustix::fs::mknodat(self, checked(name.as_ref())?, kind, Mode::from_raw_mode(0o600), device)
+    }
+
+    /// Gives a second name to what has a name in it, of a link to the link itself.
+    ///
+    /// # Errors
+    /// What the system says; [`Errno::EXIST`] where something has that name.
+    pub fn link(&self, name: impl AsRef<OsStr>, to: &Self, other: impl AsRef<OsStr>) -> Result<(), Errno> {
+        rustix::fs::linkat(self, checked(name.as_ref())?, to, checked(other.as_ref())?, AtFlags::empty())
+    }
+
+    /// Puts a file with these contents in the place of what has that name, in one step: whoever looks finds the old one
+    /// or the new, and after a power cut too. What a killed run has left of that is taken away.
+    ///
+    /// # Errors
+    /// What the system says; a directory in its place stays.
+    pub fn replace_file(&self, name: impl AsRef<OsStr>, bytes: &[u8], mode: u32) -> io::Result<()> {
+        let name = checked(name.as_ref())?;
+        let temporary = temporary(name);
+        self.unlink(&temporary)?;
+        let write = || -> io::Result<()> {
+            let mut file = self.create(&temporary, 0o600)?;
+            file.write_all(bytes)?;
+            rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
+            file.sync_all()?;
+            Ok(self.rename(&temporary, self, name)?)
+        };
+        write().inspect_err(|_| {
+            let _ = self.unlink(&temporary);
+        })?;
+        Ok(rustix::fs::fsync(self)?)
+    }
+
+    /// Removes a file, durably, and what a killed [`Self::replace_file`] has left of it.
+    ///
+    /// # Errors
+    /// What the system says; that there is none is fine.
+    pub fn remove_file(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
+        let name = checked(name.as_ref())?;
+        self.unlink(temporary(name))?;
+        self.unlink(name)?;
+        Ok(rustix::fs::fsync(self)?)
+    }
+
     /// Moves something into a directory, in the place of what has that name there.
     ///
     /// # Errors
@@ -264,6 +313,14 @@ impl Dir {
     pub fn rmdir(&self, name: impl AsRef<OsStr>) -> Result<(), Errno> {
         fine_if_missing(rustix::fs::unlinkat(self, checked(name.as_ref())?, AtFlags::REMOVEDIR))
     }
+}
+
+/// What a file is called until it is complete.
+fn temporary(name: &OsStr) -> OsString {
+    let mut temporary = OsString::from(".");
+    temporary.push(name);
+    temporary.push(".piprov-new");
+    temporary
 }
 
 fn fine_if_missing(done: Result<(), Errno>) -> Result<(), Errno> {

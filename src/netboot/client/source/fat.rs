@@ -53,11 +53,15 @@ impl FatSource {
 fn path_of(node: &Node) -> &str {
     match &node.place {
         Place::Fat(path) => path,
-        Place::Inode(_) | Place::Path(_) => unreachable!("a node of another source"),
+        Place::Inode(_) | Place::Below(_) | Place::In(..) => unreachable!("a node of another source"),
     }
 }
 
 impl Source for FatSource {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn root(&self) -> Result<Node, Error> {
         Ok(self.node("", true, 0))
     }
@@ -96,6 +100,11 @@ impl Source for FatSource {
         let read = fat_file(&self.disk, std::slice::from_ref(&self.partition), path_of(file));
         let bytes = read.map_err(Error::os("reading", &self.path))?.unwrap_or_default();
         let len = bytes.len() as u64;
-        Ok(Contents { size: len, runs: vec![Run { to: 0, from: 0, len }], from: From::Bytes(bytes) })
+        Ok(Contents {
+            size: len,
+            runs: vec![Run { to: 0, from: 0, len }],
+            from: From::Bytes(bytes),
+            now: None,
+        })
     }
 }

@@ -1,24 +1,26 @@
 //! Where a client's files come from: a directory, or the file systems in an image, seen in the same way.
 
+mod boot;
 mod ext4;
 mod fat;
 mod host;
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(super) use self::ext4::Ext4Source;
+pub(super) use boot::{BootSource, is_odd, is_special};
 pub(super) use fat::FatSource;
-pub(super) use host::{HostSource, read_attributes, write_attribute};
+pub(super) use host::HostSource;
 
 use super::Error;
+pub(super) use crate::beneath::Attributes;
+use crate::beneath::{Dir, is_name};
 use crate::image::ext4::{FileKind, Inode, Run, Time};
 use crate::image::read_at::ReadAt;
-
-/// Names of extended attributes with their values.
-pub(super) type Attributes = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// A file, directory or whatever else has a name.
 #[derive(Debug, Clone)]
@@ -41,8 +43,11 @@ pub(super) struct Node {
 #[derive(Debug, Clone)]
 pub(super) enum Place {
     Inode(Box<Inode>),
-    Path(std::path::PathBuf),
     Fat(String),
+    /// A directory of the host, by its path below the source's root.
+    Below(PathBuf),
+    /// What else has this name in a directory of the host, which is held open.
+    In(Arc<Dir>, OsString),
 }
 
 /// What a file has in it.
@@ -51,6 +56,8 @@ pub(super) struct Contents {
     /// Pieces in ascending order; the rest is zeros.
     pub(super) runs: Vec<Run>,
     pub(super) from: From,
+    /// What belongs to the file that was opened, where that may be another one than was listed.
+    pub(super) now: Option<Box<Node>>,
 }
 
 /// What [`Contents::runs`] are pieces of.
@@ -75,6 +82,8 @@ impl From {
 
 /// A tree of files.
 pub(super) trait Source: Send + Sync {
+    /// What messages call it: an image, or a directory.
+    fn path(&self) -> &Path;
     /// The directory at its top.
     fn root(&self) -> Result<Node, Error>;
     /// What is in a directory, in the order of the names' bytes.
@@ -87,4 +96,31 @@ pub(super) trait Source: Send + Sync {
     fn attributes(&self, node: &Node) -> Result<Attributes, Error>;
     /// Opens a file.
     fn contents(&self, file: &Node) -> Result<Contents, Error>;
+}
+
+/// What is in a directory, if all of it can be in a directory of this host: whatever a source says, a name is a name,
+/// and stands there once. `below` is the directory's path, for messages.
+pub(super) fn listed(
+    source: &dyn Source,
+    directory: &Node,
+    below: &Path,
+) -> Result<Vec<(OsString, Node)>, Error> {
+    let list = source.list(directory)?;
+    let mut known = HashSet::with_capacity(list.len());
+    for (name, _) in &list {
+        let why = if !is_name(name.as_encoded_bytes()) {
+            "can't be the name of a file"
+        } else if !known.insert(name.as_os_str()) {
+            "stands there twice"
+        } else {
+            continue;
+        };
+        return Err(Error::BadEntry {
+            image: source.path().to_owned(),
+            directory: Path::new("/").join(below),
+            name: name.to_string_lossy().into_owned(),
+            why,
+        });
+    }
+    Ok(list)
 }
