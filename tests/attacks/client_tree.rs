@@ -21,7 +21,7 @@ fn small() -> Room {
     shell(
         room.path(),
         r#"
-        mkdir -p root/{etc,boot/firmware,deep} boot/qq outside
+        mkdir -p root/{etc,boot/firmware,usr/sbin} boot outside; touch root/usr/sbin/mount.nfs; ln -s usr/sbin root/sbin
         printf 'ID=debian\nVERSION_CODENAME=bookworm\n' > root/etc/os-release; echo x > root/etc/rpi-issue
         printf 'proc /proc proc defaults 0 0\n' > root/etc/fstab
         echo 'root=PARTUUID=1-02 rootwait' > boot/cmdline.txt; echo arm_64bit=1 > boot/config.txt

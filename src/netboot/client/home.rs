@@ -14,12 +14,18 @@ pub(super) fn around(path: &Path) -> Result<(Dir, OsString), Error> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(Error::os("opening", path)(Errno::INVAL));
     };
+    let parent = here(parent);
     Ok((Dir::open(parent).map_err(Error::os("opening", parent))?, name.to_owned()))
+}
+
+/// What is around a path of one name is where piprov runs.
+fn here(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() { Path::new(".") } else { path }
 }
 
 /// Opens a directory; makes it with this mode where it is missing, and those above it so that everybody can enter.
 pub(super) fn make(path: &Path, mode: u32) -> Result<Dir, Error> {
-    match Dir::open(path) {
+    match Dir::open(here(path)) {
         Err(Errno::NOENT) => {}
         other => return other.map_err(Error::os("opening", path)),
     }
@@ -103,6 +109,7 @@ mod tests {
         remove_empty(dir.path());
         remove_empty(&at("srv"));
         assert!(!at("srv").exists() && at("outside").exists());
+        assert!(make(Path::new(""), 0o700).is_ok() && around(Path::new("one-name")).is_ok());
         assert!(remove(Path::new("/")).is_err() && make(&at("outside/.."), 0o700).is_ok());
         let error = remove(Path::new("/proc")).unwrap_err().to_string();
         assert!(error.contains("is mounted"), "{error}");
@@ -111,6 +118,7 @@ mod tests {
     #[test]
     fn what_others_can_look_into_is_refused() {
         let dir = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o700)).unwrap();
         assert!(private(&dir.path().join("none")).is_ok() && private(dir.path()).is_ok());
         for mode in [0o755, 0o710, 0o701, 0o1777, 0o770] {
             std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(mode)).unwrap();

@@ -23,15 +23,16 @@ impl Clients {
         let list = Path::new("/proc/self/mountinfo");
         let mount = |path: &Path| mount_of(&there(path)).map_err(Error::os("reading", list));
         let top = mount(Path::new("/"))?;
-        let mut found: Vec<Finding> = Vec::new();
+        // What is reached, with the directories that it is reached from.
+        let mut reached: Vec<(String, bool, Vec<String>)> = Vec::new();
         for export in exports::of(record) {
             let Some(of) = mount(&export.path)? else { continue };
             let what = if top.as_ref().is_some_and(|top| top.device == of.device) {
                 "this host's own files".to_owned()
             } else if of.part != Path::new("/") {
-                // Read only, others' files are a smaller matter than this host's.
                 format!("the rest of the file system that {} is a part of", of.place.display())
             } else if export.path != of.place && export.writable {
+                // Read only, other clients' files are a smaller matter than this host's.
                 match others(&of, &self.places, record, records)? {
                     Some(others) => others,
                     None => continue,
@@ -39,15 +40,22 @@ impl Clients {
             } else {
                 continue;
             };
-            let does = if export.writable { "read and change" } else { "read" };
+            let path = export.path.display().to_string();
+            match reached.iter_mut().find(|known| known.0 == what && known.1 == export.writable) {
+                Some((.., paths)) => paths.push(path),
+                None => reached.push((what, export.writable, vec![path])),
+            }
+        }
+        let found = reached.into_iter().map(|(what, writable, paths)| {
+            let does = if writable { "read and change" } else { "read" };
             let text = format!(
                 "whoever may mount {} can {does} {what} as root: they are in the same file system, and a handle can \
                  be guessed",
-                export.path.display()
+                paths.join(" or ")
             );
-            found.push(Finding::new("nfs", text, REMEDY));
-        }
-        Ok(found)
+            Finding::new("nfs", text, REMEDY)
+        });
+        Ok(found.collect())
     }
 }
 
@@ -159,7 +167,7 @@ mod tests {
         client.root = "/nonexistent-place/clients/lab-01".into();
         client.boot = "/nonexistent-place/tftp/a2ef5644".into();
         let found = clients.beyond(&client, &[]).unwrap();
-        assert_eq!(found.len(), 2, "{found:?}");
+        assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].what.contains("read and change this host's own files as root"), "{found:?}");
         assert!(found[0].remedy.contains("subtree_check"));
         client.mode = super::super::Mode::Ro;

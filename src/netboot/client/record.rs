@@ -310,6 +310,38 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_name_is_changed_in_one_step() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = Records::new(dir.path());
+        let (old, new) = ("lab-01".parse().unwrap(), "lab-09".parse().unwrap());
+        let mut client = record("lab-01");
+        client.renaming = Some("lab-09".to_owned());
+        records.write(&client).unwrap();
+        assert_eq!(records.find(&new).unwrap(), None);
+        records.commit(&client, &new).unwrap();
+        assert_eq!(records.find(&old).unwrap(), None);
+        let renamed = records.need(&new).unwrap();
+        assert_eq!((renamed.name.as_str(), renamed.was.as_deref()), ("lab-09", Some("lab-01")));
+        assert_eq!(renamed.renaming, None);
+        assert_eq!(records.all().unwrap().len(), 1);
+        // Never onto another client's.
+        records.write(&record("lab-02")).unwrap();
+        assert!(records.commit(&renamed, &"lab-02".parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_record_whose_places_lead_elsewhere_is_refused() {
+        let text = toml::to_string(&record("lab-01")).unwrap();
+        assert!(parse(text.as_bytes(), "lab-01").is_ok() && parse(text.as_bytes(), "lab-02").is_err());
+        for bad in ["/", "/srv/../etc", "etc", "", "/srv/.."] {
+            let text = text.replace("/srv/x", bad);
+            assert!(parse(text.as_bytes(), "lab-01").unwrap_err().contains("directory"), "{bad}");
+        }
+        let renaming = text.replace("exported = true", "exported = true\nrenaming = \"../x\"");
+        assert!(renaming != text && parse(renaming.as_bytes(), "lab-01").is_err());
+    }
+
+    #[test]
     fn one_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
         let lock = Lock::take(dir.path()).unwrap();
