@@ -16,13 +16,14 @@ const NEW: &str = ".piprov-new-";
 
 impl Dir {
     /// Puts a file with these bytes and this mode in the place of what has that name. Whoever opens it finds the old
-    /// one or the new one, also after the power went; when this returns, it is the new one.
+    /// one or the new one, also after the power went; when this returns, it is the new one. What a run that was killed
+    /// here left behind goes.
     ///
     /// # Errors
-    /// What the system says; then the old one is there. [`io::ErrorKind::IsADirectory`] where a directory has the
-    /// name.
-    pub fn replace(&self, name: impl AsRef<OsStr>, bytes: &[u8], mode: u32) -> io::Result<()> {
+    /// What the system says; then the old one is there, and a directory stays.
+    pub fn replace_file(&self, name: impl AsRef<OsStr>, bytes: &[u8], mode: u32) -> io::Result<()> {
         let name = checked(name.as_ref())?;
+        self.sweep()?;
         let (file, temporary) = self.begin(mode)?;
         let written = fill(file, bytes, mode).and_then(|_lock| Ok(self.rename(&temporary, self, name)?));
         if let Err(error) = written {
@@ -32,26 +33,13 @@ impl Dir {
         self.sync()
     }
 
-    /// As [`Self::replace`], but only where nothing has the name.
+    /// Removes a file, durably, and what a killed [`Self::replace_file`] left here. That there is none is fine.
     ///
     /// # Errors
-    /// What the system says; [`io::ErrorKind::AlreadyExists`].
-    pub fn put_new(&self, name: impl AsRef<OsStr>, bytes: &[u8], mode: u32) -> io::Result<()> {
-        let name = checked(name.as_ref())?;
-        let (file, temporary) = self.begin(mode)?;
-        let written =
-            fill(file, bytes, mode).and_then(|_lock| match self.rename_new(&temporary, self, name) {
-                // A file system without that call, such as NFS: a second name, which can't replace anything either.
-                Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                    rustix::fs::linkat(self, &temporary, self, name, rustix::fs::AtFlags::empty())?;
-                    Ok(self.unlink(&temporary)?)
-                }
-                other => Ok(other?),
-            });
-        if let Err(error) = written {
-            let _ = self.unlink(&temporary);
-            return Err(error);
-        }
+    /// What the system says.
+    pub fn remove_file(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
+        self.unlink(name)?;
+        self.sweep()?;
         self.sync()
     }
 
@@ -67,7 +55,7 @@ impl Dir {
         }
     }
 
-    /// Removes what [`Self::replace`] left behind where its process was killed. What another process is writing
+    /// Removes what [`Self::replace_file`] left behind where its process was killed. What another process is writing
     /// stays.
     ///
     /// # Errors
@@ -85,15 +73,22 @@ impl Dir {
         Ok(())
     }
 
+    /// A new file, locked, so that others see that it is being written.
     fn begin(&self, mode: u32) -> io::Result<(File, OsString)> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         loop {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             let name = OsString::from(format!("{NEW}{}-{count}", std::process::id()));
             // Not more than it will have: a secret is never readable, not even for a moment.
-            match self.create(&name, mode & 0o600) {
-                Err(Errno::EXIST) => {}
-                created => return Ok((created?, name)),
+            let file = match self.create(&name, mode & 0o600) {
+                Err(Errno::EXIST) => continue,
+                created => created?,
+            };
+            // Where a file system has no locks, nobody sweeps either.
+            let _ = rustix::fs::flock(&file, FlockOperation::LockExclusive);
+            // Somebody may have swept it before it was locked.
+            if rustix::fs::fstat(&file)?.st_nlink > 0 {
+                return Ok((file, name));
             }
         }
     }
@@ -101,8 +96,6 @@ impl Dir {
 
 /// Gives the file back, because its lock tells others that it is being written.
 fn fill(mut file: File, bytes: &[u8], mode: u32) -> io::Result<File> {
-    // Where a file system has no locks, nobody sweeps either.
-    let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
     file.write_all(bytes)?;
     match rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)) {
         // FAT has no modes.
@@ -122,16 +115,15 @@ mod tests {
     fn a_file_is_replaced_whole_and_leaves_nothing_behind() {
         let dir = tempfile::tempdir().unwrap();
         let at = Dir::open(dir.path()).unwrap();
-        at.replace("a", b"one", 0o644).unwrap();
-        at.replace("a", b"two", 0o600).unwrap();
+        at.replace_file("a", b"one", 0o644).unwrap();
+        at.replace_file("a", b"two", 0o600).unwrap();
         assert_eq!(at.read("a", 10).unwrap(), b"two");
         let mode = std::fs::metadata(dir.path().join("a")).unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, 0o600);
-        assert_eq!(at.put_new("a", b"three", 0o644).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        at.put_new("b", b"three", 0o644).unwrap();
+        at.replace_file("b", b"three", 0o644).unwrap();
         std::fs::create_dir(dir.path().join("c")).unwrap();
-        assert!(at.replace("c", b"", 0o644).is_err());
-        assert!(at.replace("../x", b"", 0o644).is_err());
+        assert!(at.replace_file("c", b"", 0o644).is_err());
+        assert!(at.replace_file("../x", b"", 0o644).is_err());
         assert_eq!(at.names().unwrap(), ["a", "b", "c"]);
     }
 
@@ -139,9 +131,9 @@ mod tests {
     fn a_link_is_replaced_and_not_followed() {
         let dir = tempfile::tempdir().unwrap();
         let at = Dir::open(dir.path()).unwrap();
-        at.replace("secret", b"secret", 0o600).unwrap();
+        at.replace_file("secret", b"secret", 0o600).unwrap();
         at.symlink("a", "secret").unwrap();
-        at.replace("a", b"mine", 0o644).unwrap();
+        at.replace_file("a", b"mine", 0o644).unwrap();
         assert_eq!(at.read("secret", 10).unwrap(), b"secret");
         assert_eq!(at.read("a", 10).unwrap(), b"mine");
     }
@@ -153,8 +145,11 @@ mod tests {
         let (file, writing) = at.begin(0o644).unwrap();
         let _lock = fill(file, b"half", 0o644).unwrap();
         drop(at.begin(0o644).unwrap());
-        at.replace("kept", b"", 0o644).unwrap();
-        at.sweep().unwrap();
-        assert_eq!(at.names().unwrap(), [writing, "kept".into()]);
+        at.replace_file("kept", b"", 0o644).unwrap();
+        assert_eq!(at.names().unwrap(), [writing.clone(), "kept".into()]);
+        drop(at.begin(0o644).unwrap());
+        at.remove_file("kept").unwrap();
+        at.remove_file("kept").unwrap();
+        assert_eq!(at.names().unwrap(), [writing]);
     }
 }

@@ -140,7 +140,7 @@ impl Ledger {
         let mut bytes =
             serde_json::to_vec_pretty(&kept.record).map_err(|error| failed("writing")(error.into()))?;
         bytes.push(b'\n');
-        self.dir.replace(&kept.name, &bytes, 0o644).map_err(failed("writing"))?;
+        self.dir.replace_file(&kept.name, &bytes, 0o644).map_err(failed("writing"))?;
         let again = self.dir.read(&kept.name, LONGEST).map_err(failed("reading"))?;
         match serde_json::from_slice::<Record>(&again) {
             Ok(record) if record == kept.record => Ok(path),
