@@ -2,7 +2,7 @@
 //! is a coarse [`Kind`], which decides the exit code, and a hint: the next thing for the user to do.
 
 /// What sort of failure it was. The exit codes are those of `sysexits.h`, as README and man page list them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Kind {

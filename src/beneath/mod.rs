@@ -6,6 +6,7 @@
 
 mod dir;
 mod remove;
+mod replace;
 
 use std::ffi::OsStr;
 use std::fs::File;

@@ -21,6 +21,10 @@ fn room(boot: &str, root: &str) -> Room {
     let room = Room::new();
     shell(room.path(), &format!("( cd boot; {boot} )\n( cd root; {root} )"));
     image(room.path(), 12, 80);
+    // `*` means no names with a dot in front.
+    let hidden =
+        "cd boot; for name in .[!.]*; do [ ! -e $name ] || mcopy -s -Q -i ../disk.img@@4M $name ::; done";
+    shell(room.path(), hidden);
     room
 }
 
@@ -72,7 +76,7 @@ fn refused(room: &Room, told: &[&str]) {
 fn everything(room: &Room) -> String {
     shell(
         room.path(),
-        "find . -mindepth 1 ! -type d -printf '%p %m %s %T@\\n' -o -type d -printf '%p %m\\n' | sort",
+        "find . -mindepth 1 -path ./root -prune -o ! -type d -printf '%p %m %s %T@\\n' -o -type d -printf '%p %m\\n' | sort",
     )
 }
 

@@ -8,10 +8,11 @@ use serde_json::json;
 
 use super::{Enable, Error, diff, explain, file, notes};
 use crate::beneath::Dir;
+use crate::board::{Family, Model};
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui};
 use crate::eeprom::image::{BOOTCONF, Other, Part};
-use crate::eeprom::{BootConf, BootOrder, Family, Image, Model, Sig};
+use crate::eeprom::{BootConf, BootOrder, Image, Sig};
 use crate::format::{hex, size};
 
 /// The files that a bootloader looks for beside its boot files.

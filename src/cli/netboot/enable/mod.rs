@@ -12,9 +12,10 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use crate::board::Model;
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui, wrap};
-use crate::eeprom::{BootOrder, Change, Model};
+use crate::eeprom::{BootOrder, Change};
 use crate::stop::Stop;
 
 pub(crate) use error::Error;
