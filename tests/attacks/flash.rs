@@ -11,10 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-#[path = "../dhcp_support/mod.rs"]
-mod dhcp_support;
-
-use dhcp_support::Lan;
+use crate::dhcp_support::{Lan, OURS};
 
 const MAC: &str = "dc:a6:32:01:02:03";
 const BOARD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 7);
@@ -513,7 +510,7 @@ fn a_job_belongs_to_the_address_that_arp_gives_to_the_board() {
 
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("targets.csv"), row("")).unwrap();
-    let server = SocketAddrV4::new(dhcp_support::OURS, 69);
+    let server = SocketAddrV4::new(OURS, 69);
     let mut command = lan.command("ours", env!("CARGO_BIN_EXE_piprov"));
     crate::common::clean(&mut command);
     let flash = Flash::with(command, dir, server, &["--timeout", "60"]);
