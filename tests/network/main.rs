@@ -14,6 +14,7 @@ mod netboot_rig;
 #[path = "../support/slots.rs"]
 mod slots;
 
+mod killed;
 mod netboot_boot;
 mod netboot_client;
 mod netboot_dhcp;

@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
-mod common;
-mod netboot;
+use crate::common;
+use crate::netboot;
 
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
