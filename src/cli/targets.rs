@@ -215,7 +215,7 @@ fn check(path: &Path, ui: &Ui) -> anyhow::Result<()> {
             line => format!("{}:{line}", path.display()),
         };
         let style = if finding.problem { Style::Bad } else { Style::Warn };
-        ui.result(format_args!("{place}: {} {}", ui.paint(style, &format!("{level}:")), finding.message));
+        ui.result(format_args!("{place}: {} {}", ui.paint(style, format_args!("{level}:")), finding.message));
     }
     let problems = findings.iter().filter(|finding| finding.problem).count();
     let warnings = findings.len() - problems;

@@ -110,7 +110,8 @@ impl Udev {
         let settings = common::settings(global, ui)?;
         match self.command {
             What::Print(ids) => {
-                ui.result(ids.rules(&settings, Path::new("/")).text().trim_end());
+                let rules = ids.rules(&settings, Path::new("/")).text();
+                rules.trim_end().lines().for_each(|line| ui.result(line));
                 Ok(())
             }
             What::Install(place) => place.install(&settings, ui),

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
+use crate::format::message;
+
 /// Where the system's log listens.
 pub const SOCKET: &str = "/dev/log";
 
@@ -23,7 +25,7 @@ pub enum Level {
     Info = 6,
 }
 
-/// Sends a message under a program's name. Never waits.
+/// Sends a message under a program's name: one line, whatever is in it. Never waits.
 ///
 /// # Errors
 /// When nobody listens, or the log can't keep up.
@@ -31,7 +33,7 @@ pub fn send(socket: &Path, program: &str, level: Level, text: &str) -> io::Resul
     let log = UnixDatagram::unbound()?;
     log.set_nonblocking(true)?;
     let priority = DAEMON * 8 + level as u8;
-    let message = format!("<{priority}>{program}[{}]: {text}", std::process::id());
+    let message = format!("<{priority}>{program}[{}]: {}", std::process::id(), message(text));
     log.send_to(message.as_bytes(), socket)?;
     Ok(())
 }

@@ -62,6 +62,6 @@ fn more(ui: &Ui, blank: &str, word: &str, text: Option<&str>) {
     if let Some(text) = text {
         let used = blank.len() + 2 + word.len() + 2;
         let text = wrap(text, used, blank.len() + 4, ui.width_out);
-        ui.result(format_args!("{blank}  {} {text}", ui.paint(Style::Strong, &format!("{word}:"))));
+        ui.result(format_args!("{blank}  {} {text}", ui.paint(Style::Strong, format_args!("{word}:"))));
     }
 }

@@ -7,7 +7,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::serve::{now, phrase, style};
 use crate::cli::table::columns;
-use crate::cli::ui::{Style, Ui};
+use crate::cli::ui::{Style, Text, Ui};
 use crate::cli::{Global, common};
 use crate::dhcp;
 use crate::format;
@@ -144,17 +144,19 @@ fn tell(ui: &Ui, seen: &Seen) {
         Seen::Board { board, model, step, .. } => {
             let model = model.map(|model| format!(" ({model})")).unwrap_or_default();
             let (word, text, hint) = phrase(step);
-            let word = style(step).map_or_else(|| word.to_owned(), |style| ui.paint_err(style, word));
-            let hint = hint.map(|hint| format!("\n  {} {hint}", ui.paint_err(Style::Strong, "hint:")));
-            format!("{board}{model} {word}{text}{}", hint.unwrap_or_default())
+            let word = style(step).map_or_else(|| Text::line(word), |style| ui.paint_err(style, word));
+            let line = Text::message(format_args!("{board}{model} {word}{text}"));
+            let hint = hint
+                .map(|hint| Text::message(format_args!("  {} {hint}", ui.paint_err(Style::Strong, "hint:"))));
+            Text::lines(std::iter::once(line).chain(hint))
         }
-        Seen::Pc { mac, .. } => format!("{mac} is a PC that looks for a boot server"),
+        Seen::Pc { mac, .. } => Text::message(format_args!("{mac} is a PC that looks for a boot server")),
         Seen::Server { ip, mac, answer, tftp } => {
             let tftp = if answer.verdict.boots() { format!(", files from {tftp}") } else { String::new() };
-            format!("DHCP server {ip} ({mac}) {}{tftp}", answer.verdict.phrase())
+            Text::message(format_args!("DHCP server {ip} ({mac}) {}{tftp}", answer.verdict.phrase()))
         }
-        Seen::Tree(tree) => format!("{tree}"),
-        Seen::Arp { mac, target } => format!("{mac} looks for {target}"),
+        Seen::Tree(tree) => Text::message(tree),
+        Seen::Arp { mac, target } => Text::message(format_args!("{mac} looks for {target}")),
     };
     ui.say(format_args!("{} {line}", now()));
 }

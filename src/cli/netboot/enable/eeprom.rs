@@ -132,8 +132,8 @@ fn say(ui: &Ui, verb: &str, update: &Path, image: &Image, sig: &Sig) {
     if ui.json {
         return;
     }
-    let verb = ui.paint(Style::Good, verb);
     let proved = if verb.contains("would") { "" } else { ", read back and equal" };
+    let verb = ui.paint(Style::Good, verb);
     ui.result(format_args!("{verb} {}, {}{proved}", update.display(), size(image.bytes().len() as u64)));
     ui.result(format_args!(
         "{verb} {}, sha256 {}…{proved}",

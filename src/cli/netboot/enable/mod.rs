@@ -161,7 +161,7 @@ fn diff(changes: &[Change], ui: &Ui) {
     for change in changes {
         for (sign, style, text) in [("-", Style::Bad, &change.before), ("+", Style::Good, &change.after)] {
             if let Some(text) = text {
-                ui.result(format_args!("  {}", ui.paint(style, &format!("{sign} {text}"))));
+                ui.result(format_args!("  {}", ui.paint(style, format_args!("{sign} {text}"))));
             }
         }
     }
