@@ -2,6 +2,7 @@
 
 use super::ui::{Style, Text, Ui, wrap};
 use crate::error::{Explain, Kind};
+use crate::format::json::json;
 
 /// A failure that the subcommand has already told about, with the kind that decides the exit code.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +102,7 @@ pub(super) fn tell(ui: &Ui, target: Option<&str>, error: &anyhow::Error) -> Kind
     if ui.json {
         let all = std::iter::once(message.clone()).chain(more.iter().map(|line| format!("  {line}")));
         let message = all.collect::<Vec<_>>().join("\n");
-        ui.object(&serde_json::json!({
+        ui.object(&json!({
             "event": "error", "target": target, "kind": kind, "code": kind.exit_code(), "message": message,
             "hint": hint,
         }));

@@ -13,6 +13,7 @@ use crate::cli::Global;
 use crate::cli::lines::Lines;
 use crate::cli::ui::{Bar, Style, Text, Ui};
 use crate::format;
+use crate::format::json::json;
 use crate::stop::Stop;
 use crate::tftp::dir::DirSource;
 use crate::tftp::event::{Event, What};
@@ -111,7 +112,7 @@ impl<'a> Log<'a> {
     fn listening(&self, server: &Server, root: &std::path::Path) {
         let addr = server.local_addr();
         if self.ui.json {
-            self.ui.object(&serde_json::json!({"event": "listening", "addr": addr, "root": root}));
+            self.ui.object(&json!({"event": "listening", "addr": addr, "root": root}));
         } else {
             self.ui.say(format_args!("serving {} on UDP {addr}; Ctrl-C ends it", root.display()));
         }
@@ -223,8 +224,7 @@ impl<'a> Log<'a> {
         let sum = &self.state.borrow().sum;
         let elapsed = self.begun.elapsed();
         if self.ui.json {
-            let mut object =
-                serde_json::json!({"event": "summary", "elapsed": elapsed.as_secs_f64().round()});
+            let mut object = json!({"event": "summary", "elapsed": elapsed.as_secs_f64().round()});
             if let (Some(object), Ok(serde_json::Value::Object(sum))) =
                 (object.as_object_mut(), serde_json::to_value(sum))
             {

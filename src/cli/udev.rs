@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::json;
-
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
 use crate::config::Settings;
 use crate::error::{Explain, Kind};
+use crate::format::json::json;
 use crate::live::Tree;
 use crate::live::finish::Finisher;
 use crate::live::install::{self, Change, Install};

@@ -2,8 +2,10 @@
 //! other [hidden](super::is_hidden) characters are written as `\u....` too. Readers of JSON see no difference.
 
 use std::io::{self, Write};
+use std::path::Path;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 /// A value on one line.
@@ -27,6 +29,73 @@ fn write(value: &(impl Serialize + ?Sized), layout: impl Formatter) -> serde_jso
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Careful(layout)))?;
     // serde_json writes UTF-8, and the escapes are ASCII.
     String::from_utf8(out).map_err(serde::ser::Error::custom)
+}
+
+/// A path in JSON. Its name need not be UTF-8, and a string of JSON has to be: other bytes become U+FFFD. For serde's
+/// `serialize_with`.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn path<S: Serializer>(path: impl AsRef<Path>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.as_ref().display())
+}
+
+/// Several [paths](path).
+///
+/// # Errors
+/// Those of the serializer.
+pub fn paths<'a, S, P>(paths: impl IntoIterator<Item = &'a P>, serializer: S) -> Result<S::Ok, S::Error>
+where
+    S: Serializer,
+    P: AsRef<Path> + 'a,
+{
+    serializer.collect_seq(paths.into_iter().map(|path| path.as_ref().to_string_lossy()))
+}
+
+/// An object, as serde_json's macro of that name makes it, which panics where a path isn't UTF-8. This one writes such
+/// a path as [`path`] does.
+macro_rules! json {
+    ({ $($key:literal: $value:expr),* $(,)? }) => {{
+        #[allow(unused_imports, reason = "which one is needed depends on the values")]
+        use $crate::format::json::{Lossy as _, Plain as _};
+        let mut object = ::serde_json::Map::new();
+        $(object.insert($key.to_owned(), (&$crate::format::json::Field(&$value)).value());)*
+        ::serde_json::Value::Object(object)
+    }};
+    ($value:expr) => {{
+        #[allow(unused_imports, reason = "as above")]
+        use $crate::format::json::{Lossy as _, Plain as _};
+        (&$crate::format::json::Field(&$value)).value()
+    }};
+}
+pub(crate) use json;
+
+/// A value in [`json!`]. Which of the two traits is taken is decided by the compiler: what can be seen as a path is
+/// one (a text as a path is the same text), everything else is left to serde.
+pub(crate) struct Field<'a, T: ?Sized>(pub(crate) &'a T);
+
+/// What can be seen as a path.
+pub(crate) trait Lossy {
+    /// It as a string.
+    fn value(&self) -> Value;
+}
+
+impl<T: AsRef<Path> + ?Sized> Lossy for Field<'_, T> {
+    fn value(&self) -> Value {
+        Value::String(self.0.as_ref().to_string_lossy().into_owned())
+    }
+}
+
+/// Everything else.
+pub(crate) trait Plain {
+    /// It as serde sees it; why it can't, where it can't.
+    fn value(&self) -> Value;
+}
+
+impl<T: Serialize + ?Sized> Plain for &Field<'_, T> {
+    fn value(&self) -> Value {
+        serde_json::to_value(self.0).unwrap_or_else(|error| Value::String(format!("not told: {error}")))
+    }
 }
 
 /// A layout whose strings hold no hidden character.
@@ -73,6 +142,8 @@ impl<F: Formatter> Formatter for Careful<F> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
     use super::*;
 
     #[test]
@@ -82,6 +153,28 @@ mod tests {
         assert_eq!(pretty(&[(1, "\u{9b}")]).unwrap(), "[\n  [\n    1,\n    \"\\u009b\"\n  ]\n]");
         let key = serde_json::json!({ "\u{9b}": null });
         assert_eq!(line(&key).unwrap(), "{\"\\u009b\":null}");
+    }
+
+    #[test]
+    fn a_path_need_not_be_utf8() {
+        let odd: &Path = std::ffi::OsStr::from_bytes(b"a\xff").as_ref();
+        let object =
+            json!({ "path": odd, "owned": odd.to_owned(), "text": "b", "number": 1, "none": None::<u8> });
+        let want = serde_json::json!({
+            "path": "a\u{fffd}", "owned": "a\u{fffd}", "text": "b", "number": 1, "none": null,
+        });
+        assert_eq!(object, want);
+        assert!(json!(vec![odd]).as_str().unwrap().starts_with("not told: "));
+        assert_eq!(json!([1]), serde_json::json!([1]));
+        #[derive(Serialize)]
+        struct Both<'a> {
+            #[serde(serialize_with = "path")]
+            one: &'a Path,
+            #[serde(serialize_with = "paths")]
+            all: Vec<&'a Path>,
+        }
+        let both = line(&Both { one: odd, all: vec![odd] }).unwrap();
+        assert_eq!(both, "{\"one\":\"a\u{fffd}\",\"all\":[\"a\u{fffd}\"]}");
     }
 
     proptest::proptest! {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::cli::report::AlreadyTold;
 use crate::cli::ui::{Style, Ui, wrap};
 use crate::error::Kind;
+use crate::format::json::json;
 use crate::format::{minutes, rate, size};
 use crate::uboot::event::Ending;
 use crate::uboot::record::Run;
@@ -16,7 +17,7 @@ pub(super) fn finish(ui: &Ui, runs: &[Run]) -> anyhow::Result<()> {
     for run in runs {
         let took = Duration::from_secs_f64(run.seconds);
         if ui.json {
-            ui.object(&serde_json::json!({"event": "result", "run": run}));
+            ui.object(&json!({"event": "result", "run": run}));
         } else {
             let name = format!("{:width$}", run.target);
             let blank = " ".repeat(width);

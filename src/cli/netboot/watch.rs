@@ -11,6 +11,7 @@ use crate::cli::ui::{Style, Text, Ui};
 use crate::cli::{Global, common};
 use crate::dhcp;
 use crate::format;
+use crate::format::json::json;
 use crate::netboot::watch::capture::{Capture, Scope};
 use crate::netboot::watch::picture::{Picture, Seen};
 use crate::stop::Stop;
@@ -53,7 +54,7 @@ impl Watch {
         let begun = Instant::now();
         let end = self.duration.map(|time| begun + time);
         if ui.json {
-            ui.object(&serde_json::json!({"event": "watching", "interface": name}));
+            ui.object(&json!({"event": "watching", "interface": name}));
         } else {
             ui.say(format_args!("listening on {name}; Ctrl-C ends it and tells what was seen"));
         }
@@ -97,7 +98,7 @@ fn probe(interface: &dhcp::interface::Interface, ui: &Ui, stop: &Stop) -> anyhow
     let found = dhcp::probe::servers(interface, dhcp::probe::PATIENCE, stop, &|_| false)?;
     if ui.json {
         for server in &found {
-            ui.object(&serde_json::json!({"event": "probed", "server": server}));
+            ui.object(&json!({"event": "probed", "server": server}));
         }
     } else if found.is_empty() {
         ui.say("no DHCP server answered the probe");
@@ -164,12 +165,12 @@ fn tell(ui: &Ui, seen: &Seen) {
 fn summary(ui: &Ui, picture: &Picture, time: Duration) {
     if ui.json {
         let boards: Vec<_> = picture.book().all().iter().map(|(id, steps)| {
-            serde_json::json!({
+            json!({
                 "board": id, "model": steps.model(), "serial": steps.serial().map(|serial| format!("{serial:08x}")),
                 "trail": steps.trail(), "loaded": steps.is_loaded(),
             })
         }).collect();
-        ui.object(&serde_json::json!({
+        ui.object(&json!({
             "event": "summary", "elapsed": time.as_secs_f64().round(), "boards": boards,
             "conclusions": picture.conclusions(),
         }));

@@ -13,6 +13,7 @@ use crate::board::PortPath;
 use crate::cli::{Global, common, ui::Ui};
 use crate::config::Settings;
 use crate::error::{Explain, Kind};
+use crate::format::json::json;
 use crate::format::{json, minutes, parse_size};
 use crate::stop::Stop;
 use crate::usb::boot::Options;
@@ -244,7 +245,7 @@ impl Usbboot {
         }
         for outcome in outcomes {
             if ui.json {
-                ui.object(&serde_json::json!({ "event": "result", "board": outcome }));
+                ui.object(&json!({ "event": "result", "board": outcome }));
             }
             if let Ending::Done { appeared, .. } = &outcome.ending
                 && !ui.json

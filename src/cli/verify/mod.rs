@@ -6,13 +6,12 @@ mod report;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use serde_json::json;
-
 use super::bar::Bar;
 use super::report::{AlreadyTold, Usage};
 use crate::cli::ui::{Style, Text};
 use crate::cli::{Global, format, ui::Ui};
 use crate::error::Kind;
+use crate::format::json::json;
 use crate::image::compare::{Difference, Found, Other, compare};
 use crate::image::compare_parts::{PartWrong, PartsFound, compare_parts};
 use crate::image::device::Device;

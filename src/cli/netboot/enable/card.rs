@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use serde_json::json;
-
 use super::{Enable, Error, confirm, diff, file};
 use crate::cli::ui::{Style, Ui, wrap};
 use crate::eeprom::usb_boot::{ConfigTxt, SETTING, State};
+use crate::format::json::json;
 use crate::stop::Stop;
 
 /// What can't be taken back.

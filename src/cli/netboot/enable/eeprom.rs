@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use serde_json::json;
 
 use super::{Enable, Error, diff, explain, file, notes};
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui};
 use crate::eeprom::image::BOOTCONF;
 use crate::eeprom::{BootConf, BootOrder, Family, Image, Model, Sig};
+use crate::format::json::json;
 use crate::format::{hex, size};
 
 /// The files that a bootloader looks for beside its boot files.

@@ -10,11 +10,11 @@ mod otp;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
 
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui, wrap};
 use crate::eeprom::{BootOrder, Change, Model};
+use crate::format::json::json;
 use crate::stop::Stop;
 
 pub(crate) use error::Error;

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use serde_json::json;
-
 use super::{Error, file};
 use crate::cli::ui::{Style, Text, Ui, wrap};
 use crate::eeprom::otp::{Dump, NetBoot};
+use crate::format::json::json;
 
 pub(super) fn run(path: &Path, ui: &Ui) -> anyhow::Result<()> {
     let bytes = file::read(path)?;
