@@ -134,3 +134,52 @@ pub fn exit_code(ui: &Ui, error: &anyhow::Error) -> u8 {
         None => tell(ui, None, error).exit_code(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cli::ui::memory::texts;
+    use crate::targets::{Error as Targets, Problem};
+
+    fn told(ui: &Ui, target: Option<&str>, error: anyhow::Error) {
+        tell(ui, target, &error);
+    }
+
+    #[test]
+    fn an_error_is_a_line_with_what_is_below_it() {
+        let (ui, memory) = Ui::remembering();
+        let error = Usage { message: "a\nb".into(), hint: Some("c\nd".into()) };
+        told(&ui, Some("lab-01"), error.into());
+        assert_eq!(memory.take_clean(), ["error: lab-01: a\\x0ab", "  hint: c\\x0ad"]);
+    }
+
+    proptest! {
+        // What an error of any room prints is a text to this place, so texts are enough to drive it.
+        #[test]
+        fn no_error_writes_the_terminal(
+            texts in [texts(), texts(), texts()], problems in 1usize..4, json: bool, width: bool,
+        ) {
+            let (ui, memory) = Ui::remembering();
+            let ui = Ui { json, width_err: width.then_some(60), ..ui };
+            let [one, two, three] = texts;
+            let usage = Usage { message: one.clone(), hint: Some(two.clone()) };
+            told(&ui, Some(&three), anyhow::Error::from(usage).context(two.clone()));
+            let lines = memory.take_clean();
+            prop_assert!(width || lines.len() == 2 + usize::from(json), "{:?}", lines);
+            let own = ["error: ", "  ", "{"];
+            prop_assert!(lines.iter().all(|line| own.iter().any(|own| line.starts_with(own))), "{:?}", lines);
+            let io = std::io::Error::other(one.clone());
+            told(&ui, None, Err::<(), _>(io).context(three).unwrap_err());
+            memory.take_clean();
+            let problem = Problem { line: 1, also: None, message: two };
+            let error = Targets::Bad { path: one.into(), problems: vec![problem; problems] };
+            told(&ui, None, error.into());
+            let lines = memory.take_clean();
+            let below = if problems > 1 { problems } else { 0 };
+            prop_assert!(width || lines.len() == 2 + below + usize::from(json), "{:?}", lines);
+        }
+    }
+}

@@ -1,5 +1,8 @@
 //! `piprov tftp`.
 
+#[cfg(test)]
+mod hostile;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write;

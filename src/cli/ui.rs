@@ -6,7 +6,7 @@
 
 mod bars;
 #[cfg(test)]
-mod memory;
+pub(super) mod memory;
 mod text;
 
 use std::fmt::Display;

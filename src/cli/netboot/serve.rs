@@ -96,7 +96,7 @@ impl Serve {
 }
 
 /// Shows what happens: one moving line a board on a terminal, one plain line an event otherwise.
-struct Screen {
+pub(super) struct Screen {
     ui: Ui,
     lines: Lines,
     state: Mutex<RefCell<State>>,
@@ -112,11 +112,11 @@ struct State {
 }
 
 impl Screen {
-    fn new(ui: &Ui) -> Self {
+    pub(super) fn new(ui: &Ui) -> Self {
         Self { ui: ui.clone(), lines: Lines::new(ui), state: Mutex::default() }
     }
 
-    fn event(&self, event: &Event) {
+    pub(super) fn event(&self, event: &Event) {
         if self.ui.json {
             #[derive(serde::Serialize)]
             struct Timed<'a> {
@@ -245,7 +245,7 @@ impl Screen {
         }
     }
 
-    fn end(&self) {
+    pub(super) fn end(&self) {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = state.borrow();
         for bar in state.bars.values() {

@@ -128,7 +128,7 @@ fn wait(capture: &Capture, stop: &Stop, until: Option<Instant>) -> std::io::Resu
     }
 }
 
-fn tell(ui: &Ui, seen: &Seen) {
+pub(super) fn tell(ui: &Ui, seen: &Seen) {
     if ui.json {
         #[derive(serde::Serialize)]
         struct Timed<'a> {

@@ -57,3 +57,41 @@ impl Ui {
         (ui, memory)
     }
 }
+
+/// Texts as an attacker would choose them, long ones too.
+pub(in crate::cli) fn texts() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let evil = [
+        "\x1b[2K\r",
+        "\n",
+        "\ndone",
+        "\x1b]0;x\x07",
+        "\x1b[32m✓ done\x1b[0m",
+        "\u{202e}",
+        "\u{2028}",
+        "\\x1b",
+    ];
+    let control = (0u32..0xa0).prop_filter_map("no control", char::from_u32);
+    let piece = prop_oneof![
+        proptest::sample::select(evil.to_vec()).prop_map(str::to_owned),
+        control.prop_map(String::from),
+        any::<String>(),
+        proptest::sample::select(vec!['\u{9b}', '\u{85}', '\u{feff}', '\u{200b}', '\u{7f}'])
+            .prop_map(String::from),
+        "[ -~]{0,40}",
+    ];
+    proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+}
+
+/// A value of each kind. A kind that isn't here doesn't compile: so no event is forgotten.
+macro_rules! every {
+    ($kind:ty; $($pattern:pat => [$($value:expr),* $(,)?]),+ $(,)?) => {{
+        let _ = |value: &$kind| match value {
+            $($pattern => (),)+
+        };
+        let mut all: Vec<$kind> = Vec::new();
+        $($(all.push($value);)*)+
+        all
+    }};
+}
+pub(in crate::cli) use every;

@@ -1,5 +1,7 @@
 //! `piprov usbboot`.
 
+#[cfg(test)]
+mod hostile;
 pub(super) mod rpiboot;
 mod show;
 

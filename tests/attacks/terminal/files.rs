@@ -35,7 +35,7 @@ fn run(dir: &Path, arguments: &[&str], change: impl Fn(&mut Command)) -> Vec<Str
 #[track_caller]
 fn told(outputs: &[String]) {
     for output in outputs.iter().filter(|output| !output.contains("{\"schema\"")) {
-        assert!(output.contains(SHOWN) || output.contains(IN_JSON), "it isn't told: {output:?}");
+        assert!(output.contains(SHOWN) || output.contains("x\\u{1b}[2K"), "it isn't told: {output:?}");
     }
 }
 
