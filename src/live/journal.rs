@@ -48,10 +48,10 @@ mod tests {
         let path = dir.path().join("log");
         send(&path, "x", Level::Info, "nobody listens").unwrap_err();
         let log = UnixDatagram::bind(&path).unwrap();
-        send(&path, "piprov-udev", Level::Error, "board ä is unknown").unwrap();
+        send(&path, "piprov-udev", Level::Error, "board ä is unknown\n\x1b[2K").unwrap();
         let mut buffer = [0; 200];
         let length = log.recv(&mut buffer).unwrap();
-        let want = format!("<27>piprov-udev[{}]: board ä is unknown", std::process::id());
+        let want = format!("<27>piprov-udev[{}]: board ä is unknown\\x0a\\x1b[2K", std::process::id());
         assert_eq!(std::str::from_utf8(&buffer[..length]), Ok(want.as_str()));
     }
 

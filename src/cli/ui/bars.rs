@@ -102,3 +102,28 @@ impl Bars {
         let _ = self.0.println(Text::message(line).into_string());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cli::ui::Style;
+    use crate::cli::ui::memory::{clean, texts};
+
+    proptest! {
+        #[test]
+        fn no_text_gets_out_of_its_line(prefix in texts(), message in texts()) {
+            let bar = Bar(ProgressBar::hidden());
+            let (ui, _) = crate::cli::Ui::remembering();
+            bar.set_prefix(ui.paint_err(Style::Strong, &prefix));
+            bar.set_message(format_args!("{} {message}", ui.paint_err(Style::Good, "✓ done")));
+            let [first, second] = bar.shown();
+            prop_assert!(first.starts_with("\x1b[1m") && second.starts_with("\x1b[32m✓ done\x1b[0m "));
+            clean(&first);
+            clean(&second);
+            bar.finish_with_message(message);
+            clean(&bar.shown()[1]);
+        }
+    }
+}
