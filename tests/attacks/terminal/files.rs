@@ -25,7 +25,11 @@ fn run(dir: &Path, arguments: &[&str], change: impl Fn(&mut Command)) -> Vec<Str
                 command.arg(flag);
             }
             change(&mut command);
-            all.push(Screen::start(command, to).end());
+            let output = Screen::start(command, to).end();
+            for line in output.lines().filter(|line| line.starts_with("{\"schema\"")) {
+                assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+            }
+            all.push(output);
         }
     }
     all
@@ -93,6 +97,8 @@ fn names_on_the_command_line() {
     for arguments in commands {
         told(&run(room.path(), arguments, |_| ()));
     }
+    let objects = run(room.path(), &["targets", "check", "--targets", &csv], |_| ());
+    assert!(objects[1].contains(IN_JSON), "{objects:?}");
 }
 
 #[test]
