@@ -1,6 +1,7 @@
 //! Texts from outside that would write the operator's terminal: packets, names, cells, settings, what a board tells.
 //! Each is sent to the real program, once with its output in a pipe and once on a terminal, and the raw bytes of
 //! stdout and stderr are judged.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod screen;
 
