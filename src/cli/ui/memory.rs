@@ -89,8 +89,7 @@ macro_rules! every {
         let _ = |value: &$kind| match value {
             $($pattern => (),)+
         };
-        let mut all: Vec<$kind> = Vec::new();
-        $($(all.push($value);)*)+
+        let all: Vec<$kind> = vec![$($($value,)*)+];
         all
     }};
 }
