@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use port_path::{BadPortPath, PortPath};
-pub use serial::{BadSerial, Serial};
+pub use serial::{BadSerial, Directory, Serial};
 
 /// An Ethernet address. Written and printed in lower case with colons, as U-Boot's `ethaddr` is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

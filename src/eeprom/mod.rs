@@ -6,6 +6,7 @@
 
 pub mod boot_order;
 mod conf;
+pub mod config_txt;
 mod error;
 pub mod image;
 pub mod keys;
@@ -17,8 +18,9 @@ pub mod usb_boot;
 
 pub use boot_order::BootOrder;
 pub use conf::BootConf;
+pub use config_txt::ConfigFiles;
 pub use error::Error;
 pub use image::Image;
-pub use lines::Change;
+pub use lines::{Change, Scope};
 pub use model::{Family, Model};
 pub use sig::Sig;

@@ -18,7 +18,7 @@ use std::io;
 use std::sync::Arc;
 
 pub use patch::{Patch, PatchedReadAt, sector_patches};
-pub use volume::{FatFile, FatItem, fat_file, fat_files_under, fat_tree, is_fat};
+pub use volume::{FatFile, FatItem, fat_file, fat_file_within, fat_files_under, fat_tree, is_fat};
 
 use super::read_at::ReadAt;
 use super::table::{Scheme, Table};

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::tree::{Kind, Tree};
-use crate::board::Serial;
+use crate::board::{Directory, Serial};
 
 /// A client's directory for a board.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Client {
     pub path: PathBuf,
     /// Its name below `clients`: `by-serial/af04b2da` or `default`.
     pub name: String,
+    /// What is to be said of the choice: that the name of another directory is close to the board's serial number.
+    pub note: Option<String>,
 }
 
 /// Why a board gets no files.
@@ -26,6 +28,12 @@ pub enum NoClient {
         own: PathBuf,
         /// Where the default would be.
         default: PathBuf,
+    },
+    /// Its directory can't be told: there are several, or they can't be looked at.
+    #[error("unclear: {why}")]
+    Unclear {
+        /// Why not.
+        why: String,
     },
     /// Its directory lacks files that the live tree has: it would get the first stage's, and boot that again and
     /// again, or half of each.
@@ -57,15 +65,17 @@ impl Tree {
     pub fn client_for(&self, serial: Option<&Serial>) -> Result<Client, NoClient> {
         let own = self.clients().join("by-serial").join(serial.map_or("unknown", Serial::as_str));
         let default = self.clients().join("default");
-        let path = match serial {
-            Some(_) if own.is_dir() => own,
-            _ if default.is_dir() => default,
-            _ => return Err(NoClient::Unknown { own, default }),
+        let (found, note) =
+            serial.map_or(Ok((None, None)), |serial| own_directory(self.clients(), serial))?;
+        let path = match found {
+            Some(own) => own,
+            None if default.is_dir() => default,
+            None => return Err(NoClient::Unknown { own, default }),
         };
         let name = self.client_name(&path);
         let missing = self.missing(&path);
         if missing.is_empty() {
-            Ok(Client { path, name })
+            Ok(Client { path, name, note })
         } else {
             Err(NoClient::Incomplete { name, missing })
         }
@@ -89,6 +99,22 @@ impl Tree {
     }
 }
 
+/// The directory of a board's own, and what is to be said where there is none.
+fn own_directory(clients: &Path, serial: &Serial) -> Result<(Option<PathBuf>, Option<String>), NoClient> {
+    let parent = clients.join("by-serial");
+    match serial.directory_in(&parent) {
+        Ok(Directory::One(name)) => Ok((Some(parent.join(name)), None)),
+        Ok(Directory::None { near }) => {
+            let note = format!("by-serial has no {serial}, but {}: is that meant?", near.join(" and "));
+            Ok((None, (!near.is_empty()).then_some(note)))
+        }
+        Ok(Directory::Several(names)) => Err(NoClient::Unclear {
+            why: format!("{} in {} are all the board {serial}", names.join(" and "), parent.display()),
+        }),
+        Err(error) => Err(NoClient::Unclear { why: format!("{}: {error}", parent.display()) }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tree::tests::Lab;
@@ -103,12 +129,18 @@ mod tests {
         let lab = Lab::new();
         lab.clients(&["by-serial/a/", "by-serial/file"]);
         assert_eq!(lab.tree.client_for(Some(&serial("a"))).unwrap().name, "by-serial/a");
-        for unknown in [Some(serial("A")), Some(serial("file")), None] {
+        assert_eq!(lab.tree.client_for(Some(&serial("A"))).unwrap().name, "by-serial/a", "in any case");
+        for unknown in [Some(serial("b")), Some(serial("file")), None] {
             assert!(matches!(lab.tree.client_for(unknown.as_ref()), Err(NoClient::Unknown { .. })));
         }
         lab.clients(&["default/", "by-serial/unknown/"]);
-        assert_eq!(lab.tree.client_for(Some(&serial("A"))).unwrap().name, "default");
+        assert_eq!(lab.tree.client_for(Some(&serial("b"))).unwrap().name, "default");
         assert_eq!(lab.tree.client_for(None).unwrap().name, "default");
+        lab.clients(&["by-serial/10000000af04b2da/"]);
+        let rom = || lab.tree.client_for(Some(&serial("af04b2da")));
+        assert_eq!(rom().unwrap().name, "by-serial/10000000af04b2da");
+        lab.clients(&["by-serial/AF04B2DA/"]);
+        assert!(matches!(rom(), Err(NoClient::Unclear { .. })));
     }
 
     #[test]

@@ -69,11 +69,16 @@ impl Helper<'_> {
         let client =
             serial.as_ref().map_or_else(|_| None, |serial| Some(self.tree.client_for(serial.as_ref())));
         let placed = match &client {
-            Some(Ok(client)) => self.place(port, client, &who),
+            Some(Ok(client)) => {
+                if let Some(note) = &client.note {
+                    (self.log)(Level::Warning, &format!("{who}: {note}"));
+                }
+                self.place(port, client, &who)
+            }
             Some(Err(why)) => {
                 let help = match why {
                     NoClient::Unknown { .. } => "; told it to power off",
-                    NoClient::Incomplete { .. } => "; told the board to power off",
+                    NoClient::Incomplete { .. } | NoClient::Unclear { .. } => "; told the board to power off",
                 };
                 (self.log)(Level::Error, &format!("{who}: {why}{help}"));
                 None

@@ -75,6 +75,8 @@ pub enum What {
         /// The payload.
         #[serde(serialize_with = "crate::format::json::path")]
         dir: std::path::PathBuf,
+        /// Whether it was chosen by the board, so that another board may get another one.
+        of_board: bool,
     },
     /// The boot ROM is sent its bootcode.
     Uploading {

@@ -131,6 +131,22 @@ impl Payload {
         self.bootfiles.as_ref().map(|(_, members)| members)
     }
 
+    /// The ports that have a folder of their own, where folders of ports count.
+    pub(super) fn overlays(&self) -> Result<Vec<PortPath>, Error> {
+        if !self.overlays {
+            return Ok(Vec::new());
+        }
+        let error = |source| Error::Dir { dir: self.dir.clone(), source };
+        let mut ports = Vec::new();
+        for entry in std::fs::read_dir(&self.dir).map_err(error)? {
+            let name = entry.map_err(error)?.file_name();
+            if let Some(port) = name.to_str().and_then(|name| name.parse::<PortPath>().ok()) {
+                ports.push(port);
+            }
+        }
+        Ok(ports)
+    }
+
     /// The file that a name means to a board. None where there is no such file.
     ///
     /// # Errors
@@ -208,6 +224,20 @@ pub(super) enum Closed {
     LeadsOut(PathBuf),
     /// It can't be opened.
     Io(io::Error),
+}
+
+impl ReadAt for Found {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        Self::read_at(self, buf, offset)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.len.into())
+    }
+
+    fn available(&self) -> u64 {
+        self.len.into()
+    }
 }
 
 impl Found {

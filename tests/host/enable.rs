@@ -89,6 +89,43 @@ note   NETWORK is not in it: the board never asks the network
 }
 
 #[test]
+fn an_ab_image_is_shown_whatever_its_partitions_hold() {
+    let a = eeprom::Half { firmware: 7, conf: CONF.as_bytes() };
+    let b = eeprom::Half { firmware: 9, conf: b"[all]\nBOOT_ORDER=0xf6\n" };
+    for (other, want) in [
+        (None, "parts  B is empty, as published; A is what is changed\n"),
+        (Some(&a), "parts  B is equal to A; A is what is changed\n"),
+        (
+            Some(&b),
+            "parts  B differs from A in bootsys, bootconf.txt, its firmware; A is what is changed\n\
+             bootconf.txt of B\n  [all]\n  BOOT_ORDER=0xf6\nbootconf.txt\n  [all]\n  BOOT_UART=0\n",
+        ),
+    ] {
+        let room = Room::new(CONF);
+        std::fs::write(room.path("ab.bin"), eeprom::ab(&a, other)).unwrap();
+        let (out, _) = text(&room.enable(&["--eeprom", "ab.bin"]), 0);
+        assert!(out.contains(want), "{out}");
+        assert!(out.contains(" (BCM2712), built 2026-05-26, MFG_VER 7, two partitions (A/B)\n"), "{out}");
+        text(&room.enable(&["--eeprom", "ab.bin", "--order", "network", "-o", "tftp"]), 0);
+        let image = room.pair().0;
+        assert_eq!(image.bootconf().unwrap(), "[all]\nBOOT_UART=0\nBOOT_ORDER=0xf2\n");
+        let before = eeprom::ab(&a, other);
+        assert_eq!(image.bytes()[0x10_7000..], before[0x10_7000..], "B and the journal stay");
+    }
+}
+
+#[test]
+fn a_setting_that_nobody_knows_is_warned_of_and_made() {
+    let room = Room::new(CONF);
+    let arguments =
+        ["--eeprom", "pieeprom.bin", "--set", "TFTP_PREFFIX=2", "--set", "USE_IPV6=1", "-o", "tftp"];
+    let (_, err) = text(&room.enable(&arguments), 0);
+    let warning = "warning: TFTP_PREFFIX is no setting that is known of a bootloader, and its value wasn't checked; is TFTP_PREFIX";
+    assert!(err.replace("\n         ", " ").starts_with(warning) && !err.contains("USE_IPV6"), "{err}");
+    assert_eq!(room.pair().0.bootconf().unwrap(), format!("{CONF}TFTP_PREFFIX=2\nUSE_IPV6=1\n"));
+}
+
+#[test]
 fn the_pair_is_written_and_nothing_else_of_the_image_changes() {
     let room = Room::new(CONF);
     let arguments =
@@ -159,10 +196,10 @@ fn what_can_not_work_is_refused_with_its_reason() {
         ("pieeprom.bin", &["--order", "network", "-o", "none"], 66, "none is no directory", "mkdir none"),
         (
             "pieeprom.bin",
-            &["--set", "TFTP_PREFFIX=2", "-o", "tftp"],
+            &["--set", "TFTP PREFIX=2", "-o", "tftp"],
             2,
-            "`TFTP_PREFFIX` is no setting",
-            "TFTP_PREFIX?",
+            "`TFTP PREFIX` is no setting's name",
+            "in capitals",
         ),
         ("pieeprom.bin", &["--set", "DHCP_TIMEOUT=45", "-o", "tftp"], 2, "from 5000 or more", ""),
         ("pieeprom.bin", &["--set", &long, "-o", "tftp"], 2, "at most 255 characters", ""),

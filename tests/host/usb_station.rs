@@ -260,6 +260,35 @@ fn a_recovery_tells_what_it_did() {
 }
 
 #[test]
+fn what_a_board_says_of_itself_decides() {
+    let files = Files::new(&[("bootcode4.bin", 70_000), ("pieeprom.bin", 524_288), ("pieeprom.sig", 80)]);
+    let ended = |words: &[&'static str], last| {
+        let mut asks = vec![File("pieeprom.bin")];
+        asks.extend(words.iter().map(|word| Tell(word)));
+        asks.push(last);
+        boot(&files, [rom(0x2711, Rom::Answers(0)), server(0x2711, &asks)], hasty()).1
+    };
+    for (words, last, want) in [
+        (&["*EEPROM_UPDATE*fail"][..], Done, "the board reports EEPROM_UPDATE=fail"),
+        (
+            &["*EEPROM_UPDATE*success", "*SECURE_BOOT_PROVISION*fail", "*MAC_ADDR*1"],
+            EmptyName,
+            "the board reports SECURE_BOOT_PROVISION=fail",
+        ),
+        (&["*EEPROM_ERASE*"], Done, "the board reports EEPROM_ERASE=nothing"),
+        // It says so and leaves: that is nearer to the cause than its leaving.
+        (&["*EEPROM_UPDATE*fail"], Leaves, "the board reports EEPROM_UPDATE=fail"),
+    ] {
+        let run = ended(words, last);
+        let (stage, why, _) = run.failed("1-1.2");
+        assert_eq!((stage, why), (Stage::FileServer, want));
+    }
+    // It says that all went well and restarts into what USB shows nothing of.
+    assert_eq!(ended(&["*EEPROM_UPDATE*success"], Leaves).done("1-1.2").0, 2);
+    assert_eq!(ended(&[], Leaves).failed("1-1.2").0, Stage::HandOver);
+}
+
+#[test]
 fn a_fastboot_gadget_needs_no_last_word() {
     let files = cm5_files();
     let mut asks = CM5.to_vec();
@@ -602,6 +631,37 @@ fn by_serial_each_board_gets_its_own_directory_whole() {
     assert_eq!(lens("1-1"), [20, 1000, 11], "the default directory fills no gaps");
     assert_eq!(lens("1-2"), [20, 2000, 12, 13]);
     assert_eq!(lens("1-3"), [20, 52_624, 100, 60]);
+}
+
+#[test]
+fn a_serial_number_has_8_or_16_digits_in_any_case() {
+    let clients =
+        Files::new(&[("by-serial/10000000AF04B2DA/bootcode4.bin", 1000), ("default/bootcode4.bin", 2000)]);
+    let boot = |serial: &'static str| {
+        let others = Arc::new(payload(&clients, false));
+        let plan = BySerial { clients: clients.path(), options: lookup::Options::default(), others };
+        let bus = ModelBus::new();
+        bus.plug("1-1", [with_serial(rom(0x2711, Rom::Answers(0)), serial), server(0x2711, &[Done])]);
+        let filter = station::Filter { serial: Some(serial.parse().unwrap()), ..station::Filter::default() };
+        let run = Run::of(&bus, plan, patient(), &Service { filter, ..Service::default() });
+        (bus.got("1-1").last().map(|(_, bytes)| bytes.len()), run)
+    };
+    for serial in ["af04b2da", "AF04B2DA", "10000000af04b2da"] {
+        let (len, run) = boot(serial);
+        assert_eq!(len, Some(1000), "{serial}");
+        let told = run.texts("1-1").join("\n");
+        assert!(told.contains("by-serial/10000000AF04B2DA\",\"of_board\":true"), "{told}");
+    }
+    let (len, run) = boot("af04b2d0");
+    assert_eq!(len, Some(2000));
+    let told = run.texts("1-1").join("\n");
+    assert!(told.contains("by-serial has no af04b2d0, but 10000000AF04B2DA: is that meant?"), "{told}");
+    clients.put("by-serial/af04b2da/bootcode4.bin", &[7; 3000]);
+    let (len, run) = boot("af04b2da");
+    assert_eq!(len, None);
+    let (stage, why, _) = run.failed("1-1");
+    assert_eq!(stage, Stage::Payload);
+    assert!(why.starts_with("10000000AF04B2DA and af04b2da in "), "{why}");
 }
 
 #[test]

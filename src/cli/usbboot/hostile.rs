@@ -34,7 +34,7 @@ fn events(text: &str) -> Vec<What> {
     let text = text.to_owned();
     let mut all = every![What;
         What::Seen { .. } => [What::Seen { state: Identity::Rom(Chip::Bcm2711) }],
-        What::Serving { .. } => [What::Serving { dir: text.clone().into() }],
+        What::Serving { .. } => [What::Serving { dir: text.clone().into(), of_board: true }],
         What::Uploading { .. } => [What::Uploading { bytes: 1 }],
         What::Uploaded { .. } => [What::Uploaded { code: Some(1), seconds: SECOND }],
         What::Left => [What::Left],
@@ -59,7 +59,7 @@ proptest! {
     #[test]
     fn no_event_writes_the_terminal(text in texts(), json: bool) {
         let (ui, memory) = Ui::remembering();
-        let mut show = Show::new(&Ui { json, ..ui });
+        let mut show = Show::new(&Ui { json, ..ui }, None);
         for what in events(&text) {
             let event = Event { port: "1-1.2".parse().unwrap(), chip: Some(Chip::Bcm2711), serial: None, what };
             show.event(&event);
@@ -70,7 +70,7 @@ proptest! {
             port: "1-1".parse().unwrap(), address: 1, vendor: 0x0a5c, product: 0x2711, serial_index: 3,
             serial: Some(text.clone()),
         };
-        let known = attached(std::slice::from_ref(&device)).len();
+        let known = attached(std::slice::from_ref(&device), None).len();
         show.waiting(Duration::from_secs(60), &[device]);
         prop_assert_eq!(memory.take_clean().len(), if json { 0 } else { 2 + known });
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::board::PortPath;
+use crate::board::{PortPath, Serial};
 use crate::cli::lines::{Lines, Speed, moving, plain, position};
 use crate::cli::ui::{Bar, Style, Text, Ui};
 use crate::format::{count, json, minutes, percent, rate, size};
@@ -24,6 +24,8 @@ pub(super) struct Show {
     boards: BTreeMap<PortPath, Board>,
     /// Whether it was told already what is waited for.
     told: bool,
+    /// The board that is meant, where one is.
+    wanted: Option<Serial>,
 }
 
 struct Board {
@@ -35,8 +37,8 @@ struct Board {
 }
 
 impl Show {
-    pub(super) fn new(ui: &Ui) -> Self {
-        Self { ui: ui.clone(), lines: Lines::new(ui), boards: BTreeMap::new(), told: false }
+    pub(super) fn new(ui: &Ui, wanted: Option<Serial>) -> Self {
+        Self { ui: ui.clone(), lines: Lines::new(ui), boards: BTreeMap::new(), told: false, wanted }
     }
 
     fn draw(board: &mut Board, ui: &Ui, what: &What) {
@@ -94,7 +96,13 @@ impl Show {
         };
         board.logged = Instant::now();
         // On a terminal the line itself shows what is usual.
-        let unusual = matches!(event.what, What::Refused { .. } | What::Note { .. } | What::Told { .. });
+        let unusual = matches!(
+            event.what,
+            What::Refused { .. }
+                | What::Note { .. }
+                | What::Told { .. }
+                | What::Serving { of_board: true, .. }
+        );
         if board.bar.is_none() || unusual || self.ui.verbose > 0 {
             self.lines.log(event.port, text);
         }
@@ -140,7 +148,7 @@ impl Audience for Show {
         }
         self.told = true;
         self.ui.say("waiting for a board in USB boot");
-        for line in attached(devices) {
+        for line in attached(devices, self.wanted.as_ref()) {
             self.ui.say(format_args!("  {line}"));
         }
         self.ui.say(format_args!("  {} {NO_BOARD}", self.ui.paint_err(Style::Strong, "hint:")));
@@ -151,17 +159,22 @@ impl Audience for Show {
 pub(in crate::cli) const NO_BOARD: &str = "a board shows itself when it finds nothing else to boot: take the SD card out, or \
      fit the jumper (EMMC_DISABLE, nRPIBOOT), or hold the power button of a Pi 5; then plug it in again.";
 
-/// What is attached that could be meant, and why it isn't.
-pub(super) fn attached(devices: &[Device]) -> Vec<String> {
+/// What is attached that could be meant, and why it isn't. `wanted` is the board that is.
+pub(super) fn attached(devices: &[Device], wanted: Option<&Serial>) -> Vec<String> {
     let known = devices.iter().filter_map(|device| Some((device, device.identity()?)));
     known
         .map(|(device, identity)| {
             let port = device.port;
-            match identity {
-                Identity::Rom(chip) | Identity::FileServer(chip) => {
+            match (identity, device.board_serial()) {
+                (Identity::Rom(chip) | Identity::FileServer(chip), Some(serial)) => {
+                    let near = wanted.is_some_and(|wanted| wanted.is_close(serial.as_str()));
+                    let meant = if near { "; is it the one that is meant?" } else { "" };
+                    format!("at {port} is a {chip} in {identity}, serial {serial}, which is left out{meant}")
+                }
+                (Identity::Rom(chip) | Identity::FileServer(chip), None) => {
                     format!("at {port} is a {chip} in {identity}, which is left out")
                 }
-                booted => format!("at {port} is a {booted}: it has booted already"),
+                (booted, _) => format!("at {port} is a {booted}: it has booted already"),
             }
         })
         .collect()
@@ -195,7 +208,7 @@ fn describe(event: &Event, what: &What, verbose: bool) -> Option<String> {
             format!("done {}, {}, {}", count(*files, "file"), size(*bytes), minutes(*seconds))
         }
         What::Ended(Ending::Failed { stage, why, .. }) => format!("failed {stage}: {why}"),
-        What::Serving { dir } if verbose => format!("served from {}", dir.display()),
+        What::Serving { dir, of_board } if verbose || *of_board => format!("served from {}", dir.display()),
         What::Missing { name } if verbose => format!("missing {name}"),
         What::Found { name, origin, .. } if verbose => {
             let origin = json::line(origin).unwrap_or_default();
@@ -297,10 +310,18 @@ mod tests {
             serial: None,
         };
         assert_eq!(
-            attached(&[device(0x0104, 3), device(0x2711, 3), device(0x1234, 0)]),
+            attached(&[device(0x0104, 3), device(0x2711, 3), device(0x1234, 0)], None),
             [
                 "at 1-1 is a mass storage gadget: it has booted already",
                 "at 1-1 is a BCM2711 in boot ROM, which is left out",
+            ]
+        );
+        let other = Device { serial: Some("af04b2da".into()), ..device(0x2711, 3) };
+        let wanted = "10000000af04b2d0".parse().unwrap();
+        assert_eq!(
+            attached(&[other], Some(&wanted)),
+            [
+                "at 1-1 is a BCM2711 in boot ROM, serial af04b2da, which is left out; is it the one that is meant?"
             ]
         );
     }

@@ -184,8 +184,21 @@ pub fn fat_file(
     partitions: &[Partition],
     path: &str,
 ) -> io::Result<Option<Vec<u8>>> {
+    fat_file_within(image, partitions, path, u64::MAX)
+}
+
+/// As [`fat_file`], but a file of more than `most` bytes is an error.
+///
+/// # Errors
+/// As [`fat_file`].
+pub fn fat_file_within(
+    image: &Arc<dyn ReadAt>,
+    partitions: &[Partition],
+    path: &str,
+    most: u64,
+) -> io::Result<Option<Vec<u8>>> {
     with_first_fat(image, partitions, |volume| match volume.find(path)? {
-        Some(file) if !file.is_directory => volume.read(&file, u64::MAX).map(Some),
+        Some(file) if !file.is_directory => volume.read(&file, most).map(Some),
         _ => Ok(None),
     })
     .map(Option::flatten)
