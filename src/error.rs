@@ -64,12 +64,18 @@ impl Kind {
     }
 }
 
-/// What every room's error can tell beside its message.
+/// What every room's error can tell beside its message. A message is one line: a newline in it came from outside,
+/// and is shown as such.
 pub trait Explain: std::error::Error {
     /// The coarse kind, which decides the exit code.
     fn kind(&self) -> Kind;
     /// The next thing to do, as one sentence or two; none where nothing helpful is known.
     fn hint(&self) -> Option<String> {
         None
+    }
+    /// What stands on lines of its own below the message, which is always one line: each thing that is wrong, where
+    /// there are several.
+    fn more(&self) -> Vec<String> {
+        Vec::new()
     }
 }

@@ -5,8 +5,6 @@ use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-
 use crate::board::Mac;
 use crate::cli::common::settings;
 use crate::cli::table::columns;
@@ -14,6 +12,7 @@ use crate::cli::{Global, report::AlreadyTold, ui::Style, ui::Ui};
 use crate::config::Settings;
 use crate::error::Kind;
 use crate::format;
+use crate::format::json::json;
 use crate::stop::Stop;
 use crate::targets::{self as database, Change, Form, HEADER, HEADER_SECRET, NewTarget, ResetSpec};
 use crate::uboot::secret::Secret;
@@ -241,7 +240,7 @@ fn check(path: &Path, ui: &Ui) -> anyhow::Result<()> {
             line => format!("{}:{line}", path.display()),
         };
         let style = if finding.problem { Style::Bad } else { Style::Warn };
-        ui.result(format_args!("{place}: {} {}", ui.paint(style, &format!("{level}:")), finding.message));
+        ui.result(format_args!("{place}: {} {}", ui.paint(style, format_args!("{level}:")), finding.message));
     }
     let problems = findings.iter().filter(|finding| finding.problem).count();
     let warnings = findings.len() - problems;

@@ -154,7 +154,7 @@ pub enum Error {
     },
 }
 
-/// Problems as lines of text, each with file and line.
+/// The only problem with its line, or how many there are.
 struct Listing<'a> {
     path: &'a Path,
     problems: &'a [Problem],
@@ -166,11 +166,7 @@ impl fmt::Display for Listing<'_> {
         if let [only] = self.problems {
             return write!(out, "{path}:{}: {}", only.line, only.message);
         }
-        write!(out, "{path}: {} problems", self.problems.len())?;
-        for problem in self.problems {
-            write!(out, "\n  {path}:{}: {}", problem.line, problem.message)?;
-        }
-        Ok(())
+        write!(out, "{path}: {} problems", self.problems.len())
     }
 }
 
@@ -183,6 +179,17 @@ impl Explain for Error {
             Self::Taken { .. } => Kind::Failed,
             Self::Locked { .. } => Kind::Busy,
             Self::Interrupted { .. } => Kind::Interrupted,
+        }
+    }
+
+    fn more(&self) -> Vec<String> {
+        match self {
+            Self::Bad { path, problems } if problems.len() > 1 => {
+                let path = path.display();
+                let line = |problem: &Problem| format!("{path}:{}: {}", problem.line, problem.message);
+                problems.iter().map(line).collect()
+            }
+            _ => Vec::new(),
         }
     }
 

@@ -73,6 +73,7 @@ pub enum What {
     /// The board's files come from here.
     Serving {
         /// The payload.
+        #[serde(serialize_with = "crate::format::json::path")]
         dir: std::path::PathBuf,
         /// Whether it was chosen by the board, so that another board may get another one.
         of_board: bool,

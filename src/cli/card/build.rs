@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use serde_json::json;
 
 use super::bar::Bar;
 use super::{Place, Spool, show};
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui};
+use crate::format::json::json;
 use crate::format::{self, count, hex, size, size_exact};
 use crate::image::Image;
 use crate::stop::Stop;

@@ -1,5 +1,7 @@
 //! `piprov flash`.
 
+#[cfg(test)]
+mod hostile;
 mod plan;
 mod show;
 mod staged;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::cli::report::AlreadyTold;
 use crate::cli::ui::{Style, Ui, wrap};
 use crate::error::Kind;
+use crate::format::json::json;
 use crate::format::{minutes, rate, size};
 use crate::uboot::event::Ending;
 use crate::uboot::record::Run;
@@ -16,7 +17,7 @@ pub(super) fn finish(ui: &Ui, runs: &[Run]) -> anyhow::Result<()> {
     for run in runs {
         let took = Duration::from_secs_f64(run.seconds);
         if ui.json {
-            ui.object(&serde_json::json!({"event": "result", "run": run}));
+            ui.object(&json!({"event": "result", "run": run}));
         } else {
             let name = format!("{:width$}", run.target);
             let blank = " ".repeat(width);
@@ -63,6 +64,6 @@ fn more(ui: &Ui, blank: &str, word: &str, text: Option<&str>) {
     if let Some(text) = text {
         let used = blank.len() + 2 + word.len() + 2;
         let text = wrap(text, used, blank.len() + 4, ui.width_out);
-        ui.result(format_args!("{blank}  {} {text}", ui.paint(Style::Strong, &format!("{word}:"))));
+        ui.result(format_args!("{blank}  {} {text}", ui.paint(Style::Strong, format_args!("{word}:"))));
     }
 }

@@ -1,5 +1,7 @@
 //! `piprov usbboot`.
 
+#[cfg(test)]
+mod hostile;
 pub(super) mod rpiboot;
 mod show;
 
@@ -13,7 +15,8 @@ use crate::board::{PortPath, Serial};
 use crate::cli::{Global, common, ui::Ui};
 use crate::config::Settings;
 use crate::error::{Explain, Kind};
-use crate::format::{minutes, parse_size};
+use crate::format::json::json;
+use crate::format::{json, minutes, parse_size};
 use crate::stop::Stop;
 use crate::usb::boot::Options;
 use crate::usb::event::Ending;
@@ -251,7 +254,7 @@ impl Usbboot {
         }
         for outcome in outcomes {
             if ui.json {
-                ui.object(&serde_json::json!({ "event": "result", "board": outcome }));
+                ui.object(&json!({ "event": "result", "board": outcome }));
             }
             if let Ending::Done { appeared, .. } = &outcome.ending
                 && !ui.json
@@ -298,12 +301,12 @@ impl Usbboot {
         for outcome in outcomes.iter().filter(|outcome| !outcome.metadata.is_empty()) {
             match place {
                 None if ui.json => {}
-                None => ui.result(serde_json::to_string(&outcome.metadata)?),
+                None => ui.result(json::line(&outcome.metadata)?),
                 Some(dir) => {
                     let serial = outcome.serial.as_ref().map(ToString::to_string);
                     let name = serial.unwrap_or_else(|| outcome.port.to_string());
                     let path = dir.join(format!("{name}.json"));
-                    let text = serde_json::to_string_pretty(&outcome.metadata)?;
+                    let text = json::pretty(&outcome.metadata)?;
                     replace(&path, &text).map_err(|source| CantWrite { path: path.clone(), source })?;
                     ui.say(format_args!("{}: wrote {}", outcome.port, path.display()));
                 }

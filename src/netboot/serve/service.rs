@@ -71,7 +71,7 @@ impl Notify {
 }
 
 fn one_line(text: &str) -> String {
-    text.replace('\n', " ")
+    crate::format::shown(text).into_owned()
 }
 
 /// Sockets that the service manager has opened, each with its name. May be called once: it takes them over.
