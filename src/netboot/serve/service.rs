@@ -143,7 +143,7 @@ mod tests {
             let len = manager.recv(&mut buf).unwrap();
             String::from_utf8_lossy(&buf[..len]).into_owned()
         };
-        assert_eq!(next(), "READY=1\nSTATUS=serving on eth0");
+        assert_eq!(next(), "READY=1\nSTATUS=serving\\x0aon eth0");
         assert_eq!(next(), "WATCHDOG=1");
         let nobody = Notify::new(&|_| None, 7);
         nobody.ready("x");
