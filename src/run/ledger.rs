@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Record, RunId};
 use crate::beneath::Dir;
 use crate::error::{Explain, Kind};
+use crate::format::json;
 
 /// The directory below the state directory.
 const DIR: &str = "runs";
@@ -137,10 +138,8 @@ impl Ledger {
             let path = path.clone();
             move |source: io::Error| Error::Os { doing, path, source }
         };
-        let mut bytes =
-            serde_json::to_vec_pretty(&kept.record).map_err(|error| failed("writing")(error.into()))?;
-        bytes.push(b'\n');
-        self.dir.replace_file(&kept.name, &bytes, 0o644).map_err(failed("writing"))?;
+        let text = json::pretty(&kept.record).map_err(|error| failed("writing")(error.into()))? + "\n";
+        self.dir.replace_file(&kept.name, text.as_bytes(), 0o644).map_err(failed("writing"))?;
         let again = self.dir.read(&kept.name, LONGEST).map_err(failed("reading"))?;
         match serde_json::from_slice::<Record>(&again) {
             Ok(record) if record == kept.record => Ok(path),

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::identity::{Chip, Identity};
 use super::lookup::Origin;
 use super::message::BadName;
 use super::wait_for::Appeared;
+use crate::board::identity::{Chip, Identity};
 use crate::board::{PortPath, Serial};
 use crate::error::Kind;
 

@@ -8,7 +8,6 @@ pub mod boot;
 pub mod bootfiles;
 pub mod border;
 pub mod event;
-pub use crate::board::identity;
 pub mod libusb;
 pub mod lookup;
 pub mod message;

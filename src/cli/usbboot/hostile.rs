@@ -5,11 +5,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::show::{Show, attached, summary};
+use crate::board::identity::{Chip, Identity};
 use crate::cli::ui::Ui;
 use crate::cli::ui::memory::{every, texts};
 use crate::error::Kind;
 use crate::usb::event::{Ending, Event, Stage, What};
-use crate::usb::identity::{Chip, Identity};
 use crate::usb::lookup::Origin;
 use crate::usb::message::BadName;
 use crate::usb::metadata::Metadata;

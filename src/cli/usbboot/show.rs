@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::board::identity::Identity;
 use crate::board::{PortPath, Serial};
 use crate::cli::lines::{Lines, Speed, moving, plain, position};
 use crate::cli::ui::{Bar, Style, Text, Ui};
 use crate::format::{count, json, minutes, percent, rate, size};
 use crate::usb::event::{Ending, Event, What};
-use crate::usb::identity::Identity;
 use crate::usb::station::{Audience, Outcome};
 use crate::usb::transport::Device;
 
@@ -271,7 +271,7 @@ pub(super) fn summary(ui: &Ui, outcomes: &[Outcome]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::usb::identity::Chip;
+    use crate::board::identity::Chip;
     use crate::usb::lookup::Origin;
 
     fn event(what: What) -> Event {
