@@ -91,16 +91,12 @@ fn no_name_in_an_image_leads_out_of_the_client() {
         }
     }
     // In FAT: what becomes `..`, `.` and a path, as a file and as a directory.
-    for (from, to) in
-        [("qq", ".."), ("Zyxwvu", "../../"), ("Zyxwvutsrqponmlkjih", "../../../outside/qq"), ("Zy", "./")]
-    {
-        for make in
-            ["mkdir -p boot/NAME; echo evil > boot/NAME/secret", "rm -rf boot/NAME; echo evil > boot/NAME"]
-        {
+    for (from, to) in [("Qq", ".."), ("Zy", "./"), ("Wxyz", "../x"), ("Vw", "/x")] {
+        for make in ["mkdir boot/NAME; echo evil > boot/NAME/secret", "echo evil > boot/NAME"] {
             let room = small();
-            shell(room.path(), &make.replace("NAME", &from.replace("qq", "Qq")));
+            shell(room.path(), &make.replace("NAME", from));
             image(&room);
-            patch(&room, &long_name(&from.replace("qq", "Qq")), &long_name(to));
+            patch(&room, &long_name(from), &long_name(to));
             attacked(&room, to);
         }
     }

@@ -79,6 +79,7 @@ impl Clients {
         let there = records.find(new)?;
         let record = match (records.find(old)?, there) {
             (None, Some(there)) if there.was.as_deref() == Some(old.as_str()) => return Ok(Begun::New),
+            (None, Some(_)) => records.need(old)?,
             (_, Some(there)) => return Err(Error::Exists { name: there.name, board: there.board }),
             (Some(record), None) => record,
             (None, None) => records.need(old)?,
