@@ -24,6 +24,8 @@ fuzz_target!(|bytes: &[u8]| {
     let mut sender = Sender::new(&agreed, len, Retry::default(), now);
     let mut receiver = Receiver::new(&agreed, len, Retry::default(), now);
     let (mut base, mut stored) = (1, 0);
+    // Before its client acknowledges anything, a request is answered once, and one more time.
+    let (mut requests, mut answers, mut answers_to_upload) = (1_u32, 0_u32, 0_u32);
     for step in bytes.get(8..).unwrap_or_default().chunks_exact(4) {
         let &[what, high, low, more] = step else { continue };
         let block = u16::from_be_bytes([high, low]);
@@ -37,6 +39,10 @@ fuzz_target!(|bytes: &[u8]| {
                 block: (stored / blksize + 1) as u16,
                 data: &data[..data.len().min(blksize as usize)],
             },
+            6 if more > 200 && more < 251 => {
+                (requests, _) = (requests + 1, (sender.asked_again(now), receiver.asked_again(now)));
+                Packet::OptionAck(Default::default())
+            }
             6 if more > 250 => Packet::Error { code: Code(block % 10), message: b"x" },
             _ => Packet::Data { block: (stored / blksize) as u16, data: b"" },
         };
@@ -45,7 +51,13 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(sender.base() >= base && sender.base() <= last + 1, "what was taken stays taken");
         base = sender.base();
         for _ in 0..3 {
-            match sender.poll() {
+            let next = sender.poll();
+            if !sender.begun() && matches!(next, Next::Greet | Next::Send { .. }) {
+                answers += 1;
+                assert!(answers <= requests + 1, "{answers} answers to {requests} requests");
+                assert!(!matches!(next, Next::Send { count: 2.., .. }), "one packet at a time");
+            }
+            match next {
                 Next::Greet => sender.greeted(now),
                 Next::Send { first, count } => {
                     assert!(first >= base && first + u64::from(count) <= (base + window).min(last + 1));
@@ -69,7 +81,14 @@ fuzz_target!(|bytes: &[u8]| {
         receiver.on_time(now);
         assert!(receiver.bytes() == stored && stored <= len, "only what fits is stored");
         match receiver.poll() {
-            Next::Greet => receiver.greeted(now),
+            Next::Greet => {
+                answers_to_upload += 1;
+                assert!(
+                    answers_to_upload <= requests + 1,
+                    "{answers_to_upload} answers to {requests} requests"
+                );
+                receiver.greeted(now);
+            }
             Next::Ack { .. } => receiver.acked(now),
             Next::Wait => assert!(receiver.deadline().is_some(), "it would wait for ever"),
             _ => {}

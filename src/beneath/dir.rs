@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,24 @@ impl Dir {
     /// What the system says.
     pub fn open(path: &Path) -> Result<Self, Errno> {
         Ok(Self { fd: rustix::fs::open(path, DIRECTORY, Mode::empty())?, path: path.to_owned() })
+    }
+
+    /// As [`Self::open`], but a link in the directory's own place is [`Errno::LOOP`]: for a directory that is changed or
+    /// emptied, which nobody who may rename beside it is to choose. Links on the way to it are followed.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open_itself(path: &Path) -> Result<Self, Errno> {
+        // A slash or a dot at the end would have a link followed.
+        let plain: PathBuf = path.components().collect();
+        match rustix::fs::open(&plain, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()) {
+            Ok(fd) => Ok(Self { fd, path: path.to_owned() }),
+            Err(Errno::NOTDIR) => match rustix::fs::lstat(&plain) {
+                Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => Err(Errno::LOOP),
+                _ => Err(Errno::NOTDIR),
+            },
+            Err(error) => Err(error),
+        }
     }
 
     /// A directory that is open already; `path` is what messages call it.
@@ -177,6 +195,19 @@ impl Dir {
         Ok(names)
     }
 
+    /// Whether one of its first `most` names is such a one: for a directory that somebody else may have filled.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn any_name(&self, most: usize, mut wanted: impl FnMut(&OsStr) -> bool) -> Result<bool, Errno> {
+        for entry in rustix::fs::Dir::read_from(self)?.take(most) {
+            if wanted(OsStr::from_bytes(entry?.file_name().to_bytes())) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Where the link `name` in it leads.
     ///
     /// # Errors
@@ -243,39 +274,6 @@ impl Dir {
         rustix::fs::linkat(self, checked(name.as_ref())?, to, checked(other.as_ref())?, AtFlags::empty())
     }
 
-    /// Puts a file with these contents in the place of what has that name, in one step: whoever looks finds the old one
-    /// or the new, and after a power cut too. What a killed run has left of that is taken away.
-    ///
-    /// # Errors
-    /// What the system says; a directory in its place stays.
-    pub fn replace_file(&self, name: impl AsRef<OsStr>, bytes: &[u8], mode: u32) -> io::Result<()> {
-        let name = checked(name.as_ref())?;
-        let temporary = temporary(name);
-        self.unlink(&temporary)?;
-        let write = || -> io::Result<()> {
-            let mut file = self.create(&temporary, 0o600)?;
-            file.write_all(bytes)?;
-            rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
-            file.sync_all()?;
-            Ok(self.rename(&temporary, self, name)?)
-        };
-        write().inspect_err(|_| {
-            let _ = self.unlink(&temporary);
-        })?;
-        Ok(rustix::fs::fsync(self)?)
-    }
-
-    /// Removes a file, durably, and what a killed [`Self::replace_file`] has left of it.
-    ///
-    /// # Errors
-    /// What the system says; that there is none is fine.
-    pub fn remove_file(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
-        let name = checked(name.as_ref())?;
-        self.unlink(temporary(name))?;
-        self.unlink(name)?;
-        Ok(rustix::fs::fsync(self)?)
-    }
-
     /// Moves something into a directory, in the place of what has that name there.
     ///
     /// # Errors
@@ -313,14 +311,6 @@ impl Dir {
     pub fn rmdir(&self, name: impl AsRef<OsStr>) -> Result<(), Errno> {
         fine_if_missing(rustix::fs::unlinkat(self, checked(name.as_ref())?, AtFlags::REMOVEDIR))
     }
-}
-
-/// What a file is called until it is complete.
-fn temporary(name: &OsStr) -> OsString {
-    let mut temporary = OsString::from(".");
-    temporary.push(name);
-    temporary.push(".piprov-new");
-    temporary
 }
 
 fn fine_if_missing(done: Result<(), Errno>) -> Result<(), Errno> {

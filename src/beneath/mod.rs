@@ -8,6 +8,7 @@ mod dir;
 mod item;
 mod mounts;
 mod remove;
+mod replace;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -198,5 +199,7 @@ pub fn read_bounded(file: &File, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -107,6 +107,15 @@ fn a_link_is_looked_at_and_not_followed() {
 }
 
 #[test]
+fn a_directory_is_looked_through_up_to_a_bound() {
+    let lab = Lab::new();
+    let is_a = |name: &OsStr| name == "a";
+    assert_eq!(lab.dir().any_name(100, is_a), Ok(true));
+    assert_eq!(lab.dir().any_name(0, is_a), Ok(false));
+    assert_eq!(lab.dir().any_name(100, |name| name == "nope"), Ok(false));
+}
+
+#[test]
 fn a_file_is_read_up_to_its_bound() {
     let lab = Lab::new();
     let dir = lab.dir();
@@ -166,20 +175,6 @@ fn what_belongs_to_a_thing_is_changed_without_following_links() {
 }
 
 #[test]
-fn a_file_is_replaced_in_one_step_and_what_was_left_goes() {
-    let lab = Lab::new();
-    let dir = lab.dir();
-    std::fs::write(lab.at("tree/.a.piprov-new"), "left").unwrap();
-    dir.replace_file("a", b"new", 0o644).unwrap();
-    assert_eq!(dir.read("a", 10).unwrap(), b"new");
-    assert!(dir.replace_file("sub", b"new", 0o644).is_err() && dir.replace_file("..", b"", 0o644).is_err());
-    std::fs::write(lab.at("tree/.a.piprov-new"), "left").unwrap();
-    dir.remove_file("a").unwrap();
-    dir.remove_file("a").unwrap();
-    assert!(!dir.names().unwrap().iter().any(|name| name == "a" || name.as_bytes().ends_with(b"new")));
-}
-
-#[test]
 fn what_is_done_in_a_directory_needs_a_name() {
     let lab = Lab::new();
     let dir = lab.dir();
@@ -195,6 +190,39 @@ fn what_is_done_in_a_directory_needs_a_name() {
     assert_eq!(dir.create("sub/out", 0o600).unwrap_err(), Errno::INVAL);
     assert_eq!(dir.create("loop", 0o600).unwrap_err(), Errno::EXIST);
     assert!(lab.at("secret").exists());
+}
+
+#[test]
+fn a_directory_that_is_changed_is_no_link() {
+    let lab = Lab::new();
+    symlink("tree", lab.at("link")).unwrap();
+    symlink(".", lab.at("here")).unwrap();
+    for good in ["tree", "tree/", "tree/.", "here/tree", "here/tree/sub"] {
+        assert!(Dir::open_itself(&lab.at(good)).is_ok(), "{good}");
+    }
+    for link in ["link", "link/", "link/.", "link//./", "tree/up", "tree/magic"] {
+        assert_eq!(Dir::open_itself(&lab.at(link)).unwrap_err(), Errno::LOOP, "{link}");
+    }
+    assert_eq!(Dir::open_itself(&lab.at("secret")).unwrap_err(), Errno::NOTDIR);
+    assert_eq!(Dir::open_itself(&lab.at("nope")).unwrap_err(), Errno::NOENT);
+}
+
+#[test]
+fn a_link_is_replaced_in_one_step_however_many_do_it() {
+    let lab = Lab::new();
+    let dir = lab.dir();
+    dir.symlink("1-1", "/a").unwrap();
+    std::thread::scope(|scope| {
+        let replace = || (0..200).for_each(|_| dir.replace_link("1-1", "/b", ".new-").unwrap());
+        let writers: Vec<_> = (0..4).map(|_| scope.spawn(replace)).collect();
+        while !writers.iter().all(|writer| writer.is_finished()) {
+            // Never missing.
+            dir.target("1-1").unwrap();
+        }
+    });
+    assert_eq!(dir.target("1-1").unwrap(), "/b");
+    assert!(dir.replace_link("sub", "/b", ".new-").is_err(), "a directory stays");
+    assert!(!dir.names().unwrap().iter().any(|name| name.to_string_lossy().starts_with(".new-")));
 }
 
 #[test]

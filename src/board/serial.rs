@@ -1,13 +1,27 @@
 //! A board's serial number, as it stands in `/proc/cpuinfo` and in USB descriptors.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
 use std::str::FromStr;
+
+use crate::near::near;
 
 /// Longer than any board's (16 digits); what is longer is no serial number.
 const LONGEST: usize = 64;
 
+/// Digits that a boot ROM tells.
+const SHORT: usize = 8;
+/// Digits that a system tells.
+const LONG: usize = 16;
+/// How many close names are told.
+const MOST_CLOSE: usize = 3;
+
 /// A serial number. A device says it about itself, and it becomes the name of a directory; so it has nothing in it
-/// that a path could be made of. Upper and lower case and leading zeros count: `clients/by-serial` has to match.
+/// that a path could be made of.
+///
+/// One board tells its number in two lengths: the boot ROM 8 hexadecimal digits (`af04b2da`), the system on it 16
+/// (`10000000af04b2da`, in `/proc/cpuinfo`). See [`Self::is_of_same_board`].
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Serial(String);
 
@@ -27,6 +41,77 @@ impl Serial {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether both are numbers of one board: they are equal, whatever their letter case, or one has 8 and the other 16
+    /// hexadecimal digits and the last 8 are equal.
+    #[must_use]
+    pub fn is_of_same_board(&self, other: &Self) -> bool {
+        let (one, other) = (&self.0, &other.0);
+        let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let two_lengths = matches!((one.len(), other.len()), (SHORT, LONG) | (LONG, SHORT));
+        one.eq_ignore_ascii_case(other)
+            || (two_lengths && hex(one) && hex(other) && tail(one).eq_ignore_ascii_case(tail(other)))
+    }
+
+    /// The directory of this board among those in `parent`, which are called by boards' serial numbers. Links to
+    /// directories count.
+    ///
+    /// # Errors
+    /// What the system says, but that there is no `parent`.
+    pub fn directory_in(&self, parent: &Path) -> io::Result<Directory> {
+        let entries = match std::fs::read_dir(parent) {
+            Ok(entries) => entries,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(Directory::None { near: Vec::new() });
+            }
+            Err(error) => return Err(error),
+        };
+        let (mut own, mut close) = (Vec::new(), Vec::new());
+        for entry in entries {
+            let Ok(name) = entry?.file_name().into_string() else { continue };
+            let fits = name.parse().is_ok_and(|serial: Self| self.is_of_same_board(&serial));
+            // One that is no serial number may be meant for one, with a dot or a blank in it.
+            if (fits || self.is_close(&name)) && parent.join(&name).is_dir() {
+                if fits { own.push(name) } else { close.push(name) }
+            }
+        }
+        own.sort();
+        close.sort();
+        close.truncate(MOST_CLOSE);
+        Ok(match own.len() {
+            0 => Directory::None { near: close },
+            1 => Directory::One(own.remove(0)),
+            _ => Directory::Several(own),
+        })
+    }
+
+    /// Whether a name differs so little that this number may be meant: two mistakes in the digits that two boards
+    /// differ in.
+    #[must_use]
+    pub fn is_close(&self, name: &str) -> bool {
+        // Of shorter ones every other is close.
+        self.0.len() >= SHORT / 2 && name.len() <= LONGEST && !near(tail(&self.0), [tail(name)]).is_empty()
+    }
+}
+
+/// What a directory of boards' directories has for one board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Directory {
+    /// This one.
+    One(String),
+    /// Several, which may be written differently: nobody can say which one is meant.
+    Several(Vec<String>),
+    /// None.
+    None {
+        /// Those whose names are close to the board's number: perhaps one was mistyped.
+        near: Vec<String>,
+    },
+}
+
+/// The last 8 characters, in which boards differ; all of a text that isn't much longer, or no text of ASCII.
+fn tail(text: &str) -> &str {
+    let from = if text.len() > SHORT + 2 { text.len() - SHORT } else { 0 };
+    text.get(from..).unwrap_or(text)
 }
 
 /// A text from outside for a message: control characters escaped, and cut off.
@@ -68,6 +153,13 @@ impl fmt::Debug for Serial {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Serial {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 impl serde::Serialize for Serial {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -93,6 +185,50 @@ mod tests {
         }
         let error = "a\x1b[2J".parse::<Serial>().unwrap_err().to_string();
         assert!(error.contains("`a\\u{1b}[2J`"), "{error}");
+    }
+
+    #[test]
+    fn a_board_is_the_same_in_8_and_16_digits_and_in_any_case() {
+        let same = |one: &str, other: &str| {
+            let (one, other): (Serial, Serial) = (one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!(one.is_of_same_board(&other), other.is_of_same_board(&one));
+            one.is_of_same_board(&other)
+        };
+        for other in ["af04b2da", "AF04B2DA", "10000000af04b2da", "10000000AF04b2Da", "00000000af04b2da"] {
+            assert!(same("af04b2da", other), "{other}");
+        }
+        for other in
+            ["af04b2d", "0af04b2da", "1000000af04b2da", "10000000af04b2db", "zzzzzzzzaf04b2da", "af04b2dO"]
+        {
+            assert!(!same("af04b2da", other), "{other}");
+        }
+        // Both long: what stands before the last 8 counts.
+        assert!(!same("10000000af04b2da", "00000000af04b2da"));
+        assert!(same("Broadcom", "broadcom") && !same("Broadcom", "12345678Broadcom"));
+    }
+
+    #[test]
+    fn a_boards_directory_is_one_or_told_to_be_unclear() {
+        let dir = tempfile::tempdir().unwrap();
+        let look = |serial: &str| serial.parse::<Serial>().unwrap().directory_in(dir.path()).unwrap();
+        let none = |near: &[&str]| Directory::None { near: near.iter().map(ToString::to_string).collect() };
+        let make = |name: &str| std::fs::create_dir(dir.path().join(name)).unwrap();
+        assert_eq!(look("af04b2da"), none(&[]));
+        std::fs::write(dir.path().join("af04b2da"), "no directory").unwrap();
+        ["af04b2d", "af04b2dO", "a f04b2da", "10000000af04b2db", "10000000d8e4a1f7", "ü"]
+            .into_iter()
+            .for_each(make);
+        let close = ["10000000af04b2db", "a f04b2da", "af04b2d"];
+        assert_eq!(look("af04b2da"), none(&close));
+        assert_eq!(look("10000000af04b2da"), none(&close));
+        make("10000000AF04B2DA");
+        for serial in ["af04b2da", "10000000af04b2da"] {
+            assert_eq!(look(serial), Directory::One("10000000AF04B2DA".into()));
+        }
+        std::os::unix::fs::symlink("af04b2d", dir.path().join("AF04B2DA")).unwrap();
+        assert_eq!(look("af04b2da"), Directory::Several(vec!["10000000AF04B2DA".into(), "AF04B2DA".into()]));
+        let nowhere = "1".parse::<Serial>().unwrap().directory_in(&dir.path().join("none")).unwrap();
+        assert_eq!(nowhere, none(&[]));
     }
 
     proptest::proptest! {

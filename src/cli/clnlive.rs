@@ -25,7 +25,7 @@ impl Clnlive {
         let tree = self.place.tree(&settings)?;
         ui.say(format_args!("Removing boot overlay links from {}", tree.live().display()));
         let records = Records::new(&settings.runtime_dir.value);
-        self.how.carry_out(&tree, &tree.plan_clean(self.how.force)?, ui, |step| forget(&records, step))
+        self.how.carry_out(&tree.plan_clean(self.how.force)?, ui, |step| forget(&records, step))
     }
 }
 

@@ -3,14 +3,14 @@
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use serde_json::json;
 
 use crate::cli::mklive::Place;
 use crate::cli::table::columns;
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
+use crate::format::json::json;
 use crate::format::minutes;
-use crate::live::record::{Command, Phase, Record, Records, now};
+use crate::live::record::{Phase, Record, Records, now};
 use crate::live::{Entry, EntryKind, Overlay};
 
 #[derive(Debug, clap::Args)]
@@ -34,7 +34,7 @@ impl Live {
         let tree = self.place.tree(&settings)?;
         let mut records = Records::new(&settings.runtime_dir.value).all()?;
         let mut rows = Vec::new();
-        for Entry { name, kind } in tree.entries()? {
+        for Entry { name, kind, .. } in tree.entries()? {
             let Some(port) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
             let known = records.iter().position(|(at, _)| *at == port);
             let record = known.map(|at| records.remove(at).1);
@@ -101,8 +101,7 @@ fn state(row: &Row) -> String {
     };
     let board = record.serial.as_ref().map_or_else(String::new, |serial| format!("board {serial} "));
     let mut text = match (&record.owed, record.phase) {
-        (Some((Command::Reboot, _)), _) => format!("{board}does not take `reboot` yet"),
-        (Some((Command::Poweroff, _)), _) => format!("{board}does not take `poweroff` yet"),
+        (Some(owed), _) => format!("{board}does not take `{}` yet", owed.command.line().trim_end()),
         (None, Phase::Restarting) => format!("{board}told to restart"),
         (None, Phase::Rom) => format!("{board}in the boot ROM"),
         (None, Phase::Served) => format!("{board}gets its files"),

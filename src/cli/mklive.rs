@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
-
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
 use crate::config::Settings;
+use crate::format::json::json;
 use crate::live::Tree;
-use crate::live::plan::{Action, Step};
+use crate::live::plan::{Action, Plan, Step};
 
 #[derive(Debug, clap::Args)]
 pub struct Mklive {
@@ -53,7 +52,7 @@ impl Mklive {
         let tree = self.place.tree(&common::settings(global, ui)?)?;
         ui.say(format_args!("Linking first stage boot files to {}", tree.live().display()));
         let plan = tree.plan_make(self.how.force)?;
-        self.how.carry_out(&tree, &plan, ui, |_| Ok(()))
+        self.how.carry_out(&plan, ui, |_| Ok(()))
     }
 }
 
@@ -61,16 +60,16 @@ impl How {
     /// Does a plan, or prints it. `also` does what belongs to a step beside the tree.
     pub(super) fn carry_out(
         &self,
-        tree: &Tree,
-        plan: &[Step],
+        plan: &Plan,
         ui: &Ui,
         also: impl Fn(&Step) -> Result<(), crate::live::Error>,
     ) -> anyhow::Result<()> {
         let (mut linked, mut removed, mut kept, mut left) = (0, 0, 0, 0);
-        let removes_only = plan.iter().all(|step| !matches!(step.action, Action::Link { .. } | Action::Keep));
-        for step in plan {
+        let removes_only =
+            plan.steps().iter().all(|step| !matches!(step.action, Action::Link { .. } | Action::Keep));
+        for step in plan.steps() {
             if !self.dry_run {
-                tree.apply(step)?;
+                plan.apply(step)?;
                 also(step)?;
             }
             match step.action {

@@ -20,6 +20,6 @@ impl Nukelive {
         let tree = self.place.tree(&settings)?;
         ui.say(format_args!("Removing files and links from {}", tree.live().display()));
         let records = Records::new(&settings.runtime_dir.value);
-        self.how.carry_out(&tree, &tree.plan_nuke(self.how.force)?, ui, |step| forget(&records, step))
+        self.how.carry_out(&tree.plan_nuke(self.how.force)?, ui, |step| forget(&records, step))
     }
 }

@@ -4,13 +4,13 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use clap::ArgGroup;
-use serde_json::json;
 
 use crate::cli::report::{AlreadyTold, Usage, tell};
 use crate::cli::targets::Database;
 use crate::cli::{Global, common, ui::Style, ui::Ui};
 use crate::config::Settings;
 use crate::error::Kind;
+use crate::format::json::json;
 use crate::power::{self, Options, Power};
 use crate::stop::Stop;
 use crate::targets::{BadReset, Line, ResetSpec};

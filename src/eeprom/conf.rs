@@ -9,13 +9,16 @@ use super::{BootOrder, Error};
 pub struct BootConf {
     lines: Lines,
     changes: Vec<Change>,
+    /// Settings that were set and aren't known.
+    unknown: Vec<String>,
 }
 
 impl BootConf {
     /// Reads the text. Any text is one; the bootloader passes over what it doesn't understand.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        Self { lines: Lines::parse(text.as_bytes(), Some("config.txt")), changes: Vec::new() }
+        let lines = Lines::parse(text.as_bytes(), Some("config.txt"));
+        Self { lines, changes: Vec::new(), unknown: Vec::new() }
     }
 
     /// A setting's value for all boards, where it stands there.
@@ -30,12 +33,19 @@ impl BootConf {
         self.get("BOOT_ORDER").and_then(|value| BootOrder::parse(&value).ok())
     }
 
-    /// Sets a setting for all boards, after a look at name and value.
+    /// Sets a setting for all boards, after a look at name and value. One that isn't known is set too, and told by
+    /// [`Self::warnings`].
     ///
     /// # Errors
-    /// When the bootloader knows no such setting, or not with this value.
+    /// When the name can be that of no setting, or the bootloader doesn't know it with this value.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
-        Key::find(key)?.check(value)?;
+        match Key::find(key)? {
+            Some(known) => known.check(value)?,
+            None => {
+                keys::check_text(key, value)?;
+                self.unknown.push(key.to_owned());
+            }
+        }
         self.changes.append(&mut self.lines.set(key, value, None));
         Ok(())
     }
@@ -44,6 +54,12 @@ impl BootConf {
     #[must_use]
     pub fn changes(&self) -> &[Change] {
         &self.changes
+    }
+
+    /// What is to be said before the change is made: settings that were set and that aren't known.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        self.unknown.iter().map(|name| Key::unknown(name)).collect()
     }
 
     /// What of it is not as somebody may think who boots boards over the network with it.
@@ -88,11 +104,33 @@ mod tests {
         let lines: Vec<_> =
             conf.changes().iter().map(|change| (change.line, change.after.as_deref())).collect();
         assert_eq!(lines, [(4, Some("BOOT_ORDER=0xf12")), (7, Some("[all]")), (7, Some("TFTP_IP=10.0.0.2"))]);
-        assert!(
-            matches!(conf.set("boot_order", "1"), Err(Error::Key { near, .. }) if near[0] == "BOOT_ORDER")
-        );
         assert!(matches!(conf.set("TFTP_IP", "10.0.0"), Err(Error::Value { .. })));
         assert_eq!(conf.text(), want);
+    }
+
+    #[test]
+    fn a_setting_that_is_not_known_is_set_and_told() {
+        let mut conf = BootConf::parse(DEFAULT);
+        conf.set("boot_order", "1").unwrap();
+        conf.set("WHAT_COMES_NEXT", "a b").unwrap();
+        assert!(conf.text().ends_with("boot_order=1\nWHAT_COMES_NEXT=a b\n"));
+        let notes = conf.warnings();
+        assert_eq!(
+            notes[0],
+            "boot_order is no setting that is known of a bootloader, and its value wasn't checked; is BOOT_ORDER meant?"
+        );
+        assert!(notes[1].starts_with("WHAT_COMES_NEXT is no setting that is known"), "{notes:?}");
+        for name in ["", "A B", "[all]", "A\nB", "#A"] {
+            assert!(matches!(conf.set(name, "1"), Err(Error::Key { .. })), "{name:?}");
+        }
+        assert!(matches!(conf.set("NEXT", "1\nA=1"), Err(Error::Value { .. })));
+        let known =
+            ["BOOT_MENU_ENABLED", "BOOT_MENU_OPTIONS", "USE_IPV6", "DNS_IP", "USB_DEV_BOOT_MAX_RETRIES"];
+        let mut conf = BootConf::parse(DEFAULT);
+        for name in known.into_iter().chain(["USB_DEV_FILE_TIMEOUT", "NVME_CONTROLLER"]) {
+            conf.set(name, "1").unwrap();
+        }
+        assert_eq!(conf.warnings(), [""; 0], "seven that no documentation has");
     }
 
     #[test]

@@ -36,9 +36,9 @@ pub enum Error {
         /// The file.
         name: String,
     },
-    /// Both halves of an A/B image have the file, and they differ.
-    #[error("its two halves have a different {name}")]
-    Different {
+    /// There are two files of that name where one was expected.
+    #[error("there are two {name} in it")]
+    Twice {
         /// The file.
         name: String,
     },
@@ -83,13 +83,11 @@ pub enum Error {
         /// What was perhaps meant.
         near: Vec<String>,
     },
-    /// The bootloader knows no such setting.
-    #[error("`{key}` is no setting of the bootloader")]
+    /// No setting can have this name.
+    #[error("`{}` is no setting's name", key.escape_debug())]
     Key {
         /// What was given.
         key: String,
-        /// Those closest to it.
-        near: Vec<String>,
     },
     /// A setting's value that the bootloader would not understand.
     #[error("`{key}={value}`: {why}")]
@@ -133,8 +131,7 @@ impl Explain for Error {
                  bootloader-2712), named pieeprom-DATE.bin."
                     .into()
             }
-            Self::NoFile { .. } => "Take the image as Raspberry Pi publishes it.".into(),
-            Self::Different { .. } => "Take an image as Raspberry Pi publishes it; both halves get the change then.".into(),
+            Self::NoFile { .. } | Self::Twice { .. } => "Take the image as Raspberry Pi publishes it.".into(),
             Self::NoRoom { .. } => "Take settings out of it that have their default value, or comments.".into(),
             Self::Signed => "A board that checks signatures would refuse the changed configuration. Change bootconf.txt, \
                              sign it with the key's owner's update-pieeprom.sh (repository usbboot), and take that image; or \
@@ -147,11 +144,11 @@ impl Explain for Error {
                  to left."
                     .into()
             }),
-            Self::Key { near, .. } => did_you_mean(near).unwrap_or_else(|| {
+            Self::Key { .. } => {
                 "The settings are listed in Raspberry Pi's documentation, `Raspberry Pi bootloader configuration`; they \
                  are written in capitals."
                     .into()
-            }),
+            }
             Self::Value { .. } => return None,
             Self::Otp { .. } | Self::OtpEmpty => {
                 "Give it the output of `vcgencmd otp_dump` as the board prints it: rows such as 17:1020000a.".into()

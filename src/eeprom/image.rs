@@ -2,17 +2,21 @@
 //!
 //! The image is a row of sections. Each begins, at a multiple of 8, with a magic number and the length of what follows,
 //! both big-endian. A file's section has its name (12 bytes) and 4 bytes more before its content. After the last one
-//! come zeros or erased flash (0xff). The last 4 KiB are the bootloader's own. Source: `rpi-eeprom-config` in
-//! Raspberry Pi's repository rpi-eeprom.
+//! come zeros or erased flash (0xff). The last 4 KiB are the bootloader's own.
 //!
-//! That tool takes the header of a file for 20 bytes when it checks whether a content fits, though it writes the
-//! content behind 24: with the longest content that it allows (4076 bytes) it runs 4 bytes into the next sector. It
-//! also leaves a gap of 8 bytes without a header, where reading ends. Neither happens here.
+//! An A/B image (Pi 5 since May 2026) has fixed borders: a part that stays (64 KiB), the partitions A and B (988 KiB
+//! each), and a journal of two sectors. The board starts A or B. In a published image B is padding; after an update in
+//! the field it holds another bootloader and another configuration, which is as it should be. A is what is changed.
+//!
+//! A change gives the bytes that Raspberry Pi's own tool gives. Source: `rpi-eeprom-config` in its repository
+//! rpi-eeprom.
 
 mod flash;
+mod halves;
 
-use super::model::Family;
 use super::{Error, Sig};
+use crate::board::Family;
+pub use halves::Other;
 
 /// Bits of a magic number that are the same in every section.
 const MAGIC_MASK: u32 = 0xffff_f00f;
@@ -27,13 +31,21 @@ const HEADER: usize = 8;
 const NAME: usize = 12;
 /// From a file's section to its content.
 const BEFORE_CONTENT: usize = HEADER + NAME + 4;
-/// What flash is erased in; a file that may be changed has such a sector of its own.
+/// What flash is erased in, and how much at its end belongs to the bootloader.
 const SECTOR: usize = 4096;
-/// The longest content that Raspberry Pi's tool allows.
+/// The longest content of a file, but for `bootsys`. Raspberry Pi's tool has this limit (a sector without 20 bytes),
+/// though 24 stand before the content.
 const MAX_CONTENT: usize = SECTOR - 20;
-/// The file that each half of an A/B image begins with, and where the first one is.
-const BOOTSYS: &[u8] = b"bootsys";
-const FIRST_HALF: usize = 0x10000;
+/// The file that each partition of an A/B image begins with.
+const BOOTSYS: &str = "bootsys";
+/// Where partition A begins. In all images: what is changed lies behind it.
+const A: usize = 0x1_0000;
+/// Where partition B begins. In all images: what is changed lies before it.
+const B: usize = 0x10_7000;
+/// Where the journal begins.
+const JOURNAL: usize = 0x1f_e000;
+/// When the bootloader was updated last: `!time` and `time`, each 4 bytes, little-endian.
+const UPDATETIME: &str = "updatetime";
 
 /// The configuration.
 pub const BOOTCONF: &str = "bootconf.txt";
@@ -42,17 +54,30 @@ pub const BOOTCONF_SIG: &str = "bootconf.sig";
 /// The RSA key that signatures are checked with: 256 bytes of modulus, 8 of exponent, little-endian.
 pub const PUBKEY: &str = "pubkey.bin";
 
+/// Where in an image something lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// In an image without partitions, which is all that it has; in an A/B image the part before them, which stays.
+    Whole,
+    /// In partition A.
+    A,
+    /// In partition B.
+    B,
+}
+
 /// A section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Section {
     magic: u32,
+    part: Part,
     /// Where its header begins.
     offset: usize,
     /// Bytes after the header.
     length: usize,
     /// Where the next one begins that is no padding, or where the room for it ends.
     until: usize,
-    /// Whether another one follows.
+    /// Whether another one follows, padding too.
     last: bool,
 }
 
@@ -61,14 +86,9 @@ impl Section {
         self.offset + BEFORE_CONTENT..self.offset + HEADER + self.length
     }
 
-    /// How many bytes of content it has room for.
-    fn room(&self) -> usize {
-        let until = if self.offset.is_multiple_of(SECTOR) {
-            self.until.min(self.offset + SECTOR)
-        } else {
-            self.until
-        };
-        until.saturating_sub(self.offset + BEFORE_CONTENT).min(MAX_CONTENT)
+    /// How many bytes of content it has room for, as far as it may have so many.
+    fn room(&self, most: usize) -> usize {
+        self.until.saturating_sub(self.offset + BEFORE_CONTENT).min(most)
     }
 }
 
@@ -81,6 +101,8 @@ pub struct File<'a> {
     pub content: &'a [u8],
     /// How long its content may become.
     pub room: usize,
+    /// Where it lies.
+    pub part: Part,
 }
 
 /// An image whose sections have been read and found in order.
@@ -118,34 +140,30 @@ impl Image {
         if self.bytes.len() as u64 == Self::SIZES[0] { Family::Pi4 } else { Family::Pi5 }
     }
 
-    /// Whether it has two halves, of which the board starts one. Only boards of the Pi 5 family have such.
+    /// Whether it has two partitions, of which the board starts one. Only boards of the Pi 5 family have such.
     #[must_use]
     pub fn is_ab(&self) -> bool {
         flash::is_ab(&self.bytes)
     }
 
-    /// The files in it, in their order. In an A/B image names come twice.
+    /// The files in it, in their order. In an A/B image names may come in each part.
     pub fn files(&self) -> impl Iterator<Item = File<'_>> {
         self.sections.iter().filter_map(|section| {
             let name = flash::name(&self.bytes, section)?;
-            Some(File { name, content: &self.bytes[section.content()], room: section.room() })
+            let (content, room) = (&self.bytes[section.content()], section.room(most(name)));
+            Some(File { name, content, room, part: section.part })
         })
     }
 
-    /// The content of a file.
+    /// The content of a file, in an A/B image of A's: the one that [`Self::with_file`] changes.
     ///
     /// # Errors
-    /// When there is none of that name, or two that differ.
+    /// When there is none of that name, or two.
     pub fn file(&self, name: &str) -> Result<&[u8], Error> {
-        let mut found = self.files().filter(|file| file.name == name);
-        let first = found.next().ok_or_else(|| Error::NoFile { name: name.to_owned() })?;
-        if found.any(|other| other.content != first.content) {
-            return Err(Error::Different { name: name.to_owned() });
-        }
-        Ok(first.content)
+        Ok(&self.bytes[self.section(name)?.content()])
     }
 
-    /// The configuration's text.
+    /// The configuration's text, in an A/B image A's.
     ///
     /// # Errors
     /// When there is none, or when it is no text.
@@ -161,26 +179,44 @@ impl Image {
     #[must_use]
     pub fn is_signed(&self) -> bool {
         // Images as they are published have the file, with nothing in it.
-        self.files().any(|file| file.name == BOOTCONF_SIG && !is_blank(file.content))
+        self.has(BOOTCONF_SIG)
     }
 
     /// Whether somebody put a public key into it.
     #[must_use]
     pub fn has_key(&self) -> bool {
-        self.files().any(|file| file.name == PUBKEY && !is_blank(file.content))
+        self.has(PUBKEY)
     }
 
     /// When its bootloader was built, in seconds since 1970, where it says so. `rpi-eeprom-update` looks for the same
     /// text.
     #[must_use]
     pub fn built(&self) -> Option<u64> {
-        const MARK: &[u8] = b"BUILD_TIMESTAMP=";
-        let at = self.bytes.windows(MARK.len()).position(|window| window == MARK)? + MARK.len();
-        let digits = self.bytes[at..].iter().take(20).take_while(|byte| byte.is_ascii_digit()).count();
-        std::str::from_utf8(&self.bytes[at..at + digits]).ok()?.parse().ok()
+        number_behind(self.changeable(), b"BUILD_TIMESTAMP=")
+            .or_else(|| number_behind(&self.bytes, b"BUILD_TIMESTAMP="))
     }
 
-    /// The image with another configuration; in an A/B image in both halves.
+    /// The number by which a board that was made for newer bootloaders refuses older ones (`MFG_VER`); images of before
+    /// May 2026 have none, which counts as 0.
+    #[must_use]
+    pub fn mfg_ver(&self) -> Option<u64> {
+        number_behind(self.changeable(), b"MFG_VER: ")
+    }
+
+    /// When the board that this was read from took its last update, in seconds since 1970. As published there is none.
+    #[must_use]
+    pub fn updated(&self) -> Option<u32> {
+        let pair = match self.file(UPDATETIME) {
+            Ok(content) => content,
+            Err(_) => self.bytes.get(self.bytes.len().checked_sub(8)?..)?,
+        };
+        let word = |at: usize| Some(u32::from_le_bytes(pair.get(at..at + 4)?.try_into().ok()?));
+        let (inverse, time) = (word(0)?, word(4)?);
+        // Erased flash has no time; neither has what one published image says.
+        (inverse == !time && time != u32::MAX).then_some(time)
+    }
+
+    /// The image with another configuration; in an A/B image in A.
     ///
     /// # Errors
     /// When its configuration is signed, or the new one doesn't fit.
@@ -191,22 +227,42 @@ impl Image {
         self.with_file(BOOTCONF, text.as_bytes())
     }
 
-    /// The image with another content of a file that is in it. Nothing else in it changes.
+    /// The image with another content of a file that is in it; in an A/B image in A. Nothing else in it changes.
     ///
     /// # Errors
-    /// When there is no such file, when two differ, when the content doesn't fit.
+    /// When there is no such file, or two, or the content doesn't fit.
     pub fn with_file(&self, name: &str, content: &[u8]) -> Result<Self, Error> {
-        self.file(name)?;
+        let section = self.section(name)?;
         let mut bytes = self.bytes.clone();
-        for section in self.sections.iter().filter(|section| flash::name(&self.bytes, section) == Some(name))
-        {
-            flash::replace(&mut bytes, section, content).map_err(|room| Error::NoRoom {
-                name: name.to_owned(),
-                length: content.len(),
-                room,
-            })?;
-        }
+        flash::replace(&mut bytes, section, content, most(name)).map_err(|room| Error::NoRoom {
+            name: name.to_owned(),
+            length: content.len(),
+            room,
+        })?;
         Self::parse(bytes)
+    }
+
+    /// The file that may be changed.
+    fn section(&self, name: &str) -> Result<&Section, Error> {
+        let named = |section: &&Section| {
+            (A..B).contains(&section.offset) && flash::name(&self.bytes, section) == Some(name)
+        };
+        let mut found = self.sections.iter().filter(named);
+        match (found.next(), found.next()) {
+            (Some(section), None) => Ok(section),
+            (Some(_), Some(_)) => Err(Error::Twice { name: name.to_owned() }),
+            (None, _) => Err(Error::NoFile { name: name.to_owned() }),
+        }
+    }
+
+    /// Whether somebody wrote a file outside partition B.
+    fn has(&self, name: &str) -> bool {
+        self.files().any(|file| file.part != Part::B && file.name == name && !is_blank(file.content))
+    }
+
+    /// What the board runs that gets the changes: all of it, or partition A.
+    fn changeable(&self) -> &[u8] {
+        if self.is_ab() { &self.bytes[A..B] } else { &self.bytes }
     }
 
     /// The `.sig` file that goes with it.
@@ -214,6 +270,18 @@ impl Image {
     pub fn sig(&self, ts: u64) -> Sig {
         Sig::of(&self.bytes, ts)
     }
+}
+
+/// The longest content that a file may have, if there is room.
+fn most(name: &str) -> usize {
+    if name == BOOTSYS { usize::MAX } else { MAX_CONTENT }
+}
+
+/// The number that stands behind a text.
+fn number_behind(bytes: &[u8], mark: &[u8]) -> Option<u64> {
+    let at = bytes.windows(mark.len()).position(|window| window == mark)? + mark.len();
+    let digits = bytes[at..].iter().take(20).take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(&bytes[at..at + digits]).ok()?.parse().ok()
 }
 
 /// Nothing written: no bytes, erased flash, zeros or white space.

@@ -8,7 +8,7 @@
 
 /// For which boards a line counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Scope {
+pub enum Scope {
     /// For all.
     Always,
     /// For none: it stands below `[none]`.
@@ -17,6 +17,20 @@ pub(super) enum Scope {
     When(String),
     /// Not for this file's reader: it stands below `[config.txt]` in a bootconf.txt.
     Elsewhere,
+}
+
+impl Scope {
+    /// What counts from a line on that is a filter; none where it is none. `other` is the filter whose lines are for
+    /// somebody else.
+    pub(super) fn of_filter(line: &str, other: Option<&str>) -> Option<Self> {
+        let filter = line.strip_prefix('[')?.split(']').next()?;
+        Some(match filter {
+            filter if Some(filter) == other => Self::Elsewhere,
+            "all" => Self::Always,
+            "none" => Self::Never,
+            filter => Self::When(filter.to_owned()),
+        })
+    }
 }
 
 /// One line that changes.
@@ -69,16 +83,8 @@ impl Lines {
         let mut lines = Vec::new();
         for raw in bytes.split_inclusive(|byte| *byte == b'\n') {
             let mut line = Line { raw: raw.to_vec(), scope: Scope::Always };
-            let text = line.text();
-            if let Some(filter) = text.strip_prefix('[').and_then(|rest| rest.split(']').next())
-                && scope != Scope::Elsewhere
-            {
-                scope = match filter {
-                    filter if Some(filter) == other => Scope::Elsewhere,
-                    "all" => Scope::Always,
-                    "none" => Scope::Never,
-                    filter => Scope::When(filter.to_owned()),
-                };
+            if scope != Scope::Elsewhere {
+                scope = Scope::of_filter(&line.text(), other).unwrap_or(scope);
             }
             line.scope = scope.clone();
             lines.push(line);

@@ -6,19 +6,19 @@
 
 pub mod boot_order;
 mod conf;
+pub mod config_txt;
 mod error;
 pub mod image;
 pub mod keys;
 mod lines;
-pub mod model;
 pub mod otp;
 mod sig;
 pub mod usb_boot;
 
 pub use boot_order::BootOrder;
 pub use conf::BootConf;
+pub use config_txt::ConfigFiles;
 pub use error::Error;
 pub use image::Image;
-pub use lines::Change;
-pub use model::{Family, Model};
+pub use lines::{Change, Scope};
 pub use sig::Sig;

@@ -4,12 +4,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::port::Seen;
-use crate::board::{BadSerial, PortPath, Serial};
+use crate::beneath::Dir;
+use crate::board::identity::BROADCOM;
+use crate::board::{BadSerial, Chip, Identity, PortPath, Serial};
 
-/// The vendor of the boot ROMs.
-const BROADCOM: u16 = 0x0a5c;
-/// BCM2708, BCM2710, BCM2711 and BCM2712 in their boot ROM or their second stage.
-const ROMS: [u16; 4] = [0x2763, 0x2764, 0x2711, 0x2712];
+/// The kernel gives a page at most.
+const LONGEST_ATTRIBUTE: u64 = 4096;
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +41,14 @@ pub enum BadEvent {
     /// udev sets it, so it wasn't udev that started this.
     #[error("there is no {0} in the environment; this is a helper for udev's RUN")]
     Missing(&'static str),
+    /// A device file whose name no device file has.
+    #[error("{} is no name of a device file", path.escape_debug())]
+    BadName {
+        /// DEVNAME.
+        path: String,
+    },
     /// A device path without a USB device in it.
-    #[error("{path} is not below a USB device")]
+    #[error("{} is not below a USB device", path.escape_debug())]
     NoPort {
         /// DEVPATH.
         path: String,
@@ -73,7 +79,7 @@ impl Source<'_> {
                 let (port, device) = usb_device(&path).ok_or(BadEvent::NoPort { path: path.clone() })?;
                 // The attribute is what the device said; the variable had some characters replaced.
                 let serial = self.attribute(device, "serial").or_else(|| variable("ID_SERIAL_SHORT"));
-                let tty = PathBuf::from(need("DEVNAME")?);
+                let tty = device_file(need("DEVNAME")?)?;
                 Ok(Event::SerialPort { port, tty, serial: serial.map(|text| text.parse()).transpose() })
             }
             ("usb", "add" | "remove") if variable("DEVTYPE").as_deref() == Some("usb_device") => {
@@ -97,25 +103,34 @@ impl Source<'_> {
         if (vendor, product) == self.gadget {
             return Some(Seen::Gadget);
         }
-        if vendor != BROADCOM || !ROMS.contains(&product) {
+        if vendor != BROADCOM || Chip::of_product(product).is_none() {
             return Some(Seen::Other(vendor, product));
         }
-        // iSerialNumber, byte 16 of the device descriptor (USB 2.0, table 9-8): 0 in the old boards' boot ROM and 3
-        // in the new ones', anything else in the second stage (rpiboot's main.c).
+        // iSerialNumber is byte 16 of the device descriptor (USB 2.0, table 9-8).
         let mut descriptor = [0; 18];
-        let file = self.sys.join(path.trim_start_matches('/')).join("descriptors");
-        std::fs::File::open(file).and_then(|mut file| file.read_exact(&mut descriptor)).ok()?;
-        Some(if matches!(descriptor[16], 0 | 3) { Seen::Rom } else { Seen::SecondStage })
+        let file = Dir::open(self.sys).ok()?.file(Path::new(path).join("descriptors"));
+        file.and_then(|mut file| file.read_exact(&mut descriptor)).ok()?;
+        Some(match Identity::of(vendor, product, descriptor[16]) {
+            Some(Identity::Rom(_)) => Seen::Rom,
+            _ => Seen::SecondStage,
+        })
     }
 
     /// An attribute of a device, without the line end that the kernel adds.
     fn attribute(&self, path: &str, name: &str) -> Option<String> {
-        let file = self.sys.join(path.trim_start_matches('/')).join(name);
-        let bytes = std::fs::read(file).ok()?;
+        let bytes = Dir::open(self.sys).ok()?.read(Path::new(path).join(name), LONGEST_ATTRIBUTE).ok()?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let text = text.strip_suffix('\n').unwrap_or(&text);
         (!text.is_empty()).then(|| text.to_owned())
     }
+}
+
+/// A device file's path; it is kept in a record of lines.
+fn device_file(path: String) -> Result<PathBuf, BadEvent> {
+    if !path.starts_with('/') || path.chars().any(char::is_control) {
+        return Err(BadEvent::BadName { path });
+    }
+    Ok(path.into())
 }
 
 /// The USB device that a device path leads through, and the path up to it. The kernel calls the device after its
@@ -209,6 +224,32 @@ mod tests {
         assert!(serial(&machine).is_err());
         machine.file(&format!("{device}/serial"), b"\xff\n");
         assert!(serial(&machine).is_err());
+    }
+
+    #[test]
+    fn nothing_is_read_beside_sys_and_no_pipe_is_waited_for() {
+        let device = BUSES[2].0;
+        let serial = |machine: &Machine| match machine.event() {
+            Ok(Event::SerialPort { serial, .. }) => serial.unwrap().map(|serial| serial.to_string()),
+            other => panic!("{other:?}"),
+        };
+        let machine = tty(&format!("/../..{device}"));
+        machine.file(&format!("{device}/serial"), b"a\n");
+        assert_eq!(serial(&machine), None);
+        let machine = tty(device);
+        machine.file(&format!("{device}/other"), b"");
+        let attribute = machine.sys.path().join(format!("{}/serial", &device[1..]));
+        rustix::fs::mknodat(rustix::fs::CWD, &attribute, rustix::fs::FileType::Fifo, 0o644.into(), 0)
+            .unwrap();
+        assert_eq!(serial(&machine), None);
+        std::fs::remove_file(&attribute).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &attribute).unwrap();
+        assert_eq!(serial(&machine), None);
+        let mut machine = tty(device);
+        for bad in ["ttyACM0", "/dev/tty\nowed=reboot /dev/x"] {
+            machine.env.insert("DEVNAME".to_owned(), bad.to_owned());
+            assert!(matches!(machine.event(), Err(BadEvent::BadName { .. })), "{bad}");
+        }
     }
 
     fn device(action: &str, product: &str, path: &str) -> Machine {

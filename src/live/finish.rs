@@ -2,16 +2,18 @@
 //! for so long that its board won't come back, and talk to a board that doesn't listen yet. A systemd unit that is
 //! started by the helper's notes does it (`piprov udev finish`), and ends when nothing remains.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use super::handle::whose;
 use super::journal::Level;
 use super::port::{Reason, time_left};
-use super::record::{Command, Record, Records, now};
+use super::record::{Command, Owed, Record, Records, now};
+use super::serial_port::{Progress, Report};
 use super::{Error, Tree};
 use crate::board::PortPath;
 use crate::stop::Stop;
@@ -31,13 +33,16 @@ pub struct Finisher<'a> {
     pub window: Duration,
     /// Where it is told.
     pub log: &'a (dyn Fn(Level, &str) + Sync),
-    /// Tells a board a command, with patience. The port is given because the serial port may meanwhile be another
-    /// board's.
-    pub tell: &'a (dyn Fn(PortPath, &Path, Command, &Stop) -> io::Result<()> + Sync),
+    /// Tells a board a command, with patience, and how far it is. The port is given because the serial port may
+    /// meanwhile be another board's.
+    pub tell: &'a Tell<'a>,
 }
 
+/// How a board is told a command: see [`super::serial_port::tell_patiently`].
+pub type Tell<'a> = dyn Fn(PortPath, &Path, Command, &Stop, Report<'_>) -> io::Result<()> + Sync + 'a;
+
 /// A board that was told something, or not.
-type Answer = (PortPath, Command, PathBuf, io::Result<()>);
+type Answer = (PortPath, Owed, io::Result<()>);
 
 impl Finisher<'_> {
     /// Does all that is due, until nothing remains or `stop` is set. What isn't done then stays noted.
@@ -56,16 +61,12 @@ impl Finisher<'_> {
                         continue;
                     }
                     match self.look(port)? {
-                        Next::Done => self.records.clear_due(port),
+                        Next::Done => {}
                         Next::Wait(time) => wait = Some(wait.map_or(time, |least: Duration| least.min(time))),
-                        Next::Talk(command, tty) => {
+                        Next::Talk(owed) => {
                             talking.insert(port);
                             let sender: Sender<Answer> = sender.clone();
-                            scope.spawn(move || {
-                                let result = (self.tell)(port, &tty, command, stop);
-                                // Nobody listens any more only if this is being given up.
-                                let _ = sender.send((port, command, tty, result));
-                            });
+                            scope.spawn(move || self.talk(port, &owed, stop, &sender));
                         }
                     }
                 }
@@ -79,24 +80,60 @@ impl Finisher<'_> {
         })
     }
 
-    /// What a port needs now.
+    /// Tells a board what is owed to it.
+    fn talk(&self, port: PortPath, owed: &Owed, stop: &Stop, sender: &Sender<Answer>) {
+        // Nobody listens any more only if this is being given up.
+        let answer = |result| drop(sender.send((port, owed.clone(), result)));
+        let taken = Cell::new(false);
+        let report = |progress| match progress {
+            Progress::Sending => self.sending(port, owed).map_err(io::Error::other),
+            Progress::Taken => {
+                taken.set(true);
+                answer(Ok(()));
+                Ok(())
+            }
+        };
+        let result = (self.tell)(port, &owed.tty, owed.command, stop, &report);
+        if !taken.get() {
+            answer(result);
+        }
+    }
+
+    /// Notes that a command is on its way.
+    fn sending(&self, port: PortPath, owed: &Owed) -> Result<(), Error> {
+        let Some(locked) = self.records.lock_known(port, LOCK_LIMIT)? else { return Ok(()) };
+        let record = locked.read().filter(|record| is_owed(record, owed));
+        let Some(record) = record else { return Ok(()) };
+        locked.write(&Record { owed: Some(Owed { sent: true, ..owed.clone() }), ..record })
+    }
+
+    /// What a port needs now. A note of one that needs nothing is taken back.
     fn look(&self, port: PortPath) -> Result<Next, Error> {
-        let Some(locked) = self.records.lock_known(port, LOCK_LIMIT)? else { return Ok(Next::Done) };
+        let Some(locked) = self.records.lock_known(port, LOCK_LIMIT)? else {
+            self.records.clear_due(port);
+            return Ok(Next::Done);
+        };
         let Some(record) = locked.read() else {
+            self.records.clear_due(port);
             locked.forget()?;
             return Ok(Next::Done);
         };
-        if let Some((command, tty)) = record.owed {
-            return Ok(Next::Talk(command, tty));
+        if let Some(owed) = record.owed {
+            return Ok(Next::Talk(owed));
         }
         match time_left(&record, now(), self.window) {
-            None => Ok(Next::Done),
+            None => {
+                // As long as the port is locked: nobody notes anything new in between.
+                self.records.clear_due(port);
+                Ok(Next::Done)
+            }
             Some(Duration::ZERO) => {
                 let empty = now().saturating_sub(record.empty_since.unwrap_or(0));
                 if self.tree.drop_overlay(port)? {
                     let (whose, reason) = (whose(Some(&record)), Reason::Empty(empty));
                     (self.log)(Level::Info, &format!("{port}: overlay of {whose} removed: {reason}"));
                 }
+                self.records.clear_due(port);
                 locked.forget()?;
                 Ok(Next::Done)
             }
@@ -106,37 +143,47 @@ impl Finisher<'_> {
 
     /// Takes over what boards have answered.
     fn take(&self, answers: &Receiver<Answer>, talking: &mut BTreeSet<PortPath>) -> Result<(), Error> {
-        for (port, command, tty, result) in answers.try_iter() {
+        for (port, owed, result) in answers.try_iter() {
             talking.remove(&port);
-            let locked = self.records.lock_known(port, LOCK_LIMIT)?;
-            let record = locked.as_ref().and_then(super::record::Locked::read);
-            // Another board may have come meanwhile, which is owed something else.
-            let still = |record: &Record| record.owed.as_ref() == Some(&(command, tty.clone()));
-            if let (Some(locked), Some(record)) = (locked, record.filter(still)) {
-                let whose = whose(Some(&record));
-                let line = command.line().trim_end();
-                match result {
-                    Ok(()) => {
-                        locked.write(&Record { owed: None, ..record })?;
+            let Some(locked) = self.records.lock_known(port, LOCK_LIMIT)? else { continue };
+            let Some(record) = locked.read() else { continue };
+            let whose = whose(Some(&record));
+            let line = owed.command.line().trim_end();
+            let still = is_owed(&record, &owed);
+            match result {
+                Ok(()) => {
+                    // Owed nothing: it was faster than this. Owed something else: it is another board.
+                    if still || record.owed.is_none() {
                         (self.log)(Level::Info, &format!("{port}: {whose}: told it to {line}"));
                     }
-                    // The command stays owed: if the board leaves it was not because of it.
-                    Err(error) => {
-                        (self.log)(Level::Error, &format!("{port}: {whose} was not told to {line}: {error}"));
+                    if still {
+                        locked.write(&Record { owed: None, ..record })?;
                     }
                 }
+                Err(error) if still => {
+                    // It stays owed, and nothing of it is on its way: if the board leaves it is not because of it.
+                    let owed = Some(Owed { sent: false, ..owed });
+                    locked.write(&Record { owed, ..record })?;
+                    self.records.clear_due(port);
+                    (self.log)(Level::Error, &format!("{port}: {whose} was not told to {line}: {error}"));
+                }
+                Err(_) => {}
             }
-            self.records.clear_due(port);
         }
         Ok(())
     }
+}
+
+/// Whether a record's board is still owed this, on its way or not. Another board may have come meanwhile.
+fn is_owed(record: &Record, owed: &Owed) -> bool {
+    record.owed.as_ref().is_some_and(|now| now.command == owed.command && now.tty == owed.tty)
 }
 
 /// What a port needs.
 enum Next {
     Done,
     Wait(Duration),
-    Talk(Command, PathBuf),
+    Talk(Owed),
 }
 
 #[cfg(test)]
@@ -178,9 +225,11 @@ mod tests {
                 records: &self.records,
                 window: WINDOW,
                 log: &|level, text| self.logged.lock().unwrap().push((level, text.to_owned())),
-                tell: &|port, _, command, _| {
+                tell: &|port, _, command, _, report| {
                     self.told.lock().unwrap().push((port, command));
-                    answer(port)
+                    report(Progress::Sending)?;
+                    answer(port)?;
+                    report(Progress::Taken)
                 },
             };
             finisher.run(stop).unwrap();
@@ -220,7 +269,7 @@ mod tests {
     #[test]
     fn what_is_owed_is_told_and_a_deaf_board_delays_nobody() {
         let bench = Bench::new();
-        let owed = |record: &mut Record| record.owed = Some((Command::Reboot, "/dev/ttyACM0".into()));
+        let owed = |record: &mut Record| record.owed = Some(reboot());
         bench.board("1-1", owed);
         bench.board("1-2", owed);
         bench.board("1-3", |record| record.empty_since = Some(now().saturating_sub(60_000)));
@@ -230,14 +279,61 @@ mod tests {
         let mut told = bench.told.lock().unwrap().clone();
         told.sort_by_key(|(port, _)| *port);
         assert_eq!(told, [(port("1-1"), Command::Reboot), (port("1-2"), Command::Reboot)]);
-        let owed: Vec<bool> =
-            bench.records.all().unwrap().iter().map(|(_, record)| record.owed.is_some()).collect();
-        assert_eq!(owed, [false, true]);
+        let owed = bench.records.all().unwrap().into_iter().map(|(_, record)| record.owed);
+        assert_eq!(owed.collect::<Vec<_>>(), [None, Some(reboot())]);
         let logged = bench.logged.lock().unwrap();
         assert!(
             logged.iter().any(|(level, text)| *level == Level::Error && text.contains("1-2")),
             "{logged:?}"
         );
+    }
+
+    fn reboot() -> Owed {
+        Owed { command: Command::Reboot, tty: "/dev/ttyACM0".into(), sent: false }
+    }
+
+    #[test]
+    fn a_board_that_obeys_before_it_is_known_to_have_heard_keeps_its_files() {
+        use super::super::port::{Seen, Verdict, next};
+        for seen_after in [Progress::Sending, Progress::Taken] {
+            let bench = Bench::new();
+            bench.board("1-1", |record| record.owed = Some(reboot()));
+            let leaves = |progress| {
+                if progress != seen_after {
+                    return;
+                }
+                // What udev's helper does meanwhile.
+                let locked = bench.records.lock_known(port("1-1"), LOCK_LIMIT).unwrap().unwrap();
+                let record = locked.read();
+                let Verdict::Update(gone) = next(record.as_ref(), Seen::Gone, now(), WINDOW) else {
+                    panic!("{record:?}")
+                };
+                locked.write(&gone).unwrap();
+                bench.records.note_due(port("1-1")).unwrap();
+            };
+            let (began, shown) = (now(), Mutex::new(Vec::new()));
+            let finisher = Finisher {
+                tree: &bench.lab.tree,
+                records: &bench.records,
+                window: WINDOW,
+                log: &|level, text| bench.logged.lock().unwrap().push((level, text.to_owned())),
+                tell: &|_, _, _, _, report| {
+                    for progress in [Progress::Sending, Progress::Taken] {
+                        report(progress)?;
+                        leaves(progress);
+                    }
+                    *shown.lock().unwrap() = bench.lab.shown();
+                    Ok(())
+                },
+            };
+            finisher.run(&Stop::new().unwrap()).unwrap();
+            assert_eq!(*shown.lock().unwrap(), ["1-1 -> by-serial/a"]);
+            // It didn't come back, and its place is tidied up when its time is over.
+            assert!(now() - began >= 400 && bench.lab.shown().is_empty());
+            let logged = bench.logged.lock().unwrap();
+            assert!(logged[0].1.contains("told it to reboot") && logged.len() == 2, "{logged:?}");
+            assert_eq!(bench.records.due().unwrap(), []);
+        }
     }
 
     #[test]

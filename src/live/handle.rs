@@ -8,7 +8,8 @@ use super::client::{Client, NoClient};
 use super::event::Event;
 use super::journal::Level;
 use super::port::{Seen, Verdict, next};
-use super::record::{Command, Phase, Record, Records, now};
+use super::record::{Command, Owed, Phase, Record, Records, now};
+use super::tell::Told;
 use super::{Error, Tree};
 use crate::board::{BadSerial, PortPath, Serial};
 
@@ -27,8 +28,8 @@ pub struct Helper<'a> {
     pub window: Duration,
     /// Where decisions are told.
     pub log: &'a dyn Fn(Level, &str),
-    /// Tells a board a command; says whether it took it in time.
-    pub tell: &'a dyn Fn(&Path, Command) -> io::Result<bool>,
+    /// Tells a board a command, within a time that counts.
+    pub tell: &'a dyn Fn(&Path, Command) -> io::Result<Told>,
 }
 
 impl Helper<'_> {
@@ -69,11 +70,18 @@ impl Helper<'_> {
         let client =
             serial.as_ref().map_or_else(|_| None, |serial| Some(self.tree.client_for(serial.as_ref())));
         let placed = match &client {
-            Some(Ok(client)) => self.place(port, client, &who),
+            Some(Ok(client)) => {
+                if let Some(note) = &client.note {
+                    (self.log)(Level::Warning, &format!("{who}: {note}"));
+                }
+                self.place(port, client, &who)
+            }
             Some(Err(why)) => {
                 let help = match why {
                     NoClient::Unknown { .. } => "; told it to power off",
-                    NoClient::Incomplete { .. } => "; told the board to power off",
+                    NoClient::Incomplete { .. } | NoClient::Unclear { .. } | NoClient::Unreadable { .. } => {
+                        "; told the board to power off"
+                    }
                 };
                 (self.log)(Level::Error, &format!("{who}: {why}{help}"));
                 None
@@ -92,18 +100,26 @@ impl Helper<'_> {
             self.tree.drop_overlay(port)?;
         }
         // Noted before it is told, so that a helper that dies in between leaves no overlay that stays.
-        let owed = Some((command, tty.to_owned()));
-        let mut record = Record { phase, serial: serial.ok().flatten(), empty_since: None, owed };
+        let owed = Owed { command, tty: tty.to_owned(), sent: false };
+        let mut record =
+            Record { phase, serial: serial.ok().flatten(), empty_since: None, owed: Some(owed.clone()) };
         locked.write(&record)?;
         match (self.tell)(tty, command) {
-            Ok(true) => {
+            Ok(Told::Taken) => {
                 record.owed = None;
                 locked.write(&record)?;
                 if let Some(name) = placed {
                     self.info(&format!("{who}: files from {name}; told it to restart"));
                 }
             }
-            Ok(false) => {
+            Ok(Told::Sent) => {
+                record.owed = Some(Owed { sent: true, ..owed });
+                locked.write(&record)?;
+                self.records.note_due(port)?;
+                let line = command.line().trim_end();
+                (self.log)(Level::Warning, &format!("{who} doesn't say that it took `{line}`; trying on"));
+            }
+            Ok(Told::NotYet) => {
                 self.records.note_due(port)?;
                 (self.log)(Level::Warning, &format!("{who} doesn't take commands yet; trying on"));
             }
@@ -179,7 +195,7 @@ mod tests {
         told: RefCell<Vec<String>>,
         logged: RefCell<Vec<(Level, String)>>,
         /// What the serial port does.
-        answers: fn() -> io::Result<bool>,
+        answers: fn() -> io::Result<Told>,
     }
 
     impl Bench {
@@ -188,7 +204,7 @@ mod tests {
             lab.clients(clients);
             let records = Records::new(&lab.dir.path().join("run"));
             let (told, logged) = Default::default();
-            Self { lab, records, told, logged, answers: || Ok(true) }
+            Self { lab, records, told, logged, answers: || Ok(Told::Taken) }
         }
 
         fn handle(&self, event: Event) -> Result<(), Error> {
@@ -376,16 +392,29 @@ mod tests {
 
     #[test]
     fn a_board_that_does_not_listen_is_left_to_the_unit_and_an_unplugged_one_is_forgotten() {
-        for answers in [|| Ok(false), || Err(io::ErrorKind::NotFound.into())] as [fn() -> io::Result<bool>; 2]
-        {
+        let answers = [|| Ok(Told::NotYet), || Err(io::ErrorKind::NotFound.into())];
+        for answers in answers as [fn() -> io::Result<Told>; 2] {
             let bench = Bench { answers, ..Bench::new(&["by-serial/a/"]) };
             bench.board("1-1", "a");
             assert_eq!(bench.records.due().unwrap(), [port("1-1")]);
             let owed = bench.records.all().unwrap().swap_remove(0).1.owed.unwrap();
-            assert_eq!(owed, (Command::Reboot, "/dev/tty1-1".into()));
+            assert_eq!(owed, Owed { command: Command::Reboot, tty: "/dev/tty1-1".into(), sent: false });
             bench.device("1-1", Seen::Gone);
             assert_eq!(bench.lab.shown(), Vec::<String>::new());
         }
+    }
+
+    #[test]
+    fn a_board_that_leaves_before_it_is_known_to_have_heard_keeps_its_files() {
+        let bench = Bench { answers: || Ok(Told::Sent), ..Bench::new(&["by-serial/a/"]) };
+        bench.board("1-1", "a");
+        assert_eq!(bench.records.due().unwrap(), [port("1-1")], "it may as well not have heard");
+        for seen in [Seen::Gone, Seen::Rom, Seen::Gone, Seen::SecondStage] {
+            bench.device("1-1", seen);
+            assert_eq!(bench.lab.shown(), ["1-1 -> by-serial/a"], "{seen:?}");
+        }
+        let record = bench.records.all().unwrap().swap_remove(0).1;
+        assert_eq!((record.phase, record.owed), (Phase::Served, None));
     }
 
     #[test]
@@ -413,7 +442,7 @@ mod tests {
                         records,
                         window: Duration::from_secs(15),
                         log: &|level, text| assert!(level != Level::Error, "{text}"),
-                        tell: &|_, _| Ok(true),
+                        tell: &|_, _| Ok(Told::Taken),
                     };
                     for _ in 0..50 {
                         for at in ["1-1", "1-2"] {

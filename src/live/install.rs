@@ -1,11 +1,15 @@
 //! Installs the udev rules, the helper and the units by hand, where no package does.
 
-use std::io;
+use std::ffi::OsStr;
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 use super::Error;
 use super::rules::{FILE, Rules, UNITS, unit};
+use crate::beneath::{Dir, Links, read_bounded};
 
 /// Where the rules go: local ones, which win over a package's of the same name.
 const RULES: &str = "etc/udev/rules.d";
@@ -23,25 +27,63 @@ pub struct Change {
     pub contents: Option<Vec<u8>>,
     /// Whether it is a program.
     pub program: bool,
+    /// What its links mean begins here: `/`, or the root of an image that somebody else may have made.
+    root: PathBuf,
+    /// The file, as seen from the root.
+    below: PathBuf,
 }
 
 impl Change {
+    fn new(root: &Path, below: impl AsRef<Path>, contents: Option<Vec<u8>>, program: bool) -> Self {
+        let below = below.as_ref().to_owned();
+        Self { path: root.join(&below), contents, program, root: root.to_owned(), below }
+    }
+
     /// Whether the file is as it should be already.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        let mode = |meta: std::fs::Metadata| meta.mode() & 0o777 == self.mode();
-        match &self.contents {
-            None => std::fs::symlink_metadata(&self.path)
-                .is_err_and(|error| error.kind() == io::ErrorKind::NotFound),
-            Some(contents) => {
-                std::fs::read(&self.path).is_ok_and(|there| there == *contents)
-                    && std::fs::metadata(&self.path).is_ok_and(mode)
-            }
-        }
+        let folder = match self.folder() {
+            Ok(folder) => folder,
+            Err(Errno::NOENT | Errno::NOTDIR) => return self.contents.is_none(),
+            Err(_) => return false,
+        };
+        let Some(contents) = &self.contents else {
+            return folder.stat(self.name()).is_ok_and(|there| there.is_none());
+        };
+        let same = |file: std::fs::File| {
+            let there = read_bounded(&file, contents.len() as u64)?;
+            Ok(there == *contents && file.metadata()?.mode() & 0o777 == self.mode())
+        };
+        folder.file(self.name()).and_then(same).unwrap_or(false)
     }
 
     fn mode(&self) -> u32 {
         if self.program { 0o755 } else { 0o644 }
+    }
+
+    fn name(&self) -> &OsStr {
+        self.below.file_name().unwrap_or_default()
+    }
+
+    /// The directory that the file is in.
+    fn folder(&self) -> Result<Dir, Errno> {
+        Dir::open(&self.root)?.dir_by(self.below.parent().unwrap_or(Path::new("")), Links::AsRoot)
+    }
+
+    /// The directory that the file is in, made where it isn't there.
+    fn make_folder(&self) -> io::Result<Dir> {
+        std::fs::create_dir_all(&self.root)?;
+        let root = Dir::open(&self.root)?;
+        let folder = self.below.parent().unwrap_or(Path::new(""));
+        let (mut at, mut path) = (root.again()?, PathBuf::new());
+        for name in folder {
+            path.push(name);
+            at = match root.dir_by(&path, Links::AsRoot) {
+                Err(Errno::NOENT) => at.make(name, 0o755)?.0,
+                opened => opened?,
+            };
+        }
+        Ok(at)
     }
 
     /// Writes or removes the file, in one step.
@@ -50,24 +92,29 @@ impl Change {
     /// When the operating system says no.
     pub fn apply(&self) -> Result<(), Error> {
         let Some(contents) = &self.contents else {
-            return match std::fs::remove_file(&self.path) {
-                Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(()),
-                other => other.map_err(Error::os("removing", &self.path)),
+            return match self.folder().and_then(|folder| folder.unlink(self.name())) {
+                Ok(()) | Err(Errno::NOENT) => Ok(()),
+                Err(error) => Err(Error::os("removing", &self.path)(error.into())),
             };
         };
-        let error = || Error::os("writing", &self.path);
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        std::fs::create_dir_all(folder).map_err(Error::os("making", folder))?;
-        // Whole or not at all: udev reads the directory whenever it changes, and the helper may be running.
-        let mut file = tempfile::Builder::new()
-            .prefix(".piprov-")
-            .permissions(std::fs::Permissions::from_mode(self.mode()))
-            .tempfile_in(folder)
-            .map_err(error())?;
-        io::Write::write_all(&mut file, contents).map_err(error())?;
-        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(self.mode()))
-            .map_err(error())?;
-        file.persist(&self.path).map(drop).map_err(|failed| error()(failed.error))
+        let folder =
+            self.make_folder().map_err(Error::os("making", self.path.parent().unwrap_or(&self.path)))?;
+        self.write(&folder, contents).map_err(Error::os("writing", &self.path))
+    }
+
+    /// Whole or not at all: udev reads the directory whenever it changes, and the helper may be running.
+    fn write(&self, folder: &Dir, contents: &[u8]) -> io::Result<()> {
+        let temporary = format!(".piprov-{}", std::process::id());
+        // Left behind by a process of the same number that was killed.
+        folder.unlink(&temporary)?;
+        let mut file = folder.create(&temporary, self.mode())?;
+        let written = file.write_all(contents).and_then(|()| {
+            file.set_permissions(std::fs::Permissions::from_mode(self.mode()))?;
+            Ok(folder.rename(&temporary, folder, self.name())?)
+        });
+        written.inspect_err(|_| {
+            let _ = folder.unlink(&temporary);
+        })
     }
 }
 
@@ -98,15 +145,15 @@ impl Install {
         rules.helper = self.helper.clone();
         if !only_roots(&self.helper) {
             let contents = std::fs::read(&self.helper).map_err(Error::os("reading", &self.helper))?;
-            changes.push(Change { path: self.root.join(HELPER), contents: Some(contents), program: true });
+            changes.push(Change::new(&self.root, HELPER, Some(contents), true));
             rules.helper = Path::new("/").join(HELPER);
         }
         let text = rules.text().into_bytes();
-        changes.push(Change { path: self.root.join(RULES).join(FILE), contents: Some(text), program: false });
+        changes.push(Change::new(&self.root, Path::new(RULES).join(FILE), Some(text), false));
         if self.units {
             changes.extend(UNITS.map(|(name, text)| {
                 let text = unit(text, &self.program, &rules.runtime).into_bytes();
-                Change { path: self.root.join(UNIT_DIR).join(name), contents: Some(text), program: false }
+                Change::new(&self.root, Path::new(UNIT_DIR).join(name), Some(text), false)
             }));
         }
         Ok(changes)
@@ -116,12 +163,11 @@ impl Install {
 /// The files to remove again.
 #[must_use]
 pub fn removals(root: &Path) -> Vec<Change> {
-    let rules = root.join(RULES).join(FILE);
-    let units = UNITS.map(|(name, _)| root.join(UNIT_DIR).join(name));
-    [rules, root.join(HELPER)]
+    let units = UNITS.map(|(name, _)| Path::new(UNIT_DIR).join(name));
+    [Path::new(RULES).join(FILE), PathBuf::from(HELPER)]
         .into_iter()
         .chain(units)
-        .map(|path| Change { path, contents: None, program: false })
+        .map(|below| Change::new(root, below, None, false))
         .collect()
 }
 
@@ -185,6 +231,40 @@ mod tests {
             }
         }
         assert_eq!(std::fs::read_dir(install.root.join("etc/udev/rules.d")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_links_of_an_image_stay_in_the_image() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let install = install(dir.path(), true);
+        let outside = dir.path().join("outside");
+        std::fs::create_dir_all(&outside).unwrap();
+        std::fs::create_dir_all(install.root.join("etc/udev")).unwrap();
+        std::fs::create_dir_all(install.root.join("lib/units")).unwrap();
+        symlink(&outside, install.root.join("etc/udev/rules.d")).unwrap();
+        symlink("/lib/units", install.root.join("etc/systemd")).unwrap();
+        std::fs::create_dir_all(install.root.join("lib/units/system")).unwrap();
+        // A unit that is a pipe, and one that is a link to a file outside.
+        let pipe = install.root.join("lib/units/system/piprov-usb.path");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
+        std::fs::write(outside.join("file"), "precious").unwrap();
+        symlink(outside.join("file"), install.root.join("lib/units/system/piprov-usb.service")).unwrap();
+        let results: Vec<bool> = install
+            .changes()
+            .unwrap()
+            .iter()
+            .map(|change| {
+                assert!(!change.is_done(), "{}", change.path.display());
+                change.apply().is_ok()
+            })
+            .collect();
+        assert_eq!(results, [true, false, true, true, true], "the rules have no place to go");
+        assert!(pipe.is_file() && !install.root.join("lib/units/system/piprov-usb.service").is_symlink());
+        assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1);
+        assert_eq!(std::fs::read_to_string(outside.join("file")).unwrap(), "precious");
+        removals(&install.root).iter().for_each(|change| drop(change.apply()));
+        assert!(outside.join("file").exists() && !pipe.exists());
     }
 
     #[test]

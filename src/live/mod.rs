@@ -16,11 +16,11 @@
 
 pub mod client;
 pub mod event;
+mod filters;
 pub mod finish;
 pub mod handle;
 pub mod install;
 pub mod journal;
-mod link;
 pub mod plan;
 pub mod port;
 pub mod record;
@@ -28,11 +28,13 @@ pub mod rules;
 pub mod serial_port;
 pub mod tell;
 mod tree;
+mod whole;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use tree::{Entry, Kind as EntryKind, Overlay, Tree};
+pub use whole::Missing;
 
 use crate::board::PortPath;
 use crate::error::{Explain, Kind};
@@ -65,6 +67,12 @@ pub enum Error {
         /// What it is, as in "it is a directory".
         what: String,
     },
+    /// The live directory is a link. Whoever may rename beside it could choose what is changed in its place.
+    #[error("the live tree {} is a link, and not a directory", path.display())]
+    IsLink {
+        /// The link.
+        path: PathBuf,
+    },
     /// Somebody else works on the port and doesn't end.
     #[error("port {port} is being worked on by another process")]
     Locked {
@@ -89,7 +97,7 @@ impl Explain for Error {
                 kind => kind,
             },
             Self::NoFirstStage { .. } => Kind::NoInput,
-            Self::InTheWay { .. } => Kind::CantCreate,
+            Self::InTheWay { .. } | Self::IsLink { .. } => Kind::CantCreate,
             Self::Locked { .. } => Kind::Busy,
         }
     }
@@ -105,6 +113,9 @@ impl Explain for Error {
                  piprov.toml",
                 path.display()
             )),
+            Self::IsLink { .. } => {
+                Some("name the directory itself, with --live or in piprov.toml".to_owned())
+            }
             Self::InTheWay { .. } => Some("move it elsewhere, or use --force to remove it".to_owned()),
         }
     }

@@ -72,8 +72,11 @@ pub fn next(record: Option<&Record>, seen: Seen, now: u64, window: Duration) -> 
         return if seen == Seen::Rom { Verdict::Drop(Reason::Unknown) } else { Verdict::Stay };
     };
     let empty = record.empty_since.map_or(0, |since| now.saturating_sub(since));
-    let update = |phase| Verdict::Update(Record { phase, empty_since: None, ..record.clone() });
+    // The first stage is over then, and with it what it was to be told.
+    let update = |phase| Verdict::Update(Record { phase, empty_since: None, owed: None, ..record.clone() });
+    let untold = record.owed.as_ref().is_some_and(|owed| !owed.sent);
     match (seen, record.phase) {
+        (Seen::Gone | Seen::Rom, Phase::Restarting) if untold => Verdict::Drop(Reason::Unplugged),
         (Seen::Rom, Phase::Restarting | Phase::Rom) if u128::from(empty) > window.as_millis() => {
             Verdict::Drop(Reason::Empty(empty))
         }
@@ -86,9 +89,10 @@ pub fn next(record: Option<&Record>, seen: Seen, now: u64, window: Duration) -> 
         (Seen::Other(vendor, product), _) => Verdict::Drop(Reason::Booted(vendor, product)),
         // It switches off because it was told to; what is known of it is worth showing.
         (Seen::Gone, Phase::Refused) => Verdict::Stay,
-        (Seen::Gone, Phase::Restarting) if record.owed.is_some() => Verdict::Drop(Reason::Unplugged),
+        // A command that was on its way has been obeyed, however little time there was to hear that it was taken.
         (Seen::Gone, _) => {
-            Verdict::Update(Record { empty_since: Some(record.empty_since.unwrap_or(now)), ..record.clone() })
+            let empty_since = Some(record.empty_since.unwrap_or(now));
+            Verdict::Update(Record { empty_since, owed: None, ..record.clone() })
         }
     }
 }
@@ -103,7 +107,7 @@ pub fn time_left(record: &Record, now: u64, window: Duration) -> Option<Duration
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::Command;
+    use super::super::record::{Command, Owed};
     use super::*;
 
     const WINDOW: Duration = Duration::from_secs(15);
@@ -153,9 +157,24 @@ mod tests {
         assert_eq!(next(None, Rom, 5000, WINDOW), Verdict::Drop(Reason::Unknown));
         let refused = record(Phase::Refused);
         assert_eq!(next(Some(&refused), Rom, 0, WINDOW), Verdict::Drop(Reason::NewBoot));
-        let owed =
-            Record { owed: Some((Command::Reboot, "/dev/ttyACM0".into())), ..record(Phase::Restarting) };
-        assert_eq!(next(Some(&owed), Gone, 0, WINDOW), Verdict::Drop(Reason::Unplugged));
+        for seen in [Gone, Rom] {
+            assert_eq!(next(Some(&owed(false)), seen, 0, WINDOW), Verdict::Drop(Reason::Unplugged));
+        }
+    }
+
+    /// A board that has not been told to restart, or to which that is on its way.
+    fn owed(sent: bool) -> Record {
+        let owed = Some(Owed { command: Command::Reboot, tty: "/dev/ttyACM0".into(), sent });
+        Record { owed, ..record(Phase::Restarting) }
+    }
+
+    #[test]
+    fn a_board_that_leaves_while_the_command_is_on_its_way_has_obeyed() {
+        let obeyed = Record { empty_since: Some(7), ..record(Phase::Restarting) };
+        assert_eq!(next(Some(&owed(true)), Gone, 7, WINDOW), Verdict::Update(obeyed));
+        // Its departure may go unseen.
+        let back = Verdict::Update(record(Phase::Rom));
+        assert_eq!(next(Some(&owed(true)), Rom, 7, WINDOW), back);
     }
 
     #[test]

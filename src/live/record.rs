@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read, Seek, Write as _};
+use std::io::{self, Seek, Write as _};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use rustix::event::{Timespec, poll};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
 use super::Error;
+use crate::beneath::{open_regular, read_bounded};
 use crate::board::{PortPath, Serial};
 
 /// Longer than any record.
@@ -62,8 +63,20 @@ pub struct Record {
     pub serial: Option<Serial>,
     /// Since when the port has been empty, in milliseconds since the start of the machine.
     pub empty_since: Option<u64>,
-    /// A command that could not be told at once, and the serial port that it is for.
-    pub owed: Option<(Command, PathBuf)>,
+    /// A command that the board isn't known to have taken.
+    pub owed: Option<Owed>,
+}
+
+/// A command that a board isn't known to have taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// The command.
+    pub command: Command,
+    /// The serial port that it is for.
+    pub tty: PathBuf,
+    /// Whether it is on its way, so that a board that leaves may have obeyed. Noted before it is sent: a board may be
+    /// gone before anybody can note it afterwards.
+    pub sent: bool,
 }
 
 impl Record {
@@ -83,8 +96,9 @@ impl Record {
         if let Some(since) = self.empty_since {
             let _ = writeln!(text, "empty-since={since}");
         }
-        if let Some((command, tty)) = &self.owed {
-            let _ = writeln!(text, "owed={} {}", command.line().trim_end(), tty.display());
+        if let Some(Owed { command, tty, sent }) = &self.owed {
+            let key = if *sent { "sent" } else { "owed" };
+            let _ = writeln!(text, "{key}={} {}", command.line().trim_end(), tty.display());
         }
         text.push_str("end\n");
         text
@@ -107,11 +121,11 @@ impl Record {
                 }
                 "serial" => serial = Some(value.parse().ok()?),
                 "empty-since" => empty_since = Some(value.parse().ok()?),
-                "owed" => {
+                "owed" | "sent" => {
                     let (command, tty) = value.split_once(' ')?;
                     let known = [Command::Reboot, Command::Poweroff];
                     let command = known.into_iter().find(|known| known.line().trim_end() == command)?;
-                    owed = Some((command, PathBuf::from(tty)));
+                    owed = Some(Owed { command, tty: PathBuf::from(tty), sent: key == "sent" });
                 }
                 _ => return None,
             }
@@ -210,8 +224,9 @@ impl Records {
         let mut records: Vec<(PortPath, Record)> = ports_in(&self.ports)?
             .into_iter()
             .filter_map(|port| {
-                let text = std::fs::read_to_string(self.ports.join(port.to_string())).ok()?;
-                Some((port, Record::parse(&text)?))
+                let file = open_regular(&self.ports.join(port.to_string())).ok()?;
+                let bytes = read_bounded(&file, LONGEST).ok()?;
+                Some((port, Record::parse(std::str::from_utf8(&bytes).ok()?)?))
             })
             .collect();
         records.sort_by_key(|(port, _)| *port);
@@ -285,10 +300,9 @@ impl Locked {
     /// The record, if there is one that makes sense.
     #[must_use]
     pub fn read(&self) -> Option<Record> {
-        let mut text = String::new();
         (&self.file).rewind().ok()?;
-        (&self.file).take(LONGEST).read_to_string(&mut text).ok()?;
-        Record::parse(&text)
+        let bytes = read_bounded(&self.file, LONGEST).ok()?;
+        Record::parse(std::str::from_utf8(&bytes).ok()?)
     }
 
     /// Writes the record anew.
@@ -313,6 +327,13 @@ impl Locked {
     }
 }
 
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that was started meanwhile, and may hang, has a copy of it.
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tree::tests::port;
@@ -325,14 +346,15 @@ mod tests {
             phase: Phase::Restarting,
             serial: Some("00000000d8e4a1f7".parse().unwrap()),
             empty_since: Some(12_345),
-            owed: Some((Command::Reboot, PathBuf::from("/dev/ttyACM 0"))),
+            owed: Some(Owed { command: Command::Reboot, tty: "/dev/ttyACM 0".into(), sent: false }),
         }
     }
 
     #[test]
     fn what_is_written_is_read_again_and_half_of_it_is_nothing() {
         let bare = Record { phase: Phase::Refused, serial: None, empty_since: None, owed: None };
-        for record in [full(), bare] {
+        let sent = Record { owed: full().owed.map(|owed| Owed { sent: true, ..owed }), ..full() };
+        for record in [full(), bare, sent] {
             let text = record.text();
             assert_eq!(Record::parse(&text), Some(record));
             for cut in 0..text.len() {
@@ -371,6 +393,17 @@ mod tests {
         let error = records.lock(port("1-1"), Duration::from_millis(20)).unwrap_err();
         assert!(matches!(error, Error::Locked { .. }), "{error}");
         records.lock(port("1-2"), SOON).unwrap();
+    }
+
+    #[test]
+    fn a_lock_ends_although_a_child_that_hangs_has_a_copy_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = Records::new(dir.path());
+        let locked = records.lock(port("1-1"), SOON).unwrap();
+        // What a process has that was forked while the port was locked.
+        let _copy = locked.file.try_clone().unwrap();
+        drop(locked);
+        records.lock(port("1-1"), Duration::ZERO).unwrap();
     }
 
     #[test]

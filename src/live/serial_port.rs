@@ -14,12 +14,31 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait between two looks.
 const STEP: Duration = Duration::from_millis(100);
 
+/// How far a command is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It is about to be sent: from now on the board may leave because of it.
+    Sending,
+    /// The board has all of it, or has left with it. Told before the serial port is closed, which takes seconds where
+    /// the board is gone.
+    Taken,
+}
+
+/// Who hears how far a command is. Where that is an error nothing more is done, and the error is that of the whole.
+pub type Report<'a> = &'a dyn Fn(Progress) -> io::Result<()>;
+
 /// Tells the board at a port a command, within [`PATIENCE`].
 ///
 /// # Errors
 /// When the serial port is no longer the board's, when it can't be opened, and when the board doesn't take the
-/// command in time.
-pub fn tell_patiently(port: PortPath, tty: &Path, command: Command, stop: &Stop) -> io::Result<()> {
+/// command in time. Nothing of it is on its way any more then.
+pub fn tell_patiently(
+    port: PortPath,
+    tty: &Path,
+    command: Command,
+    stop: &Stop,
+    report: Report<'_>,
+) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let late = || io::Error::new(io::ErrorKind::TimedOut, "the board doesn't take it");
     loop {
@@ -29,7 +48,7 @@ pub fn tell_patiently(port: PortPath, tty: &Path, command: Command, stop: &Stop)
             let text = format!("{} is now that of port {owner}", tty.display());
             return Err(io::Error::new(io::ErrorKind::NotFound, text));
         }
-        match tell(tty, command, deadline, stop) {
+        match tell(tty, command, deadline, stop, report) {
             Ok(true) => return Ok(()),
             Ok(false) => return Err(late()),
             // Somebody else has it open for himself, or it isn't ready.
@@ -53,10 +72,17 @@ fn owner(tty: &Path) -> io::Result<PortPath> {
 }
 
 /// Writes the command and waits until the board has all of it. Says whether it had before the deadline.
-fn tell(tty: &Path, command: Command, deadline: Instant, stop: &Stop) -> io::Result<bool> {
+fn tell(
+    tty: &Path,
+    command: Command,
+    deadline: Instant,
+    stop: &Stop,
+    report: Report<'_>,
+) -> io::Result<bool> {
     // A gadget has no line speed; it is what the original's host uses.
     let left = deadline.saturating_duration_since(Instant::now());
     let mut port = serialport::new(tty.to_string_lossy(), 9600).timeout(left).open()?;
+    report(Progress::Sending)?;
     match port.write_all(command.line().as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(false),
         other => other?,
@@ -69,6 +95,7 @@ fn tell(tty: &Path, command: Command, deadline: Instant, stop: &Stop) -> io::Res
             return Ok(false);
         }
     }
+    report(Progress::Taken)?;
     Ok(true)
 }
 
@@ -80,7 +107,16 @@ mod tests {
     fn the_line_arrives_as_it_is() {
         let (board, tty) = super::super::tell::pty();
         let deadline = Instant::now() + Duration::from_secs(20);
-        assert!(tell(&tty, Command::Poweroff, deadline, &Stop::new().unwrap()).unwrap());
+        let told = std::cell::RefCell::new(Vec::new());
+        let report = |progress| {
+            // It is noted before the board can know, and told before the port is closed.
+            let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+            let open = open.filter(|fd| std::fs::read_link(fd.path()).is_ok_and(|to| to == tty)).count();
+            told.borrow_mut().push((progress, open));
+            Ok(())
+        };
+        assert!(tell(&tty, Command::Poweroff, deadline, &Stop::new().unwrap(), &report).unwrap());
+        assert_eq!(*told.borrow(), [(Progress::Sending, 1), (Progress::Taken, 1)]);
         let mut buffer = [0; 64];
         let count = rustix::io::read(&board, &mut buffer).unwrap();
         assert_eq!(&buffer[..count], b"poweroff\n");
@@ -91,7 +127,9 @@ mod tests {
         let (_board, tty) = super::super::tell::pty();
         let port = "1-1".parse().unwrap();
         for path in [tty.as_path(), Path::new("/dev/ttyACM99"), Path::new("/dev/ttyS0")] {
-            let error = tell_patiently(port, path, Command::Reboot, &Stop::new().unwrap()).unwrap_err();
+            let stop = Stop::new().unwrap();
+            let report = |progress| panic!("{progress:?}");
+            let error = tell_patiently(port, path, Command::Reboot, &stop, &report).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::NotFound, "{error}");
         }
     }

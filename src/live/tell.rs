@@ -17,13 +17,37 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use super::record::Command;
 
-/// Tells a board, waiting for `limit` at most, also if the serial port hangs. Says whether the board took it all.
+/// What became of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// The board has all of it, or has left with it.
+    Taken,
+    /// It is on its way: the board may have it by now, or not.
+    Sent,
+    /// The board takes nothing yet.
+    NotYet,
+}
+
+/// What the child says: one of these, or the number of an error.
+const TAKEN: i32 = 0;
+const NOT_YET: i32 = -1;
+const SENT: i32 = -2;
+/// Said before the command is written. More is to come, but the child may have no time to say it.
+const SENDING: i32 = -3;
+
+/// How much longer than the board the child may take.
+const GRACE: Duration = Duration::from_millis(20);
+
+/// Tells a board, waiting for `limit` at most, also if the serial port hangs.
+///
+/// The child says what became of it before it closes the serial port: a board that obeys at once is gone by then, and
+/// closing the port of a board that is gone takes seconds. Nobody waits for that.
 ///
 /// The process should have no other threads: the child goes on with a copy of this one only.
 ///
 /// # Errors
 /// When the serial port can't be opened or written.
-pub fn tell_within(tty: &Path, command: Command, limit: Duration) -> io::Result<bool> {
+pub fn tell_within(tty: &Path, command: Command, limit: Duration) -> io::Result<Told> {
     let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
     let deadline = Instant::now() + limit;
     // SAFETY: the child makes system calls only, allocates nothing that it would have to give back, and ends with
@@ -32,46 +56,58 @@ pub fn tell_within(tty: &Path, command: Command, limit: Duration) -> io::Result<
     match child {
         -1 => Err(io::Error::last_os_error()),
         0 => {
-            let result = tell(tty, command, deadline);
-            let code = match result {
-                Ok(true) => 0,
-                Ok(false) => -1,
-                Err(error) => error.raw_os_error().unwrap_or(libc::EIO),
+            let say = |code: i32| {
+                let _ = rustix::io::write(&write, &code.to_ne_bytes());
             };
-            let _ = rustix::io::write(&write, &code.to_ne_bytes());
-            // SAFETY: ends the child without running anything that the parent will run too.
+            let mut port = None;
+            say(match tell(&mut port, tty, command, deadline, || say(SENDING)) {
+                Ok(Told::Taken) => TAKEN,
+                Ok(Told::Sent) => SENT,
+                Ok(Told::NotYet) => NOT_YET,
+                Err(error) => error.raw_os_error().unwrap_or(libc::EIO),
+            });
+            // SAFETY: ends the child without running anything that the parent will run too. The port is closed by it.
             unsafe { libc::_exit(0) }
         }
         child => {
             drop(write);
-            let answer = answer(&read, deadline + Duration::from_millis(20));
+            let mut pipe = std::fs::File::from(read);
+            let mut sending = false;
+            let mut answer = answer(&mut pipe, deadline + GRACE, &mut sending);
             let pid = Pid::from_raw(child);
-            if answer.is_none()
-                && let Some(pid) = pid
-            {
-                // If it hangs in the kernel it dies when it comes back; nobody waits for that.
+            if let (None, Some(pid)) = (answer, pid) {
+                // If it hangs in the kernel it dies when it comes back, and writes nothing any more. What it said or
+                // did last is heard: its end of the pipe is closed then.
                 let _ = rustix::process::kill_process(pid, Signal::KILL);
-            } else {
-                let _ = rustix::process::waitpid(pid, rustix::process::WaitOptions::empty());
+                answer = self::answer(&mut pipe, Instant::now() + GRACE, &mut sending);
+            }
+            if let Some(pid) = pid {
+                let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::NOHANG);
             }
             match answer {
-                Some(0) => Ok(true),
-                Some(-1) | None => Ok(false),
+                Some(TAKEN) => Ok(Told::Taken),
+                Some(SENT) => Ok(Told::Sent),
+                Some(NOT_YET) => Ok(Told::NotYet),
                 Some(code) => Err(io::Error::from_raw_os_error(code)),
+                None if sending => Ok(Told::Sent),
+                None => Ok(Told::NotYet),
             }
         }
     }
 }
 
-/// What the child says, if it says it in time.
-fn answer(read: &OwnedFd, deadline: Instant) -> Option<i32> {
-    if !ready(read.as_fd(), PollFlags::IN, deadline) {
-        return None;
+/// The child's last word, if it says it in time, and whether it began to send.
+fn answer(pipe: &mut std::fs::File, deadline: Instant, sending: &mut bool) -> Option<i32> {
+    while ready(pipe.as_fd(), PollFlags::IN, deadline) {
+        let mut code = [0; 4];
+        // It died without a word.
+        pipe.read_exact(&mut code).ok()?;
+        match i32::from_ne_bytes(code) {
+            SENDING => *sending = true,
+            code => return Some(code),
+        }
     }
-    let mut code = [0; 4];
-    let mut file = std::fs::File::from(read.try_clone().ok()?);
-    // It died: whatever it was, the board was not told.
-    file.read_exact(&mut code).map_or(Some(libc::EIO), |()| Some(i32::from_ne_bytes(code)))
+    None
 }
 
 /// Waits for a descriptor. Says whether it is ready.
@@ -87,35 +123,49 @@ fn ready(fd: BorrowedFd<'_>, flags: PollFlags, deadline: Instant) -> bool {
     }
 }
 
-/// Writes the command. Says whether the board took all of it before the deadline.
-fn tell(tty: &Path, command: Command, deadline: Instant) -> io::Result<bool> {
+/// Writes the command, and says what became of it until the deadline. The serial port is left open, for the caller to
+/// close it. `sending` is called before the first byte goes.
+fn tell(
+    open: &mut Option<OwnedFd>,
+    tty: &Path,
+    command: Command,
+    deadline: Instant,
+    sending: impl FnOnce(),
+) -> io::Result<Told> {
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let port = rustix::fs::open(tty, flags, Mode::empty())?;
+    let port = &*open.insert(rustix::fs::open(tty, flags, Mode::empty())?);
     // As it is: no line ends turned round, no echo of what the board's own terminal sends back.
-    let mut settings = tcgetattr(&port)?;
+    let mut settings = tcgetattr(port)?;
     settings.make_raw();
-    tcsetattr(&port, OptionalActions::Now, &settings)?;
-    let mut left = command.line().as_bytes();
+    tcsetattr(port, OptionalActions::Now, &settings)?;
+    let line = command.line().as_bytes();
+    let mut left = line;
+    let mut sending = Some(sending);
     while !left.is_empty() {
+        let late = if left.len() < line.len() { Told::Sent } else { Told::NotYet };
         if !ready(port.as_fd(), PollFlags::OUT, deadline) {
-            return Ok(false);
+            return Ok(late);
         }
-        match rustix::io::write(&port, left) {
+        if let Some(sending) = sending.take() {
+            sending();
+        }
+        match rustix::io::write(port, left) {
             Ok(count) => left = &left[count..],
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) if Instant::now() < deadline => {}
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return Ok(late),
             Err(error) => return Err(error.into()),
         }
     }
     loop {
-        match waiting(&port) {
+        match waiting(port) {
             // A board that obeys at once is gone before anybody can ask whether it has heard.
-            Err(error) if error.raw_os_error() == Some(libc::EIO) => return Ok(true),
+            Err(error) if error.raw_os_error() == Some(libc::EIO) => return Ok(Told::Taken),
             Err(error) => return Err(error),
-            Ok(0) => return Ok(true),
+            Ok(0) => return Ok(Told::Taken),
             Ok(_) => {}
         }
         if Instant::now() >= deadline {
-            return Ok(false);
+            return Ok(Told::Sent);
         }
         let _ = poll(&mut [], Some(&Timespec { tv_sec: 0, tv_nsec: 500_000 }));
     }
@@ -152,7 +202,7 @@ mod tests {
     fn the_board_reads_the_line_as_it_is() {
         for (command, want) in [(Command::Reboot, "reboot\n"), (Command::Poweroff, "poweroff\n")] {
             let (board, tty) = pty();
-            assert!(tell_within(&tty, command, Duration::from_secs(20)).unwrap());
+            assert_eq!(tell_within(&tty, command, Duration::from_secs(20)).unwrap(), Told::Taken);
             let mut buffer = [0; 64];
             let count = rustix::io::read(&board, &mut buffer).unwrap();
             assert_eq!(&buffer[..count], want.as_bytes());
@@ -184,12 +234,31 @@ mod tests {
         let held = rustix::fs::open(&tty, flags, Mode::empty()).unwrap();
         rustix::termios::tcflow(&held, rustix::termios::Action::OOff).unwrap();
         let start = Instant::now();
-        assert!(!tell_within(&tty, Command::Reboot, LIMIT).unwrap());
+        assert_eq!(tell_within(&tty, Command::Reboot, LIMIT).unwrap(), Told::NotYet);
         assert!(
             start.elapsed() >= LIMIT && start.elapsed() < Duration::from_secs(20),
             "{:?}",
             start.elapsed()
         );
+    }
+
+    #[test]
+    fn a_board_that_leaves_with_the_command_has_taken_it() {
+        for round in 0..20 {
+            let (board, tty) = pty();
+            let reader = std::thread::spawn(move || {
+                // It leaves as soon as it has the line, or a moment later.
+                let mut buffer = [0; 64];
+                let count = rustix::io::read(&board, &mut buffer).unwrap();
+                if round % 2 == 0 {
+                    let _ = poll(&mut [], Some(&Timespec { tv_sec: 0, tv_nsec: round * 100_000 }));
+                }
+                drop(board);
+                count
+            });
+            let told = tell_within(&tty, Command::Reboot, Duration::from_secs(20)).unwrap();
+            assert_eq!((told, reader.join().unwrap()), (Told::Taken, 7));
+        }
     }
 
     #[test]

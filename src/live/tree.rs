@@ -1,12 +1,21 @@
 //! What is in the live tree, and what of it is piprov's.
 
-use std::ffi::OsString;
-use std::io;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use super::{Error, link};
+use rustix::fs::{FileType, Stat};
+use rustix::io::Errno;
+
+use super::Error;
+use crate::beneath::Dir;
 use crate::board::PortPath;
+
+/// Begins the names of links on their way to their place.
+pub(super) const TEMPORARY: &str = ".piprov-";
+
+/// What a directory made for the live tree may be used for, and by whom: to be looked at by everybody.
+const MODE: u32 = 0o755;
 
 /// The live tree and the directory with the boards' files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +31,12 @@ pub struct Entry {
     pub name: OsString,
     /// What it is.
     pub kind: Kind,
+    /// Which one it is.
+    pub(super) id: Id,
 }
+
+/// A file system and a number in it: which file or directory it is, whatever it is called.
+pub(super) type Id = (u64, u64);
 
 /// What an entry of the live tree is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,55 +135,91 @@ impl Tree {
         self.inside_clients(target).unwrap_or_else(|| target.to_owned()).display().to_string()
     }
 
+    /// Opens the live directory; none where there is none. What is done in it then goes through this alone.
+    ///
+    /// Links on the way to it are the user's. A link in its own place is refused: it would let somebody who may rename
+    /// beside it choose the directory that is emptied.
+    pub(super) fn open(&self) -> Result<Option<Dir>, Error> {
+        match Dir::open_itself(&self.live) {
+            Ok(dir) => Ok(Some(dir)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(self.not_opened("opening", error)),
+        }
+    }
+
+    /// Opens the live directory; makes it where there is none.
+    pub(super) fn make(&self) -> Result<Dir, Error> {
+        if let Some(dir) = self.open()? {
+            return Ok(dir);
+        }
+        let (Some(parent), Some(name)) = (self.live.parent(), self.live.file_name()) else {
+            return Err(self.not_opened("making", Errno::NOENT));
+        };
+        std::fs::create_dir_all(parent).map_err(Error::os("making", &self.live))?;
+        let made = Dir::open(parent).and_then(|parent| parent.make(name, MODE));
+        made.map(|(dir, _)| dir).map_err(|error| self.not_opened("making", error))
+    }
+
+    fn not_opened(&self, doing: &'static str, error: Errno) -> Error {
+        match error {
+            Errno::LOOP => Error::IsLink { path: self.live.clone() },
+            error => Error::os(doing, &self.live)(error.into()),
+        }
+    }
+
     /// What is in the live tree, by name. No directory, no entries.
     ///
     /// # Errors
     /// When it can't be read.
     pub fn entries(&self) -> Result<Vec<Entry>, Error> {
-        let error = || Error::os("reading", &self.live);
-        let found = match std::fs::read_dir(&self.live) {
-            Ok(found) => found,
-            Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(error()(source)),
-        };
-        let mut entries = Vec::new();
-        for entry in found {
-            let name = entry.map_err(error())?.file_name();
-            if let Some(kind) = self.kind(&name)? {
-                entries.push(Entry { name, kind });
-            }
-        }
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(entries)
+        self.open()?.map_or(Ok(Vec::new()), |dir| self.entries_in(&dir))
+    }
+
+    /// What is in the live directory that is open.
+    pub(super) fn entries_in(&self, dir: &Dir) -> Result<Vec<Entry>, Error> {
+        let names = dir.names().map_err(|error| Error::os("reading", &self.live)(error.into()))?;
+        let entries = names.iter().map(|name| self.entry_in(dir, name)).filter_map(Result::transpose);
+        entries.collect()
     }
 
     /// What is there under a name; none if nothing is.
     ///
     /// # Errors
     /// When it can't be looked at.
-    pub fn kind(&self, name: &std::ffi::OsStr) -> Result<Option<Kind>, Error> {
-        let path = self.live.join(name);
-        let meta = match std::fs::symlink_metadata(&path) {
-            Ok(meta) => meta,
-            Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(Error::os("reading", &path)(source)),
-        };
-        if !meta.is_symlink() {
-            return Ok(Some(if meta.is_dir() { Kind::Directory } else { Kind::File }));
+    pub fn kind(&self, name: &OsStr) -> Result<Option<Kind>, Error> {
+        let Some(dir) = self.open()? else { return Ok(None) };
+        Ok(self.entry_in(&dir, name)?.map(|entry| entry.kind))
+    }
+
+    /// What is in the live directory that is open under a name; none if nothing is.
+    pub(super) fn entry_in(&self, dir: &Dir, name: &OsStr) -> Result<Option<Entry>, Error> {
+        let error = |source: Errno| Error::os("reading", &self.live.join(name))(source.into());
+        // More than once only where somebody replaces it between the two looks.
+        for _ in 0..8 {
+            let Some(stat) = dir.stat(name).map_err(error)? else { return Ok(None) };
+            let kind = match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory => Kind::Directory,
+                FileType::Symlink => match dir.target(name) {
+                    Ok(target) => self.link(name, self.live.join(target), &stat),
+                    Err(Errno::NOENT | Errno::INVAL) => continue,
+                    Err(source) => return Err(error(source)),
+                },
+                _ => Kind::File,
+            };
+            return Ok(Some(Entry { name: name.to_owned(), kind, id: (stat.st_dev, stat.st_ino) }));
         }
-        let target = match std::fs::read_link(&path) {
-            Ok(target) => self.live.join(target),
-            // Removed or replaced between the two looks.
-            Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(Error::os("reading", &path)(source)),
-        };
+        Err(error(Errno::AGAIN))
+    }
+
+    /// What a link is.
+    fn link(&self, name: &OsStr, target: PathBuf, stat: &Stat) -> Kind {
         let port = name.to_str().and_then(|name| name.parse().ok());
-        Ok(Some(match (self.inside_clients(&target), port) {
-            (Some(_), Some(port)) => Kind::Overlay(Overlay { port, target, since: meta.modified().ok() }),
+        match (self.inside_clients(&target), port) {
+            (Some(_), Some(port)) => Kind::Overlay(Overlay { port, target, since: changed(stat) }),
             (Some(inside), None) if inside == Path::new("1ststage").join(name) => Kind::FirstStage { target },
-            (Some(_), None) if name.to_string_lossy().starts_with(link::TEMPORARY) => Kind::Temporary,
+            (Some(_), None) if name.to_string_lossy().starts_with(TEMPORARY) => Kind::Temporary,
             _ => Kind::OtherLink { target },
-        }))
+        }
     }
 
     /// A target's path from `clients` on; none if it isn't there.
@@ -208,19 +258,17 @@ impl Tree {
     /// When something that isn't piprov's is in the way, or the link can't be made.
     pub fn set_overlay(&self, port: PortPath, client: &Path) -> Result<(), Error> {
         let path = self.overlay_path(port);
-        let error = || Error::os("linking", &path);
-        match link::create(&path, client) {
-            Ok(()) => return Ok(()),
-            Err(gone) if gone.kind() == io::ErrorKind::NotFound => {
-                std::fs::create_dir_all(&self.live).map_err(Error::os("making", &self.live))?;
-                return link::create(&path, client).map_err(error());
-            }
-            Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(source) => return Err(error()(source)),
+        let error = |source: Errno| Error::os("linking", &path)(source.into());
+        let (dir, name) = (self.make()?, port.to_string());
+        match dir.symlink(&name, client) {
+            Err(Errno::EXIST) => {}
+            done => return done.map_err(error),
         }
-        match self.kind(port.to_string().as_ref())? {
-            Some(kind) if !kind.is_ours() => Err(Error::InTheWay { path, what: kind.describe() }),
-            _ => link::replace(&path, client).map_err(error()),
+        match self.entry_in(&dir, name.as_ref())? {
+            Some(Entry { kind, .. }) if !kind.is_ours() => {
+                Err(Error::InTheWay { path, what: kind.describe() })
+            }
+            _ => dir.replace_link(&name, client, TEMPORARY).map_err(error),
         }
     }
 
@@ -229,16 +277,22 @@ impl Tree {
     /// # Errors
     /// When it can't be removed.
     pub fn drop_overlay(&self, port: PortPath) -> Result<bool, Error> {
-        let path = self.overlay_path(port);
-        if !matches!(self.kind(port.to_string().as_ref())?, Some(Kind::Overlay(_))) {
+        let Some(dir) = self.open()? else { return Ok(false) };
+        let name = port.to_string();
+        if !matches!(self.entry_in(&dir, name.as_ref())?, Some(Entry { kind: Kind::Overlay(_), .. })) {
             return Ok(false);
         }
-        match std::fs::remove_file(&path) {
-            Ok(()) => Ok(true),
-            Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(source) => Err(Error::os("removing", &path)(source)),
-        }
+        let removed = dir.unlink(&name);
+        removed.map_err(|error| Error::os("removing", &self.overlay_path(port))(error.into()))?;
+        Ok(true)
     }
+}
+
+/// When something was changed; none where that was before 1970.
+fn changed(stat: &Stat) -> Option<SystemTime> {
+    let seconds = Duration::from_secs(u64::try_from(stat.st_mtime).ok()?);
+    let rest = Duration::from_nanos(stat.st_mtime_nsec);
+    SystemTime::UNIX_EPOCH.checked_add(seconds + rest)
 }
 
 #[cfg(test)]

@@ -1,16 +1,19 @@
 //! A folder as a source of content, for reading only.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{FileType, Mode};
 use rustix::io::Errno;
 
 use super::content::WholeFile;
 use super::error::Error;
 use super::packet::{Code, Direction};
 use super::source::{Answer, Refusal, Request, Source};
+use crate::beneath::{self, Dir, Links};
 
 /// Serves the regular files below a folder. Requests can't leave it:
 ///
@@ -21,8 +24,7 @@ use super::source::{Answer, Refusal, Request, Source};
 ///   followed at all.
 #[derive(Debug)]
 pub struct DirSource {
-    root: OwnedFd,
-    path: PathBuf,
+    root: Dir,
 }
 
 impl DirSource {
@@ -31,17 +33,17 @@ impl DirSource {
     /// # Errors
     /// [`Error::Root`] where it can't be opened or is no folder.
     pub fn new(root: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = root.as_ref().to_owned();
-        match rustix::fs::open(&path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
-            Ok(root) => Ok(Self { root, path }),
-            Err(errno) => Err(Error::Root { root: path, source: errno.into() }),
+        let root = root.as_ref();
+        match Dir::open(root) {
+            Ok(root) => Ok(Self { root }),
+            Err(errno) => Err(Error::Root { root: root.to_owned(), source: errno.into() }),
         }
     }
 
     /// The folder, as it was named.
     #[must_use]
     pub fn root(&self) -> &Path {
-        &self.path
+        self.root.path()
     }
 
     /// Opens what a request names.
@@ -49,18 +51,9 @@ impl DirSource {
     /// # Errors
     /// What the client is told.
     pub fn find(&self, path: &[u8]) -> Result<WholeFile, Refusal> {
-        let path = relative(path)?;
-        let file = beneath(&self.root, path).map_err(refusal)?;
-        match rustix::fs::fstat(&file).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
-            Ok(FileType::RegularFile) => {}
-            Ok(FileType::Directory) => return Err(refuse(Code::NOT_FOUND, "it is a folder")),
-            Ok(_) => return Err(refuse(Code::ACCESS, "it is no regular file")),
-            Err(errno) => return Err(refusal(errno)),
-        }
-        // The kernel reads further ahead; without it nothing is lost but speed.
-        let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Sequential);
-        WholeFile::new(File::from(file))
-            .map_err(|error| refuse(Code::NOT_DEFINED, format!("finding its length: {error}")))
+        let path = normal(path)?;
+        let path = OsStr::from_bytes(&path);
+        whole(beneath::open(&self.root, path, beneath::READ, Mode::empty(), Links::Inside).map_err(refusal)?)
     }
 }
 
@@ -80,22 +73,37 @@ pub(crate) fn refuse(code: Code, message: impl Into<String>) -> Refusal {
     Refusal { code, message: message.into() }
 }
 
-/// Takes the slashes off the front, and refuses what could mean something else than a name below the folder.
-pub(crate) fn relative(path: &[u8]) -> Result<&[u8], Refusal> {
+/// What was opened, for sending, if it is a regular file.
+pub(crate) fn whole(file: OwnedFd) -> Result<WholeFile, Refusal> {
+    match rustix::fs::fstat(&file).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+        Ok(FileType::RegularFile) => {}
+        Ok(FileType::Directory) => return Err(refuse(Code::NOT_FOUND, "it is a folder")),
+        Ok(_) => return Err(refuse(Code::ACCESS, "it is no regular file")),
+        Err(errno) => return Err(refusal(errno)),
+    }
+    // The kernel reads further ahead; without it nothing is lost but speed.
+    let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Sequential);
+    WholeFile::new(File::from(file))
+        .map_err(|error| refuse(Code::NOT_DEFINED, format!("finding its length: {error}")))
+}
+
+/// The one spelling of a path that all others of it have in common: without slashes in front, empty parts and `.`.
+/// What could mean something else than a file below the folder is refused.
+pub(crate) fn normal(path: &[u8]) -> Result<Vec<u8>, Refusal> {
     if path.iter().any(|byte| byte.is_ascii_control()) {
         return Err(refuse(Code::ACCESS, "the path has control bytes"));
     }
     if path.contains(&b'\\') {
         return Err(refuse(Code::ACCESS, "the path has a backslash; folders are separated by /"));
     }
-    if path.split(|byte| *byte == b'/').any(|part| part == b"..") {
+    let parts = || path.split(|byte| *byte == b'/');
+    if parts().any(|part| part == b"..") {
         return Err(refuse(Code::ACCESS, "the path has a .. in it"));
     }
-    let start = path.iter().position(|byte| *byte != b'/').unwrap_or(path.len());
-    if start == path.len() {
+    if parts().next_back().is_none_or(|last| matches!(last, b"" | b".")) {
         return Err(refuse(Code::NOT_FOUND, "the path names no file"));
     }
-    Ok(&path[start..])
+    Ok(parts().filter(|part| !matches!(*part, b"" | b".")).collect::<Vec<_>>().join(&b'/'))
 }
 
 pub(crate) fn refusal(errno: Errno) -> Refusal {
@@ -108,44 +116,6 @@ pub(crate) fn refusal(errno: Errno) -> Refusal {
         Errno::NXIO => refuse(Code::ACCESS, "it is no regular file"),
         other => refuse(Code::NOT_DEFINED, format!("opening it: {}", std::io::Error::from(other))),
     }
-}
-
-/// NONBLOCK: opening a pipe doesn't wait for its writer. NOCTTY: opening a terminal doesn't take it over.
-pub(crate) const FLAGS: OFlags =
-    OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
-
-pub(crate) fn beneath(root: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    // AGAIN: something was renamed while the kernel looked for `..`; it asks to be asked again.
-    for _ in 0..8 {
-        match rustix::fs::openat2(root, path, FLAGS, Mode::empty(), resolve) {
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            // Not there, or forbidden by a sandbox. The latter looks like a file that may not be read; walking
-            // then says the same again.
-            Err(Errno::NOSYS | Errno::PERM) => return walk(root, path),
-            other => return other,
-        }
-    }
-    Err(Errno::AGAIN)
-}
-
-/// Opens one component after the other and follows no link.
-fn walk(root: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
-    let mut parts =
-        path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").peekable();
-    let mut at: Option<OwnedFd> = None;
-    while let Some(part) = parts.next() {
-        let dir = at.as_ref().unwrap_or(root);
-        // Without this a link in the middle is told as "not a directory".
-        let stat = rustix::fs::statat(dir, part, AtFlags::SYMLINK_NOFOLLOW)?;
-        if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink {
-            return Err(Errno::LOOP);
-        }
-        let flags = FLAGS | OFlags::NOFOLLOW;
-        let flags = if parts.peek().is_some() { flags | OFlags::DIRECTORY } else { flags };
-        at = Some(rustix::fs::openat(dir, part, flags, Mode::empty())?);
-    }
-    at.ok_or(Errno::NOENT)
 }
 
 #[cfg(test)]
@@ -217,16 +187,19 @@ mod tests {
     }
 
     #[test]
-    fn without_the_kernels_help_no_link_is_followed() {
-        let (_keep, source) = folder();
-        let open = |path: &[u8]| walk(&source.root, path).map(|_| ());
-        assert_eq!(open(b"a"), Ok(()));
-        assert_eq!(open(b"sub//./b"), Ok(()));
-        for path in [&b"sub/in"[..], b"sub/out", b"abs", b"up/secret", b"magic/etc/passwd", b"loop"] {
-            assert_eq!(open(path), Err(Errno::LOOP), "{path:?}");
+    fn a_path_has_one_spelling() {
+        for path in ["a/b", "/a/b", "//a//b", "./a/b", "/./a/././/b"] {
+            assert_eq!(normal(path.as_bytes()), Ok(b"a/b".to_vec()), "{path}");
         }
-        assert_eq!(open(b"nope"), Err(Errno::NOENT));
-        assert_eq!(open(b"a/b"), Err(Errno::NOTDIR));
+        for path in ["", "/", ".", "a/", "a/.", "./", "a//"] {
+            assert_eq!(normal(path.as_bytes()).unwrap_err().code, Code::NOT_FOUND, "{path}");
+        }
+        assert_eq!(normal(b"a/../b").unwrap_err().code, Code::ACCESS);
+        assert_eq!(
+            normal(b"...a/%2e%2e/b"),
+            Ok(b"...a/%2e%2e/b".to_vec()),
+            "no other way of writing it counts"
+        );
     }
 
     #[test]

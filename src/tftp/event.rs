@@ -25,7 +25,8 @@ pub struct Event {
     pub what: What,
 }
 
-/// Kinds of [`Event`]. A request ends with exactly one of `Finished`, `Probed`, `Refused` and `Failed`.
+/// Kinds of [`Event`]. A request ends with exactly one of `Finished`, `Probed`, `Refused` and `Failed`. Of a flood of
+/// requests that come to nothing most aren't told at all, neither their beginning nor their end; `More` says how many.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -87,6 +88,27 @@ pub enum What {
     /// There are as many transfers as the limits allow; the request was left unanswered, so that the client asks
     /// again.
     Crowded,
+    /// So many more in the last second that weren't told one by one. Belongs to no request; `peer` is the server itself.
+    More {
+        /// Of what.
+        reason: Reason,
+        /// How many.
+        count: u64,
+    },
+}
+
+/// What there can be too much of to tell it one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// [`What::Malformed`].
+    Malformed,
+    /// [`What::Refused`].
+    Refused,
+    /// [`What::Crowded`].
+    Crowded,
+    /// Requests that were answered, and whose client acknowledged nothing ([`What::Failed`]).
+    Unanswered,
 }
 
 fn as_str<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -19,9 +19,12 @@ pub mod source;
 
 mod error;
 mod net;
+mod quota;
 mod readahead;
+mod seats;
 mod server;
 mod transfer;
+mod work;
 
 pub use error::Error;
 pub use server::{Limits, Server};

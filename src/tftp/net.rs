@@ -67,8 +67,11 @@ fn prepare(fd: &OwnedFd, addr: SocketAddr) -> io::Result<()> {
     } else {
         set(fd, libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
     }
-    // A rack of boards that boots at once sends a burst of requests. The kernel cuts it down to what it allows.
-    let _ = rustix::net::sockopt::set_socket_recv_buffer_size(fd, 1 << 20);
+    // A rack of boards that boots at once sends a burst of requests. Without the privilege the kernel cuts it down to
+    // what it allows everybody.
+    let wanted = 1 << 20;
+    let _ = rustix::net::sockopt::set_socket_recv_buffer_size_force(fd, wanted)
+        .or_else(|_| rustix::net::sockopt::set_socket_recv_buffer_size(fd, wanted));
     Ok(())
 }
 

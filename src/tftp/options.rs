@@ -43,6 +43,11 @@ fn decimal(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
+/// The longest timeout that is agreed to, in seconds; a longer one is left out of the answer, as RFC 2349 lets the server
+/// do, and the client's own patience is its own. U-Boot asks for 5. As long as this a packet that was lost is waited for,
+/// and a transfer holds its place.
+const LONGEST_TIMEOUT: u8 = 10;
+
 /// What the server agrees to at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
@@ -67,7 +72,7 @@ pub struct Agreed {
     pub blksize: u16,
     /// Blocks in a window; 1 is the lock step of RFC 1350.
     pub windowsize: u16,
-    /// The timeout that the client asked for, in seconds.
+    /// The timeout that the client asked for, in seconds; none where it asked for more than is agreed to.
     pub timeout: Option<u8>,
     /// The size as it is told in the OACK.
     pub tsize: Option<u64>,
@@ -89,7 +94,7 @@ impl Agreed {
         Self {
             blksize,
             windowsize,
-            timeout: wanted.timeout,
+            timeout: wanted.timeout.filter(|seconds| *seconds <= LONGEST_TIMEOUT),
             tsize: wanted.tsize.map(|told| size.unwrap_or(told)),
             told: (wanted.blksize.is_some(), wanted.windowsize.is_some()),
         }
@@ -154,6 +159,16 @@ mod tests {
         assert_eq!(nonsense, Wanted::default());
         assert_eq!(wanted(&[("windowsize", 65536), ("timeout", 256)]), Wanted::default());
         assert_eq!(wanted(&[("blksize", 8)]).blksize, Some(8));
+    }
+
+    #[test]
+    fn a_long_timeout_is_left_out_of_the_answer() {
+        let policy = Policy::default();
+        let agreed = Agreed::new(&wanted(&[("timeout", 255), ("tsize", 0)]), Some(7), &policy);
+        assert_eq!((agreed.timeout, agreed.packet().unwrap()), (None, b"\0\x06tsize\x007\0".to_vec()));
+        assert_eq!(agreed.patience(Duration::from_secs(1)), Duration::from_secs(1));
+        assert_eq!(Agreed::new(&wanted(&[("timeout", 11)]), Some(7), &policy).packet(), None);
+        assert_eq!(Agreed::new(&wanted(&[("timeout", 10)]), Some(7), &policy).timeout, Some(10));
     }
 
     #[test]

@@ -35,6 +35,10 @@ pub(super) struct Transfer {
     pub(super) agreed: Agreed,
     pub(super) started: Instant,
     pub(super) role: Role,
+    /// Its beginning was told. Of a flood of requests only those are told that a client acknowledges.
+    pub(super) announced: bool,
+    /// Telling it was charged to the client's address; it gets that back.
+    pub(super) charged: bool,
     told: u64,
     told_at: Instant,
     /// The kernel cuts windows into packets.
@@ -91,6 +95,8 @@ impl Transfer {
             agreed,
             started,
             role,
+            announced: false,
+            charged: false,
             told: 0,
             told_at: started,
             segmented,
@@ -147,11 +153,34 @@ impl Transfer {
         self.blocked = false;
     }
 
-    /// Whether the client has answered anything.
+    /// Tells that it was asked for, and granted.
+    pub(super) fn announce(&mut self, tell: &mut dyn FnMut(Event)) {
+        if !self.announced {
+            tell(self.event(What::Requested { direction: self.direction() }));
+            self.tell_started(tell);
+        }
+    }
+
+    /// Tells that it was granted; that it was asked for is known.
+    pub(super) fn tell_started(&mut self, tell: &mut dyn FnMut(Event)) {
+        self.announced = true;
+        let (direction, bytes, options) = (self.direction(), self.total(), self.agreed);
+        tell(self.event(What::Started { direction, bytes, options }));
+    }
+
+    /// Whether the client has acknowledged anything, or sent a block.
     pub(super) fn begun(&self) -> bool {
         match &self.role {
             Role::Send { session, .. } => session.begun(),
-            Role::Receive { session, .. } => session.bytes() > 0 || session.complete(),
+            Role::Receive { session, .. } => session.begun(),
+        }
+    }
+
+    /// Whether the client has said how it ends.
+    fn ended(&self) -> bool {
+        match &self.role {
+            Role::Send { session, .. } => session.end().is_some(),
+            Role::Receive { session, .. } => session.end().is_some(),
         }
     }
 
@@ -167,11 +196,13 @@ impl Transfer {
         }
     }
 
-    pub(super) fn hear(&mut self, now: Instant) {
+    /// The client sent its request again before it had acknowledged anything.
+    pub(super) fn asked_again(&mut self, now: Instant) -> Flow {
         match &mut self.role {
-            Role::Send { session, .. } => session.hear(now),
-            Role::Receive { session, .. } => session.hear(now),
+            Role::Send { session, .. } => session.asked_again(now),
+            Role::Receive { session, .. } => session.asked_again(now),
         }
+        if self.blocked { Flow::On } else { self.drive(now) }
     }
 
     /// Takes packets that have arrived, and answers them.
@@ -201,18 +232,24 @@ impl Transfer {
                 {
                     if let Err(error) = sink.write(data) {
                         let message = format!("storing it: {error}");
+                        self.announce(tell);
                         return self.give_up(Code::FULL, &message);
                     }
                     if last {
                         if let Err(refusal) = sink.complete() {
+                            self.announce(tell);
                             return self.give_up(refusal.code, &refusal.message);
                         }
                         *stored = true;
+                        self.announce(tell);
                         let finished = self.finished(now);
                         tell(self.event(finished));
                     }
                 }
             }
+        }
+        if self.begun() || self.ended() {
+            self.announce(tell);
         }
         self.tell_progress(now, tell);
         self.drive(now)

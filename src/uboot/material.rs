@@ -242,7 +242,9 @@ impl Material for ImageMaterial {
             Some(end) if start >= end => Known::Is(None),
             Some(end) => Known::Is(Some((start, self.part_size.min(end - start)))),
             // Whole parts within the partitions are there whatever comes behind them.
-            None if start + self.part_size <= self.end => Known::Is(Some((start, self.part_size))),
+            None if start.checked_add(self.part_size).is_some_and(|end| end <= self.end) => {
+                Known::Is(Some((start, self.part_size)))
+            }
             None => Known::NotYet,
         }
     }

@@ -8,6 +8,7 @@ use super::layout::CardInfo;
 use super::material::ImageMaterial;
 use super::record::{Run, StepRecord};
 use super::step::{Content, Known, Material, Step, step};
+use crate::image::table::BLOCK;
 use crate::stop::Stop;
 
 /// How often something that isn't known yet is looked at again.
@@ -43,17 +44,18 @@ pub enum Recheck {
     },
 }
 
-/// The size of the parts that a run was made of; none where it got no part.
+/// The size of the parts that a run was made of; none where it got no part, or one that no part can have.
 #[must_use]
 pub fn part_size(run: &Run) -> Option<u64> {
-    run.steps.iter().find(|step| step.image_offset.is_some()).map(|step| step.bytes)
+    let part = run.steps.iter().find(|step| step.image_offset.is_some())?;
+    Some(part.bytes).filter(|bytes| *bytes > 0 && bytes.is_multiple_of(BLOCK))
 }
 
 /// Compares. `material` has to be prepared with [`part_size`] of the run.
 #[must_use]
 pub fn recheck(run: &Run, material: &ImageMaterial, stop: &Stop) -> Recheck {
     match &run.ending {
-        Ending::Done => {}
+        Ending::Done { .. } => {}
         Ending::NotVerified { why, .. } => return Recheck::NotProved { why: why.clone() },
         Ending::Failed { why, .. } => {
             return Recheck::NotProved { why: format!("the flash failed in {}: {why}", run.stage) };

@@ -14,7 +14,6 @@ pub(super) use track::Track;
 
 use super::error::Error;
 use super::event::{Ending, Event, Stage, What};
-use super::identity::{Chip, Identity};
 use super::lookup::{Asker, Payload};
 use super::message::SIGNATURE;
 use super::payload;
@@ -26,6 +25,7 @@ use super::trouble::Trouble;
 use super::wait_for::Appeared;
 use super::wire::Wire;
 use crate::board::PortPath;
+use crate::board::identity::{Chip, Identity};
 use crate::error::Explain;
 use crate::stop::Stop;
 
@@ -58,7 +58,12 @@ impl Boot {
                 let track = self.track();
                 Ending::Done { files: track.files, bytes: track.bytes, seconds: began.elapsed(), appeared }
             }
-            Err(trouble) => self.track().failed(&trouble),
+            Err(trouble) => {
+                let ours = matches!(trouble, Trouble::Stopped | Trouble::TimeOver(_) | Trouble::Bug);
+                // What the board says of itself is nearer to the cause than what was seen of it afterwards.
+                let trouble = self.said().err().filter(|_| !ours).unwrap_or(trouble);
+                self.track().failed(&trouble)
+            }
         }
     }
 
@@ -132,25 +137,40 @@ impl Boot {
                 Next::End => break,
             }
         }
+        self.said()?;
         self.wait_for()
+    }
+
+    /// What the board says of itself decides, whatever else went well.
+    fn said(&self) -> Result<(), Trouble> {
+        let told = self.track().metadata.failure().map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let Some((key, value)) = told else { return Ok(()) };
+        self.stage(Stage::FileServer);
+        Err(Trouble::Reported { key, value })
     }
 
     fn choose(&self, device: &Device, chip: Chip) -> Result<Arc<Payload>, Trouble> {
         self.stage(Stage::Payload);
-        let trouble = |error: Error| {
-            let message = error.to_string();
-            Trouble::Payload { message, hint: error.hint(), kind: error.kind() }
-        };
-        let payload = self.plan.choose(device, chip).map_err(trouble)?;
+        let choice = self.plan.choose(device, chip).map_err(trouble)?;
+        let mut notes = self.check(&choice.payload, chip)?;
+        let dir = choice.payload.dir().to_owned();
+        self.tell(What::Serving { dir, of_board: choice.of_board });
+        notes.extend(choice.note);
+        for text in notes {
+            self.tell(What::Note { text });
+        }
+        Ok(choice.payload)
+    }
+
+    /// Whether this board may have that payload; and what is to be said of it.
+    fn check(&self, payload: &Payload, chip: Chip) -> Result<Vec<String>, Trouble> {
         let wanted = payload::Wanted {
             chips: vec![chip],
             signed: self.options.signed,
             boot_sig: self.options.boot_sig,
             confirmed: self.options.confirmed.clone(),
         };
-        payload::check(&payload, Some(self.port), &wanted).map_err(trouble)?;
-        self.tell(What::Serving { dir: payload.dir().to_owned() });
-        Ok(payload)
+        payload::check(payload, Some(self.port), &wanted).map_err(trouble)
     }
 
     /// Opens a device. None where it has left meanwhile.
@@ -184,10 +204,6 @@ impl Boot {
         let Some(transport) = self.open(&device)? else { return self.back(limits.back) };
         self.stage(Stage::FirstStage);
         let asker = Asker { chip, port: Some(self.port) };
-        let trouble = |error: Error| {
-            let message = error.to_string();
-            Trouble::Payload { message, hint: error.hint(), kind: error.kind() }
-        };
         let bootcode = payload::bootcode(payload, asker).map_err(trouble)?;
         let signature = match self.options.signed && chip.takes_signature() {
             true => payload::signature(payload, asker).map_err(trouble)?,
@@ -221,6 +237,8 @@ impl Boot {
     fn file_server(&self, device: Device, chip: Chip, payload: Arc<Payload>) -> Result<Next, Trouble> {
         let limits = &self.options.limits;
         let Some(transport) = self.open(&device)? else { return self.back(limits.back) };
+        // Once more: since then a port's folder may have come, or a file may be another one.
+        self.check(&payload, chip)?;
         self.stage(Stage::FileServer);
         let asker = Asker { chip, port: Some(self.port) };
         let mut session = FileServer::new(|name: &str| payload.find(asker, name));
@@ -260,6 +278,8 @@ impl Boot {
                 // A board that took nothing has booted nothing.
                 let limit = if files == 0 { limits.back } else { limits.next };
                 match self.back(limit) {
+                    // It has done what it was to do and restarted, into something that USB shows nothing of.
+                    Err(Trouble::NoReturn(_)) if self.track().metadata.succeeded() => Ok(Next::End),
                     Err(Trouble::NoReturn(limit)) => Err(Trouble::LeftEarly { files, limit }),
                     next => next,
                 }
@@ -343,6 +363,10 @@ impl Boot {
         }
         Ok(appeared)
     }
+}
+
+fn trouble(error: Error) -> Trouble {
+    Trouble::Payload { message: error.to_string(), hint: error.hint(), kind: error.kind() }
 }
 
 impl std::fmt::Debug for Boot {

@@ -4,7 +4,9 @@
 use std::path::PathBuf;
 
 use super::bootfiles::Damage;
-use super::identity::Chip;
+use super::payload::Fuse;
+use crate::board::identity::Chip;
+use crate::eeprom::config_txt::BadConfig;
 use crate::error::{Explain, Kind};
 
 /// Why there is nothing to serve.
@@ -86,12 +88,28 @@ pub enum Error {
         target: PathBuf,
     },
     /// The payload burns fuses.
-    #[error("{} changes boards for ever: {} in config.txt write to the chip's fuses", .dir.display(), .keys.join(", "))]
+    #[error("{} changes boards for ever: {} to the chip's fuses", .dir.display(), writes(.fuses))]
     Fuses {
         /// The payload.
         dir: PathBuf,
-        /// The keys that do.
-        keys: Vec<String>,
+        /// The lines that do.
+        fuses: Vec<Fuse>,
+    },
+    /// What a configuration says can't be known.
+    #[error("{}: {why}{}", .dir.display(), std::error::Error::source(.why).map(|source| format!(": {source}")).unwrap_or_default())]
+    Config {
+        /// The payload.
+        dir: PathBuf,
+        /// Why not.
+        why: BadConfig,
+    },
+    /// There is only what the EEPROM's image is made of.
+    #[error("{} has no pieeprom.bin, which a recovery writes to the EEPROM; there is only {original}", .dir.display())]
+    NoEeprom {
+        /// The payload.
+        dir: PathBuf,
+        /// The file that is there.
+        original: &'static str,
     },
     /// Nobody said what to serve, and no package has installed anything.
     #[error("there is no payload for {}: neither {}", boards(*.chip), .tried.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" nor "))]
@@ -110,6 +128,18 @@ pub enum Error {
         own: PathBuf,
         /// The directory for boards without one.
         default: PathBuf,
+        /// Directories with names that are close to the serial number.
+        near: Vec<String>,
+    },
+    /// Several directories are this board's.
+    #[error("{} in {} are all the board {serial}", .names.join(" and "), .parent.display())]
+    Ambiguous {
+        /// The board's serial number.
+        serial: String,
+        /// Where the directories are.
+        parent: PathBuf,
+        /// Their names.
+        names: Vec<String>,
     },
     /// libusb can't be started or can't list devices.
     #[error("USB on this host: {what}: {why}")]
@@ -119,6 +149,17 @@ pub enum Error {
         /// What libusb or the system said.
         why: String,
     },
+}
+
+/// Fuses and the lines that burn them.
+fn writes(fuses: &[Fuse]) -> String {
+    const MOST: usize = 8;
+    let mut text: Vec<String> = fuses.iter().take(MOST).map(ToString::to_string).collect();
+    if fuses.len() > MOST {
+        text.push("and more".to_owned());
+    }
+    let verb = if fuses.len() == 1 { "writes" } else { "write" };
+    format!("{} {verb}", text.join(", "))
 }
 
 fn names(chip: Option<Chip>) -> String {
@@ -142,6 +183,8 @@ impl Explain for Error {
             Self::Dir { source, .. } | Self::Read { source, .. } => Kind::of_io(source),
             Self::NoPayload { .. } | Self::NoClient { .. } => Kind::NoInput,
             Self::Fuses { .. } => Kind::Usage,
+            Self::NoEeprom { .. } => Kind::NoInput,
+            Self::Config { why, .. } => why.kind(),
             Self::Host { .. } => Kind::Unavailable,
             Self::Bootfiles { .. }
             | Self::NoBootcode { .. }
@@ -149,6 +192,7 @@ impl Explain for Error {
             | Self::Stub { .. }
             | Self::Missing { .. }
             | Self::Signature { .. }
+            | Self::Ambiguous { .. }
             | Self::LeadsOut { .. } => Kind::BadData,
         }
     }
@@ -172,10 +216,31 @@ impl Explain for Error {
                 let folder = target.parent().unwrap_or(target);
                 format!("If it is meant, allow it: --allow {}", folder.display())
             }
-            Self::Fuses { keys, .. } => format!(
-                "Nobody can undo it. If it is meant for every board that will be plugged in: --confirm {}",
-                keys.join(",")
-            ),
+            Self::Fuses { fuses, .. } => {
+                let mut names: Vec<_> =
+                    fuses.iter().map(|fuse| fuse.setting.escape_debug().to_string()).collect();
+                names.sort();
+                names.dedup();
+                format!(
+                    "Nobody can undo it. If it is meant for every board that will be plugged in: --confirm {}",
+                    names.join(",")
+                )
+            }
+            Self::Config { why, .. } => return why.hint(),
+            Self::NoEeprom { .. } => {
+                "usbboot's update-pieeprom.sh makes it, and pieeprom.sig, out of that file and boot.conf: \
+                 run `./update-pieeprom.sh` in this directory."
+                    .to_owned()
+            }
+            Self::NoClient { near, .. } if !near.is_empty() => {
+                format!(
+                    "Is {} meant? The boot ROM tells 8 digits; 16 as in /proc/cpuinfo are fine too.",
+                    near.join(" or ")
+                )
+            }
+            Self::Ambiguous { .. } => {
+                "Keep one of them: 8 digits, and 16 with the same last 8, are one board.".to_owned()
+            }
             Self::NoClient { own, .. } => {
                 format!("Put this board's boot files into {}", own.display())
             }

@@ -4,18 +4,17 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FileType, Mode, OFlags};
 use serde::Serialize;
 
 use super::bootfiles::Bootfiles;
+use super::border::{BadFolder, Border, Closed};
 use super::error::Error;
-use super::identity::Chip;
 use super::message::{BadName, check_name};
 use crate::board::PortPath;
+use crate::board::identity::Chip;
 use crate::image::read_at::ReadAt;
 
 /// The archive that takes the place of single files in a payload.
@@ -25,8 +24,7 @@ pub const BOOTFILES: &str = "bootfiles.bin";
 #[derive(Debug)]
 pub struct Payload {
     dir: PathBuf,
-    /// The folders, without links, below which a file must lie in the end.
-    allowed: Vec<PathBuf>,
+    border: Border,
     overlays: bool,
     bootfiles: Option<(Arc<File>, Bootfiles)>,
 }
@@ -85,20 +83,9 @@ impl Payload {
     /// # Errors
     /// Where it can't be used, or `bootfiles.bin` is damaged.
     pub fn open(dir: &Path, options: &Options) -> Result<Self, Error> {
-        let error = |source| Error::Dir { dir: dir.to_owned(), source };
-        let real = dir.canonicalize().map_err(error)?;
-        if !real.is_dir() {
-            return Err(error(io::ErrorKind::NotADirectory.into()));
-        }
-        let mut allowed = vec![real.clone()];
-        if let Some(parent) = real.parent() {
-            allowed.extend(["clients", "firmware", "rpi-eeprom"].map(|name| parent.join(name)));
-        }
-        for folder in &options.allow {
-            let real = folder.canonicalize();
-            allowed.push(real.map_err(|source| Error::Dir { dir: folder.clone(), source })?);
-        }
-        let mut payload = Self { dir: dir.to_owned(), allowed, overlays: options.overlays, bootfiles: None };
+        let border = Border::of(dir, &options.allow)
+            .map_err(|BadFolder { path, source }| Error::Dir { dir: path, source })?;
+        let mut payload = Self { dir: dir.to_owned(), border, overlays: options.overlays, bootfiles: None };
         let path = dir.join(BOOTFILES);
         match payload.open_file(&path) {
             Ok(Some((file, _))) => {
@@ -129,6 +116,22 @@ impl Payload {
     #[must_use]
     pub fn bootfiles(&self) -> Option<&Bootfiles> {
         self.bootfiles.as_ref().map(|(_, members)| members)
+    }
+
+    /// The ports that have a folder of their own, where folders of ports count.
+    pub(super) fn overlays(&self) -> Result<Vec<PortPath>, Error> {
+        if !self.overlays {
+            return Ok(Vec::new());
+        }
+        let error = |source| Error::Dir { dir: self.dir.clone(), source };
+        let mut ports = Vec::new();
+        for entry in std::fs::read_dir(&self.dir).map_err(error)? {
+            let name = entry.map_err(error)?.file_name();
+            if let Some(port) = name.to_str().and_then(|name| name.parse::<PortPath>().ok()) {
+                ports.push(port);
+            }
+        }
+        Ok(ports)
     }
 
     /// The file that a name means to a board. None where there is no such file.
@@ -171,43 +174,31 @@ impl Payload {
             }
             Ok(None) => Ok(None),
             Err(Closed::LeadsOut(_)) => Err(BadName::LeadsOut),
-            // Whatever keeps this process from reading a file keeps the board from it too, as in rpiboot.
-            Err(Closed::Io(_)) => Ok(None),
+            // The board gets none of it, as from rpiboot; but it isn't told as if there were no such file.
+            Err(Closed::Io(error)) => Err(BadName::of_io(&error)),
         }
     }
 
     /// Opens a regular file below one of the allowed folders, with its length.
     pub(super) fn open_file(&self, path: &Path) -> Result<Option<(Arc<File>, u64)>, Closed> {
-        use rustix::io::Errno;
-        // First only as a place: opening a device or a pipe for reading could do something.
-        let place = match rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
-            Ok(place) => place,
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => return Ok(None),
-            Err(error) => return Err(Closed::Io(error.into())),
-        };
-        let stat = rustix::fs::fstat(&place).map_err(|error| Closed::Io(error.into()))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Ok(None);
-        }
-        // Where it really is. Asked of what was opened, so no link can be changed in between.
-        let itself = format!("/proc/self/fd/{}", place.as_raw_fd());
-        let real = std::fs::read_link(&itself).map_err(Closed::Io)?;
-        if !self.allowed.iter().any(|folder| real.starts_with(folder)) {
-            return Err(Closed::LeadsOut(real));
-        }
-        let file = File::open(&itself).map_err(Closed::Io)?;
+        let Some(file) = self.border.open(path)? else { return Ok(None) };
         let len = file.size().map_err(Closed::Io)?;
         Ok(Some((Arc::new(file), len)))
     }
 }
 
-/// Why a file isn't opened.
-#[derive(Debug)]
-pub(super) enum Closed {
-    /// It lies outside the allowed folders, here.
-    LeadsOut(PathBuf),
-    /// It can't be opened.
-    Io(io::Error),
+impl ReadAt for Found {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        Self::read_at(self, buf, offset)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.len.into())
+    }
+
+    fn available(&self) -> u64 {
+        self.len.into()
+    }
 }
 
 impl Found {
@@ -380,9 +371,31 @@ mod tests {
     fn pipes_and_devices_are_not_opened() {
         let tree = Tree::new(&["a"]);
         let path = tree.path("pipe");
-        rustix::fs::mknodat(rustix::fs::CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
+            .unwrap();
         // Would wait for a writer.
         assert!(tree.open(false).find(asker(Chip::Bcm2711), "pipe").unwrap().is_none());
+    }
+
+    #[test]
+    fn a_host_that_can_open_no_more_files_says_so() {
+        crate::beneath::testing::alone(
+            "usb::lookup::tests::a_host_that_can_open_no_more_files_says_so",
+            || {
+                let tree = Tree::new(&["a", "config.txt"]);
+                let payload = tree.open(false);
+                crate::beneath::testing::no_more_files(true);
+                let found = payload.find(asker(Chip::Bcm2711), "a").map(|found| found.is_some());
+                let checked = super::super::payload::bootcode(&payload, asker(Chip::Bcm2711)).map(|_| ());
+                crate::beneath::testing::no_more_files(false);
+                assert_eq!(found, Err(BadName::TooManyOpen));
+                assert!(matches!(checked, Err(Error::Read { .. })), "{checked:?}");
+            },
+        );
+        let says = |errno: i32| BadName::of_io(&io::Error::from_raw_os_error(errno));
+        assert_eq!(says(libc::EACCES), BadName::Forbidden);
+        assert_eq!(says(libc::ENFILE), BadName::TooManyOpen);
+        assert_eq!(says(libc::EIO), BadName::Unreadable);
     }
 
     #[test]

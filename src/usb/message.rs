@@ -85,6 +85,28 @@ pub enum BadName {
     /// Lengths have 32 bits.
     #[error("it has 4 GiB or more")]
     TooLarge,
+    /// This process may not read it.
+    #[error("it is there, but may not be read (permission denied)")]
+    Forbidden,
+    /// This process, or the system, has no more room for open files.
+    #[error("it can't be opened: too many files are open on this host")]
+    TooManyOpen,
+    /// Looking for it failed in another way: the disk, or the file system.
+    #[error("looking for it on this host failed")]
+    Unreadable,
+}
+
+impl BadName {
+    /// What an error of the system, beside that there is no such file, says of a file.
+    #[must_use]
+    pub fn of_io(error: &std::io::Error) -> Self {
+        use rustix::io::Errno;
+        match Errno::from_io_error(error) {
+            Some(Errno::ACCESS | Errno::PERM) => Self::Forbidden,
+            Some(Errno::MFILE | Errno::NFILE) => Self::TooManyOpen,
+            _ => Self::Unreadable,
+        }
+    }
 }
 
 /// Why bytes are no message of the file server.

@@ -6,6 +6,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 /// More than any board tells; what comes after is dropped.
 const MAX_ENTRIES: usize = 256;
 
+/// What recovery.bin does and tells the success of. Other keys say what the board is.
+const DEEDS: [&str; 3] = ["EEPROM_UPDATE", "EEPROM_ERASE", "SECURE_BOOT_PROVISION"];
+
 /// What one board has told, in the order in which it did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
@@ -28,7 +31,8 @@ impl Metadata {
                 self.entries[at].1 = value;
                 at
             }
-            None if self.entries.len() < MAX_ENTRIES => {
+            // What decides is kept whatever came before.
+            None if self.entries.len() < MAX_ENTRIES || DEEDS.contains(&key) => {
                 self.entries.push((key.to_owned(), value));
                 self.entries.len() - 1
             }
@@ -47,6 +51,23 @@ impl Metadata {
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         self.entries.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The first thing that the board says it did and that did not succeed: key and value.
+    ///
+    /// What recovery.bin does it tells with `success` or `fail` (texts in the programs of both chips); whatever isn't
+    /// `success` is none.
+    #[must_use]
+    pub fn failure(&self) -> Option<(&str, &str)> {
+        let deed = |key: &str| DEEDS.contains(&key);
+        let failed = |(key, value): &&(String, String)| deed(key) && !value.eq_ignore_ascii_case("success");
+        self.entries.iter().find(failed).map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// Whether it says that it did something, and of all that it did that it succeeded.
+    #[must_use]
+    pub fn succeeded(&self) -> bool {
+        self.failure().is_none() && DEEDS.iter().any(|deed| self.get(deed).is_some())
     }
 
     /// Whether nothing was told.
@@ -146,6 +167,27 @@ mod tests {
     }
 
     #[test]
+    fn what_a_board_did_and_did_not_is_told_apart() {
+        let failure = |messages: &[&str]| {
+            let mut metadata = Metadata::default();
+            for message in messages {
+                metadata.take(message);
+            }
+            metadata.failure().map(|(key, value)| format!("{key}={value}"))
+        };
+        assert_eq!(
+            failure(&["*JTAG_LOCKED*0", "*EEPROM_UPDATE*success", "*SECURE_BOOT_PROVISION*success"]),
+            None
+        );
+        assert_eq!(failure(&["*EEPROM_UPDATE*fail"]).as_deref(), Some("EEPROM_UPDATE=fail"));
+        assert_eq!(failure(&["*EEPROM_ERASE*"]).as_deref(), Some("EEPROM_ERASE="));
+        let late = ["*EEPROM_UPDATE*success", "*SECURE_BOOT_PROVISION*fail", "*MAC_ADDR*fail"];
+        assert_eq!(failure(&late).as_deref(), Some("SECURE_BOOT_PROVISION=fail"));
+        // Update failed, retried: the last word counts.
+        assert_eq!(failure(&["*EEPROM_UPDATE*fail", "*EEPROM_UPDATE*success"]), None);
+    }
+
+    #[test]
     fn a_board_that_tells_for_ever_fills_no_memory() {
         let mut metadata = Metadata::default();
         for at in 0..10_000 {
@@ -153,6 +195,8 @@ mod tests {
         }
         assert_eq!(metadata.entries().len(), MAX_ENTRIES);
         assert_eq!(metadata.take("*K0*w"), Some(("K0", "w")));
+        metadata.take("*EEPROM_UPDATE*fail");
+        assert_eq!(metadata.failure(), Some(("EEPROM_UPDATE", "fail")));
     }
 
     /// The inverse of the decoding, as the encoding's definition has it.

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error::Error;
-use super::identity::Chip;
 use super::lookup::{Options, Payload};
 use super::transport::Device;
+use crate::board::Directory;
+use crate::board::identity::Chip;
 
 /// Decides what a board is served.
 pub trait Plan: Send + Sync {
@@ -14,7 +15,24 @@ pub trait Plan: Send + Sync {
     ///
     /// # Errors
     /// Why there is none.
-    fn choose(&self, device: &Device, chip: Chip) -> Result<Arc<Payload>, Error>;
+    fn choose(&self, device: &Device, chip: Chip) -> Result<Choice, Error>;
+}
+
+/// What a board is served.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    /// The payload.
+    pub payload: Arc<Payload>,
+    /// Whether it was chosen by the board, so that another board may get another one.
+    pub of_board: bool,
+    /// What is to be said of the choice.
+    pub note: Option<String>,
+}
+
+impl From<Arc<Payload>> for Choice {
+    fn from(payload: Arc<Payload>) -> Self {
+        Self { payload, of_board: false, note: None }
+    }
 }
 
 /// A plan with one payload for all boards.
@@ -25,8 +43,8 @@ pub struct OnePayload(
 );
 
 impl Plan for OnePayload {
-    fn choose(&self, _device: &Device, _chip: Chip) -> Result<Arc<Payload>, Error> {
-        Ok(self.0.clone())
+    fn choose(&self, _device: &Device, _chip: Chip) -> Result<Choice, Error> {
+        Ok(self.0.clone().into())
     }
 }
 
@@ -60,16 +78,17 @@ impl Installed {
 }
 
 impl Plan for Installed {
-    fn choose(&self, _device: &Device, chip: Chip) -> Result<Arc<Payload>, Error> {
+    fn choose(&self, _device: &Device, chip: Chip) -> Result<Choice, Error> {
         let tried = self.folders(Some(chip));
         match tried.iter().find(|dir| dir.is_dir()) {
-            Some(dir) => Ok(Arc::new(Payload::open(dir, &self.options)?)),
+            Some(dir) => Ok(Arc::new(Payload::open(dir, &self.options)?).into()),
             None => Err(Error::NoPayload { chip: Some(chip), tried }),
         }
     }
 }
 
-/// A plan by serial number: `clients/by-serial/SERIAL`, else `clients/default`. Boards whose boot ROM tells no serial
+/// A plan by serial number: `clients/by-serial/SERIAL`, in 8 or 16 digits ([`crate::board::Serial`]), else
+/// `clients/default`. Boards whose boot ROM tells no serial
 /// number get what another plan has for them.
 pub struct BySerial {
     /// The directory with `by-serial` and `default`.
@@ -87,21 +106,30 @@ impl std::fmt::Debug for BySerial {
 }
 
 impl Plan for BySerial {
-    fn choose(&self, device: &Device, chip: Chip) -> Result<Arc<Payload>, Error> {
+    fn choose(&self, device: &Device, chip: Chip) -> Result<Choice, Error> {
         let Some(serial) = device.board_serial() else { return self.others.choose(device, chip) };
-        let own = self.clients.join("by-serial").join(serial.as_str());
+        let parent = self.clients.join("by-serial");
         let default = self.clients.join("default");
+        let read = |source| Error::Dir { dir: parent.clone(), source };
         // One or the other, never a mixture of both.
-        let dir = if own.is_dir() {
-            &own
-        } else if default.is_dir() {
-            &default
-        } else {
-            return Err(Error::NoClient { serial: serial.to_string(), own, default });
+        let (dir, note) = match serial.directory_in(&parent).map_err(read)? {
+            Directory::One(name) => (parent.join(name), None),
+            Directory::Several(names) => {
+                return Err(Error::Ambiguous { serial: serial.to_string(), parent, names });
+            }
+            Directory::None { near } if !default.is_dir() => {
+                let own = parent.join(serial.as_str());
+                return Err(Error::NoClient { serial: serial.to_string(), own, default, near });
+            }
+            Directory::None { near } if near.is_empty() => (default, None),
+            Directory::None { near } => {
+                let near = near.join(" and ");
+                (default, Some(format!("by-serial has no {serial}, but {near}: is that meant?")))
+            }
         };
         let mut options = self.options.clone();
         options.allow.push(self.clients.clone());
-        Ok(Arc::new(Payload::open(dir, &options)?))
+        Ok(Choice { payload: Arc::new(Payload::open(&dir, &options)?), of_board: true, note })
     }
 }
 
@@ -112,7 +140,7 @@ mod tests {
     struct Nothing;
 
     impl Plan for Nothing {
-        fn choose(&self, _device: &Device, chip: Chip) -> Result<Arc<Payload>, Error> {
+        fn choose(&self, _device: &Device, chip: Chip) -> Result<Choice, Error> {
             Err(Error::NoPayload { chip: Some(chip), tried: Vec::new() })
         }
     }
@@ -130,7 +158,9 @@ mod tests {
             serial_index: 0,
             serial: None,
         };
-        let dir = |chip: Chip| plan.choose(&device(chip.product()), chip).map(|found| found.dir().to_owned());
+        let dir = |chip: Chip| {
+            plan.choose(&device(chip.product()), chip).map(|found| found.payload.dir().to_owned())
+        };
         for name in ["mass-storage-gadget64", "msd"] {
             std::fs::create_dir(root.path().join(name)).unwrap();
         }
@@ -160,12 +190,22 @@ mod tests {
             serial: Some("af04b2da".into()),
         };
         let own = plan.choose(&device, Chip::Bcm2711).unwrap();
-        assert_eq!(own.dir(), clients.join("by-serial/af04b2da"));
+        assert_eq!(own.payload.dir(), clients.join("by-serial/af04b2da"));
         device.serial = Some("0".into());
         let error = plan.choose(&device, Chip::Bcm2711).unwrap_err();
         assert!(matches!(error, Error::NoClient { .. }), "{error}");
         std::fs::create_dir(clients.join("default")).unwrap();
-        assert_eq!(plan.choose(&device, Chip::Bcm2711).unwrap().dir(), clients.join("default"));
+        assert_eq!(plan.choose(&device, Chip::Bcm2711).unwrap().payload.dir(), clients.join("default"));
+        // A name that is off by a digit is told; one that is the board's in another writing is the board's.
+        device.serial = Some("af04b2d0".into());
+        let choice = plan.choose(&device, Chip::Bcm2711).unwrap();
+        assert_eq!(choice.note.as_deref(), Some("by-serial has no af04b2d0, but af04b2da: is that meant?"));
+        device.serial = Some("10000000AF04B2DA".into());
+        let long = plan.choose(&device, Chip::Bcm2711).unwrap();
+        assert_eq!((long.payload.dir(), long.note), (clients.join("by-serial/af04b2da").as_path(), None));
+        std::fs::create_dir(clients.join("by-serial/10000000af04b2da")).unwrap();
+        let error = plan.choose(&device, Chip::Bcm2711).unwrap_err().to_string();
+        assert!(error.contains("10000000af04b2da and af04b2da"), "{error}");
         // A serial that is a path is none.
         for serial in [Some("../by-serial/af04b2da".into()), None] {
             device.serial = serial;

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use super::boot::{Boot, Options, Track};
 use super::error::Error;
 use super::event::{Ending, Event, What};
-use super::identity::{Chip, Identity};
 use super::metadata::Metadata;
 use super::plan::Plan;
 use super::presence::Presence;
 use super::transport::{Bus, Device};
 use super::trouble::Trouble;
+use crate::board::identity::{Chip, Identity};
 use crate::board::{PortPath, Serial};
 use crate::stop::Stop;
 
@@ -58,8 +58,8 @@ pub struct Filter {
     pub port: Option<PortPath>,
     /// Boards at this port of whatever hub.
     pub last_port: Option<u8>,
-    /// The board with this serial string.
-    pub serial: Option<String>,
+    /// The board with this serial number, in 8 or 16 digits ([`Serial::is_of_same_board`]).
+    pub serial: Option<Serial>,
 }
 
 impl Filter {
@@ -68,7 +68,10 @@ impl Filter {
     pub fn matches(&self, device: &Device) -> bool {
         self.port.is_none_or(|port| port == device.port)
             && self.last_port.is_none_or(|last| last == device.port.last())
-            && self.serial.as_ref().is_none_or(|serial| Some(serial) == device.serial.as_ref())
+            && self.serial.as_ref().is_none_or(|wanted| {
+                let told = device.serial.as_deref().and_then(|told| told.parse::<Serial>().ok());
+                told.is_some_and(|told| wanted.is_of_same_board(&told))
+            })
     }
 }
 
@@ -363,11 +366,12 @@ mod tests {
         };
         let path = |port: &str| Filter { port: Some(port.parse().unwrap()), ..Filter::default() };
         let last = |last| Filter { last_port: Some(last), ..Filter::default() };
-        let serial = |serial: &str| Filter { serial: Some(serial.into()), ..Filter::default() };
-        for filter in [Filter::default(), path("1-1.2"), last(2), serial("af04b2da")] {
+        let serial = |serial: &str| Filter { serial: Some(serial.parse().unwrap()), ..Filter::default() };
+        let serials = [serial("af04b2da"), serial("AF04B2DA"), serial("10000000af04b2da")];
+        for filter in [Filter::default(), path("1-1.2"), last(2)].into_iter().chain(serials) {
             assert!(filter.matches(&device), "{filter:?}");
         }
-        for filter in [path("1-1"), path("2-1.2"), last(1), serial("AF04B2DA")] {
+        for filter in [path("1-1"), path("2-1.2"), last(1), serial("af04b2d"), serial("af04b2d0")] {
             assert!(!filter.matches(&device), "{filter:?}");
         }
     }

@@ -114,6 +114,14 @@ pub enum Trouble {
         /// How long was waited.
         limit: Duration,
     },
+    /// The board says itself that what it was to do failed.
+    #[error("the board reports {}={}", shown(.key), shown(.value))]
+    Reported {
+        /// What it was to do, as it calls it.
+        key: String,
+        /// What it says came of it.
+        value: String,
+    },
     /// What the user waits for didn't appear.
     #[error("no {what} of this board appeared in {} s", .limit.as_secs())]
     NotAppeared {
@@ -163,9 +171,25 @@ impl Explain for Trouble {
             Self::AsksAgain { .. } | Self::AsksForEver(_) => "the payload isn't for this board, or a file in it is damaged.".to_owned(),
             Self::Shrunk { .. } => "don't change a payload while it is served: put the new file beside it and rename.".to_owned(),
             Self::LeftEarly { .. } => "if what it booted shows nothing over USB, it may be well; --wait-for says what to look for.".to_owned(),
+            Self::Reported { key, .. } if key == "EEPROM_UPDATE" => "the EEPROM may be half written. Usual causes: pieeprom.sig isn't of this pieeprom.bin, the EEPROM is write-protected, or the image is for other boards. uart_2ndstage=1 in config.txt tells more; then boot it once more.".to_owned(),
+            Self::Reported { key, .. } if key == "SECURE_BOOT_PROVISION" => "usual causes: no public key in pieeprom.bin, or another key is burned in already (CUSTOMER_KEY_HASH).".to_owned(),
+            Self::Reported { .. } => "uart_2ndstage=1 in config.txt tells more.".to_owned(),
             Self::NotAppeared { .. } => "is it the right payload? `piprov list` shows what the board is now.".to_owned(),
             Self::Bug => "please report it, with the output of the same command with -v.".to_owned(),
             Self::TimeOver(_) | Self::Unreadable { .. } | Self::Stopped => return None,
         })
     }
+}
+
+/// A text from a board for a message: control characters escaped, and cut off.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 80;
+    let mut shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    if text.chars().count() > LONGEST {
+        shown.push('…');
+    }
+    if shown.is_empty() {
+        shown.push_str("nothing");
+    }
+    shown
 }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes what tests/netboot_boot.rs boots, once, in DIR: a small Debian with systemd, sshd and an initramfs as
+# Makes what tests/network/netboot_boot.rs boots, once, in DIR: a small Debian with systemd, sshd and an initramfs as
 # Raspberry Pi OS has it (initramfs-tools, klibc), and an NFS server that needs no kernel module, unpacked.
 # usage: tests/netboot/fetch.sh DIR
 set -euo pipefail

@@ -1,6 +1,6 @@
 //! A virtual machine with real USB, udev, GPIO and serial ports, and what runs in it.
 //!
-//! A test file lists its scenarios with [`scenarios!`]. The machine starts once for a test program and runs all of
+//! A test file lists its scenarios with [`scenarios!`]. The machine starts once for a file and runs all of
 //! them; each is a test that tells what became of it.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
@@ -52,32 +52,45 @@ pub fn pause(time: Duration) {
     }
 }
 
-/// What became of each scenario of this program: nothing, or what it said when it failed.
+/// What became of each scenario of a test file: nothing, or what it said when it failed.
 type Outcomes = BTreeMap<String, Result<(), String>>;
 
-/// Runs this program's `inside` test in the machine, once, and gives what became of a scenario.
-pub fn outcome(name: &str) {
-    static OUTCOMES: OnceLock<Result<Outcomes, String>> = OnceLock::new();
-    match OUTCOMES.get_or_init(run_machine) {
-        Err(error) => panic!("{error}"),
-        Ok(outcomes) => match outcomes.get(name) {
-            Some(Ok(())) => {}
-            Some(Err(text)) => panic!("in the virtual machine: {text}"),
-            None => panic!("the virtual machine ended before {name}"),
-        },
+/// A virtual machine for the scenarios of one test file. It starts when the first of them is asked for.
+pub struct Machine {
+    /// The test that runs inside it, as the test program names it: `file::inside`.
+    inside: &'static str,
+    outcomes: OnceLock<Result<Outcomes, String>>,
+}
+
+impl Machine {
+    pub const fn new(inside: &'static str) -> Self {
+        Self { inside, outcomes: OnceLock::new() }
+    }
+
+    /// What became of a scenario: returns, or panics with what it said.
+    pub fn outcome(&self, name: &str) {
+        match self.outcomes.get_or_init(|| run_machine(self.inside)) {
+            Err(error) => panic!("{error}"),
+            Ok(outcomes) => match outcomes.get(name) {
+                Some(Ok(())) => {}
+                Some(Err(text)) => panic!("in the virtual machine: {text}"),
+                None => panic!("the virtual machine ended before {name}"),
+            },
+        }
     }
 }
 
-fn run_machine() -> Result<Outcomes, String> {
+/// Runs the `inside` test in the machine, once.
+fn run_machine(inside: &str) -> Result<Outcomes, String> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = Command::new(top.join("tests/rig/run.sh"))
         .arg(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "inside", "--nocapture", "--test-threads=1"])
+        .args(["--ignored", "--exact", inside, "--nocapture", "--test-threads=1"])
         .env(INSIDE, "1")
         .env("RIG_SYSTEMD", "1")
         .env("RIG_ENV", format!("{INSIDE} {ONLY} RUST_BACKTRACE"))
-        .env("RIG_TIMEOUT", "900")
-        .env("RIG_LOGS", top.join("target/rig/logs"))
+        .env("RIG_TIMEOUT", "1500")
+        .env("RIG_LOGS", top.join(format!("target/rig/logs/{}", inside.replace("::", "-"))))
         .current_dir(top)
         .output()
         .map_err(|error| format!("tests/rig/run.sh: {error}"))?;
@@ -124,16 +137,18 @@ pub fn run_inside(scenarios: &[(&str, fn())]) {
 
 /// Makes a test of each scenario, and the one that runs them all inside the machine.
 macro_rules! scenarios {
-    ($($name:ident),+ $(,)?) => {
+    ($file:ident: $($name:ident),+ $(,)?) => {
+        static MACHINE: $crate::rig::Machine = $crate::rig::Machine::new(concat!(stringify!($file), "::inside"));
+
         $(#[test]
         fn $name() {
-            rig::outcome(stringify!($name));
+            MACHINE.outcome(stringify!($name));
         })+
 
         #[test]
         #[ignore = "runs in the virtual machine"]
         fn inside() {
-            rig::run_inside(&[$((stringify!($name), scenario::$name)),+]);
+            $crate::rig::run_inside(&[$((stringify!($name), scenario::$name)),+]);
         }
     };
 }

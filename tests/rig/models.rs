@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::usbip::{Function, Reply, Setup, device_descriptor};
 
@@ -184,8 +185,8 @@ pub struct FirstStage {
     pub awake: Arc<AtomicBool>,
     /// What was written to it.
     pub heard: Arc<Mutex<Vec<u8>>>,
-    /// Whether it restarts when it is told to.
-    pub obeys: bool,
+    /// Whether it restarts when it is told to, and after which time; that is none where it leaves without an answer.
+    pub obeys: Option<Option<Duration>>,
 }
 
 impl FirstStage {
@@ -195,7 +196,7 @@ impl FirstStage {
             deaf: false,
             awake: Arc::default(),
             heard: Arc::default(),
-            obeys: true,
+            obeys: Some(Some(Duration::from_millis(400))),
         }
     }
 }
@@ -242,10 +243,12 @@ impl Function for FirstStage {
     fn out(&mut self, _endpoint: u8, data: &[u8]) -> Reply {
         let mut heard = self.heard.lock().unwrap();
         heard.extend_from_slice(data);
-        if self.obeys && heard.ends_with(b"\n") {
-            return Reply::DataThenLeaveSoon(Vec::new());
+        match self.obeys.filter(|_| heard.ends_with(b"\n")) {
+            Some(None) => Reply::Leave,
+            Some(Some(Duration::ZERO)) => Reply::DataThenLeave(Vec::new()),
+            Some(Some(time)) => Reply::DataThenLeaveAfter(Vec::new(), time),
+            None => Reply::Data(Vec::new()),
         }
-        Reply::Data(Vec::new())
     }
 }
 

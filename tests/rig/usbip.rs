@@ -44,9 +44,9 @@ pub enum Reply {
     Leave,
     /// Answers, and leaves the bus.
     DataThenLeave(Vec<u8>),
-    /// Answers, and leaves the bus a moment later. The kernel's drivers wait five seconds for answers from a device
+    /// Answers, and leaves the bus after some time. The kernel's drivers wait five seconds for answers from a device
     /// of this bus that has left in the midst of what they do; on a real bus they hear of it at once.
-    DataThenLeaveSoon(Vec<u8>),
+    DataThenLeaveAfter(Vec<u8>, std::time::Duration),
 }
 
 /// What a device is and does.
@@ -188,18 +188,18 @@ fn serve<F: Function>(mut wire: UnixStream, mut function: F) -> F {
             _ => function.out(endpoint, data),
         };
         let leaves = matches!(reply, Reply::Leave | Reply::DataThenLeave(_));
-        if matches!(reply, Reply::DataThenLeaveSoon(_))
+        if let Reply::DataThenLeaveAfter(_, time) = reply
             && let Ok(wire) = wire.try_clone()
         {
             std::thread::spawn(move || {
-                super::pause(std::time::Duration::from_millis(400));
+                super::pause(time);
                 let _ = wire.shutdown(Shutdown::Both);
             });
         }
         let result = match reply {
             Reply::Data(mut bytes)
             | Reply::DataThenLeave(mut bytes)
-            | Reply::DataThenLeaveSoon(mut bytes) => {
+            | Reply::DataThenLeaveAfter(mut bytes, _) => {
                 bytes.truncate(length as usize);
                 let count = if into_host { bytes.len() } else { expected };
                 answer(&mut wire, 3, number, 0, count, if into_host { &bytes } else { &[] })

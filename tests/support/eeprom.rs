@@ -42,6 +42,12 @@ impl Writer {
         if gap == 0 { self } else { self.section(0x55aa_feef, &vec![0xff; gap - 8]) }
     }
 
+    /// Padding up to an address.
+    pub fn pad_to(self, address: usize) -> Self {
+        let gap = address - self.at - 8;
+        self.section(0x55aa_feef, &vec![0xff; gap])
+    }
+
     pub fn at(mut self, at: usize) -> Self {
         self.at = at;
         self
@@ -66,4 +72,29 @@ pub fn pi4(conf: &[u8]) -> Vec<u8> {
         .pad()
         .file("bootconf.txt", conf)
         .done()
+}
+
+/// What is in a partition of an A/B image, or nothing.
+pub struct Half<'a> {
+    pub firmware: u8,
+    pub conf: &'a [u8],
+}
+
+/// As an A/B image of a Pi 5: what stays, partition A and partition B at their fixed addresses, the journal behind them.
+pub fn ab(a: &Half<'_>, b: Option<&Half<'_>>) -> Vec<u8> {
+    let half = |writer: Writer, half: &Half<'_>, end| {
+        let text = format!("\0BUILD_TIMESTAMP=1779807{:03}\0MFG_VER: {}\0", half.firmware, half.firmware);
+        let writer = writer.file("bootsys", &[&[half.firmware; 5000][..], text.as_bytes()].concat());
+        let writer = writer.section(0x55aa_feef, &[0xff; 524]).section(0x55aa_f44f, &[half.firmware; 9000]);
+        let writer = writer.file("updatetime", &[0xff; 8]).pad().file("pubkey.bin", &[0xff; 512]).pad();
+        writer.file("bootconf.sig", &[0xff; 1024]).pad().file("bootconf.txt", half.conf).pad_to(end)
+    };
+    let start = Writer::new(2 << 20).section(0x55aa_f00f, &[1; 25_984]).section(0x55aa_feef, &[0xff; 524]);
+    let start = start.file("updatetime", &[0xff; 8]).pad_to(0x1_0000);
+    let writer = half(start, a, 0x10_7000);
+    match b {
+        Some(b) => half(writer, b, 0x1f_e000),
+        None => writer.pad_to(0x1f_e000),
+    }
+    .done()
 }

@@ -200,7 +200,11 @@ pub(super) fn payloads(settings: &Settings) -> Vec<Finding> {
         let checked =
             Payload::open(dir, options).and_then(|found| payload::check(&found, None, &Wanted::default()));
         findings.push(match checked {
-            Ok(()) => Finding::good(TOPIC, format!("{} can be served", dir.display())),
+            Ok(notes) if notes.is_empty() => Finding::good(TOPIC, format!("{} can be served", dir.display())),
+            Ok(notes) => {
+                let text = format!("{} can be served; {}", dir.display(), notes.join("; "));
+                Finding::good(TOPIC, text)
+            }
             Err(error @ Error::Fuses { .. }) => {
                 Finding::warning(TOPIC, error.to_string(), error.hint().unwrap_or_default())
             }

@@ -1,5 +1,7 @@
 //! `piprov usbboot`.
 
+#[cfg(test)]
+mod hostile;
 pub(super) mod rpiboot;
 mod show;
 
@@ -9,11 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::report::{AlreadyTold, Usage};
-use crate::board::PortPath;
+use crate::board::{PortPath, Serial};
 use crate::cli::{Global, common, ui::Ui};
 use crate::config::Settings;
 use crate::error::{Explain, Kind};
-use crate::format::{minutes, parse_size};
+use crate::format::json::json;
+use crate::format::{json, minutes, parse_size};
 use crate::stop::Stop;
 use crate::usb::boot::Options;
 use crate::usb::event::Ending;
@@ -48,7 +51,8 @@ pub struct Usbboot {
     overlay: bool,
     /// Take all files of a board from clients/by-serial/SERIAL
     ///
-    /// Else from clients/default. BCM2711 and BCM2712 tell their serial number in the boot ROM; older ones don't and
+    /// SERIAL has 8 digits, as the boot ROM tells it, or 16, as /proc/cpuinfo does; two directories for one board are
+    /// an error. Else from clients/default. BCM2711 and BCM2712 tell their serial number in the boot ROM; older ones don't and
     /// get the files of -d. The setting usb.clients says where clients is.
     #[arg(long)]
     by_serial: bool,
@@ -62,8 +66,10 @@ pub struct Usbboot {
     #[arg(long, value_name = "NUMBER", conflicts_with = "port", value_parser = clap::value_parser!(u8).range(0..=98))]
     hub_port: Option<u8>,
     /// Only the board with this serial number
+    ///
+    /// In 8 digits, as its boot ROM tells it, or in 16, as /proc/cpuinfo does.
     #[arg(short = 'i', long, value_name = "SERIAL")]
-    serial: Option<String>,
+    serial: Option<Serial>,
     /// End when so many boards have ended
     #[arg(long, value_name = "NUMBER", value_parser = boards)]
     boards: Option<usize>,
@@ -93,7 +99,9 @@ pub struct Usbboot {
     allow: Vec<PathBuf>,
     /// Allow the payload to burn the fuses that this setting of config.txt burns
     ///
-    /// program_pubkey, program_jtag_lock, program_rpiboot_gpio. It is for ever, on every board that is plugged in.
+    /// revoke_devkey and whatever begins with program_: program_pubkey, program_jtag_lock, program_rpiboot_gpio,
+    /// program_usb_boot_mode and others. It is for ever, on every board that is plugged in. eeprom_write_protect and
+    /// erase_eeprom are no fuses and need no leave.
     #[arg(long, value_name = "SETTING", value_delimiter = ',')]
     confirm: Vec<String>,
     /// Look for boards so often; matters only where the system doesn't tell
@@ -161,7 +169,7 @@ impl Usbboot {
             ui.detail("libusb has no hotplug here; looking for boards instead");
         }
         let bus: Arc<dyn Bus> = Arc::new(bus);
-        let mut show = Show::new(ui);
+        let mut show = Show::new(ui, self.serial.clone());
         let outcomes = station::run(bus.clone(), plan, self.options(), &self.service(), stop, &mut show)?;
         self.finish(ui, stop, &outcomes, bus.as_ref())
     }
@@ -177,7 +185,9 @@ impl Usbboot {
             Some(dir) => {
                 let payload = Payload::open(dir, &options)?;
                 // What is wrong with it for all boards is wrong before one comes.
-                payload::check(&payload, None, &self.wanted())?;
+                for note in payload::check(&payload, None, &self.wanted())? {
+                    ui.warn(note);
+                }
                 Arc::new(OnePayload(Arc::new(payload)))
             }
             None => {
@@ -244,7 +254,7 @@ impl Usbboot {
         }
         for outcome in outcomes {
             if ui.json {
-                ui.object(&serde_json::json!({ "event": "result", "board": outcome }));
+                ui.object(&json!({ "event": "result", "board": outcome }));
             }
             if let Ending::Done { appeared, .. } = &outcome.ending
                 && !ui.json
@@ -278,7 +288,7 @@ impl Usbboot {
             return NoBoard { what: "stopped before a board came".to_owned(), kind: Kind::Interrupted }
                 .into();
         }
-        let attached = show::attached(&bus.devices().unwrap_or_default());
+        let attached = show::attached(&bus.devices().unwrap_or_default(), self.serial.as_ref());
         let mut what = format!("no board in USB boot came in {}", minutes(self.timeout.unwrap_or_default()));
         for line in attached {
             what += &format!("; {line}");
@@ -291,12 +301,12 @@ impl Usbboot {
         for outcome in outcomes.iter().filter(|outcome| !outcome.metadata.is_empty()) {
             match place {
                 None if ui.json => {}
-                None => ui.result(serde_json::to_string(&outcome.metadata)?),
+                None => ui.result(json::line(&outcome.metadata)?),
                 Some(dir) => {
                     let serial = outcome.serial.as_ref().map(ToString::to_string);
                     let name = serial.unwrap_or_else(|| outcome.port.to_string());
                     let path = dir.join(format!("{name}.json"));
-                    let text = serde_json::to_string_pretty(&outcome.metadata)?;
+                    let text = json::pretty(&outcome.metadata)?;
                     replace(&path, &text).map_err(|source| CantWrite { path: path.clone(), source })?;
                     ui.say(format_args!("{}: wrote {}", outcome.port, path.display()));
                 }

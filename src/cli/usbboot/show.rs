@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use indicatif::ProgressBar;
-
-use crate::board::PortPath;
+use crate::board::identity::Identity;
+use crate::board::{PortPath, Serial};
 use crate::cli::lines::{Lines, Speed, moving, plain, position};
-use crate::cli::ui::{Style, Ui};
-use crate::format::{count, minutes, percent, rate, size};
+use crate::cli::ui::{Bar, Style, Text, Ui};
+use crate::format::{count, json, minutes, percent, rate, size};
 use crate::usb::event::{Ending, Event, What};
-use crate::usb::identity::Identity;
 use crate::usb::station::{Audience, Outcome};
 use crate::usb::transport::Device;
 
@@ -26,24 +24,26 @@ pub(super) struct Show {
     boards: BTreeMap<PortPath, Board>,
     /// Whether it was told already what is waited for.
     told: bool,
+    /// The board that is meant, where one is.
+    wanted: Option<Serial>,
 }
 
 struct Board {
-    bar: Option<ProgressBar>,
-    name: String,
+    bar: Option<Bar>,
+    name: Text,
     file: String,
     speed: Speed,
     logged: Instant,
 }
 
 impl Show {
-    pub(super) fn new(ui: &Ui) -> Self {
-        Self { ui: ui.clone(), lines: Lines::new(ui), boards: BTreeMap::new(), told: false }
+    pub(super) fn new(ui: &Ui, wanted: Option<Serial>) -> Self {
+        Self { ui: ui.clone(), lines: Lines::new(ui), boards: BTreeMap::new(), told: false, wanted }
     }
 
     fn draw(board: &mut Board, ui: &Ui, what: &What) {
         let Some(bar) = &board.bar else { return };
-        let stage = |text: &str| format!("{}  {text:<11}", board.name);
+        let stage = |text: &str| Text::message(format_args!("{}  {text:<11}", board.name));
         match what {
             What::Seen { state } => bar.set_prefix(stage(&state.to_string())),
             What::Uploading { .. } => bar.set_prefix(stage("first stage")),
@@ -59,22 +59,24 @@ impl Show {
             }
             What::Ended(ending) => {
                 let text = match ending {
-                    Ending::Done { seconds, .. } => {
-                        format!("{}, {}", ui.paint_err(Style::Good, "✓ done"), minutes(*seconds))
-                    }
+                    Ending::Done { seconds, .. } => Text::line(format_args!(
+                        "{}, {}",
+                        ui.paint_err(Style::Good, "✓ done"),
+                        minutes(*seconds)
+                    )),
                     Ending::Failed { stage, .. } => {
-                        format!("{} in {stage}", ui.paint_err(Style::Bad, "✗ failed"))
+                        Text::message(format_args!("{} in {stage}", ui.paint_err(Style::Bad, "✗ failed")))
                     }
                 };
                 bar.set_style(plain());
-                bar.set_prefix(board.name.clone());
+                bar.set_prefix(&board.name);
                 bar.finish_with_message(text);
                 return;
             }
             _ => return,
         }
         bar.set_style(plain());
-        bar.set_message(board.file.clone());
+        bar.set_message(&board.file);
     }
 
     fn log(&mut self, event: &Event) {
@@ -94,7 +96,13 @@ impl Show {
         };
         board.logged = Instant::now();
         // On a terminal the line itself shows what is usual.
-        let unusual = matches!(event.what, What::Refused { .. } | What::Note { .. } | What::Told { .. });
+        let unusual = matches!(
+            event.what,
+            What::Refused { .. }
+                | What::Note { .. }
+                | What::Told { .. }
+                | What::Serving { of_board: true, .. }
+        );
         if board.bar.is_none() || unusual || self.ui.verbose > 0 {
             self.lines.log(event.port, text);
         }
@@ -110,13 +118,13 @@ impl Audience for Show {
         let name = {
             let chip = event.chip.map(|chip| chip.to_string()).unwrap_or_default();
             let serial = event.serial.as_ref().map(ToString::to_string).unwrap_or_default();
-            let port = self.ui.paint_err(Style::Strong, &format!("{:<7}", event.port));
-            format!("{port}  {chip:<7}  {serial:<8}")
+            let port = self.ui.paint_err(Style::Strong, format_args!("{:<7}", event.port));
+            Text::message(format_args!("{port}  {chip:<7}  {serial:<8}"))
         };
         let now = Instant::now();
         let board = self.boards.entry(event.port).or_insert_with(|| Board {
             bar: self.lines.add(),
-            name: String::new(),
+            name: Text::default(),
             file: String::new(),
             speed: Speed::new(0),
             logged: now,
@@ -140,7 +148,7 @@ impl Audience for Show {
         }
         self.told = true;
         self.ui.say("waiting for a board in USB boot");
-        for line in attached(devices) {
+        for line in attached(devices, self.wanted.as_ref()) {
             self.ui.say(format_args!("  {line}"));
         }
         self.ui.say(format_args!("  {} {NO_BOARD}", self.ui.paint_err(Style::Strong, "hint:")));
@@ -151,17 +159,22 @@ impl Audience for Show {
 pub(in crate::cli) const NO_BOARD: &str = "a board shows itself when it finds nothing else to boot: take the SD card out, or \
      fit the jumper (EMMC_DISABLE, nRPIBOOT), or hold the power button of a Pi 5; then plug it in again.";
 
-/// What is attached that could be meant, and why it isn't.
-pub(super) fn attached(devices: &[Device]) -> Vec<String> {
+/// What is attached that could be meant, and why it isn't. `wanted` is the board that is.
+pub(super) fn attached(devices: &[Device], wanted: Option<&Serial>) -> Vec<String> {
     let known = devices.iter().filter_map(|device| Some((device, device.identity()?)));
     known
         .map(|(device, identity)| {
             let port = device.port;
-            match identity {
-                Identity::Rom(chip) | Identity::FileServer(chip) => {
+            match (identity, device.board_serial()) {
+                (Identity::Rom(chip) | Identity::FileServer(chip), Some(serial)) => {
+                    let near = wanted.is_some_and(|wanted| wanted.is_close(serial.as_str()));
+                    let meant = if near { "; is it the one that is meant?" } else { "" };
+                    format!("at {port} is a {chip} in {identity}, serial {serial}, which is left out{meant}")
+                }
+                (Identity::Rom(chip) | Identity::FileServer(chip), None) => {
                     format!("at {port} is a {chip} in {identity}, which is left out")
                 }
-                booted => format!("at {port} is a {booted}: it has booted already"),
+                (booted, _) => format!("at {port} is a {booted}: it has booted already"),
             }
         })
         .collect()
@@ -195,10 +208,10 @@ fn describe(event: &Event, what: &What, verbose: bool) -> Option<String> {
             format!("done {}, {}, {}", count(*files, "file"), size(*bytes), minutes(*seconds))
         }
         What::Ended(Ending::Failed { stage, why, .. }) => format!("failed {stage}: {why}"),
-        What::Serving { dir } if verbose => format!("served from {}", dir.display()),
+        What::Serving { dir, of_board } if verbose || *of_board => format!("served from {}", dir.display()),
         What::Missing { name } if verbose => format!("missing {name}"),
         What::Found { name, origin, .. } if verbose => {
-            let origin = serde_json::to_string(origin).unwrap_or_default();
+            let origin = json::line(origin).unwrap_or_default();
             format!("found {name}, {}", origin.trim_matches('"'))
         }
         What::Left if verbose => "left the bus".to_owned(),
@@ -233,16 +246,20 @@ pub(super) fn summary(ui: &Ui, outcomes: &[Outcome]) {
             }
             Ending::Failed { stage, why, hint, last_file, files, .. } => {
                 let word = ui.paint_err(Style::Bad, "failed");
-                let mut text = format!("{port}  {word}    {stage}: {why}");
+                let mut lines = vec![Text::message(format_args!("{port}  {word}    {stage}: {why}"))];
                 if let Some(last) = last_file.as_ref().filter(|last| !why.contains(last.as_str())) {
-                    text +=
-                        &format!("\n{:width$}  last asked for {last}, after {}", "", count(*files, "file"));
+                    let files = count(*files, "file");
+                    lines.push(Text::message(format_args!(
+                        "{:width$}  last asked for {last}, after {files}",
+                        ""
+                    )));
                 }
                 if let Some(hint) = hint {
-                    text += &format!("\n{:width$}  {} {hint}", "", ui.paint_err(Style::Strong, "hint:"));
+                    let word = ui.paint_err(Style::Strong, "hint:");
+                    lines.push(Text::message(format_args!("{:width$}  {word} {hint}", "")));
                 }
                 // Also with --quiet: it is an error.
-                Ui { quiet: false, ..ui.clone() }.say(text);
+                ui.loud().say(Text::lines(lines));
             }
         }
     }
@@ -254,7 +271,7 @@ pub(super) fn summary(ui: &Ui, outcomes: &[Outcome]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::usb::identity::Chip;
+    use crate::board::identity::Chip;
     use crate::usb::lookup::Origin;
 
     fn event(what: What) -> Event {
@@ -293,10 +310,18 @@ mod tests {
             serial: None,
         };
         assert_eq!(
-            attached(&[device(0x0104, 3), device(0x2711, 3), device(0x1234, 0)]),
+            attached(&[device(0x0104, 3), device(0x2711, 3), device(0x1234, 0)], None),
             [
                 "at 1-1 is a mass storage gadget: it has booted already",
                 "at 1-1 is a BCM2711 in boot ROM, which is left out",
+            ]
+        );
+        let other = Device { serial: Some("af04b2da".into()), ..device(0x2711, 3) };
+        let wanted = "10000000af04b2d0".parse().unwrap();
+        assert_eq!(
+            attached(&[other], Some(&wanted)),
+            [
+                "at 1-1 is a BCM2711 in boot ROM, serial af04b2da, which is left out; is it the one that is meant?"
             ]
         );
     }

@@ -1,29 +1,28 @@
 //! The sections of an image in its bytes: found, and one written anew.
 
+use std::ops::Range;
+
 use super::{
-    BEFORE_CONTENT, BOOTSYS, Error, FILE, FIRST_HALF, HEADER, MAGIC, MAGIC_MASK, NAME, PADDING, SECTOR,
-    Section,
+    A, B, BEFORE_CONTENT, BOOTSYS, Error, FILE, HEADER, JOURNAL, MAGIC, MAGIC_MASK, NAME, PADDING, Part,
+    SECTOR, Section,
 };
 
 /// All sections, in their order.
 pub(super) fn sections(bytes: &[u8]) -> Result<Vec<Section>, Error> {
-    // The last sector is the bootloader's own.
-    let end = bytes.len() - SECTOR;
-    let mut all = Vec::new();
-    let mut next_walk = Some(0);
-    while let Some(start) = next_walk {
-        let (mut sections, reached) = walk(bytes, start)?;
-        // The halves of an A/B image are rows of their own, with erased flash between them.
-        next_walk = is_ab(bytes).then(|| half_from(bytes, reached)).flatten();
-        limits(&mut sections, next_walk.unwrap_or(end));
-        all.append(&mut sections);
+    if !is_ab(bytes) {
+        // What is changed ends before the place of B also where there is none.
+        return walk(bytes, Part::Whole, 0..bytes.len(), B.min(bytes.len() - SECTOR));
     }
+    let mut all = walk(bytes, Part::Whole, 0..A, A)?;
+    all.append(&mut walk(bytes, Part::A, A..B, B)?);
+    all.append(&mut walk(bytes, Part::B, B..JOURNAL, JOURNAL)?);
     Ok(all)
 }
 
-/// Whether the image has two halves.
+/// Whether the image has two partitions: the first begins with `bootsys`.
 pub(super) fn is_ab(bytes: &[u8]) -> bool {
-    is_half(bytes, FIRST_HALF)
+    let name = A + HEADER;
+    bytes.len() > JOURNAL && bytes[name..].starts_with(BOOTSYS.as_bytes())
 }
 
 /// The name of a file's section. One that is no text is no file that anybody asks for.
@@ -36,10 +35,11 @@ pub(super) fn name<'a>(bytes: &'a [u8], section: &Section) -> Option<&'a str> {
     std::str::from_utf8(&field[..len]).ok().filter(|name| !name.chars().any(char::is_control))
 }
 
-/// Writes a file's content into its section and fills what is left of its room. Gives the room if that is too small.
-pub(super) fn replace(bytes: &mut [u8], section: &Section, content: &[u8]) -> Result<(), usize> {
+/// Writes a file's content, of at most `most` bytes, into its section and fills what is left of its room. Gives the room
+/// if that is too small.
+pub(super) fn replace(bytes: &mut [u8], section: &Section, content: &[u8], most: usize) -> Result<(), usize> {
     let old_end = align(section.offset + HEADER + section.length);
-    let mut room = section.room();
+    let mut room = section.room(most);
     if section.last {
         // What lies behind the last one is no section; only erased flash is free.
         let used = bytes[old_end..section.until.max(old_end)].iter().position(|byte| *byte != 0xff);
@@ -67,11 +67,12 @@ pub(super) fn replace(bytes: &mut [u8], section: &Section, content: &[u8]) -> Re
     Ok(())
 }
 
-/// The sections from `start` up to erased flash, zeros or the end; and where that is.
-fn walk(bytes: &[u8], start: usize) -> Result<(Vec<Section>, usize), Error> {
+/// The sections in a part, up to erased flash, zeros or its end. The room of the last one ends at `end`.
+fn walk(bytes: &[u8], part: Part, within: Range<usize>, end: usize) -> Result<Vec<Section>, Error> {
     let mut sections = Vec::new();
-    let mut offset = start;
-    while let (Some(magic), Some(length)) = (word(bytes, offset), word(bytes, offset + 4)) {
+    let mut offset = within.start;
+    while offset + HEADER <= within.end {
+        let (Some(magic), Some(length)) = (word(bytes, offset), word(bytes, offset + 4)) else { break };
         if matches!(magic, 0 | u32::MAX) {
             break;
         }
@@ -79,17 +80,22 @@ fn walk(bytes: &[u8], start: usize) -> Result<(Vec<Section>, usize), Error> {
             return Err(Error::Header { offset, got: magic });
         }
         let bad = |why| Error::Length { offset, length, why };
-        let len = usize::try_from(length).map_err(|_| bad("goes past the image's end"))?;
-        if len > bytes.len() - offset - HEADER {
-            return Err(bad("goes past the image's end"));
+        let past = match part {
+            Part::Whole if within.end == bytes.len() => "goes past the image's end",
+            _ => "goes past its partition's end",
+        };
+        let len = usize::try_from(length).map_err(|_| bad(past))?;
+        if len > within.end - offset - HEADER {
+            return Err(bad(past));
         }
         if magic == FILE && len < BEFORE_CONTENT - HEADER {
             return Err(bad("is too short for a file's header"));
         }
-        sections.push(Section { magic, offset, length: len, until: 0, last: false });
+        sections.push(Section { magic, part, offset, length: len, until: 0, last: false });
         offset = align(offset + HEADER + len);
     }
-    Ok((sections, offset))
+    limits(&mut sections, end);
+    Ok(sections)
 }
 
 /// Sets where the room of each section ends.
@@ -103,16 +109,6 @@ fn limits(sections: &mut [Section], end: usize) {
             until = section.offset;
         }
     }
-}
-
-/// Where the next half begins, from `from` on.
-fn half_from(bytes: &[u8], from: usize) -> Option<usize> {
-    let first = from.max(FIRST_HALF).next_multiple_of(SECTOR);
-    (first..bytes.len()).step_by(SECTOR).find(|at| is_half(bytes, *at))
-}
-
-fn is_half(bytes: &[u8], at: usize) -> bool {
-    word(bytes, at) == Some(FILE) && bytes.get(at + HEADER..).is_some_and(|name| name.starts_with(BOOTSYS))
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {

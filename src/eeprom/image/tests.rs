@@ -4,18 +4,9 @@ use proptest::prelude::*;
 #[path = "../../../tests/support/eeprom.rs"]
 mod writer;
 
-use writer::{KIB_512, Writer, pi4};
+use writer::{Half, KIB_512, Writer, ab, pi4};
 
 const MIB_2: usize = 2 << 20;
-
-/// As an A/B image of a Pi 5: two halves that begin with `bootsys`.
-fn ab(conf: &[u8], other: &[u8]) -> Vec<u8> {
-    let half = |writer: Writer, conf: &[u8]| {
-        writer.file("bootsys", &[7; 5000]).pad().file("bootconf.sig", &[]).pad().file("bootconf.txt", conf)
-    };
-    let start = Writer::new(MIB_2).section(0x55aa_f00f, &[1; 100]);
-    half(half(start.at(0x10000), conf).at(0x10_8000), other).done()
-}
 
 #[test]
 fn the_format_byte_by_byte() {
@@ -26,12 +17,14 @@ fn the_format_byte_by_byte() {
         b"\x55\xaa\xf1\x1f\0\0\0\x16bootconf.txt\0\0\0\0[all]\n\xff\xff",
     ]
     .concat();
-    bytes[..head.len()].copy_from_slice(&head);
+    // A section of nothing up to where files may be changed.
+    bytes[..8].copy_from_slice(b"\x55\xaa\xf0\x0f\0\0\xff\xf8");
+    bytes[A..A + head.len()].copy_from_slice(&head);
     let image = Image::parse(bytes).unwrap();
     assert_eq!(image.bootconf(), Ok("[all]\n"));
     let longer = image.with_bootconf("[all]\nBOOT_UART=1\n").unwrap();
     let want = b"\x55\xaa\xf1\x1f\0\0\0\x22bootconf.txt\0\0\0\0[all]\nBOOT_UART=1\n\xff\xff\xff\xff\xff\xff";
-    assert_eq!(&longer.bytes()[16..16 + want.len()], want);
+    assert_eq!(&longer.bytes()[A + 16..A + 16 + want.len()], want);
     assert_eq!(longer.with_bootconf("[all]\n").unwrap(), image, "there and back");
 }
 
@@ -97,16 +90,100 @@ fn a_signed_configuration_is_left_alone() {
     assert!(!image.with_file(BOOTCONF_SIG, &[0xff; 64]).unwrap().is_signed());
 }
 
+/// A's and B's, told apart by their firmware.
+fn half(firmware: u8, conf: &[u8]) -> Half<'_> {
+    Half { firmware, conf }
+}
+
 #[test]
-fn both_halves_of_an_ab_image_change() {
-    let image = Image::parse(ab(b"A=1\n", b"A=1\n")).unwrap();
-    assert!(image.is_ab());
-    assert_eq!(image.family(), Family::Pi5);
-    assert_eq!(image.files().filter(|file| file.name == BOOTCONF).count(), 2);
-    let changed = image.with_bootconf("A=2\nB=3\n").unwrap();
-    assert!(changed.files().filter(|file| file.name == BOOTCONF).all(|file| file.content == b"A=2\nB=3\n"));
-    let differing = Image::parse(ab(b"A=1\n", b"A=2\n")).unwrap();
-    assert_eq!(differing.with_bootconf("A=3\n"), Err(Error::Different { name: BOOTCONF.into() }));
+fn partition_a_of_an_ab_image_changes_and_nothing_else() {
+    for b in [None, Some(half(7, b"A=1\n")), Some(half(8, b"other\n"))] {
+        let image = Image::parse(ab(&half(7, b"A=1\n"), b.as_ref())).unwrap();
+        assert!(image.is_ab());
+        assert_eq!((image.family(), image.bootconf()), (Family::Pi5, Ok("A=1\n")));
+        assert_eq!((image.built(), image.mfg_ver()), (Some(1_779_807_007), Some(7)));
+        let changed = image.with_bootconf("A=2\nB=3\n").unwrap();
+        assert_eq!(changed.bootconf(), Ok("A=2\nB=3\n"));
+        assert_eq!(changed.bytes()[..A], image.bytes()[..A]);
+        assert_eq!(changed.bytes()[B..], image.bytes()[B..], "neither B nor the journal");
+        let conf = *changed.section(BOOTCONF).unwrap();
+        assert_eq!(changed.bytes()[A..conf.offset], image.bytes()[A..conf.offset]);
+        // The padding behind it ends where B begins, whatever is there.
+        let padding = changed.sections.iter().find(|section| section.offset > conf.offset).unwrap();
+        assert_eq!((padding.magic, padding.offset + HEADER + padding.length), (PADDING, B));
+        assert_eq!(changed.with_bootconf("A=1\n").unwrap(), image, "there and back");
+    }
+}
+
+#[test]
+fn an_ab_image_says_what_b_is_beside_a() {
+    let other = |b: Option<Half<'_>>| Image::parse(ab(&half(7, b"A=1\n"), b.as_ref())).unwrap();
+    assert_eq!(other(None).other(), Some(Other::Empty));
+    assert_eq!(other(Some(half(7, b"A=1\n"))).other(), Some(Other::Same));
+    let files = vec![BOOTCONF];
+    let conf = other(Some(half(7, b"A=2\n")));
+    assert_eq!(conf.other(), Some(Other::Different { files, firmware: false }));
+    assert_eq!(conf.bootconf_of_b().as_deref(), Some("A=2\n"));
+    let files = vec!["bootsys"];
+    assert_eq!(other(Some(half(8, b"A=1\n"))).other(), Some(Other::Different { files, firmware: true }));
+    assert_eq!(Image::parse(pi4(b"")).unwrap().other(), None);
+    let parts: Vec<_> = conf.files().filter(|file| file.name == UPDATETIME).map(|file| file.part).collect();
+    assert_eq!(parts, [Part::Whole, Part::A, Part::B]);
+}
+
+#[test]
+fn no_section_crosses_a_border_of_an_ab_image() {
+    let bytes = ab(&half(7, b"A=1\n"), Some(&half(8, b"A=2\n")));
+    let image = Image::parse(bytes.clone()).unwrap();
+    for border in [A, B, JOURNAL] {
+        let last = image.sections.iter().rfind(|section| section.offset < border).unwrap();
+        let mut longer = bytes.clone();
+        let length = u32::try_from(last.length + 1).unwrap();
+        longer[last.offset + 4..last.offset + 8].copy_from_slice(&length.to_be_bytes());
+        let error = Image::parse(longer).unwrap_err().to_string();
+        assert!(error.ends_with("goes past its partition's end"), "{error}");
+    }
+    // A whose padding was left out, and B from which only its name is known.
+    let mut erased = bytes;
+    let padding = image.sections.iter().rfind(|section| section.offset < B).unwrap().offset;
+    erased[padding..B].fill(0xff);
+    let erased = Image::parse(erased).unwrap();
+    assert_eq!(erased.bootconf_of_b().as_deref(), Some("A=2\n"));
+    assert_eq!(erased.with_bootconf("longer than before\n").unwrap().bytes()[B..], erased.bytes()[B..]);
+}
+
+#[test]
+fn files_are_changed_only_where_the_vendors_tool_looks_for_them() {
+    let early = Writer::new(KIB_512).file("bootconf.txt", b"A=1\n").done();
+    let early = Image::parse(early).unwrap();
+    assert_eq!(early.with_bootconf("A=2\n"), Err(Error::NoFile { name: BOOTCONF.into() }));
+    let start = Writer::new(KIB_512).pad_to(A).file("bootconf.txt", b"A=1\n").file("bootconf.txt", b"A=2\n");
+    let twice = Image::parse(start.done()).unwrap();
+    assert_eq!(twice.bootconf(), Err(Error::Twice { name: BOOTCONF.into() }));
+    // 4076 bytes, and no more, also where there is room.
+    let image = Image::parse(ab(&half(7, b"A=1\n"), None)).unwrap();
+    assert!(image.with_file(BOOTCONF, &[b'#'; 4076]).is_ok());
+    let error = image.with_file(BOOTCONF, &[b'#'; 4077]).unwrap_err();
+    assert_eq!(error, Error::NoRoom { name: BOOTCONF.into(), length: 4077, room: 4076 });
+    // `bootsys` may take its padding up, and leave a header of it alone.
+    let room = image.files().find(|file| file.name == BOOTSYS).unwrap().room;
+    let longer = image.with_file(BOOTSYS, &vec![9; room - 8]).unwrap();
+    let padding = longer.sections.iter().find(|section| section.offset > A).unwrap();
+    assert_eq!((padding.magic, padding.length), (PADDING, 0));
+    assert!(matches!(image.with_file(BOOTSYS, &vec![9; room + 1]), Err(Error::NoRoom { .. })));
+}
+
+#[test]
+fn the_last_update_is_read_where_the_image_keeps_it() {
+    let pair = [&(!1_700_000_000_u32).to_le_bytes()[..], &1_700_000_000_u32.to_le_bytes()].concat();
+    let image = Image::parse(ab(&half(7, b""), None)).unwrap();
+    assert_eq!(image.updated(), None);
+    assert_eq!(image.with_file(UPDATETIME, &pair).unwrap().updated(), Some(1_700_000_000));
+    let mut old = pi4(b"");
+    old[KIB_512 - 8..].copy_from_slice(&pair);
+    assert_eq!(Image::parse(old.clone()).unwrap().updated(), Some(1_700_000_000));
+    old[KIB_512 - 1] ^= 1;
+    assert_eq!(Image::parse(old).unwrap().updated(), None);
 }
 
 #[test]
@@ -142,7 +219,7 @@ fn any_image() -> impl Strategy<Value = Vec<u8>> {
     let section = (any::<bool>(), 0u32..256, prop::collection::vec(any::<u8>(), 0..300));
     (prop::collection::vec(section, 0..6), prop::collection::vec(any::<u8>(), 0..400), any::<bool>())
         .prop_map(|(sections, conf, more)| {
-            let mut writer = Writer::new(KIB_512);
+            let mut writer = Writer::new(KIB_512).pad_to(A);
             for (pad, kind, content) in sections {
                 // Not a file's and not padding.
                 let magic = 0x55aa_f00f | kind << 4;
@@ -177,7 +254,7 @@ proptest! {
                 };
                 prop_assert_eq!(others(&changed), others(&image));
                 let section = *image.sections.iter().find(|s| s.magic == FILE).unwrap();
-                let slot = section.offset..section.offset + SECTOR;
+                let slot = section.offset..section.until;
                 prop_assert_eq!(&changed.bytes[..slot.start], &image.bytes[..slot.start]);
                 prop_assert_eq!(&changed.bytes[slot.end..], &image.bytes[slot.end..]);
                 let back = changed.with_file(BOOTCONF, image.file(BOOTCONF).unwrap()).unwrap();

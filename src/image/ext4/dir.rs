@@ -1,9 +1,8 @@
 //! Directories. Those with an index are read from end to end as well: to one that doesn't know of it, the index
 //! looks like entries that are not in use.
 
-use std::collections::BTreeSet;
-
 use super::{Error, Ext4, FileKind, Inode, u16_at, u32_at};
+use crate::beneath::is_name;
 
 /// No directory is larger: ten million names.
 const LONGEST: u64 = 1 << 30;
@@ -11,7 +10,7 @@ const LONGEST: u64 = 1 << 30;
 /// A name in a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The name: no slash, no zero, not `.` or `..`; not necessarily UTF-8.
+    /// The name, which is [`is_name`] and has no control characters; not necessarily UTF-8.
     pub name: Vec<u8>,
     /// The inode that it means.
     pub inode: u32,
@@ -21,7 +20,8 @@ impl Ext4 {
     /// The names in a directory, in the order of their bytes, without `.` and `..`.
     ///
     /// # Errors
-    /// [`Error::Damaged`], also for names that are there twice or would lead out of the directory; [`Error::Io`].
+    /// [`Error::Damaged`], also for names that are there twice or would lead out of the directory; [`Error::Name`] for
+    /// control characters; [`Error::Io`].
     pub fn list(&self, directory: &Inode) -> Result<Vec<Entry>, Error> {
         let number = directory.number;
         if directory.kind != FileKind::Directory {
@@ -32,18 +32,18 @@ impl Ext4 {
             // Behind the number of the directory above: entries up to byte 60, and more of them in an attribute.
             let bytes = self.inline(directory)?;
             let (first, more) = bytes.split_at(bytes.len().min(60));
-            parse(number, first.get(4..).unwrap_or_default(), &mut entries)?;
-            parse(number, more, &mut entries)?;
+            parse(number, first.get(4..).unwrap_or_default(), false, &mut entries)?;
+            parse(number, more, false, &mut entries)?;
         } else {
             let bytes = self.read_small(directory, LONGEST)?;
-            for block in bytes.chunks(self.block as usize) {
-                parse(number, block, &mut entries)?;
+            for (n, block) in bytes.chunks(self.block as usize).enumerate() {
+                parse(number, block, n == 0, &mut entries)?;
             }
         }
         entries.sort_by(|one, other| one.name.cmp(&other.name));
-        let names: BTreeSet<&[u8]> = entries.iter().map(|entry| &entry.name[..]).collect();
-        if names.len() != entries.len() {
-            return Err(Error::damaged(format!("directory {number} has a name twice")));
+        if let Some(pair) = entries.windows(2).find(|pair| pair[0].name == pair[1].name) {
+            let name = shown(&pair[0].name);
+            return Err(Error::damaged(format!("directory {number} has a name twice: {name}")));
         }
         Ok(entries)
     }
@@ -67,10 +67,11 @@ impl Ext4 {
     }
 }
 
-/// The entries in a block.
-fn parse(directory: u32, block: &[u8], entries: &mut Vec<Entry>) -> Result<(), Error> {
+/// The entries in a block. `.` and `..` are the first two of a directory's first block, and nowhere else.
+fn parse(directory: u32, block: &[u8], is_first: bool, entries: &mut Vec<Entry>) -> Result<(), Error> {
     let bad = |what: &str| Error::damaged(format!("directory {directory} {what}"));
     let mut at = 0;
+    let mut dots = if is_first { 2 } else { 0 };
     while at + 8 <= block.len() {
         let inode = u32_at(block, at);
         let len = match usize::from(u16_at(block, at + 4)) {
@@ -84,15 +85,31 @@ fn parse(directory: u32, block: &[u8], entries: &mut Vec<Entry>) -> Result<(), E
         }
         let name = &block[at + 8..at + 8 + name_len];
         at += len;
-        if inode == 0 || name == b"." || name == b".." {
+        if dots > 0 {
+            dots -= 1;
+            let own = if dots == 1 { name == b"." && inode == directory } else { name == b".." };
+            if !own {
+                return Err(bad("doesn't begin with itself and the one above it"));
+            }
             continue;
         }
-        if name.is_empty() || name.contains(&b'/') || name.contains(&0) {
-            return Err(bad("has a name that no file can have"));
+        if inode == 0 {
+            continue;
+        }
+        if !is_name(name) {
+            return Err(bad(&format!("has a name that no file can have: {}", shown(name))));
+        }
+        if name.iter().any(u8::is_ascii_control) {
+            return Err(Error::Name { directory, name: shown(name) });
         }
         entries.push(Entry { name: name.to_vec(), inode });
     }
     Ok(())
+}
+
+/// A name as messages have it: what a terminal would take for a command is escaped.
+fn shown(name: &[u8]) -> String {
+    format!("`{}`", String::from_utf8_lossy(name).escape_debug())
 }
 
 #[cfg(test)]
@@ -110,23 +127,40 @@ mod tests {
 
     #[test]
     fn entries_and_damage() {
-        let read = |block: &[u8]| {
+        let read_at = |first: bool, block: &[u8]| {
             let mut entries = Vec::new();
-            parse(2, block, &mut entries).map(|()| entries)
+            parse(2, block, first, &mut entries).map(|()| entries)
         };
-        let block =
-            [entry(2, 12, b"."), entry(2, 12, b".."), entry(0, 16, b"gone"), entry(12, 24, b"here")].concat();
-        assert_eq!(read(&block).unwrap(), [Entry { name: b"here".to_vec(), inode: 12 }]);
+        let read = |block: &[u8]| read_at(false, block);
+        let dots = [entry(2, 12, b"."), entry(2, 12, b"..")].concat();
+        let here = [Entry { name: b"here".to_vec(), inode: 12 }];
+        let block = [entry(0, 16, b"gone"), entry(12, 24, b"here")].concat();
+        assert_eq!(read(&block).unwrap(), here);
+        assert_eq!(read_at(true, &[dots.clone(), block.clone()].concat()).unwrap(), here);
+        for bad in [
+            block,
+            [entry(2, 12, b".."), entry(2, 12, b".")].concat(),
+            [entry(3, 12, b"."), entry(2, 12, b"..")].concat(),
+            [dots.clone(), dots.clone()].concat(),
+            [dots.clone(), entry(12, 12, b"..")].concat(),
+        ] {
+            assert!(read_at(true, &bad).is_err(), "{bad:?}");
+        }
         assert_eq!(read(&[]).unwrap(), []);
         for bad in [
             entry(12, 16, b"a/b"),
+            entry(12, 16, b".."),
+            entry(2, 12, b"."),
+            entry(12, 16, b"a\x1b[2J"),
+            entry(12, 16, b"a\n"),
             entry(12, 16, b"a\0b"),
             entry(12, 16, b""),
             [vec![12, 0, 0, 0, 0, 0, 1, 1], vec![b'a'; 8]].concat(),
             entry(12, 4096, b"a")[..12].to_vec(),
             [entry(12, 12, b"a")[..6].to_vec(), vec![200, 1, b'a', 0, 0, 0]].concat(),
         ] {
-            assert!(read(&bad).is_err(), "{bad:?}");
+            let error = read(&bad).unwrap_err().to_string();
+            assert!(error.contains("directory 2") && !error.contains(char::is_control), "{error:?}");
         }
     }
 }

@@ -53,6 +53,14 @@ pub enum Error {
         /// What is wrong, with the inode or the byte.
         what: String,
     },
+    /// A name is one that Linux allows, but no system's own file has: whoever lists it sends it to a terminal.
+    #[error("directory {directory} of the ext4 file system has a name with control characters: {name}")]
+    Name {
+        /// The directory's inode.
+        directory: u32,
+        /// The name, escaped.
+        name: String,
+    },
     /// It is sound, but has something that is not read here.
     #[error("the ext4 file system has {what}")]
     Unsupported {
@@ -90,6 +98,10 @@ impl Explain for Error {
                 "mount the image (`sudo mount -o loop,ro,offset=...`) and give the directory instead"
                     .to_owned()
             }
+            Self::Name { directory, .. } => format!(
+                "rename it in a copy of the image (`debugfs -R 'ncheck {directory}'` says which directory it is), or \
+                 mount the image and give the directory instead"
+            ),
             Self::NeedsRecovery => {
                 "replay it on a copy of the raw image: `sudo losetup -fP --show IMAGE`, then \
                  `sudo e2fsck -p` on its partition, then `sudo losetup -d`"
@@ -230,6 +242,12 @@ impl Ext4 {
     #[must_use]
     pub fn used(&self) -> u64 {
         self.used
+    }
+
+    /// Bytes of its partition.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.len
     }
 
     /// The disk that it lies on, and the partition's first byte: what [`Inode`]s' runs are counted from.

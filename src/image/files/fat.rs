@@ -4,13 +4,21 @@
 //! it, so a damaged image ends the program (seen: a multiplication that overflows). Here every number is
 //! checked, every chain has an end, and nothing is allocated that was not read.
 
+mod names;
+mod tree;
+
+use std::cell::RefCell;
+
 use super::volume::Window;
+use crate::image::ext4::Run;
+
+pub use tree::{FatItem, fat_runs, fat_tree};
 
 const ENTRY: usize = 32;
 /// A directory has at most 65536 entries.
 const DIRECTORY: u64 = 65536 * ENTRY as u64;
-/// Where the characters of a long name stand in an entry.
-const PLACES: [usize; 13] = [1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30];
+/// So much of the table is read at once.
+const AHEAD: u64 = 512;
 
 /// A FAT file system, open for reading.
 pub(super) struct Fat {
@@ -19,6 +27,8 @@ pub(super) struct Fat {
     cluster_len: u64,
     /// First byte of the first table.
     table: u64,
+    table_len: u64,
+    ahead: RefCell<Ahead>,
     /// First byte of cluster 2.
     data: u64,
     clusters: u64,
@@ -96,38 +106,64 @@ impl Fat {
             Width::ThirtyTwo => Place::Chain(long(44) as u32),
             _ => Place::Fixed { start: root_start, len: root_entries * ENTRY as u64 },
         };
-        Ok(Self { window, width, cluster_len, table: reserved * sector, data, clusters, root })
+        Ok(Self {
+            window,
+            width,
+            cluster_len,
+            table: reserved * sector,
+            table_len: table_sectors * sector,
+            ahead: RefCell::default(),
+            data,
+            clusters,
+            root,
+        })
     }
 
-    /// Finds a file or directory, whatever the case of its name.
+    fn root(&self) -> Item {
+        Item { name: String::new(), short: String::new(), is_directory: true, len: 0, place: self.root }
+    }
+
+    /// Finds a file or directory, whatever the case of its name. A long name comes before another file's short one.
     pub(super) fn find(&self, path: &str) -> Result<Option<Item>, String> {
-        let mut found =
-            Item { name: String::new(), short: String::new(), is_directory: true, len: 0, place: self.root };
+        let mut found = self.root();
+        let mut at = String::new();
         for part in path.split('/').filter(|part| !part.is_empty()) {
             if !found.is_directory {
                 return Ok(None);
             }
-            let same =
-                |item: &Item| item.name.eq_ignore_ascii_case(part) || item.short.eq_ignore_ascii_case(part);
-            match self.list(&found)?.into_iter().find(same) {
-                Some(item) => found = item,
-                None => return Ok(None),
-            }
+            let mut items = self.list(&found, &at)?;
+            let by =
+                |name: fn(&Item) -> &str| items.iter().position(|item| name(item).eq_ignore_ascii_case(part));
+            let Some(place) = by(|item| &item.name).or_else(|| by(|item| &item.short)) else {
+                return Ok(None);
+            };
+            found = items.swap_remove(place);
+            at = format!("{at}/{}", found.name);
         }
         Ok(Some(found))
     }
 
-    /// What is in a directory; without `.`, `..` and the volume's label.
-    pub(super) fn list(&self, directory: &Item) -> Result<Vec<Item>, String> {
+    /// What is in the directory `at`; without `.`, `..` and the volume's label.
+    ///
+    /// Names that no file can have, and names that are equal but for case, are damage: whoever mounts such a file
+    /// system, and the board's firmware, would each find something else.
+    pub(super) fn list(&self, directory: &Item, at: &str) -> Result<Vec<Item>, String> {
         let bytes = match directory.place {
             Place::Fixed { start, len } => {
                 let mut bytes = vec![0; len as usize];
                 self.window.read_exact(&mut bytes, start)?;
                 bytes
             }
-            Place::Chain(first) => self.chain(first, DIRECTORY, false)?,
+            Place::Chain(first) => {
+                let bytes = self.chain(first, DIRECTORY + 1, false)?;
+                if bytes.len() as u64 > DIRECTORY {
+                    return Err(format!("the directory {} has more than 65536 entries", names::shown(at)));
+                }
+                bytes
+            }
         };
-        Ok(items(&bytes, self.width))
+        names::items(&bytes, self.width, directory.place == self.root)
+            .map_err(|what| format!("the directory {} {what}", names::shown(at)))
     }
 
     /// Reads a whole file of at most `longest` bytes.
@@ -143,32 +179,46 @@ impl Fat {
 
     /// Reads a chain of clusters: `len` bytes of it, or up to its end if that comes first and may.
     fn chain(&self, first: u32, len: u64, whole: bool) -> Result<Vec<u8>, String> {
+        let runs = self.runs(first, len, whole)?;
         let mut bytes = Vec::new();
+        for run in runs {
+            let at = bytes.len();
+            bytes.resize(at + run.len as usize, 0);
+            self.window.read_exact(&mut bytes[at..], run.from)?;
+        }
+        Ok(bytes)
+    }
+
+    /// Where a chain of clusters lies, counted from the partition's start: `len` bytes of it, or up to its end if that
+    /// comes first and may.
+    fn runs(&self, first: u32, len: u64, whole: bool) -> Result<Vec<Run>, String> {
+        let mut runs: Vec<Run> = Vec::new();
+        let mut to = 0;
         let mut next = Some(first);
-        while (bytes.len() as u64) < len {
-            let Some(start) = next else {
+        let mut circle = Circle::new(first);
+        while to < len {
+            let Some(cluster) = next else {
                 if whole {
                     return Err("its chain of clusters ends too early".to_owned());
                 }
                 break;
             };
-            // Neighbours are read at once.
-            let mut count = 1;
-            next = self.follow(start)?;
-            while next == Some(start + count)
-                && (bytes.len() as u64 + u64::from(count) * self.cluster_len) < len
-            {
-                next = self.follow(start + count)?;
-                count += 1;
+            next = self.follow(cluster)?;
+            let from = self.data + u64::from(cluster - 2) * self.cluster_len;
+            let piece = self.cluster_len.min(len - to);
+            match runs.last_mut() {
+                Some(last) if last.from + last.len == from => last.len += piece,
+                _ => runs.push(Run { to, from, len: piece }),
             }
-            let from = self.data + u64::from(start - 2) * self.cluster_len;
-            let run = (u64::from(count) * self.cluster_len).min(len - bytes.len() as u64);
-            let at = bytes.len();
-            self.window.check(from, run)?;
-            bytes.resize(at + run as usize, 0);
-            self.window.read_exact(&mut bytes[at..], from)?;
+            to += piece;
+            if next.is_some_and(|next| circle.is_closed_by(next)) {
+                return Err("its chain of clusters leads round in a circle".to_owned());
+            }
         }
-        Ok(bytes)
+        for run in &runs {
+            self.window.check(run.from, run.len)?;
+        }
+        Ok(runs)
     }
 
     /// The cluster behind this one; none behind the last.
@@ -179,100 +229,63 @@ impl Fat {
         }
         let (value, last) = match self.width {
             Width::Twelve => {
-                let mut pair = [0; 2];
-                self.window.read_exact(&mut pair, self.table + number * 3 / 2)?;
+                let pair = self.entry::<2>(number * 3 / 2)?;
                 let pair = u16::from_le_bytes(pair);
                 (u32::from(if cluster.is_multiple_of(2) { pair & 0xfff } else { pair >> 4 }), 0xff8)
             }
-            Width::Sixteen => {
-                let mut pair = [0; 2];
-                self.window.read_exact(&mut pair, self.table + number * 2)?;
-                (u32::from(u16::from_le_bytes(pair)), 0xfff8)
-            }
-            Width::ThirtyTwo => {
-                let mut four = [0; 4];
-                self.window.read_exact(&mut four, self.table + number * 4)?;
-                (u32::from_le_bytes(four) & 0x0fff_ffff, 0x0fff_fff8)
-            }
+            Width::Sixteen => (u32::from(u16::from_le_bytes(self.entry(number * 2)?)), 0xfff8),
+            Width::ThirtyTwo => (u32::from_le_bytes(self.entry(number * 4)?) & 0x0fff_ffff, 0x0fff_fff8),
         };
         Ok((value < last).then_some(value))
     }
-}
 
-/// The entries in a directory's bytes.
-fn items(bytes: &[u8], width: Width) -> Vec<Item> {
-    let mut items = Vec::new();
-    let mut long = LongName::default();
-    for entry in bytes.chunks_exact(ENTRY) {
-        match (entry[0], entry[11]) {
-            (0, _) => break,
-            (0xe5, _) => long = LongName::default(),
-            (_, attributes) if attributes & 0x3f == 0x0f => long.add(entry),
-            // The label.
-            (_, attributes) if attributes & 0x08 != 0 => long = LongName::default(),
-            (b'.', _) => long = LongName::default(),
-            (_, attributes) => {
-                let short = short_name(entry);
-                let name = std::mem::take(&mut long).finish(entry).unwrap_or_else(|| short.clone());
-                let low = u32::from(u16::from_le_bytes([entry[26], entry[27]]));
-                let high = u32::from(u16::from_le_bytes([entry[20], entry[21]]));
-                let first = if width == Width::ThirtyTwo { high << 16 | low } else { low };
-                items.push(Item {
-                    name,
-                    short,
-                    is_directory: attributes & 0x10 != 0,
-                    len: u64::from(u32::from_le_bytes([entry[28], entry[29], entry[30], entry[31]])),
-                    place: Place::Chain(first),
-                });
-            }
+    /// Bytes of the table. Neighbours stand beside each other, so some are read ahead.
+    fn entry<const N: usize>(&self, at: u64) -> Result<[u8; N], String> {
+        let mut ahead = self.ahead.borrow_mut();
+        let within = |ahead: &Ahead| {
+            let start = usize::try_from(at.checked_sub(ahead.at)?).ok()?;
+            ahead.bytes.get(start..start + N)?.try_into().ok()
+        };
+        if let Some(bytes) = within(&ahead) {
+            return Ok(bytes);
         }
+        let most = self.table_len.saturating_sub(at).min(AHEAD);
+        ahead.bytes.resize(most as usize, 0);
+        ahead.at = at;
+        let at = self.table + at;
+        self.window.read_exact(&mut ahead.bytes, at).inspect_err(|_| ahead.bytes.clear())?;
+        within(&ahead).ok_or_else(|| "its chain of clusters leads behind the table".to_owned())
     }
-    items
 }
 
-/// Eight and three characters; two bits say which part is in lower case.
-fn short_name(entry: &[u8]) -> String {
-    let part = |bytes: &[u8], lower: bool| {
-        let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
-        let text = text.trim_end_matches(' ');
-        if lower { text.to_lowercase() } else { text.to_owned() }
-    };
-    let (base, extension) = (part(&entry[..8], entry[12] & 8 != 0), part(&entry[8..11], entry[12] & 16 != 0));
-    if extension.is_empty() { base } else { format!("{base}.{extension}") }
-}
-
-/// The pieces of a long name, which stand in front of the short one, last piece first.
+/// Bytes of the table that were read already.
 #[derive(Default)]
-struct LongName {
-    units: Vec<u16>,
-    /// The number that the next piece must have; 0 when all are there.
-    next: u8,
-    checksum: u8,
-    begun: bool,
+struct Ahead {
+    at: u64,
+    bytes: Vec<u8>,
 }
 
-impl LongName {
-    fn add(&mut self, entry: &[u8]) {
-        let number = entry[0] & 0x3f;
-        if entry[0] & 0x40 != 0 {
-            *self = Self { units: Vec::new(), next: number, checksum: entry[13], begun: true };
-        }
-        if !self.begun || number == 0 || number != self.next || entry[13] != self.checksum {
-            *self = Self::default();
-            return;
-        }
-        let piece = PLACES.map(|at| u16::from_le_bytes([entry[at], entry[at + 1]]));
-        self.units.splice(0..0, piece);
-        self.next -= 1;
+/// Finds out that a chain goes round in a circle, with as little memory for a long one as for a short one (Brent's
+/// way: it is compared with a place that moves forward in ever longer leaps).
+struct Circle {
+    place: u32,
+    since: u64,
+    leap: u64,
+}
+
+impl Circle {
+    fn new(first: u32) -> Self {
+        Self { place: first, since: 0, leap: 1 }
     }
 
-    /// The name, if all pieces were there and belong to this entry.
-    fn finish(self, entry: &[u8]) -> Option<String> {
-        let checksum = entry[..11].iter().fold(0u8, |sum, byte| sum.rotate_right(1).wrapping_add(*byte));
-        if !self.begun || self.next != 0 || checksum != self.checksum {
-            return None;
+    fn is_closed_by(&mut self, next: u32) -> bool {
+        if next == self.place {
+            return true;
         }
-        let len = self.units.iter().position(|unit| *unit == 0).unwrap_or(self.units.len());
-        String::from_utf16(&self.units[..len]).ok()
+        self.since += 1;
+        if self.since == self.leap {
+            (self.place, self.since, self.leap) = (next, 0, self.leap * 2);
+        }
+        false
     }
 }

@@ -11,8 +11,6 @@ use crate::image::table::Partition;
 
 /// How much may be read from one file system before it is given up: damage can lead round in a circle.
 const BUDGET: u64 = 1 << 30;
-/// No boot partition has directories in directories so deep.
-const DEEPEST: usize = 16;
 
 /// A partition of an image.
 #[derive(Clone, Copy)]
@@ -124,49 +122,6 @@ pub struct FatFile {
     pub bytes: Vec<u8>,
 }
 
-/// A file or directory of a FAT partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FatItem {
-    /// Its path, with `/` between directories and its name's own case.
-    pub path: String,
-    /// Whether it is a directory.
-    pub is_directory: bool,
-    /// Bytes of contents; 0 for a directory.
-    pub len: u64,
-}
-
-/// All files and directories of a partition, if it is FAT, each directory before what is in it.
-///
-/// # Errors
-/// When the image can't be read or the file system is damaged.
-pub fn fat_tree(image: &Arc<dyn ReadAt>, partition: &Partition) -> io::Result<Vec<FatItem>> {
-    let found = with_first_fat(image, std::slice::from_ref(partition), |volume| {
-        let root = volume.find("")?.ok_or("it has no root directory")?;
-        let mut found = Vec::new();
-        let mut left = vec![(String::new(), root)];
-        while let Some((above, directory)) = left.pop() {
-            // A directory that is in itself would go on until the budget for reading is spent.
-            if above.matches('/').count() > DEEPEST {
-                return Err("its directories lead round in a circle".to_owned());
-            }
-            for item in volume.list(&directory)? {
-                if item.name.contains(['/', '\0']) {
-                    return Err("it has a name that no file can have".to_owned());
-                }
-                let path =
-                    if above.is_empty() { item.name.clone() } else { format!("{above}/{}", item.name) };
-                let (is_directory, len) = (item.is_directory, item.len());
-                found.push(FatItem { path: path.clone(), is_directory, len });
-                if is_directory {
-                    left.push((path, item));
-                }
-            }
-        }
-        Ok(found)
-    })?;
-    Ok(found.unwrap_or_default())
-}
-
 /// Whether a partition looks like FAT.
 ///
 /// # Errors
@@ -184,8 +139,21 @@ pub fn fat_file(
     partitions: &[Partition],
     path: &str,
 ) -> io::Result<Option<Vec<u8>>> {
+    fat_file_within(image, partitions, path, u64::MAX)
+}
+
+/// As [`fat_file`], but a file of more than `most` bytes is an error.
+///
+/// # Errors
+/// As [`fat_file`].
+pub fn fat_file_within(
+    image: &Arc<dyn ReadAt>,
+    partitions: &[Partition],
+    path: &str,
+    most: u64,
+) -> io::Result<Option<Vec<u8>>> {
     with_first_fat(image, partitions, |volume| match volume.find(path)? {
-        Some(file) if !file.is_directory => volume.read(&file, u64::MAX).map(Some),
+        Some(file) if !file.is_directory => volume.read(&file, most).map(Some),
         _ => Ok(None),
     })
     .map(Option::flatten)
@@ -204,7 +172,7 @@ pub fn fat_files_under(
 ) -> io::Result<Vec<FatFile>> {
     let found = with_first_fat(image, partitions, |volume| {
         let inner = match volume.find(directory)? {
-            Some(inner) if inner.is_directory => volume.list(&inner)?,
+            Some(inner) if inner.is_directory => volume.list(&inner, &format!("/{directory}"))?,
             _ => Vec::new(),
         };
         let mut files = Vec::new();
@@ -219,29 +187,35 @@ pub fn fat_files_under(
     Ok(found.unwrap_or_default())
 }
 
-fn with_first_fat<T>(
+pub(super) fn with_first_fat<T>(
     image: &Arc<dyn ReadAt>,
     partitions: &[Partition],
     work: impl FnOnce(&Fat) -> Result<T, String>,
 ) -> io::Result<Option<T>> {
     for partition in partitions.iter().filter(|partition| !partition.is_extended()) {
-        let volume = Volume { image, partition };
-        if volume.is_fat()? {
-            let window = Window::new(&volume);
-            let failure = Arc::clone(&window.failure);
-            let result = Fat::open(window).and_then(|volume| work(&volume));
-            // The image's own error says more than what the file system's reader made of it.
-            return match failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                Some(error) => Err(error),
-                None => result.map(Some).map_err(|what| {
-                    let what =
-                        format!("the FAT file system on partition {} is damaged: {what}", partition.number);
-                    io::Error::new(io::ErrorKind::InvalidData, what)
-                }),
-            };
+        if is_fat(image, partition)? {
+            return in_fat(image, partition, work).map(Some);
         }
     }
     Ok(None)
+}
+
+pub(super) fn in_fat<T>(
+    image: &Arc<dyn ReadAt>,
+    partition: &Partition,
+    work: impl FnOnce(&Fat) -> Result<T, String>,
+) -> io::Result<T> {
+    let window = Window::new(&Volume { image, partition });
+    let failure = Arc::clone(&window.failure);
+    let result = Fat::open(window).and_then(|volume| work(&volume));
+    // The image's own error says more than what the file system's reader made of it.
+    match failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        Some(error) => Err(error),
+        None => result.map_err(|what| {
+            let what = format!("the FAT file system on partition {} is damaged: {what}", partition.number);
+            io::Error::new(io::ErrorKind::InvalidData, what)
+        }),
+    }
 }
 
 /// One partition's bytes for the readers of file systems, which make a mere text of every error.
@@ -376,9 +350,8 @@ mod tests {
         assert!(error.contains("partition 1") && error.contains("ends too early"), "{error}");
         bytes[table + 4..table + 6].copy_from_slice(&[2, 0]);
         let image: Arc<dyn ReadAt> = Arc::new(bytes);
-        assert!(
-            fat_file(&image, &partitions, "f").is_ok_and(|file| file.is_some_and(|file| file.len() == 9000))
-        );
+        let error = fat_file(&image, &partitions, "f").unwrap_err().to_string();
+        assert!(error.contains("in a circle"), "{error}");
     }
 
     proptest::proptest! {

@@ -74,6 +74,7 @@ pub struct Line {
     /// Which part of the work, or item of the checklist.
     pub item: &'static str,
     /// The path that is made or changed.
+    #[serde(serialize_with = "crate::format::json::path")]
     pub path: PathBuf,
     /// Below which of the client's directories it lies, where it is one of the checklist's.
     pub tree: Option<Where>,

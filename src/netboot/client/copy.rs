@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::io::Errno;
 
 use super::Error;
+use super::most::Most;
 use super::source::{Contents, From, Node, Source, listed};
 use crate::beneath::{Dir, Item};
 use crate::image::ext4::FileKind;
@@ -80,6 +81,9 @@ struct Job {
 struct Shared<'a> {
     copy: &'a Copy<'a>,
     bytes: AtomicU64,
+    /// Bytes of contents that were begun, and how many there can be.
+    begun: AtomicU64,
+    most: Option<Most>,
     failed: AtomicBool,
     error: Mutex<Option<Error>>,
 }
@@ -99,6 +103,8 @@ impl Copy<'_> {
         let shared = Shared {
             copy: self,
             bytes: AtomicU64::new(0),
+            begun: AtomicU64::new(0),
+            most: Most::of(self.source, self.to.path()),
             failed: AtomicBool::new(false),
             error: Mutex::new(None),
         };
@@ -170,6 +176,9 @@ impl Walk<'_> {
                     continue;
                 }
                 self.entries += 1;
+                if let Some(most) = &self.shared.most {
+                    most.allows_names(self.entries, &self.copy.to.at(&path))?;
+                }
                 if node.kind == FileKind::Directory {
                     if !seen.insert(node.id) && node.id.0 == 0 {
                         // In an image: the same directory in two places, or in itself.
@@ -242,8 +251,12 @@ fn copy_file(
         Err(gone) if gone.is_gone() => return Ok(()),
         contents => contents?,
     };
+    let data = contents.runs.iter().fold(0u64, |sum, run| sum.saturating_add(run.len));
+    if let Some(most) = &shared.most {
+        most.allows(shared.begun.fetch_add(data, Ordering::Relaxed).saturating_add(data), &shown)?;
+    }
     let file = put::create(dir, name).map_err(Error::os("making", &shown))?;
-    if contents.runs.iter().fold(0u64, |sum, run| sum.saturating_add(run.len)) < contents.size {
+    if data < contents.size {
         file.set_len(contents.size).map_err(Error::os("making", &shown))?;
     }
     fill(shared, &contents, &file, buffer).map_err(|error| match error {

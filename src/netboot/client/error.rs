@@ -263,6 +263,9 @@ impl Explain for Error {
                     "make room there, or choose another place with --clients (or `netboot.clients`)".into()
                 }
                 io::ErrorKind::PermissionDenied => "run it as root, with sudo".into(),
+                io::ErrorKind::InvalidData => {
+                    "`fsck.fat -n` or `e2fsck -fn` on the partition says more; is the image a whole download?".into()
+                }
                 io::ErrorKind::Unsupported => {
                     "choose a place on a file system that keeps owners and extended attributes, such as ext4".into()
                 }

@@ -71,9 +71,9 @@ impl Material {
         let meta = std::fs::metadata(from).map_err(Error::os("looking at", from))?;
         let identity =
             format!("{} bytes, {}, ext4 {}", meta.len(), modified(&meta), crate::format::hex(&fs.uuid()));
-        let boot = BootSource(Box::new(FatSource::open(content, boot, from)?));
-        let expected = Some(fs.used());
         let raw = image.raw_file().cloned();
+        let boot = BootSource(Box::new(FatSource::open(content, raw.clone(), boot, from)?));
+        let expected = Some(fs.used());
         let root = Ext4Source { fs, path: from.to_owned(), partition: partition.number, raw };
         let layout = Layout::detect(from, &View(&root), &View(&boot), force)?;
         Ok(Self {

@@ -22,6 +22,7 @@ mod keys;
 mod layout;
 mod manage;
 mod material;
+mod most;
 mod names;
 pub mod nfs;
 mod overlay;

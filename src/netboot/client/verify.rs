@@ -13,9 +13,9 @@ use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::copy::{Amount, Choose, Take};
-use super::source::{HostSource, Node, Source, listed};
+use super::source::{Contents, From, HostSource, Node, Source, listed};
 use crate::beneath::Dir;
-use crate::image::ext4::FileKind;
+use crate::image::ext4::{FileKind, Run};
 use crate::progress::Progress;
 use crate::stop::Stop;
 
@@ -241,49 +241,89 @@ fn work(shared: &Shared<'_>, queue: &Mutex<Receiver<Job>>) {
     }
 }
 
-/// Compares a file's contents, holes as zeros, and gives the digest of what the copy gave back.
+/// Compares a file's contents, holes as zeros, and gives a digest of what the copy gave back: over all pieces of 1 MiB
+/// that aren't zeros only, each behind its place, and the length. So it is the same whatever of the zeros is a hole.
 fn contents(shared: &Shared<'_>, job: &Job, buffers: &mut (Vec<u8>, Vec<u8>)) -> Result<[u8; 32], Error> {
     let place = shared.copy.path().join(&job.path);
-    let file = shared.copy.file(&job.copy)?;
-    // So that it comes from the disk. Where that can't be, it comes from memory.
-    let _ = rustix::fs::fadvise(&file, 0, None, Advice::DontNeed);
+    let copy = shared.copy.contents(&job.copy)?;
+    if let From::File(file) = &copy.from {
+        // So that it comes from the disk. Where that can't be, it comes from memory.
+        let _ = rustix::fs::fadvise(file, 0, None, Advice::DontNeed);
+    }
     let source = shared.verify.source.contents(&job.source)?;
+    if copy.size != source.size {
+        shared.differs(&job.path, format!("has {} bytes, not {}", copy.size, source.size));
+        return Ok([0; 32]);
+    }
+    let (mut wanted_runs, mut got_runs) = (Pieces::of(&source), Pieces::of(&copy));
     let mut digest = Sha256::new();
-    let mut runs = source.runs.iter().copied().peekable();
     let mut at = 0;
-    while at < source.size {
+    loop {
+        // What is a hole in both is equal, however long it is.
+        let next = wanted_runs.next_from(at).min(got_runs.next_from(at));
+        if next >= source.size {
+            break;
+        }
+        at = at.max(next - next % BUFFER as u64);
         if shared.verify.stop.is_set() {
             return Err(Error::Stopped);
         }
         let want = ((source.size - at).min(BUFFER as u64)) as usize;
         let (wanted, got) = (&mut buffers.0[..want], &mut buffers.1[..want]);
-        wanted.fill(0);
-        while let Some(run) = runs.peek() {
-            let (start, end) = (run.to.max(at), run.to.saturating_add(run.len).min(at + want as u64));
-            if start < end {
-                let piece = &mut wanted[(start - at) as usize..(end - at) as usize];
-                source
-                    .from
-                    .read(piece, run.from.saturating_add(start - run.to))
-                    .map_err(Error::os("reading", &job.path))?;
-                shared.bytes.fetch_add(end - start, Ordering::Relaxed);
-            }
-            if run.to.saturating_add(run.len) > at + want as u64 {
-                break;
-            }
-            runs.next();
-        }
-        crate::image::read_at::ReadAt::read_exact_at(&file, got, at)
-            .map_err(Error::os("reading back", &place))?;
+        let count = wanted_runs.read(wanted, at).map_err(Error::os("reading", &job.path))?;
+        got_runs.read(got, at).map_err(Error::os("reading back", &place))?;
+        shared.bytes.fetch_add(count, Ordering::Relaxed);
         if wanted != got {
             let first = wanted.iter().zip(got.iter()).position(|(one, other)| one != other).unwrap_or(0);
             shared.differs(&job.path, format!("has other contents from byte {} on", at + first as u64));
             return Ok([0; 32]);
         }
-        digest.update(&got[..]);
+        if got.iter().any(|byte| *byte != 0) {
+            digest.update(at.to_le_bytes());
+            digest.update(&got[..]);
+        }
         at += want as u64;
         let bytes = shared.bytes.load(Ordering::Relaxed);
         shared.verify.progress.at(bytes, shared.verify.expected.map(|expected| expected.max(bytes)));
     }
+    digest.update(source.size.to_le_bytes());
     Ok(digest.finalize().into())
+}
+
+/// Contents that are read from the start to the end.
+struct Pieces<'a> {
+    from: &'a From,
+    runs: std::iter::Peekable<std::iter::Copied<std::slice::Iter<'a, Run>>>,
+}
+
+impl<'a> Pieces<'a> {
+    fn of(contents: &'a Contents) -> Self {
+        Self { from: &contents.from, runs: contents.runs.iter().copied().peekable() }
+    }
+
+    /// Where the next byte at or behind `at` is that is in no hole.
+    fn next_from(&mut self, at: u64) -> u64 {
+        while self.runs.next_if(|run| run.to + run.len <= at).is_some() {}
+        self.runs.peek().map_or(u64::MAX, |run| run.to.max(at))
+    }
+
+    /// Reads what is at `at`, holes as zeros, and says how many bytes were in none.
+    fn read(&mut self, buf: &mut [u8], at: u64) -> std::io::Result<u64> {
+        buf.fill(0);
+        let until = at + buf.len() as u64;
+        let mut count = 0;
+        while let Some(run) = self.runs.peek().copied() {
+            let (start, end) = (run.to.max(at), (run.to + run.len).min(until));
+            if start < end {
+                let piece = &mut buf[(start - at) as usize..(end - at) as usize];
+                self.from.read(piece, run.from + start - run.to)?;
+                count += end - start;
+            }
+            if run.to + run.len > until {
+                break;
+            }
+            self.runs.next();
+        }
+        Ok(count)
+    }
 }

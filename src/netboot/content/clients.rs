@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::place::Prefix;
+use crate::beneath::{open_regular, read_bounded};
 use crate::board::Mac;
 
 /// A record is a few lines; what is larger is none.
@@ -90,11 +91,12 @@ impl Clients {
 }
 
 fn read_one(path: &Path) -> Result<Client, String> {
-    let len = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if len > MAX_BYTES {
-        return Err("it has more than 64 KiB: this is no record".to_owned());
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let bytes = open_regular(path).and_then(|file| read_bounded(&file, MAX_BYTES));
+    let bytes = bytes.map_err(|error| match error.kind() {
+        std::io::ErrorKind::FileTooLarge => "it has more than 64 KiB: this is no record".to_owned(),
+        _ => error.to_string(),
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| "it isn't UTF-8".to_owned())?;
     let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     parse(name, &text)
 }
@@ -158,13 +160,17 @@ mod tests {
         std::fs::write(folder.join("b.toml"), "root = '/srv/b'").unwrap();
         std::fs::write(folder.join("c.toml"), "serial = '9c1d03f2").unwrap();
         std::fs::write(folder.join("porch.toml.new"), "nonsense").unwrap();
+        let pipe = folder.join("e.toml");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        std::fs::File::create(folder.join("f.toml")).unwrap().set_len(1 << 40).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", folder.join("g.toml")).unwrap();
         std::fs::write(
             folder.join("d.toml"),
             "board = 'dc:a6:32:00:00:01'\nroot = '/'\nboot = '/srv/tftp/lab'",
         )
         .unwrap();
         let (clients, wrong) = Clients::read(dir.path());
-        assert_eq!(wrong.len(), 3, "{wrong:?}");
+        assert_eq!(wrong.len(), 6, "{wrong:?}");
         let porch = clients.by_serial(0x9c1d_03f2).unwrap();
         assert_eq!((porch.name.as_str(), porch.root.as_deref()), ("porch", Some(Path::new("/srv/porch"))));
         assert_eq!(clients.by_mac("dc:a6:32:01:36:c2".parse().unwrap()), Some(porch));

@@ -1,25 +1,45 @@
-//! The TFTP tree: what is opened lies below it, or where a client's root is.
+//! The TFTP tree: what is opened in it, and where that really lies.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode};
 use rustix::io::Errno;
 
+use crate::beneath::{self, DIRECTORY, Dir, Links, PLACE, READ};
 use crate::tftp::Error;
 use crate::tftp::content::WholeFile;
-use crate::tftp::dir::{FLAGS, beneath, refusal, refuse};
-use crate::tftp::packet::Code;
+use crate::tftp::dir::{refusal, whole};
 use crate::tftp::source::Refusal;
 
-/// An open directory. It stays the same one even if it is renamed later.
+/// The root of the tree, held open: it stays the same one even if it is renamed later.
 #[derive(Debug)]
 pub struct Folder {
-    fd: OwnedFd,
-    path: PathBuf,
+    root: Dir,
+}
+
+/// An open file.
+#[derive(Debug)]
+pub struct Found {
+    /// What is to be sent.
+    pub file: WholeFile,
+    /// Where it lies, whatever links led there.
+    pub place: Place,
+    /// Its whole path there.
+    pub real: PathBuf,
+    /// Its mode doesn't let others read it.
+    pub private: bool,
+}
+
+/// Where something really lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In the tree: in this directory of the root, or in the root itself.
+    Tree(Option<String>),
+    /// Elsewhere on this host.
+    Outside(PathBuf),
 }
 
 impl Folder {
@@ -28,8 +48,8 @@ impl Folder {
     /// # Errors
     /// [`Error::Root`] where it can't be opened or is no directory.
     pub fn new(path: &Path) -> Result<Self, Error> {
-        match rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
-            Ok(fd) => Ok(Self { fd, path: path.to_owned() }),
+        match Dir::open(path) {
+            Ok(root) => Ok(Self { root }),
             Err(errno) => Err(Error::Root { root: path.to_owned(), source: errno.into() }),
         }
     }
@@ -37,70 +57,111 @@ impl Folder {
     /// As it was named.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.root.path()
     }
 
     /// Whether there is such a directory in it (or a link to one).
-    #[must_use]
-    pub fn is_dir(&self, name: &str) -> bool {
-        let stat = rustix::fs::statat(&self.fd, name, AtFlags::empty());
-        stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+    ///
+    /// # Errors
+    /// Where it can't be told: a board that got another answer meanwhile would boot something else.
+    pub fn is_dir(&self, name: &str) -> Result<bool, Refusal> {
+        match rustix::fs::statat(&self.root, name, AtFlags::empty()) {
+            Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) == FileType::Directory),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP) => Ok(false),
+            Err(errno) => Err(refusal(errno)),
+        }
+    }
+
+    /// The first of some names that is such a directory.
+    ///
+    /// # Errors
+    /// As [`Self::is_dir`].
+    pub fn first_dir(&self, names: impl IntoIterator<Item = String>) -> Result<Option<String>, Refusal> {
+        for name in names {
+            if self.is_dir(&name)? {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether any name in a directory of it is of a kind.
-    #[must_use]
-    pub fn has_any(&self, directory: &str, is: impl Fn(&str) -> bool) -> bool {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let Ok(fd) = rustix::fs::openat(&self.fd, directory, flags, Mode::empty()) else { return false };
-        let Ok(entries) = rustix::fs::Dir::read_from(&fd) else { return false };
-        entries.flatten().any(|entry| entry.file_name().to_str().is_ok_and(&is))
+    ///
+    /// # Errors
+    /// As [`Self::is_dir`].
+    pub fn has_any(&self, directory: &str, is: impl Fn(&str) -> bool) -> Result<bool, Refusal> {
+        let fd = match rustix::fs::openat(&self.root, directory, DIRECTORY, Mode::empty()) {
+            Ok(fd) => fd,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(false),
+            Err(errno) => return Err(refusal(errno)),
+        };
+        for entry in rustix::fs::Dir::read_from(&fd).map_err(refusal)? {
+            if entry.map_err(refusal)?.file_name().to_str().is_ok_and(&is) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
-    /// Opens a regular file. Links are followed within the tree, and into the `roots`; nowhere else.
+    /// Opens a regular file, links followed wherever they lead: whether it may be sent is to be decided by where it
+    /// lies. A file outside the tree is opened only if `outside` takes its place.
     ///
     /// # Errors
     /// What the client is told.
-    pub fn find(&self, path: &str, roots: &[PathBuf]) -> Result<WholeFile, Refusal> {
-        if path.is_empty() || path.ends_with('/') {
-            return Err(refuse(Code::NOT_FOUND, "the path names no file"));
-        }
-        let file = match beneath(&self.fd, path.as_bytes()) {
+    pub fn find(&self, path: &str, outside: &dyn Fn(&Path) -> Result<(), Refusal>) -> Result<Found, Refusal> {
+        let fd = match beneath::open(&self.root, path, READ, Mode::empty(), Links::Inside) {
             // A link with an absolute target, or one that leads out of the tree.
-            Err(Errno::XDEV | Errno::LOOP) => self.linked(path, roots)?,
+            Err(Errno::XDEV | Errno::LOOP) => self.linked(path, outside)?,
             other => other.map_err(refusal)?,
         };
-        match rustix::fs::fstat(&file).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
-            Ok(FileType::RegularFile) => {}
-            Ok(FileType::Directory) => return Err(refuse(Code::NOT_FOUND, "it is a folder")),
-            Ok(_) => return Err(refuse(Code::ACCESS, "it is no regular file")),
-            Err(errno) => return Err(refusal(errno)),
-        }
-        // The kernel reads further ahead; without it nothing is lost but speed.
-        let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Sequential);
-        WholeFile::new(File::from(file))
-            .map_err(|error| refuse(Code::NOT_DEFINED, format!("finding its length: {error}")))
+        let place = self.place(&fd).map_err(refusal)?;
+        // Readable by others, S_IROTH.
+        let private = rustix::fs::fstat(&fd).map_err(refusal)?.st_mode & 0o004 == 0;
+        let real = real_path(&fd).map_err(refusal)?;
+        Ok(Found { file: whole(fd)?, place, real, private })
+    }
+
+    /// Where a directory of the root really lies.
+    #[must_use]
+    pub fn place_of(&self, directory: &str) -> Option<Place> {
+        let fd = rustix::fs::openat(&self.root, directory, PLACE, Mode::empty()).ok()?;
+        self.place(&fd).ok()
+    }
+
+    fn place(&self, fd: &OwnedFd) -> Result<Place, Errno> {
+        let (root, real) = (real_path(&self.root)?, real_path(fd)?);
+        let Ok(below) = real.strip_prefix(&root) else { return Ok(Place::Outside(real)) };
+        let mut parts = below.iter();
+        let first = parts.next().map(|first| first.to_string_lossy().into_owned());
+        // The name of a file in the root is no directory's.
+        let in_directory = parts.next().is_some() || is_directory(fd)?;
+        Ok(Place::Tree(first.filter(|_| in_directory)))
     }
 
     /// Opens the place first, asks where it really is, and only then opens it for reading: between these steps
     /// nobody can put something else there.
-    fn linked(&self, path: &str, roots: &[PathBuf]) -> Result<OwnedFd, Refusal> {
-        let flags = OFlags::PATH | OFlags::CLOEXEC;
-        let place = rustix::fs::openat(&self.fd, path, flags, Mode::empty()).map_err(refusal)?;
-        let itself = format!("/proc/self/fd/{}", place.as_raw_fd());
-        let real = real_path(&itself).map_err(refusal)?;
-        let inside = |root: &Path| root.canonicalize().is_ok_and(|root| real.starts_with(root));
-        if !inside(&self.path) && !roots.iter().any(|root| inside(root)) {
-            return Err(refuse(Code::ACCESS, "a link leads out of the served folder"));
+    fn linked(&self, path: &str, outside: &dyn Fn(&Path) -> Result<(), Refusal>) -> Result<OwnedFd, Refusal> {
+        let place = rustix::fs::openat(&self.root, path, PLACE, Mode::empty()).map_err(refusal)?;
+        if let Place::Outside(real) = self.place(&place).map_err(refusal)? {
+            outside(&real)?;
         }
         let stat = rustix::fs::fstat(&place).map_err(refusal)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(refuse(Code::NOT_FOUND, "it is no regular file"));
+            return Err(super::not_found("it is no regular file"));
         }
-        rustix::fs::open(&itself, FLAGS, Mode::empty()).map_err(refusal)
+        rustix::fs::open(itself(&place), READ, Mode::empty()).map_err(refusal)
     }
 }
 
-fn real_path(link: &str) -> Result<PathBuf, Errno> {
-    let path = rustix::fs::readlink(link, Vec::new())?;
+fn is_directory(fd: &OwnedFd) -> Result<bool, Errno> {
+    Ok(FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) == FileType::Directory)
+}
+
+fn itself(fd: impl AsFd) -> String {
+    format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd())
+}
+
+fn real_path(fd: impl AsFd) -> Result<PathBuf, Errno> {
+    let path = rustix::fs::readlink(itself(fd), Vec::new())?;
     Ok(PathBuf::from(OsString::from_vec(path.into_bytes())))
 }

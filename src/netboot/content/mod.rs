@@ -13,21 +13,27 @@
 //!
 //! A prefix without a directory is "not found" too: the board then leaves its prefix out and asks for the shared
 //! files, which is how an EEPROM bootloader is built.
+//!
+//! **A client's files go to that client.** Who is known to be another board gets nothing out of its directory or its
+//! root, however the path is written and whatever links lead there; nor does who names another directory. Who isn't
+//! known to be any board, and names the directory, gets what all users of this host may read; the rest (mode 0600, say)
+//! goes only to a board that is known to be that client. [`rule`] has it.
 
 pub mod boards;
 pub mod clients;
 pub mod folder;
 pub mod limits;
 pub mod place;
+mod rule;
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 use crate::board::Mac;
 use crate::tftp::Error;
 use crate::tftp::content::WholeFile;
-use crate::tftp::dir::relative;
+use crate::tftp::dir::normal;
 use crate::tftp::packet::{Code, Direction};
 use crate::tftp::source::{Answer, Refusal, Request, Source};
 use boards::{Boards, Known};
@@ -80,35 +86,57 @@ impl NetbootSource {
     /// # Errors
     /// What the board is told.
     pub fn find(&self, peer: IpAddr, path: &[u8]) -> Result<(WholeFile, From), Refusal> {
-        let path = std::str::from_utf8(relative(path)?).map_err(|_| not_found("the path is no UTF-8"))?;
-        let asker = self.asker(peer);
-        let (prefix, rest) = place::split(path);
+        // All that follows is decided by this one spelling.
+        let path = String::from_utf8(normal(path)?).map_err(|_| not_found("the path is no UTF-8"))?;
+        let first = path.split_once('/').map(|(first, _)| first);
+        let asker = self.asker_of(peer, first);
+        let (prefix, rest) = place::split(&path);
+        if let (Some(_), Some(first), Some(board)) = (prefix, first, &asker)
+            && self.is_anothers(first, board)
+        {
+            return Err(not_found(format!("{first} is another board's directory")));
+        }
         let own = match prefix {
-            Some(prefix) => match self.directory_of(prefix, asker.as_ref()) {
+            Some(prefix) => match self.directory_of(prefix, first, asker.as_ref())? {
                 Some(own) => Some(own),
                 None => return Err(not_found(format!("there is no directory {prefix}"))),
             },
-            None => asker.as_ref().and_then(|board| self.own_directory(board)),
+            None => match &asker {
+                Some(board) => self.own_directory(board)?,
+                None => None,
+            },
         };
         let Some(own) = own else {
-            return self.shared(rest, asker.is_none());
+            return self.shared(rest, first, asker.as_ref());
         };
-        match self.folder.find(&format!("{own}/{rest}"), &self.roots_of(&own)) {
+        match self.open(&format!("{own}/{rest}"), Some(&own), asker.as_ref()) {
             Err(refusal) if refusal.code == Code::NOT_FOUND => {
-                if is_versioned(rest) && !is_free(rest) && self.folder.has_any(&own, is_versioned_system) {
+                if is_versioned(rest) && !is_free(rest) && self.folder.has_any(&own, is_versioned_system)? {
                     return Err(not_found(format!("{own} has none, and has a system of its own")));
                 }
-                self.shared(rest, false)
+                self.shared(rest, first.filter(|_| prefix.is_none()), asker.as_ref())
             }
             found => Ok((found?, From::Own(own))),
         }
     }
 
+    /// Opens a file of the tree and looks whether it may be sent. `named` is the directory that was asked in.
+    fn open(&self, path: &str, named: Option<&str>, asker: Option<&Known>) -> Result<WholeFile, Refusal> {
+        let found = self.folder.find(path, &|real| self.may_have_outside(real, named, asker, false))?;
+        self.may_have(&found, named, asker)?;
+        Ok(found.file)
+    }
+
     /// Looks among the files of all boards.
-    fn shared(&self, path: &str, stranger: bool) -> Result<(WholeFile, From), Refusal> {
-        match self.folder.find(path, &self.all_roots()) {
+    fn shared(
+        &self,
+        path: &str,
+        named: Option<&str>,
+        asker: Option<&Known>,
+    ) -> Result<(WholeFile, From), Refusal> {
+        match self.open(path, named, asker) {
             Ok(file) => Ok((file, From::Shared)),
-            Err(refusal) if refusal.code == Code::NOT_FOUND && stranger => {
+            Err(refusal) if refusal.code == Code::NOT_FOUND && asker.is_none() => {
                 Err(not_found("no such file; which board asks isn't known"))
             }
             Err(refusal) => Err(refusal),
@@ -127,10 +155,15 @@ impl NetbootSource {
     }
 
     /// The directory that a prefix means: its own, or the one under the board's other name.
-    fn directory_of(&self, prefix: Prefix, asker: Option<&Known>) -> Option<String> {
-        let name = prefix.to_string();
-        if self.folder.is_dir(&name) {
-            return Some(name);
+    fn directory_of(
+        &self,
+        prefix: Prefix,
+        first: Option<&str>,
+        asker: Option<&Known>,
+    ) -> Result<Option<String>, Refusal> {
+        let written = first.into_iter().map(str::to_owned);
+        if let Some(name) = self.folder.first_dir(std::iter::once(prefix.to_string()).chain(written))? {
+            return Ok(Some(name));
         }
         let known = match prefix {
             Prefix::Serial(serial) => self.boards.by_serial(serial),
@@ -145,12 +178,12 @@ impl NetbootSource {
         let mut names: Vec<String> = client.map(clients::Client::directories).unwrap_or_default();
         drop(clients);
         names.extend(known.iter().flat_map(|known| self.names_of(known)));
-        names.into_iter().find(|name| self.folder.is_dir(name))
+        self.folder.first_dir(names)
     }
 
     /// The directory of a board that asks without a prefix.
-    fn own_directory(&self, board: &Known) -> Option<String> {
-        self.names_of(board).into_iter().find(|name| self.folder.is_dir(name))
+    fn own_directory(&self, board: &Known) -> Result<Option<String>, Refusal> {
+        self.folder.first_dir(self.names_of(board))
     }
 
     /// All names that a board's directory may have, the most certain first.
@@ -162,23 +195,6 @@ impl NetbootSource {
         names.extend(board.serial.map(|serial| Prefix::Serial(serial).to_string()));
         names.push(Prefix::Mac(board.mac).to_string());
         names
-    }
-
-    /// Where links of a board's directory may lead beside the tree: into that client's root.
-    fn roots_of(&self, own: &str) -> Vec<PathBuf> {
-        let clients = self.clients.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        clients
-            .all()
-            .iter()
-            .filter(|c| c.directories().iter().any(|d| d == own))
-            .flat_map(|c| c.root.clone())
-            .collect()
-    }
-
-    /// Where links of the shared files may lead: into any client's root.
-    fn all_roots(&self) -> Vec<PathBuf> {
-        let clients = self.clients.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        clients.all().iter().flat_map(|client| client.root.clone()).collect()
     }
 }
 

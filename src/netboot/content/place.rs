@@ -28,6 +28,20 @@ impl Prefix {
         }
     }
 
+    /// Reads the name of a directory, in any of the ways in which a board may be written: also all 16 digits of a serial
+    /// number, and a MAC address with colons or without separators. Requests are taken apart by [`Prefix::parse`];
+    /// whose a directory is must not depend on how it is written.
+    #[must_use]
+    pub fn of_directory(name: &str) -> Option<Self> {
+        match name.len() {
+            16 if name.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                u64::from_str_radix(name, 16).ok().map(|serial| Self::Serial(serial as u32))
+            }
+            12 | 17 => name.parse().ok().map(Self::Mac),
+            _ => Self::parse(name),
+        }
+    }
+
     /// Whether it may be this board's: it isn't known to be another's.
     #[must_use]
     pub fn may_be(self, board: &Known) -> bool {
@@ -46,6 +60,13 @@ impl fmt::Display for Prefix {
             Self::Mac(mac) => out.write_str(&mac.to_string().replace(':', "-")),
         }
     }
+}
+
+/// Whether two names mean the directory of the same board, or are the same name.
+#[must_use]
+pub fn is_same(name: &str, other: &str) -> bool {
+    let board = Prefix::of_directory(name);
+    name == other || (board.is_some() && board == Prefix::of_directory(other))
 }
 
 /// Splits a path into its prefix, if it has one, and the rest.
@@ -119,6 +140,22 @@ mod tests {
         assert_eq!(Prefix::Mac(mac).to_string(), "dc-a6-32-01-36-c2");
         let known = Known { mac, serial: Some(7), ip: None };
         assert!(Prefix::Serial(7).may_be(&known) && !Prefix::Serial(8).may_be(&known));
+    }
+
+    #[test]
+    fn a_board_is_the_same_however_its_directory_is_written() {
+        for (name, other) in [
+            ("9c1d03f2", "9C1D03F2"),
+            ("9c1d03f2", "100000009c1d03f2"),
+            ("dc-a6-32-01-36-c2", "DC:A6:32:01:36:C2"),
+            ("dc-a6-32-01-36-c2", "dca6320136c2"),
+            ("lab", "lab"),
+        ] {
+            assert!(is_same(name, other) && is_same(other, name), "{name} {other}");
+        }
+        for (name, other) in [("9c1d03f2", "9c1d03f3"), ("lab", "LAB"), ("9c1d03f2", "dc-a6-32-01-36-c2")] {
+            assert!(!is_same(name, other), "{name} {other}");
+        }
     }
 
     #[test]

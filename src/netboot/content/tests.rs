@@ -2,6 +2,7 @@ use super::*;
 use crate::netboot::content::clients::Client;
 use crate::tftp::source::{Content, Got};
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 
 const FOUR: &str = "9c1d03f2";
 const FOUR_MAC: &str = "dc-a6-32-01-36-c2";
@@ -210,6 +211,166 @@ fn links_lead_into_the_tree_and_into_the_clients_own_root_only() {
     }
 }
 
+fn client(serial: u32, mac: &str, root: Option<&Path>) -> Client {
+    let (serial, mac) = (Some(serial), Some(self::mac(mac)));
+    Client { name: "x".to_owned(), serial, mac, root: root.map(Path::to_owned), tftp: None }
+}
+
+/// Two clients with roots, a third directory that no record knows, and every link that may lead from one to another.
+/// 9 asks as the first, 10 as the second; nobody knows who asks as 11.
+fn neighbourhood() -> Rig {
+    let mut rig = Rig::new(&[
+        "00000001/config.txt",
+        "00000001/secret",
+        "00000002/config.txt",
+        "00000002/secret",
+        "00000003/config.txt",
+        "00000003/secret",
+        "common/kernel8.img",
+        "config.txt",
+    ]);
+    for n in 1..=2 {
+        std::fs::create_dir(rig.path(&format!("root{n}"))).unwrap();
+        std::fs::write(rig.path(&format!("root{n}/secret")), format!("root{n}/secret")).unwrap();
+        std::fs::write(rig.path(&format!("root{n}/open")), format!("root{n}/open")).unwrap();
+    }
+    let private = |path: PathBuf| {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).unwrap();
+    };
+    for n in 1..=3 {
+        private(rig.path(&format!("tftp/0000000{n}/secret")));
+    }
+    for n in 1..=2 {
+        private(rig.path(&format!("root{n}/secret")));
+    }
+    let tree = rig.path("tftp");
+    // The other name of the second; a folder with one more way there; links in the first's directory, which it may
+    // write; links among the shared files.
+    symlink("00000002", tree.join("dc-a6-32-00-00-02")).unwrap();
+    symlink("../00000002", tree.join("common/two")).unwrap();
+    symlink(".", tree.join("00000001/here")).unwrap();
+    symlink("..", tree.join("00000001/up")).unwrap();
+    symlink("../00000002", tree.join("00000001/other")).unwrap();
+    symlink("../00000002/secret", tree.join("00000001/stolen")).unwrap();
+    symlink("../00000002/config.txt", tree.join("00000001/cmdline.txt")).unwrap();
+    symlink(tree.join("00000002/secret"), tree.join("00000001/absolute")).unwrap();
+    symlink(rig.path("root2/secret"), tree.join("00000001/root")).unwrap();
+    symlink(rig.path("root2"), tree.join("00000001/whole")).unwrap();
+    symlink("00000002/secret", tree.join("stolen")).unwrap();
+    symlink(rig.path("root2/open"), tree.join("open")).unwrap();
+    rig.clients = vec![
+        client(1, "dc:a6:32:00:00:01", Some(&rig.path("root1"))),
+        client(2, "dc:a6:32:00:00:02", Some(&rig.path("root2"))),
+    ];
+    rig.boards.learn(mac("dc:a6:32:00:00:01"), Some(1), Some(ip(9)));
+    rig.boards.learn(mac("dc:a6:32:00:00:02"), Some(2), Some(ip(10)));
+    rig
+}
+
+/// Ways to write the path of something in the second's directory.
+const SPELLINGS: [&str; 16] = [
+    "00000002/",
+    "/00000002/",
+    "./00000002/",
+    "//00000002//",
+    "/./00000002/./",
+    "common/../00000002/",
+    "00000001/../00000002/",
+    "%30%30%30%30%30%30%30%32/",
+    "dc-a6-32-00-00-02/",
+    "./dc-a6-32-00-00-02/",
+    "DC-A6-32-00-00-02/",
+    "dc:a6:32:00:00:02/",
+    "common/two/",
+    "./common//two/",
+    "00000001/other/",
+    "00000001/up/00000002/",
+];
+
+#[test]
+fn a_clients_files_go_to_that_client_alone_however_the_path_is_written() {
+    let rig = neighbourhood();
+    for spelling in SPELLINGS {
+        for file in ["secret", "config.txt"] {
+            let path = format!("{spelling}{file}");
+            let wanted = format!("00000002/{file}");
+            let got = rig.ask(ip(9), &path);
+            assert_ne!(got, Ok(wanted.clone()), "the first asks for {path}");
+            // Nobody knows who asks: what every user of the host may read, where it is asked for by its own name.
+            let got = rig.ask(ip(11), &path);
+            assert!(got != Ok(wanted) || file == "config.txt", "a stranger asks for {path}");
+        }
+    }
+    for path in ["stolen", "absolute", "root", "whole/secret", "whole/open", "cmdline.txt", "here/stolen"] {
+        for path in [format!("00000001/{path}"), path.to_owned()] {
+            let got = rig.ask(ip(9), &path);
+            assert!(matches!(got, Err(1 | 2)), "the first asks for {path}: {got:?}");
+        }
+    }
+    rig.lacks(9, "00000002/config.txt");
+    assert_eq!(rig.ask(ip(9), "open"), Err(2));
+    assert_eq!(rig.ask(ip(11), "stolen"), Err(2));
+    assert_eq!(rig.ask(ip(11), "00000002/secret"), Err(2));
+    // And it goes there by each of these.
+    for path in ["00000002/secret", "./00000002//secret", "dc-a6-32-00-00-02/secret", "secret", "stolen"] {
+        rig.gives(10, path, "00000002/secret");
+    }
+    rig.gives(10, "open", "root2/open");
+    rig.gives(11, "00000002/config.txt", "00000002/config.txt");
+    rig.gives(9, "00000001/here/secret", "00000001/secret");
+    // A directory that nobody has claimed is served as before, but for what is private.
+    rig.gives(9, "00000003/config.txt", "00000003/config.txt");
+    assert_eq!(rig.ask(ip(9), "00000003/secret"), Err(2));
+}
+
+#[test]
+fn two_boards_may_share_a_directory_by_a_link_in_the_root() {
+    let rig = neighbourhood();
+    std::fs::remove_dir_all(rig.path("tftp/00000001")).unwrap();
+    symlink("00000002", rig.path("tftp/00000001")).unwrap();
+    rig.gives(9, "00000001/config.txt", "00000002/config.txt");
+    rig.gives(9, "config.txt", "00000002/config.txt");
+    assert_eq!(rig.ask(ip(9), "00000001/secret"), Err(2));
+    rig.lacks(9, "00000002/config.txt");
+}
+
+#[test]
+fn an_address_that_changed_hands_takes_no_directory_away() {
+    let mut rig = neighbourhood();
+    // The second has the address that the first had once, and never asked for it.
+    rig.neighbours.push((ip(9), mac("dc:a6:32:00:00:02")));
+    rig.gives(9, "00000002/secret", "00000002/secret");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_spelling_of_a_path_opens_what_is_another_clients(
+        parts in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "/", "/", "/", "/", ".", "..", "", "00000001", "00000002", "00000003", "dc-a6-32-00-00-02",
+                "DC-A6-32-00-00-01", "dc:a6:32:00:00:02", "common", "two", "here", "up", "other", "stolen", "absolute",
+                "root", "whole", "secret", "open", "config.txt", "cmdline.txt", "kernel8.img",
+            ]),
+            1..9,
+        ),
+        asker in 9..12_u8,
+    ) {
+        static RIG: std::sync::LazyLock<Rig> = std::sync::LazyLock::new(neighbourhood);
+        let path = parts.concat();
+        if let Ok(content) = RIG.ask(ip(asker), &path) {
+            let whose = ["00000001", "root1", "00000002", "root2"].iter().position(|at| content.starts_with(at));
+            let secret = content.ends_with("secret");
+            let (mine, known) = (usize::from(asker) - 9, asker < 11);
+            let fine = match whose.map(|at| at / 2) {
+                Some(owner) => owner == mine || (!known && !secret),
+                None => !secret,
+            };
+            proptest::prop_assert!(fine, "{asker} asks for {path:?} and gets {content}");
+        }
+    }
+}
+
 #[test]
 fn strange_paths_are_refused() {
     let rig = Rig::new(&["config.txt"]);
@@ -221,4 +382,28 @@ fn strange_paths_are_refused() {
         NetbootSource::new(&rig.path("tftp"), Arc::default(), Arc::default(), Box::new(|_| None)).unwrap();
     assert_eq!(source.find(ip(9).into(), b"\xff\xfe").unwrap_err().code, Code::NOT_FOUND);
     assert!(source.find("fe80::1".parse().unwrap(), b"config.txt").is_ok());
+}
+
+#[test]
+fn a_host_that_can_open_no_more_files_says_so() {
+    use crate::beneath::testing::{alone, no_more_files};
+    alone("netboot::content::tests::a_host_that_can_open_no_more_files_says_so", || {
+        let rig = Rig::new(&["9c1d03f2/config.txt", "9c1d03f2/kernel8.img", "config.txt", "start4.elf"]);
+        let source = NetbootSource::new(
+            &rig.path("tftp"),
+            Arc::clone(&rig.boards),
+            Arc::new(RwLock::new(Clients::new(Vec::new()))),
+            Box::new(|_| None),
+        )
+        .unwrap();
+        no_more_files(true);
+        let asked = ["9c1d03f2/config.txt", "9c1d03f2/start4.elf", "config.txt"]
+            .map(|path| source.find(ip(7).into(), path.as_bytes()).map(|_| ()));
+        no_more_files(false);
+        for refusal in asked {
+            let refusal = refusal.unwrap_err();
+            assert_eq!(refusal.code, Code::NOT_DEFINED);
+            assert!(refusal.message.contains("Too many open files"), "{}", refusal.message);
+        }
+    });
 }

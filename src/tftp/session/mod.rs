@@ -10,7 +10,7 @@ mod send;
 pub use receive::{Heard, Receiver};
 pub use send::Sender;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::packet::Code;
 
@@ -87,6 +87,9 @@ pub struct Retry {
     pub tries: u32,
     /// How long a client may be heard without getting any further.
     pub stalled: Duration,
+    /// How long a client that has answered nothing yet is waited for, from its last request on. Long enough for it to
+    /// ask again more than once: U-Boot does that every 5 s.
+    pub unanswered: Duration,
 }
 
 impl Default for Retry {
@@ -96,6 +99,7 @@ impl Default for Retry {
             longest: Duration::from_secs(8),
             tries: 6,
             stalled: Duration::from_secs(120),
+            unanswered: Duration::from_secs(16),
         }
     }
 }
@@ -103,6 +107,28 @@ impl Default for Retry {
 /// The wait before repetition number `tries` + 1.
 fn wait(patience: Duration, retry: &Retry, tries: u32) -> Duration {
     patience.saturating_mul(1 << tries.min(16)).min(retry.longest.max(patience))
+}
+
+/// What is due where a client has answered nothing yet. Its address may be forged, so it gets each answer once for each
+/// request that came, and one more time.
+enum Unanswered {
+    Repeat,
+    WaitUntil(Instant),
+    GiveUp,
+}
+
+fn unanswered(retry: &Retry, patience: Duration, heard: Instant, tries: u32, now: Instant) -> Unanswered {
+    let until = heard + retry.unanswered.max(patience.saturating_mul(2));
+    match tries {
+        0 => Unanswered::Repeat,
+        _ if now < until => Unanswered::WaitUntil(until),
+        _ => Unanswered::GiveUp,
+    }
+}
+
+/// Whether a request that came again is a repetition by its client, and not one by the network.
+fn is_asked_again(patience: Duration, sent: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(sent) >= patience / 2
 }
 
 /// The end that a client's ERROR means. `taken` is how many blocks it has acknowledged.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{End, Next, Retry, end_by_client, wait};
+use super::{End, Next, Retry, Unanswered, end_by_client, is_asked_again, unanswered, wait};
 use crate::tftp::options::Agreed;
 use crate::tftp::packet::Packet;
 
@@ -29,6 +29,8 @@ pub struct Receiver {
     tries: u32,
     repeats: u64,
     heard: Instant,
+    /// When the first answer was sent last.
+    greeted: Instant,
     end: Option<End>,
 }
 
@@ -65,6 +67,7 @@ impl Receiver {
             tries: 0,
             repeats: 0,
             heard: now,
+            greeted: now,
             end: None,
         }
     }
@@ -85,6 +88,7 @@ impl Receiver {
     /// The OACK or ACK 0 is on its way.
     pub fn greeted(&mut self, now: Instant) {
         self.greet = false;
+        self.greeted = now;
         self.deadline = Some(now + wait(self.patience, &self.retry, self.tries));
     }
 
@@ -111,12 +115,13 @@ impl Receiver {
     }
 
     fn on_data(&mut self, block: u16, len: usize, now: Instant) -> Heard {
-        self.heard = now;
-        self.tries = 0;
         if self.greet {
             return Heard::Nothing;
         }
         let ahead = block.wrapping_sub(self.next as u16);
+        if self.begun() {
+            (self.heard, self.tries) = (now, 0);
+        }
         if ahead == u16::MAX && self.next > 1 {
             // The last block again: its ACK was lost. Earlier ones need no answer of their own.
             self.ack = true;
@@ -141,6 +146,7 @@ impl Receiver {
             self.end = Some(End::TooLarge { limit: self.limit });
             return Heard::Nothing;
         }
+        (self.heard, self.tries) = (now, 0);
         self.bytes += len as u64;
         self.next += 1;
         self.unacked += 1;
@@ -163,18 +169,24 @@ impl Receiver {
             return;
         }
         self.deadline = None;
-        if self.last_seen {
+        if !self.begun() {
+            match unanswered(&self.retry, self.patience, self.heard, self.tries, now) {
+                Unanswered::Repeat => {
+                    self.tries += 1;
+                    self.repeats += 1;
+                    self.greet = true;
+                }
+                Unanswered::WaitUntil(until) => self.deadline = Some(until),
+                Unanswered::GiveUp => self.end = Some(End::Silent { tries: self.tries }),
+            }
+        } else if self.last_seen {
             self.end = Some(End::Done);
         } else if self.tries >= self.retry.tries {
             self.end = Some(End::Silent { tries: self.tries });
         } else {
             self.tries += 1;
             self.repeats += 1;
-            if self.next == 1 {
-                self.greet = true;
-            } else {
-                self.ack = true;
-            }
+            self.ack = true;
         }
     }
 
@@ -196,10 +208,22 @@ impl Receiver {
         self.heard
     }
 
-    /// The client is alive though what it sent changes nothing (a repeated request).
-    pub fn hear(&mut self, now: Instant) {
+    /// Whether the client has sent a block yet.
+    #[must_use]
+    pub fn begun(&self) -> bool {
+        self.next > 1
+    }
+
+    /// The client sent its request again, because it has no answer: it gets one.
+    pub fn asked_again(&mut self, now: Instant) {
+        if self.begun() || self.end.is_some() {
+            return;
+        }
         self.heard = now;
-        self.tries = 0;
+        if !self.greet && is_asked_again(self.patience, self.greeted, now) {
+            self.repeats += 1;
+            self.greet = true;
+        }
     }
 
     /// Answers sent more than once.

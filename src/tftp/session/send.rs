@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{End, Next, Retry, end_by_client, wait};
+use super::{End, Next, Retry, Unanswered, end_by_client, is_asked_again, unanswered, wait};
 use crate::tftp::options::Agreed;
 use crate::tftp::packet::Packet;
 
@@ -26,6 +26,8 @@ pub struct Sender {
     /// One more than the highest block ever sent.
     high: u64,
     greeting: Greeting,
+    /// The client has acknowledged something.
+    begun: bool,
     starved: bool,
     retry: Retry,
     patience: Duration,
@@ -71,6 +73,7 @@ impl Sender {
             next: 1,
             high: 1,
             greeting: if agreed.packet().is_some() { Greeting::Due } else { Greeting::Over },
+            begun: false,
             starved: false,
             retry,
             patience: agreed.patience(retry.first),
@@ -166,12 +169,15 @@ impl Sender {
 
     /// Takes an ACK; the fast way for what comes in lock step a million times.
     pub fn on_ack(&mut self, block: u16, now: Instant) {
-        self.heard = now;
-        self.tries = 0;
+        if self.begun {
+            self.heard = now;
+            self.tries = 0;
+        }
         match self.greeting {
             Greeting::Due => return,
             Greeting::Sent => {
                 if block == 0 {
+                    (self.begun, self.heard, self.tries) = (true, now, 0);
                     self.greeting = Greeting::Over;
                     self.measure(now);
                     self.progress = now;
@@ -190,6 +196,7 @@ impl Sender {
                 self.measure(now);
             }
             self.base += ahead;
+            (self.begun, self.heard, self.tries) = (true, now, 0);
             self.progress = now;
             self.deadline = None;
             self.doubtful = false;
@@ -276,6 +283,17 @@ impl Sender {
             }
             return;
         }
+        if !self.begun {
+            match unanswered(&self.retry, self.patience, self.heard, self.tries, now) {
+                Unanswered::Repeat => {
+                    self.tries += 1;
+                    self.answer_again();
+                }
+                Unanswered::WaitUntil(until) => self.deadline = Some(until),
+                Unanswered::GiveUp => self.end = Some(End::Silent { tries: self.tries }),
+            }
+            return;
+        }
         if std::mem::take(&mut self.doubtful) {
             self.go_back(now);
         } else if self.tries >= self.retry.tries {
@@ -285,10 +303,16 @@ impl Sender {
         } else {
             self.tries += 1;
             self.go_back(now);
-            if self.greeting == Greeting::Sent {
-                self.greeting = Greeting::Due;
-                self.repeats += 1;
-            }
+        }
+    }
+
+    /// Sends the first answer again.
+    fn answer_again(&mut self) {
+        self.next = self.base;
+        self.measurable = false;
+        if self.greeting == Greeting::Sent {
+            self.greeting = Greeting::Due;
+            self.repeats += 1;
         }
     }
 
@@ -304,10 +328,10 @@ impl Sender {
         self.base
     }
 
-    /// Whether the client has answered anything yet.
+    /// Whether the client has acknowledged anything yet.
     #[must_use]
     pub fn begun(&self) -> bool {
-        self.base > 1 || (self.greeting == Greeting::Over && self.round_trip.is_some())
+        self.begun
     }
 
     /// When the client was heard last; the start where it wasn't yet.
@@ -316,10 +340,15 @@ impl Sender {
         self.heard
     }
 
-    /// The client is alive though what it sent changes nothing (a repeated request).
-    pub fn hear(&mut self, now: Instant) {
+    /// The client sent its request again, because it has no answer: it gets one.
+    pub fn asked_again(&mut self, now: Instant) {
+        if self.begun || self.end.is_some() {
+            return;
+        }
         self.heard = now;
-        self.tries = 0;
+        if !self.starved && is_asked_again(self.patience, self.sent, now) {
+            self.answer_again();
+        }
     }
 
     /// Packets sent more than once.

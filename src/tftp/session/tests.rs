@@ -121,6 +121,8 @@ fn a_silent_client_is_given_up_with_growing_patience() {
     let retry = Retry { tries: 3, ..Retry::default() };
     let mut session = Sender::new(&agreed(512, 1, Some(2)), 5000, retry, start);
     session.greeted(start);
+    session.on_ack(0, start);
+    assert_eq!(pump(&mut session, start), [1]);
     let mut waits = Vec::new();
     let mut now = start;
     loop {
@@ -131,13 +133,66 @@ fn a_silent_client_is_given_up_with_growing_patience() {
         now = deadline;
         session.on_time(now);
         match session.poll() {
-            Next::Greet => session.greeted(now),
+            Next::Send { first: 1, count: 1 } => session.sent(1, now),
             Next::End => break,
             other => panic!("{other:?}"),
         }
     }
     assert_eq!(waits, [2, 4, 8, 8]);
     assert_eq!(session.end(), Some(&End::Silent { tries: 3 }));
+}
+
+/// What goes out to somebody who acknowledges nothing: when, in seconds, and when it ends.
+fn answers(agreed: &Agreed, requests: &[u64]) -> (Vec<u64>, u64) {
+    let start = Instant::now();
+    let mut session = Sender::new(agreed, 5000, Retry::default(), start);
+    let mut at = Vec::new();
+    for second in 0..1000 {
+        let now = start + SECOND * second;
+        if requests.contains(&second.into()) {
+            session.asked_again(now);
+        }
+        // An acknowledgement of what was never sent is none.
+        session.on_ack(77, now);
+        session.on_time(now);
+        match session.poll() {
+            Next::Greet => session.greeted(now),
+            Next::Send { first: 1, count: 1 } => session.sent(1, now),
+            Next::Wait => continue,
+            Next::End => return (at, second.into()),
+            other => panic!("{other:?}"),
+        }
+        at.push(second.into());
+    }
+    panic!("it never ends");
+}
+
+#[test]
+fn who_acknowledges_nothing_gets_an_answer_for_each_request_and_one_more() {
+    for agreed in [agreed(512, 1, None), agreed(512, 16, None), plain()] {
+        let forged = answers(&agreed, &[]);
+        assert_eq!(forged.0, [0, 1]);
+        // A board that lost everything and asks again every 5 s gets an answer each time, at once.
+        assert_eq!(answers(&agreed, &[5, 10]).0, [0, 1, 5, 10]);
+    }
+    assert_eq!(answers(&agreed(512, 1, Some(10)), &[]).0, [0, 10]);
+    // However long a timeout is asked for.
+    assert_eq!(answers(&agreed(512, 1, Some(255)), &[]).0, [0, 1]);
+}
+
+#[test]
+fn a_request_that_the_network_doubles_is_answered_once() {
+    let now = Instant::now();
+    let mut session = Sender::new(&plain(), 1024, Retry::default(), now);
+    assert_eq!(pump(&mut session, now), [1]);
+    session.asked_again(now + Duration::from_millis(499));
+    assert_eq!(pump(&mut session, now), NONE);
+    session.asked_again(now + Duration::from_millis(500));
+    assert_eq!(pump(&mut session, now), [1]);
+    session.on_ack(1, now);
+    assert_eq!(pump(&mut session, now), [2]);
+    session.asked_again(now + SECOND * 5);
+    assert_eq!(pump(&mut session, now), NONE, "it has begun");
 }
 
 #[test]
@@ -323,7 +378,7 @@ fn an_upload_has_bounds() {
             session.greeted(now);
         }
     }
-    assert_eq!(session.end(), Some(&End::Silent { tries: 6 }));
+    assert_eq!(session.end(), Some(&End::Silent { tries: 1 }));
 }
 
 #[test]
@@ -427,7 +482,8 @@ fn read_through(
     let start = Instant::now();
     let agreed = agreed(blksize, window, timeout);
     // Loss must not look like absence: at 20 % both ways, seven exchanges in a row fail now and then.
-    let retry = Retry { tries: 40, stalled: Duration::from_secs(100_000), ..Retry::default() };
+    let long = Duration::from_secs(100_000);
+    let retry = Retry { tries: 40, stalled: long, unanswered: long, ..Retry::default() };
     let mut server = Sender::new(&agreed, content.len() as u64, retry, start);
     let patience = SECOND * u32::from(timeout.unwrap_or(1));
     let mut client = Reader {
@@ -477,9 +533,10 @@ fn read_through(
         if arrival == Some(next) {
             let Reverse((_, _, to_server, bytes)) = net.flights.pop().unwrap();
             if to_server {
-                // An empty packet is the client's silence before its first reply.
-                if let Ok(packet) = Packet::parse(&bytes) {
-                    server.on_packet(&packet, start + net.now);
+                // An empty packet stands for the request, which comes again before the client's first reply.
+                match Packet::parse(&bytes) {
+                    Ok(packet) => server.on_packet(&packet, start + net.now),
+                    Err(_) => server.asked_again(start + net.now),
                 }
             } else {
                 client.on_packet(&bytes, &mut net);
@@ -549,7 +606,7 @@ proptest! {
         let content = content(len);
         let start = Instant::now();
         let agreed = agreed(64, window, None);
-        let retry = Retry { tries: 60, ..Retry::default() };
+        let retry = Retry { tries: 60, unanswered: Duration::from_secs(100_000), ..Retry::default() };
         let mut client = Sender::new(&agreed, len as u64, retry, start);
         // The client's own greeting was the request, and the answer to it has arrived.
         client.greeted(start);

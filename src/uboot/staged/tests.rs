@@ -235,7 +235,7 @@ fn cards_of_the_original_kind_take_only_what_they_can() {
 
 #[test]
 fn a_disk_that_is_full_is_said_and_left_clean() {
-    // The error's text; the whole way is walked on a small tmpfs in tests/staged.rs.
+    // The error's text; the whole way is walked on a small tmpfs in tests/machines/staged.rs.
     let error = Error::Full { path: "/srv/a".into(), needed: 3 << 20, free: Some(1 << 20) };
     assert_eq!(error.to_string(), "writing /srv/a: no room for its 3 MiB, 1 MiB are free");
 }

@@ -2,12 +2,17 @@
 
 use std::path::Path;
 
-use serde_json::json;
+use rustix::fs::FileType;
+use rustix::io::Errno;
 
 use super::{Enable, Error, confirm, diff, file};
+use crate::beneath::Dir;
 use crate::cli::ui::{Style, Ui, wrap};
 use crate::eeprom::usb_boot::{ConfigTxt, SETTING, State};
+use crate::format::json::json;
 use crate::stop::Stop;
+
+const CONFIG: &str = "config.txt";
 
 /// What can't be taken back.
 const PERMANENT: &str = "a board that is started from this card burns it in: from then on it looks for a system on the \
@@ -22,8 +27,8 @@ const THEN: [&str; 3] = [
 ];
 
 pub(super) fn run(args: &Enable, dir: &Path, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
-    let path = dir.join("config.txt");
-    let bytes = read(dir, &path)?;
+    let path = dir.join(CONFIG);
+    let (card, bytes) = open(dir)?;
     let mut config = ConfigTxt::parse(&bytes);
     let state = config.state();
     let changes = if args.undo { config.disable() } else { config.enable() };
@@ -41,7 +46,7 @@ pub(super) fn run(args: &Enable, dir: &Path, ui: &Ui, stop: &Stop) -> anyhow::Re
         return Ok(());
     }
     if !args.undo {
-        warn_of(dir, &state, ui);
+        warn_of(&card, &state, ui);
         ui.warn(wrap(PERMANENT, 9, 2, ui.width_err));
     }
     if args.dry_run {
@@ -52,7 +57,7 @@ pub(super) fn run(args: &Enable, dir: &Path, ui: &Ui, stop: &Stop) -> anyhow::Re
     if !args.undo {
         confirm::confirm(SETTING, args.confirm.as_deref(), ui, stop)?;
     }
-    file::replace(&path, &config.bytes())?;
+    file::replace(&card, CONFIG, &config.bytes())?;
     tell(args, &path, "changed", &changes, ui);
     ui.say(format_args!("changed {shown}, read back and equal"));
     if args.undo {
@@ -65,31 +70,38 @@ pub(super) fn run(args: &Enable, dir: &Path, ui: &Ui, stop: &Stop) -> anyhow::Re
     Ok(())
 }
 
-/// The file's bytes, where the directory looks like a boot partition.
-fn read(dir: &Path, path: &Path) -> Result<Vec<u8>, Error> {
-    let firmware = dir.join("firmware");
-    let there = |dir: &Path| dir.join("config.txt").is_file();
+/// The directory and the file's bytes, where the directory looks like a boot partition.
+fn open(dir: &Path) -> Result<(Dir, Vec<u8>), Error> {
     let no = |why: &str, instead| Error::NoPartition { dir: dir.to_owned(), why: why.to_owned(), instead };
-    let instead = there(&firmware).then(|| firmware.clone());
-    if !dir.is_dir() {
-        return Err(no("there is no such directory", None));
+    let card = match Dir::open(dir) {
+        Ok(card) => card,
+        Err(Errno::NOENT | Errno::NOTDIR) => return Err(no("there is no such directory", None)),
+        Err(error) => return Err(Error::os("opening", dir)(error.into())),
+    };
+    let firmware = card.dir("firmware").is_ok_and(|inner| is_file(&inner, CONFIG));
+    let instead = firmware.then(|| dir.join("firmware"));
+    if card.kind(CONFIG) == Some(FileType::Symlink) {
+        return Err(no("its config.txt is a symbolic link, and none is followed here", instead));
     }
-    if !path.exists() {
+    let Some(bytes) = file::read_in(&card, CONFIG)? else {
         return Err(no("there is no config.txt in it", instead));
-    }
-    let bytes = file::read(path)?;
+    };
     if ConfigTxt::is_moved(&bytes) {
         return Err(no("its config.txt says that it has moved to firmware/", instead));
     }
-    Ok(bytes)
+    Ok((card, bytes))
+}
+
+fn is_file(dir: &Dir, name: &str) -> bool {
+    dir.kind(name) == Some(FileType::RegularFile)
 }
 
 /// What may keep the line from doing what it is for.
-fn warn_of(dir: &Path, state: &State, ui: &Ui) {
-    if !dir.join("bootcode.bin").is_file() || !dir.join("start.elf").is_file() {
+fn warn_of(card: &Dir, state: &State, ui: &Ui) {
+    if !is_file(card, "bootcode.bin") || !is_file(card, "start.elf") {
         ui.warn(format_args!(
             "bootcode.bin or start.elf is missing in {}: a Pi 2 or 3 doesn't start from this card",
-            dir.display()
+            card.path().display()
         ));
     }
     if let State::For(filters) = state {

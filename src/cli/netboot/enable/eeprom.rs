@@ -3,13 +3,16 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use serde_json::json;
+use rustix::io::Errno;
 
 use super::{Enable, Error, diff, explain, file, notes};
+use crate::beneath::Dir;
+use crate::board::{Family, Model};
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui};
-use crate::eeprom::image::BOOTCONF;
-use crate::eeprom::{BootConf, BootOrder, Family, Image, Model, Sig};
+use crate::eeprom::image::{BOOTCONF, Other, Part};
+use crate::eeprom::{BootConf, BootOrder, Image, Sig};
+use crate::format::json::json;
 use crate::format::{hex, size};
 
 /// The files that a bootloader looks for beside its boot files.
@@ -63,7 +66,12 @@ pub(super) fn run(args: &Enable, path: &Path, order: Option<BootOrder>, ui: &Ui)
         [] => image.clone(),
         _ => image.with_bootconf(&conf.text()).map_err(Error::content(path))?,
     };
-    let mut remarks = conf.notes();
+    // Before anything is written.
+    let mut remarks = conf.warnings();
+    if !ui.json {
+        remarks.drain(..).for_each(|warning| ui.warn(warning));
+    }
+    remarks.append(&mut conf.notes());
     if let Some(order) = conf.order() {
         remarks.extend(order.notes(args.board.or_else(|| usual(image.family()))));
     }
@@ -98,14 +106,16 @@ struct Written {
 
 /// Writes the pair, the signature last: without it no board takes the update.
 fn write(args: &Enable, dir: &Path, image: &Image, ui: &Ui) -> anyhow::Result<Written> {
-    let (update, signature) = (dir.join(UPDATE), dir.join(SIGNATURE));
-    if args.output.is_some() && !dir.is_dir() {
-        return Err(Error::NoDirectory { dir: dir.to_owned() }.into());
-    }
-    let there = std::fs::read_to_string(&signature).ok().and_then(|text| Sig::parse(&text).ok());
-    if let Some(sig) = there.clone().filter(|sig| sig.fits(image.bytes()))
-        && std::fs::read(&update).is_ok_and(|bytes| bytes == image.bytes())
-    {
+    let update = dir.join(UPDATE);
+    let place = match Dir::open(dir) {
+        Ok(place) => place,
+        Err(Errno::NOENT | Errno::NOTDIR) => return Err(Error::NoDirectory { dir: dir.to_owned() }.into()),
+        Err(error) => return Err(Error::os("opening", dir)(error.into()).into()),
+    };
+    let there = file::read_in(&place, SIGNATURE)?;
+    let there = there.and_then(|bytes| Sig::parse(std::str::from_utf8(&bytes).ok()?).ok());
+    let same = file::read_in(&place, UPDATE)?.is_some_and(|bytes| bytes == image.bytes());
+    if let Some(sig) = there.clone().filter(|sig| same && sig.fits(image.bytes())) {
         say(ui, "unchanged", &update, image, &sig);
         return Ok(Written { event: "unchanged", sig });
     }
@@ -116,14 +126,9 @@ fn write(args: &Enable, dir: &Path, image: &Image, ui: &Ui) -> anyhow::Result<Wr
         say(ui, "would write", &update, image, &sig);
         return Ok(Written { event: "would-write", sig });
     }
-    match std::fs::remove_file(&signature) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Error::os("removing", &signature)(error).into());
-        }
-        _ => {}
-    }
-    file::replace(&update, image.bytes())?;
-    file::replace(&signature, sig.to_string().as_bytes())?;
+    place.unlink(SIGNATURE).map_err(|error| Error::os("removing", &place.at(SIGNATURE))(error.into()))?;
+    file::replace(&place, UPDATE, image.bytes())?;
+    file::replace(&place, SIGNATURE, sig.to_string().as_bytes())?;
     say(ui, "wrote", &update, image, &sig);
     Ok(Written { event: "wrote", sig })
 }
@@ -132,8 +137,8 @@ fn say(ui: &Ui, verb: &str, update: &Path, image: &Image, sig: &Sig) {
     if ui.json {
         return;
     }
-    let verb = ui.paint(Style::Good, verb);
     let proved = if verb.contains("would") { "" } else { ", read back and equal" };
+    let verb = ui.paint(Style::Good, verb);
     ui.result(format_args!("{verb} {}, {}{proved}", update.display(), size(image.bytes().len() as u64)));
     ui.result(format_args!(
         "{verb} {}, sha256 {}…{proved}",
@@ -171,9 +176,10 @@ fn heading(path: &Path, image: &Image, ui: &Ui) {
     let family = image.family();
     let built = image.built().and_then(|built| Timestamp::from_second(i64::try_from(built).ok()?).ok());
     let built = built.map_or_else(String::new, |built| format!(", built {}", built.strftime("%Y-%m-%d")));
-    let halves = if image.is_ab() { ", two halves (A/B)" } else { "" };
+    let version = image.mfg_ver().map_or_else(String::new, |version| format!(", MFG_VER {version}"));
+    let halves = if image.is_ab() { ", two partitions (A/B)" } else { "" };
     ui.result(format_args!(
-        "{}  {}, {} for {} ({}){built}{halves}",
+        "{}  {}, {} for {} ({}){built}{version}{halves}",
         ui.paint(Style::Strong, "image"),
         path.display(),
         size(image.bytes().len() as u64),
@@ -186,33 +192,66 @@ fn heading(path: &Path, image: &Image, ui: &Ui) {
 fn show(path: &Path, image: &Image, conf: &BootConf, board: Option<Model>, ui: &Ui) -> anyhow::Result<()> {
     let order = conf.order();
     if ui.json {
-        let files = image
-            .files()
-            .map(|file| json!({ "name": file.name, "length": file.content.len(), "room": file.room }));
+        let files = image.files().map(|file| {
+            let (length, room) = (file.content.len(), file.room);
+            json!({ "name": file.name, "part": file.part, "length": length, "room": room })
+        });
         ui.object(&json!({
-            "event": "image", "image": path, "family": image.family(), "built": image.built(), "ab": image.is_ab(),
+            "event": "image", "image": path, "family": image.family(), "built": image.built(),
+            "mfg_ver": image.mfg_ver(), "updated": image.updated(), "ab": image.is_ab(), "partitions": image.other(),
             "signed": image.is_signed(), "public_key": image.has_key(), "files": files.collect::<Vec<_>>(),
-            "bootconf": conf.text(), "order": order.map(|order| order.to_string()),
+            "bootconf": conf.text(), "bootconf_b": image.bootconf_of_b(),
+            "order": order.map(|order| order.to_string()),
         }));
         return Ok(());
     }
     heading(path, image, ui);
     for file in image.files() {
         let what = match file.name {
+            _ if file.part == Part::B => "",
             "pubkey.bin" if image.has_key() => ", a key for signatures",
             "bootconf.sig" if image.is_signed() => ", so bootconf.txt can't be changed without the key",
             _ => "",
         };
-        ui.result(format_args!("file   {:<12} {:>6} bytes{what}", file.name, file.content.len()));
+        let part = match file.part {
+            Part::Whole => "",
+            Part::A => "  A",
+            Part::B => "  B",
+        };
+        ui.result(format_args!("file   {:<12} {:>6} bytes{part}{what}", file.name, file.content.len()));
     }
+    partitions(image, ui);
     ui.result(format_args!("{}", ui.paint(Style::Strong, BOOTCONF)));
     for line in conf.text().lines() {
         ui.result(format_args!("  {line}"));
     }
     let family_order = order.unwrap_or(BootOrder::DEFAULT);
     explain(family_order, board.or_else(|| usual(image.family())), ui);
-    notes(&conf.notes(), ui);
+    let mut remarks = conf.notes();
+    if let Some(Ok(updated)) = image.updated().map(|time| Timestamp::from_second(time.into())) {
+        remarks.push(format!("read from a board: its last update was made {}", updated.strftime("%Y-%m-%d")));
+    }
+    notes(&remarks, ui);
     Ok(())
+}
+
+/// What partition B is beside A, and its configuration where that differs.
+fn partitions(image: &Image, ui: &Ui) {
+    let Some(other) = image.other() else { return };
+    let say = |text: &str| ui.result(format_args!("{} {text}", ui.paint(Style::Strong, "parts ")));
+    match other {
+        Other::Empty => say("B is empty, as published; A is what is changed"),
+        Other::Same => say("B is equal to A; A is what is changed"),
+        Other::Different { files, firmware } => {
+            let mut what = files.clone();
+            what.extend(firmware.then_some("its firmware"));
+            say(&format!("B differs from A in {}; A is what is changed", what.join(", ")));
+            if let Some(text) = image.bootconf_of_b().filter(|_| files.contains(&BOOTCONF)) {
+                ui.result(format_args!("{}", ui.paint(Style::Strong, "bootconf.txt of B")));
+                text.lines().for_each(|line| ui.result(format_args!("  {line}")));
+            }
+        }
+    }
 }
 
 /// The board that an image is for, where nobody said which: the one that isn't a Compute Module.

@@ -1,16 +1,23 @@
 //! Files that are replaced at once or not at all, and read back.
+//!
+//! A card, and a directory that a TFTP server gives to boards, may hold what somebody else has put there. So nothing is
+//! read or written through a link, and nothing but regular files.
 
 use std::fs::Permissions;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use rustix::fs::FileType;
+use rustix::io::Errno;
+
 use super::Error;
+use crate::beneath::Dir;
 
 /// The largest file that is read whole.
 const MOST: u64 = 16 << 20;
 
-/// Reads a file; `-` is stdin.
+/// Reads a file that the user names; `-` is stdin.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     use io::Read;
     let failed = Error::os("reading", path);
@@ -27,38 +34,86 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// Replaces a file, keeping its mode, or makes it with one that a server of another user can read. Then reads it back.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    // A link stays one; what it leads to is replaced.
-    let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let failed = Error::os("writing", path);
-    let dir = real.parent().unwrap_or(Path::new("."));
-    let mode = std::fs::metadata(&real).map_or(0o644, |meta| meta.permissions().mode() & 0o777);
-    // Whom the temporary name would only puzzle gets the kind of error alone.
-    let made = tempfile::Builder::new().prefix(".piprov-").tempfile_in(dir);
-    let mut file = made.map_err(|error| failed(error.kind().into()))?;
-    file.write_all(bytes).map_err(&failed)?;
-    match file.as_file().set_permissions(Permissions::from_mode(mode)) {
-        // FAT has no modes.
-        Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(failed(error)),
-        _ => {}
+/// Whether `name` is there as a regular file. What else has that name is an error.
+pub(super) fn is_there(dir: &Dir, name: &str) -> Result<bool, Error> {
+    let not = |what: &str| {
+        let source = io::Error::new(io::ErrorKind::InvalidInput, what);
+        Err(Error::os("looking at", &dir.at(name))(source))
+    };
+    match dir.stat(name) {
+        Ok(None) => Ok(false),
+        Ok(Some(stat)) => match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Ok(true),
+            FileType::Symlink => not("it is a symbolic link, and none is followed here"),
+            _ => not("it is no regular file"),
+        },
+        Err(error) => Err(Error::os("looking at", &dir.at(name))(error.into())),
     }
-    file.as_file().sync_all().map_err(&failed)?;
-    compare(file.path(), bytes)?;
-    file.persist(&real).map_err(|error| failed(error.error))?;
-    // Not every file system can bring a directory to the disk.
-    let _ = std::fs::File::open(dir).and_then(|dir| dir.sync_all());
-    compare(path, bytes)
 }
 
-/// Whether a file is what was written.
-fn compare(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let there = read(path)?;
+/// Reads a regular file in a directory; none where there is no such file.
+pub(super) fn read_in(dir: &Dir, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    if !is_there(dir, name)? {
+        return Ok(None);
+    }
+    dir.read(name, MOST).map(Some).map_err(Error::os("reading", &dir.at(name)))
+}
+
+/// Replaces a regular file, keeping its mode, or makes it with one that a server of another user can read. Then reads
+/// it back.
+pub(super) fn replace(dir: &Dir, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    let path = dir.at(name);
+    let failed = Error::os("writing", &path);
+    let mode = match is_there(dir, name)? {
+        true => {
+            dir.stat(name).map_err(|error| failed(error.into()))?.map_or(0o644, |stat| stat.st_mode & 0o777)
+        }
+        false => 0o644,
+    };
+    let (temporary, mut file) = temporary(dir).map_err(|error| failed(error.into()))?;
+    let mut write = || {
+        file.write_all(bytes).map_err(&failed)?;
+        match file.set_permissions(Permissions::from_mode(mode)) {
+            // FAT has no modes.
+            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(failed(error)),
+            _ => {}
+        }
+        file.sync_all().map_err(&failed)?;
+        compare(dir, &temporary, name, bytes)?;
+        // A link that somebody puts there meanwhile is replaced itself.
+        dir.rename(&temporary, dir, name).map_err(|error| failed(error.into()))
+    };
+    write().inspect_err(|_| {
+        // It has a name of ours; whatever is wrong was told.
+        let _ = dir.unlink(&temporary);
+    })?;
+    // Not every file system can bring a directory to the disk.
+    let _ = rustix::fs::fsync(dir);
+    compare(dir, name, name, bytes)
+}
+
+/// A new file, with a name that nothing has.
+fn temporary(dir: &Dir) -> Result<(String, std::fs::File), Errno> {
+    let mut count = 0;
+    loop {
+        let name = format!(".piprov-{}-{count}", std::process::id());
+        match dir.create(&name, 0o600) {
+            // Left behind by a process of the same number that was killed.
+            Err(Errno::EXIST) if count < 1000 => count += 1,
+            made => return Ok((name, made?)),
+        }
+    }
+}
+
+/// Whether the file `at` is what was written; `name` is what it is to be called.
+fn compare(dir: &Dir, at: &str, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    let path = dir.at(name);
+    let there = dir.read(at, MOST).map_err(Error::os("reading", &path))?;
     if there == bytes {
         return Ok(());
     }
     let at = there.iter().zip(bytes).position(|(a, b)| a != b).unwrap_or(there.len().min(bytes.len()));
-    Err(Error::Differs { path: path.to_owned(), at })
+    Err(Error::Differs { path, at })
 }
 
 #[cfg(test)]
@@ -66,30 +121,54 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_with_its_mode_and_through_a_link() {
-        let dir = tempfile::tempdir().unwrap();
-        let (file, link) = (dir.path().join("config.txt"), dir.path().join("link"));
+    fn a_file_is_replaced_with_its_mode_and_nothing_is_left_behind() {
+        let room = tempfile::tempdir().unwrap();
+        let dir = Dir::open(room.path()).unwrap();
+        let file = room.path().join("config.txt");
         std::fs::write(&file, "a").unwrap();
         std::fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
-        std::os::unix::fs::symlink("config.txt", &link).unwrap();
-        replace(&link, b"b").unwrap();
+        replace(&dir, "config.txt", b"b").unwrap();
         assert_eq!(std::fs::read(&file).unwrap(), b"b");
-        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
-        assert!(link.is_symlink());
-        let new = dir.path().join("new");
-        replace(&new, b"c").unwrap();
-        assert_eq!(std::fs::metadata(&new).unwrap().permissions().mode() & 0o777, 0o644);
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3, "nothing is left behind");
-        assert!(replace(&dir.path().join("no/such"), b"c").is_err());
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&file), 0o640);
+        replace(&dir, "new", b"c").unwrap();
+        assert_eq!(mode(&room.path().join("new")), 0o644);
+        assert_eq!(dir.names().unwrap(), ["config.txt", "new"]);
+        assert!(replace(&dir, "no/such", b"c").is_err());
+    }
+
+    #[test]
+    fn links_and_pipes_are_refused_and_what_they_lead_to_stays() {
+        let room = tempfile::tempdir().unwrap();
+        let secret = room.path().join("secret");
+        std::fs::write(&secret, "secret").unwrap();
+        std::fs::create_dir(room.path().join("card")).unwrap();
+        let dir = Dir::open(&room.path().join("card")).unwrap();
+        for target in [secret.as_path(), Path::new("../secret"), Path::new("nothing")] {
+            dir.unlink("config.txt").unwrap();
+            dir.symlink("config.txt", target).unwrap();
+            let error = replace(&dir, "config.txt", b"x").unwrap_err().to_string();
+            assert!(error.contains("symbolic link"), "{error}");
+            assert!(read_in(&dir, "config.txt").is_err());
+            assert_eq!(dir.target("config.txt").unwrap(), target);
+        }
+        assert_eq!(std::fs::read(&secret).unwrap(), b"secret");
+        let pipe = dir.at("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, 0o600.into(), 0).unwrap();
+        assert!(read_in(&dir, "pipe").is_err() && replace(&dir, "pipe", b"x").is_err());
+        assert_eq!(read_in(&dir, "none").unwrap(), None);
+        assert_eq!(dir.names().unwrap(), ["config.txt", "pipe"]);
     }
 
     #[test]
     fn a_difference_is_told_with_its_place() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("x");
-        std::fs::write(&file, "abc").unwrap();
+        let room = tempfile::tempdir().unwrap();
+        std::fs::write(room.path().join("x"), "abc").unwrap();
+        let dir = Dir::open(room.path()).unwrap();
         for (bytes, want) in [("abd", 2), ("ab", 2), ("abcd", 3)] {
-            assert!(matches!(compare(&file, bytes.as_bytes()), Err(Error::Differs { at, .. }) if at == want));
+            assert!(
+                matches!(compare(&dir, "x", "x", bytes.as_bytes()), Err(Error::Differs { at, .. }) if at == want)
+            );
         }
     }
 }

@@ -81,4 +81,8 @@ impl Source for BootSource {
         let contents = self.0.contents(file)?;
         Ok(Contents { now: contents.now.map(|now| Box::new(tame(*now))), ..contents })
     }
+
+    fn most(&self) -> Option<u64> {
+        self.0.most()
+    }
 }

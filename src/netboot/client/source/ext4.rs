@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Attributes, Contents, From, Node, Place, Source};
+use super::{Attributes, Contents, From, Node, Place, Source, on_disk};
 use crate::image::ext4::{self, Ext4, Inode, ROOT, Run};
 use crate::netboot::client::Error;
 
@@ -100,18 +100,15 @@ impl Source for Ext4Source {
                 from: From::Bytes(bytes),
                 now: None,
             },
-            ext4::Contents::Runs(runs) => Contents {
-                size: file.size,
-                runs: runs
-                    .into_iter()
-                    .map(|run| Run { from: run.from.saturating_add(start), ..run })
-                    .collect(),
-                from: match &self.raw {
-                    Some(file) => From::File(Arc::clone(file)),
-                    None => From::Disk(Arc::clone(disk)),
-                },
-                now: None,
-            },
+            ext4::Contents::Runs(runs) => {
+                let moved = |run: Run| Run { from: run.from.saturating_add(start), ..run };
+                let runs = runs.into_iter().map(moved).collect();
+                on_disk(file.size, runs, self.raw.as_ref(), disk).map_err(Error::os("reading", &self.path))?
+            }
         })
+    }
+
+    fn most(&self) -> Option<u64> {
+        Some(self.fs.size())
     }
 }

@@ -1,13 +1,14 @@
 //! The boot partition in an image.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Attributes, Contents, From, Node, Place, Source};
-use crate::image::ext4::{FileKind, Run, Time};
-use crate::image::files::{FatItem, fat_file, fat_tree};
+use super::{Attributes, Contents, Node, Place, Source, on_disk};
+use crate::image::ext4::{FileKind, Time};
+use crate::image::files::{FatItem, fat_runs, fat_tree};
 use crate::image::read_at::ReadAt;
 use crate::image::table::Partition;
 use crate::netboot::client::Error;
@@ -16,43 +17,71 @@ use crate::netboot::client::Error;
 /// local times without a zone; all files get the time 0.
 pub(in super::super) struct FatSource {
     disk: Arc<dyn ReadAt>,
+    /// The image itself, where it is raw: then the kernel copies.
+    raw: Option<Arc<File>>,
     partition: Partition,
     path: PathBuf,
-    items: BTreeMap<String, FatItem>,
+    items: Vec<FatItem>,
+    /// The items in a directory, by its path, in the order of their names.
+    inside: HashMap<String, Vec<usize>>,
 }
+
+/// What stands for the root directory, which is no item. Item n has the number n + 1.
+const ROOT: usize = 0;
 
 impl FatSource {
     pub(in super::super) fn open(
         disk: Arc<dyn ReadAt>,
+        raw: Option<Arc<File>>,
         partition: &Partition,
         path: &Path,
     ) -> Result<Self, Error> {
-        let items = fat_tree(&disk, partition).map_err(Error::os("reading", path))?;
-        let items = items.into_iter().map(|item| (item.path.clone(), item)).collect();
-        Ok(Self { disk, partition: partition.clone(), path: path.to_owned(), items })
+        let mut items = fat_tree(&disk, partition).map_err(Error::os("reading", path))?;
+        items.sort_by(|one, other| one.path.cmp(&other.path));
+        let mut inside: HashMap<String, Vec<usize>> = HashMap::new();
+        for (n, item) in items.iter().enumerate() {
+            let above = item.path.rsplit_once('/').map_or("", |(above, _)| above);
+            inside.entry(above.to_owned()).or_default().push(n);
+        }
+        Ok(Self { disk, raw, partition: partition.clone(), path: path.to_owned(), items, inside })
     }
 
-    fn node(&self, path: &str, directory: bool, size: u64) -> Node {
-        // The numbers don't matter: nothing has two names here.
-        let number = self.items.range(..path.to_owned()).count() as u64 + 1;
+    fn node(&self, number: usize) -> Node {
+        let item = self.item(number);
+        let directory = item.is_none_or(|item| item.is_directory);
         Node {
             kind: if directory { FileKind::Directory } else { FileKind::File },
             mode: if directory { 0o755 } else { 0o644 },
             uid: 0,
             gid: 0,
-            size,
+            size: item.map_or(0, |item| item.len),
             modified: Time::default(),
             accessed: Time::default(),
-            id: (0, number),
+            // Each has its own: in an image, the same one twice is damage.
+            id: (0, number as u64),
             links: 1,
-            place: Place::Fat(path.to_owned()),
+            place: Place::Fat(number),
         }
+    }
+
+    /// None for the root directory.
+    fn item(&self, number: usize) -> Option<&FatItem> {
+        self.items.get(number.checked_sub(1)?)
+    }
+
+    /// The numbers of what is in a directory, with their names.
+    fn inside(&self, directory: &Node) -> impl Iterator<Item = (&OsStr, usize)> {
+        let above = self.item(number_of(directory)).map_or("", |item| &item.path);
+        self.inside.get(above).into_iter().flatten().map(|n| {
+            let path = &self.items[*n].path;
+            (OsStr::new(path.rsplit_once('/').map_or(&path[..], |(_, name)| name)), n + 1)
+        })
     }
 }
 
-fn path_of(node: &Node) -> &str {
-    match &node.place {
-        Place::Fat(path) => path,
+fn number_of(node: &Node) -> usize {
+    match node.place {
+        Place::Fat(number) => number,
         Place::Inode(_) | Place::Below(_) | Place::In(..) => unreachable!("a node of another source"),
     }
 }
@@ -63,33 +92,21 @@ impl Source for FatSource {
     }
 
     fn root(&self) -> Result<Node, Error> {
-        Ok(self.node("", true, 0))
+        Ok(self.node(ROOT))
     }
 
     fn list(&self, directory: &Node) -> Result<Vec<(OsString, Node)>, Error> {
-        let above = path_of(directory);
-        let within = |path: &str| {
-            let rest =
-                if above.is_empty() { Some(path) } else { path.strip_prefix(above)?.strip_prefix('/') };
-            rest.filter(|rest| !rest.is_empty() && !rest.contains('/')).map(OsString::from)
-        };
-        Ok(self
-            .items
-            .values()
-            .filter_map(|item| {
-                Some((within(&item.path)?, self.node(&item.path, item.is_directory, item.len)))
-            })
-            .collect())
+        Ok(self.inside(directory).map(|(name, number)| (name.to_owned(), self.node(number))).collect())
     }
 
     /// FAT knows no upper and lower case.
     fn child(&self, directory: &Node, name: &OsStr) -> Result<Option<Node>, Error> {
-        let entries = self.list(directory)?;
-        Ok(entries.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, node)| node))
+        let found = self.inside(directory).find(|(known, _)| known.eq_ignore_ascii_case(name));
+        Ok(found.map(|(_, number)| self.node(number)))
     }
 
     fn target(&self, link: &Node) -> Result<OsString, Error> {
-        Ok(path_of(link).into())
+        Ok(self.item(number_of(link)).map(|item| &item.path[..]).unwrap_or_default().into())
     }
 
     fn attributes(&self, _node: &Node) -> Result<Attributes, Error> {
@@ -97,14 +114,19 @@ impl Source for FatSource {
     }
 
     fn contents(&self, file: &Node) -> Result<Contents, Error> {
-        let read = fat_file(&self.disk, std::slice::from_ref(&self.partition), path_of(file));
-        let bytes = read.map_err(Error::os("reading", &self.path))?.unwrap_or_default();
-        let len = bytes.len() as u64;
-        Ok(Contents {
-            size: len,
-            runs: vec![Run { to: 0, from: 0, len }],
-            from: From::Bytes(bytes),
-            now: None,
-        })
+        let runs = match self.item(number_of(file)) {
+            Some(item) => {
+                fat_runs(&self.disk, &self.partition, item).map_err(Error::os("reading", &self.path))?
+            }
+            None => Vec::new(),
+        };
+        on_disk(file.size, runs, self.raw.as_ref(), &self.disk).map_err(Error::os("reading", &self.path))
+    }
+
+    fn most(&self) -> Option<u64> {
+        Some(self.partition.len)
     }
 }
+
+#[cfg(test)]
+mod tests;

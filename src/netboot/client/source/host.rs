@@ -4,7 +4,9 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::ops::Range;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -214,31 +216,41 @@ impl Source for HostSource {
         let stat = rustix::fs::fstat(&opened).map_err(looking)?;
         let now = node(&stat, file.place.clone());
         let size = now.size;
-        let runs = if u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512) < size {
-            data(&opened, size)
-                .map_err(|error| Error::os("looking for holes in", &self.shown(file))(error))?
+        let whole = Run { to: 0, from: 0, len: size };
+        let holes = |error: std::io::Error| Error::os("looking for holes in", &self.shown(file))(error);
+        let runs = if has_holes(&opened).map_err(holes)? {
+            let pieces = data(&opened, 0, size).map_err(holes)?;
+            pieces
+                .into_iter()
+                .map(|at| Run { to: at.start, from: at.start, len: at.end - at.start })
+                .collect()
         } else {
-            vec![Run { to: 0, from: 0, len: size }]
+            vec![whole]
         };
         Ok(Contents { size, runs, from: From::File(Arc::new(opened)), now: Some(Box::new(now)) })
     }
 }
 
-/// The pieces of a file that are no holes.
-fn data(file: &File, size: u64) -> Result<Vec<Run>, Errno> {
-    let mut runs = Vec::new();
-    let mut at = 0;
-    while at < size {
+/// Whether a file takes less room than it has bytes.
+pub(super) fn has_holes(file: &File) -> std::io::Result<bool> {
+    let meta = file.metadata()?;
+    Ok(meta.is_file() && meta.blocks() * 512 < meta.len())
+}
+
+/// The pieces of a file that are no holes, from byte `at` up to byte `end`.
+pub(super) fn data(file: &File, mut at: u64, end: u64) -> std::io::Result<Vec<Range<u64>>> {
+    let mut pieces = Vec::new();
+    while at < end {
         let start = match rustix::fs::seek(file, SeekFrom::Data(at)) {
-            Ok(start) => start,
-            Err(Errno::NXIO) => break,
-            Err(error) => return Err(error),
+            Ok(start) if start < end => start,
+            Ok(_) | Err(Errno::NXIO) => break,
+            Err(error) => return Err(error.into()),
         };
-        let end = rustix::fs::seek(file, SeekFrom::Hole(start))?.min(size);
-        if end > start {
-            runs.push(Run { to: start, from: start, len: end - start });
+        let hole = rustix::fs::seek(file, SeekFrom::Hole(start))?.min(end);
+        if hole > start {
+            pieces.push(start..hole);
         }
-        at = end.max(start + 1);
+        at = hole.max(start.saturating_add(1));
     }
-    Ok(runs)
+    Ok(pieces)
 }

@@ -22,6 +22,9 @@ use crate::beneath::{Dir, is_name};
 use crate::image::ext4::{FileKind, Inode, Run, Time};
 use crate::image::read_at::ReadAt;
 
+/// Pieces of a file smaller than this are not looked through for holes of the image.
+const HOLE: u64 = 64 << 10;
+
 /// A file, directory or whatever else has a name.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
@@ -43,7 +46,8 @@ pub(super) struct Node {
 #[derive(Debug, Clone)]
 pub(super) enum Place {
     Inode(Box<Inode>),
-    Fat(String),
+    /// Counted from 1; 0 is the root directory.
+    Fat(usize),
     /// A directory of the host, by its path below the source's root.
     Below(PathBuf),
     /// What else has this name in a directory of the host, which is held open.
@@ -96,6 +100,43 @@ pub(super) trait Source: Send + Sync {
     fn attributes(&self, node: &Node) -> Result<Attributes, Error>;
     /// Opens a file.
     fn contents(&self, file: &Node) -> Result<Contents, Error>;
+    /// How many bytes all files can have together without holes, where that is known: a partition has no more than
+    /// its own length.
+    fn most(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// The contents of a file in an image. Large holes of the image itself are left out of `runs`: they are zeros too,
+/// and may be as large as a table of partitions can tell.
+fn on_disk(
+    size: u64,
+    mut runs: Vec<Run>,
+    raw: Option<&Arc<File>>,
+    disk: &Arc<dyn ReadAt>,
+) -> std::io::Result<Contents> {
+    let Some(file) = raw else {
+        return Ok(Contents { size, runs, from: From::Disk(Arc::clone(disk)), now: None });
+    };
+    if runs.iter().any(|run| run.len >= HOLE) && host::has_holes(file)? {
+        let mut kept = Vec::new();
+        let len = file.metadata()?.len();
+        for run in runs {
+            // What lies behind the image's end is no hole: reading it has to fail.
+            if run.len < HOLE || run.from + run.len > len {
+                kept.push(run);
+                continue;
+            }
+            let data = host::data(file, run.from, run.from + run.len)?;
+            kept.extend(data.into_iter().map(|at| Run {
+                to: run.to + (at.start - run.from),
+                from: at.start,
+                len: at.end - at.start,
+            }));
+        }
+        runs = kept;
+    }
+    Ok(Contents { size, runs, from: From::File(Arc::clone(file)), now: None })
 }
 
 /// What is in a directory, if all of it can be in a directory of this host: whatever a source says, a name is a name,

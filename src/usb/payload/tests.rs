@@ -1,0 +1,251 @@
+use super::*;
+use crate::error::Explain;
+use crate::usb::lookup::Options;
+use std::fs;
+
+#[path = "../../../tests/support/eeprom.rs"]
+mod eeprom;
+
+fn with(files: &[(&str, &[u8])]) -> (tempfile::TempDir, Payload) {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    for (name, bytes) in files {
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    let payload = Payload::open(&root, &Options::default()).unwrap();
+    (dir, payload)
+}
+
+fn verdict(files: &[(&str, &[u8])], wanted: &Wanted) -> Result<Vec<String>, String> {
+    let (dir, payload) = with(files);
+    let text = check(&payload, None, wanted);
+    text.map_err(|error| error.to_string().replace(&format!("{}/root", dir.path().display()), "P"))
+}
+
+const CODE: &[u8] = &[0x7f; 1000];
+
+#[test]
+fn a_good_payload_passes() {
+    let wanted = Wanted::default();
+    assert_eq!(verdict(&[("bootcode.bin", CODE)], &wanted), Ok(vec![]));
+    assert_eq!(
+        verdict(&[("2712/bootcode5.bin", CODE), ("config.txt", b"uart_2ndstage=1")], &wanted),
+        Ok(vec![])
+    );
+    let files: [(&str, &[u8]); 3] =
+        [("bootcode4.bin", CODE), ("config.txt", b"boot_ramdisk=1\n"), ("boot.img", CODE)];
+    assert_eq!(verdict(&files, &wanted), Ok(vec![]));
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let wanted = Wanted::default();
+    let no = verdict(&[("start.elf", CODE)], &wanted).unwrap_err();
+    assert_eq!(no, "P has no bootcode.bin, bootcode4.bin, bootcode5.bin or bootfiles.bin");
+    let four = Wanted { chips: vec![Chip::Bcm2711], ..Wanted::default() };
+    let no = verdict(&[("bootcode.bin", CODE)], &four).unwrap_err();
+    assert_eq!(no, "P has no bootcode4.bin for BCM2711 (CM4, Pi 4, 400)");
+    let ram: [(&str, &[u8]); 2] = [("bootcode4.bin", CODE), ("config.txt", b"#x\n boot_ramdisk = 1 # y\n")];
+    assert_eq!(
+        verdict(&ram, &wanted).unwrap_err(),
+        "P has no boot.img, which config.txt asks for (boot_ramdisk=1)"
+    );
+    let signed = Wanted { boot_sig: true, ..Wanted::default() };
+    let files: [(&str, &[u8]); 2] = [("bootcode4.bin", CODE), ("boot.img", CODE)];
+    assert_eq!(
+        verdict(&files, &signed).unwrap_err(),
+        "P has no boot.sig, which a board with secure boot needs"
+    );
+}
+
+#[test]
+fn what_is_no_firmware_is_told() {
+    let wanted = Wanted::default();
+    let stub: [(&str, &[u8]); 1] = [("bootcode4.bin", b"../firmware/2711/bootcode4.bin")];
+    let no = verdict(&stub, &wanted).unwrap_err();
+    assert_eq!(no, "P/bootcode4.bin is no firmware but the text of a link, `../firmware/2711/bootcode4.bin`");
+    let stub: [(&str, &[u8]); 2] =
+        [("bootcode4.bin", CODE), ("pieeprom.original.bin", b"../rpi-eeprom/x/pieeprom-2024.bin")];
+    assert!(verdict(&stub, &wanted).unwrap_err().contains("P/pieeprom.original.bin is no firmware"));
+    assert_eq!(
+        verdict(&[("bootcode.bin", b"")], &wanted).unwrap_err(),
+        "P/bootcode.bin: 0 bytes are no bootcode"
+    );
+}
+
+#[test]
+fn an_archive_that_is_a_stub_is_told_as_one() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("bootfiles.bin"), "../firmware/bootfiles.bin").unwrap();
+    let error = Payload::open(dir.path(), &Options::default()).unwrap_err();
+    assert!(matches!(error, Error::Stub { .. }), "{error}");
+}
+
+#[test]
+fn a_signature_has_20_bytes() {
+    let wanted = Wanted { signed: true, ..Wanted::default() };
+    let no = verdict(&[("bootcode.bin", CODE)], &wanted).unwrap_err();
+    assert_eq!(no, "P has no bootcode.sig, which a signed boot (-s) sends");
+    let no = verdict(&[("bootcode.bin", CODE), ("bootcode.sig", &[0; 21])], &wanted).unwrap_err();
+    assert_eq!(no, "P/bootcode.sig: a signature has 20 bytes, this file 21");
+    assert_eq!(verdict(&[("bootcode.bin", CODE), ("bootcode.sig", &[0; 20])], &wanted), Ok(vec![]));
+    assert_eq!(verdict(&[("bootcode4.bin", CODE)], &wanted), Ok(vec![]), "only the older ones have one");
+}
+
+#[test]
+fn fuses_are_burnt_only_when_asked_for_by_name() {
+    let files: [(&str, &[u8]); 2] = [
+        ("bootcode4.bin", CODE),
+        ("config.txt", b"program_pubkey=1\nprogram_jtag_lock=0\nprogram_rpiboot_gpio=8\n"),
+    ];
+    let no = verdict(&files, &Wanted::default()).unwrap_err();
+    let want = "P changes boards for ever: program_pubkey (config.txt:1), program_rpiboot_gpio (config.txt:3) write to the chip's fuses";
+    assert_eq!(no, want);
+    let half = Wanted { confirmed: vec!["program_pubkey".into()], ..Wanted::default() };
+    assert!(!verdict(&files, &half).unwrap_err().contains("program_pubkey"));
+    let both = Wanted {
+        confirmed: vec!["program_pubkey".into(), "program_rpiboot_gpio".into()],
+        ..Wanted::default()
+    };
+    assert_eq!(verdict(&files, &both), Ok(vec![]));
+    let off: [(&str, &[u8]); 2] = [("bootcode4.bin", CODE), ("config.txt", b"#program_pubkey=1\n")];
+    assert_eq!(verdict(&off, &Wanted::default()), Ok(vec![]));
+}
+
+#[test]
+fn a_bootcode_outside_the_payload_is_told_with_what_allows_it() {
+    let (dir, payload) = with(&[("x", b"")]);
+    fs::write(dir.path().join("code"), CODE).unwrap();
+    std::os::unix::fs::symlink("../code", payload.dir().join("bootcode.bin")).unwrap();
+    let error = check(&payload, None, &Wanted::default()).unwrap_err();
+    assert!(matches!(error, Error::LeadsOut { .. }), "{error}");
+    assert!(error.hint().unwrap().contains("--allow "));
+}
+
+/// All that is said of a payload with such a config.txt.
+fn config(text: &str) -> Result<Vec<String>, String> {
+    verdict(&[("bootcode4.bin", CODE), ("config.txt", text.as_bytes())], &Wanted::default())
+}
+
+#[test]
+fn each_fuse_counts_in_whatever_section_and_writing() {
+    for setting in [
+        "program_pubkey",
+        "program_jtag_lock",
+        "program_rpiboot_gpio",
+        "revoke_devkey",
+        "program_usb_boot_mode",
+        "program_usb_boot_timeout",
+        "program_gpio_bootmode",
+        "program_serial_random",
+        "program_emmc_boot",
+        "program_what_comes_next",
+    ] {
+        for text in [
+            format!("{setting}=1"),
+            format!("[pi4]\n{setting}=8\n[all]\n"),
+            format!("{setting}=1\n{setting}=0\n"),
+            format!("[cm5]\n{setting}=0\n[gpio4=1]\n  {} = 1 # x\r\n[none]\n", setting.to_uppercase()),
+            format!("{setting}=\n"),
+            format!("\u{feff}{setting}=1\n"),
+        ] {
+            let no = config(&text).unwrap_err();
+            assert!(no.contains(&format!("{setting} (config.txt:")), "{text:?}: {no}");
+        }
+        assert_eq!(config(&format!("{setting}=0\n[pi4]\n#{setting}=1\n")), Ok(vec![]));
+    }
+    // It is told, and is none.
+    let notes = config("eeprom_write_protect=1\nerase_eeprom=1\n").unwrap();
+    assert_eq!(notes, ["config.txt:1 protects the EEPROM against writing; it is no fuse, 0 takes it back"]);
+}
+
+#[test]
+fn what_is_confirmed_hides_nothing_behind_it() {
+    let text = "program_pubkey=1\n".repeat(1000) + "program_jtag_lock=1\n";
+    let files: [(&str, &[u8]); 2] = [("bootcode4.bin", CODE), ("config.txt", text.as_bytes())];
+    let wanted = Wanted { confirmed: vec!["PROGRAM_pubkey".into()], ..Wanted::default() };
+    let no = verdict(&files, &wanted).unwrap_err();
+    assert_eq!(
+        no,
+        "P changes boards for ever: program_jtag_lock (config.txt:1001) writes to the chip's fuses"
+    );
+}
+
+#[test]
+fn what_is_included_counts_and_what_cannot_be_read_is_refused() {
+    let with = |text: &[u8], more: &[(&'static str, &'static [u8])]| {
+        let files = [&[("bootcode4.bin", CODE), ("config.txt", text)], more].concat();
+        verdict(&files, &Wanted::default())
+    };
+    let no = with(b"include sub/a.txt", &[("sub/a.txt", b"include b.txt"), ("b.txt", b"\nrevoke_devkey=1")]);
+    assert!(no.unwrap_err().contains("revoke_devkey (b.txt:2)"));
+    let no = with(b"include a.txt", &[("2711/a.txt", b"program_pubkey=1")]).unwrap_err();
+    assert!(no.contains("program_pubkey (2711/a.txt:1)"), "{no}");
+    assert_eq!(
+        with(b"\ninclude a.txt", &[]),
+        Ok(vec!["config.txt:2 includes a.txt, which isn't there".into()])
+    );
+    let no = with(b"include ../a.txt", &[]).unwrap_err();
+    assert!(no.starts_with("P: reading ../a.txt: "), "{no}");
+    assert_eq!(
+        with(b"include config.txt", &[]).unwrap_err(),
+        "P: config.txt:1 includes files more than 8 deep"
+    );
+    let long = [b"#".repeat(1 << 20), b"\nprogram_pubkey=1\n".to_vec()].concat();
+    assert_eq!(with(&long, &[]).unwrap_err(), "P: config.txt has more than 1 MiB (1048576 bytes)");
+    let no = with(b"", &[("tryboot.txt", b"program_pubkey=1")]).unwrap_err();
+    assert!(no.contains("program_pubkey (tryboot.txt:1)"), "{no}");
+}
+
+#[test]
+fn each_overlay_is_looked_at_by_its_name_before_a_board_comes() {
+    let (dir, payload) = with(&[("bootcode4.bin", CODE), ("1-1.2/config.txt", b"program_pubkey=1")]);
+    assert_eq!(check(&payload, None, &Wanted::default()).unwrap(), [""; 0], "no overlay is served");
+    let options = Options { overlays: true, ..Options::default() };
+    let payload = Payload::open(&dir.path().join("root"), &options).unwrap();
+    for port in [None, Some("1-1.2".parse().unwrap())] {
+        let no = check(&payload, port, &Wanted::default()).unwrap_err().to_string();
+        assert!(no.contains("program_pubkey (1-1.2/config.txt:1)"), "{no}");
+    }
+    assert!(check(&payload, Some("1-1.3".parse().unwrap()), &Wanted::default()).is_ok());
+}
+
+#[test]
+fn configurations_inside_images_count() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("config.txt"), "kernel=a\ninclude more.txt\n").unwrap();
+    std::fs::write(dir.path().join("more.txt"), "[pi4]\nprogram_pubkey=1\n").unwrap();
+    let line = "truncate -s 4M v; /usr/sbin/mkfs.vfat v >/dev/null; mcopy -i v config.txt more.txt ::";
+    let output =
+        std::process::Command::new("sh").args(["-c", line]).current_dir(dir.path()).output().unwrap();
+    assert!(output.status.success(), "apt-get install dosfstools mtools? {output:?}");
+    let bare = fs::read(dir.path().join("v")).unwrap();
+    // The same as the first partition of a disk.
+    let mut disk = vec![0; 1 << 20];
+    disk[446..462].copy_from_slice(&[0, 0, 0, 0, 0x0c, 0, 0, 0, 0, 8, 0, 0, 0, 0x20, 0, 0]);
+    disk[510..512].copy_from_slice(&[0x55, 0xaa]);
+    disk.extend(&bare);
+    for image in [&bare, &disk] {
+        let no = verdict(&[("bootcode4.bin", CODE), ("boot.img", image)], &Wanted::default()).unwrap_err();
+        assert!(no.contains("program_pubkey (boot.img/more.txt:2)"), "{no}");
+    }
+    let eeprom = eeprom::pi4(b"[all]\n[config.txt]\nprogram_usb_boot_mode=1\n");
+    let no = verdict(&[("bootcode4.bin", CODE), ("pieeprom.bin", &eeprom)], &Wanted::default()).unwrap_err();
+    assert!(no.contains("program_usb_boot_mode (pieeprom.bin/bootconf.txt:3)"), "{no}");
+}
+
+#[test]
+fn a_recovery_without_its_image_is_told_with_the_way_to_it() {
+    let image = eeprom::pi4(b"");
+    let files: [(&str, &[u8]); 2] = [("bootcode4.bin", CODE), ("pieeprom.original.bin", &image)];
+    let (_dir, payload) = with(&files);
+    let error = check(&payload, None, &Wanted::default()).unwrap_err();
+    assert!(error.to_string().ends_with("there is only pieeprom.original.bin"), "{error}");
+    assert!(error.hint().unwrap().contains("./update-pieeprom.sh"));
+    let erase = [&files[..], &[("config.txt", b"erase_eeprom=1")]].concat();
+    assert_eq!(verdict(&erase, &Wanted::default()), Ok(vec![]));
+    let whole = [&files[..], &[("pieeprom.bin", &image)]].concat();
+    assert_eq!(verdict(&whole, &Wanted::default()), Ok(vec![]));
+}

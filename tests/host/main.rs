@@ -1,0 +1,35 @@
+//! Programs and servers of this host, as somebody meets them from outside.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../disks/mod.rs"]
+mod disks;
+#[path = "../support/eeprom.rs"]
+mod eeprom;
+#[path = "../sample/mod.rs"]
+mod sample;
+#[path = "../tftp_support/mod.rs"]
+mod tftp_support;
+#[path = "../usb_model/mod.rs"]
+mod usb_model;
+
+mod card;
+mod cli;
+mod docs;
+mod eeprom_real;
+mod enable;
+mod floors;
+mod follow;
+mod live;
+mod reset;
+mod split_image;
+mod stage1;
+mod targets;
+mod tftp_cli;
+mod tftp_clients;
+mod tftp_lossy;
+mod tftp_server;
+mod udev;
+mod usb_cli;
+mod usb_station;
+mod verify;

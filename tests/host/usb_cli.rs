@@ -1,0 +1,75 @@
+//! `piprov usbboot` through the binary, where no board is needed: rpiboot's name and syntax, and the wait for a board.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+use crate::common;
+
+use std::process::{Command, Output};
+
+/// A link to piprov under rpiboot's name, and a payload beside it.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_piprov"), dir.path().join("rpiboot")).unwrap();
+        std::fs::create_dir(dir.path().join("payload")).unwrap();
+        std::fs::write(dir.path().join("payload/bootcode4.bin"), [7; 3000]).unwrap();
+        Self(dir)
+    }
+
+    fn rpiboot(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(self.0.path().join("rpiboot"));
+        common::clean(&mut command);
+        command.args(arguments).current_dir(self.0.path()).output().unwrap()
+    }
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn rpiboots_flags_are_taken_under_its_name() {
+    let place = Place::new();
+    for arguments in [&["-h"][..], &["--help"], &["-V"], &["--version"]] {
+        assert_eq!(place.rpiboot(arguments).status.code(), Some(0), "{arguments:?}");
+    }
+    for (arguments, code, text) in [
+        (&["-d", "nowhere"][..], 66, "payload nowhere: No such file or directory"),
+        (&["-d", "."], 65, ". has no bootcode.bin, bootcode4.bin, bootcode5.bin or bootfiles.bin"),
+        (&["-d"], 2, "a value is required for '--dir <DIR>'"),
+        (&["-o"], 2, "--dir <DIR>"),
+        (&["-m", "0", "-d", "payload"], 2, "invalid value '0' for '--poll <MICROSECONDS>'"),
+        (&["-1", "-p", "1-1", "-d", "payload"], 2, "cannot be used with"),
+        (&["-p", "one", "-d", "payload"], 2, "`one` is no USB port path"),
+        (&["-j", "nowhere", "-d", "payload"], 2, "nowhere is no directory to write metadata to"),
+        (&["-l", "-o", "-d", "payload", "-j", "nowhere"], 2, "nowhere is no directory"),
+        (&["--nonsense"], 2, "unexpected argument '--nonsense'"),
+    ] {
+        let output = place.rpiboot(arguments);
+        let stderr = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(text), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn the_wait_for_a_board_that_is_not_there_ends() {
+    let place = Place::new();
+    let mut command = common::piprov();
+    // No machine has so many buses.
+    command.args(["usbboot", "-d", "payload", "-p", "9999-1", "--timeout", "0.3"]);
+    let output = command.current_dir(place.0.path()).output().unwrap();
+    let stderr = stderr(&output);
+    assert_eq!(output.status.code(), Some(69), "{stderr}");
+    // A host without any USB doesn't wait.
+    if !std::path::Path::new("/sys/bus/usb/devices").exists() {
+        assert!(
+            stderr.starts_with("error: USB on this host: looking for boards: there is no /sys"),
+            "{stderr}"
+        );
+        return;
+    }
+    assert!(stderr.starts_with("error: no board in USB boot came in 0:00"), "{stderr}");
+    assert!(stderr.contains("hint: a board shows itself when it finds nothing else to boot"), "{stderr}");
+}

@@ -1,0 +1,17 @@
+//! Whole machines: real U-Boot, and a real kernel with USB, udev and NFS, in QEMU.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../netboot/mod.rs"]
+mod netboot;
+#[path = "../rig/mod.rs"]
+mod rig;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod flash;
+mod netboot_nfsd;
+mod pi_uboot;
+mod staged;
+mod usb_boot;
+mod usb_rig;

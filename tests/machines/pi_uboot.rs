@@ -1,0 +1,150 @@
+//! The boot script on Debian's own U-Boot for a Raspberry Pi 3: `mmc` instead of a virtual disk, a job from a USB stick
+//! instead of the network, and then the flashed system with a real kernel.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+use crate::support;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use support::card::{Card, FOLLOWED};
+use support::pi::{Pi, stick};
+use support::rig::example;
+use support::{cpio, debian, program, shell};
+
+const MIB: usize = 1 << 20;
+/// What a Pi's firmware gives the kernel. With one port of this kind, the mini-UART is ttyS0, as on Raspberry Pi OS.
+const FIRMWARE_ARGUMENTS: &str = "coherent_pool=1M 8250.nr_uarts=1";
+/// What QEMU's Pi has for a serial number.
+const SERIAL: &str = "0000000000000000";
+
+/// Writes a job for this image as a stick holds it, and gives its name.
+fn stage(image: &Path, part_size: &str, dir: &Path) -> String {
+    let mut command = program::piprov(dir);
+    command.args(["card", "stick", "--part-size", part_size]).arg(image).arg(dir);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let jobs = std::fs::read_dir(dir.join("piprov")).unwrap();
+    let names: Vec<_> = jobs.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.into_iter().find(|name| name.len() == 8).unwrap()
+}
+
+/// A script for the only process of the little system: says what it finds.
+const INIT: &str = r#"#!/busybox sh
+/busybox mount -t proc proc /proc
+/busybox mount -t devtmpfs dev /dev
+exec > /dev/kmsg 2>&1
+for module in bcm2835 crc16 crc32c_generic mbcache jbd2 ext4; do /busybox insmod /$module.ko; done
+read -r arguments < /proc/cmdline
+echo "found-arguments: $arguments"
+# What a real initramfs does: the partition that root= names.
+case $arguments in *root=PARTUUID=35c84628-03*) root=/dev/mmcblk0p3 ;; *) root=/dev/nowhere ;; esac
+tries=0
+until [ -b $root ] || [ $tries = 100 ]; do /busybox usleep 100000; tries=$((tries + 1)); done
+/busybox mount -t ext4 -o ro $root /root
+echo "found-system: $(/busybox cat /root/etc/sample-release)"
+echo "found-fstab: $(/busybox grep ' / ' /root/etc/fstab)"
+echo found-end
+exec /busybox sleep 1000
+"#;
+
+/// A sample image with a kernel that runs, in the form that Raspberry Pi OS has it (compressed), and an initramfs that
+/// looks at what was flashed.
+fn bootable_image(dir: &Path) -> PathBuf {
+    let image = dir.join("os.img");
+    let script = example("make-sample-image.sh");
+    let sizes = "--boot-size 40 --root-size 8 --files 2 --marker flashed-system";
+    shell(&format!("{} {} {sizes}", script.display(), image.display()));
+
+    let kernel = std::fs::read(debian::file("linux-image-arm64", "boot/vmlinuz-*")).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(&kernel).unwrap();
+    std::fs::write(dir.join("kernel8.img"), packed.finish().unwrap()).unwrap();
+
+    let mut files = vec![("init", INIT.as_bytes().to_vec())];
+    files.push(("busybox", std::fs::read(debian::file("busybox-static", "bin/busybox")).unwrap()));
+    for (name, path) in [
+        ("bcm2835.ko", "drivers/mmc/host/bcm2835.ko"),
+        ("crc16.ko", "lib/crc16.ko"),
+        ("crc32c_generic.ko", "crypto/crc32c_generic.ko"),
+        ("mbcache.ko", "fs/mbcache.ko"),
+        ("jbd2.ko", "fs/jbd2/jbd2.ko"),
+        ("ext4.ko", "fs/ext4/ext4.ko"),
+    ] {
+        let module = debian::file("linux-image-arm64", &format!("lib/modules/*/kernel/{path}"));
+        files.push((name, std::fs::read(module).unwrap()));
+    }
+    std::fs::write(dir.join("initramfs8"), cpio::initramfs(&["proc", "dev", "root"], &files)).unwrap();
+    let cmdline = "console=serial0,115200 root=PARTUUID=35c84628-02 rootwait\n";
+    std::fs::write(dir.join("cmdline.txt"), cmdline).unwrap();
+    shell(&format!("cd {} && mcopy -o -i os.img@@8M kernel8.img initramfs8 cmdline.txt ::", dir.display()));
+    image
+}
+
+#[test]
+fn a_pi_flashes_its_card_from_a_stick_and_boots_the_system_that_it_wrote() {
+    let _slot = support::slots::Slots::take(1);
+    let dir = tempfile::tempdir().unwrap();
+    let image = bootable_image(dir.path());
+    // QEMU takes only cards of a power of two.
+    let payload = debian::payload("rpi_3");
+    let card = Card::for_stick(dir.path().join("card.img"), 128, &payload);
+    let job = stage(&image, "16MiB", dir.path());
+    let usb = dir.path().join("usb.img");
+    stick(&usb, 160, &dir.path().join("piprov"));
+
+    let first =
+        Pi::boot(&payload, &card.path, &usb, FIRMWARE_ARGUMENTS, &dir.path().join("first.log")).until_reset();
+    assert!(first.contains("RPI 3 Model B"), "{first}");
+    assert!(first.contains(&format!("piprov: job {} done, starting again", job)), "{first}");
+    let follow = [
+        ("root=PARTUUID=35c84628-02 rootwait", "root=PARTUUID=35c84628-03 rootwait"),
+        FOLLOWED[1],
+        FOLLOWED[2],
+    ];
+    let behind = [(90_112, 81_920), (172_032, 16_384)];
+    card.assert_holds(&image, 8 * MIB, &follow, &behind);
+    let done = format!("::piprov/{}/DONE-{SERIAL}", job);
+    shell(&format!("mtype -i {}@@1M {done}", usb.display()));
+
+    // The job is still on the stick, and isn't done again; the kernel starts, and finds its root where it now is.
+    let second = Pi::boot(&payload, &card.path, &usb, FIRMWARE_ARGUMENTS, &dir.path().join("second.log"))
+        .until("found-end");
+    assert!(second.contains("piprov: no job, booting partition 2"), "{second}");
+    assert!(!second.contains("piprov: job "), "{second}");
+    let found = |name: &str| {
+        let start = second.find(&format!("found-{name}: ")).unwrap_or_else(|| panic!("no {name}: {second}"));
+        second[start..].lines().next().unwrap().split_once(": ").unwrap().1.trim().to_owned()
+    };
+    let arguments = found("arguments");
+    let wanted = format!("{FIRMWARE_ARGUMENTS} console=ttyS0,115200 root=PARTUUID=35c84628-03 rootwait");
+    assert_eq!(arguments, wanted);
+    assert_eq!(found("system"), "flashed-system");
+    assert!(found("fstab").starts_with("PARTUUID=35c84628-03"), "{second}");
+    card.assert_holds(&image, 8 * MIB, &follow, &behind);
+}
+
+#[test]
+fn a_stick_with_a_damaged_part_leaves_a_pi_with_uboot_only() {
+    let _slot = support::slots::Slots::take(1);
+    let dir = tempfile::tempdir().unwrap();
+    let image = dir.path().join("os.img");
+    let sizes = "--boot-size 4 --root-size 4 --files 1";
+    shell(&format!("{} {} {sizes}", example("make-sample-image.sh").display(), image.display()));
+    let payload = debian::payload("rpi_3");
+    let card = Card::for_stick(dir.path().join("card.img"), 64, &payload);
+    let job = stage(&image, "4MiB", dir.path());
+    let part = dir.path().join("piprov").join(&job).join("rpi_image_part_1");
+    let mut bytes = std::fs::read(&part).unwrap();
+    bytes[1_000_000] ^= 1;
+    std::fs::write(&part, bytes).unwrap();
+    let usb = dir.path().join("usb.img");
+    stick(&usb, 64, &dir.path().join("piprov"));
+
+    let console = Pi::boot(&payload, &card.path, &usb, "", &dir.path().join("console.log"))
+        .until(&format!("piprov: job {} stopped", job));
+    assert!(console.contains(&format!("Failed to load 'piprov/{}/read/2/", job)), "{console}");
+    card.assert_uboot_only();
+    assert!(!shell(&format!("mdir -b -i {}@@1M ::piprov/{}", usb.display(), job)).contains("DONE"));
+}

@@ -1,0 +1,23 @@
+//! Network boot: DHCP, TFTP and NFS in network namespaces, with models of boards and real clients.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../dhcp_support/mod.rs"]
+mod dhcp_support;
+#[path = "../netboot/mod.rs"]
+mod netboot;
+#[path = "../netboot_model/mod.rs"]
+mod netboot_model;
+#[path = "../netboot_rig/mod.rs"]
+mod netboot_rig;
+#[path = "../support/slots.rs"]
+mod slots;
+
+mod killed;
+mod netboot_boot;
+mod netboot_client;
+mod netboot_dhcp;
+mod netboot_pc;
+mod netboot_serve;
+mod netboot_watch;
