@@ -166,6 +166,12 @@ impl Records {
         let text = toml::to_string(record)
             .map_err(|error| Error::State { path: path.clone(), what: error.to_string() })?;
         let dir = super::home::make(&self.dir, 0o755)?;
+        // What runs that were killed have left of theirs.
+        for name in dir.names().map_err(Error::os("reading", &self.dir))? {
+            if name.to_str().is_some_and(|name| name.starts_with('.') && name.ends_with(".toml.piprov-new")) {
+                dir.unlink(&name).map_err(Error::os("removing", &dir.at(&name)))?;
+            }
+        }
         dir.replace_file(file(&record.name), text.as_bytes(), 0o644).map_err(Error::os("writing", &path))
     }
 
@@ -324,6 +330,10 @@ pub(super) mod tests {
         assert_eq!((renamed.name.as_str(), renamed.was.as_deref()), ("lab-09", Some("lab-01")));
         assert_eq!(renamed.renaming, None);
         assert_eq!(records.all().unwrap().len(), 1);
+        // What a killed run has left goes with the next record.
+        std::fs::write(dir.path().join("clients/.lab-77.toml.piprov-new"), "").unwrap();
+        records.write(&record("lab-03")).unwrap();
+        assert!(!dir.path().join("clients/.lab-77.toml.piprov-new").exists());
         // Never onto another client's.
         records.write(&record("lab-02")).unwrap();
         assert!(records.commit(&renamed, &"lab-02".parse().unwrap()).is_err());
