@@ -188,7 +188,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__card__subcmd__build)
-            opts="-o -f -n -q -v -h -V --image --uboot --output --server --board-ip --gateway --stick --uboot-start --uboot-size --size --spool-dir --force --dry-run --json --quiet --verbose --no-color --config --help --version"
+            opts="-o -f -n -q -v -h -V --image --uboot --output --server --board-ip --gateway --secret --stick --uboot-start --uboot-size --size --spool-dir --force --dry-run --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -219,6 +219,10 @@ _piprov() {
                     return 0
                     ;;
                 --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -440,7 +444,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__flash)
-            opts="-n -q -v -h -V --all --targets --dry-run --no-reset --stagger --timeout --part-size --listen --spool-dir --tftp-root --card --keep --uboot-start --uboot-size --json --quiet --verbose --no-color --config --help --version"
+            opts="-n -q -v -h -V --all --targets --dry-run --no-reset --stagger --timeout --part-size --card --listen --spool-dir --tftp-root --keep --uboot-start --uboot-size --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -462,6 +466,10 @@ _piprov() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --card)
+                    COMPREPLY=($(compgen -W "piprov original" -- "${cur}"))
+                    return 0
+                    ;;
                 --listen)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -472,10 +480,6 @@ _piprov() {
                     ;;
                 --tftp-root)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --card)
-                    COMPREPLY=($(compgen -W "piprov original" -- "${cur}"))
                     return 0
                     ;;
                 --uboot-start)
@@ -1232,7 +1236,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__targets__subcmd__add)
-            opts="-n -q -v -h -V --mac --ip --reset --dry-run --targets --json --quiet --verbose --no-color --config --help --version"
+            opts="-n -q -v -h -V --mac --ip --reset --secret --dry-run --targets --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1247,6 +1251,10 @@ _piprov() {
                     return 0
                     ;;
                 --reset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -53,11 +53,11 @@ complete -c piprov -n "__fish_piprov_using_subcommand flash" -l targets -d 'Targ
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l stagger -d 'Seconds between the resets of two boards' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l timeout -d 'Seconds that a board may say nothing' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l part-size -d 'Bytes of the image that a board fetches at a time' -r
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l card -d 'The kind of recovery card that the boards have' -r -f -a "piprov\t'Made by `piprov card build`'
+original\t'Made by the original project'"
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l listen -d 'Where to serve TFTP; boards ask port 69' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l spool-dir -d 'Folder for the spool of a compressed image' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l tftp-root -d 'Put the files into DIR, which your TFTP server serves, and serve nothing' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand flash" -l card -d 'The kind of recovery card that the boards have' -r -f -a "piprov\t'Made by `piprov card build`'
-original\t'Made by the original project'"
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l uboot-start -d 'Where U-Boot\'s partition starts on the boards\' cards' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l uboot-size -d 'How long U-Boot\'s partition is on the boards\' cards' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -145,6 +145,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l mac -d 'Its MAC address' -r
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l ip -d 'Its IP address' -r
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l reset -d 'How to reset it: gpiochip0:17, gpiochip0:GPIO17 or command:…' -r
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l secret -d 'The file with its card\'s secret, from the database\'s directory on' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l targets -d 'Targets database [env: PIPROV_TARGETS] [default: /etc/piprov/targets.csv]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -s n -l dry-run -d 'Say what would be added, and change nothing'
@@ -180,6 +181,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l server -d 'Address of the machine that runs `piprov flash`; default: from DHCP' -r
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l board-ip -d 'The board\'s own address and prefix; default: from DHCP' -r
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l gateway -d 'The board\'s way to other networks' -r
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l secret -d 'File of the card\'s secret; made if it isn\'t there' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l uboot-start -d 'Where U-Boot\'s partition starts' -r
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l uboot-size -d 'How long U-Boot\'s partition is' -r
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l size -d 'Length of the file; default: just what is needed' -r

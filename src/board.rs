@@ -1,13 +1,19 @@
 //! What a board is called. Names are parsed once, at the edge, and are right from then on.
 
+pub mod identity;
+mod model;
 mod port_path;
 mod serial;
+mod who;
 
 use std::fmt;
 use std::str::FromStr;
 
+pub use identity::{Chip, Identity};
+pub use model::{Family, HostBoot, Model};
 pub use port_path::{BadPortPath, PortPath};
 pub use serial::{BadSerial, Directory, Serial};
+pub use who::Who;
 
 /// An Ethernet address. Written and printed in lower case with colons, as U-Boot's `ethaddr` is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

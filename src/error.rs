@@ -2,7 +2,7 @@
 //! is a coarse [`Kind`], which decides the exit code, and a hint: the next thing for the user to do.
 
 /// What sort of failure it was. The exit codes are those of `sysexits.h`, as README and man page list them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Kind {
@@ -64,12 +64,18 @@ impl Kind {
     }
 }
 
-/// What every room's error can tell beside its message.
+/// What every room's error can tell beside its message. A message is one line: a newline in it came from outside,
+/// and is shown as such.
 pub trait Explain: std::error::Error {
     /// The coarse kind, which decides the exit code.
     fn kind(&self) -> Kind;
     /// The next thing to do, as one sentence or two; none where nothing helpful is known.
     fn hint(&self) -> Option<String> {
         None
+    }
+    /// What stands on lines of its own below the message, which is always one line: each thing that is wrong, where
+    /// there are several.
+    fn more(&self) -> Vec<String> {
+        Vec::new()
     }
 }

@@ -1,7 +1,13 @@
 //! How sizes, times and rates are written for people, and how sizes are read from the command line.
-//! Every subcommand uses these, so that the same thing looks the same everywhere.
+//! Every subcommand uses these, so that the same thing looks the same everywhere. Also how texts from outside are
+//! written, so that none of them writes the terminal.
+
+pub mod json;
+mod outside;
 
 use std::time::Duration;
+
+pub use outside::{MOST, is_hidden, message, printable, shown, write_shown};
 
 const UNITS: [(&str, u64); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
@@ -150,44 +156,9 @@ fn three_digits(value: f64) -> String {
     }
 }
 
-/// A text from outside as it may be printed: what isn't UTF-8, controls and the backslash itself become `\x..`.
-#[must_use]
-pub fn printable(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        for char in chunk.valid().chars() {
-            if char.is_control() || char == '\\' || is_reordering(char) {
-                for byte in char.encode_utf8(&mut [0; 4]).bytes() {
-                    let _ = write!(out, "\\x{byte:02x}");
-                }
-            } else {
-                out.push(char);
-            }
-        }
-        for byte in chunk.invalid() {
-            let _ = write!(out, "\\x{byte:02x}");
-        }
-    }
-    out
-}
-
-/// Characters that make a terminal show what follows in another order.
-fn is_reordering(char: char) -> bool {
-    matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_text_can_spoil_a_log() {
-        assert_eq!(printable(b"52:54:00:12:34:56/part 1"), "52:54:00:12:34:56/part 1");
-        assert_eq!(printable("grün".as_bytes()), "grün");
-        assert_eq!(printable(b"a\n\x1b[2J\\\xff"), "a\\x0a\\x1b[2J\\x5c\\xff");
-        assert_eq!(printable("\u{202e}gpj".as_bytes()), "\\xe2\\x80\\xaegpj");
-    }
 
     #[test]
     fn sizes_for_people() {

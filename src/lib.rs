@@ -12,6 +12,7 @@
 //! | [`mod@format`] | how sizes, times and rates are written |
 //! | [`progress`] | how long work tells how far it is |
 //! | [`stop`] | one flag that every waiting place listens to, so that Ctrl-C is heard |
+//! | [`run`] | one attempt to do something to one board: its stages, events, ending and record |
 //! | [`image`] | disk images: open, digest, tables, split, files inside, write, verify |
 //! | [`eeprom`] | a Pi 4's or 5's EEPROM image and boot order, a Pi 2's or 3's burned-in bits |
 //! | [`targets`] | the CSV database of boards |
@@ -45,6 +46,7 @@ pub mod near;
 pub mod netboot;
 pub mod power;
 pub mod progress;
+pub mod run;
 pub mod sight;
 pub mod stage1;
 pub mod stop;

@@ -32,9 +32,14 @@ fn patched(mut bytes: Vec<u8>, mut input: &[u8]) -> Vec<u8> {
 fn look_at(bytes: Vec<u8>, content: &[u8]) {
     let Ok(image) = Image::parse(bytes) else { return };
     let _ = (image.is_signed(), image.has_key(), image.bootconf().is_ok());
-    let _ = (image.built(), image.mfg_ver(), image.updated(), image.other(), image.bootconf_of_b());
-    for name in [BOOTCONF, "bootsys", "updatetime"] {
-        let Ok(changed) = image.with_file(name, content) else { continue };
+    let _ = (image.updated(), image.other(), image.bootconf_of_b());
+    let turn = content.len();
+    if turn.is_multiple_of(16) {
+        // A search through all bytes takes longest.
+        let _ = (image.built(), image.mfg_ver());
+    }
+    let name = [BOOTCONF, BOOTCONF, "bootsys", "updatetime"][turn % 4];
+    if let Ok(changed) = image.with_file(name, content) {
         assert_eq!(changed.file(name).unwrap(), content);
         assert_eq!(changed.files().count(), image.files().count());
         // In all images what is changed lies there; neither partition B nor the journal does.

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
 use piprov::usb::bootfiles::Bootfiles;
-use piprov::usb::identity::Chip;
+use piprov::board::identity::Chip;
 use piprov::usb::lookup::{Asker, Options, Payload};
 use piprov::usb::message::{FILE_MESSAGE, Request};
 use piprov::usb::session::{FileServer, Reply, Session, Step};

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::{DIRECTORY, Links, PLACE, READ, is_name, open, read_bounded, regular};
+use super::{DIRECTORY, Links, PLACE, READ, is_name, open, read_bounded, read_place};
 
 /// A directory that is held open. It stays the same one, whatever is renamed or linked in its place later.
 ///
@@ -139,7 +139,7 @@ impl Dir {
     /// # Errors
     /// What the system says.
     pub fn file_by(&self, below: impl AsRef<Path>, links: Links) -> io::Result<File> {
-        regular(open(self, below.as_ref(), READ, Mode::empty(), links)?)
+        read_place(open(self, below.as_ref(), PLACE, Mode::empty(), links)?, READ)
     }
 
     /// Reads all of a regular file below it that has at most `most` bytes.
@@ -256,6 +256,22 @@ impl Dir {
         self.rename(&temporary, self, name).inspect_err(|_| {
             let _ = self.unlink(&temporary);
         })
+    }
+
+    /// Makes a device node, a pipe or a socket that only its owner may use, until it gets another mode.
+    ///
+    /// # Errors
+    /// What the system says; [`Errno::EXIST`] where something has that name.
+    pub fn node(&self, name: impl AsRef<OsStr>, kind: FileType, device: u64) -> Result<(), Errno> {
+        rustix::fs::mknodat(self, checked(name.as_ref())?, kind, Mode::from_raw_mode(0o600), device)
+    }
+
+    /// Gives a second name to what has a name in it, of a link to the link itself.
+    ///
+    /// # Errors
+    /// What the system says; [`Errno::EXIST`] where something has that name.
+    pub fn link(&self, name: impl AsRef<OsStr>, to: &Self, other: impl AsRef<OsStr>) -> Result<(), Errno> {
+        rustix::fs::linkat(self, checked(name.as_ref())?, to, checked(other.as_ref())?, AtFlags::empty())
     }
 
     /// Moves something into a directory, in the place of what has that name there.

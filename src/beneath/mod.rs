@@ -5,12 +5,15 @@
 //! text. So a place is opened once, and asked, read, changed and removed through what was opened.
 
 mod dir;
+mod item;
+mod mounts;
 mod remove;
+mod replace;
 
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -18,6 +21,8 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 pub use dir::Dir;
+pub use item::{Attributes, Item};
+pub use mounts::{Mount, mount_of, mounted_below, unescape};
 pub use remove::NotRemoved;
 
 /// How symbolic links are taken on the way.
@@ -38,6 +43,9 @@ pub const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NON
 
 /// For a directory.
 pub const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// As many bytes as the kernel takes for one path, with the zero at its end (PATH_MAX).
+const LONGEST: usize = 4096;
 
 /// Only the place: neither read nor written, so that a device does nothing.
 pub const PLACE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
@@ -67,6 +75,9 @@ pub fn open(
     let path = path.as_ref().as_bytes();
     let start = path.iter().position(|byte| *byte != b'/').unwrap_or(path.len());
     let path = if start == path.len() { b"." } else { &path[start..] };
+    if links == Links::Refuse && path.len() >= LONGEST {
+        return in_pieces(dir.as_fd(), path, flags, mode);
+    }
     let resolve = ResolveFlags::NO_MAGICLINKS
         | match links {
             Links::Refuse => ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
@@ -90,6 +101,25 @@ pub fn open(
         }
     }
     Err(Errno::AGAIN)
+}
+
+/// Opens what lies deeper than the kernel takes a path for, a piece after the other.
+fn in_pieces(dir: BorrowedFd<'_>, path: &[u8], flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
+    let mut rest = path;
+    let mut at: Option<OwnedFd> = None;
+    while rest.len() >= LONGEST {
+        // A name that is too long by itself is told by the kernel.
+        let Some(end) = rest[..LONGEST - 1].iter().rposition(|byte| *byte == b'/').filter(|end| *end > 0)
+        else {
+            return Err(Errno::NAMETOOLONG);
+        };
+        let here = at.as_ref().map_or(dir, AsFd::as_fd);
+        let piece = OsStr::from_bytes(&rest[..end]);
+        at = Some(open(here, piece, DIRECTORY | OFlags::NOFOLLOW, Mode::empty(), Links::Refuse)?);
+        rest = &rest[end + 1..];
+    }
+    let here = at.as_ref().map_or(dir, AsFd::as_fd);
+    open(here, OsStr::from_bytes(rest), flags, mode, Links::Refuse)
 }
 
 /// Opens one component after the other and follows no link.
@@ -127,13 +157,29 @@ fn walk(dir: impl AsFd, path: &[u8], flags: OFlags, mode: Mode) -> Result<OwnedF
 /// # Errors
 /// What the system says; [`io::ErrorKind::InvalidInput`] for what is no regular file.
 pub fn open_regular(path: &Path) -> io::Result<File> {
-    regular(rustix::fs::open(path, READ, Mode::empty())?)
+    read_place(&rustix::fs::open(path, PLACE, Mode::empty())?, READ)
+}
+
+/// Opens the regular file that a place is. It is looked at before it is opened, and it is that one which is opened:
+/// opening a device can do something already (a watchdog starts, a tape winds back).
+///
+/// # Errors
+/// What the system says; [`io::ErrorKind::InvalidInput`] and [`io::ErrorKind::IsADirectory`] for other kinds.
+pub fn read_place(place: impl AsFd, flags: OFlags) -> io::Result<File> {
+    let place = place.as_fd();
+    is_regular(rustix::fs::fstat(place)?.st_mode)?;
+    regular(rustix::fs::open(item::itself(place), flags, Mode::empty())?)
 }
 
 /// Gives what was opened as a file, if it is a regular one.
 pub(crate) fn regular(fd: OwnedFd) -> io::Result<File> {
-    match FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode) {
-        FileType::RegularFile => Ok(File::from(fd)),
+    is_regular(rustix::fs::fstat(&fd)?.st_mode)?;
+    Ok(File::from(fd))
+}
+
+fn is_regular(mode: u32) -> io::Result<()> {
+    match FileType::from_raw_mode(mode) {
+        FileType::RegularFile => Ok(()),
         FileType::Directory => Err(io::ErrorKind::IsADirectory.into()),
         _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
     }

@@ -126,6 +126,55 @@ fn a_file_is_read_up_to_its_bound() {
 }
 
 #[test]
+fn a_path_may_be_longer_than_the_kernel_takes() {
+    let lab = Lab::new();
+    let mut at = lab.dir();
+    let name = "n".repeat(200);
+    let mut path = PathBuf::new();
+    for _ in 0..60 {
+        at = at.make(&name, 0o700).unwrap().0;
+        path.push(&name);
+    }
+    at.create("file", 0o600).unwrap();
+    at.symlink("link", "file").unwrap();
+    let dir = lab.dir();
+    assert!(path.as_os_str().len() > 3 * LONGEST / 2);
+    assert!(dir.dir(&path).is_ok() && dir.file(path.join("file")).is_ok());
+    assert!(dir.file(path.join("link")).is_err() && dir.file(path.join("none")).is_err());
+    assert!(dir.file(path.join("../".repeat(70)).join("secret")).is_err());
+    drop(at);
+    dir.remove_tree(&name).unwrap();
+}
+
+#[test]
+fn what_belongs_to_a_thing_is_changed_without_following_links() {
+    use std::os::unix::fs::MetadataExt;
+    let lab = Lab::new();
+    let dir = lab.dir();
+    std::fs::set_permissions(lab.at("secret"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    symlink("../secret", lab.at("tree/out")).unwrap();
+    let before = std::fs::metadata(lab.at("secret")).unwrap();
+    let item = Item::Named(&dir, OsStr::new("out"));
+    assert_eq!(item.set_mode(0o777), Err(Errno::LOOP));
+    let now = rustix::fs::Timespec { tv_sec: 1, tv_nsec: 0 };
+    item.set_times(&rustix::fs::Timestamps { last_access: now, last_modification: now }).unwrap();
+    if rustix::process::geteuid().is_root() {
+        item.set_owner(4711, 4711).unwrap();
+        item.set_attribute(b"trusted.x", b"1").unwrap();
+        assert_eq!(item.attributes().unwrap().len(), 1);
+        item.remove_attribute(b"trusted.x").unwrap();
+    }
+    let after = std::fs::metadata(lab.at("secret")).unwrap();
+    assert_eq!((before.mode(), before.uid(), before.mtime()), (after.mode(), after.uid(), after.mtime()));
+    assert_eq!(std::fs::symlink_metadata(lab.at("tree/out")).unwrap().mtime(), 1);
+    let pipe = Item::Named(&dir, OsStr::new("pipe"));
+    pipe.set_mode(0o640).unwrap();
+    assert_eq!(std::fs::symlink_metadata(lab.at("tree/pipe")).unwrap().mode() & 0o7777, 0o640);
+    assert_eq!(Item::Named(&dir, OsStr::new("../secret")).set_owner(1, 1), Err(Errno::INVAL));
+    assert!(Item::Named(&dir, OsStr::new("..")).attributes().is_err());
+}
+
+#[test]
 fn what_is_done_in_a_directory_needs_a_name() {
     let lab = Lab::new();
     let dir = lab.dir();

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use piprov::config::Settings;
+use piprov::format::message;
 use piprov::live::Tree;
 use piprov::live::event::Source;
 use piprov::live::handle::{Helper, TELL_LIMIT};
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
         } else {
             "piprov-udev: called by udev's rules, without arguments; see `piprov udev --help`"
         };
-        let _ = writeln!(std::io::stderr(), "{text}");
+        say(text);
         return if version { ExitCode::SUCCESS } else { ExitCode::from(2) };
     }
     match work() {
@@ -52,7 +53,13 @@ fn work() -> Result<(), String> {
 /// To the system's log, and to stderr for those who call this by hand and for udev's own debugging.
 fn log(level: Level, text: &str) {
     let _ = journal::send(Path::new(journal::SOCKET), "piprov-udev", level, text);
-    let _ = writeln!(std::io::stderr(), "{text}");
+    say(text);
+}
+
+/// The only place that writes to stderr.
+#[expect(clippy::disallowed_methods, reason = "a program of its own, without the command line's gate")]
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", message(text));
 }
 
 /// An error with its causes.

@@ -4,19 +4,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use clap::Parser;
-use piprov::cli::{Cli, name, report, ui::Ui};
+use piprov::cli::{Cli, name, parse, report, ui::Ui};
 use piprov::stop::Stop;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse_from(name::expand(std::env::args_os()));
+    let cli = match parse::parse(name::expand(std::env::args_os())) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     let ui = Ui::new(&cli.global);
     let result = listen(&ui, &cli).and_then(|stop| cli.run(&ui, &stop));
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => ExitCode::from(report::exit_code(&ui, &error)),
-    }
+    ExitCode::from(report::end(&ui, &result))
 }
 
 /// Makes Ctrl-C set the stop flag, and a second one end the program at once.

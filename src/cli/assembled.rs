@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::ui::{Style, Ui};
 use crate::debian::files::Files;
+use crate::format::json::json;
 use crate::format::size;
 
 /// The files and the packages for `--json`, beside what the command itself has to tell.

@@ -4,10 +4,10 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressStyle;
 
 use super::format;
-use super::ui::Ui;
+use super::ui::{self, Ui};
 use crate::progress::Progress;
 
 /// How often a line is written where no bar can move. Short work stays silent.
@@ -18,7 +18,7 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 pub(super) struct Bar {
     what: String,
     ui: Ui,
-    bar: Option<ProgressBar>,
+    bar: Option<ui::Bar>,
     started: Instant,
     last_line: Mutex<Instant>,
 }
@@ -27,7 +27,7 @@ impl Bar {
     /// `what` is the stage, in the form "splitting".
     pub(super) fn new(ui: &Ui, what: &str) -> Self {
         let bar = ui.bars.then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            let bar = ui::Bar::alone(10);
             let template = if ui.colour_err {
                 "{prefix}  {bar:26.cyan/dim}  {msg}"
             } else {
@@ -37,7 +37,7 @@ impl Bar {
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style.progress_chars("━╸─"));
             }
-            bar.set_prefix(what.to_owned());
+            bar.set_prefix(what);
             bar
         });
         let now = Instant::now();
@@ -63,10 +63,7 @@ impl Bar {
 impl Progress for Bar {
     fn at(&self, done: u64, total: Option<u64>) {
         if let Some(bar) = &self.bar {
-            match total {
-                Some(total) => bar.set_length(total),
-                None => bar.unset_length(),
-            }
+            bar.set_length(total);
             bar.set_position(done);
             bar.set_message(self.text(done, total));
             return;
@@ -93,16 +90,7 @@ mod tests {
 
     #[test]
     fn the_text_tells_what_is_known() {
-        let ui = Ui {
-            json: false,
-            quiet: true,
-            verbose: 0,
-            colour_out: false,
-            colour_err: true,
-            bars: true,
-            width_out: None,
-            width_err: None,
-        };
+        let ui = Ui { quiet: true, bars: true, ..Ui::remembering().0 };
         let bar = Bar::new(&ui, "splitting");
         assert!(bar.bar.is_some());
         assert!(bar.text(0, Some(10)).starts_with("  0 %  "));

@@ -1,6 +1,8 @@
 //! Man pages and shell completions, made from the command line itself. The output is committed; a test
 //! fails when it is stale. Nothing in it depends on the day or the machine.
 
+mod security;
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -110,6 +112,7 @@ pub fn man_pages() -> Result<Vec<Document>, Error> {
         if page.is_ok() && pages.is_empty() {
             page = more_sections(&mut bytes);
         }
+        let page = page.and_then(|()| security::add(&name, &mut bytes));
         page.map_err(|source| Error { path: PathBuf::from(&name), source })?;
         pages.push((name, bytes));
         command.get_subcommands().try_for_each(|inner| walk(inner, pages))
@@ -135,6 +138,23 @@ fn more_sections(out: &mut dyn Write) -> std::io::Result<()> {
     let named = |rows: &[(&str, &'static str)]| -> Vec<(String, &'static str)> {
         rows.iter().map(|(term, text)| ((*term).to_owned(), *text)).collect()
     };
+    let output = named(&[
+        ("Streams", "Results go to stdout; messages, progress and errors to stderr."),
+        (
+            "Texts from outside",
+            "Names of files, packets, cells of a table and what boards tell are shown, never obeyed: control characters, \
+             line breaks, characters without a width and those that turn the direction of writing are written as \\x1b \
+             or \\u{202e}, in a pipe as on a terminal. Bytes that are no UTF-8 become U+FFFD. A line of the output is \
+             one result or one message, a message not longer than 2000 characters. So a name in a line for people need \
+             not be the name of a file, letter by letter; scripts read --json.",
+        ),
+        (
+            "--json",
+            "One object a line. The same characters are escaped as \\u001b in its strings, which readers of JSON undo; \
+             bytes of a path that are no UTF-8 become U+FFFD.",
+        ),
+    ]);
+    section("OUTPUT", &output);
     let codes: Vec<(String, &str)> = std::iter::once(("0".to_owned(), "Done and verified."))
         .chain(EXIT_CODES.iter().map(|(kind, text)| (kind.exit_code().to_string(), *text)))
         .collect();

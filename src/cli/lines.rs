@@ -4,9 +4,9 @@
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressStyle;
 
-use super::ui::Ui;
+use super::ui::{Bar, Bars, Ui};
 
 /// How often a line moves.
 const REDRAWS_PER_SECOND: u8 = 8;
@@ -16,20 +16,19 @@ const FULL: u64 = 1000;
 /// The lines of all boards.
 pub(super) struct Lines {
     ui: Ui,
-    bars: Option<MultiProgress>,
+    bars: Option<Bars>,
 }
 
 impl Lines {
     /// Moving ones where stderr is a terminal and nobody wants JSON.
     pub(super) fn new(ui: &Ui) -> Self {
-        let target = || ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND);
-        let bars = (ui.bars && !ui.json).then(|| MultiProgress::with_draw_target(target()));
+        let bars = (ui.bars && !ui.json).then(|| Bars::new(REDRAWS_PER_SECOND));
         Self { ui: ui.clone(), bars }
     }
 
     /// A new line at the end; none where lines don't move.
-    pub(super) fn add(&self) -> Option<ProgressBar> {
-        let bar = self.bars.as_ref()?.add(ProgressBar::new(FULL));
+    pub(super) fn add(&self) -> Option<Bar> {
+        let bar = self.bars.as_ref()?.add(FULL);
         bar.set_style(plain());
         Some(bar)
     }
@@ -37,9 +36,16 @@ impl Lines {
     /// A line above the moving ones.
     pub(super) fn above(&self, line: impl Display) {
         match &self.bars {
-            // The bars hide what is printed past them. That it can't be printed can't be printed.
-            Some(bars) => drop(bars.println(line.to_string())),
+            Some(bars) => bars.above(line),
             None => self.ui.say(line),
+        }
+    }
+
+    /// Takes one away.
+    pub(super) fn remove(&self, bar: &Bar) {
+        bar.finish_and_clear();
+        if let Some(bars) = &self.bars {
+            bars.remove(bar);
         }
     }
 

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::board::PortPath;
+use crate::board::identity::Identity;
 use crate::cli::table::columns;
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
 use crate::format::printable;
 use crate::live::{EntryKind, Tree};
 use crate::usb::Error;
-use crate::usb::identity::Identity;
 use crate::usb::sysfs::Sysfs;
 use crate::usb::transport::Device;
 use crate::usb::wait_for::Wanted;

@@ -3,12 +3,12 @@
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use serde_json::json;
 
 use crate::cli::mklive::Place;
 use crate::cli::table::columns;
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
+use crate::format::json::json;
 use crate::format::minutes;
 use crate::live::record::{Phase, Record, Records, now};
 use crate::live::{Entry, EntryKind, Overlay};

@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
-
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
 use crate::config::Settings;
+use crate::format::json::json;
 use crate::live::Tree;
 use crate::live::plan::{Action, Plan, Step};
 

@@ -21,6 +21,7 @@ mod mklive;
 pub mod name;
 mod netboot;
 mod nukelive;
+pub mod parse;
 mod reset;
 mod split_image;
 mod stage1;
@@ -53,7 +54,7 @@ pub struct Cli {
 }
 
 /// Flags that every subcommand takes.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Print results as JSON, one object a line
@@ -69,7 +70,7 @@ pub struct Global {
     #[arg(long, global = true)]
     pub no_color: bool,
     /// Read this configuration file instead of the usual ones
-    #[arg(long, global = true, value_name = "FILE", env = "PIPROV_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "PIPROV_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
 }
 

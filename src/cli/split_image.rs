@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
-use serde_json::json;
 
 use super::bar::Bar;
 use super::report::Usage;
 use crate::cli::ui::Style;
 use crate::cli::{Global, format, ui::Ui};
+use crate::format::json::json;
 use crate::image::manifest::Manifest;
 use crate::image::split::{self, Order, PartFormat, PartPlan};
 use crate::image::table::Table;

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use serde_json::json;
 
 use crate::cli::assembled;
 use crate::cli::report::Usage;
 use crate::cli::ui::Ui;
 use crate::debian::apt::{self, Source, Wanted};
 use crate::debian::files::check_directory;
+use crate::format::json::json;
 use crate::stage1::{Arch, build};
 use crate::stop::Stop;
 

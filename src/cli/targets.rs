@@ -5,8 +5,6 @@ use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-
 use crate::board::Mac;
 use crate::cli::common::settings;
 use crate::cli::table::columns;
@@ -14,8 +12,10 @@ use crate::cli::{Global, report::AlreadyTold, ui::Style, ui::Ui};
 use crate::config::Settings;
 use crate::error::Kind;
 use crate::format;
+use crate::format::json::json;
 use crate::stop::Stop;
-use crate::targets::{self as database, Change, Form, HEADER, NewTarget, ResetSpec};
+use crate::targets::{self as database, Change, Form, HEADER, HEADER_SECRET, NewTarget, ResetSpec};
+use crate::uboot::secret::Secret;
 
 #[derive(Debug, clap::Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
@@ -93,6 +93,12 @@ struct Add {
     /// How to reset it: gpiochip0:17, gpiochip0:GPIO17 or command:…
     #[arg(long, value_name = "RESET")]
     reset: Option<ResetSpec>,
+    /// The file with its card's secret, from the database's directory on
+    ///
+    /// `piprov card build --secret` makes it. From then on `piprov flash` takes this board only where it
+    /// proves that it knows the secret. The file must be its owner's alone (mode 0600).
+    #[arg(long, value_name = "FILE", value_parser = secret)]
+    secret: Option<PathBuf>,
     /// Say what would be added, and change nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -116,6 +122,12 @@ fn name(text: &str) -> Result<String, String> {
     database::check_name(text).map(|()| text.to_owned())
 }
 
+fn secret(text: &str) -> Result<PathBuf, String> {
+    // The same as in a file: a name that can't be read back must not be written.
+    let odd = text.trim() != text || text.is_empty() || text.chars().any(char::is_control);
+    if odd { Err("this is no name of a file that the database can hold".to_owned()) } else { Ok(text.into()) }
+}
+
 impl Targets {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
         let settings = settings(global, ui)?;
@@ -124,7 +136,13 @@ impl Targets {
             Command::Check(args) => check(&args.database.path(&settings), ui),
             Command::Add(args) => {
                 let path = args.database.path(&settings);
-                let new = NewTarget { name: args.name, mac: args.mac, ip: args.ip, reset: args.reset };
+                let new = NewTarget {
+                    name: args.name,
+                    mac: args.mac,
+                    ip: args.ip,
+                    reset: args.reset,
+                    secret: args.secret,
+                };
                 let change = database::add(&path, &new, args.dry_run, stop)?;
                 tell(ui, "added", "would add", args.dry_run, &path, &change);
                 Ok(())
@@ -159,7 +177,8 @@ fn list(args: &List, settings: &Settings, ui: &Ui) -> anyhow::Result<()> {
         return Ok(());
     }
     if args.csv {
-        ui.result(HEADER);
+        let secrets = targets.rows().iter().any(|target| target.secret.is_some());
+        ui.result(if secrets { HEADER_SECRET } else { HEADER });
         targets.rows().iter().for_each(|target| ui.result(target.to_row()));
         return Ok(());
     }
@@ -167,11 +186,17 @@ fn list(args: &List, settings: &Settings, ui: &Ui) -> anyhow::Result<()> {
         ui.say(format_args!("{} has no targets", targets.path().display()));
         return Ok(());
     }
-    let mut rows = vec![["NAME", "MAC", "IP", "RESET"].map(str::to_owned)];
+    // The last column stands where it says something.
+    let secrets = targets.rows().iter().any(|target| target.secret.is_some());
+    let title = if secrets { "SECRET" } else { "" };
+    let mut rows = vec![["NAME", "MAC", "IP", "RESET", title].map(str::to_owned)];
     rows.extend(targets.rows().iter().map(|target| {
         let ip = target.ip.map_or_else(|| "-".to_owned(), |ip| ip.to_string());
         let reset = target.reset.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
-        [target.name.clone(), target.mac.to_string(), ip, reset]
+        let none = if secrets { "-" } else { "" };
+        let secret =
+            target.secret.as_ref().map_or_else(|| none.to_owned(), |path| path.display().to_string());
+        [target.name.clone(), target.mac.to_string(), ip, reset, secret]
     }));
     for (at, line) in columns(&rows).iter().enumerate() {
         if at == 0 { ui.result(ui.paint(Style::Strong, line)) } else { ui.result(line) }
@@ -215,7 +240,7 @@ fn check(path: &Path, ui: &Ui) -> anyhow::Result<()> {
             line => format!("{}:{line}", path.display()),
         };
         let style = if finding.problem { Style::Bad } else { Style::Warn };
-        ui.result(format_args!("{place}: {} {}", ui.paint(style, &format!("{level}:")), finding.message));
+        ui.result(format_args!("{place}: {} {}", ui.paint(style, format_args!("{level}:")), finding.message));
     }
     let problems = findings.iter().filter(|finding| finding.problem).count();
     let warnings = findings.len() - problems;
@@ -239,7 +264,24 @@ fn warnings(targets: &database::Targets) -> Vec<Finding> {
     let mut found: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let mut users: BTreeMap<String, (&str, usize)> = BTreeMap::new();
     let mut commands = false;
+    let mut holders: Vec<(Secret, &str, usize)> = Vec::new();
     for target in targets.rows() {
+        match targets.secret_path(target).map(|path| Secret::load(&path)) {
+            None => {}
+            Some(Err(error)) => {
+                let why =
+                    std::error::Error::source(&error).map_or_else(String::new, |why| format!(": {why}"));
+                found.entry(format!("{error}{why}")).or_default().push(target.line);
+            }
+            Some(Ok(secret)) => match holders.iter().find(|(other, ..)| *other == secret) {
+                Some((_, name, line)) => {
+                    let message =
+                        format!("{name} on line {line} has the same secret: each can speak for the other");
+                    found.entry(message).or_default().push(target.line);
+                }
+                None => holders.push((secret, &target.name, target.line)),
+            },
+        }
         let Some(reset) = &target.reset else { continue };
         commands |= matches!(reset, ResetSpec::Command(_));
         if let Err(error) = crate::power::probe(reset) {

@@ -1,5 +1,8 @@
 //! `piprov tftp`.
 
+#[cfg(test)]
+mod hostile;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -7,11 +10,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{ProgressState, ProgressStyle};
 
-use crate::cli::ui::Style;
-use crate::cli::{Global, ui::Ui};
+use crate::cli::Global;
+use crate::cli::lines::Lines;
+use crate::cli::ui::{Bar, Style, Text, Ui};
 use crate::format;
+use crate::format::json::json;
 use crate::stop::Stop;
 use crate::tftp::dir::DirSource;
 use crate::tftp::event::{Event, Reason, What};
@@ -75,7 +80,7 @@ impl Tftp {
 /// Tells what happens, and counts it for the end.
 struct Log<'a> {
     ui: &'a Ui,
-    bars: MultiProgress,
+    lines: Lines,
     begun: Instant,
     state: RefCell<State>,
 }
@@ -88,7 +93,7 @@ struct State {
 
 struct Running {
     options: String,
-    bar: Option<ProgressBar>,
+    bar: Option<Bar>,
 }
 
 #[derive(Default, serde::Serialize)]
@@ -104,17 +109,13 @@ struct Summary {
 
 impl<'a> Log<'a> {
     fn new(ui: &'a Ui) -> Self {
-        let bars = MultiProgress::with_draw_target(match ui.bars && !ui.json {
-            true => ProgressDrawTarget::stderr_with_hz(8),
-            false => ProgressDrawTarget::hidden(),
-        });
-        Self { ui, bars, begun: Instant::now(), state: RefCell::default() }
+        Self { ui, lines: Lines::new(ui), begun: Instant::now(), state: RefCell::default() }
     }
 
     fn listening(&self, server: &Server, root: &std::path::Path) {
         let addr = server.local_addr();
         if self.ui.json {
-            self.ui.object(&serde_json::json!({"event": "listening", "addr": addr, "root": root}));
+            self.ui.object(&json!({"event": "listening", "addr": addr, "root": root}));
         } else {
             self.ui.say(format_args!("serving {} on UDP {addr}; Ctrl-C ends it", root.display()));
         }
@@ -191,8 +192,7 @@ impl<'a> Log<'a> {
                 };
                 *sum += count;
                 if !self.ui.json {
-                    let text = format_args!("{} and {count} more {what}", now());
-                    self.bars.suspend(|| self.ui.say(text));
+                    self.lines.above(format_args!("{} and {count} more {what}", now()));
                 }
                 return;
             }
@@ -202,8 +202,7 @@ impl<'a> Log<'a> {
             }
         };
         if let Some(bar) = state.running.remove(&event.id).and_then(|it| it.bar) {
-            bar.finish_and_clear();
-            self.bars.remove(&bar);
+            self.lines.remove(&bar);
         }
         let (style, text) = text;
         self.line(event, Some(style), 0, &text);
@@ -216,16 +215,13 @@ impl<'a> Log<'a> {
         }
         // The first word says what it was; that one is coloured.
         let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
-        let word = style.map_or_else(|| word.to_owned(), |style| self.ui.paint_err(style, word));
-        self.bars.suspend(|| self.ui.say(format_args!("{} {} {word} {rest}", now(), event.peer)));
+        let word = style.map_or_else(|| Text::line(word), |style| self.ui.paint_err(style, word));
+        self.lines.above(format_args!("{} {} {word} {rest}", now(), event.peer));
     }
 
-    fn bar(&self, event: &Event, bytes: u64) -> Option<ProgressBar> {
-        if self.bars.is_hidden() {
-            return None;
-        }
-        let bar = ProgressBar::hidden();
-        bar.set_length(bytes);
+    fn bar(&self, event: &Event, bytes: u64) -> Option<Bar> {
+        let bar = self.lines.add()?;
+        bar.set_length(Some(bytes));
         let paint = if self.ui.colour_err { ".cyan/dim" } else { "" };
         let template = format!("{{prefix:<21}}  {{msg:<20!}}  {{bar:16{paint}}}  {{percent:>3}} %{{rate}}");
         if let Ok(style) = ProgressStyle::with_template(&template) {
@@ -235,17 +231,16 @@ impl<'a> Log<'a> {
                 });
             bar.set_style(style);
         }
-        bar.set_prefix(event.peer.to_string());
-        bar.set_message(event.path.to_string());
-        Some(self.bars.add(bar))
+        bar.set_prefix(event.peer);
+        bar.set_message(&event.path);
+        Some(bar)
     }
 
     fn summary(&self) {
         let sum = &self.state.borrow().sum;
         let elapsed = self.begun.elapsed();
         if self.ui.json {
-            let mut object =
-                serde_json::json!({"event": "summary", "elapsed": elapsed.as_secs_f64().round()});
+            let mut object = json!({"event": "summary", "elapsed": elapsed.as_secs_f64().round()});
             if let (Some(object), Ok(serde_json::Value::Object(sum))) =
                 (object.as_object_mut(), serde_json::to_value(sum))
             {

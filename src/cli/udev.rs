@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::json;
-
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
 use crate::config::Settings;
 use crate::error::{Explain, Kind};
+use crate::format::json::json;
 use crate::live::Tree;
 use crate::live::finish::Finisher;
 use crate::live::install::{self, Change, Install};
@@ -110,7 +109,8 @@ impl Udev {
         let settings = common::settings(global, ui)?;
         match self.command {
             What::Print(ids) => {
-                ui.result(ids.rules(&settings, Path::new("/")).text().trim_end());
+                let rules = ids.rules(&settings, Path::new("/")).text();
+                rules.trim_end().lines().for_each(|line| ui.result(line));
                 Ok(())
             }
             What::Install(place) => place.install(&settings, ui),

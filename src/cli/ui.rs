@@ -1,10 +1,24 @@
 //! Where output goes and what it may look like. Results go to stdout; messages, progress and errors to
 //! stderr. Each stream is looked at on its own: colours and bars only where a person sees them.
+//!
+//! Nothing else writes there: `clippy.toml` forbids it. So whatever is told goes through the gate ([`Text`]).
+#![expect(clippy::disallowed_methods, reason = "this is the place that has the streams")]
+
+mod bars;
+#[cfg(test)]
+pub(super) mod memory;
+mod text;
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+use std::sync::{Arc, OnceLock};
+
+pub use bars::{Bar, Bars};
+pub use text::{Text, wrap};
 
 use super::Global;
+use crate::error::{Explain, Kind};
+use crate::format::json;
 
 /// What is known about the two streams and what the user wants to see.
 #[derive(Debug, Clone)]
@@ -25,6 +39,32 @@ pub struct Ui {
     pub width_out: Option<usize>,
     /// Columns of stderr, where it is a terminal.
     pub width_err: Option<usize>,
+    /// Why a part of the result is lost: the first error of stdout.
+    lost: Arc<OnceLock<String>>,
+    /// Where tests look at what was written.
+    #[cfg(test)]
+    pub(super) memory: Option<memory::Memory>,
+}
+
+/// A part of the result could not be written to stdout.
+#[derive(Debug, thiserror::Error)]
+#[error("writing the result: {why}")]
+pub struct Lost {
+    /// What the system says.
+    pub why: String,
+}
+
+impl Explain for Lost {
+    fn kind(&self) -> Kind {
+        Kind::Io
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            "what is in the output is not all of it; where it goes to a file, look whether the disk is full"
+                .to_owned(),
+        )
+    }
 }
 
 /// The few styles that the program uses.
@@ -61,12 +101,38 @@ impl Ui {
             bars: err && !dumb && !global.quiet,
             width_out: columns(std::io::stdout()),
             width_err: columns(std::io::stderr()),
+            lost: Arc::default(),
+            #[cfg(test)]
+            memory: None,
         }
+    }
+
+    /// Whether a part of the result could not be written.
+    #[must_use]
+    pub fn lost(&self) -> Option<Lost> {
+        // What is not at its place yet counts too.
+        if let Err(error) = std::io::stdout().flush() {
+            self.lose(&error);
+        }
+        self.lost.get().map(|why| Lost { why: why.clone() })
+    }
+
+    fn lose(&self, error: &std::io::Error) {
+        // A reader that has seen enough loses nothing.
+        if error.kind() != std::io::ErrorKind::BrokenPipe {
+            let _ = self.lost.set(error.to_string());
+        }
+    }
+
+    /// The same, saying also what `--quiet` leaves out.
+    #[must_use]
+    pub fn loud(&self) -> Self {
+        Self { quiet: false, ..self.clone() }
     }
 
     /// A line of the result, to stdout.
     pub fn result(&self, line: impl Display) {
-        write_line(&mut std::io::stdout().lock(), line);
+        self.write(Stream::Out, &Text::line(line));
     }
 
     /// A result as one JSON object on one line, to stdout. `"schema": 1` is added.
@@ -77,7 +143,7 @@ impl Ui {
             #[serde(flatten)]
             value: &'a T,
         }
-        match serde_json::to_string(&Versioned { schema: 1, value }) {
+        match json::line(&Versioned { schema: 1, value }) {
             Ok(line) => self.result(line),
             Err(error) => self.warn(format_args!("a result can't be written as JSON: {error}")),
         }
@@ -86,59 +152,82 @@ impl Ui {
     /// A message for the person at the keyboard, to stderr; not with `--quiet`.
     pub fn say(&self, line: impl Display) {
         if !self.quiet {
-            write_line(&mut std::io::stderr().lock(), line);
+            self.write(Stream::Err, &Text::message(line));
         }
     }
 
     /// A message that only `-v` shows.
     pub fn detail(&self, line: impl Display) {
         if self.verbose > 0 {
-            write_line(&mut std::io::stderr().lock(), line);
+            self.write(Stream::Err, &Text::message(line));
         }
     }
 
     /// Something that is not as it should be but doesn't end the work; also with `--quiet`.
     pub fn warn(&self, line: impl Display) {
         let word = self.paint_err(Style::Warn, "warning:");
-        write_line(&mut std::io::stderr().lock(), format_args!("{word} {line}"));
+        self.write(Stream::Err, &Text::message(format_args!("{word} {line}")));
+    }
+
+    /// What clap has to tell: help to stdout, a mistake to stderr. Nothing in it may come from outside as it is.
+    pub(super) fn clap(&self, error: &clap::Error) {
+        let (stream, colour) = match error.use_stderr() {
+            true => (Stream::Err, self.colour_err),
+            false => (Stream::Out, self.colour_out),
+        };
+        let text = error.render();
+        let text = if colour { text.ansi().to_string() } else { text.to_string() };
+        self.write(stream, &Text::trusted(text.trim_end_matches('\n').to_owned()));
+    }
+
+    /// A question, to stderr, whose answer is typed behind it.
+    pub fn ask(&self, question: impl Display) {
+        let question = Text::message(question);
+        let mut err = std::io::stderr().lock();
+        // If it can't be asked, the answer will not be right.
+        let _ = write!(err, "{} ", question.into_string());
+        let _ = err.flush();
+    }
+
+    /// Whether a person can be asked: stdin and stderr are a terminal, and nobody waits for JSON.
+    #[must_use]
+    pub fn can_ask(&self) -> bool {
+        !self.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
     /// A text for stdout in a style, where stdout may have colours.
     #[must_use]
-    pub fn paint(&self, style: Style, text: &str) -> String {
-        paint(self.colour_out, style, text)
+    pub fn paint(&self, style: Style, text: impl Display) -> Text {
+        paint(self.colour_out, style, Text::line(text))
     }
 
     /// A text for stderr in a style, where stderr may have colours.
     #[must_use]
-    pub fn paint_err(&self, style: Style, text: &str) -> String {
-        paint(self.colour_err, style, text)
+    pub fn paint_err(&self, style: Style, text: impl Display) -> Text {
+        paint(self.colour_err, style, Text::message(text))
+    }
+
+    fn write(&self, stream: Stream, text: &Text) {
+        #[cfg(test)]
+        if let Some(memory) = &self.memory {
+            return memory.add(text);
+        }
+        match stream {
+            Stream::Out => {
+                if let Err(error) = writeln!(std::io::stdout().lock(), "{text}") {
+                    self.lose(&error);
+                }
+            }
+            // What can't be told can't be told.
+            Stream::Err => drop(writeln!(std::io::stderr().lock(), "{text}")),
+        }
     }
 }
 
-/// Breaks a sentence into lines of at most `width` columns. `used` columns of the first line are taken already;
-/// the lines after it begin with `indent` blanks. Without a width (a pipe, a file) the sentence stays one line.
-#[must_use]
-pub fn wrap(text: &str, used: usize, indent: usize, width: Option<usize>) -> String {
-    let Some(width) = width.filter(|width| *width > indent + 20) else { return text.to_owned() };
-    let mut out = String::new();
-    let mut column = used;
-    for (n, word) in text.split(' ').enumerate() {
-        let len = word.chars().count();
-        if n > 0 && column + 1 + len > width {
-            out.push('\n');
-            out.push_str(&" ".repeat(indent));
-            column = indent + len;
-        } else {
-            if n > 0 {
-                out.push(' ');
-                column += 1;
-            }
-            column += len;
-        }
-        out.push_str(word);
-    }
-    out
+#[derive(Debug, Clone, Copy)]
+enum Stream {
+    Out,
+    Err,
 }
 
 fn columns(stream: impl std::os::fd::AsFd) -> Option<usize> {
@@ -146,39 +235,15 @@ fn columns(stream: impl std::os::fd::AsFd) -> Option<usize> {
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
-fn paint(colour: bool, style: Style, text: &str) -> String {
+fn paint(colour: bool, style: Style, text: Text) -> Text {
     if !colour {
-        return text.to_owned();
+        return text;
     }
-    let code = match style {
+    text.within(match style {
         Style::Good => "32",
         Style::Bad => "1;31",
         Style::Warn => "33",
         Style::Strong => "1",
         Style::Faint => "2",
-    };
-    format!("\x1b[{code}m{text}\x1b[0m")
-}
-
-fn write_line(out: &mut impl Write, line: impl Display) {
-    // A reader that went away ends the program by SIGPIPE; any other failure to print can't be printed.
-    let _ = writeln!(out, "{line}");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::wrap;
-
-    #[test]
-    fn sentences_are_broken_between_words() {
-        let text = "the card may be worn or write-protected";
-        assert_eq!(wrap(text, 8, 4, None), text);
-        assert_eq!(wrap(text, 8, 4, Some(30)), "the card may be worn\n    or write-protected");
-        assert_eq!(
-            wrap("a-word-that-is-longer-than-a-line-can-be b", 2, 2, Some(24)),
-            "a-word-that-is-longer-than-a-line-can-be\n  b"
-        );
-        assert_eq!(wrap("", 5, 2, Some(80)), "");
-        assert_eq!(wrap(text, 8, 30, Some(40)), text, "too narrow to be worth it");
-    }
+    })
 }

@@ -38,6 +38,7 @@ pub enum Origin {
     /// A configuration file.
     File {
         /// The file.
+        #[serde(serialize_with = "crate::format::json::path")]
         path: PathBuf,
         /// The line, from 1.
         line: usize,

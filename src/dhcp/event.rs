@@ -36,6 +36,7 @@ pub enum Event {
     /// Leases can't be written. Boards get no answer until they can: what is promised has to outlive the process.
     Unsaved {
         /// The file.
+        #[serde(serialize_with = "crate::format::json::path")]
         path: PathBuf,
         /// What the system said.
         why: String,

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::Error;
-use super::model::{Family, Model};
+use crate::board::{Family, Model};
 use crate::near::near;
 
 /// Digits that fit into the 32 bits.

@@ -14,8 +14,8 @@
 mod flash;
 mod halves;
 
-use super::model::Family;
 use super::{Error, Sig};
+use crate::board::Family;
 pub use halves::Other;
 
 /// Bits of a magic number that are the same in every section.

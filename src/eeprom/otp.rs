@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::Error;
-use super::model::{HostBoot, Model};
 use crate::board::Mac;
+use crate::board::{HostBoot, Model};
 
 /// The rows, of the boards before BCM2712 and of that chip.
 const BOOT_MODE: u32 = 17;

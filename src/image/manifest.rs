@@ -141,7 +141,7 @@ impl Manifest {
     /// # Errors
     /// None that a manifest can cause.
     pub fn to_json(&self) -> std::io::Result<String> {
-        let mut text = serde_json::to_string_pretty(self)?;
+        let mut text = crate::format::json::pretty(self)?;
         text.push('\n');
         Ok(text)
     }

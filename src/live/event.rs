@@ -5,12 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::port::Seen;
 use crate::beneath::Dir;
-use crate::board::{BadSerial, PortPath, Serial};
-
-/// The vendor of the boot ROMs.
-const BROADCOM: u16 = 0x0a5c;
-/// BCM2708, BCM2710, BCM2711 and BCM2712 in their boot ROM or their second stage.
-const ROMS: [u16; 4] = [0x2763, 0x2764, 0x2711, 0x2712];
+use crate::board::identity::BROADCOM;
+use crate::board::{BadSerial, Chip, Identity, PortPath, Serial};
 
 /// The kernel gives a page at most.
 const LONGEST_ATTRIBUTE: u64 = 4096;
@@ -107,15 +103,17 @@ impl Source<'_> {
         if (vendor, product) == self.gadget {
             return Some(Seen::Gadget);
         }
-        if vendor != BROADCOM || !ROMS.contains(&product) {
+        if vendor != BROADCOM || Chip::of_product(product).is_none() {
             return Some(Seen::Other(vendor, product));
         }
-        // iSerialNumber, byte 16 of the device descriptor (USB 2.0, table 9-8): 0 in the old boards' boot ROM and 3
-        // in the new ones', anything else in the second stage (rpiboot's main.c).
+        // iSerialNumber is byte 16 of the device descriptor (USB 2.0, table 9-8).
         let mut descriptor = [0; 18];
         let file = Dir::open(self.sys).ok()?.file(Path::new(path).join("descriptors"));
         file.and_then(|mut file| file.read_exact(&mut descriptor)).ok()?;
-        Some(if matches!(descriptor[16], 0 | 3) { Seen::Rom } else { Seen::SecondStage })
+        Some(match Identity::of(vendor, product, descriptor[16]) {
+            Some(Identity::Rom(_)) => Seen::Rom,
+            _ => Seen::SecondStage,
+        })
     }
 
     /// An attribute of a device, without the line end that the kernel adds.

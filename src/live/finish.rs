@@ -35,11 +35,11 @@ pub struct Finisher<'a> {
     pub log: &'a (dyn Fn(Level, &str) + Sync),
     /// Tells a board a command, with patience, and how far it is. The port is given because the serial port may
     /// meanwhile be another board's.
-    pub tell: &'a Tell,
+    pub tell: &'a Tell<'a>,
 }
 
 /// How a board is told a command: see [`super::serial_port::tell_patiently`].
-pub type Tell = dyn Fn(PortPath, &Path, Command, &Stop, Report<'_>) -> io::Result<()> + Sync;
+pub type Tell<'a> = dyn Fn(PortPath, &Path, Command, &Stop, Report<'_>) -> io::Result<()> + Sync + 'a;
 
 /// A board that was told something, or not.
 type Answer = (PortPath, Owed, io::Result<()>);

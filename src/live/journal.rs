@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
+use crate::format::message;
+
 /// Where the system's log listens.
 pub const SOCKET: &str = "/dev/log";
 
@@ -23,7 +25,7 @@ pub enum Level {
     Info = 6,
 }
 
-/// Sends a message under a program's name. Never waits.
+/// Sends a message under a program's name: one line, whatever is in it. Never waits.
 ///
 /// # Errors
 /// When nobody listens, or the log can't keep up.
@@ -31,7 +33,7 @@ pub fn send(socket: &Path, program: &str, level: Level, text: &str) -> io::Resul
     let log = UnixDatagram::unbound()?;
     log.set_nonblocking(true)?;
     let priority = DAEMON * 8 + level as u8;
-    let message = format!("<{priority}>{program}[{}]: {text}", std::process::id());
+    let message = format!("<{priority}>{program}[{}]: {}", std::process::id(), message(text));
     log.send_to(message.as_bytes(), socket)?;
     Ok(())
 }
@@ -46,10 +48,10 @@ mod tests {
         let path = dir.path().join("log");
         send(&path, "x", Level::Info, "nobody listens").unwrap_err();
         let log = UnixDatagram::bind(&path).unwrap();
-        send(&path, "piprov-udev", Level::Error, "board ä is unknown").unwrap();
+        send(&path, "piprov-udev", Level::Error, "board ä is unknown\n\x1b[2K").unwrap();
         let mut buffer = [0; 200];
         let length = log.recv(&mut buffer).unwrap();
-        let want = format!("<27>piprov-udev[{}]: board ä is unknown", std::process::id());
+        let want = format!("<27>piprov-udev[{}]: board ä is unknown\\x0a\\x1b[2K", std::process::id());
         assert_eq!(std::str::from_utf8(&buffer[..length]), Ok(want.as_str()));
     }
 

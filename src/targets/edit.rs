@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 
 use super::parse::lines;
-use super::{Error, Form, HEADER, ResetSpec, Target, Targets};
+use super::{Error, Form, HEADER, HEADER_SECRET, ResetSpec, Target, Targets};
 use crate::board::Mac;
 use crate::stop::Stop;
 
@@ -26,6 +26,8 @@ pub struct NewTarget {
     pub ip: Option<IpAddr>,
     /// How to reset it.
     pub reset: Option<ResetSpec>,
+    /// The file with its card's secret, seen from the database's directory.
+    pub secret: Option<PathBuf>,
 }
 
 /// A row that was (or, on a dry run, would be) added or removed.
@@ -54,21 +56,23 @@ pub fn remove(path: &Path, wanted: &[String], dry_run: bool, stop: &Stop) -> Res
     replace(path, false, dry_run, stop, |bytes, file| without_rows(bytes, wanted, file))
 }
 
-/// A row as the database writes it, without line end.
-pub(super) fn row(name: &str, mac: Mac, ip: Option<IpAddr>, reset: Option<&ResetSpec>) -> String {
+/// A row as the database writes it, without line end. The last field is left out where it is empty.
+fn row(name: &str, mac: Mac, ip: Option<IpAddr>, reset: Option<&ResetSpec>, secret: Option<&Path>) -> String {
     let quote = |field: String| {
         if field.contains([',', '"', '#']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
     };
     let ip = ip.map_or_else(String::new, |ip| ip.to_string());
     let reset = reset.map_or_else(String::new, ToString::to_string);
-    [name.to_owned(), mac.to_string(), ip, reset].map(quote).join(",")
+    let mut fields = vec![name.to_owned(), mac.to_string(), ip, reset];
+    fields.extend(secret.map(|secret| secret.display().to_string()));
+    fields.into_iter().map(quote).collect::<Vec<_>>().join(",")
 }
 
 impl Target {
-    /// The row as a database in the form `name,mac,ip,reset` has it.
+    /// The row as a database in the form `name,mac,ip,reset` has it, or in the one with `secret` where it has one.
     #[must_use]
     pub fn to_row(&self) -> String {
-        row(&self.name, self.mac, self.ip, self.reset.as_ref())
+        row(&self.name, self.mac, self.ip, self.reset.as_ref(), self.secret.as_deref())
     }
 }
 
@@ -90,18 +94,43 @@ fn with_row(bytes: &[u8], new: &NewTarget, path: &Path) -> Result<(Vec<u8>, Chan
         return Err(Error::Taken { path: path.to_owned(), line: other.line, what });
     }
     let end = if bytes.windows(2).any(|two| two == b"\r\n") { "\r\n" } else { "\n" };
-    let mut out = bytes.to_vec();
+    let mut out = match (&new.secret, old.form()) {
+        (Some(_), Form::Named) if !bytes.is_empty() => {
+            with_column(bytes).ok_or_else(|| Error::NoHeader { path: path.to_owned() })?
+        }
+        _ => bytes.to_vec(),
+    };
     if out.is_empty() {
-        out.extend_from_slice(HEADER.as_bytes());
+        let header = if new.secret.is_some() { HEADER_SECRET } else { HEADER };
+        out.extend_from_slice(header.as_bytes());
     }
     if !out.ends_with(b"\n") {
         out.extend_from_slice(end.as_bytes());
     }
     let line = lines(&out).count() + 1;
-    let row = row(&new.name, new.mac, new.ip, new.reset.as_ref());
+    let row = row(&new.name, new.mac, new.ip, new.reset.as_ref(), new.secret.as_deref());
     out.extend_from_slice(row.as_bytes());
     out.extend_from_slice(end.as_bytes());
     Ok((out, Change { line, row }))
+}
+
+/// The file with a column for secrets, by a word at the end of its header; none where it has no header.
+fn with_column(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut at = 0;
+    for (_, line) in lines(bytes) {
+        let text = String::from_utf8_lossy(line);
+        let text = text.trim_start_matches('\u{feff}').trim();
+        let fields: Vec<String> = text.split(',').map(|field| field.trim().to_lowercase()).collect();
+        if fields.join(",") == HEADER {
+            let end = at + line.trim_ascii_end().len();
+            return Some([&bytes[..end], b",secret", &bytes[end..]].concat());
+        }
+        if !text.is_empty() && !text.starts_with('#') {
+            return None;
+        }
+        at += line.len();
+    }
+    None
 }
 
 fn without_rows(bytes: &[u8], wanted: &[String], path: &Path) -> Result<(Vec<u8>, Vec<Change>), Error> {
@@ -215,7 +244,7 @@ mod tests {
 
     fn new(name: &str, last: u8) -> NewTarget {
         let mac = Mac::new([0xdc, 0xa6, 0x32, 1, 2, last]);
-        NewTarget { name: name.to_owned(), mac, ip: None, reset: None }
+        NewTarget { name: name.to_owned(), mac, ip: None, reset: None, secret: None }
     }
 
     fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
@@ -259,6 +288,35 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
         let left: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().collect();
         assert_eq!(left.len(), 1, "{left:?}");
+    }
+
+    #[test]
+    fn a_secret_brings_its_column_into_the_header() {
+        let secret = |name: &str, last| NewTarget { secret: Some("keys/a b".into()), ..new(name, last) };
+        let stop = Stop::new().unwrap();
+        for (before, after) in [
+            ("", "name,mac,ip,reset,secret\nx,dc:a6:32:01:02:09,,,keys/a b\n"),
+            (
+                "# lab\r\nName, MAC,ip,reset \r\na,dca632010201\r\n",
+                "# lab\r\nName, MAC,ip,reset,secret \r\na,dca632010201\r\nx,dc:a6:32:01:02:09,,,keys/a b\r\n",
+            ),
+            (
+                "name,mac,ip,reset,secret\na,dca632010201\n",
+                "name,mac,ip,reset,secret\na,dca632010201\nx,dc:a6:32:01:02:09,,,keys/a b\n",
+            ),
+        ] {
+            let (_dir, path) = file(before);
+            add(&path, &secret("x", 9), false, &stop).unwrap();
+            assert_eq!(read(&path), after);
+            let read = Targets::load(&path).unwrap();
+            let target = read.find("x").unwrap();
+            assert_eq!(target.to_row(), "x,dc:a6:32:01:02:09,,,keys/a b");
+            assert_eq!(read.secret_path(target).unwrap(), path.parent().unwrap().join("keys/a b"));
+        }
+        let (_dir, path) = file("a,dca632010201\n");
+        let error = add(&path, &secret("x", 9), false, &stop).unwrap_err();
+        assert!(matches!(error, Error::NoHeader { .. }), "{error}");
+        assert_eq!(read(&path), "a,dca632010201\n");
     }
 
     #[test]
@@ -341,7 +399,7 @@ mod tests {
                 None => format!("command:{command}").parse().ok(),
             };
             let ip = ip.map(IpAddr::from).filter(|ip| !ip.is_unspecified() && !ip.is_multicast() && *ip != IpAddr::from([255; 4]));
-            let new = NewTarget { name, mac: Mac::new(bytes), ip, reset };
+            let new = NewTarget { name, mac: Mac::new(bytes), ip, reset, secret: None };
             let path = Path::new("x.csv");
             for before in ["", "name,mac,ip,reset", "# x\r\n"] {
                 let (after, change) = with_row(before.as_bytes(), &new, path).unwrap();

@@ -1,4 +1,5 @@
-//! The targets database: a CSV file with a board a row, `name,mac,ip,reset`.
+//! The targets database: a CSV file with a board a row, `name,mac,ip,reset`, and `secret` behind it in files whose
+//! header names that column.
 //!
 //! People edit it by hand, with spreadsheets and with scripts that append, so it is read with patience
 //! (byte order mark, CRLF, spaces, comments, no header, no newline at the end) and checked without:
@@ -24,6 +25,9 @@ pub use reset_spec::{BadReset, Line, ResetSpec};
 /// The header of a database, which is also the order of its columns.
 pub const HEADER: &str = "name,mac,ip,reset";
 
+/// The header of a database in which rows may name the file of their card's secret.
+pub const HEADER_SECRET: &str = "name,mac,ip,reset,secret";
+
 /// No database is larger; what is larger is something else.
 const MAX_BYTES: u64 = 16 << 20;
 
@@ -39,6 +43,9 @@ pub struct Target {
     pub ip: Option<IpAddr>,
     /// How to reset it; none where it can't be reset from here.
     pub reset: Option<ResetSpec>,
+    /// The file that holds its card's secret, as the database names it: see [`Targets::secret_path`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<PathBuf>,
     /// The line of the file, from 1.
     pub line: usize,
 }
@@ -48,6 +55,8 @@ pub struct Target {
 pub enum Form {
     /// `name,mac,ip,reset`.
     Named,
+    /// `name,mac,ip,reset,secret`.
+    Secret,
     /// `mac,ip,reset_io` with WiringPi pin numbers, as the tool that this one replaces had it.
     Original,
 }
@@ -119,6 +128,12 @@ pub enum Error {
         /// Which name or address.
         what: String,
     },
+    /// A row to be added names a secret, and the file has no header to which that column could be added.
+    #[error("{} has no header, so no column for secrets", path.display())]
+    NoHeader {
+        /// The file.
+        path: PathBuf,
+    },
     /// The original's form has no place for what should be written.
     #[error("{} is in the form mac,ip,reset_io, which has no place for names", path.display())]
     OriginalForm {
@@ -139,7 +154,7 @@ pub enum Error {
     },
 }
 
-/// Problems as lines of text, each with file and line.
+/// The only problem with its line, or how many there are.
 struct Listing<'a> {
     path: &'a Path,
     problems: &'a [Problem],
@@ -151,11 +166,7 @@ impl fmt::Display for Listing<'_> {
         if let [only] = self.problems {
             return write!(out, "{path}:{}: {}", only.line, only.message);
         }
-        write!(out, "{path}: {} problems", self.problems.len())?;
-        for problem in self.problems {
-            write!(out, "\n  {path}:{}: {}", problem.line, problem.message)?;
-        }
-        Ok(())
+        write!(out, "{path}: {} problems", self.problems.len())
     }
 }
 
@@ -164,10 +175,21 @@ impl Explain for Error {
         match self {
             Self::Missing { .. } | Self::Unknown { .. } => Kind::NoInput,
             Self::Io { source, .. } => Kind::of_io(source),
-            Self::Bad { .. } | Self::OriginalForm { .. } => Kind::Config,
+            Self::Bad { .. } | Self::OriginalForm { .. } | Self::NoHeader { .. } => Kind::Config,
             Self::Taken { .. } => Kind::Failed,
             Self::Locked { .. } => Kind::Busy,
             Self::Interrupted { .. } => Kind::Interrupted,
+        }
+    }
+
+    fn more(&self) -> Vec<String> {
+        match self {
+            Self::Bad { path, problems } if problems.len() > 1 => {
+                let path = path.display();
+                let line = |problem: &Problem| format!("{path}:{}: {}", problem.line, problem.message);
+                problems.iter().map(line).collect()
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -188,6 +210,7 @@ impl Explain for Error {
                 "write it in the new form first: `piprov targets list --csv --targets {} > new.csv`",
                 path.display()
             )),
+            Self::NoHeader { .. } => Some(format!("write `{HEADER_SECRET}` above its first row.")),
             Self::Locked { .. } => {
                 Some("try again; `fuser -v` on its directory names the process".to_owned())
             }
@@ -247,6 +270,13 @@ impl Targets {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where the file with a target's secret is: what the database names, from the database's own directory on.
+    #[must_use]
+    pub fn secret_path(&self, target: &Target) -> Option<PathBuf> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        target.secret.as_ref().map(|secret| folder.join(secret))
     }
 
     /// Which columns the file has.

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
-use super::{Form, HEADER, Problem, ResetSpec, Target, check_name};
+use super::{Form, HEADER, HEADER_SECRET, Problem, ResetSpec, Target, check_name};
 use crate::board::Mac;
 
 /// What is in a file: the rows that are right, and what is wrong with the others.
@@ -107,6 +108,7 @@ impl Reader {
                 let header = fields.join(",").to_lowercase();
                 let (form, is_header) = match header.as_str() {
                     HEADER => (Form::Named, true),
+                    HEADER_SECRET => (Form::Secret, true),
                     ORIGINAL_HEADER => (Form::Original, true),
                     // No name looks like a MAC address, so the first field tells the forms apart.
                     _ if fields[0].parse::<Mac>().is_ok() => (Form::Original, false),
@@ -122,7 +124,11 @@ impl Reader {
                 form
             }
         };
-        let width = if form == Form::Named { 4 } else { 3 };
+        let width = match form {
+            Form::Secret => 5,
+            Form::Named => 4,
+            Form::Original => 3,
+        };
         if fields.len() > width {
             return self.problem(number, too_many(fields, width));
         }
@@ -131,8 +137,10 @@ impl Reader {
         }
         let field = |at: usize| fields.get(at).map_or("", String::as_str);
         match form {
-            Form::Named => self.row(number, Some(field(0)), field(1), field(2), reset(field(3))),
-            Form::Original => self.row(number, None, field(0), field(1), wiring_pi(field(2))),
+            Form::Named | Form::Secret => {
+                self.row(number, Some(field(0)), field(1), field(2), (reset(field(3)), secret(field(4))));
+            }
+            Form::Original => self.row(number, None, field(0), field(1), (wiring_pi(field(2)), Ok(None))),
         }
     }
 
@@ -142,7 +150,7 @@ impl Reader {
         name: Option<&str>,
         mac: &str,
         ip: &str,
-        reset: Result<Option<ResetSpec>, String>,
+        (reset, secret): (Result<Option<ResetSpec>, String>, Result<Option<PathBuf>, String>),
     ) {
         let before = self.problems.len();
         if let Some(Err(why)) = name.map(check_name) {
@@ -164,12 +172,15 @@ impl Reader {
         if let Err(why) = &reset {
             self.problem(line, why.as_str());
         }
+        if let Err(why) = &secret {
+            self.problem(line, why.as_str());
+        }
         if self.problems.len() > before {
             return;
         }
-        if let (Ok(mac), Ok(address), Ok(reset)) = (mac, address, reset) {
+        if let (Ok(mac), Ok(address), Ok(reset), Ok(secret)) = (mac, address, reset, secret) {
             let name = name.map_or_else(|| original_name(mac, address), str::to_owned);
-            self.rows.push(Target { name, mac, ip: address, reset, line });
+            self.rows.push(Target { name, mac, ip: address, reset, secret, line });
         }
     }
 
@@ -209,6 +220,17 @@ fn reset(text: &str) -> Result<Option<ResetSpec>, String> {
         return Ok(None);
     }
     text.parse().map(Some).map_err(|error: super::BadReset| error.to_string())
+}
+
+/// The name of the file with a secret. The secret itself would be one that everybody reads who reads the database.
+fn secret(text: &str) -> Result<Option<PathBuf>, String> {
+    if text.chars().any(char::is_control) {
+        return Err("the name of the secret's file has control characters".to_owned());
+    }
+    if text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err("the column names the file of a secret, and this looks like the secret itself".to_owned());
+    }
+    Ok((!text.is_empty()).then(|| text.into()))
 }
 
 fn wiring_pi(text: &str) -> Result<Option<ResetSpec>, String> {
@@ -345,6 +367,21 @@ mod tests {
             "2: `32` is no WiringPi pin, which are 0 to 31",
         ];
         assert_eq!(seen(text).1, want);
+    }
+
+    #[test]
+    fn a_column_for_secrets_is_there_where_the_header_names_it() {
+        let row = "lab-01,dc:a6:32:01:02:03,,,";
+        let parsed =
+            parse(format!("Name, mac,ip,reset,Secret\n{row}keys/lab-01\nb,dca632010204\n").as_bytes());
+        assert_eq!((parsed.form, parsed.problems), (Form::Secret, vec![]));
+        assert_eq!(parsed.rows[0].secret.as_deref(), Some(std::path::Path::new("keys/lab-01")));
+        assert_eq!(parsed.rows[1].secret, None);
+        let problem = |text: String| seen(text.as_bytes()).1.concat();
+        assert!(problem(format!("{row}keys/lab-01")).contains("5 fields instead of 4"));
+        let inside = problem(format!("{HEADER_SECRET}\n{row}0123456789abcdef0123456789abcdef"));
+        assert!(inside.contains("the secret itself") && !inside.contains("0123"), "{inside}");
+        assert!(problem(format!("{HEADER_SECRET}\n{row}a\u{1b}[2J")).contains("control"));
     }
 
     #[test]

@@ -78,6 +78,8 @@ pub struct Card {
     pub notes: Vec<String>,
     /// Length of the file in bytes.
     pub len: u64,
+    /// Whether it holds a secret.
+    private: bool,
     volume: fat_volume::Options,
     image: Arc<dyn ReadAt>,
     image_path: std::path::PathBuf,
@@ -132,6 +134,7 @@ impl Card {
             copied,
             notes,
             len,
+            private: options.settings.secret.is_some(),
             volume,
             image: image.content(),
             image_path: image.path().to_owned(),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -117,8 +117,9 @@ impl<'a> Desk<'a> {
 
     fn read(&self, mac: Mac, path: &str, peer: SocketAddr) -> Answer {
         let material = &*self.material;
+        let from = (peer.ip().to_canonical(), &neighbour as &dyn Fn(IpAddr) -> Option<Mac>);
         let answer =
-            self.with(mac, |watch, events| watch.ask(path, peer.ip(), material, Instant::now(), events));
+            self.with(mac, |watch, events| watch.ask_from(from, path, material, Instant::now(), events));
         match answer {
             None => {
                 self.stranger(&mac.to_string(), peer);
@@ -159,11 +160,10 @@ impl Source for Desk<'_> {
                 let Some(board) = self.boards.get(&mac) else {
                     return Answer::denied("no job for this board");
                 };
-                if !matches!(path, "OK" | "FAILED" | "FAIL") {
-                    return Answer::denied("only reports are taken");
-                }
-                if lock(board).job().over() {
-                    return Answer::denied("no report is expected");
+                let from = (request.peer.ip().to_canonical(), &neighbour as &dyn Fn(IpAddr) -> Option<Mac>);
+                let welcome = self.with(mac, |watch, events| watch.upload_from(from, path, events));
+                if let Some(Err(why)) = welcome {
+                    return Answer::denied(why);
                 }
                 // The server's thread calls the sink, and this desk outlives the server; but the sink's type must
                 // not borrow it, so the report is handed over through a shared cell.
@@ -204,6 +204,14 @@ impl Sink for Report {
 
     fn aborted(&mut self, _why: &str) {
         self.bytes.clear();
+    }
+}
+
+/// The MAC address of a neighbour, as the kernel knows it; its table is read at once.
+fn neighbour(ip: IpAddr) -> Option<Mac> {
+    match ip {
+        IpAddr::V4(ip) => crate::netboot::serve::neighbour::find(ip),
+        IpAddr::V6(_) => None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::board::Mac;
 use crate::error::Kind;
+use crate::uboot::peer::Bound;
 
 /// The named step in which a flash is, or in which it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -151,6 +152,13 @@ pub enum What {
         /// Why.
         why: String,
     },
+    /// Somebody asked in the board's name and was refused; told once for each address and reason.
+    Refused {
+        /// Who asked.
+        peer: IpAddr,
+        /// Why it was refused.
+        why: String,
+    },
     /// Something worth knowing that changes nothing.
     Note {
         /// A sentence.
@@ -164,8 +172,15 @@ pub enum What {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Ending {
-    /// Read back and equal.
-    Done,
+    /// Read back and equal, as the peer tells.
+    Done {
+        /// Whether the peer has proved that it is the board, by its card's secret.
+        #[serde(default)]
+        authenticated: bool,
+        /// What says that the peer was the board.
+        #[serde(default)]
+        bound: Bound,
+    },
     /// The board has told a number of bytes only.
     NotVerified {
         /// What it told.
@@ -192,7 +207,7 @@ impl Ending {
     #[must_use]
     pub fn kind(&self) -> Option<Kind> {
         match self {
-            Self::Done => None,
+            Self::Done { .. } => None,
             Self::NotVerified { .. } => Some(Kind::Failed),
             Self::Failed { kind, .. } => Some(*kind),
         }

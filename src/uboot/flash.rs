@@ -1,15 +1,19 @@
 //! The flash flow: serve, reset, watch every board to its end, keep the record. All boards at once; a slow or dead
 //! one costs the others nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::desk::Desk;
 use super::event::{Ending, Event, Stage};
 use super::material::ImageMaterial;
+use super::peer::Peer;
 use super::record::{CardRecord, Run};
+use super::secret::{self, Secret};
 use super::step::Material;
 use super::watch::{Patience, Watch};
+use crate::board::Mac;
 use crate::error::{Explain, Kind};
 use crate::power;
 use crate::sight;
@@ -31,6 +35,10 @@ pub struct Options {
     pub stagger: Duration,
     /// How boards are reset; none: somebody else does it.
     pub reset: Option<power::Options>,
+    /// Whether the boards' cards are of the original's kind. Each kind is served alone.
+    pub original: bool,
+    /// The secrets of cards that have one. Such a board is answered only where it proves that it knows it.
+    pub secrets: BTreeMap<Mac, Secret>,
 }
 
 /// Flashes `targets`. Returns when every board has ended, one way or the other, in the order of `targets`.
@@ -46,10 +54,10 @@ pub fn flash(
     tell: &(dyn Fn(&Event) + Send + Sync),
 ) -> Result<Vec<Run>, tftp::Error> {
     let (began, started) = (Instant::now(), jiff::Timestamp::now());
-    let watches = targets
-        .iter()
-        .map(|target| Watch::new(target.name.clone(), target.mac, random(), options.patience, began));
-    let desk = Desk::new(watches.collect(), Arc::clone(material), tell);
+    let local = server.local_addr().ip().to_canonical().is_loopback();
+    let watches = targets.iter().map(|target| watch(target, options, local, began));
+    let watches = watches.collect::<Result<_, _>>().map_err(tftp::Error::Loop)?;
+    let desk = Desk::new(watches, Arc::clone(material), tell);
     let server_stop = Stop::new().map_err(tftp::Error::Loop)?;
     material.on_progress(server.waker());
 
@@ -84,6 +92,17 @@ pub fn flash(
     served?;
     finish(&desk, material, stop);
     Ok(records(&desk, targets, material, started))
+}
+
+/// What is known of one board before it comes. `local`: only this machine is served.
+fn watch(target: &Target, options: &Options, local: bool, began: Instant) -> std::io::Result<Watch> {
+    let watch = Watch::new(target.name.clone(), target.mac, random(), options.patience, began)
+        .known_by(Peer::new(target.ip, local));
+    Ok(match options.secrets.get(&target.mac) {
+        _ if options.original => watch.with_original_card(),
+        Some(secret) => watch.guarded(secret.clone(), secret::random_key()?),
+        None => watch,
+    })
 }
 
 /// What the loop over all boards does next.
@@ -154,7 +173,7 @@ pub(super) fn interrupted(desk: &Desk<'_>) {
 /// image's last partition, too.
 pub(super) fn finish(desk: &Desk<'_>, material: &ImageMaterial, stop: &Stop) {
     let mut any_done = false;
-    desk.each(|watch, _| any_done |= matches!(watch.ending(), Some(Ending::Done)));
+    desk.each(|watch, _| any_done |= matches!(watch.ending(), Some(Ending::Done { .. })));
     if any_done {
         material.finish(stop);
     }

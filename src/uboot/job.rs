@@ -10,6 +10,10 @@
 //! | `JOB/fail/N/STAGE` | step N failed in STAGE (`size`, `fetch`, `write`, `read-back`, `sum`) | the same step again, or stop |
 //! | `JOB/OK` | all steps are done | a few bytes; the job is retired |
 //!
+//! A job with a secret answers the first question by `prove` and a number that it has drawn. The board asks again, and
+//! from then on every path ends in `/TAG`, which only who knows the card's secret can make, and only for this one thing
+//! told once: see `proof.rs` beside this file. Each answer numbers its order for that (`pp_seq`).
+//!
 //! A step's answer is a text of `name=value` lines that the script imports: see `order.rs` beside this file.
 //! The board never learns the checksum that is expected: it tells what it read, and the host compares.
 //!
@@ -17,21 +21,32 @@
 //! for it and in the processor's order where not, and the script loads what was stored with `setexpr.l`.
 //! Either order is accepted, which leaves a chance of 2 in 2^32 that a wrong block passes.
 
+mod guard;
+mod original;
+mod paths;
+
 use std::sync::Arc;
 
 use super::layout::{CardInfo, Layout};
-use super::order::{self, Word, hex, sum_is};
+use super::order::{self, Word, sum_is};
+use super::proof::Said;
+use super::secret::Secret;
 use super::step::{Content, Known, Material, Step, step};
+use crate::board::Mac;
 use crate::image::table::BLOCK;
+use guard::{Guard, Proof};
+use paths::Asked;
+
+pub(super) use original::ORIGINAL_FIRST;
+pub use original::ORIGINAL_PART;
 
 /// How often one step is sent again, after a failure or a difference, before the job fails.
 const RETRIES: u32 = 2;
 /// How often a board may start anew in the middle of a job before the job fails.
 const RESTARTS: u32 = 3;
-/// Part size of the original's cards, in bytes: 750 MiB.
-pub const ORIGINAL_PART: u64 = 786_432_000;
-/// Where the original's cards expect the image's first partition, and how long: 4 MiB, 40 MiB.
-pub(super) const ORIGINAL_FIRST: (u64, u64) = (4 << 20, 40 << 20);
+/// How often the bytes of one order may be fetched as news. More is answered, but no sign of life: it is what somebody
+/// can repeat who has heard the question once.
+const FETCHES: u32 = 8;
 
 /// The stage that the board says it failed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -88,10 +103,21 @@ pub enum News {
     ReportedCount(Option<u32>),
     /// A card of the original's kind has asked for a part.
     Original(usize),
-    /// A request of an earlier job; it was refused.
-    Stale(String),
+    /// A request was refused, because of who asks or what for.
+    Refused(Refused),
     /// The job has failed.
     Failed(Failure),
+}
+
+/// Why a request was refused that might have been the board's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refused {
+    /// It belongs to an earlier job, or to another one.
+    OtherJob(u32),
+    /// It doesn't prove that it knows the card's secret.
+    Unproved,
+    /// It is what a card of the original's kind asks or tells, and those aren't served.
+    OriginalCard,
 }
 
 /// What can go wrong with a step.
@@ -146,6 +172,14 @@ pub struct Job {
     /// How often a step is sent again.
     retries: u32,
     state: State,
+    /// Whether the board's card is one of the original's kind.
+    original: bool,
+    guard: Option<Guard>,
+    /// The last order, for a board that has missed it.
+    last: Option<Answer>,
+    /// How often the bytes of the order in hand were fetched.
+    fetches: u32,
+    understood: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,7 +197,53 @@ impl Job {
     /// A job that no board has heard of. `id` must differ from those of earlier jobs: random is good.
     #[must_use]
     pub fn new(id: u32) -> Self {
-        Self { id, card: None, read: Vec::new(), tries: 0, starts: 0, retries: RETRIES, state: State::Open }
+        Self {
+            id,
+            card: None,
+            read: Vec::new(),
+            tries: 0,
+            starts: 0,
+            retries: RETRIES,
+            state: State::Open,
+            original: false,
+            guard: None,
+            last: None,
+            fetches: 0,
+            understood: false,
+        }
+    }
+
+    /// The same job for a card of the original's kind, and for no other.
+    #[must_use]
+    pub fn original(mut self) -> Self {
+        self.original = true;
+        self
+    }
+
+    /// The same job for the board with this address and nobody who doesn't know its card's secret. `key` are random
+    /// bits, from which the numbers come that the board has to prove itself with.
+    #[must_use]
+    pub fn guarded(mut self, secret: Secret, mac: Mac, key: [u64; 2]) -> Self {
+        self.guard = Some(Guard::new(secret, mac, key));
+        self
+    }
+
+    /// Whether it is for a card of the original's kind.
+    #[must_use]
+    pub fn is_original(&self) -> bool {
+        self.original
+    }
+
+    /// Whether only who knows the card's secret is answered.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        self.guard.is_some()
+    }
+
+    /// Whether the last question was one that the board in hand asks, and that shows that it lives.
+    #[must_use]
+    pub fn understood(&self) -> bool {
+        self.understood
     }
 
     /// The same job where its answers lie in files: those can't send a step again, so its first failure ends it.
@@ -207,8 +287,10 @@ impl Job {
     /// question but a file, which has to come sooner or later.
     #[must_use]
     pub fn wait(&self, path: &str) -> Option<Answer> {
-        let rest = path.strip_prefix(&self.name())?;
-        (rest.starts_with("/read/") || rest.starts_with("/fail/")).then(|| self.word(Word::Wait))
+        let path = paths::read(path).filter(|path| path.job == Some(&self.name()))?;
+        let question = matches!(path.asked, Asked::Read(..) | Asked::Fail(..));
+        // No new order: the board asks the same again.
+        question.then(|| self.numbered(order::word(&self.name(), Word::Wait)))
     }
 
     /// Ends the job from outside: nothing more is answered.
@@ -228,23 +310,61 @@ impl Job {
     /// Answers a read request. `path` is what follows the board's directory. Asking again after
     /// [`Answer::Later`] gives no news twice.
     pub fn ask(&mut self, path: &str, material: &dyn Material, news: &mut Vec<News>) -> Answer {
+        self.understood = false;
+        let answer = self.answer(path, material, news);
+        if matches!(answer, Answer::NotFound(_) | Answer::Later) {
+            self.understood = false;
+        }
+        answer
+    }
+
+    fn answer(&mut self, path: &str, material: &dyn Material, news: &mut Vec<News>) -> Answer {
         const NO_JOB: Answer = Answer::NotFound("no job");
-        if let Some(number) = path.strip_prefix("rpi_image_part_") {
+        let Some(path) = paths::read(path) else {
+            if let Some(id) = paths::earlier(path).filter(|id| *id != self.id) {
+                news.push(News::Refused(Refused::OtherJob(id)));
+            }
+            return Answer::NotFound("not understood");
+        };
+        if let Asked::Original(number) = path.asked {
             return self.original_part(number, material, news);
         }
-        let Some((head, rest)) = path.split_once('/') else {
-            return Answer::NotFound("no such file");
-        };
-        if head == "job" {
-            return self.begin(rest, material, news);
+        if self.original {
+            return Answer::NotFound("no job for this kind of card");
         }
-        if head != self.name() {
-            if head.len() == 8 && hex(head).is_some() {
-                news.push(News::Stale(path.to_owned()));
+        match (path.asked, path.job) {
+            (Asked::Job(start, size), _) => return self.begin((start, size), path.tag, material, news),
+            (_, Some(name)) if name == self.name() => {}
+            (_, name) => {
+                if let Some(id) = name.and_then(paths::earlier) {
+                    news.push(News::Refused(Refused::OtherJob(id)));
+                }
+                return NO_JOB;
             }
-            return NO_JOB;
         }
-        if self.state == State::Done && rest == "OK" {
+        let in_hand = u32::try_from(self.read.len()).unwrap_or(u32::MAX);
+        let (step, said) = match path.asked {
+            Asked::Ok => (0, Said::Ok),
+            Asked::Read(n, sum) => (n, Said::Read(sum)),
+            Asked::Fail(n, stage) => (n, Said::Fail(stage)),
+            Asked::File(_) | Asked::Job(..) | Asked::Original(_) => (in_hand, Said::Fetch),
+        };
+        let proof = match (&self.guard, path.tag) {
+            // Without a secret nothing needs to be proved.
+            (None, _) => Proof::Now,
+            (Some(guard), Some(tag)) => guard.proves(step, said, tag),
+            (Some(_), None) => Proof::None,
+        };
+        match proof {
+            Proof::Now => {}
+            Proof::Before if self.state == State::Failed => return NO_JOB,
+            Proof::Before => return self.last.clone().unwrap_or(NO_JOB),
+            Proof::None => {
+                news.push(News::Refused(Refused::Unproved));
+                return NO_JOB;
+            }
+        }
+        if self.state == State::Done && path.asked == Asked::Ok {
             // The answer to the report got lost; the board asks again.
             return self.word(Word::Done);
         }
@@ -252,57 +372,52 @@ impl Job {
             return NO_JOB;
         }
         let Some((_, layout)) = self.card.clone() else { return NO_JOB };
-        let words: Vec<&str> = rest.split('/').collect();
-        match words[..] {
-            ["OK"] => self.report(news),
-            ["read", n, sum] => match (hex(n), hex(sum)) {
-                (Some(n), Some(sum)) => self.read_back(n as usize, sum, &layout, material, news),
-                _ => Answer::NotFound("not understood"),
-            },
-            ["fail", n, stage] => match (hex(n), BoardStage::from_word(stage)) {
-                (Some(n), Some(stage)) => self.failed_step(n as usize, stage, &layout, material, news),
-                _ => Answer::NotFound("not understood"),
-            },
-            [file] => self.file(file, &layout, material, news),
-            _ => Answer::NotFound("no such file"),
+        self.understood = true;
+        match path.asked {
+            Asked::Ok => self.report(news),
+            Asked::Read(n, sum) => self.read_back(n as usize, sum, &layout, material, news),
+            Asked::Fail(n, stage) => self.failed_step(n as usize, stage, &layout, material, news),
+            Asked::File(file) => self.file(file, &layout, material, news),
+            Asked::Job(..) | Asked::Original(_) => NO_JOB,
         }
     }
 
-    /// Takes a report of the original's kind: a file `OK`, `FAILED` or `FAIL` with a 4-byte little-endian
-    /// count of bytes. Says whether it was expected.
-    pub fn original_report(&mut self, file: &str, count: Option<u32>, news: &mut Vec<News>) -> bool {
+    fn begin(
+        &mut self,
+        (start, size): (u32, u32),
+        tag: Option<u64>,
+        material: &dyn Material,
+        news: &mut Vec<News>,
+    ) -> Answer {
+        const NO_JOB: Answer = Answer::NotFound("no job");
         if self.over() {
-            return false;
+            return NO_JOB;
         }
-        match file {
-            "OK" => {
-                self.state = State::Counted;
-                news.push(News::ReportedCount(count));
+        if let Some(guard) = &mut self.guard {
+            let Some(tag) = tag else {
+                // Anybody may ask; it changes nothing.
+                return text(order::challenge(&order::job_name(self.id), guard.challenge()));
+            };
+            match guard.begins(start, size, tag) {
+                Proof::Now => {}
+                Proof::Before => return self.last.clone().unwrap_or(NO_JOB),
+                Proof::None => {
+                    news.push(News::Refused(Refused::Unproved));
+                    return NO_JOB;
+                }
             }
-            "FAILED" | "FAIL" => self.fail(Failure::OriginalFailed, news),
-            _ => return false,
         }
-        true
-    }
-
-    fn begin(&mut self, place: &str, material: &dyn Material, news: &mut Vec<News>) -> Answer {
+        self.understood = true;
         if self.state == State::Proved {
             // It started again without a last word; everything was proved, so it need not be flashed again.
             self.report(news);
-            return Answer::NotFound("no job");
+            return NO_JOB;
         }
-        if self.over() {
-            return Answer::NotFound("no job");
-        }
-        let place = place.split_once('-').and_then(|(start, size)| {
-            let (start, size) = (hex(start)?, hex(size)?);
-            Some(CardInfo {
-                uboot_start: u64::from(start) * BLOCK,
-                uboot_len: u64::from(size) * BLOCK,
-                size: None,
-            })
-        });
-        let Some(place) = place else { return Answer::NotFound("not understood") };
+        let place = CardInfo {
+            uboot_start: u64::from(start) * BLOCK,
+            uboot_len: u64::from(size) * BLOCK,
+            size: None,
+        };
         let layout = match material.layout(&place) {
             Ok(layout) => layout,
             Err(why) => {
@@ -312,7 +427,7 @@ impl Job {
         };
         if self.starts > RESTARTS {
             self.fail(Failure::Restarts(self.starts), news);
-            return Answer::NotFound("no job");
+            return NO_JOB;
         }
         news.push(News::Booted { card: place, before: self.starts });
         self.starts += 1;
@@ -321,7 +436,7 @@ impl Job {
         self.card = Some((place, Arc::clone(&layout)));
         match step(0, &layout, material) {
             Known::Is(Some(step)) => self.order(0, &step, &layout),
-            _ => Answer::NotFound("no job"),
+            _ => NO_JOB,
         }
     }
 
@@ -331,7 +446,11 @@ impl Job {
         match step(n, layout, material) {
             Known::Is(Some(step)) if step.file == file => {
                 let content = step.content.clone();
-                news.push(News::Fetching(n, step));
+                self.fetches = self.fetches.saturating_add(1);
+                self.understood = self.fetches <= FETCHES;
+                if self.understood {
+                    news.push(News::Fetching(n, step));
+                }
                 Answer::Send(content)
             }
             Known::NotYet => Answer::Later,
@@ -413,12 +532,32 @@ impl Job {
         }
     }
 
-    fn order(&self, n: usize, step: &Step, layout: &Layout) -> Answer {
-        text(order::write(&self.name(), n, step, layout))
+    fn order(&mut self, n: usize, step: &Step, layout: &Layout) -> Answer {
+        self.fetches = 0;
+        let order = order::write(&self.name(), n, step, layout);
+        self.ordered(order)
     }
 
-    fn word(&self, word: Word) -> Answer {
-        text(order::word(&self.name(), word))
+    fn word(&mut self, word: Word) -> Answer {
+        let order = order::word(&self.name(), word);
+        self.ordered(order)
+    }
+
+    /// An order that comes after what was told: its number is a new one.
+    fn ordered(&mut self, order: Vec<u8>) -> Answer {
+        if let Some(guard) = &mut self.guard {
+            guard.ordered();
+        }
+        let answer = self.numbered(order);
+        self.last = Some(answer.clone());
+        answer
+    }
+
+    fn numbered(&self, mut order: Vec<u8>) -> Answer {
+        if let Some(guard) = &self.guard {
+            order.extend(order::number(guard.order()));
+        }
+        text(order)
     }
 
     fn report(&mut self, news: &mut Vec<News>) -> Answer {
@@ -428,25 +567,6 @@ impl Job {
         self.state = State::Done;
         news.push(News::Reported);
         self.word(Word::Done)
-    }
-
-    fn original_part(&mut self, number: &str, material: &dyn Material, news: &mut Vec<News>) -> Answer {
-        let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-        let start = number.parse::<u64>().ok().filter(|_| plain).and_then(|n| n.checked_mul(ORIGINAL_PART));
-        let Some(start) = start else { return Answer::NotFound("no such file") };
-        if self.over() || self.card.is_some() {
-            return Answer::NotFound("no job");
-        }
-        if material.first_partition() != ORIGINAL_FIRST {
-            self.fail(Failure::OriginalCard, news);
-            return Answer::NotFound("the image does not fit this card");
-        }
-        let Known::Is(raw) = material.raw_len() else { return Answer::Later };
-        if start >= raw {
-            return Answer::NotFound("no more parts");
-        }
-        news.push(News::Original(usize::try_from(start / ORIGINAL_PART).unwrap_or(usize::MAX)));
-        Answer::Send(Content::Range { start, len: ORIGINAL_PART.min(raw - start) })
     }
 
     fn fail(&mut self, failure: Failure, news: &mut Vec<News>) {

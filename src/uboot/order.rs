@@ -51,6 +51,16 @@ pub(super) fn word(job: &str, word: Word) -> Vec<u8> {
     text(order, &[("job", job.to_owned())])
 }
 
+/// The question for a proof, with the number that has to be in it.
+pub(super) fn challenge(job: &str, nonce: u64) -> Vec<u8> {
+    text("prove", &[("job", job.to_owned()), ("nonce", format!("{nonce:016x}"))])
+}
+
+/// The line that gives an order its number.
+pub(super) fn number(order: u32) -> Vec<u8> {
+    format!("pp_seq={order:x}\n").into_bytes()
+}
+
 /// The checksum that a board must read back of this step; none while it isn't known.
 pub(super) fn expected(step: &Step, material: &dyn Material) -> Option<u32> {
     match (&step.content, step.part) {
@@ -92,6 +102,18 @@ impl BoardStage {
             Self::Write => "write",
             Self::ReadBack => "read-back",
             Self::Sum => "sum",
+        }
+    }
+
+    /// Its number in a proof.
+    #[must_use]
+    pub(super) const fn number(self) -> u64 {
+        match self {
+            Self::Size => 0,
+            Self::Fetch => 1,
+            Self::Write => 2,
+            Self::ReadBack => 3,
+            Self::Sum => 4,
         }
     }
 

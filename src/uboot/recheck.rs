@@ -55,7 +55,7 @@ pub fn part_size(run: &Run) -> Option<u64> {
 #[must_use]
 pub fn recheck(run: &Run, material: &ImageMaterial, stop: &Stop) -> Recheck {
     match &run.ending {
-        Ending::Done => {}
+        Ending::Done { .. } => {}
         Ending::NotVerified { why, .. } => return Recheck::NotProved { why: why.clone() },
         Ending::Failed { why, .. } => {
             return Recheck::NotProved { why: format!("the flash failed in {}: {why}", run.stage) };

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{Ending, Stage};
 use crate::board::Mac;
+use crate::format::json;
 
 /// One attempt to flash one board.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,8 +97,7 @@ impl Run {
         let started = self.started.strftime("%Y%m%dT%H%M%SZ");
         let path = dir.join(format!("{started}-{}-{}.json", self.target, self.job));
         let mut file = tempfile::NamedTempFile::new_in(&dir)?;
-        serde_json::to_writer_pretty(&mut file, self)?;
-        io::Write::write_all(&mut file, b"\n")?;
+        io::Write::write_all(&mut file, (json::pretty(self)? + "\n").as_bytes())?;
         // Others may read what happened; tempfile is private by default.
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         file.as_file().set_permissions(mode)?;

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::event::{Ending, Event, Stage, What};
 use super::job::{Answer, Job, News};
+use super::peer::{Bound, Peer, Stranger};
 use super::record::StepRecord;
+use super::secret::Secret;
 use super::step::{Known, Material, Step};
 use crate::board::Mac;
 use crate::error::Kind;
@@ -54,7 +56,9 @@ pub struct Watch {
     fetched: Option<Instant>,
     done_bytes: u64,
     total_bytes: u64,
-    peer: Option<IpAddr>,
+    peer: Peer,
+    /// Who asks just now, and what vouches for it.
+    asking: Option<(IpAddr, Bound)>,
     steps: Vec<StepRecord>,
     original: bool,
     ending: Option<Ending>,
@@ -94,7 +98,8 @@ impl Watch {
             fetched: None,
             done_bytes: 0,
             total_bytes: 0,
-            peer: None,
+            peer: Peer::default(),
+            asking: None,
             steps: Vec::new(),
             original: false,
             ending: None,
@@ -105,6 +110,27 @@ impl Watch {
             sighted: None,
             was_reset: false,
         }
+    }
+
+    /// The same board, of which this is known.
+    #[must_use]
+    pub fn known_by(mut self, peer: Peer) -> Self {
+        self.peer = peer;
+        self
+    }
+
+    /// The same board, whose card has this secret. `key` are random bits: see [`Job::guarded`].
+    #[must_use]
+    pub fn guarded(mut self, secret: Secret, key: [u64; 2]) -> Self {
+        self.job = self.job.guarded(secret, self.mac, key);
+        self
+    }
+
+    /// The same board with a card of the original's kind.
+    #[must_use]
+    pub fn with_original_card(mut self) -> Self {
+        self.job = self.job.original();
+        self
     }
 
     /// The same board where its job is staged as files, which begins with making them.
@@ -162,7 +188,7 @@ impl Watch {
     /// The address that it asked from.
     #[must_use]
     pub fn peer(&self) -> Option<IpAddr> {
-        self.peer
+        self.peer.address()
     }
 
     /// How long it took, once it has ended.
@@ -233,24 +259,99 @@ impl Watch {
         self.ended(Ending::Failed { why, last_seen, hint, kind }, events);
     }
 
-    /// Answers a read request for `path` below the board's directory. `peer` is where it came from, where that is
-    /// known.
+    /// Answers a read request that came over the network, if it comes from the board. `neighbour` finds the MAC address
+    /// of a neighbour, and doesn't wait.
+    pub fn ask_from(
+        &mut self,
+        (ip, neighbour): (IpAddr, &dyn Fn(IpAddr) -> Option<Mac>),
+        path: &str,
+        material: &dyn Material,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) -> Answer {
+        match self.admit(ip, neighbour, events) {
+            Some(bound) => self.asking = Some((ip, bound)),
+            None => return Answer::NotFound("this board has another address"),
+        }
+        let answer = self.ask(path, material, now, events);
+        self.asking = None;
+        answer
+    }
+
+    /// Whether an upload is welcome: a report, from the board, whose card has to be one of the original's kind.
+    ///
+    /// # Errors
+    /// Why it isn't.
+    pub fn upload_from(
+        &mut self,
+        (ip, neighbour): (IpAddr, &dyn Fn(IpAddr) -> Option<Mac>),
+        file: &str,
+        events: &mut Vec<Event>,
+    ) -> Result<(), &'static str> {
+        if !matches!(file, "OK" | "FAILED" | "FAIL") {
+            return Err("only reports are taken");
+        }
+        if !self.job.is_original() {
+            self.refuse(ip, Stranger::Asked(super::job::Refused::OriginalCard), events);
+            return Err("cards of the original's kind are not served");
+        }
+        if self.admit(ip, neighbour, events).is_none() {
+            return Err("this board has another address");
+        }
+        if self.job.over() { Err("no report is expected") } else { Ok(()) }
+    }
+
+    /// What vouches for an address; none where it isn't the board's, which is told.
+    fn admit(
+        &mut self,
+        ip: IpAddr,
+        neighbour: &dyn Fn(IpAddr) -> Option<Mac>,
+        events: &mut Vec<Event>,
+    ) -> Option<Bound> {
+        // Who proves that it is the board may have any address.
+        if self.job.is_guarded() {
+            return Some(Bound::Secret);
+        }
+        match self.peer.admit(ip, self.mac, neighbour) {
+            Ok(bound) => Some(bound),
+            Err(why) => {
+                self.refuse(ip, why, events);
+                None
+            }
+        }
+    }
+
+    fn refuse(&mut self, ip: IpAddr, why: Stranger, events: &mut Vec<Event>) {
+        let told = self.peer.refuse(ip, why);
+        if let Some((peer, why)) = told.filter(|_| self.ending.is_none()) {
+            self.tell(What::Refused { peer, why: why.phrase() }, events);
+        }
+    }
+
+    /// Answers a read request for `path` below the board's directory.
     pub fn ask(
         &mut self,
         path: &str,
-        peer: impl Into<Option<IpAddr>>,
         material: &dyn Material,
         now: Instant,
         events: &mut Vec<Event>,
     ) -> Answer {
         let mut news = Vec::new();
         let mut answer = self.job.ask(path, material, &mut news);
-        self.peer = peer.into().or(self.peer);
+        let mut understood = self.job.understood();
         if matches!(answer, Answer::Later) {
             answer = self.hold(path, now);
+            understood = !matches!(answer, Answer::Later);
         }
         if !matches!(answer, Answer::Later) {
             self.held = None;
+        }
+        if understood {
+            if let Some((ip, bound)) = self.asking {
+                self.peer.pin(ip, bound);
+            }
+            // Without the proof at its end.
+            let path = path.split('/').take(4).collect::<Vec<_>>().join("/");
             self.heard = Some((now, format!("a request for {path}")));
         }
         self.total_bytes = material.total_bytes();
@@ -296,7 +397,7 @@ impl Watch {
 
     /// `sent` bytes of the file at `path` are with the board.
     pub fn progress(&mut self, path: &str, sent: u64, now: Instant, events: &mut Vec<Event>) {
-        let Some((_, step, _)) = self.step.as_ref().filter(|(_, step, _)| path.ends_with(&step.file)) else {
+        let Some((_, step, _)) = self.step.as_ref().filter(|(_, step, _)| names(path, &step.file)) else {
             return;
         };
         let (label, bytes) = (step.label.clone(), step.len());
@@ -310,8 +411,7 @@ impl Watch {
 
     /// The file at `path` is wholly with the board.
     pub fn fetched(&mut self, path: &str, now: Instant, events: &mut Vec<Event>) {
-        let Some((_, step, since)) = self.step.as_ref().filter(|(_, step, _)| path.ends_with(&step.file))
-        else {
+        let Some((_, step, since)) = self.step.as_ref().filter(|(_, step, _)| names(path, &step.file)) else {
             return;
         };
         if self.ending.is_some() || self.stage != Stage::Fetch {
@@ -350,7 +450,7 @@ impl Watch {
                     events,
                 );
                 self.stage = Stage::Done;
-                self.ended(Ending::Done, events);
+                self.done(events);
             }
             return;
         }
@@ -393,8 +493,11 @@ impl Watch {
             let after = self.reset.map_or(Duration::ZERO, |reset| at.saturating_duration_since(reset));
             format!("{} {} s after {start}, no TFTP request", sight.phrase(), after.as_secs())
         });
+        let (refusals, _) = self.peer.refusals();
         let hint = if let Some(absent) = &self.absent {
             absent.hint.clone()
+        } else if let Some((ip, stranger, _)) = refusals.first() {
+            format!("{ip} asked in its name and was refused: {}.", stranger.phrase())
         } else if last_seen.is_some() {
             "the board runs but doesn't reach this host's UDP port 69. Is a firewall in the way? Does the card's \
              env.txt name another server, or has the card no recovery system?"
@@ -417,8 +520,23 @@ impl Watch {
         Some(format!("{what}, at {}", minutes(at.saturating_duration_since(self.started))))
     }
 
+    /// It is done, and this vouches for it.
+    fn done(&mut self, events: &mut Vec<Event>) {
+        let bound = self.peer.bound();
+        self.ended(Ending::Done { authenticated: bound.authenticated(), bound }, events);
+    }
+
     fn ended(&mut self, ending: Ending, events: &mut Vec<Event>) {
         self.ending = Some(ending.clone());
+        let (refusals, more) = self.peer.refusals();
+        for (ip, why, count) in refusals.into_iter().filter(|(_, _, count)| *count > 1) {
+            let text = format!("{count} requests from {ip} were refused: {}", why.phrase());
+            self.tell(What::Note { text }, events);
+        }
+        if more > 0 {
+            let text = format!("{more} requests from more addresses were refused");
+            self.tell(What::Note { text }, events);
+        }
         self.tell(What::Ended(ending), events);
     }
 
@@ -433,6 +551,11 @@ impl Watch {
             what,
         });
     }
+}
+
+/// Whether a path of the board's is for this file, whatever stands before and behind it.
+fn names(path: &str, file: &str) -> bool {
+    path.split('/').any(|word| word == file)
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ pub(super) use track::Track;
 
 use super::error::Error;
 use super::event::{Ending, Event, Stage, What};
-use super::identity::{Chip, Identity};
 use super::lookup::{Asker, Payload};
 use super::message::SIGNATURE;
 use super::payload;
@@ -26,6 +25,7 @@ use super::trouble::Trouble;
 use super::wait_for::Appeared;
 use super::wire::Wire;
 use crate::board::PortPath;
+use crate::board::identity::{Chip, Identity};
 use crate::error::Explain;
 use crate::stop::Stop;
 

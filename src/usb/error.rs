@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use super::bootfiles::Damage;
-use super::identity::Chip;
 use super::payload::Fuse;
+use crate::board::identity::Chip;
 use crate::eeprom::config_txt::BadConfig;
 use crate::error::{Explain, Kind};
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::identity::{Chip, Identity};
 use super::lookup::Origin;
 use super::message::BadName;
 use super::wait_for::Appeared;
+use crate::board::identity::{Chip, Identity};
 use crate::board::{PortPath, Serial};
 use crate::error::Kind;
 
@@ -73,6 +73,7 @@ pub enum What {
     /// The board's files come from here.
     Serving {
         /// The payload.
+        #[serde(serialize_with = "crate::format::json::path")]
         dir: std::path::PathBuf,
         /// Whether it was chosen by the board, so that another board may get another one.
         of_board: bool,

@@ -12,9 +12,9 @@ use serde::Serialize;
 use super::bootfiles::Bootfiles;
 use super::border::{BadFolder, Border, Closed};
 use super::error::Error;
-use super::identity::Chip;
 use super::message::{BadName, check_name};
 use crate::board::PortPath;
+use crate::board::identity::Chip;
 use crate::image::read_at::ReadAt;
 
 /// The archive that takes the place of single files in a payload.

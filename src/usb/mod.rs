@@ -8,7 +8,6 @@ pub mod boot;
 pub mod bootfiles;
 pub mod border;
 pub mod event;
-pub mod identity;
 pub mod libusb;
 pub mod lookup;
 pub mod message;

@@ -8,10 +8,10 @@ pub use settings::Fuse;
 use settings::Settings;
 
 use super::error::Error;
-use super::identity::Chip;
 use super::lookup::{Asker, Found, Payload};
 use super::message::SIGNATURE;
 use crate::board::PortPath;
+use crate::board::identity::Chip;
 
 /// Longer than the target of any link in a payload, shorter than any firmware.
 const LONGEST_STUB: u32 = 200;

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error::Error;
-use super::identity::Chip;
 use super::lookup::{Options, Payload};
 use super::transport::Device;
 use crate::board::Directory;
+use crate::board::identity::Chip;
 
 /// Decides what a board is served.
 pub trait Plan: Send + Sync {

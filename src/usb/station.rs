@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use super::boot::{Boot, Options, Track};
 use super::error::Error;
 use super::event::{Ending, Event, What};
-use super::identity::{Chip, Identity};
 use super::metadata::Metadata;
 use super::plan::Plan;
 use super::presence::Presence;
 use super::transport::{Bus, Device};
 use super::trouble::Trouble;
+use crate::board::identity::{Chip, Identity};
 use crate::board::{PortPath, Serial};
 use crate::stop::Stop;
 

@@ -98,7 +98,7 @@ pub(super) fn read(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::usb::identity::{Chip, Identity};
+    use crate::board::identity::{Chip, Identity};
     use std::fs;
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::error::Error;
-use super::identity::Identity;
+use crate::board::identity::Identity;
 use crate::board::{PortPath, Serial};
 
 /// An open board. Transfers are blocking; one that is late is not given up early, since its answer would be taken for

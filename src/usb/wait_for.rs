@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::identity::Identity;
 use super::sysfs::{Sysfs, read};
 use crate::board::PortPath;
+use crate::board::identity::Identity;
 
 /// What the user waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

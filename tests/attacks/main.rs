@@ -1,5 +1,6 @@
 //! Attacks, written as an attacker would: hostile images, trees, packets, names. Each of them worked once, or would
 //! work against a program that is a little less careful. What SECURITY.md claims is shown here.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 #[path = "../common/mod.rs"]
 mod common;

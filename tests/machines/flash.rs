@@ -79,6 +79,43 @@ fn an_image_in_parts_is_written_and_read_back_and_then_one_of_another_layout() {
 }
 
 #[test]
+fn a_card_with_a_secret_proves_itself_and_one_with_another_gets_nothing() {
+    let mut rig = Rig::new(2);
+    let image = rig.image("os.img", SMALL);
+    let (file, wrong) = (rig.path("good.secret"), rig.path("other.secret"));
+    let card = Card::with_secret(rig.path("card.img"), SMALL_CARD, rig.address, &file);
+    let other = Card::with_secret(rig.path("other.img"), SMALL_CARD, rig.address, &wrong);
+    rig.board("lab-01", &card.path);
+    rig.secret("good.secret");
+    rig.board("lab-02", &other.path);
+    rig.secret("good.secret");
+    let ended = rig.flash(&["lab-01", "lab-02", "os.img", "--part-size", "16MiB", "--timeout", "30"]).end();
+    assert_eq!(ended.outcome("lab-01"), ("done", "done"), "{ended:#?}");
+    let run = ended.run("lab-01");
+    assert_eq!((&run["authenticated"], &run["bound"]), (&true.into(), &"secret".into()));
+    card.assert_holds(&image, 8 * MIB, FOLLOWED, &SMALL_BEHIND);
+    assert_eq!(ended.outcome("lab-02"), ("failed", "boot"), "{ended:#?}");
+    assert!(ended.text("lab-02", "hint").contains("secret"), "{ended:#?}");
+    other.assert_untouched();
+    let secret = std::fs::read_to_string(&file).unwrap();
+    for half in [&secret[..16], &secret[16..32]] {
+        assert!(!format!("{ended:?}").contains(half), "the secret was shown");
+    }
+}
+
+#[test]
+fn a_card_with_a_secret_does_without_where_the_database_names_none() {
+    let mut rig = Rig::new(1);
+    let image = rig.image("os.img", SMALL);
+    let card = Card::with_secret(rig.path("card.img"), SMALL_CARD, rig.address, &rig.path("s"));
+    rig.board("lab-01", &card.path);
+    let ended = rig.flash(&["lab-01", "os.img", "--part-size", "16MiB"]).end();
+    assert_done(&ended, &["lab-01"]);
+    assert_eq!(ended.run("lab-01")["authenticated"], false);
+    card.assert_holds(&image, 8 * MIB, FOLLOWED, &SMALL_BEHIND);
+}
+
+#[test]
 fn of_three_boards_one_loses_power_in_the_middle_of_a_part() {
     let mut rig = Rig::new(3);
     let image = rig.image("os.img", SMALL);

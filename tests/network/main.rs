@@ -1,4 +1,5 @@
 //! Network boot: DHCP, TFTP and NFS in network namespaces, with models of boards and real clients.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -13,6 +14,7 @@ mod netboot_rig;
 #[path = "../support/slots.rs"]
 mod slots;
 
+mod killed;
 mod netboot_boot;
 mod netboot_client;
 mod netboot_dhcp;

@@ -144,7 +144,7 @@ fn versions_are_not_mixed_and_what_is_missing_is_told() {
     assert_eq!(third["cmdline.txt"], "shared/cmdline.txt");
     let path = format!("{directory}/bcm2711-rpi-4-b.dtb");
     let told = serve.until("the missing file", |event| event["step"] == "missing" && event["path"] == *path);
-    assert_eq!((told["fatal"].as_bool(), told["model"].as_str()), (Some(false), Some("Pi 4 B")));
+    assert_eq!((told["fatal"].as_bool(), told["model"].as_str()), (Some(false), Some("Pi 4B")));
     // A file that no bootloader takes, put there while it serves.
     let large = std::fs::File::create(net.root.join("initramfs_2712")).unwrap();
     large.set_len(120_000_000).unwrap();

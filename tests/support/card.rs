@@ -56,6 +56,17 @@ impl Card {
         Self::build(path, mib, &nothing, &arguments)
     }
 
+    /// Builds a card of `mib` with a secret, which `file` gets.
+    pub(crate) fn with_secret(path: PathBuf, mib: usize, server: Ipv4Addr, file: &Path) -> Self {
+        let mut arguments = vec!["--server".to_owned(), server.to_string()];
+        arguments
+            .extend(["--board-ip", "10.0.2.15/24", "--gateway", "10.0.2.2", "--secret"].map(str::to_owned));
+        arguments.push(file.display().to_string());
+        let nothing = path.with_extension("files");
+        std::fs::create_dir_all(&nothing).unwrap();
+        Self::build(path, mib, &nothing, &arguments)
+    }
+
     /// Builds a card of `mib` for a board that takes its image from a stick, with U-Boot's own files.
     pub(crate) fn for_stick(path: PathBuf, mib: usize, uboot: &Path) -> Self {
         Self::build(path, mib, uboot, &["--stick".to_owned()])

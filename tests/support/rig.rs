@@ -29,7 +29,7 @@ impl Rig {
             need(tool, "u-boot-tools mtools fdisk gdisk e2fsprogs xz-utils zstd gzip");
         }
         let slots = Slots::take(boards);
-        let rows = "name,mac,ip,reset\n".to_owned();
+        let rows = "name,mac,ip,reset,secret\n".to_owned();
         let dir = tempfile::tempdir().unwrap();
         Self { dir, address: room::address(), boards: Vec::new(), rows, _slots: slots }
     }
@@ -71,6 +71,12 @@ impl Rig {
         let mac = format!("52:54:{high:02x}:{low:02x}:{n:02x}:{:02x}", self.rows.lines().count());
         writeln!(self.rows, "{name},{mac},,\"{}\"", reset.replace('"', "\"\"")).unwrap();
         mac
+    }
+
+    /// The last board that was added has a card with the secret in this file.
+    pub(crate) fn secret(&mut self, file: &str) {
+        let end = self.rows.trim_end().len();
+        self.rows.replace_range(end.., &format!(",{file}\n"));
     }
 
     fn virtual_board(&self) -> Command {

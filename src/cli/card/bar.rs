@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressStyle;
 
-use crate::cli::ui::Ui;
+use crate::cli::ui::{self, Ui};
 use crate::progress::Progress;
 
 /// A bar on a terminal, nothing elsewhere.
-pub(super) struct Bar(Option<ProgressBar>);
+pub(super) struct Bar(Option<ui::Bar>);
 
 impl Bar {
     pub(super) fn new(ui: &Ui) -> Self {
         if !ui.bars {
             return Self(None);
         }
-        let bar = ProgressBar::new(0);
+        let bar = ui::Bar::alone(20);
         let style = ProgressStyle::with_template(
             "{msg:12} {bar:30} {percent:>3} %  {binary_bytes_per_sec:>12}  {eta} left",
         );
@@ -38,7 +38,7 @@ impl Bar {
 impl Progress for Bar {
     fn at(&self, done: u64, total: Option<u64>) {
         if let Some(bar) = &self.0 {
-            bar.set_length(total.unwrap_or(done));
+            bar.set_length(Some(total.unwrap_or(done)));
             bar.set_position(done);
         }
     }

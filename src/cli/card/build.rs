@@ -3,17 +3,19 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::Args;
-use serde_json::json;
 
 use super::bar::Bar;
 use super::{Place, Spool, show};
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui};
+use crate::format::json::json;
 use crate::format::{self, count, hex, size, size_exact};
 use crate::image::Image;
 use crate::stop::Stop;
 use crate::uboot::card::{Card, Options, Settings, check_name, read_directory};
+use crate::uboot::secret::Secret;
 
 #[derive(Debug, Args)]
 pub(super) struct Build {
@@ -39,6 +41,14 @@ pub(super) struct Build {
     /// The board's way to other networks
     #[arg(long, value_name = "IP", requires = "board_ip")]
     gateway: Option<Ipv4Addr>,
+    /// File of the card's secret; made if it isn't there
+    ///
+    /// The board proves by it that it is the board, so that no other host on the network can be flashed in
+    /// its place or tell checksums in its name. The file belongs beside the targets database, whose column
+    /// `secret` names it. Whoever has the card, the card's file or root on the board has the secret as well;
+    /// boards that shall not speak for each other need one each.
+    #[arg(long, value_name = "FILE", conflicts_with = "stick")]
+    secret: Option<PathBuf>,
     /// The board takes its images from a USB stick (`piprov card stick`)
     #[arg(long, conflicts_with = "server")]
     stick: bool,
@@ -67,8 +77,18 @@ fn address(text: &str) -> Result<(Ipv4Addr, u8), String> {
 
 impl Build {
     pub(super) fn run(self, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
-        let settings =
-            Settings { server: self.server, board: self.board_ip, gateway: self.gateway, stick: self.stick };
+        let (secret, new) = match &self.secret {
+            Some(path) if path.exists() => (Some(Secret::load(path)?), false),
+            Some(_) => (Some(Secret::generate().context("making the secret")?), true),
+            None => (None, false),
+        };
+        let settings = Settings {
+            server: self.server,
+            board: self.board_ip,
+            gateway: self.gateway,
+            stick: self.stick,
+            secret: secret.clone(),
+        };
         if let Some(message) = settings.problem() {
             let hint = Some("`--gateway` names the way to another network".to_owned());
             return Err(Usage { message, hint }.into());
@@ -91,12 +111,21 @@ impl Build {
             ui.say(format_args!("        {count} of these from the image's boot partition"));
             ui.detail(format_args!("        {}", card.copied.files.join(" ")));
         }
+        if let Some(path) = &self.secret {
+            let doing = match (new, self.dry_run) {
+                (false, _) => "of",
+                (true, false) => "new, in",
+                (true, true) => "would be new, in",
+            };
+            ui.say(format_args!("secret  {doing} {}; the card has it in env.txt", path.display()));
+        }
         for note in &card.notes {
             ui.warn(note);
         }
         let mut object = show::object(&image, &card.fit, &place);
         if let Some(object) = object.as_object_mut() {
             object.insert("card".to_owned(), json!(self.output));
+            object.insert("secret".to_owned(), json!(self.secret));
             object.insert("size".to_owned(), json!(card.len));
             let paths: Vec<&String> = files.iter().map(|(path, _)| path).collect();
             object.insert("files".to_owned(), json!(paths));
@@ -112,6 +141,10 @@ impl Build {
                 ui.result(format_args!("{} would be built, {}", self.output.display(), size_exact(card.len)));
             }
             return Ok(());
+        }
+        // Before the card: a card whose secret nobody has is of less use than a secret without a card.
+        if let (Some(path), Some(secret), true) = (&self.secret, &secret, new) {
+            secret.create(path)?;
         }
         let bar = Bar::new(ui);
         bar.begin("writing");
@@ -130,6 +163,13 @@ impl Build {
                 size_exact(built.len),
                 hex(&built.sha256)
             ));
+            if let Some(path) = &self.secret {
+                ui.say(format_args!(
+                    "`piprov targets add NAME --mac MAC --secret {}` lets the board with this card be flashed by \
+                     proof only (the path counts from the database's directory on)",
+                    path.display()
+                ));
+            }
         }
         Ok(())
     }

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
 
 use crate::cli::assembled;
 use crate::cli::ui::Ui;
 use crate::debian::apt::{self, Source, Wanted};
 use crate::debian::files::check_directory;
+use crate::format::json::json;
 use crate::stop::Stop;
 use crate::uboot::payload::{self, Board};
 

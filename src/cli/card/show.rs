@@ -1,7 +1,8 @@
 //! How a fit is shown: the same in `check` and `build`.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::format::json::json;
 use crate::format::{size, size_exact};
 use crate::image::Image;
 use crate::image::table::{Entry, Partition, Scheme};

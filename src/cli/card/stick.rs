@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
 
 use super::{Place, Spool};
 use crate::cli::ui::{Style, Ui};
+use crate::format::json::json;
 use crate::format::{count, parse_size, size};
 use crate::image::Image;
 use crate::stop::Stop;

@@ -116,16 +116,7 @@ mod tests {
 
     #[test]
     fn problems_decide_the_exit_code_and_warnings_do_not() {
-        let ui = Ui {
-            json: false,
-            quiet: true,
-            verbose: 0,
-            colour_out: false,
-            colour_err: false,
-            bars: false,
-            width_out: None,
-            width_err: None,
-        };
+        let (ui, _) = Ui::remembering();
         let good = Finding::good("usb", "fine");
         let warning = Finding::warning("usb", "odd", "look");
         assert!(show(&ui, &[good.clone(), warning.clone()]).is_ok());

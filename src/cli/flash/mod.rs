@@ -1,10 +1,13 @@
 //! `piprov flash`.
 
+#[cfg(test)]
+mod hostile;
 mod plan;
 mod show;
 mod staged;
 mod summary;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +15,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::report::Usage;
+use crate::board::Mac;
 use crate::cli::{Global, ui::Ui};
 use crate::config::Settings;
 use crate::format::parse_size;
@@ -23,10 +27,14 @@ use crate::tftp;
 use crate::uboot::flash::{self, Options};
 use crate::uboot::material::ImageMaterial;
 use crate::uboot::record::Run;
+use crate::uboot::secret::Secret;
 use crate::uboot::watch::Patience;
 use plan::{Way, head, plan};
 use show::Show;
 use summary::finish;
+
+/// The secrets of the boards' cards.
+type Secrets = BTreeMap<Mac, Secret>;
 
 /// In the middle of a job, beside the time that writing takes: U-Boot itself gives up after three seconds.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -36,6 +44,10 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// Resets each board, serves the image to its U-Boot over TFTP, lets the board write it and read it back,
 /// and compares. The board needs a recovery card (`piprov card build`). Only what was read back and is
 /// equal counts as done.
+///
+/// A job belongs to one address: the one that the targets database names, or the one to which ARP gives the
+/// board's MAC address. Others are refused and told. Only a card with a secret authenticates its board; the
+/// ending says which it was. See SECURITY.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "piprov flash [OPTIONS] <TARGET>... <IMAGE>\n       piprov flash [OPTIONS] --all <IMAGE>"
@@ -71,6 +83,14 @@ pub struct Flash {
     /// on those with 1 GiB.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     part_size: Option<u64>,
+    /// The kind of recovery card that the boards have
+    ///
+    /// `original` is a card of the original project: it takes images with a first partition of 40 MiB at
+    /// 4 MiB, and uploads a number of bytes in the end, which is compared but proves nothing, so such a
+    /// board is never called done. With --tftp-root its uploads go to files that everybody may write;
+    /// DIR/<MAC> need not be writable, and dnsmasq takes no uploads. Only the kind that is named is served.
+    #[arg(long, value_name = "KIND", default_value = "piprov")]
+    card: staged::CardKind,
     /// Where to serve TFTP; boards ask port 69
     #[arg(long, value_name = "ADDR[:PORT]", value_parser = super::common::listen)]
     listen: Option<SocketAddr>,
@@ -85,16 +105,16 @@ impl Flash {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
         let (names, image) = self.words()?;
         let settings = super::common::settings(global, ui)?;
-        let targets = self.targets(names, &settings)?;
+        let (targets, secrets) = self.targets(names, &settings)?;
         let listen = self.listen.unwrap_or(settings.listen.value);
-        let options = self.options(&settings);
+        let options = self.options(&settings, secrets);
         let part_size = self.part_size(&settings)?;
 
         let image_options =
             crate::image::Options { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
         let image = Image::open(Path::new(image), &image_options)?;
         let material = ImageMaterial::prepare(image, part_size, stop)?;
-        if let Some(files) = self.staged.files() {
+        if let Some(files) = self.staged.files(self.card) {
             let dry_run = self.dry_run;
             return staged::run(&files, dry_run, &settings, &targets, &material, &options, (ui, stop));
         }
@@ -137,18 +157,19 @@ impl Flash {
         }
     }
 
-    fn targets(&self, names: &[String], settings: &Settings) -> anyhow::Result<Vec<Target>> {
+    /// The boards, and their cards' secrets.
+    fn targets(&self, names: &[String], settings: &Settings) -> anyhow::Result<(Vec<Target>, Secrets)> {
         let path = self.database.as_deref().unwrap_or(&settings.targets.value);
         // A board that isn't in the database can be flashed by its address, if somebody else resets it.
         let bare = |text: &str| {
             let mac = text.parse().ok().filter(|_| self.no_reset)?;
-            Some(Target { name: text.to_owned(), mac, ip: None, reset: None, line: 0 })
+            Some(Target { name: text.to_owned(), mac, ip: None, reset: None, secret: None, line: 0 })
         };
         if !self.all
             && !path.exists()
             && let Some(targets) = names.iter().map(|text| bare(text)).collect::<Option<Vec<_>>>()
         {
-            return distinct(targets);
+            return Ok((distinct(targets)?, Secrets::new()));
         }
         let database = Targets::load(path)?;
         if self.all {
@@ -159,7 +180,7 @@ impl Flash {
                 }
                 .into());
             }
-            return Ok(database.rows().to_vec());
+            return self.with_secrets(database.rows().to_vec(), &database);
         }
         let found = names.iter().map(|text| match database.find(text) {
             Ok(target) => Ok(target.clone()),
@@ -171,10 +192,33 @@ impl Flash {
             .into()),
             Err(error) => bare(text).ok_or(error.into()),
         });
-        distinct(found.collect::<anyhow::Result<Vec<_>>>()?)
+        self.with_secrets(distinct(found.collect::<anyhow::Result<Vec<_>>>()?)?, &database)
     }
 
-    fn options(&self, settings: &Settings) -> Options {
+    fn with_secrets(
+        &self,
+        targets: Vec<Target>,
+        database: &Targets,
+    ) -> anyhow::Result<(Vec<Target>, Secrets)> {
+        let mut secrets = Secrets::new();
+        for target in &targets {
+            let Some(path) = database.secret_path(target) else { continue };
+            if self.card == staged::CardKind::Original {
+                return Err(Usage {
+                    message: format!(
+                        "{} has a card with a secret, which is none of the original's kind",
+                        target.name
+                    ),
+                    hint: Some("leave out --card, or take the secret out of the database.".to_owned()),
+                }
+                .into());
+            }
+            secrets.insert(target.mac, Secret::load(&path)?);
+        }
+        Ok((targets, secrets))
+    }
+
+    fn options(&self, settings: &Settings, secrets: Secrets) -> Options {
         let by_hand = Duration::from_secs(600);
         let boot = if self.no_reset { by_hand } else { settings.boot_timeout.value };
         Options {
@@ -187,6 +231,8 @@ impl Flash {
                 hold: settings.hold.value,
                 command_timeout: settings.command_timeout.value,
             }),
+            original: self.card == staged::CardKind::Original,
+            secrets,
         }
     }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::cli::ui::Ui;
+use crate::format::json::json;
 use crate::format::size;
 use crate::image::table::Scheme;
 use crate::power;
@@ -113,8 +114,8 @@ pub(super) fn plan(
     }
     if ui.json {
         for (target, reset) in targets.iter().zip(&resets) {
-            ui.object(&serde_json::json!({
-                "event": "plan", "target": target.name, "mac": target.mac, "reset": reset, "listen": way.listen(), "tftp_root": way.root(),
+            ui.object(&json!({
+                "event": "plan", "target": target.name, "mac": target.mac, "reset": reset, "listen": way.listen(), "tftp_root": way.root().map(|root| root.to_string_lossy()),
                 "parts": material.parts(), "part_size": material.part_size(), "bytes": material.total_bytes(),
                 "shift": layout.shift, "card_len": layout.card_len,
             }));

@@ -5,11 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::ProgressBar;
-
 use crate::board::Mac;
 use crate::cli::lines::{Lines, Speed, moving, plain, position};
-use crate::cli::ui::{Style, Ui};
+use crate::cli::ui::{Bar, Style, Text, Ui};
 use crate::format::{minutes, percent, rate, size};
 use crate::uboot::event::{Ending, Event, Stage, What};
 
@@ -40,7 +38,7 @@ struct Line {
 }
 
 struct Board {
-    bar: Option<ProgressBar>,
+    bar: Option<Bar>,
     began: Instant,
     speed: Speed,
     /// Bytes per second, 0 as long as nothing is known.
@@ -59,8 +57,8 @@ impl Show {
         let boards = names.iter().map(|(name, mac)| {
             let bar = lines.add().inspect(|bar| {
                 bar.set_style(moving());
-                let name = ui.paint_err(Style::Strong, &format!("{name:width$}", width = line.name));
-                bar.set_prefix(line.prefix(&name, *mac, "waiting"));
+                let name = ui.paint_err(Style::Strong, format_args!("{name:width$}", width = line.name));
+                bar.set_prefix(line.prefix(name, *mac, "waiting"));
                 bar.set_message(line.message(0, 1, 0));
             });
             (*mac, Board { bar, began: now, speed: Speed::new(0), rate: 0, part: 0, logged: now })
@@ -85,7 +83,7 @@ impl Show {
     }
 
     /// A line above the moving ones.
-    pub(super) fn above(&self, line: &str) {
+    pub(super) fn above(&self, line: impl std::fmt::Display) {
         self.lines.above(line);
     }
 
@@ -100,19 +98,22 @@ impl Show {
         }
     }
 
-    fn draw(&self, bar: &ProgressBar, board: &Board, event: &Event) {
+    fn draw(&self, bar: &Bar, board: &Board, event: &Event) {
         bar.set_position(position(event.done_bytes, event.total_bytes));
         let name =
-            self.ui.paint_err(Style::Strong, &format!("{:width$}", event.target, width = self.line.name));
+            self.ui.paint_err(Style::Strong, format_args!("{:width$}", event.target, width = self.line.name));
         match &event.what {
             What::Ended(_) => {
                 bar.set_style(plain());
-                bar.set_prefix(self.line.prefix(&name, event.mac, ""));
+                bar.set_prefix(self.line.prefix(name, event.mac, ""));
                 bar.finish_with_message(self.ending(board, event));
             }
-            What::Note { text } => self.above(&format!("{}: {text}", event.target)),
+            What::Note { text } => self.above(format_args!("{}: {text}", event.target)),
+            What::Refused { peer, why } => {
+                self.above(format_args!("{}: refused {peer}: {why}", event.target));
+            }
             What::Again { label, why } => {
-                self.above(&format!("{}: {label} goes out again: {why}", event.target))
+                self.above(format_args!("{}: {label} goes out again: {why}", event.target));
             }
             _ => {
                 let stage = match board.part {
@@ -120,20 +121,20 @@ impl Show {
                     part => format!("{} {part}/{}", event.stage, self.parts.max(part)),
                 };
                 let rate = if event.stage == Stage::Fetch { board.rate } else { 0 };
-                bar.set_prefix(self.line.prefix(&name, event.mac, &stage));
+                bar.set_prefix(self.line.prefix(name, event.mac, &stage));
                 bar.set_message(self.line.message(event.done_bytes, event.total_bytes.max(1), rate));
             }
         }
     }
 
-    fn ending(&self, board: &Board, event: &Event) -> String {
+    fn ending(&self, board: &Board, event: &Event) -> Text {
         match &event.what {
-            What::Ended(Ending::Done) => {
+            What::Ended(Ending::Done { .. }) => {
                 let good = self.ui.paint_err(Style::Good, "✓ done");
-                format!("{good}, read back and equal, {}", minutes(board.began.elapsed()))
+                Text::line(format_args!("{good}, read back and equal, {}", minutes(board.began.elapsed())))
             }
             What::Ended(Ending::NotVerified { .. }) => self.ui.paint_err(Style::Warn, "! not verified"),
-            _ => format!("{} in {}", self.ui.paint_err(Style::Bad, "✗ failed"), event.stage),
+            _ => Text::line(format_args!("{} in {}", self.ui.paint_err(Style::Bad, "✗ failed"), event.stage)),
         }
     }
 
@@ -177,11 +178,11 @@ impl Line {
         line
     }
 
-    fn prefix(self, name: &str, mac: Mac, stage: &str) -> String {
+    fn prefix(self, name: impl std::fmt::Display, mac: Mac, stage: &str) -> Text {
         let mac = if self.mac { format!("  {mac}") } else { String::new() };
         match stage {
-            "" => format!("{name}{mac} "),
-            stage => format!("{name}{mac}  {stage:<width$}", width = self.stage),
+            "" => Text::line(format_args!("{name}{mac} ")),
+            stage => Text::line(format_args!("{name}{mac}  {stage:<width$}", width = self.stage)),
         }
     }
 
@@ -247,7 +248,10 @@ fn describe(what: &What, stage: Stage, parts: usize) -> Option<String> {
         }
         What::Again { label, why } => format!("again {}: {why}", of(label)),
         What::Note { text } => format!("note {text}"),
-        What::Ended(Ending::Done) => "done read back and equal".to_owned(),
+        What::Refused { peer, why } => format!("refused {peer}: {why}"),
+        What::Ended(Ending::Done { bound, .. }) => {
+            format!("done read back and equal; peer {}", bound.phrase())
+        }
         What::Ended(Ending::NotVerified { why, .. }) => format!("not verified: {why}"),
         What::Ended(Ending::Failed { why, .. }) => format!("failed in {stage}: {why}"),
     })
@@ -280,7 +284,9 @@ mod tests {
                 (line.prefix("lab-01", mac, "fetch 2/4"), line.message(1, 1 << 32, 126_464)),
                 (line.prefix("lab-01", mac, "fetch 2/4"), line.message(1, 1 << 40, 1)),
             ]
-            .map(|(prefix, message)| prefix.chars().count() + 1 + 8 + 1 + message.chars().count());
+            .map(|(prefix, message)| {
+                prefix.to_string().chars().count() + 1 + 8 + 1 + message.chars().count()
+            });
             assert!(widths.iter().all(|width| *width == widths[0]), "{widths:?}");
             assert!(widths[0] <= columns.max(36), "{widths:?}");
         }

@@ -27,14 +27,6 @@ pub(super) struct Staged {
     /// files' names. So nobody else should read below DIR/<MAC> meanwhile.
     #[arg(long, value_name = "DIR", conflicts_with = "listen")]
     tftp_root: Option<PathBuf>,
-    /// The kind of recovery card that the boards have
-    ///
-    /// `original` is a card of the original project: it takes images with a first partition of 40 MiB at
-    /// 4 MiB, and uploads a number of bytes in the end, which is compared but proves nothing, so such a
-    /// board is never called done. The uploads go to files that everybody may write; DIR/<MAC> need not
-    /// be writable. dnsmasq takes no uploads.
-    #[arg(long, value_name = "KIND", default_value = "piprov", requires = "tftp_root")]
-    card: CardKind,
     /// Leave the files in DIR in the end, without the one that makes a board begin
     #[arg(long, requires = "tftp_root")]
     keep: bool,
@@ -46,8 +38,9 @@ pub(super) struct Staged {
     uboot_size: u64,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum CardKind {
+/// The kind of the boards' cards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum CardKind {
     /// Made by `piprov card build`
     Piprov,
     /// Made by the original project
@@ -56,8 +49,8 @@ enum CardKind {
 
 impl Staged {
     /// Where and what to stage; none where piprov serves by itself.
-    pub(super) fn files(&self) -> Option<Files> {
-        let kind = match self.card {
+    pub(super) fn files(&self, kind: CardKind) -> Option<Files> {
+        let kind = match kind {
             CardKind::Piprov => Kind::Piprov,
             CardKind::Original => Kind::Original,
         };
@@ -89,6 +82,12 @@ pub(super) fn run(
     head(ui, material, Way::Stage(files), targets.len());
     for note in files.notes() {
         ui.say(format_args!("note: {note}"));
+    }
+    for target in targets.iter().filter(|target| target.secret.is_some()) {
+        ui.warn(format_args!(
+            "{}: its card's secret is of no use here: files can't ask for a proof, so it is not authenticated",
+            target.name
+        ));
     }
     let names: Vec<_> = targets.iter().map(|target| (target.name.clone(), target.mac)).collect();
     let show = Show::new(ui, &names, material.parts());

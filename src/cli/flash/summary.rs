@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::cli::report::AlreadyTold;
+use crate::cli::report;
 use crate::cli::ui::{Style, Ui, wrap};
-use crate::error::Kind;
+use crate::format::json::json;
 use crate::format::{minutes, rate, size};
 use crate::uboot::event::Ending;
 use crate::uboot::record::Run;
@@ -16,12 +16,12 @@ pub(super) fn finish(ui: &Ui, runs: &[Run]) -> anyhow::Result<()> {
     for run in runs {
         let took = Duration::from_secs_f64(run.seconds);
         if ui.json {
-            ui.object(&serde_json::json!({"event": "result", "run": run}));
+            ui.object(&json!({"event": "result", "run": run}));
         } else {
             let name = format!("{:width$}", run.target);
             let blank = " ".repeat(width);
             match &run.ending {
-                Ending::Done => {
+                Ending::Done { bound, .. } => {
                     let mut text = format!("read back and equal   {}   {}", minutes(took), size(run.bytes));
                     let fast = format!(" at {}", rate(run.bytes, took));
                     // On a narrow terminal the rate can be missed first.
@@ -29,6 +29,7 @@ pub(super) fn finish(ui: &Ui, runs: &[Run]) -> anyhow::Result<()> {
                         text.push_str(&fast);
                     }
                     ui.result(format_args!("{name}  {}      {text}", ui.paint(Style::Good, "done")));
+                    more(ui, &blank, "peer", Some(bound.phrase()));
                 }
                 Ending::NotVerified { why, hint } => {
                     let why = wrap(why, width + 16, width + 2, ui.width_out);
@@ -48,20 +49,13 @@ pub(super) fn finish(ui: &Ui, runs: &[Run]) -> anyhow::Result<()> {
     if !ui.json && runs.len() > 1 {
         ui.result(format_args!("{} of {} done", runs.len() - kinds.len(), runs.len()));
     }
-    match kinds.first() {
-        None => Ok(()),
-        // One reason for all of them is the reason; several are just a failure.
-        Some(kind) if kinds.iter().all(|other| other == kind) && kinds.len() == runs.len() => {
-            Err(AlreadyTold(*kind).into())
-        }
-        Some(_) => Err(AlreadyTold(Kind::Failed).into()),
-    }
+    report::boards(runs.iter().map(|run| run.ending.kind()))
 }
 
 fn more(ui: &Ui, blank: &str, word: &str, text: Option<&str>) {
     if let Some(text) = text {
         let used = blank.len() + 2 + word.len() + 2;
         let text = wrap(text, used, blank.len() + 4, ui.width_out);
-        ui.result(format_args!("{blank}  {} {text}", ui.paint(Style::Strong, &format!("{word}:"))));
+        ui.result(format_args!("{blank}  {} {text}", ui.paint(Style::Strong, format_args!("{word}:"))));
     }
 }

@@ -2,6 +2,8 @@
 
 mod client;
 mod enable;
+#[cfg(test)]
+mod hostile;
 mod nfs;
 mod serve;
 mod watch;

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
 
 use crate::cli::report::AlreadyTold;
 use crate::cli::ui::{Style, Ui};
 use crate::error::Kind;
+use crate::format::json::json;
 use crate::netboot::client::nfs::{findings, look};
 
 #[derive(Debug, Args)]

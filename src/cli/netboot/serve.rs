@@ -7,10 +7,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::ProgressBar;
-
 use crate::cli::lines::Lines;
-use crate::cli::ui::{Style, Ui};
+use crate::cli::ui::{Bar, Style, Text, Ui};
 use crate::cli::{Global, common};
 use crate::config::netboot::{Mode, parse_range};
 use crate::dhcp;
@@ -98,7 +96,7 @@ impl Serve {
 }
 
 /// Shows what happens: one moving line a board on a terminal, one plain line an event otherwise.
-struct Screen {
+pub(super) struct Screen {
     ui: Ui,
     lines: Lines,
     state: Mutex<RefCell<State>>,
@@ -106,7 +104,7 @@ struct Screen {
 
 #[derive(Default)]
 struct State {
-    bars: BTreeMap<Id, ProgressBar>,
+    bars: BTreeMap<Id, Bar>,
     names: BTreeMap<Id, String>,
     trails: BTreeMap<Id, String>,
     booted: u64,
@@ -114,11 +112,11 @@ struct State {
 }
 
 impl Screen {
-    fn new(ui: &Ui) -> Self {
+    pub(super) fn new(ui: &Ui) -> Self {
         Self { ui: ui.clone(), lines: Lines::new(ui), state: Mutex::default() }
     }
 
-    fn event(&self, event: &Event) {
+    pub(super) fn event(&self, event: &Event) {
         if self.ui.json {
             #[derive(serde::Serialize)]
             struct Timed<'a> {
@@ -173,7 +171,7 @@ impl Screen {
             }
             Event::Dhcp { dhcp } => {
                 if self.ui.verbose > 1
-                    && let Ok(text) = serde_json::to_string(dhcp)
+                    && let Ok(text) = format::json::line(dhcp)
                 {
                     self.lines.above(format_args!("{} dhcp {text}", now()));
                 }
@@ -196,7 +194,7 @@ impl Screen {
         state.trails.insert(board.board, board.trail.clone());
         state.names.insert(board.board, name.clone());
         if let Some(bar) = self.bar(board.board, state) {
-            bar.set_prefix(name.clone());
+            bar.set_prefix(&name);
             bar.set_message(self.fit(&name, &board.trail));
         }
         match &board.step {
@@ -227,7 +225,7 @@ impl Screen {
         if wanted {
             let (word, text, hint) = phrase(&board.step);
             let word =
-                style(&board.step).map_or_else(|| word.to_owned(), |style| self.ui.paint_err(style, word));
+                style(&board.step).map_or_else(|| Text::line(word), |style| self.ui.paint_err(style, word));
             self.lines.log(&name, format_args!("{word}{text}"));
             if let Some(hint) = hint {
                 self.lines.above(format_args!("  {} {hint}", self.ui.paint_err(Style::Strong, "hint:")));
@@ -235,7 +233,7 @@ impl Screen {
         }
     }
 
-    fn bar<'a>(&self, id: Id, state: &'a mut State) -> Option<&'a ProgressBar> {
+    fn bar<'a>(&self, id: Id, state: &'a mut State) -> Option<&'a Bar> {
         use std::collections::btree_map::Entry;
         match state.bars.entry(id) {
             Entry::Occupied(entry) => Some(entry.into_mut()),
@@ -247,7 +245,7 @@ impl Screen {
         }
     }
 
-    fn end(&self) {
+    pub(super) fn end(&self) {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = state.borrow();
         for bar in state.bars.values() {

@@ -7,10 +7,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::serve::{now, phrase, style};
 use crate::cli::table::columns;
-use crate::cli::ui::{Style, Ui};
+use crate::cli::ui::{Style, Text, Ui};
 use crate::cli::{Global, common};
 use crate::dhcp;
 use crate::format;
+use crate::format::json::json;
 use crate::netboot::watch::capture::{Capture, Scope};
 use crate::netboot::watch::picture::{Picture, Seen};
 use crate::stop::Stop;
@@ -53,7 +54,7 @@ impl Watch {
         let begun = Instant::now();
         let end = self.duration.map(|time| begun + time);
         if ui.json {
-            ui.object(&serde_json::json!({"event": "watching", "interface": name}));
+            ui.object(&json!({"event": "watching", "interface": name}));
         } else {
             ui.say(format_args!("listening on {name}; Ctrl-C ends it and tells what was seen"));
         }
@@ -97,7 +98,7 @@ fn probe(interface: &dhcp::interface::Interface, ui: &Ui, stop: &Stop) -> anyhow
     let found = dhcp::probe::servers(interface, dhcp::probe::PATIENCE, stop, &|_| false)?;
     if ui.json {
         for server in &found {
-            ui.object(&serde_json::json!({"event": "probed", "server": server}));
+            ui.object(&json!({"event": "probed", "server": server}));
         }
     } else if found.is_empty() {
         ui.say("no DHCP server answered the probe");
@@ -127,7 +128,7 @@ fn wait(capture: &Capture, stop: &Stop, until: Option<Instant>) -> std::io::Resu
     }
 }
 
-fn tell(ui: &Ui, seen: &Seen) {
+pub(super) fn tell(ui: &Ui, seen: &Seen) {
     if ui.json {
         #[derive(serde::Serialize)]
         struct Timed<'a> {
@@ -144,17 +145,19 @@ fn tell(ui: &Ui, seen: &Seen) {
         Seen::Board { board, model, step, .. } => {
             let model = model.map(|model| format!(" ({model})")).unwrap_or_default();
             let (word, text, hint) = phrase(step);
-            let word = style(step).map_or_else(|| word.to_owned(), |style| ui.paint_err(style, word));
-            let hint = hint.map(|hint| format!("\n  {} {hint}", ui.paint_err(Style::Strong, "hint:")));
-            format!("{board}{model} {word}{text}{}", hint.unwrap_or_default())
+            let word = style(step).map_or_else(|| Text::line(word), |style| ui.paint_err(style, word));
+            let line = Text::message(format_args!("{board}{model} {word}{text}"));
+            let hint = hint
+                .map(|hint| Text::message(format_args!("  {} {hint}", ui.paint_err(Style::Strong, "hint:"))));
+            Text::lines(std::iter::once(line).chain(hint))
         }
-        Seen::Pc { mac, .. } => format!("{mac} is a PC that looks for a boot server"),
+        Seen::Pc { mac, .. } => Text::message(format_args!("{mac} is a PC that looks for a boot server")),
         Seen::Server { ip, mac, answer, tftp } => {
             let tftp = if answer.verdict.boots() { format!(", files from {tftp}") } else { String::new() };
-            format!("DHCP server {ip} ({mac}) {}{tftp}", answer.verdict.phrase())
+            Text::message(format_args!("DHCP server {ip} ({mac}) {}{tftp}", answer.verdict.phrase()))
         }
-        Seen::Tree(tree) => format!("{tree}"),
-        Seen::Arp { mac, target } => format!("{mac} looks for {target}"),
+        Seen::Tree(tree) => Text::message(tree),
+        Seen::Arp { mac, target } => Text::message(format_args!("{mac} looks for {target}")),
     };
     ui.say(format_args!("{} {line}", now()));
 }
@@ -162,12 +165,12 @@ fn tell(ui: &Ui, seen: &Seen) {
 fn summary(ui: &Ui, picture: &Picture, time: Duration) {
     if ui.json {
         let boards: Vec<_> = picture.book().all().iter().map(|(id, steps)| {
-            serde_json::json!({
+            json!({
                 "board": id, "model": steps.model(), "serial": steps.serial().map(|serial| format!("{serial:08x}")),
                 "trail": steps.trail(), "loaded": steps.is_loaded(),
             })
         }).collect();
-        ui.object(&serde_json::json!({
+        ui.object(&json!({
             "event": "summary", "elapsed": time.as_secs_f64().round(), "boards": boards,
             "conclusions": picture.conclusions(),
         }));

@@ -1,5 +1,7 @@
 //! `piprov usbboot`.
 
+#[cfg(test)]
+mod hostile;
 pub(super) mod rpiboot;
 mod show;
 
@@ -8,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::report::{AlreadyTold, Usage};
+use super::report::{self, Usage};
 use crate::board::{PortPath, Serial};
 use crate::cli::{Global, common, ui::Ui};
 use crate::config::Settings;
 use crate::error::{Explain, Kind};
-use crate::format::{minutes, parse_size};
+use crate::format::json::json;
+use crate::format::{json, minutes, parse_size};
 use crate::stop::Stop;
 use crate::usb::boot::Options;
 use crate::usb::event::Ending;
@@ -251,7 +254,7 @@ impl Usbboot {
         }
         for outcome in outcomes {
             if ui.json {
-                ui.object(&serde_json::json!({ "event": "result", "board": outcome }));
+                ui.object(&json!({ "event": "result", "board": outcome }));
             }
             if let Ending::Done { appeared, .. } = &outcome.ending
                 && !ui.json
@@ -263,20 +266,10 @@ impl Usbboot {
             show::summary(ui, outcomes);
         }
         self.keep_metadata(ui, outcomes)?;
-        let mut kinds = Vec::new();
-        for outcome in outcomes {
-            if let Ending::Failed { kind, .. } = &outcome.ending {
-                kinds.push(*kind);
-            }
-        }
-        match kinds.as_slice() {
-            [] => Ok(()),
-            // One reason for all has its own exit code; different ones have no common one.
-            [first, rest @ ..] if rest.iter().all(|kind| kind == first) && kinds.len() == outcomes.len() => {
-                Err(AlreadyTold(*first).into())
-            }
-            _ => Err(AlreadyTold(Kind::Failed).into()),
-        }
+        report::boards(outcomes.iter().map(|outcome| match &outcome.ending {
+            Ending::Done { .. } => None,
+            Ending::Failed { kind, .. } => Some(*kind),
+        }))
     }
 
     /// Why nothing was booted.
@@ -298,12 +291,12 @@ impl Usbboot {
         for outcome in outcomes.iter().filter(|outcome| !outcome.metadata.is_empty()) {
             match place {
                 None if ui.json => {}
-                None => ui.result(serde_json::to_string(&outcome.metadata)?),
+                None => ui.result(json::line(&outcome.metadata)?),
                 Some(dir) => {
                     let serial = outcome.serial.as_ref().map(ToString::to_string);
                     let name = serial.unwrap_or_else(|| outcome.port.to_string());
                     let path = dir.join(format!("{name}.json"));
-                    let text = serde_json::to_string_pretty(&outcome.metadata)?;
+                    let text = json::pretty(&outcome.metadata)?;
                     replace(&path, &text).map_err(|source| CantWrite { path: path.clone(), source })?;
                     ui.say(format_args!("{}: wrote {}", outcome.port, path.display()));
                 }

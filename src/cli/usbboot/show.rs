@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use indicatif::ProgressBar;
-
+use crate::board::identity::Identity;
 use crate::board::{PortPath, Serial};
 use crate::cli::lines::{Lines, Speed, moving, plain, position};
-use crate::cli::ui::{Style, Ui};
-use crate::format::{count, minutes, percent, rate, size};
+use crate::cli::ui::{Bar, Style, Text, Ui};
+use crate::format::{count, json, minutes, percent, rate, size};
 use crate::usb::event::{Ending, Event, What};
-use crate::usb::identity::Identity;
 use crate::usb::station::{Audience, Outcome};
 use crate::usb::transport::Device;
 
@@ -31,8 +29,8 @@ pub(super) struct Show {
 }
 
 struct Board {
-    bar: Option<ProgressBar>,
-    name: String,
+    bar: Option<Bar>,
+    name: Text,
     file: String,
     speed: Speed,
     logged: Instant,
@@ -45,7 +43,7 @@ impl Show {
 
     fn draw(board: &mut Board, ui: &Ui, what: &What) {
         let Some(bar) = &board.bar else { return };
-        let stage = |text: &str| format!("{}  {text:<11}", board.name);
+        let stage = |text: &str| Text::message(format_args!("{}  {text:<11}", board.name));
         match what {
             What::Seen { state } => bar.set_prefix(stage(&state.to_string())),
             What::Uploading { .. } => bar.set_prefix(stage("first stage")),
@@ -61,22 +59,24 @@ impl Show {
             }
             What::Ended(ending) => {
                 let text = match ending {
-                    Ending::Done { seconds, .. } => {
-                        format!("{}, {}", ui.paint_err(Style::Good, "✓ done"), minutes(*seconds))
-                    }
+                    Ending::Done { seconds, .. } => Text::line(format_args!(
+                        "{}, {}",
+                        ui.paint_err(Style::Good, "✓ done"),
+                        minutes(*seconds)
+                    )),
                     Ending::Failed { stage, .. } => {
-                        format!("{} in {stage}", ui.paint_err(Style::Bad, "✗ failed"))
+                        Text::message(format_args!("{} in {stage}", ui.paint_err(Style::Bad, "✗ failed")))
                     }
                 };
                 bar.set_style(plain());
-                bar.set_prefix(board.name.clone());
+                bar.set_prefix(&board.name);
                 bar.finish_with_message(text);
                 return;
             }
             _ => return,
         }
         bar.set_style(plain());
-        bar.set_message(board.file.clone());
+        bar.set_message(&board.file);
     }
 
     fn log(&mut self, event: &Event) {
@@ -118,13 +118,13 @@ impl Audience for Show {
         let name = {
             let chip = event.chip.map(|chip| chip.to_string()).unwrap_or_default();
             let serial = event.serial.as_ref().map(ToString::to_string).unwrap_or_default();
-            let port = self.ui.paint_err(Style::Strong, &format!("{:<7}", event.port));
-            format!("{port}  {chip:<7}  {serial:<8}")
+            let port = self.ui.paint_err(Style::Strong, format_args!("{:<7}", event.port));
+            Text::message(format_args!("{port}  {chip:<7}  {serial:<8}"))
         };
         let now = Instant::now();
         let board = self.boards.entry(event.port).or_insert_with(|| Board {
             bar: self.lines.add(),
-            name: String::new(),
+            name: Text::default(),
             file: String::new(),
             speed: Speed::new(0),
             logged: now,
@@ -211,7 +211,7 @@ fn describe(event: &Event, what: &What, verbose: bool) -> Option<String> {
         What::Serving { dir, of_board } if verbose || *of_board => format!("served from {}", dir.display()),
         What::Missing { name } if verbose => format!("missing {name}"),
         What::Found { name, origin, .. } if verbose => {
-            let origin = serde_json::to_string(origin).unwrap_or_default();
+            let origin = json::line(origin).unwrap_or_default();
             format!("found {name}, {}", origin.trim_matches('"'))
         }
         What::Left if verbose => "left the bus".to_owned(),
@@ -246,16 +246,20 @@ pub(super) fn summary(ui: &Ui, outcomes: &[Outcome]) {
             }
             Ending::Failed { stage, why, hint, last_file, files, .. } => {
                 let word = ui.paint_err(Style::Bad, "failed");
-                let mut text = format!("{port}  {word}    {stage}: {why}");
+                let mut lines = vec![Text::message(format_args!("{port}  {word}    {stage}: {why}"))];
                 if let Some(last) = last_file.as_ref().filter(|last| !why.contains(last.as_str())) {
-                    text +=
-                        &format!("\n{:width$}  last asked for {last}, after {}", "", count(*files, "file"));
+                    let files = count(*files, "file");
+                    lines.push(Text::message(format_args!(
+                        "{:width$}  last asked for {last}, after {files}",
+                        ""
+                    )));
                 }
                 if let Some(hint) = hint {
-                    text += &format!("\n{:width$}  {} {hint}", "", ui.paint_err(Style::Strong, "hint:"));
+                    let word = ui.paint_err(Style::Strong, "hint:");
+                    lines.push(Text::message(format_args!("{:width$}  {word} {hint}", "")));
                 }
                 // Also with --quiet: it is an error.
-                Ui { quiet: false, ..ui.clone() }.say(text);
+                ui.loud().say(Text::lines(lines));
             }
         }
     }
@@ -267,7 +271,7 @@ pub(super) fn summary(ui: &Ui, outcomes: &[Outcome]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::usb::identity::Chip;
+    use crate::board::identity::Chip;
     use crate::usb::lookup::Origin;
 
     fn event(what: What) -> Event {

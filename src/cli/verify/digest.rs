@@ -3,14 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::Job;
 use crate::cli::bar::Bar;
 use crate::cli::format;
 use crate::cli::report::{AlreadyTold, Usage};
 use crate::cli::ui::Style;
 use crate::error::Kind;
+use crate::format::json::json;
 use crate::image::checksum_file;
 use crate::image::parts::Parts;
 use crate::image::pass::Pass;

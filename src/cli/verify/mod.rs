@@ -6,13 +6,12 @@ mod report;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use serde_json::json;
-
 use super::bar::Bar;
 use super::report::{AlreadyTold, Usage};
-use crate::cli::ui::Style;
+use crate::cli::ui::{Style, Text};
 use crate::cli::{Global, format, ui::Ui};
 use crate::error::Kind;
+use crate::format::json::json;
 use crate::image::compare::{Difference, Found, Other, compare};
 use crate::image::compare_parts::{PartWrong, PartsFound, compare_parts};
 use crate::image::device::Device;
@@ -210,14 +209,13 @@ impl Job<'_> {
         let of_device =
             if base > 0 { format!(", byte {} of the device", offset + base) } else { String::new() };
         let text = format!(
-            "{} differs from {} at byte {offset} (block {}){of_device}, {place}\n  expected  {}\n  read      {}",
+            "{} differs from {} at byte {offset} (block {}){of_device}, {place}",
             path.display(),
             self.image.name(),
             offset / 512,
-            pairs(&expected),
-            pairs(&got),
         );
-        self.bad(object, text, hint)
+        let bytes = [format!("  expected  {}", pairs(&expected)), format!("  read      {}", pairs(&got))];
+        self.bad_lines(object, &[&[text], &bytes[..]].concat(), hint)
     }
 
     fn good(&self, object: serde_json::Value, what: std::fmt::Arguments<'_>, bytes: u64) {
@@ -235,13 +233,22 @@ impl Job<'_> {
         );
     }
 
-    fn tell(&self, object: serde_json::Value, text: std::fmt::Arguments<'_>) {
+    fn tell(&self, object: serde_json::Value, text: impl std::fmt::Display) {
         if self.ui.json { self.ui.object(&object) } else { self.ui.result(text) }
     }
 
     /// It was looked at, and it is not as it should be: the result, and exit code 1.
     fn bad(&self, object: serde_json::Value, text: String, hint: Option<String>) -> anyhow::Result<()> {
-        self.tell(object, format_args!("{}", self.ui.paint(Style::Bad, &text)));
+        self.bad_lines(object, &[text], hint)
+    }
+
+    fn bad_lines(
+        &self,
+        object: serde_json::Value,
+        lines: &[String],
+        hint: Option<String>,
+    ) -> anyhow::Result<()> {
+        self.tell(object, Text::lines(lines.iter().map(|line| self.ui.paint(Style::Bad, line))));
         self.hint(hint);
         Err(AlreadyTold(Kind::Failed).into())
     }

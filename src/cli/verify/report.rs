@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use serde_json::json;
-
 use super::Job;
 use crate::cli::format;
+use crate::format::json::json;
 use crate::image::Error;
 use crate::image::report::{CountSays, judge_count};
 use crate::uboot::material::{self, ImageMaterial};
@@ -23,7 +22,7 @@ impl Job<'_> {
         let says = judge_count(count, len);
         let matches = says == CountSays::Matches;
         let object = json!({
-            "event": "verify", "equal": null, "report": path, "count": count, "count_matches": matches,
+            "event": "verify", "equal": None::<bool>, "report": path, "count": count, "count_matches": matches,
             "image_bytes": len, "accepted": matches && accept,
         });
         let (name, image) = (path.display(), self.image.name());

@@ -200,7 +200,7 @@ fn what_the_server_refuses_is_not_there() {
     symlink("../../default/kernel.img", bench.at("kernel.img")).unwrap();
     assert_eq!(bench.told(), "");
     // The server and this are asked the same.
-    use crate::usb::identity::Chip;
+    use crate::board::identity::Chip;
     use crate::usb::lookup::{Asker, Options, Payload};
     let port = "1-1".parse().unwrap();
     bench.0.tree.set_overlay(port, &bench.at("")).unwrap();

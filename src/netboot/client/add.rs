@@ -4,8 +4,9 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use rustix::io::Errno;
 
-use super::apply::{Target, remove_tree};
+use super::apply::Target;
 use super::checklist::{Act, Change, Facts, Mode, Plan, Where, plan};
 use super::copy::{Copy, Take};
 use super::material::Material;
@@ -14,7 +15,8 @@ use super::record::{Lock, Origin, Phase, PublicKey, Record};
 use super::source::{HostSource, Node, Source};
 use super::verify::{Proved, Verify};
 use super::view::View;
-use super::{Clients, Error, Watch, exports, host, keys, overlay};
+use super::{Clients, Error, Watch, exports, home, host, keys, overlay, reach, rename};
+use crate::beneath::Dir;
 use crate::format::hex;
 use crate::image::Options;
 
@@ -56,6 +58,12 @@ pub struct Prepared<'a> {
     shares: bool,
     /// What a killed run has left.
     begun: Option<Record>,
+    /// What of the boot files isn't taken as it is.
+    tamed: Option<String>,
+    /// What those who may mount it reach besides it.
+    reach: Vec<String>,
+    /// All records, as they were when everything was looked at.
+    seen: Vec<Record>,
 }
 
 /// A line of the plan.
@@ -66,6 +74,7 @@ pub struct Line {
     /// Which part of the work, or item of the checklist.
     pub item: &'static str,
     /// The path that is made or changed.
+    #[serde(serialize_with = "crate::format::json::path")]
     pub path: PathBuf,
     /// Below which of the client's directories it lies, where it is one of the checklist's.
     pub tree: Option<Where>,
@@ -93,6 +102,11 @@ impl Clients {
         if let Some(record) = others().find(|record| record.board == board) {
             return Err(Error::BoardTaken { board, name: record.name.clone() });
         }
+        if let Some(record) =
+            others().find(|record| record.renaming.as_deref() == Some(request.name.as_str()))
+        {
+            return Err(rename::half_renamed(record));
+        }
         let addresses =
             host::addresses().map_err(Error::os("asking for the addresses of", Path::new("this host")))?;
         let (server, network) = host::server_and_network(
@@ -106,6 +120,10 @@ impl Clients {
             [&places.clients, &places.tftp, &places.shared, &places.state].map(|path| absolute(path));
         let material = Material::open(&request.from, request.force, &options, &left_out)?;
 
+        home::private(&absolute(&places.clients))?;
+        if request.mode == Mode::Overlay {
+            home::private(&absolute(&places.shared))?;
+        }
         let own = absolute(&places.clients).join(request.name.as_str());
         let boot = absolute(&places.tftp).join(request.board.directory());
         let (root, layer) = match request.mode {
@@ -123,10 +141,8 @@ impl Clients {
         for path in [&root, &own, &boot] {
             check_path(path)?;
         }
-        for path in [Some(&root).filter(|_| !shares), layer.as_ref(), Some(&boot)].into_iter().flatten() {
-            if begun.is_none() && std::fs::symlink_metadata(path).is_ok() {
-                return Err(Error::Occupied { path: path.clone() });
-            }
+        if begun.is_none() {
+            free([Some(&root).filter(|_| !shares), layer.as_ref(), Some(&boot)])?;
         }
         keys::program()?;
         let machine_id = new_machine_id();
@@ -146,7 +162,8 @@ impl Clients {
             machine_id: machine_id.clone(),
             keys: Vec::new(),
         };
-        let plan = plan(&facts, &root_view, &View(&*material.boot))?;
+        let plan = plan(&facts, &root_view, &View(&material.boot))?;
+        let tamed = tamed(&material)?;
         let record = Record {
             schema: 1,
             name: request.name.to_string(),
@@ -156,6 +173,7 @@ impl Clients {
             made: [Some(own), Some(boot.clone()), Some(new_boot(&boot))].into_iter().flatten().collect(),
             parents: Vec::new(),
             renaming: None,
+            was: None,
             root,
             layer,
             boot,
@@ -185,8 +203,31 @@ impl Clients {
             self.exporter()?;
             exports::refuse_foreign(&places.exports, &exports::of(&record))?;
         }
+        let mut reach = Vec::new();
+        if request.export {
+            reach = self.beyond(&record, &records)?;
+            reach.extend(reach::wider(
+                &exports::of(&record),
+                &places.exports,
+                Path::new(super::check::TABLE),
+            ));
+        }
+        let reach =
+            reach.into_iter().map(|found| format!("{}. What helps: {}.", capital(&found.what), found.remedy));
+        let reach = reach.collect();
         check_room(&record.root, material.expected.filter(|_| !shares && begun.is_none()))?;
-        Ok(Prepared { clients: self, material, facts, plan, record, shares, begun })
+        Ok(Prepared {
+            clients: self,
+            material,
+            facts,
+            plan,
+            record,
+            shares,
+            begun,
+            tamed,
+            reach,
+            seen: records,
+        })
     }
 
     /// Whether the shared root is there, made from the same.
@@ -256,7 +297,9 @@ impl Prepared<'_> {
     pub fn notes(&self) -> Vec<String> {
         let mut notes: Vec<String> =
             self.plan.notes.iter().filter(|note| !note.starts_with("New SSH host keys")).cloned().collect();
-        notes.extend(large_files(&*self.material.boot));
+        notes.extend(large_files(&self.material.boot));
+        notes.extend(self.tamed.clone());
+        notes.extend(self.reach.clone());
         notes
     }
 
@@ -281,8 +324,13 @@ impl Prepared<'_> {
             return Err(Error::NotRoot);
         }
         let _lock = Lock::take(&self.clients.places.state)?;
-        if self.clients.records().find(&self.facts.name)? != self.begun {
+        // Somebody made or removed one since, or put something in its place.
+        if self.clients.all()? != self.seen {
             return Err(Error::Locked { path: self.clients.places.state.join("lock") });
+        }
+        if self.begun.is_none() {
+            let record = &self.record;
+            free([Some(&record.root).filter(|_| !self.shares), record.layer.as_ref(), Some(&record.boot)])?;
         }
         match self.make(watch) {
             Ok(()) => Ok(self.record),
@@ -317,29 +365,32 @@ impl Prepared<'_> {
         self.record.parents.splice(0..0, missing);
         records.write(&self.record)?;
         // A client's programs with setuid are not for the users of this host. The NFS server gets in all the same.
-        for place in [&clients.places.clients, &clients.places.shared].map(|place| absolute(place)) {
-            if self.record.parents.contains(&place) {
-                make_directories(&place)?;
-                set_mode(&place, 0o700)?;
-            }
+        let mut private = vec![absolute(&clients.places.clients)];
+        if self.record.layer.is_some() {
+            private.push(absolute(&clients.places.shared));
+        }
+        for place in private {
+            home::make(&place, 0o700)?;
+            home::private(&place)?;
         }
 
         let (root, boot) = (self.record.root.clone(), self.record.boot.clone());
+        let root_dir = home::make(&root, 0o755)?;
         if !self.shares {
-            make_directories(&root)?;
             let take = |path: &Path, node: &Node| self.material.take(path, node);
             let from = Tree { source: &*self.material.root, take: &take, expected: self.material.expected };
-            let proved = self.copy(watch, from, &root, "copying the root", "comparing the root")?;
+            let proved = self.copy(watch, from, &root_dir, "copying the root", "comparing the root")?;
             self.record.origin.root_sha256 = hex(&proved.sha256);
             (self.record.origin.entries, self.record.origin.bytes) =
                 (proved.amount.entries, proved.amount.bytes);
         }
         let new = new_boot(&boot);
-        remove_tree(&new)?;
-        make_directories(&new)?;
+        home::remove(&new)?;
+        let new_dir = home::make(&new, 0o755)?;
         let all = |_: &Path, _: &Node| Take::All;
-        let from = Tree { source: &*self.material.boot, take: &all, expected: None };
-        let proved = self.copy(watch, from, &new, "copying the boot files", "comparing the boot files")?;
+        let from = Tree { source: &self.material.boot, take: &all, expected: None };
+        let proved =
+            self.copy(watch, from, &new_dir, "copying the boot files", "comparing the boot files")?;
         self.record.origin.boot_sha256 = hex(&proved.sha256);
         // A compressed image proves itself at its end, which may lie behind all files.
         if let Some(image) = &self.material.image {
@@ -354,11 +405,20 @@ impl Prepared<'_> {
             |key: &super::checklist::Key| PublicKey { file: key.file.clone(), public: key.public.clone() };
         self.record.keys = self.facts.keys.iter().map(public).collect();
         records.write(&self.record)?;
-        self.change(&new)?;
-        std::fs::rename(&new, &boot).map_err(Error::os("putting in place", &boot))?;
-        self.bootcode(&boot)?;
-        let dir = std::fs::File::open(&root).map_err(Error::os("opening", &root))?;
-        rustix::fs::syncfs(&dir).map_err(Error::os("writing out", &root))?;
+        self.change(&root_dir, &new_dir)?;
+        let (tftp, name) = home::around(&boot)?;
+        let from = new.file_name().unwrap_or_default();
+        match tftp.rename_new(from, &tftp, &name) {
+            // It came there a moment ago, and isn't ours.
+            Err(Errno::EXIST) => {
+                self.record.made.retain(|path| *path != boot);
+                return Err(Error::Occupied { path: boot });
+            }
+            other => other.map_err(Error::os("putting in place", &boot))?,
+        }
+        self.bootcode(&new_dir)?;
+        rustix::fs::syncfs(&root_dir).map_err(Error::os("writing out", &root))?;
+        rustix::fs::syncfs(&tftp).map_err(Error::os("writing out", &boot))?;
 
         let mut ready = self.record.clone();
         ready.phase = Phase::Ready;
@@ -380,7 +440,7 @@ impl Prepared<'_> {
         &self,
         watch: &dyn Watch,
         from: Tree<'_>,
-        to: &Path,
+        to: &Dir,
         copying: &'static str,
         comparing: &'static str,
     ) -> Result<Proved, Error> {
@@ -405,23 +465,26 @@ impl Prepared<'_> {
     }
 
     /// Makes the changes of the checklist, and looks whether all of them are there.
-    fn change(&mut self, boot: &Path) -> Result<(), Error> {
-        let root_path = self.record.root.clone();
-        let lower = HostSource { root: root_path.clone() };
-        let (new_boot, layer) = (HostSource { root: boot.to_owned() }, self.record.layer.clone());
-        let boot_target = Target::open(boot, None)?;
-        let target = match &layer {
-            None => Target::open(&root_path, None)?,
+    fn change(&mut self, root: &Dir, boot: &Dir) -> Result<(), Error> {
+        let again = |dir: &Dir| -> Result<_, Error> {
+            Ok(HostSource::of(dir.again().map_err(Error::os("opening", dir.path()))?))
+        };
+        let (lower, new_boot) = (again(root)?, again(boot)?);
+        let boot_target = Target::of(boot, None)?;
+        let layer = match &self.record.layer {
+            None => None,
             Some(layer) => {
                 if !self.shares {
-                    Target::open(&root_path, None)?.apply(&overlay::init())?;
+                    Target::of(root, None)?.apply(&overlay::init())?;
                 }
-                remove_tree(layer)?;
-                make_directories(layer)?;
+                home::remove(layer)?;
                 // The layer's top is what the client sees as `/`.
-                set_mode(layer, 0o755)?;
-                Target::open(layer, Some(&lower))?
+                Some(home::make(layer, 0o755)?)
             }
+        };
+        let target = match &layer {
+            None => Target::of(root, None)?,
+            Some(layer) => Target::of(layer, Some(&lower))?,
         };
         let wanted = plan(&self.facts, &View(&lower), &View(&new_boot))?;
         for change in &wanted.changes {
@@ -431,10 +494,11 @@ impl Prepared<'_> {
             }
         }
         self.plan = wanted;
+        drop(target);
         let left = match layer {
             None => plan(&self.facts, &View(&lower), &View(&new_boot))?,
             Some(layer) => {
-                let layered = overlay::Layered { layer: HostSource { root: layer }, lower };
+                let layered = overlay::Layered { layer: HostSource::of(layer), lower };
                 plan(&self.facts, &View(&layered), &View(&new_boot))?
             }
         };
@@ -443,19 +507,21 @@ impl Prepared<'_> {
         }
         let differences =
             left.changes.iter().map(|change| format!("{} was not changed", change.path)).collect();
-        Err(Error::Different { root: root_path, differences })
+        Err(Error::Different { root: root.path().to_owned(), differences })
     }
 
     /// The mask ROM of a Pi 3 asks for its first file at the root of the tree.
-    fn bootcode(&mut self, boot: &Path) -> Result<(), Error> {
-        let (from, to) = (boot.join("bootcode.bin"), self.clients.places.tftp.join("bootcode.bin"));
-        if !from.exists() || to.exists() {
+    fn bootcode(&mut self, boot: &Dir) -> Result<(), Error> {
+        const NAME: &str = "bootcode.bin";
+        let (tftp, _) = home::around(&self.record.boot)?;
+        if boot.kind(NAME).is_none() || tftp.kind(NAME).is_some() {
             return Ok(());
         }
-        self.record.made.push(to.clone());
+        // The real one has 52 KB.
+        let bytes = boot.read(NAME, 16 << 20).map_err(Error::os("reading", &boot.at(NAME)))?;
+        self.record.made.push(self.clients.places.tftp.join(NAME));
         self.clients.records().write(&self.record)?;
-        let bytes = std::fs::read(&from).map_err(Error::os("reading", &from))?;
-        super::record::replace(&to, &bytes, 0o644)
+        tftp.replace_file(NAME, &bytes, 0o644).map_err(Error::os("writing", &tftp.at(NAME)))
     }
 }
 
@@ -537,15 +603,12 @@ fn missing_parents(paths: &[&Path]) -> Vec<PathBuf> {
     missing
 }
 
-fn make_directories(path: &Path) -> Result<(), Error> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(Error::os("making", path))
-}
-
-fn set_mode(path: &Path, mode: u32) -> Result<(), Error> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, PermissionsExt::from_mode(mode))
-        .map_err(Error::os("setting the mode of", path))
+/// Fails if something is where a client's files would go.
+fn free<const N: usize>(places: [Option<&PathBuf>; N]) -> Result<(), Error> {
+    match places.into_iter().flatten().find(|path| std::fs::symlink_metadata(path).is_ok()) {
+        Some(path) => Err(Error::Occupied { path: path.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// Fails early where there is no room.
@@ -564,6 +627,25 @@ fn check_room(path: &Path, wanted: Option<u64>) -> Result<(), Error> {
     );
     let source = std::io::Error::new(std::io::ErrorKind::StorageFull, what);
     Err(Error::Os { doing: "making room in", path: there.to_owned(), source })
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// What of the boot files isn't taken as it is; a sentence.
+fn tamed(material: &Material) -> Result<Option<String>, Error> {
+    let paths = material.boot.tamed()?;
+    let first: Vec<_> = paths.iter().take(3).map(|path| path.display().to_string()).collect();
+    Ok((!paths.is_empty()).then(|| {
+        format!(
+            "{} among the boot files are not taken as they are ({}): every user of this host can reach them there, so \
+             device nodes, pipes and sockets are left out, and setuid, setgid and sticky bits go.",
+            crate::format::count(paths.len() as u64, "name"),
+            first.join(", ")
+        )
+    }))
 }
 
 /// Files that some boot loaders don't get over TFTP: the number of blocks has 16 bits and doesn't start again.

@@ -1,14 +1,19 @@
 //! Compares a client with the checklist, and with what is exported and served.
 
 use std::net::Ipv4Addr;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::checklist::Act;
 use super::manage::Exporter;
 use super::record::{Lock, Phase, Record};
-use super::{Board, Clients, Error, Name, exports, nfs};
+use super::source::{HostSource, Source, is_odd, is_special};
+use super::{Board, Clients, Error, Name, exports, home, nfs, reach};
 use crate::board::Mac;
+use crate::error::Explain;
+use crate::image::ext4::FileKind;
+
+/// What the kernel's server was told last (exportfs(8)).
+pub(super) const TABLE: &str = "/var/lib/nfs/etab";
 
 /// Something about a client that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -56,6 +61,19 @@ impl Clients {
         }
         self.check_exports(&record, &mut found)?;
         found.extend(served(&record, &self.places.tftp));
+        if whole {
+            check_boot(&record, &mut found)?;
+        }
+        // An overlay's layer lies with the roots.
+        let root = record.layer.as_ref().unwrap_or(&record.root);
+        for place in [Some(root), record.layer.as_ref().map(|_| &record.root)].into_iter().flatten() {
+            if let Some(around) = place.parent()
+                && let Some(why) = home::exposed(around)?
+            {
+                let error = Error::Exposed { path: around.to_owned(), why };
+                found.push(Finding::new("record", error.to_string(), error.hint().unwrap_or_default()));
+            }
+        }
         Ok(found)
     }
 
@@ -104,12 +122,14 @@ impl Clients {
             let remedy = format!("`piprov netboot client check {} --repair` writes it anew", record.name);
             found.push(Finding::new("export", what, remedy));
         }
-        if let Err(error) = exports::refuse_foreign(&self.places.exports, &exports::of(record)) {
+        let wanted = exports::of(record);
+        found.extend(reach::wider(&wanted, &self.places.exports, Path::new(TABLE)));
+        if let Err(error) = exports::refuse_foreign(&self.places.exports, &wanted) {
             found.push(Finding::new("export", error.to_string(), "take the line out of that file"));
         }
+        found.extend(self.beyond(record, &self.all()?)?);
         if matches!(exporter, Exporter::Kernel(_)) {
-            // What the kernel was told last (exportfs(8)).
-            let table = std::fs::read_to_string("/var/lib/nfs/etab").unwrap_or_default();
+            let table = std::fs::read_to_string(TABLE).unwrap_or_default();
             for export in exports::of(record) {
                 let line = format!("{}\t{}(", export.path.display(), export.network);
                 if !table.lines().any(|known| known.starts_with(&line)) {
@@ -137,8 +157,13 @@ impl Clients {
         }
         let _lock = Lock::take(&self.places.state)?;
         let count = self.repair(&record)?;
+        odd(&record.boot, true)?;
         if record.exported {
             self.export(&self.all()?)?;
+        }
+        if record.was.is_some() {
+            // A rename that was killed at its end has nothing more to do.
+            self.records().write(&Record { was: None, ..record })?;
         }
         Ok(count)
     }
@@ -178,29 +203,84 @@ fn served(record: &Record, tftp: &Path) -> Vec<Finding> {
         let what = format!("{} is not below {}, which is served", record.boot.display(), tftp.display());
         found.push(Finding::new("serve", what, "give the same --tftp-root (`netboot.tftp-root`) to both"));
     }
-    // A TFTP server gives away what everybody may read, and runs as a user of its own.
-    let mut unreadable = 0;
-    let mut left = vec![record.boot.clone()];
-    while let Some(dir) = left.pop() {
-        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-            let Ok(meta) = entry.metadata() else { continue };
-            let needed = if meta.is_dir() { 0o005 } else { 0o004 };
-            if meta.mode() & needed != needed {
-                unreadable += 1;
+    found
+}
+
+/// As many names as a boot directory may have; real ones have some hundred.
+const MOST: usize = 50_000;
+
+/// What a boot directory has in it that it shouldn't have.
+#[derive(Default)]
+struct Odd {
+    /// A TFTP server gives away what everybody may read, and runs as a user of its own.
+    unreadable: u64,
+    /// Paths with setuid, setgid or sticky bits, device nodes, pipes, sockets: every user of this host can reach them.
+    dangerous: Vec<PathBuf>,
+    /// Whether there was too much to look at all of it.
+    more: bool,
+}
+
+/// Looks at all boot files, and takes away what is dangerous, if `mend` says so.
+fn odd(boot: &Path, mend: bool) -> Result<Odd, Error> {
+    let source = HostSource::open(boot)?;
+    let mut odd = Odd::default();
+    let mut count = 0;
+    let mut left = vec![source.root()?];
+    while let Some(directory) = left.pop() {
+        for (name, node) in source.list(&directory)? {
+            count += 1;
+            if count > MOST {
+                odd.more = true;
+                return Ok(odd);
             }
-            if meta.is_dir() {
-                left.push(entry.path());
+            let needed = match node.kind {
+                FileKind::Directory => 0o005,
+                FileKind::File => 0o004,
+                _ => 0,
+            };
+            odd.unreadable += u64::from(node.mode & needed != needed);
+            if is_special(node.kind) || is_odd(&node) {
+                if mend {
+                    source.tame(&node)?;
+                } else {
+                    odd.dangerous.push(source.shown(&node));
+                }
+            }
+            drop(name);
+            if node.kind == FileKind::Directory {
+                left.push(node);
             }
         }
     }
-    if unreadable > 0 {
+    Ok(odd)
+}
+
+/// What of the boot files is not as it should be.
+fn check_boot(record: &Record, found: &mut Vec<Finding>) -> Result<(), Error> {
+    let odd = odd(&record.boot, false)?;
+    if odd.unreadable > 0 {
         let what = format!(
             "{} of the boot files can't be read by a TFTP server",
-            crate::format::count(unreadable, "name")
+            crate::format::count(odd.unreadable, "name")
         );
-        found.push(Finding::new("serve", what, format!("`sudo chmod -R a+rX {}`", record.boot.display())));
+        let remedy = format!("`sudo chmod -R a+rX {}`", record.boot.display());
+        found.push(Finding::new("serve", what, remedy));
     }
-    found
+    if let Some(first) = odd.dangerous.first() {
+        let what = format!(
+            "{} of the boot files are device nodes, pipes or sockets, or have setuid, setgid or sticky bits, and every \
+             user of this host can reach them ({})",
+            crate::format::count(odd.dangerous.len() as u64, "name"),
+            first.display()
+        );
+        let remedy = format!("`piprov netboot client check {} --repair` takes that away", record.name);
+        found.push(Finding::new("boot-files", what, remedy));
+    }
+    if odd.more {
+        let what = format!("there are more than {MOST} boot files, and not all of them were looked at");
+        found.push(Finding::new("boot-files", what, format!("look into {}", record.boot.display())));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

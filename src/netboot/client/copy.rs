@@ -3,31 +3,37 @@
 //! One thread walks the source and makes directories, links and device nodes; the others copy contents. Between
 //! files of one file system the kernel copies, and shares the blocks where it can. What was copied already, by a run
 //! that was killed, is recognised by its size and time, which is set last, and left alone.
+//!
+//! No source is trusted with names. What is made is made in a directory that is held open, by one name
+//! ([`crate::beneath`]), so nothing outside the copy can be reached.
+
+mod put;
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Timespec, Timestamps, Uid};
 use rustix::io::Errno;
 
 use super::Error;
 use super::most::Most;
-use super::source::{Contents, From, Node, Source, read_attributes, write_attribute};
+use super::source::{Contents, From, Node, Source, listed};
+use crate::beneath::{Dir, Item};
 use crate::image::ext4::FileKind;
 use crate::progress::Progress;
 use crate::stop::Stop;
 
 /// More threads than this only get in each other's way on one disk.
 const MOST_THREADS: usize = 4;
-/// How many files may wait to be copied.
-const WAITING: usize = 256;
+/// How many files may wait to be copied. Each of them may hold two directories open.
+const WAITING: usize = 128;
 const BUFFER: usize = 1 << 20;
 
 /// What is left out.
@@ -56,7 +62,7 @@ pub(super) struct Amount {
 /// What goes with a copy.
 pub(super) struct Copy<'a> {
     pub(super) source: &'a dyn Source,
-    pub(super) to: &'a Path,
+    pub(super) to: &'a Dir,
     pub(super) choose: &'a Choose<'a>,
     pub(super) progress: &'a dyn Progress,
     pub(super) stop: &'a Stop,
@@ -67,7 +73,8 @@ pub(super) struct Copy<'a> {
 /// A file whose contents are to be copied.
 struct Job {
     node: Node,
-    to: PathBuf,
+    dir: Arc<Dir>,
+    name: OsString,
 }
 
 /// What the threads share.
@@ -90,14 +97,14 @@ impl Shared<'_> {
 }
 
 impl Copy<'_> {
-    /// Copies everything. `to` has to exist.
+    /// Copies everything.
     pub(super) fn run(&self) -> Result<Amount, Error> {
         let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(1, MOST_THREADS);
         let shared = Shared {
             copy: self,
             bytes: AtomicU64::new(0),
             begun: AtomicU64::new(0),
-            most: Most::of(self.source, self.to),
+            most: Most::of(self.source, self.to.path()),
             failed: AtomicBool::new(false),
             error: Mutex::new(None),
         };
@@ -122,11 +129,11 @@ impl Copy<'_> {
         }
         let (entries, links, directories) = walked?;
         for (first, other) in links {
-            link(&first, &other)?;
+            put::link(self.to, &first, &other)?;
         }
         // Last, and those inside before those around them: what is made in a directory changes its time.
-        for (node, path) in directories.iter().rev() {
-            finish(self.source, node, path)?;
+        for (node, below) in directories.iter().rev() {
+            put::finish_directory(self.source, node, self.to, below)?;
         }
         Ok(Amount { entries, bytes: shared.bytes.load(Ordering::Relaxed) })
     }
@@ -147,28 +154,31 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn run(&mut self) -> Result<Walked, Error> {
-        let root = self.copy.source.root()?;
-        let mut directories = vec![(root.clone(), self.copy.to.to_owned())];
+        let copy = self.copy;
+        let root = copy.source.root()?;
+        let mut directories = vec![(root.clone(), PathBuf::new())];
         let mut seen = HashSet::from([root.id]);
         let mut left = vec![(root, PathBuf::new())];
         while let Some((directory, below)) = left.pop() {
-            for (name, node) in self.copy.source.list(&directory)? {
-                if self.copy.stop.is_set() {
+            // Of those that wait none is open: a tree may be deeper than a process may have files open.
+            let dir = put::enter(copy.to, &below).map_err(Error::os("opening", &copy.to.at(&below)))?;
+            let dir = Arc::new(dir);
+            for (name, node) in listed(copy.source, &directory, &below)? {
+                if copy.stop.is_set() {
                     return Err(Error::Stopped);
                 }
                 if self.shared.failed.load(Ordering::Relaxed) {
                     return Ok((self.entries, Vec::new(), Vec::new()));
                 }
                 let path = below.join(&name);
-                let take = (self.copy.choose)(&path, &node);
+                let take = (copy.choose)(&path, &node);
                 if take == Take::Nothing {
                     continue;
                 }
                 self.entries += 1;
                 if let Some(most) = &self.shared.most {
-                    most.allows_names(self.entries, &self.copy.to.join(&path))?;
+                    most.allows_names(self.entries, &self.copy.to.at(&path))?;
                 }
-                let to = self.copy.to.join(&path);
                 if node.kind == FileKind::Directory {
                     if !seen.insert(node.id) && node.id.0 == 0 {
                         // In an image: the same directory in two places, or in itself.
@@ -177,34 +187,34 @@ impl Walk<'_> {
                             hint: "the file system is damaged; `e2fsck -fn` says more".to_owned(),
                         });
                     }
-                    make_directory(&to)?;
-                    directories.push((node.clone(), to));
+                    put::directory(&dir, &name).map_err(Error::os("making", &dir.at(&name)))?;
+                    directories.push((node.clone(), path.clone()));
                     if take == Take::All {
                         left.push((node, path));
                     }
                 } else {
-                    self.other(node, to)?;
+                    self.other(node, &dir, name, path)?;
                 }
             }
         }
         Ok((self.entries, std::mem::take(&mut self.links), directories))
     }
 
-    fn other(&mut self, node: Node, to: PathBuf) -> Result<(), Error> {
+    fn other(&mut self, node: Node, dir: &Arc<Dir>, name: OsString, path: PathBuf) -> Result<(), Error> {
         if node.links > 1 {
             if let Some(first) = self.linked.get(&node.id) {
-                self.links.push((first.clone(), to));
+                self.links.push((first.clone(), path));
                 return Ok(());
             }
-            self.linked.insert(node.id, to.clone());
+            self.linked.insert(node.id, path);
         }
         if node.kind == FileKind::File {
             // Where nobody listens any more, the error is told at the end.
-            let _ = self.jobs.send(Job { node, to });
+            let _ = self.jobs.send(Job { node, dir: Arc::clone(dir), name });
             return Ok(());
         }
-        make_special(self.copy.source, &node, &to)?;
-        finish(self.copy.source, &node, &to)
+        put::special(self.copy.source, &node, dir, &name)?;
+        put::finish(self.copy.source, &node, Item::Named(dir, &name), &dir.at(&name))
     }
 }
 
@@ -212,42 +222,50 @@ fn work(shared: &Shared<'_>, queue: &Mutex<Receiver<Job>>) {
     let mut buffer = Vec::new();
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { node, to }) = job else { return };
+        let Ok(Job { node, dir, name }) = job else { return };
         if shared.failed.load(Ordering::Relaxed) {
             // The walk must not wait for room in the queue.
             continue;
         }
-        if let Err(error) = copy_file(shared, &node, &to, &mut buffer) {
+        if let Err(error) = copy_file(shared, &node, &dir, &name, &mut buffer) {
             shared.fail(error);
         }
     }
 }
 
 /// Copies a file with all that belongs to it.
-fn copy_file(shared: &Shared<'_>, node: &Node, to: &Path, buffer: &mut Vec<u8>) -> Result<(), Error> {
-    if is_copied(node, to) {
+fn copy_file(
+    shared: &Shared<'_>,
+    node: &Node,
+    dir: &Dir,
+    name: &OsStr,
+    buffer: &mut Vec<u8>,
+) -> Result<(), Error> {
+    let (source, shown) = (shared.copy.source, dir.at(name));
+    if let Some(file) = put::copied(node, dir, name) {
         shared.bytes.fetch_add(node.size, Ordering::Relaxed);
-        return finish(shared.copy.source, node, to);
+        return put::finish(source, node, Item::Open(file.as_fd()), &shown);
     }
-    let contents = match shared.copy.source.contents(node) {
+    let contents = match source.contents(node) {
         // It was there when the directory was read; a running system removes files.
-        Err(Error::Os { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(gone) if gone.is_gone() => return Ok(()),
         contents => contents?,
     };
-    let data: u64 = contents.runs.iter().map(|run| run.len).sum();
+    let data = contents.runs.iter().fold(0u64, |sum, run| sum.saturating_add(run.len));
     if let Some(most) = &shared.most {
-        most.allows(shared.begun.fetch_add(data, Ordering::Relaxed).saturating_add(data), to)?;
+        most.allows(shared.begun.fetch_add(data, Ordering::Relaxed).saturating_add(data), &shown)?;
     }
-    let file = create(to)?;
+    let file = put::create(dir, name).map_err(Error::os("making", &shown))?;
     if data < contents.size {
-        file.set_len(contents.size).map_err(Error::os("making", to))?;
+        file.set_len(contents.size).map_err(Error::os("making", &shown))?;
     }
     fill(shared, &contents, &file, buffer).map_err(|error| match error {
-        Some(error) => Error::os("writing", to)(error),
+        Some(error) => Error::os("writing", &shown)(error),
         None => Error::Stopped,
     })?;
-    drop(file);
-    finish(shared.copy.source, node, to)
+    // Somebody may have put another file in its place since it was listed: its contents get its own owner and mode.
+    let node = contents.now.as_deref().unwrap_or(node);
+    put::finish(source, node, Item::Open(file.as_fd()), &shown)
 }
 
 /// Copies contents; no error but stopped is `None`.
@@ -265,7 +283,7 @@ fn fill(
             }
             // Pieces, so that progress moves and Ctrl-C is heard.
             let want = (run.len - done).min(16 << 20);
-            let (from, to) = (run.from + done, run.to + done);
+            let (from, to) = (run.from.saturating_add(done), run.to.saturating_add(done));
             let count = match &contents.from {
                 From::File(source) => by_kernel(source, from, file, to, want).map_err(Some)?,
                 _ => 0,
@@ -306,117 +324,4 @@ fn by_kernel(from: &File, mut at: u64, to: &File, mut place: u64, len: u64) -> i
         Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::BADF) => Ok(0),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Whether a run that was killed had copied the file to its end.
-fn is_copied(node: &Node, to: &Path) -> bool {
-    std::fs::symlink_metadata(to).is_ok_and(|meta| {
-        meta.is_file()
-            && meta.len() == node.size
-            && meta.mtime() == node.modified.seconds
-            && meta.mtime_nsec() == i64::from(node.modified.nanos)
-            // A time of 0 is that of all files of a FAT partition, and says nothing.
-            && node.modified.seconds != 0
-    })
-}
-
-/// Makes a new file that only its owner can read, until it has its own mode.
-fn create(to: &Path) -> Result<File, Error> {
-    let open = || {
-        std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(to)
-    };
-    match open() {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            std::fs::remove_file(to).map_err(Error::os("removing", to))?;
-            open()
-        }
-        other => other,
-    }
-    .map_err(Error::os("making", to))
-}
-
-fn make_directory(to: &Path) -> Result<(), Error> {
-    match rustix::fs::mkdir(to, Mode::from_raw_mode(0o700)) {
-        Err(Errno::EXIST) if std::fs::symlink_metadata(to).is_ok_and(|meta| meta.is_dir()) => Ok(()),
-        other => other.map_err(Error::os("making", to)),
-    }
-}
-
-/// Makes a link, a device node, a pipe or a socket.
-fn make_special(source: &dyn Source, node: &Node, to: &Path) -> Result<(), Error> {
-    let node_of = |kind, device| rustix::fs::mknodat(CWD, to, kind, Mode::from_raw_mode(0o600), device);
-    let target = if node.kind == FileKind::Symlink { source.target(node)? } else { Default::default() };
-    let make = || match node.kind {
-        FileKind::Symlink => rustix::fs::symlink(target.as_os_str(), to),
-        FileKind::Character(device) => {
-            node_of(FileType::CharacterDevice, rustix::fs::makedev(device.major, device.minor))
-        }
-        FileKind::Block(device) => {
-            node_of(FileType::BlockDevice, rustix::fs::makedev(device.major, device.minor))
-        }
-        FileKind::Fifo => node_of(FileType::Fifo, 0),
-        FileKind::Socket => node_of(FileType::Socket, 0),
-        FileKind::Directory | FileKind::File => Ok(()),
-    };
-    match make() {
-        Err(Errno::EXIST) => {
-            std::fs::remove_file(to).map_err(Error::os("removing", to))?;
-            make().map_err(Error::os("making", to))
-        }
-        other => other.map_err(Error::os("making", to)),
-    }
-}
-
-/// Gives a second name to a file.
-fn link(first: &Path, other: &Path) -> Result<(), Error> {
-    match rustix::fs::linkat(CWD, first, CWD, other, AtFlags::empty()) {
-        Err(Errno::EXIST) => {
-            std::fs::remove_file(other).map_err(Error::os("removing", other))?;
-            rustix::fs::linkat(CWD, first, CWD, other, AtFlags::empty()).map_err(Error::os("linking", other))
-        }
-        // The file that it would be a second name of was gone when its turn came.
-        Err(Errno::NOENT) => Ok(()),
-        other_result => other_result.map_err(Error::os("linking", other)),
-    }
-}
-
-/// Owner, mode, attributes and times, in this order: each of the first two takes away what comes after it.
-fn finish(source: &dyn Source, node: &Node, path: &Path) -> Result<(), Error> {
-    set_owner(path, node.uid, node.gid).map_err(Error::os("giving away", path))?;
-    if node.kind != FileKind::Symlink {
-        rustix::fs::chmod(path, Mode::from_raw_mode(node.mode))
-            .map_err(Error::os("setting the mode of", path))?;
-    }
-    let wanted = source.attributes(node)?;
-    // A fresh file may have got some from its directory (default access control lists).
-    if let FileKind::Directory | FileKind::File = node.kind {
-        let there = read_attributes(path).map_err(Error::os("reading the attributes of", path))?;
-        for name in there.keys().filter(|name| !wanted.contains_key(*name)) {
-            let name: &OsStr = std::os::unix::ffi::OsStrExt::from_bytes(&name[..]);
-            rustix::fs::lremovexattr(path, name).map_err(Error::os("removing an attribute of", path))?;
-        }
-    }
-    for (name, value) in &wanted {
-        write_attribute(path, name, value).map_err(Error::os("setting an extended attribute of", path))?;
-    }
-    set_times(path, node).map_err(Error::os("setting the times of", path))
-}
-
-pub(super) fn set_owner(path: &Path, uid: u32, gid: u32) -> rustix::io::Result<()> {
-    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
-    rustix::fs::chownat(CWD, path, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
-}
-
-fn set_times(path: &Path, node: &Node) -> rustix::io::Result<()> {
-    let time = |time: crate::image::ext4::Time| Timespec {
-        tv_sec: time.seconds,
-        tv_nsec: i64::from(time.nanos) as _,
-    };
-    let times = Timestamps { last_access: time(node.accessed), last_modification: time(node.modified) };
-    rustix::fs::utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)
 }

@@ -43,6 +43,18 @@ pub enum Error {
         /// Whether `--force` would help.
         force: bool,
     },
+    /// A file system has something in it that no directory of a host can have.
+    #[error("{}: in {}, `{}` {why}", image.display(), directory.display(), name.escape_debug())]
+    BadEntry {
+        /// The image or directory.
+        image: PathBuf,
+        /// The directory in it.
+        directory: PathBuf,
+        /// The name, as far as it is text.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// A name that no host can have.
     #[error("`{}` can't be a client's name: {why}", name.escape_debug())]
     BadName {
@@ -86,6 +98,14 @@ pub enum Error {
     Occupied {
         /// What is there.
         path: PathBuf,
+    },
+    /// Users of this host can look into where clients would lie.
+    #[error("{} {why}, so that users of this host could reach a client's setuid programs and keys", path.display())]
+    Exposed {
+        /// The directory.
+        path: PathBuf,
+        /// Whose it is, or its mode.
+        why: String,
     },
     /// There is no such client.
     #[error("there is no client `{name}`")]
@@ -190,6 +210,12 @@ fn shown(differences: &[String]) -> String {
 }
 
 impl Error {
+    /// Whether what was wanted isn't there any more, or became shorter: a running system removes files.
+    pub(super) fn is_gone(&self) -> bool {
+        let Self::Os { source, .. } = self else { return false };
+        matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof)
+    }
+
     /// Makes an operating-system error for `map_err`. An image's error that came through it is found again.
     pub(super) fn os<E: Into<io::Error>>(doing: &'static str, path: &Path) -> impl FnOnce(E) -> Self {
         let path = path.to_owned();
@@ -211,11 +237,12 @@ impl Explain for Error {
             Self::Os { source, .. } => Kind::of_io(source),
             Self::Image(error) => error.kind(),
             Self::Ext4 { source, .. } => source.kind(),
-            Self::NotRaspberryPiOs { .. } => Kind::BadData,
+            Self::NotRaspberryPiOs { .. } | Self::BadEntry { .. } => Kind::BadData,
             Self::BadName { .. } | Self::BadBoard { .. } | Self::BadAddress { .. } => Kind::Usage,
             Self::Exists { .. }
             | Self::BoardTaken { .. }
             | Self::Occupied { .. }
+            | Self::Exposed { .. }
             | Self::Exported { .. }
             | Self::Unfinished { .. } => Kind::CantCreate,
             Self::NoClient { .. } => Kind::NoInput,
@@ -252,6 +279,9 @@ impl Explain for Error {
             Self::NotRaspberryPiOs { .. } => {
                 "give an image of a whole card with a boot and a root partition, or the root directory of one".into()
             }
+            Self::BadEntry { .. } => "no system writes such a file system: it is damaged, or it was made to lead astray. \
+                                      Nothing outside the client was touched"
+                .into(),
             Self::BadName { .. } => {
                 "it becomes the client's host name: letters, digits and dashes, at most 63, as in `lab-01`".into()
             }
@@ -265,6 +295,11 @@ impl Explain for Error {
                 format!("`piprov netboot client show {name}` shows it, `... remove {name}` removes it")
             }
             Self::BoardTaken { name, .. } => format!("`piprov netboot client remove {name}` frees the board"),
+            Self::Exposed { path, .. } => format!(
+                "if only clients are in it: `sudo chown root: {0} && sudo chmod 700 {0}`; otherwise choose another \
+                 directory",
+                path.display()
+            ),
             Self::Occupied { .. } => "move it away, or choose another name or place".into(),
             Self::NoClient { near, .. } => match near.first() {
                 Some(near) => format!("did you mean `{near}`?"),

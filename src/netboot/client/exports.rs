@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::checklist::Mode;
+use super::names::Network;
 use super::record::{Phase, Record};
 
 /// One directory that one network may mount.
@@ -101,12 +102,22 @@ pub(super) fn needs_fsid(path: &Path) -> bool {
     rustix::fs::statfs(path).is_ok_and(|fs| WITHOUT.contains(&(fs.f_type as u32)))
 }
 
+/// Who may mount something, by somebody else's word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Who {
+    /// An address, a network, a name, a netgroup; none for everybody.
+    pub(super) network: Option<String>,
+    pub(super) options: String,
+}
+
 /// A line of another file that exports something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Foreign {
     pub(super) path: PathBuf,
     pub(super) file: PathBuf,
+    /// From 1.
     pub(super) line: usize,
+    pub(super) who: Vec<Who>,
 }
 
 /// What other files than ours export: `/etc/exports`, and those beside ours.
@@ -116,20 +127,36 @@ pub(super) fn foreign(ours: &Path) -> Vec<Foreign> {
     let beside = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     files
         .extend(beside.filter(|path| path.extension().is_some_and(|name| name == "exports") && path != ours));
+    files.iter().flat_map(|file| lines(file)).collect()
+}
+
+/// No such file is longer.
+const LONGEST: u64 = 16 << 20;
+
+/// What one file exports; the kernel's table (etab) is written alike.
+pub(super) fn lines(file: &Path) -> Vec<Foreign> {
+    let read =
+        crate::beneath::open_regular(file).and_then(|open| crate::beneath::read_bounded(&open, LONGEST));
+    let text = read.unwrap_or_default();
     let mut found = Vec::new();
-    for file in files {
-        let text = std::fs::read(&file).unwrap_or_default();
-        for (n, line) in text.split(|byte| *byte == b'\n').enumerate() {
-            if let Some(path) = exported(line) {
-                found.push(Foreign { path, file: file.clone(), line: n + 1 });
-            }
+    let mut rest = text.split(|byte| *byte == b'\n').enumerate();
+    while let Some((n, line)) = rest.next() {
+        let mut line = line.to_vec();
+        // A line that ends so goes on in the next one.
+        while line.ends_with(b"\\") {
+            line.pop();
+            let Some((_, more)) = rest.next() else { break };
+            line.extend_from_slice(more);
+        }
+        if let Some((path, who)) = exported(&line) {
+            found.push(Foreign { path, file: file.to_owned(), line: n + 1, who });
         }
     }
     found
 }
 
-/// The path at the start of a line: bare, in quotes, with blanks as octal numbers.
-fn exported(line: &[u8]) -> Option<PathBuf> {
+/// The path at the start of a line: bare, in quotes, with blanks as octal numbers. Then who may mount it.
+fn exported(line: &[u8]) -> Option<(PathBuf, Vec<Who>)> {
     let line = line.trim_ascii_start();
     if !line.starts_with(b"/") && !line.starts_with(b"\"/") {
         return None;
@@ -138,9 +165,39 @@ fn exported(line: &[u8]) -> Option<PathBuf> {
     let line = if quoted { &line[1..] } else { line };
     let ends = |byte: &u8| if quoted { *byte == b'"' } else { byte.is_ascii_whitespace() };
     let end = line.iter().position(ends).unwrap_or(line.len());
-    let path = super::apply::unescape(&line[..end]);
+    let path = crate::beneath::unescape(&line[..end]);
     let path = Path::new(OsStr::from_bytes(&path)).components().collect();
-    Some(path)
+    let rest = String::from_utf8_lossy(line.get(end + 1..).unwrap_or_default()).into_owned();
+    let mut who = Vec::new();
+    for word in rest.split_whitespace().take_while(|word| !word.starts_with('#')) {
+        // Options for all that follow.
+        if word.starts_with('-') {
+            continue;
+        }
+        let (network, options) = word.split_once('(').unwrap_or((word, ""));
+        who.push(Who {
+            network: Some(network).filter(|network| !matches!(*network, "" | "*")).map(str::to_owned),
+            options: options.trim_end_matches(')').to_owned(),
+        });
+    }
+    if who.is_empty() {
+        who.push(Who { network: None, options: String::new() });
+    }
+    Some((path, who))
+}
+
+/// A range of addresses as exports(5) has it: an address, a prefix, or a mask. None for what is said otherwise.
+pub(super) fn range(text: &str) -> Option<Network> {
+    let (address, len) = text.split_once('/').unwrap_or((text, "32"));
+    let prefix = match len.parse::<std::net::Ipv4Addr>() {
+        Ok(mask) => {
+            let mask = u32::from(mask);
+            (mask.leading_ones() + mask.trailing_zeros() == 32 || mask == u32::MAX)
+                .then(|| mask.leading_ones())?
+        }
+        Err(_) => len.parse().ok().filter(|len| *len <= 32)?,
+    };
+    Some(Network::of(address.parse().ok()?, u8::try_from(prefix).ok()?))
 }
 
 /// Fails if somebody else exports one of these.
@@ -148,7 +205,7 @@ pub(super) fn refuse_foreign(ours: &Path, exports: &[Export]) -> Result<(), Erro
     let taken =
         foreign(ours).into_iter().find(|foreign| exports.iter().any(|export| export.path == foreign.path));
     match taken {
-        Some(Foreign { path, file, line }) => Err(Error::Exported { path, file, line }),
+        Some(Foreign { path, file, line, .. }) => Err(Error::Exported { path, file, line }),
         None => Ok(()),
     }
 }

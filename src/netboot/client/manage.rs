@@ -3,14 +3,15 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::apply::{Target, remove_tree};
+use super::apply::Target;
 use super::checklist::{Facts, Key, Mode, Plan, Protocol, Where, plan};
 use super::names::Name;
 use super::overlay::Layered;
-use super::record::{Lock, Phase, Record, Records, replace};
+use super::record::{Lock, Phase, Record, Records};
 use super::source::{HostSource, Source};
 use super::view::View;
-use super::{Error, exports, host, nfs};
+use super::{Error, exports, home, host, nfs, rename};
+use crate::beneath::Dir;
 use crate::progress::Progress;
 use crate::stop::Stop;
 
@@ -127,13 +128,17 @@ impl Clients {
         let exporter = self.exporter()?;
         let (path, text) = self.exports_text(&exporter, records);
         if records.iter().any(|record| record.exported && record.phase == Phase::Ready) {
-            let dir = path.parent().unwrap_or(Path::new("/"));
-            std::fs::create_dir_all(dir).map_err(Error::os("making", dir))?;
-            replace(&path, text.as_bytes(), 0o644)?;
-        } else if let Err(error) = std::fs::remove_file(&path)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            return Err(Error::os("removing", &path)(error));
+            let dir = home::make(path.parent().unwrap_or(Path::new("/")), 0o755)?;
+            let name = path.file_name().unwrap_or_default();
+            dir.replace_file(name, text.as_bytes(), 0o644).map_err(Error::os("writing", &path))?;
+        } else {
+            match home::around(&path) {
+                Err(gone) if gone.is_gone() => {}
+                around => {
+                    let (dir, name) = around?;
+                    dir.remove_file(name).map_err(Error::os("removing", &path))?;
+                }
+            }
         }
         match exporter {
             Exporter::Kernel(exportfs) => host::run(&exportfs, &[OsStr::new("-ra")]),
@@ -164,27 +169,30 @@ impl Clients {
                 told?;
             }
         }
-        let shared = record.mode == Mode::Overlay && others.iter().any(|other| other.root == record.root);
-        if record.mode == Mode::Overlay && !shared {
-            remove_tree(&record.root)?;
+        if record.mode == Mode::Overlay && !others.iter().any(|other| owns(other, &record.root)) {
+            home::remove(&record.root)?;
         }
         // What serves others too goes with the last of them.
-        let (kept, gone): (Vec<_>, Vec<_>) = record
+        let (kept, mut gone): (Vec<_>, Vec<_>) = record
             .made
             .iter()
             .cloned()
             .partition(|path| path.ends_with("bootcode.bin") && !others.is_empty());
+        gone.extend(rename::moved(record));
+        // Whatever this record says, what another client has stays.
+        gone.retain(|path| !others.iter().any(|other| owns(other, path)));
         for path in gone {
-            remove_tree(&path)?;
+            home::remove(&path)?;
         }
         for path in &record.parents {
-            // Somebody's files may be in it by now.
-            let _ = std::fs::remove_dir(path);
+            home::remove_empty(path);
         }
         let left: Vec<_> = record.parents.iter().filter(|path| path.exists()).cloned().collect();
         if let Some(heir) = others.first_mut().filter(|_| !kept.is_empty() || !left.is_empty()) {
-            heir.made.extend(kept);
-            heir.parents.extend(left);
+            // A run that was killed here may have given it already.
+            heir.made.extend(kept.into_iter().filter(|path| !owns(heir, path)).collect::<Vec<_>>());
+            heir.parents
+                .extend(left.into_iter().filter(|path| !heir.parents.contains(path)).collect::<Vec<_>>());
             records.write(heir)?;
         }
         records.remove(&record.name)
@@ -204,72 +212,24 @@ impl Clients {
         Ok(record)
     }
 
-    /// Gives a client another name: its directory, its host name, its exports. It takes effect at its next start;
-    /// while it runs, what it has mounted stays.
-    ///
-    /// # Errors
-    /// [`Error::NoClient`], [`Error::Exists`], [`Error::Occupied`]; and what changing its files ends with. After an
-    /// error the same can be tried again.
-    pub fn rename(&self, old: &Name, new: &Name) -> Result<Record, Error> {
-        let records = self.records();
-        let mut record = self.one(old)?;
-        if record.phase != Phase::Ready {
-            return Err(Error::Unfinished { name: record.name, from: record.origin.from });
-        }
-        let again = record.renaming.as_deref() == Some(new.as_str());
-        if let Some(there) = records.find(new)? {
-            return Err(Error::Exists { name: there.name, board: there.board });
-        }
-        let from = record.layer.clone().unwrap_or_else(|| record.root.clone());
-        let to = from.with_file_name(new.as_str());
-        if to.exists() && !again {
-            return Err(Error::Occupied { path: to });
-        }
-        if !rustix::process::geteuid().is_root() {
-            return Err(Error::NotRoot);
-        }
-        let _lock = Lock::take(&self.places.state)?;
-        record.renaming = Some(new.to_string());
-        records.write(&record)?;
-        if from.exists() {
-            std::fs::rename(&from, &to).map_err(Error::os("renaming", &from))?;
-        }
-        let mut renamed = record.clone();
-        renamed.renaming = None;
-        renamed.name = new.to_string();
-        for path in renamed.made.iter_mut().filter(|path| **path == from) {
-            path.clone_from(&to);
-        }
-        match &mut renamed.layer {
-            Some(layer) => *layer = to,
-            None => renamed.root = to,
-        }
-        self.repair(&renamed)?;
-        records.write(&renamed)?;
-        records.remove(&record.name)?;
-        if renamed.exported {
-            self.export(&records.all()?)?;
-        }
-        Ok(renamed)
-    }
-
     /// What the checklist still wants of a client.
     pub(super) fn wanted(&self, record: &Record) -> Result<Plan, Error> {
         let facts = facts(record, self.protocol())?;
-        let boot = HostSource { root: record.boot.clone() };
-        let root = source(record);
+        let boot = HostSource::open(&record.boot)?;
+        let root = source(record)?;
         plan(&facts, &View(&*root), &View(&boot))
     }
 
     /// Makes the changes that the checklist still wants.
     pub(super) fn repair(&self, record: &Record) -> Result<usize, Error> {
         let wanted = self.wanted(record)?;
-        let lower = HostSource { root: record.root.clone() };
+        let open = |path: &Path| Dir::open(path).map_err(Error::os("opening", path));
+        let lower = HostSource::open(&record.root)?;
         let root = match &record.layer {
-            Some(layer) => Target::open(layer, Some(&lower))?,
-            None => Target::open(&record.root, None)?,
+            Some(layer) => Target::of(&open(layer)?, Some(&lower))?,
+            None => Target::of(lower.dir(), None)?,
         };
-        let boot = Target::open(&record.boot, None)?;
+        let boot = Target::of(&open(&record.boot)?, None)?;
         let mut count = 0;
         for change in wanted.changes.iter().filter(|change| change.item != "ssh-keys") {
             match change.tree {
@@ -282,13 +242,20 @@ impl Clients {
     }
 }
 
+/// Whether a client has a path.
+fn owns(record: &Record, path: &Path) -> bool {
+    let own = [Some(&record.root), record.layer.as_ref(), Some(&record.boot)];
+    own.into_iter().flatten().chain(&record.made).any(|owned| owned == path)
+        || rename::moved(record).is_some_and(|owned| owned == path)
+}
+
 /// A client's root as it sees it.
-fn source(record: &Record) -> Box<dyn Source> {
-    let lower = HostSource { root: record.root.clone() };
-    match &record.layer {
-        Some(layer) => Box::new(Layered { layer: HostSource { root: layer.clone() }, lower }),
+fn source(record: &Record) -> Result<Box<dyn Source>, Error> {
+    let lower = HostSource::open(&record.root)?;
+    Ok(match &record.layer {
+        Some(layer) => Box::new(Layered { layer: HostSource::open(layer)?, lower }),
         None => Box::new(lower),
-    }
+    })
 }
 
 /// What the checklist needs to know of a client that is there.

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use super::Error;
 use super::copy::Take;
 use super::layout::{BOOT_PLACES, Layout};
-use super::source::{Ext4Source, FatSource, HostSource, Node, Source};
+use super::source::{BootSource, Ext4Source, FatSource, HostSource, Node, Source};
 use super::view::View;
+use crate::beneath::Links;
 use crate::image::ext4::{Ext4, FileKind};
 use crate::image::files::is_fat;
 use crate::image::{Image, Options};
@@ -18,7 +19,7 @@ const EMPTY: [&str; 5] = ["proc", "sys", "dev", "run", "tmp"];
 pub(super) struct Material {
     pub(super) from: PathBuf,
     pub(super) root: Box<dyn Source>,
-    pub(super) boot: Box<dyn Source>,
+    pub(super) boot: BootSource,
     pub(super) layout: Layout,
     /// What tells it from another of the same path.
     pub(super) identity: String,
@@ -71,14 +72,14 @@ impl Material {
         let identity =
             format!("{} bytes, {}, ext4 {}", meta.len(), modified(&meta), crate::format::hex(&fs.uuid()));
         let raw = image.raw_file().cloned();
-        let boot = FatSource::open(content, raw.clone(), boot, from)?;
+        let boot = BootSource(Box::new(FatSource::open(content, raw.clone(), boot, from)?));
         let expected = Some(fs.used());
         let root = Ext4Source { fs, path: from.to_owned(), partition: partition.number, raw };
         let layout = Layout::detect(from, &View(&root), &View(&boot), force)?;
         Ok(Self {
             from: from.canonicalize().map_err(Error::os("looking at", from))?,
             root: Box::new(root),
-            boot: Box::new(boot),
+            boot,
             layout,
             identity,
             image: Some(image),
@@ -91,31 +92,26 @@ impl Material {
 
     fn directory(from: &Path, force: bool, left_out: &[PathBuf]) -> Result<Self, Error> {
         let from = from.canonicalize().map_err(Error::os("looking at", from))?;
-        let root = HostSource { root: from.clone() };
+        let root = HostSource::open(&from)?;
         let top = root.root()?;
-        let mut boot = None;
-        for place in BOOT_PLACES {
-            let path = from.join(place.trim_start_matches('/'));
-            if path.join("cmdline.txt").is_file() {
-                boot = Some(path);
-                break;
-            }
-        }
-        let boot = boot.ok_or_else(|| Error::NotRaspberryPiOs {
+        // A link in somebody's tree leads nowhere out of it.
+        let boot = BOOT_PLACES.into_iter().find_map(|place| {
+            let dir = root.dir().dir_by(place, Links::AsRoot).ok()?;
+            dir.file_by("cmdline.txt", Links::Inside).ok()?;
+            Some((place, BootSource(Box::new(HostSource::of(dir)))))
+        });
+        let (place, boot) = boot.ok_or_else(|| Error::NotRaspberryPiOs {
             path: from.clone(),
             why: "there is no cmdline.txt in its boot/firmware or boot (is the boot partition mounted?)"
                 .to_owned(),
             force: false,
         })?;
-        let mut layout =
-            Layout::detect(&from, &View(&root), &View(&HostSource { root: boot.clone() }), force)?;
+        let mut layout = Layout::detect(&from, &View(&root), &View(&boot), force)?;
         // Where the files are says more than where fstab would mount them.
-        if let Ok(place) = boot.strip_prefix(&from) {
-            layout.boot = format!("/{}", place.display());
-        }
+        layout.boot = place.to_owned();
         Ok(Self {
             identity: format!("directory on device {}", top.id.0),
-            boot: Box::new(HostSource { root: boot }),
+            boot,
             device: Some(top.id.0),
             running: from == Path::new("/"),
             root: Box::new(root),

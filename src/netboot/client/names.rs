@@ -116,6 +116,12 @@ impl Network {
         self.prefix
     }
 
+    /// Whether all of another network lies in this one.
+    #[must_use]
+    pub fn holds(self, other: Self) -> bool {
+        self.prefix <= other.prefix && Self::of(other.address, self.prefix) == self
+    }
+
     /// One address alone.
     #[must_use]
     pub fn one(address: Ipv4Addr) -> Self {

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use super::Error;
 use super::checklist::{Act, Change, Where};
@@ -84,9 +85,7 @@ const GONE: FileKind = FileKind::Character(Device { major: 0, minor: 0 });
 impl Layered {
     /// The same directory in the layer and below it; none where it isn't.
     fn both(&self, directory: &Node) -> Result<(Option<Node>, Option<Node>), Error> {
-        let Place::Path(path) = &directory.place else { return Ok((None, None)) };
-        let (layer, lower) = (&self.layer.root, &self.lower.root);
-        let below = path.strip_prefix(layer).or_else(|_| path.strip_prefix(lower)).unwrap_or(path);
+        let Place::Below(below) = &directory.place else { return Ok((None, None)) };
         let find = |source: &HostSource| -> Result<Option<Node>, Error> {
             let mut node = Some(source.root()?);
             for part in below.components() {
@@ -102,6 +101,10 @@ impl Layered {
 }
 
 impl Source for Layered {
+    fn path(&self) -> &Path {
+        self.layer.path()
+    }
+
     fn root(&self) -> Result<Node, Error> {
         self.lower.root()
     }

@@ -2,17 +2,18 @@
 //! behind can be found again.
 
 use std::fs::File;
-use std::io::Write;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::checklist::Mode;
 use super::layout::Layout;
 use super::names::Name;
+use crate::beneath::Dir;
 
 /// How far a client is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +90,9 @@ pub struct Record {
     /// The name that it is getting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renaming: Option<String>,
+    /// The name that it had. Its record has the new name already, and its exports may still have the old one.
+    #[serde(skip)]
+    pub(super) was: Option<String>,
     /// When it was begun, in UTC.
     pub created: Timestamp,
     /// The machine id that was given to it, or would be.
@@ -117,23 +121,25 @@ impl Records {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.dir.join(format!("{name}.toml"))
+        self.dir.join(file(name))
+    }
+
+    /// The directory; none where there is none.
+    fn open(&self) -> Result<Option<Dir>, Error> {
+        match Dir::open(&self.dir) {
+            Err(Errno::NOENT) => Ok(None),
+            other => other.map(Some).map_err(Error::os("opening", &self.dir)),
+        }
     }
 
     /// All clients by name.
     pub(super) fn all(&self) -> Result<Vec<Record>, Error> {
-        let entries = match std::fs::read_dir(&self.dir) {
-            Ok(entries) => entries,
-            Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Error::os("reading", &self.dir)(error)),
-        };
+        let Some(dir) = self.open()? else { return Ok(Vec::new()) };
         let mut records = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(Error::os("reading", &self.dir))?.path();
-            let name =
-                path.file_stem().and_then(|stem| stem.to_str()).filter(|stem| stem.parse::<Name>().is_ok());
-            if path.extension().is_some_and(|extension| extension == "toml") && name.is_some() {
-                records.extend(read(&path)?);
+        for entry in dir.names().map_err(Error::os("reading", &self.dir))? {
+            let stem = entry.to_str().and_then(|entry| entry.strip_suffix(".toml"));
+            if let Some(name) = stem.filter(|stem| stem.parse::<Name>().is_ok()) {
+                records.extend(read(&dir, name)?);
             }
         }
         records.sort_by(|one, other| one.name.cmp(&other.name));
@@ -141,7 +147,7 @@ impl Records {
     }
 
     pub(super) fn find(&self, name: &Name) -> Result<Option<Record>, Error> {
-        read(&self.path(name.as_str()))
+        self.open()?.map_or(Ok(None), |dir| read(&dir, name.as_str()))
     }
 
     /// The client of this name, or an error with the names closest to it.
@@ -159,51 +165,81 @@ impl Records {
         let path = self.path(&record.name);
         let text = toml::to_string(record)
             .map_err(|error| Error::State { path: path.clone(), what: error.to_string() })?;
-        std::fs::create_dir_all(&self.dir).map_err(Error::os("making", &self.dir))?;
-        replace(&path, text.as_bytes(), 0o644)
+        let dir = super::home::make(&self.dir, 0o755)?;
+        dir.replace_file(file(&record.name), text.as_bytes(), 0o644).map_err(Error::os("writing", &path))
     }
 
     pub(super) fn remove(&self, name: &str) -> Result<(), Error> {
-        let path = self.path(name);
-        if let Err(error) = std::fs::remove_file(&path)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            return Err(Error::os("removing", &path)(error));
-        }
+        let Some(dir) = self.open()? else { return Ok(()) };
+        dir.remove_file(file(name)).map_err(Error::os("removing", &self.path(name)))?;
         // The directory goes with the last of them.
-        let _ = std::fs::remove_dir(&self.dir);
+        super::home::remove_empty(&self.dir);
         Ok(())
     }
-}
 
-fn read(path: &Path) -> Result<Option<Record>, Error> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::os("reading", path)(error)),
-    };
-    let bad = |what: String| Error::State { path: path.to_owned(), what };
-    let record: Record = toml::from_str(&text).map_err(|error| bad(error.message().to_owned()))?;
-    let stem = path.file_stem().and_then(|stem| stem.to_str());
-    if record.schema != 1 || stem != Some(&record.name) {
-        return Err(bad("it is not a client's record, or one of a newer piprov".to_owned()));
+    /// Gives a client the name that its record says it is getting. This one step is what makes it that: before, the
+    /// old name has everything, and after it the new one.
+    pub(super) fn commit(&self, record: &Record, new: &Name) -> Result<(), Error> {
+        let rename = || {
+            let dir = Dir::open(&self.dir)?;
+            dir.rename_new(file(&record.name), &dir, file(new.as_str()))?;
+            rustix::fs::fsync(&dir)
+        };
+        rename().map_err(Error::os("renaming", &self.path(&record.name)))
     }
-    Ok(Some(record))
 }
 
-/// Puts a file in another's place, durably.
-pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
-    use std::os::unix::fs::PermissionsExt;
-    let dir = path.parent().unwrap_or(Path::new("/"));
-    let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        File::open(dir)?.sync_all()
+fn file(name: &str) -> String {
+    format!("{name}.toml")
+}
+
+/// No record is longer.
+const LONGEST: u64 = 1 << 20;
+
+fn read(dir: &Dir, name: &str) -> Result<Option<Record>, Error> {
+    let path = dir.at(file(name));
+    let bytes = match dir.read(file(name), LONGEST) {
+        Ok(bytes) => bytes,
+        Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::os("reading", &path)(error)),
     };
-    write().map_err(Error::os("writing", path))
+    parse(&bytes, name).map(Some).map_err(|what| Error::State { path, what })
+}
+
+/// Understands a record that lies in the file of `name`.
+pub(super) fn parse(bytes: &[u8], name: &str) -> Result<Record, String> {
+    let not = || "it is not a client's record, or one of a newer piprov".to_owned();
+    let text = std::str::from_utf8(bytes).map_err(|_| not())?;
+    let mut record: Record = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+    let is_name = |name: &str| name.parse::<Name>().is_ok();
+    if record.schema != 1
+        || !is_name(&record.name)
+        || record.renaming.as_deref().is_some_and(|new| !is_name(new))
+    {
+        return Err(not());
+    }
+    // What goes with the client, or is made in its place, has a place of its own and a name there.
+    let own = [Some(&record.root), record.layer.as_ref(), Some(&record.boot)];
+    let bad =
+        own.into_iter().flatten().chain(&record.made).chain(&record.parents).find(|path| !is_place(path));
+    if let Some(bad) = bad {
+        return Err(format!("`{}` can't be a client's directory", bad.display().to_string().escape_debug()));
+    }
+    if name == record.name {
+        return Ok(record);
+    }
+    if record.renaming.as_deref() == Some(name) {
+        record.was = Some(std::mem::replace(&mut record.name, name.to_owned()));
+        record.renaming = None;
+        return Ok(record);
+    }
+    Err(not())
+}
+
+/// What goes with a client, or is made in its place, has a place of its own and a name there.
+fn is_place(path: &Path) -> bool {
+    let plain = |part| matches!(part, std::path::Component::RootDir | std::path::Component::Normal(_));
+    path.is_absolute() && path.components().all(plain) && path.file_name().is_some()
 }
 
 /// Held while clients are changed.
@@ -213,7 +249,7 @@ pub(super) struct Lock(#[expect(dead_code, reason = "open as long as the lock is
 impl Lock {
     pub(super) fn take(state: &Path) -> Result<Self, Error> {
         use rustix::fs::FlockOperation;
-        std::fs::create_dir_all(state).map_err(Error::os("making", state))?;
+        super::home::make(state, 0o755)?;
         let path = state.join("lock");
         let options = File::options().create(true).truncate(false).write(true).open(&path);
         let file = options.map_err(Error::os("opening", &path))?;
@@ -245,6 +281,7 @@ pub(super) mod tests {
             made: vec!["/srv/x".into()],
             parents: Vec::new(),
             renaming: None,
+            was: None,
             created: Timestamp::UNIX_EPOCH,
             machine_id: "0".repeat(32),
             foreign_machine_id: None,
@@ -270,6 +307,38 @@ pub(super) mod tests {
         assert_eq!(records.find(&"lab-01".parse().unwrap()).unwrap(), None);
         std::fs::write(dir.path().join("clients/lab-01.toml"), "schema = 1").unwrap();
         assert!(matches!(records.all().unwrap_err(), Error::State { .. }));
+    }
+
+    #[test]
+    fn a_name_is_changed_in_one_step() {
+        let dir = tempfile::tempdir().unwrap();
+        let records = Records::new(dir.path());
+        let (old, new) = ("lab-01".parse().unwrap(), "lab-09".parse().unwrap());
+        let mut client = record("lab-01");
+        client.renaming = Some("lab-09".to_owned());
+        records.write(&client).unwrap();
+        assert_eq!(records.find(&new).unwrap(), None);
+        records.commit(&client, &new).unwrap();
+        assert_eq!(records.find(&old).unwrap(), None);
+        let renamed = records.need(&new).unwrap();
+        assert_eq!((renamed.name.as_str(), renamed.was.as_deref()), ("lab-09", Some("lab-01")));
+        assert_eq!(renamed.renaming, None);
+        assert_eq!(records.all().unwrap().len(), 1);
+        // Never onto another client's.
+        records.write(&record("lab-02")).unwrap();
+        assert!(records.commit(&renamed, &"lab-02".parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_record_whose_places_lead_elsewhere_is_refused() {
+        let text = toml::to_string(&record("lab-01")).unwrap();
+        assert!(parse(text.as_bytes(), "lab-01").is_ok() && parse(text.as_bytes(), "lab-02").is_err());
+        for bad in ["/", "/srv/../etc", "etc", "", "/srv/.."] {
+            let text = text.replace("/srv/x", bad);
+            assert!(parse(text.as_bytes(), "lab-01").unwrap_err().contains("directory"), "{bad}");
+        }
+        let renaming = text.replace("exported = true", "exported = true\nrenaming = \"../x\"");
+        assert!(renaming != text && parse(renaming.as_bytes(), "lab-01").is_err());
     }
 
     #[test]

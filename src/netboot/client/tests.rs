@@ -48,7 +48,7 @@ impl Tree {
                 }
             }
         }
-        HostSource { root: self.path(path) }
+        HostSource::open(&self.path(path)).unwrap()
     }
 
     /// Makes all changes that the checklist wants.
@@ -57,7 +57,8 @@ impl Tree {
         let plan = plan(facts, &View(&root), &View(&boot)).unwrap();
         for change in plan.changes {
             let path = self.path(if change.tree == Where::Root { "root" } else { "boot" });
-            super::apply::Target::open(&path, None).unwrap().apply(&change).unwrap();
+            let dir = crate::beneath::Dir::open(&path).unwrap();
+            super::apply::Target::of(&dir, None).unwrap().apply(&change).unwrap();
         }
     }
 }

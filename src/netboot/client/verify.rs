@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
-use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -15,19 +13,22 @@ use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::copy::{Amount, Choose, Take};
-use super::source::{Contents, From, HostSource, Node, Place, Source};
+use super::source::{Contents, From, HostSource, Node, Source, listed};
+use crate::beneath::Dir;
 use crate::image::ext4::{FileKind, Run};
 use crate::progress::Progress;
 use crate::stop::Stop;
 
 const BUFFER: usize = 1 << 20;
+/// How many files may wait to be compared. Each of them may hold two directories open.
+const WAITING: usize = 128;
 /// So many differences are enough to know that it went wrong.
 const ENOUGH: usize = 100;
 
 /// What a comparison looks at.
 pub(super) struct Verify<'a> {
     pub(super) source: &'a dyn Source,
-    pub(super) copy: &'a Path,
+    pub(super) copy: &'a Dir,
     pub(super) choose: &'a Choose<'a>,
     pub(super) progress: &'a dyn Progress,
     pub(super) stop: &'a Stop,
@@ -79,9 +80,9 @@ impl Verify<'_> {
     /// # Errors
     /// [`Error::Different`] with what differs; and what reading ends with.
     pub(super) fn run(&self) -> Result<Proved, Error> {
-        let directory = File::open(self.copy).map_err(Error::os("opening", self.copy))?;
-        rustix::fs::syncfs(&directory).map_err(Error::os("writing out", self.copy))?;
-        let copy = HostSource { root: self.copy.to_owned() };
+        let top = self.copy.path();
+        rustix::fs::syncfs(self.copy).map_err(Error::os("writing out", top))?;
+        let copy = HostSource::of(self.copy.again().map_err(Error::os("opening", top))?);
         let shared = Shared {
             verify: self,
             copy: &copy,
@@ -90,7 +91,7 @@ impl Verify<'_> {
             differences: Mutex::default(),
             error: Mutex::default(),
         };
-        let (jobs, queue) = sync_channel(256);
+        let (jobs, queue) = sync_channel(WAITING);
         let queue = Mutex::new(queue);
         let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 4);
         let names = std::thread::scope(|scope| {
@@ -108,7 +109,7 @@ impl Verify<'_> {
         let differences = shared.differences.into_inner().unwrap_or_else(PoisonError::into_inner);
         if !self.running && !differences.is_empty() {
             let differences = differences.iter().map(|(path, what)| format!("/{} {what}", path.display()));
-            return Err(Error::Different { root: self.copy.to_owned(), differences: differences.collect() });
+            return Err(Error::Different { root: top.to_owned(), differences: differences.collect() });
         }
         let mut changed: Vec<_> = differences.into_iter().map(|(path, _)| path).collect();
         changed.sort();
@@ -149,10 +150,11 @@ fn walk(
         match one.kind {
             _ if one.kind != other.kind => {}
             FileKind::Directory => {
-                let mut there: BTreeMap<OsString, Node> = shared.copy.list(&other)?.into_iter().collect();
+                let mut there: BTreeMap<OsString, Node> =
+                    listed(shared.copy, &other, &path)?.into_iter().collect();
                 // The top itself is always taken whole.
                 let whole = path.as_os_str().is_empty() || (verify.choose)(&path, &one) == Take::All;
-                let wanted = if whole { verify.source.list(&one)? } else { Vec::new() };
+                let wanted = if whole { listed(verify.source, &one, &path)? } else { Vec::new() };
                 for (name, node) in wanted {
                     let inner = path.join(&name);
                     if (verify.choose)(&inner, &node) == Take::Nothing {
@@ -231,7 +233,7 @@ fn work(shared: &Shared<'_>, queue: &Mutex<Receiver<Job>>) {
             Ok(digest) => {
                 shared.digests.lock().unwrap_or_else(PoisonError::into_inner).insert(job.path, digest);
             }
-            Err(error) if shared.verify.running && is_gone(&error) => shared.differs(&job.path, "is gone"),
+            Err(error) if shared.verify.running && error.is_gone() => shared.differs(&job.path, "is gone"),
             Err(error) => {
                 shared.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             }
@@ -239,15 +241,10 @@ fn work(shared: &Shared<'_>, queue: &Mutex<Receiver<Job>>) {
     }
 }
 
-fn is_gone(error: &Error) -> bool {
-    let Error::Os { source, .. } = error else { return false };
-    matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof)
-}
-
 /// Compares a file's contents, holes as zeros, and gives a digest of what the copy gave back: over all pieces of 1 MiB
 /// that aren't zeros only, each behind its place, and the length. So it is the same whatever of the zeros is a hole.
 fn contents(shared: &Shared<'_>, job: &Job, buffers: &mut (Vec<u8>, Vec<u8>)) -> Result<[u8; 32], Error> {
-    let Place::Path(place) = &job.copy.place else { return Ok([0; 32]) };
+    let place = shared.copy.path().join(&job.path);
     let copy = shared.copy.contents(&job.copy)?;
     if let From::File(file) = &copy.from {
         // So that it comes from the disk. Where that can't be, it comes from memory.
@@ -274,7 +271,7 @@ fn contents(shared: &Shared<'_>, job: &Job, buffers: &mut (Vec<u8>, Vec<u8>)) ->
         let want = ((source.size - at).min(BUFFER as u64)) as usize;
         let (wanted, got) = (&mut buffers.0[..want], &mut buffers.1[..want]);
         let count = wanted_runs.read(wanted, at).map_err(Error::os("reading", &job.path))?;
-        got_runs.read(got, at).map_err(Error::os("reading back", place))?;
+        got_runs.read(got, at).map_err(Error::os("reading back", &place))?;
         shared.bytes.fetch_add(count, Ordering::Relaxed);
         if wanted != got {
             let first = wanted.iter().zip(got.iter()).position(|(one, other)| one != other).unwrap_or(0);
@@ -311,7 +308,7 @@ impl<'a> Pieces<'a> {
     }
 
     /// Reads what is at `at`, holes as zeros, and says how many bytes were in none.
-    fn read(&mut self, buf: &mut [u8], at: u64) -> io::Result<u64> {
+    fn read(&mut self, buf: &mut [u8], at: u64) -> std::io::Result<u64> {
         buf.fill(0);
         let until = at + buf.len() as u64;
         let mut count = 0;

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path};
 
 use super::Error;
-use super::source::{Node, Source};
+use super::source::{Node, Source, listed};
 use crate::image::ext4::FileKind;
 
 /// As many links as the kernel follows.
@@ -45,7 +45,11 @@ impl View<'_> {
                 if links > MOST_LINKS {
                     return Ok(None);
                 }
-                let target = self.0.target(&node)?;
+                let target = match self.0.target(&node) {
+                    // The client itself may change its files meanwhile.
+                    Err(gone) if gone.is_gone() => return Ok(None),
+                    target => target?,
+                };
                 if Path::new(&target).is_absolute() {
                     above.truncate(1);
                 }
@@ -63,12 +67,22 @@ impl View<'_> {
         else {
             return Ok(None);
         };
-        let contents = self.0.contents(&node)?;
-        let mut bytes = vec![0; usize::try_from(contents.size.min(longest)).unwrap_or(0)];
+        let contents = match self.0.contents(&node) {
+            Err(gone) if gone.is_gone() => return Ok(None),
+            // It grew since.
+            Ok(contents) if contents.size > longest => return Ok(None),
+            contents => contents?,
+        };
+        let mut bytes = vec![0; usize::try_from(contents.size).unwrap_or(0)];
         for run in contents.runs {
-            let piece = bytes.get_mut(run.to as usize..(run.to + run.len) as usize);
+            let end = run.to.checked_add(run.len).and_then(|end| usize::try_from(end).ok());
+            let piece = end.and_then(|end| bytes.get_mut(usize::try_from(run.to).ok()?..end));
             if let Some(piece) = piece {
-                contents.from.read(piece, run.from).map_err(Error::os("reading", Path::new(path)))?;
+                let read = contents.from.read(piece, run.from);
+                match read.map_err(Error::os("reading", &self.0.path().join(path))) {
+                    Err(gone) if gone.is_gone() => return Ok(None),
+                    read => read?,
+                }
             }
         }
         Ok(Some(bytes))
@@ -89,7 +103,7 @@ impl View<'_> {
         let Some(node) = self.find(path)?.filter(|node| node.kind == FileKind::Directory) else {
             return Ok(Vec::new());
         };
-        let names = self.0.list(&node)?;
+        let names = listed(self.0, &node, Path::new(path))?;
         Ok(names.into_iter().filter_map(|(name, _)| name.into_string().ok()).collect())
     }
 }
@@ -126,7 +140,7 @@ mod tests {
         ] {
             symlink(target, at(link)).unwrap();
         }
-        let source = HostSource { root: dir.path().to_owned() };
+        let source = HostSource::open(dir.path()).unwrap();
         let view = View(&source);
         for path in ["/etc/os-release", "etc/up", "lib/os-release", "/lib/../usr/lib/os-release"] {
             let text = view.text(path).unwrap();

@@ -26,6 +26,7 @@ pub enum Event {
         #[serde(serialize_with = "as_range", skip_serializing_if = "Option::is_none")]
         range: Option<(Ipv4Addr, Ipv4Addr)>,
         /// The directory that is served.
+        #[serde(serialize_with = "crate::format::json::path")]
         tftp_root: PathBuf,
         /// Where TFTP is served.
         tftp: SocketAddr,

@@ -71,7 +71,7 @@ impl Notify {
 }
 
 fn one_line(text: &str) -> String {
-    text.replace('\n', " ")
+    crate::format::shown(text).into_owned()
 }
 
 /// Sockets that the service manager has opened, each with its name. May be called once: it takes them over.
@@ -143,7 +143,7 @@ mod tests {
             let len = manager.recv(&mut buf).unwrap();
             String::from_utf8_lossy(&buf[..len]).into_owned()
         };
-        assert_eq!(next(), "READY=1\nSTATUS=serving on eth0");
+        assert_eq!(next(), "READY=1\nSTATUS=serving\\x0aon eth0");
         assert_eq!(next(), "WATCHDOG=1");
         let nobody = Notify::new(&|_| None, 7);
         nobody.ready("x");

@@ -149,31 +149,6 @@ pub(super) fn family(stage: Stage) -> &'static str {
     }
 }
 
-/// The model in a revision code (raspberrypi/documentation, "Raspberry Pi revision codes": bit 23 says that it is
-/// a new one, bits 4 to 11 are the type).
-pub(super) fn model(revision: u32) -> Option<&'static str> {
-    if revision & 1 << 23 == 0 {
-        return None;
-    }
-    Some(match revision >> 4 & 0xff {
-        0x04 => "Pi 2 B",
-        0x08 => "Pi 3 B",
-        0x0a => "CM3",
-        0x0d => "Pi 3 B+",
-        0x0e => "Pi 3 A+",
-        0x10 => "CM3+",
-        0x11 => "Pi 4 B",
-        0x13 => "Pi 400",
-        0x14 => "CM4",
-        0x15 => "CM4S",
-        0x17 => "Pi 5",
-        0x18 => "CM5",
-        0x19 => "Pi 500",
-        0x1a => "CM5 Lite",
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,14 +198,5 @@ mod tests {
         ] {
             assert_eq!(verdict(four, true, harmless), Verdict::Optional, "{harmless}");
         }
-    }
-
-    #[test]
-    fn revision_codes() {
-        assert_eq!(model(0x00d0_4170), Some("Pi 5"));
-        assert_eq!(model(0x00a0_3141), Some("CM4"));
-        assert_eq!(model(0x00c0_3114), Some("Pi 4 B"));
-        assert_eq!(model(0x0000_0010), None);
-        assert_eq!(model(0x0080_0ff0), None);
     }
 }

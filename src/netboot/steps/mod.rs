@@ -18,6 +18,7 @@ use serde::Serialize;
 pub use book::{Book, Id, Told};
 pub use files::{Part, Verdict};
 
+use crate::board::Model;
 use crate::dhcp::pi::{Client, Stage};
 use crate::netboot::content::place;
 
@@ -422,7 +423,7 @@ impl Steps {
     /// What is known of the board: its model, or at least which program was heard.
     #[must_use]
     pub fn model(&self) -> Option<&'static str> {
-        self.revision.and_then(files::model).or_else(|| self.stage.map(files::family))
+        self.revision.and_then(Model::of_revision).map(Model::name).or_else(|| self.stage.map(files::family))
     }
 
     /// The low 32 bits of its serial number.

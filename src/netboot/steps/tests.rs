@@ -120,7 +120,7 @@ fn a_pi_4_that_leaves_its_prefix_out() {
     assert_eq!(missing(&steps), [("start4.elf", false), ("start.elf", true)]);
     let Some(Step::Stuck { why, .. }) = boot.late(60) else { panic!("it has stopped") };
     assert!(why.starts_with("start.elf is missing"), "{why}");
-    assert_eq!(boot.steps.model(), Some("Pi 4 B"));
+    assert_eq!(boot.steps.model(), Some("Pi 4B"));
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use std::net::Ipv4Addr;
 
+use crate::uboot::secret::Secret;
+
 /// Where the board's jobs come from, and its addresses. What is not given comes from DHCP.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The machine that runs `piprov flash`.
     pub server: Option<Ipv4Addr>,
@@ -13,6 +15,8 @@ pub struct Settings {
     pub gateway: Option<Ipv4Addr>,
     /// Jobs come from a USB stick, not over the network.
     pub stick: bool,
+    /// What the board proves itself with.
+    pub secret: Option<Secret>,
 }
 
 impl Settings {
@@ -33,7 +37,11 @@ impl Settings {
         if self.stick {
             lines.push("source=usb".to_owned());
         }
-        (!lines.is_empty()).then(|| lines.join("\n") + "\n")
+        let mut text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        if let Some(secret) = &self.secret {
+            text.push_str(&secret.env_txt());
+        }
+        (!text.is_empty()).then_some(text)
     }
 
     /// What can't work about these addresses, if anything.
@@ -74,6 +82,8 @@ mod tests {
         let server = Settings { server: Some(ip("10.0.0.2")), ..Settings::default() };
         assert_eq!(server.env_txt().unwrap(), "serverip=10.0.0.2\n");
         let all = Settings { board: Some((ip("10.0.1.7"), 22)), gateway: Some(ip("10.0.0.1")), ..server };
+        let secret = Settings { secret: Some(Secret::from_key([1, 2])), ..Settings::default() };
+        assert_eq!(secret.env_txt().unwrap(), "secret0=0000000000000001\nsecret1=0000000000000002\n");
         assert_eq!(
             all.env_txt().unwrap(),
             "serverip=10.0.0.2\nipaddr=10.0.1.7\nnetmask=255.255.252.0\ngatewayip=10.0.0.1\n"
@@ -97,9 +107,9 @@ mod tests {
         let board = Some((ip("10.0.1.7"), 24));
         let server = Settings { server: Some(ip("10.0.0.2")), board, ..Settings::default() };
         assert!(server.problem().unwrap().contains("10.0.0.2"));
-        let gateway = Settings { gateway: Some(ip("10.0.0.1")), ..server };
+        let gateway = Settings { gateway: Some(ip("10.0.0.1")), ..server.clone() };
         assert!(gateway.problem().unwrap().contains("gateway 10.0.0.1"));
-        assert_eq!(Settings { gateway: Some(ip("10.0.1.1")), ..server }.problem(), None);
+        assert_eq!(Settings { gateway: Some(ip("10.0.1.1")), ..server.clone() }.problem(), None);
         assert_eq!(Settings { board: None, ..gateway }.problem(), None);
     }
 }

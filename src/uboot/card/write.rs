@@ -76,8 +76,9 @@ impl Card {
         };
         let temporary = tempfile::Builder::new()
             .prefix(".piprov-card-")
-            // What an ordinary new file gets; the umask takes away what the user doesn't want to give.
-            .permissions(std::fs::Permissions::from_mode(0o666))
+            // What an ordinary new file gets; the umask takes away what the user doesn't want to give. With a secret
+            // in it, it is its owner's.
+            .permissions(std::fs::Permissions::from_mode(if self.private { 0o600 } else { 0o666 }))
             .tempfile_in(&directory)
             .map_err(os("creating"))?;
         let file = temporary.as_file();

@@ -328,9 +328,11 @@ fn what_is_not_of_this_job_is_refused() {
         "00001a2b/OK",
         "rpi_image_part_x",
         "rpi_image_part_-1",
+        "rpi_image_part_99999999999999999999999",
         "other",
     ] {
         assert!(matches!(job.ask(path, &sample, &mut news), Answer::NotFound(_)), "{path}");
+        assert!(!job.understood(), "{path}");
     }
     assert!(news.is_empty());
     assert!(matches!(job.ask("job/2000-14000", &sample, &mut news), Answer::Send(_)));
@@ -341,7 +343,7 @@ fn what_is_not_of_this_job_is_refused() {
     }
     news.clear();
     assert!(matches!(job.ask("deadbeef/OK", &sample, &mut news), Answer::NotFound(_)));
-    assert_eq!(news, [News::Stale("deadbeef/OK".into())]);
+    assert_eq!(news, [News::Refused(Refused::OtherJob(0xdead_beef))]);
     assert!(!job.over());
 }
 
@@ -384,12 +386,12 @@ fn a_board_that_always_starts_again_fails() {
 fn an_original_card_gets_its_parts_only_where_they_fit() {
     let mut sample = Sample::new(0);
     let mut news = Vec::new();
-    let mut job = Job::new(1);
+    let mut job = Job::new(1).original();
     assert!(matches!(job.ask("rpi_image_part_0", &sample, &mut news), Answer::NotFound(_)));
     assert_eq!(news, [News::Failed(Failure::OriginalCard)]);
 
     sample.make_original();
-    let mut job = Job::new(1);
+    let mut job = Job::new(1).original();
     let whole = Content::Range { start: 0, len: sample.bytes.len() as u64 };
     assert_eq!(job.ask("rpi_image_part_0", &sample, &mut news), Answer::Send(whole));
     assert_eq!(job.ask("rpi_image_part_1", &sample, &mut news), Answer::NotFound("no more parts"));
@@ -398,15 +400,173 @@ fn an_original_card_gets_its_parts_only_where_they_fit() {
         let path = format!("rpi_image_part_{number}");
         assert!(matches!(job.ask(&path, &sample, &mut news), Answer::NotFound(_)), "{path}");
     }
+    assert!(matches!(job.ask("job/2000-14000", &sample, &mut news), Answer::NotFound(_)));
     assert!(!job.original_report("other", None, &mut news));
     assert!(job.original_report("OK", Some(5), &mut news));
     assert!(job.over() && !job.proved(), "a count proves nothing");
     assert!(!job.original_report("OK", Some(5), &mut news), "a second report is a stale one");
     for word in ["FAILED", "FAIL"] {
-        let mut job = Job::new(1);
+        let mut job = Job::new(1).original();
         assert!(job.original_report(word, None, &mut news));
         assert_eq!(news.last(), Some(&News::Failed(Failure::OriginalFailed)));
     }
+}
+
+#[test]
+fn what_original_cards_ask_and_tell_does_nothing_to_a_job_that_is_not_for_them() {
+    let sample = Sample::new(0);
+    let (mut job, mut news) = (Job::new(0x1a2b), Vec::new());
+    assert!(matches!(job.ask("rpi_image_part_0", &sample, &mut news), Answer::NotFound(_)));
+    assert!(!job.understood());
+    assert_eq!(news, [News::Refused(Refused::OriginalCard)]);
+    for word in ["OK", "FAILED", "FAIL"] {
+        assert!(!job.original_report(word, Some(5), &mut news));
+    }
+    assert!(Board::new(good(true)).run(&mut job, &sample, &mut news));
+}
+
+const MAC: Mac = Mac::new([0xdc, 0xa6, 0x32, 1, 2, 3]);
+
+fn guarded() -> Job {
+    Job::new(0x1a2b).guarded(Secret::from_key([5, 6]), MAC, [7, 8])
+}
+
+/// What a board that knows the secret asks instead of these paths. `board` keeps its number and the order's.
+fn signed(secret: &Secret, nonce: u64, order: u32, path: &str) -> String {
+    let read = paths::read(path).unwrap();
+    let (step, said) = match read.asked {
+        Asked::Job(start, size) => (0, Said::Job(start, size)),
+        Asked::Read(n, sum) => (n, Said::Read(sum)),
+        Asked::Fail(n, stage) => (n, Said::Fail(stage)),
+        Asked::Ok => (0, Said::Ok),
+        Asked::File(_) | Asked::Original(_) => panic!("{path}"),
+    };
+    format!("{path}/{:x}", crate::uboot::proof::tag(secret, nonce, MAC, order, step, said))
+}
+
+fn value(answer: &[u8], name: &str) -> Option<String> {
+    let text = std::str::from_utf8(answer).unwrap();
+    text.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned)
+}
+
+/// Runs a board whose card has this secret. `heard` gets every path that it sends.
+fn run_signed(
+    board: &mut Board,
+    secret: &Secret,
+    job: &mut Job,
+    sample: &Sample,
+    news: &mut Vec<News>,
+    heard: &mut Vec<String>,
+) -> bool {
+    let (mut nonce, mut order, mut step) = (0, 0, 0);
+    board.run_with(&mut |board, path| {
+        let mut answer = if path.starts_with("job/") {
+            let challenge = board.get(job, sample, news, path)?;
+            heard.push(path.to_owned());
+            nonce = u64::from_str_radix(&value(&challenge, "pp_nonce=")?, 16).unwrap();
+            order = 0;
+            let path = signed(secret, nonce, order, path);
+            heard.push(path.clone());
+            board.get(job, sample, news, &path)
+        } else {
+            let path = if path.split('/').count() == 2 && !path.ends_with("OK") {
+                let tag = crate::uboot::proof::tag(secret, nonce, MAC, order, step, Said::Fetch);
+                format!("{path}/{tag:x}")
+            } else {
+                signed(secret, nonce, order, path)
+            };
+            heard.push(path.clone());
+            board.get(job, sample, news, &path)
+        };
+        if let Some(text) = answer.as_mut().filter(|text| text.starts_with(b"pp_")) {
+            order = u32::from_str_radix(&value(text, "pp_seq=").unwrap(), 16).unwrap();
+            step = value(text, "pp_n=").map_or(0, |n| u32::from_str_radix(&n, 16).unwrap());
+        }
+        answer
+    })
+}
+
+#[test]
+fn a_board_that_knows_the_secret_is_flashed() {
+    let sample = Sample::new(700);
+    let (mut job, mut news) = (guarded(), Vec::new());
+    let mut board = Board::new(Faults { flips: 1, cuts: 1, ..good(true) });
+    assert!(run_signed(&mut board, &Secret::from_key([5, 6]), &mut job, &sample, &mut news, &mut Vec::new()));
+    assert!(job.proved() && job.over());
+    check_card(&board, &sample, &job);
+    assert!(!news.iter().any(|news| matches!(news, News::Refused(_))), "{news:?}");
+}
+
+#[test]
+fn who_does_not_know_the_secret_gets_nothing() {
+    let sample = Sample::new(0);
+    let (mut job, mut news) = (guarded(), Vec::new());
+    let wrong = Secret::from_key([5, 7]);
+    assert!(!run_signed(&mut Board::new(good(true)), &wrong, &mut job, &sample, &mut news, &mut Vec::new()));
+    assert!(!Board::new(good(true)).run(&mut job, &sample, &mut news), "without any proof");
+    for path in [
+        "00001a2b/table_boot",
+        "00001a2b/OK",
+        "00001a2b/read/0/0",
+        "00001a2b/fail/0/size",
+        "rpi_image_part_0",
+    ] {
+        for tag in ["", "/0", "/ffffffffffffffff"] {
+            let answer = job.ask(&format!("{path}{tag}"), &sample, &mut news);
+            assert!(matches!(answer, Answer::NotFound(_)), "{path}{tag}");
+            assert!(!job.understood());
+        }
+    }
+    assert!(news.iter().all(|news| matches!(news, News::Refused(_))), "{news:?}");
+    assert!(!job.over() && job.card().is_none());
+}
+
+#[test]
+fn what_was_heard_once_is_of_no_use_again() {
+    let sample = Sample::new(0);
+    let (mut job, mut news, mut heard) = (guarded(), Vec::new(), Vec::new());
+    let secret = Secret::from_key([5, 6]);
+    // In the middle of the job, and afterwards: everything that was said so far is said again by somebody else.
+    let mut board = Board::new(Faults { flips: 1, ..good(true) });
+    assert!(run_signed(&mut board, &secret, &mut job, &sample, &mut news, &mut heard));
+    let mut later = Job::new(0x1a2b).guarded(secret.clone(), MAC, [7, 9]);
+    let mut news = Vec::new();
+    for path in &heard {
+        later.ask(path, &sample, &mut news);
+        assert!(!later.understood(), "{path}");
+    }
+    assert!(later.card().is_none() && !later.over());
+    assert!(news.iter().all(|news| matches!(news, News::Refused(Refused::Unproved))), "{news:?}");
+
+    let mut same = guarded();
+    let mut news = Vec::new();
+    for (n, path) in heard.iter().enumerate() {
+        while same.ask(path, &sample, &mut news) == Answer::Later {}
+        let (done, told) = (same.steps_done(), news.len());
+        for old in &heard[..n] {
+            if old.split('/').count() != 3 || old.starts_with("job/") {
+                same.ask(old, &sample, &mut news);
+                assert!(!same.understood() || old == path, "{old} after {path}");
+                assert_eq!(same.steps_done(), done);
+            }
+        }
+        assert!(news[told..].iter().all(|news| matches!(news, News::Refused(_))), "{news:?}");
+    }
+    assert!(same.proved());
+}
+
+#[test]
+fn bytes_that_are_fetched_again_and_again_are_no_sign_of_life() {
+    let sample = Sample::new(0);
+    let (mut job, mut news) = (Job::new(0x1a2b), Vec::new());
+    job.ask("job/2000-14000", &sample, &mut news);
+    let understood = (0..100)
+        .filter(|_| {
+            assert!(matches!(job.ask("00001a2b/table_boot", &sample, &mut news), Answer::Send(_)));
+            job.understood()
+        })
+        .count();
+    assert_eq!(understood, FETCHES as usize);
 }
 
 proptest! {
@@ -438,5 +598,19 @@ proptest! {
             job.ask(path, &sample, &mut news);
         }
         prop_assert!(!job.proved());
+    }
+
+    #[test]
+    fn a_board_with_a_secret_gets_through_what_goes_wrong(
+        fetch in 0u32..3, write in 0u32..3, flips in 0u32..3, cuts in 0u32..3, lost in 0u32..4, little_endian: bool,
+    ) {
+        let sample = Sample::new(0);
+        let (mut job, mut news) = (guarded(), Vec::new());
+        let mut board = Board::new(Faults { fetch, write, flips, cuts, lost, ..good(little_endian) });
+        let secret = Secret::from_key([5, 6]);
+        let done = run_signed(&mut board, &secret, &mut job, &sample, &mut news, &mut Vec::new());
+        prop_assert!(job.over());
+        prop_assert_eq!(done, job.proved());
+        prop_assert!(!news.iter().any(|news| matches!(news, News::Refused(_))));
     }
 }

@@ -100,7 +100,7 @@ impl Feed {
         if tree.kind == Kind::Original {
             // Reports are opened too, by the server and by ourselves.
             if step.is_some() {
-                let _ = watch.ask(path, None, material, now, events);
+                let _ = watch.ask(path, material, now, events);
             }
             return;
         }
@@ -122,7 +122,7 @@ impl Feed {
             },
             _ => true,
         };
-        if plausible && !matches!(watch.ask(path, None, material, now, events), Answer::NotFound(_)) {
+        if plausible && !matches!(watch.ask(path, material, now, events), Answer::NotFound(_)) {
             if step.is_some() {
                 self.fetched = step;
             }

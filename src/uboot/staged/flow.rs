@@ -149,8 +149,9 @@ pub fn flash(
 
     let ids: Vec<u32> = targets.iter().map(|_| flash::random()).collect();
     let watches = targets.iter().zip(&ids).map(|(target, id)| {
-        Watch::new(target.name.clone(), target.mac, *id, options.patience, began)
-            .staged(files.absent(target.mac))
+        let watch = Watch::new(target.name.clone(), target.mac, *id, options.patience, began)
+            .staged(files.absent(target.mac));
+        if files.kind == Kind::Original { watch.with_original_card() } else { watch }
     });
     let desk = Desk::new(watches.collect(), Arc::clone(material), tell);
     let mut feeds: BTreeMap<Mac, Feed> = BTreeMap::new();

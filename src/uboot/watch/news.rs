@@ -8,6 +8,7 @@ use crate::format::size;
 use crate::image::report::{CountSays, judge_count};
 use crate::uboot::event::{Ending, Event, Stage, What};
 use crate::uboot::job::{BoardStage, Failure, News, Trouble};
+use crate::uboot::peer::Stranger;
 use crate::uboot::record::StepRecord;
 use crate::uboot::step::{Content, Known};
 
@@ -21,7 +22,7 @@ impl Watch {
                 self.sent = 0;
                 self.done_bytes = 0;
                 self.steps.clear();
-                let (peer, uboot_start, uboot_len) = (self.peer, card.uboot_start, card.uboot_len);
+                let (peer, uboot_start, uboot_len) = (self.peer.address(), card.uboot_start, card.uboot_len);
                 self.tell(What::Booted { peer, uboot_start, uboot_len, before }, events);
             }
             News::Fetching(n, step) => {
@@ -66,7 +67,7 @@ impl Watch {
             }
             News::Reported => {
                 self.stage = Stage::Done;
-                self.ended(Ending::Done, events);
+                self.done(events);
             }
             News::Original(n) => {
                 self.original = true;
@@ -77,11 +78,10 @@ impl Watch {
                 );
                 self.tell(What::Note { text }, events);
             }
-            News::Stale(path) => {
-                self.tell(
-                    What::Note { text: format!("refused {path}, which belongs to an earlier job") },
-                    events,
-                );
+            News::Refused(why) => {
+                if let Some((ip, _)) = self.asking {
+                    self.refuse(ip, Stranger::Asked(why), events);
+                }
             }
             News::Failed(failure) => self.failed(&failure, events),
             News::ReportedCount(_) => {}

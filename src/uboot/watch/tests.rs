@@ -47,14 +47,14 @@ fn do_step(
 ) -> String {
     let value = |name: &str| order.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
     let (n, file) = (value("pp_n="), value("pp_file="));
-    let bytes = match watch.ask(&format!("00000077/{file}"), Some(IP), sample, clock.0, events) {
+    let bytes = match watch.ask(&format!("00000077/{file}"), sample, clock.0, events) {
         Answer::Send(Content::Bytes(bytes)) => bytes.to_vec(),
         Answer::Send(Content::Range { start, len }) => sample.range(start, len),
         other => panic!("{other:?}"),
     };
     let path = format!("00000077/read/{n}/{:x}", crc32fast::hash(&bytes));
     loop {
-        match watch.ask(&path, Some(IP), sample, clock.0, events) {
+        match watch.ask(&path, sample, clock.0, events) {
             Answer::Later => {}
             other => break text(other),
         }
@@ -102,9 +102,9 @@ fn a_board_that_stops_in_the_middle_is_told_with_what_it_did_last() {
     let sample = Sample::new(0);
     let (mut watch, clock, mut events) = watch();
     watch.reset_done(true, clock.0, &mut events);
-    text(watch.ask("job/2000-14000", IP, &sample, clock.after(5), &mut events));
+    text(watch.ask("job/2000-14000", &sample, clock.after(5), &mut events));
     assert_eq!(watch.stage(), Stage::Fetch);
-    watch.ask("00000077/table_boot", IP, &sample, clock.after(6), &mut events);
+    watch.ask("00000077/table_boot", &sample, clock.after(6), &mut events);
     watch.fetched("00000077/table_boot", clock.after(7), &mut events);
     assert_eq!(watch.stage(), Stage::Write);
     // 17 KiB at 1 MiB/s are nothing: 30 s of silence are the limit.
@@ -115,7 +115,7 @@ fn a_board_that_stops_in_the_middle_is_told_with_what_it_did_last() {
     assert_eq!(why, "table without the system: nothing was heard of the board for 0:30");
     assert_eq!((last_seen, kind), (Some("all of table without the system, at 0:07"), Kind::Unavailable));
     assert!(matches!(
-        watch.ask("00000077/table_boot", IP, &sample, clock.after(38), &mut events),
+        watch.ask("00000077/table_boot", &sample, clock.after(38), &mut events),
         Answer::NotFound(_)
     ));
 }
@@ -127,10 +127,10 @@ fn time_for_writing_is_given_only_where_a_board_may_be_writing() {
     const PART: u64 = 512 << 10;
     for (sent, limit) in [(PART / 2, 30), (PART - 5000, 31), (PART, 31)] {
         let (mut watch, clock, mut events) = watch();
-        let table = text(watch.ask("job/2000-14000", Some(IP), &sample, clock.0, &mut events));
+        let table = text(watch.ask("job/2000-14000", &sample, clock.0, &mut events));
         do_step(&table, &mut watch, &sample, &clock, &mut events);
         let path = "00000077/rpi_image_part_0";
-        watch.ask(path, Some(IP), &sample, clock.0, &mut events);
+        watch.ask(path, &sample, clock.0, &mut events);
         watch.progress(path, sent, clock.0, &mut events);
         if sent == PART {
             watch.fetched(path, clock.0, &mut events);
@@ -146,13 +146,13 @@ fn time_for_writing_is_given_only_where_a_board_may_be_writing() {
 fn who_asks_before_the_answer_is_known_is_told_to_wait_in_time() {
     let sample = Sample::new(0);
     let (mut watch, clock, mut events) = watch();
-    let table = text(watch.ask("job/2000-14000", IP, &sample, clock.0, &mut events));
+    let table = text(watch.ask("job/2000-14000", &sample, clock.0, &mut events));
     do_step(&table, &mut watch, &sample, &clock, &mut events);
     // The sample knows no checksum at the first two questions.
     let sum = crc32fast::hash(&sample.range(8 << 20, 512 << 10));
     let path = format!("00000077/read/1/{sum:x}");
     let later = |watch: &mut Watch, millis: u64, events: &mut Vec<Event>| {
-        watch.ask(&path, IP, &sample, clock.0 + Duration::from_millis(millis), events)
+        watch.ask(&path, &sample, clock.0 + Duration::from_millis(millis), events)
     };
     assert_eq!(later(&mut watch, 0, &mut events), Answer::Later);
     assert_eq!(text(later(&mut watch, 500, &mut events)), "pp_do=wait\npp_job=00000077\n");
@@ -166,8 +166,8 @@ fn who_asks_before_the_answer_is_known_is_told_to_wait_in_time() {
 fn progress_counts_only_what_belongs_to_the_step_in_hand() {
     let sample = Sample::new(0);
     let (mut watch, clock, mut events) = watch();
-    watch.ask("job/2000-14000", IP, &sample, clock.after(1), &mut events);
-    watch.ask("00000077/table_boot", IP, &sample, clock.after(1), &mut events);
+    watch.ask("job/2000-14000", &sample, clock.after(1), &mut events);
+    watch.ask("00000077/table_boot", &sample, clock.after(1), &mut events);
     events.clear();
     watch.progress("00000077/rpi_image_part_0", 5, clock.after(2), &mut events);
     watch.fetched("00000077/rpi_image_part_0", clock.after(2), &mut events);
@@ -183,7 +183,7 @@ fn progress_counts_only_what_belongs_to_the_step_in_hand() {
 fn silence_after_everything_is_proved_is_done_with_a_note() {
     let sample = Sample::new(0);
     let (mut watch, clock, mut events) = watch();
-    let mut answer = text(watch.ask("job/2000-14000", Some(IP), &sample, clock.0, &mut events));
+    let mut answer = text(watch.ask("job/2000-14000", &sample, clock.0, &mut events));
     while answer.starts_with("pp_do=write") {
         answer = do_step(&answer, &mut watch, &sample, &clock, &mut events);
     }
@@ -193,12 +193,46 @@ fn silence_after_everything_is_proved_is_done_with_a_note() {
     watch.tick(clock.after(19), &[], &mut events);
     assert!(watch.ending().is_none());
     watch.tick(clock.after(20), &[], &mut events);
-    assert_eq!(watch.ending(), Some(&Ending::Done));
+    assert_eq!(watch.ending(), Some(&Ending::Done { authenticated: false, bound: Bound::Nothing }));
     assert!(
         events.iter().any(|event| matches!(&event.what, What::Note { text } if text.contains("last word")))
     );
     assert_eq!(watch.steps().len(), 1 + 4 + 1 + 1);
-    assert!(matches!(watch.ask("00000077/OK", IP, &sample, clock.after(21), &mut events), Answer::Send(_)));
+    assert!(matches!(watch.ask("00000077/OK", &sample, clock.after(21), &mut events), Answer::Send(_)));
+}
+
+#[test]
+fn only_what_the_board_asks_counts_as_heard() {
+    let sample = Sample::new(0);
+    let (mut watch, clock, mut events) = watch();
+    let other = IpAddr::from([10, 0, 0, 66]);
+    let mac = watch.mac();
+    let table = move |ip| if ip == IP { Some(mac) } else { Some(Mac::new([2, 0, 0, 0, 0, 1])) };
+    watch.reset_done(true, clock.0, &mut events);
+    for second in 0..60 {
+        for (ip, path) in [
+            (other, "job/2000-14000"),
+            (IP, "config.txt"),
+            (IP, "\u{1b}[2Jdone"),
+            (IP, "deadbeef/OK"),
+            (IP, "rpi_image_part_0"),
+            (IP, "job/"),
+        ] {
+            let answer = watch.ask_from((ip, &table), path, &sample, clock.after(second), &mut events);
+            assert!(matches!(answer, Answer::NotFound(_)), "{path}");
+        }
+        assert!(watch.upload_from((IP, &table), "FAILED", &mut events).is_err());
+    }
+    assert!(!watch.was_heard() && watch.ending().is_none());
+    // Each reason is told once, and nothing that came with a request.
+    let told: Vec<_> = events.iter().filter(|event| matches!(event.what, What::Refused { .. })).collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(!format!("{events:?}").contains("\\u{1b}"));
+    watch.tick(clock.after(60), &[], &mut events);
+    let (why, _, hint, _) = why(&watch);
+    assert!(why.contains("nothing was heard") && hint.unwrap().contains("was refused"), "{hint:?}");
+    let notes = events.iter().filter(|event| matches!(&event.what, What::Note { text } if text.starts_with("60 ") || text.starts_with("120 ")));
+    assert_eq!(notes.count(), 3, "{events:?}");
 }
 
 #[test]
@@ -210,11 +244,9 @@ fn an_original_card_is_never_verified() {
     for (bytes, done) in
         [(right.to_le_bytes().to_vec(), true), ((right + 512).to_le_bytes().to_vec(), false), (vec![], true)]
     {
-        let (mut watch, clock, mut events) = watch();
-        assert!(matches!(
-            watch.ask("rpi_image_part_0", Some(IP), &sample, clock.0, &mut events),
-            Answer::Send(_)
-        ));
+        let (watch, clock, mut events) = watch();
+        let mut watch = watch.with_original_card();
+        assert!(matches!(watch.ask("rpi_image_part_0", &sample, clock.0, &mut events), Answer::Send(_)));
         assert!(watch.original_report("OK", &bytes, &Known::Is(len)));
         watch.tick(clock.0, &[], &mut events);
         match watch.ending() {
@@ -231,14 +263,11 @@ fn an_original_card_is_never_verified() {
 fn an_end_from_outside_ends_the_job_too() {
     let sample = Sample::new(0);
     let (mut watch, clock, mut events) = watch();
-    watch.ask("job/2000-14000", Some(IP), &sample, clock.0, &mut events);
+    watch.ask("job/2000-14000", &sample, clock.0, &mut events);
     watch.end(Stage::Prepare, Kind::BadData, "damaged".to_owned(), None, &mut events);
     watch.end(Stage::Reset, Kind::Io, "later".to_owned(), None, &mut events);
     assert_eq!(why(&watch).0, "damaged");
-    assert!(matches!(
-        watch.ask("job/2000-14000", Some(IP), &sample, clock.0, &mut events),
-        Answer::NotFound(_)
-    ));
+    assert!(matches!(watch.ask("job/2000-14000", &sample, clock.0, &mut events), Answer::NotFound(_)));
     assert!(watch.took().is_none());
     watch.note_end(clock.after(3));
     watch.note_end(clock.after(9));

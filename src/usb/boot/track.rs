@@ -1,9 +1,9 @@
 //! How far a board is.
 
 use crate::board::Serial;
+use crate::board::identity::{Chip, Identity};
 use crate::error::Explain;
 use crate::usb::event::{Ending, Stage};
-use crate::usb::identity::{Chip, Identity};
 use crate::usb::metadata::Metadata;
 use crate::usb::transport::Device;
 use crate::usb::trouble::Trouble;

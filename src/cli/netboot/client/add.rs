@@ -6,13 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use clap::Args;
-use serde_json::json;
 
 use super::{Where as Places, name};
 use crate::cli::Global;
 use crate::cli::bar::Bar;
 use crate::cli::table::columns;
 use crate::cli::ui::{Style, Ui};
+use crate::format::json::json;
 use crate::format::{count, minutes, size};
 use crate::netboot::client::{Line, Mode, Network, Prepared, Record, Request, Watch, Where};
 use crate::progress::Progress;

@@ -1,7 +1,6 @@
 //! `piprov netboot client check`.
 
 use clap::Args;
-use serde_json::json;
 
 use super::{Where, name};
 use crate::cli::Global;
@@ -10,6 +9,7 @@ use crate::cli::ui::{Style, Ui, wrap};
 use crate::config::netboot::Mode;
 use crate::error::Kind;
 use crate::format::count;
+use crate::format::json::json;
 use crate::netboot::client::{Name, unsure_address};
 use crate::stop::Stop;
 

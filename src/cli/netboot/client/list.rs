@@ -1,12 +1,12 @@
 //! `piprov netboot client list` and `show`.
 
 use clap::Args;
-use serde_json::json;
 
 use super::{Where, name};
 use crate::cli::Global;
 use crate::cli::table::columns;
 use crate::cli::ui::{Style, Ui};
+use crate::format::json::json;
 use crate::format::size;
 use crate::netboot::client::{Phase, Record};
 use crate::stop::Stop;

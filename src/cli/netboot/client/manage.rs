@@ -1,12 +1,15 @@
 //! `piprov netboot client remove` and `rename`.
 
+use std::borrow::Cow;
+use std::path::PathBuf;
+
 use clap::Args;
-use serde_json::json;
 
 use super::{Where, name};
 use crate::cli::Global;
 use crate::cli::report::Usage;
 use crate::cli::ui::Ui;
+use crate::format::json::json;
 use crate::stop::Stop;
 
 #[derive(Debug, Args)]
@@ -37,7 +40,7 @@ impl Remove {
         }
         if self.dry_run {
             if ui.json {
-                ui.object(&json!({ "event": "would-remove", "client": record.name, "paths": paths }));
+                ui.object(&json!({ "event": "would-remove", "client": record.name, "paths": texts(&paths) }));
             } else {
                 for path in paths {
                     ui.result(format_args!("{} would be removed", path.display()));
@@ -54,12 +57,16 @@ impl Remove {
         }
         clients.remove(&name)?;
         if ui.json {
-            ui.object(&json!({ "event": "removed", "client": record.name, "paths": paths }));
+            ui.object(&json!({ "event": "removed", "client": record.name, "paths": texts(&paths) }));
         } else {
             ui.result(format_args!("{name} removed"));
         }
         Ok(())
     }
+}
+
+fn texts(paths: &[PathBuf]) -> Vec<Cow<'_, str>> {
+    paths.iter().map(|path| path.to_string_lossy()).collect()
 }
 
 /// Asks for the name on a terminal; elsewhere it has to be given.

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use rustix::fs::FileType;
 use rustix::io::Errno;
-use serde_json::json;
 
 use super::{Enable, Error, confirm, diff, file};
 use crate::beneath::Dir;
 use crate::cli::ui::{Style, Ui, wrap};
 use crate::eeprom::usb_boot::{ConfigTxt, SETTING, State};
+use crate::format::json::json;
 use crate::stop::Stop;
 
 const CONFIG: &str = "config.txt";

@@ -1,6 +1,6 @@
 //! Asks a person for the name of what can't be taken back; a script gives it beforehand.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::BufRead;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -17,16 +17,11 @@ pub(super) fn confirm(name: &'static str, given: Option<&str>, ui: &Ui, stop: &S
     if let Some(given) = given {
         return checked(given);
     }
-    let input = std::io::stdin();
-    if !input.is_terminal() || !std::io::stderr().is_terminal() || ui.json {
+    if !ui.can_ask() {
         return Err(Error::NotConfirmed { name, got: None });
     }
-    {
-        let mut out = std::io::stderr().lock();
-        // If it can't be asked, the answer will not be right.
-        let _ = write!(out, "Type {} to go on: ", ui.paint_err(Style::Strong, name));
-        let _ = out.flush();
-    }
+    let input = std::io::stdin();
+    ui.ask(format_args!("Type {} to go on:", ui.paint_err(Style::Strong, name)));
     // A read of its own would not hear Ctrl-C.
     loop {
         let mut both = [PollFd::new(&input, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];

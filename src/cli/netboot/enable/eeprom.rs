@@ -4,14 +4,15 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use rustix::io::Errno;
-use serde_json::json;
 
 use super::{Enable, Error, diff, explain, file, notes};
 use crate::beneath::Dir;
+use crate::board::{Family, Model};
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui};
 use crate::eeprom::image::{BOOTCONF, Other, Part};
-use crate::eeprom::{BootConf, BootOrder, Family, Image, Model, Sig};
+use crate::eeprom::{BootConf, BootOrder, Image, Sig};
+use crate::format::json::json;
 use crate::format::{hex, size};
 
 /// The files that a bootloader looks for beside its boot files.
@@ -136,8 +137,8 @@ fn say(ui: &Ui, verb: &str, update: &Path, image: &Image, sig: &Sig) {
     if ui.json {
         return;
     }
-    let verb = ui.paint(Style::Good, verb);
     let proved = if verb.contains("would") { "" } else { ", read back and equal" };
+    let verb = ui.paint(Style::Good, verb);
     ui.result(format_args!("{verb} {}, {}{proved}", update.display(), size(image.bytes().len() as u64)));
     ui.result(format_args!(
         "{verb} {}, sha256 {}…{proved}",

@@ -10,11 +10,12 @@ mod otp;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
 
+use crate::board::Model;
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui, wrap};
-use crate::eeprom::{BootOrder, Change, Model};
+use crate::eeprom::{BootOrder, Change};
+use crate::format::json::json;
 use crate::stop::Stop;
 
 pub(crate) use error::Error;
@@ -161,7 +162,7 @@ fn diff(changes: &[Change], ui: &Ui) {
     for change in changes {
         for (sign, style, text) in [("-", Style::Bad, &change.before), ("+", Style::Good, &change.after)] {
             if let Some(text) = text {
-                ui.result(format_args!("  {}", ui.paint(style, &format!("{sign} {text}"))));
+                ui.result(format_args!("  {}", ui.paint(style, format_args!("{sign} {text}"))));
             }
         }
     }

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use serde_json::json;
-
 use super::{Error, file};
-use crate::cli::ui::{Style, Ui, wrap};
+use crate::cli::ui::{Style, Text, Ui, wrap};
 use crate::eeprom::otp::{Dump, NetBoot};
+use crate::format::json::json;
 
 pub(super) fn run(path: &Path, ui: &Ui) -> anyhow::Result<()> {
     let bytes = file::read(path)?;
@@ -21,12 +20,12 @@ pub(super) fn run(path: &Path, ui: &Ui) -> anyhow::Result<()> {
         }));
         return Ok(());
     }
-    let row = |name: &str, text: &str| {
-        ui.result(format_args!("{} {text}", ui.paint(Style::Strong, &format!("{name:<8}"))))
+    let row = |name: &str, text: Text| {
+        ui.result(format_args!("{} {text}", ui.paint(Style::Strong, format_args!("{name:<8}"))))
     };
     match (dump.model(), dump.revision()) {
-        (Some(model), Some(code)) => row("board", &format!("{model}, revision {code:x}")),
-        (None, Some(code)) => row("board", &format!("not known, revision {code:x}")),
+        (Some(model), Some(code)) => row("board", Text::line(format_args!("{model}, revision {code:x}"))),
+        (None, Some(code)) => row("board", Text::line(format_args!("not known, revision {code:x}"))),
         _ => {}
     }
     if let Some(serial) = dump.serial() {
@@ -34,20 +33,20 @@ pub(super) fn run(path: &Path, ui: &Ui) -> anyhow::Result<()> {
             NetBoot::NoEthernet => String::new(),
             _ => format!(", asks for {}/ by TFTP", dump.tftp_prefix().unwrap_or_default()),
         };
-        row("serial", &format!("{serial}{asks}"));
+        row("serial", Text::line(format_args!("{serial}{asks}")));
     }
     if let Some(mac) = dump.mac() {
-        row("mac", &mac.to_string());
+        row("mac", Text::line(mac));
     }
     if let Some(value) = dump.row(17).filter(|_| dump.net_boot() != NetBoot::Eeprom) {
-        row("row 17", &format!("{value:08x}"));
+        row("row 17", Text::line(format_args!("{value:08x}")));
     }
     let mut lines = meaning.iter();
     if let Some(answer) = lines.next() {
-        row("answer", &wrap(answer, 9, 9, ui.width_out));
+        row("answer", wrap(answer, 9, 9, ui.width_out));
     }
     for line in lines {
-        row("note", &wrap(line, 9, 9, ui.width_out));
+        row("note", wrap(line, 9, 9, ui.width_out));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Attributes, Contents, From, Node, Place, Source, on_disk};
@@ -38,7 +38,7 @@ impl Ext4Source {
     fn inode<'a>(&self, node: &'a Node) -> &'a Inode {
         match &node.place {
             Place::Inode(inode) => inode,
-            Place::Path(_) | Place::Fat(_) => unreachable!("a node of another source"),
+            Place::Below(_) | Place::In(..) | Place::Fat(_) => unreachable!("a node of another source"),
         }
     }
 
@@ -60,6 +60,10 @@ impl Ext4Source {
 }
 
 impl Source for Ext4Source {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn root(&self) -> Result<Node, Error> {
         self.node(ROOT)
     }
@@ -94,9 +98,11 @@ impl Source for Ext4Source {
                 size: file.size,
                 runs: vec![Run { to: 0, from: 0, len: bytes.len() as u64 }],
                 from: From::Bytes(bytes),
+                now: None,
             },
             ext4::Contents::Runs(runs) => {
-                let runs = runs.into_iter().map(|run| Run { from: run.from + start, ..run }).collect();
+                let moved = |run: Run| Run { from: run.from.saturating_add(start), ..run };
+                let runs = runs.into_iter().map(moved).collect();
                 on_disk(file.size, runs, self.raw.as_ref(), disk).map_err(Error::os("reading", &self.path))?
             }
         })

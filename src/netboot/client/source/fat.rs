@@ -82,11 +82,15 @@ impl FatSource {
 fn number_of(node: &Node) -> usize {
     match node.place {
         Place::Fat(number) => number,
-        Place::Inode(_) | Place::Path(_) => unreachable!("a node of another source"),
+        Place::Inode(_) | Place::Below(_) | Place::In(..) => unreachable!("a node of another source"),
     }
 }
 
 impl Source for FatSource {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn root(&self) -> Result<Node, Error> {
         Ok(self.node(ROOT))
     }

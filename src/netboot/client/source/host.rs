@@ -1,131 +1,225 @@
-//! A directory of this host.
+//! A directory of this host. Somebody else may write in it while it is read: a client in its root, a user in his home.
+//! So all goes through the directory that is held open, no link is followed on the way, and what is no regular file is
+//! never opened.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{Mode, OFlags, SeekFrom, XattrFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, SeekFrom, Stat};
 use rustix::io::Errno;
 
 use super::{Attributes, Contents, From, Node, Place, Source};
+use crate::beneath::{self, Dir, Item, is_name};
 use crate::image::ext4::{Device, FileKind, Run, Time};
 use crate::netboot::client::Error;
 
 /// A directory and what is below it.
 pub(in super::super) struct HostSource {
-    pub(in super::super) root: PathBuf,
+    root: Dir,
 }
 
 impl HostSource {
-    fn path<'a>(&self, node: &'a Node) -> &'a Path {
+    /// Opens a directory that the user or a record names: links are followed to it.
+    pub(in super::super) fn open(path: &Path) -> Result<Self, Error> {
+        Ok(Self { root: Dir::open(path).map_err(Error::os("opening", path))? })
+    }
+
+    /// A directory that is open already.
+    pub(in super::super) fn of(root: Dir) -> Self {
+        Self { root }
+    }
+
+    /// The directory itself.
+    pub(in super::super) fn dir(&self) -> &Dir {
+        &self.root
+    }
+
+    /// Opens a directory to look into it.
+    fn enter(&self, directory: &Node) -> Result<Dir, Errno> {
+        match &directory.place {
+            Place::Below(below) if below.as_os_str().is_empty() => self.root.again(),
+            Place::Below(below) => self.root.dir(below),
+            // Only directories are entered.
+            Place::In(..) | Place::Inode(_) | Place::Fat(_) => Err(Errno::NOTDIR),
+        }
+    }
+
+    /// Opens a file for reading; it is the one that is looked at, and regular.
+    pub(in super::super) fn file(&self, node: &Node) -> Result<File, Error> {
+        let Some((dir, name)) = held(node) else { return Err(not_there("opening", &self.shown(node))) };
+        let opening = |error: std::io::Error| match error.kind() {
+            // Something else has its name by now.
+            std::io::ErrorKind::InvalidInput | std::io::ErrorKind::IsADirectory => {
+                not_there("opening", &dir.at(name))
+            }
+            _ => Error::os("opening", &dir.at(name))(error),
+        };
+        let place = rustix::fs::openat(&**dir, name, beneath::PLACE | OFlags::NOFOLLOW, Mode::empty());
+        let place = place.map_err(|error| opening(error.into()))?;
+        match beneath::read_place(&place, beneath::READ | OFlags::NOATIME) {
+            // Only the owner may ask for it.
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+                beneath::read_place(&place, beneath::READ)
+            }
+            other => other,
+        }
+        .map_err(opening)
+    }
+
+    /// Takes from a boot file what is dangerous where every user can reach it: bits of its mode, or itself where it is a
+    /// device node, a pipe or a socket.
+    pub(in super::super) fn tame(&self, node: &Node) -> Result<(), Error> {
+        let tame = || match held(node) {
+            Some((dir, name)) if super::is_special(node.kind) => dir.unlink(name),
+            Some((dir, name)) => Item::Named(dir, name).set_mode(node.mode & 0o755),
+            None => Item::Open(self.enter(node)?.as_fd()).set_mode(node.mode & 0o755),
+        };
+        match tame() {
+            Err(gone) if is_gone(gone) => Ok(()),
+            other => other.map_err(|error| Error::os("setting the mode of", &self.shown(node))(error)),
+        }
+    }
+
+    /// What messages call it.
+    pub(in super::super) fn shown(&self, node: &Node) -> PathBuf {
         match &node.place {
-            Place::Path(path) => path,
-            Place::Inode(_) | Place::Fat(_) => unreachable!("a node of another source"),
+            Place::Below(below) => self.root.at(below),
+            Place::In(dir, name) => dir.at(name),
+            Place::Inode(_) | Place::Fat(_) => self.root.path().to_owned(),
         }
     }
 }
 
-fn node(path: PathBuf, meta: &Metadata) -> Node {
-    let kind = meta.file_type();
-    let device = Device { major: rustix::fs::major(meta.rdev()), minor: rustix::fs::minor(meta.rdev()) };
-    let kind = if kind.is_dir() {
-        FileKind::Directory
-    } else if kind.is_symlink() {
-        FileKind::Symlink
-    } else if kind.is_char_device() {
-        FileKind::Character(device)
-    } else if kind.is_block_device() {
-        FileKind::Block(device)
-    } else if kind.is_fifo() {
-        FileKind::Fifo
-    } else if kind.is_socket() {
-        FileKind::Socket
-    } else {
-        FileKind::File
+fn held(node: &Node) -> Option<(&Arc<Dir>, &OsStr)> {
+    match &node.place {
+        Place::In(dir, name) => Some((dir, name)),
+        Place::Below(_) | Place::Inode(_) | Place::Fat(_) => None,
+    }
+}
+
+fn not_there(doing: &'static str, path: &Path) -> Error {
+    Error::os(doing, path)(Errno::NOENT)
+}
+
+/// Whether a place isn't there any more, or is no directory.
+fn is_gone(error: Errno) -> bool {
+    matches!(error, Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
+}
+
+fn node(stat: &Stat, place: Place) -> Node {
+    let device = Device { major: rustix::fs::major(stat.st_rdev), minor: rustix::fs::minor(stat.st_rdev) };
+    let kind = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => FileKind::Directory,
+        FileType::Symlink => FileKind::Symlink,
+        FileType::CharacterDevice => FileKind::Character(device),
+        FileType::BlockDevice => FileKind::Block(device),
+        FileType::Fifo => FileKind::Fifo,
+        FileType::Socket => FileKind::Socket,
+        FileType::RegularFile | FileType::Unknown => FileKind::File,
     };
-    let time = |seconds, nanos: i64| Time { seconds, nanos: u32::try_from(nanos).unwrap_or(0) };
+    #[allow(clippy::useless_conversion, reason = "the types of times differ between processors")]
+    let time = |seconds, nanos| Time { seconds, nanos: u32::try_from(nanos).unwrap_or(0) };
     Node {
         kind,
-        mode: meta.mode() & 0o7777,
-        uid: meta.uid(),
-        gid: meta.gid(),
-        size: meta.size(),
-        modified: time(meta.mtime(), meta.mtime_nsec()),
-        accessed: time(meta.atime(), meta.atime_nsec()),
-        id: (meta.dev(), meta.ino()),
-        links: meta.nlink(),
-        place: Place::Path(path),
+        mode: stat.st_mode & 0o7777,
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        modified: time(stat.st_mtime, stat.st_mtime_nsec),
+        accessed: time(stat.st_atime, stat.st_atime_nsec),
+        id: (stat.st_dev, stat.st_ino),
+        links: u64::from(stat.st_nlink),
+        place,
     }
+}
+
+/// What has a name in a directory that is held open.
+fn node_in(directory: &Node, dir: &Arc<Dir>, name: &OsStr) -> Result<Node, Errno> {
+    let stat = rustix::fs::statat(&**dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    let place = match (&directory.place, FileType::from_raw_mode(stat.st_mode)) {
+        // Many directories may wait for their turn, so they are not held open.
+        (Place::Below(below), FileType::Directory) => Place::Below(below.join(name)),
+        _ => Place::In(Arc::clone(dir), name.to_owned()),
+    };
+    Ok(node(&stat, place))
 }
 
 impl Source for HostSource {
+    fn path(&self) -> &Path {
+        self.root.path()
+    }
+
     fn root(&self) -> Result<Node, Error> {
-        // The user names it, so a link is followed here.
-        let meta = std::fs::metadata(&self.root).map_err(Error::os("looking at", &self.root))?;
-        Ok(node(self.root.clone(), &meta))
+        let stat = rustix::fs::fstat(&self.root).map_err(Error::os("looking at", self.root.path()))?;
+        Ok(node(&stat, Place::Below(PathBuf::new())))
     }
 
     fn list(&self, directory: &Node) -> Result<Vec<(OsString, Node)>, Error> {
-        let path = self.path(directory);
+        let dir = match self.enter(directory) {
+            Ok(dir) => Arc::new(dir),
+            // A running system removes directories while it is copied.
+            Err(gone) if is_gone(gone) => return Ok(Vec::new()),
+            Err(error) => return Err(Error::os("opening", &self.shown(directory))(error)),
+        };
         let mut found = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(Error::os("reading", path))? {
-            let entry = entry.map_err(Error::os("reading", path))?;
-            match entry.metadata() {
-                Ok(meta) => found.push((entry.file_name(), node(entry.path(), &meta))),
-                // A running system removes files while it is copied.
-                Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::os("looking at", &entry.path())(error)),
+        for name in dir.names().map_err(Error::os("reading", dir.path()))? {
+            match node_in(directory, &dir, &name) {
+                Ok(node) => found.push((name, node)),
+                // And files.
+                Err(Errno::NOENT) => {}
+                Err(error) => return Err(Error::os("looking at", &dir.at(name))(error)),
             }
         }
-        found.sort_by(|one, other| one.0.cmp(&other.0));
         Ok(found)
     }
 
     fn child(&self, directory: &Node, name: &OsStr) -> Result<Option<Node>, Error> {
-        let path = self.path(directory).join(name);
-        match std::fs::symlink_metadata(&path) {
-            Ok(meta) => Ok(Some(node(path, &meta))),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
-                ) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(Error::os("looking at", &path)(error)),
+        if !is_name(name.as_encoded_bytes()) {
+            return Ok(None);
+        }
+        let dir = self.enter(directory).map(Arc::new);
+        match dir.and_then(|dir| node_in(directory, &dir, name)) {
+            Ok(node) => Ok(Some(node)),
+            Err(gone) if is_gone(gone) => Ok(None),
+            Err(error) => Err(Error::os("looking at", &self.shown(directory).join(name))(error)),
         }
     }
 
     fn target(&self, link: &Node) -> Result<OsString, Error> {
-        let path = self.path(link);
-        Ok(std::fs::read_link(path).map_err(Error::os("reading", path))?.into())
+        let Some((dir, name)) = held(link) else { return Err(not_there("reading", &self.shown(link))) };
+        dir.target(name).map_err(|error| match error {
+            Errno::INVAL => not_there("reading", &dir.at(name)),
+            error => Error::os("reading", &dir.at(name))(error),
+        })
     }
 
     fn attributes(&self, node: &Node) -> Result<Attributes, Error> {
-        let path = self.path(node);
-        read_attributes(path).map_err(Error::os("reading the extended attributes of", path))
+        let read = match held(node) {
+            Some((dir, name)) => Item::Named(dir, name).attributes(),
+            None => {
+                let dir = self.enter(node);
+                dir.map_err(Into::into).and_then(|dir| Item::Open(dir.as_fd()).attributes())
+            }
+        };
+        read.map_err(|error| Error::os("reading the extended attributes of", &self.shown(node))(error))
     }
 
     fn contents(&self, file: &Node) -> Result<Contents, Error> {
-        let path = self.path(file);
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NOATIME;
-        let opened = rustix::fs::open(path, flags, Mode::empty()).or_else(|error| match error {
-            // Only the owner may ask for it.
-            Errno::PERM => rustix::fs::open(path, flags - OFlags::NOATIME, Mode::empty()),
-            error => Err(error),
-        });
-        let opened: File = opened.map_err(Error::os("opening", path))?.into();
+        let opened = self.file(file)?;
         // What it has now: a log may have grown since it was listed.
-        let meta = opened.metadata().map_err(Error::os("looking at", path))?;
-        let size = meta.len();
+        let looking = |error: Errno| Error::os("looking at", &self.shown(file))(error);
+        let stat = rustix::fs::fstat(&opened).map_err(looking)?;
+        let now = node(&stat, file.place.clone());
+        let size = now.size;
         let whole = Run { to: 0, from: 0, len: size };
-        let looking = Error::os("looking for holes in", path);
-        let runs = if has_holes(&opened).map_err(Error::os("looking at", path))? {
-            let pieces = data(&opened, 0, size).map_err(looking)?;
+        let holes = |error: std::io::Error| Error::os("looking for holes in", &self.shown(file))(error);
+        let runs = if has_holes(&opened).map_err(holes)? {
+            let pieces = data(&opened, 0, size).map_err(holes)?;
             pieces
                 .into_iter()
                 .map(|at| Run { to: at.start, from: at.start, len: at.end - at.start })
@@ -133,7 +227,7 @@ impl Source for HostSource {
         } else {
             vec![whole]
         };
-        Ok(Contents { size, runs, from: From::File(Arc::new(opened)) })
+        Ok(Contents { size, runs, from: From::File(Arc::new(opened)), now: Some(Box::new(now)) })
     }
 }
 
@@ -159,43 +253,4 @@ pub(super) fn data(file: &File, mut at: u64, end: u64) -> std::io::Result<Vec<Ra
         at = hole.max(start.saturating_add(1));
     }
     Ok(pieces)
-}
-
-/// All extended attributes of a file (of a link itself), access control lists among them; without those that a
-/// file system computes.
-pub(in super::super) fn read_attributes(path: &Path) -> std::io::Result<Attributes> {
-    let mut names = [0u8; 1024];
-    let names = match rustix::fs::llistxattr(path, &mut names) {
-        Ok(0) | Err(Errno::OPNOTSUPP) => return Ok(Attributes::new()),
-        Ok(len) => names[..len].to_vec(),
-        Err(Errno::RANGE) => {
-            let mut names = vec![0; 64 << 10];
-            let len = rustix::fs::llistxattr(path, &mut names[..])?;
-            names.truncate(len);
-            names
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let mut found = Attributes::new();
-    for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
-        if name.starts_with(b"system.") && !name.starts_with(b"system.posix_acl_") {
-            continue;
-        }
-        let mut value = vec![0; 64 << 10];
-        match rustix::fs::lgetxattr(path, name, &mut value[..]) {
-            Ok(len) => {
-                value.truncate(len);
-                found.insert(name.to_vec(), value);
-            }
-            // Gone since, or not to be had.
-            Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(found)
-}
-
-/// Sets an extended attribute.
-pub(in super::super) fn write_attribute(path: &Path, name: &[u8], value: &[u8]) -> std::io::Result<()> {
-    Ok(rustix::fs::lsetxattr(path, name, value, XattrFlags::empty())?)
 }

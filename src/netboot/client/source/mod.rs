@@ -1,27 +1,29 @@
 //! Where a client's files come from: a directory, or the file systems in an image, seen in the same way.
 
+mod boot;
 mod ext4;
 mod fat;
 mod host;
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(super) use self::ext4::Ext4Source;
+pub(super) use boot::{BootSource, is_odd, is_special};
 pub(super) use fat::FatSource;
-pub(super) use host::{HostSource, read_attributes, write_attribute};
+pub(super) use host::HostSource;
 
 use super::Error;
+pub(super) use crate::beneath::Attributes;
+use crate::beneath::{Dir, is_name};
 use crate::image::ext4::{FileKind, Inode, Run, Time};
 use crate::image::read_at::ReadAt;
 
 /// Pieces of a file smaller than this are not looked through for holes of the image.
 const HOLE: u64 = 64 << 10;
-
-/// Names of extended attributes with their values.
-pub(super) type Attributes = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// A file, directory or whatever else has a name.
 #[derive(Debug, Clone)]
@@ -44,9 +46,12 @@ pub(super) struct Node {
 #[derive(Debug, Clone)]
 pub(super) enum Place {
     Inode(Box<Inode>),
-    Path(std::path::PathBuf),
     /// Counted from 1; 0 is the root directory.
     Fat(usize),
+    /// A directory of the host, by its path below the source's root.
+    Below(PathBuf),
+    /// What else has this name in a directory of the host, which is held open.
+    In(Arc<Dir>, OsString),
 }
 
 /// What a file has in it.
@@ -55,6 +60,8 @@ pub(super) struct Contents {
     /// Pieces in ascending order; the rest is zeros.
     pub(super) runs: Vec<Run>,
     pub(super) from: From,
+    /// What belongs to the file that was opened, where that may be another one than was listed.
+    pub(super) now: Option<Box<Node>>,
 }
 
 /// What [`Contents::runs`] are pieces of.
@@ -79,6 +86,8 @@ impl From {
 
 /// A tree of files.
 pub(super) trait Source: Send + Sync {
+    /// What messages call it: an image, or a directory.
+    fn path(&self) -> &Path;
     /// The directory at its top.
     fn root(&self) -> Result<Node, Error>;
     /// What is in a directory, in the order of the names' bytes.
@@ -106,7 +115,9 @@ fn on_disk(
     raw: Option<&Arc<File>>,
     disk: &Arc<dyn ReadAt>,
 ) -> std::io::Result<Contents> {
-    let Some(file) = raw else { return Ok(Contents { size, runs, from: From::Disk(Arc::clone(disk)) }) };
+    let Some(file) = raw else {
+        return Ok(Contents { size, runs, from: From::Disk(Arc::clone(disk)), now: None });
+    };
     if runs.iter().any(|run| run.len >= HOLE) && host::has_holes(file)? {
         let mut kept = Vec::new();
         let len = file.metadata()?.len();
@@ -125,5 +136,32 @@ fn on_disk(
         }
         runs = kept;
     }
-    Ok(Contents { size, runs, from: From::File(Arc::clone(file)) })
+    Ok(Contents { size, runs, from: From::File(Arc::clone(file)), now: None })
+}
+
+/// What is in a directory, if all of it can be in a directory of this host: whatever a source says, a name is a name,
+/// and stands there once. `below` is the directory's path, for messages.
+pub(super) fn listed(
+    source: &dyn Source,
+    directory: &Node,
+    below: &Path,
+) -> Result<Vec<(OsString, Node)>, Error> {
+    let list = source.list(directory)?;
+    let mut known = HashSet::with_capacity(list.len());
+    for (name, _) in &list {
+        let why = if !is_name(name.as_encoded_bytes()) {
+            "can't be the name of a file"
+        } else if !known.insert(name.as_os_str()) {
+            "stands there twice"
+        } else {
+            continue;
+        };
+        return Err(Error::BadEntry {
+            image: source.path().to_owned(),
+            directory: Path::new("/").join(below),
+            name: name.to_string_lossy().into_owned(),
+            why,
+        });
+    }
+    Ok(list)
 }

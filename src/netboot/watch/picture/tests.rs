@@ -41,7 +41,7 @@ fn a_boot_is_followed_from_the_wire_alone() {
     assert_eq!(
         show(&seen),
         [
-            r#"{"event":"board","board":"dc:a6:32:01:02:09","model":"Pi 4 B","serial":"9c1d03f2","step":"discover","count":1,"stage":"eeprom4"}"#
+            r#"{"event":"board","board":"dc:a6:32:01:02:09","model":"Pi 4B","serial":"9c1d03f2","step":"discover","count":1,"stage":"eeprom4"}"#
         ]
     );
     let home = Ipv4Addr::new(10, 99, 0, 1);

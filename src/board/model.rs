@@ -63,7 +63,7 @@ macro_rules! models {
                 match self { $(Self::$model => $type,)+ }
             }
 
-            /// What people call it.
+            /// What people call it: `Pi 4B`, `CM4`.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$model => $name,)+ }
@@ -85,28 +85,28 @@ macro_rules! models {
 }
 
 models! {
-    A 0x00 "A" HostBoot::Card, false;
-    B 0x01 "B" HostBoot::Card, true;
-    APlus 0x02 "A+" HostBoot::Card, false;
-    BPlus 0x03 "B+" HostBoot::Card, true;
-    Pi2 0x04 "2B v1.1" HostBoot::Card, true;
-    Pi2V12 0x04 "2B v1.2" HostBoot::Bit, true;
+    A 0x00 "Pi A" HostBoot::Card, false;
+    B 0x01 "Pi B" HostBoot::Card, true;
+    APlus 0x02 "Pi A+" HostBoot::Card, false;
+    BPlus 0x03 "Pi B+" HostBoot::Card, true;
+    Pi2 0x04 "Pi 2B v1.1" HostBoot::Card, true;
+    Pi2V12 0x04 "Pi 2B v1.2" HostBoot::Bit, true;
     Cm1 0x06 "CM1" HostBoot::Card, false;
-    Pi3B 0x08 "3B" HostBoot::Bit, true;
+    Pi3B 0x08 "Pi 3B" HostBoot::Bit, true;
     Zero 0x09 "Zero" HostBoot::Card, false;
     Cm3 0x0a "CM3" HostBoot::Bit, false;
     ZeroW 0x0c "Zero W" HostBoot::Card, false;
-    Pi3BPlus 0x0d "3B+" HostBoot::Factory, true;
-    Pi3APlus 0x0e "3A+" HostBoot::Bit, false;
+    Pi3BPlus 0x0d "Pi 3B+" HostBoot::Factory, true;
+    Pi3APlus 0x0e "Pi 3A+" HostBoot::Bit, false;
     Cm3Plus 0x10 "CM3+" HostBoot::Bit, false;
-    Pi4B 0x11 "4B" HostBoot::Eeprom(Family::Pi4), true;
+    Pi4B 0x11 "Pi 4B" HostBoot::Eeprom(Family::Pi4), true;
     Zero2W 0x12 "Zero 2 W" HostBoot::Factory, false;
-    Pi400 0x13 "400" HostBoot::Eeprom(Family::Pi4), true;
+    Pi400 0x13 "Pi 400" HostBoot::Eeprom(Family::Pi4), true;
     Cm4 0x14 "CM4" HostBoot::Eeprom(Family::Pi4), true;
     Cm4s 0x15 "CM4S" HostBoot::Eeprom(Family::Pi4), false;
-    Pi5 0x17 "5" HostBoot::Eeprom(Family::Pi5), true;
+    Pi5 0x17 "Pi 5" HostBoot::Eeprom(Family::Pi5), true;
     Cm5 0x18 "CM5" HostBoot::Eeprom(Family::Pi5), true;
-    Pi500 0x19 "500" HostBoot::Eeprom(Family::Pi5), true;
+    Pi500 0x19 "Pi 500" HostBoot::Eeprom(Family::Pi5), true;
     Cm5Lite 0x1a "CM5 Lite" HostBoot::Eeprom(Family::Pi5), true;
     Cm0 0x1b "CM0" HostBoot::Factory, false;
 }
@@ -136,11 +136,12 @@ impl Model {
     pub fn named(text: &str) -> Option<Self> {
         let plain = |text: &str| text.to_lowercase().replace([' ', '-', '_'], "");
         let text = plain(text);
-        let short = text.strip_prefix("pi").unwrap_or(&text);
-        if short == "4" {
+        let short = |text: &str| text.strip_prefix("pi").unwrap_or(text).to_owned();
+        let text = short(&text);
+        if text == "4" {
             return Some(Self::Pi4B);
         }
-        Self::ALL.iter().copied().find(|model| plain(model.name()) == short)
+        Self::ALL.iter().copied().find(|model| short(&plain(model.name())) == text)
     }
 
     /// The EEPROM that it has.
@@ -155,12 +156,20 @@ impl Model {
 
 impl fmt::Display for Model {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.name();
-        if name.starts_with("CM") || name.starts_with("Zero") {
-            out.pad(name)
-        } else {
-            out.pad(&format!("Pi {name}"))
-        }
+        out.pad(self.name())
+    }
+}
+
+impl serde::Serialize for Model {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Model {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Self::named(&text).ok_or_else(|| serde::de::Error::custom("it is no model of a board"))
     }
 }
 

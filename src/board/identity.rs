@@ -12,7 +12,7 @@ pub const BROADCOM: u16 = 0x0a5c;
 /// A family of boot ROMs, as the product id tells it.
 ///
 /// The id may change between the stages of one boot: a CM1 is 2763 in the ROM and 2764 behind it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Chip {
     /// 0x2763: Pi 1, CM1, Zero, Zero W.

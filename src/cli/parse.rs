@@ -1,0 +1,66 @@
+//! Reads the command line, and tells what is wrong with it.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+
+use super::ui::Ui;
+use super::{Cli, Global, report};
+use crate::format::message;
+
+/// The command line as what it asks for.
+///
+/// # Errors
+/// The exit code, where there is nothing to do: help or version was asked for and shown, or a mistake was told.
+pub fn parse(arguments: Vec<OsString>) -> Result<Cli, ExitCode> {
+    let error = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => return Ok(cli),
+        Err(error) => tellable(&arguments, error.kind()),
+    };
+    let ui = Ui::new(&Global::default());
+    ui.clap(&error);
+    match u8::try_from(error.exit_code()).unwrap_or(2) {
+        0 => Err(ExitCode::from(report::end(&ui, &Ok(())))),
+        code => Err(ExitCode::from(code)),
+    }
+}
+
+/// The same mistake again, now of arguments that can be shown: clap writes them, and the name of the program, as they
+/// are.
+fn tellable(arguments: &[OsString], kind: ErrorKind) -> clap::Error {
+    let shown = arguments.iter().map(|argument| message(&argument.to_string_lossy()).into_owned());
+    match Cli::try_parse_from(shown) {
+        Err(error) if error.kind() == kind => error,
+        // Then the characters that can't be shown are what is wrong.
+        _ => Cli::command().error(
+            ErrorKind::InvalidValue,
+            "an argument holds control characters, and makes no sense with them",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::is_hidden;
+
+    proptest::proptest! {
+        #[test]
+        fn no_mistake_writes_the_terminal(name: String, wrong: String, value: String) {
+            for arguments in [
+                vec![name.clone(), wrong.clone()],
+                vec![name.clone(), format!("--{wrong}"), value.clone()],
+                vec![name.clone(), "tftp".into(), format!("--listen={value}")],
+                vec![name.clone(), "flash".into(), value.clone(), "--help".into()],
+                vec![name, "netboot".into(), "serve".into(), "--mode".into(), value],
+            ] {
+                let arguments: Vec<OsString> = arguments.into_iter().map(OsString::from).collect();
+                let Err(error) = Cli::try_parse_from(&arguments) else { continue };
+                let text = tellable(&arguments, error.kind()).render().to_string();
+                proptest::prop_assert!(!text.contains(|char| char != '\n' && is_hidden(char)), "{:?}", text);
+            }
+        }
+    }
+}

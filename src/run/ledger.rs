@@ -1,0 +1,313 @@
+//! Where records of runs are kept: a file each, below `runs` in the state directory.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Record, RunId};
+use crate::beneath::Dir;
+use crate::error::{Explain, Kind};
+use crate::format::json;
+
+/// The directory below the state directory.
+const DIR: &str = "runs";
+
+/// A record is this long at most; what is longer was not written by piprov.
+const LONGEST: u64 = 16 << 20;
+
+/// Why a record can't be kept, or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The system says no.
+    #[error("{doing} {}", path.display())]
+    Os {
+        /// What was being done.
+        doing: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// What was read again is not what was written.
+    #[error("the record {} was read again, and is not what was written", path.display())]
+    NotEqual {
+        /// The record.
+        path: PathBuf,
+    },
+    /// No record of that name.
+    #[error("there is no record of a run {id} in {}", dir.display())]
+    NoRun {
+        /// What was looked for.
+        id: String,
+        /// Where.
+        dir: PathBuf,
+    },
+    /// Several runs have names that begin so.
+    #[error("{count} runs have names that begin with {id}")]
+    Many {
+        /// What was looked for.
+        id: String,
+        /// How many there are.
+        count: usize,
+    },
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Os { source, .. } => Kind::of_io(source),
+            Self::NotEqual { .. } => Kind::Io,
+            Self::NoRun { .. } | Self::Many { .. } => Kind::NoInput,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Os { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                Some("make room there; nothing is done to a board whose run can't be recorded".to_owned())
+            }
+            Self::NotEqual { .. } => Some("look at the disk, and at the kernel's log".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// The directory with the records.
+#[derive(Debug)]
+pub struct Ledger {
+    dir: Dir,
+}
+
+/// A record that is kept while its run goes on.
+#[derive(Debug)]
+pub struct Kept {
+    /// What is kept.
+    pub record: Record,
+    name: String,
+}
+
+impl Ledger {
+    /// Opens it; makes it, and what is above it, where it is missing. What a run that was killed left half written is
+    /// removed.
+    ///
+    /// # Errors
+    /// Where that can't be done.
+    pub fn open(state_dir: &Path) -> Result<Self, Error> {
+        let failed = |doing, path: &Path| {
+            let path = path.to_owned();
+            move |source: io::Error| Error::Os { doing, path, source }
+        };
+        std::fs::create_dir_all(state_dir).map_err(failed("making", state_dir))?;
+        let state = Dir::open(state_dir).map_err(|error| failed("opening", state_dir)(error.into()))?;
+        let (dir, made) =
+            state.make(DIR, 0o755).map_err(|error| failed("making", &state.at(DIR))(error.into()))?;
+        if made {
+            state.sync().map_err(failed("writing", state_dir))?;
+        }
+        dir.sweep().map_err(failed("tidying up", dir.path()))?;
+        Ok(Self { dir })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes the record of a run that begins. Nothing may be done to the board before this returns.
+    ///
+    /// # Errors
+    /// Where it can't be written, or what is read again differs.
+    pub fn begin(&self, record: Record) -> Result<Kept, Error> {
+        let started = record.started.strftime("%Y%m%dT%H%M%SZ");
+        // A label may have anything in it; a file name keeps what every file system and shell takes.
+        let label: String = record.board.label().chars().take(64).map(plain).collect();
+        let name = format!("{started}-{label}-{}.json", record.run);
+        let kept = Kept { record, name };
+        self.write(&kept)?;
+        Ok(kept)
+    }
+
+    /// Writes it again: it goes on, or has ended.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub fn write(&self, kept: &Kept) -> Result<PathBuf, Error> {
+        let path = self.dir.at(&kept.name);
+        let failed = |doing| {
+            let path = path.clone();
+            move |source: io::Error| Error::Os { doing, path, source }
+        };
+        let text = json::pretty(&kept.record).map_err(|error| failed("writing")(error.into()))? + "\n";
+        self.dir.replace_file(&kept.name, text.as_bytes(), 0o644).map_err(failed("writing"))?;
+        let again = self.dir.read(&kept.name, LONGEST).map_err(failed("reading"))?;
+        match serde_json::from_slice::<Record>(&again) {
+            Ok(record) if record == kept.record => Ok(path),
+            _ => Err(Error::NotEqual { path }),
+        }
+    }
+
+    /// All records, the oldest first. What is no record, or can't be read, is left out and counted.
+    ///
+    /// # Errors
+    /// Where the directory can't be read.
+    pub fn all(&self) -> Result<(Vec<Record>, usize), Error> {
+        let names = self.dir.names().map_err(|error| Error::Os {
+            doing: "reading",
+            path: self.dir.path().to_owned(),
+            source: error.into(),
+        })?;
+        let mut left_out = 0;
+        let mut records = Vec::new();
+        for name in names.iter().filter(|name| Path::new(name).extension().is_some_and(|end| end == "json")) {
+            let bytes = self.dir.read(name, LONGEST);
+            match bytes.ok().and_then(|bytes| super::record::read(&bytes)) {
+                Some(record) => records.push(record),
+                None => left_out += 1,
+            }
+        }
+        records.sort_by(|one, other| one.started.cmp(&other.started).then_with(|| one.run.cmp(&other.run)));
+        Ok((records, left_out))
+    }
+
+    /// The one run whose name begins so.
+    ///
+    /// # Errors
+    /// Where there is none, or several.
+    pub fn one(&self, id: &str) -> Result<Record, Error> {
+        let (records, _) = self.all()?;
+        let mut found: Vec<_> = records
+            .into_iter()
+            .filter(|record| !id.is_empty() && record.run.as_str().starts_with(id))
+            .collect();
+        match (found.pop(), found.len()) {
+            (Some(record), 0) => Ok(record),
+            (None, _) => Err(Error::NoRun { id: id.to_owned(), dir: self.dir.path().to_owned() }),
+            (Some(_), more) => Err(Error::Many { id: id.to_owned(), count: more + 1 }),
+        }
+    }
+}
+
+fn plain(char: char) -> char {
+    if char.is_ascii_alphanumeric() || matches!(char, '.' | '-' | '_') { char } else { '_' }
+}
+
+/// A name for a run that nobody else has.
+///
+/// # Errors
+/// Where the system has no random numbers.
+pub fn new_id() -> io::Result<RunId> {
+    let mut bytes = [0; 8];
+    let (filled, _) = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+        .map(|count| (count, ()))
+        .map_err(io::Error::from)?;
+    debug_assert!(filled == bytes.len(), "so few bytes always come at once");
+    Ok(RunId::new(u64::from_le_bytes(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::Who;
+    use crate::run::{Ending, Proof, SCHEMA, Stage, Way};
+    use std::os::unix::fs::symlink;
+
+    fn record(label: &str, number: u64) -> Record {
+        let started = format!("2026-11-28T10:00:{:02}Z", number % 60).parse().unwrap();
+        Record::begin(RunId::new(number), Way::Flash, Who::named(label), started)
+    }
+
+    #[test]
+    fn a_run_is_on_disk_before_it_does_anything_and_again_when_it_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&dir.path().join("state")).unwrap();
+        let mut kept = ledger.begin(record("lab-01", 7)).unwrap();
+        let path = dir.path().join("state/runs/20261128T100007Z-lab-01-000000000007.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(r#""outcome": "unfinished""#), "{text}");
+        let endings = [
+            Ending::Done { proof: Proof::ReadBack },
+            Ending::NotVerified { why: "x".into(), hint: None },
+            Ending::Failed {
+                why: "x".into(),
+                last_seen: Some("y".into()),
+                hint: Some("z".into()),
+                kind: Kind::Busy,
+            },
+            Ending::Lost { why: "x".into(), hint: None },
+        ];
+        for ending in endings {
+            kept.record.ending = ending;
+            kept.record.stage = Stage::Write;
+            kept.record.seconds = Some(1.25);
+            kept.record.detail = serde_json::json!({ "image": { "name": "x.img" } });
+            assert_eq!(ledger.write(&kept).unwrap(), path);
+            // Every kind of ending comes back as it was, the kind of failure too.
+            assert_eq!(ledger.one("0000").unwrap(), kept.record);
+        }
+        assert_eq!(ledger.all().unwrap().0.len(), 1);
+    }
+
+    #[test]
+    fn names_of_boards_make_no_paths() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(dir.path()).unwrap();
+        ledger.begin(record("../../etc/x\u{1b}[2J", 1)).unwrap();
+        ledger.begin(record(&"x".repeat(500), 2)).unwrap();
+        assert_eq!(ledger.all().unwrap().0.len(), 2);
+        assert_eq!(Dir::open(dir.path()).unwrap().names().unwrap(), ["runs"]);
+    }
+
+    #[test]
+    fn what_is_no_record_is_counted_and_harms_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(dir.path()).unwrap();
+        ledger.begin(record("b", 2)).unwrap();
+        ledger.begin(record("a", 1)).unwrap();
+        let at = |name: &str| dir.path().join("runs").join(name);
+        std::fs::write(at("bad.json"), "{").unwrap();
+        symlink("/dev/zero", at("zero.json")).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            at("pipe.json"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from(0o600),
+            0,
+        )
+        .unwrap();
+        std::fs::write(at("notes.txt"), "mine").unwrap();
+        let (records, left_out) = ledger.all().unwrap();
+        let names: Vec<_> = records.iter().map(|record| record.board.label()).collect();
+        assert_eq!((names, left_out), (vec!["a".to_owned(), "b".to_owned()], 3));
+        assert!(matches!(ledger.one("0"), Err(Error::Many { count: 2, .. })));
+        assert!(matches!(ledger.one("ff"), Err(Error::NoRun { .. })));
+        assert!(matches!(ledger.one(""), Err(Error::NoRun { .. })));
+    }
+
+    #[test]
+    fn the_first_form_stays_readable() {
+        let old = r#"{
+            "schema": 1, "job": "0123456789ab", "target": "lab-02", "mac": "dc:a6:32:01:02:04", "ip": "10.0.0.3",
+            "started": "2026-11-20T14:02:11Z", "seconds": 271.5, "stage": "write", "outcome": "failed",
+            "why": "the board reports that mmc write failed", "last_seen": null, "hint": "the card may be worn",
+            "image": { "name": "x.img.xz", "format": "xz", "raw_len": 5, "file_sha256": null, "raw_sha256": null },
+            "card": null, "bytes": 2856321024, "steps": []
+        }"#;
+        let record = super::super::record::read(old.as_bytes()).unwrap();
+        assert_eq!((record.schema, record.run.as_str(), record.way), (SCHEMA, "0123456789ab", Way::Flash));
+        assert_eq!((record.board.label().as_str(), record.stage), ("lab-02", Stage::Write));
+        assert_eq!(record.ending.kind(), Some(Kind::Failed));
+        assert_eq!(record.detail["image"]["name"], "x.img.xz");
+        let done = old.replace(r#""outcome": "failed""#, r#""outcome": "done""#);
+        let record = super::super::record::read(done.as_bytes()).unwrap();
+        assert_eq!(record.ending, Ending::Done { proof: Proof::ReadBack });
+        assert!(super::super::record::read(br#"{"schema":3}"#).is_none());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>) {
+            let _ = super::super::record::read(&bytes);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What is kept of a run.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Ending, Proof, Stage};
+use crate::board::Who;
+use crate::error::Kind;
+
+/// The number of this form of the record; a reader that knows it understands the rest.
+pub const SCHEMA: u32 = 2;
+
+/// What was done to a board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// An image was written by the board's U-Boot.
+    Flash,
+    /// It was started over USB.
+    UsbBoot,
+    /// It was started over the network.
+    NetBoot,
+    /// It was reset.
+    Reset,
+    /// What it boots from over the network was made.
+    ClientAdd,
+}
+
+impl Way {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Flash, Self::UsbBoot, Self::NetBoot, Self::Reset, Self::ClientAdd];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Flash => "flash",
+            Self::UsbBoot => "usb-boot",
+            Self::NetBoot => "net-boot",
+            Self::Reset => "reset",
+            Self::ClientAdd => "client-add",
+        }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(self.word())
+    }
+}
+
+impl FromStr for Way {
+    type Err = NoWay;
+
+    fn from_str(text: &str) -> Result<Self, NoWay> {
+        Self::ALL.into_iter().find(|way| way.word() == text).ok_or(NoWay)
+    }
+}
+
+/// A text that names nothing that is done to boards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there are flash, usb-boot, net-boot, reset and client-add")]
+pub struct NoWay;
+
+/// The name of a run: twelve hexadecimal digits of chance.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(String);
+
+impl RunId {
+    /// The name for twelve hexadecimal digits; the low 48 bits count.
+    #[must_use]
+    pub fn new(chance: u64) -> Self {
+        Self(format!("{:012x}", chance & 0xffff_ffff_ffff))
+    }
+
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(&self.0)
+    }
+}
+
+/// One attempt to do something to one board. It is written before the first thing is done, and again at the end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Its name.
+    pub run: RunId,
+    /// What was done.
+    pub way: Way,
+    /// The board, as far as it became known.
+    pub board: Who,
+    /// When it began, in UTC.
+    pub started: Timestamp,
+    /// How long it took, in seconds; none where it has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+    /// The step that it ended in, or was in when this was written.
+    pub stage: Stage,
+    /// How it ended.
+    #[serde(flatten)]
+    pub ending: Ending,
+    /// The version of piprov that wrote it.
+    pub piprov: String,
+    /// What only this way has: the image, what was read back, which files were served.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub detail: serde_json::Value,
+}
+
+impl Record {
+    /// The record of a run that begins.
+    #[must_use]
+    pub fn begin(run: RunId, way: Way, board: Who, started: Timestamp) -> Self {
+        Self {
+            schema: SCHEMA,
+            run,
+            way,
+            board,
+            started,
+            seconds: None,
+            stage: Stage::Resolve,
+            ending: Ending::Unfinished,
+            piprov: env!("CARGO_PKG_VERSION").to_owned(),
+            detail: serde_json::Value::Null,
+        }
+    }
+}
+
+/// Reads a record: this form, or the first one, which only flashes had. None for what is neither.
+#[must_use]
+pub(super) fn read(bytes: &[u8]) -> Option<Record> {
+    let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    match value.get("schema")?.as_u64()? {
+        1 => first_form(value),
+        2 => serde_json::from_value(value).ok(),
+        _ => None,
+    }
+}
+
+/// The record of a flash, as version 0.1 wrote it.
+fn first_form(value: serde_json::Value) -> Option<Record> {
+    let serde_json::Value::Object(mut old) = value else { return None };
+    let mut take = |name: &str| old.remove(name).unwrap_or_default();
+    let text = |value: serde_json::Value| value.as_str().map(str::to_owned);
+    let board = Who {
+        name: text(take("target")),
+        mac: serde_json::from_value(take("mac")).ok(),
+        address: serde_json::from_value(take("ip")).ok(),
+        ..Who::default()
+    };
+    let (why, hint, last_seen) = (text(take("why")), text(take("hint")), text(take("last_seen")));
+    let why = why.unwrap_or_default();
+    let ending = match take("outcome").as_str()? {
+        "done" => Ending::Done { proof: Proof::ReadBack },
+        "not-verified" => Ending::NotVerified { why, hint },
+        // That form kept no kind.
+        "failed" => Ending::Failed { why, last_seen, hint, kind: Kind::Failed },
+        _ => return None,
+    };
+    let mut record = Record {
+        schema: SCHEMA,
+        run: RunId(text(take("job"))?),
+        way: Way::Flash,
+        board,
+        started: serde_json::from_value(take("started")).ok()?,
+        seconds: take("seconds").as_f64(),
+        stage: serde_json::from_value(take("stage")).ok()?,
+        ending,
+        piprov: "0.1.0".to_owned(),
+        detail: serde_json::Value::Null,
+    };
+    old.remove("schema");
+    record.detail = serde_json::Value::Object(old);
+    Some(record)
+}
