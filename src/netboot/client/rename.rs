@@ -15,7 +15,7 @@ use super::{Error, home};
 /// How far a rename is.
 enum Begun {
     /// The old name's record is the one that counts.
-    Old(Record),
+    Old(Box<Record>),
     /// The new name has it already; its exports may still be the old ones.
     New,
 }
@@ -61,7 +61,7 @@ impl Clients {
         let _lock = Lock::take(&self.places.state)?;
         let records = self.records();
         if let Begun::Old(record) = self.renamable(old, new)? {
-            self.give_name(record, new)?;
+            self.give_name(*record, new)?;
         }
         // What the record's file is called counts from here on, whatever stands in it.
         let mut renamed = records.need(new)?;
@@ -102,7 +102,7 @@ impl Clients {
         if is_there(&to) && own(&record) != to && moved(&record).is_none() {
             return Err(Error::Occupied { path: to });
         }
-        Ok(Begun::Old(record))
+        Ok(Begun::Old(Box::new(record)))
     }
 
     /// Up to the step that gives everything to the new name.
