@@ -138,7 +138,7 @@ impl Cli {
     /// Does what the command line says.
     ///
     /// # Errors
-    /// Whatever the subcommand ends with; [`report::exit_code`] turns it into the exit code.
+    /// Whatever the subcommand ends with; [`report::end`] turns it into the exit code.
     pub fn run(self, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
         let global = &self.global;
         match self.command {

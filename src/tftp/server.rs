@@ -19,7 +19,7 @@ use crate::stop::Stop;
 /// What a server allows.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Transfers at once, including requests that wait for an [`Answer::Later`]. A request above it is left
+    /// Transfers at once, including requests that wait for an [`Answer::Later`](super::source::Answer::Later). A request above it is left
     /// unanswered, so that the client asks again.
     ///
     /// When they are all taken, one that nobody has acknowledged yet ends for a new one: of the address that has most,

@@ -17,7 +17,7 @@
 //! **A client's files go to that client.** Who is known to be another board gets nothing out of its directory or its
 //! root, however the path is written and whatever links lead there; nor does who names another directory. Who isn't
 //! known to be any board, and names the directory, gets what all users of this host may read; the rest (mode 0600, say)
-//! goes only to a board that is known to be that client. [`rule`] has it.
+//! goes only to a board that is known to be that client (`rule.rs`).
 
 pub mod boards;
 pub mod clients;
