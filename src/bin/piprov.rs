@@ -15,10 +15,7 @@ fn main() -> ExitCode {
     };
     let ui = Ui::new(&cli.global);
     let result = listen(&ui, &cli).and_then(|stop| cli.run(&ui, &stop));
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => ExitCode::from(report::exit_code(&ui, &error)),
-    }
+    ExitCode::from(report::end(&ui, &result))
 }
 
 /// Makes Ctrl-C set the stop flag, and a second one end the program at once.

@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use super::ui::Ui;
-use super::{Cli, Global};
+use super::{Cli, Global, report};
 use crate::format::message;
 
 /// The command line as what it asks for.
@@ -19,8 +19,12 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Cli, ExitCode> {
         Ok(cli) => return Ok(cli),
         Err(error) => tellable(&arguments, error.kind()),
     };
-    Ui::new(&Global::default()).clap(&error);
-    Err(ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)))
+    let ui = Ui::new(&Global::default());
+    ui.clap(&error);
+    match u8::try_from(error.exit_code()).unwrap_or(2) {
+        0 => Err(ExitCode::from(report::end(&ui, &Ok(())))),
+        code => Err(ExitCode::from(code)),
+    }
 }
 
 /// The same mistake again, now of arguments that can be shown: clap writes them, and the name of the program, as they

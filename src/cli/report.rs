@@ -3,11 +3,24 @@
 use super::ui::{Style, Text, Ui, wrap};
 use crate::error::{Explain, Kind};
 use crate::format::json::json;
+use crate::run::exit_kind;
 
 /// A failure that the subcommand has already told about, with the kind that decides the exit code.
 #[derive(Debug, thiserror::Error)]
 #[error("already told")]
 pub struct AlreadyTold(pub Kind);
+
+/// What a command ends with that has told what became of each of its boards: the kind of failure, none for one that is
+/// done. See [`exit_kind`] for the rule.
+///
+/// # Errors
+/// [`AlreadyTold`], where not all are done.
+pub(super) fn boards(kinds: impl IntoIterator<Item = Option<Kind>>) -> anyhow::Result<()> {
+    match exit_kind(kinds) {
+        None => Ok(()),
+        Some(kind) => Err(AlreadyTold(kind).into()),
+    }
+}
 
 /// A mistake on the command line that clap can't see.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +51,7 @@ fn known<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Exp
     }
     // One line a room, so that rooms don't get in each other's way.
     any_of!(Usage);
+    any_of!(super::ui::Lost);
     any_of!(super::docs::Error);
     any_of!(super::netboot::EnableError);
     any_of!(crate::eeprom::Error);
@@ -128,9 +142,22 @@ pub(super) fn tell(ui: &Ui, target: Option<&str>, error: &anyhow::Error) -> Kind
     kind
 }
 
-/// Tells the failure, unless that was done already, and gives the exit code.
+/// The exit code of a command, after its failure was told, unless that was done already. A command that could not write
+/// its whole result has failed, whatever else it did.
 #[must_use]
-pub fn exit_code(ui: &Ui, error: &anyhow::Error) -> u8 {
+pub fn end(ui: &Ui, result: &anyhow::Result<()>) -> u8 {
+    let code = match result {
+        Ok(()) => 0,
+        Err(error) => exit_code(ui, error),
+    };
+    match ui.lost() {
+        Some(lost) if code == 0 => exit_code(ui, &lost.into()),
+        _ => code,
+    }
+}
+
+/// Tells the failure, unless that was done already, and gives the exit code.
+fn exit_code(ui: &Ui, error: &anyhow::Error) -> u8 {
     match error.downcast_ref::<AlreadyTold>() {
         Some(AlreadyTold(kind)) => kind.exit_code(),
         None => tell(ui, None, error).exit_code(),

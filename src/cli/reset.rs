@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use clap::ArgGroup;
 
-use crate::cli::report::{AlreadyTold, Usage, tell};
+use crate::cli::report::{Usage, boards, tell};
 use crate::cli::targets::Database;
 use crate::cli::{Global, common, ui::Style, ui::Ui};
 use crate::config::Settings;
-use crate::error::Kind;
 use crate::format::json::json;
 use crate::power::{self, Options, Power};
 use crate::stop::Stop;
@@ -166,12 +165,8 @@ fn run_all(jobs: Vec<Job>, stagger: Duration, ui: &Ui, stop: &Stop) -> anyhow::R
     if total > 1 {
         ui.say(format_args!("{} of {total} reset", total - failures.len()));
     }
-    match failures.as_slice() {
-        [] => Ok(()),
-        // One reason for all has its own exit code; different ones have no common one.
-        [first, rest @ ..] if rest.iter().all(|kind| kind == first) => Err(AlreadyTold(*first).into()),
-        _ => Err(AlreadyTold(Kind::Failed).into()),
-    }
+    let done = total - failures.len();
+    boards(failures.into_iter().map(Some).chain(std::iter::repeat_n(None, done)))
 }
 
 fn reset_one(job: &mut Job, wait: Duration, ui: &Ui, stop: &Stop) -> Result<(), power::Error> {

@@ -11,11 +11,13 @@ mod text;
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+use std::sync::{Arc, OnceLock};
 
 pub use bars::{Bar, Bars};
 pub use text::{Text, wrap};
 
 use super::Global;
+use crate::error::{Explain, Kind};
 use crate::format::json;
 
 /// What is known about the two streams and what the user wants to see.
@@ -37,9 +39,32 @@ pub struct Ui {
     pub width_out: Option<usize>,
     /// Columns of stderr, where it is a terminal.
     pub width_err: Option<usize>,
+    /// Why a part of the result is lost: the first error of stdout.
+    lost: Arc<OnceLock<String>>,
     /// Where tests look at what was written.
     #[cfg(test)]
     pub(super) memory: Option<memory::Memory>,
+}
+
+/// A part of the result could not be written to stdout.
+#[derive(Debug, thiserror::Error)]
+#[error("writing the result: {why}")]
+pub struct Lost {
+    /// What the system says.
+    pub why: String,
+}
+
+impl Explain for Lost {
+    fn kind(&self) -> Kind {
+        Kind::Io
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            "what is in the output is not all of it; where it goes to a file, look whether the disk is full"
+                .to_owned(),
+        )
+    }
 }
 
 /// The few styles that the program uses.
@@ -76,8 +101,26 @@ impl Ui {
             bars: err && !dumb && !global.quiet,
             width_out: columns(std::io::stdout()),
             width_err: columns(std::io::stderr()),
+            lost: Arc::default(),
             #[cfg(test)]
             memory: None,
+        }
+    }
+
+    /// Whether a part of the result could not be written.
+    #[must_use]
+    pub fn lost(&self) -> Option<Lost> {
+        // What is not at its place yet counts too.
+        if let Err(error) = std::io::stdout().flush() {
+            self.lose(&error);
+        }
+        self.lost.get().map(|why| Lost { why: why.clone() })
+    }
+
+    fn lose(&self, error: &std::io::Error) {
+        // A reader that has seen enough loses nothing.
+        if error.kind() != std::io::ErrorKind::BrokenPipe {
+            let _ = self.lost.set(error.to_string());
         }
     }
 
@@ -169,11 +212,15 @@ impl Ui {
         if let Some(memory) = &self.memory {
             return memory.add(text);
         }
-        // A reader that went away ends the program by SIGPIPE; any other failure to print can't be printed.
-        let _ = match stream {
-            Stream::Out => writeln!(std::io::stdout().lock(), "{text}"),
-            Stream::Err => writeln!(std::io::stderr().lock(), "{text}"),
-        };
+        match stream {
+            Stream::Out => {
+                if let Err(error) = writeln!(std::io::stdout().lock(), "{text}") {
+                    self.lose(&error);
+                }
+            }
+            // What can't be told can't be told.
+            Stream::Err => drop(writeln!(std::io::stderr().lock(), "{text}")),
+        }
     }
 }
 

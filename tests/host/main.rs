@@ -21,6 +21,7 @@ mod enable;
 mod floors;
 mod follow;
 mod live;
+mod lost_output;
 mod reset;
 mod split_image;
 mod stage1;

@@ -65,12 +65,14 @@ mod scenario {
     use super::netboot::{Room, command, ok, ran, shell};
     use super::programs;
 
-    /// The server's and the clients' disk is a real one, without which the kernel exports nothing; the boot files lie
+    /// The server's and the clients' disks are real ones, without which the kernel exports nothing; the boot files lie
     /// in memory, where an export needs a number.
     const DISK: &str = r#"
-        modprobe loop; truncate -s 160M /run/disk; mkfs.ext4 -q -b 4096 /run/disk; mkdir -p /srv/work
-        mount -o loop /run/disk /srv/work; mkdir -p /srv/work/{netboot,tmp} /srv/netboot /var/lib/piprov
-        mount --bind /srv/work/netboot /srv/netboot
+        modprobe loop; truncate -s 160M /run/disk /run/roots; mkdir -p /srv/work /srv/netboot /var/lib/piprov
+        for disk in disk roots; do mkfs.ext4 -q -b 4096 /run/$disk; done
+        mount -o loop /run/disk /srv/work; mkdir -p /srv/work/tmp
+        # A file system of its own, so that handles reach nothing else.
+        mount -o loop /run/roots /srv/netboot
         mkdir /srv/netboot/tftp; mount -t tmpfs -o size=20M boot /srv/netboot/tftp
         # An export that was there before, of somebody else.
         mkdir -p /srv/work/other /etc/exports.d

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use crate::cli::report::AlreadyTold;
+use crate::cli::report;
 use crate::cli::ui::{Style, Ui, wrap};
-use crate::error::Kind;
 use crate::format::json::json;
 use crate::format::{minutes, rate, size};
 use crate::uboot::event::Ending;
@@ -50,14 +49,7 @@ pub(super) fn finish(ui: &Ui, runs: &[Run]) -> anyhow::Result<()> {
     if !ui.json && runs.len() > 1 {
         ui.result(format_args!("{} of {} done", runs.len() - kinds.len(), runs.len()));
     }
-    match kinds.first() {
-        None => Ok(()),
-        // One reason for all of them is the reason; several are just a failure.
-        Some(kind) if kinds.iter().all(|other| other == kind) && kinds.len() == runs.len() => {
-            Err(AlreadyTold(*kind).into())
-        }
-        Some(_) => Err(AlreadyTold(Kind::Failed).into()),
-    }
+    report::boards(runs.iter().map(|run| run.ending.kind()))
 }
 
 fn more(ui: &Ui, blank: &str, word: &str, text: Option<&str>) {

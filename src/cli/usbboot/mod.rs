@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::report::{AlreadyTold, Usage};
+use super::report::{self, Usage};
 use crate::board::{PortPath, Serial};
 use crate::cli::{Global, common, ui::Ui};
 use crate::config::Settings;
@@ -266,20 +266,10 @@ impl Usbboot {
             show::summary(ui, outcomes);
         }
         self.keep_metadata(ui, outcomes)?;
-        let mut kinds = Vec::new();
-        for outcome in outcomes {
-            if let Ending::Failed { kind, .. } = &outcome.ending {
-                kinds.push(*kind);
-            }
-        }
-        match kinds.as_slice() {
-            [] => Ok(()),
-            // One reason for all has its own exit code; different ones have no common one.
-            [first, rest @ ..] if rest.iter().all(|kind| kind == first) && kinds.len() == outcomes.len() => {
-                Err(AlreadyTold(*first).into())
-            }
-            _ => Err(AlreadyTold(Kind::Failed).into()),
-        }
+        report::boards(outcomes.iter().map(|outcome| match &outcome.ending {
+            Ending::Done { .. } => None,
+            Ending::Failed { kind, .. } => Some(*kind),
+        }))
     }
 
     /// Why nothing was booted.
