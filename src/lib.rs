@@ -54,3 +54,11 @@ pub mod targets;
 pub mod tftp;
 pub mod uboot;
 pub mod usb;
+
+/// Inputs for tests, which the tests outside take too.
+#[cfg(test)]
+#[path = "../tests/support"]
+mod samples {
+    pub(crate) mod eeprom;
+    pub(crate) mod fat;
+}

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-#[path = "../netboot/mod.rs"]
-mod netboot;
+use crate::netboot;
 
 use netboot::{Room, fails, ok, ran, shell};
 

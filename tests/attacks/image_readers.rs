@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
-#[path = "../support/eeprom.rs"]
-mod eeprom;
-#[path = "../netboot/mod.rs"]
-mod netboot;
+use crate::eeprom;
+use crate::netboot;
 
 use std::os::unix::fs::{FileExt, MetadataExt, symlink};
 use std::path::Path;

@@ -11,6 +11,15 @@ mod netboot_model;
 #[path = "../netboot_rig/mod.rs"]
 mod netboot_rig;
 
+#[path = "../support/eeprom.rs"]
+mod eeprom;
+
+#[path = "../netboot/mod.rs"]
+mod netboot;
+
+#[path = "../usb_model/mod.rs"]
+mod usb_model;
+
 mod client_tree;
 mod flash;
 mod image_readers;

@@ -5,10 +5,8 @@
 
 mod screen;
 
-#[path = "../dhcp_support/mod.rs"]
-mod dhcp_support;
-#[path = "../support/eeprom.rs"]
-mod eeprom;
+use crate::dhcp_support;
+use crate::eeprom;
 
 mod files;
 mod packets;

@@ -2,8 +2,7 @@
 //! terminal.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
-#[path = "../usb_model/mod.rs"]
-mod usb_model;
+use crate::usb_model;
 
 use std::path::Path;
 use std::process::Output;

@@ -11,7 +11,7 @@ fn floors() -> BTreeMap<Vec<String>, usize> {
     let mut floors = BTreeMap::new();
     for line in section.lines() {
         let mut cells = line.split('|').skip(1).map(str::trim);
-        if !cells.next().is_some_and(|floor| floor.parse::<u32>().is_ok()) {
+        if cells.next().is_none_or(|floor| floor.parse::<u32>().is_err()) {
             continue;
         }
         // Between backticks stand rooms, and nothing else.
@@ -42,11 +42,11 @@ fn code(text: &str) -> String {
             rest.find('\n').unwrap_or(rest.len())
         } else if rest.starts_with("/*") {
             rest.find("*/").map_or(rest.len(), |end| end + 2)
-        } else if rest.starts_with('"') {
+        } else if let Some(inner) = rest.strip_prefix('"') {
             let raw = out.ends_with("r#");
             let mut escaped = false;
-            let close = rest[1..].char_indices().find(|(at, char)| {
-                let end = *char == '"' && !escaped && (!raw || rest[1 + at..].starts_with("\"#"));
+            let close = inner.char_indices().find(|(at, char)| {
+                let end = *char == '"' && !escaped && (!raw || inner[*at..].starts_with("\"#"));
                 escaped = *char == '\\' && !escaped && !raw;
                 end
             });

@@ -1,4 +1,5 @@
 //! Programs and servers of this host, as somebody meets them from outside.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,4 +1,10 @@
 //! Whole machines: real U-Boot, and a real kernel with USB, udev and NFS, in QEMU.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a test that can't go on fails"
+)]
 
 #[path = "../common/mod.rs"]
 mod common;

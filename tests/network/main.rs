@@ -1,5 +1,5 @@
 //! Network boot: DHCP, TFTP and NFS in network namespaces, with models of boards and real clients.
-#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test that can't go on fails")]
 
 #[path = "../common/mod.rs"]
 mod common;

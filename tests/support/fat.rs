@@ -94,7 +94,7 @@ pub fn long(name: &str, number: u16, attributes: u8, first: u16, len: u32) -> Ve
     let mut bytes = Vec::new();
     for (n, piece) in pieces.iter().enumerate().rev() {
         let mut entry = [0xff; 32];
-        entry[0] = n as u8 + 1 | if n + 1 == pieces.len() { 0x40 } else { 0 };
+        entry[0] = (n as u8 + 1) | if n + 1 == pieces.len() { 0x40 } else { 0 };
         (entry[11], entry[12], entry[13], entry[26], entry[27]) = (0x0f, 0, checksum, 0, 0);
         let places = [1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30];
         for (at, unit) in places.into_iter().zip(piece.iter().chain([&0])) {

@@ -1,10 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-#[path = "../../../tests/support/eeprom.rs"]
-mod writer;
-
-use writer::{Half, KIB_512, Writer, ab, pi4};
+use crate::samples::eeprom::{Half, KIB_512, Writer, ab, pi4};
 
 const MIB_2: usize = 2 << 20;
 

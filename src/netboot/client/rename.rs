@@ -12,6 +12,14 @@ use super::names::Name;
 use super::record::{Lock, Phase, Record};
 use super::{Error, home};
 
+/// How far a rename is.
+enum Begun {
+    /// The old name's record is the one that counts.
+    Old(Box<Record>),
+    /// The new name has it already; its exports may still be the old ones.
+    New,
+}
+
 /// The directory that has the client's name.
 pub(super) fn own(record: &Record) -> &Path {
     record.layer.as_ref().unwrap_or(&record.root)
@@ -52,8 +60,8 @@ impl Clients {
         }
         let _lock = Lock::take(&self.places.state)?;
         let records = self.records();
-        if let Some(record) = self.renamable(old, new)? {
-            self.give_name(record, new)?;
+        if let Begun::Old(record) = self.renamable(old, new)? {
+            self.give_name(*record, new)?;
         }
         // What the record's file is called counts from here on, whatever stands in it.
         let mut renamed = records.need(new)?;
@@ -65,13 +73,12 @@ impl Clients {
         Ok(renamed)
     }
 
-    /// Whether a client can get this name: the old name's record; none where the new name has it already, and its exports
-    /// may still be the old ones.
-    fn renamable(&self, old: &Name, new: &Name) -> Result<Option<Record>, Error> {
+    /// Whether a client can get this name.
+    fn renamable(&self, old: &Name, new: &Name) -> Result<Begun, Error> {
         let records = self.records();
         let there = records.find(new)?;
         let record = match (records.find(old)?, there) {
-            (None, Some(there)) if there.was.as_deref() == Some(old.as_str()) => return Ok(None),
+            (None, Some(there)) if there.was.as_deref() == Some(old.as_str()) => return Ok(Begun::New),
             (None, Some(_)) => records.need(old)?,
             (_, Some(there)) => return Err(Error::Exists { name: there.name, board: there.board }),
             (Some(record), None) => record,
@@ -95,7 +102,7 @@ impl Clients {
         if is_there(&to) && own(&record) != to && moved(&record).is_none() {
             return Err(Error::Occupied { path: to });
         }
-        Ok(Some(record))
+        Ok(Begun::Old(Box::new(record)))
     }
 
     /// Up to the step that gives everything to the new name.

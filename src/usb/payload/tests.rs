@@ -1,10 +1,8 @@
 use super::*;
 use crate::error::Explain;
+use crate::samples::eeprom;
 use crate::usb::lookup::Options;
 use std::fs;
-
-#[path = "../../../tests/support/eeprom.rs"]
-mod eeprom;
 
 fn with(files: &[(&str, &[u8])]) -> (tempfile::TempDir, Payload) {
     let dir = tempfile::tempdir().unwrap();

@@ -124,6 +124,8 @@ fn node(stat: &Stat, place: Place) -> Node {
         FileType::RegularFile | FileType::Unknown => FileKind::File,
     };
     let time = |seconds, nanos| Time { seconds, nanos: u32::try_from(nanos).unwrap_or(0) };
+    #[allow(clippy::useless_conversion, reason = "the types differ between processors")]
+    let links = u64::from(stat.st_nlink);
     Node {
         kind,
         mode: stat.st_mode & 0o7777,
@@ -133,7 +135,7 @@ fn node(stat: &Stat, place: Place) -> Node {
         modified: time(stat.st_mtime, stat.st_mtime_nsec),
         accessed: time(stat.st_atime, stat.st_atime_nsec),
         id: (stat.st_dev, stat.st_ino),
-        links: u64::from(stat.st_nlink),
+        links,
         place,
     }
 }

@@ -15,7 +15,7 @@ fn long(name: &[u16], short_name: &[u8; 11]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (n, piece) in pieces.iter().enumerate().rev() {
         let mut entry = [0xff; ENTRY];
-        entry[0] = n as u8 + 1 | if n + 1 == pieces.len() { 0x40 } else { 0 };
+        entry[0] = (n as u8 + 1) | if n + 1 == pieces.len() { 0x40 } else { 0 };
         (entry[11], entry[12], entry[13]) = (0x0f, 0, checksum);
         (entry[26], entry[27]) = (0, 0);
         for (at, unit) in PLACES.iter().zip(piece.iter().chain([&0])) {

@@ -1,15 +1,10 @@
-#![allow(unused_qualifications, reason = "shared with integration tests")]
-
-#[path = "../../../../../tests/support/fat.rs"]
-mod fat;
-
 use std::io;
 use std::sync::Arc;
 
-use self::fat::{DIRECTORY, FILE, Fat12, long, short};
 use super::{FatItem, fat_runs, fat_tree};
 use crate::image::read_at::ReadAt;
 use crate::image::table::{Entry, Partition};
+use crate::samples::fat::{DIRECTORY, FILE, Fat12, long, short};
 
 fn tree(disk: &Fat12) -> io::Result<Vec<FatItem>> {
     let (image, partition) = open(disk);

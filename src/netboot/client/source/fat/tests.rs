@@ -1,8 +1,6 @@
-#[path = "../../../../../tests/support/fat.rs"]
-mod fat12;
-
 use super::*;
 use crate::image::table::Entry;
+use crate::samples::fat as fat12;
 use std::collections::HashSet;
 
 /// A FAT partition with what a script puts into it.
