@@ -4,7 +4,7 @@
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::netboot;
@@ -152,6 +152,10 @@ fn a_client_that_swaps_directories_gets_no_file_of_the_host() {
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
     }
     symlink(room.at("outside"), client.join("evil")).unwrap();
+    // As the client sees it, the link leads to a directory of its own, so that nothing is an error.
+    let outside = room.at("outside");
+    let inside = client.join(outside.strip_prefix("/").unwrap());
+    std::fs::create_dir_all(&inside).unwrap();
     // Its own directory, whatever it is called at the moment.
     let etc = std::fs::File::open(client.join("etc")).unwrap();
     let own = |name: &str| PathBuf::from(format!("/proc/self/fd/{}/{name}", etc.as_raw_fd()));
@@ -168,11 +172,12 @@ fn a_client_that_swaps_directories_gets_no_file_of_the_host() {
             }
             let _ = ran(room.client(&["check", "lab-01", "--repair"]));
             for name in ["hosts", "dhcpcd.conf", "hostname", "machine-id", "fstab"] {
-                let path = own(name);
-                let regular = std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file());
-                let text =
-                    if regular { std::fs::read_to_string(&path).unwrap_or_default() } else { String::new() };
-                assert!(!text.contains(SECRET), "round {round}: {name} has it: {text}");
+                for path in [own(name), inside.join(name)] {
+                    let regular = std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file());
+                    let text = if regular { std::fs::read(&path).unwrap_or_default() } else { Vec::new() };
+                    let text = String::from_utf8_lossy(&text);
+                    assert!(!text.contains(SECRET), "round {round}: {} has it: {text}", path.display());
+                }
             }
         }
     });
@@ -186,6 +191,73 @@ fn a_client_that_swaps_directories_gets_no_file_of_the_host() {
     shell(&client, "rm -f etc/fstab");
     ok(room.client(&["check", "lab-01", "--repair"]));
     shell(room.path(), &format!("! grep -rqF \"{SECRET}\" srv"));
+}
+
+/// A client sees over inotify how far `--repair` is: it has just read etc/hostname, and etc/hosts is next. piprov runs
+/// slowly here, so that each moment between two of its calls is met: that is luck on a busy server, and patience.
+#[test]
+fn a_client_that_sees_what_is_read_next_gets_no_file_of_the_host() {
+    use rustix::fs::inotify;
+    let room = small();
+    shell(room.path(), "cp boot/*.txt root/boot/firmware/; echo '127.0.0.1 localhost' > root/etc/hosts");
+    ok(room.add("lab-01", "a2ef5644", "root", &["--no-exports"]));
+    let client = room.at("srv/clients/lab-01");
+    std::fs::write(room.at("outside/hosts"), format!("{SECRET}\n")).unwrap();
+    std::fs::set_permissions(room.at("outside/hosts"), PermissionsExt::from_mode(0o600)).unwrap();
+    let (one, other) = (client.join("etc"), client.join("evil"));
+    symlink(room.at("outside"), &other).unwrap();
+    let swap = || {
+        let (cwd, flags) = (rustix::fs::CWD, rustix::fs::RenameFlags::EXCHANGE);
+        rustix::fs::renameat_with(cwd, &one, cwd, &other, flags).unwrap();
+    };
+    let wait = |millis| {
+        let until = std::time::Instant::now() + std::time::Duration::from_millis(millis);
+        while let Some(left) = until.checked_duration_since(std::time::Instant::now()) {
+            std::thread::park_timeout(left);
+        }
+    };
+    let mut swapped = 0;
+    for millis in 3..13 {
+        std::fs::write(one.join("hosts"), "127.0.0.1 localhost\n").unwrap();
+        let seen = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC).unwrap();
+        inotify::add_watch(&seen, one.join("hostname"), inotify::WatchFlags::OPEN).unwrap();
+        let repair = room.client(&["check", "lab-01", "--repair"]);
+        let mut slow = Command::new("strace");
+        slow.args([
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=%file",
+            "-e",
+            "inject=%file:delay_enter=2000",
+        ]);
+        slow.arg(repair.get_program()).args(repair.get_args()).current_dir(room.path());
+        slow.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child =
+            slow.spawn().unwrap_or_else(|error| panic!("strace: {error}; apt-get install strace"));
+        let mut buffer = [std::mem::MaybeUninit::uninit(); 1024];
+        let mut reader = inotify::Reader::new(&seen, &mut buffer);
+        loop {
+            if reader.next().is_ok() {
+                wait(millis);
+                swap();
+                wait(5);
+                swap();
+                swapped += 1;
+                break;
+            }
+            if child.try_wait().unwrap().is_some() {
+                break;
+            }
+            wait(1);
+        }
+        child.wait().unwrap();
+        let text = std::fs::read_to_string(one.join("hosts")).unwrap();
+        assert!(!text.contains(SECRET), "{millis} ms: {text}");
+    }
+    assert!(swapped > 5, "only {swapped} times anything was seen");
 }
 
 #[test]
