@@ -40,7 +40,7 @@ pub struct Ui {
     /// Columns of stderr, where it is a terminal.
     pub width_err: Option<usize>,
     /// Why a part of the result is lost: the first error of stdout.
-    lost: Arc<OnceLock<String>>,
+    pub(super) lost: Arc<OnceLock<String>>,
     /// Where tests look at what was written.
     #[cfg(test)]
     pub(super) memory: Option<memory::Memory>,
