@@ -117,6 +117,8 @@ impl Client {
     fn new(load: &Load, epoll: &OwnedFd, at: usize, now: Instant) -> Self {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::DGRAM, flags, None).unwrap();
+        let from = std::net::SocketAddrV4::new(super::ground::client(at), 0);
+        rustix::net::bind(&socket, &from).unwrap();
         epoll::add(epoll, &socket, EventData::new_u64(at as u64), EventFlags::IN).unwrap();
         let mut options = vec![("timeout", 5), ("tsize", 0), ("blksize", u64::from(load.blksize))];
         if load.window > 1 {

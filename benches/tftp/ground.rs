@@ -5,7 +5,15 @@ use std::process::{Child, Command};
 
 /// Address of the server's end.
 pub(crate) const SERVER: &str = "10.99.7.1";
-const CLIENT: &str = "10.99.7.2";
+/// Addresses of the clients' end: boards have an address each, and a server may give an address only its share.
+const CLIENTS: std::ops::RangeInclusive<u8> = 2..=33;
+
+/// One of the clients' addresses.
+#[allow(dead_code, reason = "each benchmark uses a part of this")]
+pub(crate) fn client(n: usize) -> std::net::Ipv4Addr {
+    let count = CLIENTS.len();
+    std::net::Ipv4Addr::new(10, 99, 7, *CLIENTS.start() + (n % count) as u8)
+}
 
 /// Two namespaces; they go away with this.
 pub(crate) struct Net {
@@ -21,8 +29,11 @@ impl Net {
         ip(&["netns", "add", s]);
         ip(&["netns", "add", c]);
         ip(&["-n", s, "link", "add", "tf0", "type", "veth", "peer", "name", "tf0", "netns", c]);
-        for (space, addr) in [(s, SERVER), (c, CLIENT)] {
-            ip(&["-n", space, "addr", "add", &format!("{addr}/24"), "dev", "tf0"]);
+        ip(&["-n", s, "addr", "add", &format!("{SERVER}/24"), "dev", "tf0"]);
+        for n in 0..CLIENTS.len() {
+            ip(&["-n", c, "addr", "add", &format!("{}/24", client(n)), "dev", "tf0"]);
+        }
+        for space in [s, c] {
             ip(&["-n", space, "link", "set", "tf0", "up"]);
             ip(&["-n", space, "link", "set", "lo", "up"]);
         }

@@ -37,7 +37,8 @@ pub struct Origin {
     /// sha256 of the image's file, where it is compressed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_sha256: Option<String>,
-    /// sha256 over all names of the root, what belongs to each, and the contents, as they were read back.
+    /// sha256 over all names of the root, what belongs to each, and the contents as they were read back: each piece of
+    /// 1 MiB that isn't zeros only, behind its place, and the length. So holes and zeros are the same.
     pub root_sha256: String,
     /// The same over the boot files.
     pub boot_sha256: String,
