@@ -111,7 +111,6 @@ fn is_gone(error: Errno) -> bool {
     matches!(error, Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
 }
 
-#[allow(clippy::useless_conversion, reason = "the types of these numbers differ between processors")]
 fn node(stat: &Stat, place: Place) -> Node {
     let device = Device { major: rustix::fs::major(stat.st_rdev), minor: rustix::fs::minor(stat.st_rdev) };
     let kind = match FileType::from_raw_mode(stat.st_mode) {
