@@ -275,7 +275,13 @@ impl Flash {
     }
 
     fn end(mut self) -> Ended {
-        let output: Vec<String> = std::iter::from_fn(|| self.lines.recv_timeout(PATIENCE * 2).ok()).collect();
+        let mut output = Vec::new();
+        while let Some(left) = (PATIENCE * 2).checked_sub(self.began.elapsed())
+            && let Ok(line) = self.lines.recv_timeout(left)
+        {
+            output.push(line);
+        }
+        assert!(self.began.elapsed() < PATIENCE * 2, "it goes on and on: {output:#?}");
         let status = self.child.wait().unwrap();
         let events = output.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         let mut output = output.join("\n") + &self.stderr.take().unwrap().join().unwrap();
@@ -406,6 +412,15 @@ fn noise(host: &Host, until: &std::sync::atomic::AtomicBool) {
     }
 }
 
+/// Ends the noise, also where the test fails.
+struct Quiet<'a>(&'a std::sync::atomic::AtomicBool);
+
+impl Drop for Quiet<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn noise_does_not_keep_a_dead_board_heard() {
     for begun in [false, true] {
@@ -419,9 +434,8 @@ fn noise_does_not_keep_a_dead_board_heard() {
         let ended = std::thread::scope(|scope| {
             scope.spawn(|| noise(&board, &over));
             scope.spawn(|| noise(&other, &over));
-            let ended = flash.end();
-            over.store(true, std::sync::atomic::Ordering::Relaxed);
-            ended
+            let _quiet = Quiet(&over);
+            flash.end()
         });
         assert_eq!(ended.code, Some(69), "{ended:#?}");
         assert!(ended.run()["why"].as_str().unwrap().contains("nothing was heard"), "{ended:#?}");
