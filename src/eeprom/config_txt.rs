@@ -21,6 +21,10 @@ pub const MOST_FILES: usize = 32;
 /// How deep files may include each other.
 pub const DEEPEST: usize = 8;
 
+/// Firmware reads so many characters of a line, with the word `include` and the blank behind it (Raspberry Pi's
+/// documentation, "config.txt": 98 characters).
+const SHORTEST_LINE: usize = 98 - "include ".len();
+
 /// A config.txt and what it includes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigFiles {
@@ -197,26 +201,61 @@ impl Reader<'_> {
             let text = text.trim_matches(|char: char| char.is_ascii_whitespace() || char == '\0');
             let place = Place { file: file.to_owned(), line: line + 1 };
             line += usize::from(raw.ends_with(b"\n"));
-            if let Some(scope) = Scope::of_filter(text, None) {
+            let mut text = text;
+            // What stands behind a filter on its line may be read or not.
+            while let Some(scope) = Scope::of_filter(text, None) {
                 self.scope = scope;
-                continue;
+                text = text
+                    .split_once(']')
+                    .map_or_else(|| text.trim_start_matches('['), |(_, rest)| rest)
+                    .trim();
             }
             let Some((name, value)) = setting(text) else { continue };
-            if !name.eq_ignore_ascii_case("include") {
-                let (name, value) = (name.to_owned(), value.to_owned());
-                self.found.settings.push(Setting { name, value, scope: self.scope.clone(), place });
+            if name.eq_ignore_ascii_case("include") {
+                self.include(value, place, depth)?;
                 continue;
             }
+            let mut put = |name: &str| {
+                let (name, value) = (name.to_owned(), value.to_owned());
+                let (scope, place) = (self.scope.clone(), place.clone());
+                self.found.settings.push(Setting { name, value, scope, place });
+            };
+            put(name);
+            // Whether firmware passes over what no name can have is not known.
+            let tail = name.rsplit(|char: char| !char.is_ascii_alphanumeric() && char != '_').next();
+            if let Some(tail) = tail.filter(|tail| !tail.is_empty() && *tail != name) {
+                put(tail);
+            }
+        }
+        Ok(())
+    }
+
+    fn include(&mut self, value: &str, place: Place, depth: usize) -> Result<(), BadConfig> {
+        // How firmware takes quotes, more words, and a line that is too long for it is not known: all that it may mean
+        // is read.
+        let word = value.split_whitespace().next().unwrap_or_default();
+        let mut names = vec![value, word, value.trim_matches(['"', '\'']), word.trim_matches(['"', '\''])];
+        names.extend((value.len() > SHORTEST_LINE).then(|| value.get(..SHORTEST_LINE)).flatten());
+        let mut tried: Vec<&str> = Vec::new();
+        let mut any = false;
+        for name in names.into_iter().filter(|name| !name.is_empty()) {
+            if tried.contains(&name) {
+                continue;
+            }
+            tried.push(name);
             if depth >= DEEPEST {
                 return Err(BadConfig::TooDeep { place });
             }
             if self.files >= MOST_FILES {
                 return Err(BadConfig::TooMany { place });
             }
-            match self.open(value)? {
-                Some(bytes) => self.file(value, &bytes, depth + 1)?,
-                None => self.found.missing.push(Missing { file: value.to_owned(), place }),
+            if let Some(bytes) = self.open(name)? {
+                any = true;
+                self.file(name, &bytes, depth + 1)?;
             }
+        }
+        if !any {
+            self.found.missing.push(Missing { file: value.to_owned(), place });
         }
         Ok(())
     }

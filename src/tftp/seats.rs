@@ -12,6 +12,10 @@ const GRACE: Duration = Duration::from_millis(500);
 /// A transfer whose client was silent for so long may lose its place too. U-Boot repeats itself every 5 s.
 const QUIET: Duration = Duration::from_secs(10);
 
+/// Who has so many places makes room for who has none, also with a transfer that runs: packets that keep a place cost
+/// next to nothing. Boards behind one address start again.
+const MUCH: usize = 16;
+
 /// How many places each address has.
 #[derive(Debug, Default)]
 pub(super) struct Seats {
@@ -89,7 +93,7 @@ impl Seats {
         let mine = self.of(ip);
         let waits = |seat: &Seat<T>| now.saturating_duration_since(seat.heard);
         let may_go = |seat: &Seat<T>| match seat.begun {
-            true => waits(seat) >= QUIET,
+            true => waits(seat) >= QUIET || (mine == 0 && self.of(seat.ip) >= MUCH),
             false => waits(seat) >= GRACE || self.of(seat.ip) > mine + 1,
         };
         let goes = seats.filter(may_go).max_by_key(|seat| (self.of(seat.ip), !seat.begun, waits(seat)));
@@ -164,6 +168,16 @@ mod tests {
         assert_eq!(hall.room(9, Duration::from_secs(9)), Room::None);
         // Who is silent for so long has gone, or only wants to keep others out.
         assert_eq!(hall.room(9, Duration::from_secs(11)), Room::InPlaceOf(0));
+    }
+
+    #[test]
+    fn who_has_nothing_takes_from_who_has_much_whatever_runs() {
+        let hall = Hall::new((0..64).map(|n| (n / 32, true)));
+        let room = |address: u32| {
+            hall.seats.room(ip(address), 64, 64, hall.list.iter().copied(), hall.start + Duration::from_secs(1))
+        };
+        assert_eq!(room(9), Room::InPlaceOf(0), "the one that was silent longest");
+        assert_eq!(room(1), Room::None, "who has some waits");
     }
 
     #[test]

@@ -59,7 +59,10 @@ impl Boards {
                 other.ip = None;
             }
         }
-        if let Some(serial) = serial {
+        // The first to tell a serial number keeps it: anybody can write another's into a packet.
+        let taken =
+            serial.is_some_and(|serial| inner.by_serial.get(&serial).is_some_and(|other| *other != mac));
+        if let Some(serial) = serial.filter(|_| !taken) {
             if let Some(old) = known.serial.replace(serial).filter(|old| *old != serial)
                 && inner.by_serial.get(&old) == Some(&mac)
             {

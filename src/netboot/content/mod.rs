@@ -89,7 +89,7 @@ impl NetbootSource {
         // All that follows is decided by this one spelling.
         let path = String::from_utf8(normal(path)?).map_err(|_| not_found("the path is no UTF-8"))?;
         let first = path.split_once('/').map(|(first, _)| first);
-        let asker = self.asker_of(peer, first);
+        let asker = self.asker(peer);
         let (prefix, rest) = place::split(&path);
         if let (Some(_), Some(first), Some(board)) = (prefix, first, &asker)
             && self.is_anothers(first, board)
@@ -143,15 +143,34 @@ impl NetbootSource {
         }
     }
 
-    /// Which board has an address.
+    /// Which board has an address. What DHCP told of it counts as long as the kernel's neighbours don't say otherwise:
+    /// anybody can write another's MAC address into a packet of DHCP, but answers go to who really has it.
     #[must_use]
     pub fn asker(&self, peer: IpAddr) -> Option<Known> {
         let IpAddr::V4(ip) = peer.to_canonical() else { return None };
-        self.boards.by_ip(ip).or_else(|| {
-            let mac = (self.neighbours)(ip)?;
-            // Not learnt: an address that changes hands would stick.
-            Some(self.boards.by_mac(mac).unwrap_or(Known { mac, serial: None, ip: Some(ip) }))
-        })
+        let told = self.boards.by_ip(ip);
+        let known = match (self.neighbours)(ip) {
+            Some(mac) if told.as_ref().is_none_or(|told| told.mac != mac) => {
+                // Not learnt: an address that changes hands would stick.
+                self.boards.by_mac(mac).unwrap_or(Known { mac, serial: None, ip: Some(ip) })
+            }
+            _ => told?,
+        };
+        Some(self.believed(known))
+    }
+
+    /// Takes a serial number away that the records give to another board: anybody can claim one.
+    fn believed(&self, mut known: Known) -> Known {
+        let clients = self.clients.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let of_serial =
+            known.serial.and_then(|serial| clients.by_serial(serial)).and_then(|client| client.mac);
+        let of_mac = clients.by_mac(known.mac).and_then(|client| client.serial);
+        let another = of_serial.is_some_and(|mac| mac != known.mac)
+            || of_mac.is_some_and(|serial| known.serial.is_some_and(|claimed| claimed != serial));
+        if another {
+            known.serial = None;
+        }
+        known
     }
 
     /// The directory that a prefix means: its own, or the one under the board's other name.

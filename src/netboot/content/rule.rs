@@ -1,6 +1,5 @@
 //! Which board may have which file: by the directory that it names, and by where the opened file really lies.
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::PoisonError;
 
@@ -14,18 +13,6 @@ use crate::tftp::packet::Code;
 use crate::tftp::source::Refusal;
 
 impl NetbootSource {
-    /// Which board asks. Where it would be refused a directory because of what DHCP told of its address, the kernel's
-    /// neighbours are asked who has that address now: it may have changed hands.
-    pub(super) fn asker_of(&self, peer: IpAddr, first: Option<&str>) -> Option<Known> {
-        let asker = self.asker(peer)?;
-        let doubtful = first.is_some_and(|first| self.is_anothers(first, &asker));
-        let IpAddr::V4(ip) = peer.to_canonical() else { return Some(asker) };
-        if doubtful && let Some(mac) = (self.neighbours)(ip).filter(|mac| *mac != asker.mac) {
-            return Some(self.boards.by_mac(mac).unwrap_or(Known { mac, serial: None, ip: Some(ip) }));
-        }
-        Some(asker)
-    }
-
     /// Whether a directory belongs to a board that is known and isn't this one.
     pub(super) fn is_anothers(&self, directory: &str, asker: &Known) -> bool {
         if self.is_own(directory, asker) {
@@ -145,7 +132,10 @@ fn has(client: &Client, directory: &str) -> bool {
 
 /// Whether a client's board is known to be this one.
 fn is_of(client: &Client, board: &Known) -> bool {
-    client.mac == Some(board.mac) || (client.serial.is_some() && client.serial == board.serial)
+    match client.mac {
+        Some(mac) => mac == board.mac,
+        None => client.serial.is_some() && client.serial == board.serial,
+    }
 }
 
 /// Whether a client's board is known to be another one.

@@ -343,6 +343,25 @@ fn an_address_that_changed_hands_takes_no_directory_away() {
     rig.gives(9, "00000002/secret", "00000002/secret");
 }
 
+#[test]
+fn a_number_or_an_address_that_is_only_claimed_gives_nothing() {
+    // The second board says that it has the first one's serial number.
+    let rig = neighbourhood();
+    rig.boards.learn(mac("dc:a6:32:00:00:02"), Some(1), Some(ip(10)));
+    assert!(rig.ask(ip(10), "00000001/secret").is_err());
+    rig.gives(9, "00000001/secret", "00000001/secret");
+    // It says so before the first one is heard; the record knows better.
+    let mut rig = neighbourhood();
+    rig.boards = Arc::default();
+    rig.boards.learn(mac("dc:a6:32:00:00:02"), Some(1), Some(ip(10)));
+    assert!(rig.ask(ip(10), "00000001/secret").is_err());
+    // It writes the first one's MAC address into a packet, with an address of its own.
+    let mut rig = neighbourhood();
+    rig.boards.learn(mac("dc:a6:32:00:00:01"), Some(1), Some(ip(77)));
+    rig.neighbours.push((ip(77), mac("dc:a6:32:00:00:02")));
+    assert!(rig.ask(ip(77), "00000001/secret").is_err());
+}
+
 proptest::proptest! {
     #[test]
     fn no_spelling_of_a_path_opens_what_is_another_clients(

@@ -104,6 +104,16 @@ impl<'a> Hub<'a> {
 
     fn heard(&self, state: &mut State, heard: &Heard) {
         let (id, client) = (Id::Mac(heard.mac), heard.client);
+        if let Some(other) = client.serial.and_then(|serial| self.boards.by_serial(serial))
+            && other.mac != heard.mac
+        {
+            let serial = other.serial.unwrap_or_default();
+            let text = format!(
+                "{} claims the serial number {serial:08x} of {}; it gets nothing for it",
+                heard.mac, other.mac
+            );
+            self.warn(state, text);
+        }
         if client.stage.is_pi() || client.serial.is_some() {
             self.boards.learn(heard.mac, client.serial, None);
         }

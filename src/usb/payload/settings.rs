@@ -3,6 +3,8 @@
 //! A board reads config.txt and what that includes; that of its port's folder or its family's first, and the one in
 //! boot.img. All of them are looked at. So is the configuration inside pieeprom.bin, which can have lines for config.txt.
 
+mod raw;
+
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -20,11 +22,11 @@ use crate::usb::message::BadName;
 /// What a board reads first; the other one instead after `reboot 0 tryboot`.
 const CONFIGURATIONS: [&str; 2] = ["config.txt", "tryboot.txt"];
 /// What else than a name that begins with [`PROGRAM`] burns fuses (usbboot, secure-boot-recovery).
-const FUSES: [&str; 1] = ["revoke_devkey"];
+pub(super) const FUSES: [&str; 1] = ["revoke_devkey"];
 /// Settings whose names begin so write to the chip's one-time-programmable memory: Raspberry Pi's documentation names
 /// program_usb_boot_mode, _usb_boot_timeout, _gpio_bootmode and _serial_random, usbboot program_pubkey, _jtag_lock and
 /// _rpiboot_gpio; one that nobody knows yet is none to be tried.
-const PROGRAM: &str = "program_";
+pub(super) const PROGRAM: &str = "program_";
 /// How many are told. A configuration can have thousands.
 const MOST: usize = 32;
 
@@ -80,6 +82,14 @@ impl<'a> Settings<'a> {
         if let Some(found) = found(payload, asker, "boot.img")? {
             let read = |source| error(BadConfig::Read { file: "boot.img".to_owned(), source });
             let image: Arc<dyn ReadAt> = Arc::new(found);
+            // Firmware may find a file system where nobody else sees one.
+            for (setting, at) in raw::fuses(&*image).map_err(read)? {
+                let confirmed = self.confirmed.iter().any(|known| known.eq_ignore_ascii_case(&setting));
+                let fuse = Fuse { setting, place: format!("boot.img, byte {at}") };
+                if !confirmed && self.fuses.len() < MOST && !self.fuses.contains(&fuse) {
+                    self.fuses.push(fuse);
+                }
+            }
             for volume in volumes(&image) {
                 if !files::is_fat(&image, &volume).map_err(read)? {
                     continue;
