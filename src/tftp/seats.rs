@@ -174,7 +174,13 @@ mod tests {
     fn who_has_nothing_takes_from_who_has_much_whatever_runs() {
         let hall = Hall::new((0..64).map(|n| (n / 32, true)));
         let room = |address: u32| {
-            hall.seats.room(ip(address), 64, 64, hall.list.iter().copied(), hall.start + Duration::from_secs(1))
+            hall.seats.room(
+                ip(address),
+                64,
+                64,
+                hall.list.iter().copied(),
+                hall.start + Duration::from_secs(1),
+            )
         };
         assert_eq!(room(9), Room::InPlaceOf(0), "the one that was silent longest");
         assert_eq!(room(1), Room::None, "who has some waits");

@@ -182,9 +182,11 @@ impl Walk<'_> {
                 if node.kind == FileKind::Directory {
                     if !seen.insert(node.id) && node.id.0 == 0 {
                         // In an image: the same directory in two places, or in itself.
-                        return Err(Error::Cannot {
-                            what: format!("the directory /{} is in two places of the image", path.display()),
-                            hint: "the file system is damaged; `e2fsck -fn` says more".to_owned(),
+                        return Err(Error::BadEntry {
+                            image: self.copy.source.path().to_owned(),
+                            directory: Path::new("/").join(&below),
+                            name: name.to_string_lossy().into_owned(),
+                            why: "is a directory that is in two places of the image",
                         });
                     }
                     put::directory(&dir, &name).map_err(Error::os("making", &dir.at(&name)))?;

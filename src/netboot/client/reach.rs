@@ -65,6 +65,19 @@ fn there(path: &Path) -> PathBuf {
     there.next().unwrap_or_else(|| PathBuf::from("/"))
 }
 
+/// A path without links, also where its end isn't there yet.
+fn real(path: &Path) -> PathBuf {
+    let mut ancestors = path.ancestors().filter_map(|part| Some((part, part.canonicalize().ok()?)));
+    let Some((part, mut real)) = ancestors.next() else { return path.to_owned() };
+    for name in path.strip_prefix(part).unwrap_or(Path::new("")).components() {
+        match name {
+            std::path::Component::ParentDir => drop(real.pop()),
+            name => real.push(name),
+        }
+    }
+    real
+}
+
 /// What else is in a file system that a client's directory lies in, and isn't for the same eyes.
 fn others(
     mount: &Mount,
@@ -100,14 +113,20 @@ pub(super) fn wider(exports: &[Export], ours: &Path, table: &Path) -> Vec<Findin
     let mut found: Vec<Finding> = Vec::new();
     for export in exports {
         let network: Option<Network> = export.network.parse().ok();
-        for foreign in foreign.iter().filter(|foreign| export.path.starts_with(&foreign.path)) {
+        let ours = real(&export.path);
+        for foreign in &foreign {
+            // As the server takes it: without links and dots. What lies in a client's directory counts too.
+            let theirs = real(&foreign.path);
+            if !ours.starts_with(&theirs) && !theirs.starts_with(&ours) {
+                continue;
+            }
             for who in &foreign.who {
                 let inside = who
                     .network
                     .as_deref()
                     .and_then(exports::range)
                     .is_some_and(|theirs| network.is_some_and(|network| network.holds(theirs)));
-                if inside || !crosses(&foreign.path, &export.path, &who.options) {
+                if inside || !crosses(&theirs, &ours, &who.options) {
                     continue;
                 }
                 let to = who.network.as_deref().unwrap_or("*");
@@ -136,7 +155,7 @@ pub(super) fn wider(exports: &[Export], ours: &Path, table: &Path) -> Vec<Findin
 fn crosses(outer: &Path, inner: &Path, options: &str) -> bool {
     let device = |path: &Path| mount_of(&there(path)).ok().flatten().map(|mount| mount.place);
     let goes_on = options.split(',').any(|option| matches!(option, "crossmnt" | "nohide"));
-    outer == inner || goes_on || device(outer) == device(inner)
+    outer.starts_with(inner) || goes_on || device(outer) == device(inner)
 }
 
 #[cfg(test)]
@@ -201,6 +220,12 @@ mod tests {
             "\"/srv\" 2001:db8::/64(ro)",
             "/ gss/krb5(ro)",
         ] {
+            assert!(!look(&format!("{wide}\n")).is_empty(), "{wide}");
+        }
+        // A directory in the root, a way round, and a link.
+        std::os::unix::fs::symlink("/srv", at("link")).unwrap();
+        let link = format!("{} *(rw)", at("link").display());
+        for wide in ["/srv/netboot/clients/lab-01/etc *(rw)", "/srv/../srv/netboot *(rw)", &link] {
             assert!(!look(&format!("{wide}\n")).is_empty(), "{wide}");
         }
         for narrow in [
