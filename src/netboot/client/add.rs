@@ -300,7 +300,22 @@ impl Prepared<'_> {
         notes.extend(large_files(&self.material.boot));
         notes.extend(self.tamed.clone());
         notes.extend(self.reach.clone());
+        notes.extend(self.open_to_the_hosts_users());
         notes
+    }
+
+    /// What the client's own root may do to this host's users: it writes boot files where they can reach them.
+    fn open_to_the_hosts_users(&self) -> Option<String> {
+        let writable = self.record.exported && self.record.mode == super::checklist::Mode::Rw;
+        let boot = self.record.boot.ancestors().find_map(|path| rustix::fs::statvfs(path).ok())?;
+        let harmless = boot.f_flag.contains(rustix::fs::StatVfsMountFlags::NOSUID);
+        (writable && !harmless).then(|| {
+            format!(
+                "root on the client may put setuid files into {}, which this host's users can reach: mount what it lies \
+                 in with nosuid,nodev",
+                self.record.boot.display()
+            )
+        })
     }
 
     /// The record as it will be.
