@@ -94,3 +94,24 @@ proptest::proptest! {
         proptest::prop_assert!(config.settings().iter().any(|setting| setting.name == "program_x"));
     }
 }
+
+#[test]
+fn what_may_be_read_or_not_is_read() {
+    let open = |name: &str| {
+        Ok(match name {
+            "config.txt" => Some(
+                b"[all]a=1\n[pi4] b = 2\nx;c=3\n\x01d=4\ninclude one.txt more\ninclude \"two.txt\"\ninclude none.txt\n"
+                    .to_vec(),
+            ),
+            "one.txt" => Some(b"e=5\n".to_vec()),
+            "two.txt" => Some(b"f=6\n".to_vec()),
+            _ => None,
+        })
+    };
+    let config = ConfigFiles::read("config.txt", open).unwrap();
+    for (name, value) in [("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), ("e", "5"), ("f", "6")] {
+        let found = config.settings().iter().find(|setting| setting.name == name);
+        assert_eq!(found.map(|setting| setting.value.as_str()), Some(value), "{name}");
+    }
+    assert_eq!(config.missing().len(), 1);
+}
