@@ -60,12 +60,7 @@ impl Who {
             Self::Dnsmasq | Self::DnsmasqNoPing => {
                 let mut command = Net::command(&net.server, Path::new("dnsmasq"));
                 command.args(["-k", "-C", "/dev/null", "--port=0", "--interface=tf0", "--bind-interfaces"]);
-                command.args([
-                    "--user=root",
-                    "--pid-file=",
-                    "--dhcp-authoritative",
-                    "--log-facility=/dev/null",
-                ]);
+                command.args(["--user=root", "--pid-file=", "--dhcp-authoritative", "--log-facility=-"]);
                 command
                     .args(["--dhcp-range=10.97.1.0,10.97.40.255,255.255.0.0,1h", "--dhcp-lease-max=100000"]);
                 command.arg("--pxe-service=0,Raspberry Pi Boot");

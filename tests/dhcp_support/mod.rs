@@ -133,7 +133,8 @@ impl Lan {
             "--bind-interfaces",
             "--user=root",
         ]);
-        command.args(["--pid-file=", "--dhcp-authoritative", "--log-facility=/dev/null"]);
+        command.args(["--pid-file=", "--dhcp-authoritative", "--log-facility=-"]);
+        command.stderr(std::process::Stdio::null());
         self.start(command.arg(format!("--dhcp-leasefile={}", leases.display())).args(args));
     }
 

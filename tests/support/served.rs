@@ -46,7 +46,8 @@ impl Server {
                 command.args(["--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--port=0"]);
                 command.args(["--enable-tftp", "--bind-interfaces", &format!("--listen-address={address}")]);
                 command.arg(format!("--tftp-root={}", root.display())).arg(format!("--user={user}"));
-                command.arg("--log-facility=/dev/null");
+                // To standard error, which goes nowhere. Never a device: dnsmasq changes the owner and mode of a log file.
+                command.arg("--log-facility=-");
                 command
             }
         };
@@ -55,6 +56,9 @@ impl Server {
         std::fs::write(server.root.join("ready"), "yes").unwrap();
         until("the TFTP server's first answer", || server.get("ready"));
         std::fs::remove_file(server.root.join("ready")).unwrap();
+        // dnsmasq gives the file that it logs to to its user; were that a device, nobody else could write to it.
+        let null = rustix::fs::stat("/dev/null").unwrap();
+        assert_eq!(null.st_mode & 0o666, 0o666, "something closed /dev/null: chmod 666 /dev/null");
         server
     }
 
