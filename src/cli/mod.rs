@@ -22,6 +22,7 @@ pub mod name;
 mod netboot;
 mod nukelive;
 pub mod parse;
+mod remedy;
 mod reset;
 mod split_image;
 mod stage1;

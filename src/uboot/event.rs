@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::board::Mac;
-use crate::error::Kind;
+use crate::error::{Kind, Remedy};
 use crate::uboot::peer::Bound;
 
 /// The named step in which a flash is, or in which it failed.
@@ -186,7 +186,7 @@ pub enum Ending {
         /// What it told.
         why: String,
         /// What to do about it.
-        hint: Option<String>,
+        hint: Option<Remedy>,
     },
     /// It failed, in the stage of the event.
     Failed {
@@ -195,7 +195,7 @@ pub enum Ending {
         /// The last thing that was seen of the board.
         last_seen: Option<String>,
         /// What to do next.
-        hint: Option<String>,
+        hint: Option<Remedy>,
         /// Which decides the exit code.
         #[serde(skip, default = "failed")]
         kind: Kind,

@@ -164,7 +164,7 @@ pub(super) fn drive(
 pub(super) fn interrupted(desk: &Desk<'_>) {
     let hint = "its card starts U-Boot only until it is flashed again; U-Boot keeps asking for a job.";
     desk.each(|watch, events| {
-        let hint = watch.was_heard().then(|| hint.to_owned());
+        let hint = watch.was_heard().then(|| hint.into());
         watch.end(watch.stage(), Kind::Interrupted, "interrupted".to_owned(), hint, events);
     });
 }

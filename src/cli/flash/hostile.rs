@@ -23,9 +23,9 @@ fn endings(text: &str) -> Vec<Ending> {
             Ending::Done { authenticated: true, bound: Bound::Database },
             Ending::Done { authenticated: false, bound: Bound::Database },
         ],
-        Ending::NotVerified { .. } => [Ending::NotVerified { why: text.clone(), hint: some.clone() }],
+        Ending::NotVerified { .. } => [Ending::NotVerified { why: text.clone(), hint: some.clone().map(Into::into) }],
         Ending::Failed { .. } => [Ending::Failed {
-            why: text.clone(), last_seen: some.clone(), hint: some.clone(), kind: Kind::Failed,
+            why: text.clone(), last_seen: some.clone(), hint: some.clone().map(Into::into), kind: Kind::Failed,
         }],
     ]
 }

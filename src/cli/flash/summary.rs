@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::cli::report;
 use crate::cli::ui::{Style, Ui, wrap};
+use crate::cli::{remedy, report};
 use crate::format::json::json;
 use crate::format::{minutes, rate, size};
 use crate::uboot::event::Ending;
@@ -34,13 +34,13 @@ pub(super) fn finish(ui: &Ui, runs: &[Run]) -> anyhow::Result<()> {
                 Ending::NotVerified { why, hint } => {
                     let why = wrap(why, width + 16, width + 2, ui.width_out);
                     ui.result(format_args!("{name}  {}  {why}", ui.paint(Style::Warn, "not verified")));
-                    more(ui, &blank, "hint", hint.as_deref());
+                    more(ui, &blank, "hint", hint.as_ref().map(remedy::word).as_deref());
                 }
                 Ending::Failed { why, last_seen, hint, .. } => {
                     let why = wrap(&format!("{}: {why}", run.stage), width + 12, width + 12, ui.width_out);
                     ui.result(format_args!("{name}  {}    {why}", ui.paint(Style::Bad, "failed")));
                     more(ui, &blank, "last seen", last_seen.as_deref());
-                    more(ui, &blank, "hint", hint.as_deref());
+                    more(ui, &blank, "hint", hint.as_ref().map(remedy::word).as_deref());
                 }
             }
         }
