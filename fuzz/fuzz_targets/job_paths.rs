@@ -27,8 +27,8 @@ const SUMS: [u32; 2] = [0x1234_5678, 0x9abc_def0];
 struct Image(Table);
 
 impl Material for Image {
-    fn layout(&self, card: &CardInfo) -> Result<Arc<Layout>, String> {
-        layout::plan(&self.0, Some(10 * MIB), card).map(Arc::new).map_err(|error| error.to_string())
+    fn layout(&self, card: &CardInfo) -> Result<Arc<Layout>, layout::Error> {
+        layout::plan(&self.0, Some(10 * MIB), card).map(Arc::new)
     }
 
     fn part(&self, n: usize) -> Known<Option<(u64, u64)>> {

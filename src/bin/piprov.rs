@@ -19,7 +19,7 @@ fn main() -> ExitCode {
 }
 
 /// Makes Ctrl-C set the stop flag, and a second one end the program at once.
-fn listen(ui: &Ui, cli: &Cli) -> anyhow::Result<Stop> {
+fn listen(ui: &Ui, cli: &Cli) -> piprov::cli::Result<Stop> {
     if cli.command.only_reports() {
         // Rust starts with SIGPIPE ignored; `piprov targets list | head -1` is to end quietly. Commands
         // that do something must not end so: a reset line would stay low.

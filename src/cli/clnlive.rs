@@ -20,7 +20,7 @@ pub struct Clnlive {
 }
 
 impl Clnlive {
-    pub(super) fn run(self, global: &Global, ui: &Ui) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
         let tree = self.place.tree(&settings)?;
         ui.say(format_args!("Removing boot overlay links from {}", tree.live().display()));

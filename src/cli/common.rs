@@ -13,7 +13,7 @@ use crate::tftp::Limits;
 ///
 /// # Errors
 /// When a configuration file is wrong.
-pub(super) fn settings(global: &Global, ui: &Ui) -> anyhow::Result<Settings> {
+pub(super) fn settings(global: &Global, ui: &Ui) -> crate::cli::Result<Settings> {
     let settings = Settings::load(global.config.as_deref())?;
     for warning in &settings.warnings {
         ui.warn(warning);

@@ -24,7 +24,7 @@ enum Command {
 }
 
 impl Config {
-    pub(super) fn run(self, global: &Global, ui: &Ui, _stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui, _stop: &Stop) -> crate::cli::Result<()> {
         let Command::Show = self.command;
         let settings = settings(global, ui)?;
         for (path, read) in &settings.files {

@@ -54,7 +54,7 @@ impl Explain for Error {
 pub type Document = (String, Vec<u8>);
 
 impl Generate {
-    pub(super) fn run(self, ui: &Ui) -> anyhow::Result<()> {
+    pub(super) fn run(self, ui: &Ui) -> crate::cli::Result<()> {
         let documents = match self.what {
             What::Man => man_pages()?,
             What::Completions => completions(),

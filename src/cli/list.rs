@@ -35,7 +35,7 @@ struct Row {
 }
 
 impl List {
-    pub(super) fn run(self, global: &Global, ui: &Ui) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
         let sysfs = Sysfs::default();
         let why = || format!("there is no {}", sysfs.root().join("bus/usb/devices").display());

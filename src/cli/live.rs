@@ -29,7 +29,7 @@ struct Row {
 }
 
 impl Live {
-    pub(super) fn run(self, global: &Global, ui: &Ui) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
         let tree = self.place.tree(&settings)?;
         let mut records = Records::new(&settings.runtime_dir.value).all()?;

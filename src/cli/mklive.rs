@@ -48,7 +48,7 @@ impl Place {
 }
 
 impl Mklive {
-    pub(super) fn run(self, global: &Global, ui: &Ui) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> crate::cli::Result<()> {
         let tree = self.place.tree(&common::settings(global, ui)?)?;
         ui.say(format_args!("Linking first stage boot files to {}", tree.live().display()));
         let plan = tree.plan_make(self.how.force)?;
@@ -63,7 +63,7 @@ impl How {
         plan: &Plan,
         ui: &Ui,
         also: impl Fn(&Step) -> Result<(), crate::live::Error>,
-    ) -> anyhow::Result<()> {
+    ) -> crate::cli::Result<()> {
         let (mut linked, mut removed, mut kept, mut left) = (0, 0, 0, 0);
         let removes_only =
             plan.steps().iter().all(|step| !matches!(step.action, Action::Link { .. } | Action::Keep));

@@ -3,6 +3,7 @@
 
 pub use crate::format;
 pub mod docs;
+mod failure;
 pub mod report;
 pub mod ui;
 
@@ -36,6 +37,8 @@ mod verify;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
+
+pub use failure::{Failure, Result};
 
 use crate::stop::Stop;
 use ui::Ui;
@@ -140,7 +143,7 @@ impl Cli {
     ///
     /// # Errors
     /// Whatever the subcommand ends with; [`report::end`] turns it into the exit code.
-    pub fn run(self, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub fn run(self, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let global = &self.global;
         match self.command {
             Command::Flash(args) => args.run(global, ui, stop),

@@ -15,7 +15,7 @@ pub struct Nukelive {
 }
 
 impl Nukelive {
-    pub(super) fn run(self, global: &Global, ui: &Ui) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
         let tree = self.place.tree(&settings)?;
         ui.say(format_args!("Removing files and links from {}", tree.live().display()));

@@ -80,7 +80,7 @@ impl Job {
 }
 
 impl Reset {
-    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
         let options = Options {
             hold: settings.hold.clone().or_flag("--hold", self.hold).value,
@@ -98,7 +98,7 @@ impl Reset {
     }
 
     /// All boards, before anything is touched: a name that is wrong stops the others too.
-    fn jobs(&self, settings: &Settings, options: &Options, ui: &Ui) -> anyhow::Result<Vec<Job>> {
+    fn jobs(&self, settings: &Settings, options: &Options, ui: &Ui) -> crate::cli::Result<Vec<Job>> {
         if let (Some(chip), Some(line)) = (&self.chip, &self.line) {
             let power = power::of_line(chip, line.clone(), options);
             return Ok(vec![Job { name: format!("{chip}:{line}"), power }]);
@@ -146,7 +146,7 @@ fn plan(ui: &Ui, job: &Job, wait: Duration) {
 
 /// Resets all boards at once, or one after the other with `stagger` between them. One that fails doesn't
 /// keep the others waiting.
-fn run_all(jobs: Vec<Job>, stagger: Duration, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+fn run_all(jobs: Vec<Job>, stagger: Duration, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
     let total = jobs.len();
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {

@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::Context;
-
 use super::bar::Bar;
 use super::report::Usage;
+use crate::cli::failure::Context;
 use crate::cli::ui::Style;
 use crate::cli::{Global, format, ui::Ui};
 use crate::format::json::json;
@@ -87,7 +86,7 @@ fn skip(text: &str) -> Result<Skip, String> {
 }
 
 impl SplitImage {
-    pub(super) fn run(self, _global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, _global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let started = Instant::now();
         let dir = match (&self.output, default_dir(&self.image)) {
             (Some(dir), _) => dir.clone(),
@@ -114,7 +113,7 @@ impl SplitImage {
     }
 
     /// The image's table, if it can be read, and how much is skipped.
-    fn table(&self, ui: &Ui, image: &Image) -> anyhow::Result<(Option<Table>, u64)> {
+    fn table(&self, ui: &Ui, image: &Image) -> crate::cli::Result<(Option<Table>, u64)> {
         let table = match (image.table(), self.skip) {
             (Ok(table), _) => table,
             // Splitting by numbers needs no table; one that is damaged is worth a word.
@@ -160,7 +159,7 @@ fn no_name() -> Usage {
     }
 }
 
-fn dry_run(ui: &Ui, image: &Image, order: &Order) -> anyhow::Result<()> {
+fn dry_run(ui: &Ui, image: &Image, order: &Order) -> crate::cli::Result<()> {
     split::check(image, order)?;
     // Where a compressed file doesn't tell, it has to be unpacked to know.
     let len =

@@ -73,7 +73,7 @@ enum Release {
 }
 
 impl Stage1 {
-    pub(super) fn run(self, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         match self.command {
             What::Build(build) => build.run(ui, stop),
         }
@@ -81,7 +81,7 @@ impl Stage1 {
 }
 
 impl Build {
-    fn run(self, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    fn run(self, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let mut archs: Vec<Arch> = self
             .arch
             .iter()

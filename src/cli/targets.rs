@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::board::Mac;
 use crate::cli::common::settings;
 use crate::cli::table::columns;
-use crate::cli::{Global, report::AlreadyTold, ui::Style, ui::Ui};
+use crate::cli::{Failure, Global, ui::Style, ui::Ui};
 use crate::config::Settings;
 use crate::error::Kind;
 use crate::format;
@@ -129,7 +129,7 @@ fn secret(text: &str) -> Result<PathBuf, String> {
 }
 
 impl Targets {
-    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = settings(global, ui)?;
         match self.command {
             Command::List(args) => list(&args, &settings, ui),
@@ -170,7 +170,7 @@ fn tell(ui: &Ui, done: &str, would: &str, dry_run: bool, path: &Path, change: &C
     }
 }
 
-fn list(args: &List, settings: &Settings, ui: &Ui) -> anyhow::Result<()> {
+fn list(args: &List, settings: &Settings, ui: &Ui) -> crate::cli::Result<()> {
     let targets = args.database.load(settings)?;
     if ui.json {
         targets.rows().iter().for_each(|target| ui.object(target));
@@ -212,7 +212,7 @@ struct Finding {
     message: String,
 }
 
-fn check(path: &Path, ui: &Ui) -> anyhow::Result<()> {
+fn check(path: &Path, ui: &Ui) -> crate::cli::Result<()> {
     let (targets, findings) = match database::Targets::load(path) {
         Ok(targets) => (targets.rows().len(), warnings(&targets)),
         Err(database::Error::Bad { problems, .. }) => {
@@ -252,7 +252,7 @@ fn check(path: &Path, ui: &Ui) -> anyhow::Result<()> {
     let count = |number: usize, what: &str| format::count(number as u64, what);
     if problems > 0 {
         ui.say(format_args!("{}: {}", path.display(), count(problems, "problem")));
-        return Err(AlreadyTold(Kind::Config).into());
+        return Err(Failure::already_told(Kind::Config));
     }
     let tail = if warnings > 0 { format!(", {}", count(warnings, "warning")) } else { String::new() };
     ui.say(format_args!("{}: {}, no problems{tail}", path.display(), count(targets, "target")));

@@ -64,7 +64,7 @@ pub struct Tftp {
 }
 
 impl Tftp {
-    pub(super) fn run(self, _global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, _global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let source = DirSource::new(&self.root)?;
         let policy =
             Policy { max_blksize: self.max_blksize, max_window: self.max_window, ..Policy::default() };

@@ -103,7 +103,7 @@ fn group_name(text: &str) -> Result<String, String> {
 }
 
 impl Udev {
-    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
         match self.command {
             What::Print(ids) => {
@@ -161,7 +161,7 @@ impl Place {
         self.root == Path::new("/")
     }
 
-    fn install(&self, settings: &Settings, ui: &Ui) -> anyhow::Result<()> {
+    fn install(&self, settings: &Settings, ui: &Ui) -> crate::cli::Result<()> {
         let program = std::env::current_exe().map_err(Error::NoProgram)?;
         let helper = install::find_helper(&program).ok_or(Error::NoHelper { program: program.clone() })?;
         let units = !self.live() || systemd();
@@ -263,7 +263,7 @@ fn call(command: &[&str]) -> Result<(), Error> {
     Err(failed(if said.is_empty() { output.status.to_string() } else { said.to_owned() }))
 }
 
-fn finish(settings: &Settings, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+fn finish(settings: &Settings, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
     let tree = Tree::new(&settings.live.value, &settings.clients.value)?;
     let log = |level: Level, text: &str| {
         // In the log under the helper's name: it is the same story.

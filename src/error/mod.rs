@@ -37,6 +37,12 @@ pub enum Kind {
     Interrupted,
 }
 
+impl Explain for std::io::Error {
+    fn kind(&self) -> Kind {
+        Kind::of_io(self)
+    }
+}
+
 impl Kind {
     /// The exit code that this kind of failure ends the program with.
     #[must_use]

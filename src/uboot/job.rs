@@ -27,7 +27,7 @@ mod paths;
 
 use std::sync::Arc;
 
-use super::layout::{CardInfo, Layout};
+use super::layout::{self, CardInfo, Layout};
 use super::order::{self, Word, sum_is};
 use super::proof::Said;
 use super::secret::Secret;
@@ -138,7 +138,7 @@ pub enum Trouble {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Failure {
     /// The image doesn't fit this card.
-    Layout(String),
+    Layout(layout::Error),
     /// The card ends before the image does.
     TooSmall {
         /// Bytes that the card needs.

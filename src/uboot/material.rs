@@ -231,8 +231,8 @@ impl ImageMaterial {
 }
 
 impl Material for ImageMaterial {
-    fn layout(&self, card: &CardInfo) -> Result<Arc<Layout>, String> {
-        layout::plan(&self.table, self.image.raw_len(), card).map(Arc::new).map_err(|error| error.to_string())
+    fn layout(&self, card: &CardInfo) -> Result<Arc<Layout>, layout::Error> {
+        layout::plan(&self.table, self.image.raw_len(), card).map(Arc::new)
     }
 
     fn part(&self, n: usize) -> Known<Option<(u64, u64)>> {

@@ -67,7 +67,7 @@ pub fn recheck(run: &Run, material: &ImageMaterial, stop: &Stop) -> Recheck {
     let info = CardInfo { uboot_start: card.uboot_start, uboot_len: card.uboot_len, size: None };
     let layout = match material.layout(&info) {
         Ok(layout) => layout,
-        Err(why) => return Recheck::Impossible { why },
+        Err(error) => return Recheck::Impossible { why: error.to_string() },
     };
     let mut bytes = 0;
     for n in 0.. {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::layout::{CardInfo, Layout};
+use super::layout::{self, CardInfo, Layout};
 use crate::image::table::BLOCK;
 
 /// Something that may not be known yet: an image that is still being decompressed, a checksum under way.
@@ -19,8 +19,8 @@ pub trait Material: Send + Sync {
     /// How the image lies on a card with this U-Boot partition; the error says why it doesn't.
     ///
     /// # Errors
-    /// A sentence for the user.
-    fn layout(&self, card: &CardInfo) -> Result<Arc<Layout>, String>;
+    /// Where it doesn't fit.
+    fn layout(&self, card: &CardInfo) -> Result<Arc<Layout>, layout::Error>;
     /// Part `n` as offset in the image and length in bytes; `Is(None)` behind the last one.
     fn part(&self, n: usize) -> Known<Option<(u64, u64)>>;
     /// The CRC32 of part `n`, padded with zeros to whole blocks.

@@ -3,11 +3,11 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::Args;
 
 use super::bar::Bar;
 use super::{Place, Spool, show};
+use crate::cli::failure::Context;
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui};
 use crate::format::json::json;
@@ -76,7 +76,7 @@ fn address(text: &str) -> Result<(Ipv4Addr, u8), String> {
 }
 
 impl Build {
-    pub(super) fn run(self, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let (secret, new) = match &self.secret {
             Some(path) if path.exists() => (Some(Secret::load(path)?), false),
             Some(_) => (Some(Secret::generate().context("making the secret")?), true),

@@ -25,7 +25,7 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) fn run(self, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let card = self.place.card(self.card_size);
         let image = Image::open(&self.image, &self.spool.options(stop))?;
         if image.format().is_compressed() {

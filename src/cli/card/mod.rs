@@ -51,7 +51,7 @@ enum Command {
 }
 
 impl Card {
-    pub(super) fn run(self, _global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, _global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         match self.command {
             Command::Build(args) => args.run(ui, stop),
             Command::Check(args) => args.run(ui, stop),

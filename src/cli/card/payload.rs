@@ -59,7 +59,7 @@ enum Release {
 }
 
 impl Payload {
-    pub(super) fn run(self, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let board = match self.board {
             BoardName::Rpi3 => Board::Rpi3,
             BoardName::Rpi4 => Board::Rpi4,

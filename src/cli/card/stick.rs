@@ -30,7 +30,7 @@ pub(super) struct Stick {
 }
 
 impl Stick {
-    pub(super) fn run(self, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         super::super::common::check_part_size(self.part_size)?;
         let earlier = stick::jobs(&self.mount)?;
         let image = Image::open(&self.image, &self.spool.options(stop))?;

@@ -2,7 +2,7 @@
 
 mod checks;
 
-use super::report::AlreadyTold;
+use super::Failure;
 use crate::cli::table::columns;
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
@@ -59,7 +59,7 @@ impl Finding {
 }
 
 impl Doctor {
-    pub(super) fn run(self, global: &Global, ui: &Ui) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
         let all = !self.usb && !self.tftp;
         let host = checks::Host::this();
@@ -75,7 +75,7 @@ impl Doctor {
     }
 }
 
-fn show(ui: &Ui, findings: &[Finding]) -> anyhow::Result<()> {
+fn show(ui: &Ui, findings: &[Finding]) -> crate::cli::Result<()> {
     let number = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
     let (problems, warnings) = (number(Verdict::Problem), number(Verdict::Warning));
     if ui.json {
@@ -107,7 +107,7 @@ fn show(ui: &Ui, findings: &[Finding]) -> anyhow::Result<()> {
     }
     let text = format!("{}, {}", count(problems as u64, "problem"), count(warnings as u64, "warning"));
     ui.say(text);
-    if problems > 0 { Err(AlreadyTold(Kind::Failed).into()) } else { Ok(()) }
+    if problems > 0 { Err(Failure::already_told(Kind::Failed)) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -12,10 +12,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
-
 use super::report::Usage;
 use crate::board::Mac;
+use crate::cli::failure::Context;
 use crate::cli::{Global, ui::Ui};
 use crate::config::Settings;
 use crate::format::parse_size;
@@ -102,7 +101,7 @@ pub struct Flash {
 }
 
 impl Flash {
-    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let (names, image) = self.words()?;
         let settings = super::common::settings(global, ui)?;
         let (targets, secrets) = self.targets(names, &settings)?;
@@ -138,7 +137,7 @@ impl Flash {
     }
 
     /// What the words on the command line are: boards, and last the image.
-    fn words(&self) -> anyhow::Result<(&[String], &str)> {
+    fn words(&self) -> crate::cli::Result<(&[String], &str)> {
         let usage =
             |message: &str, hint: &str| Usage { message: message.to_owned(), hint: Some(hint.into()) };
         match (self.words.split_last(), self.all) {
@@ -158,7 +157,7 @@ impl Flash {
     }
 
     /// The boards, and their cards' secrets.
-    fn targets(&self, names: &[String], settings: &Settings) -> anyhow::Result<(Vec<Target>, Secrets)> {
+    fn targets(&self, names: &[String], settings: &Settings) -> crate::cli::Result<(Vec<Target>, Secrets)> {
         let path = self.database.as_deref().unwrap_or(&settings.targets.value);
         // A board that isn't in the database can be flashed by its address, if somebody else resets it.
         let bare = |text: &str| {
@@ -192,14 +191,14 @@ impl Flash {
             .into()),
             Err(error) => bare(text).ok_or(error.into()),
         });
-        self.with_secrets(distinct(found.collect::<anyhow::Result<Vec<_>>>()?)?, &database)
+        self.with_secrets(distinct(found.collect::<crate::cli::Result<Vec<_>>>()?)?, &database)
     }
 
     fn with_secrets(
         &self,
         targets: Vec<Target>,
         database: &Targets,
-    ) -> anyhow::Result<(Vec<Target>, Secrets)> {
+    ) -> crate::cli::Result<(Vec<Target>, Secrets)> {
         let mut secrets = Secrets::new();
         for target in &targets {
             let Some(path) = database.secret_path(target) else { continue };
@@ -236,7 +235,7 @@ impl Flash {
         }
     }
 
-    fn part_size(&self, settings: &Settings) -> anyhow::Result<u64> {
+    fn part_size(&self, settings: &Settings) -> crate::cli::Result<u64> {
         let part_size = self.part_size.unwrap_or(settings.part_size.value);
         super::common::check_part_size(part_size)?;
         Ok(part_size)
@@ -244,7 +243,7 @@ impl Flash {
 }
 
 /// A board named twice, once by its name and once by its address, is flashed once; that is a mistake worth telling.
-fn distinct(targets: Vec<Target>) -> anyhow::Result<Vec<Target>> {
+fn distinct(targets: Vec<Target>) -> crate::cli::Result<Vec<Target>> {
     for (n, target) in targets.iter().enumerate() {
         if targets[..n].iter().any(|other| other.mac == target.mac) {
             return Err(Usage { message: format!("{} is named twice", target.name), hint: None }.into());

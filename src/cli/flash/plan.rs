@@ -103,8 +103,8 @@ pub(super) fn plan(
     material: &ImageMaterial,
     options: &Options,
     way: Way<'_>,
-) -> anyhow::Result<()> {
-    let layout = material.layout(&way.card()).map_err(|why| anyhow::anyhow!(why))?;
+) -> crate::cli::Result<()> {
+    let layout = material.layout(&way.card())?;
     let mut resets = Vec::new();
     for target in targets {
         resets.push(match &options.reset {

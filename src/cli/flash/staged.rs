@@ -67,7 +67,7 @@ pub(super) fn run(
     material: &std::sync::Arc<ImageMaterial>,
     options: &Options,
     (ui, stop): (&Ui, &Stop),
-) -> anyhow::Result<()> {
+) -> crate::cli::Result<()> {
     // A message with the whole path helps whoever has started this in another directory.
     let files = &files.settled()?;
     if dry_run {
@@ -101,7 +101,12 @@ pub(super) fn run(
     finish(ui, &runs)
 }
 
-fn plan_files(files: &Files, targets: &[Target], material: &ImageMaterial, ui: &Ui) -> anyhow::Result<()> {
+fn plan_files(
+    files: &Files,
+    targets: &[Target],
+    material: &ImageMaterial,
+    ui: &Ui,
+) -> crate::cli::Result<()> {
     let crate::uboot::step::Known::Is(tree) = files.tree(0, material)? else { return Ok(()) };
     for target in targets {
         ui.result(format_args!(

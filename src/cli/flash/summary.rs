@@ -10,7 +10,7 @@ use crate::uboot::event::Ending;
 use crate::uboot::record::Run;
 
 /// The summary, and the code that the program ends with.
-pub(super) fn finish(ui: &Ui, runs: &[Run]) -> anyhow::Result<()> {
+pub(super) fn finish(ui: &Ui, runs: &[Run]) -> crate::cli::Result<()> {
     let width = runs.iter().map(|run| run.target.chars().count()).max().unwrap_or(0);
     let mut kinds = Vec::new();
     for run in runs {

@@ -8,14 +8,10 @@ mod nfs;
 mod serve;
 mod watch;
 
-pub(crate) use watch::CantListen;
-
 use clap::{Args, Subcommand};
 
 use crate::cli::{Global, ui::Ui};
 use crate::stop::Stop;
-
-pub(super) use enable::Error as EnableError;
 
 #[derive(Debug, Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
@@ -47,7 +43,7 @@ enum Command {
 }
 
 impl Netboot {
-    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         match self.command {
             Command::Client(args) => args.run(global, ui, stop),
             Command::Serve(args) => args.run(global, ui, stop),

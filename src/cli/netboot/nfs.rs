@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::Failure;
 use crate::cli::remedy;
-use crate::cli::report::AlreadyTold;
 use crate::cli::ui::{Style, Ui};
 use crate::error::Kind;
 use crate::format::json::json;
@@ -19,7 +19,7 @@ pub(super) struct Nfs {
 }
 
 impl Nfs {
-    pub(super) fn run(self, ui: &Ui) -> anyhow::Result<()> {
+    pub(super) fn run(self, ui: &Ui) -> crate::cli::Result<()> {
         let state = look(&self.ganesha);
         let found = findings(&state);
         if ui.json {
@@ -48,6 +48,6 @@ impl Nfs {
                 ui.result(ui.paint(Style::Good, "This host can serve roots over NFS."));
             }
         }
-        if found.is_empty() { Ok(()) } else { Err(AlreadyTold(Kind::Unavailable).into()) }
+        if found.is_empty() { Ok(()) } else { Err(Failure::already_told(Kind::Unavailable)) }
     }
 }

@@ -57,7 +57,7 @@ pub(super) struct Serve {
 }
 
 impl Serve {
-    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
         let netboot = &settings.netboot;
         let interface = super::interface(self.interface.or(netboot.interface.value.clone()), "serve")?;

@@ -41,7 +41,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
         let name = super::interface(self.interface.or(settings.netboot.interface.value.clone()), "watch")?;
         let interface = dhcp::interface::find(&name)?;
@@ -93,7 +93,7 @@ impl crate::error::Explain for CantListen {
     }
 }
 
-fn probe(interface: &dhcp::interface::Interface, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+fn probe(interface: &dhcp::interface::Interface, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
     // What comes back is seen by the capture as well, and judged there.
     let found = dhcp::probe::servers(interface, dhcp::probe::PATIENCE, stop, &|_| false)?;
     if ui.json {

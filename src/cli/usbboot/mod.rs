@@ -150,7 +150,7 @@ fn transfer(text: &str) -> Result<usize, String> {
 }
 
 impl Usbboot {
-    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
         let plan = self.plan(&settings, ui)?;
         if let Some(Some(dir)) = &self.metadata
@@ -174,7 +174,7 @@ impl Usbboot {
         self.finish(ui, stop, &outcomes, bus.as_ref())
     }
 
-    fn plan(&self, settings: &Settings, ui: &Ui) -> anyhow::Result<Arc<dyn Plan>> {
+    fn plan(&self, settings: &Settings, ui: &Ui) -> crate::cli::Result<Arc<dyn Plan>> {
         let mut allow = self.allow.clone();
         // The live tree's links lead there.
         if settings.clients.value.is_dir() {
@@ -248,7 +248,7 @@ impl Usbboot {
         service
     }
 
-    fn finish(&self, ui: &Ui, stop: &Stop, outcomes: &[Outcome], bus: &dyn Bus) -> anyhow::Result<()> {
+    fn finish(&self, ui: &Ui, stop: &Stop, outcomes: &[Outcome], bus: &dyn Bus) -> crate::cli::Result<()> {
         if outcomes.is_empty() {
             return Err(self.nothing(stop, bus));
         }
@@ -273,7 +273,7 @@ impl Usbboot {
     }
 
     /// Why nothing was booted.
-    fn nothing(&self, stop: &Stop, bus: &dyn Bus) -> anyhow::Error {
+    fn nothing(&self, stop: &Stop, bus: &dyn Bus) -> crate::cli::Failure {
         if stop.is_set() {
             return NoBoard { what: "stopped before a board came".to_owned(), kind: Kind::Interrupted }
                 .into();
@@ -286,17 +286,17 @@ impl Usbboot {
         NoBoard { what, kind: Kind::Unavailable }.into()
     }
 
-    fn keep_metadata(&self, ui: &Ui, outcomes: &[Outcome]) -> anyhow::Result<()> {
+    fn keep_metadata(&self, ui: &Ui, outcomes: &[Outcome]) -> crate::cli::Result<()> {
         let Some(place) = &self.metadata else { return Ok(()) };
         for outcome in outcomes.iter().filter(|outcome| !outcome.metadata.is_empty()) {
             match place {
                 None if ui.json => {}
-                None => ui.result(json::line(&outcome.metadata)?),
+                None => ui.result(json::line(&outcome.metadata).map_err(std::io::Error::from)?),
                 Some(dir) => {
                     let serial = outcome.serial.as_ref().map(ToString::to_string);
                     let name = serial.unwrap_or_else(|| outcome.port.to_string());
                     let path = dir.join(format!("{name}.json"));
-                    let text = json::pretty(&outcome.metadata)?;
+                    let text = json::pretty(&outcome.metadata).map_err(std::io::Error::from)?;
                     replace(&path, &text).map_err(|source| CantWrite { path: path.clone(), source })?;
                     ui.say(format_args!("{}: wrote {}", outcome.port, path.display()));
                 }

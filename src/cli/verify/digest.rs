@@ -4,9 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Job;
+use crate::cli::Failure;
 use crate::cli::bar::Bar;
 use crate::cli::format;
-use crate::cli::report::{AlreadyTold, Usage};
+use crate::cli::report::Usage;
 use crate::cli::ui::Style;
 use crate::error::Kind;
 use crate::format::json::json;
@@ -16,7 +17,7 @@ use crate::image::pass::Pass;
 use crate::progress::Progress;
 
 impl Job<'_> {
-    pub(super) fn sha256(&self, wanted: &str) -> anyhow::Result<()> {
+    pub(super) fn sha256(&self, wanted: &str) -> crate::cli::Result<()> {
         let digest = match checksum_file::parse_sha256(wanted) {
             Some(digest) => digest,
             None if looks_like_digits(wanted) => {
@@ -62,7 +63,7 @@ impl Job<'_> {
                 }
                 self.hint(Some("download it again, or look whether the sha256 is of another version".into()));
             }
-            return Err(AlreadyTold(Kind::BadData).into());
+            return Err(Failure::already_told(Kind::BadData));
         };
         if self.ui.json {
             self.ui.object(&object);

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::bar::Bar;
-use super::report::{AlreadyTold, Usage};
+use super::report::Usage;
 use crate::cli::ui::{Style, Text};
-use crate::cli::{Global, format, remedy, ui::Ui};
+use crate::cli::{Failure, Global, format, remedy, ui::Ui};
 use crate::error::{Kind, Remedy};
 use crate::format::json::json;
 use crate::image::compare::{Difference, Found, Other, compare};
@@ -74,7 +74,7 @@ struct Job<'a> {
 }
 
 impl Verify {
-    pub(super) fn run(self, _global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, _global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         // What is compared with is looked at first: a wrong path should not cost a decompression.
         let device = self.device.as_deref().map(Device::open).transpose()?;
         let report = self.report.as_deref().map(Report::read).transpose()?;
@@ -100,7 +100,7 @@ impl Verify {
 }
 
 impl Job<'_> {
-    fn device(&self, device: Device, offset: u64) -> anyhow::Result<()> {
+    fn device(&self, device: Device, offset: u64) -> crate::cli::Result<()> {
         let (path, room) = (device.path().to_owned(), device.len.saturating_sub(offset));
         // Said at once where it is known at once, and not after an hour of reading.
         let found = match self.image.raw_len() {
@@ -144,7 +144,7 @@ impl Job<'_> {
         }
     }
 
-    fn parts(&self, dir: &Path) -> anyhow::Result<()> {
+    fn parts(&self, dir: &Path) -> crate::cli::Result<()> {
         let found = {
             let bar = Bar::new(self.ui, "comparing");
             compare_parts(&self.image, dir, self.stop, &bar)?
@@ -186,7 +186,7 @@ impl Job<'_> {
         base: u64,
         mut object: serde_json::Value,
         hint: Option<Remedy>,
-    ) -> anyhow::Result<()> {
+    ) -> crate::cli::Result<()> {
         let offset = difference.offset;
         // A table that can't be read is no reason to keep the difference back.
         let table = self.image.table().ok().flatten();
@@ -238,7 +238,7 @@ impl Job<'_> {
     }
 
     /// It was looked at, and it is not as it should be: the result, and exit code 1.
-    fn bad(&self, object: serde_json::Value, text: String, hint: Option<Remedy>) -> anyhow::Result<()> {
+    fn bad(&self, object: serde_json::Value, text: String, hint: Option<Remedy>) -> crate::cli::Result<()> {
         self.bad_lines(object, &[text], hint)
     }
 
@@ -247,10 +247,10 @@ impl Job<'_> {
         object: serde_json::Value,
         lines: &[String],
         hint: Option<Remedy>,
-    ) -> anyhow::Result<()> {
+    ) -> crate::cli::Result<()> {
         self.tell(object, Text::lines(lines.iter().map(|line| self.ui.paint(Style::Bad, line))));
         self.hint(hint);
-        Err(AlreadyTold(Kind::Failed).into())
+        Err(Failure::already_told(Kind::Failed))
     }
 
     fn hint(&self, hint: Option<Remedy>) {

@@ -13,7 +13,7 @@ use crate::uboot::record::Run;
 
 impl Job<'_> {
     /// A card of the original kind has told how many bytes it wrote.
-    pub(super) fn count(&self, count: u32, path: &Path, accept: bool) -> anyhow::Result<()> {
+    pub(super) fn count(&self, count: u32, path: &Path, accept: bool) -> crate::cli::Result<()> {
         let len = self
             .image
             .content()
@@ -60,7 +60,7 @@ impl Job<'_> {
     }
 
     /// The record of a run: every checksum in it is computed again from the image.
-    pub(super) fn record(&self, text: &[u8], path: &Path) -> anyhow::Result<()> {
+    pub(super) fn record(&self, text: &[u8], path: &Path) -> crate::cli::Result<()> {
         let run: Run = serde_json::from_slice(text).map_err(|error| Error::BadRecord {
             path: path.to_owned(),
             what: format!("no record of a run: {error}"),

@@ -71,10 +71,8 @@ impl Sample {
 }
 
 impl Material for Sample {
-    fn layout(&self, card: &CardInfo) -> Result<Arc<Layout>, String> {
-        layout::plan(&self.table, Some(self.bytes.len() as u64), card)
-            .map(Arc::new)
-            .map_err(|error| error.to_string())
+    fn layout(&self, card: &CardInfo) -> Result<Arc<Layout>, layout::Error> {
+        layout::plan(&self.table, Some(self.bytes.len() as u64), card).map(Arc::new)
     }
 
     fn part(&self, n: usize) -> Known<Option<(u64, u64)>> {

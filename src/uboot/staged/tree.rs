@@ -79,7 +79,7 @@ impl Tree {
     /// # Errors
     /// [`Error::Layout`] where the image doesn't fit such a card.
     pub fn piprov(id: u32, material: &dyn Material, card: &CardInfo) -> Result<Known<Self>, Error> {
-        let layout = material.layout(card).map_err(|why| Error::Layout { why })?;
+        let layout = material.layout(card).map_err(|error| Error::Layout { why: error.to_string() })?;
         let job = order::job_name(id);
         let mut steps: Vec<(Step, u32)> = Vec::new();
         loop {

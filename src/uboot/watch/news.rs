@@ -122,7 +122,7 @@ impl Watch {
         let (stage, why, hint, kind) = match failure {
             Failure::Layout(why) => (
                 Stage::Prepare,
-                why.clone(),
+                why.to_string(),
                 Some("`piprov card check IMAGE` shows where everything would go.".into()),
                 Kind::BadData,
             ),

@@ -76,7 +76,7 @@ pub(super) struct Add {
 }
 
 impl Add {
-    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let (clients, settings) = self.place.clients(global, ui, stop)?;
         let network = match (self.address, self.network) {
             (Some(address), _) => Some(Network::one(address)),

@@ -3,9 +3,9 @@
 use clap::Args;
 
 use super::{Where, name};
+use crate::cli::Failure;
 use crate::cli::Global;
 use crate::cli::remedy;
-use crate::cli::report::AlreadyTold;
 use crate::cli::ui::{Style, Ui, wrap};
 use crate::config::netboot::Mode;
 use crate::error::Kind;
@@ -26,12 +26,16 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
-        let mut names = self.names.iter().map(|text| name(text)).collect::<anyhow::Result<Vec<Name>>>()?;
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+        let mut names =
+            self.names.iter().map(|text| name(text)).collect::<crate::cli::Result<Vec<Name>>>()?;
         let (clients, settings) = self.place.clients(global, ui, stop)?;
         if names.is_empty() {
-            names =
-                clients.all()?.into_iter().map(|record| name(&record.name)).collect::<anyhow::Result<_>>()?;
+            names = clients
+                .all()?
+                .into_iter()
+                .map(|record| name(&record.name))
+                .collect::<crate::cli::Result<_>>()?;
         }
         let mut bad = 0;
         for name in &names {
@@ -63,6 +67,6 @@ impl Check {
                 }
             }
         }
-        if bad > 0 { Err(AlreadyTold(Kind::Failed).into()) } else { Ok(()) }
+        if bad > 0 { Err(Failure::already_told(Kind::Failed)) } else { Ok(()) }
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct List {
 }
 
 impl List {
-    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let (clients, _) = self.place.clients(global, ui, stop)?;
         let records = clients.all()?;
         if ui.json {
@@ -67,7 +67,7 @@ pub(super) struct Show {
 }
 
 impl Show {
-    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let name = name(&self.name)?;
         let (clients, _) = self.place.clients(global, ui, stop)?;
         let record = clients.one(&name)?;

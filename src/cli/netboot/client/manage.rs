@@ -27,7 +27,7 @@ pub(super) struct Remove {
 }
 
 impl Remove {
-    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let name = name(&self.name)?;
         let (clients, _) = self.place.clients(global, ui, stop)?;
         let record = clients.one(&name)?;
@@ -70,7 +70,7 @@ fn texts(paths: &[PathBuf]) -> Vec<Cow<'_, str>> {
 }
 
 /// Asks for the name on a terminal; elsewhere it has to be given.
-fn confirmed(ui: &Ui, name: &str, given: Option<&str>) -> anyhow::Result<bool> {
+fn confirmed(ui: &Ui, name: &str, given: Option<&str>) -> crate::cli::Result<bool> {
     use std::io::{BufRead, IsTerminal};
     if let Some(given) = given {
         return Ok(given == name);
@@ -95,7 +95,7 @@ pub(super) struct Rename {
 }
 
 impl Rename {
-    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let (old, new) = (name(&self.old)?, name(&self.new)?);
         let (clients, _) = self.place.clients(global, ui, stop)?;
         let record = clients.rename(&old, &new)?;

@@ -46,7 +46,7 @@ enum Command {
 }
 
 impl Client {
-    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         match self.command {
             Command::Add(args) => args.run(global, ui, stop),
             Command::List(args) => args.run(global, ui, stop),
@@ -83,7 +83,7 @@ struct Where {
 }
 
 impl Where {
-    fn clients(self, global: &Global, ui: &Ui, stop: &Stop) -> anyhow::Result<(Clients, Settings)> {
+    fn clients(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<(Clients, Settings)> {
         let settings = common::settings(global, ui)?;
         let places = Places {
             tftp: self.tftp_root.unwrap_or_else(|| settings.netboot.tftp_root.value.clone()),
@@ -98,6 +98,6 @@ impl Where {
 }
 
 /// A client's name; what is wrong with it is told by the error, not by clap.
-fn name(text: &str) -> anyhow::Result<Name> {
+fn name(text: &str) -> crate::cli::Result<Name> {
     Ok(text.parse()?)
 }

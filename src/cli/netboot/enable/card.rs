@@ -26,7 +26,7 @@ const THEN: [&str; 3] = [
     "take the line out with --undo before the card goes into another board",
 ];
 
-pub(super) fn run(args: &Enable, dir: &Path, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+pub(super) fn run(args: &Enable, dir: &Path, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
     let path = dir.join(CONFIG);
     let (card, bytes) = open(dir)?;
     let mut config = ConfigTxt::parse(&bytes);

@@ -22,7 +22,7 @@ const SIGNATURE: &str = "pieeprom.sig";
 /// The first bootloaders that update themselves over the network, in seconds since 1970: 2021-01-01.
 const SELF_UPDATE: u64 = 1_609_459_200;
 
-pub(super) fn run(args: &Enable, path: &Path, order: Option<BootOrder>, ui: &Ui) -> anyhow::Result<()> {
+pub(super) fn run(args: &Enable, path: &Path, order: Option<BootOrder>, ui: &Ui) -> crate::cli::Result<()> {
     let image = Image::parse(file::read(path)?).map_err(Error::content(path))?;
     if let Some(board) = args.board.filter(|board| board.family() != Some(image.family())) {
         return Err(Usage {
@@ -105,7 +105,7 @@ struct Written {
 }
 
 /// Writes the pair, the signature last: without it no board takes the update.
-fn write(args: &Enable, dir: &Path, image: &Image, ui: &Ui) -> anyhow::Result<Written> {
+fn write(args: &Enable, dir: &Path, image: &Image, ui: &Ui) -> crate::cli::Result<Written> {
     let update = dir.join(UPDATE);
     let place = match Dir::open(dir) {
         Ok(place) => place,
@@ -189,7 +189,13 @@ fn heading(path: &Path, image: &Image, ui: &Ui) {
 }
 
 /// An image, its files and its configuration.
-fn show(path: &Path, image: &Image, conf: &BootConf, board: Option<Model>, ui: &Ui) -> anyhow::Result<()> {
+fn show(
+    path: &Path,
+    image: &Image,
+    conf: &BootConf,
+    board: Option<Model>,
+    ui: &Ui,
+) -> crate::cli::Result<()> {
     let order = conf.order();
     if ui.json {
         let files = image.files().map(|file| {

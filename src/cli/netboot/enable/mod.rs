@@ -104,7 +104,7 @@ fn setting(text: &str) -> Result<(String, String), String> {
 }
 
 impl Enable {
-    pub(super) fn run(self, ui: &Ui, stop: &Stop) -> anyhow::Result<()> {
+    pub(super) fn run(self, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         if let Some(dir) = &self.boot_partition {
             return card::run(&self, dir, ui, stop);
         }

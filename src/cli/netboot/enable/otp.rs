@@ -7,7 +7,7 @@ use crate::cli::ui::{Style, Text, Ui, wrap};
 use crate::eeprom::otp::{Dump, NetBoot};
 use crate::format::json::json;
 
-pub(super) fn run(path: &Path, ui: &Ui) -> anyhow::Result<()> {
+pub(super) fn run(path: &Path, ui: &Ui) -> crate::cli::Result<()> {
     let bytes = file::read(path)?;
     let name = if path == Path::new("-") { Path::new("stdin") } else { path };
     let dump = Dump::parse(&String::from_utf8_lossy(&bytes)).map_err(Error::content(name))?;
