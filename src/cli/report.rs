@@ -66,6 +66,7 @@ fn known<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Exp
     any_of!(crate::tftp::Error);
     any_of!(crate::usb::Error);
     any_of!(super::usbboot::NoBoard, super::usbboot::CantWrite);
+    any_of!(crate::uboot::flash::Error);
     any_of!(crate::uboot::material::Error);
     any_of!(crate::uboot::staged::Error);
     any_of!(crate::uboot::card::Error);
