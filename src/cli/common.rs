@@ -60,6 +60,6 @@ pub(super) fn check_part_size(part_size: u64) -> Result<(), Usage> {
     }
     Err(Usage {
         message: format!("a part of {} can't be flashed", size_exact(part_size)),
-        hint: Some("It has whole blocks of 512 bytes, and at most 1 GiB.".to_owned()),
+        hint: Some("It has whole blocks of 512 bytes, and at most 1 GiB.".into()),
     })
 }

@@ -21,6 +21,7 @@ pub mod name;
 mod netboot;
 mod nukelive;
 pub mod parse;
+mod remedy;
 mod reset;
 mod screen;
 mod split_image;

@@ -1,7 +1,8 @@
 //! How a failure is told: once, here. `error:` with the whole chain on one line, then `hint:`.
 
+use super::remedy;
 use super::ui::{Style, Text, Ui, wrap};
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 use crate::format::json::json;
 use crate::run::exit_kind;
 
@@ -29,7 +30,7 @@ pub struct Usage {
     /// What is wrong.
     pub message: String,
     /// What to type instead.
-    pub hint: Option<String>,
+    pub hint: Option<Remedy>,
 }
 
 impl Explain for Usage {
@@ -37,7 +38,7 @@ impl Explain for Usage {
         Kind::Usage
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         self.hint.clone()
     }
 }
@@ -88,7 +89,7 @@ pub fn explain(error: &anyhow::Error) -> (Kind, Option<String>) {
             return (*kind, None);
         }
         if let Some(error) = known(cause) {
-            return (error.kind(), error.hint());
+            return (error.kind(), error.hint().as_ref().map(remedy::word));
         }
         if let Some(error) = cause.downcast_ref::<std::io::Error>() {
             return (Kind::of_io(error), None);
@@ -195,7 +196,7 @@ mod tests {
             let (ui, memory) = Ui::remembering();
             let ui = Ui { json, width_err: width.then_some(60), ..ui };
             let [one, two, three] = texts;
-            let usage = Usage { message: one.clone(), hint: Some(two.clone()) };
+            let usage = Usage { message: one.clone(), hint: Some(two.as_str().into()) };
             told(&ui, Some(&three), anyhow::Error::from(usage).context(two.clone()));
             let lines = memory.take_clean();
             prop_assert!(width || lines.len() == 2 + usize::from(json), "{:?}", lines);

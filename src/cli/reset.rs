@@ -115,7 +115,7 @@ impl Reset {
             }
             if jobs.is_empty() {
                 let message = format!("no target in {} can be reset", targets.path().display());
-                let hint = Some("fill the reset column: gpiochip0:17 or command:…".to_owned());
+                let hint = Some("fill the reset column: gpiochip0:17 or command:…".into());
                 return Err(Usage { message, hint }.into());
             }
             return Ok(jobs);

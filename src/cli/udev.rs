@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
 use crate::config::Settings;
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 use crate::format::json::json;
 use crate::live::Tree;
 use crate::live::finish::Finisher;
@@ -87,13 +87,11 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         match self {
-            Self::NoHelper { .. } => {
-                Some("`make build` builds both; `make install` installs both".to_owned())
-            }
+            Self::NoHelper { .. } => Some("`make build` builds both; `make install` installs both".into()),
             Self::NoProgram(_) => None,
-            Self::Failed { .. } => Some("the files are installed; try the command by hand".to_owned()),
+            Self::Failed { .. } => Some("the files are installed; try the command by hand".into()),
         }
     }
 }

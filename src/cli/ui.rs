@@ -16,8 +16,8 @@ use std::sync::{Arc, OnceLock};
 pub use bars::{Bar, Bars};
 pub use text::{Text, wrap};
 
-use super::Global;
-use crate::error::{Explain, Kind};
+use super::{Global, remedy};
+use crate::error::{Explain, Kind, Remedy};
 use crate::format::json;
 
 /// What is known about the two streams and what the user wants to see.
@@ -59,10 +59,10 @@ impl Explain for Lost {
         Kind::Io
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         Some(
             "what is in the output is not all of it; where it goes to a file, look whether the disk is full"
-                .to_owned(),
+                .into(),
         )
     }
 }
@@ -143,7 +143,8 @@ impl Ui {
             #[serde(flatten)]
             value: &'a T,
         }
-        match json::line(&Versioned { schema: 1, value }) {
+        let versioned = Versioned { schema: 1, value };
+        match json::line(&versioned).and_then(|line| remedy::word_json(line, &versioned)) {
             Ok(line) => self.result(line),
             Err(error) => self.warn(format_args!("a result can't be written as JSON: {error}")),
         }

@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 use netboot::Netboot;
 use value::{Raw, seconds};
 
@@ -210,16 +210,16 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         let Self::Unknown { key, .. } = self else { return None };
         let inner = KEYS.into_iter().find(|known| known.split_once('.').is_some_and(|(_, last)| last == key));
         if let Some((table, last)) = inner.and_then(|known| known.split_once('.')) {
-            return Some(format!("`{last}` stands below [{table}]"));
+            return Some(format!("`{last}` stands below [{table}]").into());
         }
         let near = crate::near::near(key, KEYS);
         Some(match near.first() {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "`piprov config show` lists the settings".to_owned(),
+            Some(near) => format!("did you mean `{near}`?").into(),
+            None => "`piprov config show` lists the settings".into(),
         })
     }
 }

@@ -176,9 +176,9 @@ fn mistakes_are_named_with_file_line_and_key() {
 fn a_wrong_key_comes_with_the_right_one() {
     let hint =
         |key: &str| Error::Unknown { path: PathBuf::new(), line: 1, key: key.to_owned() }.hint().unwrap();
-    assert_eq!(hint("flash.part-sise"), "did you mean `flash.part-size`?");
-    assert_eq!(hint("part-size"), "`part-size` stands below [flash]");
-    assert!(hint("colour").contains("config show"));
+    assert_eq!(hint("flash.part-sise"), "did you mean `flash.part-size`?".into());
+    assert_eq!(hint("part-size"), "`part-size` stands below [flash]".into());
+    assert!(hint("colour").says("config show"));
 }
 
 #[test]

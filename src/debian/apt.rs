@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 use crate::stop::Stop;
 
 /// Where Debian keeps the keys of its archive.
@@ -87,7 +87,7 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         let text = match self {
             Self::NotDebian { .. } | Self::NoApt { .. } => {
                 "fetch the packages from Debian elsewhere and give each: `--deb FILE --deb FILE`"
@@ -100,7 +100,7 @@ impl Explain for Error {
             }
             Self::Os { .. } | Self::Stopped => return None,
         };
-        Some(text.to_owned())
+        Some(text.into())
     }
 }
 
@@ -363,7 +363,7 @@ mod tests {
         assert_eq!(error.to_string(), "apt-get update failed: first; second");
         assert_eq!(error.kind(), Kind::Unavailable);
         let missing = run(Command::new("/nonexistent/apt-get"), "update", &stop).unwrap_err();
-        assert!(missing.hint().unwrap().contains("--deb"));
+        assert!(missing.hint().unwrap().says("--deb"));
         stop.set();
         let mut command = Command::new("sleep");
         command.arg("60");

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 
 /// Longest file that is taken out of a package; firmware is smaller.
 const LONGEST: u64 = 64 << 20;
@@ -42,13 +42,13 @@ impl Explain for Error {
         self.source.as_ref().map_or(Kind::BadData, Kind::of_io)
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         let text = match &self.source {
             None => "a Debian package of format 2 is needed, named *.deb; fetch it again",
             Some(error) if error.kind() == io::ErrorKind::NotFound => "is the path right?",
             Some(_) => return None,
         };
-        Some(text.to_owned())
+        Some(text.into())
     }
 }
 

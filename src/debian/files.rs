@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::deb::Deb;
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,16 +93,19 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Deb(error) => error.hint(),
             Self::Apt(error) => error.hint(),
-            Self::NoPackage { package } => Some(format!(
-                "give its file as well: `--deb {package}_….deb`; or give none, and apt-get fetches it"
-            )),
-            Self::NoFile { .. } => Some("another release may have it: `--release trixie`".to_owned()),
+            Self::NoPackage { package } => Some(
+                format!(
+                    "give its file as well: `--deb {package}_….deb`; or give none, and apt-get fetches it"
+                )
+                .into(),
+            ),
+            Self::NoFile { .. } => Some("another release may have it: `--release trixie`".into()),
             Self::NotEmpty { .. } => {
-                Some("give another one, or `--force` to write into it all the same".to_owned())
+                Some("give another one, or `--force` to write into it all the same".into())
             }
             Self::Os { .. } | Self::Differs { .. } => None,
         }

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use crate::board::Mac;
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 use crate::tftp::holder::Holder;
 
 /// Why a DHCP server can't be started or can't go on.
@@ -179,47 +179,47 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         Some(match self {
-            Self::NoInterface { have, .. } if have.is_empty() => "this host has no Ethernet interface".to_owned(),
-            Self::NoInterface { have, .. } => format!("there are: {have}"),
-            Self::NotEthernet { .. } => "boards boot over wired Ethernet; choose that interface".to_owned(),
-            Self::Down { interface } => format!("switch it on: sudo ip link set {interface} up"),
+            Self::NoInterface { have, .. } if have.is_empty() => "this host has no Ethernet interface".into(),
+            Self::NoInterface { have, .. } => format!("there are: {have}").into(),
+            Self::NotEthernet { .. } => "boards boot over wired Ethernet; choose that interface".into(),
+            Self::Down { interface } => format!("switch it on: sudo ip link set {interface} up").into(),
             Self::NoAddress { interface } => {
-                format!("give it one: sudo ip addr add 192.168.77.1/24 dev {interface}")
+                format!("give it one: sudo ip addr add 192.168.77.1/24 dev {interface}").into()
             }
             Self::Outside { .. } | Self::NotItsAddress { .. } => {
-                "choose an address of that network, or another interface".to_owned()
+                "choose an address of that network, or another interface".into()
             }
-            Self::Range { .. } => "a range is FIRST-LAST, such as 10.0.0.100-10.0.0.199".to_owned(),
+            Self::Range { .. } => "a range is FIRST-LAST, such as 10.0.0.100-10.0.0.199".into(),
             Self::NoRange { network } => {
-                format!("give a range inside {network}, or use proxy mode where another server gives addresses")
+                format!("give a range inside {network}, or use proxy mode where another server gives addresses").into()
             }
             Self::InUse { holder: Some(holder), .. } => match holder.name() {
                 "dnsmasq" => "if this host needs no dnsmasq: sudo systemctl disable --now dnsmasq; libvirt's and \
                               NetworkManager's own ones keep to their interfaces with bind-interfaces"
-                    .to_owned(),
-                "dhcpd" => "if this host needs no other server: sudo systemctl disable --now isc-dhcp-server".to_owned(),
+                    .into(),
+                "dhcpd" => "if this host needs no other server: sudo systemctl disable --now isc-dhcp-server".into(),
                 "kea-dhcp4" => {
-                    "if this host needs no other server: sudo systemctl disable --now kea-dhcp4-server".to_owned()
+                    "if this host needs no other server: sudo systemctl disable --now kea-dhcp4-server".into()
                 }
                 "systemd-network" | "systemd-networkd" => {
-                    "DHCPServer=yes stands in a .network file of systemd-networkd".to_owned()
+                    "DHCPServer=yes stands in a .network file of systemd-networkd".into()
                 }
-                "systemd" => "a socket unit of systemd has it: systemctl list-sockets names it".to_owned(),
-                "piprov" => "piprov serves already; only one can have the port".to_owned(),
-                name => format!("stop {name} first; only one server can have the port"),
+                "systemd" => "a socket unit of systemd has it: systemctl list-sockets names it".into(),
+                "piprov" => "piprov serves already; only one can have the port".into(),
+                name => format!("stop {name} first; only one server can have the port").into(),
             },
-            Self::InUse { port, .. } => format!("sudo ss -lunp 'sport = {port}' tells who has it"),
+            Self::InUse { port, .. } => format!("sudo ss -lunp 'sport = {port}' tells who has it").into(),
             Self::Privileged { .. } | Self::NoRaw { .. } => {
-                "run it as root, or give it CAP_NET_BIND_SERVICE, CAP_NET_RAW and CAP_NET_ADMIN".to_owned()
+                "run it as root, or give it CAP_NET_BIND_SERVICE, CAP_NET_RAW and CAP_NET_ADMIN".into()
             }
             Self::OtherServer { .. } => {
                 "use proxy mode beside it; --force starts a second server all the same, and boards then get their \
                  address from whichever is faster"
-                    .to_owned()
+                    .into()
             }
-            Self::LeasesInUse { .. } => "is piprov serving already? Each server needs a state directory of its own".to_owned(),
+            Self::LeasesInUse { .. } => "is piprov serving already? Each server needs a state directory of its own".into(),
             _ => return None,
         })
     }
@@ -247,11 +247,11 @@ mod tests {
             (None, "stop that process first"),
         ] {
             let hint = taken(command).hint().unwrap();
-            assert!(hint.contains(wanted), "{hint}");
+            assert!(hint.says(wanted), "{hint:?}");
         }
         let nobody = Error::InUse { port: 4011, holder: None };
         assert_eq!(nobody.to_string(), "UDP port 4011 is in use");
-        assert!(nobody.hint().unwrap().contains("4011"));
+        assert!(nobody.hint().unwrap().says("4011"));
         assert_eq!(nobody.kind(), Kind::Busy);
     }
 }

@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(error.to_string(), "there is no network interface `no-such-0`");
         let hint = error.hint().unwrap();
         for interface in list().unwrap().iter().filter(|interface| interface.mac.is_some()) {
-            assert!(hint.contains(&interface.name), "{hint}");
+            assert!(hint.says(&interface.name), "{hint:?}");
         }
     }
 }

@@ -11,7 +11,7 @@
 use std::io;
 
 use super::lines::Scope;
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 use crate::format::size_exact;
 
 /// How long one file may be, in bytes. What opens a file for [`ConfigFiles::read`] need not give more.
@@ -110,10 +110,10 @@ impl Explain for BadConfig {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Read { .. } => None,
-            _ => Some("a config.txt has some hundred lines; shorten it.".to_owned()),
+            _ => Some("a config.txt has some hundred lines; shorten it.".into()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What can be wrong with an EEPROM image and what belongs to it.
 
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 use crate::format::size_exact;
 
 /// Everything that this room refuses. The file's name is not in it: the caller knows which one it is.
@@ -120,10 +120,10 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         let did_you_mean = |near: &[String]| match near {
             [] => None,
-            near => Some(format!("Did you mean {}?", near.join(" or "))),
+            near => Some(format!("Did you mean {}?", near.join(" or ")).into()),
         };
         Some(match self {
             Self::Size { .. } | Self::Header { .. } | Self::Length { .. } => {

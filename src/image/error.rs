@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::format::Format;
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 
 /// A failure of the image room. Cheap to clone: the thread that decompresses meets it once, and every
 /// reader that waits is told.
@@ -36,7 +36,7 @@ pub enum Error {
         /// What it is instead.
         what: String,
         /// What to do about it.
-        hint: String,
+        hint: Remedy,
     },
     /// The compressed data are damaged, or end too early.
     #[error("{}: damaged {format} data at byte {at} of the file, {raw} bytes into the image: {what}", path.display())]
@@ -84,7 +84,7 @@ pub enum Error {
         /// What doesn't fit, with both sizes.
         what: String,
         /// What to do about it.
-        hint: Option<String>,
+        hint: Option<Remedy>,
     },
     /// A file that would be written is there already.
     #[error("{}: {what}", path.display())]
@@ -94,7 +94,7 @@ pub enum Error {
         /// Why it is not written.
         what: String,
         /// What to do about it.
-        hint: String,
+        hint: Remedy,
     },
     /// A manifest or a report can't be understood.
     #[error("{}: {what}", path.display())]
@@ -158,7 +158,7 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Os { source, doing, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if doing.contains("spool") => Some(

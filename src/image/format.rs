@@ -64,7 +64,7 @@ impl Format {
             return Ok(format);
         }
         let not = |what: &str, hint: &str| {
-            Err(Error::NotAnImage { path: path.to_owned(), what: what.to_owned(), hint: hint.to_owned() })
+            Err(Error::NotAnImage { path: path.to_owned(), what: what.to_owned(), hint: hint.into() })
         };
         if let Some((what, hint)) = not_a_disk(head) {
             return not(what, hint);

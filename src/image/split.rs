@@ -92,7 +92,7 @@ impl PartPlan {
 /// [`MOST_PARTS`]. `skip` and `part_size` have to be multiples of 512, `part_size` not 0.
 pub fn plan(path: &Path, raw_len: u64, skip: u64, part_size: u64) -> Result<Vec<PartPlan>, Error> {
     let not = |what: String, hint: &str| {
-        Err(Error::DoesNotFit { path: path.to_owned(), what, hint: Some(hint.to_owned()) })
+        Err(Error::DoesNotFit { path: path.to_owned(), what, hint: Some(hint.into()) })
     };
     if !skip.is_multiple_of(BLOCK) || !part_size.is_multiple_of(BLOCK) || part_size == 0 {
         return not(

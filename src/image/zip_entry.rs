@@ -21,8 +21,7 @@ pub(super) struct Entry {
 
 /// Finds the image: the only file in the archive, or the only one whose name ends in `.img`.
 pub(super) fn find(path: &Path, file: &File) -> Result<Entry, Error> {
-    let not =
-        |what: String, hint: &str| Error::NotAnImage { path: path.to_owned(), what, hint: hint.to_owned() };
+    let not = |what: String, hint: &str| Error::NotAnImage { path: path.to_owned(), what, hint: hint.into() };
     let damaged = |error: &dyn std::fmt::Display| {
         not(format!("damaged zip archive: {error}"), "download it again and compare its sha256")
     };

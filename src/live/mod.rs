@@ -37,7 +37,7 @@ pub use tree::{Entry, Kind as EntryKind, Overlay, Tree};
 pub use whole::Missing;
 
 use crate::board::PortPath;
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 
 /// Why something about the live tree can't be done.
 #[derive(Debug, thiserror::Error)]
@@ -102,21 +102,21 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Os { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Some("try it again with sudo".to_owned())
+                Some("try it again with sudo".into())
             }
             Self::Os { .. } | Self::Locked { .. } => None,
             Self::NoFirstStage { path } => Some(format!(
                 "`piprov stage1 build --arch armv6 -o {}` makes one; another place is named with --clients or in \
                  piprov.toml",
                 path.display()
-            )),
+            ).into()),
             Self::IsLink { .. } => {
-                Some("name the directory itself, with --live or in piprov.toml".to_owned())
+                Some("name the directory itself, with --live or in piprov.toml".into())
             }
-            Self::InTheWay { .. } => Some("move it elsewhere, or use --force to remove it".to_owned()),
+            Self::InTheWay { .. } => Some("move it elsewhere, or use --force to remove it".into()),
         }
     }
 }

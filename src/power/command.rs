@@ -241,7 +241,7 @@ mod tests {
         let error = run("kill -9 $$").unwrap_err();
         assert!(error.to_string().contains("killed by signal 9"), "{error}");
         let error = run("no-such-tool-anywhere").unwrap_err();
-        assert!(error.hint().unwrap().contains("PATH"), "{error}");
+        assert!(error.hint().unwrap().says("PATH"), "{error}");
     }
 
     #[test]

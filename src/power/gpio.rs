@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(kind("/dev/null").kind(), Kind::Unavailable);
         let denied = open_error("/dev/gpiochip0".into(), std::io::ErrorKind::PermissionDenied.into());
         assert_eq!(denied.kind(), Kind::Permission);
-        assert!(denied.hint().unwrap().contains("usermod -aG gpio"));
+        assert!(denied.hint().unwrap().says("usermod -aG gpio"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 use crate::stop::Stop;
 use crate::targets::{Line, ResetSpec, Target};
 
@@ -231,7 +231,7 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         let text = match self {
             Self::NotConfigured { .. } => {
                 "fill the reset column of its row (gpiochip0:17 or command:…), or name a line with --chip and --line"
@@ -239,7 +239,7 @@ impl Explain for Error {
             Self::NoChip { present, .. } if present.is_empty() => {
                 "this machine shows no GPIO chip at all: the kernel has none, or the container hides them"
             }
-            Self::NoChip { present, .. } => return Some(format!("there are {}", present.join(", "))),
+            Self::NoChip { present, .. } => return Some(format!("there are {}", present.join(", ")).into()),
             Self::NotAChip { .. } => {
                 "a chip is a device file such as /dev/gpiochip0; `gpiodetect` lists them"
             }
@@ -260,7 +260,7 @@ impl Explain for Error {
             Self::TimedOut { .. } => "reset.command-timeout in piprov.toml sets the limit in seconds",
             _ => return None,
         };
-        Some(text.to_owned())
+        Some(text.into())
     }
 }
 
@@ -284,8 +284,8 @@ mod tests {
     #[test]
     fn hints_name_what_exists() {
         let none = Error::NoChip { path: PathBuf::from("/dev/gpiochip9"), present: vec![] };
-        assert!(none.hint().unwrap().contains("no GPIO chip at all"));
+        assert!(none.hint().unwrap().says("no GPIO chip at all"));
         let some = Error::NoChip { path: PathBuf::from("/dev/gpiochip9"), present: vec!["gpiochip0".into()] };
-        assert_eq!(some.hint().unwrap(), "there are gpiochip0");
+        assert_eq!(some.hint().unwrap(), "there are gpiochip0".into());
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Kind;
+use crate::error::{Kind, Remedy};
 
 /// How a run ended; in which step stands beside it. Only [`Ending::Done`] is a success.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub enum Ending {
         why: String,
         /// What to do about it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        hint: Option<String>,
+        hint: Option<Remedy>,
     },
     /// It failed.
     Failed {
@@ -32,7 +32,7 @@ pub enum Ending {
         last_seen: Option<String>,
         /// What to do next.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        hint: Option<String>,
+        hint: Option<Remedy>,
         /// The sort of failure, which decides the exit code.
         kind: Kind,
     },
@@ -42,7 +42,7 @@ pub enum Ending {
         why: String,
         /// What to do next.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        hint: Option<String>,
+        hint: Option<Remedy>,
     },
 }
 
@@ -111,10 +111,10 @@ impl Ending {
 
     /// What to do next.
     #[must_use]
-    pub fn hint(&self) -> Option<&str> {
+    pub const fn hint(&self) -> Option<&Remedy> {
         match self {
             Self::NotVerified { hint, .. } | Self::Failed { hint, .. } | Self::Lost { hint, .. } => {
-                hint.as_deref()
+                hint.as_ref()
             }
             Self::Unfinished | Self::Done { .. } => None,
         }

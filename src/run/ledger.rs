@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Record, RunId};
 use crate::beneath::Dir;
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 use crate::format::json;
 
 /// The directory below the state directory.
@@ -67,12 +67,12 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Os { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                Some("make room there; nothing is done to a board whose run can't be recorded".to_owned())
+                Some("make room there; nothing is done to a board whose run can't be recorded".into())
             }
-            Self::NotEqual { .. } => Some("look at the disk, and at the kernel's log".to_owned()),
+            Self::NotEqual { .. } => Some("look at the disk, and at the kernel's log".into()),
             _ => None,
         }
     }

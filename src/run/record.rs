@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ending, Proof, Stage};
 use crate::board::Who;
-use crate::error::Kind;
+use crate::error::{Kind, Remedy};
 
 /// The number of this form of the record; a reader that knows it understands the rest.
 pub const SCHEMA: u32 = 2;
@@ -168,6 +168,7 @@ fn first_form(value: serde_json::Value) -> Option<Record> {
         ..Who::default()
     };
     let (why, hint, last_seen) = (text(take("why")), text(take("hint")), text(take("last_seen")));
+    let hint = hint.map(Remedy::from);
     let why = why.unwrap_or_default();
     let ending = match take("outcome").as_str()? {
         "done" => Ending::Done { proof: Proof::ReadBack },

@@ -356,7 +356,7 @@ mod tests {
 
         std::fs::write(&path, "dc:a6:32:01:02:01,10.0.0.1,3\n").unwrap();
         let error = add(&path, &new("a", 2), false, &stop).unwrap_err();
-        assert!(error.hint().unwrap().contains("--csv"), "{error}");
+        assert!(error.hint().unwrap().says("--csv"), "{error}");
         remove(&path, &["10.0.0.1".to_owned()], false, &stop).unwrap();
         assert_eq!(read(&path), "");
     }

@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::board::Mac;
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 
 pub use edit::{Change, NewTarget, add, remove};
 pub use name::check_name;
@@ -193,29 +193,30 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         match self {
-            Self::Missing { .. } => Some(
-                "`piprov targets add NAME --mac MAC` makes it; --targets FILE names another one".to_owned(),
-            ),
-            Self::Bad { .. } => Some("edit the lines named; nothing was done".to_owned()),
+            Self::Missing { .. } => {
+                Some("`piprov targets add NAME --mac MAC` makes it; --targets FILE names another one".into())
+            }
+            Self::Bad { .. } => Some("edit the lines named; nothing was done".into()),
             Self::Unknown { near, .. } if !near.is_empty() => {
-                Some(format!("did you mean {}?", near.join(" or ")))
+                Some(format!("did you mean {}?", near.join(" or ")).into())
             }
-            Self::Unknown { .. } => Some("`piprov targets list` shows the names".to_owned()),
+            Self::Unknown { .. } => Some("`piprov targets list` shows the names".into()),
             Self::Taken { .. } => {
-                Some("choose another, or remove that row first: `piprov targets remove NAME`".to_owned())
+                Some("choose another, or remove that row first: `piprov targets remove NAME`".into())
             }
-            Self::OriginalForm { path } => Some(format!(
-                "write it in the new form first: `piprov targets list --csv --targets {} > new.csv`",
-                path.display()
-            )),
-            Self::NoHeader { .. } => Some(format!("write `{HEADER_SECRET}` above its first row.")),
-            Self::Locked { .. } => {
-                Some("try again; `fuser -v` on its directory names the process".to_owned())
-            }
+            Self::OriginalForm { path } => Some(
+                format!(
+                    "write it in the new form first: `piprov targets list --csv --targets {} > new.csv`",
+                    path.display()
+                )
+                .into(),
+            ),
+            Self::NoHeader { .. } => Some(format!("write `{HEADER_SECRET}` above its first row.").into()),
+            Self::Locked { .. } => Some("try again; `fuser -v` on its directory names the process".into()),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
-                Some("run it with sudo, or name a file of your own with --targets".to_owned())
+                Some("run it with sudo, or name a file of your own with --targets".into())
             }
             Self::Io { .. } | Self::Interrupted { .. } => None,
         }
@@ -327,8 +328,8 @@ mod tests {
         let error = lab().find("lab-1").unwrap_err();
         assert_eq!(error.kind(), Kind::NoInput);
         assert_eq!(error.to_string(), "no target `lab-1` in lab.csv");
-        assert!(error.hint().unwrap().contains("lab-01"), "{:?}", error.hint());
-        assert!(lab().find("kitchen").unwrap_err().hint().unwrap().contains("targets list"));
+        assert!(error.hint().unwrap().says("lab-01"), "{:?}", error.hint());
+        assert!(lab().find("kitchen").unwrap_err().hint().unwrap().says("targets list"));
         // A target without an address is not the one with no address.
         assert!(lab().find("").is_err());
     }
@@ -337,7 +338,7 @@ mod tests {
     fn a_missing_file_says_how_to_make_one() {
         let error = Targets::load(Path::new("/nonexistent/targets.csv")).unwrap_err();
         assert_eq!(error.kind(), Kind::NoInput);
-        assert!(error.hint().unwrap().contains("targets add"));
+        assert!(error.hint().unwrap().says("targets add"));
     }
 
     #[test]

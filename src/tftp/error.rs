@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::holder::Holder;
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 
 /// Why a TFTP server can't be started or can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -65,23 +65,25 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         match self {
             Self::InUse { holder: Some(holder), addr } => {
-                Some(format!("stop {}, or listen on another port than {}", holder.name(), addr.port()))
+                Some(format!("stop {}, or listen on another port than {}", holder.name(), addr.port()).into())
             }
-            Self::InUse { holder: None, addr } => Some(format!(
-                "`sudo ss -ulpn sport = :{}` shows who has it; or listen on another port",
-                addr.port()
-            )),
+            Self::InUse { holder: None, addr } => Some(
+                format!(
+                    "`sudo ss -ulpn sport = :{}` shows who has it; or listen on another port",
+                    addr.port()
+                )
+                .into(),
+            ),
             Self::Privileged { .. } => Some(
                 "run it with sudo, give the program the capability with \
                  `sudo setcap cap_net_bind_service=+ep`, or listen on a port from 1024 up"
-                    .to_owned(),
+                    .into(),
             ),
             Self::NotHere { .. } => Some(
-                "`ip -brief address` lists the addresses of this host; 0.0.0.0 stands for all of them"
-                    .to_owned(),
+                "`ip -brief address` lists the addresses of this host; 0.0.0.0 stands for all of them".into(),
             ),
             _ => None,
         }

@@ -15,7 +15,7 @@ mod tree;
 
 use std::io;
 
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 use geometry::Geometry;
 use plan::{Plan, label};
 pub use tree::Tree;
@@ -93,7 +93,7 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         let text = match self {
             Self::TooSmall { .. } | Self::TooLarge { .. } => "`--uboot-size 40MiB` is the default",
             Self::Full { .. } => "give a larger --uboot-size, or leave out files that U-Boot doesn't need",
@@ -103,7 +103,7 @@ impl Explain for Error {
             }
             Self::Io(_) => return None,
         };
-        Some(text.to_owned())
+        Some(text.into())
     }
 }
 

@@ -12,7 +12,7 @@ use super::peer::Peer;
 use super::secret::{self, Secret};
 use super::watch::{Patience, Watch};
 use crate::board::{Mac, Who};
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 use crate::power;
 use crate::run::{Record, Running, Runs, Way, ledger};
 use crate::sight;
@@ -45,7 +45,7 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Tftp(error) => error.hint(),
             Self::Record(error) => error.hint(),
@@ -193,7 +193,7 @@ pub(super) fn drive(
 pub(super) fn interrupted(desk: &Desk) {
     let hint = "its card starts U-Boot only until it is flashed again; U-Boot keeps asking for a job.";
     desk.each(|watch, events| {
-        let hint = watch.was_heard().then(|| hint.to_owned());
+        let hint = watch.was_heard().then(|| hint.into());
         watch.end(watch.stage(), Kind::Interrupted, "interrupted".to_owned(), hint, events);
     });
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::layout::{self, CardInfo, Layout};
 use super::record::ImageRecord;
 use super::step::{Known, Material, Sectors};
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 use crate::format::hex;
 use crate::image::parts::Parts;
 use crate::image::pass::Pass;
@@ -60,12 +60,12 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Image(error) => error.hint(),
             Self::Layout { source, .. } => source.hint(),
             Self::NoTable { .. } => {
-                Some("an image of a whole disk is needed, not one of a single partition.".to_owned())
+                Some("an image of a whole disk is needed, not one of a single partition.".into())
             }
             Self::Files { .. } => None,
         }

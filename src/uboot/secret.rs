@@ -10,7 +10,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::beneath;
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 
 /// Hexadecimal digits in the file.
 const DIGITS: usize = 32;
@@ -59,16 +59,16 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Open { path, .. } => Some(format!(
                 "if nobody has read it, `chmod 600 {}`; otherwise make a new secret and a new card.",
                 path.display()
-            )),
-            Self::Odd { .. } => Some("`piprov card build --secret FILE` makes one.".to_owned()),
+            ).into()),
+            Self::Odd { .. } => Some("`piprov card build --secret FILE` makes one.".into()),
             Self::Os { source, .. } if source.kind() == io::ErrorKind::NotFound => Some(
                 "the database names it; it is made by `piprov card build --secret FILE` together with the card."
-                    .to_owned(),
+                    .into(),
             ),
             Self::Os { .. } => None,
         }

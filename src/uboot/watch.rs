@@ -13,7 +13,7 @@ use super::record::StepRecord;
 use super::secret::Secret;
 use super::step::{Known, Material, Step};
 use crate::board::Mac;
-use crate::error::Kind;
+use crate::error::{Kind, Remedy};
 use crate::format::{minutes, size};
 use crate::run::Proof;
 use crate::sight::Sight;
@@ -77,7 +77,7 @@ pub struct Absent {
     /// What nobody has asked for.
     pub file: String,
     /// What to look at.
-    pub hint: String,
+    pub hint: Remedy,
 }
 
 impl Watch {
@@ -233,7 +233,7 @@ impl Watch {
         stage: Stage,
         kind: Kind,
         why: String,
-        hint: Option<String>,
+        hint: Option<Remedy>,
         events: &mut Vec<Event>,
     ) {
         if self.ending.is_some() {
@@ -462,7 +462,7 @@ impl Watch {
                 "it has lost power or its network. Its card starts U-Boot only, nothing half-written; flash it again."
             };
             let last_seen = self.last_seen();
-            let hint = Some(hint.to_owned());
+            let hint = Some(hint.into());
             self.ended(Ending::Failed { why, last_seen, hint, kind: Kind::Unavailable }, events);
         }
     }
@@ -483,20 +483,21 @@ impl Watch {
         let hint = if let Some(absent) = &self.absent {
             absent.hint.clone()
         } else if let Some((ip, stranger, _)) = refusals.first() {
-            format!("{ip} asked in its name and was refused: {}.", stranger.phrase())
+            format!("{ip} asked in its name and was refused: {}.", stranger.phrase()).into()
         } else if last_seen.is_some() {
             "the board runs but doesn't reach this host's UDP port 69. Is a firewall in the way? Does the card's \
              env.txt name another server, or has the card no recovery system?"
-                .to_owned()
+                .into()
         } else if others.is_empty() {
             "has it power, a network cable, and a recovery card (`piprov card build`)? Is a firewall in the way of \
              UDP port 69?"
-                .to_owned()
+                .into()
         } else {
             format!(
                 "somebody asked who is no target: {}. Is the MAC address in the database right?",
                 others.join(", ")
             )
+            .into()
         };
         self.ended(Ending::Failed { why, last_seen, hint: Some(hint), kind: Kind::Unavailable }, events);
     }

@@ -7,7 +7,7 @@ use super::bootfiles::Damage;
 use super::payload::Fuse;
 use crate::board::identity::Chip;
 use crate::eeprom::config_txt::BadConfig;
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 
 /// Why there is nothing to serve.
 #[derive(Debug, thiserror::Error)]
@@ -197,24 +197,24 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         Some(match self {
-            Self::Dir { .. } | Self::NoPayload { .. } => format!("{WHERE_FROM}."),
-            Self::NoBootcode { chip: None, .. } => format!("Is it the right directory? {WHERE_FROM}."),
+            Self::Dir { .. } | Self::NoPayload { .. } => format!("{WHERE_FROM}.").into(),
+            Self::NoBootcode { chip: None, .. } => format!("Is it the right directory? {WHERE_FROM}.").into(),
             Self::NoBootcode { chip: Some(_), .. } => {
-                format!("This payload is for other boards. {WHERE_FROM}.")
+                format!("This payload is for other boards. {WHERE_FROM}.").into()
             }
             Self::Stub { .. } => {
                 "This happens when a repository is downloaded without its links or its submodules: \
                  `git clone --recurse-submodules`, or take the package rpiboot."
-                    .to_owned()
+                    .into()
             }
             Self::Bootfiles { .. } | Self::BootcodeSize { .. } => {
-                "Fetch the payload again; a download was cut off, or it is another file.".to_owned()
+                "Fetch the payload again; a download was cut off, or it is another file.".into()
             }
             Self::LeadsOut { target, .. } => {
                 let folder = target.parent().unwrap_or(target);
-                format!("If it is meant, allow it: --allow {}", folder.display())
+                format!("If it is meant, allow it: --allow {}", folder.display()).into()
             }
             Self::Fuses { fuses, .. } => {
                 let mut names: Vec<_> =
@@ -224,30 +224,29 @@ impl Explain for Error {
                 format!(
                     "Nobody can undo it. If it is meant for every board that will be plugged in: --confirm {}",
                     names.join(",")
-                )
+                ).into()
             }
             Self::Config { why, .. } => return why.hint(),
             Self::NoEeprom { .. } => {
                 "usbboot's update-pieeprom.sh makes it, and pieeprom.sig, out of that file and boot.conf: \
                  run `./update-pieeprom.sh` in this directory."
-                    .to_owned()
+                    .into()
             }
-            Self::NoClient { near, .. } if !near.is_empty() => {
-                format!(
-                    "Is {} meant? The boot ROM tells 8 digits; 16 as in /proc/cpuinfo are fine too.",
-                    near.join(" or ")
-                )
-            }
+            Self::NoClient { near, .. } if !near.is_empty() => format!(
+                "Is {} meant? The boot ROM tells 8 digits; 16 as in /proc/cpuinfo are fine too.",
+                near.join(" or ")
+            )
+            .into(),
             Self::Ambiguous { .. } => {
-                "Keep one of them: 8 digits, and 16 with the same last 8, are one board.".to_owned()
+                "Keep one of them: 8 digits, and 16 with the same last 8, are one board.".into()
             }
             Self::NoClient { own, .. } => {
-                format!("Put this board's boot files into {}", own.display())
+                format!("Put this board's boot files into {}", own.display()).into()
             }
             Self::Missing { name: "boot.sig", .. } => "rpi-eeprom-digest makes it: \
                  `rpi-eeprom-digest -i boot.img -o boot.sig -k key.pem`."
-                .to_owned(),
-            Self::Host { .. } => "`piprov doctor` looks at what USB needs on this host.".to_owned(),
+                .into(),
+            Self::Host { .. } => "`piprov doctor` looks at what USB needs on this host.".into(),
             _ => return None,
         })
     }

@@ -9,7 +9,7 @@ use super::message::BadName;
 use super::wait_for::Appeared;
 use crate::board::identity::{Chip, Identity};
 use crate::board::{PortPath, Serial};
-use crate::error::Kind;
+use crate::error::{Kind, Remedy};
 
 /// Something that happened to a board.
 #[derive(Debug, Clone, Serialize)]
@@ -181,7 +181,7 @@ pub enum Ending {
         /// What happened.
         why: String,
         /// What usually causes it.
-        hint: Option<String>,
+        hint: Option<Remedy>,
         /// The coarse kind.
         kind: Kind,
         /// The file that it asked for last.

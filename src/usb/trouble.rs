@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::message::Malformed;
 use super::transport::Fault;
 use super::wait_for::Wanted;
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 
 /// What can go wrong with one board.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum Trouble {
         /// The error of [`crate::usb::Error`].
         message: String,
         /// Its hint.
-        hint: Option<String>,
+        hint: Option<Remedy>,
         /// Its kind.
         kind: Kind,
     },
@@ -156,26 +156,26 @@ impl Explain for Trouble {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         Some(match self {
-            Self::Permission { .. } => "`sudo piprov udev install` lets users of this host boot boards; then plug it in again. Or use sudo.".to_owned(),
+            Self::Permission { .. } => "`sudo piprov udev install` lets users of this host boot boards; then plug it in again. Or use sudo.".into(),
             Self::Payload { hint, .. } => return hint.clone(),
-            Self::Fault(Fault::Busy) => "another program has the board: is rpiboot, or another piprov, running?".to_owned(),
-            Self::Fault(_) | Self::CutOff { .. } | Self::Stuck { .. } => "usually the cable, the hub or the power: use a short data cable on a port of the host itself, take the SD card out, then switch the board off and on.".to_owned(),
-            Self::Refused(_) | Self::RomAgain(_) => "usually the wrong bootcode for this board, or a payload without a signature on a board that is locked to signed ones.".to_owned(),
-            Self::Stays(_) => "switch the board off and on; if it happens again, the bootcode isn't for this board.".to_owned(),
-            Self::NoReturn(_) => "usually too little power, or the board has found an SD card or another medium to boot from.".to_owned(),
-            Self::Malformed { .. } => "switch the board off and on: what runs on it doesn't speak this protocol.".to_owned(),
-            Self::Silent(_) => "it hangs: switch it off and on. A serial console (uart_2ndstage=1 in config.txt) tells why.".to_owned(),
-            Self::AsksAgain { name, .. } if name.ends_with(".sig") => format!("the board is locked to signed payloads and this one has no valid {name}."),
-            Self::AsksAgain { .. } | Self::AsksForEver(_) => "the payload isn't for this board, or a file in it is damaged.".to_owned(),
-            Self::Shrunk { .. } => "don't change a payload while it is served: put the new file beside it and rename.".to_owned(),
-            Self::LeftEarly { .. } => "if what it booted shows nothing over USB, it may be well; --wait-for says what to look for.".to_owned(),
-            Self::Reported { key, .. } if key == "EEPROM_UPDATE" => "the EEPROM may be half written. Usual causes: pieeprom.sig isn't of this pieeprom.bin, the EEPROM is write-protected, or the image is for other boards. uart_2ndstage=1 in config.txt tells more; then boot it once more.".to_owned(),
-            Self::Reported { key, .. } if key == "SECURE_BOOT_PROVISION" => "usual causes: no public key in pieeprom.bin, or another key is burned in already (CUSTOMER_KEY_HASH).".to_owned(),
-            Self::Reported { .. } => "uart_2ndstage=1 in config.txt tells more.".to_owned(),
-            Self::NotAppeared { .. } => "is it the right payload? `piprov list` shows what the board is now.".to_owned(),
-            Self::Bug => "please report it, with the output of the same command with -v.".to_owned(),
+            Self::Fault(Fault::Busy) => "another program has the board: is rpiboot, or another piprov, running?".into(),
+            Self::Fault(_) | Self::CutOff { .. } | Self::Stuck { .. } => "usually the cable, the hub or the power: use a short data cable on a port of the host itself, take the SD card out, then switch the board off and on.".into(),
+            Self::Refused(_) | Self::RomAgain(_) => "usually the wrong bootcode for this board, or a payload without a signature on a board that is locked to signed ones.".into(),
+            Self::Stays(_) => "switch the board off and on; if it happens again, the bootcode isn't for this board.".into(),
+            Self::NoReturn(_) => "usually too little power, or the board has found an SD card or another medium to boot from.".into(),
+            Self::Malformed { .. } => "switch the board off and on: what runs on it doesn't speak this protocol.".into(),
+            Self::Silent(_) => "it hangs: switch it off and on. A serial console (uart_2ndstage=1 in config.txt) tells why.".into(),
+            Self::AsksAgain { name, .. } if name.ends_with(".sig") => format!("the board is locked to signed payloads and this one has no valid {name}.").into(),
+            Self::AsksAgain { .. } | Self::AsksForEver(_) => "the payload isn't for this board, or a file in it is damaged.".into(),
+            Self::Shrunk { .. } => "don't change a payload while it is served: put the new file beside it and rename.".into(),
+            Self::LeftEarly { .. } => "if what it booted shows nothing over USB, it may be well; --wait-for says what to look for.".into(),
+            Self::Reported { key, .. } if key == "EEPROM_UPDATE" => "the EEPROM may be half written. Usual causes: pieeprom.sig isn't of this pieeprom.bin, the EEPROM is write-protected, or the image is for other boards. uart_2ndstage=1 in config.txt tells more; then boot it once more.".into(),
+            Self::Reported { key, .. } if key == "SECURE_BOOT_PROVISION" => "usual causes: no public key in pieeprom.bin, or another key is burned in already (CUSTOMER_KEY_HASH).".into(),
+            Self::Reported { .. } => "uart_2ndstage=1 in config.txt tells more.".into(),
+            Self::NotAppeared { .. } => "is it the right payload? `piprov list` shows what the board is now.".into(),
+            Self::Bug => "please report it, with the output of the same command with -v.".into(),
             Self::TimeOver(_) | Self::Unreadable { .. } | Self::Stopped => return None,
         })
     }

@@ -109,7 +109,7 @@ impl Processor {
             let wanted = [Behind(self.kernel), Package("busybox-static"), Package("raspi-firmware")];
             let fetched = piprov::debian::apt::fetch(&wanted, source, &stop).unwrap_or_else(|error| {
                 let hint = piprov::error::Explain::hint(&error).unwrap_or_default();
-                panic!("this test needs packages of Debian {}: {error}\nhint: {hint}", self.debian)
+                panic!("this test needs packages of Debian {}: {error}\nhint: {hint:?}", self.debian)
             });
             // Whole or not at all, should this be interrupted.
             let half = cache.with_extension("half");

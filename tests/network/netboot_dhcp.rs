@@ -226,7 +226,7 @@ fn there_is_no_second_server() {
     config.force = false;
     let error = lan.open(&config).unwrap_err();
     assert_eq!(error.to_string(), "10.99.0.1 answers as a DHCP server on eth0 already");
-    assert!(error.hint().unwrap().contains("proxy mode"), "{error}");
+    assert!(error.hint().unwrap().says("proxy mode"), "{error}");
     assert_eq!(error.kind().exit_code(), 75);
     // Looking left nothing behind.
     assert_eq!(std::fs::read_to_string(leases).unwrap_or_default(), "");
@@ -390,7 +390,7 @@ fn a_port_that_is_taken_is_told_with_its_owner() {
     }
     let error = lan.open(&lan.config(Mode::Proxy)).unwrap_err();
     assert!(error.to_string().starts_with("UDP port 67 is in use by dnsmasq (process "), "{error}");
-    assert!(error.hint().unwrap().contains("systemctl disable --now dnsmasq"));
+    assert!(error.hint().unwrap().says("systemctl disable --now dnsmasq"));
 }
 
 #[test]
@@ -403,7 +403,7 @@ fn a_wrong_interface_is_answered_with_the_right_one() {
     };
     let error = open(&|c| c.interface = "eth7".to_owned());
     assert_eq!(error.to_string(), "there is no network interface `eth7`");
-    assert_eq!(error.hint().unwrap(), "there are: eth0 (10.99.0.2/24)");
+    assert_eq!(error.hint().unwrap(), "there are: eth0 (10.99.0.2/24)".into());
     let error = open(&|c| c.range = Some((Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 9))));
     assert!(error.to_string().contains("10.0.0.1 is not in 10.99.0.0/24"), "{error}");
     let bare = lan.inside("client", || {

@@ -90,7 +90,7 @@ impl Build {
             secret: secret.clone(),
         };
         if let Some(message) = settings.problem() {
-            let hint = Some("`--gateway` names the way to another network".to_owned());
+            let hint = Some("`--gateway` names the way to another network".into());
             return Err(Usage { message, hint }.into());
         }
         check_name(&self.output, &self.image, self.force)?;
@@ -181,6 +181,6 @@ fn source_date_epoch() -> Result<u64, Usage> {
     let seconds = value.to_str().and_then(|text| text.parse().ok());
     seconds.ok_or_else(|| Usage {
         message: format!("SOURCE_DATE_EPOCH is `{}`, not a number of seconds", value.display()),
-        hint: Some("`unset SOURCE_DATE_EPOCH`, or give it seconds since 1970".to_owned()),
+        hint: Some("`unset SOURCE_DATE_EPOCH`, or give it seconds since 1970".into()),
     })
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Finding;
 use crate::cli::list::may_open;
+use crate::cli::remedy;
 use crate::config::{Origin, Settings};
 use crate::error::Explain;
 use crate::format::count;
@@ -205,10 +206,16 @@ pub(super) fn payloads(settings: &Settings) -> Vec<Finding> {
                 let text = format!("{} can be served; {}", dir.display(), notes.join("; "));
                 Finding::good(TOPIC, text)
             }
-            Err(error @ Error::Fuses { .. }) => {
-                Finding::warning(TOPIC, error.to_string(), error.hint().unwrap_or_default())
-            }
-            Err(error) => Finding::problem(TOPIC, error.to_string(), error.hint().unwrap_or_default()),
+            Err(error @ Error::Fuses { .. }) => Finding::warning(
+                TOPIC,
+                error.to_string(),
+                error.hint().as_ref().map(remedy::word).unwrap_or_default(),
+            ),
+            Err(error) => Finding::problem(
+                TOPIC,
+                error.to_string(),
+                error.hint().as_ref().map(remedy::word).unwrap_or_default(),
+            ),
         });
     };
     let installed = Installed::default();

@@ -133,7 +133,7 @@ impl Flash {
     /// What the words on the command line are: boards, and last the image.
     fn words(&self) -> anyhow::Result<(&[String], &str)> {
         let usage =
-            |message: &str, hint: &str| Usage { message: message.to_owned(), hint: Some(hint.to_owned()) };
+            |message: &str, hint: &str| Usage { message: message.to_owned(), hint: Some(hint.into()) };
         match (self.words.split_last(), self.all) {
             (Some((image, [])), true) => Ok((&[], image)),
             (Some((_, _)), true) => {
@@ -169,7 +169,7 @@ impl Flash {
             if database.rows().is_empty() {
                 return Err(Usage {
                     message: format!("{} holds no targets", path.display()),
-                    hint: Some("`piprov targets add NAME --mac MAC` adds one".to_owned()),
+                    hint: Some("`piprov targets add NAME --mac MAC` adds one".into()),
                 }
                 .into());
             }
@@ -180,7 +180,7 @@ impl Flash {
             // `flash os.img lab-01` is the order of other tools.
             Err(_) if Path::new(text).is_file() => Err(Usage {
                 message: format!("`{text}` is a file, not a target"),
-                hint: Some("The image comes last: `piprov flash TARGET... IMAGE`.".to_owned()),
+                hint: Some("The image comes last: `piprov flash TARGET... IMAGE`.".into()),
             }
             .into()),
             Err(error) => bare(text).ok_or(error.into()),
@@ -202,7 +202,7 @@ impl Flash {
                         "{} has a card with a secret, which is none of the original's kind",
                         target.name
                     ),
-                    hint: Some("leave out --card, or take the secret out of the database.".to_owned()),
+                    hint: Some("leave out --card, or take the secret out of the database.".into()),
                 }
                 .into());
             }

@@ -74,7 +74,7 @@ fn interface(given: Option<String>, command: &str) -> Result<String, crate::cli:
         };
         crate::cli::report::Usage {
             message: format!("`piprov netboot {command}` has to be told on which network interface"),
-            hint: Some(format!("--interface NAME, or netboot.interface in the configuration; {have}")),
+            hint: Some(format!("--interface NAME, or netboot.interface in the configuration; {have}").into()),
         }
     })
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::remedy;
 use crate::cli::report::AlreadyTold;
 use crate::cli::ui::{Style, Ui};
 use crate::error::Kind;
@@ -41,7 +42,7 @@ impl Nfs {
             ui.result(format_args!("mount v3     {}", port(state.mount_port)));
             for found in &found {
                 ui.result(format_args!("{}  {}", ui.paint(Style::Bad, "missing"), found.what));
-                ui.result(format_args!("         {}", found.remedy));
+                ui.result(format_args!("         {}", remedy::word(&found.remedy)));
             }
             if found.is_empty() {
                 ui.result(ui.paint(Style::Good, "This host can serve roots over NFS."));

@@ -87,9 +87,9 @@ impl crate::error::Explain for CantListen {
         crate::error::Kind::of_io(&self.source)
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<crate::error::Remedy> {
         (self.kind() == crate::error::Kind::Permission)
-            .then(|| "run it with sudo, or give the program CAP_NET_RAW".to_owned())
+            .then(|| "run it with sudo, or give the program CAP_NET_RAW".into())
     }
 }
 

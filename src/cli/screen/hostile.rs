@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::*;
 use crate::board::Who;
 use crate::cli::ui::memory::{every, texts};
-use crate::error::Kind;
+use crate::error::{Kind, Remedy};
 use crate::run::{Detail, Proof, Record, Stage, Way, members};
 
 /// A detail of a way that says what a board told.
@@ -38,7 +38,8 @@ impl Detail for Said {
 }
 
 pub(in crate::cli) fn endings(text: &str) -> Vec<Ending> {
-    let (why, hint, last_seen) = (text.to_owned(), Some(text.to_owned()), Some(text.to_owned()));
+    let (why, last_seen) = (text.to_owned(), Some(text.to_owned()));
+    let hint = Some(Remedy::from(text));
     every![Ending;
         Ending::Unfinished => [Ending::Unfinished],
         Ending::Done { .. } => [

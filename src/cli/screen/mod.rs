@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::remedy::word;
 use super::ui::{Bar, Style, Text, Ui};
 use crate::format::{minutes, rate, size};
 use crate::run::{Ending, Event, RunId, Tell, Weight, What};
@@ -161,7 +162,7 @@ impl Screen {
             && let What::Ended(ending) = &event.what
             && let Some(hint) = ending.hint()
         {
-            self.lines.above(format_args!("  {} {}", self.ui.paint_err(Style::Strong, "hint:"), hint));
+            self.lines.above(format_args!("  {} {}", self.ui.paint_err(Style::Strong, "hint:"), word(hint)));
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::cli::report;
 use crate::cli::ui::{Style, Text, Ui, wrap};
+use crate::cli::{remedy, report};
 use crate::format::json::json;
 use crate::format::{minutes, rate, size};
 use crate::run::{Ending, Record};
@@ -101,7 +101,7 @@ impl<'a> Summary<'a> {
         if let Ending::Failed { last_seen, .. } = &run.ending {
             self.more(done, &blank, "last seen", last_seen.as_deref());
         }
-        self.more(done, &blank, "hint", run.ending.hint());
+        self.more(done, &blank, "hint", run.ending.hint().map(remedy::word).as_deref());
     }
 
     fn more(&self, done: bool, blank: &str, word: &str, text: Option<&str>) {

@@ -25,7 +25,7 @@ fn endings(text: &str) -> Vec<Ending> {
     every![Ending;
         Ending::Done { .. } => [Ending::Done { files: 1, bytes: 1, seconds: SECOND, appeared }],
         Ending::Failed { .. } => [Ending::Failed {
-            stage: Stage::Open, why: text, hint: some.clone(), kind: Kind::Failed, last_file: some, files: 1,
+            stage: Stage::Open, why: text, hint: some.clone().map(Into::into), kind: Kind::Failed, last_file: some, files: 1,
         }],
     ]
 }

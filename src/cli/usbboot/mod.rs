@@ -14,7 +14,7 @@ use super::report::{self, Usage};
 use crate::board::{PortPath, Serial};
 use crate::cli::{Global, common, ui::Ui};
 use crate::config::Settings;
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 use crate::format::json::json;
 use crate::format::{json, minutes, parse_size};
 use crate::stop::Stop;
@@ -157,7 +157,7 @@ impl Usbboot {
             && !dir.is_dir()
         {
             let message = format!("{} is no directory to write metadata to", dir.display());
-            return Err(Usage { message, hint: Some("`mkdir` it first".to_owned()) }.into());
+            return Err(Usage { message, hint: Some("`mkdir` it first".into()) }.into());
         }
         let sysfs = Sysfs::default();
         if sysfs.devices().is_none() {
@@ -206,7 +206,7 @@ impl Usbboot {
         let clients = settings.clients.value.clone();
         if !clients.is_dir() {
             let message = format!("{} is no directory of clients", clients.display());
-            let hint = "the setting usb.clients says where it is: `piprov config show`".to_owned();
+            let hint = "the setting usb.clients says where it is: `piprov config show`".into();
             return Err(Usage { message, hint: Some(hint) }.into());
         }
         Ok(Arc::new(BySerial { clients, options, others: base }))
@@ -331,8 +331,8 @@ impl Explain for NoBoard {
         self.kind
     }
 
-    fn hint(&self) -> Option<String> {
-        (self.kind != Kind::Interrupted).then(|| show::NO_BOARD.to_owned())
+    fn hint(&self) -> Option<Remedy> {
+        (self.kind != Kind::Interrupted).then(|| show::NO_BOARD.into())
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::board::identity::Identity;
 use crate::board::{PortPath, Serial};
+use crate::cli::remedy;
 use crate::cli::screen::{Lines, Speed, moving, plain, position};
 use crate::cli::ui::{Bar, Style, Text, Ui};
 use crate::format::{count, json, minutes, percent, rate, size};
@@ -255,7 +256,7 @@ pub(super) fn summary(ui: &Ui, outcomes: &[Outcome]) {
                     )));
                 }
                 if let Some(hint) = hint {
-                    let word = ui.paint_err(Style::Strong, "hint:");
+                    let (word, hint) = (ui.paint_err(Style::Strong, "hint:"), remedy::word(hint));
                     lines.push(Text::message(format_args!("{:width$}  {word} {hint}", "")));
                 }
                 // Also with --quiet: it is an error.

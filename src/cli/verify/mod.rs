@@ -9,8 +9,8 @@ use std::time::Instant;
 use super::bar::Bar;
 use super::report::{AlreadyTold, Usage};
 use crate::cli::ui::{Style, Text};
-use crate::cli::{Global, format, ui::Ui};
-use crate::error::Kind;
+use crate::cli::{Global, format, remedy, ui::Ui};
+use crate::error::{Kind, Remedy};
 use crate::format::json::json;
 use crate::image::compare::{Difference, Found, Other, compare};
 use crate::image::compare_parts::{PartWrong, PartsFound, compare_parts};
@@ -159,7 +159,7 @@ impl Job<'_> {
                 Ok(())
             }
             PartsFound::Wrong { path, what } => {
-                let hint = Some("write the parts again: `piprov split-image --force`".to_owned());
+                let hint = Some(Remedy::from("write the parts again: `piprov split-image --force`"));
                 let object = json!({ "event": "verify", "equal": false, "part": path });
                 match what {
                     PartWrong::Differs(difference) => {
@@ -185,7 +185,7 @@ impl Job<'_> {
         difference: &Difference,
         base: u64,
         mut object: serde_json::Value,
-        hint: Option<String>,
+        hint: Option<Remedy>,
     ) -> anyhow::Result<()> {
         let offset = difference.offset;
         // A table that can't be read is no reason to keep the difference back.
@@ -238,7 +238,7 @@ impl Job<'_> {
     }
 
     /// It was looked at, and it is not as it should be: the result, and exit code 1.
-    fn bad(&self, object: serde_json::Value, text: String, hint: Option<String>) -> anyhow::Result<()> {
+    fn bad(&self, object: serde_json::Value, text: String, hint: Option<Remedy>) -> anyhow::Result<()> {
         self.bad_lines(object, &[text], hint)
     }
 
@@ -246,15 +246,16 @@ impl Job<'_> {
         &self,
         object: serde_json::Value,
         lines: &[String],
-        hint: Option<String>,
+        hint: Option<Remedy>,
     ) -> anyhow::Result<()> {
         self.tell(object, Text::lines(lines.iter().map(|line| self.ui.paint(Style::Bad, line))));
         self.hint(hint);
         Err(AlreadyTold(Kind::Failed).into())
     }
 
-    fn hint(&self, hint: Option<String>) {
+    fn hint(&self, hint: Option<Remedy>) {
         if let Some(hint) = hint.filter(|_| !self.ui.json) {
+            let hint = remedy::word(&hint);
             self.ui.say(format_args!("  {} {hint}", self.ui.paint_err(Style::Strong, "hint:")));
         }
     }

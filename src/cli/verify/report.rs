@@ -95,7 +95,7 @@ impl Job<'_> {
             Recheck::Differs { what, card_offset } => {
                 let at = card_offset.map(|at| format!(", byte {at} of the card")).unwrap_or_default();
                 let hint = (flash.image.name != self.image.name())
-                    .then(|| format!("the report is of a flash of {}", flash.image.name));
+                    .then(|| format!("the report is of a flash of {}", flash.image.name).into());
                 self.bad(object, format!("{name}: {what}{at}"), hint)
             }
             Recheck::NotProved { why } => {

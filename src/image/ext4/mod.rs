@@ -22,7 +22,7 @@ pub use dir::Entry;
 pub use inode::{Device, FileKind, Inode, Time};
 
 use super::read_at::ReadAt;
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 
 /// The inode of the root directory.
 pub const ROOT: u32 = 2;
@@ -88,24 +88,24 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         Some(match self {
             Self::Io { .. } => return None,
             Self::Damaged { .. } => {
-                "`e2fsck -fn` on the partition says more; is the image a whole download?".to_owned()
+                "`e2fsck -fn` on the partition says more; is the image a whole download?".into()
             }
             Self::Unsupported { .. } => {
                 "mount the image (`sudo mount -o loop,ro,offset=...`) and give the directory instead"
-                    .to_owned()
+                    .into()
             }
             Self::Name { directory, .. } => format!(
                 "rename it in a copy of the image (`debugfs -R 'ncheck {directory}'` says which directory it is), or \
                  mount the image and give the directory instead"
-            ),
+            ).into(),
             Self::NeedsRecovery => {
                 "replay it on a copy of the raw image: `sudo losetup -fP --show IMAGE`, then \
                  `sudo e2fsck -p` on its partition, then `sudo losetup -d`"
-                    .to_owned()
+                    .into()
             }
         })
     }

@@ -17,6 +17,7 @@ use super::verify::{Proved, Verify};
 use super::view::View;
 use super::{Clients, Error, Watch, exports, home, host, keys, overlay, reach, rename};
 use crate::beneath::Dir;
+use crate::error::{Remedy, remedy};
 use crate::format::hex;
 use crate::image::Options;
 
@@ -61,7 +62,7 @@ pub struct Prepared<'a> {
     /// What of the boot files isn't taken as it is.
     tamed: Option<String>,
     /// What those who may mount it reach besides it.
-    reach: Vec<String>,
+    reach: Vec<Remedy>,
     /// All records, as they were when everything was looked at.
     seen: Vec<Record>,
 }
@@ -213,7 +214,7 @@ impl Clients {
             ));
         }
         let reach =
-            reach.into_iter().map(|found| format!("{}. What helps: {}.", capital(&found.what), found.remedy));
+            reach.into_iter().map(|found| remedy![capital(&found.what), ". What helps: ", found.remedy, "."]);
         let reach = reach.collect();
         check_room(&record.root, material.expected.filter(|_| !shares && begun.is_none()))?;
         Ok(Prepared {
@@ -245,7 +246,7 @@ impl Clients {
         if first.origin.identity != material.identity {
             return Err(Error::Cannot {
                 what: format!("{} was made from {}", root.display(), first.origin.from.display()),
-                hint: "give another name for the shared root with --shared".to_owned(),
+                hint: "give another name for the shared root with --shared".into(),
             });
         }
         Ok(true)
@@ -294,13 +295,13 @@ impl Prepared<'_> {
 
     /// What the user should know; sentences.
     #[must_use]
-    pub fn notes(&self) -> Vec<String> {
-        let mut notes: Vec<String> =
-            self.plan.notes.iter().filter(|note| !note.starts_with("New SSH host keys")).cloned().collect();
-        notes.extend(large_files(&self.material.boot));
-        notes.extend(self.tamed.clone());
+    pub fn notes(&self) -> Vec<Remedy> {
+        let planned = self.plan.notes.iter().filter(|note| !note.starts_with("New SSH host keys"));
+        let mut notes: Vec<Remedy> = planned.map(|note| note.as_str().into()).collect();
+        notes.extend(large_files(&self.material.boot).into_iter().map(Remedy::from));
+        notes.extend(self.tamed.clone().map(Remedy::from));
         notes.extend(self.reach.clone());
-        notes.extend(self.open_to_the_hosts_users());
+        notes.extend(self.open_to_the_hosts_users().map(Remedy::from));
         notes
     }
 
@@ -577,7 +578,7 @@ fn check_path(path: &Path) -> Result<(), Error> {
             "a client's root can't be at {}: blanks, commas and colons divide the kernel's options",
             path.display()
         ),
-        hint: "choose a directory with letters, digits, dots and dashes in its path".to_owned(),
+        hint: "choose a directory with letters, digits, dots and dashes in its path".into(),
     })
 }
 
@@ -714,6 +715,6 @@ mod tests {
         assert!(check_room(Path::new("/tmp/x/y"), Some(1)).is_ok());
         use crate::error::Explain;
         let error = check_room(Path::new("/tmp/x/y"), Some(u64::MAX)).unwrap_err();
-        assert!(error.hint().unwrap().contains("--clients"), "{error}");
+        assert!(error.hint().unwrap().says("--clients"), "{error}");
     }
 }

@@ -9,7 +9,7 @@ use super::record::{Lock, Phase, Record};
 use super::source::{HostSource, Source, is_odd, is_special};
 use super::{Board, Clients, Error, Name, exports, home, nfs, reach};
 use crate::board::Mac;
-use crate::error::Explain;
+use crate::error::{Explain, Remedy};
 use crate::image::ext4::FileKind;
 
 /// What the kernel's server was told last (exportfs(8)).
@@ -23,11 +23,11 @@ pub struct Finding {
     /// What is wrong.
     pub what: String,
     /// What to do about it.
-    pub remedy: String,
+    pub remedy: Remedy,
 }
 
 impl Finding {
-    pub(super) fn new(item: &str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn new(item: &str, what: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self { item: item.to_owned(), what: what.into(), remedy: remedy.into() }
     }
 }
@@ -296,7 +296,7 @@ mod tests {
         assert_eq!(unsure_address(&client, &[]), None, "a network may mount");
         client.network = "10.0.0.7".to_owned();
         let found = unsure_address(&client, &[host(8)]).unwrap();
-        assert!(found.remedy.contains("10.0.0.7") && found.remedy.contains("netboot.hosts"), "{found:?}");
+        assert!(found.remedy.says("10.0.0.7") && found.remedy.says("netboot.hosts"), "{found:?}");
         assert_eq!(unsure_address(&client, &[host(8), host(7)]), None);
         client.board = "dc:a6:32:01:36:c3".to_owned();
         assert!(unsure_address(&client, &[host(7)]).is_some(), "another board has it");

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 use crate::image::ext4;
 
 /// A failure of this room.
@@ -193,7 +193,7 @@ pub enum Error {
         /// What can't be done and why.
         what: String,
         /// What to do instead.
-        hint: String,
+        hint: Remedy,
     },
     /// The user stopped it.
     #[error("stopped before the end")]
@@ -256,7 +256,7 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         Some(match self {
             Self::Os { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -292,21 +292,21 @@ impl Explain for Error {
                 "an export is for the client's address (--address) or its network (--network), and never for everybody".into()
             }
             Self::Exists { name, .. } => {
-                format!("`piprov netboot client show {name}` shows it, `... remove {name}` removes it")
+                format!("`piprov netboot client show {name}` shows it, `... remove {name}` removes it").into()
             }
-            Self::BoardTaken { name, .. } => format!("`piprov netboot client remove {name}` frees the board"),
+            Self::BoardTaken { name, .. } => format!("`piprov netboot client remove {name}` frees the board").into(),
             Self::Exposed { path, .. } => format!(
                 "if only clients are in it: `sudo chown root: {0} && sudo chmod 700 {0}`; otherwise choose another \
                  directory",
                 path.display()
-            ),
+            ).into(),
             Self::Occupied { .. } => "move it away, or choose another name or place".into(),
             Self::NoClient { near, .. } => match near.first() {
-                Some(near) => format!("did you mean `{near}`?"),
+                Some(near) => format!("did you mean `{near}`?").into(),
                 None => "`piprov netboot client list` lists them".into(),
             },
             Self::Unfinished { name, .. } => {
-                format!("give the same again to go on with it, or `piprov netboot client remove {name}` first")
+                format!("give the same again to go on with it, or `piprov netboot client remove {name}` first").into()
             }
             Self::Locked { .. } => "wait until it is done".into(),
             Self::Exported { .. } => {
@@ -317,7 +317,7 @@ impl Explain for Error {
                  makes the client without"
                     .into()
             }
-            Self::NoProgram { package, .. } => format!("apt-get install {package}"),
+            Self::NoProgram { package, .. } => format!("apt-get install {package}").into(),
             Self::Program { .. } => return None,
             Self::Different { .. } => {
                 "the storage gave back other bytes than were written, or the source changed; what was made is \

@@ -44,8 +44,8 @@ pub(super) fn remove(path: &Path) -> Result<(), Error> {
         other => other?,
     };
     let mounted = |place: &Path| Error::Cannot {
-        what: format!("{} is mounted in what is to be removed", place.display()),
-        hint: format!("`sudo umount {}`, then again", place.display()),
+        what: format!("{} is mounted in what is to be removed", place.display()).into(),
+        hint: format!("`sudo umount {}`, then again", place.display()).into(),
     };
     if let Some(place) = dir.mounted_below(&name).map_err(Error::os("reading", Path::new("/proc")))? {
         return Err(mounted(&place));

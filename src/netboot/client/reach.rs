@@ -188,7 +188,7 @@ mod tests {
         let found = clients.beyond(&client, &[]).unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].what.contains("read and change this host's own files as root"), "{found:?}");
-        assert!(found[0].remedy.contains("subtree_check"));
+        assert!(found[0].remedy.says("subtree_check"));
         client.mode = super::super::Mode::Ro;
         let found = clients.beyond(&client, &[]).unwrap();
         assert!(found[0].what.contains("can read this host's own files"), "{found:?}");

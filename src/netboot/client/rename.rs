@@ -138,7 +138,7 @@ impl Clients {
 pub(super) fn half_renamed(record: &Record) -> Error {
     let new = record.renaming.as_deref().unwrap_or_default();
     Error::Cannot {
-        what: format!("client `{}` is half renamed to `{new}`", record.name),
-        hint: format!("`piprov netboot client rename {} {new}` goes on", record.name),
+        what: format!("client `{}` is half renamed to `{new}`", record.name).into(),
+        hint: format!("`piprov netboot client rename {} {new}` goes on", record.name).into(),
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 
 /// Why serving can't begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +63,7 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Dhcp(error) => error.hint(),
             // Boards ask port 69 and no other.
@@ -71,24 +71,24 @@ impl Explain for Error {
                 "stop {}: boards ask this port and no other. A dnsmasq that is needed for other things serves no \
                  files without enable-tftp.",
                 holder.name()
-            )),
+            ).into()),
             Self::Tftp(crate::tftp::Error::InUse { .. }) => Some(
-                "`sudo ss -ulpn sport = :69` shows who has it; boards ask this port and no other".to_owned(),
+                "`sudo ss -ulpn sport = :69` shows who has it; boards ask this port and no other".into(),
             ),
             Self::Tftp(crate::tftp::Error::Privileged { .. }) => Some(
-                "run it with sudo, or give it CAP_NET_BIND_SERVICE, CAP_NET_RAW and CAP_NET_ADMIN".to_owned(),
+                "run it with sudo, or give it CAP_NET_BIND_SERVICE, CAP_NET_RAW and CAP_NET_ADMIN".into(),
             ),
             Self::State { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Some("run it with sudo, or name another directory with --state".to_owned())
+                Some("run it with sudo, or name another directory with --state".into())
             }
             Self::Tftp(error) => error.hint(),
             Self::NoTree { path } => Some(format!(
                 "`piprov netboot client add` makes it with the first client; or `sudo mkdir -p {}` and copy the boot \
                  partition of an image there. --tftp-root names another.",
                 path.display()
-            )),
+            ).into()),
             Self::Watch { .. } => {
-                Some("the limits are fs.inotify.*: `sysctl fs.inotify` shows them".to_owned())
+                Some("the limits are fs.inotify.*: `sysctl fs.inotify` shows them".into())
             }
             _ => None,
         }

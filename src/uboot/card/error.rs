@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 use crate::format::size;
 use crate::uboot::{fat_volume, layout};
 
@@ -122,7 +122,7 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         let text = match self {
             Self::Layout { error, .. } => return error.hint(),
             Self::Image(error) => return error.hint(),
@@ -138,6 +138,6 @@ impl Explain for Error {
             Self::Os { source, .. } if source.kind() == io::ErrorKind::NotFound => "is the path right?",
             Self::NoFile { .. } | Self::Os { .. } | Self::Stopped { .. } => return None,
         };
-        Some(text.to_owned())
+        Some(text.into())
     }
 }

@@ -1,6 +1,6 @@
 //! Why an image does not go onto a card.
 
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 use crate::format::{size, size_exact};
 
 /// Why an image does not go onto a card. Sizes and offsets are bytes.
@@ -85,7 +85,7 @@ impl Explain for Error {
         Kind::BadData
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         let text = match self {
             Self::NoPartition => "an image of a whole disk is needed, with a partition table in front",
             Self::NoFreeEntry => "make one of the image's partitions a logical one, or give the image a GPT",
@@ -98,6 +98,6 @@ impl Explain for Error {
             Self::TooFar { .. } => "an image with a GPT has no such limit",
             Self::UbootPartition { .. } => "the default is 40 MiB at 4 MiB",
         };
-        Some(text.to_owned())
+        Some(text.into())
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 use crate::format::size;
 use crate::run::ledger;
 use crate::uboot::material;
@@ -129,42 +129,41 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         Some(match self {
             Self::Record(error) => return error.hint(),
             Self::Os { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                "piprov must be allowed to write there: run it as root, or as the directory's owner."
-                    .to_owned()
+                "piprov must be allowed to write there: run it as root, or as the directory's owner.".into()
             }
             Self::Os { doing: "opening", source, .. }
                 if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
             {
                 "A directory is needed: the one that your TFTP server serves (/srv/tftp on Debian), or where \
                  the stick is mounted."
-                    .to_owned()
+                    .into()
             }
             Self::Os { .. } | Self::NotReady | Self::Stopped => return None,
             Self::Material(error) => return error.hint(),
             Self::Full { .. } => "A staged job takes as much room as the image. Make some, or leave out \
                                   --tftp-root: piprov's own server needs no copy."
-                .to_owned(),
+                .into(),
             Self::Link { .. } => {
-                "replace it by a directory: links are not followed out of the TFTP root.".to_owned()
+                "replace it by a directory: links are not followed out of the TFTP root.".into()
             }
-            Self::Foreign { .. } => "move it elsewhere, or remove it.".to_owned(),
-            Self::Busy { .. } => "wait for it to end.".to_owned(),
+            Self::Foreign { .. } => "move it elsewhere, or remove it.".into(),
+            Self::Busy { .. } => "wait for it to end.".into(),
             Self::Differs { .. } => {
                 "has the image changed in the meantime? Otherwise the disk or the memory of this machine is \
                  damaged."
-                    .to_owned()
+                    .into()
             }
-            Self::Layout { .. } => "`piprov card check IMAGE` shows where everything would go.".to_owned(),
+            Self::Layout { .. } => "`piprov card check IMAGE` shows where everything would go.".into(),
             Self::OriginalPartition { .. } | Self::OriginalLength { .. } => {
-                "A card made by `piprov card build` takes any image.".to_owned()
+                "A card made by `piprov card build` takes any image.".into()
             }
             Self::Watch { source, .. } if matches!(source.raw_os_error(), Some(28 | 24)) => {
                 "the limits are fs.inotify.max_user_watches and max_user_instances: `sysctl fs.inotify`."
-                    .to_owned()
+                    .into()
             }
             Self::Watch { .. } => return None,
         })

@@ -77,7 +77,7 @@ impl Files {
                  file, and the card's env.txt must name that server. {other}"
             ),
         };
-        Absent { file, hint }
+        Absent { file, hint: hint.into() }
     }
 
     /// The tree for one board; not yet while the image isn't known well enough.

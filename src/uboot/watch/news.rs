@@ -104,7 +104,7 @@ impl Watch {
             _ => None,
         };
         if let Some(why) = wrong {
-            let hint = Some("the transfer or the card failed; flash it again.".to_owned());
+            let hint = Some("the transfer or the card failed; flash it again.".into());
             return self.ended(Ending::Failed { why, last_seen: None, hint, kind: Kind::Failed }, events);
         }
         let why = match count {
@@ -113,7 +113,7 @@ impl Watch {
         };
         let hint =
             "its card is of the original's kind; one made by `piprov card build` proves what it writes.";
-        self.ended(Ending::NotVerified { why, hint: Some(hint.to_owned()) }, events);
+        self.ended(Ending::NotVerified { why, hint: Some(hint.into()) }, events);
     }
 
     pub(super) fn failed(&mut self, failure: &Failure, events: &mut Vec<Event>) {
@@ -123,13 +123,13 @@ impl Watch {
             Failure::Layout(why) => (
                 Stage::Prepare,
                 why.clone(),
-                Some("`piprov card check IMAGE` shows where everything would go.".to_owned()),
+                Some("`piprov card check IMAGE` shows where everything would go.".into()),
                 Kind::BadData,
             ),
             Failure::TooSmall { needed } => (
                 Stage::Prepare,
                 format!("the card is smaller than the {} that the image needs", size(*needed)),
-                Some("use a larger card, or a smaller image.".to_owned()),
+                Some("use a larger card, or a smaller image.".into()),
                 Kind::BadData,
             ),
             Failure::Step { step, why } => {
@@ -147,23 +147,23 @@ impl Watch {
                     }
                     _ => worn,
                 };
-                (stage, format!("{at}{}", trouble(*why)), Some(hint.to_owned()), Kind::Failed)
+                (stage, format!("{at}{}", trouble(*why)), Some(hint.into()), Kind::Failed)
             }
             Failure::Restarts(times) => (
                 self.stage,
                 format!("the board has started {times} times in the middle of the job"),
-                Some("look at its power supply, and at whatever else may reset it.".to_owned()),
+                Some("look at its power supply, and at whatever else may reset it.".into()),
                 Kind::Failed,
             ),
             Failure::OriginalCard => (
                 Stage::Prepare,
                 "a card of the original's kind takes only images with a first partition of 40 MiB at 4 MiB"
                     .to_owned(),
-                Some("a card made by `piprov card build` takes any image.".to_owned()),
+                Some("a card made by `piprov card build` takes any image.".into()),
                 Kind::BadData,
             ),
             Failure::OriginalFailed => {
-                (Stage::Report, "the board reports FAILED".to_owned(), Some(worn.to_owned()), Kind::Failed)
+                (Stage::Report, "the board reports FAILED".to_owned(), Some(worn.into()), Kind::Failed)
             }
         };
         self.stage = stage;

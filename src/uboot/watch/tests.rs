@@ -28,10 +28,10 @@ fn text(answer: Answer) -> String {
     }
 }
 
-fn why(watch: &Watch) -> (&str, Option<&str>, Option<&str>, Kind) {
+fn why(watch: &Watch) -> (&str, Option<&str>, Option<&Remedy>, Kind) {
     match watch.ending() {
         Some(Ending::Failed { why, last_seen, hint, kind }) => {
-            (why, last_seen.as_deref(), hint.as_deref(), *kind)
+            (why, last_seen.as_deref(), hint.as_ref(), *kind)
         }
         other => panic!("{other:?}"),
     }
@@ -74,7 +74,7 @@ fn a_board_that_never_comes_fails_when_its_time_is_up() {
     let (why, last_seen, hint, kind) = why(&watch);
     assert_eq!(why, "nothing was heard of dc:a6:32:01:02:03 in 60 s after the reset");
     assert_eq!((last_seen, kind), (None, Kind::Unavailable));
-    assert!(hint.unwrap().contains("recovery card"));
+    assert!(hint.unwrap().says("recovery card"));
     assert_eq!(watch.stage(), Stage::Boot);
     let told = events.len();
     watch.tick(clock.after(99), &[], &mut events);
@@ -89,12 +89,12 @@ fn what_was_seen_on_the_wire_changes_the_advice() {
     watch.tick(clock.after(60), &["aa:bb:cc:dd:ee:f0 (10.0.0.9)".to_owned()], &mut events);
     let (_, last_seen, hint, _) = why(&watch);
     assert_eq!(last_seen, Some("a DHCP request of that board 22 s after the reset, no TFTP request"));
-    assert!(hint.unwrap().contains("firewall"));
+    assert!(hint.unwrap().says("firewall"));
 
     let (mut watch, clock, mut events) = self::watch();
     watch.reset_done(true, clock.0, &mut events);
     watch.tick(clock.after(60), &["aa:bb:cc:dd:ee:f0 (10.0.0.9)".to_owned()], &mut events);
-    assert!(self::why(&watch).2.unwrap().contains("aa:bb:cc:dd:ee:f0"));
+    assert!(self::why(&watch).2.unwrap().says("aa:bb:cc:dd:ee:f0"));
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn only_what_the_board_asks_counts_as_heard() {
     assert!(!format!("{events:?}").contains("\\u{1b}"));
     watch.tick(clock.after(60), &[], &mut events);
     let (why, _, hint, _) = why(&watch);
-    assert!(why.contains("nothing was heard") && hint.unwrap().contains("was refused"), "{hint:?}");
+    assert!(why.contains("nothing was heard") && hint.unwrap().says("was refused"), "{hint:?}");
     let notes = events.iter().filter(|event| matches!(&event.what, What::Note { text } if text.starts_with("60 ") || text.starts_with("120 ")));
     assert_eq!(notes.count(), 3, "{events:?}");
 }

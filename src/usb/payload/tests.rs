@@ -119,7 +119,7 @@ fn a_bootcode_outside_the_payload_is_told_with_what_allows_it() {
     std::os::unix::fs::symlink("../code", payload.dir().join("bootcode.bin")).unwrap();
     let error = check(&payload, None, &Wanted::default()).unwrap_err();
     assert!(matches!(error, Error::LeadsOut { .. }), "{error}");
-    assert!(error.hint().unwrap().contains("--allow "));
+    assert!(error.hint().unwrap().says("--allow "));
 }
 
 /// All that is said of a payload with such a config.txt.
@@ -241,7 +241,7 @@ fn a_recovery_without_its_image_is_told_with_the_way_to_it() {
     let (_dir, payload) = with(&files);
     let error = check(&payload, None, &Wanted::default()).unwrap_err();
     assert!(error.to_string().ends_with("there is only pieeprom.original.bin"), "{error}");
-    assert!(error.hint().unwrap().contains("./update-pieeprom.sh"));
+    assert!(error.hint().unwrap().says("./update-pieeprom.sh"));
     let erase = [&files[..], &[("config.txt", b"erase_eeprom=1")]].concat();
     assert_eq!(verdict(&erase, &Wanted::default()), Ok(vec![]));
     let whole = [&files[..], &[("pieeprom.bin", &image)]].concat();

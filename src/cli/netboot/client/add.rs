@@ -10,6 +10,7 @@ use clap::Args;
 use super::{Where as Places, name};
 use crate::cli::Global;
 use crate::cli::bar::Bar;
+use crate::cli::remedy;
 use crate::cli::table::columns;
 use crate::cli::ui::{Style, Ui};
 use crate::format::json::json;
@@ -147,7 +148,7 @@ fn show_plan(ui: &Ui, prepared: &Prepared<'_>, dry: bool) {
         columns(&rows).into_iter().for_each(print);
     }
     for note in notes {
-        ui.warn(note);
+        ui.warn(remedy::word(&note));
     }
 }
 

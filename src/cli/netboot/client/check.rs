@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::{Where, name};
 use crate::cli::Global;
+use crate::cli::remedy;
 use crate::cli::report::AlreadyTold;
 use crate::cli::ui::{Style, Ui, wrap};
 use crate::config::netboot::Mode;
@@ -57,7 +58,7 @@ impl Check {
                 let what = wrap(&found.what, head.len(), indent, ui.width_out);
                 ui.result(format_args!("{name}  {}: {what}", ui.paint(Style::Bad, &found.item)));
                 if !found.remedy.is_empty() {
-                    let remedy = wrap(&found.remedy, indent + 6, indent + 6, ui.width_out);
+                    let remedy = wrap(&remedy::word(&found.remedy), indent + 6, indent + 6, ui.width_out);
                     ui.result(format_args!("{:indent$}hint: {remedy}", ""));
                 }
             }

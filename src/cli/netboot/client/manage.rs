@@ -51,7 +51,7 @@ impl Remove {
         if !confirmed(ui, name.as_str(), self.confirm.as_deref())? {
             return Err(Usage {
                 message: format!("{name} was not removed: its name is needed to confirm"),
-                hint: Some(format!("in a script: --confirm {name}")),
+                hint: Some(format!("in a script: --confirm {name}").into()),
             }
             .into());
         }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 
 /// Everything that can go wrong, with the file.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +91,7 @@ impl Explain for Error {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         Some(match self {
             Self::Os { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => "Run it with sudo.".into(),
@@ -100,7 +100,7 @@ impl Explain for Error {
             },
             Self::Content { source, .. } => return source.hint(),
             Self::NoPartition { instead: Some(instead), .. } => {
-                format!("Did you mean {}?", instead.display())
+                format!("Did you mean {}?", instead.display()).into()
             }
             Self::NoPartition { .. } => {
                 "Give the directory where the card's first partition (FAT) is mounted; \
@@ -111,10 +111,10 @@ impl Explain for Error {
                 "Make it first (`mkdir {}`): it has to be the one that the board asks for, or no board would find the \
                  update.",
                 dir.display()
-            ),
+            ).into(),
             Self::Differs { .. } => "The medium may be worn or full; try another one.".into(),
             Self::NotConfirmed { name, .. } => {
-                format!("A person types the name when asked; a script gives `--confirm {name}`.")
+                format!("A person types the name when asked; a script gives `--confirm {name}`.").into()
             }
             Self::Interrupted => return None,
         })

@@ -1,5 +1,12 @@
 //! Kinds of failure. Each room has an error enum of its own with the facts in it; what they share
-//! is a coarse [`Kind`], which decides the exit code, and a hint: the next thing for the user to do.
+//! is a coarse [`Kind`], which decides the exit code, and a hint: a [`Remedy`], the next thing for the user to do.
+
+mod action;
+mod remedy;
+
+pub use action::{Knob, Task};
+pub(crate) use remedy::remedy;
+pub use remedy::{Action, Piece, Remedy};
 
 /// What sort of failure it was. The exit codes are those of `sysexits.h`, as README and man page list them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -70,7 +77,7 @@ pub trait Explain: std::error::Error {
     /// The coarse kind, which decides the exit code.
     fn kind(&self) -> Kind;
     /// The next thing to do, as one sentence or two; none where nothing helpful is known.
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<Remedy> {
         None
     }
     /// What stands on lines of its own below the message, which is always one line: each thing that is wrong, where

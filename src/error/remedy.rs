@@ -1,0 +1,332 @@
+//! What helps against a failure: text, and things to do. A thing to do is named by what it is; the command line words
+//! it as a flag or a command, a page as a field or a button.
+
+use std::mem;
+
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::{Serialize, SerializeSeq, Serializer};
+
+use super::{Knob, Task};
+
+/// What to do next, as one sentence or two: pieces of text with things to do between them.
+///
+/// Put together by [`and`](Self::and), or by the macro `remedy!`, which takes all that `and` takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remedy {
+    /// No text is empty, and no two texts follow each other: so what is equal to read is equal.
+    pieces: Vec<Piece>,
+}
+
+/// A part of a [`Remedy`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// Words. They name nothing that only one kind of user has.
+    Text(String),
+    /// Something to do, worded by whoever shows it.
+    Do(Action),
+}
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum Action {
+    /// Give a setting of this job another value: this one, or one that only the user knows.
+    Set {
+        /// Which.
+        knob: Knob,
+        /// The value, as it would be typed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<String>,
+    },
+    /// Don't give that setting.
+    LeaveOut {
+        /// Which.
+        knob: Knob,
+    },
+    /// Another job of this program.
+    Task {
+        /// Which.
+        task: Task,
+        /// What it is done with, in the order in which [`Task`] says; what is missing only the user knows.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        with: Vec<String>,
+    },
+    /// A command of the host, to copy.
+    Host {
+        /// The command.
+        command: String,
+        /// Whether it needs root.
+        root: bool,
+    },
+    /// Install packages of the host's distribution, by their names in Debian.
+    Install {
+        /// Their names.
+        packages: Vec<String>,
+    },
+    /// Do the same as root.
+    AsRoot,
+}
+
+impl Action {
+    /// A command of the host that anybody may give.
+    #[must_use]
+    pub fn host(command: impl Into<String>) -> Self {
+        Self::Host { command: command.into(), root: false }
+    }
+
+    /// A command of the host that needs root.
+    #[must_use]
+    pub fn host_as_root(command: impl Into<String>) -> Self {
+        Self::Host { command: command.into(), root: true }
+    }
+
+    /// Install packages.
+    #[must_use]
+    pub fn install<const N: usize>(packages: [&str; N]) -> Self {
+        Self::Install { packages: packages.map(str::to_owned).into() }
+    }
+}
+
+impl Knob {
+    /// Give it this value.
+    #[must_use]
+    pub fn to(self, value: impl ToString) -> Action {
+        Action::Set { knob: self, value: Some(value.to_string()) }
+    }
+
+    /// Don't give it.
+    #[must_use]
+    pub const fn left_out(self) -> Action {
+        Action::LeaveOut { knob: self }
+    }
+}
+
+impl Task {
+    /// With what.
+    #[must_use]
+    pub fn with<const N: usize>(self, with: [&dyn ToString; N]) -> Action {
+        Action::Task { task: self, with: with.map(ToString::to_string).into() }
+    }
+}
+
+impl Remedy {
+    /// With more behind it.
+    #[must_use]
+    pub fn and(mut self, more: impl Into<Self>) -> Self {
+        for piece in more.into().pieces {
+            self.push(piece);
+        }
+        self
+    }
+
+    fn push(&mut self, piece: Piece) {
+        match (piece, self.pieces.last_mut()) {
+            (Piece::Text(text), _) if text.is_empty() => {}
+            (Piece::Text(text), Some(Piece::Text(before))) => before.push_str(&text),
+            (piece, _) => self.pieces.push(piece),
+        }
+    }
+
+    /// Its parts, in order.
+    #[must_use]
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// Whether it says nothing.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// Whether these words stand in one of its texts.
+    #[must_use]
+    pub fn says(&self, words: &str) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Text(text) if text.contains(words)))
+    }
+
+    /// Whether this is among the things to do.
+    #[must_use]
+    pub fn names(&self, action: impl Into<Action>) -> bool {
+        let action = Piece::Do(action.into());
+        self.pieces.contains(&action)
+    }
+}
+
+/// A [`Remedy`] of texts and things to do, one after the other.
+macro_rules! remedy {
+    ($($piece:expr),+ $(,)?) => {
+        $crate::error::Remedy::default()$(.and($piece))+
+    };
+}
+pub(crate) use remedy;
+
+impl From<Knob> for Action {
+    fn from(knob: Knob) -> Self {
+        Self::Set { knob, value: None }
+    }
+}
+
+impl From<Task> for Action {
+    fn from(task: Task) -> Self {
+        Self::Task { task, with: Vec::new() }
+    }
+}
+
+impl From<Piece> for Remedy {
+    fn from(piece: Piece) -> Self {
+        let mut remedy = Self::default();
+        remedy.push(piece);
+        remedy
+    }
+}
+
+impl From<String> for Remedy {
+    fn from(text: String) -> Self {
+        Piece::Text(text).into()
+    }
+}
+
+impl From<&str> for Remedy {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl From<Action> for Remedy {
+    fn from(action: Action) -> Self {
+        Piece::Do(action).into()
+    }
+}
+
+impl From<Knob> for Remedy {
+    fn from(knob: Knob) -> Self {
+        Action::from(knob).into()
+    }
+}
+
+impl From<Task> for Remedy {
+    fn from(task: Task) -> Self {
+        Action::from(task).into()
+    }
+}
+
+/// A string where it is nothing but text, as in records before there were things to do; a list of strings and objects
+/// otherwise.
+impl Serialize for Remedy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.pieces[..] {
+            [] => serializer.serialize_str(""),
+            [Piece::Text(text)] => serializer.serialize_str(text),
+            pieces => {
+                let mut list = serializer.serialize_seq(Some(pieces.len()))?;
+                for piece in pieces {
+                    match piece {
+                        Piece::Text(text) => list.serialize_element(text)?,
+                        Piece::Do(action) => list.serialize_element(action)?,
+                    }
+                }
+                list.end()
+            }
+        }
+    }
+}
+
+/// As it is written. What another version of this program names, and this one doesn't know, is shown in its words.
+impl<'de> Deserialize<'de> for Remedy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Text(String),
+            List(Vec<Part>),
+        }
+        #[derive(serde::Deserialize)]
+        #[serde(untagged)]
+        enum Part {
+            Text(String),
+            Do(Action),
+            Unknown(serde_json::Map<String, serde_json::Value>),
+        }
+        Ok(match Written::deserialize(deserializer)? {
+            Written::Text(text) => text.into(),
+            Written::List(parts) => parts.into_iter().fold(Self::default(), |all, part| match part {
+                Part::Text(text) => all.and(text),
+                Part::Do(action) => all.and(action),
+                Part::Unknown(mut parts) => {
+                    // What is to be done comes first; the rest in the order of its names.
+                    let first = parts.remove("do").unwrap_or_default();
+                    let words = mem::take(&mut parts).into_iter().map(|(_, value)| value);
+                    let words = std::iter::once(first).chain(words);
+                    let words: Vec<_> = words.filter_map(|word| word.as_str().map(str::to_owned)).collect();
+                    all.and(words.join(" "))
+                }
+            }),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn action() -> impl Strategy<Value = Action> {
+        let knob = prop::sample::select(&Knob::ALL[..]);
+        let task = prop::sample::select(&Task::ALL[..]);
+        let texts = prop::collection::vec(any::<String>(), 0..3);
+        prop_oneof![
+            (knob.clone(), any::<Option<String>>()).prop_map(|(knob, value)| Action::Set { knob, value }),
+            knob.prop_map(Knob::left_out),
+            (task, texts.clone()).prop_map(|(task, with)| Action::Task { task, with }),
+            any::<(String, bool)>().prop_map(|(command, root)| Action::Host { command, root }),
+            texts.prop_map(|packages| Action::Install { packages }),
+            Just(Action::AsRoot),
+        ]
+    }
+
+    fn remedies() -> impl Strategy<Value = Remedy> {
+        let piece = prop_oneof![any::<String>().prop_map(Piece::Text), action().prop_map(Piece::Do)];
+        prop::collection::vec(piece, 0..6)
+            .prop_map(|pieces| pieces.into_iter().fold(Remedy::default(), Remedy::and))
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(remedy in remedies()) {
+            let text = serde_json::to_string(&remedy).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Remedy>(&text).unwrap(), remedy.clone());
+            let value = serde_json::to_value(&remedy).unwrap();
+            prop_assert_eq!(serde_json::from_value::<Remedy>(value).unwrap(), remedy);
+        }
+
+        #[test]
+        fn any_text_is_a_remedy_as_old_records_have_it(text: String) {
+            let old = serde_json::to_string(&text).unwrap();
+            let remedy: Remedy = serde_json::from_str(&old).unwrap();
+            prop_assert_eq!(&remedy, &Remedy::from(text));
+            prop_assert_eq!(serde_json::to_string(&remedy).unwrap(), old);
+        }
+    }
+
+    #[test]
+    fn the_form_in_json() {
+        let remedy = remedy!["give another ", Knob::Force, " or ", "see ", Task::ConfigShow, "."];
+        let text = serde_json::to_string(&remedy).unwrap();
+        assert_eq!(
+            text,
+            r#"["give another ",{"do":"set","knob":"force"}," or see ",{"do":"task","task":"config-show"},"."]"#
+        );
+    }
+
+    #[test]
+    fn what_another_version_names_is_shown_in_its_words() {
+        let text = r#"["try ",{"do":"dance","with":"bells","on":3,"at":"dawn"},{"x":{}},{"do":"set","knob":"no-such"}]"#;
+        let remedy: Remedy = serde_json::from_str(text).unwrap();
+        assert_eq!(remedy, Remedy::from("try dance dawn bellsset no-such"));
+        for bad in ["3", "[3]", "[[]]", "{}", "null"] {
+            assert!(serde_json::from_str::<Remedy>(bad).is_err(), "{bad}");
+        }
+    }
+}
