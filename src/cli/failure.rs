@@ -1,17 +1,16 @@
 //! What a subcommand ends with that fails. Only what [explains](Explain) itself becomes a [`Failure`], so an error of
 //! which nobody has said what sort it is, and what helps, doesn't compile into one.
 
-use std::fmt::{Debug, Display};
+use std::fmt::Display;
 
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Explain, Kind, Remedy, chain};
 
 /// What every subcommand gives.
 pub type Result<T> = std::result::Result<T, Failure>;
 
 /// A failure: what it is, of what sort, and what helps.
 ///
-/// It is no [`std::error::Error`] itself, as `anyhow::Error` is none: `?` makes one of every error that explains itself,
-/// and of no other.
+/// It is no [`std::error::Error`] itself. `?` makes one of every error that explains itself, and of no other.
 ///
 /// ```
 /// fn explained() -> piprov::cli::Result<()> {
@@ -31,13 +30,13 @@ pub struct Failure {
     remedy: Option<Remedy>,
     more: Vec<String>,
     /// The error with its causes; none where the subcommand has told it.
-    chain: Option<anyhow::Error>,
+    message: Option<String>,
 }
 
-impl<E: Explain + Send + Sync + 'static> From<E> for Failure {
+impl<E: Explain> From<E> for Failure {
     fn from(error: E) -> Self {
-        let (kind, remedy, more) = (error.kind(), error.hint(), error.more());
-        Self { kind, remedy, more, chain: Some(error.into()) }
+        let message = Some(chain(&error));
+        Self { kind: error.kind(), remedy: error.hint(), more: error.more(), message }
     }
 }
 
@@ -45,13 +44,13 @@ impl Failure {
     /// A failure that the subcommand has told about already.
     #[must_use]
     pub const fn already_told(kind: Kind) -> Self {
-        Self { kind, remedy: None, more: Vec::new(), chain: None }
+        Self { kind, remedy: None, more: Vec::new(), message: None }
     }
 
     /// With what was being done in front.
     #[must_use]
-    pub fn context(self, doing: impl Display + Debug + Send + Sync + 'static) -> Self {
-        Self { chain: self.chain.map(|error| error.context(doing)), ..self }
+    pub fn context(self, doing: impl Display) -> Self {
+        Self { message: self.message.map(|message| format!("{doing}: {message}")), ..self }
     }
 
     /// The sort of failure, which decides the exit code.
@@ -74,16 +73,8 @@ impl Failure {
 
     /// The message, with all causes; none where it was told already.
     #[must_use]
-    pub fn message(&self) -> Option<String> {
-        // Chains repeat themselves where an error prints its source as well; say each part once.
-        let mut parts: Vec<String> = Vec::new();
-        for cause in self.chain.as_ref()?.chain() {
-            let text = cause.to_string();
-            if !parts.last().is_some_and(|last| last.ends_with(&text)) {
-                parts.push(text);
-            }
-        }
-        Some(parts.join(": "))
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
     }
 }
 
@@ -93,11 +84,11 @@ pub(super) trait Context<T> {
     ///
     /// # Errors
     /// As before.
-    fn context(self, doing: impl Display + Debug + Send + Sync + 'static) -> Result<T>;
+    fn context(self, doing: impl Display) -> Result<T>;
 }
 
 impl<T, E: Into<Failure>> Context<T> for std::result::Result<T, E> {
-    fn context(self, doing: impl Display + Debug + Send + Sync + 'static) -> Result<T> {
+    fn context(self, doing: impl Display) -> Result<T> {
         self.map_err(|error| error.into().context(doing))
     }
 }
@@ -116,7 +107,7 @@ mod tests {
     #[test]
     fn an_error_keeps_its_kind_and_its_remedy_behind_what_was_being_done() {
         let failure = fails().context("serving").unwrap_err();
-        assert_eq!(failure.message().unwrap(), "serving: USB on this host: x: y");
+        assert_eq!(failure.message(), Some("serving: USB on this host: x: y"));
         assert!(failure.remedy().is_some());
         let failure = Failure::from(io::Error::from(io::ErrorKind::PermissionDenied)).context("opening");
         assert_eq!((failure.kind(), failure.remedy()), (Kind::Permission, None));

@@ -46,7 +46,7 @@ pub(super) fn tell(ui: &Ui, target: Option<&str>, failure: &Failure) -> Kind {
     let hint = failure.remedy().map(remedy::word);
     if ui.json {
         let below = failure.more().iter().map(|line| format!("  {line}"));
-        let whole = std::iter::once(message.clone()).chain(below).collect::<Vec<_>>().join("\n");
+        let whole = std::iter::once(message.to_owned()).chain(below).collect::<Vec<_>>().join("\n");
         ui.object(&json!({
             "event": "error", "target": target, "kind": kind, "code": kind.exit_code(), "message": whole,
             "hint": hint,
@@ -54,9 +54,9 @@ pub(super) fn tell(ui: &Ui, target: Option<&str>, failure: &Failure) -> Kind {
     }
     let message = match target {
         // `gpiochip0:17`, which no target is called, stands in for a name; its errors begin with it.
-        Some(line) if line.contains(':') && message.starts_with(line) => message,
+        Some(line) if line.contains(':') && message.starts_with(line) => message.to_owned(),
         Some(target) => format!("{target}: {message}"),
-        None => message,
+        None => message.to_owned(),
     };
     let width = ui.width_err;
     let word = ui.paint_err(Style::Bad, "error:");

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressState, ProgressStyle};
 
 use crate::cli::Global;
-use crate::cli::lines::Lines;
+use crate::cli::screen::Lines;
 use crate::cli::ui::{Bar, Style, Text, Ui};
 use crate::format;
 use crate::format::json::json;

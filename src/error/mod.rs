@@ -92,3 +92,19 @@ pub trait Explain: std::error::Error {
         Vec::new()
     }
 }
+
+/// An error with its causes, as one sentence: "opening /dev/gpiochip0: permission denied". A cause that its error says
+/// already is said once.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}

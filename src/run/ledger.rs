@@ -28,6 +28,12 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// No random numbers for the name of a run.
+    #[error("the system has no random numbers for a run's name")]
+    NoChance {
+        /// What the system says.
+        source: io::Error,
+    },
     /// What was read again is not what was written.
     #[error("the record {} was read again, and is not what was written", path.display())]
     NotEqual {
@@ -56,7 +62,7 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Os { source, .. } => Kind::of_io(source),
-            Self::NotEqual { .. } => Kind::Io,
+            Self::NotEqual { .. } | Self::NoChance { .. } => Kind::Io,
             Self::NoRun { .. } | Self::Many { .. } => Kind::NoInput,
         }
     }
@@ -84,6 +90,13 @@ pub struct Kept {
     /// What is kept.
     pub record: Record,
     name: String,
+}
+
+impl Kept {
+    /// A record that nobody keeps.
+    pub(super) fn nowhere(record: Record) -> Self {
+        Self { record, name: String::new() }
+    }
 }
 
 impl Ledger {
@@ -161,7 +174,7 @@ impl Ledger {
         let mut records = Vec::new();
         for name in names.iter().filter(|name| Path::new(name).extension().is_some_and(|end| end == "json")) {
             let bytes = self.dir.read(name, LONGEST);
-            match bytes.ok().and_then(|bytes| super::record::read(&bytes)) {
+            match bytes.ok().and_then(|bytes| Record::read(&bytes)) {
                 Some(record) => records.push(record),
                 None => left_out += 1,
             }
@@ -196,11 +209,10 @@ fn plain(char: char) -> char {
 ///
 /// # Errors
 /// Where the system has no random numbers.
-pub fn new_id() -> io::Result<RunId> {
+pub fn new_id() -> Result<RunId, Error> {
     let mut bytes = [0; 8];
-    let (filled, _) = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
-        .map(|count| (count, ()))
-        .map_err(io::Error::from)?;
+    let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+        .map_err(|source| Error::NoChance { source: source.into() })?;
     debug_assert!(filled == bytes.len(), "so few bytes always come at once");
     Ok(RunId::new(u64::from_le_bytes(bytes)))
 }
@@ -293,21 +305,21 @@ mod tests {
             "image": { "name": "x.img.xz", "format": "xz", "raw_len": 5, "file_sha256": null, "raw_sha256": null },
             "card": null, "bytes": 2856321024, "steps": []
         }"#;
-        let record = super::super::record::read(old.as_bytes()).unwrap();
+        let record = Record::read(old.as_bytes()).unwrap();
         assert_eq!((record.schema, record.run.as_str(), record.way), (SCHEMA, "0123456789ab", Way::Flash));
         assert_eq!((record.board.label().as_str(), record.stage), ("lab-02", Stage::Write));
         assert_eq!(record.ending.kind(), Some(Kind::Failed));
         assert_eq!(record.detail["image"]["name"], "x.img.xz");
         let done = old.replace(r#""outcome": "failed""#, r#""outcome": "done""#);
-        let record = super::super::record::read(done.as_bytes()).unwrap();
+        let record = Record::read(done.as_bytes()).unwrap();
         assert_eq!(record.ending, Ending::Done { proof: Proof::ReadBack });
-        assert!(super::super::record::read(br#"{"schema":3}"#).is_none());
+        assert!(Record::read(br#"{"schema":3}"#).is_none());
     }
 
     proptest::proptest! {
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>) {
-            let _ = super::super::record::read(&bytes);
+            let _ = super::Record::read(&bytes);
         }
     }
 }

@@ -111,6 +111,9 @@ pub struct Record {
     /// How it ended.
     #[serde(flatten)]
     pub ending: Ending,
+    /// What was not as it should be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// The version of piprov that wrote it.
     pub piprov: String,
     /// What only this way has: the image, what was read back, which files were served.
@@ -119,6 +122,12 @@ pub struct Record {
 }
 
 impl Record {
+    /// Reads one: of this form, or of the first, which only flashes had. None for what is neither.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        read(bytes)
+    }
+
     /// The record of a run that begins.
     #[must_use]
     pub fn begin(run: RunId, way: Way, board: Who, started: Timestamp) -> Self {
@@ -131,15 +140,14 @@ impl Record {
             seconds: None,
             stage: Stage::Resolve,
             ending: Ending::Unfinished,
+            warnings: Vec::new(),
             piprov: env!("CARGO_PKG_VERSION").to_owned(),
             detail: serde_json::Value::Null,
         }
     }
 }
 
-/// Reads a record: this form, or the first one, which only flashes had. None for what is neither.
-#[must_use]
-pub(super) fn read(bytes: &[u8]) -> Option<Record> {
+fn read(bytes: &[u8]) -> Option<Record> {
     let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
     match value.get("schema")?.as_u64()? {
         1 => first_form(value),
@@ -178,6 +186,7 @@ fn first_form(value: serde_json::Value) -> Option<Record> {
         seconds: take("seconds").as_f64(),
         stage: serde_json::from_value(take("stage")).ok()?,
         ending,
+        warnings: Vec::new(),
         piprov: "0.1.0".to_owned(),
         detail: serde_json::Value::Null,
     };

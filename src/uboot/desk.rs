@@ -8,14 +8,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::event::Event;
+use super::event::{Ending, Event, What};
 use super::job::Answer as JobAnswer;
 use super::material::ImageMaterial;
+use super::record::{CardRecord, Flash};
 use super::step::{Content, Material};
 use super::watch::Watch;
-use crate::board::Mac;
+use crate::board::{Mac, Who};
+use crate::error::Kind;
+use crate::run::{Record, Running};
 use crate::tftp::content::RangeContent;
-use crate::tftp::event::{Event as TftpEvent, What};
+use crate::tftp::event::{Event as TftpEvent, What as TftpWhat};
 use crate::tftp::packet::Direction;
 use crate::tftp::source::{Answer, Refusal, Request, Sink, Source};
 
@@ -24,11 +27,17 @@ const REPORT_LIMIT: u64 = 64;
 /// Boards that ask but are no target, as many as are worth telling.
 const MOST_OTHERS: usize = 16;
 
+/// One board and its run.
+#[derive(Debug)]
+struct Board {
+    watch: Watch,
+    running: Running,
+}
+
 /// All boards of one flash, and what they are given.
-pub struct Desk<'a> {
-    boards: BTreeMap<Mac, Arc<Mutex<Watch>>>,
+pub struct Desk {
+    boards: BTreeMap<Mac, Arc<Mutex<Board>>>,
     material: Arc<ImageMaterial>,
-    tell: &'a (dyn Fn(&Event) + Send + Sync),
     others: Mutex<BTreeMap<String, SocketAddr>>,
     under_way: AtomicUsize,
 }
@@ -38,30 +47,48 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<'a> Desk<'a> {
-    /// A desk for these boards.
+impl Desk {
+    /// A desk for these boards, each in its run.
     #[must_use]
-    pub fn new(
-        watches: Vec<Watch>,
-        material: Arc<ImageMaterial>,
-        tell: &'a (dyn Fn(&Event) + Send + Sync),
-    ) -> Self {
-        let boards = watches.into_iter().map(|watch| (watch.mac(), Arc::new(Mutex::new(watch)))).collect();
-        Self { boards, material, tell, others: Mutex::default(), under_way: AtomicUsize::new(0) }
+    pub fn new(boards: Vec<(Watch, Running)>, material: Arc<ImageMaterial>) -> Self {
+        let board = |(watch, running): (Watch, Running)| {
+            (watch.mac(), Arc::new(Mutex::new(Board { watch, running })))
+        };
+        let boards = boards.into_iter().map(board).collect();
+        Self { boards, material, others: Mutex::default(), under_way: AtomicUsize::new(0) }
     }
 
     /// Does something with one board and tells what came of it.
     pub fn with<T>(&self, mac: Mac, act: impl FnOnce(&mut Watch, &mut Vec<Event>) -> T) -> Option<T> {
-        let board = self.boards.get(&mac)?;
-        let mut watch = lock(board);
+        let mut board = lock(self.boards.get(&mac)?);
+        let Board { watch, running } = &mut *board;
         let mut events = Vec::new();
-        let result = act(&mut watch, &mut events);
-        watch.note_end(Instant::now());
+        let result = act(watch, &mut events);
+        if let Some(address) = watch.peer() {
+            running.learn(&Who { address: Some(address), ..Who::default() });
+        }
+        let parts = self.material.parts();
         // Told under the lock, so that a board's events come in their order.
-        for event in &events {
-            (self.tell)(event);
+        for event in events {
+            if matches!(event.what, What::Ended(_)) {
+                running.keep(&detail(watch, &self.material));
+            }
+            event.tell(running, parts);
         }
         Some(result)
+    }
+
+    /// The record of a board, with what became known after its end: the image's digests.
+    pub fn record(&self, mac: Mac) -> Option<Record> {
+        let mut board = lock(self.boards.get(&mac)?);
+        let Board { watch, running } = &mut *board;
+        if !running.is_over() {
+            let why = "the TFTP server ended".to_owned();
+            running.end(Ending::Failed { why, last_seen: None, hint: None, kind: Kind::Io });
+        }
+        // That it couldn't be written was told at the end already.
+        let _ = running.amend(&detail(watch, &self.material));
+        Some(running.record().clone())
     }
 
     /// Does something with every board.
@@ -74,7 +101,7 @@ impl<'a> Desk<'a> {
     /// Whether every board has ended.
     #[must_use]
     pub fn all_ended(&self) -> bool {
-        self.boards.values().all(|board| lock(board).ending().is_some())
+        self.boards.values().all(|board| lock(board).watch.ending().is_some())
     }
 
     /// Whether any transfer is on the wire.
@@ -92,10 +119,10 @@ impl<'a> Desk<'a> {
     /// Takes an event of the TFTP server.
     pub fn transfer(&self, event: &TftpEvent) {
         match &event.what {
-            What::Started { .. } => {
+            TftpWhat::Started { .. } => {
                 self.under_way.fetch_add(1, Ordering::Relaxed);
             }
-            What::Finished { .. } | What::Probed | What::Failed { .. } => {
+            TftpWhat::Finished { .. } | TftpWhat::Probed | TftpWhat::Failed { .. } => {
                 // A transfer that fails before it starts doesn't count down below zero.
                 let _ =
                     self.under_way.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
@@ -105,10 +132,10 @@ impl<'a> Desk<'a> {
         let Some((mac, path)) = board_path(&event.path) else { return };
         let now = Instant::now();
         match &event.what {
-            What::Progress { bytes, .. } => {
+            TftpWhat::Progress { bytes, .. } => {
                 self.with(mac, |watch, events| watch.progress(path, *bytes, now, events));
             }
-            What::Finished { direction: Direction::Read, .. } => {
+            TftpWhat::Finished { direction: Direction::Read, .. } => {
                 self.with(mac, |watch, events| watch.fetched(path, now, events));
             }
             _ => {}
@@ -147,7 +174,7 @@ impl<'a> Desk<'a> {
     }
 }
 
-impl Source for Desk<'_> {
+impl Source for Desk {
     fn open(&self, request: &Request<'_>) -> Answer {
         let Some((mac, path)) = request.name().and_then(board_path) else {
             let path = crate::tftp::event::printable(request.path);
@@ -180,7 +207,7 @@ impl Source for Desk<'_> {
 
 /// An upload of the original's kind: 4 bytes, a number.
 struct Report {
-    board: Arc<Mutex<Watch>>,
+    board: Arc<Mutex<Board>>,
     file: String,
     bytes: Vec<u8>,
     material: Arc<ImageMaterial>,
@@ -198,12 +225,30 @@ impl Sink for Report {
 
     fn complete(&mut self) -> Result<(), Refusal> {
         let raw_len = self.material.raw_len();
-        lock(&self.board).original_report(&self.file, &self.bytes, &raw_len);
+        lock(&self.board).watch.original_report(&self.file, &self.bytes, &raw_len);
         Ok(())
     }
 
     fn aborted(&mut self, _why: &str) {
         self.bytes.clear();
+    }
+}
+
+/// What the record says of a board's flash.
+fn detail(watch: &Watch, material: &ImageMaterial) -> Flash {
+    let bound = watch.bound();
+    Flash {
+        job: watch.job().name(),
+        authenticated: bound.authenticated(),
+        bound,
+        image: material.record(),
+        card: watch.job().card().map(|(card, layout)| CardRecord {
+            uboot_start: card.uboot_start,
+            uboot_len: card.uboot_len,
+            shift: layout.shift,
+        }),
+        bytes: material.total_bytes(),
+        steps: watch.steps().to_vec(),
     }
 }
 

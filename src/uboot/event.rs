@@ -1,67 +1,17 @@
-//! What happens while boards are flashed, as values: the same events feed the terminal, the log and `--json`.
+//! What happens while a board is flashed, as values that its run tells.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::board::Mac;
-use crate::error::{Kind, Remedy};
-use crate::uboot::peer::Bound;
+use serde_json::{Map, Value};
 
-/// The named step in which a flash is, or in which it failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stage {
-    /// Finding the target in the database.
-    Resolve,
-    /// Opening the image and computing where it goes.
-    Prepare,
-    /// Resetting the board.
-    Reset,
-    /// Waiting for its U-Boot to ask for a job.
-    Boot,
-    /// The board fetches a part.
-    Fetch,
-    /// The board writes it.
-    Write,
-    /// The board has read it back, and the checksums are compared.
-    ReadBack,
-    /// The board tells that it has finished.
-    Report,
-    /// Read back and equal.
-    Done,
-}
-
-impl Stage {
-    /// The word for it, as `--json` has it too.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Resolve => "resolve",
-            Self::Prepare => "prepare",
-            Self::Reset => "reset",
-            Self::Boot => "boot",
-            Self::Fetch => "fetch",
-            Self::Write => "write",
-            Self::ReadBack => "read-back",
-            Self::Report => "report",
-            Self::Done => "done",
-        }
-    }
-}
-
-impl std::fmt::Display for Stage {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.pad(self.word())
-    }
-}
+use crate::format::size;
+use crate::run::{Detail, Running, Weight, members};
+pub use crate::run::{Ending, Stage};
 
 /// Something that happened to one board.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// The target's name.
-    pub target: String,
-    /// Its MAC address.
-    pub mac: Mac,
     /// The stage that it is in now.
     pub stage: Stage,
     /// How much of the image is on the board, fetched or written, and of how many bytes in all.
@@ -69,7 +19,6 @@ pub struct Event {
     /// Bytes in all, as far as they are known.
     pub total_bytes: u64,
     /// What happened.
-    #[serde(flatten)]
     pub what: What,
 }
 
@@ -84,7 +33,7 @@ pub enum What {
         /// Bytes in all of its files.
         bytes: u64,
         /// How long it took, with waiting for the image's checksums.
-        #[serde(serialize_with = "seconds")]
+        #[serde(rename = "seconds", serialize_with = "seconds")]
         time: Duration,
     },
     /// The reset goes out; `how` describes the line or the command.
@@ -128,7 +77,7 @@ pub enum What {
         /// Length in bytes.
         bytes: u64,
         /// How long it took.
-        #[serde(serialize_with = "seconds")]
+        #[serde(rename = "seconds", serialize_with = "seconds")]
         time: Duration,
     },
     /// The step was read back and is equal.
@@ -142,7 +91,7 @@ pub enum What {
         /// The checksum, in hexadecimal.
         crc32: String,
         /// How long writing and reading back took.
-        #[serde(serialize_with = "seconds")]
+        #[serde(rename = "seconds", serialize_with = "seconds")]
         time: Duration,
     },
     /// A step goes out again.
@@ -168,56 +117,141 @@ pub enum What {
     Ended(Ending),
 }
 
-/// How it ended.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(tag = "outcome", rename_all = "kebab-case")]
-pub enum Ending {
-    /// Read back and equal, as the peer tells.
-    Done {
-        /// Whether the peer has proved that it is the board, by its card's secret.
-        #[serde(default)]
-        authenticated: bool,
-        /// What says that the peer was the board.
-        #[serde(default)]
-        bound: Bound,
-    },
-    /// The board has told a number of bytes only.
-    NotVerified {
-        /// What it told.
-        why: String,
-        /// What to do about it.
-        hint: Option<Remedy>,
-    },
-    /// It failed, in the stage of the event.
-    Failed {
-        /// What happened.
-        why: String,
-        /// The last thing that was seen of the board.
-        last_seen: Option<String>,
-        /// What to do next.
-        hint: Option<Remedy>,
-        /// Which decides the exit code.
-        #[serde(skip, default = "failed")]
-        kind: Kind,
-    },
+impl What {
+    /// The same, whose part of the image is called with how many there are: `part 3/9`.
+    fn counted(mut self, parts: usize) -> Self {
+        if let Self::Fetching { label, .. }
+        | Self::Fetched { label, .. }
+        | Self::Equal { label, .. }
+        | Self::Again { label, .. } = &mut self
+            && let Some(part) = label.strip_prefix("part ")
+            && let Ok(n) = part.parse::<usize>()
+        {
+            *label = format!("part {n}/{}", parts.max(n));
+        }
+        self
+    }
 }
 
-impl Ending {
-    /// The kind of failure; none where the flash is done and verified.
-    #[must_use]
-    pub fn kind(&self) -> Option<Kind> {
-        match self {
-            Self::Done { .. } => None,
-            Self::NotVerified { .. } => Some(Kind::Failed),
-            Self::Failed { kind, .. } => Some(*kind),
+impl Event {
+    /// Tells it in its run. `parts` is how many parts the image has, as far as is known.
+    pub(super) fn tell(self, running: &mut Running, parts: usize) {
+        let total = (self.total_bytes > 0).then_some(self.total_bytes);
+        match self.what {
+            What::Progress { .. } => {
+                running.set(self.stage, self.done_bytes, total);
+                running.advance(self.done_bytes, total);
+            }
+            What::Note { text } => {
+                running.set(self.stage, self.done_bytes, total);
+                running.note(text);
+            }
+            What::Ended(ending) => {
+                running.set(self.stage, self.done_bytes, total);
+                running.end(ending);
+            }
+            what => {
+                running.set(self.stage, self.done_bytes, total);
+                running.detail(what.counted(parts));
+            }
         }
     }
 }
 
-fn failed() -> Kind {
-    Kind::Failed
+impl Detail for What {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Staged { .. } => "staged",
+            Self::Resetting { .. } => "resetting",
+            Self::Reset => "reset",
+            Self::Booted { .. } => "booted",
+            Self::Fetching { .. } => "fetching",
+            Self::Progress { .. } => "progress",
+            Self::Fetched { .. } => "fetched",
+            Self::Equal { .. } => "equal",
+            Self::Again { .. } => "again",
+            Self::Refused { .. } => "refused",
+            Self::Note { .. } => "note",
+            Self::Ended(_) => "ended",
+        }
+    }
+
+    fn line(&self) -> Option<String> {
+        Some(match self {
+            Self::Staged { path, bytes, time } => {
+                format!("prepare {path} staged {} in {:.1} s", size(*bytes), time.as_secs_f64())
+            }
+            Self::Resetting { how } => format!("reset {how}"),
+            Self::Reset
+            | Self::Fetching { .. }
+            | Self::Progress { .. }
+            | Self::Note { .. }
+            | Self::Ended(_) => {
+                return None;
+            }
+            Self::Booted { peer, before: 0, .. } => {
+                format!("boot asked for its job{}", peer.map(|ip| format!(" from {ip}")).unwrap_or_default())
+            }
+            Self::Booted { before, .. } => format!("boot asked for its job again, start {}", before + 1),
+            Self::Fetched { label, bytes, time } => {
+                format!("fetch {label} done {} in {:.1} s", size(*bytes), time.as_secs_f64())
+            }
+            Self::Equal { label, bytes, crc32, time, .. } => {
+                let time = time.as_secs_f64();
+                format!("read-back {label} equal {} crc32 {crc32} in {time:.1} s", size(*bytes))
+            }
+            Self::Again { label, why } => format!("again {label}: {why}"),
+            Self::Refused { peer, why } => format!("refused {peer}: {why}"),
+        })
+    }
+
+    fn weight(&self) -> Weight {
+        match self {
+            // Of what is fetched in no time it is enough to say that it was read back.
+            Self::Fetched { label, .. } if !label.starts_with("part ") => Weight::Fine,
+            Self::Again { .. } | Self::Refused { .. } => Weight::Unusual,
+            _ => Weight::Usual,
+        }
+    }
+
+    fn at(&self) -> Option<String> {
+        match self {
+            Self::Fetching { label, .. } => Some(label.clone()),
+            _ => None,
+        }
+    }
+
+    fn facts(&self) -> Map<String, Value> {
+        let mut facts = members(self);
+        // The word stands in every event.
+        facts.remove("event");
+        facts
+    }
 }
 
 fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((time.as_secs_f64() * 1000.0).round() / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_lines_say_what_happened() {
+        let time = Duration::from_millis(41_800);
+        let fetched = What::Fetched { label: "part 1".into(), bytes: 750 << 20, time }.counted(4);
+        assert_eq!(fetched.line().as_deref(), Some("fetch part 1/4 done 750 MiB in 41.8 s"));
+        let reset = What::Resetting { how: "gpiochip0:17 low 0.5 s".into() };
+        assert_eq!(reset.line().as_deref(), Some("reset gpiochip0:17 low 0.5 s"));
+        let again = What::Again { label: "cmdline.txt".into(), why: "x".into() }.counted(4);
+        assert_eq!(
+            (again.line().as_deref(), again.weight()),
+            (Some("again cmdline.txt: x"), Weight::Unusual)
+        );
+        assert_eq!(
+            serde_json::Value::from(fetched.facts()).to_string(),
+            r#"{"bytes":786432000,"label":"part 1/4","seconds":41.8}"#
+        );
+    }
 }

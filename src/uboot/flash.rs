@@ -6,16 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::desk::Desk;
-use super::event::{Ending, Event, Stage};
+use super::event::{Ending, Stage};
 use super::material::ImageMaterial;
 use super::peer::Peer;
-use super::record::{CardRecord, Run};
 use super::secret::{self, Secret};
-use super::step::Material;
 use super::watch::{Patience, Watch};
-use crate::board::Mac;
-use crate::error::{Explain, Kind};
+use crate::board::{Mac, Who};
+use crate::error::{Explain, Kind, Remedy};
 use crate::power;
+use crate::run::{Record, Running, Runs, Way, ledger};
 use crate::sight;
 use crate::stop::Stop;
 use crate::targets::Target;
@@ -25,6 +24,34 @@ use crate::tftp;
 pub(super) const TICK: Duration = Duration::from_millis(100);
 /// How long transfers may go on once every board has ended: an answer to the last word is one packet.
 pub(super) const LAST_PACKETS: Duration = Duration::from_secs(2);
+
+/// Why boards can't be flashed at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The TFTP server can't go on.
+    #[error("serving TFTP: {0}")]
+    Tftp(#[from] tftp::Error),
+    /// What is done to them can't be recorded, so nothing is done.
+    #[error(transparent)]
+    Record(#[from] ledger::Error),
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Tftp(error) => error.kind(),
+            Self::Record(error) => error.kind(),
+        }
+    }
+
+    fn hint(&self) -> Option<Remedy> {
+        match self {
+            Self::Tftp(error) => error.hint(),
+            Self::Record(error) => error.hint(),
+        }
+    }
+}
 
 /// How the boards are to be treated.
 #[derive(Debug, Clone)]
@@ -44,20 +71,22 @@ pub struct Options {
 /// Flashes `targets`. Returns when every board has ended, one way or the other, in the order of `targets`.
 ///
 /// # Errors
-/// When the TFTP server can't go on. What goes wrong with a board is in its [`Run`].
+/// When a record can't be begun, or the TFTP server can't go on. What goes wrong with a board is in its [`Record`].
 pub fn flash(
     targets: &[Target],
     material: &Arc<ImageMaterial>,
     server: &tftp::Server,
     options: &Options,
     stop: &Stop,
-    tell: &(dyn Fn(&Event) + Send + Sync),
-) -> Result<Vec<Run>, tftp::Error> {
-    let (began, started) = (Instant::now(), jiff::Timestamp::now());
+    runs: &Runs,
+) -> Result<Vec<Record>, Error> {
+    let began = Instant::now();
     let local = server.local_addr().ip().to_canonical().is_loopback();
-    let watches = targets.iter().map(|target| watch(target, options, local, began));
-    let watches = watches.collect::<Result<_, _>>().map_err(tftp::Error::Loop)?;
-    let desk = Desk::new(watches, Arc::clone(material), tell);
+    let boards = targets.iter().map(|target| {
+        let watch = watch(target, options, local, began).map_err(tftp::Error::Loop)?;
+        Ok((watch, begin(runs, target, material, Stage::Boot)?))
+    });
+    let desk = Desk::new(boards.collect::<Result<_, Error>>()?, Arc::clone(material));
     let server_stop = Stop::new().map_err(tftp::Error::Loop)?;
     material.on_progress(server.waker());
 
@@ -91,7 +120,7 @@ pub fn flash(
     desk.each(|watch, events| watch.tick(Instant::now(), &[], events));
     served?;
     finish(&desk, material, stop);
-    Ok(records(&desk, targets, material, started))
+    Ok(records(&desk, targets))
 }
 
 /// What is known of one board before it comes. `local`: only this machine is served.
@@ -125,7 +154,7 @@ impl Next {
 /// Resets the boards and looks at their deadlines until all have ended, whoever serves them. `pause` is called
 /// between two looks; it waits, at most for [`TICK`].
 pub(super) fn drive(
-    desk: &Desk<'_>,
+    desk: &Desk,
     targets: &[Target],
     material: &ImageMaterial,
     options: &Options,
@@ -161,7 +190,7 @@ pub(super) fn drive(
 }
 
 /// Ends every board that hasn't ended: Ctrl-C.
-pub(super) fn interrupted(desk: &Desk<'_>) {
+pub(super) fn interrupted(desk: &Desk) {
     let hint = "its card starts U-Boot only until it is flashed again; U-Boot keeps asking for a job.";
     desk.each(|watch, events| {
         let hint = watch.was_heard().then(|| hint.into());
@@ -171,7 +200,7 @@ pub(super) fn interrupted(desk: &Desk<'_>) {
 
 /// Waits for what only the records need: the digests, where any board is done. They cover what lies behind the
 /// image's last partition, too.
-pub(super) fn finish(desk: &Desk<'_>, material: &ImageMaterial, stop: &Stop) {
+pub(super) fn finish(desk: &Desk, material: &ImageMaterial, stop: &Stop) {
     let mut any_done = false;
     desk.each(|watch, _| any_done |= matches!(watch.ending(), Some(Ending::Done { .. })));
     if any_done {
@@ -180,18 +209,32 @@ pub(super) fn finish(desk: &Desk<'_>, material: &ImageMaterial, stop: &Stop) {
 }
 
 /// The records of all boards, in the order of `targets`.
-pub(super) fn records(
-    desk: &Desk<'_>,
-    targets: &[Target],
+pub(super) fn records(desk: &Desk, targets: &[Target]) -> Vec<Record> {
+    targets.iter().filter_map(|target| desk.record(target.mac)).collect()
+}
+
+/// Begins the run of a board: from now on a record says that it was tried.
+pub(super) fn begin(
+    runs: &Runs,
+    target: &Target,
     material: &ImageMaterial,
-    started: jiff::Timestamp,
-) -> Vec<Run> {
-    let run = |target: &Target| desk.with(target.mac, |watch, _| record(watch, target, material, started));
-    targets.iter().filter_map(run).collect()
+    stage: Stage,
+) -> Result<Running, ledger::Error> {
+    let board = Who {
+        name: Some(target.name.clone()),
+        mac: Some(target.mac),
+        address: target.ip.map(Into::into),
+        ..Who::default()
+    };
+    let mut running = runs.begin(Way::Flash, board, stage)?;
+    for warning in material.warnings() {
+        running.warn(warning);
+    }
+    Ok(running)
 }
 
 /// Resets one board, when its turn has come.
-fn reset(desk: &Desk<'_>, target: &Target, options: &Options, delay: Duration, stop: &Stop) {
+fn reset(desk: &Desk, target: &Target, options: &Options, delay: Duration, stop: &Stop) {
     let turn = Instant::now() + delay;
     loop {
         if stop.wait(turn.saturating_duration_since(Instant::now()).min(TICK)) {
@@ -224,48 +267,11 @@ fn reset(desk: &Desk<'_>, target: &Target, options: &Options, delay: Duration, s
     }
 }
 
-fn failed_reset(desk: &Desk<'_>, target: &Target, error: &power::Error) {
-    // A source's text belongs to the sentence: "opening /dev/gpiochip0: permission denied".
-    let mut why = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !why.ends_with(&text) {
-            why = format!("{why}: {text}");
-        }
-        source = cause.source();
-    }
+fn failed_reset(desk: &Desk, target: &Target, error: &power::Error) {
+    let why = crate::error::chain(error);
     desk.with(target.mac, |watch, events| {
         watch.end(Stage::Reset, error.kind(), why, error.hint(), events);
     });
-}
-
-fn record(watch: &mut Watch, target: &Target, material: &ImageMaterial, started: jiff::Timestamp) -> Run {
-    let ending = watch.ending().cloned().unwrap_or_else(|| Ending::Failed {
-        why: "the TFTP server ended".to_owned(),
-        last_seen: None,
-        hint: None,
-        kind: Kind::Io,
-    });
-    Run {
-        schema: 1,
-        job: watch.job().name(),
-        target: target.name.clone(),
-        mac: target.mac,
-        ip: watch.peer(),
-        started,
-        seconds: (watch.took().unwrap_or_default().as_secs_f64() * 1000.0).round() / 1000.0,
-        stage: watch.stage(),
-        ending,
-        image: material.record(),
-        card: watch.job().card().map(|(card, layout)| CardRecord {
-            uboot_start: card.uboot_start,
-            uboot_len: card.uboot_len,
-            shift: layout.shift,
-        }),
-        bytes: material.total_bytes(),
-        steps: watch.steps().to_vec(),
-    }
 }
 
 /// A job's name must differ from those of earlier jobs; 32 random bits do.

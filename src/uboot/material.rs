@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::layout::{self, CardInfo, Layout};
 use super::record::ImageRecord;
@@ -82,6 +83,8 @@ pub struct ImageMaterial {
     /// First byte behind its last partition.
     end: u64,
     pass: Pass,
+    /// What is odd about its table.
+    of_table: Vec<String>,
     followed: OnceLock<Result<Follow, Arc<Error>>>,
     waker: Arc<Mutex<Option<Waker>>>,
 }
@@ -119,6 +122,7 @@ impl ImageMaterial {
             start: layout.source.start,
             end: layout.source.end,
             pass,
+            of_table: layout.notes.clone(),
             followed: OnceLock::new(),
             waker,
         });
@@ -163,12 +167,25 @@ impl ImageMaterial {
         usize::try_from(self.total_bytes().div_ceil(self.part_size)).unwrap_or(usize::MAX)
     }
 
-    /// What is worth knowing about the files that follow the new numbers.
+    /// What is not as it should be about the image, as far as it is known without waiting: of its table at once, of the
+    /// files that name partitions after [`Self::settle`].
     #[must_use]
-    pub fn notes(&self) -> Vec<String> {
-        match self.followed.get() {
-            Some(Ok(follow)) => follow.notes.clone(),
-            _ => Vec::new(),
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.of_table.clone();
+        if let Some(Ok(follow)) = self.followed.get() {
+            warnings.extend(follow.notes.iter().cloned());
+        }
+        warnings
+    }
+
+    /// Waits until the files that name partitions are read, at most so long: an image that unpacks slowly may take
+    /// minutes to come so far, and no board needs to wait for warnings.
+    pub fn settle(&self, limit: Duration, stop: &Stop) {
+        let deadline = Instant::now() + limit;
+        while self.followed.get().is_none() && self.pass.ended().is_none() && Instant::now() < deadline {
+            if stop.wait(Duration::from_millis(10)) {
+                break;
+            }
         }
     }
 
@@ -198,7 +215,7 @@ impl ImageMaterial {
 
     /// Waits until the whole image went by, so that its digests are known; not beyond `stop`.
     pub fn finish(&self, stop: &Stop) {
-        while !stop.is_set() && !self.pass.wait_for(std::time::Duration::from_millis(100)) {}
+        while !stop.is_set() && !self.pass.wait_for(Duration::from_millis(100)) {}
     }
 
     /// Where the data ends, once that is known for sure.

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use super::event::Ending;
 use super::layout::CardInfo;
 use super::material::ImageMaterial;
-use super::record::{Run, StepRecord};
+use super::record::{Flash, StepRecord};
 use super::step::{Content, Known, Material, Step, step};
 use crate::image::table::BLOCK;
+use crate::run::{Ending, Record};
 use crate::stop::Stop;
 
 /// How often something that isn't known yet is looked at again.
@@ -46,22 +46,25 @@ pub enum Recheck {
 
 /// The size of the parts that a run was made of; none where it got no part, or one that no part can have.
 #[must_use]
-pub fn part_size(run: &Run) -> Option<u64> {
-    let part = run.steps.iter().find(|step| step.image_offset.is_some())?;
+pub fn part_size(flash: &Flash) -> Option<u64> {
+    let part = flash.steps.iter().find(|step| step.image_offset.is_some())?;
     Some(part.bytes).filter(|bytes| *bytes > 0 && bytes.is_multiple_of(BLOCK))
 }
 
 /// Compares. `material` has to be prepared with [`part_size`] of the run.
 #[must_use]
-pub fn recheck(run: &Run, material: &ImageMaterial, stop: &Stop) -> Recheck {
+pub fn recheck((run, flash): (&Record, &Flash), material: &ImageMaterial, stop: &Stop) -> Recheck {
     match &run.ending {
         Ending::Done { .. } => {}
         Ending::NotVerified { why, .. } => return Recheck::NotProved { why: why.clone() },
-        Ending::Failed { why, .. } => {
+        Ending::Failed { why, .. } | Ending::Lost { why, .. } => {
             return Recheck::NotProved { why: format!("the flash failed in {}: {why}", run.stage) };
         }
+        Ending::Unfinished => {
+            return Recheck::NotProved { why: format!("the flash was cut off in {}", run.stage) };
+        }
     }
-    let Some(card) = run.card else {
+    let Some(card) = flash.card else {
         return Recheck::NotProved { why: "the report names no card".to_owned() };
     };
     let info = CardInfo { uboot_start: card.uboot_start, uboot_len: card.uboot_len, size: None };
@@ -83,7 +86,7 @@ pub fn recheck(run: &Run, material: &ImageMaterial, stop: &Stop) -> Recheck {
                 Known::NotYet => {}
             }
         };
-        match (expected, run.steps.get(n)) {
+        match (expected, flash.steps.get(n)) {
             (None, None) => return Recheck::Equal { pieces: n, bytes },
             (Some((step, crc)), Some(reported)) => {
                 if let Some(what) = difference(&step, crc, reported) {

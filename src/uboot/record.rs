@@ -1,38 +1,22 @@
-//! The record of one flash: every attempt is kept, also the failed ones.
-
-use std::fs;
-use std::io;
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+//! What the record of a flash holds.
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Ending, Stage};
-use crate::board::Mac;
-use crate::format::json;
+use super::peer::Bound;
+use crate::run::{Record, Way};
 
-/// One attempt to flash one board.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Run {
-    /// 1; a reader that knows this number understands the rest.
-    pub schema: u32,
-    /// The job's name, which the board's paths carried.
+/// What the record of a flash says beside what every record says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flash {
+    /// The job's name, which the board's paths carried. The first form of the record had it as the run's name.
+    #[serde(default)]
     pub job: String,
-    /// The target's name.
-    pub target: String,
-    /// The board.
-    pub mac: Mac,
-    /// The address that the board asked from.
-    pub ip: Option<IpAddr>,
-    /// When it began, in UTC.
-    pub started: jiff::Timestamp,
-    /// How long it took, in seconds.
-    pub seconds: f64,
-    /// The stage that it ended in.
-    pub stage: Stage,
-    /// How it ended.
-    #[serde(flatten)]
-    pub ending: Ending,
+    /// Whether the board has proved that it is the board, by its card's secret.
+    #[serde(default)]
+    pub authenticated: bool,
+    /// What says that the peer was the board.
+    #[serde(default)]
+    pub bound: Bound,
     /// The image.
     pub image: ImageRecord,
     /// The card; unknown where the board never asked.
@@ -43,8 +27,19 @@ pub struct Run {
     pub steps: Vec<StepRecord>,
 }
 
+impl Flash {
+    /// That of a record; none where it isn't one of a flash.
+    #[must_use]
+    pub fn of(record: &Record) -> Option<Self> {
+        if record.way != Way::Flash {
+            return None;
+        }
+        serde_json::from_value(record.detail.clone()).ok()
+    }
+}
+
 /// Which image it was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageRecord {
     /// The file's name as it was given.
     pub name: String,
@@ -84,25 +79,4 @@ pub struct StepRecord {
     pub bytes: u64,
     /// CRC32 of what was read back.
     pub crc32: String,
-}
-
-impl Run {
-    /// Writes the record below `state_dir`, and says where.
-    ///
-    /// # Errors
-    /// When the directory or the file can't be made.
-    pub fn save(&self, state_dir: &Path) -> io::Result<PathBuf> {
-        let dir = state_dir.join("runs");
-        fs::create_dir_all(&dir)?;
-        let started = self.started.strftime("%Y%m%dT%H%M%SZ");
-        let path = dir.join(format!("{started}-{}-{}.json", self.target, self.job));
-        let mut file = tempfile::NamedTempFile::new_in(&dir)?;
-        io::Write::write_all(&mut file, (json::pretty(self)? + "\n").as_bytes())?;
-        // Others may read what happened; tempfile is private by default.
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        file.as_file().set_permissions(mode)?;
-        file.as_file().sync_all()?;
-        file.persist(&path).map_err(|error| error.error)?;
-        Ok(path)
-    }
 }

@@ -15,6 +15,7 @@ use super::step::{Known, Material, Step};
 use crate::board::Mac;
 use crate::error::{Kind, Remedy};
 use crate::format::{minutes, size};
+use crate::run::Proof;
 use crate::sight::Sight;
 
 /// How slow a card may be before its board counts as stuck, in bytes a second, for writing and reading back.
@@ -65,7 +66,6 @@ pub struct Watch {
     untold: Vec<Event>,
     /// What it asks for that isn't known yet, and since when.
     held: Option<(String, Instant)>,
-    ended: Option<Instant>,
     absent: Option<Absent>,
     sighted: Option<(Instant, Sight)>,
     was_reset: bool,
@@ -105,7 +105,6 @@ impl Watch {
             ending: None,
             untold: Vec::new(),
             held: None,
-            ended: None,
             absent: None,
             sighted: None,
             was_reset: false,
@@ -189,19 +188,6 @@ impl Watch {
     #[must_use]
     pub fn peer(&self) -> Option<IpAddr> {
         self.peer.address()
-    }
-
-    /// How long it took, once it has ended.
-    #[must_use]
-    pub fn took(&self) -> Option<Duration> {
-        self.ended.map(|ended| ended.saturating_duration_since(self.started))
-    }
-
-    /// Notes when it ended. Called by whoever has a clock, after everything else.
-    pub fn note_end(&mut self, now: Instant) {
-        if self.ending.is_some() && self.ended.is_none() {
-            self.ended = Some(now);
-        }
     }
 
     /// The steps that were read back and found equal.
@@ -521,10 +507,15 @@ impl Watch {
         Some(format!("{what}, at {}", minutes(at.saturating_duration_since(self.started))))
     }
 
-    /// It is done, and this vouches for it.
+    /// It is done.
     fn done(&mut self, events: &mut Vec<Event>) {
-        let bound = self.peer.bound();
-        self.ended(Ending::Done { authenticated: bound.authenticated(), bound }, events);
+        self.ended(Ending::Done { proof: Proof::ReadBack }, events);
+    }
+
+    /// What vouches for the peer that the job belongs to.
+    #[must_use]
+    pub fn bound(&self) -> Bound {
+        self.peer.bound()
     }
 
     fn ended(&mut self, ending: Ending, events: &mut Vec<Event>) {
@@ -544,8 +535,6 @@ impl Watch {
     fn tell(&self, what: What, events: &mut Vec<Event>) {
         let in_hand = self.step.as_ref().filter(|(_, step, _)| step.part.is_some()).map_or(0, |_| self.sent);
         events.push(Event {
-            target: self.name.clone(),
-            mac: self.mac,
             stage: self.stage,
             done_bytes: self.done_bytes + in_hand,
             total_bytes: self.total_bytes,

@@ -1,36 +1,36 @@
 //! `piprov flash`.
 
-#[cfg(test)]
-mod hostile;
 mod plan;
-mod show;
 mod staged;
-mod summary;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::report::Usage;
+use super::screen::{Facts, Screen, Summary};
 use crate::board::Mac;
-use crate::cli::failure::Context;
 use crate::cli::{Global, ui::Ui};
 use crate::config::Settings;
 use crate::format::parse_size;
 use crate::image::Image;
 use crate::power;
+use crate::run::ledger::Ledger;
+use crate::run::{Record, Runs, Tell};
 use crate::stop::Stop;
 use crate::targets::{Target, Targets};
 use crate::tftp;
 use crate::uboot::flash::{self, Options};
 use crate::uboot::material::ImageMaterial;
-use crate::uboot::record::Run;
+use crate::uboot::record;
 use crate::uboot::secret::Secret;
 use crate::uboot::watch::Patience;
 use plan::{Way, head, plan};
-use show::Show;
-use summary::finish;
+
+/// How long the warnings about an image are waited for before boards are reset.
+const WARNINGS: Duration = Duration::from_secs(2);
 
 /// The secrets of the boards' cards.
 type Secrets = BTreeMap<Mac, Secret>;
@@ -120,20 +120,14 @@ impl Flash {
         if self.dry_run {
             return plan(ui, &targets, &material, &options, Way::Serve(listen));
         }
+        material.settle(WARNINGS, stop);
         let policy = super::common::tftp_limits(&settings);
         let server = tftp::Server::bind(listen, policy)?;
 
         head(ui, &material, Way::Serve(server.local_addr()), targets.len());
-        let names: Vec<_> = targets.iter().map(|target| (target.name.clone(), target.mac)).collect();
-        let show = Show::new(ui, &names, material.parts());
-        let runs = flash::flash(&targets, &material, &server, &options, stop, &|event| show.event(event))
-            .context("serving TFTP")?;
-        show.finish();
-        for note in material.notes() {
-            ui.detail(format_args!("note: {note}"));
-        }
-        keep(ui, &settings.state_dir.value, &runs);
-        finish(ui, &runs)
+        let shown = Shown::begin(ui, &settings, &targets)?;
+        let records = flash::flash(&targets, &material, &server, &options, stop, &shown.runs);
+        shown.end(ui, records?)
     }
 
     /// What the words on the command line are: boards, and last the image.
@@ -252,14 +246,35 @@ fn distinct(targets: Vec<Target>) -> crate::cli::Result<Vec<Target>> {
     Ok(targets)
 }
 
-/// Every attempt is kept. A record that can't be written is no reason to call a flashed board failed.
-fn keep(ui: &Ui, state_dir: &Path, runs: &[Run]) {
-    for run in runs {
-        match run.save(state_dir) {
-            Ok(path) => ui.detail(format_args!("record: {}", path.display())),
-            Err(error) => {
-                ui.warn(format_args!("{}: no record in {}: {error}", run.target, state_dir.display()))
+/// The runs of a flash, as they are shown and kept.
+struct Shown {
+    screen: Arc<Screen>,
+    runs: Runs,
+    ledger: PathBuf,
+}
+
+impl Shown {
+    /// Nothing is done yet, and nothing will be where it can't be recorded.
+    fn begin(ui: &Ui, settings: &Settings, targets: &[Target]) -> crate::cli::Result<Self> {
+        let screen = Arc::new(Screen::new(ui, targets.iter().map(|target| target.name.as_str())));
+        let ledger = Ledger::open(&settings.state_dir.value)?;
+        let path = ledger.path().to_owned();
+        Ok(Self { runs: Runs::new(Arc::clone(&screen) as Arc<dyn Tell>, ledger), screen, ledger: path })
+    }
+
+    /// Tells what became of them.
+    fn end(self, ui: &Ui, records: Vec<Record>) -> crate::cli::Result<()> {
+        self.screen.finish();
+        ui.detail(format_args!("records: {}", self.ledger.display()));
+        Summary::as_result(ui).finish(&records, |record| {
+            let Some(flash) = record::Flash::of(record) else { return Facts::default() };
+            let more = record.ending.is_done().then(|| ("peer", flash.bound.phrase().to_owned()));
+            Facts {
+                bytes: Some(flash.bytes),
+                rated: true,
+                more: more.into_iter().collect(),
+                ..Facts::default()
             }
-        }
+        })
     }
 }

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::Shown;
 use super::plan::{Way, head, plan};
-use super::show::Show;
-use super::{finish, keep};
 use crate::cli::ui::Ui;
 use crate::config::Settings;
 use crate::format::{parse_size, size};
@@ -79,6 +78,7 @@ pub(super) fn run(
         }
         return Ok(());
     }
+    material.settle(super::WARNINGS, stop);
     head(ui, material, Way::Stage(files), targets.len());
     for note in files.notes() {
         ui.say(format_args!("note: {note}"));
@@ -89,16 +89,9 @@ pub(super) fn run(
             target.name
         ));
     }
-    let names: Vec<_> = targets.iter().map(|target| (target.name.clone(), target.mac)).collect();
-    let show = Show::new(ui, &names, material.parts());
-    let runs = staged::flash(targets, material, files, options, stop, &|event| show.event(event));
-    show.finish();
-    let runs = runs?;
-    for note in material.notes() {
-        ui.detail(format_args!("note: {note}"));
-    }
-    keep(ui, &settings.state_dir.value, &runs);
-    finish(ui, &runs)
+    let shown = Shown::begin(ui, settings, targets)?;
+    let records = staged::flash(targets, material, files, options, stop, &shown.runs);
+    shown.end(ui, records?)
 }
 
 fn plan_files(

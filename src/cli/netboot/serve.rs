@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::cli::lines::Lines;
+use crate::cli::screen::Lines;
 use crate::cli::ui::{Bar, Style, Text, Ui};
 use crate::cli::{Global, common};
 use crate::config::netboot::{Mode, parse_range};

@@ -34,6 +34,12 @@ impl Bar {
         self.0.finish_with_message(Text::message(text).into_string());
     }
 
+    /// Whether it has stopped moving.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+
     /// It goes away.
     pub fn finish_and_clear(&self) {
         self.0.finish_and_clear();

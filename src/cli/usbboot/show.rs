@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::board::identity::Identity;
 use crate::board::{PortPath, Serial};
-use crate::cli::lines::{Lines, Speed, moving, plain, position};
 use crate::cli::remedy;
+use crate::cli::screen::{Lines, Speed, moving, plain, position};
 use crate::cli::ui::{Bar, Style, Text, Ui};
 use crate::format::{count, json, minutes, percent, rate, size};
 use crate::usb::event::{Ending, Event, What};

@@ -7,9 +7,10 @@ use crate::cli::format;
 use crate::format::json::json;
 use crate::image::Error;
 use crate::image::report::{CountSays, judge_count};
+use crate::run::Record;
 use crate::uboot::material::{self, ImageMaterial};
 use crate::uboot::recheck::{Recheck, part_size, recheck};
-use crate::uboot::record::Run;
+use crate::uboot::record::Flash;
 
 impl Job<'_> {
     /// A card of the original kind has told how many bytes it wrote.
@@ -61,15 +62,14 @@ impl Job<'_> {
 
     /// The record of a run: every checksum in it is computed again from the image.
     pub(super) fn record(&self, text: &[u8], path: &Path) -> crate::cli::Result<()> {
-        let run: Run = serde_json::from_slice(text).map_err(|error| Error::BadRecord {
-            path: path.to_owned(),
-            what: format!("no record of a run: {error}"),
-        })?;
-        let name = path.display();
-        let result = match part_size(&run) {
+        let bad = |what: &str| Error::BadRecord { path: path.to_owned(), what: what.to_owned() };
+        let run = Record::read(text).ok_or_else(|| bad("no record of a run"))?;
+        let flash = Flash::of(&run).ok_or_else(|| bad("a record, but not of a flash"))?;
+        let (name, board) = (path.display(), run.board.label());
+        let result = match part_size(&flash) {
             Some(size) => {
                 let material = ImageMaterial::prepare(self.image.clone(), size, self.stop)?;
-                let result = recheck(&run, &material, self.stop);
+                let result = recheck((&run, &flash), &material, self.stop);
                 if self.stop.is_set() {
                     return Err(Error::Stopped.into());
                 }
@@ -85,17 +85,17 @@ impl Job<'_> {
         };
         let object = json!({
             "event": "verify", "equal": matches!(result, Recheck::Equal { .. }), "report": path,
-            "target": run.target, "finding": result,
+            "board": run.board, "run": run.run, "finding": result,
         });
         match result {
             Recheck::Equal { bytes, .. } => {
-                self.good(object, format_args!("{name}: what {} read back", run.target), bytes);
+                self.good(object, format_args!("{name}: what {board} read back"), bytes);
                 Ok(())
             }
             Recheck::Differs { what, card_offset } => {
                 let at = card_offset.map(|at| format!(", byte {at} of the card")).unwrap_or_default();
-                let hint = (run.image.name != self.image.name())
-                    .then(|| format!("the report is of a flash of {}", run.image.name).into());
+                let hint = (flash.image.name != self.image.name())
+                    .then(|| format!("the report is of a flash of {}", flash.image.name).into());
                 self.bad(object, format!("{name}: {what}{at}"), hint)
             }
             Recheck::NotProved { why } => {

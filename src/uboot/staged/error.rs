@@ -5,12 +5,16 @@ use std::path::PathBuf;
 
 use crate::error::{Explain, Kind, Remedy};
 use crate::format::size;
+use crate::run::ledger;
 use crate::uboot::material;
 
 /// Why a job can't be staged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// What is done can't be recorded, so nothing is done.
+    #[error(transparent)]
+    Record(#[from] ledger::Error),
     /// The system said no.
     #[error("{doing} {path}: {source}")]
     Os {
@@ -112,6 +116,7 @@ pub enum Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
+            Self::Record(error) => error.kind(),
             Self::Os { source, .. } | Self::Watch { source, .. } => Kind::of_io(source),
             Self::Full { .. } | Self::Link { .. } | Self::Foreign { .. } => Kind::CantCreate,
             Self::Busy { .. } => Kind::Busy,
@@ -126,6 +131,7 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<Remedy> {
         Some(match self {
+            Self::Record(error) => return error.hint(),
             Self::Os { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "piprov must be allowed to write there: run it as root, or as the directory's owner.".into()
             }

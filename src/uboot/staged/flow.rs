@@ -14,6 +14,7 @@ use super::tree::{Kind, Tree};
 use super::{Error, Source, Staged};
 use crate::board::Mac;
 use crate::error::Explain;
+use crate::run::{Record, Runs};
 use crate::sight;
 use crate::stop::Stop;
 use crate::targets::Target;
@@ -22,7 +23,6 @@ use crate::uboot::event::{Event, Stage};
 use crate::uboot::flash::{self, LAST_PACKETS, Next, Options, TICK};
 use crate::uboot::layout::CardInfo;
 use crate::uboot::material::ImageMaterial;
-use crate::uboot::record::Run;
 use crate::uboot::step::Known;
 use crate::uboot::watch::{Absent, Watch};
 
@@ -132,28 +132,29 @@ pub fn ready(files: &Files, material: &ImageMaterial, stop: &Stop) -> Result<(),
 /// the other, in the order of `targets`.
 ///
 /// # Errors
-/// When the root can't be opened or watched, and as [`ready`]. What goes wrong with one board is in its [`Run`].
+/// When a record can't be begun, when the root can't be opened or watched, and as [`ready`]. What goes wrong with one board is in its [`Record`].
 pub fn flash(
     targets: &[Target],
     material: &Arc<ImageMaterial>,
     files: &Files,
     options: &Options,
     stop: &Stop,
-    tell: &(dyn Fn(&Event) + Send + Sync),
-) -> Result<Vec<Run>, Error> {
-    let (began, started) = (Instant::now(), jiff::Timestamp::now());
+    runs: &Runs,
+) -> Result<Vec<Record>, Error> {
+    let began = Instant::now();
     let files = &files.settled()?;
     let mut observer = Observer::new(&files.root)?;
     let sights_stop = Stop::new().map_err(|source| Error::Watch { path: files.root.clone(), source })?;
     ready(files, material, stop)?;
 
     let ids: Vec<u32> = targets.iter().map(|_| flash::random()).collect();
-    let watches = targets.iter().zip(&ids).map(|(target, id)| {
+    let boards = targets.iter().zip(&ids).map(|(target, id)| {
+        let running = flash::begin(runs, target, material, Stage::Prepare)?;
         let watch = Watch::new(target.name.clone(), target.mac, *id, options.patience, began)
             .staged(files.absent(target.mac));
-        if files.kind == Kind::Original { watch.with_original_card() } else { watch }
+        Ok((if files.kind == Kind::Original { watch.with_original_card() } else { watch }, running))
     });
-    let desk = Desk::new(watches.collect(), Arc::clone(material), tell);
+    let desk = Desk::new(boards.collect::<Result<_, Error>>()?, Arc::clone(material));
     let mut feeds: BTreeMap<Mac, Feed> = BTreeMap::new();
     for (target, id) in targets.iter().zip(ids) {
         let twin = feeds.values().next().map(|feed| &feed.staged);
@@ -202,7 +203,7 @@ pub fn flash(
         desk.with(mac, |watch, events| take_away(feed, files.keep, watch, events));
     }
     flash::finish(&desk, material, stop);
-    Ok(flash::records(&desk, targets, material, started))
+    Ok(flash::records(&desk, targets))
 }
 
 fn stage(
@@ -233,7 +234,7 @@ fn wait(observer: &Observer, stop: &Stop) -> bool {
     stop.is_set()
 }
 
-fn look(desk: &Desk<'_>, observer: &Observer, feeds: &mut BTreeMap<Mac, Feed>, material: &ImageMaterial) {
+fn look(desk: &Desk, observer: &Observer, feeds: &mut BTreeMap<Mac, Feed>, material: &ImageMaterial) {
     let now = Instant::now();
     // Nothing can be done about an error; without sights the boards' deadlines end them.
     for sight in observer.look().unwrap_or_default() {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressStyle;
 
-use super::ui::{Bar, Bars, Ui};
+use crate::cli::ui::{Bar, Bars, Ui};
 
 /// How often a line moves.
 const REDRAWS_PER_SECOND: u8 = 8;
@@ -14,27 +14,27 @@ const REDRAWS_PER_SECOND: u8 = 8;
 const FULL: u64 = 1000;
 
 /// The lines of all boards.
-pub(super) struct Lines {
+pub(in crate::cli) struct Lines {
     ui: Ui,
     bars: Option<Bars>,
 }
 
 impl Lines {
     /// Moving ones where stderr is a terminal and nobody wants JSON.
-    pub(super) fn new(ui: &Ui) -> Self {
+    pub(in crate::cli) fn new(ui: &Ui) -> Self {
         let bars = (ui.bars && !ui.json).then(|| Bars::new(REDRAWS_PER_SECOND));
         Self { ui: ui.clone(), bars }
     }
 
     /// A new line at the end; none where lines don't move.
-    pub(super) fn add(&self) -> Option<Bar> {
+    pub(in crate::cli) fn add(&self) -> Option<Bar> {
         let bar = self.bars.as_ref()?.add(FULL);
         bar.set_style(plain());
         Some(bar)
     }
 
     /// A line above the moving ones.
-    pub(super) fn above(&self, line: impl Display) {
+    pub(in crate::cli) fn above(&self, line: impl Display) {
         match &self.bars {
             Some(bars) => bars.above(line),
             None => self.ui.say(line),
@@ -42,7 +42,7 @@ impl Lines {
     }
 
     /// Takes one away.
-    pub(super) fn remove(&self, bar: &Bar) {
+    pub(in crate::cli) fn remove(&self, bar: &Bar) {
         bar.finish_and_clear();
         if let Some(bars) = &self.bars {
             bars.remove(bar);
@@ -50,14 +50,14 @@ impl Lines {
     }
 
     /// What happened to a board, with the time.
-    pub(super) fn log(&self, name: impl Display, text: impl Display) {
+    pub(in crate::cli) fn log(&self, name: impl Display, text: impl Display) {
         let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
         self.above(format_args!("{now} {name} {text}"));
     }
 }
 
 /// A line with a bar in it.
-pub(super) fn moving() -> ProgressStyle {
+pub(in crate::cli) fn moving() -> ProgressStyle {
     // The template is a constant: if it doesn't parse, the default style is shown and a test fails.
     ProgressStyle::with_template("{prefix} {wide_bar} {msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
@@ -65,31 +65,31 @@ pub(super) fn moving() -> ProgressStyle {
 }
 
 /// A line without one.
-pub(super) fn plain() -> ProgressStyle {
+pub(in crate::cli) fn plain() -> ProgressStyle {
     ProgressStyle::with_template("{prefix} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// Where a bar stands at `done` of `total`.
-pub(super) fn position(done: u64, total: u64) -> u64 {
+pub(in crate::cli) fn position(done: u64, total: u64) -> u64 {
     let at = (u128::from(done) * u128::from(FULL)).checked_div(u128::from(total)).unwrap_or(0);
     u64::try_from(at).unwrap_or(FULL).min(FULL)
 }
 
 /// How fast something goes, smoothed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Speed {
+pub(in crate::cli) struct Speed {
     measured: (Instant, u64),
     per_second: f64,
 }
 
 impl Speed {
     /// From here on, at `done` bytes.
-    pub(super) fn new(done: u64) -> Self {
+    pub(in crate::cli) fn new(done: u64) -> Self {
         Self { measured: (Instant::now(), done), per_second: 0.0 }
     }
 
     /// Takes the position, and gives the bytes per second; 0 as long as nothing is known.
-    pub(super) fn at(&mut self, done: u64) -> u64 {
+    pub(in crate::cli) fn at(&mut self, done: u64) -> u64 {
         let (at, before) = self.measured;
         let time = at.elapsed();
         if time >= Duration::from_millis(300) {
