@@ -48,7 +48,7 @@ pub enum What {
     Warning(String),
     /// Something that only this way of booting has.
     Detail(Arc<dyn Detail>),
-    /// The run is over; the last event.
+    /// The run is over. Only notes and warnings may follow, of what is tidied up.
     Ended(Ending),
 }
 

@@ -120,7 +120,7 @@ impl Running {
 
     /// It is in this step now, which is told where it is another one.
     pub fn enter(&mut self, stage: Stage) {
-        if self.kept.record.stage != stage {
+        if self.kept.record.stage != stage && !self.is_over() {
             self.kept.record.stage = stage;
             self.tell(What::Entered);
         }
@@ -153,9 +153,9 @@ impl Running {
         self.kept.record.detail = serde_json::to_value(detail).unwrap_or_default();
     }
 
-    /// Tells an event. Nothing is told of a run that has ended.
+    /// Tells an event. Of a run that has ended nothing is told but notes and warnings: of files that are tidied up.
     pub fn tell(&mut self, what: What) {
-        if self.is_over() {
+        if self.is_over() && !matches!(what, What::Note(_) | What::Warning(_)) {
             return;
         }
         match what {
@@ -268,9 +268,10 @@ mod tests {
         running.keep(&serde_json::json!({ "files": 3 }));
         let record = running.end(Ending::Done { proof: Proof::Board }).clone();
         running.end(Ending::Lost { why: "late".into(), hint: None });
+        running.enter(Stage::Done);
         running.note("late");
         let words: Vec<_> = told.try_iter().map(|event| event.what.word()).collect();
-        assert_eq!(words, ["entered", "progress", "warning", "warning", "ended"]);
+        assert_eq!(words, ["entered", "progress", "warning", "warning", "ended", "note"]);
         assert_eq!(Ledger::open(dir.path()).unwrap().all().unwrap().0, [record.clone()]);
         assert_eq!((record.warnings.len(), record.board.serial.is_some()), (1, true));
     }

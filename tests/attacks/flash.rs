@@ -301,7 +301,7 @@ impl Drop for Flash {
 
 impl Ended {
     fn run(&self) -> &Value {
-        &self.events.iter().find(|event| event["event"] == "result").unwrap_or_else(|| panic!("{self:#?}"))["run"]
+        &self.events.iter().find(|event| event["event"] == "result").unwrap_or_else(|| panic!("{self:#?}"))["record"]
     }
 
     /// The reasons why this address was refused, as they were told.
@@ -315,7 +315,7 @@ impl Ended {
         let run = self.run();
         assert_eq!((self.code, run["outcome"].as_str()), (Some(0), Some("done")), "{self:#?}");
         assert_eq!(
-            (run["authenticated"].as_bool(), run["bound"].as_str()),
+            (run["detail"]["authenticated"].as_bool(), run["detail"]["bound"].as_str()),
             (Some(authenticated), Some(bound))
         );
     }
@@ -341,7 +341,7 @@ fn a_host_that_asks_in_a_boards_name_is_refused_and_the_board_finishes() {
     assert!(board);
     let ended = flash.end();
     ended.assert_done(false, "database");
-    assert_eq!(ended.run()["ip"], BOARD.to_string());
+    assert_eq!(ended.run()["board"]["address"], BOARD.to_string());
     let refused = ended.refused(OTHER);
     assert!(refused.len() == 2 && refused[0].contains(&BOARD.to_string()), "told once a reason: {refused:?}");
     let counted =
@@ -500,7 +500,7 @@ fn who_does_not_know_the_secret_gets_nothing_from_the_right_address_either() {
     assert!(flash.board(BOARD, Some(secret), &mut |_| {}));
     let ended = flash.end();
     ended.assert_done(true, "secret");
-    assert_eq!(ended.run()["steps"].as_array().unwrap().len(), 3);
+    assert_eq!(ended.run()["detail"]["steps"].as_array().unwrap().len(), 3);
 }
 
 #[test]
@@ -534,6 +534,6 @@ fn a_job_belongs_to_the_address_that_arp_gives_to_the_board() {
     assert!(lan.inside("board", || run(board)));
     let ended = flash.end();
     ended.assert_done(false, "neighbour");
-    assert_eq!(ended.run()["ip"], board.to_string());
+    assert_eq!(ended.run()["board"]["address"], board.to_string());
     assert!(ended.refused(other)[0].contains("its MAC address is"), "{ended:#?}");
 }

@@ -43,14 +43,14 @@ fn an_image_in_parts_is_written_and_read_back_and_then_one_of_another_layout() {
     assert_done(&ended, &["lab-01"]);
     card.assert_holds(&image, 8 * MIB, FOLLOWED, &[(90_112, 81_920), (172_032, 65_536)]);
     let run = ended.run("lab-01");
-    assert_eq!(run["image"]["raw_len"], 80 << 20);
-    assert_eq!(run["bytes"], 72 << 20);
-    assert_eq!(run["card"]["shift"], 36 << 20);
+    assert_eq!(run["detail"]["image"]["raw_len"], 80 << 20);
+    assert_eq!(run["detail"]["bytes"], 72 << 20);
+    assert_eq!(run["detail"]["card"]["shift"], 36 << 20);
     for (name, path) in [("file_sha256", "os.img.xz"), ("raw_sha256", "os.img")] {
         let sum = shell(&format!("sha256sum {}", rig.path(path).display()));
-        assert_eq!(run["image"][name].as_str().unwrap(), &sum[..64], "{name}");
+        assert_eq!(run["detail"]["image"][name].as_str().unwrap(), &sum[..64], "{name}");
     }
-    let steps = run["steps"].as_array().unwrap();
+    let steps = run["detail"]["steps"].as_array().unwrap();
     let labels: Vec<_> = steps.iter().map(|step| step["label"].as_str().unwrap()).collect();
     let parts = ["part 1", "part 2", "part 3", "part 4", "part 5"];
     assert_eq!(labels[0], "table without the system");
@@ -92,7 +92,7 @@ fn a_card_with_a_secret_proves_itself_and_one_with_another_gets_nothing() {
     let ended = rig.flash(&["lab-01", "lab-02", "os.img", "--part-size", "16MiB", "--timeout", "30"]).end();
     assert_eq!(ended.outcome("lab-01"), ("done", "done"), "{ended:#?}");
     let run = ended.run("lab-01");
-    assert_eq!((&run["authenticated"], &run["bound"]), (&true.into(), &"secret".into()));
+    assert_eq!((&run["detail"]["authenticated"], &run["detail"]["bound"]), (&true.into(), &"secret".into()));
     card.assert_holds(&image, 8 * MIB, FOLLOWED, &SMALL_BEHIND);
     assert_eq!(ended.outcome("lab-02"), ("failed", "boot"), "{ended:#?}");
     assert!(ended.text("lab-02", "hint").contains("secret"), "{ended:#?}");
@@ -111,7 +111,7 @@ fn a_card_with_a_secret_does_without_where_the_database_names_none() {
     rig.board("lab-01", &card.path);
     let ended = rig.flash(&["lab-01", "os.img", "--part-size", "16MiB"]).end();
     assert_done(&ended, &["lab-01"]);
-    assert_eq!(ended.run("lab-01")["authenticated"], false);
+    assert_eq!(ended.flash("lab-01")["authenticated"], false);
     card.assert_holds(&image, 8 * MIB, FOLLOWED, &SMALL_BEHIND);
 }
 
@@ -128,7 +128,7 @@ fn of_three_boards_one_loses_power_in_the_middle_of_a_part() {
     flash.until_amid_a_part("lab-02");
     rig.power("stop", "lab-02");
     let killed = Instant::now();
-    flash.until("the end of lab-02", |event| event["event"] == "ended" && event["target"] == "lab-02");
+    flash.until("the end of lab-02", |event| event["event"] == "ended" && event["board"]["name"] == "lab-02");
     let bound = killed.elapsed();
     // Only the silence counts: nothing is added for writing, which hadn't begun.
     assert!(bound < Duration::from_secs(35), "it took {bound:?} to miss a board");
@@ -309,7 +309,7 @@ fn an_image_whose_last_block_is_not_full() {
     rig.board("lab-01", &card.path);
     let ended = rig.flash(&["lab-01", "os.img.gz", "--part-size", "16MiB"]).end();
     assert_done(&ended, &["lab-01"]);
-    assert_eq!(ended.run("lab-01")["bytes"], 32 * MIB + 700);
+    assert_eq!(ended.flash("lab-01")["bytes"], 32 * MIB + 700);
     card.assert_holds(&image, 8 * MIB, FOLLOWED, &SMALL_BEHIND);
 }
 

@@ -88,12 +88,12 @@ fn both_servers_lead_a_board_to_its_end() {
         bench.card.assert_holds(&bench.rig.path("os.img"), 8 * MIB, FOLLOWED, &SMALL_BEHIND);
         bench.assert_clean();
         // The same events as with piprov's own server, but for what only a server can tell.
-        let mut seen = vec!["staged", "resetting", "reset", "booted"];
+        let mut seen = vec!["began", "staged", "resetting", "reset", "booted"];
         // The table without the system, two parts, two files, the table.
         seen.extend(["fetching", "fetched", "equal"].repeat(6));
         seen.extend(["ended", "result"]);
         assert_eq!(names(&ended), seen, "{ended:#?}");
-        let steps = ended.run("lab-01")["steps"].as_array().unwrap();
+        let steps = ended.flash("lab-01")["steps"].as_array().unwrap();
         let bytes = std::fs::read(bench.rig.path("os.img")).unwrap();
         let crc = format!("{:08x}", crc32fast::hash(&bytes[8 * MIB..24 * MIB]));
         assert_eq!((&steps[1]["label"], &steps[1]["crc32"]), (&"part 1".into(), &crc.into()));
@@ -140,7 +140,7 @@ fn a_card_that_lies_is_found_out() {
     assert_eq!((ended.code, ended.outcome("lab-01")), (1, ("failed", "read-back")), "{ended:#?}");
     let why = ended.text("lab-01", "why");
     assert!(why.starts_with("part 2, block 0x1e000: what the board read back is not what"), "{why}");
-    assert_eq!(ended.run("lab-01")["steps"].as_array().unwrap().len(), 2);
+    assert_eq!(ended.flash("lab-01")["steps"].as_array().unwrap().len(), 2);
     bench.card.assert_uboot_only();
     bench.assert_clean();
 }
@@ -203,7 +203,7 @@ fn files_can_be_kept_without_what_makes_a_board_begin() {
     assert_eq!(ended.code, 0, "{ended:#?}");
     assert!(notes(&ended).iter().any(|text| text.contains("keeps 32.0 MiB")), "{ended:#?}");
     let files = bench.server.files();
-    let job = ended.run("lab-01")["job"].as_str().unwrap();
+    let job = ended.flash("lab-01")["job"].as_str().unwrap();
     assert!(files.contains(&format!("./{}/{job}/rpi_image_part_0", bench.mac)), "{files:?}");
     assert!(!files.iter().any(|file| file.contains("/job")), "{files:?}");
     assert_eq!(bench.start(Faults::default()), End::NoJob);
@@ -226,7 +226,7 @@ fn whoever_reads_all_files_proves_nothing() {
     shell(&format!("{all} | sort -r) > /dev/null"));
     let ended = flash.end();
     assert_eq!(ended.outcome("lab-01").0, "failed", "{ended:#?}");
-    assert!(ended.run("lab-01")["steps"].as_array().unwrap().len() < 2, "{ended:#?}");
+    assert!(ended.flash("lab-01")["steps"].as_array().unwrap().len() < 2, "{ended:#?}");
     bench.assert_clean();
 }
 

@@ -99,7 +99,7 @@ impl Running {
     /// Waits until a board has got some of a part, but not all.
     pub(crate) fn until_amid_a_part(&mut self, target: &str) -> Value {
         let what = format!("{target} in the middle of a part");
-        self.until(&what, |event| event["event"] == "progress" && event["target"] == target)
+        self.until(&what, |event| event["event"] == "progress" && event["board"]["name"] == target)
     }
 
     /// Ctrl-C.
@@ -138,8 +138,13 @@ impl Ended {
     /// The record of a board's run, as `--json` ends with it.
     pub(crate) fn run(&self, target: &str) -> &Value {
         let found =
-            self.events.iter().find(|event| event["event"] == "result" && event["run"]["target"] == target);
-        &found.unwrap_or_else(|| panic!("no result of {target}: {self:#?}"))["run"]
+            self.events.iter().find(|event| event["event"] == "result" && event["board"]["name"] == target);
+        &found.unwrap_or_else(|| panic!("no result of {target}: {self:#?}"))["record"]
+    }
+
+    /// What the record says of the flash.
+    pub(crate) fn flash(&self, target: &str) -> &Value {
+        &self.run(target)["detail"]
     }
 
     /// The outcome and the stage of a board.
@@ -155,6 +160,6 @@ impl Ended {
 
     /// The events of a kind that are about a board.
     pub(crate) fn count(&self, target: &str, event: &str) -> usize {
-        self.events.iter().filter(|value| value["event"] == event && value["target"] == target).count()
+        self.events.iter().filter(|value| value["event"] == event && value["board"]["name"] == target).count()
     }
 }

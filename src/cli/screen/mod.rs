@@ -22,7 +22,7 @@ pub(super) use summary::{Facts, Summary};
 /// Without moving lines, how often progress is logged.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 /// How often an object tells progress, for each run.
-const OBJECT_EVERY: Duration = Duration::from_secs(1);
+const OBJECT_EVERY: Duration = Duration::from_millis(200);
 
 /// Shows the events of all boards.
 pub(super) struct Screen {
@@ -46,7 +46,10 @@ struct Row {
     /// Bytes per second, 0 as long as nothing is known.
     rate: u64,
     at: String,
+    /// When a line of the log was last about it.
     logged: Option<Instant>,
+    /// When an object last told its progress.
+    moved: Option<Instant>,
 }
 
 impl Screen {
@@ -87,7 +90,10 @@ impl Screen {
         let row = rows.entry(event.run.clone()).or_insert_with(|| Row::new(&self.lines));
         row.digest(event);
         if self.ui.json {
-            if row.is_due(event, OBJECT_EVERY) {
+            if Row::is_due(row.moved, event, OBJECT_EVERY) {
+                if matches!(event.what, What::Progress) {
+                    row.moved = Some(Instant::now());
+                }
                 self.ui.object(event);
             }
             return;
@@ -144,7 +150,7 @@ impl Screen {
 
     /// The line of the log, where the event is worth one.
     fn log(&self, row: &mut Row, event: &Event) {
-        if matches!(event.what, What::Progress) && !row.is_due(event, LOG_EVERY) {
+        if !Row::is_due(row.logged, event, LOG_EVERY) {
             return;
         }
         let Some((weight, line)) = self.line(row, event) else { return };
@@ -220,6 +226,7 @@ impl Row {
             rate: 0,
             at: String::new(),
             logged: None,
+            moved: None,
         }
     }
 
@@ -237,15 +244,8 @@ impl Row {
         }
     }
 
-    /// Whether it is told: progress only so often.
-    fn is_due(&mut self, event: &Event, every: Duration) -> bool {
-        let due = match event.what {
-            What::Progress => self.logged.is_none_or(|logged| logged.elapsed() >= every),
-            _ => true,
-        };
-        if due {
-            self.logged = Some(Instant::now());
-        }
-        due
+    /// Whether it is told after what was told at `last`: progress only so often.
+    fn is_due(last: Option<Instant>, event: &Event, every: Duration) -> bool {
+        !matches!(event.what, What::Progress) || last.is_none_or(|last| last.elapsed() >= every)
     }
 }
