@@ -53,8 +53,8 @@ pub enum Action {
     },
     /// A command of the host, to copy.
     Host {
-        /// The command.
-        command: String,
+        /// The program and its arguments. Words in capitals stand for what only the user knows.
+        command: Vec<String>,
         /// Whether it needs root.
         root: bool,
     },
@@ -65,19 +65,30 @@ pub enum Action {
     },
     /// Do the same as root.
     AsRoot,
+    /// Give the image as a stream, as it comes from somewhere else.
+    Stream,
 }
 
 impl Action {
-    /// A command of the host that anybody may give.
+    /// A command of the host that anybody may give; its words have spaces between them.
     #[must_use]
-    pub fn host(command: impl Into<String>) -> Self {
-        Self::Host { command: command.into(), root: false }
+    pub fn host(command: &str) -> Self {
+        Self::Host { command: command.split(' ').map(str::to_owned).collect(), root: false }
     }
 
     /// A command of the host that needs root.
     #[must_use]
-    pub fn host_as_root(command: impl Into<String>) -> Self {
-        Self::Host { command: command.into(), root: true }
+    pub fn host_as_root(command: &str) -> Self {
+        Self::Host { command: command.split(' ').map(str::to_owned).collect(), root: true }
+    }
+
+    /// With one more argument, whatever is in it; for a command of the host or a job of this program.
+    #[must_use]
+    pub fn arg(mut self, argument: impl ToString) -> Self {
+        if let Self::Host { command: words, .. } | Self::Task { with: words, .. } = &mut self {
+            words.push(argument.to_string());
+        }
+        self
     }
 
     /// Install packages.
@@ -102,10 +113,10 @@ impl Knob {
 }
 
 impl Task {
-    /// With what.
+    /// With what; [`Action::arg`] takes more.
     #[must_use]
-    pub fn with<const N: usize>(self, with: [&dyn ToString; N]) -> Action {
-        Action::Task { task: self, with: with.map(ToString::to_string).into() }
+    pub fn of(self, argument: impl ToString) -> Action {
+        Action::from(self).arg(argument)
     }
 }
 
@@ -280,9 +291,10 @@ mod tests {
             (knob.clone(), any::<Option<String>>()).prop_map(|(knob, value)| Action::Set { knob, value }),
             knob.prop_map(Knob::left_out),
             (task, texts.clone()).prop_map(|(task, with)| Action::Task { task, with }),
-            any::<(String, bool)>().prop_map(|(command, root)| Action::Host { command, root }),
+            (texts.clone(), any::<bool>()).prop_map(|(command, root)| Action::Host { command, root }),
             texts.prop_map(|packages| Action::Install { packages }),
             Just(Action::AsRoot),
+            Just(Action::Stream),
         ]
     }
 
