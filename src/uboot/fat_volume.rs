@@ -15,7 +15,7 @@ mod tree;
 
 use std::io;
 
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Explain, Kind, Knob, Remedy, remedy};
 use geometry::Geometry;
 use plan::{Plan, label};
 pub use tree::Tree;
@@ -94,16 +94,19 @@ impl Explain for Error {
     }
 
     fn hint(&self) -> Option<Remedy> {
-        let text = match self {
-            Self::TooSmall { .. } | Self::TooLarge { .. } => "`--uboot-size 40MiB` is the default",
-            Self::Full { .. } => "give a larger --uboot-size, or leave out files that U-Boot doesn't need",
-            Self::Name { .. } | Self::Twice { .. } => "rename it, or leave it out",
+        Some(match self {
+            Self::TooSmall { .. } | Self::TooLarge { .. } => {
+                remedy![Knob::UbootSize.to("40MiB"), " is the default"]
+            }
+            Self::Full { .. } => {
+                remedy!["give a larger ", Knob::UbootSize, ", or leave out files that U-Boot doesn't need"]
+            }
+            Self::Name { .. } | Self::Twice { .. } => "rename it, or leave it out".into(),
             Self::FileTooLong { .. } | Self::DirectoryTooLong { .. } => {
-                "it doesn't belong into U-Boot's directory"
+                "it doesn't belong into U-Boot's directory".into()
             }
             Self::Io(_) => return None,
-        };
-        Some(text.into())
+        })
     }
 }
 
