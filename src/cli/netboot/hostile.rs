@@ -60,7 +60,7 @@ fn events(text: &str) -> Vec<Event> {
             path: text.to_owned(), bytes: 1, client: some(), limits,
         })],
         Event::Clients { .. } => [Event::Clients { count: 1 }],
-        Event::Warning { .. } => [Event::Warning { text: text.to_owned() }],
+        Event::Warning { .. } => [Event::Warning { text: text.into() }],
     ];
     all.extend(steps(text).into_iter().map(|step| {
         Event::Board(Board {

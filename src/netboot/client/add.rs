@@ -17,7 +17,7 @@ use super::verify::{Proved, Verify};
 use super::view::View;
 use super::{Clients, Error, Watch, exports, home, host, keys, overlay, reach, rename};
 use crate::beneath::Dir;
-use crate::error::{Remedy, remedy};
+use crate::error::{Knob, Remedy, Task, remedy};
 use crate::format::hex;
 use crate::image::Options;
 
@@ -246,7 +246,7 @@ impl Clients {
         if first.origin.identity != material.identity {
             return Err(Error::Cannot {
                 what: format!("{} was made from {}", root.display(), first.origin.from.display()),
-                hint: "give another name for the shared root with --shared".into(),
+                hint: remedy!["give another name for the shared root with ", Knob::Shared],
             });
         }
         Ok(true)
@@ -353,10 +353,11 @@ impl Prepared<'_> {
             Err(error) => {
                 watch.begin("taking back what was made");
                 if let Err(other) = self.clients.undo(&self.record) {
-                    watch.note(&format!(
-                        "not all of it could be taken back: {other}; `piprov netboot client remove {}` tries again",
-                        self.record.name
-                    ));
+                    watch.note(&remedy![
+                        format!("not all of it could be taken back: {other}; "),
+                        Task::ClientRemove.of(&self.record.name),
+                        " tries again",
+                    ]);
                 }
                 Err(error)
             }
@@ -471,11 +472,12 @@ impl Prepared<'_> {
         if !proved.changed.is_empty() {
             let first: Vec<_> =
                 proved.changed.iter().take(3).map(|path| format!("/{}", path.display())).collect();
-            watch.note(&format!(
+            let what = format!(
                 "{} of the running system changed while they were copied: {}",
                 crate::format::count(proved.changed.len() as u64, "file"),
                 first.join(", ")
-            ));
+            );
+            watch.note(&what.into());
         }
         Ok(proved)
     }

@@ -12,6 +12,7 @@ use super::source::{HostSource, Source};
 use super::view::View;
 use super::{Error, exports, home, host, nfs, rename};
 use crate::beneath::Dir;
+use crate::error::Remedy;
 use crate::progress::Progress;
 use crate::stop::Stop;
 
@@ -46,7 +47,7 @@ pub trait Watch {
     /// A piece of work begins; a gerund.
     fn begin(&self, what: &'static str);
     /// Something that should be known.
-    fn note(&self, text: &str);
+    fn note(&self, note: &Remedy);
     /// Takes how far the piece of work is.
     fn progress(&self) -> &dyn Progress;
 }

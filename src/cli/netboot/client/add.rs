@@ -13,6 +13,7 @@ use crate::cli::bar::Bar;
 use crate::cli::remedy;
 use crate::cli::table::columns;
 use crate::cli::ui::{Style, Ui};
+use crate::error::Remedy;
 use crate::format::json::json;
 use crate::format::{count, minutes, size};
 use crate::netboot::client::{Line, Mode, Network, Prepared, Record, Request, Watch, Where};
@@ -199,8 +200,8 @@ impl Watch for Shown<'_> {
         *self.progress.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
     }
 
-    fn note(&self, text: &str) {
-        self.ui.warn(text);
+    fn note(&self, note: &Remedy) {
+        self.ui.warn(remedy::word(note));
     }
 
     fn progress(&self) -> &dyn Progress {
