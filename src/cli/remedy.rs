@@ -98,7 +98,7 @@ struct Flag {
 }
 
 const fn flag(knob: Knob) -> Flag {
-    const PACKAGES: &[&str] = &["card payload", "udev install"];
+    const PACKAGES: &[&str] = &["card payload", "stage1 build"];
     let (flag, value, of): (_, _, &[&str]) = match knob {
         Knob::Address => ("--address", Some("IP"), &["netboot client add"]),
         Knob::Allow => ("--allow", Some("DIR"), &["usbboot"]),
@@ -128,7 +128,7 @@ const fn flag(knob: Knob) -> Flag {
         Knob::Targets => ("--targets", Some("FILE"), &["targets list", "flash", "reset"]),
         Knob::TftpRoot => ("--tftp-root", Some("DIR"), &["flash", "netboot serve", "netboot client add"]),
         Knob::Timeout => ("--timeout", Some("SECONDS"), &["flash", "usbboot"]),
-        Knob::UbootSize => ("--uboot-size", Some("SIZE"), &["card build"]),
+        Knob::UbootSize => ("--uboot-size", Some("BYTES"), &["card build"]),
         Knob::Verbose => ("-v", None, &["usbboot"]),
         Knob::WaitFor => ("--wait-for", Some("WHAT"), &["usbboot"]),
     };

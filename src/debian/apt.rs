@@ -369,7 +369,7 @@ mod tests {
         assert_eq!(error.to_string(), "apt-get update failed: first; second");
         assert_eq!(error.kind(), Kind::Unavailable);
         let missing = run(Command::new("/nonexistent/apt-get"), "update", &stop).unwrap_err();
-        assert!(missing.hint().unwrap().says("--deb"));
+        assert!(missing.hint().unwrap().names(Knob::Deb));
         stop.set();
         let mut command = Command::new("sleep");
         command.arg("60");

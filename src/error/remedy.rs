@@ -150,17 +150,21 @@ impl Remedy {
         self.pieces.is_empty()
     }
 
-    /// Whether these words stand in one of its texts.
+    /// Whether these words stand in one of its texts, or in a command of the host.
     #[must_use]
     pub fn says(&self, words: &str) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Text(text) if text.contains(words)))
+        self.pieces.iter().any(|piece| match piece {
+            Piece::Text(text) => text.contains(words),
+            Piece::Do(Action::Host { command, .. }) => command.join(" ").contains(words),
+            Piece::Do(_) => false,
+        })
     }
 
     /// Whether this is among the things to do.
     #[must_use]
     pub fn names(&self, action: impl Into<Action>) -> bool {
-        let action = Piece::Do(action.into());
-        self.pieces.contains(&action)
+        let action = action.into();
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Do(what) if *what == action))
     }
 }
 

@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(error.kind(), Kind::NoInput);
         assert_eq!(error.to_string(), "no target `lab-1` in lab.csv");
         assert!(error.hint().unwrap().says("lab-01"), "{:?}", error.hint());
-        assert!(lab().find("kitchen").unwrap_err().hint().unwrap().says("targets list"));
+        assert!(lab().find("kitchen").unwrap_err().hint().unwrap().names(Task::TargetsList));
         // A target without an address is not the one with no address.
         assert!(lab().find("").is_err());
     }
@@ -336,7 +336,7 @@ mod tests {
     fn a_missing_file_says_how_to_make_one() {
         let error = Targets::load(Path::new("/nonexistent/targets.csv")).unwrap_err();
         assert_eq!(error.kind(), Kind::NoInput);
-        assert!(error.hint().unwrap().says("targets add"));
+        assert!(error.hint().unwrap().names(Task::TargetsAdd));
     }
 
     #[test]

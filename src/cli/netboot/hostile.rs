@@ -36,7 +36,7 @@ fn steps(text: &str) -> Vec<Step> {
         Step::Absent { .. } => [Step::Absent { path: text() }],
         Step::Missing { .. } => [Step::Missing { path: text(), then: text(), fatal: true }],
         Step::Broken { .. } => [Step::Broken { path: text(), why: text() }],
-        Step::Stuck { .. } => [Step::Stuck { why: text(), hint: text() }],
+        Step::Stuck { .. } => [Step::Stuck { why: text(), hint: text().into() }],
         Step::Loaded { .. } => [Step::Loaded { files: 1, bytes: 1, seconds: 1.0 }],
         Step::Up { .. } => [Step::Up { by: "x", seconds: 1.0 }],
     ]

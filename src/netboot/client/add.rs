@@ -717,6 +717,6 @@ mod tests {
         assert!(check_room(Path::new("/tmp/x/y"), Some(1)).is_ok());
         use crate::error::Explain;
         let error = check_room(Path::new("/tmp/x/y"), Some(u64::MAX)).unwrap_err();
-        assert!(error.hint().unwrap().says("--clients"), "{error}");
+        assert!(error.hint().unwrap().names(Knob::Clients), "{error}");
     }
 }
