@@ -143,9 +143,8 @@ impl Ui {
             #[serde(flatten)]
             value: &'a T,
         }
-        let versioned = Versioned { schema: 1, value };
-        match json::line(&versioned).and_then(|line| remedy::word_json(line, &versioned)) {
-            Ok(line) => self.result(line),
+        match json::line(&Versioned { schema: 1, value }) {
+            Ok(line) => self.result(remedy::word_json(line)),
             Err(error) => self.warn(format_args!("a result can't be written as JSON: {error}")),
         }
     }

@@ -23,6 +23,7 @@ mod floors;
 mod follow;
 mod live;
 mod lost_output;
+mod remedies;
 mod reset;
 mod split_image;
 mod stage1;
