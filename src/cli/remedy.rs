@@ -19,7 +19,7 @@ pub(crate) fn word(remedy: &Remedy) -> String {
 
 /// A line of `--json`, in which remedies become sentences too. Nothing else is changed.
 pub(super) fn word_json(line: String) -> String {
-    const DO: &str = r#"{"do":"#;
+    const DO: &str = r#""do":"#;
     // Few lines have a thing to do in them.
     if !line.contains(DO) {
         return line;
@@ -271,14 +271,15 @@ mod tests {
 
     #[test]
     fn in_json_a_remedy_is_a_sentence_wherever_it_stands() {
-        let hint = remedy!["see ", Task::ConfigShow, " \" ]"];
-        let hint = serde_json::to_string(&hint).unwrap();
+        let hint = remedy!["see ", Action::host("ls -l"), " \" ]"];
+        // What goes through a value has its members in the order of their names.
+        let hint = serde_json::to_value(&hint).unwrap().to_string();
         let of = |hint: &str| {
             format!(
                 r#"{{"z":["a\\\"]","[b]"],"hint":{hint},"all":[{{"x":[{hint},[{{}}]],"n":1.50}}],"no":[{{"do":1}},2],"a":[]}}"#
             )
         };
-        assert_eq!(word_json(of(&hint)), of(r#""see `piprov config show` \" ]""#));
+        assert_eq!(word_json(of(&hint)), of(r#""see `ls -l` \" ]""#));
     }
 
     proptest! {

@@ -52,6 +52,12 @@ pub(super) fn tell(ui: &Ui, target: Option<&str>, failure: &Failure) -> Kind {
             "hint": hint,
         }));
     }
+    error(ui, target, &message, failure.more(), hint.as_deref());
+    kind
+}
+
+/// Tells on stderr that something failed: for one target where there is one, with lines below the message, and a hint.
+pub(super) fn error(ui: &Ui, target: Option<&str>, message: &str, more: &[String], hint: Option<&str>) {
     let message = match target {
         // `gpiochip0:17`, which no target is called, stands in for a name; its errors begin with it.
         Some(line) if line.contains(':') && message.starts_with(line) => message.to_owned(),
@@ -61,14 +67,13 @@ pub(super) fn tell(ui: &Ui, target: Option<&str>, failure: &Failure) -> Kind {
     let width = ui.width_err;
     let word = ui.paint_err(Style::Bad, "error:");
     let mut lines = vec![Text::line(format_args!("{word} {}", wrap(&message, 7, 2, width)))];
-    lines.extend(failure.more().iter().map(|line| Text::message(format_args!("  {line}"))));
+    lines.extend(more.iter().map(|line| Text::message(format_args!("  {line}"))));
     if let Some(hint) = hint {
         let word = ui.paint_err(Style::Strong, "hint:");
-        lines.push(Text::line(format_args!("  {word} {}", wrap(&hint, 8, 4, width))));
+        lines.push(Text::line(format_args!("  {word} {}", wrap(hint, 8, 4, width))));
     }
     // In one go: boards that fail at the same time don't mix their lines.
-    ui.loud().say(Text::lines(lines));
-    kind
+    ui.fail(&Text::lines(lines));
 }
 
 /// The exit code of a command, after its failure was told, unless that was done already. A command that could not write

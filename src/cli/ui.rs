@@ -39,6 +39,8 @@ pub struct Ui {
     pub width_out: Option<usize>,
     /// Columns of stderr, where it is a terminal.
     pub width_err: Option<usize>,
+    /// Whether stderr goes to systemd's journal, which has times of its own and wants to know how severe a line is.
+    pub journal: bool,
     /// Why a part of the result is lost: the first error of stdout.
     pub(super) lost: Arc<OnceLock<String>>,
     /// Where tests look at what was written.
@@ -64,6 +66,31 @@ impl Explain for Lost {
             "what is in the output is not all of it; where it goes to a file, look whether the disk is full"
                 .into(),
         )
+    }
+}
+
+/// How severe a line on stderr is, as the journal is told.
+#[derive(Debug, Clone, Copy)]
+pub enum Severity {
+    /// Something failed.
+    Error,
+    /// Something is not as it should be.
+    Warning,
+    /// What is worth knowing.
+    Info,
+    /// What only a search for a fault needs.
+    Detail,
+}
+
+impl Severity {
+    /// The numbers of syslog(3), in the form of sd-daemon(3).
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Error => "<3>",
+            Self::Warning => "<4>",
+            Self::Info => "<6>",
+            Self::Detail => "<7>",
+        }
     }
 }
 
@@ -101,6 +128,7 @@ impl Ui {
             bars: err && !dumb && !global.quiet,
             width_out: columns(std::io::stdout()),
             width_err: columns(std::io::stderr()),
+            journal: is_journal(),
             lost: Arc::default(),
             #[cfg(test)]
             memory: None,
@@ -152,21 +180,39 @@ impl Ui {
     /// A message for the person at the keyboard, to stderr; not with `--quiet`.
     pub fn say(&self, line: impl Display) {
         if !self.quiet {
-            self.write(Stream::Err, &Text::message(line));
+            self.tell(Severity::Info, &Text::message(line));
         }
+    }
+
+    /// Something that failed, to stderr.
+    pub fn fail(&self, text: &Text) {
+        self.tell(Severity::Error, text);
+    }
+
+    /// A line of the log.
+    pub fn log(&self, severity: Severity, line: impl Display) {
+        self.tell(severity, &Text::message(line));
     }
 
     /// A message that only `-v` shows.
     pub fn detail(&self, line: impl Display) {
         if self.verbose > 0 {
-            self.write(Stream::Err, &Text::message(line));
+            self.tell(Severity::Info, &Text::message(line));
         }
     }
 
     /// Something that is not as it should be but doesn't end the work; also with `--quiet`.
     pub fn warn(&self, line: impl Display) {
         let word = self.paint_err(Style::Warn, "warning:");
-        self.write(Stream::Err, &Text::message(format_args!("{word} {line}")));
+        self.tell(Severity::Warning, &Text::message(format_args!("{word} {line}")));
+    }
+
+    fn tell(&self, severity: Severity, text: &Text) {
+        if self.journal {
+            self.write(Stream::Err, &text.each_with(severity.prefix()));
+        } else {
+            self.write(Stream::Err, text);
+        }
     }
 
     /// What clap has to tell: help to stdout, a mistake to stderr. Nothing in it may come from outside as it is.
@@ -228,6 +274,13 @@ impl Ui {
 enum Stream {
     Out,
     Err,
+}
+
+/// Whether stderr is the stream that systemd connects to its journal: systemd.exec(5), `$JOURNAL_STREAM`.
+fn is_journal() -> bool {
+    let Some(named) = std::env::var("JOURNAL_STREAM").ok() else { return false };
+    let Ok(stat) = rustix::fs::fstat(std::io::stderr()) else { return false };
+    named == format!("{}:{}", stat.st_dev, stat.st_ino)
 }
 
 fn columns(stream: impl std::os::fd::AsFd) -> Option<usize> {

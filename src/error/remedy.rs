@@ -1,10 +1,9 @@
 //! What helps against a failure: text, and things to do. A thing to do is named by what it is; the command line words
 //! it as a flag or a command, a page as a field or a button.
 
-use std::mem;
-
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeSeq, Serializer};
+use serde_json::{Map, Value};
 
 use super::{Knob, Task};
 
@@ -144,6 +143,20 @@ impl Remedy {
         &self.pieces
     }
 
+    /// A line for a log, where nobody words it: a thing to do stands there by its name.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        let words = self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Do(Action::Host { command, .. }) => command.join(" "),
+            Piece::Do(action) => match serde_json::to_value(action) {
+                Ok(Value::Object(parts)) => format!("<{}>", names(parts)),
+                _ => String::new(),
+            },
+        });
+        words.collect()
+    }
+
     /// Whether it says nothing.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -247,6 +260,15 @@ impl Serialize for Remedy {
     }
 }
 
+/// A thing to do by its name, and what it is done with, in the order of their names.
+fn names(mut parts: Map<String, Value>) -> String {
+    let first = parts.remove("do");
+    let values = first.into_iter().chain(parts.into_iter().map(|(_, value)| value));
+    let words = values.flat_map(|value| if let Value::Array(all) = value { all } else { vec![value] });
+    let words: Vec<_> = words.filter_map(|word| word.as_str().map(str::to_owned)).collect();
+    words.join(" ")
+}
+
 /// As it is written. What another version of this program names, and this one doesn't know, is shown in its words.
 impl<'de> Deserialize<'de> for Remedy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -261,21 +283,14 @@ impl<'de> Deserialize<'de> for Remedy {
         enum Part {
             Text(String),
             Do(Action),
-            Unknown(serde_json::Map<String, serde_json::Value>),
+            Unknown(Map<String, Value>),
         }
         Ok(match Written::deserialize(deserializer)? {
             Written::Text(text) => text.into(),
             Written::List(parts) => parts.into_iter().fold(Self::default(), |all, part| match part {
                 Part::Text(text) => all.and(text),
                 Part::Do(action) => all.and(action),
-                Part::Unknown(mut parts) => {
-                    // What is to be done comes first; the rest in the order of its names.
-                    let first = parts.remove("do").unwrap_or_default();
-                    let words = mem::take(&mut parts).into_iter().map(|(_, value)| value);
-                    let words = std::iter::once(first).chain(words);
-                    let words: Vec<_> = words.filter_map(|word| word.as_str().map(str::to_owned)).collect();
-                    all.and(words.join(" "))
-                }
+                Part::Unknown(parts) => all.and(format!("<{}>", names(parts))),
             }),
         })
     }
@@ -337,10 +352,23 @@ mod tests {
     }
 
     #[test]
+    fn in_a_log_a_thing_to_do_has_its_name() {
+        let remedy = remedy![
+            "see ",
+            Task::ClientRename.of("a").arg("b"),
+            ", ",
+            Knob::Card.to("original"),
+            ", ",
+            Action::host("ls -l"),
+        ];
+        assert_eq!(remedy.plain(), "see <task client-rename a b>, <set card original>, ls -l");
+    }
+
+    #[test]
     fn what_another_version_names_is_shown_in_its_words() {
         let text = r#"["try ",{"do":"dance","with":"bells","on":3,"at":"dawn"},{"x":{}},{"do":"set","knob":"no-such"}]"#;
         let remedy: Remedy = serde_json::from_str(text).unwrap();
-        assert_eq!(remedy, Remedy::from("try dance dawn bellsset no-such"));
+        assert_eq!(remedy, Remedy::from("try <dance dawn bells><><set no-such>"));
         for bad in ["3", "[3]", "[[]]", "{}", "null"] {
             assert!(serde_json::from_str::<Remedy>(bad).is_err(), "{bad}");
         }

@@ -3,6 +3,7 @@
 mod command;
 mod gpio;
 mod pulse;
+pub mod run;
 
 use std::fmt;
 use std::path::PathBuf;
