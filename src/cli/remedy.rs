@@ -115,7 +115,7 @@ const fn flag(knob: Knob) -> Flag {
         Knob::Card => ("--card", Some("KIND"), &["flash"]),
         Knob::Chip => ("--chip", Some("CHIP"), &["reset"]),
         Knob::Clients => ("--clients", Some("DIR"), &["mklive", "netboot client add"]),
-        Knob::Config => ("--config", Some("FILE"), &["flash"]),
+        Knob::Config => ("--config", Some("FILE"), &["flash", "list", "tftp"]),
         Knob::Confirm => ("--confirm", Some("SETTING"), &["usbboot"]),
         Knob::Deb => ("--deb", Some("FILE"), PACKAGES),
         Knob::DryRun => ("--dry-run", None, &["netboot client add"]),

@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::value::Raw;
 use super::{Error, KEYS, Origin, Settings, Sources, home};
+use crate::error::{Knob, remedy};
 
 /// No configuration file is larger; what is larger is something else.
 const MAX_BYTES: u64 = 1 << 20;
@@ -78,10 +79,11 @@ fn read_one(path: &Path, trusted: Option<[Option<u32>; 2]>, settings: &mut Setti
         };
         if !why.is_empty() {
             settings.files.push((path.to_owned(), false));
-            settings.warnings.push(format!(
-                "{} is left out, because this runs as root and {why}; --config {0} takes it all the same",
-                path.display()
-            ));
+            settings.warnings.push(remedy![
+                format!("{} is left out, because this runs as root and {why}; ", path.display()),
+                Knob::Config.to(path.display()),
+                " takes it all the same",
+            ]);
             return Ok(());
         }
     }

@@ -117,7 +117,7 @@ pub struct Settings {
     /// What stands below `[netboot]`.
     pub netboot: Netboot,
     /// Things that are not as they should be but keep nothing from working.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Remedy>,
     /// The files that were looked for, and whether each was read.
     pub files: Vec<(PathBuf, bool)>,
 }

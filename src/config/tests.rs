@@ -200,7 +200,7 @@ fn root_takes_nothing_from_other_users() {
     let settings = machine.load().unwrap();
     assert_eq!(settings.targets.origin, Origin::Default);
     assert_eq!(settings.warnings.len(), 2, "{:?}", settings.warnings);
-    assert!(settings.warnings[1].contains("project/piprov.toml is left out"), "{:?}", settings.warnings);
+    assert!(settings.warnings[1].says("project/piprov.toml is left out"), "{:?}", settings.warnings);
 
     let uid = std::fs::metadata(&project).unwrap().uid();
     machine.env.insert("SUDO_UID", uid.to_string().into());
@@ -208,7 +208,7 @@ fn root_takes_nothing_from_other_users() {
 
     std::fs::set_permissions(&project, std::fs::Permissions::from_mode(0o666)).unwrap();
     let settings = machine.load().unwrap();
-    assert!(settings.warnings[0].contains("everybody may write"), "{:?}", settings.warnings);
+    assert!(settings.warnings[0].says("everybody may write"), "{:?}", settings.warnings);
     assert_eq!(settings.targets.origin.to_string(), format!("{}:1", user.display()));
 
     machine.explicit = Some(project);
