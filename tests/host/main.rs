@@ -16,6 +16,7 @@ mod usb_model;
 
 mod card;
 mod cli;
+mod config;
 mod docs;
 mod eeprom_real;
 mod enable;
