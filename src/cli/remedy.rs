@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::error::{Action, Knob, Piece, Remedy, Task};
-use crate::format::json;
 
 /// A remedy as a sentence for who sits at a shell.
 pub(crate) fn word(remedy: &Remedy) -> String {
@@ -17,43 +16,19 @@ pub(crate) fn word(remedy: &Remedy) -> String {
     words.collect()
 }
 
-/// A line of `--json`, in which remedies become sentences too. Nothing else is changed.
-pub(super) fn word_json(line: String) -> String {
-    const DO: &str = r#""do":"#;
-    // Few lines have a thing to do in them.
-    if !line.contains(DO) {
-        return line;
-    }
-    let mut out = String::with_capacity(line.len());
-    let mut lists = Vec::new();
-    let (mut in_text, mut escaped) = (false, false);
-    for char in line.chars() {
-        out.push(char);
-        match char {
-            '"' if !escaped => in_text = !in_text,
-            '[' if !in_text => lists.push(out.len() - 1),
-            ']' if !in_text => {
-                let start = lists.pop().unwrap_or_default();
-                if out[start..].contains(DO)
-                    && let Some(sentence) = sentence(&out[start..])
-                {
-                    out.truncate(start);
-                    out.push_str(&sentence);
-                }
+/// A value of `--json` in which remedies are sentences too.
+pub(super) fn word_value(value: &mut Value) {
+    let of_remedy = |part: &Value| part.is_string() || part.get("do").is_some();
+    match value {
+        Value::Array(parts) if parts.iter().all(of_remedy) && !parts.iter().all(Value::is_string) => {
+            if let Ok(remedy) = serde_json::from_value(Value::Array(std::mem::take(parts))) {
+                *value = word(&remedy).into();
             }
-            _ => {}
         }
-        escaped = char == '\\' && !escaped;
+        Value::Array(parts) => parts.iter_mut().for_each(word_value),
+        Value::Object(parts) => parts.values_mut().for_each(word_value),
+        _ => {}
     }
-    out
-}
-
-/// A list in JSON as a sentence in JSON, where it is a remedy.
-fn sentence(list: &str) -> Option<String> {
-    let parts: Vec<Value> = serde_json::from_str(list).ok()?;
-    let is_remedy = parts.iter().all(|part| part.is_string() || part.get("do").is_some());
-    let remedy = is_remedy.then(|| serde_json::from_value(Value::Array(parts)))?.ok()?;
-    json::line(&word(&remedy)).ok()
 }
 
 fn word_action(action: &Action) -> String {
@@ -271,15 +246,15 @@ mod tests {
 
     #[test]
     fn in_json_a_remedy_is_a_sentence_wherever_it_stands() {
-        let hint = remedy!["see ", Action::host("ls -l"), " \" ]"];
-        // What goes through a value has its members in the order of their names.
-        let hint = serde_json::to_value(&hint).unwrap().to_string();
-        let of = |hint: &str| {
-            format!(
-                r#"{{"z":["a\\\"]","[b]"],"hint":{hint},"all":[{{"x":[{hint},[{{}}]],"n":1.50}}],"no":[{{"do":1}},2],"a":[]}}"#
-            )
+        let hint = serde_json::to_value(remedy!["see ", Action::host("ls -l"), " \" ]"]).unwrap();
+        let of = |hint: &Value| {
+            serde_json::json!({
+                "hint": hint, "all": [{ "x": [hint, [{}]], "n": 1.5 }], "no": [{ "x": 1 }, "a"], "names": ["a"], "a": [],
+            })
         };
-        assert_eq!(word_json(of(&hint)), of(r#""see `ls -l` \" ]""#));
+        let mut value = of(&hint);
+        word_value(&mut value);
+        assert_eq!(value, of(&"see `ls -l` \" ]".into()));
     }
 
     proptest! {
