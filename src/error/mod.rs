@@ -4,9 +4,9 @@
 mod action;
 mod remedy;
 
-pub use action::{Knob, Task};
+pub use action::{Action, Knob, Task};
 pub(crate) use remedy::remedy;
-pub use remedy::{Action, Piece, Remedy};
+pub use remedy::{Piece, Remedy};
 
 /// What sort of failure it was. The exit codes are those of `sysexits.h`, as README and man page list them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -5,7 +5,7 @@ use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use serde_json::{Map, Value};
 
-use super::{Knob, Task};
+use super::{Action, Knob, Task};
 
 /// What to do next, as one sentence or two: pieces of text with things to do between them.
 ///
@@ -23,100 +23,6 @@ pub enum Piece {
     Text(String),
     /// Something to do, worded by whoever shows it.
     Do(Action),
-}
-
-/// Something to do.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(tag = "do", rename_all = "kebab-case")]
-pub enum Action {
-    /// Give a setting of this job another value: this one, or one that only the user knows.
-    Set {
-        /// Which.
-        knob: Knob,
-        /// The value, as it would be typed.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        value: Option<String>,
-    },
-    /// Don't give that setting.
-    LeaveOut {
-        /// Which.
-        knob: Knob,
-    },
-    /// Another job of this program.
-    Task {
-        /// Which.
-        task: Task,
-        /// What it is done with, in the order in which [`Task`] says; what is missing only the user knows.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        with: Vec<String>,
-    },
-    /// A command of the host, to copy.
-    Host {
-        /// The program and its arguments. Words in capitals stand for what only the user knows.
-        command: Vec<String>,
-        /// Whether it needs root.
-        root: bool,
-    },
-    /// Install packages of the host's distribution, by their names in Debian.
-    Install {
-        /// Their names.
-        packages: Vec<String>,
-    },
-    /// Do the same as root.
-    AsRoot,
-    /// Give the image as a stream, as it comes from somewhere else.
-    Stream,
-}
-
-impl Action {
-    /// A command of the host that anybody may give; its words have spaces between them.
-    #[must_use]
-    pub fn host(command: &str) -> Self {
-        Self::Host { command: command.split(' ').map(str::to_owned).collect(), root: false }
-    }
-
-    /// A command of the host that needs root.
-    #[must_use]
-    pub fn host_as_root(command: &str) -> Self {
-        Self::Host { command: command.split(' ').map(str::to_owned).collect(), root: true }
-    }
-
-    /// With one more argument, whatever is in it; for a command of the host or a job of this program.
-    #[must_use]
-    pub fn arg(mut self, argument: impl ToString) -> Self {
-        if let Self::Host { command: words, .. } | Self::Task { with: words, .. } = &mut self {
-            words.push(argument.to_string());
-        }
-        self
-    }
-
-    /// Install packages.
-    #[must_use]
-    pub fn install<const N: usize>(packages: [&str; N]) -> Self {
-        Self::Install { packages: packages.map(str::to_owned).into() }
-    }
-}
-
-impl Knob {
-    /// Give it this value.
-    #[must_use]
-    pub fn to(self, value: impl ToString) -> Action {
-        Action::Set { knob: self, value: Some(value.to_string()) }
-    }
-
-    /// Don't give it.
-    #[must_use]
-    pub const fn left_out(self) -> Action {
-        Action::LeaveOut { knob: self }
-    }
-}
-
-impl Task {
-    /// With what; [`Action::arg`] takes more.
-    #[must_use]
-    pub fn of(self, argument: impl ToString) -> Action {
-        Action::from(self).arg(argument)
-    }
 }
 
 impl Remedy {
@@ -188,18 +94,6 @@ macro_rules! remedy {
     };
 }
 pub(crate) use remedy;
-
-impl From<Knob> for Action {
-    fn from(knob: Knob) -> Self {
-        Self::Set { knob, value: None }
-    }
-}
-
-impl From<Task> for Action {
-    fn from(task: Task) -> Self {
-        Self::Task { task, with: Vec::new() }
-    }
-}
 
 impl From<Piece> for Remedy {
     fn from(piece: Piece) -> Self {
@@ -303,8 +197,8 @@ mod tests {
     use super::*;
 
     fn action() -> impl Strategy<Value = Action> {
-        let knob = prop::sample::select(&Knob::ALL[..]);
-        let task = prop::sample::select(&Task::ALL[..]);
+        let knob = prop::sample::select(Knob::ALL);
+        let task = prop::sample::select(Task::ALL);
         let texts = prop::collection::vec(any::<String>(), 0..3);
         prop_oneof![
             (knob.clone(), any::<Option<String>>()).prop_map(|(knob, value)| Action::Set { knob, value }),

@@ -24,6 +24,7 @@ mod usb_model;
 
 mod client_tree;
 mod flash;
+mod hints;
 mod image_readers;
 mod live_tree;
 mod terminal;

@@ -45,7 +45,7 @@ pub(super) fn remove(path: &Path) -> Result<(), Error> {
         other => other?,
     };
     let mounted = |place: &Path| Error::Cannot {
-        what: format!("{} is mounted in what is to be removed", place.display()).into(),
+        what: format!("{} is mounted in what is to be removed", place.display()),
         hint: remedy![Action::host_as_root("umount").arg(place.display()), ", then again"],
     };
     if let Some(place) = dir.mounted_below(&name).map_err(Error::os("reading", Path::new("/proc")))? {

@@ -139,7 +139,7 @@ impl Clients {
 pub(super) fn half_renamed(record: &Record) -> Error {
     let new = record.renaming.as_deref().unwrap_or_default();
     Error::Cannot {
-        what: format!("client `{}` is half renamed to `{new}`", record.name).into(),
+        what: format!("client `{}` is half renamed to `{new}`", record.name),
         hint: remedy![Task::ClientRename.of(&record.name).arg(new), " goes on"],
     }
 }
