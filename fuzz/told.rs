@@ -1,6 +1,6 @@
 //! What is told of an input, through the gate that the command line has.
 
-use piprov::cli::ui::Text;
+use piprov::cli::{remedy, ui::Text};
 use piprov::error::Explain;
 use piprov::format::is_hidden;
 
@@ -11,7 +11,7 @@ pub fn told(error: &dyn Explain) {
         shown(error);
         cause = error.source();
     }
-    for line in error.more().into_iter().chain(error.hint()) {
+    for line in error.more().into_iter().chain(error.hint().as_ref().map(remedy::word)) {
         shown(line);
     }
 }

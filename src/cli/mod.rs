@@ -23,7 +23,7 @@ pub mod name;
 mod netboot;
 mod nukelive;
 pub mod parse;
-mod remedy;
+pub mod remedy;
 mod reset;
 mod run;
 mod screen;

@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::error::{Action, Knob, Piece, Remedy, Task};
 
 /// A remedy as a sentence for who sits at a shell.
-pub(crate) fn word(remedy: &Remedy) -> String {
+#[must_use]
+pub fn word(remedy: &Remedy) -> String {
     let words = remedy.pieces().iter().map(|piece| match piece {
         Piece::Text(text) => text.clone(),
         Piece::Do(action) => word_action(action),
