@@ -16,6 +16,8 @@ use super::dir::{Dir, checked};
 
 /// Begins the names of files that are being written.
 const NEW: &str = ".piprov-new-";
+/// How many names of a directory are looked at for what was left behind: others may have filled it.
+const MOST: usize = 1 << 16;
 
 /// Who may do what with a new file. A file system without modes gives its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,10 +214,15 @@ impl Dir {
     /// # Errors
     /// What the system says.
     pub fn sweep(&self) -> io::Result<()> {
-        for name in self.names()? {
-            if !name.as_bytes().starts_with(NEW.as_bytes()) {
-                continue;
+        let mut left = Vec::new();
+        for entry in rustix::fs::Dir::read_from(self)?.take(MOST) {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name.starts_with(NEW.as_bytes()) {
+                left.push(OsStr::from_bytes(name).to_owned());
             }
+        }
+        for name in left {
             let Ok(file) = self.file(&name) else { continue };
             if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
                 self.unlink(&name)?;
@@ -354,6 +361,32 @@ mod tests {
         at.remove_file("a").unwrap();
         at.remove_file("a").unwrap();
         assert!(at.names().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_others_planted_under_such_names_is_neither_followed_nor_waited_for() {
+        let (dir, at) = lab();
+        at.replace_file("secret", b"secret", 0o600).unwrap();
+        at.symlink(".piprov-new-1", "secret").unwrap();
+        at.make(".piprov-new-2", 0o700).unwrap();
+        at.node(".piprov-new-3", FileType::Fifo, 0).unwrap();
+        at.symlink(".piprov-new-4", "/dev/zero").unwrap();
+        at.replace_file("a", b"mine", 0o644).unwrap();
+        assert_eq!(at.read("secret", 10).unwrap(), b"secret");
+        assert_eq!(at.names().unwrap().len(), 6);
+        // Also its next names.
+        let next = at.new_file("b", 0o644).unwrap().temporary.name.clone().into_string().unwrap();
+        let (begin, number) = next.rsplit_once('-').unwrap();
+        for more in 1..50 {
+            let name = format!("{begin}-{}", number.parse::<u32>().unwrap() + more);
+            at.symlink(name, "secret").unwrap();
+        }
+        at.replace_file("b", b"mine", 0o644).unwrap();
+        assert_eq!(std::fs::read(dir.path().join("secret")).unwrap(), b"secret");
+        assert_eq!(
+            (at.read("a", 10).unwrap(), at.read("b", 10).unwrap()),
+            (b"mine".to_vec(), b"mine".to_vec())
+        );
     }
 
     #[test]
