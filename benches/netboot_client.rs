@@ -16,11 +16,11 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use piprov::netboot::client::{Clients, Mode, Places, Request, Watch};
-use piprov::progress::{Progress, Silent};
+use piprov::netboot::client::{Clients, Mode, Places, Request};
+use piprov::run::{Event, Runs, Stage};
 use piprov::stop::Stop;
 
 /// What the copy may take, in times of rsync.
@@ -141,31 +141,19 @@ fn add(dir: &Path) -> (Duration, Duration) {
         force: false,
         spool_dir: None,
     };
-    let watch = Clock(Mutex::new(Vec::new()));
+    let begun: Arc<Mutex<Vec<(Stage, Instant)>>> = Arc::default();
+    let list = Arc::clone(&begun);
+    let runs = Runs::unkept(Arc::new(move |event: Event| {
+        list.lock().unwrap().push((event.stage, Instant::now()));
+    }));
     let started = Instant::now();
-    clients.prepare(&request).unwrap().run(&watch).unwrap();
+    let record = clients.prepare(&request).unwrap().run(&runs).unwrap();
+    assert!(record.ending.is_done(), "{record:?}");
     let whole = started.elapsed();
-    let begun = watch.0.into_inner().unwrap();
-    let at = |what: &str| begun.iter().find(|(begun, _)| *begun == what).unwrap().1;
+    let begun = begun.lock().unwrap();
+    let compared = begun.iter().find(|(stage, _)| *stage == Stage::ReadBack).unwrap().1;
     // With what was looked at before.
-    (at("comparing the root") - started, whole)
-}
-
-/// Writes down when each piece of work began.
-struct Clock(Mutex<Vec<(&'static str, Instant)>>);
-
-impl Watch for Clock {
-    fn begin(&self, what: &'static str) {
-        self.0.lock().unwrap().push((what, Instant::now()));
-    }
-
-    fn note(&self, text: &str) {
-        eprintln!("{text}");
-    }
-
-    fn progress(&self) -> &dyn Progress {
-        &Silent
-    }
+    (compared - started, whole)
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use piprov::cli::{Cli, name, parse, report, ui::Ui};
+use piprov::cli::{Cli, log, name, parse, report, ui::Ui};
 use piprov::stop::Stop;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 
@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     let ui = Ui::new(&cli.global);
+    log::start(&ui);
     let result = listen(&ui, &cli).and_then(|stop| cli.run(&ui, &stop));
     ExitCode::from(report::end(&ui, &result))
 }

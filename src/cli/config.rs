@@ -39,7 +39,7 @@ impl Config {
                 origin: &'a crate::config::Origin,
             }
             for (key, value, origin) in settings.rows() {
-                ui.object(&Row { key, value, origin });
+                ui.named("setting", None, &Row { key, value, origin });
             }
             return Ok(());
         }

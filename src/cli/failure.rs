@@ -30,13 +30,12 @@ pub struct Failure {
     remedy: Option<Remedy>,
     more: Vec<String>,
     /// The error with its causes; none where the subcommand has told it.
-    message: Option<String>,
+    error: Option<anyhow::Error>,
 }
 
-impl<E: Explain> From<E> for Failure {
+impl<E: Explain + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        let message = Some(chain(&error));
-        Self { kind: error.kind(), remedy: error.hint(), more: error.more(), message }
+        Self { kind: error.kind(), remedy: error.hint(), more: error.more(), error: Some(error.into()) }
     }
 }
 
@@ -44,13 +43,13 @@ impl Failure {
     /// A failure that the subcommand has told about already.
     #[must_use]
     pub const fn already_told(kind: Kind) -> Self {
-        Self { kind, remedy: None, more: Vec::new(), message: None }
+        Self { kind, remedy: None, more: Vec::new(), error: None }
     }
 
     /// With what was being done in front.
     #[must_use]
     pub fn context(self, doing: impl Display) -> Self {
-        Self { message: self.message.map(|message| format!("{doing}: {message}")), ..self }
+        Self { error: self.error.map(|error| error.context(doing.to_string())), ..self }
     }
 
     /// The sort of failure, which decides the exit code.
@@ -73,8 +72,8 @@ impl Failure {
 
     /// The message, with all causes; none where it was told already.
     #[must_use]
-    pub fn message(&self) -> Option<&str> {
-        self.message.as_deref()
+    pub fn message(&self) -> Option<String> {
+        self.error.as_ref().map(|error| chain(error.as_ref()))
     }
 }
 
@@ -107,7 +106,7 @@ mod tests {
     #[test]
     fn an_error_keeps_its_kind_and_its_remedy_behind_what_was_being_done() {
         let failure = fails().context("serving").unwrap_err();
-        assert_eq!(failure.message(), Some("serving: USB on this host: x: y"));
+        assert_eq!(failure.message().as_deref(), Some("serving: USB on this host: x: y"));
         assert!(failure.remedy().is_some());
         let failure = Failure::from(io::Error::from(io::ErrorKind::PermissionDenied)).context("opening");
         assert_eq!((failure.kind(), failure.remedy()), (Kind::Permission, None));

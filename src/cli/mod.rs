@@ -17,6 +17,7 @@ mod doctor;
 mod flash;
 mod list;
 mod live;
+pub mod log;
 mod mklive;
 pub mod name;
 mod netboot;
@@ -24,6 +25,7 @@ mod nukelive;
 pub mod parse;
 mod remedy;
 mod reset;
+mod run;
 mod screen;
 mod split_image;
 mod stage1;
@@ -89,6 +91,8 @@ pub enum Command {
     SplitImage(split_image::SplitImage),
     /// Reset boards
     Reset(reset::Reset),
+    /// Show what was done to boards, and how it ended
+    Run(run::Run),
     /// Show, check and change the targets database
     Targets(targets::Targets),
     /// Make and check recovery cards
@@ -129,6 +133,7 @@ impl Command {
         matches!(
             self,
             Self::Targets(_)
+                | Self::Run(_)
                 | Self::Live(_)
                 | Self::List(_)
                 | Self::Doctor(_)
@@ -150,6 +155,7 @@ impl Cli {
             Command::Verify(args) => args.run(global, ui, stop),
             Command::SplitImage(args) => args.run(global, ui, stop),
             Command::Reset(args) => args.run(global, ui, stop),
+            Command::Run(args) => args.run(global, ui),
             Command::Targets(args) => args.run(global, ui, stop),
             Command::Card(args) => args.run(global, ui, stop),
             Command::Tftp(args) => args.run(global, ui, stop),

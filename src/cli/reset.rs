@@ -1,18 +1,23 @@
 //! `piprov reset`.
 
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::ArgGroup;
 
-use crate::cli::report::{Usage, boards, tell};
+use crate::board::Who;
+use crate::cli::report::{self, Usage, boards};
+use crate::cli::screen::Screen;
 use crate::cli::targets::Database;
-use crate::cli::{Global, common, ui::Style, ui::Ui};
+use crate::cli::{Global, common, remedy, ui::Style, ui::Ui};
 use crate::config::Settings;
 use crate::format::json::json;
+use crate::power::run::reset;
 use crate::power::{self, Options, Power};
+use crate::run::ledger::Ledger;
+use crate::run::{Record, Runs};
 use crate::stop::Stop;
-use crate::targets::{BadReset, Line, ResetSpec};
+use crate::targets::{BadReset, Line, ResetSpec, Target};
 
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("which").required(true).args(["names", "all", "chip"])))]
@@ -68,10 +73,17 @@ fn seconds(text: &str, least: f64, most: f64) -> Result<Duration, String> {
 /// One board to be reset.
 struct Job {
     name: String,
+    /// What is known of it; nothing where a line was named instead.
+    board: Option<Who>,
     power: Box<dyn Power>,
 }
 
 impl Job {
+    fn of(target: &Target, options: &Options) -> Result<Self, power::Error> {
+        let power = power::of_target(target, options)?;
+        Ok(Self { name: target.name.clone(), board: Some(target.board()), power })
+    }
+
     /// What is done, without the name where that says it already.
     fn how(&self) -> String {
         let how = self.power.describe();
@@ -94,14 +106,14 @@ impl Reset {
             }
             return Ok(());
         }
-        run_all(jobs, stagger, ui, stop)
+        run_all(jobs, stagger, &settings, ui, stop)
     }
 
     /// All boards, before anything is touched: a name that is wrong stops the others too.
     fn jobs(&self, settings: &Settings, options: &Options, ui: &Ui) -> crate::cli::Result<Vec<Job>> {
         if let (Some(chip), Some(line)) = (&self.chip, &self.line) {
             let power = power::of_line(chip, line.clone(), options);
-            return Ok(vec![Job { name: format!("{chip}:{line}"), power }]);
+            return Ok(vec![Job { name: format!("{chip}:{line}"), board: None, power }]);
         }
         let targets = self.database.load(settings)?;
         let mut jobs = Vec::new();
@@ -111,7 +123,7 @@ impl Reset {
                     ui.say(format_args!("{} is left out: it has no reset", target.name));
                     continue;
                 }
-                jobs.push(Job { name: target.name.clone(), power: power::of_target(target, options)? });
+                jobs.push(Job::of(target, options)?);
             }
             if jobs.is_empty() {
                 let message = format!("no target in {} can be reset", targets.path().display());
@@ -124,7 +136,7 @@ impl Reset {
             let target = targets.find(name)?;
             // Named twice is reset once: the second would find the line in use.
             if jobs.iter().all(|job: &Job| job.name != target.name) {
-                jobs.push(Job { name: target.name.clone(), power: power::of_target(target, options)? });
+                jobs.push(Job::of(target, options)?);
             }
         }
         Ok(jobs)
@@ -135,7 +147,7 @@ fn plan(ui: &Ui, job: &Job, wait: Duration) {
     let how = job.how();
     if ui.json {
         ui.object(&json!({
-            "event": "would-reset", "target": job.name, "how": how, "after_seconds": wait.as_secs_f64(),
+            "event": "would-reset", "board": job.board.clone().unwrap_or_else(|| Who::named(&job.name)), "how": how, "after_seconds": wait.as_secs_f64(),
         }));
     } else if wait.is_zero() {
         ui.result(format_args!("would reset {}: {how}", job.name));
@@ -146,42 +158,53 @@ fn plan(ui: &Ui, job: &Job, wait: Duration) {
 
 /// Resets all boards at once, or one after the other with `stagger` between them. One that fails doesn't
 /// keep the others waiting.
-fn run_all(jobs: Vec<Job>, stagger: Duration, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+fn run_all(
+    jobs: Vec<Job>,
+    stagger: Duration,
+    settings: &Settings,
+    ui: &Ui,
+    stop: &Stop,
+) -> crate::cli::Result<()> {
+    // A line of stdout for each board, and no moving ones: a reset takes no time to watch.
+    let screen = Screen::new(&Ui { quiet: ui.verbose == 0, bars: false, ..ui.clone() }, []);
+    let runs = Runs::new(Arc::new(screen), Ledger::open(&settings.state_dir.value)?);
     let total = jobs.len();
-    let failures = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for (at, mut job) in jobs.into_iter().enumerate() {
-            let failures = &failures;
-            let wait = stagger.saturating_mul(u32::try_from(at).unwrap_or(u32::MAX));
-            scope.spawn(move || {
-                if let Err(error) = reset_one(&mut job, wait, ui, stop) {
-                    let kind = tell(ui, Some(&job.name), &error.into());
-                    failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(kind);
-                }
-            });
-        }
-    });
-    let failures = failures.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let records = std::thread::scope(|scope| {
+        let resets: Vec<_> = jobs
+            .into_iter()
+            .enumerate()
+            .map(|(at, mut job)| {
+                let runs = &runs;
+                let wait = stagger.saturating_mul(u32::try_from(at).unwrap_or(u32::MAX));
+                scope.spawn(move || {
+                    let how = job.how();
+                    let board = job.board.take().unwrap_or_else(|| Who::named(&job.name));
+                    let record = reset(board, &mut *job.power, wait, runs, stop)?;
+                    tell_one(ui, &job.name, &how, &record);
+                    Ok(record)
+                })
+            })
+            .collect();
+        let ended = resets.into_iter().map(|reset| match reset.join() {
+            Ok(record) => record,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        ended.collect::<Result<Vec<_>, crate::run::ledger::Error>>()
+    })?;
     if total > 1 {
-        ui.say(format_args!("{} of {total} reset", total - failures.len()));
+        let done = records.iter().filter(|record| record.ending.is_done()).count();
+        ui.say(format_args!("{done} of {total} reset"));
     }
-    let done = total - failures.len();
-    boards(failures.into_iter().map(Some).chain(std::iter::repeat_n(None, done)))
+    boards(records.iter().map(|record| record.ending.kind()))
 }
 
-fn reset_one(job: &mut Job, wait: Duration, ui: &Ui, stop: &Stop) -> Result<(), power::Error> {
-    if stop.wait(wait) {
-        return Err(power::Error::Interrupted);
-    }
-    let how = job.how();
-    ui.detail(format_args!("{}: {how}", job.name));
-    let start = Instant::now();
-    job.power.reset(stop)?;
+fn tell_one(ui: &Ui, name: &str, how: &str, record: &Record) {
     if ui.json {
-        let seconds = start.elapsed().as_secs_f64();
-        ui.object(&json!({ "event": "reset", "target": job.name, "how": how, "seconds": seconds }));
-    } else {
-        ui.result(format_args!("{} {}: {how}", ui.paint(Style::Good, "reset"), job.name));
+        ui.object(&json!({ "event": "result", "board": record.board, "record": record }));
     }
-    Ok(())
+    if let Some(why) = record.ending.why() {
+        report::error(ui, Some(name), why, &[], record.ending.hint().map(remedy::word).as_deref());
+    } else if !ui.json {
+        ui.result(format_args!("{} {name}: {how}", ui.paint(Style::Good, "reset")));
+    }
 }

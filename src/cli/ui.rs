@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the place that has the streams")]
 
 mod bars;
+mod lines;
 #[cfg(test)]
 pub(super) mod memory;
 mod text;
@@ -16,9 +17,8 @@ use std::sync::{Arc, OnceLock};
 pub use bars::{Bar, Bars};
 pub use text::{Text, wrap};
 
-use super::{Global, remedy};
+use super::Global;
 use crate::error::{Explain, Kind, Remedy};
-use crate::format::json;
 
 /// What is known about the two streams and what the user wants to see.
 #[derive(Debug, Clone)]
@@ -39,6 +39,8 @@ pub struct Ui {
     pub width_out: Option<usize>,
     /// Columns of stderr, where it is a terminal.
     pub width_err: Option<usize>,
+    /// Whether stderr goes to systemd's journal, which has times of its own and wants to know how severe a line is.
+    pub journal: bool,
     /// Why a part of the result is lost: the first error of stdout.
     pub(super) lost: Arc<OnceLock<String>>,
     /// Where tests look at what was written.
@@ -64,6 +66,31 @@ impl Explain for Lost {
             "what is in the output is not all of it; where it goes to a file, look whether the disk is full"
                 .into(),
         )
+    }
+}
+
+/// How severe a line on stderr is, as the journal is told.
+#[derive(Debug, Clone, Copy)]
+pub enum Severity {
+    /// Something failed.
+    Error,
+    /// Something is not as it should be.
+    Warning,
+    /// What is worth knowing.
+    Info,
+    /// What only a search for a fault needs.
+    Detail,
+}
+
+impl Severity {
+    /// The numbers of syslog(3), in the form of sd-daemon(3).
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Error => "<3>",
+            Self::Warning => "<4>",
+            Self::Info => "<6>",
+            Self::Detail => "<7>",
+        }
     }
 }
 
@@ -101,6 +128,7 @@ impl Ui {
             bars: err && !dumb && !global.quiet,
             width_out: columns(std::io::stdout()),
             width_err: columns(std::io::stderr()),
+            journal: is_journal(),
             lost: Arc::default(),
             #[cfg(test)]
             memory: None,
@@ -135,39 +163,69 @@ impl Ui {
         self.write(Stream::Out, &Text::line(line));
     }
 
-    /// A result as one JSON object on one line, to stdout. `"schema": 1` is added.
+    /// A result as one JSON object on one line, to stdout. The value has a member `event`, and one `board` where it is
+    /// about a board; what every line has is added, and stands first.
     pub fn object(&self, value: &impl serde::Serialize) {
-        #[derive(serde::Serialize)]
-        struct Versioned<'a, T> {
-            schema: u32,
-            #[serde(flatten)]
-            value: &'a T,
-        }
-        let versioned = Versioned { schema: 1, value };
-        match json::line(&versioned).and_then(|line| remedy::word_json(line, &versioned)) {
+        match lines::line(value) {
             Ok(line) => self.result(line),
             Err(error) => self.warn(format_args!("a result can't be written as JSON: {error}")),
         }
     }
 
+    /// The same for a value that doesn't say what it is.
+    pub fn named(
+        &self,
+        event: &'static str,
+        board: Option<&crate::board::Who>,
+        value: &impl serde::Serialize,
+    ) {
+        #[derive(serde::Serialize)]
+        struct Named<'a, T> {
+            event: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            board: Option<&'a crate::board::Who>,
+            #[serde(flatten)]
+            value: &'a T,
+        }
+        self.object(&Named { event, board, value });
+    }
+
     /// A message for the person at the keyboard, to stderr; not with `--quiet`.
     pub fn say(&self, line: impl Display) {
         if !self.quiet {
-            self.write(Stream::Err, &Text::message(line));
+            self.tell(Severity::Info, &Text::message(line));
         }
+    }
+
+    /// Something that failed, to stderr.
+    pub fn fail(&self, text: &Text) {
+        self.tell(Severity::Error, text);
+    }
+
+    /// A line of the log.
+    pub fn log(&self, severity: Severity, line: impl Display) {
+        self.tell(severity, &Text::message(line));
     }
 
     /// A message that only `-v` shows.
     pub fn detail(&self, line: impl Display) {
         if self.verbose > 0 {
-            self.write(Stream::Err, &Text::message(line));
+            self.tell(Severity::Info, &Text::message(line));
         }
     }
 
     /// Something that is not as it should be but doesn't end the work; also with `--quiet`.
     pub fn warn(&self, line: impl Display) {
         let word = self.paint_err(Style::Warn, "warning:");
-        self.write(Stream::Err, &Text::message(format_args!("{word} {line}")));
+        self.tell(Severity::Warning, &Text::message(format_args!("{word} {line}")));
+    }
+
+    fn tell(&self, severity: Severity, text: &Text) {
+        if self.journal {
+            self.write(Stream::Err, &text.each_with(severity.prefix()));
+        } else {
+            self.write(Stream::Err, text);
+        }
     }
 
     /// What clap has to tell: help to stdout, a mistake to stderr. Nothing in it may come from outside as it is.
@@ -229,6 +287,13 @@ impl Ui {
 enum Stream {
     Out,
     Err,
+}
+
+/// Whether stderr is the stream that systemd connects to its journal: systemd.exec(5), `$JOURNAL_STREAM`.
+fn is_journal() -> bool {
+    let Some(named) = std::env::var("JOURNAL_STREAM").ok() else { return false };
+    let Ok(stat) = rustix::fs::fstat(std::io::stderr()) else { return false };
+    named == format!("{}:{}", stat.st_dev, stat.st_ino)
 }
 
 fn columns(stream: impl std::os::fd::AsFd) -> Option<usize> {

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 use super::{Record, RunId};
 use crate::beneath::Dir;
 use crate::error::{Explain, Kind, Remedy};
@@ -119,6 +121,19 @@ impl Ledger {
         }
         dir.sweep().map_err(failed("tidying up", dir.path()))?;
         Ok(Self { dir })
+    }
+
+    /// Opens it to read, where it is there; nothing is made or tidied up.
+    ///
+    /// # Errors
+    /// Where it is there and can't be opened.
+    pub fn existing(state_dir: &Path) -> Result<Option<Self>, Error> {
+        let path = state_dir.join(DIR);
+        match Dir::open(&path) {
+            Ok(dir) => Ok(Some(Self { dir })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(Error::Os { doing: "opening", path, source: error.into() }),
+        }
     }
 
     /// Where it is.

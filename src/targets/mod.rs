@@ -15,7 +15,7 @@ use std::io::Read;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use crate::board::Mac;
+use crate::board::{Mac, Who};
 use crate::error::{Explain, Kind, Remedy};
 
 pub use edit::{Change, NewTarget, add, remove};
@@ -48,6 +48,14 @@ pub struct Target {
     pub secret: Option<PathBuf>,
     /// The line of the file, from 1.
     pub line: usize,
+}
+
+impl Target {
+    /// The board, as the database knows it.
+    #[must_use]
+    pub fn board(&self) -> Who {
+        Who { name: Some(self.name.clone()), mac: Some(self.mac), address: self.ip, ..Who::default() }
+    }
 }
 
 /// Which columns a file has.

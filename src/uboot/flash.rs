@@ -11,7 +11,7 @@ use super::material::ImageMaterial;
 use super::peer::Peer;
 use super::secret::{self, Secret};
 use super::watch::{Patience, Watch};
-use crate::board::{Mac, Who};
+use crate::board::Mac;
 use crate::error::{Explain, Kind, Remedy};
 use crate::power;
 use crate::run::{Record, Running, Runs, Way, ledger};
@@ -220,12 +220,7 @@ pub(super) fn begin(
     material: &ImageMaterial,
     stage: Stage,
 ) -> Result<Running, ledger::Error> {
-    let board = Who {
-        name: Some(target.name.clone()),
-        mac: Some(target.mac),
-        address: target.ip.map(Into::into),
-        ..Who::default()
-    };
+    let board = target.board();
     let mut running = runs.begin(Way::Flash, board, stage)?;
     for warning in material.warnings() {
         running.warn(warning);

@@ -115,7 +115,7 @@ pub(super) fn plan(
     if ui.json {
         for (target, reset) in targets.iter().zip(&resets) {
             ui.object(&json!({
-                "event": "plan", "target": target.name, "mac": target.mac, "reset": reset, "listen": way.listen(), "tftp_root": way.root().map(|root| root.to_string_lossy()),
+                "event": "plan", "board": target.board(), "reset": reset, "listen": way.listen(), "tftp_root": way.root().map(|root| root.to_string_lossy()),
                 "parts": material.parts(), "part_size": material.part_size(), "bytes": material.total_bytes(),
                 "shift": layout.shift, "card_len": layout.card_len,
             }));

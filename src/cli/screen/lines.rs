@@ -49,8 +49,11 @@ impl Lines {
         }
     }
 
-    /// What happened to a board, with the time.
+    /// What happened to a board, with the time; the journal has its own.
     pub(in crate::cli) fn log(&self, name: impl Display, text: impl Display) {
+        if self.ui.journal {
+            return self.above(format_args!("{name} {text}"));
+        }
         let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
         self.above(format_args!("{now} {name} {text}"));
     }

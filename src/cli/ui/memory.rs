@@ -52,6 +52,7 @@ impl Ui {
             bars: false,
             width_out: None,
             width_err: None,
+            journal: false,
             lost: std::sync::Arc::default(),
             memory: Some(memory.clone()),
         };

@@ -46,6 +46,11 @@ impl Text {
         Self(format!("\x1b[{code}m{}\x1b[0m", self.0))
     }
 
+    /// With this in front of each of its lines.
+    pub(super) fn each_with(&self, prefix: &str) -> Self {
+        Self(self.0.lines().map(|line| format!("{prefix}{line}")).collect::<Vec<_>>().join("\n"))
+    }
+
     /// For what draws it.
     pub(super) fn into_string(self) -> String {
         self.0

@@ -12,14 +12,16 @@ use super::copy::{Copy, Take};
 use super::material::Material;
 use super::names::{Board, Name, Network};
 use super::record::{Lock, Origin, Phase, PublicKey, Record};
+use super::run::Telling;
 use super::source::{HostSource, Node, Source};
 use super::verify::{Proved, Verify};
 use super::view::View;
-use super::{Clients, Error, Watch, exports, home, host, keys, overlay, reach, rename};
+use super::{Clients, Error, exports, home, host, keys, overlay, reach, rename};
 use crate::beneath::Dir;
 use crate::error::{Remedy, remedy};
 use crate::format::hex;
 use crate::image::Options;
+use crate::run::Stage;
 
 /// What client is wanted.
 #[derive(Debug, Clone)]
@@ -335,7 +337,7 @@ impl Prepared<'_> {
     ///
     /// # Errors
     /// What the work ends with; nothing is left then, unless taking it back failed too, which is told to `watch`.
-    pub fn run(mut self, watch: &dyn Watch) -> Result<Record, Error> {
+    pub(super) fn carry_out(mut self, watch: &Telling<'_>) -> Result<Record, Error> {
         if !rustix::process::geteuid().is_root() {
             return Err(Error::NotRoot);
         }
@@ -351,9 +353,8 @@ impl Prepared<'_> {
         match self.make(watch) {
             Ok(()) => Ok(self.record),
             Err(error) => {
-                watch.begin("taking back what was made");
                 if let Err(other) = self.clients.undo(&self.record) {
-                    watch.note(&format!(
+                    watch.warn(format!(
                         "not all of it could be taken back: {other}; `piprov netboot client remove {}` tries again",
                         self.record.name
                     ));
@@ -363,7 +364,7 @@ impl Prepared<'_> {
         }
     }
 
-    fn make(&mut self, watch: &dyn Watch) -> Result<(), Error> {
+    fn make(&mut self, watch: &Telling<'_>) -> Result<(), Error> {
         let clients = self.clients;
         let records = clients.records();
         // What the checklist had begun to change is no copy any more.
@@ -410,12 +411,12 @@ impl Prepared<'_> {
         self.record.origin.boot_sha256 = hex(&proved.sha256);
         // A compressed image proves itself at its end, which may lie behind all files.
         if let Some(image) = &self.material.image {
-            watch.begin("reading the image to its end");
+            watch.begin(Stage::ReadBack, "reading the image to its end");
             image.content().size().map_err(Error::os("reading", &self.material.from))?;
             self.record.origin.file_sha256 = image.file_sha256().transpose()?.map(|digest| hex(&digest));
         }
 
-        watch.begin("making it this client's");
+        watch.begin(Stage::Change, "making it this client's");
         self.facts.keys = keys::generate(&self.facts.name)?;
         let public =
             |key: &super::checklist::Key| PublicKey { file: key.file.clone(), public: key.public.clone() };
@@ -439,7 +440,7 @@ impl Prepared<'_> {
         let mut ready = self.record.clone();
         ready.phase = Phase::Ready;
         if ready.exported {
-            watch.begin("exporting");
+            watch.begin(Stage::Export, "exporting");
             let mut all = records.all()?;
             all.retain(|other| other.name != ready.name);
             all.push(ready.clone());
@@ -454,24 +455,24 @@ impl Prepared<'_> {
     /// Copies a tree and compares the copy.
     fn copy(
         &self,
-        watch: &dyn Watch,
+        watch: &Telling<'_>,
         from: Tree<'_>,
         to: &Dir,
         copying: &'static str,
         comparing: &'static str,
     ) -> Result<Proved, Error> {
         let stop = &self.clients.stop;
-        let progress = watch.progress();
+        let progress = watch;
         let Tree { source, take: choose, expected } = from;
-        watch.begin(copying);
+        watch.begin(Stage::Copy, copying);
         let amount = Copy { source, to, choose, progress, stop, expected }.run()?;
-        watch.begin(comparing);
+        watch.begin(Stage::ReadBack, comparing);
         let (running, expected) = (self.material.running, Some(amount.bytes));
         let proved = Verify { source, copy: to, choose, progress, stop, expected, running }.run()?;
         if !proved.changed.is_empty() {
             let first: Vec<_> =
                 proved.changed.iter().take(3).map(|path| format!("/{}", path.display())).collect();
-            watch.note(&format!(
+            watch.warn(format!(
                 "{} of the running system changed while they were copied: {}",
                 crate::format::count(proved.changed.len() as u64, "file"),
                 first.join(", ")

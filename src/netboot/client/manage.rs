@@ -12,7 +12,6 @@ use super::source::{HostSource, Source};
 use super::view::View;
 use super::{Error, exports, home, host, nfs, rename};
 use crate::beneath::Dir;
-use crate::progress::Progress;
 use crate::stop::Stop;
 
 /// Where everything is.
@@ -39,16 +38,6 @@ pub enum Exporter {
     Kernel(PathBuf),
     /// nfs-ganesha.
     Ganesha,
-}
-
-/// Shows what is being done.
-pub trait Watch {
-    /// A piece of work begins; a gerund.
-    fn begin(&self, what: &'static str);
-    /// Something that should be known.
-    fn note(&self, text: &str);
-    /// Takes how far the piece of work is.
-    fn progress(&self) -> &dyn Progress;
 }
 
 /// The clients of this host.

@@ -29,6 +29,7 @@ mod overlay;
 mod reach;
 mod record;
 mod rename;
+pub mod run;
 mod source;
 mod verify;
 mod view;
@@ -39,7 +40,7 @@ pub use checklist::{Mode, Where};
 pub use error::Error;
 pub use host::{Address, addresses};
 pub use layout::Layout;
-pub use manage::{Clients, Exporter, Places, Watch};
+pub use manage::{Clients, Exporter, Places};
 pub use names::{Board, Name, Network};
 pub use record::{Origin, Phase, PublicKey, Record};
 

@@ -2,21 +2,24 @@
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::{Where as Places, name};
 use crate::cli::Global;
-use crate::cli::bar::Bar;
-use crate::cli::remedy;
+use crate::cli::failure::Failure;
+use crate::cli::screen::Screen;
 use crate::cli::table::columns;
 use crate::cli::ui::{Style, Ui};
+use crate::cli::{remedy, report};
 use crate::format::json::json;
 use crate::format::{count, minutes, size};
-use crate::netboot::client::{Line, Mode, Network, Prepared, Record, Request, Watch, Where};
-use crate::progress::Progress;
+use crate::netboot::client::run::Added;
+use crate::netboot::client::{Line, Mode, Network, Prepared, Request, Where};
+use crate::run::ledger::Ledger;
+use crate::run::{self, Runs, Tell};
 use crate::stop::Stop;
 
 #[derive(Debug, Args)]
@@ -82,7 +85,7 @@ impl Add {
             (Some(address), _) => Some(Network::one(address)),
             (None, network) => network.map(|network| network.parse()).transpose()?,
         };
-        let interface = settings.netboot.interface.value;
+        let interface = settings.netboot.interface.value.clone();
         let request = Request {
             name: name(&self.name)?,
             board: self.board.parse()?,
@@ -96,20 +99,16 @@ impl Add {
             force: self.force,
             spool_dir: self.spool_dir,
         };
-        let started = Instant::now();
         let prepared = clients.prepare(&request)?;
         show_plan(ui, &prepared, self.dry_run);
         if self.dry_run {
             return Ok(());
         }
-        let shown = Shown { ui, progress: Moving::default() };
-        let record = {
-            let record = prepared.run(&shown);
-            shown.end();
-            record?
-        };
-        show_done(ui, &record, started);
-        Ok(())
+        let screen = Arc::new(Screen::new(ui, [self.name.as_str()]));
+        let runs = Runs::new(Arc::clone(&screen) as Arc<dyn Tell>, Ledger::open(&settings.state_dir.value)?);
+        let record = prepared.run(&runs)?;
+        screen.finish();
+        end(ui, &record)
     }
 }
 
@@ -119,7 +118,7 @@ fn show_plan(ui: &Ui, prepared: &Prepared<'_>, dry: bool) {
     let notes = prepared.notes();
     if ui.json {
         let event = if dry { "would-add" } else { "plan" };
-        ui.object(&json!({ "event": event, "client": record, "changes": lines, "notes": notes }));
+        ui.object(&json!({ "event": event, "board": record.who(), "client": record, "changes": lines, "notes": notes }));
         return;
     }
     let layout = &record.layout;
@@ -152,58 +151,24 @@ fn show_plan(ui: &Ui, prepared: &Prepared<'_>, dry: bool) {
     }
 }
 
-fn show_done(ui: &Ui, record: &Record, started: Instant) {
+/// What became of it. A failure is told as that of any command is.
+fn end(ui: &Ui, record: &run::Record) -> crate::cli::Result<()> {
     if ui.json {
-        ui.object(&json!({ "event": "added", "client": record, "equal": true, "seconds": started.elapsed().as_secs_f64() }));
-        return;
+        ui.object(&json!({ "event": "result", "board": record.board, "record": record }));
     }
-    let origin = &record.origin;
+    if let (Some(kind), Some(why)) = (record.ending.kind(), record.ending.why()) {
+        report::error(ui, None, why, &[], record.ending.hint().map(remedy::word).as_deref());
+        return Err(Failure::already_told(kind));
+    }
+    let Some(Added { client }) = Added::of(record).filter(|_| !ui.json) else { return Ok(()) };
+    let origin = &client.origin;
     let what = if origin.entries > 0 {
         format!("{}, {}, ", count(origin.entries, "name"), size(origin.bytes))
     } else {
         String::new()
     };
     let done = ui.paint(Style::Good, "added, read back and equal");
-    ui.result(format_args!("{} {done}, {what}{}", record.name, minutes(started.elapsed())));
-}
-
-/// Shows the work as it goes.
-struct Shown<'a> {
-    ui: &'a Ui,
-    progress: Moving,
-}
-
-/// Hands positions on to the bar of the moment.
-#[derive(Default)]
-struct Moving(Mutex<Option<Bar>>);
-
-impl Progress for Moving {
-    fn at(&self, done: u64, total: Option<u64>) {
-        if let Some(bar) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            bar.at(done, total);
-        }
-    }
-}
-
-impl Shown<'_> {
-    fn end(&self) {
-        *self.progress.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-}
-
-impl Watch for Shown<'_> {
-    fn begin(&self, what: &'static str) {
-        self.end();
-        self.ui.detail(what);
-        let bar = Bar::new(self.ui, what);
-        *self.progress.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
-    }
-
-    fn note(&self, text: &str) {
-        self.ui.warn(text);
-    }
-
-    fn progress(&self) -> &dyn Progress {
-        &self.progress
-    }
+    let took = Duration::from_secs_f64(record.seconds.unwrap_or_default().clamp(0.0, 3.2e9));
+    ui.result(format_args!("{} {done}, {what}{}", client.name, minutes(took)));
+    Ok(())
 }

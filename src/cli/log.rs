@@ -1,0 +1,103 @@
+//! What the library logs, for those who ask for it: `PIPROV_LOG=debug`, or `PIPROV_LOG=warn,piprov::dhcp=trace`.
+//!
+//! Without the variable nothing is logged: what people need to know is told by the commands themselves. The lines go to
+//! stderr through the gate that everything goes through, since a log repeats what boards and packets say.
+
+use std::io::{self, Write};
+
+use tracing::{Level, Metadata};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use super::ui::{Severity, Ui};
+
+/// Which level of which room.
+const VARIABLE: &str = "PIPROV_LOG";
+
+/// Starts logging, where the environment asks for it.
+pub fn start(ui: &Ui) {
+    let Some(wanted) = std::env::var_os(VARIABLE).filter(|wanted| !wanted.is_empty()) else { return };
+    let Some(targets) = wanted.to_str().and_then(|wanted| wanted.parse::<Targets>().ok()) else {
+        ui.warn(format_args!(
+            "{VARIABLE}={} is left out: a level (error, warn, info, debug, trace) is needed, or rooms with levels as \
+             warn,piprov::dhcp=debug",
+            wanted.display()
+        ));
+        return;
+    };
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Lines(ui.clone()));
+    // The journal has its own times; so has everything that reads it.
+    let layer = if ui.journal { lines.without_time().boxed() } else { lines.boxed() };
+    let subscriber = tracing_subscriber::registry().with(layer.with_filter(targets));
+    // It fails only where one is there already, which is a mistake that a test would see.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Hands each line to the gate.
+struct Lines(Ui);
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line { ui: &self.0, severity: Severity::Detail, text: Vec::new() }
+    }
+
+    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Line<'a> {
+        let severity = match *meta.level() {
+            Level::ERROR => Severity::Error,
+            Level::WARN => Severity::Warning,
+            Level::INFO => Severity::Info,
+            _ => Severity::Detail,
+        };
+        Line { ui: &self.0, severity, text: Vec::new() }
+    }
+}
+
+/// A line that is being written; it goes out when it is whole.
+struct Line<'a> {
+    ui: &'a Ui,
+    severity: Severity,
+    text: Vec<u8>,
+}
+
+impl Write for Line<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        let text = String::from_utf8_lossy(&self.text);
+        self.ui.log(self.severity, text.trim_end_matches('\n'));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_line_goes_through_the_gate_with_its_run() {
+        let (ui, memory) = Ui::remembering();
+        let lines = tracing_subscriber::fmt::layer().with_ansi(false).without_time().with_writer(Lines(ui));
+        let targets: Targets = "piprov=debug".parse().unwrap();
+        let subscriber = tracing_subscriber::registry().with(lines.with_filter(targets));
+        tracing::subscriber::with_default(subscriber, || {
+            let span = tracing::info_span!("run", board = "lab-01\x1b[2J");
+            tracing::debug!(parent: &span, "heard \x1b[31m\nof it");
+            tracing::trace!("too fine");
+        });
+        let lines = memory.take_clean();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].contains("run{board=") && lines[0].contains("heard"), "{lines:?}");
+    }
+}
