@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Explain, Kind, Remedy, Task, remedy};
 use netboot::Netboot;
 use value::{Raw, seconds};
 
@@ -219,7 +219,7 @@ impl Explain for Error {
         let near = crate::near::near(key, KEYS);
         Some(match near.first() {
             Some(near) => format!("did you mean `{near}`?").into(),
-            None => "`piprov config show` lists the settings".into(),
+            None => remedy![Task::ConfigShow, " lists the settings"],
         })
     }
 }

@@ -178,7 +178,7 @@ fn a_wrong_key_comes_with_the_right_one() {
         |key: &str| Error::Unknown { path: PathBuf::new(), line: 1, key: key.to_owned() }.hint().unwrap();
     assert_eq!(hint("flash.part-sise"), "did you mean `flash.part-size`?".into());
     assert_eq!(hint("part-size"), "`part-size` stands below [flash]".into());
-    assert!(hint("colour").says("config show"));
+    assert!(hint("colour").names(crate::error::Task::ConfigShow));
 }
 
 #[test]
