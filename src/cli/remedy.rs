@@ -97,6 +97,7 @@ const fn flag(knob: Knob) -> Flag {
         Knob::Force => ("--force", None, &["card build", "split-image", "mklive", "netboot serve"]),
         Knob::Interface => ("--interface", Some("IF"), &["netboot client add", "netboot serve"]),
         Knob::Line => ("--line", Some("LINE"), &["reset"]),
+        Knob::Listen => ("--listen", Some("ADDR[:PORT]"), &["flash"]),
         Knob::Live => ("--live", Some("DIR"), &["mklive"]),
         Knob::Mirror => ("--mirror", Some("URL"), PACKAGES),
         Knob::Network => ("--network", Some("NETWORK/PREFIX"), &["netboot client add"]),
@@ -143,6 +144,7 @@ const fn command(task: Task) -> &'static str {
         Task::Serve => "piprov netboot serve",
         Task::Stage1 => "piprov stage1 build --arch ARCH -o DIR",
         Task::TargetsAdd => "piprov targets add NAME --mac MAC",
+        Task::TargetsCheck => "piprov targets check --targets FILE",
         Task::TargetsList => "piprov targets list",
         Task::TargetsRemove => "piprov targets remove NAME",
         Task::TargetsRewrite => "piprov targets list --csv --targets FILE > new.csv",
@@ -247,12 +249,10 @@ mod tests {
     #[test]
     fn in_json_a_remedy_is_a_sentence_wherever_it_stands() {
         let hint = remedy!["see ", Action::host("ls -l"), " \" ]"];
-        let line = |hint: &Value| {
-            json!({"z": ["a\"]", "[b]"], "hint": hint, "all": [{"x": [hint, [{}]], "n": 1.5}], "no": [{"do": 1}, 2]})
-        };
+        let line = |hint: &Value| serde_json::json!({"z": ["a\"]", "[b]"], "hint": hint, "all": [{"x": [hint, [{}]], "n": 1.5}], "no": [{"do": 1}, 2]});
         let mut value = line(&serde_json::to_value(&hint).unwrap());
         word_value(&mut value);
-        assert_eq!(value, line(&json!("see `ls -l` \" ]")));
+        assert_eq!(value, line(&serde_json::json!("see `ls -l` \" ]")));
     }
 
     proptest! {
