@@ -45,7 +45,6 @@ fn a_full_disk_behind_stdout_ends_every_command_that_reports_with_74() {
         vec!["netboot", "enable", "--explain", "0xf241"],
         vec!["udev", "print"],
         vec!["list", "--json"],
-        [&["targets", "check"][..], &targets].concat(),
         [&["targets", "check", "--json"][..], &targets].concat(),
         [&["reset", "--all"][..], &one].concat(),
         [&["reset", "--all", "--json"][..], &one].concat(),
