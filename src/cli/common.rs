@@ -18,7 +18,7 @@ use crate::tftp::Limits;
 pub(super) fn settings(global: &Global, ui: &Ui) -> crate::cli::Result<Settings> {
     let settings = Settings::load(global.config.as_deref())?;
     for warning in &settings.warnings {
-        ui.warn(warning);
+        ui.warn(super::remedy::word(warning));
     }
     Ok(settings)
 }
@@ -65,8 +65,8 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
 /// The limits of a TFTP server.
 pub(super) fn tftp_limits(settings: &Settings) -> Limits {
     let mut limits = Limits::default();
-    limits.policy.max_window = settings.max_window.value;
-    limits.policy.max_blksize = settings.max_blksize.value;
+    limits.policy.max_window = settings.tftp.max_window.value;
+    limits.policy.max_blksize = settings.tftp.max_blksize.value;
     limits
 }
 

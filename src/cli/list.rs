@@ -45,10 +45,10 @@ impl List {
         let sysfs = Sysfs::default();
         let why = || format!("there is no {}", sysfs.root().join("bus/usb/devices").display());
         let devices = sysfs.devices().ok_or_else(|| Error::Host { what: "listing devices", why: why() })?;
-        let overlays = overlays(&settings.live.value, &settings.clients.value);
+        let overlays = overlays(&settings.usb.live.value, &settings.usb.clients.value);
         let rows: Vec<Row> = devices
             .iter()
-            .filter_map(|device| row(&sysfs, device, settings.gadget.value, &overlays, &may_open))
+            .filter_map(|device| row(&sysfs, device, settings.usb.gadget.value, &overlays, &may_open))
             .collect();
         show(ui, &rows);
         Ok(())

@@ -90,7 +90,7 @@ const fn flag(knob: Knob) -> Flag {
         Knob::Card => ("--card", Some("KIND"), &["flash"]),
         Knob::Chip => ("--chip", Some("CHIP"), &["reset"]),
         Knob::Clients => ("--clients", Some("DIR"), &["mklive", "netboot client add"]),
-        Knob::Config => ("--config", Some("FILE"), &["flash"]),
+        Knob::Config => ("--config", Some("FILE"), &["flash", "list", "tftp"]),
         Knob::Confirm => ("--confirm", Some("SETTING"), &["usbboot"]),
         Knob::Deb => ("--deb", Some("FILE"), PACKAGES),
         Knob::DryRun => ("--dry-run", None, &["netboot client add"]),
@@ -248,11 +248,15 @@ mod tests {
 
     #[test]
     fn in_json_a_remedy_is_a_sentence_wherever_it_stands() {
-        let hint = remedy!["see ", Action::host("ls -l"), " \" ]"];
-        let line = |hint: &Value| serde_json::json!({"z": ["a\"]", "[b]"], "hint": hint, "all": [{"x": [hint, [{}]], "n": 1.5}], "no": [{"do": 1}, 2]});
-        let mut value = line(&serde_json::to_value(&hint).unwrap());
+        let hint = serde_json::to_value(remedy!["see ", Action::host("ls -l"), " \" ]"]).unwrap();
+        let of = |hint: &Value| {
+            serde_json::json!({
+                "hint": hint, "all": [{ "x": [hint, [{}]], "n": 1.5 }], "no": [{ "x": 1 }, "a"], "names": ["a"], "a": [],
+            })
+        };
+        let mut value = of(&hint);
         word_value(&mut value);
-        assert_eq!(value, line(&serde_json::json!("see `ls -l` \" ]")));
+        assert_eq!(value, of(&"see `ls -l` \" ]".into()));
     }
 
     proptest! {

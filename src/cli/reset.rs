@@ -95,10 +95,10 @@ impl Reset {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
         let options = Options {
-            hold: settings.hold.clone().or_flag("--hold", self.hold).value,
-            command_timeout: settings.command_timeout.value,
+            hold: settings.reset.hold.clone().or_flag("--hold", self.hold).value,
+            command_timeout: settings.reset.command_timeout.value,
         };
-        let stagger = settings.stagger.clone().or_flag("--stagger", self.stagger).value;
+        let stagger = settings.flash.stagger.clone().or_flag("--stagger", self.stagger).value;
         let jobs = self.jobs(&settings, &options, ui)?;
         if self.dry_run {
             for (at, job) in jobs.iter().enumerate() {

@@ -13,7 +13,7 @@ use crate::tftp::holder;
 pub(super) fn flash(host: &Host, settings: &Settings) -> Vec<Finding> {
     const TOPIC: &str = "tftp";
     let mut findings = Vec::new();
-    let listen = settings.listen.value;
+    let listen = settings.flash.listen.value;
     let port = listen.port();
     findings.push(match (holder::of_udp(listen), host.may_bind(port)) {
         (Some(holder), _) => Finding::problem(
@@ -67,7 +67,7 @@ mod tests {
     fn a_port_in_use_is_named_with_its_holder() {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let mut settings = settings();
-        settings.listen.value = socket.local_addr().unwrap();
+        settings.flash.listen.value = socket.local_addr().unwrap();
         let findings = flash(&Host::this(), &settings);
         assert_eq!(findings[0].severity, Severity::Problem);
         assert!(findings[0].what.contains("is taken by"), "{}", findings[0].what);

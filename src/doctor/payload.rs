@@ -31,10 +31,13 @@ pub(super) fn payloads(settings: &Settings) -> Vec<Finding> {
     let installed = Installed::default();
     let there: Vec<PathBuf> = installed.folders(None).into_iter().filter(|dir| dir.is_dir()).collect();
     there.iter().for_each(|dir| look(dir, &Options::default()));
-    let live = &settings.live.value;
+    let live = &settings.usb.live.value;
     if live.is_dir() {
-        let allow =
-            if settings.clients.value.is_dir() { vec![settings.clients.value.clone()] } else { Vec::new() };
+        let allow = if settings.usb.clients.value.is_dir() {
+            vec![settings.usb.clients.value.clone()]
+        } else {
+            Vec::new()
+        };
         look(live, &Options { overlays: true, allow });
     }
     if findings.is_empty() {

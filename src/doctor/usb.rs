@@ -77,10 +77,10 @@ pub(super) fn usb(host: &Host, settings: &Settings) -> Vec<Finding> {
             "stop it while piprov serves boards",
         ));
     }
-    if settings.live.value.is_dir() && !settings.clients.value.is_dir() {
+    if settings.usb.live.value.is_dir() && !settings.usb.clients.value.is_dir() {
         findings.push(Finding::warning(
             TOPIC,
-            format!("there is a live tree but no {}", settings.clients.value.display()),
+            format!("there is a live tree but no {}", settings.usb.clients.value.display()),
             "the setting usb.clients says where it is",
         ));
     }

@@ -18,6 +18,7 @@ mod usb_model;
 
 mod card;
 mod cli;
+mod config;
 mod docs;
 mod eeprom_real;
 mod enable;
