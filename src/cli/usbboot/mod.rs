@@ -5,12 +5,12 @@ mod hostile;
 pub(super) mod rpiboot;
 mod show;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::report::{self, Usage};
+use crate::beneath::{Access, place_of};
 use crate::board::{PortPath, Serial};
 use crate::cli::{Global, common, ui::Ui};
 use crate::config::Settings;
@@ -308,14 +308,8 @@ impl Usbboot {
 
 /// Writes a file so that it is there whole or not at all.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let dir = path.parent().unwrap_or_else(|| Path::new("."));
-    let mut file = tempfile::Builder::new().permissions(world_readable()).tempfile_in(dir)?;
-    writeln!(file, "{text}")?;
-    file.persist(path).map(drop).map_err(|error| error.error)
-}
-
-fn world_readable() -> std::fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o644)
+    let (dir, name) = place_of(path)?;
+    dir.replace_file(name, format!("{text}\n").as_bytes(), Access::Usual(0o644))
 }
 
 /// No board has come.
