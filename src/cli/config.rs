@@ -39,7 +39,7 @@ impl Config {
                 origin: &'a crate::config::Origin,
             }
             for crate::config::Row { key, value, origin, .. } in settings.rows() {
-                ui.object(&Object { key, value, origin });
+                ui.named("setting", None, &Object { key, value, origin });
             }
             return Ok(());
         }

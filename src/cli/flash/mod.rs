@@ -113,6 +113,7 @@ impl Flash {
             crate::image::Options { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
         let image = Image::open(Path::new(image), &image_options)?;
         let material = ImageMaterial::prepare(image, part_size, stop)?;
+        material.settle(WARNINGS, stop);
         if let Some(files) = self.staged.files(self.card) {
             let dry_run = self.dry_run;
             return staged::run(&files, dry_run, &settings, &targets, &material, &options, (ui, stop));
@@ -120,7 +121,6 @@ impl Flash {
         if self.dry_run {
             return plan(ui, &targets, &material, &options, Way::Serve(listen));
         }
-        material.settle(WARNINGS, stop);
         let policy = super::common::tftp_limits(&settings);
         let server = tftp::Server::bind(listen, policy)?;
 
