@@ -85,7 +85,7 @@ impl Serve {
             dhcp: config,
             tftp_root: self.tftp_root.unwrap_or_else(|| netboot.tftp_root.value.clone()),
             limits: common::tftp_limits(&settings),
-            sockets: service::sockets(),
+            sockets: service::sockets()?,
         };
         let server = Server::open(options, stop)?;
         let screen = Screen::new(ui);
