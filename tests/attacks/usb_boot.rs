@@ -8,12 +8,12 @@ use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
 
+use piprov::run::{Event, Runs, Stage};
 use piprov::stop::Stop;
 use piprov::usb::boot::Options;
-use piprov::usb::event::{Ending, Event, Stage};
 use piprov::usb::lookup::{self, Payload};
 use piprov::usb::plan::{BySerial, OnePayload, Plan};
-use piprov::usb::station::{self, Outcome, Service};
+use piprov::usb::service::{self, Outcome, Service};
 use usb_model::Ask::{Done, File, Tell};
 use usb_model::{Files, Life, ModelBus, Rom, rom, server, with_serial};
 
@@ -148,18 +148,20 @@ fn what_cannot_be_read_whole_is_not_served() {
 
 /// A boot of one board by the library, which is what the program runs.
 fn boot(plan: impl Plan + 'static, bus: &ModelBus) -> Outcome {
-    let mut events = Vec::new();
     let stop = Stop::new().unwrap();
     let service = Service { boards: Some(1), ..Service::default() };
-    let outcomes = station::run(
+    let mut outcomes = Vec::new();
+    service::run(
         Arc::new(bus.clone()),
         Arc::new(plan),
         Options::default(),
         &service,
         &stop,
-        &mut |event: &Event| events.push(event.clone()),
-    );
-    outcomes.unwrap().remove(0)
+        &Runs::unkept(Arc::new(|_: Event| {})),
+        &mut |outcome| outcomes.push(outcome),
+    )
+    .unwrap();
+    outcomes.remove(0)
 }
 
 fn plugged(lives: impl IntoIterator<Item = Life>) -> ModelBus {
@@ -169,10 +171,8 @@ fn plugged(lives: impl IntoIterator<Item = Life>) -> ModelBus {
 }
 
 fn why(outcome: &Outcome) -> (Stage, &str) {
-    match &outcome.ending {
-        Ending::Failed { stage, why, .. } => (*stage, why),
-        done @ Ending::Done { .. } => panic!("{done:?}"),
-    }
+    let record = &outcome.record;
+    (record.stage, record.ending.why().unwrap_or_else(|| panic!("{record:?}")))
 }
 
 #[test]

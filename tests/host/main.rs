@@ -33,5 +33,5 @@ mod tftp_lossy;
 mod tftp_server;
 mod udev;
 mod usb_cli;
-mod usb_station;
+mod usb_service;
 mod verify;

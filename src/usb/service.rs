@@ -1,20 +1,21 @@
-//! All boards at once: a thread for each port, so that one slow or dead board costs the others nothing.
+//! All boards at once: a thread for each port, so that one slow or dead board costs the others nothing. Each boot is a
+//! run, begun before the board's device is opened.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::boot::{Boot, Options, Track};
+use super::boot::{Boot, Options, Rom, Track, who};
 use super::error::Error;
-use super::event::{Ending, Event, What};
 use super::metadata::Metadata;
 use super::plan::Plan;
 use super::presence::Presence;
 use super::transport::{Bus, Device};
 use super::trouble::Trouble;
-use crate::board::identity::{Chip, Identity};
+use crate::board::identity::Identity;
 use crate::board::{PortPath, Serial};
+use crate::run::{Proof, Record, Runs, Stage, Way, ledger};
 use crate::stop::Stop;
 
 /// How often the stop flag is looked at.
@@ -75,58 +76,52 @@ impl Filter {
     }
 }
 
-/// Who is told what happens.
+/// Who is told of boards that have ended, and that none comes. What happens to a board on the way its run tells.
 pub trait Audience {
-    /// Something happened to a board.
-    fn event(&mut self, event: &Event);
+    /// A board's boot is over, and on record.
+    fn ended(&mut self, outcome: Outcome);
 
     /// No board has come yet, for so long; these devices are there. Called several times a second.
     fn waiting(&mut self, _time: Duration, _devices: &[Device]) {}
 }
 
-impl<F: FnMut(&Event)> Audience for F {
-    fn event(&mut self, event: &Event) {
-        self(event);
+impl<F: FnMut(Outcome)> Audience for F {
+    fn ended(&mut self, outcome: Outcome) {
+        self(outcome);
     }
 }
 
 /// How one board's boot ended.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone)]
 pub struct Outcome {
-    /// Where the board is.
-    pub port: PortPath,
-    /// Its chip.
-    pub chip: Option<Chip>,
-    /// Its serial number, where it tells one.
-    pub serial: Option<Serial>,
-    /// What it told about itself.
-    #[serde(skip_serializing_if = "Metadata::is_empty")]
+    /// Its record.
+    pub record: Record,
+    /// What the board told about itself, in its own order.
     pub metadata: Metadata,
-    /// How it ended.
-    #[serde(flatten)]
-    pub ending: Ending,
 }
 
-/// Boots boards until all have ended, as [`Service`] says. Gives their outcomes in the order in which they ended;
-/// none where no board was there until the time was over.
+/// Boots boards until all have ended, as [`Service`] says. `audience` gets their outcomes when they end; nothing is kept
+/// of a board that has ended but what it was, so this may go on for months.
 ///
 /// # Errors
-/// Where the host has no USB, or can't make a thread.
+/// Where the host has no USB, or can't make a thread, or a run can't be recorded. In the last case nothing is done to
+/// that board, and those whose boot goes on come to their end first.
 pub fn run(
     bus: Arc<dyn Bus>,
     plan: Arc<dyn Plan>,
     options: Options,
     service: &Service,
     stop: &Stop,
-    show: &mut dyn Audience,
-) -> Result<Vec<Outcome>, Error> {
+    runs: &Runs,
+    audience: &mut dyn Audience,
+) -> Result<(), Error> {
     let halt =
         Stop::new().map_err(|error| Error::Host { what: "making an event", why: error.to_string() })?;
     let (sender, mail) = channel();
     let presence = Arc::new(Presence::default());
     presence.set(bus.devices()?);
     let watching = watch(bus.clone(), presence.clone(), service.poll, halt.clone(), sender.clone())?;
-    let station = Station {
+    let boards = Boards {
         bus,
         plan,
         options: Arc::new(options),
@@ -136,10 +131,12 @@ pub fn run(
         sender,
         active: BTreeMap::new(),
         ended: BTreeMap::new(),
-        outcomes: Vec::new(),
-        show,
+        count: 0,
+        unrecorded: None,
+        runs,
+        audience,
     };
-    let result = station.serve(&mail, stop);
+    let result = boards.serve(&mail, stop);
     halt.set();
     // Ends within its polling interval; a thread that panicked has nothing to say any more.
     let _ = watching.join();
@@ -151,10 +148,8 @@ enum Mail {
     Changed,
     /// The bus can't be looked at any more.
     Blind(Error),
-    /// Something happened to a board.
-    Event(Event),
     /// A board's boot is over.
-    Ended(PortPath, Ending),
+    Ended(PortPath, Result<Proof, Trouble>),
 }
 
 /// Looks at the bus whenever something may have changed.
@@ -191,7 +186,20 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<std::threa
     builder.spawn(work).map_err(|error| Error::Host { what: "starting a thread", why: error.to_string() })
 }
 
-struct Station<'a> {
+/// What a board was when its boot ended. It isn't booted again for that.
+struct Ended {
+    device: Device,
+    rom: Option<Rom>,
+}
+
+impl Ended {
+    /// Whether a device in its boot ROM is another board than this was.
+    fn is_other(&self, device: &Device) -> bool {
+        self.rom.as_ref().zip(Rom::of(device)).is_some_and(|(rom, other)| rom.is_other(&other))
+    }
+}
+
+struct Boards<'a> {
     bus: Arc<dyn Bus>,
     plan: Arc<dyn Plan>,
     options: Arc<Options>,
@@ -200,20 +208,32 @@ struct Station<'a> {
     presence: Arc<Presence>,
     sender: Sender<Mail>,
     active: BTreeMap<PortPath, Arc<Mutex<Track>>>,
-    /// What the board was when its boot ended. It isn't booted again for that.
-    ended: BTreeMap<PortPath, Device>,
-    outcomes: Vec<Outcome>,
-    show: &'a mut dyn Audience,
+    /// What was at each port when a boot ended there.
+    ended: BTreeMap<PortPath, Ended>,
+    /// How many have ended.
+    count: usize,
+    /// Why no more runs can be begun.
+    unrecorded: Option<ledger::Error>,
+    runs: &'a Runs,
+    audience: &'a mut dyn Audience,
 }
 
-impl Station<'_> {
-    fn serve(mut self, mail: &Receiver<Mail>, stop: &Stop) -> Result<Vec<Outcome>, Error> {
+impl Boards<'_> {
+    fn serve(mut self, mail: &Receiver<Mail>, stop: &Stop) -> Result<(), Error> {
+        let result = self.until_over(mail, stop);
+        if let Err(error) = &result {
+            self.give_up(mail, &error.into());
+        }
+        self.unrecorded.map_or(result, |error| Err(error.into()))
+    }
+
+    fn until_over(&mut self, mail: &Receiver<Mail>, stop: &Stop) -> Result<(), Error> {
         let began = Instant::now();
         let deadline = self.service.timeout.map(|limit| began + limit);
         self.admit()?;
         loop {
             if self.is_over() {
-                return Ok(self.outcomes);
+                return Ok(());
             }
             let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
             if late || stop.is_set() {
@@ -222,21 +242,20 @@ impl Station<'_> {
                     _ => Trouble::Stopped,
                 };
                 self.give_up(mail, &trouble);
-                return Ok(self.outcomes);
+                return Ok(());
             }
             match mail.recv_timeout(LOOK_FOR_STOP) {
                 Ok(Mail::Changed) => self.admit()?,
                 Ok(Mail::Blind(error)) => return Err(error),
-                Ok(Mail::Event(event)) => self.show.event(&event),
-                Ok(Mail::Ended(port, ending)) => {
-                    self.end(port, ending);
+                Ok(Mail::Ended(port, ended)) => {
+                    self.end(port, ended.as_ref().map(|proof| *proof));
                     // What has come to the port since then has waited for this.
                     self.admit()?;
                 }
-                // The station itself holds a sender, so it isn't disconnected.
+                // This holds a sender itself, so it isn't disconnected.
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    if self.active.is_empty() && self.outcomes.is_empty() {
-                        self.show.waiting(began.elapsed(), &self.presence.all());
+                    if self.active.is_empty() && self.count == 0 {
+                        self.audience.waiting(began.elapsed(), &self.presence.all());
                     }
                 }
             }
@@ -244,30 +263,33 @@ impl Station<'_> {
     }
 
     fn is_over(&self) -> bool {
-        if self.service.boards.is_some_and(|boards| self.outcomes.len() >= boards) {
-            return self.active.is_empty();
-        }
-        !self.service.forever
-            && self.service.boards.is_none()
-            && self.active.is_empty()
-            && !self.outcomes.is_empty()
+        let enough = match self.service.boards {
+            Some(boards) => self.count >= boards,
+            None => !self.service.forever && self.count > 0,
+        };
+        self.active.is_empty() && (enough || self.unrecorded.is_some())
     }
 
-    /// Starts a thread for each board that waits and has none.
+    /// Begins a run, with a thread of its own, for each board that waits and has none.
     fn admit(&mut self) -> Result<(), Error> {
         for device in self.presence.all() {
             let port = device.port;
-            if self.active.contains_key(&port) || !self.service.filter.matches(&device) {
+            if self.active.contains_key(&port)
+                || !self.service.filter.matches(&device)
+                || self.unrecorded.is_some()
+            {
                 continue;
             }
             let waits = match device.identity() {
                 // Without `forever`, a board that has ended and is in its boot ROM again has been booted.
-                Some(Identity::Rom(_)) => self.service.forever || !self.ended.contains_key(&port),
+                Some(Identity::Rom(_)) => {
+                    self.service.forever || self.ended.get(&port).is_none_or(|ended| ended.is_other(&device))
+                }
                 Some(Identity::FileServer(_)) => true,
                 _ => false,
             };
-            let known = self.ended.get(&port).is_some_and(|ended| ended.is_same(&device));
-            let room = self.service.boards.is_none_or(|n| self.active.len() + self.outcomes.len() < n);
+            let known = self.ended.get(&port).is_some_and(|ended| ended.device.is_same(&device));
+            let room = self.service.boards.is_none_or(|n| self.active.len() + self.count < n);
             if waits && !known && room {
                 self.start(device)?;
             }
@@ -277,15 +299,22 @@ impl Station<'_> {
 
     fn start(&mut self, device: Device) -> Result<(), Error> {
         let port = device.port;
-        let track = Arc::new(Mutex::new(Track::new(&device)));
-        let serial = device.board_serial();
-        let twin = self.active.iter().find(|(_, other)| serial.is_some() && lock(other).serial == serial);
-        if let (Some((twin, _)), Some(serial)) = (twin, &serial) {
-            let text = format!("the board at {twin} has the same serial number, {serial}");
-            let what = What::Note { text };
-            self.show.event(&Event { port, chip: lock(&track).chip, serial: Some(serial.clone()), what });
+        let mut running = match self.runs.begin(Way::UsbBoot, who(&device), Stage::Open) {
+            Ok(running) => running,
+            Err(error) => {
+                // Nothing is done to this board, nor to any other that comes; those under way come to their end.
+                self.unrecorded = Some(error);
+                return Ok(());
+            }
+        };
+        if let Some(serial) = running.board().serial.clone() {
+            let same = |other: &Mutex<Track>| lock(other).running.board().serial.as_ref() == Some(&serial);
+            if let Some((twin, _)) = self.active.iter().find(|(_, other)| same(other)) {
+                running.warn(format!("the board at {twin} has the same serial number, {serial}"));
+            }
         }
-        let sender = self.sender.clone();
+        let track = Arc::new(Mutex::new(Track::new(&device, running)));
+        self.active.insert(port, track.clone());
         let boot = Boot {
             port,
             bus: self.bus.clone(),
@@ -293,30 +322,29 @@ impl Station<'_> {
             plan: self.plan.clone(),
             options: self.options.clone(),
             stop: self.halt.clone(),
-            track: track.clone(),
-            // The station may be gone already; then nobody wants to know.
-            tell: Box::new(move |event| drop(sender.send(Mail::Event(event)))),
+            track,
         };
         let sender = self.sender.clone();
         // Not joined: it may hang in a transfer that a dead board holds, which must cost nobody anything.
         let _detached = thread(&format!("usb {port}"), move || {
             let boots = std::panic::AssertUnwindSafe(|| boot.run(device));
             // A mistake of ours in one board's thread must not keep the others waiting for it.
-            let ending =
-                std::panic::catch_unwind(boots).unwrap_or_else(|_| lock(&boot.track).failed(&Trouble::Bug));
-            drop(sender.send(Mail::Ended(port, ending)));
+            let ended = std::panic::catch_unwind(boots).unwrap_or(Err(Trouble::Bug));
+            // All may be over already; then nobody wants to know.
+            drop(sender.send(Mail::Ended(port, ended)));
         })?;
-        self.active.insert(port, track);
         Ok(())
     }
 
-    fn end(&mut self, port: PortPath, ending: Ending) {
+    fn end(&mut self, port: PortPath, ended: Result<Proof, &Trouble>) {
         let Some(track) = self.active.remove(&port) else { return };
-        let track = lock(&track).clone();
-        self.ended.insert(port, track.device);
-        let (chip, serial) = (track.chip, track.serial);
-        self.show.event(&Event { port, chip, serial: serial.clone(), what: What::Ended(ending.clone()) });
-        self.outcomes.push(Outcome { port, chip, serial, metadata: track.metadata, ending });
+        let outcome = {
+            let mut track = lock(&track);
+            self.ended.insert(port, Ended { device: track.device.clone(), rom: track.rom.clone() });
+            track.end(ended)
+        };
+        self.count += 1;
+        self.audience.ended(outcome);
     }
 
     /// Ends all boots that are under way.
@@ -326,23 +354,14 @@ impl Station<'_> {
         while !self.active.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             match mail.recv_timeout(left) {
-                Ok(Mail::Ended(port, ending)) if ending.is_done() => self.end(port, ending),
-                Ok(Mail::Ended(port, _)) => {
-                    // Its own reason is that it was halted; the user wants to know why.
-                    if let Some(track) = self.active.get(&port) {
-                        let ending = lock(track).failed(trouble);
-                        self.end(port, ending);
-                    }
-                }
+                // Of what failed its own reason is that it was halted; the user wants to know why.
+                Ok(Mail::Ended(port, ended)) => self.end(port, ended.map_err(|_| trouble)),
                 Ok(_) => {}
                 Err(_) => break,
             }
         }
-        for (port, track) in std::mem::take(&mut self.active) {
-            let ending = lock(&track).failed(trouble);
-            self.active.insert(port, track);
-            self.end(port, ending);
-        }
+        let late: Vec<_> = self.active.keys().copied().collect();
+        late.into_iter().for_each(|port| self.end(port, Err(trouble)));
     }
 }
 

@@ -1,0 +1,325 @@
+//! What is told of USB boots beside what their runs tell: what is waited for, and what came of each board.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::board::Serial;
+use crate::board::identity::Identity;
+use crate::cli::report;
+use crate::cli::screen::{Facts, Screen, Summary};
+use crate::cli::ui::{Style, Ui};
+use crate::error::{Explain, Kind, chain};
+use crate::format::{count, json};
+use crate::run::Record;
+use crate::usb::record::UsbBoot;
+use crate::usb::service::{Audience, Outcome};
+use crate::usb::transport::Device;
+
+/// After this time without a board, what is attached is told.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What makes a board show itself.
+pub(in crate::cli) const NO_BOARD: &str = "a board shows itself when it finds nothing else to boot: take the SD card out, or \
+     fit the jumper (EMMC_DISABLE, nRPIBOOT), or hold the power button of a Pi 5; then plug it in again.";
+
+/// Where what a board tells about itself goes.
+#[derive(Debug, Clone)]
+pub(super) enum Metadata {
+    /// Nowhere.
+    Dropped,
+    /// To stdout.
+    Printed,
+    /// Into a file of this directory, called by the board's serial number.
+    Kept(PathBuf),
+}
+
+/// Tells what came of boards: of all together at the end, or of each when it ends, where the end may be months away.
+pub(super) struct Told {
+    ui: Ui,
+    screen: Arc<Screen>,
+    /// The board that is meant, where one is.
+    wanted: Option<Serial>,
+    metadata: Metadata,
+    service: bool,
+    /// Whether it was told already what is waited for.
+    waiting: bool,
+    /// The boards that have ended. Of a service's only the numbers are kept.
+    outcomes: Vec<Outcome>,
+    done: usize,
+    count: usize,
+    /// How boards have ended, each way once: more the exit code doesn't depend on.
+    kinds: Vec<Option<Kind>>,
+    failure: Option<CantWrite>,
+}
+
+impl Told {
+    pub(super) fn new(
+        ui: &Ui,
+        screen: Arc<Screen>,
+        wanted: Option<Serial>,
+        metadata: Metadata,
+        service: bool,
+    ) -> Self {
+        Self {
+            ui: ui.clone(),
+            screen,
+            wanted,
+            metadata,
+            service,
+            waiting: false,
+            outcomes: Vec::new(),
+            done: 0,
+            count: 0,
+            kinds: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// How many boards have ended.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Tells what is to be told at the end.
+    ///
+    /// # Errors
+    /// Where not all boards are done, or what they told can't be kept: the reason that decides the exit code.
+    pub(super) fn finish(mut self) -> crate::cli::Result<()> {
+        self.screen.finish();
+        let outcomes = std::mem::take(&mut self.outcomes);
+        outcomes.iter().for_each(|outcome| self.devices(outcome));
+        let ended = if self.service {
+            self.ui.say(format_args!("{} of {} done", self.done, self.count));
+            report::boards(self.kinds.iter().copied())
+        } else {
+            let records: Vec<_> = outcomes.iter().map(|outcome| outcome.record.clone()).collect();
+            Summary::as_message(&self.ui).finish(&records, facts)
+        };
+        for outcome in &outcomes {
+            self.metadata(outcome);
+            self.keep(outcome);
+        }
+        self.failure.map_or(ended, |failure| Err(failure.into()))
+    }
+
+    /// What has appeared of a board is the command's result.
+    fn devices(&self, outcome: &Outcome) {
+        if self.ui.json || !outcome.record.ending.is_done() {
+            return;
+        }
+        let appeared = UsbBoot::of(&outcome.record).map(|boot| boot.appeared).unwrap_or_default();
+        appeared.iter().for_each(|one| self.ui.result(&one.device));
+    }
+
+    /// So is what it told about itself, where that is asked for. With `--json` the record has it.
+    fn metadata(&self, outcome: &Outcome) {
+        if matches!(self.metadata, Metadata::Printed)
+            && !self.ui.json
+            && !outcome.metadata.is_empty()
+            && let Ok(line) = json::line(&outcome.metadata)
+        {
+            self.ui.result(line);
+        }
+    }
+
+    /// Writes it to its file. Why it can't be written is told at the end, and by a service at once too.
+    fn keep(&mut self, outcome: &Outcome) {
+        let Metadata::Kept(dir) = &self.metadata else { return };
+        if outcome.metadata.is_empty() {
+            return;
+        }
+        match write(dir, outcome) {
+            Ok(path) => {
+                let board = &outcome.record.board;
+                self.screen.above(format_args!("{board}: wrote {}", path.display()));
+            }
+            Err(error) => {
+                if self.service {
+                    self.screen.aside(|| self.ui.warn(chain(&error)));
+                }
+                self.failure.get_or_insert(error);
+            }
+        }
+    }
+}
+
+impl Audience for Told {
+    fn ended(&mut self, outcome: Outcome) {
+        let kind = outcome.record.ending.kind();
+        self.count += 1;
+        self.done += usize::from(kind.is_none());
+        if !self.kinds.contains(&kind) {
+            self.kinds.push(kind);
+        }
+        if !self.service {
+            self.outcomes.push(outcome);
+            return;
+        }
+        self.screen.aside(|| {
+            if self.ui.json {
+                Summary::as_message(&self.ui).object(&outcome.record);
+            }
+            self.devices(&outcome);
+            self.metadata(&outcome);
+        });
+        self.keep(&outcome);
+    }
+
+    fn waiting(&mut self, time: Duration, devices: &[Device]) {
+        if self.waiting || time < PATIENCE || self.ui.json {
+            return;
+        }
+        self.waiting = true;
+        self.ui.say("waiting for a board in USB boot");
+        for line in attached(devices, self.wanted.as_ref()) {
+            self.ui.say(format_args!("  {line}"));
+        }
+        self.ui.say(format_args!("  {} {NO_BOARD}", self.ui.paint_err(Style::Strong, "hint:")));
+    }
+}
+
+/// What only a USB boot can say at its end.
+fn facts(record: &Record) -> Facts {
+    let Some(boot) = UsbBoot::of(record) else { return Facts::default() };
+    let mut text = vec![count(boot.files, "file")];
+    text.extend(boot.appeared.iter().map(ToString::to_string));
+    Facts { bytes: Some(boot.bytes), text, ..Facts::default() }
+}
+
+/// Writes what a board told about itself.
+fn write(dir: &Path, outcome: &Outcome) -> Result<PathBuf, CantWrite> {
+    let board = &outcome.record.board;
+    let name = board.serial.as_ref().map_or_else(|| board.label(), ToString::to_string);
+    let path = dir.join(format!("{name}.json"));
+    let failed = |source| CantWrite { path: path.clone(), source };
+    let text = json::pretty(&outcome.metadata).map_err(|error| failed(error.into()))? + "\n";
+    let dir = crate::beneath::Dir::open(dir).map_err(|error| failed(error.into()))?;
+    dir.replace_file(format!("{name}.json"), text.as_bytes(), 0o644).map_err(failed)?;
+    Ok(path)
+}
+
+/// What a board told can't be kept.
+#[derive(Debug, thiserror::Error)]
+#[error("writing {}", path.display())]
+pub(super) struct CantWrite {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+impl Explain for CantWrite {
+    fn kind(&self) -> Kind {
+        Kind::CantCreate
+    }
+}
+
+/// What is attached that could be meant, and why it isn't. `wanted` is the board that is.
+pub(super) fn attached(devices: &[Device], wanted: Option<&Serial>) -> Vec<String> {
+    let known = devices.iter().filter_map(|device| Some((device, device.identity()?)));
+    known
+        .map(|(device, identity)| {
+            let port = device.port;
+            match (identity, device.board_serial()) {
+                (Identity::Rom(chip) | Identity::FileServer(chip), Some(serial)) => {
+                    let near = wanted.is_some_and(|wanted| wanted.is_close(serial.as_str()));
+                    let meant = if near { "; is it the one that is meant?" } else { "" };
+                    format!("at {port} is a {chip} in {identity}, serial {serial}, which is left out{meant}")
+                }
+                (Identity::Rom(chip) | Identity::FileServer(chip), None) => {
+                    format!("at {port} is a {chip} in {identity}, which is left out")
+                }
+                (booted, _) => format!("at {port} is a {booted}: it has booted already"),
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::board::Who;
+    use crate::cli::ui::memory::texts;
+    use crate::run::{Ending, Proof, RunId, Way};
+    use crate::usb::metadata;
+    use crate::usb::wait_for::Appeared;
+
+    fn device(product: u16, serial: Option<String>) -> Device {
+        let port = "1-1".parse().unwrap();
+        Device { port, address: 1, vendor: 0x0a5c, product, serial_index: 3, serial }
+    }
+
+    #[test]
+    fn what_is_attached_is_named_with_the_reason() {
+        let stranger = Device { product: 0x1234, serial_index: 0, ..device(0, None) };
+        assert_eq!(
+            attached(&[device(0x0104, None), device(0x2711, None), stranger], None),
+            [
+                "at 1-1 is a mass storage gadget: it has booted already",
+                "at 1-1 is a BCM2711 in boot ROM, which is left out",
+            ]
+        );
+        let other = device(0x2711, Some("af04b2da".into()));
+        let wanted = "10000000af04b2d0".parse().unwrap();
+        assert_eq!(
+            attached(&[other], Some(&wanted)),
+            [
+                "at 1-1 is a BCM2711 in boot ROM, serial af04b2da, which is left out; is it the one that is meant?"
+            ]
+        );
+    }
+
+    fn outcome(text: &str, ending: Ending) -> Outcome {
+        let started = jiff::Timestamp::UNIX_EPOCH;
+        let mut record = Record::begin(RunId::new(1), Way::UsbBoot, Who::named(text), started);
+        let appeared = vec![Appeared { device: text.to_owned(), size_bytes: Some(1) }];
+        let boot = UsbBoot { appeared, last_file: Some(text.to_owned()), ..UsbBoot::default() };
+        record.detail = serde_json::to_value(boot).unwrap();
+        record.ending = ending;
+        let mut metadata = metadata::Metadata::default();
+        metadata.take(&format!("*KEY*{text}"));
+        Outcome { record, metadata }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn nothing_that_a_board_says_writes_the_terminal(text in texts(), json: bool, service: bool) {
+            let (ui, memory) = Ui::remembering();
+            let ui = Ui { json, ..ui };
+            let screen = if service { Screen::of_service(&ui) } else { Screen::new(&ui, []) };
+            let mut told = Told::new(&ui, Arc::new(screen), None, Metadata::Printed, service);
+            let device = device(0x2711, Some(text.clone()));
+            let known = attached(std::slice::from_ref(&device), None).len();
+            told.waiting(Duration::from_secs(60), &[device]);
+            prop_assert_eq!(memory.take_clean().len(), if json { 0 } else { 2 + known });
+            told.ended(outcome(&text, Ending::Done { proof: Proof::Board }));
+            told.ended(outcome(&text, Ending::Lost { why: text.clone(), hint: Some(text.as_str().into()) }));
+            prop_assert!(told.finish().is_err());
+            memory.take_clean();
+        }
+    }
+
+    #[test]
+    fn a_service_tells_of_each_board_when_it_ends_and_keeps_none_of_them() {
+        let (ui, memory) = Ui::remembering();
+        let mut told = Told::new(&ui, Arc::new(Screen::of_service(&ui)), None, Metadata::Printed, true);
+        for at in 0..1000 {
+            told.ended(outcome(&format!("/dev/sd{at}"), Ending::Done { proof: Proof::Board }));
+            assert_eq!(
+                memory.take_clean(),
+                [format!("/dev/sd{at}"), format!("{{\"KEY\":\"/dev/sd{at}\"}}")],
+                "its disk, and what it told"
+            );
+        }
+        assert_eq!((told.outcomes.len(), told.kinds.len(), told.count()), (0, 1, 1000));
+        told.ended(outcome("x", Ending::Lost { why: "y".into(), hint: None }));
+        memory.take_clean();
+        let failure = told.finish().unwrap_err();
+        assert_eq!(
+            (failure.kind(), memory.take_clean()),
+            (Kind::Failed, vec!["1000 of 1001 done".to_owned()])
+        );
+    }
+}
