@@ -45,7 +45,7 @@ impl Runs {
     /// Where the record can't be written, or the system has no random numbers for its name.
     pub fn begin(&self, way: Way, board: Who, stage: Stage) -> Result<Running, ledger::Error> {
         let run = ledger::new_id()?;
-        let mut record = Record::begin(run, way, board, Timestamp::now());
+        let mut record = Record::begin(run, way, board, now());
         record.stage = stage;
         let kept = match &self.ledger {
             Some(ledger) => ledger.begin(record)?,
@@ -65,6 +65,12 @@ impl Runs {
         running.tell(What::Began);
         Ok(running)
     }
+}
+
+/// Now, to the millisecond.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    now.round(jiff::Unit::Millisecond).unwrap_or(now)
 }
 
 /// A run that goes on. Dropped before its [end](Self::end), it leaves a record that says `unfinished`.
@@ -228,7 +234,7 @@ impl Running {
             }
         }
         self.runs.tell.tell(Event {
-            time: Timestamp::now(),
+            time: now(),
             run: self.id().clone(),
             way: self.kept.record.way,
             board: Arc::clone(&self.board),
