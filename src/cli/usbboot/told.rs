@@ -241,8 +241,14 @@ mod tests {
     use super::*;
     use crate::board::Who;
     use crate::cli::ui::memory::texts;
-    use crate::run::{Ending, Proof, RunId, Way};
+    use crate::run::{Ending, Proof, RunId, Runs, Tell, Way};
+    use crate::stop::Stop;
+    use crate::usb::boot::{Limits, Options};
+    use crate::usb::lookup::{self, Payload};
     use crate::usb::metadata;
+    use crate::usb::plan::OnePayload;
+    use crate::usb::service::{Service, run};
+    use crate::usb::transport::{Bus, Fault, Transport};
     use crate::usb::wait_for::Appeared;
 
     fn device(product: u16, serial: Option<String>) -> Device {
@@ -321,5 +327,48 @@ mod tests {
             (failure.kind(), memory.take_clean()),
             (Kind::Failed, vec!["1000 of 1001 done".to_owned()])
         );
+    }
+
+    /// A bus with a board that this user may not open.
+    struct Locked;
+
+    impl Bus for Locked {
+        fn devices(&self) -> Result<Vec<Device>, crate::usb::Error> {
+            Ok(vec![device(0x2711, Some("af04b2da".into()))])
+        }
+
+        fn open(&self, _: &Device) -> Result<Box<dyn Transport>, Fault> {
+            Err(Fault::Permission)
+        }
+
+        fn wait(&self, limit: Duration) {
+            std::thread::park_timeout(limit);
+        }
+    }
+
+    #[test]
+    fn a_boards_hint_is_in_the_log_of_a_service_when_it_happens() {
+        let (ui, memory) = Ui::remembering();
+        let ui = Ui { colour_err: false, verbose: 0, ..ui };
+        let screen = Arc::new(Screen::of_service(&ui));
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("bootcode4.bin"), [7; 3000]).unwrap();
+        let plan = OnePayload(Arc::new(Payload::open(dir.path(), &lookup::Options::default()).unwrap()));
+        let limits = Limits { permission: Duration::ZERO, ..Limits::default() };
+        let options = Options { limits, ..Options::default() };
+        let poll = Duration::from_millis(5);
+        let service = Service { forever: true, boards: Some(1), poll, ..Service::default() };
+        let runs = Runs::unkept(Arc::clone(&screen) as Arc<dyn Tell>);
+        let mut told = Told::new(&ui, screen, None, Metadata::Dropped, true);
+        let stop = Stop::new().unwrap();
+        run(Arc::new(Locked), Arc::new(plan), options, &service, &stop, &runs, &mut told).unwrap();
+        let lines = memory.take_clean();
+        let [.., failed, hint] = &lines[..] else { panic!("{lines:?}") };
+        assert!(
+            failed.ends_with("1-1 failed in open: this user may not open /dev/bus/usb/001/001"),
+            "{failed}"
+        );
+        assert!(hint.starts_with("  hint: `sudo piprov udev install`"), "{hint}");
+        assert_eq!(told.finish().unwrap_err().kind(), Kind::Permission);
     }
 }
