@@ -321,6 +321,8 @@ mod scenario {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_piprov")]);
         command.args(["usbboot", "-d", payload.text(), "--timeout", "60"]);
+        // That user has no home for its records.
+        command.env("PIPROV_STATE_DIR", "/tmp/state-of-nobody");
         let ended = Usbboot::spawn(&mut command).end();
         assert_eq!(ended.code, 77, "{}\n{}", ended.stdout, ended.stderr);
         assert!(ended.stderr.contains("this user may not open /dev/bus/usb/"), "{}", ended.stderr);
