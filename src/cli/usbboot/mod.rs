@@ -1,5 +1,6 @@
 //! `piprov usbboot`.
 
+mod attached;
 pub(super) mod rpiboot;
 mod told;
 
@@ -25,7 +26,7 @@ use crate::usb::service::{self, Filter, Service};
 use crate::usb::sysfs::Sysfs;
 use crate::usb::transport::Bus;
 use crate::usb::{payload, wait_for};
-pub(super) use told::NO_BOARD;
+pub(super) use attached::NO_BOARD;
 use told::Told;
 
 /// Boot boards over USB: everything rpiboot does, all boards at once
@@ -273,7 +274,7 @@ impl Usbboot {
             return NoBoard { what: "stopped before a board came".to_owned(), kind: Kind::Interrupted }
                 .into();
         }
-        let attached = told::attached(&bus.devices().unwrap_or_default(), self.serial.as_ref());
+        let attached = attached::attached(&bus.devices().unwrap_or_default(), self.serial.as_ref());
         let mut what = format!("no board in USB boot came in {}", minutes(self.timeout.unwrap_or_default()));
         for line in attached {
             what += &format!("; {line}");
@@ -296,6 +297,6 @@ impl Explain for NoBoard {
     }
 
     fn hint(&self) -> Option<Remedy> {
-        (self.kind != Kind::Interrupted).then(|| told::NO_BOARD.into())
+        (self.kind != Kind::Interrupted).then(|| NO_BOARD.into())
     }
 }
