@@ -34,6 +34,9 @@ pub trait Audience {
     /// A board's boot is over, and on record.
     fn ended(&mut self, outcome: Outcome);
 
+    /// Called several times a second, to show what the runs have told. Boards don't wait for it, new ones do.
+    fn look(&mut self) {}
+
     /// No board has come yet, for so long; these devices are there. Called several times a second.
     fn waiting(&mut self, _time: Duration, _devices: &[Device]) {}
 }
@@ -185,6 +188,7 @@ impl Boards<'_> {
         let deadline = self.service.timeout.map(|limit| began + limit);
         self.admit()?;
         loop {
+            self.audience.look();
             if self.is_over() {
                 return Ok(());
             }

@@ -6,17 +6,17 @@ mod told;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use super::report::Usage;
-use super::screen::Screen;
 use crate::board::{PortPath, Serial};
 use crate::cli::{Global, common, ui::Ui};
 use crate::config::Settings;
 use crate::error::{Explain, Kind, Remedy};
 use crate::format::{minutes, parse_size};
+use crate::run::Runs;
 use crate::run::ledger::Ledger;
-use crate::run::{Runs, Tell};
 use crate::stop::Stop;
 use crate::usb::boot::Options;
 use crate::usb::libusb::LibusbBus;
@@ -171,9 +171,9 @@ impl Usbboot {
         }
         let bus: Arc<dyn Bus> = Arc::new(bus);
         ui.detail(format_args!("records: {}", ledger.path().display()));
-        let screen = Arc::new(if self.forever { Screen::of_service(ui) } else { Screen::new(ui, []) });
-        let runs = Runs::new(Arc::clone(&screen) as Arc<dyn Tell>, ledger);
-        let mut told = Told::new(ui, screen, self.serial.clone(), self.kept(), self.forever);
+        let (tell, events) = channel();
+        let runs = Runs::new(Arc::new(tell), ledger);
+        let mut told = Told::new(ui, events, self.serial.clone(), self.kept(), self.forever);
         let served = service::run(bus.clone(), plan, self.options(), &self.service(), stop, &runs, &mut told);
         if told.count() == 0 {
             served?;

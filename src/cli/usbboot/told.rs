@@ -1,7 +1,7 @@
 //! What is told of USB boots beside what their runs tell: what is waited for, and what came of each board.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use super::attached::{NO_BOARD, attached};
@@ -11,7 +11,7 @@ use crate::cli::screen::{Facts, Screen, Summary};
 use crate::cli::ui::{Style, Ui};
 use crate::error::{Explain, Kind, chain};
 use crate::format::{count, json};
-use crate::run::Record;
+use crate::run::{Event, Record};
 use crate::usb::record::UsbBoot;
 use crate::usb::service::{Audience, Outcome};
 use crate::usb::transport::Device;
@@ -30,10 +30,14 @@ pub(super) enum Metadata {
     Kept(PathBuf),
 }
 
-/// Tells what came of boards: of all together at the end, or of each when it ends, where the end may be months away.
+/// Shows what runs tell, and then what came of boards: of all together at the end, or of each when it ends, where the
+/// end may be months away.
+///
+/// Events wait to be shown: a terminal that takes nothing, or a slow disk behind stdout, must hold up no board.
 pub(super) struct Told {
     ui: Ui,
-    screen: Arc<Screen>,
+    screen: Screen,
+    events: Receiver<Event>,
     /// The board that is meant, where one is.
     wanted: Option<Serial>,
     metadata: Metadata,
@@ -50,16 +54,18 @@ pub(super) struct Told {
 }
 
 impl Told {
+    /// `events` come from the runs of these boards. `wanted` is the board that is meant, where one is.
     pub(super) fn new(
         ui: &Ui,
-        screen: Arc<Screen>,
+        events: Receiver<Event>,
         wanted: Option<Serial>,
         metadata: Metadata,
         service: bool,
     ) -> Self {
         Self {
             ui: ui.clone(),
-            screen,
+            screen: if service { Screen::of_service(ui) } else { Screen::new(ui, []) },
+            events,
             wanted,
             metadata,
             service,
@@ -82,6 +88,7 @@ impl Told {
     /// # Errors
     /// Where not all boards are done, or what they told can't be kept: the reason that decides the exit code.
     pub(super) fn finish(mut self) -> crate::cli::Result<()> {
+        self.look();
         self.screen.finish();
         let outcomes = std::mem::take(&mut self.outcomes);
         outcomes.iter().for_each(|outcome| self.devices(outcome));
@@ -141,7 +148,12 @@ impl Told {
 }
 
 impl Audience for Told {
+    fn look(&mut self) {
+        self.events.try_iter().for_each(|event| self.screen.event(&event));
+    }
+
     fn ended(&mut self, outcome: Outcome) {
+        self.look();
         let kind = outcome.record.ending.kind();
         self.count += 1;
         self.done += usize::from(kind.is_none());
@@ -211,12 +223,15 @@ impl Explain for CantWrite {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc::channel;
+
     use proptest::prelude::*;
 
     use super::*;
     use crate::board::Who;
     use crate::cli::ui::memory::texts;
-    use crate::run::{Ending, Proof, RunId, Runs, Tell, Way};
+    use crate::run::{Ending, Proof, RunId, Runs, Way};
     use crate::stop::Stop;
     use crate::usb::boot::{Limits, Options};
     use crate::usb::lookup::{self, Payload};
@@ -249,8 +264,7 @@ mod tests {
         fn nothing_that_a_board_says_writes_the_terminal(text in texts(), json: bool, service: bool) {
             let (ui, memory) = Ui::remembering();
             let ui = Ui { json, ..ui };
-            let screen = if service { Screen::of_service(&ui) } else { Screen::new(&ui, []) };
-            let mut told = Told::new(&ui, Arc::new(screen), None, Metadata::Printed, service);
+            let mut told = Told::new(&ui, channel().1, None, Metadata::Printed, service);
             let device = device(0x2711, Some(text.clone()));
             let known = attached(std::slice::from_ref(&device), None).len();
             told.waiting(Duration::from_secs(60), &[device]);
@@ -265,7 +279,7 @@ mod tests {
     #[test]
     fn a_service_tells_of_each_board_when_it_ends_and_keeps_none_of_them() {
         let (ui, memory) = Ui::remembering();
-        let mut told = Told::new(&ui, Arc::new(Screen::of_service(&ui)), None, Metadata::Printed, true);
+        let mut told = Told::new(&ui, channel().1, None, Metadata::Printed, true);
         for at in 0..1000 {
             told.ended(outcome(&format!("/dev/sd{at}"), Ending::Done { proof: Proof::Board }));
             assert_eq!(
@@ -305,7 +319,7 @@ mod tests {
     fn a_boards_hint_is_in_the_log_of_a_service_when_it_happens() {
         let (ui, memory) = Ui::remembering();
         let ui = Ui { colour_err: false, verbose: 0, ..ui };
-        let screen = Arc::new(Screen::of_service(&ui));
+        let (tell, events) = channel();
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("bootcode4.bin"), [7; 3000]).unwrap();
         let plan = OnePayload(Arc::new(Payload::open(dir.path(), &lookup::Options::default()).unwrap()));
@@ -313,8 +327,8 @@ mod tests {
         let options = Options { limits, ..Options::default() };
         let poll = Duration::from_millis(5);
         let service = Service { forever: true, boards: Some(1), poll, ..Service::default() };
-        let runs = Runs::unkept(Arc::clone(&screen) as Arc<dyn Tell>);
-        let mut told = Told::new(&ui, screen, None, Metadata::Dropped, true);
+        let runs = Runs::unkept(Arc::new(tell));
+        let mut told = Told::new(&ui, events, None, Metadata::Dropped, true);
         let stop = Stop::new().unwrap();
         run(Arc::new(Locked), Arc::new(plan), options, &service, &stop, &runs, &mut told).unwrap();
         let lines = memory.take_clean();
