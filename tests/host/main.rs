@@ -39,5 +39,6 @@ mod tftp_lossy;
 mod tftp_server;
 mod udev;
 mod usb_cli;
-mod usb_station;
+mod usb_record;
+mod usb_service;
 mod verify;

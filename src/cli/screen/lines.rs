@@ -41,6 +41,14 @@ impl Lines {
         }
     }
 
+    /// Prints something else, and meanwhile no line moves.
+    pub(in crate::cli) fn aside(&self, print: impl FnOnce()) {
+        match &self.bars {
+            Some(bars) => bars.aside(print),
+            None => print(),
+        }
+    }
+
     /// Takes one away.
     pub(in crate::cli) fn remove(&self, bar: &Bar) {
         bar.finish_and_clear();

@@ -71,6 +71,11 @@ impl Screen {
         self.lines.above(line);
     }
 
+    /// Prints something else, where no moving line is in its way.
+    pub(super) fn aside(&self, print: impl FnOnce()) {
+        self.lines.aside(print);
+    }
+
     /// Lines that move go away.
     pub(super) fn finish(&self) {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
