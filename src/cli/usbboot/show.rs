@@ -105,7 +105,7 @@ impl Show {
                 | What::Serving { of_board: true, .. }
         );
         if board.bar.is_none() || unusual || self.ui.verbose > 0 {
-            self.lines.log(event.port, text);
+            self.lines.log(jiff::Timestamp::now(), event.port, text);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Phase, Steps};
+use super::{Phase, Steps, Trouble};
 use crate::dhcp::pi::Stage;
 
 /// The ROM asks five times, every 5 s; others every 4 s (`DHCP_REQ_TIMEOUT`), for 45 s.
@@ -25,8 +25,8 @@ pub(super) fn patience(steps: &Steps) -> Option<Duration> {
     })
 }
 
-/// Why a board seems stuck after so long a silence, and a hint.
-pub(super) fn look(steps: &Steps, silent: Duration) -> Option<(String, String)> {
+/// Where a board seems stuck after so long a silence, why, and a hint.
+pub(super) fn look(steps: &Steps, silent: Duration) -> Option<(Trouble, String, String)> {
     if silent < patience(steps)? {
         return None;
     }
@@ -36,11 +36,18 @@ pub(super) fn look(steps: &Steps, silent: Duration) -> Option<(String, String)> 
             let why = format!("nobody answered its {}", times(steps.discovers));
             let hint = "is a board of its kind to be answered here? A port that a switch holds back (spanning \
                 tree) loses the answers too: `piprov netboot watch` shows that.";
-            (why, hint.to_owned())
+            (Trouble::Unanswered, why, hint.to_owned())
         }
-        Phase::Offered => offered(steps, rom),
-        Phase::Fetching => fetching(steps, rom),
+        Phase::Offered => {
+            let (why, hint) = offered(steps, rom);
+            (Trouble::NoRequest, why, hint)
+        }
+        Phase::Fetching => lacks(steps).unwrap_or_else(|| {
+            let (why, hint) = fetching(steps, rom);
+            (Trouble::Silent, why, hint)
+        }),
         Phase::Loaded => (
+            Trouble::NoSystem,
             format!("its kernel was started, but nothing is heard of its system for {} s", silent.as_secs()),
             "a monitor or the serial console shows why. Is the root in its cmdline.txt right, and exported to it? \
              `piprov netboot client check` compares."
@@ -74,10 +81,15 @@ fn offered(steps: &Steps, rom: bool) -> (String, String) {
     (why, hint.to_owned())
 }
 
-fn fetching(steps: &Steps, rom: bool) -> (String, String) {
+/// What is known to keep a board that fetches from its kernel.
+pub(super) fn lacks(steps: &Steps) -> Option<(Trouble, String, String)> {
+    if steps.phase != Phase::Fetching {
+        return None;
+    }
     if let Some(path) = &steps.fatal {
         let why = format!("{path} is missing, and the board has stopped asking");
-        return (why, format!("put {path} there, and switch the board off and on."));
+        let hint = format!("put {path} there, and switch the board off and on.");
+        return Some((Trouble::MissingFile, why, hint));
     }
     if !steps.kernels_missing.is_empty() && !steps.got.contains(&super::Part::Kernel) {
         let why = format!(
@@ -85,11 +97,14 @@ fn fetching(steps: &Steps, rom: bool) -> (String, String) {
             steps.kernels_missing.join(", "),
             if steps.kernels_missing.len() == 1 { "is" } else { "are" }
         );
-        return (
-            why,
-            "put a kernel there that fits the board, or name yours in config.txt (kernel=).".to_owned(),
-        );
+        let hint =
+            "put a kernel there that fits the board, or name yours in config.txt (kernel=).".to_owned();
+        return Some((Trouble::NoKernel, why, hint));
     }
+    None
+}
+
+fn fetching(steps: &Steps, rom: bool) -> (String, String) {
     let last = steps.last_file.as_deref().unwrap_or("its first request");
     let hint = if rom {
         "the ROM of a Pi 3 stops answering ARP while it fetches; an entry for it in the neighbour table helps \

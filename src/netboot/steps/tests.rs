@@ -71,7 +71,7 @@ fn a_pi_3_by_its_rom() {
     assert_eq!(missing(&steps), []);
     // bootcode.bin asks DHCP again; that is the same boot.
     let steps = boot.hear(Signal::Discover(client(Stage::Serial)));
-    assert_eq!(steps, [Step::Discover { count: 1, stage: Stage::Serial }]);
+    assert_eq!(steps, [Step::Discover { count: 1, program: Stage::Serial }]);
     // Its REQUEST doesn't say what it is; that is no system yet.
     assert_eq!(boot.hear(Signal::Request(client(Stage::PiHost))), []);
     let steps = boot.fetch(&[
@@ -101,7 +101,7 @@ fn a_pi_3_by_its_rom() {
     assert_eq!(boot.steps.deadline(), None);
     // Switched off and on.
     let steps = boot.hear(Signal::Discover(client(Stage::Rom)));
-    assert_eq!(steps, [Step::Again, Step::Discover { count: 1, stage: Stage::Rom }]);
+    assert_eq!(steps, [Step::Again, Step::Discover { count: 1, program: Stage::Rom }]);
 }
 
 #[test]
