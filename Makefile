@@ -55,7 +55,7 @@ install: ## install binaries, man pages and completions below PREFIX (/usr/local
 .PHONY: docs
 docs: ## write the man pages and the completions anew
 	mkdir -p man completions
-	rm -f man/*.1 completions/*
+	rm -f man/* completions/*
 	$(CARGO) run --locked --quiet -- generate man man
 	$(CARGO) run --locked --quiet -- generate completions completions
 

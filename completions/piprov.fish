@@ -35,6 +35,7 @@ complete -c piprov -n "__fish_piprov_needs_command" -f -a "flash" -d 'Flash boar
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "verify" -d 'Compare an image with a device, a file or a board\'s report'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "split-image" -d 'Split an image into the parts that U-Boot fetches'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "reset" -d 'Reset boards'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "run" -d 'Show what was done to boards, and how it ended'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "targets" -d 'Show, check and change the targets database'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "card" -d 'Make and check recovery cards'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "tftp" -d 'Serve a folder over TFTP, with a live log'
@@ -114,6 +115,36 @@ complete -c piprov -n "__fish_piprov_using_subcommand reset" -s v -l verbose -d 
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show" -f -a "list" -d 'List runs, the latest last'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show" -f -a "show" -d 'Show one run, with everything that its record holds'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l board -d 'Only boards whose name, address, MAC, serial number or port is this' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l kind -d 'Only this kind of run: flash, usb-boot, net-boot, reset or client-add' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l outcome -d 'Only runs that ended so: done, not-verified, failed, lost or unfinished' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l since -d 'Only runs that began since: a date, or a time before now as 30m, 12h or 7d' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s n -l last -d 'Only the latest N of them' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l state -d 'Read the records below this state directory [default: the setting state-dir]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l state -d 'Read the records below this state directory [default: the setting state-dir]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -s q -l quiet -d 'Print results and errors only'

@@ -37,13 +37,14 @@ fn main() -> ExitCode {
 fn work() -> Result<(), String> {
     let settings = Settings::load(None).map_err(|error| chain(&error))?;
     let env = |name: &str| std::env::var(name).ok();
-    let source = Source { env: &env, sys: Path::new("/sys"), gadget: settings.gadget.value };
+    let source = Source { env: &env, sys: Path::new("/sys"), gadget: settings.usb.gadget.value };
     let event = source.event().map_err(|error| error.to_string())?;
-    let tree = Tree::new(&settings.live.value, &settings.clients.value).map_err(|error| error.to_string())?;
+    let tree = Tree::new(&settings.usb.live.value, &settings.usb.clients.value)
+        .map_err(|error| error.to_string())?;
     let helper = Helper {
         tree: &tree,
         records: &Records::new(&settings.runtime_dir.value),
-        window: settings.restart_window.value,
+        window: settings.usb.restart_window.value,
         log: &log,
         tell: &|tty, command| tell_within(tty, command, TELL_LIMIT),
     };

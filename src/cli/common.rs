@@ -45,8 +45,8 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
 /// The limits of a TFTP server.
 pub(super) fn tftp_limits(settings: &Settings) -> Limits {
     let mut limits = Limits::default();
-    limits.policy.max_window = settings.max_window.value;
-    limits.policy.max_blksize = settings.max_blksize.value;
+    limits.policy.max_window = settings.tftp.max_window.value;
+    limits.policy.max_blksize = settings.tftp.max_blksize.value;
     limits
 }
 

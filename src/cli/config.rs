@@ -32,14 +32,14 @@ impl Config {
         }
         if ui.json {
             #[derive(serde::Serialize)]
-            struct Row<'a> {
+            struct Object<'a> {
                 key: &'a str,
-                value: String,
+                value: crate::config::Written,
                 #[serde(flatten)]
                 origin: &'a crate::config::Origin,
             }
-            for (key, value, origin) in settings.rows() {
-                ui.object(&Row { key, value, origin });
+            for crate::config::Row { key, value, origin, .. } in settings.rows() {
+                ui.named("setting", None, &Object { key, value, origin });
             }
             return Ok(());
         }
@@ -48,7 +48,7 @@ impl Config {
             settings
                 .rows()
                 .into_iter()
-                .map(|(key, value, origin)| [key.to_owned(), value, origin.to_string()]),
+                .map(|row| [row.key.to_owned(), row.value.to_string(), row.origin.to_string()]),
         );
         for (at, line) in columns(&rows).iter().enumerate() {
             if at == 0 { ui.result(ui.paint(Style::Strong, line)) } else { ui.result(line) }

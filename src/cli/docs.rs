@@ -2,6 +2,7 @@
 //! fails when it is stale. Nothing in it depends on the day or the machine.
 
 mod security;
+mod settings;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use super::Cli;
 use super::ui::Ui;
-use crate::config::KEYS;
+use crate::config::{KEYS, variable};
 use crate::error::{Explain, Kind};
 
 /// Arguments of the hidden `piprov generate`.
@@ -28,7 +29,7 @@ pub struct Generate {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum What {
-    /// The man pages of section 1
+    /// The man pages
     Man,
     /// Completions for bash, zsh and fish
     Completions,
@@ -97,7 +98,8 @@ fn command() -> clap::Command {
         .term_width(80)
 }
 
-/// The man pages of `piprov` and of every subcommand at any depth, in the order of the help.
+/// The man pages of `piprov` and of every subcommand at any depth, in the order of the help; then that of the
+/// configuration files.
 ///
 /// # Errors
 /// When a page can't be rendered, which no input of ours causes.
@@ -121,6 +123,7 @@ pub fn man_pages() -> Result<Vec<Document>, Error> {
     command.build();
     let mut pages = Vec::new();
     walk(&command, &mut pages)?;
+    pages.push(("piprov.toml.5".to_owned(), settings::page().into_bytes()));
     Ok(pages)
 }
 
@@ -160,10 +163,8 @@ fn more_sections(out: &mut dyn Write) -> std::io::Result<()> {
         .collect();
     section("EXIT STATUS", &codes);
     let mut variables = named(&[("PIPROV_CONFIG", "A configuration file that stands in for all others.")]);
-    variables.extend(KEYS.iter().map(|key| {
-        let variable = format!("PIPROV_{}", key.replace(['.', '-'], "_").to_uppercase());
-        (variable, "See the setting of that name in piprov.toml(5).")
-    }));
+    variables
+        .extend(KEYS.iter().map(|key| (variable(key), "See the setting of that name in piprov.toml(5).")));
     variables.extend(named(&[
         ("NO_COLOR", "Output has no colours if this is set to anything."),
         ("FORCE_COLOR", "Output has colours if this is set to anything, even in a pipe."),

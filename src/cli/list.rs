@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::board::PortPath;
 use crate::board::identity::Identity;
+use crate::board::{Chip, PortPath, Who};
 use crate::cli::table::columns;
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
@@ -25,7 +25,12 @@ pub struct List {}
 /// A board at a port.
 #[derive(Debug, PartialEq, serde::Serialize)]
 struct Row {
+    #[serde(skip)]
     port: PortPath,
+    #[serde(skip)]
+    chip: Option<Chip>,
+    /// What it calls itself, or the boards with its chip.
+    #[serde(rename = "product")]
     board: String,
     serial: Option<String>,
     state: String,
@@ -40,10 +45,10 @@ impl List {
         let sysfs = Sysfs::default();
         let why = || format!("there is no {}", sysfs.root().join("bus/usb/devices").display());
         let devices = sysfs.devices().ok_or_else(|| Error::Host { what: "listing devices", why: why() })?;
-        let overlays = overlays(&settings.live.value, &settings.clients.value);
+        let overlays = overlays(&settings.usb.live.value, &settings.usb.clients.value);
         let rows: Vec<Row> = devices
             .iter()
-            .filter_map(|device| row(&sysfs, device, settings.gadget.value, &overlays, &may_open))
+            .filter_map(|device| row(&sysfs, device, settings.usb.gadget.value, &overlays, &may_open))
             .collect();
         show(ui, &rows);
         Ok(())
@@ -121,12 +126,24 @@ fn row(
         hint = Some("sudo piprov udev install");
         usable = false;
     }
-    Some(Row { port, board, serial, state, usable, overlay: overlays.get(&port).cloned(), hint })
+    Some(Row {
+        port,
+        chip: identity.chip(),
+        board,
+        serial,
+        state,
+        usable,
+        overlay: overlays.get(&port).cloned(),
+        hint,
+    })
 }
 
 fn show(ui: &Ui, rows: &[Row]) {
     if ui.json {
-        rows.iter().for_each(|row| ui.object(row));
+        for row in rows {
+            let serial = row.serial.as_deref().and_then(|serial| serial.parse().ok());
+            ui.named("attached", Some(&Who { chip: row.chip, serial, ..Who::at(row.port) }), row);
+        }
         return;
     }
     if rows.is_empty() {

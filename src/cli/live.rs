@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
+use crate::board::Who;
 use crate::cli::mklive::Place;
 use crate::cli::table::columns;
 use crate::cli::ui::{Style, Ui};
@@ -66,9 +67,10 @@ fn show(rows: &[Row], tree: &crate::live::Tree, ui: &Ui) {
     if ui.json {
         for row in rows {
             let record = row.record.as_ref();
+            let serial = record.and_then(|record| record.serial.clone());
+            let board = Who { serial, ..Who::at(row.port) };
             ui.object(&json!({
-                "event": "overlay", "port": row.port, "client": row.client, "since": row.since,
-                "serial": record.and_then(|record| record.serial.as_ref()),
+                "event": "overlay", "board": board, "client": row.client, "since": row.since,
                 "phase": record.map(|record| record.phase), "ours": !row.foreign,
             }));
         }

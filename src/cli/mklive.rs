@@ -41,8 +41,8 @@ pub(super) struct How {
 
 impl Place {
     pub(super) fn tree(&self, settings: &Settings) -> Result<Tree, crate::live::Error> {
-        let live = settings.live.clone().or_flag("--live", self.live.clone()).value;
-        let clients = settings.clients.clone().or_flag("--clients", self.clients.clone()).value;
+        let live = settings.usb.live.clone().or_flag("--live", self.live.clone()).value;
+        let clients = settings.usb.clients.clone().or_flag("--clients", self.clients.clone()).value;
         Tree::new(&live, &clients)
     }
 }

@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser};
 
 use super::ui::Ui;
 use super::{Cli, Global, report};
+use crate::format::json::json;
 use crate::format::message;
 
 /// The command line as what it asks for.
@@ -19,8 +20,24 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Cli, ExitCode> {
         Ok(cli) => return Ok(cli),
         Err(error) => tellable(&arguments, error.kind()),
     };
-    let ui = Ui::new(&Global::default());
+    // What is wrong is not known by its place, so the flag counts wherever it stands before `--`.
+    let json = arguments
+        .iter()
+        .skip(1)
+        .take_while(|argument| *argument != "--")
+        .any(|argument| argument == "--json");
+    let ui = Ui::new(&Global { json, ..Global::default() });
     ui.clap(&error);
+    if ui.json && error.use_stderr() {
+        // The first paragraph is what is wrong; what follows is about how it is used.
+        let text = error.render().to_string();
+        let message = text.split("\n\n").next().unwrap_or_default().trim();
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        let kind = crate::error::Kind::Usage;
+        ui.object(&json!({
+            "event": "error", "kind": kind, "code": kind.exit_code(), "message": message, "hint": None::<String>,
+        }));
+    }
     match u8::try_from(error.exit_code()).unwrap_or(2) {
         0 => Err(ExitCode::from(report::end(&ui, &Ok(())))),
         code => Err(ExitCode::from(code)),

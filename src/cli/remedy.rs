@@ -1,11 +1,9 @@
 //! How a remedy is worded on the command line: settings as flags, jobs as commands. This is the only place that knows
 //! them by these names; what stands here is held against what clap takes.
 
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::{Action, Knob, Piece, Remedy, Task};
-use crate::format::json;
 
 /// A remedy as a sentence for who sits at a shell.
 pub(crate) fn word(remedy: &Remedy) -> String {
@@ -19,21 +17,8 @@ pub(crate) fn word(remedy: &Remedy) -> String {
         .collect()
 }
 
-/// A line of `--json` in which remedies are sentences too; `line` is what became of `value`.
-///
-/// # Errors
-/// Those of JSON.
-pub(super) fn word_json(line: String, value: &impl Serialize) -> serde_json::Result<String> {
-    // Few lines have a thing to do in them; the others stay as they are.
-    if !line.contains(r#"{"do":"#) {
-        return Ok(line);
-    }
-    let mut value = serde_json::to_value(value)?;
-    word_value(&mut value);
-    json::line(&value)
-}
-
-fn word_value(value: &mut Value) {
+/// A value of `--json` in which remedies are sentences too.
+pub(super) fn word_value(value: &mut Value) {
     let of_remedy = |part: &Value| part.is_string() || part.get("do").is_some();
     match value {
         Value::Array(parts) if parts.iter().all(of_remedy) && !parts.iter().all(Value::is_string) => {

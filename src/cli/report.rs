@@ -38,9 +38,9 @@ impl Explain for Usage {
     }
 }
 
-/// Tells a failure, of one target where there is one, on stderr (and as an object on stdout with
+/// Tells a failure on stderr (and as an object on stdout with
 /// `--json`), unless that was done already, and gives its kind.
-pub(super) fn tell(ui: &Ui, target: Option<&str>, failure: &Failure) -> Kind {
+pub(super) fn tell(ui: &Ui, failure: &Failure) -> Kind {
     let kind = failure.kind();
     let Some(message) = failure.message() else { return kind };
     let hint = failure.remedy().map(remedy::word);
@@ -48,11 +48,11 @@ pub(super) fn tell(ui: &Ui, target: Option<&str>, failure: &Failure) -> Kind {
         let below = failure.more().iter().map(|line| format!("  {line}"));
         let whole = std::iter::once(message.to_owned()).chain(below).collect::<Vec<_>>().join("\n");
         ui.object(&json!({
-            "event": "error", "target": target, "kind": kind, "code": kind.exit_code(), "message": whole,
+            "event": "error", "kind": kind, "code": kind.exit_code(), "message": whole,
             "hint": hint,
         }));
     }
-    error(ui, target, &message, failure.more(), hint.as_deref());
+    error(ui, None, &message, failure.more(), hint.as_deref());
     kind
 }
 
@@ -82,10 +82,10 @@ pub(super) fn error(ui: &Ui, target: Option<&str>, message: &str, more: &[String
 pub fn end(ui: &Ui, result: &Result<()>) -> u8 {
     let code = match result {
         Ok(()) => 0,
-        Err(failure) => tell(ui, None, failure).exit_code(),
+        Err(failure) => tell(ui, failure).exit_code(),
     };
     match ui.lost() {
-        Some(lost) if code == 0 => tell(ui, None, &lost.into()).exit_code(),
+        Some(lost) if code == 0 => tell(ui, &lost.into()).exit_code(),
         _ => code,
     }
 }
@@ -98,16 +98,19 @@ mod tests {
     use crate::cli::ui::memory::texts;
     use crate::targets::{Error as Targets, Problem};
 
-    fn told(ui: &Ui, target: Option<&str>, failure: impl Into<Failure>) {
-        tell(ui, target, &failure.into());
+    fn told(ui: &Ui, failure: impl Into<Failure>) {
+        tell(ui, &failure.into());
     }
 
     #[test]
     fn an_error_is_a_line_with_what_is_below_it() {
         let (ui, memory) = Ui::remembering();
         let error = Usage { message: "a\nb".into(), hint: Some("c\nd".into()) };
-        told(&ui, Some("lab-01"), error);
-        assert_eq!(memory.take_clean(), ["error: lab-01: a\\x0ab", "  hint: c\\x0ad"]);
+        told(&ui, error);
+        assert_eq!(memory.take_clean(), ["error: a\\x0ab", "  hint: c\\x0ad"]);
+        super::error(&ui, Some("lab-01"), "x", &[], Some("y"));
+        super::error(&ui, Some("gpiochip0:17"), "gpiochip0:17: x", &[], None);
+        assert_eq!(memory.take_clean(), ["error: lab-01: x", "  hint: y", "error: gpiochip0:17: x"]);
     }
 
     proptest! {
@@ -120,17 +123,18 @@ mod tests {
             let ui = Ui { json, width_err: width.then_some(60), ..ui };
             let [one, two, three] = texts;
             let usage = Usage { message: one.clone(), hint: Some(two.as_str().into()) };
-            told(&ui, Some(&three), Failure::from(usage).context(two.clone()));
+            told(&ui, Failure::from(usage).context(two.clone()));
+            super::error(&ui, Some(&three), &two, &[], None);
             let lines = memory.take_clean();
-            prop_assert!(width || lines.len() == 2 + usize::from(json), "{:?}", lines);
+            prop_assert!(width || lines.len() == 3 + usize::from(json), "{:?}", lines);
             let own = ["error: ", "  ", "{"];
             prop_assert!(lines.iter().all(|line| own.iter().any(|own| line.starts_with(own))), "{:?}", lines);
             let io = std::io::Error::other(one.clone());
-            told(&ui, None, Failure::from(io).context(three));
+            told(&ui, Failure::from(io).context(three));
             memory.take_clean();
             let problem = Problem { line: 1, also: None, message: two };
             let error = Targets::Bad { path: one.into(), problems: vec![problem; problems] };
-            told(&ui, None, error);
+            told(&ui, error);
             let lines = memory.take_clean();
             let below = if problems > 1 { problems } else { 0 };
             prop_assert!(width || lines.len() == 2 + below + usize::from(json), "{:?}", lines);

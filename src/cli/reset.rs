@@ -95,10 +95,10 @@ impl Reset {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
         let options = Options {
-            hold: settings.hold.clone().or_flag("--hold", self.hold).value,
-            command_timeout: settings.command_timeout.value,
+            hold: settings.reset.hold.clone().or_flag("--hold", self.hold).value,
+            command_timeout: settings.reset.command_timeout.value,
         };
-        let stagger = settings.stagger.clone().or_flag("--stagger", self.stagger).value;
+        let stagger = settings.flash.stagger.clone().or_flag("--stagger", self.stagger).value;
         let jobs = self.jobs(&settings, &options, ui)?;
         if self.dry_run {
             for (at, job) in jobs.iter().enumerate() {
@@ -147,7 +147,7 @@ fn plan(ui: &Ui, job: &Job, wait: Duration) {
     let how = job.how();
     if ui.json {
         ui.object(&json!({
-            "event": "would-reset", "target": job.name, "how": how, "after_seconds": wait.as_secs_f64(),
+            "event": "would-reset", "board": job.board.clone().unwrap_or_else(|| Who::named(&job.name)), "how": how, "after_seconds": wait.as_secs_f64(),
         }));
     } else if wait.is_zero() {
         ui.result(format_args!("would reset {}: {how}", job.name));
@@ -166,7 +166,7 @@ fn run_all(
     stop: &Stop,
 ) -> crate::cli::Result<()> {
     // A line of stdout for each board, and no moving ones: a reset takes no time to watch.
-    let screen = Screen::new(&Ui { quiet: true, bars: false, ..ui.clone() }, []);
+    let screen = Screen::new(&Ui { quiet: ui.verbose == 0, bars: false, ..ui.clone() }, []);
     let runs = Runs::new(Arc::new(screen), Ledger::open(&settings.state_dir.value)?);
     let total = jobs.len();
     let records = std::thread::scope(|scope| {

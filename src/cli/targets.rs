@@ -173,7 +173,10 @@ fn tell(ui: &Ui, done: &str, would: &str, dry_run: bool, path: &Path, change: &C
 fn list(args: &List, settings: &Settings, ui: &Ui) -> crate::cli::Result<()> {
     let targets = args.database.load(settings)?;
     if ui.json {
-        targets.rows().iter().for_each(|target| ui.object(target));
+        for target in targets.rows() {
+            let more = json!({ "reset": target.reset, "secret": target.secret, "line": target.line });
+            ui.named("target", Some(&target.board()), &more);
+        }
         return Ok(());
     }
     if args.csv {

@@ -126,7 +126,7 @@ impl<'a> Log<'a> {
             self.count(&mut state, event);
         }
         if self.ui.json {
-            self.ui.object(&Timed { time: now(), event });
+            self.ui.object(event);
         }
     }
 
@@ -271,13 +271,6 @@ impl<'a> Log<'a> {
 }
 
 /// An event with its time, for `--json`.
-#[derive(serde::Serialize)]
-struct Timed<'a> {
-    time: String,
-    #[serde(flatten)]
-    event: &'a Event,
-}
-
 fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -147,7 +147,7 @@ impl Ids {
     fn rules(&self, settings: &Settings, root: &Path) -> Rules {
         let known = || has_group(root, "plugdev").then(|| "plugdev".to_owned());
         Rules {
-            gadget: settings.gadget.value,
+            gadget: settings.usb.gadget.value,
             group: self.group.clone().or_else(known),
             runtime: settings.runtime_dir.value.clone(),
             ..Rules::default()
@@ -264,7 +264,7 @@ fn call(command: &[&str]) -> Result<(), Error> {
 }
 
 fn finish(settings: &Settings, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
-    let tree = Tree::new(&settings.live.value, &settings.clients.value)?;
+    let tree = Tree::new(&settings.usb.live.value, &settings.usb.clients.value)?;
     let log = |level: Level, text: &str| {
         // In the log under the helper's name: it is the same story.
         let logged = journal::send(Path::new(journal::SOCKET), "piprov-udev", level, text);
@@ -277,7 +277,7 @@ fn finish(settings: &Settings, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
     let finisher = Finisher {
         tree: &tree,
         records: &Records::new(&settings.runtime_dir.value),
-        window: settings.restart_window.value,
+        window: settings.usb.restart_window.value,
         log: &log,
         tell: &tell_patiently,
     };

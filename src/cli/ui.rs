@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the place that has the streams")]
 
 mod bars;
+mod lines;
 #[cfg(test)]
 pub(super) mod memory;
 mod text;
@@ -16,9 +17,8 @@ use std::sync::{Arc, OnceLock};
 pub use bars::{Bar, Bars};
 pub use text::{Text, wrap};
 
-use super::{Global, remedy};
+use super::Global;
 use crate::error::{Explain, Kind, Remedy};
-use crate::format::json;
 
 /// What is known about the two streams and what the user wants to see.
 #[derive(Debug, Clone)]
@@ -163,19 +163,31 @@ impl Ui {
         self.write(Stream::Out, &Text::line(line));
     }
 
-    /// A result as one JSON object on one line, to stdout. `"schema": 1` is added.
+    /// A result as one JSON object on one line, to stdout. The value has a member `event`, and one `board` where it is
+    /// about a board; what every line has is added, and stands first.
     pub fn object(&self, value: &impl serde::Serialize) {
-        #[derive(serde::Serialize)]
-        struct Versioned<'a, T> {
-            schema: u32,
-            #[serde(flatten)]
-            value: &'a T,
-        }
-        let versioned = Versioned { schema: 1, value };
-        match json::line(&versioned).and_then(|line| remedy::word_json(line, &versioned)) {
+        match lines::line(value) {
             Ok(line) => self.result(line),
             Err(error) => self.warn(format_args!("a result can't be written as JSON: {error}")),
         }
+    }
+
+    /// The same for a value that doesn't say what it is.
+    pub fn named(
+        &self,
+        event: &'static str,
+        board: Option<&crate::board::Who>,
+        value: &impl serde::Serialize,
+    ) {
+        #[derive(serde::Serialize)]
+        struct Named<'a, T> {
+            event: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            board: Option<&'a crate::board::Who>,
+            #[serde(flatten)]
+            value: &'a T,
+        }
+        self.object(&Named { event, board, value });
     }
 
     /// A message for the person at the keyboard, to stderr; not with `--quiet`.

@@ -1,6 +1,5 @@
 //! The configuration files: which there are, which can be trusted, and what they say.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -9,66 +8,76 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::value::Raw;
-use super::{Error, KEYS, Origin, Settings, Sources, home};
+use super::{Error, KEYS, Machine, Origin, Settings};
 
 /// No configuration file is larger; what is larger is something else.
 const MAX_BYTES: u64 = 1 << 20;
 
+/// A file that nobody named, and what it takes for it to count.
+#[derive(Clone, Copy)]
+struct Found {
+    /// Who may own it; nothing where it doesn't matter.
+    owners: Option<[Option<u32>; 2]>,
+    /// Whether it lies where the user is at home, who may be a service without a home, or one whose home is on a
+    /// server that root can't read from: then it stops nobody, whatever is wrong with the place.
+    at_home: bool,
+}
+
 /// Applies all files, the weakest first.
-pub(super) fn read_all(
-    sources: &Sources<'_>,
-    env: &dyn Fn(&str) -> Option<OsString>,
-    settings: &mut Settings,
-) -> Result<(), Error> {
-    if let Some(path) = sources.explicit {
+pub(super) fn read_all(machine: &Machine<'_>, settings: &mut Settings) -> Result<(), Error> {
+    if let Some(path) = machine.explicit {
         let bytes = open(path).and_then(|mut file| bytes(&mut file));
         let bytes = bytes.map_err(|source| Error::Read { path: path.to_owned(), source })?;
         settings.files.push((path.to_owned(), true));
         return apply(path, &bytes, settings);
     }
-    read_one(&sources.system.join("piprov.toml"), None, settings)?;
-    for path in drop_ins(&sources.system.join("piprov.d"))? {
-        read_one(&path, None, settings)?;
+    let system = Found { owners: None, at_home: false };
+    read_one(&machine.system.join("piprov.toml"), system, settings)?;
+    let folder = machine.system.join("piprov.d");
+    match drop_ins(&folder) {
+        Ok(paths) => paths.iter().try_for_each(|path| read_one(path, system, settings))?,
+        Err(source) => unreadable(&folder, source, system, settings)?,
     }
     // The two below lie where people other than root may write; as root, what they say is as good as a
     // command line, since the targets database that they name holds commands.
-    let sudo = env("SUDO_UID").and_then(|uid| uid.to_str()?.parse().ok());
-    let trusted = (sources.uid == 0).then_some([Some(0), sudo]);
-    if let Some(home) = home(env, "XDG_CONFIG_HOME", ".config") {
-        read_one(&home.join("piprov/config.toml"), trusted, settings)?;
+    let sudo = machine.env("SUDO_UID").and_then(|uid| uid.to_str()?.parse().ok());
+    let owners = (machine.uid == 0).then_some([Some(0), sudo]);
+    if let Some(home) = machine.home("XDG_CONFIG_HOME", ".config") {
+        read_one(&home.join("piprov/config.toml"), Found { owners, at_home: true }, settings)?;
     }
-    read_one(&sources.project.join("piprov.toml"), trusted, settings)
+    read_one(&machine.project.join("piprov.toml"), Found { owners, at_home: false }, settings)
 }
 
 /// The `*.toml` files of a directory in the order of their names. No directory, no files.
-fn drop_ins(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let error = |source| Error::Read { path: folder.to_owned(), source };
+fn drop_ins(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(gone) if missing(&gone) => return Ok(Vec::new()),
-        Err(source) => return Err(error(source)),
+        Err(error) => return Err(error),
     };
     let mut paths =
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(error)?;
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>()?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     paths.sort();
     Ok(paths)
 }
 
 /// Applies one file, if it is there and one of the trusted users owns it.
-fn read_one(path: &Path, trusted: Option<[Option<u32>; 2]>, settings: &mut Settings) -> Result<(), Error> {
-    let error = |source| Error::Read { path: path.to_owned(), source };
+fn read_one(path: &Path, found: Found, settings: &mut Settings) -> Result<(), Error> {
     let mut file = match open(path) {
         Ok(file) => file,
         Err(gone) if missing(&gone) => {
             settings.files.push((path.to_owned(), false));
             return Ok(());
         }
-        Err(source) => return Err(error(source)),
+        Err(source) => return unreadable(path, source, found, settings),
     };
-    if let Some(users) = trusted {
+    if let Some(users) = found.owners {
         // Of the open file, not of the path, which may mean another file by now.
-        let meta = file.metadata().map_err(error)?;
+        let meta = match file.metadata() {
+            Ok(meta) => meta,
+            Err(source) => return unreadable(path, source, found, settings),
+        };
         let why = if !users.contains(&Some(meta.uid())) {
             format!("it belongs to user {}", meta.uid())
         } else if meta.mode() & 0o002 != 0 {
@@ -85,9 +94,29 @@ fn read_one(path: &Path, trusted: Option<[Option<u32>; 2]>, settings: &mut Setti
             return Ok(());
         }
     }
-    let bytes = bytes(&mut file).map_err(error)?;
-    settings.files.push((path.to_owned(), true));
-    apply(path, &bytes, settings)
+    match bytes(&mut file) {
+        Ok(bytes) => {
+            settings.files.push((path.to_owned(), true));
+            apply(path, &bytes, settings)
+        }
+        Err(source) => unreadable(path, source, found, settings),
+    }
+}
+
+/// A file that nobody named can't be read. Where this user just may not, it is left out; so is any below the
+/// user's home.
+fn unreadable(
+    path: &Path,
+    source: std::io::Error,
+    found: Found,
+    settings: &mut Settings,
+) -> Result<(), Error> {
+    if !found.at_home && source.kind() != std::io::ErrorKind::PermissionDenied {
+        return Err(Error::Read { path: path.to_owned(), source });
+    }
+    settings.files.push((path.to_owned(), false));
+    settings.warnings.push(format!("{} is left out: {source}", path.display()));
+    Ok(())
 }
 
 fn missing(error: &std::io::Error) -> bool {
@@ -130,10 +159,12 @@ fn apply(path: &Path, bytes: &[u8], settings: &mut Settings) -> Result<(), Error
     found.sort_by_key(|(_, offset, _)| *offset);
     let base = path.parent().unwrap_or(Path::new(""));
     for (key, offset, raw) in found {
-        let Some(known) = KEYS.into_iter().find(|known| **known == key) else {
-            return Err(Error::Unknown { path: path.to_owned(), line: line_at(offset), key });
-        };
-        settings.set(known, &raw, Origin::File { path: path.to_owned(), line: line_at(offset) }, base)?;
+        let origin = Origin::File { path: path.to_owned(), line: line_at(offset) };
+        match settings.set(&key, &raw, &origin, base) {
+            Some(Ok(())) => {}
+            Some(Err(why)) => return Err(Error::Bad { origin, key, why }),
+            None => return Err(Error::Unknown { path: path.to_owned(), line: line_at(offset), key }),
+        }
     }
     Ok(())
 }
@@ -142,20 +173,11 @@ fn apply(path: &Path, bytes: &[u8], settings: &mut Settings) -> Result<(), Error
 fn flatten(above: &str, table: &DeTable<'_>, found: &mut Vec<(String, usize, Raw)>) {
     for (key, value) in table {
         let name = format!("{above}{}", key.get_ref());
-        let raw = match value.get_ref() {
+        match value.get_ref() {
             DeValue::Table(inner) if KEYS.iter().any(|known| known.starts_with(&format!("{name}."))) => {
                 flatten(&format!("{name}."), inner, found);
-                continue;
             }
-            DeValue::String(text) => Raw::Text(text.to_string()),
-            DeValue::Integer(number) => {
-                u64::from_str_radix(&number.as_str().replace('_', ""), number.radix())
-                    .map_or(Raw::Other("integer"), |number| Raw::Number(number as f64))
-            }
-            DeValue::Float(number) => number.as_str().parse().map_or(Raw::Other("float"), Raw::Number),
-            DeValue::Boolean(truth) => Raw::Truth(*truth),
-            other => Raw::Other(other.type_str()),
-        };
-        found.push((name, key.span().start, raw));
+            value => found.push((name, key.span().start, Raw::from_toml(value))),
+        }
     }
 }

@@ -1,12 +1,11 @@
-//! The settings below `[netboot]`.
+//! What only the settings below `[netboot]` have: their words and their forms.
 
 use std::fmt;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-use super::value::{Raw, seconds};
-use super::{Origin, Setting, put};
+use super::form::{Form, Written};
+use super::value::Raw;
 use crate::board::Mac;
 
 /// Where boards get their addresses from.
@@ -40,184 +39,22 @@ impl std::str::FromStr for Mode {
     }
 }
 
-/// Everything below `[netboot]`.
-#[derive(Debug, Clone)]
-pub struct Netboot {
-    /// The interface to serve on; it is never guessed.
-    pub interface: Setting<Option<String>>,
-    /// Where boards get their addresses from.
-    pub mode: Setting<Mode>,
-    /// The addresses to give out, both ends included.
-    pub range: Setting<Option<(Ipv4Addr, Ipv4Addr)>>,
-    /// How long an address is given for.
-    pub lease_time: Setting<Duration>,
-    /// The router that boards are told.
-    pub router: Setting<Option<Ipv4Addr>>,
-    /// The name servers that boards are told.
-    pub dns: Setting<Vec<Ipv4Addr>>,
-    /// Boards that always get the same address.
-    pub hosts: Setting<Vec<(Mac, Ipv4Addr)>>,
-    /// First halves of MAC addresses that count as a Raspberry Pi's, besides those that are known.
-    pub oui: Setting<Vec<[u8; 3]>>,
-    /// How long offers to the ROM of a Pi 2 or 3 are held back.
-    pub rom_delay: Setting<Duration>,
-    /// How long offers to single boards are held back.
-    pub delays: Setting<Vec<(Mac, Duration)>>,
-    /// Everybody gets an address, not Raspberry Pis only.
-    pub everyone: Setting<bool>,
-    /// Boot files for PCs, by architecture.
-    pub boot_files: Setting<Vec<(u16, String)>>,
-    /// The directory that boards fetch their boot files from.
-    pub tftp_root: Setting<PathBuf>,
-    /// The clients' roots.
-    pub clients: Setting<PathBuf>,
-    /// Roots that several clients share.
-    pub shared: Setting<PathBuf>,
-    /// Where the clients' records and the leases are.
-    pub state: Setting<PathBuf>,
-}
+/// A [`Mode`].
+pub(super) struct ModeForm;
 
-/// The names of these settings.
-pub(super) const KEYS: [&str; 16] = [
-    "netboot.interface",
-    "netboot.mode",
-    "netboot.range",
-    "netboot.lease-time",
-    "netboot.router",
-    "netboot.dns",
-    "netboot.hosts",
-    "netboot.oui",
-    "netboot.rom-delay",
-    "netboot.delays",
-    "netboot.everyone",
-    "netboot.boot-files",
-    "netboot.tftp-root",
-    "netboot.clients",
-    "netboot.shared",
-    "netboot.state",
-];
+impl Form for ModeForm {
+    type Value = Mode;
 
-impl Netboot {
-    pub(super) fn built_in() -> Self {
-        Self {
-            interface: Setting::built_in(None),
-            mode: Setting::built_in(Mode::Proxy),
-            range: Setting::built_in(None),
-            lease_time: Setting::built_in(Duration::from_secs(12 * 3600)),
-            router: Setting::built_in(None),
-            dns: Setting::built_in(Vec::new()),
-            hosts: Setting::built_in(Vec::new()),
-            oui: Setting::built_in(Vec::new()),
-            // The ROM hangs when its first file comes within two seconds of its question.
-            rom_delay: Setting::built_in(Duration::from_secs(2)),
-            delays: Setting::built_in(Vec::new()),
-            everyone: Setting::built_in(false),
-            boot_files: Setting::built_in(Vec::new()),
-            tftp_root: Setting::built_in(PathBuf::from("/srv/netboot/tftp")),
-            clients: Setting::built_in(PathBuf::from("/srv/netboot/clients")),
-            shared: Setting::built_in(PathBuf::from("/srv/netboot/shared")),
-            state: Setting::built_in(PathBuf::from("/var/lib/piprov/netboot")),
-        }
+    fn wanted(&self) -> String {
+        "`proxy` or `dhcp`".to_owned()
     }
 
-    /// Sets one of them; says whether the key is one of these.
-    pub(super) fn set(
-        &mut self,
-        key: &str,
-        raw: &Raw,
-        origin: Origin,
-        base: &Path,
-    ) -> Option<Result<(), (String, Origin)>> {
-        let host = |text: &str| text.trim().parse::<Ipv4Addr>().ok();
-        let optional = |wanted: &str| match raw.text() {
-            Some("") => Ok(None),
-            Some(text) => host(text).map(Some).ok_or_else(|| raw.not(wanted)),
-            None => Err(raw.not(wanted)),
-        };
-        Some(match key {
-            "netboot.interface" => {
-                let name = raw.interface().map(|name| (!name.is_empty()).then_some(name));
-                put(&mut self.interface, name, origin)
-            }
-            "netboot.mode" => {
-                let mode = raw.text().and_then(|text| text.parse().ok());
-                put(&mut self.mode, mode.ok_or_else(|| raw.not("`proxy` or `dhcp`")), origin)
-            }
-            "netboot.range" => put(&mut self.range, range_of(raw), origin),
-            "netboot.lease-time" => put(&mut self.lease_time, raw.seconds(60.0..=31_536_000.0), origin),
-            "netboot.router" => put(&mut self.router, optional("an IPv4 address"), origin),
-            "netboot.dns" => {
-                put(&mut self.dns, list(raw, "IPv4 addresses, such as \"10.0.0.1, 10.0.0.2\"", host), origin)
-            }
-            "netboot.hosts" => {
-                let one = |text: &str| {
-                    let (mac, ip) = text.split_once('=')?;
-                    Some((mac.trim().parse().ok()?, host(ip)?))
-                };
-                let wanted = "boards with their addresses, such as \"dc:a6:32:01:02:03=10.0.0.21\"";
-                put(&mut self.hosts, list(raw, wanted, one), origin)
-            }
-            "netboot.oui" => {
-                let wanted = "first halves of MAC addresses, such as \"dc:a6:32, 2c:cf:67\"";
-                put(&mut self.oui, list(raw, wanted, oui), origin)
-            }
-            "netboot.rom-delay" => put(&mut self.rom_delay, raw.seconds(0.0..=4.0), origin),
-            "netboot.delays" => {
-                let one = |text: &str| {
-                    let (mac, time) = text.split_once('=')?;
-                    let time = Raw::Text(time.trim().to_owned()).seconds(0.0..=10.0).ok()?;
-                    Some((mac.trim().parse().ok()?, time))
-                };
-                let wanted = "boards with seconds from 0 to 10, such as \"b8:27:eb:01:02:03=1.5\"";
-                put(&mut self.delays, list(raw, wanted, one), origin)
-            }
-            "netboot.everyone" => put(&mut self.everyone, raw.boolean(), origin),
-            "netboot.boot-files" => {
-                let one = |text: &str| {
-                    let (arch, file) = text.split_once('=')?;
-                    let file = file.trim();
-                    (!file.is_empty() && file.len() <= 127)
-                        .then_some((arch.trim().parse().ok()?, file.to_owned()))
-                };
-                let wanted = "architectures with files, such as \"0=undionly.kpxe, 7=ipxe.efi\"";
-                put(&mut self.boot_files, list(raw, wanted, one), origin)
-            }
-            "netboot.tftp-root" => put(&mut self.tftp_root, path(raw, base), origin),
-            "netboot.clients" => put(&mut self.clients, path(raw, base), origin),
-            "netboot.shared" => put(&mut self.shared, path(raw, base), origin),
-            "netboot.state" => put(&mut self.state, path(raw, base), origin),
-            _ => return None,
-        })
+    fn read(&self, raw: &Raw, _: &Path) -> Result<Mode, String> {
+        raw.text().and_then(|text| text.parse().ok()).ok_or_else(|| raw.not(&self.wanted()))
     }
 
-    /// Each value as a file would write it, in the order of [`KEYS`].
-    pub(super) fn rows(&self) -> [(String, &Origin); KEYS.len()] {
-        fn joined<T>(all: &[T], show: impl Fn(&T) -> String) -> String {
-            all.iter().map(show).collect::<Vec<_>>().join(", ")
-        }
-        let pair = |(mac, ip): &(Mac, Ipv4Addr)| format!("{mac}={ip}");
-        let range = self.range.value.map(show_range).unwrap_or_default();
-        let router = self.router.value.map(|ip| ip.to_string()).unwrap_or_default();
-        let delay = |(mac, time): &(Mac, Duration)| format!("{mac}={}", seconds(*time));
-        let file = |(arch, file): &(u16, String)| format!("{arch}={file}");
-        [
-            (self.interface.value.clone().unwrap_or_default(), &self.interface.origin),
-            (self.mode.value.to_string(), &self.mode.origin),
-            (range, &self.range.origin),
-            (seconds(self.lease_time.value), &self.lease_time.origin),
-            (router, &self.router.origin),
-            (joined(&self.dns.value, Ipv4Addr::to_string), &self.dns.origin),
-            (joined(&self.hosts.value, pair), &self.hosts.origin),
-            (joined(&self.oui.value, |[a, b, c]| format!("{a:02x}:{b:02x}:{c:02x}")), &self.oui.origin),
-            (seconds(self.rom_delay.value), &self.rom_delay.origin),
-            (joined(&self.delays.value, delay), &self.delays.origin),
-            (self.everyone.value.to_string(), &self.everyone.origin),
-            (joined(&self.boot_files.value, file), &self.boot_files.origin),
-            (self.tftp_root.value.display().to_string(), &self.tftp_root.origin),
-            (self.clients.value.display().to_string(), &self.clients.origin),
-            (self.shared.value.display().to_string(), &self.shared.origin),
-            (self.state.value.display().to_string(), &self.state.origin),
-        ]
+    fn write(&self, mode: &Mode) -> Written {
+        Written::One(mode.to_string())
     }
 }
 
@@ -226,7 +63,7 @@ impl Netboot {
 /// # Errors
 /// With what is wrong about it.
 pub fn parse_range(text: &str) -> Result<(Ipv4Addr, Ipv4Addr), String> {
-    let wanted = || format!("`{text}` is not a range of addresses, such as 10.0.0.100-10.0.0.199");
+    let wanted = || format!("`{text}` is not {}", Range.wanted());
     let (first, last) = text.split_once('-').ok_or_else(wanted)?;
     let first: Ipv4Addr = first.trim().parse().map_err(|_| wanted())?;
     let last = last.trim();
@@ -243,56 +80,112 @@ pub fn parse_range(text: &str) -> Result<(Ipv4Addr, Ipv4Addr), String> {
     Ok((first, last))
 }
 
-fn range_of(raw: &Raw) -> Result<Option<(Ipv4Addr, Ipv4Addr)>, String> {
-    match raw.text() {
-        Some("") => Ok(None),
-        Some(text) => parse_range(text).map(Some),
-        None => Err(raw.not("a range of addresses, such as 10.0.0.100-10.0.0.199")),
+/// Two IPv4 addresses and those between them.
+pub(super) struct Range;
+
+impl Form for Range {
+    type Value = (Ipv4Addr, Ipv4Addr);
+
+    fn wanted(&self) -> String {
+        "a range of addresses, such as 10.0.0.100-10.0.0.199".to_owned()
+    }
+
+    fn read(&self, raw: &Raw, _: &Path) -> Result<Self::Value, String> {
+        raw.text().map_or_else(|| Err(raw.not(&self.wanted())), parse_range)
+    }
+
+    fn write(&self, (first, last): &Self::Value) -> Written {
+        Written::One(format!("{first}-{last}"))
     }
 }
 
-fn path(raw: &Raw, base: &Path) -> Result<PathBuf, String> {
-    let path = raw.text().filter(|path| !path.is_empty());
-    path.map(|path| base.join(path)).ok_or_else(|| raw.not("a path"))
-}
+/// The first half of a MAC address: who made the device.
+pub(super) struct Oui;
 
-fn show_range((first, last): (Ipv4Addr, Ipv4Addr)) -> String {
-    format!("{first}-{last}")
-}
+impl Form for Oui {
+    type Value = [u8; 3];
 
-fn oui(text: &str) -> Option<[u8; 3]> {
-    let mac: Mac = format!("{}:00:00:01", text.trim()).parse().ok()?;
-    let [a, b, c, ..] = mac.bytes();
-    Some([a, b, c])
-}
-
-/// Things with commas between them; an empty text is none.
-fn list<T>(raw: &Raw, wanted: &str, one: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, String> {
-    let Some(text) = raw.text() else { return Err(raw.not(wanted)) };
-    if text.trim().is_empty() {
-        return Ok(Vec::new());
+    fn wanted(&self) -> String {
+        "the first half of a MAC address, such as 2c:cf:67".to_owned()
     }
-    let all: Option<Vec<T>> = text.split(',').map(|part| one(part.trim())).collect();
-    all.ok_or_else(|| raw.not(wanted))
+
+    fn read(&self, raw: &Raw, _: &Path) -> Result<[u8; 3], String> {
+        let mac = raw.text().and_then(|text| format!("{text}:00:00:01").parse::<Mac>().ok());
+        let [a, b, c, ..] = mac.ok_or_else(|| raw.not(&self.wanted()))?.bytes();
+        Ok([a, b, c])
+    }
+
+    fn write(&self, [a, b, c]: &[u8; 3]) -> Written {
+        Written::One(format!("{a:02x}:{b:02x}:{c:02x}"))
+    }
+}
+
+/// A board's MAC address, `=`, and something of another form.
+pub(super) struct OfBoard<F>(pub(super) F);
+
+impl<F: Form> Form for OfBoard<F> {
+    type Value = (Mac, F::Value);
+
+    fn wanted(&self) -> String {
+        format!("the MAC address of a board, \"=\" and {}", self.0.wanted())
+    }
+
+    fn read(&self, raw: &Raw, base: &Path) -> Result<Self::Value, String> {
+        let pair = raw.text().and_then(|text| text.split_once('='));
+        let pair = pair.and_then(|(mac, value)| {
+            Some((mac.trim().parse().ok()?, self.0.read(&Raw::Text(value.trim().to_owned()), base).ok()?))
+        });
+        pair.ok_or_else(|| raw.not(&self.wanted()))
+    }
+
+    fn write(&self, (mac, value): &Self::Value) -> Written {
+        Written::One(format!("{mac}={}", self.0.write(value)))
+    }
+}
+
+/// An architecture's number (RFC 4578, 2.1), `=`, and the name of a file.
+pub(super) struct BootFile;
+
+impl Form for BootFile {
+    type Value = (u16, String);
+
+    fn wanted(&self) -> String {
+        "the number of an architecture, \"=\" and a file name of at most 127 bytes, such as 7=ipxe.efi"
+            .to_owned()
+    }
+
+    fn read(&self, raw: &Raw, _: &Path) -> Result<Self::Value, String> {
+        let pair = raw.text().and_then(|text| text.split_once('=')).and_then(|(arch, file)| {
+            let file = file.trim();
+            // DHCP's field for it has 128 bytes, the last of which is zero.
+            (1..=127).contains(&file.len()).then_some((arch.trim().parse().ok()?, file.to_owned()))
+        });
+        pair.ok_or_else(|| raw.not(&self.wanted()))
+    }
+
+    fn write(&self, (arch, file): &Self::Value) -> Written {
+        Written::One(format!("{arch}={file}"))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Origin, Settings};
     use super::*;
 
     fn set(key: &str, text: &str) -> Result<String, String> {
-        let mut netboot = Netboot::built_in();
+        let mut settings = Settings::without_files();
         let raw = Raw::Text(text.to_owned());
-        let done = netboot.set(key, &raw, Origin::Default, Path::new("")).unwrap();
-        done.map_err(|(why, _)| why)?;
-        let at = KEYS.iter().position(|known| *known == key).unwrap();
-        Ok(netboot.rows()[at].0.clone())
+        settings.set(key, &raw, &Origin::Default, Path::new("")).unwrap()?;
+        let row = settings.rows().into_iter().find(|row| row.key == key).unwrap();
+        Ok(row.value.to_string())
     }
 
     #[test]
     fn what_is_written_is_shown() {
         for (key, text, shown) in [
             ("netboot.interface", "eth1", "eth1"),
+            ("netboot.interface", "", ""),
             ("netboot.mode", "dhcp", "dhcp"),
             ("netboot.range", "10.0.0.9-20", "10.0.0.9-10.0.0.20"),
             ("netboot.range", "10.0.0.9 - 10.0.1.3", "10.0.0.9-10.0.1.3"),
@@ -314,6 +207,8 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused() {
         for (key, text) in [
+            ("netboot.interface", "eth0/x"),
+            ("netboot.interface", "a-name-of-16-byte"),
             ("netboot.mode", "full"),
             ("netboot.range", "10.0.0.9"),
             ("netboot.range", "10.0.0.9-8"),

@@ -3,14 +3,14 @@ use std::collections::HashMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 /// A directory that stands in for the machine.
-struct Machine {
+struct Place {
     dir: tempfile::TempDir,
     env: HashMap<&'static str, OsString>,
     uid: u32,
     explicit: Option<PathBuf>,
 }
 
-impl Machine {
+impl Place {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let env = HashMap::from([("HOME", dir.path().join("home").into_os_string())]);
@@ -29,7 +29,7 @@ impl Machine {
     }
 
     fn load(&self) -> Result<Settings, Error> {
-        Settings::from_sources(&Sources {
+        Settings::of(&Machine {
             env: &|name| self.env.get(name).cloned(),
             explicit: self.explicit.as_deref(),
             project: &self.path("project"),
@@ -41,9 +41,9 @@ impl Machine {
 
 #[test]
 fn each_layer_beats_the_ones_below_it() {
-    let mut machine = Machine::new();
-    let expect = |machine: &Machine, want: u16, origin: &str| {
-        let max_window = machine.load().unwrap().max_window;
+    let mut machine = Place::new();
+    let expect = |machine: &Place, want: u16, origin: &str| {
+        let max_window = machine.load().unwrap().tftp.max_window;
         assert_eq!(max_window.value, want);
         let origin = origin.replace('^', machine.dir.path().to_str().unwrap());
         assert_eq!(max_window.origin.to_string(), origin);
@@ -69,20 +69,20 @@ fn each_layer_beats_the_ones_below_it() {
     expect(&machine, 8, "environment, PIPROV_TFTP_MAX_WINDOW");
     machine.env.insert("PIPROV_TFTP_MAX_WINDOW", "".into());
     expect(&machine, 7, "^/own.toml:3");
-    let flag = machine.load().unwrap().max_window.or_flag("--max-window", Some(9));
+    let flag = machine.load().unwrap().tftp.max_window.or_flag("--max-window", Some(9));
     assert_eq!((flag.value, flag.origin.to_string().as_str()), (9, "flag, --max-window"));
 }
 
 #[test]
 fn every_key_is_read_and_shown() {
-    let mut machine = Machine::new();
+    let mut machine = Place::new();
     let text = "targets = 'lab.csv'\nstate-dir = \"/srv/state\"\nruntime-dir = '/srv/run'\n\
         [flash]\nlisten = \"10.0.0.2\"\npart-size = \"128MiB\"\nboot-timeout = 90\nstagger = 2.5\n\
         [reset]\nhold = 1\ncommand-timeout = 5\n[tftp]\nmax-window = 0x8\nmax-blksize = 1_024\n\
         [usb]\nlive = \"live\"\nclients = \"/srv/clients\"\ngadget = \"1d6b:0104\"\nrestart-window = 20\n\
         [netboot]\ninterface = 'eth1'\nmode = 'dhcp'\nrange = '10.0.0.9-20'\nlease-time = 600\nrouter = '10.0.0.1'\n\
-        dns = '10.0.0.1'\nhosts = 'dc:a6:32:01:02:03=10.0.0.7'\noui = '2c:cf:67'\nrom-delay = 1\n\
-        delays = 'dc:a6:32:01:02:03=0.5'\neveryone = true\nboot-files = '7=ipxe.efi'\n\
+        dns = ['10.0.0.1', '9.9.9.9']\nhosts = [\n  'dc:a6:32:01:02:03=10.0.0.7',\n]\noui = '2c:cf:67'\nrom-delay = 1\n\
+        delays = 'dc:a6:32:01:02:03=0.5'\neveryone = true\nboot-files = ['7=ipxe.efi']\n\
         tftp-root = '/srv/tftp'\nclients = '/srv/roots'\nshared = '/srv/shared'\nstate = '/srv/netboot'\n";
     machine.explicit = Some(machine.write("piprov.toml", text));
     let settings = machine.load().unwrap();
@@ -109,7 +109,7 @@ fn every_key_is_read_and_shown() {
         "10.0.0.9-10.0.0.20",
         "600",
         "10.0.0.1",
-        "10.0.0.1",
+        "10.0.0.1, 9.9.9.9",
         "dc:a6:32:01:02:03=10.0.0.7",
         "2c:cf:67",
         "1",
@@ -122,21 +122,23 @@ fn every_key_is_read_and_shown() {
         "/srv/netboot",
     ];
     let rows = settings.rows();
-    assert_eq!(rows.iter().map(|row| row.1.as_str()).collect::<Vec<_>>(), want);
-    for (key, _, origin) in &rows {
-        assert!(matches!(origin, Origin::File { .. }), "{key} {origin}");
+    assert_eq!(rows.iter().map(|row| row.value.to_string()).collect::<Vec<_>>(), want);
+    for row in &rows {
+        assert!(matches!(row.origin, Origin::File { .. }), "{} {}", row.key, row.origin);
     }
     // What is shown can be read again, as a variable too.
-    for (key, value, _) in rows {
-        let variable = format!("PIPROV_{}", key.replace(['.', '-'], "_").to_uppercase());
-        machine.env.insert(Box::leak(variable.into_boxed_str()), value.into());
+    for row in rows {
+        machine.env.insert(Box::leak(variable(row.key).into_boxed_str()), row.value.to_string().into());
     }
-    assert_eq!(machine.load().unwrap().rows().iter().map(|row| row.1.clone()).collect::<Vec<_>>(), want);
+    let settings = machine.load().unwrap();
+    let rows = settings.rows();
+    assert_eq!(rows.iter().map(|row| row.value.to_string()).collect::<Vec<_>>(), want);
+    assert!(rows.iter().all(|row| matches!(row.origin, Origin::Environment { .. })));
 }
 
 #[test]
 fn mistakes_are_named_with_file_line_and_key() {
-    let mut machine = Machine::new();
+    let mut machine = Place::new();
     for (text, want) in [
         ("[flash]\n\npart-sise = 1", "^:3: there is no setting `flash.part-sise`"),
         ("b = 1\na = 1", "^:1: there is no setting `b`"),
@@ -152,6 +154,18 @@ fn mistakes_are_named_with_file_line_and_key() {
         (
             "[flash]\nlisten = 'lan'",
             "^:2: `flash.listen`: `lan` is not an address with a port, such as 0.0.0.0:69",
+        ),
+        (
+            "[tftp]\nmax-window = [1]",
+            "^:2: `tftp.max-window`: a whole number from 1 to 65535 is wanted, not a value of type array",
+        ),
+        (
+            "[netboot]\ndns = ['10.0.0.1',\n  'lan']",
+            "^:2: `netboot.dns`: `lan` is not an IPv4 address, such as 10.0.0.1",
+        ),
+        (
+            "[netboot]\ndns = [['10.0.0.1']]",
+            "^:2: `netboot.dns`: an IPv4 address, such as 10.0.0.1 is wanted",
         ),
         ("[flash]\n[flash]\n", "^:2: duplicate key"),
         ("\ntargets = ", "^:2: "),
@@ -183,7 +197,7 @@ fn a_wrong_key_comes_with_the_right_one() {
 
 #[test]
 fn root_takes_nothing_from_other_users() {
-    let mut machine = Machine::new();
+    let mut machine = Place::new();
     let project = machine.write("project/piprov.toml", "targets = '/tmp/evil.csv'\n");
     let user = machine.write("home/.config/piprov/config.toml", "targets = '/tmp/evil.csv'\n");
     machine.uid = 0;
@@ -217,7 +231,7 @@ fn root_takes_nothing_from_other_users() {
 
 #[test]
 fn a_named_file_must_be_there() {
-    let mut machine = Machine::new();
+    let mut machine = Place::new();
     machine.explicit = Some(PathBuf::from("/nonexistent/piprov.toml"));
     assert_eq!(machine.load().unwrap_err().kind(), Kind::NoInput);
     machine.explicit = Some(PathBuf::from("/dev/zero"));
@@ -228,10 +242,71 @@ fn a_named_file_must_be_there() {
 
 #[test]
 fn state_lies_where_the_user_may_write() {
-    let mut machine = Machine::new();
+    let mut machine = Place::new();
     assert_eq!(machine.load().unwrap().state_dir.value, machine.path("home/.local/state/piprov"));
     machine.env.insert("XDG_STATE_HOME", "/s".into());
     assert_eq!(machine.load().unwrap().state_dir.value, Path::new("/s/piprov"));
     machine.uid = 0;
     assert_eq!(machine.load().unwrap().state_dir.value, Path::new("/var/lib/piprov"));
+}
+
+#[test]
+fn a_home_that_cannot_be_read_stops_nobody() {
+    // A name that is too long stands for a place that can't be looked at: root, who may run this, is refused
+    // nothing by permissions.
+    let mut machine = Place::new();
+    for home in [PathBuf::from("/nonexistent/home"), PathBuf::from("relative"), machine.path("file")] {
+        machine.write("file", "no directory");
+        machine.env.insert("HOME", home.clone().into_os_string());
+        let settings = machine.load().unwrap();
+        assert!(settings.warnings.is_empty(), "{}: {:?}", home.display(), settings.warnings);
+    }
+    machine.env.insert("HOME", machine.path("x".repeat(300).as_str()).into_os_string());
+    assert!(machine.load().unwrap().warnings[0].contains("is left out: File name too long"));
+    machine.env.remove("HOME");
+    let settings = machine.load().unwrap();
+    assert!(settings.warnings.is_empty() && settings.state_dir.value == Path::new("/var/lib/piprov"));
+
+    machine.env.insert("HOME", machine.path("home").into_os_string());
+    machine.write("home/.config", "no directory");
+    assert!(machine.load().unwrap().warnings.is_empty());
+    std::fs::remove_file(machine.path("home/.config")).unwrap();
+    std::fs::create_dir_all(machine.path("home/.config/piprov/config.toml")).unwrap();
+    let settings = machine.load().unwrap();
+    assert!(
+        settings.warnings[0].contains("config.toml is left out: Is a directory"),
+        "{:?}",
+        settings.warnings
+    );
+    std::fs::remove_dir(machine.path("home/.config/piprov/config.toml")).unwrap();
+    std::os::unix::fs::symlink("config.toml", machine.path("home/.config/piprov/config.toml")).unwrap();
+    assert_eq!(machine.load().unwrap().warnings.len(), 1);
+
+    // What stands there and can be read counts, with its mistakes.
+    std::fs::remove_file(machine.path("home/.config/piprov/config.toml")).unwrap();
+    machine.write("home/.config/piprov/config.toml", "nonsense = 1\n");
+    assert!(machine.load().is_err());
+    // A directory in the place of the machine's own file is a mistake of whoever set the machine up.
+    std::fs::remove_file(machine.path("home/.config/piprov/config.toml")).unwrap();
+    std::fs::create_dir_all(machine.path("etc/piprov.toml")).unwrap();
+    assert!(machine.load().is_err());
+}
+
+#[test]
+fn every_setting_says_what_it_is() {
+    let settings = Settings::without_files();
+    let rows = settings.rows();
+    assert_eq!(rows.iter().map(|row| row.key).collect::<Vec<_>>(), KEYS);
+    let mut keys = KEYS.to_vec();
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), KEYS.len(), "a key stands twice");
+    let mut tables: Vec<&str> =
+        KEYS.iter().map(|key| key.rsplit_once('.').map_or("", |(table, _)| table)).collect();
+    tables.dedup();
+    assert_eq!(tables, ["", "flash", "reset", "tftp", "usb", "netboot"], "a table stands in two places");
+    for row in rows {
+        assert!(row.help.trim_end().ends_with('.') && !row.wanted.is_empty(), "{}", row.key);
+        assert_eq!(row.origin, &Origin::Default);
+    }
 }

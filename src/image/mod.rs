@@ -1,5 +1,5 @@
 //! Disk images: opened by content whatever their compression, their partition tables read, their
-//! digests computed in one pass, split into parts, and compared with what was written.
+//! digests computed in one pass, split into parts, and compared with what was written; and FAT file systems, written whole.
 
 pub mod checksum_file;
 pub mod compare;
@@ -7,6 +7,7 @@ pub mod compare_parts;
 pub mod device;
 pub mod error;
 pub mod ext4;
+pub mod fat;
 pub mod files;
 pub mod format;
 pub mod manifest;

@@ -58,6 +58,10 @@ impl Power for Command {
     fn describe(&self) -> String {
         format!("command `{}`", self.text)
     }
+
+    fn describe_to_all(&self) -> String {
+        "a command of the targets database".to_owned()
+    }
 }
 
 /// Why the watch ended.

@@ -24,6 +24,11 @@ pub trait Power: Send {
 
     /// What [`Power::reset`] does, as a phrase: `gpiochip0:17 low for 0.5 s, then released`.
     fn describe(&self) -> String;
+
+    /// The same for the record, which others may read: a command may hold a password.
+    fn describe_to_all(&self) -> String {
+        self.describe()
+    }
 }
 
 /// What all back-ends of a run have in common.

@@ -63,7 +63,7 @@ pub fn reset(
 ) -> Result<Record, ledger::Error> {
     let mut running = runs.begin(Way::Reset, board, Stage::Reset)?;
     let how = power.describe();
-    running.keep(&Reset { how: how.clone() });
+    running.keep(&Reset { how: power.describe_to_all() });
     let done = if stop.wait(wait) {
         Err(Error::Interrupted)
     } else {

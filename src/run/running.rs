@@ -26,7 +26,7 @@ impl Moment {
     /// Now.
     #[must_use]
     pub fn now() -> Self {
-        Self { time: Timestamp::now(), at: Instant::now() }
+        Self { time: now(), at: Instant::now() }
     }
 }
 
@@ -103,6 +103,12 @@ impl Runs {
         running.tell(What::Began);
         Ok(running)
     }
+}
+
+/// Now, to the millisecond.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    now.round(jiff::Unit::Millisecond).unwrap_or(now)
 }
 
 /// A run that goes on. Dropped before its [end](Self::end), it leaves a record that says `unfinished`.
@@ -275,7 +281,7 @@ impl Running {
             }
         }
         self.runs.tell.tell(Event {
-            time: self.heard.map_or_else(Timestamp::now, |heard| heard.time),
+            time: self.heard.map_or_else(now, |heard| heard.time),
             run: self.id().clone(),
             way: self.kept.record.way,
             board: Arc::clone(&self.board),

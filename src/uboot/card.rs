@@ -14,10 +14,10 @@ pub use error::Error;
 pub use settings::Settings;
 pub use write::{Built, check_name};
 
-use super::fat_volume::{self, Tree};
 use super::layout::{self, CardInfo, Layout};
 use super::script_image;
 use crate::image::Image;
+use crate::image::fat::{self, Tree};
 use crate::image::files::{self, Followed};
 use crate::image::read_at::ReadAt;
 use crate::image::table::Table;
@@ -80,7 +80,7 @@ pub struct Card {
     pub len: u64,
     /// Whether it holds a secret.
     private: bool,
-    volume: fat_volume::Options,
+    volume: fat::Volume,
     image: Arc<dyn ReadAt>,
     image_path: std::path::PathBuf,
 }
@@ -118,7 +118,7 @@ impl Card {
             }
             files.put("env.txt", text.into_bytes());
         }
-        let volume = fat_volume::Options {
+        let volume = fat::Volume {
             len: options.card.uboot_len,
             start: options.card.uboot_start,
             label: "PIPROV",
@@ -126,7 +126,7 @@ impl Card {
             time: options.time,
         };
         // A volume that can't be written is known before anything is.
-        fat_volume::write(&volume, &files, |_, _| Ok(()))?;
+        fat::write(&volume, &files, |_, _| Ok(())).map_err(Error::Volume)?;
         let len = options.card.size.unwrap_or(fit.layout.card_len).max(fit.layout.card_len);
         Ok(Self {
             fit,

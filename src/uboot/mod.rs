@@ -3,7 +3,6 @@
 pub mod card;
 pub mod desk;
 pub mod event;
-pub mod fat_volume;
 pub mod flash;
 pub mod job;
 pub mod layout;

@@ -6,6 +6,8 @@
 mod common;
 #[path = "../dhcp_support/mod.rs"]
 mod dhcp_support;
+#[path = "../support/documented.rs"]
+mod documented;
 #[path = "../netboot_model/mod.rs"]
 mod netboot_model;
 #[path = "../netboot_rig/mod.rs"]

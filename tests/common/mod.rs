@@ -18,4 +18,6 @@ pub fn clean(command: &mut Command) {
     command.envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(kept)));
     // No such directory, so no user's configuration is found.
     command.env("HOME", "/nonexistent");
+    // Records of runs go where nobody looks for the records of this machine.
+    command.env("PIPROV_STATE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
 }

@@ -5,6 +5,8 @@
 mod common;
 #[path = "../disks/mod.rs"]
 mod disks;
+#[path = "../support/documented.rs"]
+mod documented;
 #[path = "../support/eeprom.rs"]
 mod eeprom;
 #[path = "../sample/mod.rs"]
@@ -16,14 +18,17 @@ mod usb_model;
 
 mod card;
 mod cli;
+mod config;
 mod docs;
 mod eeprom_real;
 mod enable;
 mod floors;
 mod follow;
+mod json;
 mod live;
 mod lost_output;
 mod reset;
+mod run;
 mod split_image;
 mod stage1;
 mod targets;

@@ -77,16 +77,17 @@ fn one_that_fails_costs_the_others_nothing() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(lab.file("b").exists() && lab.file("c").exists());
     let objects = objects(&output);
-    let of = |event: &str| -> Vec<&str> {
+    let of = |outcome: &str| -> Vec<&str> {
+        let of = |o: &&serde_json::Value| o["event"] == "result" && o["record"]["outcome"] == outcome;
         let mut names: Vec<_> =
-            objects.iter().filter(|o| o["event"] == event).map(|o| o["target"].as_str().unwrap()).collect();
+            objects.iter().filter(of).map(|o| o["board"]["name"].as_str().unwrap()).collect();
         names.sort_unstable();
         names
     };
-    assert_eq!((of("reset"), of("error")), (vec!["b", "c"], vec!["a"]));
-    assert!(objects.iter().all(|object| object["schema"] == 1));
-    let error = objects.iter().find(|object| object["event"] == "error").unwrap();
-    assert_eq!((&error["code"], &error["kind"]), (&1.into(), &"failed".into()), "{error}");
+    assert_eq!((of("done"), of("failed")), (vec!["b", "c"], vec!["a"]));
+    let failed = objects.iter().find(|object| object["outcome"] == "failed").unwrap();
+    assert_eq!((&failed["event"], &failed["kind"]), (&"ended".into(), &"failed".into()), "{failed}");
+    assert!(objects.iter().all(|object| object["run"].is_string() || object["event"] == "result"));
     assert!(String::from_utf8_lossy(&output.stderr).contains("2 of 3 reset"), "{output:?}");
 }
 

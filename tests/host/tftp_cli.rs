@@ -32,7 +32,7 @@ fn events_are_json_lines_and_an_interrupt_is_a_normal_end() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut next = || -> serde_json::Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
     let listening = next();
-    assert_eq!((&listening["event"], &listening["schema"]), (&"listening".into(), &1.into()));
+    assert_eq!((&listening["event"], &listening["schema"]), (&"listening".into(), &2.into()));
     let addr: SocketAddr = listening["addr"].as_str().unwrap().parse().unwrap();
     assert!(fetch(addr, "f", &[("blksize", 1468)], SECOND) == Ok(pattern(5000)));
     assert_eq!(fetch(addr, "../f", &[], SECOND).unwrap_err().0, 2);

@@ -8,6 +8,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../support/documented.rs"]
+mod documented;
 #[path = "../netboot/mod.rs"]
 mod netboot;
 #[path = "../rig/mod.rs"]

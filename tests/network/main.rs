@@ -5,6 +5,8 @@
 mod common;
 #[path = "../dhcp_support/mod.rs"]
 mod dhcp_support;
+#[path = "../support/documented.rs"]
+mod documented;
 #[path = "../netboot/mod.rs"]
 mod netboot;
 #[path = "../netboot_model/mod.rs"]

@@ -26,7 +26,7 @@ pub(crate) struct Running {
 pub(crate) struct Ended {
     /// The exit code.
     pub(crate) code: i32,
-    /// What it printed: every line was an object with `"schema": 1`.
+    /// What it printed: every line was an object as docs/json.md says.
     pub(crate) events: Vec<Value>,
     /// What it said on stderr.
     pub(crate) stderr: String,
@@ -80,7 +80,7 @@ impl Running {
             Err(RecvTimeoutError::Timeout) => panic!("nothing for {PATIENCE:?}; so far: {:#?}", self.events),
         };
         let value: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
-        assert_eq!(value["schema"], 1, "{line}");
+        crate::documented::check(&value);
         self.events.push_back(value.clone());
         Some(value)
     }

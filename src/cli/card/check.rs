@@ -33,7 +33,7 @@ impl Check {
         }
         let fit = Fit::new(&image, &card)?;
         if ui.json {
-            ui.object(&show::object(&image, &fit, &card));
+            ui.named("card", None, &show::object(&image, &fit, &card));
             return Ok(());
         }
         for line in show::lines(&image, &fit, &card) {

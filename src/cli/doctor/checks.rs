@@ -150,10 +150,10 @@ pub(super) fn usb(host: &Host, settings: &Settings) -> Vec<Finding> {
             "stop it while piprov serves boards",
         ));
     }
-    if settings.live.value.is_dir() && !settings.clients.value.is_dir() {
+    if settings.usb.live.value.is_dir() && !settings.usb.clients.value.is_dir() {
         findings.push(Finding::warning(
             TOPIC,
-            format!("there is a live tree but no {}", settings.clients.value.display()),
+            format!("there is a live tree but no {}", settings.usb.clients.value.display()),
             "the setting usb.clients says where it is",
         ));
     }
@@ -221,10 +221,13 @@ pub(super) fn payloads(settings: &Settings) -> Vec<Finding> {
     let installed = Installed::default();
     let there: Vec<PathBuf> = installed.folders(None).into_iter().filter(|dir| dir.is_dir()).collect();
     there.iter().for_each(|dir| look(dir, &Options::default()));
-    let live = &settings.live.value;
+    let live = &settings.usb.live.value;
     if live.is_dir() {
-        let allow =
-            if settings.clients.value.is_dir() { vec![settings.clients.value.clone()] } else { Vec::new() };
+        let allow = if settings.usb.clients.value.is_dir() {
+            vec![settings.usb.clients.value.clone()]
+        } else {
+            Vec::new()
+        };
         look(live, &Options { overlays: true, allow });
     }
     if findings.is_empty() {
@@ -237,7 +240,7 @@ pub(super) fn payloads(settings: &Settings) -> Vec<Finding> {
 pub(super) fn tftp(host: &Host, settings: &Settings) -> Vec<Finding> {
     const TOPIC: &str = "tftp";
     let mut findings = Vec::new();
-    let listen = settings.listen.value;
+    let listen = settings.flash.listen.value;
     let port = listen.port();
     findings.push(match (holder::of_udp(listen), host.may_bind(port)) {
         (Some(holder), _) => Finding::problem(
@@ -369,7 +372,7 @@ mod tests {
     fn a_port_in_use_is_named_with_its_holder() {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let mut settings = settings();
-        settings.listen.value = socket.local_addr().unwrap();
+        settings.flash.listen.value = socket.local_addr().unwrap();
         let findings = tftp(&Host::this(), &settings);
         assert_eq!(findings[0].verdict, Verdict::Problem);
         assert!(findings[0].text.contains("is taken by"), "{}", findings[0].text);

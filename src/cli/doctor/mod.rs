@@ -79,7 +79,7 @@ fn show(ui: &Ui, findings: &[Finding]) -> crate::cli::Result<()> {
     let number = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
     let (problems, warnings) = (number(Verdict::Problem), number(Verdict::Warning));
     if ui.json {
-        findings.iter().for_each(|finding| ui.object(finding));
+        findings.iter().for_each(|finding| ui.named("finding", None, finding));
     } else {
         let rows: Vec<[String; 3]> = findings
             .iter()

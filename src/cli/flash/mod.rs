@@ -105,7 +105,7 @@ impl Flash {
         let (names, image) = self.words()?;
         let settings = super::common::settings(global, ui)?;
         let (targets, secrets) = self.targets(names, &settings)?;
-        let listen = self.listen.unwrap_or(settings.listen.value);
+        let listen = self.listen.unwrap_or(settings.flash.listen.value);
         let options = self.options(&settings, secrets);
         let part_size = self.part_size(&settings)?;
 
@@ -113,6 +113,7 @@ impl Flash {
             crate::image::Options { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
         let image = Image::open(Path::new(image), &image_options)?;
         let material = ImageMaterial::prepare(image, part_size, stop)?;
+        material.settle(WARNINGS, stop);
         if let Some(files) = self.staged.files(self.card) {
             let dry_run = self.dry_run;
             return staged::run(&files, dry_run, &settings, &targets, &material, &options, (ui, stop));
@@ -120,7 +121,6 @@ impl Flash {
         if self.dry_run {
             return plan(ui, &targets, &material, &options, Way::Serve(listen));
         }
-        material.settle(WARNINGS, stop);
         let policy = super::common::tftp_limits(&settings);
         let server = tftp::Server::bind(listen, policy)?;
 
@@ -213,16 +213,16 @@ impl Flash {
 
     fn options(&self, settings: &Settings, secrets: Secrets) -> Options {
         let by_hand = Duration::from_secs(600);
-        let boot = if self.no_reset { by_hand } else { settings.boot_timeout.value };
+        let boot = if self.no_reset { by_hand } else { settings.flash.boot_timeout.value };
         Options {
             patience: Patience {
                 boot: Some(self.timeout.unwrap_or(boot)),
                 silence: self.timeout.unwrap_or(SILENCE),
             },
-            stagger: self.stagger.unwrap_or(settings.stagger.value),
+            stagger: self.stagger.unwrap_or(settings.flash.stagger.value),
             reset: (!self.no_reset).then_some(power::Options {
-                hold: settings.hold.value,
-                command_timeout: settings.command_timeout.value,
+                hold: settings.reset.hold.value,
+                command_timeout: settings.reset.command_timeout.value,
             }),
             original: self.card == staged::CardKind::Original,
             secrets,
@@ -230,7 +230,7 @@ impl Flash {
     }
 
     fn part_size(&self, settings: &Settings) -> crate::cli::Result<u64> {
-        let part_size = self.part_size.unwrap_or(settings.part_size.value);
+        let part_size = self.part_size.unwrap_or(settings.flash.part_size.value);
         super::common::check_part_size(part_size)?;
         Ok(part_size)
     }

@@ -115,9 +115,9 @@ pub(super) fn plan(
     if ui.json {
         for (target, reset) in targets.iter().zip(&resets) {
             ui.object(&json!({
-                "event": "plan", "target": target.name, "mac": target.mac, "reset": reset, "listen": way.listen(), "tftp_root": way.root().map(|root| root.to_string_lossy()),
+                "event": "plan", "board": target.board(), "reset": reset, "listen": way.listen(), "tftp_root": way.root().map(|root| root.to_string_lossy()),
                 "parts": material.parts(), "part_size": material.part_size(), "bytes": material.total_bytes(),
-                "shift": layout.shift, "card_len": layout.card_len,
+                "shift": layout.shift, "card_len": layout.card_len, "warnings": material.warnings(),
             }));
         }
         return Ok(());
@@ -128,6 +128,9 @@ pub(super) fn plan(
     }
     if way.original() {
         ui.result("would let each card write the image by its own fixed addresses, and read nothing back");
+        for warning in material.warnings() {
+            ui.warn(warning);
+        }
         return Ok(());
     }
     ui.result(format_args!(
@@ -145,8 +148,8 @@ pub(super) fn plan(
             size(moved.old.len),
         ));
     }
-    for note in &layout.notes {
-        ui.say(format_args!("note: {note}"));
+    for warning in material.warnings() {
+        ui.warn(warning);
     }
     Ok(())
 }

@@ -78,7 +78,6 @@ pub(super) fn run(
         }
         return Ok(());
     }
-    material.settle(super::WARNINGS, stop);
     head(ui, material, Way::Stage(files), targets.len());
     for note in files.notes() {
         ui.say(format_args!("note: {note}"));

@@ -140,14 +140,7 @@ pub(super) fn show(ui: &Ui, screen: &Screen, event: &Event) {
 /// What it came to.
 pub(super) fn end(ui: &Ui, totals: &Totals) {
     if ui.json {
-        #[derive(serde::Serialize)]
-        struct Summary<'a> {
-            time: jiff::Timestamp,
-            event: &'static str,
-            #[serde(flatten)]
-            totals: &'a Totals,
-        }
-        ui.object(&Summary { time: jiff::Timestamp::now(), event: "summary", totals });
+        ui.named("summary", None, totals);
         return;
     }
     let heard = count(totals.boards, "board");

@@ -55,7 +55,7 @@ impl Watch {
         let begun = Instant::now();
         let end = self.duration.map(|time| begun + time);
         if ui.json {
-            ui.object(&json!({"time": Timestamp::now(), "event": "watching", "interface": name}));
+            ui.object(&json!({"event": "watching", "interface": name}));
         } else {
             ui.say(format_args!("listening on {name}; Ctrl-C ends it and tells what was seen"));
         }
@@ -99,7 +99,7 @@ fn probe(interface: &dhcp::interface::Interface, ui: &Ui, stop: &Stop) -> crate:
     let found = dhcp::probe::servers(interface, dhcp::probe::PATIENCE, stop, &|_| false)?;
     if ui.json {
         for server in &found {
-            ui.object(&json!({"time": Timestamp::now(), "event": "probed", "server": server}));
+            ui.object(&json!({"event": "probed", "server": server}));
         }
     } else if found.is_empty() {
         ui.say("no DHCP server answered the probe");
@@ -131,13 +131,7 @@ fn wait(capture: &Capture, stop: &Stop, until: Option<Instant>) -> std::io::Resu
 
 pub(super) fn tell(ui: &Ui, seen: &Seen) {
     if ui.json {
-        #[derive(serde::Serialize)]
-        struct Timed<'a> {
-            time: Timestamp,
-            #[serde(flatten)]
-            seen: &'a Seen,
-        }
-        ui.object(&Timed { time: Timestamp::now(), seen });
+        ui.object(seen);
         return;
     }
     let line = match seen {
@@ -193,7 +187,7 @@ fn summary(ui: &Ui, picture: &Picture, time: Duration) {
             })
         }).collect();
         ui.object(&json!({
-            "time": Timestamp::now(), "event": "summary", "seconds": time.as_secs_f64().round(), "boards": boards,
+            "event": "summary", "seconds": time.as_secs_f64().round(), "boards": boards,
             "conclusions": picture.conclusions(),
         }));
         return;

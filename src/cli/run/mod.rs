@@ -77,7 +77,7 @@ struct List {
 
 #[derive(Debug, clap::Args)]
 struct Show {
-    /// The run's name, or as much of its beginning as no other has; `last` is the latest
+    /// The run's name, or as much of its beginning as is unique; `last` is the latest
     #[arg(value_name = "RUN")]
     run: String,
     #[command(flatten)]

@@ -9,7 +9,7 @@ use crate::format::json::json;
 use crate::run::{Ending, Record};
 
 /// Wide enough for each of the words in front.
-const WIDTH: usize = 10;
+const WIDTH: usize = 13;
 /// What is in the detail is shown to this depth; the record itself has the rest.
 const DEPTH: usize = 4;
 

@@ -177,8 +177,8 @@ impl Usbboot {
     fn plan(&self, settings: &Settings, ui: &Ui) -> crate::cli::Result<Arc<dyn Plan>> {
         let mut allow = self.allow.clone();
         // The live tree's links lead there.
-        if settings.clients.value.is_dir() {
-            allow.push(settings.clients.value.clone());
+        if settings.usb.clients.value.is_dir() {
+            allow.push(settings.usb.clients.value.clone());
         }
         let options = lookup::Options { overlays: self.overlay, allow };
         let base: Arc<dyn Plan> = match &self.dir {
@@ -203,7 +203,7 @@ impl Usbboot {
         if !self.by_serial {
             return Ok(base);
         }
-        let clients = settings.clients.value.clone();
+        let clients = settings.usb.clients.value.clone();
         if !clients.is_dir() {
             let message = format!("{} is no directory of clients", clients.display());
             let hint = "the setting usb.clients says where it is: `piprov config show`".into();

@@ -84,25 +84,27 @@ impl Progress for Telling<'_> {
     }
 }
 
-impl Prepared<'_> {
-    /// The client's board.
-    fn who(&self) -> Who {
-        let record = self.record();
-        let mut who = Who::named(record.name.clone());
-        match record.board.parse() {
+impl Record {
+    /// The client's board, as it is known by the record.
+    #[must_use]
+    pub fn who(&self) -> Who {
+        let mut who = Who::named(self.name.clone());
+        match self.board.parse() {
             Ok(Board::Mac(mac)) => who.mac = Some(mac),
-            Ok(Board::Serial(_)) => who.serial = record.board.parse::<Serial>().ok(),
+            Ok(Board::Serial(_)) => who.serial = self.board.parse::<Serial>().ok(),
             Err(_) => {}
         }
         who
     }
+}
 
+impl Prepared<'_> {
     /// Makes the client. Whatever fails, and Ctrl-C, takes back what was made; why is in the run's record.
     ///
     /// # Errors
     /// When the run can't be recorded; then nothing was made.
     pub fn run(self, runs: &Runs) -> Result<run::Record, ledger::Error> {
-        let mut running = runs.begin(Way::ClientAdd, self.who(), Stage::Prepare)?;
+        let mut running = runs.begin(Way::ClientAdd, self.record().who(), Stage::Prepare)?;
         running.keep(&Added { client: self.record().clone() });
         let made: Result<Record, Error> = self.carry_out(&Telling(Mutex::new(&mut running)));
         let ending = match made {

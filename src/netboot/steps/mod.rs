@@ -146,10 +146,12 @@ impl Steps {
         if !client.stage.is_pi() || client.stage == Stage::PiHost {
             return;
         }
-        // bootcode.bin introduces itself anew; that is the same boot.
-        let second = self.stage == Some(Stage::Rom)
+        // bootcode.bin introduces itself anew; that is the same boot. The ROM of a 3B+ has called itself the same before.
+        // That the file is all there may be told later than that it runs.
+        let second = matches!(self.stage, Some(Stage::Rom | Stage::Serial))
             && client.stage == Stage::Serial
-            && self.got.contains(&Part::Bootcode);
+            && self.parts.contains(&Part::Bootcode)
+            && !self.parts.contains(&Part::Firmware);
         if (self.phase > Phase::Offered && !second) || self.silent(now) >= AFRESH {
             self.again(now, steps);
         }

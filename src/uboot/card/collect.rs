@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::Error;
 use crate::image::Image;
+use crate::image::fat::Tree;
 use crate::image::files::{fat_file, fat_files_under};
 use crate::image::table::Table;
-use crate::uboot::fat_volume::Tree;
 
 /// Directories in directories; a link that leads back up goes deeper.
 const DEEPEST: usize = 16;

@@ -6,9 +6,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Card;
+use crate::image::fat;
 use crate::image::files::PatchedReadAt;
 use crate::image::read_at::ReadAt;
-use crate::uboot::fat_volume;
 
 /// Pieces in memory, one range out of the image, zeros everywhere else.
 pub(super) struct Content {
@@ -23,10 +23,10 @@ pub(super) struct Content {
 }
 
 impl Content {
-    pub(super) fn new(card: &Card) -> Result<Self, fat_volume::Error> {
+    pub(super) fn new(card: &Card) -> Result<Self, fat::Error> {
         let layout = &card.fit.layout;
         let mut pieces: BTreeMap<u64, Vec<u8>> = layout.final_table.iter().cloned().collect();
-        fat_volume::write(&card.volume, &card.files, |at, bytes| {
+        fat::write(&card.volume, &card.files, |at, bytes| {
             pieces.insert(card.volume.start + at, bytes.to_vec());
             Ok(())
         })?;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use crate::error::{Explain, Kind, Remedy};
 use crate::format::size;
-use crate::uboot::{fat_volume, layout};
+use crate::image::fat;
+use crate::uboot::layout;
 
 /// Why a card can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -29,8 +30,8 @@ pub enum Error {
     #[error(transparent)]
     Image(#[from] crate::image::Error),
     /// U-Boot's partition.
-    #[error(transparent)]
-    Volume(#[from] fat_volume::Error),
+    #[error("U-Boot's partition: {0}")]
+    Volume(#[source] fat::Error),
     /// The operating system said no.
     #[error("{}: {doing}: {source}", path.display())]
     Os {
@@ -126,6 +127,15 @@ impl Explain for Error {
         let text = match self {
             Self::Layout { error, .. } => return error.hint(),
             Self::Image(error) => return error.hint(),
+            Self::Volume(fat::Error::TooSmall { .. } | fat::Error::TooLarge { .. }) => {
+                "`--uboot-size 40MiB` is the default"
+            }
+            Self::Volume(fat::Error::Full { .. }) => {
+                "give a larger --uboot-size, or leave out files that U-Boot doesn't need"
+            }
+            Self::Volume(fat::Error::FileTooLong { .. } | fat::Error::DirectoryTooLong { .. }) => {
+                "it doesn't belong into U-Boot's directory"
+            }
             Self::Volume(error) => return error.hint(),
             Self::NoTable { .. } => {
                 "an image of a whole card is needed, not of one partition and not an archive"

@@ -83,7 +83,7 @@ impl Card {
             .map_err(os("creating"))?;
         let file = temporary.as_file();
         file.set_len(self.len).map_err(os("creating"))?;
-        let content = Content::new(self)?;
+        let content = Content::new(self).map_err(Error::Volume)?;
         let expected = self.copy(&content, file, path, stop, progress)?;
         file.sync_all().map_err(os("writing"))?;
         // What comes back shall come from the disk, as far as the kernel can be asked for that.
@@ -272,10 +272,10 @@ fn directory_of(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::fat::Tree;
     use crate::image::{self, Image};
     use crate::progress::Silent;
     use crate::uboot::card::Options;
-    use crate::uboot::fat_volume::Tree;
 
     /// An image with one partition of noise at 8 MiB, and its card.
     fn card(dir: &Path) -> Card {

@@ -118,7 +118,7 @@ fn show_plan(ui: &Ui, prepared: &Prepared<'_>, dry: bool) {
     let notes = prepared.notes();
     if ui.json {
         let event = if dry { "would-add" } else { "plan" };
-        ui.object(&json!({ "event": event, "client": record, "changes": lines, "notes": notes }));
+        ui.object(&json!({ "event": event, "board": record.who(), "client": record, "changes": lines, "notes": notes }));
         return;
     }
     let layout = &record.layout;

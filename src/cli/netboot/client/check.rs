@@ -50,7 +50,9 @@ impl Check {
             }
             bad += usize::from(!found.is_empty());
             if ui.json {
-                ui.object(&json!({ "event": "checked", "client": name.as_str(), "findings": found }));
+                ui.object(
+                    &json!({ "event": "checked", "board": clients.one(name)?.who(), "findings": found }),
+                );
                 continue;
             }
             if found.is_empty() {

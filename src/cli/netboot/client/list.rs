@@ -23,7 +23,7 @@ impl List {
         let records = clients.all()?;
         if ui.json {
             for record in records {
-                ui.object(&json!({ "event": "client", "client": record }));
+                ui.object(&json!({ "event": "client", "board": record.who(), "client": record }));
             }
             return Ok(());
         }
@@ -72,7 +72,7 @@ impl Show {
         let (clients, _) = self.place.clients(global, ui, stop)?;
         let record = clients.one(&name)?;
         if ui.json {
-            ui.object(&json!({ "event": "client", "client": record }));
+            ui.object(&json!({ "event": "client", "board": record.who(), "client": record }));
             return Ok(());
         }
         let path = |path: &std::path::Path| path.display().to_string();

@@ -40,7 +40,7 @@ impl Remove {
         }
         if self.dry_run {
             if ui.json {
-                ui.object(&json!({ "event": "would-remove", "client": record.name, "paths": texts(&paths) }));
+                ui.object(&json!({ "event": "would-remove", "board": record.who(), "paths": texts(&paths) }));
             } else {
                 for path in paths {
                     ui.result(format_args!("{} would be removed", path.display()));
@@ -57,7 +57,7 @@ impl Remove {
         }
         clients.remove(&name)?;
         if ui.json {
-            ui.object(&json!({ "event": "removed", "client": record.name, "paths": texts(&paths) }));
+            ui.object(&json!({ "event": "removed", "board": record.who(), "paths": texts(&paths) }));
         } else {
             ui.result(format_args!("{name} removed"));
         }
@@ -100,7 +100,9 @@ impl Rename {
         let (clients, _) = self.place.clients(global, ui, stop)?;
         let record = clients.rename(&old, &new)?;
         if ui.json {
-            ui.object(&json!({ "event": "renamed", "from": old.as_str(), "client": record }));
+            ui.object(
+                &json!({ "event": "renamed", "board": record.who(), "from": old.as_str(), "client": record }),
+            );
         } else {
             ui.result(format_args!("{old} renamed to {new}, from its next start on"));
         }

@@ -137,7 +137,7 @@ fn explain(order: BootOrder, board: Option<Model>, ui: &Ui) {
     if ui.json {
         let modes = order.modes().into_iter().map(|mode| json!({ "mode": mode.name(), "what": mode.what() }));
         ui.object(&json!({
-            "event": "order", "order": order.to_string(), "board": board.map(|board| board.to_string()),
+            "event": "order", "order": order.to_string(), "family": board.map(|board| board.to_string()),
             "modes": modes.collect::<Vec<_>>(), "network_first": order.is_network_first(), "notes": notes,
         }));
         return;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Error, file};
+use crate::board::Who;
 use crate::cli::ui::{Style, Text, Ui, wrap};
 use crate::eeprom::otp::{Dump, NetBoot};
 use crate::format::json::json;
@@ -13,10 +14,12 @@ pub(super) fn run(path: &Path, ui: &Ui) -> crate::cli::Result<()> {
     let dump = Dump::parse(&String::from_utf8_lossy(&bytes)).map_err(Error::content(name))?;
     let meaning = dump.meaning();
     if ui.json {
+        let serial = dump.serial().and_then(|serial| serial.parse().ok());
+        let who = Who { serial, mac: dump.mac(), model: dump.model(), ..Who::default() };
         ui.object(&json!({
             "event": "otp", "network_boot": dump.net_boot(), "usb_host_boot": dump.usb_host_boot(),
-            "model": dump.model().map(|model| model.to_string()), "revision": dump.revision().map(|code| format!("{code:x}")),
-            "serial": dump.serial(), "mac": dump.mac(), "tftp_prefix": dump.tftp_prefix(), "meaning": meaning,
+            "board": who, "revision": dump.revision().map(|code| format!("{code:x}")),
+            "tftp_prefix": dump.tftp_prefix(), "meaning": meaning,
         }));
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Writes a whole FAT32 file system in one go: U-Boot's partition of a recovery card.
+//! Writes a whole FAT32 file system in one go.
 //!
 //! It is written here and not with the fatfs crate because fatfs 0.3.6 gives the `.` and `..` entries of
 //! new directories long names, which fsck.vfat takes for damage; and because a volume written at once can have
@@ -8,16 +8,17 @@
 //! at least 65525 clusters (Microsoft's FAT specification 1.03, "FAT type determination"), so the smallest
 //! volume has about 33 MiB, and at 40 MiB a cluster is one sector.
 
+mod clusters;
 mod geometry;
 mod names;
-mod plan;
 mod tree;
 
 use std::io;
 
 use crate::error::{Explain, Kind, Remedy};
+use clusters::{Clusters, label};
 use geometry::Geometry;
-use plan::{Plan, label};
+
 pub use tree::Tree;
 
 const SECTOR: u64 = 512;
@@ -29,7 +30,7 @@ const FATS: u64 = 2;
 #[non_exhaustive]
 pub enum Error {
     /// Not enough clusters for FAT32.
-    #[error("U-Boot's partition has {len} bytes; a FAT32 file system needs at least {least}")]
+    #[error("a FAT32 file system needs at least {least} bytes; there are {len}")]
     TooSmall {
         /// Length of the partition.
         len: u64,
@@ -37,7 +38,7 @@ pub enum Error {
         least: u64,
     },
     /// Too long for FAT32.
-    #[error("U-Boot's partition has {len} bytes; a FAT32 file system can have {most}")]
+    #[error("a FAT32 file system can have {most} bytes; there are {len}")]
     TooLarge {
         /// Length of the partition.
         len: u64,
@@ -45,7 +46,7 @@ pub enum Error {
         most: u64,
     },
     /// The files don't fit.
-    #[error("the files for U-Boot's partition take {need} bytes; there is room for {room}")]
+    #[error("the files take {need} bytes; there is room for {room}")]
     Full {
         /// What they take, in whole clusters.
         need: u64,
@@ -94,22 +95,16 @@ impl Explain for Error {
     }
 
     fn hint(&self) -> Option<Remedy> {
-        let text = match self {
-            Self::TooSmall { .. } | Self::TooLarge { .. } => "`--uboot-size 40MiB` is the default",
-            Self::Full { .. } => "give a larger --uboot-size, or leave out files that U-Boot doesn't need",
-            Self::Name { .. } | Self::Twice { .. } => "rename it, or leave it out",
-            Self::FileTooLong { .. } | Self::DirectoryTooLong { .. } => {
-                "it doesn't belong into U-Boot's directory"
-            }
-            Self::Io(_) => return None,
-        };
-        Some(text.into())
+        match self {
+            Self::Name { .. } | Self::Twice { .. } => Some("rename it, or leave it out".into()),
+            _ => None,
+        }
     }
 }
 
 /// What the volume is to be.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct Volume {
     /// Length of the partition in bytes.
     pub len: u64,
     /// Where the partition starts on its disk, in bytes; stands in the boot sector.
@@ -128,25 +123,25 @@ pub struct Options {
 /// # Errors
 /// When the files don't fit, when a name can't be written, and what `put` ends with.
 pub fn write(
-    options: &Options,
+    volume: &Volume,
     tree: &Tree,
     mut put: impl FnMut(u64, &[u8]) -> io::Result<()>,
 ) -> Result<(), Error> {
-    let geometry = Geometry::new(options.len)?;
-    let plan = Plan::new(&geometry, tree, options)?;
-    put(0, &boot_sectors(&geometry, options, &plan))?;
-    let fat = plan.fat(&geometry);
+    let geometry = Geometry::new(volume.len)?;
+    let clusters = Clusters::new(&geometry, tree, volume)?;
+    put(0, &boot_sectors(&geometry, volume, &clusters))?;
+    let fat = clusters.fat(&geometry);
     for copy in 0..FATS {
         put((geometry.reserved + copy * geometry.fat_sectors) * SECTOR, &fat)?;
     }
-    for (cluster, bytes) in &plan.pieces {
+    for (cluster, bytes) in &clusters.pieces {
         put((geometry.data() + (u64::from(*cluster) - 2) * geometry.sectors_per_cluster) * SECTOR, bytes)?;
     }
     Ok(())
 }
 
 /// Boot sector and FSInfo, and their copies.
-fn boot_sectors(geometry: &Geometry, options: &Options, plan: &Plan<'_>) -> Vec<u8> {
+fn boot_sectors(geometry: &Geometry, volume: &Volume, clusters: &Clusters<'_>) -> Vec<u8> {
     let mut boot = vec![0; SECTOR as usize];
     // A jump over the parameters to code that stops; nobody runs it.
     boot[0..3].copy_from_slice(&[0xeb, 0x58, 0x90]);
@@ -159,7 +154,7 @@ fn boot_sectors(geometry: &Geometry, options: &Options, plan: &Plan<'_>) -> Vec<
     boot[21] = MEDIA;
     boot[24..26].copy_from_slice(&63u16.to_le_bytes());
     boot[26..28].copy_from_slice(&255u16.to_le_bytes());
-    boot[28..32].copy_from_slice(&((options.start / SECTOR) as u32).to_le_bytes());
+    boot[28..32].copy_from_slice(&((volume.start / SECTOR) as u32).to_le_bytes());
     boot[32..36].copy_from_slice(&(geometry.sectors as u32).to_le_bytes());
     boot[36..40].copy_from_slice(&(geometry.fat_sectors as u32).to_le_bytes());
     boot[44..48].copy_from_slice(&2u32.to_le_bytes());
@@ -167,17 +162,17 @@ fn boot_sectors(geometry: &Geometry, options: &Options, plan: &Plan<'_>) -> Vec<
     boot[50..52].copy_from_slice(&6u16.to_le_bytes());
     boot[64] = 0x80;
     boot[66] = 0x29;
-    boot[67..71].copy_from_slice(&options.serial.to_le_bytes());
-    boot[71..82].copy_from_slice(&label(options.label));
+    boot[67..71].copy_from_slice(&volume.serial.to_le_bytes());
+    boot[71..82].copy_from_slice(&label(volume.label));
     boot[82..90].copy_from_slice(b"FAT32   ");
     boot[510..].copy_from_slice(&[0x55, 0xaa]);
 
     let mut info = vec![0; SECTOR as usize];
     info[0..4].copy_from_slice(b"RRaA");
     info[484..488].copy_from_slice(b"rrAa");
-    info[488..492].copy_from_slice(&((geometry.clusters - plan.used) as u32).to_le_bytes());
+    info[488..492].copy_from_slice(&((geometry.clusters - clusters.used) as u32).to_le_bytes());
     // Where to look for a free cluster; all ones where there is none.
-    let next = if plan.used < geometry.clusters { plan.used as u32 + 2 } else { u32::MAX };
+    let next = if clusters.used < geometry.clusters { clusters.used as u32 + 2 } else { u32::MAX };
     info[492..496].copy_from_slice(&next.to_le_bytes());
     info[510..].copy_from_slice(&[0x55, 0xaa]);
 
@@ -195,18 +190,18 @@ mod tests {
     use std::path::Path;
     use std::process::Command;
 
-    fn options(len: u64) -> Options {
-        Options { len, start: 4 << 20, label: "UBOOT", serial: 0x1234_abcd, time: 1_700_000_001 }
+    fn volume(len: u64) -> Volume {
+        Volume { len, start: 4 << 20, label: "UBOOT", serial: 0x1234_abcd, time: 1_700_000_001 }
     }
 
-    fn written(path: &Path, options: &Options, tree: &Tree) -> Result<(), Error> {
+    fn written(path: &Path, volume: &Volume, tree: &Tree) -> Result<(), Error> {
         let file = std::fs::File::create(path).unwrap();
-        file.set_len(options.len).unwrap();
+        file.set_len(volume.len).unwrap();
         let mut last = 0;
-        write(options, tree, |at, bytes| {
+        write(volume, tree, |at, bytes| {
             assert!(at >= last, "pieces come in order");
             last = at + bytes.len() as u64;
-            assert!(last.next_multiple_of(512) <= options.len);
+            assert!(last.next_multiple_of(512) <= volume.len);
             file.write_all_at(bytes, at)
         })
     }
@@ -253,7 +248,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("volume");
         for len in [40 << 20, 100 << 20, 1 << 30] {
-            written(&path, &options(len), &tree()).unwrap();
+            written(&path, &volume(len), &tree()).unwrap();
             let report = fsck(&path);
             assert!(report.contains("32 bit") || report.contains("FATs, 32"), "{report}");
             let read = std::fs::File::options().read(true).write(true).open(&path).unwrap();
@@ -282,8 +277,8 @@ mod tests {
     fn the_same_files_give_the_same_bytes() {
         let dir = tempfile::tempdir().unwrap();
         let (one, other) = (dir.path().join("one"), dir.path().join("other"));
-        written(&one, &options(40 << 20), &tree()).unwrap();
-        written(&other, &options(40 << 20), &tree()).unwrap();
+        written(&one, &volume(40 << 20), &tree()).unwrap();
+        written(&other, &volume(40 << 20), &tree()).unwrap();
         assert!(std::fs::read(one).unwrap() == std::fs::read(other).unwrap());
     }
 
@@ -295,13 +290,13 @@ mod tests {
         let mut tree = Tree::default();
         tree.put("a", vec![1; ((geometry.clusters - 1) * 512) as usize]);
         tree.put("b", vec![2]);
-        let Err(Error::Full { need, room }) = written(&path, &options(40 << 20), &tree) else {
+        let Err(Error::Full { need, room }) = written(&path, &volume(40 << 20), &tree) else {
             panic!("one cluster too many");
         };
         assert_eq!(need, room + 512);
         tree.put("b", Vec::new());
         tree.put("c", Vec::new());
-        written(&path, &options(40 << 20), &tree).unwrap();
+        written(&path, &volume(40 << 20), &tree).unwrap();
         let report = fsck(&path);
         assert!(report.contains(&format!("{0}/{0} clusters", geometry.clusters)), "{report}");
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Error, plan::joined};
+use super::{Error, clusters::joined};
 
 /// Length of a directory entry.
 const ENTRY: usize = 32;

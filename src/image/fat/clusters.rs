@@ -1,9 +1,9 @@
-//! Where everything goes on a volume.
+//! Which clusters everything on a volume gets.
 
 use super::geometry::Geometry;
 use super::names::Names;
 use super::tree::{Directory, Node};
-use super::{Error, MEDIA, Options, SECTOR, Tree};
+use super::{Error, MEDIA, SECTOR, Tree, Volume};
 
 const ENTRY: usize = 32;
 const END_OF_CHAIN: u32 = 0x0fff_ffff;
@@ -15,15 +15,15 @@ const ATTRIBUTE_DIRECTORY: u8 = 0x10;
 const ATTRIBUTE_ARCHIVE: u8 = 0x20;
 
 /// Directories first, then files, each in one piece.
-pub(super) struct Plan<'a> {
+pub(super) struct Clusters<'a> {
     /// First cluster and contents, ascending.
     pub(super) pieces: Vec<(u32, std::borrow::Cow<'a, [u8]>)>,
     /// How many clusters are taken, from 2 on.
     pub(super) used: u64,
 }
 
-impl<'a> Plan<'a> {
-    pub(super) fn new(geometry: &Geometry, tree: &'a Tree, options: &Options) -> Result<Self, Error> {
+impl<'a> Clusters<'a> {
+    pub(super) fn new(geometry: &Geometry, tree: &'a Tree, volume: &Volume) -> Result<Self, Error> {
         let room = geometry.clusters * geometry.cluster_len();
         let mut directories = Vec::new();
         collect(tree.root(), "", &mut directories)?;
@@ -40,11 +40,11 @@ impl<'a> Plan<'a> {
         }
         let mut pieces = Vec::new();
         let mut files = Vec::new();
-        let stamp = Stamp::new(options.time);
+        let stamp = Stamp::new(volume.time);
         for (index, directory) in directories.iter().enumerate() {
             let mut bytes = Vec::new();
             if index == 0 {
-                bytes.extend(entry(&label(options.label), ATTRIBUTE_LABEL, stamp, 0, 0));
+                bytes.extend(entry(&label(volume.label), ATTRIBUTE_LABEL, stamp, 0, 0));
             } else {
                 // The root counts as cluster 0 here.
                 let above = directories.iter().position(|other| other.path == above(&directory.path));
@@ -106,7 +106,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// A directory on its way into the plan.
+/// A directory that gets its clusters.
 struct Listed<'a> {
     path: String,
     node: &'a Directory,

@@ -1,0 +1,86 @@
+use super::*;
+
+const PART_SIZE: PartSize = PartSize { least: 1 << 20, block: 512 };
+
+fn text(text: &str) -> Raw {
+    Raw::Text(text.to_owned())
+}
+
+fn read<F: Form>(form: &F, raw: &Raw) -> Result<F::Value, String> {
+    form.read(raw, Path::new(""))
+}
+
+#[test]
+fn sizes_are_written_as_they_are_read() {
+    for size in [256 << 20, 786_432_000, 1_000_000_000, 512, 4 << 30, (1 << 20) + 512] {
+        assert_eq!(parse_size(&PART_SIZE.write(&size).to_string()), Ok(size));
+    }
+    assert_eq!(PART_SIZE.write(&(256 << 20)).to_string(), "256MiB");
+    for bad in ["MiB", "-1", "512KiB", "1048577", "a lot"] {
+        assert!(read(&PART_SIZE, &text(bad)).is_err(), "{bad}");
+    }
+    assert!(read(&PART_SIZE, &Raw::Number(1048577.0)).is_err());
+    assert_eq!(read(&PART_SIZE, &Raw::Number(1048576.0)), Ok(1 << 20));
+}
+
+#[test]
+fn numbers_have_limits() {
+    assert_eq!(read(&Whole(1..=64), &text("16")), Ok(16));
+    assert_eq!(read(&Whole(1..=64), &Raw::Number(64.0)), Ok(64));
+    for bad in [
+        Raw::Number(0.0),
+        Raw::Number(1.5),
+        Raw::Number(65.0),
+        Raw::Number(f64::NAN),
+        text("x"),
+        Raw::Other("boolean"),
+        Raw::List(vec![Raw::Number(1.0)]),
+    ] {
+        assert!(read(&Whole(1..=64), &bad).unwrap_err().contains("from 1 to 64"));
+    }
+    let minute = Seconds(0.0..=60.0);
+    assert_eq!(read(&minute, &text("1.5")), Ok(Duration::from_millis(1500)));
+    for bad in [text("-1"), text("nan"), text("inf"), Raw::Number(61.0), text("")] {
+        assert!(read(&minute, &bad).is_err());
+    }
+}
+
+#[test]
+fn usb_ids_are_four_digits_each() {
+    assert_eq!(read(&UsbIds, &text("f055:B007")), Ok((0xf055, 0xb007)));
+    assert_eq!(UsbIds.write(&(0x525, 0xa4a5)).to_string(), "0525:a4a5");
+    for bad in ["", "f055", "f055:", "f055:b0077", "+055:b007", "f055:b00g"] {
+        assert!(read(&UsbIds, &text(bad)).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn an_address_may_leave_out_the_port() {
+    for (given, want) in [
+        ("10.0.0.1", "10.0.0.1:69"),
+        ("10.0.0.1:6969", "10.0.0.1:6969"),
+        ("::1", "[::1]:69"),
+        ("[::1]:70", "[::1]:70"),
+    ] {
+        assert_eq!(read(&Listen { port: 69 }, &text(given)).unwrap().to_string(), want);
+    }
+    assert!(read(&Listen { port: 69 }, &text("eth0")).is_err());
+}
+
+#[test]
+fn a_list_is_a_list_or_a_text_with_commas() {
+    let want = vec![Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(9, 9, 9, 9)];
+    let list = Raw::List(vec![text("10.0.0.1"), text("9.9.9.9")]);
+    assert_eq!(read(&List(Ip), &list), Ok(want.clone()));
+    assert_eq!(read(&List(Ip), &text("10.0.0.1,9.9.9.9")), Ok(want.clone()));
+    assert_eq!(read(&List(Ip), &text(" ")), Ok(Vec::new()));
+    assert_eq!(read(&List(Ip), &Raw::List(Vec::new())), Ok(Vec::new()));
+    assert_eq!(List(Ip).write(&want).to_string(), "10.0.0.1, 9.9.9.9");
+    // Of a list only the member that is wrong is told.
+    for bad in [text("10.0.0.1, lan"), Raw::List(vec![text("10.0.0.1"), text("lan")])] {
+        assert_eq!(read(&List(Ip), &bad).unwrap_err(), "`lan` is not an IPv4 address, such as 10.0.0.1");
+    }
+    for bad in [text("10.0.0.1,"), Raw::List(vec![Raw::Number(1.0)]), Raw::Number(1.0), Raw::Truth(true)] {
+        assert!(read(&List(Ip), &bad).is_err());
+    }
+}

@@ -1,0 +1,121 @@
+//! The table of all settings. `piprov config show`, the manual's page of the files, and the check for unknown keys
+//! come from it too, so its sentences are written for users.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::form::{HostPath, Interface, Ip, List, Listen, Optional, PartSize, Seconds, Truth, UsbIds, Whole};
+use super::netboot::{BootFile, Mode, ModeForm, OfBoard, Oui, Range};
+use super::table::{Row, put, row, settings};
+use super::value::Raw;
+use super::{Machine, Origin, Setting};
+use crate::board::Mac;
+
+settings! {
+    of machine;
+
+    above all tables {
+        /// The targets database.
+        targets: PathBuf = "/etc/piprov/targets.csv".into(), "targets" as HostPath;
+        /// Where state that outlives the process is kept. For users other than root it is
+        /// $XDG_STATE_HOME/piprov, or ~/.local/state/piprov without that variable.
+        state_dir: PathBuf = machine.state_dir(), "state-dir" as HostPath;
+        // Of every user: what root's udev helper keeps there is read by others.
+        /// Where state is kept that the next start of the machine has no use for, such as what the udev
+        /// helper knows of each USB port.
+        runtime_dir: PathBuf = "/run/piprov".into(), "runtime-dir" as HostPath;
+    }
+
+    /// Everything below `[flash]`.
+    flash: Flash {
+        /// Where `piprov flash` serves TFTP. U-Boot knows no other port.
+        listen: SocketAddr = SocketAddr::from(([0, 0, 0, 0], 69)), "flash.listen" as Listen { port: 69 };
+        // Boards with 512 MiB take it with room to spare.
+        /// How much of an image a board fetches at a time. It must fit into the board's memory beside
+        /// U-Boot: 256MiB fits boards with 512 MiB, 750MiB those with 1 GiB.
+        part_size: u64 = 256 << 20, "flash.part-size" as PartSize { least: 1 << 20, block: 512 };
+        /// How long a board may take from the reset to its first request.
+        boot_timeout: Duration = Duration::from_secs(60), "flash.boot-timeout" as Seconds(1.0..=86400.0);
+        /// How long to wait between the resets of two boards.
+        stagger: Duration = Duration::ZERO, "flash.stagger" as Seconds(0.0..=3600.0);
+    }
+
+    /// Everything below `[reset]`.
+    reset: Reset {
+        /// How long a reset line is held low.
+        hold: Duration = Duration::from_millis(500), "reset.hold" as Seconds(0.05..=60.0);
+        /// How long a reset command may take.
+        command_timeout: Duration = Duration::from_secs(30), "reset.command-timeout" as Seconds(1.0..=3600.0);
+    }
+
+    /// Everything below `[tftp]`.
+    tftp: Tftp {
+        // With larger windows U-Boot's receive ring overruns and the transfer stalls for ever.
+        /// The largest window (RFC 7440) that a TFTP client gets, in blocks. U-Boot's receive ring
+        /// overruns with much larger ones.
+        max_window: u16 = 16, "tftp.max-window" as Whole(1..=65535);
+        // U-Boot takes no more.
+        /// The largest block (RFC 2348) that a TFTP client gets, in bytes. 1468 fits an Ethernet frame.
+        max_blksize: u16 = 1468, "tftp.max-blksize" as Whole(8..=65464);
+    }
+
+    /// Everything below `[usb]`.
+    usb: Usb {
+        /// The live tree: the directory that the USB file server serves.
+        live: PathBuf = "/srv/usbboot/live".into(), "usb.live" as HostPath;
+        /// The directory with the boards' own files in 1ststage, by-serial/SERIAL and default.
+        clients: PathBuf = "/srv/usbboot/clients".into(), "usb.clients" as HostPath;
+        // What the first stage that piprov's users have today calls itself. The vendor id is nobody's.
+        /// Vendor and product id of the first stage's serial port. `piprov udev install` writes it into
+        /// the udev rules.
+        gadget: (u16, u16) = (0xf055, 0xb007), "usb.gadget" as UsbIds;
+        // A board that restarts looks for an SD card before it tries USB.
+        /// How long a port may be empty while the board on it starts again. After that its files are no
+        /// longer served there, because another board may have been plugged in.
+        restart_window: Duration = Duration::from_secs(15), "usb.restart-window" as Seconds(1.0..=600.0);
+    }
+
+    /// Everything below `[netboot]`.
+    netboot: Netboot {
+        /// The network interface on which boards boot. It is never guessed: the wrong one is somebody's
+        /// network.
+        interface: Option<String> = None, "netboot.interface" as Optional(Interface);
+        /// Where boards get their addresses from. With `proxy` another server gives them, and this one
+        /// only tells boards where to boot from. With `dhcp` this one gives addresses too.
+        mode: Mode = Mode::Proxy, "netboot.mode" as ModeForm;
+        /// The addresses that mode dhcp gives out, both ends included.
+        range: Option<(Ipv4Addr, Ipv4Addr)> = None, "netboot.range" as Optional(Range);
+        /// How long an address is given for.
+        lease_time: Duration = Duration::from_secs(12 * 3600),
+            "netboot.lease-time" as Seconds(60.0..=31_536_000.0);
+        /// The router that boards are told.
+        router: Option<Ipv4Addr> = None, "netboot.router" as Optional(Ip);
+        /// The name servers that boards are told.
+        dns: Vec<Ipv4Addr> = Vec::new(), "netboot.dns" as List(Ip);
+        /// Boards that always get the same address, such as `["dc:a6:32:01:02:03=10.0.0.21"]`.
+        hosts: Vec<(Mac, Ipv4Addr)> = Vec::new(), "netboot.hosts" as List(OfBoard(Ip));
+        /// First halves of MAC addresses that count as a Raspberry Pi's, besides those that are known.
+        oui: Vec<[u8; 3]> = Vec::new(), "netboot.oui" as List(Oui);
+        // The ROM hangs when its first file comes within two seconds of its question.
+        /// How long the answer to the boot ROM of a Pi 2 or 3 is held back. It hangs when its first file
+        /// comes sooner.
+        rom_delay: Duration = Duration::from_secs(2), "netboot.rom-delay" as Seconds(0.0..=4.0);
+        /// The same for single boards of any kind, such as `["b8:27:eb:01:02:03=1.5"]`.
+        delays: Vec<(Mac, Duration)> = Vec::new(), "netboot.delays" as List(OfBoard(Seconds(0.0..=10.0)));
+        /// Whether mode dhcp gives addresses to everybody, not to Raspberry Pis only.
+        everyone: bool = false, "netboot.everyone" as Truth;
+        /// What PCs are to boot, by architecture: 0 is BIOS, 7 is UEFI, such as
+        /// `["0=undionly.kpxe", "7=ipxe.efi"]`. Without it they are left alone.
+        boot_files: Vec<(u16, String)> = Vec::new(), "netboot.boot-files" as List(BootFile);
+        /// The directory that boards fetch their boot files from: DIR/SERIAL or DIR/MAC for one board,
+        /// DIR itself for all.
+        tftp_root: PathBuf = "/srv/netboot/tftp".into(), "netboot.tftp-root" as HostPath;
+        /// Where the roots of clients are: boards without an SD card.
+        clients: PathBuf = "/srv/netboot/clients".into(), "netboot.clients" as HostPath;
+        /// Where the roots are that several clients share.
+        shared: PathBuf = "/srv/netboot/shared".into(), "netboot.shared" as HostPath;
+        /// Where the records of clients and the leases are kept.
+        state: PathBuf = "/var/lib/piprov/netboot".into(), "netboot.state" as HostPath;
+    }
+}

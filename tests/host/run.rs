@@ -1,0 +1,154 @@
+//! `piprov run`: the records of what was done, read back by somebody else.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::{common, documented};
+
+const OLD: &str = r#"{
+    "schema": 1, "job": "0123456789ab", "target": "lab-09", "mac": "dc:a6:32:01:02:09", "ip": "10.0.0.9",
+    "started": "2026-11-20T14:02:11Z", "seconds": 271.5, "stage": "done", "outcome": "done", "authenticated": true,
+    "bound": "secret", "image": { "name": "x.img.xz", "format": "xz", "raw_len": 5, "file_sha256": null,
+    "raw_sha256": null }, "card": null, "bytes": 2856321024, "steps": []
+}"#;
+
+/// A directory with a database and a state directory of its own.
+struct Lab(tempfile::TempDir);
+
+impl Lab {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = "name,mac,ip,reset\nlab-01,dc:a6:32:01:02:01,10.0.0.1,command:true\n\
+                    lab-02,dc:a6:32:01:02:02,,command:printf 'pass\\033[2Jword' >&2; exit 3\nlab-03,dc:a6:32:01:02:03,,command:exec sleep 301.7\n";
+        std::fs::write(dir.path().join("lab.csv"), rows).unwrap();
+        std::fs::create_dir_all(dir.path().join("state/runs")).unwrap();
+        std::fs::write(dir.path().join("state/runs/20261120T140211Z-lab-09-0123456789ab.json"), OLD).unwrap();
+        Self(dir)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_piprov"));
+        common::clean(&mut command);
+        command.args(args).current_dir(self.0.path()).env("PIPROV_STATE_DIR", self.state());
+        command.env("PIPROV_TARGETS", self.0.path().join("lab.csv"));
+        command
+    }
+
+    fn state(&self) -> std::path::PathBuf {
+        self.0.path().join("state")
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// The names of the boards whose runs are listed.
+    fn listed(&self, args: &[&str]) -> Vec<String> {
+        let output = self.run(&[&["--json", "run", "list"], args].concat());
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines
+            .map(|line| {
+                documented::check(&line);
+                line["board"]["name"].as_str().unwrap().to_owned()
+            })
+            .collect()
+    }
+}
+
+#[test]
+fn records_are_listed_filtered_and_shown_old_ones_too() {
+    let lab = Lab::new();
+    assert_eq!(lab.run(&["reset", "lab-01", "lab-02"]).status.code(), Some(1));
+    let listed = |args: &[&str]| {
+        let mut names = lab.listed(args);
+        names.sort();
+        names
+    };
+    assert_eq!(listed(&[]), ["lab-01", "lab-02", "lab-09"]);
+    assert_eq!(lab.listed(&["--last", "3"])[0], "lab-09", "the oldest comes first");
+    assert_eq!(listed(&["--kind", "flash"]), ["lab-09"]);
+    assert_eq!(listed(&["--outcome", "failed"]), ["lab-02"]);
+    assert_eq!(listed(&["--since", "1h"]), ["lab-01", "lab-02"]);
+    assert_eq!(listed(&["--since", "2026-11-21"]), ["lab-01", "lab-02"]);
+    for board in ["lab-01", "LAB-01", "10.0.0.1", "dc:a6:32:01:02:01"] {
+        assert_eq!(listed(&["--board", board]), ["lab-01"], "{board}");
+    }
+    assert!(lab.run(&["run", "list", "--kind", "x"]).status.code() == Some(2));
+    // One by the beginning of its name, and the first form.
+    let shown = lab.run(&["run", "show", "01234"]);
+    let text = String::from_utf8(shown.stdout).unwrap();
+    for part in
+        ["0123456789ab", "lab-09", "2026-11-20 14:02:11Z", "4:32", "done, read back and equal", "x.img.xz"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let shown = lab.run(&["run", "show", "last", "--json"]);
+    let line: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    documented::check(&line);
+    assert_eq!(line["record"]["way"], "reset");
+    let missing = lab.run(&["run", "show", "ffff"]);
+    assert_eq!(missing.status.code(), Some(66), "{missing:?}");
+}
+
+#[test]
+fn a_record_tells_no_command_and_writes_no_terminal() {
+    let lab = Lab::new();
+    lab.run(&["reset", "lab-02"]);
+    let list = String::from_utf8(lab.run(&["run", "list"]).stdout).unwrap();
+    let show = String::from_utf8(lab.run(&["run", "show", "last"]).stdout).unwrap();
+    assert!(!format!("{list}{show}").contains('\u{1b}'), "{list}{show}");
+    assert!(show.contains("[2Jword") && !show.contains("exit 3"), "{show}");
+    let records = std::fs::read_dir(lab.state().join("runs")).unwrap();
+    for record in records {
+        let text = std::fs::read_to_string(record.unwrap().path()).unwrap();
+        assert!(!text.contains("exit 3"), "a command may hold a password: {text}");
+    }
+}
+
+#[test]
+fn a_reset_that_is_killed_is_on_record_as_unfinished() {
+    let lab = Lab::new();
+    let mut child =
+        lab.command(&["reset", "lab-03", "--json"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    // It is told that it begins when its record is there.
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line)
+        .unwrap();
+    assert!(line.contains("began"), "{line}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(lab.listed(&["--outcome", "unfinished"]), ["lab-03"]);
+    let show = String::from_utf8(lab.run(&["run", "show", "last"]).stdout).unwrap();
+    assert!(show.contains("unfinished"), "{show}");
+    let stop = Command::new("pkill").args(["-f", "sleep 301.7"]).status();
+    assert!(stop.is_ok());
+}
+
+#[test]
+fn where_nothing_can_be_recorded_nothing_is_done() {
+    let lab = Lab::new();
+    let file = lab.0.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let mark = lab.0.path().join("mark");
+    std::fs::write(
+        lab.0.path().join("lab.csv"),
+        format!("name,mac,ip,reset\nlab-01,dc:a6:32:01:02:01,,command:touch {}\n", mark.display()),
+    )
+    .unwrap();
+    let output = lab.command(&["reset", "lab-01"]).env("PIPROV_STATE_DIR", &file).output().unwrap();
+    assert!(!output.status.success() && !mark.exists(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&file.display().to_string()), "{output:?}");
+}
+
+#[test]
+fn nothing_on_record_is_no_failure() {
+    let lab = Lab::new();
+    let output = lab.run(&["run", "list", "--state", "nowhere"]);
+    assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+    assert!(!Path::new("nowhere").exists());
+}
