@@ -16,7 +16,7 @@ use crate::tftp::Limits;
 pub(super) fn settings(global: &Global, ui: &Ui) -> crate::cli::Result<Settings> {
     let settings = Settings::load(global.config.as_deref())?;
     for warning in &settings.warnings {
-        ui.warn(warning);
+        ui.warn(super::remedy::word(warning));
     }
     Ok(settings)
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::deb::Deb;
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Explain, Kind, Knob, Remedy, remedy};
 
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,15 +97,14 @@ impl Explain for Error {
         match self {
             Self::Deb(error) => error.hint(),
             Self::Apt(error) => error.hint(),
-            Self::NoPackage { package } => Some(
-                format!(
-                    "give its file as well: `--deb {package}_….deb`; or give none, and apt-get fetches it"
-                )
-                .into(),
-            ),
-            Self::NoFile { .. } => Some("another release may have it: `--release trixie`".into()),
+            Self::NoPackage { package } => Some(remedy![
+                "give its file as well: ",
+                Knob::Deb.to(format_args!("{package}_….deb")),
+                "; or give none, and apt-get fetches it",
+            ]),
+            Self::NoFile { .. } => Some(remedy!["another release may have it: ", Knob::Release.to("trixie")]),
             Self::NotEmpty { .. } => {
-                Some("give another one, or `--force` to write into it all the same".into())
+                Some(remedy!["give another one, or ", Knob::Force, " to write into it all the same"])
             }
             Self::Os { .. } | Self::Differs { .. } => None,
         }

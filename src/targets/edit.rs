@@ -240,7 +240,7 @@ fn wait_for(folder: &File, path: &Path, stop: &Stop) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::{Explain, Kind};
+    use crate::error::{Explain, Kind, Task};
 
     fn new(name: &str, last: u8) -> NewTarget {
         let mac = Mac::new([0xdc, 0xa6, 0x32, 1, 2, last]);
@@ -356,7 +356,7 @@ mod tests {
 
         std::fs::write(&path, "dc:a6:32:01:02:01,10.0.0.1,3\n").unwrap();
         let error = add(&path, &new("a", 2), false, &stop).unwrap_err();
-        assert!(error.hint().unwrap().says("--csv"), "{error}");
+        assert!(error.hint().unwrap().names(Task::TargetsRewrite.of(path.display())), "{error}");
         remove(&path, &["10.0.0.1".to_owned()], false, &stop).unwrap();
         assert_eq!(read(&path), "");
     }

@@ -10,7 +10,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::beneath;
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Action, Explain, Kind, Remedy, Task, remedy};
 
 /// Hexadecimal digits in the file.
 const DIGITS: usize = 32;
@@ -61,15 +61,17 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<Remedy> {
         match self {
-            Self::Open { path, .. } => Some(format!(
-                "if nobody has read it, `chmod 600 {}`; otherwise make a new secret and a new card.",
-                path.display()
-            ).into()),
-            Self::Odd { .. } => Some("`piprov card build --secret FILE` makes one.".into()),
-            Self::Os { source, .. } if source.kind() == io::ErrorKind::NotFound => Some(
-                "the database names it; it is made by `piprov card build --secret FILE` together with the card."
-                    .into(),
-            ),
+            Self::Open { path, .. } => Some(remedy![
+                "if nobody has read it, ",
+                Action::host("chmod 600").arg(path.display()),
+                "; otherwise make a new secret and a new card.",
+            ]),
+            Self::Odd { .. } => Some(remedy![Task::CardBuildSecret, " makes one."]),
+            Self::Os { source, .. } if source.kind() == io::ErrorKind::NotFound => Some(remedy![
+                "the database names it; it is made by ",
+                Task::CardBuildSecret,
+                " together with the card.",
+            ]),
             Self::Os { .. } => None,
         }
     }

@@ -25,4 +25,4 @@ pub mod wire;
 mod error;
 mod presence;
 
-pub use error::{Error, WHERE_FROM};
+pub use error::{Error, where_from};

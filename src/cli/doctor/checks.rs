@@ -16,7 +16,7 @@ use crate::usb::lookup::{Options, Payload};
 use crate::usb::payload::{self, Wanted};
 use crate::usb::plan::Installed;
 use crate::usb::sysfs::Sysfs;
-use crate::usb::{Error, WHERE_FROM};
+use crate::usb::{Error, where_from};
 
 /// A capability that lets an ordinary user bind to low ports: CAP_NET_BIND_SERVICE (linux/capability.h).
 const BIND_LOW: u32 = 10;
@@ -232,7 +232,7 @@ pub(super) fn payloads(settings: &Settings) -> Vec<Finding> {
     }
     if findings.is_empty() {
         let text = "there is no payload in the usual places, so `piprov usbboot` needs -d";
-        findings.push(Finding::warning(TOPIC, text, WHERE_FROM));
+        findings.push(Finding::warning(TOPIC, text, remedy::word(&where_from())));
     }
     findings
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::cli::screen::Screen;
 use crate::cli::ui::{Style, Ui};
-use crate::cli::{Global, common};
+use crate::cli::{Global, common, remedy};
 use crate::config::netboot::{Mode, parse_range};
 use crate::dhcp;
 use crate::format::{count, json};
@@ -120,7 +120,7 @@ pub(super) fn show(ui: &Ui, screen: &Screen, event: &Event) {
             ));
         }
         What::TooLarge(file) => warn(&file.to_string()),
-        What::Warning { text } => warn(text),
+        What::Warning { text } => warn(&remedy::word(text)),
         What::Clients { count: all } => {
             if ui.verbose > 0 {
                 screen.above(format_args!("records read again: {}", count(*all as u64, "client")));

@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::cli::table::columns;
 use crate::cli::ui::{Style, Text, Ui};
-use crate::cli::{Global, common};
+use crate::cli::{Global, common, remedy};
 use crate::dhcp;
 use crate::format;
 use crate::format::json::json;
@@ -144,9 +144,11 @@ pub(super) fn tell(ui: &Ui, seen: &Seen) {
             let word = style(step).map_or_else(|| Text::line(word), |style| ui.paint_err(style, word));
             let line = Text::message(format_args!("{board}{model} {word}{rest}"));
             let hint = match step {
-                Step::Stuck { hint, .. } => {
-                    Some(Text::message(format_args!("  {} {hint}", ui.paint_err(Style::Strong, "hint:"))))
-                }
+                Step::Stuck { hint, .. } => Some(Text::message(format_args!(
+                    "  {} {}",
+                    ui.paint_err(Style::Strong, "hint:"),
+                    remedy::word(hint)
+                ))),
                 _ => None,
             };
             Text::lines(std::iter::once(line).chain(hint))
@@ -215,7 +217,7 @@ fn summary(ui: &Ui, picture: &Picture, time: Duration) {
         ui.result(tree);
     }
     for line in picture.conclusions() {
-        ui.result(format_args!("{} {line}", ui.paint(Style::Strong, "note:")));
+        ui.result(format_args!("{} {}", ui.paint(Style::Strong, "note:"), remedy::word(&line)));
     }
 }
 

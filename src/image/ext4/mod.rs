@@ -22,7 +22,7 @@ pub use dir::Entry;
 pub use inode::{Device, FileKind, Inode, Time};
 
 use super::read_at::ReadAt;
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Action, Explain, Kind, Remedy, remedy};
 
 /// The inode of the root directory.
 pub const ROOT: u32 = 2;
@@ -92,20 +92,32 @@ impl Explain for Error {
         Some(match self {
             Self::Io { .. } => return None,
             Self::Damaged { .. } => {
-                "`e2fsck -fn` on the partition says more; is the image a whole download?".into()
+                remedy![
+                    Action::host("e2fsck -fn"),
+                    " on the partition says more; is the image a whole download?",
+                ]
             }
             Self::Unsupported { .. } => {
-                "mount the image (`sudo mount -o loop,ro,offset=...`) and give the directory instead"
-                    .into()
+                remedy![
+                    "mount the image (",
+                    Action::host_as_root("mount -o loop,ro,offset=..."),
+                    ") and give the directory instead",
+                ]
             }
-            Self::Name { directory, .. } => format!(
-                "rename it in a copy of the image (`debugfs -R 'ncheck {directory}'` says which directory it is), or \
-                 mount the image and give the directory instead"
-            ).into(),
+            Self::Name { directory, .. } => remedy![
+                "rename it in a copy of the image (",
+                Action::host("debugfs -R").arg(format_args!("ncheck {directory}")),
+                " says which directory it is), or mount the image and give the directory instead",
+            ],
             Self::NeedsRecovery => {
-                "replay it on a copy of the raw image: `sudo losetup -fP --show IMAGE`, then \
-                 `sudo e2fsck -p` on its partition, then `sudo losetup -d`"
-                    .into()
+                remedy![
+                    "replay it on a copy of the raw image: ",
+                    Action::host_as_root("losetup -fP --show IMAGE"),
+                    ", then ",
+                    Action::host_as_root("e2fsck -p"),
+                    " on its partition, then ",
+                    Action::host_as_root("losetup -d"),
+                ]
             }
         })
     }

@@ -9,7 +9,7 @@ use super::record::{Lock, Phase, Record};
 use super::source::{HostSource, Source, is_odd, is_special};
 use super::{Board, Clients, Error, Name, exports, home, nfs, reach};
 use crate::board::Mac;
-use crate::error::{Explain, Remedy};
+use crate::error::{Action, Explain, Knob, Remedy, Task, remedy};
 use crate::image::ext4::FileKind;
 
 /// What the kernel's server was told last (exportfs(8)).
@@ -40,13 +40,17 @@ impl Clients {
     pub fn check(&self, name: &Name) -> Result<Vec<Finding>, Error> {
         let record = self.one(name)?;
         let mut found = Vec::new();
-        let again = format!("`piprov netboot client remove {name}`, then `add` again");
+        let again = remedy![Task::ClientRemove.of(name), ", then add it again"];
         if record.phase != Phase::Ready {
             let what = "a run that made or removed it was killed";
-            return Ok(vec![Finding::new("record", what, format!("give the same `add` again, or {again}"))]);
+            return Ok(vec![Finding::new(
+                "record",
+                what,
+                remedy!["give the same ", Task::ClientAdd, " again, or ", again],
+            )]);
         }
         if let Some(new) = &record.renaming {
-            let remedy = format!("`piprov netboot client rename {name} {new}` goes on");
+            let remedy = remedy![Task::ClientRename.of(name).arg(new), " goes on"];
             return Ok(vec![Finding::new("record", format!("it is half renamed to {new}"), remedy)]);
         }
         let mut whole = true;
@@ -79,7 +83,7 @@ impl Clients {
 
     fn check_files(&self, record: &Record, found: &mut Vec<Finding>) -> Result<(), Error> {
         let wanted = self.wanted(record)?;
-        let repair = format!("`piprov netboot client check {} --repair` changes it", record.name);
+        let repair = remedy![Task::ClientRepair.of(&record.name), " changes it"];
         for change in wanted.changes {
             let verb = match change.act {
                 Act::Write { .. } | Act::Secret { .. } => "is not as it should be",
@@ -89,8 +93,9 @@ impl Clients {
             let remedy = match change.item {
                 "ssh-keys" => {
                     "if the client made new keys itself that is well; otherwise remove it and add it again"
+                        .into()
                 }
-                _ => repair.as_str(),
+                _ => repair.clone(),
             };
             found.push(Finding::new(change.item, format!("{} {verb} ({})", change.path, change.why), remedy));
         }
@@ -111,7 +116,7 @@ impl Clients {
                 found.push(Finding::new(
                     "export",
                     error.to_string(),
-                    "`piprov netboot nfs` says what to install",
+                    remedy![Task::Nfs, " says what to install"],
                 ));
                 return Ok(());
             }
@@ -119,7 +124,7 @@ impl Clients {
         let (path, wanted) = self.exports_text(&exporter, &self.all()?);
         if std::fs::read_to_string(&path).ok().as_deref() != Some(&wanted) {
             let what = format!("{} doesn't hold what it should", path.display());
-            let remedy = format!("`piprov netboot client check {} --repair` writes it anew", record.name);
+            let remedy = remedy![Task::ClientRepair.of(&record.name), " writes it anew"];
             found.push(Finding::new("export", what, remedy));
         }
         let wanted = exports::of(record);
@@ -134,7 +139,7 @@ impl Clients {
                 let line = format!("{}\t{}(", export.path.display(), export.network);
                 if !table.lines().any(|known| known.starts_with(&line)) {
                     let what = format!("{} is not exported to {}", export.path.display(), export.network);
-                    found.push(Finding::new("export", what, "`sudo exportfs -ra`"));
+                    found.push(Finding::new("export", what, Action::host_as_root("exportfs -ra")));
                 }
             }
         }
@@ -201,7 +206,11 @@ fn served(record: &Record, tftp: &Path) -> Vec<Finding> {
     let root = tftp.canonicalize().unwrap_or_else(|_| tftp.to_owned());
     if !record.boot.starts_with(&root) {
         let what = format!("{} is not below {}, which is served", record.boot.display(), tftp.display());
-        found.push(Finding::new("serve", what, "give the same --tftp-root (`netboot.tftp-root`) to both"));
+        found.push(Finding::new(
+            "serve",
+            what,
+            remedy!["give the same ", Knob::TftpRoot, " (`netboot.tftp-root`) to both"],
+        ));
     }
     found
 }
@@ -263,7 +272,7 @@ fn check_boot(record: &Record, found: &mut Vec<Finding>) -> Result<(), Error> {
             "{} of the boot files can't be read by a TFTP server",
             crate::format::count(odd.unreadable, "name")
         );
-        let remedy = format!("`sudo chmod -R a+rX {}`", record.boot.display());
+        let remedy = Action::host_as_root("chmod -R a+rX").arg(record.boot.display());
         found.push(Finding::new("serve", what, remedy));
     }
     if let Some(first) = odd.dangerous.first() {
@@ -273,7 +282,7 @@ fn check_boot(record: &Record, found: &mut Vec<Finding>) -> Result<(), Error> {
             crate::format::count(odd.dangerous.len() as u64, "name"),
             first.display()
         );
-        let remedy = format!("`piprov netboot client check {} --repair` takes that away", record.name);
+        let remedy = remedy![Task::ClientRepair.of(&record.name), " takes that away"];
         found.push(Finding::new("boot-files", what, remedy));
     }
     if odd.more {

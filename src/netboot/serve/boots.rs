@@ -150,7 +150,7 @@ impl<'a> Boots<'a> {
     }
 
     fn warn(&self, moment: Moment, text: String) {
-        (self.tell)(&Event { time: moment.time, what: What::Warning { text } });
+        (self.tell)(&Event { time: moment.time, what: What::Warning { text: text.into() } });
     }
 
     /// Serving ends: by Ctrl-C, or because it failed. What becomes of the boots that go on isn't seen any more.
@@ -188,7 +188,7 @@ impl Board {
             Step::Stuck { trouble, why, hint } => {
                 totals.stuck += 1;
                 let trail = Some(&self.boot.trail).filter(|trail| !trail.is_empty()).cloned();
-                Some(trouble.ending(why, Some(hint.into()), trail))
+                Some(trouble.ending(why, Some(hint), trail))
             }
             step => {
                 let up = matches!(step, Step::Up { .. });

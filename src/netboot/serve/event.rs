@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::dhcp::Mode;
+use crate::error::Remedy;
 use crate::netboot::content::limits::TooLarge;
 
 /// Something that happened to the server itself.
@@ -57,8 +58,8 @@ pub enum What {
     },
     /// Something is not as it should be.
     Warning {
-        /// What.
-        text: String,
+        /// What, and what helps.
+        text: Remedy,
     },
 }
 

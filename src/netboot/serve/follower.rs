@@ -278,7 +278,7 @@ impl<'a> Follower<'a> {
     /// Something that is not as it should be, told once.
     fn warn(&self, state: &mut State, text: String) {
         if state.warned.len() < MOST && state.warned.insert(text.clone()) {
-            self.tell(What::Warning { text });
+            self.tell(What::Warning { text: text.into() });
         }
     }
 

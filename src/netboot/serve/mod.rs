@@ -32,6 +32,7 @@ use super::content::place;
 use super::watch::capture::{Capture, Scope};
 use super::watch::frame::{self, Payload};
 use crate::dhcp::{self, Handed};
+use crate::error::{Remedy, Task, remedy};
 use crate::run::Runs;
 use crate::stop::Stop;
 use crate::tftp::{self, Limits};
@@ -152,7 +153,7 @@ impl Server {
         let follower = Follower::new(here, boards, Arc::clone(&clients), kept, &queue, &waker);
         follower.tell(serving);
         if let Some(damage) = dhcp.damage() {
-            follower.tell(What::Warning { text: damage.to_string() });
+            follower.tell(What::Warning { text: damage.to_string().into() });
         }
         if let Some(text) = nothing_to_serve(&root) {
             follower.tell(What::Warning { text });
@@ -278,7 +279,7 @@ fn told_of(change: Change, clients: &RwLock<Clients>) -> What {
         Change::Clients => {
             What::Clients { count: clients.read().unwrap_or_else(PoisonError::into_inner).all().len() }
         }
-        Change::Note(text) => What::Warning { text },
+        Change::Note(text) => What::Warning { text: text.into() },
     }
 }
 
@@ -295,7 +296,7 @@ fn status(follower: &Follower<'_>) -> String {
 }
 
 /// Says so when no board can boot from this tree.
-fn nothing_to_serve(root: &std::path::Path) -> Option<String> {
+fn nothing_to_serve(root: &std::path::Path) -> Option<Remedy> {
     let is_bootable = |dir: &std::path::Path| {
         let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
         entries.filter_map(|entry| entry.file_name().into_string().ok()).any(|name| place::is_system(&name))
@@ -303,10 +304,10 @@ fn nothing_to_serve(root: &std::path::Path) -> Option<String> {
     let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
     let mut dirs = entries.map(|entry| entry.path()).filter(|path| path.is_dir());
     (!is_bootable(root) && !dirs.any(|dir| is_bootable(&dir))).then(|| {
-        format!(
-            "there are no boot files in {}: boards will ask, and get nothing. `piprov netboot client add` makes a \
-             client; or copy the boot partition of an image there.",
-            root.display()
-        )
+        remedy![
+            format!("there are no boot files in {}: boards will ask, and get nothing. ", root.display()),
+            Task::ClientAdd,
+            " makes a client; or copy the boot partition of an image there.",
+        ]
     })
 }

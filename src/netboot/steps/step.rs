@@ -117,7 +117,7 @@ pub enum Step {
         /// What was seen last, and what should have come.
         why: String,
         /// What to look at.
-        hint: String,
+        hint: Remedy,
     },
     /// Kernel, device tree and command line are there: the kernel starts.
     Loaded {
@@ -327,7 +327,7 @@ mod tests {
             Step::Absent { path: text() },
             Step::Missing { path: text(), then: text(), fatal: true },
             Step::Broken { path: text(), why: text() },
-            Step::Stuck { trouble: Trouble::Silent, why: text(), hint: text() },
+            Step::Stuck { trouble: Trouble::Silent, why: text(), hint: text().into() },
             Step::Forgotten,
             Step::Loaded { files: 1, bytes: 1, seconds: 1.0 },
             Step::Up { by: Sign::Nfs, seconds: 1.0 },

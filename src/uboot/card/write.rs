@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::content::Content;
 use super::{Card, Error};
+use crate::error::{Action, Remedy, remedy};
 use crate::image::files::fat_file;
 use crate::image::read_at::ReadAt;
 use crate::image::table::Table;
@@ -237,24 +238,25 @@ impl Card {
 /// When there is such a file already and not `force`, when it can't be a file, and when it is the image
 /// itself.
 pub fn check_name(path: &Path, image: &Path, force: bool) -> Result<(), Error> {
-    let output = |what, hint| Err(Error::Output { path: path.to_owned(), what, hint });
+    let output = |what, hint: Remedy| Err(Error::Output { path: path.to_owned(), what, hint });
     let there = match std::fs::metadata(path) {
         Ok(there) => there,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(source) => return Err(Error::Os { path: path.to_owned(), doing: "creating", source }),
     };
     if there.is_dir() {
-        return output("this is a directory", "give the name of a file in it");
+        return output("this is a directory", "give the name of a file in it".into());
     }
     if there.file_type().is_block_device() {
-        let hint = "write a file, and then copy it there: `dd if=FILE of=DEVICE bs=4M conv=fsync`";
+        let copy = Action::host("dd if=FILE of=DEVICE bs=4M conv=fsync");
+        let hint = remedy!["write a file, and then copy it there: ", copy];
         return output("this is a device", hint);
     }
     if !there.is_file() {
-        return output("this is no file", "give the name of a file");
+        return output("this is no file", "give the name of a file".into());
     }
     if std::fs::metadata(image).is_ok_and(|image| (image.dev(), image.ino()) == (there.dev(), there.ino())) {
-        return output("this is the image itself", "give the card another name");
+        return output("this is the image itself", "give the card another name".into());
     }
     if !force {
         return Err(Error::Exists { path: path.to_owned() });

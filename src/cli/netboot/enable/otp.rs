@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Error, file};
 use crate::board::Who;
+use crate::cli::remedy;
 use crate::cli::ui::{Style, Text, Ui, wrap};
 use crate::eeprom::otp::{Dump, NetBoot};
 use crate::format::json::json;
@@ -46,10 +47,10 @@ pub(super) fn run(path: &Path, ui: &Ui) -> crate::cli::Result<()> {
     }
     let mut lines = meaning.iter();
     if let Some(answer) = lines.next() {
-        row("answer", wrap(answer, 9, 9, ui.width_out));
+        row("answer", wrap(&remedy::word(answer), 9, 9, ui.width_out));
     }
     for line in lines {
-        row("note", wrap(line, 9, 9, ui.width_out));
+        row("note", wrap(&remedy::word(line), 9, 9, ui.width_out));
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ impl Lab {
         let (runs, warnings) = (self.runs.clone(), Arc::clone(&self.warnings));
         let tell = move |event: &Event| {
             if let What::Warning { text } = &event.what {
-                warnings.lock().unwrap().push(text.clone());
+                warnings.lock().unwrap().push(format!("{text:?}"));
             }
         };
         let mut boots = Boots::new(&runs, &tell);
