@@ -4,13 +4,12 @@
 //! Needs `CAP_NET_RAW`; without it nothing is seen, and nothing else changes.
 
 use std::io::{self, Read};
-use std::os::fd::AsFd;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
 use crate::board::Mac;
-use crate::stop::Stop;
+use crate::stop::{Stop, until};
 
 /// What a frame was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,10 +93,7 @@ pub fn watch(stop: &Stop, tell: &mut dyn FnMut(Mac, Sight)) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     let mut buffer = [0; 2048];
     loop {
-        poll(
-            &mut [PollFd::new(&socket.as_fd(), PollFlags::IN), PollFd::new(&stop.as_fd(), PollFlags::IN)],
-            None,
-        )?;
+        until(&mut [PollFd::new(&socket, PollFlags::IN), PollFd::new(stop, PollFlags::IN)], None)?;
         if stop.is_set() {
             return Ok(());
         }

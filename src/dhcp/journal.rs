@@ -1,13 +1,12 @@
 //! Writes leases on a thread of its own, so that a slow disk holds up no message. What comes while it is busy goes out
 //! with the next flush, all of it together.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::event::{EventfdFlags, eventfd};
-
 use super::lease::{Record, Store};
+use crate::stop::Waker;
 
 /// Records of one message, numbered upwards.
 pub(super) type Batch = (u64, Vec<Record>);
@@ -19,28 +18,27 @@ pub(super) struct Done {
     pub(super) failed: Option<String>,
 }
 
-/// What the thread tells, and an eventfd that says so.
+/// What the thread tells, and what says so.
 #[derive(Debug, Clone)]
 pub(super) struct Reports {
-    wake: Arc<OwnedFd>,
+    wake: Waker,
     list: Arc<Mutex<Vec<Done>>>,
 }
 
 impl Reports {
     pub(super) fn new() -> std::io::Result<Self> {
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(Self { wake: Arc::new(wake), list: Arc::default() })
+        Ok(Self { wake: Waker::new()?, list: Arc::default() })
     }
 
     /// What was written since the last time.
     pub(super) fn take(&self) -> Vec<Done> {
-        let _ = rustix::io::read(&*self.wake, &mut [0; 8]);
+        self.wake.clear();
         std::mem::take(&mut *self.list.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn tell(&self, done: Done) {
         self.list.lock().unwrap_or_else(PoisonError::into_inner).push(done);
-        let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
+        self.wake.wake();
     }
 }
 

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 
 use super::build::Builder;
 use super::error::Error;
@@ -16,7 +16,7 @@ use super::interface::Interface;
 use super::packet::{CLIENT_PORT, Kind, Packet, SERVER_PORT, code};
 use super::raw::{Raw, udp_data};
 use crate::board::Mac;
-use crate::stop::Stop;
+use crate::stop::{Stop, until};
 
 /// How long to wait for answers: dnsmasq looks for three seconds whether its address is free before it offers it.
 pub const PATIENCE: Duration = Duration::from_secs(4);
@@ -82,14 +82,9 @@ pub fn servers(
             }
             ask_at = now + AGAIN;
         }
-        let wait = ask_at.min(end).saturating_duration_since(now);
-        let wait = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
         let mut fds =
             [PollFd::new(&raw, PollFlags::IN), PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN)];
-        match poll(&mut fds, Some(&wait)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(fail(error.into())),
-        }
+        until(&mut fds, Some(ask_at.min(end))).map_err(fail)?;
         loop {
             let packet = match raw.receive(&mut buf) {
                 Ok(packet) => packet,

@@ -9,8 +9,7 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::event::{PollFd, PollFlags};
 
 use super::config::{Config, Mode, Plan};
 use super::error::Error;
@@ -25,7 +24,7 @@ use super::packet::{CLIENT_PORT, PXE_PORT, Packet, SERVER_PORT};
 use super::policy::{Action, Arrival, Policy, Reply, To};
 use super::probe;
 use super::raw::{Raw, arp_sender};
-use crate::stop::Stop;
+use crate::stop::{Stop, until};
 
 /// Messages that are taken from one port before the other things get their turn.
 const TURN: usize = 128;
@@ -216,10 +215,7 @@ impl Loop<'_> {
     /// Waits for a message, for the disk, or for the time of an answer.
     fn wait(&self, stop: &Stop) -> io::Result<()> {
         let unpin = self.pinned.front().map(|(until, _)| *until);
-        let left = self.outbox.next().into_iter().chain(unpin).min().map(|due| {
-            let left = due.saturating_duration_since(Instant::now());
-            Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) }
-        });
+        let due = self.outbox.next().into_iter().chain(unpin).min();
         let fd = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
         let common = [
             fd(stop.as_fd()),
@@ -227,16 +223,12 @@ impl Loop<'_> {
             fd(self.server.pxe.as_fd()),
             fd(self.reports.as_fd()),
         ];
-        let result = match &self.server.raw {
+        match &self.server.raw {
             Some(raw) => {
                 let [a, b, c, d] = common;
-                poll(&mut [a, b, c, d, fd(raw.as_fd())], left.as_ref())
+                until(&mut [a, b, c, d, fd(raw.as_fd())], due).map(drop)
             }
-            None => poll(&mut { common }, left.as_ref()),
-        };
-        match result {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(error) => Err(error.into()),
+            None => until(&mut { common }, due).map(drop),
         }
     }
 

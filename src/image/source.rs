@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags};
 use sha2::{Digest, Sha256};
 
 use super::error::Error;
 use super::read_at::ReadAt;
-use crate::stop::Stop;
+use crate::stop::{Stop, until};
 
 /// How much is read at once.
 pub(super) const CHUNK: usize = 256 << 10;
@@ -133,10 +133,7 @@ pub(super) fn read_stream(pipe: &mut File, buf: &mut [u8], stops: &Stops) -> io:
         if let Some(stop) = &stops.program {
             fds.push(PollFd::new(stop, PollFlags::IN));
         }
-        match poll(&mut fds, None) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+        until(&mut fds, None)?;
         if stops.is_set() {
             return Err(Error::Stopped.into());
         }

@@ -6,11 +6,11 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::{Error, Power};
-use crate::stop::Stop;
+use crate::stop::{Stop, until};
 
 /// How long a command has between being asked to end and being killed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -133,7 +133,7 @@ impl Running {
                 return;
             }
             if exited && let Some(pipe) = &self.pipe {
-                let _ = wait_readable(pipe, deadline);
+                let _ = until(&mut [PollFd::new(pipe, PollFlags::IN)], Some(deadline));
                 self.drain();
             }
         }
@@ -146,10 +146,7 @@ impl Running {
         let mut fds = vec![PollFd::new(&self.pidfd, PollFlags::IN)];
         fds.extend(stop.map(|stop| PollFd::new(stop, PollFlags::IN)));
         fds.extend(self.pipe.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
-        match poll(&mut fds, Some(&until(deadline))) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+        until(&mut fds, Some(deadline))?;
         let happened = |at: usize| fds.get(at).is_some_and(|fd: &PollFd<'_>| !fd.revents().is_empty());
         Ok((happened(0), stop.is_some() && happened(1)))
     }
@@ -171,18 +168,6 @@ impl Running {
             }
         }
     }
-}
-
-fn until(deadline: Instant) -> Timespec {
-    let left = deadline.saturating_duration_since(Instant::now());
-    Timespec {
-        tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: i64::from(left.subsec_nanos()),
-    }
-}
-
-fn wait_readable(pipe: &PipeReader, deadline: Instant) -> Result<usize, rustix::io::Errno> {
-    poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&until(deadline)))
 }
 
 fn how(status: ExitStatus) -> String {

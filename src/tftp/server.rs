@@ -11,10 +11,10 @@ use super::error::Error;
 use super::event::Event;
 use super::options::Policy;
 use super::session::Retry;
-use super::source::{Source, Waker};
+use super::source::Source;
 use super::work::Loop;
 use super::{holder, net};
-use crate::stop::Stop;
+use crate::stop::{Stop, Waker};
 
 /// What a server allows.
 #[derive(Debug, Clone, Copy)]

@@ -5,9 +5,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use rustix::event::{EventfdFlags, eventfd};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-
 use super::options::Wanted;
 use super::packet::{Code, Direction};
 
@@ -138,31 +135,4 @@ pub trait Sink: Send {
 
     /// The upload ended early; what was taken is to be forgotten.
     fn aborted(&mut self, why: &str);
-}
-
-/// Makes a server ask its source again about requests that it answered with [`Answer::Later`], and look again for
-/// content that was [`Got::NotYet`]. Cheap to clone and to poke, from any thread.
-#[derive(Debug, Clone)]
-pub struct Waker(Arc<OwnedFd>);
-
-impl Waker {
-    pub(super) fn new() -> io::Result<Self> {
-        Ok(Self(Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?)))
-    }
-
-    /// Pokes the server.
-    pub fn wake(&self) {
-        // It fails only when the counter is full, and then the server is going to wake up anyhow.
-        let _ = rustix::io::write(&*self.0, &1u64.to_ne_bytes());
-    }
-
-    pub(super) fn clear(&self) {
-        let _ = rustix::io::read(&*self.0, &mut [0; 8]);
-    }
-}
-
-impl AsFd for Waker {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
 }

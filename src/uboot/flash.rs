@@ -87,6 +87,7 @@ pub fn flash(
         Ok((watch, begin(runs, target, material, Stage::Boot)?))
     });
     let desk = Desk::new(boards.collect::<Result<_, Error>>()?, Arc::clone(material));
+    // No child of `stop`: the boards hear of Ctrl-C from a server that still answers.
     let server_stop = Stop::new().map_err(tftp::Error::Loop)?;
     material.on_progress(server.waker());
 

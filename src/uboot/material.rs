@@ -16,8 +16,7 @@ use crate::image::pass::Pass;
 use crate::image::read_at::ReadAt;
 use crate::image::table::{Scheme, Table};
 use crate::image::{self, Image, files};
-use crate::stop::Stop;
-use crate::tftp::source::Waker;
+use crate::stop::{Stop, Waker};
 
 /// Why an image can't be flashed.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,9 @@
 use crate::netboot_model;
 use crate::netboot_rig;
 
-use std::time::Duration;
+use std::io::Read;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use netboot_model::{Board, Kind, run};
 use netboot_rig::{Net, Program, boots, mac, tree};
@@ -105,4 +107,47 @@ fn a_boot_whose_server_is_killed_stays_unfinished_and_one_that_it_ends_is_interr
     };
     assert_eq!(ending(&first), ("unfinished", Some(Failure::Failed), false));
     assert_eq!(ending(&second), ("failed", Some(Failure::Interrupted), true));
+}
+
+#[test]
+fn boards_boot_while_nobody_reads_what_is_told() {
+    let net = Net::new();
+    net.lan.house_dnsmasq(&[]);
+    tree(&net.root, "");
+    let mut command = net.lan.command("ours", env!("CARGO_BIN_EXE_piprov"));
+    crate::common::clean(&mut command);
+    command.args(["netboot", "serve", "--interface", "eth0", "--json", "-v", "--tftp-root"]).arg(&net.root);
+    command.arg("--state").arg(&net.state).env("PIPROV_STATE_DIR", &net.records);
+    let mut serve =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut output = serve.stdout.take().unwrap();
+    // A page, as good as nothing: one boot tells more.
+    rustix::pipe::fcntl_setpipe_size(&output, 4096).unwrap();
+    let mut first = [0; 20];
+    output.read_exact(&mut first).unwrap();
+    let mut all: Vec<_> = [Kind::Pi4, Kind::Pi5, Kind::Pi3Plus]
+        .into_iter()
+        .zip(1..)
+        .map(|(kind, number)| Board::new(kind, number))
+        .collect();
+    net.lan.inside("client", || run(&mut all, "eth0", Duration::from_secs(40)));
+    all.iter().for_each(boots);
+    assert!(!net.boots().iter().any(|record| record.ending.is_done()), "the output is not stuck");
+    // And nothing was lost.
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        output.read_to_string(&mut text).unwrap();
+        text
+    });
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let never = piprov::stop::Stop::new().unwrap();
+    while net.boots().iter().filter(|record| record.ending.is_done()).count() < 3 {
+        assert!(Instant::now() < deadline, "{:#?}", net.boots());
+        let _ = never.wait(Duration::from_millis(50));
+    }
+    rustix::process::kill_process(rustix::process::Pid::from_child(&serve), rustix::process::Signal::INT)
+        .unwrap();
+    assert!(serve.wait().unwrap().success());
+    let text = reader.join().unwrap();
+    assert_eq!(text.matches(r#""event":"ended""#).count(), 3, "{text}");
 }

@@ -9,9 +9,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use piprov::stop::Stop;
+use piprov::stop::Waker;
 use piprov::tftp::event::{Event, What};
 use piprov::tftp::packet::{self, Direction, Mode, Packet, request};
-use piprov::tftp::source::{Source, Waker};
+use piprov::tftp::source::Source;
 use piprov::tftp::{Limits, Server};
 
 /// A server on a port of its own, until it is dropped.

@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 
 use crate::cli::table::columns;
 use crate::cli::ui::{Style, Text, Ui};
@@ -113,20 +113,11 @@ fn probe(interface: &dhcp::interface::Interface, ui: &Ui, stop: &Stop) -> crate:
 }
 
 fn wait(capture: &Capture, stop: &Stop, until: Option<Instant>) -> std::io::Result<()> {
-    let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-    let left = left.map(|left| Timespec {
-        tv_sec: left.as_secs() as i64,
-        // A moment later rather than a moment too early.
-        tv_nsec: i64::from(left.subsec_nanos().min(998_999_999)) + 1_000_000,
-    });
     let mut fds = [
         PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN),
         PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN),
     ];
-    match poll(&mut fds, left.as_ref()) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-        Err(errno) => Err(errno.into()),
-    }
+    crate::stop::until(&mut fds, until).map(drop)
 }
 
 pub(super) fn tell(ui: &Ui, seen: &Seen) {

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::event::{PollFd, PollFlags};
 
 pub use boots::Tell;
 pub use error::Error;
@@ -34,7 +34,7 @@ use super::watch::frame::{self, Payload};
 use crate::dhcp::{self, Handed};
 use crate::error::{Remedy, Task, remedy};
 use crate::run::Runs;
-use crate::stop::Stop;
+use crate::stop::{Stop, Waker, until};
 use crate::tftp::{self, Limits};
 use boots::Boots;
 use follower::Follower;
@@ -142,12 +142,10 @@ impl Server {
             tftp: tftp.first().map_or((here, TFTP_PORT).into(), tftp::Server::local_addr),
             clients: clients.read().unwrap_or_else(PoisonError::into_inner).all().len(),
         };
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map_err(|errno| Error::Loop(errno.into()))?;
-        let waker = || {
-            // It fails only when the counter is full, and then the loop is going to wake up anyhow.
-            let _ = rustix::io::write(&wake, &1u64.to_ne_bytes());
-        };
+        // Its servers end together; whatever else runs in this process goes on.
+        let stop = &stop.child().map_err(Error::Loop)?;
+        let wake = Waker::new().map_err(Error::Loop)?;
+        let waker = || wake.wake();
         let kept = Kept::new(dhcp.interface().index, &state);
         let queue = Queue::default();
         let follower = Follower::new(here, boards, Arc::clone(&clients), kept, &queue, &waker);
@@ -215,7 +213,7 @@ impl Server {
 struct Care<'a> {
     tree: Tree,
     capture: Option<Capture>,
-    wake: &'a OwnedFd,
+    wake: &'a Waker,
     notify: Notify,
     /// The status that the manager was told last.
     told: String,
@@ -232,16 +230,11 @@ fn look(follower: &Follower<'_>, care: &mut Care<'_>, stop: &Stop) -> std::io::R
         notify.status(&text);
         *told = text;
     }
-    let mut wait = next.map(|at| at.saturating_duration_since(now));
+    let mut wait = next;
     if let Some(interval) = notify.interval() {
         notify.alive();
-        wait = Some(wait.map_or(interval, |wait| wait.min(interval)));
+        wait = Some(wait.map_or(now + interval, |wait| wait.min(now + interval)));
     }
-    let wait = wait.map(|wait| Timespec {
-        tv_sec: wait.as_secs() as i64,
-        // A moment later rather than a moment too early.
-        tv_nsec: i64::from(wait.subsec_nanos().min(998_999_999)) + 1_000_000,
-    });
     {
         let mut fds = vec![
             PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN),
@@ -251,12 +244,9 @@ fn look(follower: &Follower<'_>, care: &mut Care<'_>, stop: &Stop) -> std::io::R
         if let Some(capture) = capture.as_ref() {
             fds.push(PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN));
         }
-        match poll(&mut fds, wait.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
-        }
+        until(&mut fds, wait)?;
     }
-    let _ = rustix::io::read(wake, &mut [0; 8]);
+    wake.clear();
     for change in tree.look()? {
         follower.tell(told_of(change, clients));
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 
 use super::feed::{Feed, whose};
 use super::observe::{Observer, shared_by};
@@ -16,7 +16,7 @@ use crate::board::Mac;
 use crate::error::{Action, Explain, Knob, Task, remedy};
 use crate::run::{Record, Runs};
 use crate::sight;
-use crate::stop::Stop;
+use crate::stop::{Stop, until};
 use crate::targets::Target;
 use crate::uboot::desk::Desk;
 use crate::uboot::event::{Event, Stage};
@@ -238,9 +238,8 @@ fn stage(
 /// Waits until there is something to look at, at most for a tick. Says whether to stop.
 fn wait(observer: &Observer, stop: &Stop) -> bool {
     let mut fds = [PollFd::new(stop, PollFlags::IN), PollFd::new(observer, PollFlags::IN)];
-    let limit = Timespec { tv_sec: 0, tv_nsec: i64::from(TICK.subsec_nanos()) };
-    // An interrupted call is as good as a tick.
-    let _ = poll(&mut fds, Some(&limit));
+    // Nothing can be done about an error; the next look is a tick later.
+    let _ = until(&mut fds, Some(Instant::now() + TICK));
     stop.is_set()
 }
 
