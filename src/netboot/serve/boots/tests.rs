@@ -252,7 +252,7 @@ fn a_board_that_asks_for_ever_makes_one_record() {
 }
 
 #[test]
-fn boards_that_start_again_and_again_or_are_invented_fill_no_disk() {
+fn a_board_that_starts_again_and_again_fills_no_disk() {
     let mut lab = Lab::new();
     lab.with(|lab, boots| {
         for _ in 0..200 {
@@ -267,6 +267,19 @@ fn boards_that_start_again_and_again_or_are_invented_fill_no_disk() {
     assert!(warnings.len() < 9 && warnings[0].contains("start again too often"), "{warnings:?}");
     let began = lab.told.try_iter().filter(|event| matches!(event.what, run::What::Began)).count();
     assert_eq!(began, 201, "each is told all the same");
+}
+
+#[test]
+fn invented_boards_use_up_what_all_have_together() {
+    let mut lab = Lab::new();
+    let (_, totals) = lab.with(|lab, boots| {
+        boots.allowance.left = 10;
+        for n in 0..45 {
+            lab.hear(boots, n, &Signal::Discover(client(pi::Stage::Rom)));
+        }
+    });
+    // Ten, and two more in the twenty seconds that it took.
+    assert_eq!((lab.all().len(), totals.boards), (12, 45));
 }
 
 #[test]
