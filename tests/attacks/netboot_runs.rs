@@ -35,12 +35,10 @@ fn a_board_that_starts_again_and_again_fills_no_disk_and_holds_nobody_up() {
             socket.send_to(&ack(1), from).unwrap();
         }
     });
-    let began =
-        |events: &[serde_json::Value]| events.iter().filter(|event| event["event"] == "began").count();
-    serve.until("all of its boots", |_| began(&serve.told()) >= TIMES - 1);
+    serve.until("that not each boot is recorded", |event| event["text"].to_string().contains("not recorded"));
     // A real board, beside it.
     let mut real = vec![Board::new(Kind::Pi4, 7)];
-    net.lan.inside("house", || run(&mut real, "eth0", Duration::from_secs(30)));
+    net.lan.inside("client", || run(&mut real, "eth0", Duration::from_secs(30)));
     boots(&real[0]);
     let told = serve.end();
     let warned = told.iter().filter(|event| event["event"] == "warning").count();

@@ -1,8 +1,8 @@
 //! DHCP and TFTP in one process, for boards that boot over the network.
 //!
 //! Threads: the DHCP server, as many TFTP servers on one port as there are processors (to some), and one that looks
-//! after the tree, the time, and connections to NFS. What they hear comes together in the [`follower`], which knows each
-//! board's boot step by step; what that comes to is told and recorded by one more thread, [`boots`].
+//! after the tree, the time, and connections to NFS. What they hear comes together in the follower, which knows each
+//! board's boot step by step; what that comes to is told and recorded by one more thread.
 
 mod boots;
 mod error;
