@@ -87,6 +87,7 @@ impl Serve {
         let server = Server::open(options, stop)?;
         // Nobody was answered yet, and nobody is where it can't be recorded.
         let ledger = Ledger::open(&settings.state_dir.value)?;
+        ui.detail(format_args!("records: {}", ledger.path().display()));
         let screen = Arc::new(Screen::of_service(ui));
         let runs = Runs::new(Arc::clone(&screen) as Arc<dyn Tell>, ledger);
         let result = server.run(&|event| show(ui, &screen, event), &runs, stop);
