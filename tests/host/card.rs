@@ -45,7 +45,7 @@ impl Bench {
         let output = self.build(&[arguments, &["--json", "--force"]].concat());
         assert!(output.status.success(), "{}", stderr(&output));
         let object: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!((object["schema"].as_u64(), object["event"].as_str()), (Some(1), Some("built")));
+        assert_eq!((object["schema"].as_u64(), object["event"].as_str()), (Some(2), Some("built")));
         assert_eq!(object["size"].as_u64().unwrap(), std::fs::metadata(self.card()).unwrap().len());
         let sum = run(Command::new("sha256sum").arg(self.card()));
         assert_eq!(object["sha256"].as_str().unwrap(), &sum[..64]);
