@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::value::Raw;
 use super::{Error, KEYS, Machine, Origin, Settings};
+use crate::error::{Knob, remedy};
 
 /// No configuration file is larger; what is larger is something else.
 const MAX_BYTES: u64 = 1 << 20;
@@ -87,10 +88,11 @@ fn read_one(path: &Path, found: Found, settings: &mut Settings) -> Result<(), Er
         };
         if !why.is_empty() {
             settings.files.push((path.to_owned(), false));
-            settings.warnings.push(format!(
-                "{} is left out, because this runs as root and {why}; --config {0} takes it all the same",
-                path.display()
-            ));
+            settings.warnings.push(remedy![
+                format!("{} is left out, because this runs as root and {why}; ", path.display()),
+                Knob::Config.to(path.display()),
+                " takes it all the same",
+            ]);
             return Ok(());
         }
     }
@@ -115,7 +117,7 @@ fn unreadable(
         return Err(Error::Read { path: path.to_owned(), source });
     }
     settings.files.push((path.to_owned(), false));
-    settings.warnings.push(format!("{} is left out: {source}", path.display()));
+    settings.warnings.push(format!("{} is left out: {source}", path.display()).into());
     Ok(())
 }
 

@@ -17,7 +17,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Explain, Kind, Remedy, Task, remedy};
 use value::Raw;
 
 pub use form::Written;
@@ -142,7 +142,7 @@ impl Explain for Error {
         let near = crate::near::near(key, KEYS.iter().copied());
         Some(match near.first() {
             Some(near) => format!("did you mean `{near}`?").into(),
-            None => "`piprov config show` lists the settings".into(),
+            None => remedy![Task::ConfigShow, " lists the settings"],
         })
     }
 }

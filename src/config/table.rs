@@ -66,7 +66,7 @@ macro_rules! settings {
             $( $(#[doc = $top_help])+ pub $top: Setting<$Top>, )*
             $( $(#[doc = $about])+ pub $table: $Table, )*
             /// Things that are not as they should be but keep nothing from working.
-            pub warnings: Vec<String>,
+            pub warnings: Vec<$crate::error::Remedy>,
             /// The files that were looked for, and whether each was read.
             pub files: Vec<(PathBuf, bool)>,
         }

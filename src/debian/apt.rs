@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Explain, Kind, Knob, Remedy, remedy};
 use crate::stop::Stop;
 
 /// Where Debian keeps the keys of its archive.
@@ -88,19 +88,25 @@ impl Explain for Error {
     }
 
     fn hint(&self) -> Option<Remedy> {
-        let text = match self {
+        Some(match self {
             Self::NotDebian { .. } | Self::NoApt { .. } => {
-                "fetch the packages from Debian elsewhere and give each: `--deb FILE --deb FILE`"
+                remedy!["fetch the packages from Debian elsewhere and give each: ", Knob::Deb]
             }
-            Self::NoPackage { .. } => "another release may have it: `--release bookworm`",
-            Self::NoMirror => "name one: `--mirror URL`; or give the packages: `--deb FILE --deb FILE`",
+            Self::NoPackage { .. } => remedy!["another release may have it: ", Knob::Release.to("bookworm")],
+            Self::NoMirror => {
+                remedy!["name one: ", Knob::Mirror, "; or give each of the packages: ", Knob::Deb]
+            }
             Self::Failed { .. } => {
-                "is the mirror reachable, and has it the release? `--mirror URL` names another one, `--deb FILE` \
-                 takes packages that are there"
+                remedy![
+                    "is the mirror reachable, and has it the release? ",
+                    Knob::Mirror,
+                    " names another one, ",
+                    Knob::Deb,
+                    " takes packages that are there",
+                ]
             }
             Self::Os { .. } | Self::Stopped => return None,
-        };
-        Some(text.into())
+        })
     }
 }
 
@@ -363,7 +369,7 @@ mod tests {
         assert_eq!(error.to_string(), "apt-get update failed: first; second");
         assert_eq!(error.kind(), Kind::Unavailable);
         let missing = run(Command::new("/nonexistent/apt-get"), "update", &stop).unwrap_err();
-        assert!(missing.hint().unwrap().says("--deb"));
+        assert!(missing.hint().unwrap().names(Knob::Deb));
         stop.set();
         let mut command = Command::new("sleep");
         command.arg("60");

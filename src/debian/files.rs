@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::deb::Deb;
-use crate::error::{Explain, Kind, Remedy};
+use crate::beneath::{Access, place_of};
+use crate::error::{Explain, Kind, Knob, Remedy, remedy};
 
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,15 +98,14 @@ impl Explain for Error {
         match self {
             Self::Deb(error) => error.hint(),
             Self::Apt(error) => error.hint(),
-            Self::NoPackage { package } => Some(
-                format!(
-                    "give its file as well: `--deb {package}_….deb`; or give none, and apt-get fetches it"
-                )
-                .into(),
-            ),
-            Self::NoFile { .. } => Some("another release may have it: `--release trixie`".into()),
+            Self::NoPackage { package } => Some(remedy![
+                "give its file as well: ",
+                Knob::Deb.to(format_args!("{package}_….deb")),
+                "; or give none, and apt-get fetches it",
+            ]),
+            Self::NoFile { .. } => Some(remedy!["another release may have it: ", Knob::Release.to("trixie")]),
             Self::NotEmpty { .. } => {
-                Some("give another one, or `--force` to write into it all the same".into())
+                Some(remedy!["give another one, or ", Knob::Force, " to write into it all the same"])
             }
             Self::Os { .. } | Self::Differs { .. } => None,
         }
@@ -157,17 +157,12 @@ impl Files {
             let above = path.parent().unwrap_or(directory);
             std::fs::create_dir_all(above).map_err(os(above, "creating the directory"))?;
             // Under another name first: a file with the right name is a whole one.
-            let mut temporary = tempfile::Builder::new()
-                .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
-                .tempfile_in(above)
-                .map_err(os(above, "creating a file in it"))?;
-            io::Write::write_all(&mut temporary, &file.bytes).map_err(os(&path, "writing"))?;
-            temporary.persist(&path).map_err(|error| Error::Os {
-                path: path.clone(),
-                doing: "creating",
-                source: error.error,
-            })?;
-            if std::fs::read(&path).map_err(os(&path, "reading back"))? != file.bytes {
+            let (dir, name) = place_of(&path).map_err(os(above, "opening the directory"))?;
+            let new =
+                dir.new_file(&name, Access::Usual(0o666)).map_err(os(above, "creating a file in it"))?;
+            io::Write::write_all(&mut new.file(), &file.bytes).map_err(os(&path, "writing"))?;
+            new.replace().map_err(os(&path, "creating"))?;
+            if dir.read(&name, file.bytes.len() as u64).map_err(os(&path, "reading back"))? != file.bytes {
                 return Err(Error::Differs { path });
             }
         }

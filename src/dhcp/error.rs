@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use crate::board::Mac;
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Action, Explain, Kind, Knob, Remedy, remedy};
 use crate::tftp::holder::Holder;
 
 /// Why a DHCP server can't be started or can't go on.
@@ -184,42 +184,67 @@ impl Explain for Error {
             Self::NoInterface { have, .. } if have.is_empty() => "this host has no Ethernet interface".into(),
             Self::NoInterface { have, .. } => format!("there are: {have}").into(),
             Self::NotEthernet { .. } => "boards boot over wired Ethernet; choose that interface".into(),
-            Self::Down { interface } => format!("switch it on: sudo ip link set {interface} up").into(),
+            Self::Down { interface } => {
+                remedy!["switch it on: ", Action::host_as_root("ip link set").arg(interface).arg("up")]
+            }
             Self::NoAddress { interface } => {
-                format!("give it one: sudo ip addr add 192.168.77.1/24 dev {interface}").into()
+                remedy![
+                    "give it one: ",
+                    Action::host_as_root("ip addr add 192.168.77.1/24 dev").arg(interface)
+                ]
             }
             Self::Outside { .. } | Self::NotItsAddress { .. } => {
                 "choose an address of that network, or another interface".into()
             }
             Self::Range { .. } => "a range is FIRST-LAST, such as 10.0.0.100-10.0.0.199".into(),
-            Self::NoRange { network } => {
-                format!("give a range inside {network}, or use proxy mode where another server gives addresses").into()
-            }
+            Self::NoRange { network } => format!(
+                "give a range inside {network}, or use proxy mode where another server gives addresses"
+            )
+            .into(),
             Self::InUse { holder: Some(holder), .. } => match holder.name() {
-                "dnsmasq" => "if this host needs no dnsmasq: sudo systemctl disable --now dnsmasq; libvirt's and \
-                              NetworkManager's own ones keep to their interfaces with bind-interfaces"
-                    .into(),
-                "dhcpd" => "if this host needs no other server: sudo systemctl disable --now isc-dhcp-server".into(),
+                "dnsmasq" => remedy![
+                    "if this host needs no dnsmasq: ",
+                    Action::host_as_root("systemctl disable --now dnsmasq"),
+                    "; libvirt's and NetworkManager's own ones keep to their interfaces with bind-interfaces",
+                ],
+                "dhcpd" => remedy![
+                    "if this host needs no other server: ",
+                    Action::host_as_root("systemctl disable --now isc-dhcp-server"),
+                ],
                 "kea-dhcp4" => {
-                    "if this host needs no other server: sudo systemctl disable --now kea-dhcp4-server".into()
+                    remedy![
+                        "if this host needs no other server: ",
+                        Action::host_as_root("systemctl disable --now kea-dhcp4-server"),
+                    ]
                 }
                 "systemd-network" | "systemd-networkd" => {
                     "DHCPServer=yes stands in a .network file of systemd-networkd".into()
                 }
-                "systemd" => "a socket unit of systemd has it: systemctl list-sockets names it".into(),
+                "systemd" => remedy![
+                    "a socket unit of systemd has it: ",
+                    Action::host("systemctl list-sockets"),
+                    " names it"
+                ],
                 "piprov" => "piprov serves already; only one can have the port".into(),
                 name => format!("stop {name} first; only one server can have the port").into(),
             },
-            Self::InUse { port, .. } => format!("sudo ss -lunp 'sport = {port}' tells who has it").into(),
+            Self::InUse { port, .. } => remedy![
+                Action::host_as_root("ss -lunp").arg(format_args!("sport = {port}")),
+                " tells who has it"
+            ],
             Self::Privileged { .. } | Self::NoRaw { .. } => {
-                "run it as root, or give it CAP_NET_BIND_SERVICE, CAP_NET_RAW and CAP_NET_ADMIN".into()
+                remedy![Action::AsRoot, ", or give it CAP_NET_BIND_SERVICE, CAP_NET_RAW and CAP_NET_ADMIN"]
             }
             Self::OtherServer { .. } => {
-                "use proxy mode beside it; --force starts a second server all the same, and boards then get their \
-                 address from whichever is faster"
-                    .into()
+                remedy![
+                    "use proxy mode beside it; ",
+                    Knob::Force,
+                    " starts a second server all the same, and boards then get their address from whichever is faster",
+                ]
             }
-            Self::LeasesInUse { .. } => "is piprov serving already? Each server needs a state directory of its own".into(),
+            Self::LeasesInUse { .. } => {
+                "is piprov serving already? Each server needs a state directory of its own".into()
+            }
             _ => return None,
         })
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::Error;
 use crate::board::Mac;
 use crate::board::{HostBoot, Model};
+use crate::error::{Remedy, Task, remedy};
 
 /// The rows, of the boards before BCM2712 and of that chip.
 const BOOT_MODE: u32 = 17;
@@ -206,7 +207,7 @@ impl Dump {
 
     /// What it means, in sentences; the first one is the answer.
     #[must_use]
-    pub fn meaning(&self) -> Vec<String> {
+    pub fn meaning(&self) -> Vec<Remedy> {
         let mut lines = vec![self.answer()];
         let model = self.model();
         let bit = self.usb_host_boot();
@@ -216,7 +217,7 @@ impl Dump {
                     .into(),
             ),
             Some(Model::Pi3APlus) if bit == Some(false) => lines.push(
-                "with the bit set, a 3A+ can never again be booted by a host (piprov usbboot)".into(),
+                "with the bit set, a 3A+ can never again be booted by a host over USB".into(),
             ),
             Some(Model::Cm3 | Model::Cm3Plus) => lines.push(
                 "a carrier board with a LAN9514, as on a Pi 3B, adds Ethernet; with the bit set the ROM boots from it".into(),
@@ -248,25 +249,27 @@ impl Dump {
         lines
     }
 
-    fn answer(&self) -> String {
+    fn answer(&self) -> Remedy {
         let it = self.model().map_or_else(|| "this board".to_owned(), |model| format!("this {model}"));
         match (self.net_boot(), self.model().map(Model::host_boot)) {
             (NetBoot::On, _) => {
-                format!("{it} boots from the network (and USB disks): bit 29 of row 17 is set")
+                format!("{it} boots from the network (and USB disks): bit 29 of row 17 is set").into()
             }
-            (NetBoot::Off, _) => format!(
-                "{it} doesn't boot from the network yet: bit 29 of row 17 is not set; `piprov netboot enable \
-                 --boot-partition DIR` makes it so"
-            ),
-            (NetBoot::Eeprom, _) => {
-                format!(
-                    "{it} boots as BOOT_ORDER in its EEPROM says; `piprov netboot enable --eeprom IMAGE` changes it"
-                )
-            }
+            (NetBoot::Off, _) => remedy![
+                format!("{it} doesn't boot from the network yet: bit 29 of row 17 is not set; "),
+                Task::EnableCard,
+                " makes it so",
+            ],
+            (NetBoot::Eeprom, _) => remedy![
+                format!("{it} boots as BOOT_ORDER in its EEPROM says; "),
+                Task::EnableEeprom,
+                " changes it",
+            ],
             (NetBoot::Card, _) => {
                 format!(
                     "the boot ROM of {it} can't boot from the network; an SD card with only bootcode.bin on it can"
                 )
+                .into()
             }
             (NetBoot::NoEthernet, Some(HostBoot::Bit | HostBoot::Factory)) => {
                 let usb = match self.usb_host_boot() {
@@ -274,9 +277,9 @@ impl Dump {
                     Some(false) => "; with bit 29 of row 17 set it would boot from USB disks",
                     None => "",
                 };
-                format!("{it} has no Ethernet of its own to boot from{usb}")
+                format!("{it} has no Ethernet of its own to boot from{usb}").into()
             }
-            (NetBoot::NoEthernet, _) => format!("{it} has no Ethernet of its own to boot from"),
+            (NetBoot::NoEthernet, _) => format!("{it} has no Ethernet of its own to boot from").into(),
             (NetBoot::Unknown, _) => "row 17 is missing, which would tell".into(),
         }
     }
@@ -331,7 +334,7 @@ mod tests {
         assert_eq!(dump("17:3020000a").net_boot(), NetBoot::On);
         let off = dump("17:1020000a");
         assert_eq!(off.net_boot(), NetBoot::Off);
-        assert!(off.meaning()[1].contains("row 30"));
+        assert!(off.meaning()[1].says("row 30"));
         assert_eq!(dump("30:00a02082").net_boot(), NetBoot::Unknown);
     }
 
@@ -350,7 +353,7 @@ mod tests {
         ] {
             let dump = dump(&format!("17:{row} 18:{row} 30:{revision}"));
             assert_eq!(dump.net_boot(), want, "{revision}");
-            assert!(dump.meaning()[0].contains(text), "{revision}: {:?}", dump.meaning());
+            assert!(dump.meaning()[0].says(text), "{revision}: {:?}", dump.meaning());
         }
     }
 
@@ -370,9 +373,9 @@ mod tests {
     #[test]
     fn what_is_odd_is_told() {
         let odd = dump("17:3028000a 18:1028000a 28:00000001 29:00000001 30:00a02082");
-        let text = odd.meaning().join("\n");
+        let lines = odd.meaning();
         for want in ["GPIO boot mode", "rows 17 and 18 differ", "row 29 is not row 28"] {
-            assert!(text.contains(want), "{text}");
+            assert!(lines.iter().any(|line| line.says(want)), "{want}: {lines:?}");
         }
     }
 

@@ -18,15 +18,129 @@ macro_rules! names {
 names! {
     /// A setting of a job, which its user gives when he starts it.
     Knob {
+        /// The client's address.
+        Address,
+        /// A folder outside the payload that its links may lead to.
+        Allow,
+        /// The kind of card that is served.
+        Card,
+        /// The GPIO chip.
+        Chip,
+        /// Where boards' own files are kept.
+        Clients,
+        /// The configuration file.
+        Config,
+        /// The name of what can't be taken back, to show that it is meant.
+        Confirm,
+        /// A Debian package that is there as a file.
+        Deb,
+        /// Only tell what would be done.
+        DryRun,
         /// Replace, or go on, all the same.
         Force,
+        /// The network interface.
+        Interface,
+        /// The GPIO line.
+        Line,
+        /// Where this host listens for boards.
+        Listen,
+        /// The tree that USB boot serves.
+        Live,
+        /// Where Debian's packages are fetched from.
+        Mirror,
+        /// The network that the clients are in.
+        Network,
+        /// Leave the exports to somebody else.
+        NoExports,
+        /// The directory that is written to.
+        OutputDir,
+        /// How large the parts of an image are.
+        PartSize,
+        /// The directory with what a board is given over USB.
+        Payload,
+        /// The release of Debian.
+        Release,
+        /// The server's address, as the clients see it.
+        Server,
+        /// The name of the root that clients share.
+        Shared,
+        /// How much of the image's start is left out.
+        Skip,
+        /// Where compressed images are unpacked.
+        SpoolDir,
+        /// Where this program keeps its state.
+        State,
+        /// The targets database.
+        Targets,
+        /// The directory that is served over TFTP.
+        TftpRoot,
+        /// How long something is waited for.
+        Timeout,
+        /// How large U-Boot's partition is.
+        UbootSize,
+        /// Tell more.
+        Verbose,
+        /// What a board is expected to become.
+        WaitFor,
     }
 }
 
 names! {
-    /// A job of this program.
+    /// A job of this program, and what it is done with.
     Task {
+        /// Make a recovery card.
+        CardBuild,
+        /// Make a recovery card with a secret; with the secret's file.
+        CardBuildSecret,
+        /// Look whether an image fits a recovery card; with the image.
+        CardCheck,
+        /// Make what a board boots from over the network.
+        ClientAdd,
+        /// Look whether a netboot client is as it should be; with its name.
+        ClientCheck,
+        /// List the netboot clients.
+        ClientList,
+        /// Remove a netboot client; with its name.
+        ClientRemove,
+        /// Rename a netboot client; with its name and the new one.
+        ClientRename,
+        /// Put a netboot client right; with its name.
+        ClientRepair,
+        /// Show a netboot client; with its name.
+        ClientShow,
         /// Show the settings, and where each comes from.
         ConfigShow,
+        /// Look at what this host needs.
+        Doctor,
+        /// Make a card that lets a board boot from the network; with the directory of its boot partition.
+        EnableCard,
+        /// Change the boot order in an EEPROM image; with the image.
+        EnableEeprom,
+        /// Flash boards.
+        Flash,
+        /// List the boards that are seen over USB.
+        List,
+        /// Look whether this host can serve roots over NFS.
+        Nfs,
+        /// Serve network boot.
+        Serve,
+        /// Build the first stage of USB boot; with the processor's architecture and the directory.
+        Stage1,
+        /// Put a board into the targets database; with its name and its MAC address.
+        TargetsAdd,
+        /// Say all that is wrong with a targets database; with its file.
+        TargetsCheck,
+        /// List the targets database.
+        TargetsList,
+        /// Take a board out of the targets database; with its name.
+        TargetsRemove,
+        /// Write a targets database anew, in the present form; with its file.
+        TargetsRewrite,
+        /// Let the users of this host boot boards over USB.
+        UdevInstall,
+        /// Compare an image with the checksum of who publishes it; with the image and its sha256.
+        Verify,
+        /// Watch network boots on the wire.
+        Watch,
     }
 }

@@ -1,10 +1,9 @@
 //! What helps against a failure: text, and things to do. A thing to do is named by what it is; the command line words
 //! it as a flag or a command, a page as a field or a button.
 
-use std::mem;
-
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeSeq, Serializer};
+use serde_json::{Map, Value};
 
 use super::{Knob, Task};
 
@@ -53,8 +52,8 @@ pub enum Action {
     },
     /// A command of the host, to copy.
     Host {
-        /// The command.
-        command: String,
+        /// The program and its arguments. Words in capitals stand for what only the user knows.
+        command: Vec<String>,
         /// Whether it needs root.
         root: bool,
     },
@@ -65,19 +64,30 @@ pub enum Action {
     },
     /// Do the same as root.
     AsRoot,
+    /// Give the image as a stream, as it comes from somewhere else.
+    Stream,
 }
 
 impl Action {
-    /// A command of the host that anybody may give.
+    /// A command of the host that anybody may give; its words have spaces between them.
     #[must_use]
-    pub fn host(command: impl Into<String>) -> Self {
-        Self::Host { command: command.into(), root: false }
+    pub fn host(command: &str) -> Self {
+        Self::Host { command: command.split(' ').map(str::to_owned).collect(), root: false }
     }
 
     /// A command of the host that needs root.
     #[must_use]
-    pub fn host_as_root(command: impl Into<String>) -> Self {
-        Self::Host { command: command.into(), root: true }
+    pub fn host_as_root(command: &str) -> Self {
+        Self::Host { command: command.split(' ').map(str::to_owned).collect(), root: true }
+    }
+
+    /// With one more argument, whatever is in it; for a command of the host or a job of this program.
+    #[must_use]
+    pub fn arg(mut self, argument: impl ToString) -> Self {
+        if let Self::Host { command: words, .. } | Self::Task { with: words, .. } = &mut self {
+            words.push(argument.to_string());
+        }
+        self
     }
 
     /// Install packages.
@@ -102,10 +112,10 @@ impl Knob {
 }
 
 impl Task {
-    /// With what.
+    /// With what; [`Action::arg`] takes more.
     #[must_use]
-    pub fn with<const N: usize>(self, with: [&dyn ToString; N]) -> Action {
-        Action::Task { task: self, with: with.map(ToString::to_string).into() }
+    pub fn of(self, argument: impl ToString) -> Action {
+        Action::from(self).arg(argument)
     }
 }
 
@@ -133,23 +143,41 @@ impl Remedy {
         &self.pieces
     }
 
+    /// A line for a log, where nobody words it: a thing to do stands there by its name.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        let words = self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Do(Action::Host { command, .. }) => command.join(" "),
+            Piece::Do(action) => match serde_json::to_value(action) {
+                Ok(Value::Object(parts)) => format!("<{}>", names(parts)),
+                _ => String::new(),
+            },
+        });
+        words.collect()
+    }
+
     /// Whether it says nothing.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
 
-    /// Whether these words stand in one of its texts.
+    /// Whether these words stand in one of its texts, or in a command of the host.
     #[must_use]
     pub fn says(&self, words: &str) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Text(text) if text.contains(words)))
+        self.pieces.iter().any(|piece| match piece {
+            Piece::Text(text) => text.contains(words),
+            Piece::Do(Action::Host { command, .. }) => command.join(" ").contains(words),
+            Piece::Do(_) => false,
+        })
     }
 
     /// Whether this is among the things to do.
     #[must_use]
     pub fn names(&self, action: impl Into<Action>) -> bool {
-        let action = Piece::Do(action.into());
-        self.pieces.contains(&action)
+        let action = action.into();
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Do(what) if *what == action))
     }
 }
 
@@ -232,6 +260,15 @@ impl Serialize for Remedy {
     }
 }
 
+/// A thing to do by its name, and what it is done with, in the order of their names.
+fn names(mut parts: Map<String, Value>) -> String {
+    let first = parts.remove("do");
+    let values = first.into_iter().chain(parts.into_iter().map(|(_, value)| value));
+    let words = values.flat_map(|value| if let Value::Array(all) = value { all } else { vec![value] });
+    let words: Vec<_> = words.filter_map(|word| word.as_str().map(str::to_owned)).collect();
+    words.join(" ")
+}
+
 /// As it is written. What another version of this program names, and this one doesn't know, is shown in its words.
 impl<'de> Deserialize<'de> for Remedy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -246,21 +283,14 @@ impl<'de> Deserialize<'de> for Remedy {
         enum Part {
             Text(String),
             Do(Action),
-            Unknown(serde_json::Map<String, serde_json::Value>),
+            Unknown(Map<String, Value>),
         }
         Ok(match Written::deserialize(deserializer)? {
             Written::Text(text) => text.into(),
             Written::List(parts) => parts.into_iter().fold(Self::default(), |all, part| match part {
                 Part::Text(text) => all.and(text),
                 Part::Do(action) => all.and(action),
-                Part::Unknown(mut parts) => {
-                    // What is to be done comes first; the rest in the order of its names.
-                    let first = parts.remove("do").unwrap_or_default();
-                    let words = mem::take(&mut parts).into_iter().map(|(_, value)| value);
-                    let words = std::iter::once(first).chain(words);
-                    let words: Vec<_> = words.filter_map(|word| word.as_str().map(str::to_owned)).collect();
-                    all.and(words.join(" "))
-                }
+                Part::Unknown(parts) => all.and(format!("<{}>", names(parts))),
             }),
         })
     }
@@ -280,9 +310,10 @@ mod tests {
             (knob.clone(), any::<Option<String>>()).prop_map(|(knob, value)| Action::Set { knob, value }),
             knob.prop_map(Knob::left_out),
             (task, texts.clone()).prop_map(|(task, with)| Action::Task { task, with }),
-            any::<(String, bool)>().prop_map(|(command, root)| Action::Host { command, root }),
+            (texts.clone(), any::<bool>()).prop_map(|(command, root)| Action::Host { command, root }),
             texts.prop_map(|packages| Action::Install { packages }),
             Just(Action::AsRoot),
+            Just(Action::Stream),
         ]
     }
 
@@ -321,10 +352,23 @@ mod tests {
     }
 
     #[test]
+    fn in_a_log_a_thing_to_do_has_its_name() {
+        let remedy = remedy![
+            "see ",
+            Task::ClientRename.of("a").arg("b"),
+            ", ",
+            Knob::Card.to("original"),
+            ", ",
+            Action::host("ls -l"),
+        ];
+        assert_eq!(remedy.plain(), "see <task client-rename a b>, <set card original>, ls -l");
+    }
+
+    #[test]
     fn what_another_version_names_is_shown_in_its_words() {
         let text = r#"["try ",{"do":"dance","with":"bells","on":3,"at":"dawn"},{"x":{}},{"do":"set","knob":"no-such"}]"#;
         let remedy: Remedy = serde_json::from_str(text).unwrap();
-        assert_eq!(remedy, Remedy::from("try dance dawn bellsset no-such"));
+        assert_eq!(remedy, Remedy::from("try <dance dawn bells><><set no-such>"));
         for bad in ["3", "[3]", "[[]]", "{}", "null"] {
             assert!(serde_json::from_str::<Remedy>(bad).is_err(), "{bad}");
         }

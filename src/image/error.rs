@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::format::Format;
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Action, Explain, Kind, Knob, Remedy, Task, remedy};
 
 /// A failure of the image room. Cheap to clone: the thread that decompresses meets it once, and every
 /// reader that waits is told.
@@ -162,9 +162,11 @@ impl Explain for Error {
         match self {
             Self::Os { source, doing, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if doing.contains("spool") => Some(
-                    "a compressed image is unpacked into a temporary file; give a directory with more room \
-                     with --spool-dir, or in the variable TMPDIR"
-                        .into(),
+                    remedy![
+                        "a compressed image is unpacked into a temporary file; give a directory with more room with ",
+                        Knob::SpoolDir,
+                        ", or in the variable TMPDIR",
+                    ],
                 ),
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                     Some("make room on that file system, or choose another directory".into())
@@ -179,20 +181,25 @@ impl Explain for Error {
                 _ => None,
             },
             Self::Empty { .. } => {
-                Some("was the download or the copy broken off? `ls -l` shows the size".into())
+                Some(remedy!["was the download or the copy broken off? ", Action::host("ls -l"), " shows the size"])
             }
             Self::NotAnImage { hint, .. } | Self::Exists { hint, .. } => Some(hint.clone()),
             Self::Damaged { what, .. } if what.contains("behind the end") => Some(
-                "two files may have been glued together, or the download is damaged; compare the file's \
-                 sha256 with the publisher's (`piprov verify IMAGE --sha256 HEX`)"
-                    .into(),
+                remedy![
+                "two files may have been glued together, or the download is damaged; compare the file's sha256 with \
+                 the publisher's (",
+                Task::Verify,
+                ")",
+            ],
             ),
             Self::Damaged { .. } | Self::WrongLength { .. } => Some(
-                "download the image again and compare its sha256 with the publisher's (`piprov verify IMAGE \
-                 --sha256 HEX`)"
-                    .into(),
+                remedy![
+                "download the image again and compare its sha256 with the publisher's (",
+                Task::Verify,
+                ")",
+            ],
             ),
-            Self::Table { .. } => Some("`fdisk -l` or `sgdisk -v` on the raw image may say more".into()),
+            Self::Table { .. } => Some(remedy![Action::host("fdisk -l"), " or ", Action::host("sgdisk -v"), " on the raw image may say more"]),
             Self::NoTable { .. } => Some(
                 "is it an image of a whole card, not of one partition, and not a tar archive? Give the number \
                  of bytes instead of `auto` to go on without a table"

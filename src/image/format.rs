@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::error::Error;
+use crate::error::{Action, Remedy, remedy};
 
 /// How many bytes from the start [`Format::detect`] wants to see, if there are as many.
 pub const HEAD: usize = 512;
@@ -63,11 +64,11 @@ impl Format {
         if let Some(format) = Self::of_magic(head) {
             return Ok(format);
         }
-        let not = |what: &str, hint: &str| {
-            Err(Error::NotAnImage { path: path.to_owned(), what: what.to_owned(), hint: hint.into() })
+        let not = |what: &str, hint: Remedy| {
+            Err(Error::NotAnImage { path: path.to_owned(), what: what.to_owned(), hint })
         };
         if let Some((what, hint)) = not_a_disk(head) {
-            return not(what, hint);
+            return not(what, hint.into());
         }
         match Self::of_name(path) {
             None => Ok(Self::Raw),
@@ -80,7 +81,8 @@ impl Format {
                 not(
                     &what,
                     "the file may be damaged or misnamed; download it again, or give it another name if it is \
-                     a raw image",
+                     a raw image"
+                        .into(),
                 )
             }
         }
@@ -131,60 +133,72 @@ impl Format {
     }
 }
 
+/// What to do with something that is no disk image.
+#[derive(Debug, Clone, Copy)]
+enum Help {
+    Unpack(&'static str),
+    Convert(&'static str),
+    Fetch(&'static str),
+    Say(&'static str),
+}
+
+impl From<Help> for Remedy {
+    fn from(help: Help) -> Self {
+        match help {
+            Help::Unpack(command) => remedy!["unpack it with ", Action::host(command), " first"],
+            Help::Convert(command) => remedy!["convert it with ", Action::host(command), " first"],
+            Help::Fetch(command) => remedy!["fetch it with ", Action::host(command), " first"],
+            Help::Say(text) => text.into(),
+        }
+    }
+}
+
 /// What people mistake for a disk image: first bytes, what it is, what to do.
-const STRANGERS: &[(&[u8], &str, &str)] = &[
-    (b"7z\xbc\xaf\x27\x1c", "this is a 7z archive", "unpack it with `7z x` first"),
-    (b"Rar!\x1a\x07", "this is a rar archive", "unpack it with `unrar x` first"),
-    (b"\x04\x22\x4d\x18", "this is lz4 data", "unpack it with `lz4 -d` first"),
-    (b"LZIP", "this is lzip data", "unpack it with `lzip -d` first"),
-    (b"\x89LZO\0", "this is lzop data", "unpack it with `lzop -d` first"),
-    (b"\x5d\0\0", "this is lzma data of the old kind", "unpack it with `xz -dc --format=lzma` first"),
-    (
-        b"QFI\xfb",
-        "this is a qcow2 disk of a virtual machine",
-        "convert it with `qemu-img convert -O raw` first",
-    ),
-    (b"KDMV", "this is a vmdk disk of a virtual machine", "convert it with `qemu-img convert -O raw` first"),
-    (
-        b"vhdxfile",
-        "this is a vhdx disk of a virtual machine",
-        "convert it with `qemu-img convert -O raw` first",
-    ),
-    (b"\x3a\xff\x26\xed", "this is an Android sparse image", "convert it with `simg2img` first"),
-    (b"\x7fELF", "this is a program, not a disk image", "was the right file given?"),
-    (b"%PDF", "this is a PDF document, not a disk image", "was the right file given?"),
+const STRANGERS: &[(&[u8], &str, Help)] = &[
+    (b"7z\xbc\xaf\x27\x1c", "this is a 7z archive", Help::Unpack("7z x")),
+    (b"Rar!\x1a\x07", "this is a rar archive", Help::Unpack("unrar x")),
+    (b"\x04\x22\x4d\x18", "this is lz4 data", Help::Unpack("lz4 -d")),
+    (b"LZIP", "this is lzip data", Help::Unpack("lzip -d")),
+    (b"\x89LZO\0", "this is lzop data", Help::Unpack("lzop -d")),
+    (b"\x5d\0\0", "this is lzma data of the old kind", Help::Unpack("xz -dc --format=lzma")),
+    (b"QFI\xfb", "this is a qcow2 disk of a virtual machine", Help::Convert("qemu-img convert -O raw")),
+    (b"KDMV", "this is a vmdk disk of a virtual machine", Help::Convert("qemu-img convert -O raw")),
+    (b"vhdxfile", "this is a vhdx disk of a virtual machine", Help::Convert("qemu-img convert -O raw")),
+    (b"\x3a\xff\x26\xed", "this is an Android sparse image", Help::Convert("simg2img")),
+    (b"\x7fELF", "this is a program, not a disk image", Help::Say("was the right file given?")),
+    (b"%PDF", "this is a PDF document, not a disk image", Help::Say("was the right file given?")),
     (
         b"version https://git-lfs",
         "this is a Git LFS pointer, not the file itself",
-        "fetch it with `git lfs pull` first",
+        Help::Fetch("git lfs pull"),
     ),
 ];
 
 /// What the bytes are, and what to do, if they are known to be no disk image.
-fn not_a_disk(head: &[u8]) -> Option<(&'static str, &'static str)> {
+fn not_a_disk(head: &[u8]) -> Option<(&'static str, Help)> {
     if let Some((_, what, hint)) = STRANGERS.iter().find(|(magic, ..)| head.starts_with(magic)) {
-        return Some((what, hint));
+        return Some((what, *hint));
     }
     if head.get(257..262) == Some(b"ustar") {
-        return Some(("this is a tar archive, not a disk image", "unpack it with `tar -xf` first"));
+        return Some(("this is a tar archive, not a disk image", Help::Unpack("tar -xf")));
     }
     let text = head[..head.len().min(64)].trim_ascii_start().to_ascii_lowercase();
     if [&b"<!doctype"[..], b"<html", b"<?xml"].iter().any(|start| text.starts_with(start)) {
         return Some((
             "this is a web page, not a disk image",
-            "the download link led to a page (perhaps a log-in or an error); download the file itself",
+            Help::Say(
+                "the download link led to a page (perhaps a log-in or an error); download the file itself",
+            ),
         ));
     }
     None
 }
 
 /// What came out of a decompressor, if that is no disk image either: what it is, and what to do.
-pub(super) fn stranger(head: &[u8]) -> Option<(String, String)> {
+pub(super) fn stranger(head: &[u8]) -> Option<(String, Remedy)> {
     match Format::of_magic(head) {
-        Some(format) => {
-            Some((format!("this is {format} data again"), "unpack the outer layer first".to_owned()))
-        }
-        None => not_a_disk(head).map(|(what, hint)| (what.to_owned(), hint.to_owned())),
+        Some(format) => Some((format!("this is {format} data again"), "unpack the outer layer first".into())),
+        None => not_a_disk(head).map(|(what, hint)| (what.to_owned(), hint.into())),
     }
 }
 

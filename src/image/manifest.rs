@@ -166,7 +166,7 @@ impl Manifest {
                     "a manifest of version {other}; this program knows version {SCHEMA}"
                 )));
             }
-            None => return Err(bad("not a manifest of `piprov split-image`: `schema` is missing".into())),
+            None => return Err(bad("not a manifest of split parts: `schema` is missing".into())),
         }
         let manifest: Self = serde_json::from_value(schema).map_err(|error| bad(error.to_string()))?;
         manifest.check().map_err(bad)?;

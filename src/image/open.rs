@@ -18,6 +18,7 @@ use super::spool::{Spool, SpoolReader, unnamed_file};
 use super::table::Table;
 use super::unpack::Unpack;
 use super::zip_entry;
+use crate::error::Action;
 use crate::stop::Stop;
 
 /// How to open an image.
@@ -77,7 +78,7 @@ impl Image {
                 return Err(Error::NotAnImage {
                     path: path.to_owned(),
                     what: "standard input is a terminal, not an image".into(),
-                    hint: "pipe the image in, as in `curl -L URL | piprov ... -`".into(),
+                    hint: Action::Stream.into(),
                 });
             }
             // A second descriptor, which can be closed when the image isn't wanted any more.

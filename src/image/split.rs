@@ -23,6 +23,7 @@ use super::open::Image;
 use super::parts::{Parts, padding};
 use super::pass::Pass;
 use super::table::{BLOCK, Table};
+use crate::error::{Knob, Remedy, remedy};
 use crate::progress::Progress;
 use crate::stop::Stop;
 use place::Place;
@@ -91,26 +92,25 @@ impl PartPlan {
 /// [`Error::DoesNotFit`] where nothing is left behind `skip`, or where there would be more than
 /// [`MOST_PARTS`]. `skip` and `part_size` have to be multiples of 512, `part_size` not 0.
 pub fn plan(path: &Path, raw_len: u64, skip: u64, part_size: u64) -> Result<Vec<PartPlan>, Error> {
-    let not = |what: String, hint: &str| {
-        Err(Error::DoesNotFit { path: path.to_owned(), what, hint: Some(hint.into()) })
-    };
+    let not =
+        |what: String, hint: Remedy| Err(Error::DoesNotFit { path: path.to_owned(), what, hint: Some(hint) });
     if !skip.is_multiple_of(BLOCK) || !part_size.is_multiple_of(BLOCK) || part_size == 0 {
         return not(
             format!("parts of {part_size} bytes from byte {skip} on are no whole blocks"),
-            "give multiples of 512 bytes",
+            "give multiples of 512 bytes".into(),
         );
     }
     if skip >= raw_len {
         return not(
             format!("{skip} bytes are to be skipped, but the image has only {raw_len}"),
-            "skip less; `--skip auto` takes the start of the first partition",
+            remedy!["skip less; ", Knob::Skip.to("auto"), " takes the start of the first partition"],
         );
     }
     let count = (raw_len - skip).div_ceil(part_size);
     if count > MOST_PARTS {
         return not(
             format!("{count} parts of {part_size} bytes; more than {MOST_PARTS} are not made"),
-            "make the parts larger",
+            "make the parts larger".into(),
         );
     }
     let part = |n| {

@@ -108,7 +108,7 @@ impl Unpack {
             && let Some((what, hint)) = format::stranger(&bytes[..bytes.len().min(format::HEAD)])
         {
             let what = format!("inside the {} data: {what}", self.format);
-            return Err(Error::NotAnImage { path: self.path.clone(), what, hint: hint.into() });
+            return Err(Error::NotAnImage { path: self.path.clone(), what, hint });
         }
         self.spool.append(bytes, raw)
     }

@@ -37,7 +37,7 @@ pub use tree::{Entry, Kind as EntryKind, Overlay, Tree};
 pub use whole::Missing;
 
 use crate::board::PortPath;
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Action, Explain, Kind, Knob, Remedy, Task, remedy};
 
 /// Why something about the live tree can't be done.
 #[derive(Debug, thiserror::Error)]
@@ -105,18 +105,21 @@ impl Explain for Error {
     fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Os { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Some("try it again with sudo".into())
+                Some(Action::AsRoot.into())
             }
             Self::Os { .. } | Self::Locked { .. } => None,
-            Self::NoFirstStage { path } => Some(format!(
-                "`piprov stage1 build --arch armv6 -o {}` makes one; another place is named with --clients or in \
-                 piprov.toml",
-                path.display()
-            ).into()),
+            Self::NoFirstStage { path } => Some(remedy![
+                Task::Stage1.of("armv6").arg(path.display()),
+                " makes one; another place is named with ",
+                Knob::Clients,
+                " or in piprov.toml",
+            ]),
             Self::IsLink { .. } => {
-                Some("name the directory itself, with --live or in piprov.toml".into())
+                Some(remedy!["name the directory itself, with ", Knob::Live, " or in piprov.toml"])
             }
-            Self::InTheWay { .. } => Some("move it elsewhere, or use --force to remove it".into()),
+            Self::InTheWay { .. } => {
+                Some(remedy!["move it elsewhere, or use ", Knob::Force, " to remove it"])
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Action, Explain, Kind, Knob, Remedy, remedy};
 use crate::stop::Stop;
 use crate::targets::{Line, ResetSpec, Target};
 
@@ -238,35 +238,59 @@ impl Explain for Error {
     }
 
     fn hint(&self) -> Option<Remedy> {
-        let text = match self {
+        Some(match self {
             Self::NotConfigured { .. } => {
-                "fill the reset column of its row (gpiochip0:17 or command:…), or name a line with --chip and --line"
+                remedy![
+                    "fill the reset column of its row (gpiochip0:17 or command:…), or name a line with ",
+                    Knob::Chip,
+                    " and ",
+                    Knob::Line,
+                ]
             }
             Self::NoChip { present, .. } if present.is_empty() => {
                 "this machine shows no GPIO chip at all: the kernel has none, or the container hides them"
+                    .into()
             }
-            Self::NoChip { present, .. } => return Some(format!("there are {}", present.join(", ")).into()),
+            Self::NoChip { present, .. } => format!("there are {}", present.join(", ")).into(),
             Self::NotAChip { .. } => {
-                "a chip is a device file such as /dev/gpiochip0; `gpiodetect` lists them"
+                remedy![
+                    "a chip is a device file such as /dev/gpiochip0; ",
+                    Action::host("gpiodetect"),
+                    " lists them"
+                ]
             }
             Self::Gpio { message, .. } if message.contains("EINVAL") => {
-                "so answers a kernel without CONFIG_GPIO_CDEV_V1, the interface that piprov uses"
+                "so answers a kernel without CONFIG_GPIO_CDEV_V1, the interface that piprov uses".into()
             }
             Self::Permission { .. } => {
-                "run it with sudo, or let your group in: `sudo usermod -aG gpio $USER`, then log in again"
+                remedy![
+                    Action::AsRoot,
+                    ", or let your group in: ",
+                    Action::host_as_root("usermod -aG gpio USER"),
+                    ", then log in again",
+                ]
             }
-            Self::NoLine { line: Line::Name(_), .. } => "`gpioinfo` lists the lines with their names",
-            Self::NoLine { .. } => "on a Pi's own chip the lines are the BCM numbers; `gpioinfo` lists them",
-            Self::ManyLines { .. } => "name the line by its number",
-            Self::Busy { .. } => "end that program, or disable the driver or overlay that holds the line",
-            Self::StillDriven { .. } => "`gpioget` on the line makes it an input; else unplug the wire",
+            Self::NoLine { line: Line::Name(_), .. } => {
+                remedy![Action::host("gpioinfo"), " lists the lines with their names"]
+            }
+            Self::NoLine { .. } => remedy![
+                "on a Pi's own chip the lines are the BCM numbers; ",
+                Action::host("gpioinfo"),
+                " lists them"
+            ],
+            Self::ManyLines { .. } => "name the line by its number".into(),
+            Self::Busy { .. } => {
+                "end that program, or disable the driver or overlay that holds the line".into()
+            }
+            Self::StillDriven { .. } => {
+                remedy![Action::host("gpioget"), " on the line makes it an input; else unplug the wire"]
+            }
             Self::Command { status: Some(126 | 127), .. } => {
-                "the shell didn't find the tool, or may not run it; under sudo PATH is another one"
+                "the shell didn't find the tool, or may not run it; root has another PATH than you".into()
             }
-            Self::TimedOut { .. } => "reset.command-timeout in piprov.toml sets the limit in seconds",
+            Self::TimedOut { .. } => "reset.command-timeout in piprov.toml sets the limit in seconds".into(),
             _ => return None,
-        };
-        Some(text.into())
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{Ending, RunId, Stage, Way};
 use crate::board::Who;
+use crate::error::Remedy;
 
 /// Something that happened in a run.
 #[derive(Debug, Clone)]
@@ -45,7 +46,7 @@ pub enum What {
     /// Something worth knowing that changes nothing.
     Note(String),
     /// Something that is not as it should be; the run goes on.
-    Warning(String),
+    Warning(Remedy),
     /// Something that only this way of booting has.
     Detail(Arc<dyn Detail>),
     /// The run is over. Only notes and warnings may follow, of what is tidied up.
@@ -154,8 +155,10 @@ impl Serialize for Event {
         };
         let mut facts = match &self.what {
             What::Began | What::Entered | What::Progress => Map::new(),
-            What::Note(text) | What::Warning(text) => {
-                [("text".to_owned(), text.as_str().into())].into_iter().collect()
+            What::Note(text) => [("text".to_owned(), text.as_str().into())].into_iter().collect(),
+            What::Warning(text) => {
+                let text = serde_json::to_value(text).map_err(S::Error::custom)?;
+                [("text".to_owned(), text)].into_iter().collect()
             }
             What::Detail(detail) => detail.facts(),
             What::Ended(ending) => match serde_json::to_value(ending).map_err(S::Error::custom)? {

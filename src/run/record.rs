@@ -113,7 +113,7 @@ pub struct Record {
     pub ending: Ending,
     /// What was not as it should be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Remedy>,
     /// The version of piprov that wrote it.
     pub piprov: String,
     /// What only this way has: the image, what was read back, which files were served.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::ledger::{self, Kept, Ledger};
 use super::{Detail, Ending, Event, Record, RunId, Stage, Tell, Way, What};
 use crate::board::Who;
+use crate::error::Remedy;
 
 /// A record keeps so many warnings; a board that makes more of them makes no more news.
 const MOST_WARNINGS: usize = 32;
@@ -144,7 +145,7 @@ impl Running {
     }
 
     /// Tells something that is not as it should be. It stands in the record too.
-    pub fn warn(&mut self, text: impl Into<String>) {
+    pub fn warn(&mut self, text: impl Into<Remedy>) {
         self.tell(What::Warning(text.into()));
     }
 
@@ -193,7 +194,7 @@ impl Running {
         {
             // What was done to the board is done; that its record isn't complete is told with it.
             let text = format!("its record can't be completed: {}", crate::error::chain(&error));
-            self.send(What::Warning(text));
+            self.send(What::Warning(text.into()));
         }
         self.send(What::Ended(ending));
         &self.kept.record
@@ -223,7 +224,7 @@ impl Running {
             What::Progress => {}
             What::Began | What::Entered => tracing::debug!(parent: &self.span, %stage, "{}", what.word()),
             What::Note(text) => tracing::info!(parent: &self.span, %stage, "{text:?}"),
-            What::Warning(text) => tracing::warn!(parent: &self.span, %stage, "{text:?}"),
+            What::Warning(text) => tracing::warn!(parent: &self.span, %stage, "{:?}", text.plain()),
             What::Detail(detail) => match detail.line() {
                 Some(line) => tracing::debug!(parent: &self.span, %stage, "{line:?}"),
                 None => tracing::trace!(parent: &self.span, %stage, "{}", detail.word()),

@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::board::{Mac, Who};
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Action, Explain, Kind, Knob, Remedy, Task, remedy};
 
 pub use edit::{Change, NewTarget, add, remove};
 pub use name::check_name;
@@ -204,27 +204,25 @@ impl Explain for Error {
     fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Missing { .. } => {
-                Some("`piprov targets add NAME --mac MAC` makes it; --targets FILE names another one".into())
+                Some(remedy![Task::TargetsAdd, " makes it; ", Knob::Targets, " names another one"])
             }
             Self::Bad { .. } => Some("edit the lines named; nothing was done".into()),
             Self::Unknown { near, .. } if !near.is_empty() => {
                 Some(format!("did you mean {}?", near.join(" or ")).into())
             }
-            Self::Unknown { .. } => Some("`piprov targets list` shows the names".into()),
+            Self::Unknown { .. } => Some(remedy![Task::TargetsList, " shows the names"]),
             Self::Taken { .. } => {
-                Some("choose another, or remove that row first: `piprov targets remove NAME`".into())
+                Some(remedy!["choose another, or remove that row first: ", Task::TargetsRemove])
             }
-            Self::OriginalForm { path } => Some(
-                format!(
-                    "write it in the new form first: `piprov targets list --csv --targets {} > new.csv`",
-                    path.display()
-                )
-                .into(),
-            ),
+            Self::OriginalForm { path } => {
+                Some(remedy!["write it in the new form first: ", Task::TargetsRewrite.of(path.display())])
+            }
             Self::NoHeader { .. } => Some(format!("write `{HEADER_SECRET}` above its first row.").into()),
-            Self::Locked { .. } => Some("try again; `fuser -v` on its directory names the process".into()),
+            Self::Locked { .. } => {
+                Some(remedy!["try again; ", Action::host("fuser -v"), " on its directory names the process"])
+            }
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
-                Some("run it with sudo, or name a file of your own with --targets".into())
+                Some(remedy![Action::AsRoot, ", or name a file of your own with ", Knob::Targets])
             }
             Self::Io { .. } | Self::Interrupted { .. } => None,
         }
@@ -337,7 +335,7 @@ mod tests {
         assert_eq!(error.kind(), Kind::NoInput);
         assert_eq!(error.to_string(), "no target `lab-1` in lab.csv");
         assert!(error.hint().unwrap().says("lab-01"), "{:?}", error.hint());
-        assert!(lab().find("kitchen").unwrap_err().hint().unwrap().says("targets list"));
+        assert!(lab().find("kitchen").unwrap_err().hint().unwrap().names(Task::TargetsList));
         // A target without an address is not the one with no address.
         assert!(lab().find("").is_err());
     }
@@ -346,7 +344,7 @@ mod tests {
     fn a_missing_file_says_how_to_make_one() {
         let error = Targets::load(Path::new("/nonexistent/targets.csv")).unwrap_err();
         assert_eq!(error.kind(), Kind::NoInput);
-        assert!(error.hint().unwrap().says("targets add"));
+        assert!(error.hint().unwrap().names(Task::TargetsAdd));
     }
 
     #[test]

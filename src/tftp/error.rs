@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::holder::Holder;
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Action, Explain, Kind, Remedy, remedy};
 
 /// Why a TFTP server can't be started or can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -70,21 +70,20 @@ impl Explain for Error {
             Self::InUse { holder: Some(holder), addr } => {
                 Some(format!("stop {}, or listen on another port than {}", holder.name(), addr.port()).into())
             }
-            Self::InUse { holder: None, addr } => Some(
-                format!(
-                    "`sudo ss -ulpn sport = :{}` shows who has it; or listen on another port",
-                    addr.port()
-                )
-                .into(),
-            ),
-            Self::Privileged { .. } => Some(
-                "run it with sudo, give the program the capability with \
-                 `sudo setcap cap_net_bind_service=+ep`, or listen on a port from 1024 up"
-                    .into(),
-            ),
-            Self::NotHere { .. } => Some(
-                "`ip -brief address` lists the addresses of this host; 0.0.0.0 stands for all of them".into(),
-            ),
+            Self::InUse { holder: None, addr } => Some(remedy![
+                Action::host_as_root("ss -ulpn sport =").arg(format_args!(":{}", addr.port())),
+                " shows who has it; or listen on another port",
+            ]),
+            Self::Privileged { .. } => Some(remedy![
+                Action::AsRoot,
+                ", give the program the capability with ",
+                Action::host_as_root("setcap cap_net_bind_service=+ep"),
+                ", or listen on a port from 1024 up",
+            ]),
+            Self::NotHere { .. } => Some(remedy![
+                Action::host("ip -brief address"),
+                " lists the addresses of this host; 0.0.0.0 stands for all of them",
+            ]),
             _ => None,
         }
     }

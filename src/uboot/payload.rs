@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::debian::deb::Deb;
 use crate::debian::files::{Error, File, Files};
+use crate::error::{Remedy, Task, remedy};
 
 /// The packages that a payload is made of.
 pub const PACKAGES: [&str; 2] = ["u-boot-rpi", "raspi-firmware"];
@@ -82,7 +83,7 @@ pub struct Payload {
     /// What is in it.
     pub content: Files,
     /// What the user should know, each a sentence.
-    pub notes: Vec<String>,
+    pub notes: Vec<Remedy>,
 }
 
 /// Puts a payload together out of packages (their files). Packages with device trees (linux-image-…) are taken
@@ -130,10 +131,11 @@ pub fn assemble(board: Board, packages: &[PathBuf]) -> Result<Payload, Error> {
         }
     }
     if !payload.content.files.keys().any(|name| board.has_tree(name)) {
-        payload.notes.push(
-            "The packages have no device trees; `piprov card build` takes those of the image's boot partition."
-                .to_owned(),
-        );
+        payload.notes.push(remedy![
+            "The packages have no device trees; ",
+            Task::CardBuild,
+            " takes those of the image's boot partition.",
+        ]);
     }
     payload.content.add("config.txt", CONFIG.as_bytes().to_vec());
     Ok(payload)
@@ -220,7 +222,7 @@ mod tests {
         let payload = assemble(Board::Rpi4, &packages).unwrap();
         let trees: Vec<_> = payload.content.files.keys().filter(|name| name.ends_with(".dtb")).collect();
         assert_eq!(trees, ["bcm2711-rpi-4-b.dtb"]);
-        assert_eq!(payload.notes, Vec::<String>::new());
+        assert_eq!(payload.notes, []);
         assert_eq!(assemble(Board::Rpi4, &packages[..2]).unwrap().notes.len(), 1);
     }
 

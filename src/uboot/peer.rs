@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::job::Refused;
 use crate::board::Mac;
+use crate::error::{Knob, Remedy, remedy};
 
 /// How many addresses that were refused are told; the others are only counted.
 const MOST_TOLD: usize = 16;
@@ -85,8 +86,17 @@ impl Stranger {
             }
             Self::Asked(Refused::Unproved) => "it didn't prove that it knows the card's secret".to_owned(),
             Self::Asked(Refused::OriginalCard) => {
-                "it asked as a card of the original's kind; `--card original` serves those".to_owned()
+                "it asked as a card of the original's kind, and those aren't served".to_owned()
             }
+        }
+    }
+
+    /// What helps, where something does.
+    #[must_use]
+    pub fn remedy(self) -> Option<Remedy> {
+        match self {
+            Self::Asked(Refused::OriginalCard) => Some(remedy![Knob::Card.to("original"), " serves those."]),
+            _ => None,
         }
     }
 }

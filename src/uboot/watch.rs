@@ -13,7 +13,7 @@ use super::record::StepRecord;
 use super::secret::Secret;
 use super::step::{Known, Material, Step};
 use crate::board::Mac;
-use crate::error::{Kind, Remedy};
+use crate::error::{Kind, Knob, Remedy, Task, remedy};
 use crate::format::{minutes, size};
 use crate::run::Proof;
 use crate::sight::Sight;
@@ -457,12 +457,17 @@ impl Watch {
             let what = self.step.as_ref().map_or(String::new(), |(_, step, _)| format!("{}: ", step.label));
             let why = format!("{what}nothing was heard of the board for {}", minutes(quiet));
             let hint = if self.original {
-                "a card of the original's kind tells nothing until it is done; --timeout gives it longer."
+                remedy![
+                    "a card of the original's kind tells nothing until it is done; ",
+                    Knob::Timeout,
+                    " gives it longer.",
+                ]
             } else {
                 "it has lost power or its network. Its card starts U-Boot only, nothing half-written; flash it again."
+                    .into()
             };
             let last_seen = self.last_seen();
-            let hint = Some(hint.into());
+            let hint = Some(hint);
             self.ended(Ending::Failed { why, last_seen, hint, kind: Kind::Unavailable }, events);
         }
     }
@@ -483,15 +488,21 @@ impl Watch {
         let hint = if let Some(absent) = &self.absent {
             absent.hint.clone()
         } else if let Some((ip, stranger, _)) = refusals.first() {
-            format!("{ip} asked in its name and was refused: {}.", stranger.phrase()).into()
+            let why = format!("{ip} asked in its name and was refused: {}.", stranger.phrase());
+            match stranger.remedy() {
+                Some(what) => remedy![why, " ", what],
+                None => why.into(),
+            }
         } else if last_seen.is_some() {
             "the board runs but doesn't reach this host's UDP port 69. Is a firewall in the way? Does the card's \
              env.txt name another server, or has the card no recovery system?"
                 .into()
         } else if others.is_empty() {
-            "has it power, a network cable, and a recovery card (`piprov card build`)? Is a firewall in the way of \
-             UDP port 69?"
-                .into()
+            remedy![
+                "has it power, a network cable, and a recovery card (",
+                Task::CardBuild,
+                ")? Is a firewall in the way of UDP port 69?",
+            ]
         } else {
             format!(
                 "somebody asked who is no target: {}. Is the MAC address in the database right?",

@@ -7,7 +7,7 @@ use super::bootfiles::Damage;
 use super::payload::Fuse;
 use crate::board::identity::Chip;
 use crate::eeprom::config_txt::BadConfig;
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Action, Explain, Kind, Knob, Remedy, Task, remedy};
 use crate::run::ledger;
 
 /// Why there is nothing to serve.
@@ -178,8 +178,15 @@ fn boards(chip: Option<Chip>) -> String {
 }
 
 /// Where payloads come from: nothing of Raspberry Pi's firmware is part of this program.
-pub const WHERE_FROM: &str = "Raspberry Pi OS and Ubuntu have payloads in the package rpiboot \
-     (/usr/share/rpiboot); or clone https://github.com/raspberrypi/usbboot with --recurse-submodules. Name one with -d";
+#[must_use]
+pub fn where_from() -> Remedy {
+    remedy![
+        "Raspberry Pi OS and Ubuntu have payloads in the package rpiboot (/usr/share/rpiboot); or ",
+        Action::host("git clone --recurse-submodules https://github.com/raspberrypi/usbboot"),
+        ". Name one with ",
+        Knob::Payload,
+    ]
+}
 
 impl Explain for Error {
     fn kind(&self) -> Kind {
@@ -204,39 +211,43 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<Remedy> {
         Some(match self {
-            Self::Dir { .. } | Self::NoPayload { .. } => format!("{WHERE_FROM}.").into(),
-            Self::NoBootcode { chip: None, .. } => format!("Is it the right directory? {WHERE_FROM}.").into(),
+            Self::Dir { .. } | Self::NoPayload { .. } => where_from().and("."),
+            Self::NoBootcode { chip: None, .. } => remedy!["Is it the right directory? ", where_from(), "."],
             Self::NoBootcode { chip: Some(_), .. } => {
-                format!("This payload is for other boards. {WHERE_FROM}.").into()
+                remedy!["This payload is for other boards. ", where_from(), "."]
             }
             Self::Stub { .. } => {
-                "This happens when a repository is downloaded without its links or its submodules: \
-                 `git clone --recurse-submodules`, or take the package rpiboot."
-                    .into()
+                remedy![
+                    "This happens when a repository is downloaded without its links or its submodules: ",
+                    Action::host("git clone --recurse-submodules"),
+                    ", or take the package rpiboot.",
+                ]
             }
             Self::Bootfiles { .. } | Self::BootcodeSize { .. } => {
                 "Fetch the payload again; a download was cut off, or it is another file.".into()
             }
             Self::LeadsOut { target, .. } => {
                 let folder = target.parent().unwrap_or(target);
-                format!("If it is meant, allow it: --allow {}", folder.display()).into()
+                remedy!["If it is meant, allow it: ", Knob::Allow.to(folder.display())]
             }
             Self::Fuses { fuses, .. } => {
                 let mut names: Vec<_> =
                     fuses.iter().map(|fuse| fuse.setting.escape_debug().to_string()).collect();
                 names.sort();
                 names.dedup();
-                format!(
-                    "Nobody can undo it. If it is meant for every board that will be plugged in: --confirm {}",
-                    names.join(",")
-                ).into()
+                remedy![
+                    "Nobody can undo it. If it is meant for every board that will be plugged in: ",
+                    Knob::Confirm.to(names.join(",")),
+                ]
             }
             Self::Config { why, .. } => return why.hint(),
             Self::Record(error) => return error.hint(),
             Self::NoEeprom { .. } => {
-                "usbboot's update-pieeprom.sh makes it, and pieeprom.sig, out of that file and boot.conf: \
-                 run `./update-pieeprom.sh` in this directory."
-                    .into()
+                remedy![
+                    "usbboot's update-pieeprom.sh makes it, and pieeprom.sig, out of that file and boot.conf: run ",
+                    Action::host("./update-pieeprom.sh"),
+                    " in this directory.",
+                ]
             }
             Self::NoClient { near, .. } if !near.is_empty() => format!(
                 "Is {} meant? The boot ROM tells 8 digits; 16 as in /proc/cpuinfo are fine too.",
@@ -249,10 +260,12 @@ impl Explain for Error {
             Self::NoClient { own, .. } => {
                 format!("Put this board's boot files into {}", own.display()).into()
             }
-            Self::Missing { name: "boot.sig", .. } => "rpi-eeprom-digest makes it: \
-                 `rpi-eeprom-digest -i boot.img -o boot.sig -k key.pem`."
-                .into(),
-            Self::Host { .. } => "`piprov doctor` looks at what USB needs on this host.".into(),
+            Self::Missing { name: "boot.sig", .. } => remedy![
+                "rpi-eeprom-digest makes it: ",
+                Action::host("rpi-eeprom-digest -i boot.img -o boot.sig -k key.pem"),
+                ".",
+            ],
+            Self::Host { .. } => remedy![Task::Doctor, " looks at what USB needs on this host."],
             _ => return None,
         })
     }

@@ -26,4 +26,4 @@ pub mod wire;
 mod error;
 mod presence;
 
-pub use error::{Error, WHERE_FROM};
+pub use error::{Error, where_from};

@@ -8,7 +8,7 @@ use super::transport::Fault;
 use super::wait_for::Wanted;
 use crate::board::Serial;
 use crate::board::identity::Chip;
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Action, Explain, Kind, Knob, Remedy, Task, remedy};
 
 /// What can go wrong with one board.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -142,7 +142,7 @@ pub enum Trouble {
         limit: Duration,
     },
     /// The time for all boards is over.
-    #[error("the {} s of --timeout are over", .0.as_secs())]
+    #[error("the time limit of {} s is over", .0.as_secs())]
     TimeOver(Duration),
     /// Ctrl-C.
     #[error("stopped by the user")]
@@ -186,7 +186,12 @@ impl Explain for Trouble {
 
     fn hint(&self) -> Option<Remedy> {
         Some(match self {
-            Self::Permission { .. } => "`sudo piprov udev install` lets users of this host boot boards; then plug it in again. Or use sudo.".into(),
+            Self::Permission { .. } => remedy![
+                Task::UdevInstall,
+                " lets users of this host boot boards; then plug it in again. Or ",
+                Action::AsRoot,
+                ".",
+            ],
             Self::Payload { hint, .. } => return hint.clone(),
             Self::Fault(Fault::Busy) => "another program has the board: is rpiboot, or another piprov, running?".into(),
             Self::Fault(_) | Self::CutOff { .. } | Self::Stuck { .. } => "usually the cable, the hub or the power: use a short data cable on a port of the host itself, take the SD card out, then switch the board off and on.".into(),
@@ -198,12 +203,12 @@ impl Explain for Trouble {
             Self::AsksAgain { name, .. } if name.ends_with(".sig") => format!("the board is locked to signed payloads and this one has no valid {name}.").into(),
             Self::AsksAgain { .. } | Self::AsksForEver(_) => "the payload isn't for this board, or a file in it is damaged.".into(),
             Self::Shrunk { .. } => "don't change a payload while it is served: put the new file beside it and rename.".into(),
-            Self::LeftEarly { .. } => "if what it booted shows nothing over USB, it may be well; --wait-for says what to look for.".into(),
+            Self::LeftEarly { .. } => remedy!["if what it booted shows nothing over USB, it may be well; ", Knob::WaitFor, " says what to look for."],
             Self::Reported { key, .. } if key == "EEPROM_UPDATE" => "the EEPROM may be half written. Usual causes: pieeprom.sig isn't of this pieeprom.bin, the EEPROM is write-protected, or the image is for other boards. uart_2ndstage=1 in config.txt tells more; then boot it once more.".into(),
             Self::Reported { key, .. } if key == "SECURE_BOOT_PROVISION" => "usual causes: no public key in pieeprom.bin, or another key is burned in already (CUSTOMER_KEY_HASH).".into(),
             Self::Reported { .. } => "uart_2ndstage=1 in config.txt tells more.".into(),
-            Self::NotAppeared { .. } => "is it the right payload? `piprov list` shows what the board is now.".into(),
-            Self::Bug => "please report it, with the output of the same command with -v.".into(),
+            Self::NotAppeared { .. } => remedy!["is it the right payload? ", Task::List, " shows what the board is now."],
+            Self::Bug => remedy!["please report it, with what the same job tells with ", Knob::Verbose, "."],
             Self::AnotherBoard { .. } | Self::TimeOver(_) | Self::Unreadable { .. } | Self::Stopped => return None,
         })
     }

@@ -378,3 +378,33 @@ fn check_tells_where_everything_goes() {
     let moved = check(&["--uboot-start", "8MiB", "--uboot-size", "100MiB"]);
     assert!(String::from_utf8_lossy(&moved.stdout).contains("100 MiB towards the end"));
 }
+
+#[test]
+fn a_build_that_is_killed_leaves_the_old_card_and_the_next_one_clears_up() {
+    let bench = Bench::new(&[]);
+    let room = bench.sample.path("cards");
+    std::fs::create_dir(&room).unwrap();
+    let card = room.join("card.img");
+    std::fs::write(&card, "precious").unwrap();
+    let build = || {
+        let mut command = common::piprov();
+        command.args(["card", "build", "--force", "--image"]).arg(&bench.sample.image);
+        command.arg("--uboot").arg(bench.sample.path("uboot")).arg("-o").arg(&card);
+        command
+    };
+    let names = || {
+        let entries = std::fs::read_dir(&room).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+    };
+    let mut child = build().spawn().unwrap();
+    while names().len() < 2 && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(std::fs::read(&card).unwrap(), b"precious");
+    assert!(names().iter().any(|name| name.starts_with(".piprov-new-")), "{:?}", names());
+    run(&mut build());
+    assert_eq!(names(), ["card.img"]);
+    assert!(std::fs::metadata(&card).unwrap().len() > MIB);
+}

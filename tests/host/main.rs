@@ -27,6 +27,7 @@ mod follow;
 mod json;
 mod live;
 mod lost_output;
+mod remedies;
 mod reset;
 mod run;
 mod split_image;

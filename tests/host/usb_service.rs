@@ -593,7 +593,7 @@ fn a_dead_board_and_one_without_permission_cost_the_others_nothing() {
     let (stage, why, _) = run.failed("1-4");
     assert_eq!((stage, why), (Stage::Open, "this user may not open /dev/bus/usb/001/004"));
     let hint = run.outcome("1-4").record.ending.hint().unwrap();
-    assert!(hint.says("piprov udev install"), "{hint:?}");
+    assert!(hint.names(piprov::error::Task::UdevInstall), "{hint:?}");
     assert_eq!(run.failed("1-5").1, "another program or a driver has the device");
 }
 

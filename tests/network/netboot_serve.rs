@@ -268,7 +268,7 @@ fn systemd_is_told_and_may_open_the_ports() {
     let serve = netboot_rig::Program::start(&mut command);
     let mut said = Vec::new();
     let mut buffer = [0; 500];
-    while !said.iter().any(|line: &String| line == "WATCHDOG=1") || said.len() < 3 {
+    while !said.iter().any(|line: &String| line == "WATCHDOG=1\n") || said.len() < 3 {
         let len = manager.recv(&mut buffer).expect("the manager is told");
         said.push(String::from_utf8_lossy(&buffer[..len]).into_owned());
     }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::assembled;
 use crate::cli::ui::Ui;
+use crate::cli::{assembled, remedy};
 use crate::debian::apt::{self, Source, Wanted};
 use crate::debian::files::check_directory;
 use crate::format::json::json;
@@ -95,7 +95,7 @@ impl Payload {
             assembled::lines(ui, &self.output, &payload.content, &format!(" for {}", board.name()));
         }
         for note in &payload.notes {
-            ui.say(format_args!("note: {note}"));
+            ui.say(format_args!("note: {}", remedy::word(note)));
         }
         ui.say("note: raspi-firmware may only be used with a Raspberry Pi; see licence/raspi-firmware.txt.");
         Ok(())

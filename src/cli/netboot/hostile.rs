@@ -36,7 +36,7 @@ fn steps(text: &str) -> Vec<Step> {
         Step::Absent { .. } => [Step::Absent { path: text() }],
         Step::Missing { .. } => [Step::Missing { path: text(), then: text(), fatal: true }],
         Step::Broken { .. } => [Step::Broken { path: text(), why: text() }],
-        Step::Stuck { .. } => [Step::Stuck { why: text(), hint: text() }],
+        Step::Stuck { .. } => [Step::Stuck { why: text(), hint: text().into() }],
         Step::Loaded { .. } => [Step::Loaded { files: 1, bytes: 1, seconds: 1.0 }],
         Step::Up { .. } => [Step::Up { by: "x", seconds: 1.0 }],
     ]
@@ -60,7 +60,7 @@ fn events(text: &str) -> Vec<Event> {
             path: text.to_owned(), bytes: 1, client: some(), limits,
         })],
         Event::Clients { .. } => [Event::Clients { count: 1 }],
-        Event::Warning { .. } => [Event::Warning { text: text.to_owned() }],
+        Event::Warning { .. } => [Event::Warning { text: text.into() }],
     ];
     all.extend(steps(text).into_iter().map(|step| {
         Event::Board(Board {

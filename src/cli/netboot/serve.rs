@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::cli::screen::Lines;
 use crate::cli::ui::{Bar, Style, Text, Ui};
-use crate::cli::{Global, common};
+use crate::cli::{Global, common, remedy};
 use crate::config::netboot::{Mode, parse_range};
 use crate::dhcp;
 use crate::dhcp::pi::Stage;
@@ -85,7 +85,7 @@ impl Serve {
             dhcp: config,
             tftp_root: self.tftp_root.unwrap_or_else(|| netboot.tftp_root.value.clone()),
             limits: common::tftp_limits(&settings),
-            sockets: service::sockets(),
+            sockets: service::sockets()?,
         };
         let server = Server::open(options, stop)?;
         let screen = Screen::new(ui);
@@ -160,7 +160,7 @@ impl Screen {
                 }
             }
             Event::TooLarge(file) => self.warn(&file.to_string()),
-            Event::Warning { text } => self.warn(text),
+            Event::Warning { text } => self.warn(&remedy::word(text)),
             Event::Clients { count } => {
                 if self.ui.verbose > 0 {
                     self.lines.above(format_args!(
@@ -296,7 +296,7 @@ pub(super) fn style(step: &Step) -> Option<Style> {
 }
 
 /// A step in words: the first of them, the rest, and a hint.
-pub(super) fn phrase(step: &Step) -> (&'static str, String, Option<&str>) {
+pub(super) fn phrase(step: &Step) -> (&'static str, String, Option<String>) {
     let (word, text) = match step {
         Step::Discover { count: 1, stage: Stage::Serial } => {
             ("DISCOVER", format!(" by {}", Stage::Serial.phrase()))
@@ -320,7 +320,7 @@ pub(super) fn phrase(step: &Step) -> (&'static str, String, Option<&str>) {
         Step::Absent { path } => ("absent", format!(" {path}, which doesn't matter")),
         Step::Missing { path, then, .. } => ("missing", format!(" {path}: {then}")),
         Step::Broken { path, why } => ("broken off", format!(" {path}: {why}")),
-        Step::Stuck { why, hint } => return ("stuck", format!(": {why}"), Some(hint)),
+        Step::Stuck { why, hint } => return ("stuck", format!(": {why}"), Some(remedy::word(hint))),
         Step::Loaded { files, bytes, seconds } => (
             "loaded",
             format!(

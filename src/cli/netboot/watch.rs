@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags};
 use super::serve::{now, phrase, style};
 use crate::cli::table::columns;
 use crate::cli::ui::{Style, Text, Ui};
-use crate::cli::{Global, common};
+use crate::cli::{Global, common, remedy};
 use crate::dhcp;
 use crate::format;
 use crate::format::json::json;
@@ -190,7 +190,7 @@ fn summary(ui: &Ui, picture: &Picture, time: Duration) {
         ui.result(tree);
     }
     for line in picture.conclusions() {
-        ui.result(format_args!("{} {line}", ui.paint(Style::Strong, "note:")));
+        ui.result(format_args!("{} {}", ui.paint(Style::Strong, "note:"), remedy::word(&line)));
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) fn show(ui: &Ui, record: &Record) {
         line("hint", &remedy::word(hint));
     }
     for warning in &record.warnings {
-        line("warning", warning);
+        line("warning", &remedy::word(warning));
     }
     line("piprov", &record.piprov);
     if let Value::Object(detail) = &record.detail {

@@ -61,7 +61,7 @@ fn whats(text: &str) -> Vec<What> {
         What::Entered => [What::Entered],
         What::Progress => [What::Progress],
         What::Note(_) => [What::Note(text.to_owned())],
-        What::Warning(_) => [What::Warning(text.to_owned())],
+        What::Warning(_) => [What::Warning(text.into())],
         What::Detail(_) => [What::detail(Said(text.to_owned()))],
         What::Ended(_) => [],
     ];

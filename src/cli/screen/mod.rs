@@ -197,8 +197,8 @@ impl Screen {
             }
             What::Note(text) => Some((Weight::Unusual, Text::message(format_args!("note {text}")))),
             What::Warning(text) => {
-                let word = self.ui.paint_err(Style::Warn, "warning");
-                Some((Weight::Unusual, Text::message(format_args!("{word} {text}"))))
+                let warning = self.ui.paint_err(Style::Warn, "warning");
+                Some((Weight::Unusual, Text::message(format_args!("{warning} {}", word(text)))))
             }
             What::Detail(detail) => Some((detail.weight(), Text::message(detail.line()?))),
             What::Ended(ending) => match ending {

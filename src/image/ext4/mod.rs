@@ -2,8 +2,8 @@
 //! attributes, access control lists, device nodes, hard links, holes. (The kernel's
 //! Documentation/filesystems/ext4, and fs/ext4 for what stands only there.)
 //!
-//! Why not the ext4-view crate, which reads single files elsewhere in this program: it tells no inode numbers, no
-//! extended attributes, no device numbers and no holes, so a system copied with it would not start.
+//! Why not the ext4-view crate: it tells no inode numbers, no extended attributes, no device numbers and no holes, so a
+//! system copied with it would not start.
 //!
 //! A file system that was not unmounted cleanly is refused: the journal is not replayed here. No number that stands
 //! in the file system is trusted; damage is an error that names the inode.
@@ -12,6 +12,7 @@ mod acl;
 mod blocks;
 mod dir;
 mod inode;
+mod path;
 mod xattr;
 
 use std::io;
@@ -22,7 +23,7 @@ pub use dir::Entry;
 pub use inode::{Device, FileKind, Inode, Time};
 
 use super::read_at::ReadAt;
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Action, Explain, Kind, Remedy, remedy};
 
 /// The inode of the root directory.
 pub const ROOT: u32 = 2;
@@ -92,20 +93,32 @@ impl Explain for Error {
         Some(match self {
             Self::Io { .. } => return None,
             Self::Damaged { .. } => {
-                "`e2fsck -fn` on the partition says more; is the image a whole download?".into()
+                remedy![
+                    Action::host("e2fsck -fn"),
+                    " on the partition says more; is the image a whole download?",
+                ]
             }
             Self::Unsupported { .. } => {
-                "mount the image (`sudo mount -o loop,ro,offset=...`) and give the directory instead"
-                    .into()
+                remedy![
+                    "mount the image (",
+                    Action::host_as_root("mount -o loop,ro,offset=..."),
+                    ") and give the directory instead",
+                ]
             }
-            Self::Name { directory, .. } => format!(
-                "rename it in a copy of the image (`debugfs -R 'ncheck {directory}'` says which directory it is), or \
-                 mount the image and give the directory instead"
-            ).into(),
+            Self::Name { directory, .. } => remedy![
+                "rename it in a copy of the image (",
+                Action::host("debugfs -R").arg(format_args!("ncheck {directory}")),
+                " says which directory it is), or mount the image and give the directory instead",
+            ],
             Self::NeedsRecovery => {
-                "replay it on a copy of the raw image: `sudo losetup -fP --show IMAGE`, then \
-                 `sudo e2fsck -p` on its partition, then `sudo losetup -d`"
-                    .into()
+                remedy![
+                    "replay it on a copy of the raw image: ",
+                    Action::host_as_root("losetup -fP --show IMAGE"),
+                    ", then ",
+                    Action::host_as_root("e2fsck -p"),
+                    " on its partition, then ",
+                    Action::host_as_root("losetup -d"),
+                ]
             }
         })
     }

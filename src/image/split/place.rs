@@ -9,6 +9,7 @@ use rustix::fs::FlockOperation;
 use tempfile::TempDir;
 
 use super::{Order, PartFormat};
+use crate::error::{Knob, remedy};
 use crate::image::error::Error;
 use crate::image::manifest::{FILE_NAME, Manifest};
 use crate::image::open::Image;
@@ -42,7 +43,7 @@ fn ours_in(image: &Image, order: &Order) -> Result<Vec<PathBuf>, Error> {
             return Err(Error::Exists {
                 path: dir.clone(),
                 what: "this is not a directory".into(),
-                hint: "give another directory with -o".into(),
+                hint: remedy!["give another directory with ", Knob::OutputDir],
             });
         }
         Err(error) => return Err(Error::os(dir, "creating parts in it", error)),
@@ -60,14 +61,14 @@ fn ours_in(image: &Image, order: &Order) -> Result<Vec<PathBuf>, Error> {
             return Err(Error::Exists {
                 path,
                 what: "this is the image itself, and has the name of a part".into(),
-                hint: "write the parts to another directory with -o".into(),
+                hint: remedy!["write the parts to another directory with ", Knob::OutputDir],
             });
         }
         if path.is_dir() {
             return Err(Error::Exists {
                 path,
                 what: "this is a directory, and has the name of a part".into(),
-                hint: "write the parts to another directory with -o".into(),
+                hint: remedy!["write the parts to another directory with ", Knob::OutputDir],
             });
         }
         found.push(path);
@@ -80,7 +81,12 @@ fn ours_in(image: &Image, order: &Order) -> Result<Vec<PathBuf>, Error> {
                 1 => "it is there already".into(),
                 n => format!("it is there already, and {} more", n - 1),
             },
-            hint: "--force replaces the parts of an earlier split; -o writes to another directory".into(),
+            hint: remedy![
+                Knob::Force,
+                " replaces the parts of an earlier split; ",
+                Knob::OutputDir,
+                " writes to another directory",
+            ],
         }),
         _ => Ok(found),
     }

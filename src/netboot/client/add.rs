@@ -18,7 +18,7 @@ use super::verify::{Proved, Verify};
 use super::view::View;
 use super::{Clients, Error, exports, home, host, keys, overlay, reach, rename};
 use crate::beneath::Dir;
-use crate::error::{Remedy, remedy};
+use crate::error::{Knob, Remedy, Task, remedy};
 use crate::format::hex;
 use crate::image::Options;
 use crate::run::Stage;
@@ -248,7 +248,7 @@ impl Clients {
         if first.origin.identity != material.identity {
             return Err(Error::Cannot {
                 what: format!("{} was made from {}", root.display(), first.origin.from.display()),
-                hint: "give another name for the shared root with --shared".into(),
+                hint: remedy!["give another name for the shared root with ", Knob::Shared],
             });
         }
         Ok(true)
@@ -354,10 +354,11 @@ impl Prepared<'_> {
             Ok(()) => Ok(self.record),
             Err(error) => {
                 if let Err(other) = self.clients.undo(&self.record) {
-                    watch.warn(format!(
-                        "not all of it could be taken back: {other}; `piprov netboot client remove {}` tries again",
-                        self.record.name
-                    ));
+                    watch.warn(remedy![
+                        format!("not all of it could be taken back: {other}; "),
+                        Task::ClientRemove.of(&self.record.name),
+                        " tries again",
+                    ]);
                 }
                 Err(error)
             }
@@ -472,11 +473,12 @@ impl Prepared<'_> {
         if !proved.changed.is_empty() {
             let first: Vec<_> =
                 proved.changed.iter().take(3).map(|path| format!("/{}", path.display())).collect();
-            watch.warn(format!(
+            let what = format!(
                 "{} of the running system changed while they were copied: {}",
                 crate::format::count(proved.changed.len() as u64, "file"),
                 first.join(", ")
-            ));
+            );
+            watch.warn(what);
         }
         Ok(proved)
     }
@@ -716,6 +718,6 @@ mod tests {
         assert!(check_room(Path::new("/tmp/x/y"), Some(1)).is_ok());
         use crate::error::Explain;
         let error = check_room(Path::new("/tmp/x/y"), Some(u64::MAX)).unwrap_err();
-        assert!(error.hint().unwrap().says("--clients"), "{error}");
+        assert!(error.hint().unwrap().names(Knob::Clients), "{error}");
     }
 }

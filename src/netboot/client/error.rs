@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Action, Explain, Kind, Knob, Remedy, Task, remedy};
 use crate::image::ext4;
 
 /// A failure of this room.
@@ -260,11 +260,16 @@ impl Explain for Error {
         Some(match self {
             Self::Os { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    "make room there, or choose another place with --clients (or `netboot.clients`)".into()
+                    remedy!["make room there, or choose another place with ", Knob::Clients, " (or `netboot.clients`)"]
                 }
-                io::ErrorKind::PermissionDenied => "run it as root, with sudo".into(),
+                io::ErrorKind::PermissionDenied => Action::AsRoot.into(),
                 io::ErrorKind::InvalidData => {
-                    "`fsck.fat -n` or `e2fsck -fn` on the partition says more; is the image a whole download?".into()
+                    remedy![
+                        Action::host("fsck.fat -n"),
+                        " or ",
+                        Action::host("e2fsck -fn"),
+                        " on the partition says more; is the image a whole download?",
+                    ]
                 }
                 io::ErrorKind::Unsupported => {
                     "choose a place on a file system that keeps owners and extended attributes, such as ext4".into()
@@ -274,7 +279,7 @@ impl Explain for Error {
             Self::Image(error) => return error.hint(),
             Self::Ext4 { source, .. } => return source.hint(),
             Self::NotRaspberryPiOs { force: true, .. } => {
-                "--force takes it all the same; `client show` then says what was changed".into()
+                remedy![Knob::Force, " takes it all the same; ", Task::ClientShow, " then says what was changed"]
             }
             Self::NotRaspberryPiOs { .. } => {
                 "give an image of a whole card with a boot and a root partition, or the root directory of one".into()
@@ -289,35 +294,53 @@ impl Explain for Error {
                                       (dc:a6:32:01:36:c2)"
                 .into(),
             Self::BadAddress { .. } => {
-                "an export is for the client's address (--address) or its network (--network), and never for everybody".into()
+                remedy![
+                    "an export is for the client's address (",
+                    Knob::Address,
+                    ") or its network (",
+                    Knob::Network,
+                    "), and never for everybody",
+                ]
             }
             Self::Exists { name, .. } => {
-                format!("`piprov netboot client show {name}` shows it, `... remove {name}` removes it").into()
+                remedy![
+                    Task::ClientShow.of(name),
+                    " shows it, ",
+                    Task::ClientRemove.of(name),
+                    " removes it",
+                ]
             }
-            Self::BoardTaken { name, .. } => format!("`piprov netboot client remove {name}` frees the board").into(),
-            Self::Exposed { path, .. } => format!(
-                "if only clients are in it: `sudo chown root: {0} && sudo chmod 700 {0}`; otherwise choose another \
-                 directory",
-                path.display()
-            ).into(),
+            Self::BoardTaken { name, .. } => remedy![Task::ClientRemove.of(name), " frees the board"],
+            Self::Exposed { path, .. } => remedy![
+                "if only clients are in it: ",
+                Action::host_as_root("chown root:").arg(path.display()),
+                " and ",
+                Action::host_as_root("chmod 700").arg(path.display()),
+                "; otherwise choose another directory",
+            ],
             Self::Occupied { .. } => "move it away, or choose another name or place".into(),
             Self::NoClient { near, .. } => match near.first() {
                 Some(near) => format!("did you mean `{near}`?").into(),
-                None => "`piprov netboot client list` lists them".into(),
+                None => remedy![Task::ClientList, " lists them"],
             },
             Self::Unfinished { name, .. } => {
-                format!("give the same again to go on with it, or `piprov netboot client remove {name}` first").into()
+                remedy!["give the same again to go on with it, or ", Task::ClientRemove.of(name), " first"]
             }
             Self::Locked { .. } => "wait until it is done".into(),
             Self::Exported { .. } => {
-                "take the line out of that file, or leave the exports to it with --no-exports".into()
+                remedy!["take the line out of that file, or leave the exports to it with ", Knob::NoExports]
             }
             Self::NoExportfs => {
-                "apt-get install nfs-kernel-server; `piprov netboot nfs` says what else is missing. --no-exports \
-                 makes the client without"
-                    .into()
+                remedy![
+                Action::install(["nfs-kernel-server"]),
+                "; ",
+                Task::Nfs,
+                " says what else is missing. ",
+                Knob::NoExports,
+                " makes the client without",
+            ]
             }
-            Self::NoProgram { package, .. } => format!("apt-get install {package}").into(),
+            Self::NoProgram { package, .. } => Action::install([package]).into(),
             Self::Program { .. } => return None,
             Self::Different { .. } => {
                 "the storage gave back other bytes than were written, or the source changed; what was made is \
@@ -325,10 +348,18 @@ impl Explain for Error {
                     .into()
             }
             Self::State { .. } => "the file is piprov's own; move it away to go on without that client".into(),
-            Self::NoAddress { .. } => "give --server ADDRESS and --network NETWORK/PREFIX (or --address), or \
-                                       --interface (or `netboot.interface`)"
-                .into(),
-            Self::NotRoot => "run it with sudo; --dry-run needs no root".into(),
+            Self::NoAddress { .. } => remedy![
+                "give ",
+                Knob::Server,
+                " and ",
+                Knob::Network,
+                " (or ",
+                Knob::Address,
+                "), or ",
+                Knob::Interface,
+                " (or `netboot.interface`)",
+            ],
+            Self::NotRoot => remedy![Action::AsRoot, "; ", Knob::DryRun, " needs no root"],
             Self::Cannot { hint, .. } => hint.clone(),
             Self::Stopped => return None,
         })

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use super::Error;
 use crate::beneath::{Dir, NotRemoved};
+use crate::error::{Action, remedy};
 
 /// The directory around a path, which the user or a record names, and the path's own name in it.
 pub(super) fn around(path: &Path) -> Result<(Dir, OsString), Error> {
@@ -45,7 +46,7 @@ pub(super) fn remove(path: &Path) -> Result<(), Error> {
     };
     let mounted = |place: &Path| Error::Cannot {
         what: format!("{} is mounted in what is to be removed", place.display()).into(),
-        hint: format!("`sudo umount {}`, then again", place.display()).into(),
+        hint: remedy![Action::host_as_root("umount").arg(place.display()), ", then again"],
     };
     if let Some(place) = dir.mounted_below(&name).map_err(Error::os("reading", Path::new("/proc")))? {
         return Err(mounted(&place));

@@ -6,8 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use super::check::Finding;
 use super::host;
+use crate::error::{Action, Finding, Remedy, remedy};
 
 /// Numbers of RPC programs (RFC 1813, appendix I and section 4).
 const NFS: u32 = 100_003;
@@ -61,18 +61,21 @@ pub fn look(ganesha_file: &Path) -> State {
 #[must_use]
 pub fn findings(state: &State) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut add = |what: &str, remedy: &str| found.push(Finding::new("nfs", what, remedy));
+    let mut add = |what: &str, remedy: Remedy| found.push(Finding::problem("nfs", what, remedy));
     let kernel = state.kernel_server && state.exportfs;
     if !kernel && !state.ganesha {
         if state.kernel_server {
             add(
                 "the kernel has an NFS server, and its programs are not installed",
-                "apt-get install nfs-kernel-server",
+                Action::install(["nfs-kernel-server"]).into(),
             );
         } else {
             add(
                 "this kernel has no NFS server (nfsd)",
-                "apt-get install nfs-ganesha nfs-ganesha-vfs, a server that needs none; or start a kernel with nfsd",
+                remedy![
+                    Action::install(["nfs-ganesha", "nfs-ganesha-vfs"]),
+                    ", a server that needs none; or start a kernel with nfsd",
+                ],
             );
         }
         return found;
@@ -80,24 +83,32 @@ pub fn findings(state: &State) -> Vec<Finding> {
     if !kernel && !state.ganesha_includes {
         add(
             "nfs-ganesha's configuration doesn't include piprov's exports",
-            "add `%include \"/etc/ganesha/piprov.conf\"` to /etc/ganesha/ganesha.conf, then `sudo systemctl reload nfs-ganesha`",
+            remedy![
+                "add `%include \"/etc/ganesha/piprov.conf\"` to /etc/ganesha/ganesha.conf, then ",
+                Action::host_as_root("systemctl reload nfs-ganesha"),
+            ],
         );
     }
     if !state.portmapper {
         add(
             "no port mapper answers on TCP port 111, which clients ask before they mount their root",
-            "apt-get install rpcbind; `sudo systemctl start rpcbind`",
+            remedy![Action::install(["rpcbind"]), "; ", Action::host_as_root("systemctl start rpcbind")],
         );
         return found;
     }
     let service = if kernel { "nfs-server" } else { "nfs-ganesha" };
-    let start = format!("`sudo systemctl enable --now {service}`; `rpcinfo -p` shows what is served");
+    let start = remedy![
+        Action::host_as_root("systemctl enable --now").arg(service),
+        "; ",
+        Action::host("rpcinfo -p"),
+        " shows what is served",
+    ];
     match (state.nfs_port, state.mount_port) {
         (None, _) => add(
             "NFS version 3 is not served over TCP",
-            &format!("{start}; in /etc/nfs.conf, [nfsd] must not have vers3=n or tcp=n"),
+            start.and("; in /etc/nfs.conf, [nfsd] must not have vers3=n or tcp=n"),
         ),
-        (_, None) => add("the mount protocol, version 3, is not served (rpc.mountd)", &start),
+        (_, None) => add("the mount protocol, version 3, is not served (rpc.mountd)", start),
         _ => {}
     }
     found

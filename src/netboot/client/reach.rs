@@ -4,18 +4,27 @@
 
 use std::path::{Path, PathBuf};
 
-use super::check::Finding;
 use super::exports::{self, Export};
 use super::manage::{Clients, Places};
 use super::record::Record;
 use super::{Error, Network};
 use crate::beneath::{Dir, Mount, mount_of};
+use crate::error::{Action, Finding, Remedy, remedy};
 
 /// subtree_check would ask about the directory, too; but it forgets files that are renamed while they are open, as a
 /// package manager does, and a root has no use for it.
-const REMEDY: &str = "give the clients a file system of their own: a partition, or an image file (`truncate`, `mkfs.ext4`, \
-                      `mount -o loop`), mounted where roots and boot files lie. subtree_check is no way out: it loses \
-                      files that are renamed while they are open";
+fn own_file_system() -> Remedy {
+    remedy![
+        "give the clients a file system of their own: a partition, or an image file (",
+        Action::host("truncate"),
+        ", ",
+        Action::host("mkfs.ext4"),
+        ", ",
+        Action::host("mount -o loop"),
+        "), mounted where roots and boot files lie. subtree_check is no way out: it loses files that are renamed \
+         while they are open",
+    ]
+}
 
 impl Clients {
     /// What those who may mount a client's directories reach besides them.
@@ -53,7 +62,7 @@ impl Clients {
                  be guessed",
                 paths.join(" or ")
             );
-            Finding::new("nfs", text, REMEDY)
+            Finding::problem("nfs", text, own_file_system())
         });
         Ok(found.collect())
     }
@@ -139,10 +148,13 @@ pub(super) fn wider(exports: &[Export], ours: &Path, table: &Path) -> Vec<Findin
                     export.path.display(),
                     export.network,
                 );
-                let remedy =
-                    "take that export back, or let it be for the same hosts; `sudo exportfs -v` shows all";
+                let remedy = remedy![
+                    "take that export back, or let it be for the same hosts; ",
+                    Action::host_as_root("exportfs -v"),
+                    " shows all",
+                ];
                 if !found.iter().any(|known| known.what == what) {
-                    found.push(Finding::new("export", what, remedy));
+                    found.push(Finding::problem("export", what, remedy));
                 }
             }
         }

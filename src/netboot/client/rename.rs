@@ -11,6 +11,7 @@ use super::manage::Clients;
 use super::names::Name;
 use super::record::{Lock, Phase, Record};
 use super::{Error, home};
+use crate::error::{Task, remedy};
 
 /// How far a rename is.
 enum Begun {
@@ -139,6 +140,6 @@ pub(super) fn half_renamed(record: &Record) -> Error {
     let new = record.renaming.as_deref().unwrap_or_default();
     Error::Cannot {
         what: format!("client `{}` is half renamed to `{new}`", record.name).into(),
-        hint: format!("`piprov netboot client rename {} {new}` goes on", record.name).into(),
+        hint: remedy![Task::ClientRename.of(&record.name).arg(new), " goes on"],
     }
 }

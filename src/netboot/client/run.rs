@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Board, Error, Prepared, Record};
 use crate::board::{Serial, Who};
-use crate::error::{Explain, chain};
+use crate::error::{Explain, Remedy, chain};
 use crate::progress::Progress;
 use crate::run::{self, Detail, Ending, Proof, Running, Runs, Stage, Way, Weight, ledger, members};
 
@@ -73,7 +73,7 @@ impl<'a> Telling<'a> {
     }
 
     /// Something that should be known.
-    pub(super) fn warn(&self, text: String) {
+    pub(super) fn warn(&self, text: impl Into<Remedy>) {
         self.running().warn(text);
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Action, Explain, Kind, Knob, Remedy, Task, remedy};
 
 /// Why serving can't begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -73,22 +73,28 @@ impl Explain for Error {
                 holder.name()
             ).into()),
             Self::Tftp(crate::tftp::Error::InUse { .. }) => Some(
-                "`sudo ss -ulpn sport = :69` shows who has it; boards ask this port and no other".into(),
+                remedy![
+                Action::host_as_root("ss -ulpn sport = :69"),
+                " shows who has it; boards ask this port and no other",
+            ],
             ),
             Self::Tftp(crate::tftp::Error::Privileged { .. }) => Some(
-                "run it with sudo, or give it CAP_NET_BIND_SERVICE, CAP_NET_RAW and CAP_NET_ADMIN".into(),
+                remedy![Action::AsRoot, ", or give it CAP_NET_BIND_SERVICE, CAP_NET_RAW and CAP_NET_ADMIN"],
             ),
             Self::State { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Some("run it with sudo, or name another directory with --state".into())
+                Some(remedy![Action::AsRoot, ", or name another directory with ", Knob::State])
             }
             Self::Tftp(error) => error.hint(),
-            Self::NoTree { path } => Some(format!(
-                "`piprov netboot client add` makes it with the first client; or `sudo mkdir -p {}` and copy the boot \
-                 partition of an image there. --tftp-root names another.",
-                path.display()
-            ).into()),
+            Self::NoTree { path } => Some(remedy![
+                Task::ClientAdd,
+                " makes it with the first client; or ",
+                Action::host_as_root("mkdir -p").arg(path.display()),
+                " and copy the boot partition of an image there. ",
+                Knob::TftpRoot,
+                " names another.",
+            ]),
             Self::Watch { .. } => {
-                Some("the limits are fs.inotify.*: `sysctl fs.inotify` shows them".into())
+                Some(remedy!["the limits are fs.inotify.*: ", Action::host("sysctl fs.inotify"), " shows them"])
             }
             _ => None,
         }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 
 use crate::dhcp::Mode;
+use crate::error::Remedy;
 use crate::netboot::content::limits::TooLarge;
 use crate::netboot::steps::{Id, Step};
 
@@ -60,8 +61,8 @@ pub enum Event {
     },
     /// Something is not as it should be.
     Warning {
-        /// What.
-        text: String,
+        /// What, and what helps.
+        text: Remedy,
     },
 }
 

@@ -279,7 +279,7 @@ impl<'a> Hub<'a> {
     /// Something that is not as it should be, told once.
     fn warn(&self, state: &mut State, text: String) {
         if state.warned.len() < MOST && state.warned.insert(text.clone()) {
-            (self.tell)(&Event::Warning { text });
+            (self.tell)(&Event::Warning { text: text.into() });
         }
     }
 

@@ -29,6 +29,7 @@ use super::content::place;
 use super::watch::capture::{Capture, Scope};
 use super::watch::frame::{self, Payload};
 use crate::dhcp::{self, Handed};
+use crate::error::{Remedy, Task, remedy};
 use crate::stop::{Stop, Waker, until};
 use crate::tftp::{self, Limits};
 use hub::Hub;
@@ -143,7 +144,7 @@ impl Server {
         let hub = Hub::new(here, boards, Arc::clone(&clients), kept, tell, &waker);
         hub.tell(&serving);
         if let Some(damage) = dhcp.damage() {
-            hub.tell(&Event::Warning { text: damage.to_string() });
+            hub.tell(&Event::Warning { text: damage.to_string().into() });
         }
         if let Some(text) = nothing_to_serve(&root) {
             hub.tell(&Event::Warning { text });
@@ -252,7 +253,7 @@ fn change_to_event(change: Change, clients: &RwLock<Clients>) -> Option<Event> {
         Change::Clients => {
             Event::Clients { count: clients.read().unwrap_or_else(PoisonError::into_inner).all().len() }
         }
-        Change::Note(text) => Event::Warning { text },
+        Change::Note(text) => Event::Warning { text: text.into() },
     })
 }
 
@@ -269,7 +270,7 @@ fn status(hub: &Hub<'_>) -> String {
 }
 
 /// Says so when no board can boot from this tree.
-fn nothing_to_serve(root: &std::path::Path) -> Option<String> {
+fn nothing_to_serve(root: &std::path::Path) -> Option<Remedy> {
     let is_bootable = |dir: &std::path::Path| {
         let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
         entries.filter_map(|entry| entry.file_name().into_string().ok()).any(|name| place::is_system(&name))
@@ -277,10 +278,10 @@ fn nothing_to_serve(root: &std::path::Path) -> Option<String> {
     let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
     let mut dirs = entries.map(|entry| entry.path()).filter(|path| path.is_dir());
     (!is_bootable(root) && !dirs.any(|dir| is_bootable(&dir))).then(|| {
-        format!(
-            "there are no boot files in {}: boards will ask, and get nothing. `piprov netboot client add` makes a \
-             client; or copy the boot partition of an image there.",
-            root.display()
-        )
+        remedy![
+            format!("there are no boot files in {}: boards will ask, and get nothing. ", root.display()),
+            Task::ClientAdd,
+            " makes a client; or copy the boot partition of an image there.",
+        ]
     })
 }

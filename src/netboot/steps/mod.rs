@@ -20,6 +20,7 @@ pub use files::{Part, Verdict};
 
 use crate::board::Model;
 use crate::dhcp::pi::{Client, Stage};
+use crate::error::Remedy;
 use crate::netboot::content::place;
 
 /// What was heard of a board, or was sent to it.
@@ -126,7 +127,7 @@ pub enum Step {
         /// What was seen last, and what should have come.
         why: String,
         /// What to look at.
-        hint: String,
+        hint: Remedy,
     },
     /// Kernel, device tree and command line are there: the kernel starts.
     Loaded {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Phase, Steps};
 use crate::dhcp::pi::Stage;
+use crate::error::{Remedy, Task, remedy};
 
 /// The ROM asks five times, every 5 s; others every 4 s (`DHCP_REQ_TIMEOUT`), for 45 s.
 const OFFER_TAKEN: Duration = Duration::from_secs(12);
@@ -26,7 +27,7 @@ pub(super) fn patience(steps: &Steps) -> Option<Duration> {
 }
 
 /// Why a board seems stuck after so long a silence, and a hint.
-pub(super) fn look(steps: &Steps, silent: Duration) -> Option<(String, String)> {
+pub(super) fn look(steps: &Steps, silent: Duration) -> Option<(String, Remedy)> {
     if silent < patience(steps)? {
         return None;
     }
@@ -34,29 +35,36 @@ pub(super) fn look(steps: &Steps, silent: Duration) -> Option<(String, String)> 
     Some(match steps.phase {
         Phase::Discovering => {
             let why = format!("nobody answered its {}", times(steps.discovers));
-            let hint = "is a board of its kind to be answered here? A port that a switch holds back (spanning \
-                tree) loses the answers too: `piprov netboot watch` shows that.";
-            (why, hint.to_owned())
+            let hint = remedy![
+                "is a board of its kind to be answered here? A port that a switch holds back (spanning tree) loses \
+                 the answers too: ",
+                Task::Watch,
+                " shows that.",
+            ];
+            (why, hint)
         }
         Phase::Offered => offered(steps, rom),
         Phase::Fetching => fetching(steps, rom),
         Phase::Loaded => (
             format!("its kernel was started, but nothing is heard of its system for {} s", silent.as_secs()),
-            "a monitor or the serial console shows why. Is the root in its cmdline.txt right, and exported to it? \
-             `piprov netboot client check` compares."
-                .to_owned(),
+            remedy![
+                "a monitor or the serial console shows why. Is the root in its cmdline.txt right, and exported to \
+                 it? ",
+                Task::ClientCheck,
+                " compares.",
+            ],
         ),
         Phase::Up => return None,
     })
 }
 
-fn offered(steps: &Steps, rom: bool) -> (String, String) {
+fn offered(steps: &Steps, rom: bool) -> (String, Remedy) {
     let boots: Vec<_> = steps.offers.iter().filter(|offer| offer.boots).collect();
     if boots.is_empty() {
         let others: Vec<String> = steps.offers.iter().map(|offer| offer.from.to_string()).collect();
         let why =
             format!("it was answered by {} only, which says nothing of network boot", others.join(" and "));
-        return (why, "`piprov netboot serve` answers beside that server.".to_owned());
+        return (why, remedy![Task::Serve, " answers beside that server."]);
     }
     let why = format!("it was answered after its {}, but asks for no file", times(steps.discovers));
     let hint = if rom && steps.discovers > 2 {
@@ -71,13 +79,13 @@ fn offered(steps: &Steps, rom: bool) -> (String, String) {
         "does a firewall on this host let UDP port 69 through? A bootloader with TFTP_IP in its configuration asks \
          there, whatever DHCP says."
     };
-    (why, hint.to_owned())
+    (why, hint.into())
 }
 
-fn fetching(steps: &Steps, rom: bool) -> (String, String) {
+fn fetching(steps: &Steps, rom: bool) -> (String, Remedy) {
     if let Some(path) = &steps.fatal {
         let why = format!("{path} is missing, and the board has stopped asking");
-        return (why, format!("put {path} there, and switch the board off and on."));
+        return (why, format!("put {path} there, and switch the board off and on.").into());
     }
     if !steps.kernels_missing.is_empty() && !steps.got.contains(&super::Part::Kernel) {
         let why = format!(
@@ -87,18 +95,18 @@ fn fetching(steps: &Steps, rom: bool) -> (String, String) {
         );
         return (
             why,
-            "put a kernel there that fits the board, or name yours in config.txt (kernel=).".to_owned(),
+            "put a kernel there that fits the board, or name yours in config.txt (kernel=).".into(),
         );
     }
     let last = steps.last_file.as_deref().unwrap_or("its first request");
     let hint = if rom {
         "the ROM of a Pi 3 stops answering ARP while it fetches; an entry for it in the neighbour table helps \
-         (`serve` makes one). Switch it off and on."
+         (a server of this program makes one). Switch it off and on."
     } else {
         "a damaged file may have stopped it: compare it with its source. The screen or the serial console of the \
          board tells more."
     };
-    (format!("nothing more is heard after {last}"), hint.to_owned())
+    (format!("nothing more is heard after {last}"), hint.into())
 }
 
 fn times(count: u32) -> String {

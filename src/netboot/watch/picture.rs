@@ -12,6 +12,7 @@ use super::frame::{self, Arp, Frame, Payload, Udp};
 use crate::board::Mac;
 use crate::dhcp::packet::{Kind, Packet};
 use crate::dhcp::pi::{Client, Stage};
+use crate::error::{Remedy, Task, remedy};
 use crate::format::printable;
 use crate::netboot::content::boards::Boards;
 use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Told};
@@ -336,7 +337,7 @@ impl Picture {
         if let (Step::Stuck { hint, .. }, Some(tree)) = (&mut step, self.trees.values().next())
             && steps.is_some_and(|steps| steps.bytes() == 0)
         {
-            *hint = format!("spanning tree runs here: {}", tree.hint());
+            *hint = format!("spanning tree runs here: {}", tree.hint()).into();
         }
         Seen::Board {
             board: told.id,
@@ -350,35 +351,33 @@ impl Picture {
 
     /// What all of it comes to, in sentences: why boards don't come, as far as it isn't said of a single one.
     #[must_use]
-    pub fn conclusions(&self) -> Vec<String> {
+    pub fn conclusions(&self) -> Vec<Remedy> {
         let mut all = Vec::new();
         let boots: Vec<_> = self.servers.iter().filter(|(_, (_, answer))| answer.verdict.boots()).collect();
         if let [_, _, ..] = boots[..] {
             let who: Vec<String> = boots.iter().map(|(ip, _)| ip.to_string()).collect();
-            all.push(format!(
-                "{} tell boards where to boot from: boards take whichever is first",
-                who.join(" and ")
-            ));
+            let who = who.join(" and ");
+            all.push(format!("{who} tell boards where to boot from: boards take whichever is first").into());
         }
         let asked = !self.book.all().is_empty();
         if asked && boots.is_empty() && !self.servers.is_empty() {
-            all.push("no server tells boards where to boot from; `piprov netboot serve` does".to_owned());
+            all.push(remedy!["no server tells boards where to boot from; ", Task::Serve, " does"]);
         }
         if asked && self.servers.is_empty() {
             all.push(
                 "no DHCP server's answer was seen; answers to single hosts don't pass a switch's other ports"
-                    .to_owned(),
+                    .into(),
             );
         }
         for (ip, (_, answer)) in &self.servers {
             if answer.verdict == Verdict::NotForRoms {
-                all.push(format!("{ip} {}", answer.verdict.phrase()));
+                all.push(format!("{ip} {}", answer.verdict.phrase()).into());
             }
         }
         if let Some(tree) =
             self.trees.values().find(|tree| tree.version == Version::Stp).or(self.trees.values().next())
         {
-            all.push(tree.hint());
+            all.push(tree.hint().into());
         }
         all
     }

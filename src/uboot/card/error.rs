@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Explain, Kind, Knob, Remedy, remedy};
 use crate::format::size;
 use crate::image::fat;
 use crate::uboot::layout;
@@ -74,7 +74,7 @@ pub enum Error {
         /// Why not.
         what: &'static str,
         /// What to do instead.
-        hint: &'static str,
+        hint: Remedy,
     },
     /// No room for the output.
     #[error(
@@ -124,30 +124,33 @@ impl Explain for Error {
     }
 
     fn hint(&self) -> Option<Remedy> {
-        let text = match self {
+        Some(match self {
             Self::Layout { error, .. } => return error.hint(),
             Self::Image(error) => return error.hint(),
             Self::Volume(fat::Error::TooSmall { .. } | fat::Error::TooLarge { .. }) => {
-                "`--uboot-size 40MiB` is the default"
+                remedy![Knob::UbootSize.to("40MiB"), " is the default"]
             }
             Self::Volume(fat::Error::Full { .. }) => {
-                "give a larger --uboot-size, or leave out files that U-Boot doesn't need"
+                remedy!["give a larger ", Knob::UbootSize, ", or leave out files that U-Boot doesn't need"]
             }
             Self::Volume(fat::Error::FileTooLong { .. } | fat::Error::DirectoryTooLong { .. }) => {
-                "it doesn't belong into U-Boot's directory"
+                "it doesn't belong into U-Boot's directory".into()
             }
             Self::Volume(error) => return error.hint(),
             Self::NoTable { .. } => {
-                "an image of a whole card is needed, not of one partition and not an archive"
+                "an image of a whole card is needed, not of one partition and not an archive".into()
             }
-            Self::Exists { .. } => "`--force` replaces it",
-            Self::Output { hint, .. } => hint,
-            Self::NoSpace { .. } => "make room, or write it to another file system",
-            Self::DirectoryTooLarge { .. } => "is it the right directory? A larger `--uboot-size` makes room",
-            Self::Differs { .. } => "check the disk that it was written to",
-            Self::Os { source, .. } if source.kind() == io::ErrorKind::NotFound => "is the path right?",
+            Self::Exists { .. } => remedy![Knob::Force, " replaces it"],
+            Self::Output { hint, .. } => hint.clone(),
+            Self::NoSpace { .. } => "make room, or write it to another file system".into(),
+            Self::DirectoryTooLarge { .. } => {
+                remedy!["is it the right directory? A larger ", Knob::UbootSize, " makes room"]
+            }
+            Self::Differs { .. } => "check the disk that it was written to".into(),
+            Self::Os { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "is the path right?".into()
+            }
             Self::NoFile { .. } | Self::Os { .. } | Self::Stopped { .. } => return None,
-        };
-        Some(text.into())
+        })
     }
 }

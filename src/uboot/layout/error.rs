@@ -1,6 +1,6 @@
 //! Why an image does not go onto a card.
 
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Action, Explain, Kind, Remedy, remedy};
 use crate::format::{size, size_exact};
 
 /// Why an image does not go onto a card. Sizes and offsets are bytes.
@@ -86,18 +86,21 @@ impl Explain for Error {
     }
 
     fn hint(&self) -> Option<Remedy> {
-        let text = match self {
-            Self::NoPartition => "an image of a whole disk is needed, with a partition table in front",
-            Self::NoFreeEntry => "make one of the image's partitions a logical one, or give the image a GPT",
-            Self::NoFreeGptEntry { .. } => "`sgdisk --sort` moves the image's entries together",
+        Some(match self {
+            Self::NoPartition => "an image of a whole disk is needed, with a partition table in front".into(),
+            Self::NoFreeEntry => {
+                "make one of the image's partitions a logical one, or give the image a GPT".into()
+            }
+            Self::NoFreeGptEntry { .. } => {
+                remedy![Action::host("sgdisk --sort"), " moves the image's entries together"]
+            }
             Self::MixedTable { .. } => return None,
             Self::Truncated { .. } => {
-                "the image is cut off: fetch it again, and compare its checksum with the publisher's"
+                "the image is cut off: fetch it again, and compare its checksum with the publisher's".into()
             }
-            Self::CardTooSmall { .. } => "use a larger card, or a smaller image",
-            Self::TooFar { .. } => "an image with a GPT has no such limit",
-            Self::UbootPartition { .. } => "the default is 40 MiB at 4 MiB",
-        };
-        Some(text.into())
+            Self::CardTooSmall { .. } => "use a larger card, or a smaller image".into(),
+            Self::TooFar { .. } => "an image with a GPT has no such limit".into(),
+            Self::UbootPartition { .. } => "the default is 40 MiB at 4 MiB".into(),
+        })
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Action, Explain, Kind, Knob, Remedy, Task, remedy};
 use crate::format::size;
 use crate::run::ledger;
 use crate::uboot::material;
@@ -144,9 +144,11 @@ impl Explain for Error {
             }
             Self::Os { .. } | Self::NotReady | Self::Stopped => return None,
             Self::Material(error) => return error.hint(),
-            Self::Full { .. } => "A staged job takes as much room as the image. Make some, or leave out \
-                                  --tftp-root: piprov's own server needs no copy."
-                .into(),
+            Self::Full { .. } => remedy![
+                "A staged job takes as much room as the image. Make some, or leave out ",
+                Knob::TftpRoot.left_out(),
+                ": piprov's own server needs no copy.",
+            ],
             Self::Link { .. } => {
                 "replace it by a directory: links are not followed out of the TFTP root.".into()
             }
@@ -157,13 +159,16 @@ impl Explain for Error {
                  damaged."
                     .into()
             }
-            Self::Layout { .. } => "`piprov card check IMAGE` shows where everything would go.".into(),
+            Self::Layout { .. } => remedy![Task::CardCheck, " shows where everything would go."],
             Self::OriginalPartition { .. } | Self::OriginalLength { .. } => {
-                "A card made by `piprov card build` takes any image.".into()
+                remedy!["A card made by ", Task::CardBuild, " takes any image."]
             }
             Self::Watch { source, .. } if matches!(source.raw_os_error(), Some(28 | 24)) => {
-                "the limits are fs.inotify.max_user_watches and max_user_instances: `sysctl fs.inotify`."
-                    .into()
+                remedy![
+                    "the limits are fs.inotify.max_user_watches and max_user_instances: ",
+                    Action::host("sysctl fs.inotify"),
+                    ".",
+                ]
             }
             Self::Watch { .. } => return None,
         })

@@ -13,7 +13,7 @@ use super::place::Place;
 use super::tree::{Kind, Tree};
 use super::{Error, Source, Staged};
 use crate::board::Mac;
-use crate::error::Explain;
+use crate::error::{Action, Explain, Knob, Task, remedy};
 use crate::run::{Record, Runs};
 use crate::sight;
 use crate::stop::{Stop, until};
@@ -62,22 +62,32 @@ impl Files {
     fn absent(&self, mac: Mac) -> Absent {
         let (root, file) = (self.root.display(), self.first(mac));
         let other = match self.kind {
-            Kind::Piprov => {
-                "Is its card one of the original's kind (--card original), or U-Boot's partition elsewhere?"
+            Kind::Piprov => remedy![
+                "Is its card one of the original's kind (",
+                Knob::Card.to("original"),
+                "), or U-Boot's partition elsewhere?",
+            ],
+            Kind::Original => {
+                remedy!["Is its card one made by ", Task::CardBuild, " (", Knob::Card.to("piprov"), ")?",]
             }
-            Kind::Original => "Is its card one made by `piprov card build` (--card piprov)?",
         };
         let hint = match shared_by(&self.root) {
-            Some(kind) => format!(
-                "{root} is on {kind}, where this machine doesn't see what a server on another one does. Run piprov \
-                 on that server, or leave out --tftp-root."
-            ),
-            None => format!(
-                "Does your TFTP server serve {root}? While piprov waits, `curl tftp://SERVER/{file}` must give the \
-                 file, and the card's env.txt must name that server. {other}"
-            ),
+            Some(kind) => remedy![
+                format!(
+                    "{root} is on {kind}, where this machine doesn't see what a server on another one does. "
+                ),
+                "Run piprov on that server, or leave out ",
+                Knob::TftpRoot.left_out(),
+                ".",
+            ],
+            None => remedy![
+                format!("Does your TFTP server serve {root}? While piprov waits, "),
+                Action::host("curl").arg(format_args!("tftp://SERVER/{file}")),
+                " must give the file, and the card's env.txt must name that server. ",
+                other,
+            ],
         };
-        Absent { file, hint: hint.into() }
+        Absent { file, hint }
     }
 
     /// The tree for one board; not yet while the image isn't known well enough.

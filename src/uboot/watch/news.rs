@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Watch;
-use crate::error::Kind;
+use crate::error::{Kind, Knob, Task, remedy};
 use crate::format::size;
 use crate::image::report::{CountSays, judge_count};
 use crate::uboot::event::{Ending, Event, Stage, What};
@@ -111,9 +111,12 @@ impl Watch {
             Some(count) => format!("the board reports {count} bytes, and read nothing back"),
             None => "the board reports OK without a count, and read nothing back".to_owned(),
         };
-        let hint =
-            "its card is of the original's kind; one made by `piprov card build` proves what it writes.";
-        self.ended(Ending::NotVerified { why, hint: Some(hint.into()) }, events);
+        let hint = remedy![
+            "its card is of the original's kind; one made by ",
+            Task::CardBuild,
+            " proves what it writes.",
+        ];
+        self.ended(Ending::NotVerified { why, hint: Some(hint) }, events);
     }
 
     pub(super) fn failed(&mut self, failure: &Failure, events: &mut Vec<Event>) {
@@ -123,7 +126,7 @@ impl Watch {
             Failure::Layout(why) => (
                 Stage::Prepare,
                 why.to_string(),
-                Some("`piprov card check IMAGE` shows where everything would go.".into()),
+                Some(remedy![Task::CardCheck, " shows where everything would go."]),
                 Kind::BadData,
             ),
             Failure::TooSmall { needed } => (
@@ -142,12 +145,14 @@ impl Watch {
                     }
                 };
                 let hint = match stage {
-                    Stage::Fetch => {
-                        "too little memory for a part? --part-size 128MiB. Otherwise look at cable, switch and firewall."
-                    }
-                    _ => worn,
+                    Stage::Fetch => remedy![
+                        "too little memory for a part? ",
+                        Knob::PartSize.to("128MiB"),
+                        ". Otherwise look at cable, switch and firewall.",
+                    ],
+                    _ => worn.into(),
                 };
-                (stage, format!("{at}{}", trouble(*why)), Some(hint.into()), Kind::Failed)
+                (stage, format!("{at}{}", trouble(*why)), Some(hint), Kind::Failed)
             }
             Failure::Restarts(times) => (
                 self.stage,
@@ -159,7 +164,7 @@ impl Watch {
                 Stage::Prepare,
                 "a card of the original's kind takes only images with a first partition of 40 MiB at 4 MiB"
                     .to_owned(),
-                Some("a card made by `piprov card build` takes any image.".into()),
+                Some(remedy!["a card made by ", Task::CardBuild, " takes any image."]),
                 Kind::BadData,
             ),
             Failure::OriginalFailed => {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::error::Explain;
+use crate::error::{Explain, Knob};
 use crate::samples::eeprom;
 use crate::usb::lookup::Options;
 use std::fs;
@@ -119,7 +119,8 @@ fn a_bootcode_outside_the_payload_is_told_with_what_allows_it() {
     std::os::unix::fs::symlink("../code", payload.dir().join("bootcode.bin")).unwrap();
     let error = check(&payload, None, &Wanted::default()).unwrap_err();
     assert!(matches!(error, Error::LeadsOut { .. }), "{error}");
-    assert!(error.hint().unwrap().says("--allow "));
+    let folder = dir.path().canonicalize().unwrap();
+    assert!(error.hint().unwrap().names(Knob::Allow.to(folder.display())), "{:?}", error.hint());
 }
 
 /// All that is said of a payload with such a config.txt.

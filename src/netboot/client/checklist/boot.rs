@@ -35,7 +35,7 @@ pub(super) fn initramfs(item: &mut Item<'_>) -> Result<(), Error> {
         item.change(Where::Boot, "config.txt", Act::Write { bytes: text.into(), mode: 0o644 }, &why);
     } else {
         item.note(format!(
-            "{name} has {what}, so the client will not find its root. In the source: apt-get install nfs-common \
+            "{name} has {what}, so the client will not find its root. In the source: install nfs-common and \
              initramfs-tools, MODULES=most in /etc/initramfs-tools/initramfs.conf, update-initramfs -u; or take the \
              initramfs out of config.txt if the kernel has NFS built in."
         ));

@@ -97,7 +97,7 @@ fn spanning_tree_is_the_first_suspect() {
     let seen = picture.tick(late);
     assert!(show(&seen)[0].contains("portfast"), "{:?}", show(&seen));
     assert_eq!(picture.tick(late), [], "said once");
-    assert!(picture.conclusions().iter().any(|line| line.contains("held back for 30 s")));
+    assert!(picture.conclusions().iter().any(|line| line.says("held back for 30 s")));
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_server_is_told_again_when_it_turns_out_to_boot_boards() {
     let seen = picture.hear(&offer(pi4(), home, |reply| reply.option(43, b"Raspberry Pi Boot")), now);
     assert_eq!(seen.len(), 1);
     assert!(
-        picture.conclusions().iter().any(|line| line.contains("three spaces")),
+        picture.conclusions().iter().any(|line| line.says("three spaces")),
         "{:?}",
         picture.conclusions()
     );
