@@ -588,7 +588,7 @@ fn a_dead_board_and_one_without_permission_cost_the_others_nothing() {
     }
     let ended: Vec<String> = run.outcomes.iter().map(port).collect();
     assert_eq!(ended.last().map(String::as_str), Some("1-3"), "only the dead one lasts until the end");
-    let dead = (Stage::FileServer, "the 5 s of --timeout are over", Some("config.txt".to_owned()));
+    let dead = (Stage::FileServer, "the time limit of 5 s is over", Some("config.txt".to_owned()));
     assert_eq!(run.failed("1-3"), dead);
     let (stage, why, _) = run.failed("1-4");
     assert_eq!((stage, why), (Stage::Open, "this user may not open /dev/bus/usb/001/004"));
