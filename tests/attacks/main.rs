@@ -26,6 +26,7 @@ mod client_tree;
 mod flash;
 mod image_readers;
 mod live_tree;
+mod netboot_runs;
 mod terminal;
 mod tftp;
 mod usb_boot;

@@ -38,6 +38,7 @@ mod tftp_clients;
 mod tftp_lossy;
 mod tftp_server;
 mod udev;
+mod units;
 mod usb_cli;
 mod usb_record;
 mod usb_service;
