@@ -142,7 +142,8 @@ fn nothing_is_done_to_a_board_whose_run_cannot_be_recorded() {
         std::fs::remove_dir_all(&runs).unwrap();
         other.plug("1-2", [rom(0x2764, Rom::Answers(0)), server(0x2764, &[Done])]);
     });
-    let service = Service { forever: true, ..Service::default() };
+    let timeout = Some(Duration::from_secs(20));
+    let service = Service { forever: true, timeout, ..Service::default() };
     let (error, records) = boot(state.path(), &files, &bus, Options::default(), &service, drop).unwrap_err();
     assert!(matches!(error, Error::Record(_)), "{error}");
     assert_eq!(bus.opened("1-2"), 0);

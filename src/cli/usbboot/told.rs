@@ -5,6 +5,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use super::attached::{NO_BOARD, attached};
+use crate::beneath::{Access, Dir};
 use crate::board::Serial;
 use crate::cli::report;
 use crate::cli::screen::{Facts, Screen, Summary};
@@ -202,8 +203,8 @@ fn write(dir: &Path, outcome: &Outcome) -> Result<PathBuf, CantWrite> {
     let path = dir.join(format!("{name}.json"));
     let failed = |source| CantWrite { path: path.clone(), source };
     let text = json::pretty(&outcome.metadata).map_err(|error| failed(error.into()))? + "\n";
-    let dir = crate::beneath::Dir::open(dir).map_err(|error| failed(error.into()))?;
-    dir.replace_file(format!("{name}.json"), text.as_bytes(), 0o644).map_err(failed)?;
+    let dir = Dir::open(dir).map_err(|error| failed(error.into()))?;
+    dir.replace_file(format!("{name}.json"), text.as_bytes(), Access::Usual(0o644)).map_err(failed)?;
     Ok(path)
 }
 
