@@ -136,8 +136,8 @@ fn start(name: &str, net: &Net, dir: &Path) -> Child {
     if name == "piprov" {
         command = Net::command(&net.server, Path::new(env!("CARGO_BIN_EXE_piprov")));
         command.args(["netboot", "serve", "--interface", "tf0", "--mode", "dhcp", "--force"]);
-        command.args(["--range", "10.99.7.10-10.99.7.250", "--tftp-root"]).arg(&root);
-        command.arg("--state").arg(dir.join("state"));
+        command.args(["--range", "10.99.4.1-10.99.6.250", "--tftp-root"]).arg(&root);
+        command.arg("--state").arg(dir.join("state")).env("PIPROV_STATE_DIR", dir.join("piprov"));
     } else {
         let found = Command::new("dnsmasq").arg("--version").output();
         assert!(found.is_ok(), "dnsmasq is missing: sudo apt-get install --yes dnsmasq-base");
@@ -152,7 +152,7 @@ fn start(name: &str, net: &Net, dir: &Path) -> Child {
             "--user=root",
         ]);
         command.args(["--pid-file=", "--dhcp-authoritative", "--no-ping", "--log-facility=/dev/null"]);
-        command.args(["--dhcp-range=10.99.7.10,10.99.7.250,1h", "--pxe-service=0,Raspberry Pi Boot"]);
+        command.args(["--dhcp-range=10.99.4.1,10.99.6.250,1h", "--pxe-service=0,Raspberry Pi Boot"]);
         // Its limit of 50 transfers would leave most boards waiting.
         command.args(["--enable-tftp", "--tftp-max=400"]).arg(format!("--tftp-root={}", root.display()));
         command.arg(format!("--dhcp-leasefile={}", dir.join("dnsmasq.leases").display()));

@@ -24,13 +24,13 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use piprov::run::{Event, Runs, What};
 use piprov::stop::Stop;
 use piprov::usb::boot::Options;
-use piprov::usb::event::{Event, What};
 use piprov::usb::libusb::LibusbBus;
 use piprov::usb::lookup::{self, Payload};
 use piprov::usb::plan::OnePayload;
-use piprov::usb::station::{self, Outcome, Service};
+use piprov::usb::service::{self, Outcome, Service};
 use piprov::usb::transport::Bus;
 use rig::models::{Rom, Server};
 use rig::usbip::{SLOTS, plug};
@@ -102,27 +102,33 @@ fn boot(plan: &Arc<OnePayload>, slots: &[u8], transfer: usize) -> Run {
     let bus: Arc<dyn Bus> = Arc::new(LibusbBus::new().unwrap());
     let service = Service { boards: Some(slots.len()), ..Service::default() };
     let options = Options { transfer, ..Options::default() };
-    let mut events = Vec::new();
-    let mut show = |event: &Event| events.push((Instant::now(), event.clone()));
-    let outcomes =
-        station::run(bus, plan.clone(), options, &service, &Stop::new().unwrap(), &mut show).unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    let runs = Runs::unkept(Arc::new(move |event: Event| {
+        let _ = tell.send((Instant::now(), event));
+    }));
+    let mut outcomes = Vec::new();
+    let mut ended = |outcome| outcomes.push(outcome);
+    let stop = Stop::new().unwrap();
+    service::run(bus, plan.clone(), options, &service, &stop, &runs, &mut ended).unwrap();
     let took = began.elapsed();
     for board in plugged {
         board.join().unwrap();
     }
-    assert!(outcomes.iter().all(|outcome| outcome.ending.is_done()), "{outcomes:#?}");
+    assert!(outcomes.iter().all(|outcome| outcome.record.ending.is_done()), "{outcomes:#?}");
     eprintln!("{} boards, transfers of {} KiB: {:.1} s", slots.len(), transfer >> 10, took.as_secs_f64());
-    Run { outcomes, events, took }
+    Run { outcomes, events: told.try_iter().collect(), took }
 }
 
 impl Run {
     /// How long `boot.img` took on the wire.
     fn image_seconds(&self) -> f64 {
         let sent = self.events.iter().find_map(|(_, event)| match &event.what {
-            What::Sent { name, seconds, .. } if name == "boot.img" => Some(seconds.as_secs_f64()),
+            What::Detail(detail) if detail.word() == "sent" => Some(detail.facts()),
             _ => None,
         });
-        sent.unwrap()
+        let sent = sent.unwrap();
+        assert_eq!(sent["name"], "boot.img");
+        sent["seconds"].as_f64().unwrap()
     }
 
     /// How long we took from the sight of a stage to its first transfer, for both stages together: our own waiting.
@@ -130,9 +136,9 @@ impl Run {
         let mut waited = Duration::ZERO;
         let mut seen = None;
         for (at, event) in &self.events {
-            match event.what {
-                What::Seen { .. } => seen = Some(*at),
-                What::Uploading { .. } | What::FilesBegin => {
+            match event.what.word() {
+                "seen" => seen = Some(*at),
+                "uploading" | "files-begin" => {
                     waited += seen.take().map_or(Duration::ZERO, |seen| at.duration_since(seen));
                 }
                 _ => {}
@@ -199,10 +205,12 @@ fn memory() {
     }
     let bus: Arc<dyn Bus> = Arc::new(bus);
     let service = Service { boards: Some(64), ..Service::default() };
-    let mut show = |_: &Event| {};
+    let runs = Runs::unkept(Arc::new(|_: Event| {}));
     let stop = Stop::new().unwrap();
-    let outcomes = station::run(bus, plan, Options::default(), &service, &stop, &mut show).unwrap();
-    assert_eq!(outcomes.iter().filter(|outcome| outcome.ending.is_done()).count(), 64);
+    let mut outcomes = Vec::new();
+    let mut ended = |outcome: Outcome| outcomes.push(outcome);
+    service::run(bus, plan, Options::default(), &service, &stop, &runs, &mut ended).unwrap();
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.record.ending.is_done()).count(), 64);
     std::fs::remove_dir_all(dir).unwrap();
     println!("\n| 64 boards, models and their copies included | MiB |\n|---|---|");
     println!("| before | {:.1} |\n| at most | {:.1} |", before, high_water());

@@ -28,6 +28,7 @@
 //! | [`sight`] | boards seen on the wire before they ask for anything |
 //! | [`netboot`] | boards that boot from this host: their roots and boot files, their boots as steps, what is on the wire |
 //! | [`uboot`] | recovery card, boot script, manifest, the flash flow |
+//! | [`doctor`] | what this host needs for all of that, looked at |
 //! | [`stage1`] | the first stage of USB boot, built out of packages |
 //! | [`cli`] | one file a subcommand |
 
@@ -37,6 +38,7 @@ pub mod cli;
 pub mod config;
 pub mod debian;
 pub mod dhcp;
+pub mod doctor;
 pub mod eeprom;
 pub mod error;
 pub mod format;

@@ -29,9 +29,9 @@ impl Net {
         ip(&["netns", "add", s]);
         ip(&["netns", "add", c]);
         ip(&["-n", s, "link", "add", "tf0", "type", "veth", "peer", "name", "tf0", "netns", c]);
-        ip(&["-n", s, "addr", "add", &format!("{SERVER}/24"), "dev", "tf0"]);
+        ip(&["-n", s, "addr", "add", &format!("{SERVER}/22"), "dev", "tf0"]);
         for n in 0..CLIENTS.len() {
-            ip(&["-n", c, "addr", "add", &format!("{}/24", client(n)), "dev", "tf0"]);
+            ip(&["-n", c, "addr", "add", &format!("{}/22", client(n)), "dev", "tf0"]);
         }
         for space in [s, c] {
             ip(&["-n", space, "link", "set", "tf0", "up"]);

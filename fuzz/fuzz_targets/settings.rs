@@ -13,8 +13,8 @@ fuzz_target!(|bytes: &[u8]| {
     std::fs::write(&path, bytes).unwrap();
     match Settings::load(Some(&path)) {
         Ok(settings) => {
-            for (key, value, origin) in settings.rows() {
-                told::shown(format_args!("{key} {value} {origin}"));
+            for row in settings.rows() {
+                told::shown(format_args!("{} {} {}", row.key, row.value, row.origin));
             }
             settings.warnings.iter().for_each(told::shown);
         }

@@ -24,6 +24,7 @@ pub use dir::Dir;
 pub use item::{Attributes, Item};
 pub use mounts::{Mount, mount_of, mounted_below, unescape};
 pub use remove::NotRemoved;
+pub use replace::{Access, NewFile, place_of};
 
 /// How symbolic links are taken on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

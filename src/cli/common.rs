@@ -4,8 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::report::Usage;
+use super::ui::Style;
 use crate::cli::{Global, ui::Ui};
 use crate::config::Settings;
+use crate::error::Severity;
 use crate::format::size_exact;
 use crate::tftp::Limits;
 
@@ -19,6 +21,24 @@ pub(super) fn settings(global: &Global, ui: &Ui) -> crate::cli::Result<Settings>
         ui.warn(super::remedy::word(warning));
     }
     Ok(settings)
+}
+
+/// How the severity of a finding is called.
+pub(super) const fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Good => "ok",
+        Severity::Warning => "warning",
+        Severity::Problem => "problem",
+    }
+}
+
+/// How the severity of a finding is shown.
+pub(super) const fn severity_style(severity: Severity) -> Style {
+    match severity {
+        Severity::Good => Style::Good,
+        Severity::Warning => Style::Warn,
+        Severity::Problem => Style::Bad,
+    }
 }
 
 /// A number of seconds on the command line, also with a fraction.

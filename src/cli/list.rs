@@ -11,7 +11,7 @@ use crate::cli::{Global, common};
 use crate::format::printable;
 use crate::live::{EntryKind, Tree};
 use crate::usb::Error;
-use crate::usb::sysfs::Sysfs;
+use crate::usb::sysfs::{Sysfs, may_open};
 use crate::usb::transport::Device;
 use crate::usb::wait_for::Wanted;
 
@@ -69,11 +69,6 @@ fn overlays(live: &Path, clients: &Path) -> BTreeMap<PortPath, String> {
             Some((port, client))
         })
         .collect()
-}
-
-/// Whether this user may open a device.
-pub(super) fn may_open(node: &Path) -> bool {
-    rustix::fs::access(node, rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK).is_ok()
 }
 
 /// What a device is; none for one that is no board.

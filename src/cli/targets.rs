@@ -1,21 +1,20 @@
 //! `piprov targets`.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::board::Mac;
-use crate::cli::common::settings;
+use crate::cli::common::{settings, severity_style, severity_word};
+use crate::cli::remedy;
 use crate::cli::table::columns;
 use crate::cli::{Failure, Global, ui::Style, ui::Ui};
 use crate::config::Settings;
-use crate::error::Kind;
+use crate::doctor;
+use crate::error::{Kind, Severity};
 use crate::format;
 use crate::format::json::json;
 use crate::stop::Stop;
-use crate::targets::{self as database, Change, Form, HEADER, HEADER_SECRET, NewTarget, ResetSpec};
-use crate::uboot::secret::Secret;
+use crate::targets::{self as database, Change, HEADER, HEADER_SECRET, NewTarget, ResetSpec};
 
 #[derive(Debug, clap::Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
@@ -207,45 +206,28 @@ fn list(args: &List, settings: &Settings, ui: &Ui) -> crate::cli::Result<()> {
     Ok(())
 }
 
-/// Something that `check` found, on a line of the file (0 is the file as a whole).
-struct Finding {
-    problem: bool,
-    line: usize,
-    also: Option<usize>,
-    message: String,
-}
-
 fn check(path: &Path, ui: &Ui) -> crate::cli::Result<()> {
-    let (targets, findings) = match database::Targets::load(path) {
-        Ok(targets) => (targets.rows().len(), warnings(&targets)),
-        Err(database::Error::Bad { problems, .. }) => {
-            let finding = |problem: database::Problem| Finding {
-                problem: true,
-                line: problem.line,
-                also: problem.also,
-                message: problem.message,
-            };
-            (0, problems.into_iter().map(finding).collect())
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let (targets, findings) = doctor::targets(path)?;
     for finding in &findings {
-        let level = if finding.problem { "problem" } else { "warning" };
+        let (level, style) = (severity_word(finding.severity), severity_style(finding.severity));
+        let (line, also) = finding.place.as_ref().map_or((0, None), |place| (place.line, place.also));
+        let mut message = finding.what.clone();
+        if !finding.remedy.is_empty() {
+            message = format!("{message}; {}", remedy::word(&finding.remedy));
+        }
         if ui.json {
-            ui.object(&json!({
-                "event": level, "path": path, "line": finding.line, "also": finding.also,
-                "message": finding.message,
-            }));
+            ui.object(
+                &json!({ "event": level, "path": path, "line": line, "also": also, "message": message }),
+            );
             continue;
         }
-        let place = match finding.line {
+        let place = match line {
             0 => path.display().to_string(),
             line => format!("{}:{line}", path.display()),
         };
-        let style = if finding.problem { Style::Bad } else { Style::Warn };
-        ui.result(format_args!("{place}: {} {}", ui.paint(style, format_args!("{level}:")), finding.message));
+        ui.result(format_args!("{place}: {} {message}", ui.paint(style, format_args!("{level}:"))));
     }
-    let problems = findings.iter().filter(|finding| finding.problem).count();
+    let problems = findings.iter().filter(|finding| finding.severity == Severity::Problem).count();
     let warnings = findings.len() - problems;
     if ui.json {
         ui.object(&json!({
@@ -260,63 +242,4 @@ fn check(path: &Path, ui: &Ui) -> crate::cli::Result<()> {
     let tail = if warnings > 0 { format!(", {}", count(warnings, "warning")) } else { String::new() };
     ui.say(format_args!("{}: {}, no problems{tail}", path.display(), count(targets, "target")));
     Ok(())
-}
-
-/// What is not wrong, but may not be what was meant.
-fn warnings(targets: &database::Targets) -> Vec<Finding> {
-    let mut found: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    let mut users: BTreeMap<String, (&str, usize)> = BTreeMap::new();
-    let mut commands = false;
-    let mut holders: Vec<(Secret, &str, usize)> = Vec::new();
-    for target in targets.rows() {
-        match targets.secret_path(target).map(|path| Secret::load(&path)) {
-            None => {}
-            Some(Err(error)) => {
-                let why =
-                    std::error::Error::source(&error).map_or_else(String::new, |why| format!(": {why}"));
-                found.entry(format!("{error}{why}")).or_default().push(target.line);
-            }
-            Some(Ok(secret)) => match holders.iter().find(|(other, ..)| *other == secret) {
-                Some((_, name, line)) => {
-                    let message =
-                        format!("{name} on line {line} has the same secret: each can speak for the other");
-                    found.entry(message).or_default().push(target.line);
-                }
-                None => holders.push((secret, &target.name, target.line)),
-            },
-        }
-        let Some(reset) = &target.reset else { continue };
-        commands |= matches!(reset, ResetSpec::Command(_));
-        if let Err(error) = crate::power::probe(reset) {
-            found.entry(error.to_string()).or_default().push(target.line);
-        }
-        if let ResetSpec::Gpio { .. } = reset {
-            match users.get(&reset.to_string()) {
-                Some((name, line)) => {
-                    let message = format!("{reset} resets {name} on line {line} too");
-                    found.entry(message).or_default().push(target.line);
-                }
-                None => drop(users.insert(reset.to_string(), (&target.name, target.line))),
-            }
-        }
-    }
-    let open = std::fs::metadata(targets.path()).is_ok_and(|meta| meta.mode() & 0o002 != 0);
-    if open && commands {
-        let message = "everybody may write to it, and its reset commands run as whoever resets a board";
-        found.entry(message.to_owned()).or_default().push(0);
-    }
-    if targets.form() == Form::Original {
-        let message =
-            "this is the form mac,ip,reset_io; `piprov targets list --csv` prints the one with names";
-        found.entry(message.to_owned()).or_default().push(0);
-    }
-    let finding = |(mut message, lines): (String, Vec<usize>)| {
-        if lines.len() > 1 {
-            message += &format!(" (and on {})", format::count(lines.len() as u64 - 1, "more line"));
-        }
-        Finding { problem: false, line: lines[0], also: None, message }
-    };
-    let mut findings: Vec<Finding> = found.into_iter().map(finding).collect();
-    findings.sort_by_key(|finding| finding.line);
-    findings
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::deb::Deb;
+use crate::beneath::{Access, place_of};
 use crate::error::{Explain, Kind, Knob, Remedy, remedy};
 
 /// One file.
@@ -156,17 +157,12 @@ impl Files {
             let above = path.parent().unwrap_or(directory);
             std::fs::create_dir_all(above).map_err(os(above, "creating the directory"))?;
             // Under another name first: a file with the right name is a whole one.
-            let mut temporary = tempfile::Builder::new()
-                .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
-                .tempfile_in(above)
-                .map_err(os(above, "creating a file in it"))?;
-            io::Write::write_all(&mut temporary, &file.bytes).map_err(os(&path, "writing"))?;
-            temporary.persist(&path).map_err(|error| Error::Os {
-                path: path.clone(),
-                doing: "creating",
-                source: error.error,
-            })?;
-            if std::fs::read(&path).map_err(os(&path, "reading back"))? != file.bytes {
+            let (dir, name) = place_of(&path).map_err(os(above, "opening the directory"))?;
+            let new =
+                dir.new_file(&name, Access::Usual(0o666)).map_err(os(above, "creating a file in it"))?;
+            io::Write::write_all(&mut new.file(), &file.bytes).map_err(os(&path, "writing"))?;
+            new.replace().map_err(os(&path, "creating"))?;
+            if dir.read(&name, file.bytes.len() as u64).map_err(os(&path, "reading back"))? != file.bytes {
                 return Err(Error::Differs { path });
             }
         }

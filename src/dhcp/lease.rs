@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FlockOperation;
 
 use super::error::Error;
+use crate::beneath::place_of;
 use crate::board::Mac;
 
 /// Lines that may be out of date before the file is written anew.
@@ -268,12 +269,10 @@ impl Store {
     fn rewrite(&mut self) -> io::Result<()> {
         let records = self.records();
         let text: String = records.iter().map(Record::line).collect();
-        let dir = self.path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut new = tempfile::Builder::new().prefix(".leases").tempfile_in(dir)?;
-        new.write_all(text.as_bytes())?;
-        new.as_file().sync_all()?;
-        self.file = new.persist(&self.path).map_err(|error| error.error)?;
-        File::open(dir)?.sync_all()?;
+        let (dir, name) = place_of(&self.path)?;
+        let new = dir.new_file(name, 0o600)?;
+        new.file().write_all(text.as_bytes())?;
+        self.file = new.replace()?;
         self.len = text.len() as u64;
         self.lines = records.len();
         Ok(())

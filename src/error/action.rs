@@ -149,6 +149,8 @@ names! {
         Interface,
         /// The GPIO line.
         Line,
+        /// Where this host listens for boards.
+        Listen,
         /// The tree that USB boot serves.
         Live,
         /// Where Debian's packages are fetched from.
@@ -233,6 +235,8 @@ names! {
         Stage1,
         /// Put a board into the targets database; with its name and its MAC address.
         TargetsAdd,
+        /// Say all that is wrong with a targets database; with its file.
+        TargetsCheck,
         /// List the targets database.
         TargetsList,
         /// Take a board out of the targets database; with its name.

@@ -2,9 +2,11 @@
 //! is a coarse [`Kind`], which decides the exit code, and a hint: a [`Remedy`], the next thing for the user to do.
 
 mod action;
+mod finding;
 mod remedy;
 
 pub use action::{Action, Knob, Task};
+pub use finding::{Finding, Place, Severity};
 pub(crate) use remedy::remedy;
 pub use remedy::{Piece, Remedy};
 

@@ -1,8 +1,8 @@
 //! Installs the udev rules, the helper and the units by hand, where no package does.
 
 use std::ffi::OsStr;
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -99,22 +99,8 @@ impl Change {
         };
         let folder =
             self.make_folder().map_err(Error::os("making", self.path.parent().unwrap_or(&self.path)))?;
-        self.write(&folder, contents).map_err(Error::os("writing", &self.path))
-    }
-
-    /// Whole or not at all: udev reads the directory whenever it changes, and the helper may be running.
-    fn write(&self, folder: &Dir, contents: &[u8]) -> io::Result<()> {
-        let temporary = format!(".piprov-{}", std::process::id());
-        // Left behind by a process of the same number that was killed.
-        folder.unlink(&temporary)?;
-        let mut file = folder.create(&temporary, self.mode())?;
-        let written = file.write_all(contents).and_then(|()| {
-            file.set_permissions(std::fs::Permissions::from_mode(self.mode()))?;
-            Ok(folder.rename(&temporary, folder, self.name())?)
-        });
-        written.inspect_err(|_| {
-            let _ = folder.unlink(&temporary);
-        })
+        // Whole or not at all: udev reads the directory whenever it changes, and the helper may be running.
+        folder.replace_file(self.name(), contents, self.mode()).map_err(Error::os("writing", &self.path))
     }
 }
 
@@ -198,6 +184,7 @@ pub fn find_helper(program: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn install(dir: &Path, units: bool) -> Install {
         let helper = dir.join("built/piprov-udev");

@@ -4,6 +4,7 @@
 //! - [`steps`]: one board's boot, told by what it asks for: DISCOVER → OFFER → firmware → kernel → system.
 //! - [`watch`]: what is on the wire, listening only: boards, DHCP servers, spanning tree.
 //! - [`serve`]: DHCP and TFTP together, with the three above.
+//! - [`enable`]: files that make a board look for a system on the network: a card's `config.txt`, an EEPROM's update.
 //! - [`client`]: roots on this host: made from an image or a directory, exported over NFS, checked, removed.
 //!
 //! The layout that all of it shares: boot files of one board are in `TFTP-ROOT/<dir>/`, where `<dir>` is the low
@@ -12,6 +13,7 @@
 
 pub mod client;
 pub mod content;
+pub mod enable;
 pub mod serve;
 pub mod steps;
 pub mod watch;

@@ -3,11 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, AtFlags};
 use rustix::io::Errno;
 
 use super::{Record, RunId};
 use crate::beneath::Dir;
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Explain, Kind, Remedy, Task, remedy};
 use crate::format::json;
 
 /// The directory below the state directory.
@@ -74,6 +75,10 @@ impl Explain for Error {
             Self::Os { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Some("make room there; nothing is done to a board whose run can't be recorded".into())
             }
+            Self::Os { .. } => {
+                let place = "runs are recorded where the setting state-dir says: ";
+                Some(remedy![place, Task::ConfigShow])
+            }
             Self::NotEqual { .. } => Some("look at the disk, and at the kernel's log".into()),
             _ => None,
         }
@@ -119,6 +124,9 @@ impl Ledger {
         if made {
             state.sync().map_err(failed("writing", state_dir))?;
         }
+        // Not only when the first record is to be written, which a board has then waited for.
+        rustix::fs::accessat(&dir, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
+            .map_err(|error| failed("writing into", dir.path())(error.into()))?;
         dir.sweep().map_err(failed("tidying up", dir.path()))?;
         Ok(Self { dir })
     }

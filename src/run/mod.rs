@@ -16,5 +16,5 @@ pub use ending::{Ending, Proof};
 pub use event::{Detail, Event, Tell, Weight, What, members};
 pub use exit::exit_kind;
 pub use record::{Record, RunId, SCHEMA, Way};
-pub use running::{Running, Runs};
+pub use running::{Moment, Running, Runs};
 pub use stage::{Segment, Stage};

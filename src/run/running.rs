@@ -14,6 +14,23 @@ use crate::error::Remedy;
 /// A record keeps so many warnings; a board that makes more of them makes no more news.
 const MOST_WARNINGS: usize = 32;
 
+/// A point in time, on the clock of people and on that for durations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// In UTC.
+    pub time: Timestamp,
+    /// On a clock that nobody sets.
+    pub at: Instant,
+}
+
+impl Moment {
+    /// Now.
+    #[must_use]
+    pub fn now() -> Self {
+        Self { time: now(), at: Instant::now() }
+    }
+}
+
 /// Where the runs of a program are told and kept. Clones are the same.
 #[derive(Clone)]
 pub struct Runs {
@@ -40,13 +57,33 @@ impl Runs {
         Self { tell, ledger: None }
     }
 
+    /// The same, told and not kept.
+    #[must_use]
+    pub fn without_ledger(&self) -> Self {
+        Self { tell: Arc::clone(&self.tell), ledger: None }
+    }
+
     /// Begins a run. Its record is on disk when this returns; nothing may be done to the board before.
     ///
     /// # Errors
     /// Where the record can't be written, or the system has no random numbers for its name.
     pub fn begin(&self, way: Way, board: Who, stage: Stage) -> Result<Running, ledger::Error> {
+        self.begin_at(way, board, stage, Moment::now())
+    }
+
+    /// Begins a run of something that began at `began`, for who is told of it later. See [`Running::heard_at`].
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub fn begin_at(
+        &self,
+        way: Way,
+        board: Who,
+        stage: Stage,
+        began: Moment,
+    ) -> Result<Running, ledger::Error> {
         let run = ledger::new_id()?;
-        let mut record = Record::begin(run, way, board, now());
+        let mut record = Record::begin(run, way, board, began.time);
         record.stage = stage;
         let kept = match &self.ledger {
             Some(ledger) => ledger.begin(record)?,
@@ -58,7 +95,8 @@ impl Runs {
             runs: self.clone(),
             board: Arc::new(record.board.clone()),
             kept,
-            began: Instant::now(),
+            began: began.at,
+            heard: None,
             done: 0,
             total: None,
             span,
@@ -81,6 +119,8 @@ pub struct Running {
     kept: Kept,
     board: Arc<Who>,
     began: Instant,
+    /// When what is told now has happened, where that isn't now.
+    heard: Option<Moment>,
     done: u64,
     total: Option<u64>,
     span: tracing::Span,
@@ -118,6 +158,11 @@ impl Running {
         if known != *self.board {
             self.board = Arc::new(known);
         }
+    }
+
+    /// What is told from here on has happened at `moment`: for a flow whose events wait before they are told.
+    pub fn heard_at(&mut self, moment: Moment) {
+        self.heard = Some(moment);
     }
 
     /// It is in this step, and so far. Told with whatever is told next.
@@ -186,7 +231,9 @@ impl Running {
             return &self.kept.record;
         }
         let record = &mut self.kept.record;
-        record.seconds = Some((self.began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0);
+        let ended = self.heard.map_or_else(Instant::now, |heard| heard.at);
+        let took = ended.saturating_duration_since(self.began);
+        record.seconds = Some((took.as_secs_f64() * 1000.0).round() / 1000.0);
         record.board = (*self.board).clone();
         record.ending = ending.clone();
         if let Some(ledger) = &self.runs.ledger
@@ -235,7 +282,7 @@ impl Running {
             }
         }
         self.runs.tell.tell(Event {
-            time: now(),
+            time: self.heard.map_or_else(now, |heard| heard.time),
             run: self.id().clone(),
             way: self.kept.record.way,
             board: Arc::clone(&self.board),
@@ -281,6 +328,25 @@ mod tests {
         assert_eq!(words, ["entered", "progress", "warning", "warning", "ended", "note"]);
         assert_eq!(Ledger::open(dir.path()).unwrap().all().unwrap().0, [record.clone()]);
         assert_eq!((record.warnings.len(), record.board.serial.is_some()), (1, true));
+    }
+
+    #[test]
+    fn what_is_told_late_has_the_time_at_which_it_happened() {
+        let (tell, told) = channel();
+        let began = Moment { time: "2026-11-28T10:00:00Z".parse().unwrap(), at: Instant::now() };
+        let runs = Runs::unkept(Arc::new(tell));
+        let mut running = runs.begin_at(Way::NetBoot, Who::named("a"), Stage::Address, began).unwrap();
+        let later = |seconds: u64| Moment {
+            time: began.time + std::time::Duration::from_secs(seconds),
+            at: began.at + std::time::Duration::from_secs(seconds),
+        };
+        running.heard_at(later(3));
+        running.enter(Stage::Kernel);
+        running.heard_at(later(7));
+        let record = running.end(Ending::Done { proof: Proof::Board });
+        assert_eq!((record.started, record.seconds), (began.time, Some(7.0)));
+        let times: Vec<_> = told.try_iter().skip(1).map(|event| event.time).collect();
+        assert_eq!(times, [later(3).time, later(7).time]);
     }
 
     #[test]

@@ -88,7 +88,7 @@ stages! {
     HandOver "hand-over" Finish;
     /// Waiting for the device that the user wants.
     WaitFor "wait-for" Finish;
-    /// The board's system has its root.
+    /// The board's system starts, and gets its root.
     Root "root" Finish;
     /// The board tells that it has finished.
     Report "report" Finish;

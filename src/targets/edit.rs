@@ -1,10 +1,8 @@
 //! Rows added to and taken out of a database. Everything else in the file stays as it is, byte for byte;
 //! the file is replaced at once or not at all, and two who change it wait for each other.
 
-use std::fs::File;
 use std::io::Write;
 use std::net::IpAddr;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,6 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::parse::lines;
 use super::{Error, Form, HEADER, HEADER_SECRET, ResetSpec, Target, Targets};
+use crate::beneath::{Access, Dir, place_of};
 use crate::board::Mac;
 use crate::stop::Stop;
 
@@ -171,10 +170,6 @@ fn replace<T>(
     };
     // A symbolic link stays one: the file behind it is replaced.
     let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = match real.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    };
     let read = || match super::read(&real) {
         Err(Error::Missing { .. }) if create => Ok(None),
         Err(Error::Missing { .. }) => Err(Error::Missing { path: path.to_owned() }),
@@ -184,39 +179,22 @@ fn replace<T>(
         return change(&read()?.unwrap_or_default(), path).map(|(_, done)| done);
     }
     if create {
-        std::fs::create_dir_all(&folder).map_err(io("making the directory of"))?;
+        std::fs::create_dir_all(real.parent().unwrap_or(Path::new(".")))
+            .map_err(io("making the directory of"))?;
     }
-    let lock = File::open(&folder).map_err(io("opening the directory of"))?;
-    wait_for(&lock, path, stop)?;
+    let (folder, name) = place_of(&real).map_err(io("opening the directory of"))?;
+    wait_for(&folder, path, stop)?;
     let bytes = read()?;
     let (new, done) = change(bytes.as_deref().unwrap_or_default(), path)?;
 
-    let mut file = tempfile::Builder::new()
-        .prefix(".piprov-targets-")
-        .tempfile_in(&folder)
-        .map_err(io("writing a new copy beside"))?;
-    file.write_all(&new).map_err(io("writing a new copy of"))?;
-    let old = bytes.map(|_| std::fs::metadata(&real)).transpose().map_err(io("looking at"))?;
-    let mode = old.as_ref().map_or(0o644, |old| old.mode() & 0o7777);
-    if let Some(old) = old {
-        let new = file.as_file().metadata().map_err(io("looking at the new copy of"))?;
-        if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
-            std::os::unix::fs::fchown(file.as_file(), Some(old.uid()), Some(old.gid()))
-                .map_err(io("keeping the owner of"))?;
-        }
-    }
-    // After the owner: a change of owner may clear mode bits.
-    file.as_file()
-        .set_permissions(std::fs::Permissions::from_mode(mode))
-        .map_err(io("keeping the mode of"))?;
-    file.as_file().sync_all().map_err(io("writing a new copy of"))?;
-    file.persist(&real).map_err(|error| io("replacing")(error.error))?;
-    lock.sync_all().map_err(io("syncing the directory of"))?;
+    let copy = folder.new_file(name, Access::AsBefore(0o644)).map_err(io("writing a new copy beside"))?;
+    copy.file().write_all(&new).map_err(io("writing a new copy of"))?;
+    copy.replace().map_err(io("replacing"))?;
     Ok(done)
 }
 
 /// Waits for the directory's lock. A lock on the file itself would not do: the file is replaced.
-fn wait_for(folder: &File, path: &Path, stop: &Stop) -> Result<(), Error> {
+fn wait_for(folder: &Dir, path: &Path, stop: &Stop) -> Result<(), Error> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         match flock(folder, FlockOperation::NonBlockingLockExclusive) {
@@ -241,6 +219,7 @@ fn wait_for(folder: &File, path: &Path, stop: &Stop) -> Result<(), Error> {
 mod tests {
     use super::*;
     use crate::error::{Explain, Kind, Task};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     fn new(name: &str, last: u8) -> NewTarget {
         let mac = Mac::new([0xdc, 0xa6, 0x32, 1, 2, last]);
@@ -378,7 +357,7 @@ mod tests {
     #[test]
     fn a_stop_ends_the_wait_for_the_lock() {
         let (dir, path) = file("");
-        let holder = File::open(dir.path()).unwrap();
+        let holder = std::fs::File::open(dir.path()).unwrap();
         flock(&holder, FlockOperation::LockExclusive).unwrap();
         let stop = Stop::new().unwrap();
         stop.set();

@@ -4,12 +4,11 @@
 //! the type has no way to be printed or serialised, only [`Secret::env_txt`], which is for the card.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::beneath;
+use crate::beneath::{self, place_of};
 use crate::error::{Action, Explain, Kind, Remedy, Task, remedy};
 
 /// Hexadecimal digits in the file.
@@ -132,9 +131,10 @@ impl Secret {
     /// [`Error::Os`], also where there is such a file.
     pub fn create(&self, path: &Path) -> Result<(), Error> {
         let os = |source| Error::Os { doing: "making the secret", path: path.to_owned(), source };
-        let mut file: File =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(os)?;
-        writeln!(file, "{:016x}{:016x}", self.0[0], self.0[1]).and_then(|()| file.sync_all()).map_err(os)
+        let (dir, name) = place_of(path).map_err(os)?;
+        let new = dir.new_file(name, 0o600).map_err(os)?;
+        writeln!(new.file(), "{:016x}{:016x}", self.0[0], self.0[1]).map_err(os)?;
+        new.put().map(drop).map_err(os)
     }
 
     /// The lines of the card's `env.txt`, with their line ends.
@@ -171,6 +171,8 @@ pub(super) fn random_key() -> io::Result<[u64; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::OpenOptions;
+    use std::os::unix::fs::OpenOptionsExt;
 
     #[test]
     fn what_is_made_is_read_and_belongs_to_its_owner() {

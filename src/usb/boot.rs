@@ -3,17 +3,18 @@
 //!
 //! Nothing is slept through. What the board has become is seen when it leaves the bus and comes back.
 
+mod loader;
 mod options;
 mod track;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use loader::Firmware;
 pub use options::{Limits, Options};
-pub(super) use track::Track;
+pub(super) use track::{Rom, Track, who};
 
-use super::error::Error;
-use super::event::{Ending, Event, Stage, What};
+use super::event::What;
 use super::lookup::{Asker, Payload};
 use super::message::SIGNATURE;
 use super::payload;
@@ -22,11 +23,10 @@ use super::presence::Presence;
 use super::session::{FileServer, FirstStage, Served, Uploaded};
 use super::transport::{Bus, Device, Fault, Transport};
 use super::trouble::Trouble;
-use super::wait_for::Appeared;
 use super::wire::Wire;
 use crate::board::PortPath;
 use crate::board::identity::{Chip, Identity};
-use crate::error::Explain;
+use crate::run::{Proof, Stage};
 use crate::stop::Stop;
 
 /// A boot that goes on.
@@ -38,33 +38,30 @@ pub(super) struct Boot {
     pub(super) options: Arc<Options>,
     pub(super) stop: Stop,
     pub(super) track: Arc<Mutex<Track>>,
-    pub(super) tell: Box<dyn Fn(Event) + Send>,
 }
 
 /// What to do after a session.
 enum Next {
     /// This is there now.
     Device(Device),
-    /// It has what it needs.
-    End,
+    /// It has what it needs, and this says so.
+    End(Proof),
 }
 
 impl Boot {
-    /// Follows the board from what it is now to its end.
-    pub(super) fn run(&self, device: Device) -> Ending {
-        let began = Instant::now();
-        match self.follow(device) {
-            Ok(appeared) => {
-                let track = self.track();
-                Ending::Done { files: track.files, bytes: track.bytes, seconds: began.elapsed(), appeared }
-            }
-            Err(trouble) => {
-                let ours = matches!(trouble, Trouble::Stopped | Trouble::TimeOver(_) | Trouble::Bug);
-                // What the board says of itself is nearer to the cause than what was seen of it afterwards.
-                let trouble = self.said().err().filter(|_| !ours).unwrap_or(trouble);
-                self.track().failed(&trouble)
-            }
-        }
+    /// Follows the board from what it is now to its end. Its run is ended by the one who asked for this.
+    ///
+    /// # Errors
+    /// Why it can't go on.
+    pub(super) fn run(&self, device: Device) -> Result<Proof, Trouble> {
+        self.follow(device).map_err(|trouble| {
+            let ours = matches!(
+                trouble,
+                Trouble::Stopped | Trouble::TimeOver(_) | Trouble::Bug | Trouble::AnotherBoard { .. }
+            );
+            // What the board says of itself is nearer to the cause than what was seen of it afterwards.
+            self.said().err().filter(|_| !ours).unwrap_or(trouble)
+        })
     }
 
     fn track(&self) -> std::sync::MutexGuard<'_, Track> {
@@ -72,44 +69,29 @@ impl Boot {
     }
 
     fn tell(&self, what: What) {
-        let (chip, serial) = {
-            let mut track = self.track();
-            match &what {
-                What::Found { name, .. } | What::Missing { name } | What::Refused { name, .. } => {
-                    track.last_file = Some(name.clone());
-                }
-                What::Sent { bytes, .. } => {
-                    track.files += 1;
-                    track.bytes += bytes;
-                }
-                What::Told { key, value } => {
-                    track.metadata.take(&format!("*{key}*{value}"));
-                }
-                _ => {}
-            }
-            (track.chip, track.serial.clone())
-        };
-        (self.tell)(Event { port: self.port, chip, serial, what });
+        self.track().tell(what);
     }
 
     fn stage(&self, stage: Stage) {
-        self.track().stage = stage;
+        self.track().enter(stage);
     }
 
-    fn follow(&self, mut device: Device) -> Result<Vec<Appeared>, Trouble> {
+    /// Something is not as it should be, and the boot goes on.
+    fn warn(&self, text: String) {
+        self.track().running.warn(text);
+    }
+
+    fn follow(&self, mut device: Device) -> Result<Proof, Trouble> {
         let mut uploads = 0;
         let mut payload = None;
-        while let Some(identity) = device.identity() {
-            {
-                let mut track = self.track();
-                track.device = device.clone();
-                track.chip = identity.chip().or(track.chip);
-                // Only the boot ROM's is known to be the board's own.
-                if matches!(identity, Identity::Rom(_)) || track.serial.is_none() {
-                    track.serial = device.board_serial();
-                }
-            }
-            self.tell(What::Seen { state: identity });
+        let proof = loop {
+            let Some(identity) = device.identity() else {
+                let ids = format!("{:04x}:{:04x}", device.vendor, device.product);
+                let text = format!("{ids} is at its port now, which may be what it has become");
+                self.tell(What::Note { text });
+                break Proof::Host;
+            };
+            self.track().seen(&device, identity)?;
             let next = match identity {
                 Identity::Rom(chip) => {
                     if uploads == self.options.limits.uploads {
@@ -117,7 +99,6 @@ impl Boot {
                         return Err(Trouble::RomAgain(uploads));
                     }
                     uploads += 1;
-                    // Chosen anew each time: another board may have been plugged in.
                     let chosen = self.choose(&device, chip)?;
                     payload = Some(chosen.clone());
                     self.first_stage(device, chip, &chosen)?
@@ -130,15 +111,16 @@ impl Boot {
                     payload = Some(chosen.clone());
                     self.file_server(device, chip, chosen)?
                 }
-                _ => Next::End,
+                _ => Next::End(Proof::Board),
             };
             match next {
                 Next::Device(next) => device = next,
-                Next::End => break,
+                Next::End(proof) => break proof,
             }
-        }
+        };
         self.said()?;
-        self.wait_for()
+        // What the user waits for is at the port of this board.
+        Ok(if self.wait_for()? { Proof::Board } else { proof })
     }
 
     /// What the board says of itself decides, whatever else went well.
@@ -151,14 +133,12 @@ impl Boot {
 
     fn choose(&self, device: &Device, chip: Chip) -> Result<Arc<Payload>, Trouble> {
         self.stage(Stage::Payload);
-        let choice = self.plan.choose(device, chip).map_err(trouble)?;
+        let choice = self.plan.choose(device, chip).map_err(|error| Trouble::from(&error))?;
         let mut notes = self.check(&choice.payload, chip)?;
         let dir = choice.payload.dir().to_owned();
         self.tell(What::Serving { dir, of_board: choice.of_board });
         notes.extend(choice.note);
-        for text in notes {
-            self.tell(What::Note { text });
-        }
+        notes.into_iter().for_each(|text| self.warn(text));
         Ok(choice.payload)
     }
 
@@ -170,7 +150,7 @@ impl Boot {
             boot_sig: self.options.boot_sig,
             confirmed: self.options.confirmed.clone(),
         };
-        payload::check(payload, Some(self.port), &wanted).map_err(trouble)
+        payload::check(payload, Some(self.port), &wanted).map_err(|error| Trouble::from(&error))
     }
 
     /// Opens a device. None where it has left meanwhile.
@@ -204,13 +184,12 @@ impl Boot {
         let Some(transport) = self.open(&device)? else { return self.back(limits.back) };
         self.stage(Stage::FirstStage);
         let asker = Asker { chip, port: Some(self.port) };
-        let bootcode = payload::bootcode(payload, asker).map_err(trouble)?;
+        let bootcode = payload::bootcode(payload, asker).map_err(|error| Trouble::from(&error))?;
         let signature = match self.options.signed && chip.takes_signature() {
-            true => payload::signature(payload, asker).map_err(trouble)?,
+            true => payload::signature(payload, asker).map_err(|error| Trouble::from(&error))?,
             false => [0; SIGNATURE],
         };
         let began = Instant::now();
-        self.track().last_file = Some(chip.bootcode().to_owned());
         let mut session = FirstStage::new(chip.bootcode(), bootcode, &signature);
         let mut wire = Wire::new(transport, self.options.transfer, &self.stop);
         let code = match wire.run(&mut session, &mut |what| self.tell(what)) {
@@ -222,7 +201,7 @@ impl Boot {
         };
         // Closed, so that the device can go.
         drop(wire);
-        self.tell(What::Uploaded { code, seconds: began.elapsed() });
+        self.tell(What::Uploaded { code, time: began.elapsed() });
         self.stage(Stage::Restart);
         if !self.has_left(&device) {
             self.or_stopped()?;
@@ -256,17 +235,17 @@ impl Boot {
             Served::Done if firmware.goes_on() => {
                 self.stage(Stage::HandOver);
                 // What it was sent is a loader that will ask for more, or a gadget. If it shows nothing, it has
-                // nevertheless said that it has all.
+                // nevertheless said that it has all; what the loader came to, it hasn't.
                 if !self.has_left(&device) {
                     self.or_stopped()?;
-                    return Ok(Next::End);
+                    return Ok(Next::End(Proof::Host));
                 }
                 match self.back(limits.back) {
-                    Err(Trouble::NoReturn(_)) => Ok(Next::End),
+                    Err(Trouble::NoReturn(_)) => Ok(Next::End(Proof::Host)),
                     next => next,
                 }
             }
-            Served::Done => Ok(Next::End),
+            Served::Done => Ok(Next::End(Proof::Board)),
             Served::Left => {
                 self.stage(Stage::HandOver);
                 if !self.has_left(&device) {
@@ -279,7 +258,9 @@ impl Boot {
                 let limit = if files == 0 { limits.back } else { limits.next };
                 match self.back(limit) {
                     // It has done what it was to do and restarted, into something that USB shows nothing of.
-                    Err(Trouble::NoReturn(_)) if self.track().metadata.succeeded() => Ok(Next::End),
+                    Err(Trouble::NoReturn(_)) if self.track().metadata.succeeded() => {
+                        Ok(Next::End(Proof::Board))
+                    }
                     Err(Trouble::NoReturn(limit)) => Err(Trouble::LeftEarly { files, limit }),
                     next => next,
                 }
@@ -296,7 +277,7 @@ impl Boot {
         }
         match self.back(self.options.limits.back) {
             Ok(next) => {
-                self.tell(What::Note { text: format!("once more, because {trouble}") });
+                self.warn(format!("once more, because {trouble}"));
                 Ok(next)
             }
             Err(_) => Err(trouble),
@@ -330,9 +311,9 @@ impl Boot {
         if self.stop.is_set() { Err(Trouble::Stopped) } else { Ok(()) }
     }
 
-    /// Waits for what the user wants to see.
-    fn wait_for(&self) -> Result<Vec<Appeared>, Trouble> {
-        let Some(what) = self.options.wait_for else { return Ok(Vec::new()) };
+    /// Waits for what the user wants to see. Says whether there was anything to wait for.
+    fn wait_for(&self) -> Result<bool, Trouble> {
+        let Some(what) = self.options.wait_for else { return Ok(false) };
         self.stage(Stage::WaitFor);
         let limit = self.options.wait_limit;
         let deadline = Instant::now() + limit;
@@ -358,61 +339,13 @@ impl Boot {
             }
             appeared = again;
         }
-        for one in &appeared {
-            self.tell(What::Appeared(one.clone()));
-        }
-        Ok(appeared)
+        appeared.into_iter().for_each(|one| self.tell(What::Appeared(one)));
+        Ok(true)
     }
-}
-
-fn trouble(error: Error) -> Trouble {
-    Trouble::Payload { message: error.to_string(), hint: error.hint(), kind: error.kind() }
 }
 
 impl std::fmt::Debug for Boot {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Boot").field("port", &self.port).finish_non_exhaustive()
-    }
-}
-
-/// Whether the files of a session are a loader only, which is going to come back and ask for the rest. The bootcode
-/// of 283x and the older one of 2711 load `start.elf` in a session of its own.
-#[derive(Debug, Default)]
-struct Firmware {
-    loader: bool,
-    more: bool,
-}
-
-impl Firmware {
-    fn sent(&mut self, name: &str) {
-        let start = (name.starts_with("start") && name.ends_with(".elf")) || name == "recovery.elf";
-        let beside = ["config.txt", "autoboot.txt"].contains(&name)
-            || (name.starts_with("fixup") && name.ends_with(".dat"))
-            || name.ends_with(".sig");
-        self.loader |= start;
-        self.more |= !start && !beside;
-    }
-
-    fn goes_on(&self) -> bool {
-        self.loader && !self.more
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_loader_comes_back_and_a_whole_system_does_not() {
-        let goes_on = |names: &[&str]| {
-            let mut firmware = Firmware::default();
-            names.iter().for_each(|name| firmware.sent(name));
-            firmware.goes_on()
-        };
-        assert!(goes_on(&["config.txt", "start.elf", "fixup.dat"]));
-        assert!(goes_on(&["start4.elf"]));
-        assert!(!goes_on(&["config.txt", "start.elf", "fixup.dat", "cmdline.txt", "kernel.img"]));
-        assert!(!goes_on(&["mcb.bin", "bootmain", "config.txt", "boot.img"]));
-        assert!(!goes_on(&["config.txt"]));
     }
 }

@@ -8,6 +8,7 @@ use super::payload::Fuse;
 use crate::board::identity::Chip;
 use crate::eeprom::config_txt::BadConfig;
 use crate::error::{Action, Explain, Kind, Knob, Remedy, Task, remedy};
+use crate::run::ledger;
 
 /// Why there is nothing to serve.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +142,9 @@ pub enum Error {
         /// Their names.
         names: Vec<String>,
     },
+    /// What is done to a board can't be recorded, so nothing is done.
+    #[error(transparent)]
+    Record(#[from] ledger::Error),
     /// libusb can't be started or can't list devices.
     #[error("USB on this host: {what}: {why}")]
     Host {
@@ -192,6 +196,7 @@ impl Explain for Error {
             Self::Fuses { .. } => Kind::Usage,
             Self::NoEeprom { .. } => Kind::NoInput,
             Self::Config { why, .. } => why.kind(),
+            Self::Record(error) => error.kind(),
             Self::Host { .. } => Kind::Unavailable,
             Self::Bootfiles { .. }
             | Self::NoBootcode { .. }
@@ -236,6 +241,7 @@ impl Explain for Error {
                 ]
             }
             Self::Config { why, .. } => return why.hint(),
+            Self::Record(error) => return error.hint(),
             Self::NoEeprom { .. } => {
                 remedy![
                     "usbboot's update-pieeprom.sh makes it, and pieeprom.sig, out of that file and boot.conf: run ",

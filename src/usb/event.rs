@@ -1,66 +1,20 @@
-//! What is told about a board while it boots, and how it ends.
+//! What happens to a board while it boots, as values that its run tells.
 
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use super::lookup::Origin;
 use super::message::BadName;
 use super::wait_for::Appeared;
+use crate::board::Serial;
 use crate::board::identity::{Chip, Identity};
-use crate::board::{PortPath, Serial};
-use crate::error::{Kind, Remedy};
+use crate::format::{count, json, size};
+use crate::run::{Detail, Running, Weight, members};
 
-/// Something that happened to a board.
-#[derive(Debug, Clone, Serialize)]
-pub struct Event {
-    /// Where the board is plugged in. It is the same through all stages.
-    pub port: PortPath,
-    /// Its chip, as the product id tells it.
-    pub chip: Option<Chip>,
-    /// Its serial number, where the ROM tells one.
-    pub serial: Option<Serial>,
-    /// What happened.
-    #[serde(flatten)]
-    pub what: What,
-}
-
-/// The steps of a USB boot. Every ending names one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stage {
-    /// Getting hold of the device.
-    Open,
-    /// Finding out what to serve.
-    Payload,
-    /// Sending the bootcode to the boot ROM.
-    FirstStage,
-    /// Waiting for what the bootcode makes of the board.
-    Restart,
-    /// Serving files.
-    FileServer,
-    /// Waiting for what the files make of the board.
-    HandOver,
-    /// Waiting for the device that the user wants.
-    WaitFor,
-}
-
-impl std::fmt::Display for Stage {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.pad(match self {
-            Self::Open => "open",
-            Self::Payload => "payload",
-            Self::FirstStage => "first stage",
-            Self::Restart => "restart",
-            Self::FileServer => "file server",
-            Self::HandOver => "hand-over",
-            Self::WaitFor => "wait-for",
-        })
-    }
-}
-
-/// Kinds of [`Event`]. The last of a board's boot is `Ended`.
-#[derive(Debug, Clone, Serialize)]
+/// What happened to a board. Conversations with it tell this; its run tells it on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum What {
@@ -69,17 +23,25 @@ pub enum What {
         /// What it shows itself as.
         #[serde(serialize_with = "as_text")]
         state: Identity,
+        /// Its chip, as far as it is known by now.
+        #[serde(skip)]
+        chip: Option<Chip>,
+        /// Its serial number, where it tells one.
+        #[serde(skip)]
+        serial: Option<Serial>,
     },
     /// The board's files come from here.
     Serving {
         /// The payload.
-        #[serde(serialize_with = "crate::format::json::path")]
+        #[serde(serialize_with = "json::path")]
         dir: std::path::PathBuf,
         /// Whether it was chosen by the board, so that another board may get another one.
         of_board: bool,
     },
     /// The boot ROM is sent its bootcode.
     Uploading {
+        /// Its name.
+        name: String,
         /// Its length.
         bytes: u32,
     },
@@ -88,8 +50,8 @@ pub enum What {
         /// What it answered; 0 is success. It often has no time to answer.
         code: Option<i32>,
         /// How long it took.
-        #[serde(serialize_with = "crate::format::seconds")]
-        seconds: Duration,
+        #[serde(rename = "seconds", serialize_with = "crate::format::seconds")]
+        time: Duration,
     },
     /// It left the bus.
     Left,
@@ -118,8 +80,6 @@ pub enum What {
     },
     /// A file, or the bootcode, is under way. Not more often than ten times a second.
     Progress {
-        /// The name.
-        name: String,
         /// Bytes sent.
         sent: u64,
         /// Of so many.
@@ -132,8 +92,8 @@ pub enum What {
         /// Its length.
         bytes: u64,
         /// How long it took.
-        #[serde(serialize_with = "crate::format::seconds")]
-        seconds: Duration,
+        #[serde(rename = "seconds", serialize_with = "crate::format::seconds")]
+        time: Duration,
     },
     /// It told something about itself.
     Told {
@@ -154,48 +114,107 @@ pub enum What {
     },
     /// What the user waits for is there.
     Appeared(Appeared),
-    /// The boot is over.
-    Ended(Ending),
 }
 
-/// How a boot ended.
-#[derive(Debug, Clone, Serialize)]
-#[serde(tag = "outcome", rename_all = "kebab-case")]
-pub enum Ending {
-    /// The board has what it needs, and what was waited for is there.
-    Done {
-        /// Files that it got, the bootcode included.
-        files: u64,
-        /// Their bytes.
-        bytes: u64,
-        /// From the first sight of it.
-        #[serde(serialize_with = "crate::format::seconds")]
-        seconds: Duration,
-        /// What came of it, as far as was looked for.
-        appeared: Vec<Appeared>,
-    },
-    /// It doesn't.
-    Failed {
-        /// In which step.
-        stage: Stage,
-        /// What happened.
-        why: String,
-        /// What usually causes it.
-        hint: Option<Remedy>,
-        /// The coarse kind.
-        kind: Kind,
-        /// The file that it asked for last.
-        last_file: Option<String>,
-        /// Files that it got until then.
-        files: u64,
-    },
+impl What {
+    /// Tells it in the board's run. How far a run is in bytes is how far the file is that is under way: how many bytes a
+    /// board will ask for, nobody knows before it has.
+    pub(super) fn tell(self, running: &mut Running) {
+        let stage = running.stage();
+        match self {
+            Self::Progress { sent, bytes } => {
+                running.set(stage, sent, Some(bytes));
+                running.advance(sent, Some(bytes));
+            }
+            Self::Note { text } => running.note(text),
+            what => {
+                running.set(stage, 0, None);
+                running.detail(what);
+            }
+        }
+    }
 }
 
-impl Ending {
-    /// Whether the board reached its end.
-    #[must_use]
-    pub const fn is_done(&self) -> bool {
-        matches!(self, Self::Done { .. })
+impl Detail for What {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Seen { .. } => "seen",
+            Self::Serving { .. } => "serving",
+            Self::Uploading { .. } => "uploading",
+            Self::Uploaded { .. } => "uploaded",
+            Self::Left => "left",
+            Self::FilesBegin => "files-begin",
+            Self::Found { .. } => "found",
+            Self::Missing { .. } => "missing",
+            Self::Refused { .. } => "refused",
+            Self::Progress { .. } => "progress",
+            Self::Sent { .. } => "sent",
+            Self::Told { .. } => "told",
+            Self::FilesEnd { .. } => "files-end",
+            Self::Note { .. } => "note",
+            Self::Appeared(_) => "appeared",
+        }
+    }
+
+    fn line(&self) -> Option<String> {
+        let seconds = |time: &Duration| format!("{:.1} s", time.as_secs_f64());
+        Some(match self {
+            Self::Seen { state, chip: Some(chip), serial: Some(serial) } => {
+                format!("{state}, {chip}, serial {serial}")
+            }
+            Self::Seen { state, chip: Some(chip), serial: None } => {
+                format!("{state}, {chip} ({})", chip.boards())
+            }
+            Self::Seen { state, chip: None, .. } => state.to_string(),
+            Self::Serving { dir, .. } => format!("served from {}", dir.display()),
+            Self::Uploaded { code, time } => {
+                let code = match code {
+                    None | Some(0) => String::new(),
+                    Some(code) => format!(", code {code:#x}"),
+                };
+                format!("first stage sent in {}{code}", seconds(time))
+            }
+            Self::Left => "left the bus".to_owned(),
+            Self::Found { name, origin, .. } => format!("found {name}, {}", origin.word()),
+            Self::Missing { name } => format!("missing {name}"),
+            Self::Refused { name, why } => format!("refused {name}: {why}"),
+            Self::Sent { name, bytes, time } => format!("file {name} {} in {}", size(*bytes), seconds(time)),
+            Self::Told { key, value } => format!("told {key} = {value}"),
+            Self::FilesEnd { files } => format!("has all, {}", count(*files, "file")),
+            Self::Appeared(appeared) => format!("appeared {appeared}"),
+            Self::Uploading { .. } | Self::FilesBegin | Self::Progress { .. } | Self::Note { .. } => {
+                return None;
+            }
+        })
+    }
+
+    fn weight(&self) -> Weight {
+        match self {
+            Self::Serving { of_board: false, .. }
+            | Self::Found { .. }
+            | Self::Missing { .. }
+            | Self::Left => Weight::Fine,
+            Self::Serving { of_board: true, .. } | Self::Refused { .. } | Self::Told { .. } => {
+                Weight::Unusual
+            }
+            _ => Weight::Usual,
+        }
+    }
+
+    fn at(&self) -> Option<String> {
+        match self {
+            Self::Seen { state, .. } => Some(state.to_string()),
+            Self::Uploading { name, .. } | Self::Found { name, .. } => Some(name.clone()),
+            Self::FilesEnd { .. } => Some("has all".to_owned()),
+            _ => None,
+        }
+    }
+
+    fn facts(&self) -> Map<String, Value> {
+        let mut facts = members(self);
+        // The word stands in every event.
+        facts.remove("event");
+        facts
     }
 }
 
@@ -206,34 +225,33 @@ fn as_text<S: Serializer>(value: &Identity, serializer: S) -> Result<S::Ok, S::E
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Explain;
-    use crate::usb::trouble::Trouble;
 
     #[test]
-    fn an_event_is_one_flat_object() {
-        let port = "1-1.2".parse().unwrap();
-        let serial = Some("af04b2da".parse().unwrap());
-        let event = |what| {
-            serde_json::to_string(&Event { port, chip: Some(Chip::Bcm2711), serial: serial.clone(), what })
+    fn log_lines_say_what_happened() {
+        let line = |what: What| what.line().unwrap();
+        let seen = |serial: Option<&str>| What::Seen {
+            state: Identity::Rom(Chip::Bcm2711),
+            chip: Some(Chip::Bcm2711),
+            serial: serial.map(|serial| serial.parse().unwrap()),
         };
-        let text = event(What::Seen { state: Identity::Rom(Chip::Bcm2711) }).unwrap();
-        assert_eq!(
-            text,
-            r#"{"port":"1-1.2","chip":"bcm2711","serial":"af04b2da","event":"seen","state":"boot ROM"}"#
-        );
-        let trouble = Trouble::CutOff { name: "boot.img".into(), sent: 5, bytes: 10 };
-        let text = event(What::Ended(Ending::Failed {
-            stage: Stage::FileServer,
-            why: trouble.to_string(),
-            hint: None,
-            kind: trouble.kind(),
-            last_file: Some("boot.img".into()),
-            files: 3,
-        }))
-        .unwrap();
-        assert_eq!(
-            text,
-            r#"{"port":"1-1.2","chip":"bcm2711","serial":"af04b2da","event":"ended","outcome":"failed","stage":"file-server","why":"the board was gone after 5 of 10 bytes of boot.img","hint":null,"kind":"failed","last_file":"boot.img","files":3}"#
-        );
+        assert_eq!(line(seen(Some("af04b2da"))), "boot ROM, BCM2711, serial af04b2da");
+        assert_eq!(line(seen(None)), "boot ROM, BCM2711 (CM4, Pi 4, 400)");
+        let time = Duration::from_millis(540);
+        let sent = What::Sent { name: "boot.img".into(), bytes: 28 << 20, time };
+        assert_eq!(line(sent), "file boot.img 28 MiB in 0.5 s");
+        assert_eq!(line(What::Uploaded { code: Some(5), time }), "first stage sent in 0.5 s, code 0x5");
+        let found = What::Found { name: "a".into(), bytes: 1, origin: Origin::Overlay };
+        assert_eq!((found.weight(), line(found)), (Weight::Fine, "found a, overlay".to_owned()));
+        let disk = Appeared { device: "/dev/sda".into(), size_bytes: Some(1 << 30) };
+        assert_eq!(line(What::Appeared(disk)), "appeared /dev/sda 1 GiB");
+    }
+
+    #[test]
+    fn facts_are_those_that_no_event_has_anyway() {
+        let facts = |what: What| Value::from(what.facts()).to_string();
+        let seen = What::Seen { state: Identity::Rom(Chip::Bcm2711), chip: None, serial: None };
+        assert_eq!(facts(seen), r#"{"state":"boot ROM"}"#);
+        let uploaded = What::Uploaded { code: None, time: Duration::from_millis(41_800) };
+        assert_eq!(facts(uploaded), r#"{"code":null,"seconds":41.8}"#);
     }
 }

@@ -74,6 +74,19 @@ pub enum Origin {
     Base,
 }
 
+impl Origin {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Overlay => "overlay",
+            Self::Family => "family",
+            Self::Bootfiles => "bootfiles",
+            Self::Base => "base",
+        }
+    }
+}
+
 impl Payload {
     /// Opens a directory. Nothing in it is looked at but `bootfiles.bin`; see [`super::payload::check`].
     ///

@@ -1,6 +1,7 @@
 //! Which payload a board gets.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::Error;
@@ -80,10 +81,25 @@ impl Installed {
 impl Plan for Installed {
     fn choose(&self, _device: &Device, chip: Chip) -> Result<Choice, Error> {
         let tried = self.folders(Some(chip));
-        match tried.iter().find(|dir| dir.is_dir()) {
-            Some(dir) => Ok(Arc::new(Payload::open(dir, &self.options)?).into()),
-            None => Err(Error::NoPayload { chip: Some(chip), tried }),
+        for dir in &tried {
+            if let Some(payload) = open(dir, &self.options)? {
+                return Ok(payload.into());
+            }
         }
+        Err(Error::NoPayload { chip: Some(chip), tried })
+    }
+}
+
+/// Opens a payload; none where there is no such directory. Whether there is one isn't asked before.
+fn open(dir: &Path, options: &Options) -> Result<Option<Arc<Payload>>, Error> {
+    match Payload::open(dir, options) {
+        Ok(payload) => Ok(Some(Arc::new(payload))),
+        Err(Error::Dir { dir: missing, source })
+            if missing == *dir && matches!(source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -111,25 +127,26 @@ impl Plan for BySerial {
         let parent = self.clients.join("by-serial");
         let default = self.clients.join("default");
         let read = |source| Error::Dir { dir: parent.clone(), source };
+        let mut options = self.options.clone();
+        options.allow.push(self.clients.clone());
         // One or the other, never a mixture of both.
-        let (dir, note) = match serial.directory_in(&parent).map_err(read)? {
-            Directory::One(name) => (parent.join(name), None),
+        let near = match serial.directory_in(&parent).map_err(read)? {
+            Directory::One(name) => {
+                let payload = Arc::new(Payload::open(&parent.join(name), &options)?);
+                return Ok(Choice { payload, of_board: true, note: None });
+            }
             Directory::Several(names) => {
                 return Err(Error::Ambiguous { serial: serial.to_string(), parent, names });
             }
-            Directory::None { near } if !default.is_dir() => {
-                let own = parent.join(serial.as_str());
-                return Err(Error::NoClient { serial: serial.to_string(), own, default, near });
-            }
-            Directory::None { near } if near.is_empty() => (default, None),
-            Directory::None { near } => {
-                let near = near.join(" and ");
-                (default, Some(format!("by-serial has no {serial}, but {near}: is that meant?")))
-            }
+            Directory::None { near } => near,
         };
-        let mut options = self.options.clone();
-        options.allow.push(self.clients.clone());
-        Ok(Choice { payload: Arc::new(Payload::open(&dir, &options)?), of_board: true, note })
+        let Some(payload) = open(&default, &options)? else {
+            let own = parent.join(serial.as_str());
+            return Err(Error::NoClient { serial: serial.to_string(), own, default, near });
+        };
+        let note = (!near.is_empty())
+            .then(|| format!("by-serial has no {serial}, but {}: is that meant?", near.join(" and ")));
+        Ok(Choice { payload, of_board: true, note })
     }
 }
 

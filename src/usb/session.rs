@@ -57,6 +57,15 @@ impl Content {
         }
     }
 
+    /// The name of a file; nothing for a message.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Bytes(_) => "",
+            Self::File { name, .. } => name,
+        }
+    }
+
     /// Whether there is nothing to send.
     #[must_use]
     pub fn is_empty(&self) -> bool {

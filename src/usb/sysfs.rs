@@ -6,6 +6,12 @@ use std::path::{Path, PathBuf};
 use super::transport::Device;
 use crate::board::PortPath;
 
+/// Whether this user may open a device.
+#[must_use]
+pub fn may_open(node: &Path) -> bool {
+    rustix::fs::access(node, rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK).is_ok()
+}
+
 /// The kernel's view of devices.
 #[derive(Debug, Clone)]
 pub struct Sysfs {

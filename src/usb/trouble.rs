@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use super::error::Error;
 use super::message::Malformed;
 use super::transport::Fault;
 use super::wait_for::Wanted;
+use crate::board::Serial;
+use crate::board::identity::Chip;
 use crate::error::{Action, Explain, Kind, Knob, Remedy, Task, remedy};
 
 /// What can go wrong with one board.
@@ -20,7 +23,7 @@ pub enum Trouble {
     /// A transfer failed for good.
     #[error("{0}")]
     Fault(Fault),
-    /// There is nothing to serve to it.
+    /// This host can't boot it: there is nothing to serve to it, or its USB can't be used any more.
     #[error("{message}")]
     Payload {
         /// The error of [`crate::usb::Error`].
@@ -114,6 +117,14 @@ pub enum Trouble {
         /// How long was waited.
         limit: Duration,
     },
+    /// In the middle of its boot another board was plugged in.
+    #[error("another board is at its port now, a {chip}{}", .serial.as_ref().map(|serial| format!(" with serial {serial}")).unwrap_or_default())]
+    AnotherBoard {
+        /// The other board's chip.
+        chip: Chip,
+        /// Its serial number, where it tells one.
+        serial: Option<Serial>,
+    },
     /// The board says itself that what it was to do failed.
     #[error("the board reports {}={}", shown(.key), shown(.value))]
     Reported {
@@ -141,6 +152,20 @@ pub enum Trouble {
     Bug,
 }
 
+impl From<&Error> for Trouble {
+    fn from(error: &Error) -> Self {
+        Self::Payload { message: crate::error::chain(error), hint: error.hint(), kind: error.kind() }
+    }
+}
+
+impl Trouble {
+    /// Whether the board went away, and what became of it isn't known.
+    #[must_use]
+    pub const fn is_loss(&self) -> bool {
+        matches!(self, Self::NoReturn(_) | Self::LeftEarly { .. } | Self::AnotherBoard { .. })
+    }
+}
+
 impl Explain for Trouble {
     fn kind(&self) -> Kind {
         match self {
@@ -149,9 +174,12 @@ impl Explain for Trouble {
             Self::Fault(Fault::Busy) => Kind::Busy,
             Self::Stopped => Kind::Interrupted,
             Self::Shrunk { .. } | Self::Unreadable { .. } => Kind::Io,
-            Self::NoReturn(_) | Self::Silent(_) | Self::NotAppeared { .. } | Self::TimeOver(_) => {
-                Kind::Unavailable
-            }
+            Self::NoReturn(_)
+            | Self::LeftEarly { .. }
+            | Self::AnotherBoard { .. }
+            | Self::Silent(_)
+            | Self::NotAppeared { .. }
+            | Self::TimeOver(_) => Kind::Unavailable,
             _ => Kind::Failed,
         }
     }
@@ -181,7 +209,7 @@ impl Explain for Trouble {
             Self::Reported { .. } => "uart_2ndstage=1 in config.txt tells more.".into(),
             Self::NotAppeared { .. } => remedy!["is it the right payload? ", Task::List, " shows what the board is now."],
             Self::Bug => remedy!["please report it, with what the same job tells with ", Knob::Verbose, "."],
-            Self::TimeOver(_) | Self::Unreadable { .. } | Self::Stopped => return None,
+            Self::AnotherBoard { .. } | Self::TimeOver(_) | Self::Unreadable { .. } | Self::Stopped => return None,
         })
     }
 }

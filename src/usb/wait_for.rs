@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::sysfs::{Sysfs, read};
 use crate::board::PortPath;
@@ -35,13 +35,20 @@ impl std::fmt::Display for Wanted {
 }
 
 /// Something that appeared at a board's port.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Appeared {
     /// How it is called: `/dev/sda`, `/dev/ttyACM0`, `usb0`, or the serial number for `fastboot -s`.
     pub device: String,
     /// Bytes that fit on it, for a disk.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_bytes: Option<u64>,
+}
+
+impl std::fmt::Display for Appeared {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.device)?;
+        self.size_bytes.map_or(Ok(()), |bytes| write!(out, " {}", crate::format::size(bytes)))
+    }
 }
 
 impl Sysfs {

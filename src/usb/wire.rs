@@ -144,12 +144,12 @@ impl Wire {
             }
             if sent < bytes && told.elapsed() >= TELL_EVERY {
                 told = Instant::now();
-                tell(What::Progress { name: name.clone(), sent, bytes });
+                tell(What::Progress { sent, bytes });
             }
         };
         self.buffer = buffer;
         result?;
-        tell(What::Sent { name: name.clone(), bytes, seconds: began.elapsed() });
+        tell(What::Sent { name: name.clone(), bytes, time: began.elapsed() });
         Ok(())
     }
 

@@ -384,7 +384,7 @@ fn one_request_or_upload_of_an_original_card_ends_nothing() {
     let ended = flash.end();
     ended.assert_done(false, "database");
     let told = ended.refused(BOARD);
-    assert!(told.len() == 1 && told[0].contains("--card original"), "{told:?}");
+    assert!(told.len() == 1 && told[0].contains("card of the original's kind"), "{told:?}");
 }
 
 /// Asks for what nobody understands until the server has gone.

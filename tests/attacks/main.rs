@@ -27,6 +27,7 @@ mod flash;
 mod hints;
 mod image_readers;
 mod live_tree;
+mod netboot_runs;
 mod terminal;
 mod tftp;
 mod usb_boot;

@@ -8,12 +8,13 @@ use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
 
+use piprov::run::ledger::Ledger;
+use piprov::run::{Event, Runs, Stage};
 use piprov::stop::Stop;
 use piprov::usb::boot::Options;
-use piprov::usb::event::{Ending, Event, Stage};
 use piprov::usb::lookup::{self, Payload};
 use piprov::usb::plan::{BySerial, OnePayload, Plan};
-use piprov::usb::station::{self, Outcome, Service};
+use piprov::usb::service::{self, Outcome, Service};
 use usb_model::Ask::{Done, File, Tell};
 use usb_model::{Files, Life, ModelBus, Rom, rom, server, with_serial};
 
@@ -148,18 +149,20 @@ fn what_cannot_be_read_whole_is_not_served() {
 
 /// A boot of one board by the library, which is what the program runs.
 fn boot(plan: impl Plan + 'static, bus: &ModelBus) -> Outcome {
-    let mut events = Vec::new();
     let stop = Stop::new().unwrap();
     let service = Service { boards: Some(1), ..Service::default() };
-    let outcomes = station::run(
+    let mut outcomes = Vec::new();
+    service::run(
         Arc::new(bus.clone()),
         Arc::new(plan),
         Options::default(),
         &service,
         &stop,
-        &mut |event: &Event| events.push(event.clone()),
-    );
-    outcomes.unwrap().remove(0)
+        &Runs::unkept(Arc::new(|_: Event| {})),
+        &mut |outcome| outcomes.push(outcome),
+    )
+    .unwrap();
+    outcomes.remove(0)
 }
 
 fn plugged(lives: impl IntoIterator<Item = Life>) -> ModelBus {
@@ -169,10 +172,8 @@ fn plugged(lives: impl IntoIterator<Item = Life>) -> ModelBus {
 }
 
 fn why(outcome: &Outcome) -> (Stage, &str) {
-    match &outcome.ending {
-        Ending::Failed { stage, why, .. } => (*stage, why),
-        done @ Ending::Done { .. } => panic!("{done:?}"),
-    }
+    let record = &outcome.record;
+    (record.stage, record.ending.why().unwrap_or_else(|| panic!("{record:?}")))
 }
 
 #[test]
@@ -226,4 +227,46 @@ fn a_board_that_reports_failure_is_not_done_whatever_it_says_besides() {
         let outcome = boot(plan, &plugged([rom(0x2711, Rom::Answers(0)), server(0x2711, asks)]));
         assert_eq!(why(&outcome), (Stage::FileServer, want));
     }
+}
+
+#[test]
+fn a_board_that_takes_anothers_place_gets_neither_its_record_nor_its_run() {
+    let clients = Files::new(&[
+        ("by-serial/aa000001/bootcode4.bin", 1000),
+        ("by-serial/aa000002/bootcode4.bin", 2000),
+        ("by-serial/aa000002/config.txt", 10),
+    ]);
+    let others = OnePayload(Arc::new(Payload::open(&clients.path(), &lookup::Options::default()).unwrap()));
+    let others = Arc::new(others);
+    let plan = BySerial { clients: clients.path(), options: lookup::Options::default(), others };
+    // Pulled out while it restarts; another board is in its port before anybody has seen that.
+    let bus = plugged([
+        with_serial(rom(0x2711, Rom::Answers(0)), "aa000001"),
+        with_serial(rom(0x2711, Rom::Answers(0)), "aa000002"),
+        server(0x2711, &[File("config.txt"), Done]),
+    ]);
+    let stop = Stop::new().unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let runs = Runs::new(Arc::new(|_: Event| {}), Ledger::open(state.path()).unwrap());
+    let mut outcomes = Vec::new();
+    service::run(
+        Arc::new(bus.clone()),
+        Arc::new(plan),
+        Options::default(),
+        &Service::default(),
+        &stop,
+        &runs,
+        &mut |outcome| outcomes.push(outcome),
+    )
+    .unwrap();
+    let ended: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| (outcome.record.board.serial.as_ref().unwrap().as_str(), outcome.record.ending.word()))
+        .collect();
+    assert_eq!(ended, [("aa000001", "lost"), ("aa000002", "done")]);
+    let why = outcomes[0].record.ending.why().unwrap();
+    assert_eq!(why, "another board is at its port now, a BCM2711 with serial aa000002");
+    let lens: Vec<_> = bus.got("1-1.2").iter().map(|(_, bytes)| bytes.len()).collect();
+    assert_eq!(lens, [20, 1000, 20, 2000, 10]);
+    assert_eq!(Ledger::open(state.path()).unwrap().all().unwrap().0.len(), 2);
 }

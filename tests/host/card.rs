@@ -45,7 +45,7 @@ impl Bench {
         let output = self.build(&[arguments, &["--json", "--force"]].concat());
         assert!(output.status.success(), "{}", stderr(&output));
         let object: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!((object["schema"].as_u64(), object["event"].as_str()), (Some(1), Some("built")));
+        assert_eq!((object["schema"].as_u64(), object["event"].as_str()), (Some(2), Some("built")));
         assert_eq!(object["size"].as_u64().unwrap(), std::fs::metadata(self.card()).unwrap().len());
         let sum = run(Command::new("sha256sum").arg(self.card()));
         assert_eq!(object["sha256"].as_str().unwrap(), &sum[..64]);
@@ -377,4 +377,34 @@ fn check_tells_where_everything_goes() {
     assert_eq!((&object["event"], object["code"].as_u64()), (&Value::from("error"), Some(65)));
     let moved = check(&["--uboot-start", "8MiB", "--uboot-size", "100MiB"]);
     assert!(String::from_utf8_lossy(&moved.stdout).contains("100 MiB towards the end"));
+}
+
+#[test]
+fn a_build_that_is_killed_leaves_the_old_card_and_the_next_one_clears_up() {
+    let bench = Bench::new(&[]);
+    let room = bench.sample.path("cards");
+    std::fs::create_dir(&room).unwrap();
+    let card = room.join("card.img");
+    std::fs::write(&card, "precious").unwrap();
+    let build = || {
+        let mut command = common::piprov();
+        command.args(["card", "build", "--force", "--image"]).arg(&bench.sample.image);
+        command.arg("--uboot").arg(bench.sample.path("uboot")).arg("-o").arg(&card);
+        command
+    };
+    let names = || {
+        let entries = std::fs::read_dir(&room).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+    };
+    let mut child = build().spawn().unwrap();
+    while names().len() < 2 && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(std::fs::read(&card).unwrap(), b"precious");
+    assert!(names().iter().any(|name| name.starts_with(".piprov-new-")), "{:?}", names());
+    run(&mut build());
+    assert_eq!(names(), ["card.img"]);
+    assert!(std::fs::metadata(&card).unwrap().len() > MIB);
 }

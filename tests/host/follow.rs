@@ -154,6 +154,23 @@ fn a_long_fstab_is_followed_over_blocks_and_on_ext2() {
 }
 
 #[test]
+fn an_fstab_behind_links_is_followed() {
+    let sample = Sample::new(&["--root-size", "8", "--files", "1", "--boot-size", "20"]);
+    let root = 28 * MIB;
+    let tree = sample.path("tree");
+    std::fs::create_dir_all(tree.join("etc")).unwrap();
+    std::fs::create_dir_all(tree.join("usr/share/own")).unwrap();
+    std::fs::write(tree.join("usr/share/own/fstab"), "/dev/mmcblk0p2 / ext4\n").unwrap();
+    std::os::unix::fs::symlink("/usr/share/own", tree.join("etc/own")).unwrap();
+    std::os::unix::fs::symlink("../etc/own/./fstab", tree.join("etc/fstab")).unwrap();
+    run(tool(&format!("mkfs.ext4 -q -F -E offset={root} -d")).arg(&tree).arg(&sample.image).arg("8M"));
+    let (file, _, followed) = followed(&sample.image);
+    assert_eq!(followed.notes, Vec::<String>::new());
+    apply(&sample.image, &file, &followed);
+    assert_eq!(ext4_cat(&sample.image, root, "/usr/share/own/fstab"), "/dev/mmcblk0p3 / ext4\n");
+}
+
+#[test]
 fn what_cannot_be_followed_is_left_and_told() {
     let sample = Sample::new(&["--root-size", "8", "--files", "1", "--boot-size", "20"]);
     let root = 28 * MIB;
@@ -175,7 +192,7 @@ fn what_cannot_be_followed_is_left_and_told() {
             .arg("8M"));
     };
     mkfs("-O inline_data");
-    notes("DATA_IN_INODE");
+    notes("its bytes from 0 on don't stand in blocks of their own");
     std::fs::remove_file(tree.join("etc/fstab")).unwrap();
     mkfs("-O ^has_journal");
     notes("No ext4 partition of the image has an /etc/fstab");

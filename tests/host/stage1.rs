@@ -108,7 +108,8 @@ impl Processor {
                 piprov::debian::apt::Source { architecture: self.debian, release: "bookworm", mirror: None };
             let wanted = [Behind(self.kernel), Package("busybox-static"), Package("raspi-firmware")];
             let fetched = piprov::debian::apt::fetch(&wanted, source, &stop).unwrap_or_else(|error| {
-                let hint = piprov::cli::remedy::word(&piprov::error::Explain::hint(&error).unwrap_or_default());
+                let hint =
+                    piprov::cli::remedy::word(&piprov::error::Explain::hint(&error).unwrap_or_default());
                 panic!("this test needs packages of Debian {}: {error}\nhint: {hint}", self.debian)
             });
             // Whole or not at all, should this be interrupted.

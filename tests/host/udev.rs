@@ -130,7 +130,7 @@ fn a_board_is_linked_and_told_to_restart() {
     );
     let json = String::from_utf8(lab.piprov(&["live", "--json"]).stdout).unwrap();
     let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
-    assert_eq!((&first["port"], &first["phase"]), (&"1-1.2".into(), &"restarting".into()), "{json}");
+    assert_eq!((&first["board"]["port"], &first["phase"]), (&"1-1.2".into(), &"restarting".into()), "{json}");
     assert!(first["since"].as_str().is_some_and(|since| since.ends_with('Z')), "{json}");
 }
 

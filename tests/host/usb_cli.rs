@@ -73,3 +73,42 @@ fn the_wait_for_a_board_that_is_not_there_ends() {
     assert!(stderr.starts_with("error: no board in USB boot came in 0:00"), "{stderr}");
     assert!(stderr.contains("hint: a board shows itself when it finds nothing else to boot"), "{stderr}");
 }
+
+#[test]
+fn where_runs_cannot_be_recorded_no_board_is_looked_for() {
+    let place = Place::new();
+    let mut command = common::piprov();
+    command.args(["usbboot", "-l", "-d", "payload", "--timeout", "0.1"]);
+    let output = command.env("PIPROV_STATE_DIR", "/proc/none").current_dir(place.0.path()).output().unwrap();
+    let stderr = stderr(&output);
+    assert_eq!(output.status.code(), Some(66), "{stderr}");
+    let want = "error: making /proc/none: No such file or directory (os error 2)\n  hint: runs are recorded where the \
+                setting state-dir says: `piprov config show`\n";
+    assert_eq!(stderr, want);
+}
+
+#[test]
+fn a_directory_of_records_that_nobody_may_write_into_is_told_before_a_board_comes() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let state = place.0.path().join("state");
+    std::fs::create_dir_all(state.join("runs")).unwrap();
+    let set = |path: &std::path::Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode));
+    set(place.0.path(), 0o755).unwrap();
+    set(&state.join("runs"), 0o555).unwrap();
+    let program = env!("CARGO_BIN_EXE_piprov");
+    let mut command = Command::new(program);
+    if rustix::process::geteuid().is_root() {
+        // For root a mode is no limit.
+        command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", program]);
+    }
+    common::clean(&mut command);
+    command
+        .args(["usbboot", "-d", "payload", "-p", "9999-1", "--timeout", "9"])
+        .env("PIPROV_STATE_DIR", &state);
+    let output = command.current_dir(place.0.path()).output().unwrap();
+    let stderr = stderr(&output);
+    assert_eq!(output.status.code(), Some(77), "{stderr}");
+    assert!(stderr.starts_with("error: writing into ") && stderr.contains("state-dir"), "{stderr}");
+}

@@ -95,11 +95,11 @@ mod scenario {
     }
 
     impl Ended {
-        /// The outcome of the board at a port.
+        /// The record of the board at a port.
         fn board(&self, port: &str) -> &Value {
             let found =
                 self.events.iter().find(|event| event["event"] == "result" && event["board"]["port"] == port);
-            &found.unwrap_or_else(|| panic!("no result of {port}: {}\n{}", self.stdout, self.stderr))["board"]
+            &found.unwrap_or_else(|| panic!("no result of {port}: {}\n{}", self.stdout, self.stderr))["record"]
         }
     }
 
@@ -136,9 +136,13 @@ mod scenario {
         assert!(got[0]["boot.img"].as_deref() == Some(&contents("boot.img", 3_000_001)));
         assert!(got[0]["mcb.bin"].as_deref() == Some(&contents("2711/mcb.bin", 5000)));
         assert_eq!((&got[0]["missing.bin"], &got[0]["../secret"]), (&None, &None));
-        let result = ended.board(&port(0));
-        assert_eq!((&result["outcome"], &result["files"]), (&"done".into(), &4.into()));
-        assert_eq!(result["serial"], "af04b2da");
+        let record = ended.board(&port(0));
+        assert_eq!((&record["outcome"], &record["detail"]["files"]), (&"done".into(), &4.into()));
+        assert_eq!(record["board"]["serial"], "af04b2da");
+        let run = record["run"].as_str().unwrap();
+        let shown = Command::new(env!("CARGO_BIN_EXE_piprov")).args(["run", "show", run, "--json"]).output();
+        let shown: Value = serde_json::from_slice(&shown.unwrap().stdout).unwrap();
+        assert_eq!(shown["record"], *record, "what is on disk");
     }
 
     pub(super) fn an_old_board_changes_its_product_id_and_asks_twice() {
@@ -156,7 +160,7 @@ mod scenario {
         assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
         assert!(got[0]["start.elf"].as_deref() == Some(&contents("start.elf", 100_000)));
         assert!(got[1]["kernel.img"].as_deref() == Some(&contents("kernel.img", 70_000)));
-        assert_eq!(ended.board(&port(0))["files"], 5);
+        assert_eq!(ended.board(&port(0))["detail"]["files"], 5);
     }
 
     /// A member of a `bootfiles.bin`, which is a tar archive.
@@ -240,7 +244,7 @@ mod scenario {
         for (slot, board) in (0..).zip(boards) {
             let (_, got) = board.join().unwrap();
             assert!(got[0]["boot.img"].as_deref() == Some(&contents("boot.img", 3_000_001)), "{slot}");
-            assert_eq!(ended.board(&port(slot))["serial"], SERIALS[usize::from(slot)]);
+            assert_eq!(ended.board(&port(slot))["board"]["serial"], SERIALS[usize::from(slot)]);
         }
     }
 
@@ -299,13 +303,13 @@ mod scenario {
         let ended = piprov.end();
         board.join().unwrap();
         assert_eq!(ended.code, 1, "{}\n{}", ended.stdout, ended.stderr);
-        let result = ended.board(&port(0));
+        let record = ended.board(&port(0));
         assert_eq!(
-            (&result["stage"], &result["last_file"]),
+            (&record["stage"], &record["detail"]["last_file"]),
             (&"file-server".into(), &"boot.img".into()),
-            "{result}"
+            "{record}"
         );
-        assert!(result["hint"].as_str().unwrap().contains("cable"), "{result}");
+        assert!(record["hint"].as_str().unwrap().contains("cable"), "{record}");
     }
 
     pub(super) fn a_user_without_permission_is_told_and_what_to_do() {
@@ -317,6 +321,8 @@ mod scenario {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_piprov")]);
         command.args(["usbboot", "-d", payload.text(), "--timeout", "60"]);
+        // That user has no home for its records.
+        command.env("PIPROV_STATE_DIR", "/tmp/state-of-nobody");
         let ended = Usbboot::spawn(&mut command).end();
         assert_eq!(ended.code, 77, "{}\n{}", ended.stdout, ended.stderr);
         assert!(ended.stderr.contains("this user may not open /dev/bus/usb/"), "{}", ended.stderr);

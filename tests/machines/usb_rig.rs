@@ -23,7 +23,7 @@ mod scenario {
     use std::sync::atomic::Ordering;
     use std::time::{Duration, Instant};
 
-    use crate::rig::guest::{Station, piprov, run, settle};
+    use crate::rig::guest::{LiveTree, piprov, run, settle};
     use crate::rig::models::{FirstStage, Other, Rom, Server};
     use crate::rig::until;
     use crate::rig::usbip::{plug, port};
@@ -58,23 +58,23 @@ mod scenario {
 
     pub(super) fn a_board_gets_its_own_files() {
         let own = format!("by-serial/{ONE}");
-        let station = Station::new(&[&own]);
+        let tree = LiveTree::new(&[&own]);
         assert_eq!(identify(0, ONE), "reboot\n");
-        assert_eq!(station.overlay(&port(0)), Some(own.clone()));
-        assert!(station.logged(&["<30>piprov-udev", ONE, "told it to restart"]));
+        assert_eq!(tree.overlay(&port(0)), Some(own.clone()));
+        assert!(tree.logged(&["<30>piprov-udev", ONE, "told it to restart"]));
         // Its boot keeps it.
         for stage in [rom, second_stage, second_stage] {
             stage(0);
-            assert_eq!(station.overlay(&port(0)), Some(own.clone()));
+            assert_eq!(tree.overlay(&port(0)), Some(own.clone()));
         }
         let shown = String::from_utf8(piprov(&["live"]).stdout).unwrap();
         assert!(shown.contains(&own) && shown.contains("gets its files"), "{shown}");
         // Its end drops it.
         let booted = plug(0, Other(0x0525, 0xa4a5));
-        until("the overlay to go", || station.overlay(&port(0)).is_none().then_some(()));
+        until("the overlay to go", || tree.overlay(&port(0)).is_none().then_some(()));
         settle();
         booted.unplug();
-        assert!(station.logged(&["the boot is over", "0525:a4a5"]));
+        assert!(tree.logged(&["the boot is over", "0525:a4a5"]));
     }
 
     /// A restart window that a loaded machine, on which everything takes its time, keeps within; until it is dropped.
@@ -97,13 +97,13 @@ mod scenario {
     pub(super) fn boards_swap_places() {
         let _patient = Patient::new();
         let (one, two) = (format!("by-serial/{ONE}"), format!("by-serial/{TWO}"));
-        let station = Station::new(&[&one, &two]);
+        let tree = LiveTree::new(&[&one, &two]);
         for serials in [[ONE, TWO], [TWO, ONE]] {
             for (slot, serial) in (0..).zip(serials) {
                 // Whoever comes first is nobody yet, although the one before was pulled out just now.
                 let device = plug(slot, Rom::new(0x2763, None));
                 settle();
-                assert_eq!(station.overlay(&port(slot)), None);
+                assert_eq!(tree.overlay(&port(slot)), None);
                 device.unplug();
                 settle();
                 assert_eq!(identify(slot, serial), "reboot\n");
@@ -111,7 +111,7 @@ mod scenario {
             for stage in [rom, second_stage] {
                 for (slot, serial) in (0..).zip(serials) {
                     stage(slot);
-                    assert_eq!(station.overlay(&port(slot)), Some(format!("by-serial/{serial}")));
+                    assert_eq!(tree.overlay(&port(slot)), Some(format!("by-serial/{serial}")));
                 }
             }
         }
@@ -160,11 +160,11 @@ mod scenario {
 
     pub(super) fn two_boards_boot_their_own_systems_and_swap_places() {
         let (one, two) = (format!("by-serial/{ONE}"), format!("by-serial/{TWO}"));
-        let station = Station::new(&["1ststage", &one, &two]);
+        let tree = LiveTree::new(&["1ststage", &one, &two]);
         for (client, kernel) in [("1ststage", "first stage"), (&one, ONE), (&two, TWO)] {
-            std::fs::write(station.client(client).join("kernel.img"), kernel).unwrap();
+            std::fs::write(tree.client(client).join("kernel.img"), kernel).unwrap();
         }
-        std::fs::write(station.client("1ststage").join("bootcode.bin"), "bootcode").unwrap();
+        std::fs::write(tree.client("1ststage").join("bootcode.bin"), "bootcode").unwrap();
         assert!(piprov(&["mklive"]).status.success());
         let rpiboot = Rpiboot::start();
         let told = || std::fs::read_to_string("/tmp/rpiboot.log").unwrap();
@@ -184,11 +184,11 @@ mod scenario {
             }
         }
         for serial in [ONE, TWO] {
-            assert!(station.logged(&[serial, "told it to restart"]));
+            assert!(tree.logged(&[serial, "told it to restart"]));
         }
         // What they are in the end is no business of the overlays any more.
         let booted = [0, 1].map(|slot| plug(slot, Other(0x0525, 0xa4a5)));
-        until("the overlays to go", || (0..2).all(|at| station.overlay(&port(at)).is_none()).then_some(()));
+        until("the overlays to go", || (0..2).all(|at| tree.overlay(&port(at)).is_none()).then_some(()));
         for board in booted {
             board.unplug();
         }
@@ -196,12 +196,12 @@ mod scenario {
     }
 
     /// A board that was told to restart comes back into its boot ROM and asks for its files. It has its overlay.
-    fn comes_back(station: &Station, slot: u8, own: &str, what: &str) {
+    fn comes_back(tree: &LiveTree, slot: u8, own: &str, what: &str) {
         settle();
-        assert_eq!(station.overlay(&port(slot)).as_deref(), Some(own), "{what}, when it is gone");
+        assert_eq!(tree.overlay(&port(slot)).as_deref(), Some(own), "{what}, when it is gone");
         for (name, stage) in [("the boot ROM", rom as fn(u8)), ("the second stage", second_stage)] {
             stage(slot);
-            assert_eq!(station.overlay(&port(slot)).as_deref(), Some(own), "{what}, after {name}");
+            assert_eq!(tree.overlay(&port(slot)).as_deref(), Some(own), "{what}, after {name}");
         }
     }
 
@@ -213,28 +213,28 @@ mod scenario {
         for (time, rounds) in times.into_iter().chain([1000, 10_000, 30_000].map(|time| (Some(time), 1))) {
             for round in 0..rounds {
                 let what = format!("{time:?} ms, round {round}");
-                let station = Station::new(&[&own]);
+                let tree = LiveTree::new(&[&own]);
                 rom(0);
                 second_stage(0);
                 let obeys = Some(time.map(Duration::from_millis));
                 let board = plug(0, FirstStage { obeys, ..FirstStage::new(ONE) }).left();
                 assert_eq!(*board.heard.lock().unwrap(), b"reboot\n", "{what}");
-                comes_back(&station, 0, &own, &what);
+                comes_back(&tree, 0, &own, &what);
             }
         }
         // The same for one that hears so late that the unit tells it.
         for time in [None, Some(0)] {
             let what = format!("late, {time:?} ms");
-            let station = Station::new(&[&own]);
+            let tree = LiveTree::new(&[&own]);
             let obeys = Some(time.map(Duration::from_millis));
             let slow = FirstStage { deaf: true, obeys, ..FirstStage::new(ONE) };
             let awake = slow.awake.clone();
             let board = plug(0, slow);
-            until("the note", || station.logged(&["doesn't take commands yet"]).then_some(()));
+            until("the note", || tree.logged(&["doesn't take commands yet"]).then_some(()));
             awake.store(true, Ordering::Relaxed);
             assert_eq!(*board.left().heard.lock().unwrap(), b"reboot\n", "{what}");
-            comes_back(&station, 0, &own, &what);
-            until("its word", || station.logged(&[ONE, "told it to reboot"]).then_some(()));
+            comes_back(&tree, 0, &own, &what);
+            until("its word", || tree.logged(&[ONE, "told it to reboot"]).then_some(()));
         }
     }
 
@@ -247,64 +247,64 @@ mod scenario {
         // Longer than its serial port takes to open, and shorter than a person waits.
         std::fs::create_dir_all("/etc/piprov").unwrap();
         std::fs::write("/etc/piprov/piprov.toml", "[usb]\nrestart-window = 2\n").unwrap();
-        let station = Station::new(&["default"]);
+        let tree = LiveTree::new(&["default"]);
         // A board that takes its time before it listens: udev's helper can't wait for that.
         let slow = FirstStage { deaf: true, ..FirstStage::new(ONE) };
         let awake = slow.awake.clone();
         let board = plug(0, slow);
-        until("the note", || station.logged(&["doesn't take commands yet"]).then_some(()));
+        until("the note", || tree.logged(&["doesn't take commands yet"]).then_some(()));
         awake.store(true, Ordering::Relaxed);
         until("the unit", || is_active("piprov-usb.service").then_some(()));
         let board = board.left();
         assert_eq!(String::from_utf8(board.heard.lock().unwrap().clone()).unwrap(), "reboot\n");
-        until("its word", || station.logged(&[ONE, "told it to reboot"]).then_some(()));
+        until("its word", || tree.logged(&[ONE, "told it to reboot"]).then_some(()));
         // It doesn't come back. The unit sees to it that nobody else gets its files.
-        until("the overlay to go", || station.overlay(&port(0)).is_none().then_some(()));
-        until("its word", || station.logged(&["the port was empty for"]).then_some(()));
+        until("the overlay to go", || tree.overlay(&port(0)).is_none().then_some(()));
+        until("its word", || tree.logged(&["the port was empty for"]).then_some(()));
         until("the unit's end", || (!is_active("piprov-usb.service")).then_some(()));
         std::fs::remove_file("/etc/piprov/piprov.toml").unwrap();
     }
 
     pub(super) fn an_unknown_board_is_switched_off() {
-        let station = Station::new(&[]);
+        let tree = LiveTree::new(&[]);
         assert_eq!(identify(0, ONE), "poweroff\n");
-        assert_eq!(station.overlay(&port(0)), None);
-        assert!(station.logged(&["<27>piprov-udev", ONE, "unknown"]));
+        assert_eq!(tree.overlay(&port(0)), None);
+        assert!(tree.logged(&["<27>piprov-udev", ONE, "unknown"]));
         let shown = String::from_utf8(piprov(&["live"]).stdout).unwrap();
         assert!(shown.contains(ONE) && shown.contains("told to power off"), "{shown}");
         assert_eq!(identify(1, ".."), "poweroff\n");
-        let default = Station::new(&["default"]);
+        let default = LiveTree::new(&["default"]);
         assert_eq!(identify(0, ONE), "reboot\n");
         assert_eq!(default.overlay(&port(0)).as_deref(), Some("default"));
     }
 
     pub(super) fn a_board_that_is_pulled_out_leaves_nothing() {
-        let station = Station::new(&["default"]);
+        let tree = LiveTree::new(&["default"]);
         let board = plug(0, FirstStage { deaf: true, ..FirstStage::new(ONE) });
-        until("the overlay", || station.overlay(&port(0)));
+        until("the overlay", || tree.overlay(&port(0)));
         board.unplug();
-        until("the overlay to go", || station.overlay(&port(0)).is_none().then_some(()));
+        until("the overlay to go", || tree.overlay(&port(0)).is_none().then_some(()));
         settle();
-        assert!(station.logged(&["unplugged"]));
+        assert!(tree.logged(&["unplugged"]));
         assert_eq!(run("ls /run/piprov/ports"), "");
     }
 
     pub(super) fn a_board_that_hangs_does_not_hang_udev() {
-        let station = Station::new(&["default"]);
+        let tree = LiveTree::new(&["default"]);
         let board = plug(0, FirstStage { deaf: true, ..FirstStage::new(ONE) });
         // The kernel's driver waits five seconds for such a board, here and whenever its serial port is opened.
         until("the serial port", || run("ls /sys/class/tty").contains("ttyACM").then_some(()));
         let began = Instant::now();
-        until("the overlay", || station.overlay(&port(0)));
+        until("the overlay", || tree.overlay(&port(0)));
         settle();
         assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
-        assert!(station.logged(&["doesn't take commands yet"]));
+        assert!(tree.logged(&["doesn't take commands yet"]));
         assert_eq!(run("ls /run/piprov/due").trim(), port(0));
         board.unplug();
     }
 
     pub(super) fn an_empty_port_is_tidied_up() {
-        let station = Station::new(&["default"]);
+        let tree = LiveTree::new(&["default"]);
         std::fs::create_dir_all("/etc/piprov").unwrap();
         std::fs::write("/etc/piprov/piprov.toml", "[usb]\nrestart-window = 1\n").unwrap();
         assert_eq!(identify(0, ONE), "reboot\n");
@@ -312,13 +312,13 @@ mod scenario {
         let output = piprov(&["udev", "finish", "-v"]);
         std::fs::remove_file("/etc/piprov/piprov.toml").unwrap();
         assert!(output.status.success(), "{output:?}");
-        assert_eq!(station.overlay(&port(0)), None);
-        assert!(station.logged(&["the port was empty for"]));
+        assert_eq!(tree.overlay(&port(0)), None);
+        assert!(tree.logged(&["the port was empty for"]));
         assert_eq!(run("ls /run/piprov/ports /run/piprov/due"), "/run/piprov/due:\n\n/run/piprov/ports:\n");
     }
 
     pub(super) fn boot_roms_may_be_used_by_their_group() {
-        let _station = Station::new(&[]);
+        let _station = LiveTree::new(&[]);
         run("grep -q ^plugdev: /etc/group || groupadd -r plugdev; true");
         for product in [0x2763, 0x2764, 0x2711, 0x2712] {
             let rom = plug(0, Rom::new(product, matches!(product, 0x2711 | 0x2712).then_some("af04b2da")));
@@ -367,13 +367,13 @@ mod scenario {
         use std::os::unix::process::ExitStatusExt;
         let own = format!("by-serial/{ONE}");
         for (clients, signal) in [(vec![own.as_str()], 1), (vec![], 2)] {
-            let station = Station::new(&clients);
+            let tree = LiveTree::new(&clients);
             let mut stage = first_stage();
             let port = gadget_port();
             let status = until("the first stage to end", || stage.try_wait().unwrap());
             assert!(status.signal() == Some(signal) || status.code() == Some(128 + signal), "{status:?}");
-            assert_eq!(station.overlay(&port).as_deref(), clients.first().copied());
-            assert!(station.logged(&[ONE]));
+            assert_eq!(tree.overlay(&port).as_deref(), clients.first().copied());
+            assert!(tree.logged(&[ONE]));
             remove_gadget();
         }
         // Anything else is not obeyed, and does no harm.

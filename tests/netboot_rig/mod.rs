@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use piprov::run::Record;
+use piprov::run::ledger::Ledger;
 use piprov::stop::Stop;
 use serde_json::Value;
 
@@ -19,14 +21,30 @@ pub(crate) struct Net {
     pub(crate) lan: Lan,
     pub(crate) root: PathBuf,
     pub(crate) state: PathBuf,
+    /// Where the runs' records are, in `runs` below it.
+    pub(crate) records: PathBuf,
 }
 
 impl Net {
     pub(crate) fn new() -> Self {
         let lan = Lan::new();
         let (root, state) = (lan.dir.path().join("tftp"), lan.dir.path().join("netboot"));
+        let records = lan.dir.path().join("piprov");
         std::fs::create_dir_all(&root).unwrap();
-        Self { lan, root, state }
+        Self { lan, root, state, records }
+    }
+
+    /// The records of all boots, the oldest first.
+    pub(crate) fn boots(&self) -> Vec<Record> {
+        let (records, left_out) = Ledger::open(&self.records).unwrap().all().unwrap();
+        assert_eq!(left_out, 0);
+        records
+    }
+
+    /// The records of a board's boots.
+    pub(crate) fn boots_of(&self, board: &Board) -> Vec<Record> {
+        let mac = piprov::board::Mac::new(board.mac);
+        self.boots().into_iter().filter(|record| record.board.mac == Some(mac)).collect()
     }
 
     /// Starts `piprov netboot serve`, and waits until it serves.
@@ -43,6 +61,7 @@ impl Net {
     pub(crate) fn start(&self, host: &str, arguments: &[&str]) -> Program {
         let mut command = self.lan.command(host, env!("CARGO_BIN_EXE_piprov"));
         super::common::clean(&mut command);
+        command.env("PIPROV_STATE_DIR", &self.records);
         command
             .args(arguments)
             .arg("--json")
@@ -130,6 +149,16 @@ impl Program {
             reader.join().unwrap();
         }
         assert!(status.success(), "{status}: {}", self.errors.lock().unwrap());
+        self.told()
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(mut self) -> Vec<Value> {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
         self.told()
     }
 

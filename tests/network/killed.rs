@@ -193,7 +193,7 @@ impl Lab {
         let found = value["findings"].as_array().unwrap().iter();
         let left: Vec<_> = found
             .filter(|found| {
-                found["item"] != "nfs" && !found["what"].as_str().unwrap().contains("is not exported to")
+                found["topic"] != "nfs" && !found["what"].as_str().unwrap().contains("is not exported to")
             })
             .collect();
         assert!(left.is_empty(), "{left:?}");

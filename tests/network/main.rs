@@ -21,5 +21,6 @@ mod netboot_boot;
 mod netboot_client;
 mod netboot_dhcp;
 mod netboot_pc;
+mod netboot_runs;
 mod netboot_serve;
 mod netboot_watch;

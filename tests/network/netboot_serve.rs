@@ -47,10 +47,20 @@ fn every_board_gets_to_its_kernel_beside_a_full_server() {
     let events = serve.end();
     for board in &boards {
         let mac = netboot_rig::mac(board);
-        let steps: Vec<_> = events.iter().filter(|event| event["board"] == mac).collect();
-        let has = |step: &str| steps.iter().any(|event| event["step"] == step);
-        assert!(has("discover") && has("loaded") && has("up"), "{:?}: {steps:#?}", board.kind);
-        assert!(!has("stuck") && !has("broken"), "{:?}: {steps:#?}", board.kind);
+        let steps: Vec<_> = events.iter().filter(|event| event["board"]["mac"] == mac).collect();
+        let has = |step: &str| steps.iter().any(|event| event["event"] == step);
+        assert!(
+            has("began") && has("discover") && has("loaded") && has("up"),
+            "{:?}: {steps:#?}",
+            board.kind
+        );
+        assert!(!has("again") && !has("broken"), "{:?}: {steps:#?}", board.kind);
+        let last = steps.last().unwrap();
+        assert_eq!(
+            (last["event"].as_str(), last["outcome"].as_str()),
+            (Some("ended"), Some("done")),
+            "{last}"
+        );
     }
 }
 
@@ -104,9 +114,10 @@ fn a_client_that_was_added_boots_its_own_files() {
         let wanted = format!("root=/dev/nfs nfsroot=10.0.0.1:{},vers=3,tcp", root.display());
         assert!(cmdline.1.contains(&wanted), "{cmdline:?}");
         assert!(files.iter().any(|(path, text)| path.ends_with("start4.elf") && text.starts_with("image/")));
-        let up = serve
-            .until("its boot", |event| event["board"] == netboot_rig::mac(board) && event["step"] == "up");
-        assert_eq!(up["client"], name, "{up}");
+        let up = serve.until("its boot", |event| {
+            event["board"]["mac"] == netboot_rig::mac(board) && event["event"] == "up"
+        });
+        assert_eq!(up["board"]["name"], name, "{up}");
     }
     serve.end();
 }
@@ -143,8 +154,8 @@ fn versions_are_not_mixed_and_what_is_missing_is_told() {
     assert_eq!(second[&format!("{prefix}/kernel_2712.img")], "shared/kernel_2712.img");
     assert_eq!(third["cmdline.txt"], "shared/cmdline.txt");
     let path = format!("{directory}/bcm2711-rpi-4-b.dtb");
-    let told = serve.until("the missing file", |event| event["step"] == "missing" && event["path"] == *path);
-    assert_eq!((told["fatal"].as_bool(), told["model"].as_str()), (Some(false), Some("Pi 4B")));
+    let told = serve.until("the missing file", |event| event["event"] == "missing" && event["path"] == *path);
+    assert_eq!((told["fatal"].as_bool(), told["board"]["model"].as_str()), (Some(false), Some("Pi 4B")));
     // A file that no bootloader takes, put there while it serves.
     let large = std::fs::File::create(net.root.join("initramfs_2712")).unwrap();
     large.set_len(120_000_000).unwrap();
@@ -158,7 +169,9 @@ fn versions_are_not_mixed_and_what_is_missing_is_told() {
     serve.until("the new client", |event| event["event"] == "clients" && event["count"] == 1);
     let mut again = vec![Board::new(Kind::Pi4, 1)];
     net.lan.inside("client", || run(&mut again, "eth0", Duration::from_secs(20)));
-    serve.until("the client's name", |event| event["client"] == "porch" && event["step"] == "discover");
+    serve.until("the client's name", |event| {
+        event["board"]["name"] == "porch" && event["event"] == "discover"
+    });
     serve.end();
 }
 
@@ -264,11 +277,12 @@ fn systemd_is_told_and_may_open_the_ports() {
     );
     common::clean(&mut command);
     command.args(["-c", &script]).env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "1000000");
+    command.env("PIPROV_STATE_DIR", &net.records);
     command.stdin(std::os::fd::OwnedFd::from(file));
     let serve = netboot_rig::Program::start(&mut command);
     let mut said = Vec::new();
     let mut buffer = [0; 500];
-    while !said.iter().any(|line: &String| line == "WATCHDOG=1") || said.len() < 3 {
+    while !said.iter().any(|line: &String| line == "WATCHDOG=1\n") || said.len() < 3 {
         let len = manager.recv(&mut buffer).expect("the manager is told");
         said.push(String::from_utf8_lossy(&buffer[..len]).into_owned());
     }
@@ -277,7 +291,7 @@ fn systemd_is_told_and_may_open_the_ports() {
     net.lan.house_dnsmasq(&[]);
     net.lan.inside("client", || run(&mut boards, "eth0", Duration::from_secs(20)));
     boots(&boards[0]);
-    serve.until("the kernel", |event| event["step"] == "loaded");
+    serve.until("the kernel", |event| event["event"] == "loaded");
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
     loop {
         assert!(std::time::Instant::now() < deadline, "the status doesn't say that the board is loaded");

@@ -22,7 +22,7 @@ fn a_boot_is_seen_from_the_host_that_serves() {
     for board in &boards {
         netboot_rig::boots(board);
         let mac = mac(board);
-        watch.until("the system", |event| event["board"] == *mac && event["step"] == "up");
+        watch.until("the system", |event| event["board"]["mac"] == *mac && event["event"] == "up");
     }
     serve.end();
     let events = watch.end();
@@ -30,8 +30,8 @@ fn a_boot_is_seen_from_the_host_that_serves() {
         let mac = mac(board);
         events
             .iter()
-            .filter(move |event| event["board"] == *mac)
-            .map(|event| event["step"].as_str().unwrap().to_owned())
+            .filter(move |event| event["board"]["mac"] == *mac)
+            .map(|event| event["event"].as_str().unwrap().to_owned())
     };
     for board in &boards {
         let steps: Vec<_> = of(board).collect();
@@ -61,7 +61,7 @@ fn a_board_that_nobody_tells_where_to_boot_from() {
     let mut boards = vec![Board::new(Kind::Pi5, 1)];
     net.lan.inside("client", || run(&mut boards, "eth0", Duration::from_secs(8)));
     assert!(boards[0].end.as_ref().unwrap().is_err());
-    let stuck = watch.until("that it is stuck", |event| event["step"] == "stuck");
+    let stuck = watch.until("that it is stuck", |event| event["event"] == "stuck");
     assert!(
         stuck["why"].as_str().unwrap().contains("10.99.0.1 only, which says nothing of network boot"),
         "{stuck}"

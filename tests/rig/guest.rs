@@ -64,9 +64,9 @@ pub fn settle() {
 }
 
 /// A place to boot boards from, in the machine's own /srv, with udev rules and helper installed as a person does it.
-pub struct Station;
+pub struct LiveTree;
 
-impl Station {
+impl LiveTree {
     /// Fresh, with these clients' directories, each with a config.txt that names it.
     pub fn new(clients: &[&str]) -> Self {
         listen();
@@ -74,11 +74,11 @@ impl Station {
             "modprobe vhci-hcd && rm -rf /srv/usbboot /run/piprov && mkdir -p /srv/usbboot/{live,clients/1ststage}",
         );
         LINES.lock().unwrap().clear();
-        let station = Self;
+        let tree = Self;
         for client in clients {
-            std::fs::create_dir_all(station.client(client)).unwrap();
-            std::fs::write(station.client(client).join("config.txt"), client).unwrap();
-            std::fs::write(station.client(client).join("cmdline.txt"), client).unwrap();
+            std::fs::create_dir_all(tree.client(client)).unwrap();
+            std::fs::write(tree.client(client).join("config.txt"), client).unwrap();
+            std::fs::write(tree.client(client).join("cmdline.txt"), client).unwrap();
         }
         // Once is enough, unless a scenario has taken the rules away.
         if !Path::new("/etc/udev/rules.d/60-piprov.rules").exists() {
@@ -86,7 +86,7 @@ impl Station {
             assert!(output.status.success(), "{output:?}");
         }
         settle();
-        station
+        tree
     }
 
     pub fn client(&self, name: &str) -> PathBuf {

@@ -1,24 +1,28 @@
 //! What boards, servers and switches say on a network can't write the terminal.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::serve::Screen;
+use super::serve::{end, show};
 use super::watch::tell;
-use crate::board::Mac;
+use crate::board::{Mac, Who};
+use crate::cli::screen::Screen;
 use crate::cli::ui::Ui;
 use crate::cli::ui::memory::{every, texts};
 use crate::config::netboot::Mode;
 use crate::dhcp;
-use crate::dhcp::pi::Stage;
+use crate::dhcp::pi;
 use crate::netboot::content::limits::{Limit, TooLarge};
-use crate::netboot::serve::{Board, Event};
-use crate::netboot::steps::{Id, Offer, Part, Step};
+use crate::netboot::serve::{Event, Totals, What};
+use crate::netboot::steps::{Happened, Offer, Part, Sign, Step, Trouble};
 use crate::netboot::watch::answer::{Answer, Verdict};
 use crate::netboot::watch::bpdu::{Bpdu, State, Version};
-use crate::netboot::watch::picture::Seen;
+use crate::netboot::watch::picture::{Other, Seen};
+use crate::run::{self, RunId, Stage, Way};
 
 const MAC: Mac = Mac::new([0xdc, 0xa6, 0x32, 1, 2, 3]);
 const IP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
@@ -26,7 +30,7 @@ const IP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
 fn steps(text: &str) -> Vec<Step> {
     let text = || text.to_owned();
     every![Step;
-        Step::Discover { .. } => [Step::Discover { count: 1, stage: Stage::Rom }],
+        Step::Discover { .. } => [Step::Discover { count: 1, program: pi::Stage::Rom }],
         Step::Again => [Step::Again],
         Step::Offer(_) => [Step::Offer(Offer { from: IP, ours: false, boots: true, address: None })],
         Step::Address { .. } => [Step::Address { address: IP }],
@@ -36,51 +40,36 @@ fn steps(text: &str) -> Vec<Step> {
         Step::Absent { .. } => [Step::Absent { path: text() }],
         Step::Missing { .. } => [Step::Missing { path: text(), then: text(), fatal: true }],
         Step::Broken { .. } => [Step::Broken { path: text(), why: text() }],
-        Step::Stuck { .. } => [Step::Stuck { why: text(), hint: text().into() }],
+        Step::Stuck { .. } => [Step::Stuck {
+            trouble: Trouble::Silent, why: text(), hint: text().into(),
+        }],
+        Step::Forgotten => [Step::Forgotten],
         Step::Loaded { .. } => [Step::Loaded { files: 1, bytes: 1, seconds: 1.0 }],
-        Step::Up { .. } => [Step::Up { by: "x", seconds: 1.0 }],
+        Step::Up { .. } => [Step::Up { by: Sign::Dhcp, seconds: 1.0 }],
     ]
 }
 
-fn events(text: &str) -> Vec<Event> {
+fn events(text: &str) -> Vec<What> {
     let some = || Some(text.to_owned());
     let limits = vec![Limit::Blocks { blksize: 1, most: 1 }];
     let unsaved = dhcp::event::Event::Unsaved { path: text.into(), why: text.to_owned() };
-    let mut all = every![Event;
-        Event::Serving { .. } => [Event::Serving {
+    every![What;
+        What::Serving { .. } => [What::Serving {
             interface: text.to_owned(), address: IP, mode: Mode::Proxy, range: None, tftp_root: text.into(),
             tftp: "10.0.0.1:69".parse().unwrap(), clients: 1,
         }],
-        Event::Board(_) => [],
-        Event::Progress { .. } => [Event::Progress {
-            board: Id::Mac(MAC), path: text.to_owned(), bytes: 1, total: None,
-        }],
-        Event::Dhcp { .. } => [Event::Dhcp { dhcp: unsaved }],
-        Event::TooLarge(_) => [Event::TooLarge(TooLarge {
+        What::Dhcp { .. } => [What::Dhcp { dhcp: unsaved }],
+        What::TooLarge(_) => [What::TooLarge(TooLarge {
             path: text.to_owned(), bytes: 1, client: some(), limits,
         })],
-        Event::Clients { .. } => [Event::Clients { count: 1 }],
-        Event::Warning { .. } => [Event::Warning { text: text.into() }],
-    ];
-    all.extend(steps(text).into_iter().map(|step| {
-        Event::Board(Board {
-            board: Id::Mac(MAC),
-            client: some(),
-            model: None,
-            serial: some(),
-            address: None,
-            trail: text.to_owned(),
-            fetched: 1,
-            step,
-        })
-    }));
-    all
+        What::Clients { .. } => [What::Clients { count: 1 }],
+        What::Warning { .. } => [What::Warning { text: text.into() }],
+    ]
 }
 
 fn seen(text: &str) -> Vec<Seen> {
-    let some = || Some(text.to_owned());
-    let answer =
-        Answer { server: None, address: None, siaddr: None, option66: some(), verdict: Verdict::Boots };
+    let option66 = Some(text.to_owned());
+    let answer = Answer { server: None, address: None, siaddr: None, option66, verdict: Verdict::Boots };
     let tree = Bpdu {
         version: Version::Stp,
         state: State::Forwarding,
@@ -90,16 +79,14 @@ fn seen(text: &str) -> Vec<Seen> {
         forward_delay: Duration::from_secs(1),
         hello: Duration::from_secs(1),
     };
-    let mut all = every![Seen;
-        Seen::Board { .. } => [],
-        Seen::Pc { .. } => [Seen::Pc { mac: MAC, arch: 1 }],
-        Seen::Server { .. } => [Seen::Server { ip: IP, mac: MAC, answer, tftp: IP }],
-        Seen::Tree(_) => [Seen::Tree(tree)],
-        Seen::Arp { .. } => [Seen::Arp { mac: MAC, target: IP }],
+    let others = every![Other;
+        Other::Pc { .. } => [Other::Pc { mac: MAC, arch: 1 }],
+        Other::Server { .. } => [Other::Server { ip: IP, mac: MAC, answer, tftp: IP }],
+        Other::Tree(_) => [Other::Tree(tree)],
+        Other::Arp { .. } => [Other::Arp { mac: MAC, target: IP }],
     ];
-    let board = |step| Seen::Board { board: Id::Ip(IP), model: None, serial: some(), step };
-    all.extend(steps(text).into_iter().map(board));
-    all
+    let board = |step| Seen::Board { board: Who::named(text), model: None, step };
+    others.into_iter().map(Seen::Other).chain(steps(text).into_iter().map(board)).collect()
 }
 
 proptest! {
@@ -107,16 +94,28 @@ proptest! {
     #[test]
     fn no_event_of_serve_writes_the_terminal(text in texts(), json: bool) {
         let (ui, memory) = Ui::remembering();
-        let screen = Screen::new(&Ui { json, ..ui });
-        for event in events(&text) {
-            let hint = matches!(&event, Event::Board(Board { step: Step::Stuck { .. }, .. }));
-            let silent = matches!(&event, Event::Progress { .. });
-            screen.event(&event);
-            let lines = if json { 1 } else { 1 + usize::from(hint) };
-            prop_assert_eq!(memory.take_clean().len(), if silent { 0 } else { lines });
+        let ui = Ui { json, ..ui };
+        let screen = Screen::of_service(&ui);
+        for what in events(&text) {
+            show(&ui, &screen, &Event { time: Timestamp::UNIX_EPOCH, what });
+            prop_assert_eq!(memory.take_clean().len(), 1);
         }
-        screen.end();
-        prop_assert_eq!(memory.take_clean().len(), usize::from(!json));
+        for step in steps(&text) {
+            let happened = run::What::detail(Happened { step, trail: text.clone() });
+            screen.event(&run::Event {
+                time: Timestamp::UNIX_EPOCH,
+                run: RunId::new(1),
+                way: Way::NetBoot,
+                board: Arc::new(Who::named(text.clone())),
+                stage: Stage::Firmware,
+                done: 1,
+                total: None,
+                what: happened,
+            });
+            prop_assert_eq!(memory.take_clean().len(), 1);
+        }
+        end(&ui, &Totals::default());
+        prop_assert_eq!(memory.take_clean().len(), 1);
     }
 
     #[test]

@@ -3,17 +3,18 @@
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags};
 
-use super::serve::{now, phrase, style};
 use crate::cli::table::columns;
 use crate::cli::ui::{Style, Text, Ui};
 use crate::cli::{Global, common, remedy};
 use crate::dhcp;
 use crate::format;
 use crate::format::json::json;
+use crate::netboot::steps::Step;
 use crate::netboot::watch::capture::{Capture, Scope};
-use crate::netboot::watch::picture::{Picture, Seen};
+use crate::netboot::watch::picture::{Other, Picture, Seen};
 use crate::stop::Stop;
 
 /// What is said below the options.
@@ -121,48 +122,65 @@ fn wait(capture: &Capture, stop: &Stop, until: Option<Instant>) -> std::io::Resu
 
 pub(super) fn tell(ui: &Ui, seen: &Seen) {
     if ui.json {
-        #[derive(serde::Serialize)]
-        struct Timed<'a> {
-            time: String,
-            #[serde(flatten)]
-            seen: &'a Seen,
-        }
-        ui.object(&Timed { time: now(), seen });
+        ui.object(seen);
         return;
     }
     let line = match seen {
         Seen::Board { step, .. } if step.is_detail() && ui.verbose == 0 => return,
-        Seen::Arp { .. } if ui.verbose == 0 => return,
-        Seen::Board { board, model, step, .. } => {
+        Seen::Other(Other::Arp { .. }) if ui.verbose == 0 => return,
+        Seen::Board { board, model, step } => {
             let model = model.map(|model| format!(" ({model})")).unwrap_or_default();
-            let (word, text, hint) = phrase(step);
+            let line = step.line();
+            let (word, rest) = line.split_at(line.find([' ', ':']).unwrap_or(line.len()));
             let word = style(step).map_or_else(|| Text::line(word), |style| ui.paint_err(style, word));
-            let line = Text::message(format_args!("{board}{model} {word}{text}"));
-            let hint = hint
-                .map(|hint| Text::message(format_args!("  {} {hint}", ui.paint_err(Style::Strong, "hint:"))));
+            let line = Text::message(format_args!("{board}{model} {word}{rest}"));
+            let hint = match step {
+                Step::Stuck { hint, .. } => Some(Text::message(format_args!(
+                    "  {} {}",
+                    ui.paint_err(Style::Strong, "hint:"),
+                    remedy::word(hint)
+                ))),
+                _ => None,
+            };
             Text::lines(std::iter::once(line).chain(hint))
         }
-        Seen::Pc { mac, .. } => Text::message(format_args!("{mac} is a PC that looks for a boot server")),
-        Seen::Server { ip, mac, answer, tftp } => {
+        Seen::Other(Other::Pc { mac, .. }) => {
+            Text::message(format_args!("{mac} is a PC that looks for a boot server"))
+        }
+        Seen::Other(Other::Server { ip, mac, answer, tftp }) => {
             let tftp = if answer.verdict.boots() { format!(", files from {tftp}") } else { String::new() };
             Text::message(format_args!("DHCP server {ip} ({mac}) {}{tftp}", answer.verdict.phrase()))
         }
-        Seen::Tree(tree) => Text::message(tree),
-        Seen::Arp { mac, target } => Text::message(format_args!("{mac} looks for {target}")),
+        Seen::Other(Other::Tree(tree)) => Text::message(tree),
+        Seen::Other(Other::Arp { mac, target }) => Text::message(format_args!("{mac} looks for {target}")),
     };
     ui.say(format_args!("{} {line}", now()));
+}
+
+/// How the first word of a step is shown.
+fn style(step: &Step) -> Option<Style> {
+    match step {
+        Step::Loaded { .. } | Step::Up { .. } => Some(Style::Good),
+        Step::Stuck { .. } | Step::Broken { .. } | Step::Missing { fatal: true, .. } => Some(Style::Bad),
+        Step::Missing { .. } => Some(Style::Warn),
+        step if step.is_detail() => Some(Style::Faint),
+        _ => None,
+    }
+}
+
+fn now() -> impl std::fmt::Display {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ")
 }
 
 fn summary(ui: &Ui, picture: &Picture, time: Duration) {
     if ui.json {
         let boards: Vec<_> = picture.book().all().iter().map(|(id, steps)| {
             json!({
-                "board": id, "model": steps.model(), "serial": steps.serial().map(|serial| format!("{serial:08x}")),
-                "trail": steps.trail(), "loaded": steps.is_loaded(),
+                "board": picture.who(*id, Some(steps)), "trail": steps.trail(), "loaded": steps.is_loaded(),
             })
         }).collect();
         ui.object(&json!({
-            "event": "summary", "elapsed": time.as_secs_f64().round(), "boards": boards,
+            "event": "summary", "seconds": time.as_secs_f64().round(), "boards": boards,
             "conclusions": picture.conclusions(),
         }));
         return;

@@ -33,7 +33,7 @@ impl Detail for Said {
     }
 
     fn facts(&self) -> Map<String, Value> {
-        members(&serde_json::json!({ "said": self.0 }))
+        [("said".to_owned(), self.0.clone().into())].into_iter().collect()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::board::Who;
 use crate::cli::ui::Text;
-use crate::format::{minutes, percent, rate};
+use crate::format::{minutes, percent, rate, size};
 
 /// A bar shorter than this says nothing.
 const BAR: usize = 8;
@@ -81,7 +81,16 @@ impl Layout {
     pub(super) fn message(self, moving: &Moving<'_>) -> String {
         let used = self.name + 2 + if self.has_other() { OTHER + 2 } else { 0 } + STAGE + 1;
         let Some(total) = moving.total else {
-            return shorten(moving.at, self.columns.saturating_sub(used + 1));
+            let fast = match moving.rate {
+                0 => String::new(),
+                rate => {
+                    format!("{:>10}  {:>10}  ", size(moving.done), self::rate(rate, Duration::from_secs(1)))
+                }
+            };
+            let room = self.columns.saturating_sub(used + 1);
+            // What it is at matters more than how fast.
+            let fast = if room >= fast.len() + 20 { fast } else { String::new() };
+            return format!("{fast}{}", shorten(moving.at, room.saturating_sub(fast.len())));
         };
         let percent = format!("{:>PERCENT$}", percent(moving.done, total));
         if !self.has_rate() {
@@ -175,6 +184,21 @@ mod tests {
                 "{columns}: {widths:?}"
             );
             assert!(widths.iter().all(|width| *width <= columns.max(36)), "{columns}: {widths:?}");
+        }
+    }
+
+    #[test]
+    fn where_nobody_knows_how_much_it_is_a_line_tells_how_fast_it_goes() {
+        let layout = Layout::new(["lab-01"], 76);
+        let at = "DISCOVER → OFFER → start4.elf → kernel8.img";
+        let moving = Moving { done: 12 << 20, total: None, rate: 11_200_000, at };
+        assert_eq!(layout.message(&moving), "    12 MiB  10.7 MiB/s  … → start4.elf → kernel8.img");
+        assert_eq!(layout.message(&Moving { rate: 0, ..moving }), at);
+        let narrow = Layout::new(["lab-01"], 50);
+        assert_eq!(narrow.message(&moving), "… → start4.elf → kernel8.img");
+        for columns in 0..100 {
+            let layout = Layout::new(["lab-01"], columns);
+            assert!(layout.message(&moving).chars().count() <= columns.max(20), "{columns}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressStyle;
+use jiff::Timestamp;
 
 use crate::cli::ui::{Bar, Bars, Ui};
 
@@ -41,6 +42,14 @@ impl Lines {
         }
     }
 
+    /// Prints something else, and meanwhile no line moves.
+    pub(in crate::cli) fn aside(&self, print: impl FnOnce()) {
+        match &self.bars {
+            Some(bars) => bars.aside(print),
+            None => print(),
+        }
+    }
+
     /// Takes one away.
     pub(in crate::cli) fn remove(&self, bar: &Bar) {
         bar.finish_and_clear();
@@ -49,13 +58,13 @@ impl Lines {
         }
     }
 
-    /// What happened to a board, with the time; the journal has its own.
-    pub(in crate::cli) fn log(&self, name: impl Display, text: impl Display) {
+    /// What happened to a board, with the time at which it did; the journal has its own.
+    pub(in crate::cli) fn log(&self, time: Timestamp, name: impl Display, text: impl Display) {
         if self.ui.journal {
             return self.above(format_args!("{name} {text}"));
         }
-        let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
-        self.above(format_args!("{now} {name} {text}"));
+        let time = time.strftime("%Y-%m-%dT%H:%M:%SZ");
+        self.above(format_args!("{time} {name} {text}"));
     }
 }
 

@@ -71,6 +71,11 @@ impl Screen {
         self.lines.above(line);
     }
 
+    /// Prints something else, where no moving line is in its way.
+    pub(super) fn aside(&self, print: impl FnOnce()) {
+        self.lines.aside(print);
+    }
+
     /// Lines that move go away.
     pub(super) fn finish(&self) {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,12 +88,29 @@ impl Screen {
     pub(super) fn event(&self, event: &Event) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State { rows, layout } = &mut *state;
-        if matches!(event.what, What::Began) && rows.len() >= MOST_ROWS {
-            // A service of many months has seen many boards.
-            rows.retain(|_, row| row.bar.as_ref().is_some_and(|bar| !bar.is_finished()));
+        if self.service
+            && matches!(event.what, What::Note(_) | What::Warning(_))
+            && !rows.contains_key(&event.run)
+        {
+            // What is said of a run that is over brings no line back.
+            return self.show(&mut Row::new(None), *layout, event);
         }
-        let row = rows.entry(event.run.clone()).or_insert_with(|| Row::new(&self.lines));
+        let row = rows.entry(event.run.clone()).or_insert_with(|| Row::new(self.lines.add()));
         row.digest(event);
+        if !self.ui.json {
+            layout.make_room_for(&event.board.label());
+        }
+        self.show(row, *layout, event);
+        // A service shows what goes on; what is over is in its log.
+        if self.service
+            && matches!(event.what, What::Ended(_))
+            && let Some(bar) = rows.remove(&event.run).and_then(|row| row.bar)
+        {
+            self.lines.remove(&bar);
+        }
+    }
+
+    fn show(&self, row: &mut Row, layout: Layout, event: &Event) {
         if self.ui.json {
             if Row::is_due(row.moved, event, OBJECT_EVERY) {
                 if matches!(event.what, What::Progress) {
@@ -98,18 +120,10 @@ impl Screen {
             }
             return;
         }
-        layout.make_room_for(&event.board.label());
-        let layout = *layout;
         if let Some(bar) = &row.bar {
             self.draw(bar, row, layout, event);
         }
         self.log(row, event);
-        // A service shows what goes on; what is over is in its log.
-        if self.service && matches!(event.what, What::Ended(_)) {
-            if let Some(bar) = rows.remove(&event.run).and_then(|row| row.bar) {
-                self.lines.remove(&bar);
-            }
-        }
     }
 
     fn draw(&self, bar: &Bar, row: &Row, layout: Layout, event: &Event) {
@@ -162,7 +176,7 @@ impl Screen {
         };
         if shown {
             row.logged = Some(Instant::now());
-            self.lines.log(event.board.label(), line);
+            self.lines.log(event.time, event.board.label(), line);
         }
         if self.service
             && let What::Ended(ending) = &event.what
@@ -195,7 +209,17 @@ impl Screen {
                 let warning = self.ui.paint_err(Style::Warn, "warning");
                 Some((Weight::Unusual, Text::message(format_args!("{warning} {}", word(text)))))
             }
-            What::Detail(detail) => Some((detail.weight(), Text::message(detail.line()?))),
+            What::Detail(detail) => {
+                let (weight, line) = (detail.weight(), detail.line()?);
+                // What should be read is seen by its first word.
+                let (word, rest) = line.split_at(line.find([' ', ':']).unwrap_or(line.len()));
+                let word = match weight {
+                    Weight::Unusual => self.ui.paint_err(Style::Warn, word),
+                    Weight::Usual => Text::message(word),
+                    Weight::Fine => self.ui.paint_err(Style::Faint, word),
+                };
+                Some((weight, Text::message(format_args!("{word}{rest}"))))
+            }
             What::Ended(ending) => match ending {
                 Ending::Done { proof } => styled(Style::Good, "done", format!(" {}", proof.phrase())),
                 Ending::NotVerified { why, .. } => styled(Style::Warn, "not verified", format!(": {why}")),
@@ -207,9 +231,6 @@ impl Screen {
     }
 }
 
-/// So many boards are remembered at least.
-const MOST_ROWS: usize = 1024;
-
 /// A screen takes events from many threads.
 impl Tell for Screen {
     fn tell(&self, event: Event) {
@@ -218,9 +239,9 @@ impl Tell for Screen {
 }
 
 impl Row {
-    fn new(lines: &Lines) -> Self {
+    fn new(bar: Option<Bar>) -> Self {
         Self {
-            bar: lines.add(),
+            bar,
             began: Instant::now(),
             speed: Speed::new(0),
             rate: 0,

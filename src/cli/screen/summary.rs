@@ -51,7 +51,7 @@ impl<'a> Summary<'a> {
         let width = runs.iter().map(|run| run.board.label().chars().count()).max().unwrap_or(0);
         for run in runs {
             if self.ui.json {
-                self.ui.object(&json!({"event": "result", "board": run.board, "record": run}));
+                self.object(run);
             } else {
                 self.board(run, &facts(run), width);
             }
@@ -61,6 +61,11 @@ impl<'a> Summary<'a> {
             self.tell(true, format_args!("{done} of {} done", runs.len()));
         }
         report::boards(runs.iter().map(|run| run.ending.kind()))
+    }
+
+    /// The object of one board, for a service, which tells of each when it ends.
+    pub(in crate::cli) fn object(&self, run: &Record) {
+        self.ui.object(&json!({"event": "result", "board": run.board, "record": run}));
     }
 
     fn board(&self, run: &Record, facts: &Facts, width: usize) {

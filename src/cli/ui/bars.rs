@@ -102,6 +102,11 @@ impl Bars {
         self.0.remove(&bar.0);
     }
 
+    /// Prints something else, and meanwhile there are none.
+    pub fn aside(&self, print: impl FnOnce()) {
+        self.0.suspend(print);
+    }
+
     /// A line above them.
     pub fn above(&self, line: impl Display) {
         // The bars hide what is printed past them. That it can't be printed can't be printed.

@@ -1,34 +1,33 @@
 //! `piprov usbboot`.
 
-#[cfg(test)]
-mod hostile;
+mod attached;
 pub(super) mod rpiboot;
-mod show;
+mod told;
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use super::report::{self, Usage};
+use super::report::Usage;
 use crate::board::{PortPath, Serial};
 use crate::cli::{Global, common, ui::Ui};
 use crate::config::Settings;
 use crate::error::{Explain, Kind, Remedy};
-use crate::format::json::json;
-use crate::format::{json, minutes, parse_size};
+use crate::format::{minutes, parse_size};
+use crate::run::Runs;
+use crate::run::ledger::Ledger;
 use crate::stop::Stop;
 use crate::usb::boot::Options;
-use crate::usb::event::Ending;
 use crate::usb::libusb::LibusbBus;
 use crate::usb::lookup::{self, Payload};
 use crate::usb::plan::{BySerial, Installed, OnePayload, Plan};
-use crate::usb::station::{self, Filter, Outcome, Service};
+use crate::usb::service::{self, Filter, Service};
 use crate::usb::sysfs::Sysfs;
 use crate::usb::transport::Bus;
 use crate::usb::{payload, wait_for};
-pub(super) use show::NO_BOARD;
-use show::Show;
+pub(super) use attached::NO_BOARD;
+use told::Told;
 
 /// Boot boards over USB: everything rpiboot does, all boards at once
 ///
@@ -159,6 +158,8 @@ impl Usbboot {
             let message = format!("{} is no directory to write metadata to", dir.display());
             return Err(Usage { message, hint: Some("`mkdir` it first".into()) }.into());
         }
+        // Where it can't be recorded, nothing is done to any board.
+        let ledger = Ledger::open(&settings.state_dir.value)?;
         let sysfs = Sysfs::default();
         if sysfs.devices().is_none() {
             let why = format!("there is no {}", sysfs.root().join("bus/usb/devices").display());
@@ -169,9 +170,28 @@ impl Usbboot {
             ui.detail("libusb has no hotplug here; looking for boards instead");
         }
         let bus: Arc<dyn Bus> = Arc::new(bus);
-        let mut show = Show::new(ui, self.serial.clone());
-        let outcomes = station::run(bus.clone(), plan, self.options(), &self.service(), stop, &mut show)?;
-        self.finish(ui, stop, &outcomes, bus.as_ref())
+        ui.detail(format_args!("records: {}", ledger.path().display()));
+        let (tell, events) = channel();
+        let runs = Runs::new(Arc::new(tell), ledger);
+        let mut told = Told::new(ui, events, self.serial.clone(), self.kept(), self.forever);
+        let served = service::run(bus.clone(), plan, self.options(), &self.service(), stop, &runs, &mut told);
+        if told.count() == 0 {
+            served?;
+            return Err(self.nothing(stop, bus.as_ref()));
+        }
+        // What came of the boards is told in any case.
+        let ended = told.finish();
+        served?;
+        ended
+    }
+
+    /// Where what boards tell about themselves goes.
+    fn kept(&self) -> told::Metadata {
+        match &self.metadata {
+            None => told::Metadata::Dropped,
+            Some(None) => told::Metadata::Printed,
+            Some(Some(dir)) => told::Metadata::Kept(dir.clone()),
+        }
     }
 
     fn plan(&self, settings: &Settings, ui: &Ui) -> crate::cli::Result<Arc<dyn Plan>> {
@@ -248,74 +268,19 @@ impl Usbboot {
         service
     }
 
-    fn finish(&self, ui: &Ui, stop: &Stop, outcomes: &[Outcome], bus: &dyn Bus) -> crate::cli::Result<()> {
-        if outcomes.is_empty() {
-            return Err(self.nothing(stop, bus));
-        }
-        for outcome in outcomes {
-            if ui.json {
-                ui.object(&json!({ "event": "result", "board": outcome }));
-            }
-            if let Ending::Done { appeared, .. } = &outcome.ending
-                && !ui.json
-            {
-                appeared.iter().for_each(|one| ui.result(&one.device));
-            }
-        }
-        if !ui.json {
-            show::summary(ui, outcomes);
-        }
-        self.keep_metadata(ui, outcomes)?;
-        report::boards(outcomes.iter().map(|outcome| match &outcome.ending {
-            Ending::Done { .. } => None,
-            Ending::Failed { kind, .. } => Some(*kind),
-        }))
-    }
-
     /// Why nothing was booted.
     fn nothing(&self, stop: &Stop, bus: &dyn Bus) -> crate::cli::Failure {
         if stop.is_set() {
             return NoBoard { what: "stopped before a board came".to_owned(), kind: Kind::Interrupted }
                 .into();
         }
-        let attached = show::attached(&bus.devices().unwrap_or_default(), self.serial.as_ref());
+        let attached = attached::attached(&bus.devices().unwrap_or_default(), self.serial.as_ref());
         let mut what = format!("no board in USB boot came in {}", minutes(self.timeout.unwrap_or_default()));
         for line in attached {
             what += &format!("; {line}");
         }
         NoBoard { what, kind: Kind::Unavailable }.into()
     }
-
-    fn keep_metadata(&self, ui: &Ui, outcomes: &[Outcome]) -> crate::cli::Result<()> {
-        let Some(place) = &self.metadata else { return Ok(()) };
-        for outcome in outcomes.iter().filter(|outcome| !outcome.metadata.is_empty()) {
-            match place {
-                None if ui.json => {}
-                None => ui.result(json::line(&outcome.metadata).map_err(std::io::Error::from)?),
-                Some(dir) => {
-                    let serial = outcome.serial.as_ref().map(ToString::to_string);
-                    let name = serial.unwrap_or_else(|| outcome.port.to_string());
-                    let path = dir.join(format!("{name}.json"));
-                    let text = json::pretty(&outcome.metadata).map_err(std::io::Error::from)?;
-                    replace(&path, &text).map_err(|source| CantWrite { path: path.clone(), source })?;
-                    ui.say(format_args!("{}: wrote {}", outcome.port, path.display()));
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Writes a file so that it is there whole or not at all.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let dir = path.parent().unwrap_or_else(|| Path::new("."));
-    let mut file = tempfile::Builder::new().permissions(world_readable()).tempfile_in(dir)?;
-    writeln!(file, "{text}")?;
-    file.persist(path).map(drop).map_err(|error| error.error)
-}
-
-fn world_readable() -> std::fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o644)
 }
 
 /// No board has come.
@@ -332,20 +297,6 @@ impl Explain for NoBoard {
     }
 
     fn hint(&self) -> Option<Remedy> {
-        (self.kind != Kind::Interrupted).then(|| show::NO_BOARD.into())
-    }
-}
-
-/// What a board told can't be kept.
-#[derive(Debug, thiserror::Error)]
-#[error("writing {}", path.display())]
-pub(super) struct CantWrite {
-    path: PathBuf,
-    source: std::io::Error,
-}
-
-impl Explain for CantWrite {
-    fn kind(&self) -> Kind {
-        Kind::CantCreate
+        (self.kind != Kind::Interrupted).then(|| NO_BOARD.into())
     }
 }

@@ -2,8 +2,8 @@
 //! attributes, access control lists, device nodes, hard links, holes. (The kernel's
 //! Documentation/filesystems/ext4, and fs/ext4 for what stands only there.)
 //!
-//! Why not the ext4-view crate, which reads single files elsewhere in this program: it tells no inode numbers, no
-//! extended attributes, no device numbers and no holes, so a system copied with it would not start.
+//! Why not the ext4-view crate: it tells no inode numbers, no extended attributes, no device numbers and no holes, so a
+//! system copied with it would not start.
 //!
 //! A file system that was not unmounted cleanly is refused: the journal is not replayed here. No number that stands
 //! in the file system is trusted; damage is an error that names the inode.
@@ -12,6 +12,7 @@ mod acl;
 mod blocks;
 mod dir;
 mod inode;
+mod path;
 mod xattr;
 
 use std::io;

@@ -33,11 +33,14 @@ fn made(options: &str, commands: &str) -> Result<Ext4, Error> {
 }
 
 fn find(fs: &Ext4, path: &str) -> Inode {
-    path.split('/').fold(fs.inode(ROOT).unwrap(), |inode, part| {
-        let entries = fs.list(&inode).unwrap();
-        let entry = entries.iter().find(|entry| entry.name == part.as_bytes());
-        fs.inode(entry.unwrap_or_else(|| panic!("{path}: {entries:?}")).inode).unwrap()
-    })
+    fs.find(path).unwrap().unwrap_or_else(|| panic!("{path}"))
+}
+
+/// As [`find`], but a link itself.
+fn link(fs: &Ext4, folder: &str, name: &str) -> Inode {
+    let entries = fs.list(&find(fs, folder)).unwrap();
+    let entry = entries.iter().find(|entry| entry.name == name.as_bytes());
+    fs.inode(entry.unwrap_or_else(|| panic!("{name}: {entries:?}")).inode).unwrap()
 }
 
 fn bytes(fs: &Ext4, inode: &Inode) -> Vec<u8> {
@@ -77,8 +80,8 @@ fn check(options: &str) {
     assert_eq!(attributes[&b"user.note"[..]], b"hello");
     assert_eq!(attributes[&b"security.capability"[..]], b"abcdefghijklmnopqrst");
     assert_eq!(attributes.len(), 2);
-    assert_eq!(fs.target(&find(&fs, "d/short")).unwrap(), b"target");
-    assert_eq!(fs.target(&find(&fs, "d/long")).unwrap().len(), 75);
+    assert_eq!(fs.target(&link(&fs, "d", "short")).unwrap(), b"target");
+    assert_eq!(fs.target(&link(&fs, "d", "long")).unwrap().len(), 75);
     let kind = |path| find(&fs, path).kind;
     assert_eq!(kind("d/null"), FileKind::Character(Device { major: 1, minor: 3 }));
     assert_eq!(kind("d/nvme"), FileKind::Block(Device { major: 259, minor: 300 }));
@@ -99,6 +102,57 @@ fn every_kind_of_file_in_every_layout() {
     ] {
         check(options);
     }
+}
+
+#[test]
+fn paths_are_looked_up_as_the_system_would() {
+    let commands = "mkdir etc\nmkdir usr\ncd usr\nmkdir etc\ncd etc\nwrite x fstab\ncd /etc\n\
+        symlink fstab /usr/etc/fstab\nsymlink up ../../../usr/./etc//fstab\nsymlink round round\n\
+        symlink nowhere /none\nsymlink usr /usr\nsymlink chain fstab\nsymlink deep usr/../etc/chain\n";
+    for options in ["", "-O inline_data -I 512", "-b 1024 -O ^extents,^64bit"] {
+        let fs = made(options, commands).unwrap();
+        let fstab = find(&fs, "usr/etc/fstab");
+        for path in [
+            "/usr/etc/fstab",
+            "/etc/fstab",
+            "etc/up",
+            "../../etc/chain",
+            "etc/deep",
+            "/etc/usr/etc/fstab",
+            "//etc/./../etc/fstab",
+        ] {
+            assert_eq!(find(&fs, path).number, fstab.number, "{options} {path}");
+        }
+        assert_eq!(fs.read_file(&fstab, 1).unwrap(), b"x");
+        assert!(fs.read_file(&fstab, 0).unwrap_err().to_string().contains("more than 0"));
+        for path in ["", "/", "..", "usr/.."] {
+            assert_eq!(find(&fs, path).number, ROOT, "{path}");
+        }
+        for path in ["none", "etc/nowhere", "etc/fstab/x", "etc/fstab/..", "usr/none/../etc"] {
+            let found = fs.find(path).unwrap().map(|inode| inode.number);
+            assert_eq!(found, None, "{path}");
+        }
+        assert!(fs.find("etc/round").unwrap_err().to_string().contains("in a circle"));
+    }
+}
+
+#[test]
+fn a_name_that_is_not_asked_for_may_have_control_characters() {
+    let fs = made("", "write x good\nwrite x ba!d\n").unwrap();
+    let (disk, _) = fs.disk();
+    let mut bytes = vec![0; fs.size() as usize];
+    disk.read_exact_at(&mut bytes, 0).unwrap();
+    // Not where the kernel would mind: directories have no checksum here that is looked at.
+    let place = bytes.windows(4).position(|name| name == b"ba!d").unwrap();
+    bytes[place + 2] = 0x1b;
+    let len = bytes.len() as u64;
+    let fs = Ext4::open(Arc::new(bytes), 0, len).unwrap();
+    assert_eq!(bytes_of(&fs, "good"), b"x");
+    assert!(matches!(fs.list(&find(&fs, "")).unwrap_err(), Error::Name { .. }));
+}
+
+fn bytes_of(fs: &Ext4, path: &str) -> Vec<u8> {
+    fs.read_file(&find(fs, path), 100).unwrap()
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::LONGEST;
 use super::fat::Fat;
+use crate::image::ext4::{self, Ext4, FileKind};
 use crate::image::read_at::ReadAt;
 use crate::image::table::Partition;
 
@@ -50,10 +51,9 @@ impl Volume<'_> {
             && (1..=2).contains(&block[16]))
     }
 
-    /// Whether there is the magic number of ext2, 3 and 4 at byte 56 of the superblock, which starts at 1024.
+    /// Whether it looks like ext2, 3 or 4.
     pub(super) fn is_ext4(&self) -> io::Result<bool> {
-        let mut magic = [0; 2];
-        Ok(self.image.read_at(&mut magic, self.partition.start + 1024 + 56)? == 2 && magic == [0x53, 0xef])
+        Ext4::is_there(&**self.image, self.partition.start)
     }
 
     /// Reads a whole file.
@@ -65,21 +65,12 @@ impl Volume<'_> {
         let failure = Arc::clone(&window.failure);
         let found = match kind {
             Kind::Fat => read_fat(window, path),
-            Kind::Ext4 if self.needs_recovery()? => Err("it was not unmounted cleanly".to_owned()),
             Kind::Ext4 => read_ext4(window, path),
         };
         match failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(error) => Err(error),
             None => Ok(found.unwrap_or_else(Found::Unreadable)),
         }
-    }
-
-    /// Whether an ext4 journal waits to be replayed: what is read may then be replaced at the next mount.
-    /// (Bit 2 of the incompatible features, at byte 0x60 of the superblock.)
-    fn needs_recovery(&self) -> io::Result<bool> {
-        let mut features = [0; 4];
-        self.image.read_at(&mut features, self.partition.start + 1024 + 0x60)?;
-        Ok(u32::from_le_bytes(features) & 4 != 0)
     }
 }
 
@@ -92,25 +83,21 @@ fn read_fat(window: Window, path: &str) -> Result<Found, String> {
 }
 
 fn read_ext4(window: Window, path: &str) -> Result<Found, String> {
-    let volume = ext4_view::Ext4::load(Box::new(window)).map_err(|error| error.to_string())?;
-    let mut file = match volume.open(path) {
-        Ok(file) => file,
-        Err(ext4_view::Ext4Error::NotFound) => return Ok(Found::Nothing),
-        Err(error) => return Err(error.to_string()),
-    };
-    let mut bytes = vec![0; LONGEST + 1];
-    let mut done = 0;
-    while done < bytes.len() {
-        match file.read_bytes(&mut bytes[done..]).map_err(|error| error.to_string())? {
-            0 => break,
-            count => done += count,
+    let len = window.len;
+    let read = || {
+        let volume = Ext4::open(Arc::new(window), 0, len)?;
+        match volume.find(path)? {
+            Some(file) if file.kind == FileKind::File => {
+                Ok(Found::Text(volume.read_file(&file, LONGEST as u64)?))
+            }
+            _ => Ok(Found::Nothing),
         }
-    }
-    if done > LONGEST {
-        return Err(format!("it has more than {LONGEST} bytes"));
-    }
-    bytes.truncate(done);
-    Ok(Found::Text(bytes))
+    };
+    read().map_err(|error: ext4::Error| match error {
+        ext4::Error::NeedsRecovery => "it was not unmounted cleanly".to_owned(),
+        ext4::Error::Io { at, source } => format!("{source} at byte {at} of the partition"),
+        error => error.to_string(),
+    })
 }
 
 /// A file copied out of a FAT partition.
@@ -265,13 +252,18 @@ impl Window {
     }
 }
 
-impl ext4_view::Ext4Read for Window {
-    fn read(
-        &mut self,
-        at: u64,
-        buf: &mut [u8],
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync + 'static>> {
-        Ok(self.read_exact(buf, at)?)
+impl ReadAt for Window {
+    fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize> {
+        let damaged = |what| io::Error::new(io::ErrorKind::InvalidData, what);
+        self.read_exact(buf, at).map(|()| buf.len()).map_err(damaged)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.len)
+    }
+
+    fn available(&self) -> u64 {
+        self.len
     }
 }
 

@@ -11,11 +11,8 @@ use super::Error;
 use super::checklist::{Act, Change};
 use super::source::Source;
 use super::view::View;
-use crate::beneath::{Dir, Item, Links};
+use crate::beneath::{Access, Dir, Item, Links};
 use std::os::fd::AsFd;
-
-/// The name under which a file is written before it takes its place.
-const TEMPORARY: &str = ".piprov-new";
 
 /// A tree to change.
 pub(super) struct Target<'a> {
@@ -100,20 +97,18 @@ fn write(place: &Dir, name: &std::ffi::OsStr, bytes: &[u8], mode: u32, keep: boo
     let old = rustix::fs::statat(place, name, AtFlags::SYMLINK_NOFOLLOW)
         .ok()
         .filter(|old| keep && FileType::from_raw_mode(old.st_mode) == FileType::RegularFile);
-    place.unlink(TEMPORARY)?;
-    let mut file = place.create(TEMPORARY, 0o600)?;
-    file.write_all(bytes)?;
+    let new = place.new_file(name, Access::Usual(0o600))?;
+    new.file().write_all(bytes)?;
     let (mode, uid, gid) =
         // No file of these has a use for setuid; a client may have given it.
         old.map_or((mode, 0, 0), |old: Stat| (old.st_mode & 0o777, old.st_uid, old.st_gid));
-    let item = Item::Open(file.as_fd());
+    let item = Item::Open(new.file().as_fd());
     item.set_owner(uid, gid)?;
     item.set_mode(mode)?;
-    file.sync_all()?;
     if place.kind(name) == Some(FileType::Directory) {
         return Err(Errno::ISDIR.into());
     }
-    Ok(place.rename(TEMPORARY, place, name)?)
+    new.replace().map(drop)
 }
 
 #[cfg(test)]

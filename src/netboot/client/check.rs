@@ -9,28 +9,11 @@ use super::record::{Lock, Phase, Record};
 use super::source::{HostSource, Source, is_odd, is_special};
 use super::{Board, Clients, Error, Name, exports, home, nfs, reach};
 use crate::board::Mac;
-use crate::error::{Action, Explain, Knob, Remedy, Task, remedy};
+use crate::error::{Action, Explain, Finding, Knob, Task, remedy};
 use crate::image::ext4::FileKind;
 
 /// What the kernel's server was told last (exportfs(8)).
 pub(super) const TABLE: &str = "/var/lib/nfs/etab";
-
-/// Something about a client that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Finding {
-    /// The part of the checklist, or `export`, `serve`, `record`.
-    pub item: String,
-    /// What is wrong.
-    pub what: String,
-    /// What to do about it.
-    pub remedy: Remedy,
-}
-
-impl Finding {
-    pub(super) fn new(item: &str, what: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
-        Self { item: item.to_owned(), what: what.into(), remedy: remedy.into() }
-    }
-}
 
 impl Clients {
     /// Looks at a client; the findings, none where all is well.
@@ -43,7 +26,7 @@ impl Clients {
         let again = remedy![Task::ClientRemove.of(name), ", then add it again"];
         if record.phase != Phase::Ready {
             let what = "a run that made or removed it was killed";
-            return Ok(vec![Finding::new(
+            return Ok(vec![Finding::problem(
                 "record",
                 what,
                 remedy!["give the same ", Task::ClientAdd, " again, or ", again],
@@ -51,12 +34,16 @@ impl Clients {
         }
         if let Some(new) = &record.renaming {
             let remedy = remedy![Task::ClientRename.of(name).arg(new), " goes on"];
-            return Ok(vec![Finding::new("record", format!("it is half renamed to {new}"), remedy)]);
+            return Ok(vec![Finding::problem("record", format!("it is half renamed to {new}"), remedy)]);
         }
         let mut whole = true;
         for path in [Some(&record.root), record.layer.as_ref(), Some(&record.boot)].into_iter().flatten() {
             if !path.is_dir() {
-                found.push(Finding::new("record", format!("{} is not there", path.display()), again.clone()));
+                found.push(Finding::problem(
+                    "record",
+                    format!("{} is not there", path.display()),
+                    again.clone(),
+                ));
                 whole = false;
             }
         }
@@ -75,7 +62,7 @@ impl Clients {
                 && let Some(why) = home::exposed(around)?
             {
                 let error = Error::Exposed { path: around.to_owned(), why };
-                found.push(Finding::new("record", error.to_string(), error.hint().unwrap_or_default()));
+                found.push(Finding::problem("record", error.to_string(), error.hint().unwrap_or_default()));
             }
         }
         Ok(found)
@@ -97,11 +84,15 @@ impl Clients {
                 }
                 _ => repair.clone(),
             };
-            found.push(Finding::new(change.item, format!("{} {verb} ({})", change.path, change.why), remedy));
+            found.push(Finding::problem(
+                change.item,
+                format!("{} {verb} ({})", change.path, change.why),
+                remedy,
+            ));
         }
         found.extend(wanted.notes.into_iter().map(|note| {
             let (what, remedy) = note.split_once(": ").unwrap_or((&note, ""));
-            Finding::new("source", what, remedy)
+            Finding::warning("source", what, remedy)
         }));
         Ok(())
     }
@@ -113,7 +104,7 @@ impl Clients {
         let exporter = match self.exporter() {
             Ok(exporter) => exporter,
             Err(error) => {
-                found.push(Finding::new(
+                found.push(Finding::problem(
                     "export",
                     error.to_string(),
                     remedy![Task::Nfs, " says what to install"],
@@ -125,12 +116,12 @@ impl Clients {
         if std::fs::read_to_string(&path).ok().as_deref() != Some(&wanted) {
             let what = format!("{} doesn't hold what it should", path.display());
             let remedy = remedy![Task::ClientRepair.of(&record.name), " writes it anew"];
-            found.push(Finding::new("export", what, remedy));
+            found.push(Finding::problem("export", what, remedy));
         }
         let wanted = exports::of(record);
         found.extend(reach::wider(&wanted, &self.places.exports, Path::new(TABLE)));
         if let Err(error) = exports::refuse_foreign(&self.places.exports, &wanted) {
-            found.push(Finding::new("export", error.to_string(), "take the line out of that file"));
+            found.push(Finding::problem("export", error.to_string(), "take the line out of that file"));
         }
         found.extend(self.beyond(record, &self.all()?)?);
         if matches!(exporter, Exporter::Kernel(_)) {
@@ -139,7 +130,7 @@ impl Clients {
                 let line = format!("{}\t{}(", export.path.display(), export.network);
                 if !table.lines().any(|known| known.starts_with(&line)) {
                     let what = format!("{} is not exported to {}", export.path.display(), export.network);
-                    found.push(Finding::new("export", what, Action::host_as_root("exportfs -ra")));
+                    found.push(Finding::problem("export", what, Action::host_as_root("exportfs -ra")));
                 }
             }
         }
@@ -191,7 +182,7 @@ pub fn unsure_address(record: &Record, hosts: &[(Mac, Ipv4Addr)]) -> Option<Find
     if hosts.iter().any(sure) {
         return None;
     }
-    Some(Finding::new(
+    Some(Finding::warning(
         "serve",
         format!(
             "only {only} may mount it, and the DHCP server here doesn't always give the board that address"
@@ -206,7 +197,7 @@ fn served(record: &Record, tftp: &Path) -> Vec<Finding> {
     let root = tftp.canonicalize().unwrap_or_else(|_| tftp.to_owned());
     if !record.boot.starts_with(&root) {
         let what = format!("{} is not below {}, which is served", record.boot.display(), tftp.display());
-        found.push(Finding::new(
+        found.push(Finding::problem(
             "serve",
             what,
             remedy!["give the same ", Knob::TftpRoot, " (`netboot.tftp-root`) to both"],
@@ -273,7 +264,7 @@ fn check_boot(record: &Record, found: &mut Vec<Finding>) -> Result<(), Error> {
             crate::format::count(odd.unreadable, "name")
         );
         let remedy = Action::host_as_root("chmod -R a+rX").arg(record.boot.display());
-        found.push(Finding::new("serve", what, remedy));
+        found.push(Finding::problem("serve", what, remedy));
     }
     if let Some(first) = odd.dangerous.first() {
         let what = format!(
@@ -283,11 +274,11 @@ fn check_boot(record: &Record, found: &mut Vec<Finding>) -> Result<(), Error> {
             first.display()
         );
         let remedy = remedy![Task::ClientRepair.of(&record.name), " takes that away"];
-        found.push(Finding::new("boot-files", what, remedy));
+        found.push(Finding::problem("boot-files", what, remedy));
     }
     if odd.more {
         let what = format!("there are more than {MOST} boot files, and not all of them were looked at");
-        found.push(Finding::new("boot-files", what, format!("look into {}", record.boot.display())));
+        found.push(Finding::problem("boot-files", what, format!("look into {}", record.boot.display())));
     }
     Ok(())
 }

@@ -35,7 +35,7 @@ mod verify;
 mod view;
 
 pub use add::{Line, Prepared, Request};
-pub use check::{Finding, unsure_address};
+pub use check::unsure_address;
 pub use checklist::{Mode, Where};
 pub use error::Error;
 pub use host::{Address, addresses};

@@ -6,9 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use super::check::Finding;
 use super::host;
-use crate::error::{Action, Remedy, remedy};
+use crate::error::{Action, Finding, Remedy, remedy};
 
 /// Numbers of RPC programs (RFC 1813, appendix I and section 4).
 const NFS: u32 = 100_003;
@@ -62,7 +61,7 @@ pub fn look(ganesha_file: &Path) -> State {
 #[must_use]
 pub fn findings(state: &State) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut add = |what: &str, remedy: Remedy| found.push(Finding::new("nfs", what, remedy));
+    let mut add = |what: &str, remedy: Remedy| found.push(Finding::problem("nfs", what, remedy));
     let kernel = state.kernel_server && state.exportfs;
     if !kernel && !state.ganesha {
         if state.kernel_server {

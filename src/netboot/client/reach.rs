@@ -4,13 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::check::Finding;
 use super::exports::{self, Export};
 use super::manage::{Clients, Places};
 use super::record::Record;
 use super::{Error, Network};
 use crate::beneath::{Dir, Mount, mount_of};
-use crate::error::{Action, Remedy, remedy};
+use crate::error::{Action, Finding, Remedy, remedy};
 
 /// subtree_check would ask about the directory, too; but it forgets files that are renamed while they are open, as a
 /// package manager does, and a root has no use for it.
@@ -63,7 +62,7 @@ impl Clients {
                  be guessed",
                 paths.join(" or ")
             );
-            Finding::new("nfs", text, own_file_system())
+            Finding::problem("nfs", text, own_file_system())
         });
         Ok(found.collect())
     }
@@ -155,7 +154,7 @@ pub(super) fn wider(exports: &[Export], ours: &Path, table: &Path) -> Vec<Findin
                     " shows all",
                 ];
                 if !found.iter().any(|known| known.what == what) {
-                    found.push(Finding::new("export", what, remedy));
+                    found.push(Finding::problem("export", what, remedy));
                 }
             }
         }

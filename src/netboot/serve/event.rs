@@ -1,20 +1,30 @@
-//! What serving tells.
+//! What serving tells beside the boards' boots, which are runs.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::dhcp::Mode;
 use crate::error::Remedy;
 use crate::netboot::content::limits::TooLarge;
-use crate::netboot::steps::{Id, Step};
 
-/// Something that happened.
+/// Something that happened to the server itself.
+#[derive(Debug, Clone, Serialize)]
+pub struct Event {
+    /// When, in UTC.
+    pub time: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What happened.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Event {
+pub enum What {
     /// It serves from now on.
     Serving {
         /// The interface.
@@ -33,19 +43,6 @@ pub enum Event {
         tftp: SocketAddr,
         /// Clients with a record.
         clients: usize,
-    },
-    /// A board went a step further, or doesn't.
-    Board(Board),
-    /// A board has so much of a file.
-    Progress {
-        /// The board.
-        board: Id,
-        /// The file.
-        path: String,
-        /// Bytes that it has.
-        bytes: u64,
-        /// Of so many.
-        total: Option<u64>,
     },
     /// What DHCP did; every message.
     Dhcp {
@@ -66,30 +63,15 @@ pub enum Event {
     },
 }
 
-/// A step of a board's boot, with what is known of the board.
-#[derive(Debug, Clone, Serialize)]
-pub struct Board {
-    /// The board.
-    pub board: Id,
-    /// The client that it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub client: Option<String>,
-    /// Its model, as far as it is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<&'static str>,
-    /// The low 32 bits of its serial number, as its directory is called.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub serial: Option<String>,
-    /// Its address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub address: Option<Ipv4Addr>,
-    /// The boot so far, in a line.
-    pub trail: String,
-    /// Bytes that it has fetched.
-    pub fetched: u64,
-    /// The step.
-    #[serde(flatten)]
-    pub step: Step,
+/// What was told of all boards when serving ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Boards that were heard.
+    pub boards: u64,
+    /// Boots whose system was seen.
+    pub up: u64,
+    /// Boots that stopped on the way.
+    pub stuck: u64,
 }
 
 fn as_range<S: Serializer>(range: &Option<(Ipv4Addr, Ipv4Addr)>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,12 +1,15 @@
 //! DHCP and TFTP in one process, for boards that boot over the network.
 //!
 //! Threads: the DHCP server, as many TFTP servers on one port as there are processors (to some), and one that looks
-//! after the tree, the time, and connections to NFS. What they hear comes together in one place, which knows each board's boot step by step.
+//! after the tree, the time, and connections to NFS. What they hear comes together in the follower, which knows each
+//! board's boot step by step; what that comes to is told and recorded by one more thread.
 
+mod boots;
 mod error;
 mod event;
-mod hub;
+mod follower;
 pub mod neighbour;
+mod queue;
 pub mod service;
 mod tree;
 
@@ -18,9 +21,9 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 
+pub use boots::Tell;
 pub use error::Error;
-pub use event::{Board, Event};
-pub use hub::Tell;
+pub use event::{Event, Totals, What};
 
 use super::content::NetbootSource;
 use super::content::boards::Boards;
@@ -30,10 +33,13 @@ use super::watch::capture::{Capture, Scope};
 use super::watch::frame::{self, Payload};
 use crate::dhcp::{self, Handed};
 use crate::error::{Remedy, Task, remedy};
+use crate::run::Runs;
 use crate::stop::{Stop, Waker, until};
 use crate::tftp::{self, Limits};
-use hub::Hub;
+use boots::Boots;
+use follower::Follower;
 use neighbour::Kept;
+use queue::Queue;
 use service::Notify;
 use tree::{Change, Tree};
 
@@ -118,16 +124,16 @@ impl Server {
         Ok(Self { dhcp, tftp, source, tree, boards, clients, state, root, capture, notes })
     }
 
-    /// Serves until `stop` is set, or until one of the servers can't go on. `tell` is called from several threads, one
-    /// at a time.
+    /// Serves until `stop` is set, or until one of the servers can't go on. Each board's boot is one of `runs`; what
+    /// belongs to no board goes to `tell`. Whoever takes them may be slow: no board waits for that.
     ///
     /// # Errors
     /// What a server could not go on for.
-    pub fn run(self, tell: Tell<'_>, stop: &Stop) -> Result<(), Error> {
+    pub fn run(self, tell: Tell<'_>, runs: &Runs, stop: &Stop) -> Result<Totals, Error> {
         let Self { dhcp, tftp, source, tree, boards, clients, state, root, capture, notes } = self;
         let plan = dhcp.plan();
         let here: Ipv4Addr = plan.server;
-        let serving = Event::Serving {
+        let serving = What::Serving {
             interface: dhcp.interface().name.clone(),
             address: here,
             mode: plan.mode,
@@ -141,26 +147,30 @@ impl Server {
         let wake = Waker::new().map_err(Error::Loop)?;
         let waker = || wake.wake();
         let kept = Kept::new(dhcp.interface().index, &state);
-        let hub = Hub::new(here, boards, Arc::clone(&clients), kept, tell, &waker);
-        hub.tell(&serving);
+        let queue = Queue::default();
+        let follower = Follower::new(here, boards, Arc::clone(&clients), kept, &queue, &waker);
+        follower.tell(serving);
         if let Some(damage) = dhcp.damage() {
-            hub.tell(&Event::Warning { text: damage.to_string().into() });
+            follower.tell(What::Warning { text: damage.to_string().into() });
         }
         if let Some(text) = nothing_to_serve(&root) {
-            hub.tell(&Event::Warning { text });
+            follower.tell(What::Warning { text });
         }
         let now = tree.scan().into_iter().map(Change::TooLarge);
         for change in notes.into_iter().chain(now) {
-            change_to_event(change, &clients).iter().for_each(|event| hub.tell(event));
+            follower.tell(told_of(change, &clients));
         }
         let notify = Notify::from_env();
-        let told = status(&hub);
+        let told = status(&follower);
         notify.ready(&told);
         let mut care = Care { tree, capture, wake: &wake, notify, told, clients };
+        let mut boots = Boots::new(runs, tell);
         let result = std::thread::scope(|scope| {
-            let hub = &hub;
+            let follower = &follower;
+            let (telling, news) = (&mut boots, &queue);
+            let telling = scope.spawn(move || telling.run(news));
             let dhcp = scope.spawn(move || {
-                let done = dhcp.run(&mut |event| hub.dhcp(event), stop);
+                let done = dhcp.run(&mut |event| follower.dhcp(event), stop);
                 // Whoever ends takes the others along.
                 stop.set();
                 done
@@ -170,7 +180,7 @@ impl Server {
                 .into_iter()
                 .map(|tftp| {
                     scope.spawn(move || {
-                        let done = tftp.run(source, &|event| hub.tftp(event), stop);
+                        let done = tftp.run(source, &|event| follower.tftp(event), stop);
                         stop.set();
                         done
                     })
@@ -178,18 +188,24 @@ impl Server {
                 .collect();
             let mut looked = Ok(());
             while looked.is_ok() && !stop.is_set() {
-                looked = look(hub, &mut care, stop);
+                looked = look(follower, &mut care, stop);
             }
             stop.set();
             care.notify.stopping();
-            dhcp.join().map_err(|_| Error::Ended { what: "the DHCP server" })??;
+            // All of them have ended before the first failure is looked at, and then no more comes.
+            let dhcp = dhcp.join();
+            let files: Vec<_> = files.into_iter().map(|file| file.join()).collect();
+            queue.close();
+            telling.join().map_err(|_| Error::Ended { what: "what tells of the boots" })?;
+            dhcp.map_err(|_| Error::Ended { what: "the DHCP server" })??;
             for file in files {
-                file.join().map_err(|_| Error::Ended { what: "the TFTP server" })??;
+                file.map_err(|_| Error::Ended { what: "the TFTP server" })??;
             }
             looked.map_err(Error::Loop)
         });
-        drop(hub);
-        result
+        drop(follower);
+        let totals = boots.end(result.is_ok());
+        result.map(|()| totals)
     }
 }
 
@@ -205,11 +221,11 @@ struct Care<'a> {
 }
 
 /// One round: waits for something, and does what is due.
-fn look(hub: &Hub<'_>, care: &mut Care<'_>, stop: &Stop) -> std::io::Result<()> {
+fn look(follower: &Follower<'_>, care: &mut Care<'_>, stop: &Stop) -> std::io::Result<()> {
     let Care { tree, capture, wake, notify, told, clients } = care;
     let now = Instant::now();
-    let next = hub.tick(now);
-    let text = status(hub);
+    let next = follower.tick(now);
+    let text = status(follower);
     if *told != text {
         notify.status(&text);
         *told = text;
@@ -232,7 +248,7 @@ fn look(hub: &Hub<'_>, care: &mut Care<'_>, stop: &Stop) -> std::io::Result<()> 
     }
     wake.clear();
     for change in tree.look()? {
-        change_to_event(change, clients).iter().for_each(|event| hub.tell(event));
+        follower.tell(told_of(change, clients));
     }
     if let Some(capture) = capture {
         while let Some(bytes) = capture.take()? {
@@ -240,25 +256,25 @@ fn look(hub: &Hub<'_>, care: &mut Care<'_>, stop: &Stop) -> std::io::Result<()> 
                 && let Payload::Syn { from, to } = frame.payload
                 && to.port() == NFS_PORT
             {
-                hub.nfs(*from.ip(), frame.source);
+                follower.nfs(*from.ip(), frame.source);
             }
         }
     }
     Ok(())
 }
 
-fn change_to_event(change: Change, clients: &RwLock<Clients>) -> Option<Event> {
-    Some(match change {
-        Change::TooLarge(file) => Event::TooLarge(file),
+fn told_of(change: Change, clients: &RwLock<Clients>) -> What {
+    match change {
+        Change::TooLarge(file) => What::TooLarge(file),
         Change::Clients => {
-            Event::Clients { count: clients.read().unwrap_or_else(PoisonError::into_inner).all().len() }
+            What::Clients { count: clients.read().unwrap_or_else(PoisonError::into_inner).all().len() }
         }
-        Change::Note(text) => Event::Warning { text: text.into() },
-    })
+        Change::Note(text) => What::Warning { text: text.into() },
+    }
 }
 
-fn status(hub: &Hub<'_>) -> String {
-    match hub.count() {
+fn status(follower: &Follower<'_>) -> String {
+    match follower.count() {
         (0, _) => "no board was heard yet".to_owned(),
         (boards, loaded) => {
             format!(

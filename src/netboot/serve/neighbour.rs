@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
+use crate::beneath::{Access, place_of};
 use crate::board::Mac;
 
 /// A ROM fetches one file of 50 KB, and gives up after 25 s.
@@ -110,14 +111,12 @@ impl Kept {
     }
 
     fn write_note(&self) -> io::Result<()> {
+        let (dir, name) = place_of(&self.note)?;
         if self.entries.is_empty() {
-            return match std::fs::remove_file(&self.note) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                _ => Ok(()),
-            };
+            return dir.remove_file(name);
         }
         let lines: String = self.entries.iter().map(|(ip, (mac, _))| format!("{ip} {mac}\n")).collect();
-        std::fs::write(&self.note, lines)
+        dir.replace_file(name, lines.as_bytes(), Access::Usual(0o666))
     }
 }
 

@@ -2,13 +2,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
-use serde::{Serialize, Serializer};
-
 use super::{Signal, Step, Steps};
-use crate::board::Mac;
+use crate::board::{Mac, Serial, Who};
 
 /// Boards that are followed at once; more than a rack has. Whoever was silent longest gives way.
 const MOST: usize = 1024;
@@ -24,18 +22,33 @@ pub enum Id {
     Ip(Ipv4Addr),
 }
 
+impl Id {
+    /// What is known of this board by its boot, and the address that it is known to have.
+    #[must_use]
+    pub fn who(self, steps: Option<&Steps>, address: Option<Ipv4Addr>) -> Who {
+        let (model, chip) = steps.map(Steps::kind).unwrap_or_default();
+        let (mac, address) = match self {
+            Self::Mac(mac) => (Some(mac), address),
+            Self::Ip(ip) => (None, Some(ip)),
+        };
+        let serial = steps.and_then(Steps::serial);
+        Who {
+            mac,
+            serial: serial.and_then(|serial| format!("{serial:08x}").parse::<Serial>().ok()),
+            model,
+            chip,
+            address: address.map(IpAddr::V4),
+            ..Who::default()
+        }
+    }
+}
+
 impl fmt::Display for Id {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mac(mac) => mac.fmt(out),
             Self::Ip(ip) => ip.fmt(out),
         }
-    }
-}
-
-impl Serialize for Id {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 
@@ -57,15 +70,17 @@ pub struct Book {
 impl Book {
     /// Takes a signal of a board.
     pub fn hear(&mut self, id: Id, signal: &Signal, now: Instant) -> Vec<Told> {
+        let mut told = Vec::new();
         if !self.boards.contains_key(&id) {
             if !begins(signal) {
-                return Vec::new();
+                return told;
             }
-            self.make_room(now);
+            told.extend(self.make_room(now).into_iter().map(|id| Told { id, step: Step::Forgotten }));
             self.boards.insert(id, Steps::new(now));
         }
-        let Some(steps) = self.boards.get_mut(&id) else { return Vec::new() };
-        steps.hear(signal, now).into_iter().map(|step| Told { id, step }).collect()
+        let Some(steps) = self.boards.get_mut(&id) else { return told };
+        told.extend(steps.hear(signal, now).into_iter().map(|step| Told { id, step }));
+        told
     }
 
     /// Looks at the time.
@@ -97,16 +112,19 @@ impl Book {
         all
     }
 
-    fn make_room(&mut self, now: Instant) {
+    /// Forgets boards where there are too many; says which.
+    fn make_room(&mut self, now: Instant) -> Vec<Id> {
         if self.boards.len() < MOST {
-            return;
+            return Vec::new();
         }
-        self.boards.retain(|_, steps| steps.silent(now) < FORGET);
-        if self.boards.len() >= MOST
-            && let Some(id) = self.boards.iter().max_by_key(|(_, steps)| steps.silent(now)).map(|(id, _)| *id)
-        {
-            self.boards.remove(&id);
+        let old = self.boards.iter().filter(|(_, steps)| steps.silent(now) >= FORGET).map(|(id, _)| *id);
+        let mut gone: Vec<_> = old.collect();
+        if gone.is_empty() {
+            let longest = self.boards.iter().max_by_key(|(_, steps)| steps.silent(now));
+            gone.extend(longest.map(|(id, _)| *id));
         }
+        gone.iter().for_each(|id| drop(self.boards.remove(id)));
+        gone
     }
 }
 

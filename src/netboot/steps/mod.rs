@@ -7,145 +7,23 @@
 
 mod book;
 mod files;
+mod record;
+mod step;
 mod stuck;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
 pub use book::{Book, Id, Told};
 pub use files::{Part, Verdict};
+pub use record::{Boot, Broken, Missing};
+pub use step::{Happened, Offer, Sign, Signal, Step, Trouble};
 
-use crate::board::Model;
+use crate::board::{Chip, Model};
 use crate::dhcp::pi::{Client, Stage};
-use crate::error::Remedy;
 use crate::netboot::content::place;
-
-/// What was heard of a board, or was sent to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Signal {
-    /// It looks for a DHCP server.
-    Discover(Client),
-    /// It takes an offer, or renews its lease.
-    Request(Client),
-    /// A server has answered it.
-    Offer(Offer),
-    /// A server has given it an address.
-    Ack(Ipv4Addr),
-    /// It asks for a file.
-    Asked(String),
-    /// It has a file: its path and its bytes.
-    Sent(String, u64),
-    /// It only looked whether a file is there.
-    Probed(String),
-    /// It was told that there is no such file.
-    Missing(String),
-    /// A transfer broke off, or was refused: the path, and why.
-    Failed(String, String),
-    /// Its system has opened a connection to this host's NFS server.
-    Nfs,
-}
-
-/// A server's answer to a DISCOVER.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Offer {
-    /// The server.
-    pub from: Ipv4Addr,
-    /// It is this program.
-    pub ours: bool,
-    /// The answer tells a Pi where to boot from.
-    pub boots: bool,
-    /// The address that it offers; none from a proxy.
-    pub address: Option<Ipv4Addr>,
-}
-
-/// What happened in a boot.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "step", rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Step {
-    /// It looks for a DHCP server.
-    Discover {
-        /// How often in this boot.
-        count: u32,
-        /// Which program asks.
-        stage: Stage,
-    },
-    /// It starts from the beginning: it was reset, or gave up.
-    Again,
-    /// A server has answered.
-    Offer(Offer),
-    /// It has an address.
-    Address {
-        /// The address.
-        address: Ipv4Addr,
-    },
-    /// It begins to fetch a part of what it needs.
-    Part {
-        /// What it is.
-        part: Part,
-        /// The first file of it.
-        path: String,
-    },
-    /// It has a file.
-    Got {
-        /// The file.
-        path: String,
-        /// Its length.
-        bytes: u64,
-    },
-    /// It looked whether a file is there, which it is.
-    Probe {
-        /// The file.
-        path: String,
-    },
-    /// A file isn't there, which doesn't matter.
-    Absent {
-        /// The file.
-        path: String,
-    },
-    /// A file isn't there, and the board acts on it.
-    Missing {
-        /// The file.
-        path: String,
-        /// What the board does now.
-        then: String,
-        /// It can't boot without.
-        fatal: bool,
-    },
-    /// A transfer broke off.
-    Broken {
-        /// The file.
-        path: String,
-        /// Why.
-        why: String,
-    },
-    /// It doesn't get any further.
-    Stuck {
-        /// What was seen last, and what should have come.
-        why: String,
-        /// What to look at.
-        hint: Remedy,
-    },
-    /// Kernel, device tree and command line are there: the kernel starts.
-    Loaded {
-        /// Files that it has fetched.
-        files: u32,
-        /// Bytes of them.
-        bytes: u64,
-        /// Seconds since its first DISCOVER or request.
-        seconds: f64,
-    },
-    /// Its system is there.
-    Up {
-        /// What showed it.
-        by: &'static str,
-        /// Seconds since its first DISCOVER or request.
-        seconds: f64,
-    },
-}
+use crate::run;
 
 /// How far a boot is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -187,6 +65,9 @@ pub struct Steps {
 /// What is kept of the names of files: more than any board asks for.
 const MOST_NAMES: usize = 512;
 
+/// Whatever asks after so long a silence was switched off meanwhile.
+const AFRESH: Duration = Duration::from_secs(600);
+
 impl Steps {
     /// A board that was just heard for the first time.
     #[must_use]
@@ -224,7 +105,7 @@ impl Steps {
             Signal::Discover(client) => self.discover(client, now, &mut steps),
             Signal::Request(client) => {
                 if self.is_system(client.stage) {
-                    self.up("its system asks for an address", now, &mut steps);
+                    self.up(Sign::Dhcp, now, &mut steps);
                 }
             }
             Signal::Offer(offer) => {
@@ -237,7 +118,7 @@ impl Steps {
                 }
             }
             Signal::Ack(address) => self.has_address(*address, &mut steps),
-            Signal::Asked(path) => self.asked(path, &mut steps),
+            Signal::Asked(path) => self.asked(path, now, &mut steps),
             Signal::Sent(path, bytes) => self.sent(path, *bytes, now, &mut steps),
             Signal::Probed(path) => {
                 self.kernel_there |= Part::of(place::split(path).1) == Part::Kernel;
@@ -247,7 +128,7 @@ impl Steps {
             Signal::Failed(path, why) => {
                 steps.push(Step::Broken { path: path.clone(), why: why.clone() });
             }
-            Signal::Nfs => self.up("it mounts from this host's NFS server", now, &mut steps),
+            Signal::Nfs => self.up(Sign::Nfs, now, &mut steps),
         }
         self.heard = now;
         // Whoever is heard again may get stuck again.
@@ -259,21 +140,20 @@ impl Steps {
 
     fn discover(&mut self, client: &Client, now: Instant, steps: &mut Vec<Step>) {
         if self.is_system(client.stage) {
-            self.up("its system asks for an address", now, steps);
+            self.up(Sign::Dhcp, now, steps);
             return;
         }
         if !client.stage.is_pi() || client.stage == Stage::PiHost {
             return;
         }
-        // bootcode.bin introduces itself anew; that is the same boot.
-        let second = self.stage == Some(Stage::Rom)
+        // bootcode.bin introduces itself anew; that is the same boot. The ROM of a 3B+ has called itself the same before.
+        // That the file is all there may be told later than that it runs.
+        let second = matches!(self.stage, Some(Stage::Rom | Stage::Serial))
             && client.stage == Stage::Serial
-            && self.got.contains(&Part::Bootcode);
-        if self.phase > Phase::Offered && !second {
-            let known = (self.serial, self.revision);
-            *self = Self::new(now);
-            (self.serial, self.revision) = known;
-            steps.push(Step::Again);
+            && self.parts.contains(&Part::Bootcode)
+            && !self.parts.contains(&Part::Firmware);
+        if (self.phase > Phase::Offered && !second) || self.silent(now) >= AFRESH {
+            self.again(now, steps);
         }
         if self.discovers == 0 {
             self.begun = now;
@@ -287,7 +167,20 @@ impl Steps {
             self.discovers += 1;
             self.walk("DISCOVER");
         }
-        steps.push(Step::Discover { count: self.discovers, stage: client.stage });
+        steps.push(Step::Discover { count: self.discovers, program: client.stage });
+    }
+
+    /// It starts from the beginning. What was known to keep it from its kernel is told first.
+    fn again(&mut self, now: Instant, steps: &mut Vec<Step>) {
+        if self.told_stuck != Some(self.phase)
+            && let Some((trouble, why, hint)) = stuck::lacks(self)
+        {
+            steps.push(Step::Stuck { trouble, why, hint });
+        }
+        let known = (self.serial, self.revision);
+        *self = Self::new(now);
+        (self.serial, self.revision) = known;
+        steps.push(Step::Again);
     }
 
     /// Whether a DHCP message of this kind can only be one of the system that was booted. Before the kernel is there
@@ -307,8 +200,18 @@ impl Steps {
         }
     }
 
-    fn asked(&mut self, path: &str, steps: &mut Vec<Step>) {
+    fn asked(&mut self, path: &str, now: Instant, steps: &mut Vec<Step>) {
         let (_, rest) = place::split(path);
+        // A board with an address of its own asks no DHCP server. What only a new boot wants: a Pi 3 reads its config.txt
+        // once more behind its kernel, but no system does.
+        let another = match Part::of(rest) {
+            Part::Bootcode | Part::Firmware => self.phase >= Phase::Loaded,
+            Part::Update | Part::Settings => self.phase == Phase::Up,
+            _ => false,
+        };
+        if another || self.silent(now) >= AFRESH {
+            self.again(now, steps);
+        }
         self.phase = self.phase.max(Phase::Fetching);
         if self.stage.is_none() {
             self.stage = files::stage_by(rest);
@@ -373,7 +276,7 @@ impl Steps {
         }
     }
 
-    fn up(&mut self, by: &'static str, now: Instant, steps: &mut Vec<Step>) {
+    fn up(&mut self, by: Sign, now: Instant, steps: &mut Vec<Step>) {
         // Without having fetched anything here it booted from somewhere else.
         if self.phase >= Phase::Fetching && self.phase < Phase::Up && self.files > 0 {
             self.phase = Phase::Up;
@@ -397,9 +300,9 @@ impl Steps {
         if self.told_stuck == Some(self.phase) {
             return None;
         }
-        let (why, hint) = stuck::look(self, now.saturating_duration_since(self.heard))?;
+        let (trouble, why, hint) = stuck::look(self, now.saturating_duration_since(self.heard))?;
         self.told_stuck = Some(self.phase);
-        Some(Step::Stuck { why, hint })
+        Some(Step::Stuck { trouble, why, hint })
     }
 
     /// When [`Steps::tick`] may have something to say; none where it has nothing to wait for.
@@ -425,6 +328,31 @@ impl Steps {
     #[must_use]
     pub fn model(&self) -> Option<&'static str> {
         self.revision.and_then(Model::of_revision).map(Model::name).or_else(|| self.stage.map(files::family))
+    }
+
+    /// Which board it is, as far as its boot program tells.
+    #[must_use]
+    pub fn kind(&self) -> (Option<Model>, Option<Chip>) {
+        let chip = match self.stage {
+            Some(Stage::Rom) => Some(Chip::Bcm2837),
+            Some(Stage::Eeprom4) => Some(Chip::Bcm2711),
+            Some(Stage::Eeprom5) => Some(Chip::Bcm2712),
+            _ => None,
+        };
+        (self.revision.and_then(Model::of_revision), chip)
+    }
+
+    /// The step in the words of all runs.
+    #[must_use]
+    pub fn run_stage(&self) -> run::Stage {
+        match self.phase {
+            Phase::Discovering | Phase::Offered => run::Stage::Address,
+            Phase::Fetching if self.parts.contains(&Part::Kernel) || self.got.contains(&Part::Kernel) => {
+                run::Stage::Kernel
+            }
+            Phase::Fetching => run::Stage::Firmware,
+            Phase::Loaded | Phase::Up => run::Stage::Root,
+        }
     }
 
     /// The low 32 bits of its serial number.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Phase, Steps};
+use super::{Phase, Steps, Trouble};
 use crate::dhcp::pi::Stage;
 use crate::error::{Remedy, Task, remedy};
 
@@ -26,8 +26,8 @@ pub(super) fn patience(steps: &Steps) -> Option<Duration> {
     })
 }
 
-/// Why a board seems stuck after so long a silence, and a hint.
-pub(super) fn look(steps: &Steps, silent: Duration) -> Option<(String, Remedy)> {
+/// Where a board seems stuck after so long a silence, why, and a hint.
+pub(super) fn look(steps: &Steps, silent: Duration) -> Option<(Trouble, String, Remedy)> {
     if silent < patience(steps)? {
         return None;
     }
@@ -41,11 +41,18 @@ pub(super) fn look(steps: &Steps, silent: Duration) -> Option<(String, Remedy)> 
                 Task::Watch,
                 " shows that.",
             ];
-            (why, hint)
+            (Trouble::Unanswered, why, hint)
         }
-        Phase::Offered => offered(steps, rom),
-        Phase::Fetching => fetching(steps, rom),
+        Phase::Offered => {
+            let (why, hint) = offered(steps, rom);
+            (Trouble::NoRequest, why, hint)
+        }
+        Phase::Fetching => lacks(steps).unwrap_or_else(|| {
+            let (why, hint) = fetching(steps, rom);
+            (Trouble::Silent, why, hint)
+        }),
         Phase::Loaded => (
+            Trouble::NoSystem,
             format!("its kernel was started, but nothing is heard of its system for {} s", silent.as_secs()),
             remedy![
                 "a monitor or the serial console shows why. Is the root in its cmdline.txt right, and exported to \
@@ -82,10 +89,15 @@ fn offered(steps: &Steps, rom: bool) -> (String, Remedy) {
     (why, hint.into())
 }
 
-fn fetching(steps: &Steps, rom: bool) -> (String, Remedy) {
+/// What is known to keep a board that fetches from its kernel.
+pub(super) fn lacks(steps: &Steps) -> Option<(Trouble, String, Remedy)> {
+    if steps.phase != Phase::Fetching {
+        return None;
+    }
     if let Some(path) = &steps.fatal {
         let why = format!("{path} is missing, and the board has stopped asking");
-        return (why, format!("put {path} there, and switch the board off and on.").into());
+        let hint = format!("put {path} there, and switch the board off and on.");
+        return Some((Trouble::MissingFile, why, hint.into()));
     }
     if !steps.kernels_missing.is_empty() && !steps.got.contains(&super::Part::Kernel) {
         let why = format!(
@@ -93,11 +105,13 @@ fn fetching(steps: &Steps, rom: bool) -> (String, Remedy) {
             steps.kernels_missing.join(", "),
             if steps.kernels_missing.len() == 1 { "is" } else { "are" }
         );
-        return (
-            why,
-            "put a kernel there that fits the board, or name yours in config.txt (kernel=).".into(),
-        );
+        let hint = "put a kernel there that fits the board, or name yours in config.txt (kernel=).";
+        return Some((Trouble::NoKernel, why, hint.into()));
     }
+    None
+}
+
+fn fetching(steps: &Steps, rom: bool) -> (String, Remedy) {
     let last = steps.last_file.as_deref().unwrap_or("its first request");
     let hint = if rom {
         "the ROM of a Pi 3 stops answering ARP while it fetches; an entry for it in the neighbour table helps \

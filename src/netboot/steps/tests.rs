@@ -71,7 +71,7 @@ fn a_pi_3_by_its_rom() {
     assert_eq!(missing(&steps), []);
     // bootcode.bin asks DHCP again; that is the same boot.
     let steps = boot.hear(Signal::Discover(client(Stage::Serial)));
-    assert_eq!(steps, [Step::Discover { count: 1, stage: Stage::Serial }]);
+    assert_eq!(steps, [Step::Discover { count: 1, program: Stage::Serial }]);
     // Its REQUEST doesn't say what it is; that is no system yet.
     assert_eq!(boot.hear(Signal::Request(client(Stage::PiHost))), []);
     let steps = boot.fetch(&[
@@ -101,7 +101,36 @@ fn a_pi_3_by_its_rom() {
     assert_eq!(boot.steps.deadline(), None);
     // Switched off and on.
     let steps = boot.hear(Signal::Discover(client(Stage::Rom)));
-    assert_eq!(steps, [Step::Again, Step::Discover { count: 1, stage: Stage::Rom }]);
+    assert_eq!(steps, [Step::Again, Step::Discover { count: 1, program: Stage::Rom }]);
+}
+
+#[test]
+fn the_rom_of_a_3b_plus_and_its_bootcode_bin_are_one_boot() {
+    let mut boot = Boot::new(Stage::Serial);
+    boot.offer();
+    boot.hear(Signal::Asked("bootcode.bin".to_owned()));
+    let steps = boot.hear(Signal::Discover(client(Stage::Serial)));
+    assert_eq!(steps, [Step::Discover { count: 1, program: Stage::Serial }]);
+    boot.hear(Signal::Sent("bootcode.bin".to_owned(), 1000));
+    boot.fetch(&["9c1d03f2/start.elf"]);
+    assert_eq!(boot.steps.trail(), "DISCOVER → OFFER → DISCOVER by bootcode.bin → bootcode.bin → start.elf");
+    let steps = boot.hear(Signal::Discover(client(Stage::Serial)));
+    assert_eq!(steps[0], Step::Again);
+}
+
+#[test]
+fn a_board_with_an_address_of_its_own_starts_again_without_a_word_to_dhcp() {
+    let mut boot = Boot::new(Stage::Eeprom5);
+    boot.offer();
+    let whole = ["config.txt", "cmdline.txt", "bcm2712-rpi-5-b.dtb", "kernel_2712.img"];
+    assert!(has_loaded(&boot.fetch(&whole)));
+    // A Pi 3 reads it once more then.
+    assert!(!boot.fetch(&["config.txt"]).contains(&Step::Again));
+    boot.hear(Signal::Nfs);
+    assert_eq!(boot.fetch(&["config.txt"])[0], Step::Again);
+    // And one that was away for so long was switched off.
+    boot.now += Duration::from_secs(700);
+    assert_eq!(boot.fetch(&["overlays/overlay_map.dtb"])[0], Step::Again);
 }
 
 #[test]

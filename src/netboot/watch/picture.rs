@@ -9,13 +9,13 @@ use serde::Serialize;
 use super::answer::{Answer, Verdict};
 use super::bpdu::{Bpdu, Version};
 use super::frame::{self, Arp, Frame, Payload, Udp};
-use crate::board::Mac;
+use crate::board::{Mac, Who};
 use crate::dhcp::packet::{Kind, Packet};
 use crate::dhcp::pi::{Client, Stage};
 use crate::error::{Remedy, Task, remedy};
 use crate::format::printable;
 use crate::netboot::content::boards::Boards;
-use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Told};
+use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Steps, Told};
 use crate::tftp::packet::{Code, Packet as Tftp};
 
 /// Transfers that are remembered to know what an answer belongs to.
@@ -27,22 +27,27 @@ const MOST_OTHERS: usize = 64;
 
 /// Something that was seen.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
+#[serde(untagged)]
 pub enum Seen {
-    /// A board went a step further, or doesn't.
+    /// A board went a step further, or doesn't: told in the words of a boot's run.
     Board {
-        /// The board.
-        board: Id,
-        /// What is known of it.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        model: Option<&'static str>,
-        /// The directory that it asks for.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        serial: Option<String>,
         /// The step.
         #[serde(flatten)]
         step: Step,
+        /// The board, as far as it is known.
+        board: Who,
+        /// Its model, or at least its kind, for people.
+        #[serde(skip)]
+        model: Option<&'static str>,
     },
+    /// Something else.
+    Other(Other),
+}
+
+/// Something that was seen of others than boards, or beside their boots.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Other {
     /// A PC's network boot ROM asks; it is left alone.
     Pc {
         /// The PC.
@@ -211,7 +216,7 @@ impl Picture {
             (Kind::Discover, Stage::Pc | Stage::PiFirmware) => {
                 let arch = client.arch.unwrap_or(0);
                 if self.pcs.len() < MOST_OTHERS && self.pcs.insert(packet.mac, arch).is_none() {
-                    seen.push(Seen::Pc { mac: packet.mac, arch });
+                    seen.push(Seen::Other(Other::Pc { mac: packet.mac, arch }));
                 }
             }
             (Kind::Discover, _) => {
@@ -235,7 +240,7 @@ impl Picture {
         }
         let tftp = answer.tftp(ip);
         self.servers.insert(ip, (mac, answer.clone()));
-        seen.push(Seen::Server { ip, mac, answer, tftp });
+        seen.push(Seen::Other(Other::Server { ip, mac, answer, tftp }));
     }
 
     fn tftp(&mut self, frame: &Frame<'_>, udp: &Udp<'_>, now: Instant, seen: &mut Vec<Seen>) {
@@ -298,7 +303,7 @@ impl Picture {
         }
         if known && arp.asks && self.arps.get(&mac) != Some(&arp.target) && self.arps.len() < MOST_TRANSFERS {
             self.arps.insert(mac, arp.target);
-            seen.push(Seen::Arp { mac, target: arp.target });
+            seen.push(Seen::Other(Other::Arp { mac, target: arp.target }));
         }
     }
 
@@ -313,7 +318,7 @@ impl Picture {
             return;
         }
         self.trees.insert(bpdu.bridge.clone(), bpdu.clone());
-        seen.push(Seen::Tree(bpdu));
+        seen.push(Seen::Other(Other::Tree(bpdu)));
     }
 
     /// Who has an address: the board that got it, or whoever sends from it, if that is a board.
@@ -339,14 +344,17 @@ impl Picture {
         {
             *hint = format!("spanning tree runs here: {}", tree.hint()).into();
         }
-        Seen::Board {
-            board: told.id,
-            model: steps.and_then(crate::netboot::steps::Steps::model),
-            serial: steps
-                .and_then(crate::netboot::steps::Steps::serial)
-                .map(|serial| format!("{serial:08x}")),
-            step,
-        }
+        Seen::Board { board: self.who(told.id, steps), model: steps.and_then(Steps::model), step }
+    }
+
+    /// What is known of a board.
+    #[must_use]
+    pub fn who(&self, id: Id, steps: Option<&Steps>) -> Who {
+        let address = match id {
+            Id::Mac(mac) => self.boards.by_mac(mac).and_then(|known| known.ip),
+            Id::Ip(_) => None,
+        };
+        id.who(steps, address)
     }
 
     /// What all of it comes to, in sentences: why boards don't come, as far as it isn't said of a single one.

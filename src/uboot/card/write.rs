@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::content::Content;
 use super::{Card, Error};
+use crate::beneath::{Access, place_of};
 use crate::error::{Action, Remedy, remedy};
 use crate::image::files::fat_file;
 use crate::image::read_at::ReadAt;
@@ -70,19 +71,15 @@ impl Card {
         reading_back: impl FnOnce(),
     ) -> Result<Built, Error> {
         self.check_output(path, force)?;
-        let directory = directory_of(path);
         let os = |doing: &'static str| {
             let path = path.to_owned();
             move |source: io::Error| Error::Os { path, doing, source }
         };
-        let temporary = tempfile::Builder::new()
-            .prefix(".piprov-card-")
-            // What an ordinary new file gets; the umask takes away what the user doesn't want to give. With a secret
-            // in it, it is its owner's.
-            .permissions(std::fs::Permissions::from_mode(if self.private { 0o600 } else { 0o666 }))
-            .tempfile_in(&directory)
-            .map_err(os("creating"))?;
-        let file = temporary.as_file();
+        let (directory, name) = place_of(path).map_err(os("creating"))?;
+        // With a secret in it, it is its owner's.
+        let access = if self.private { Access::Mode(0o600) } else { Access::Usual(0o666) };
+        let new = directory.new_file(name, access).map_err(os("creating"))?;
+        let file = new.file();
         file.set_len(self.len).map_err(os("creating"))?;
         let content = Content::new(self).map_err(Error::Volume)?;
         let expected = self.copy(&content, file, path, stop, progress)?;
@@ -90,19 +87,14 @@ impl Card {
         // What comes back shall come from the disk, as far as the kernel can be asked for that.
         let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
         reading_back();
-        let again = File::open(temporary.path()).map_err(os("reading back"))?;
+        let again = new.reopen().map_err(os("reading back"))?;
         let got = self.compare(&content, &again, path, stop, progress)?;
         if got != expected {
             let what = "the image gave other bytes than the first time".to_owned();
             return Err(Error::Differs { path: path.to_owned(), what });
         }
         self.look(Arc::new(again), path)?;
-        let named = if force {
-            temporary.persist(path).map_err(|error| error.error)
-        } else {
-            temporary.persist_noclobber(path).map_err(|error| error.error)
-        };
-        match named {
+        match if force { new.replace() } else { new.put() } {
             Ok(_) => Ok(Built { len: self.len, sha256: got }),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(Error::Exists { path: path.to_owned() })

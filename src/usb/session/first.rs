@@ -53,7 +53,7 @@ impl Session for FirstStage {
         match (self.at, reply) {
             (Upload::Start, _) => {
                 self.at = Upload::Message;
-                tell(What::Uploading { bytes: self.bootcode.len() });
+                tell(What::Uploading { name: self.bootcode.name().to_owned(), bytes: self.bootcode.len() });
                 Step::Write(Content::Bytes(self.message.clone()))
             }
             (Upload::Message, Reply::Done) => {

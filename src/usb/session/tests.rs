@@ -71,7 +71,7 @@ fn a_bootcode_is_announced_sent_and_acknowledged() {
     assert_eq!(talk.next(Reply::Done), "send bootcode.bin 1000");
     assert_eq!(talk.next(Reply::Done), "read 4");
     assert_eq!(talk.next(Reply::Bytes(&[0; 4])), "end Sent(Some(0))");
-    assert_eq!(talk.told, [r#"{"event":"uploading","bytes":1000}"#]);
+    assert_eq!(talk.told, [r#"{"event":"uploading","name":"bootcode.bin","bytes":1000}"#]);
 }
 
 #[test]

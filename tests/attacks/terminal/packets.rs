@@ -81,6 +81,7 @@ fn dhcp_texts() {
             let program = |host: &str, arguments: &[&str]| -> Command {
                 let mut command = lan.command(host, env!("CARGO_BIN_EXE_piprov"));
                 clean(&mut command);
+                command.env("PIPROV_STATE_DIR", lan.dir.path().join("piprov"));
                 // With -v DHCP's own words are shown, names among them.
                 command.arg("netboot").args(arguments).args(["--interface", "eth0", flag, "-v"]);
                 command

@@ -5,6 +5,7 @@ use clap::Args;
 use super::{Where, name};
 use crate::cli::Failure;
 use crate::cli::Global;
+use crate::cli::common::severity_style;
 use crate::cli::remedy;
 use crate::cli::ui::{Style, Ui, wrap};
 use crate::config::netboot::Mode;
@@ -59,10 +60,13 @@ impl Check {
                 ui.result(format_args!("{name}  {}", ui.paint(Style::Good, "as it should be")));
             }
             for found in found {
-                let head = format!("{name}  {}: ", found.item);
+                let head = format!("{name}  {}: ", found.topic);
                 let indent = name.as_str().len() + 2;
                 let what = wrap(&found.what, head.len(), indent, ui.width_out);
-                ui.result(format_args!("{name}  {}: {what}", ui.paint(Style::Bad, &found.item)));
+                ui.result(format_args!(
+                    "{name}  {}: {what}",
+                    ui.paint(severity_style(found.severity), found.topic)
+                ));
                 if !found.remedy.is_empty() {
                     let remedy = wrap(&remedy::word(&found.remedy), indent + 6, indent + 6, ui.width_out);
                     ui.result(format_args!("{:indent$}hint: {remedy}", ""));

@@ -5,9 +5,46 @@ use std::io::BufRead;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::Error;
 use crate::cli::ui::{Style, Ui};
+use crate::error::{Explain, Kind, Remedy};
 use crate::stop::Stop;
+
+/// It isn't done.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// The person at the keyboard, or the script, doesn't mean it.
+    #[error("{}", match got {
+        Some(got) => format!("`{}` is not `{name}`: nothing was changed", got.escape_debug()),
+        None => format!("it can't be taken back, and nobody said that it is meant: `{name}`"),
+    })]
+    NotConfirmed {
+        /// What was to be given.
+        name: &'static str,
+        /// What was given.
+        got: Option<String>,
+    },
+    /// Ctrl-C at the question.
+    #[error("interrupted; nothing was changed")]
+    Interrupted,
+    /// There is no answer to be had.
+    #[error("reading the terminal: {0}")]
+    Terminal(#[source] std::io::Error),
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NotConfirmed { .. } => Kind::Usage,
+            Self::Interrupted => Kind::Interrupted,
+            Self::Terminal(error) => Kind::of_io(error),
+        }
+    }
+
+    fn hint(&self) -> Option<Remedy> {
+        let Self::NotConfirmed { name, .. } = self else { return None };
+        Some(format!("A person types the name when asked; a script gives `--confirm {name}`.").into())
+    }
+}
 
 /// Whether it is meant.
 pub(super) fn confirm(name: &'static str, given: Option<&str>, ui: &Ui, stop: &Stop) -> Result<(), Error> {
@@ -29,10 +66,10 @@ pub(super) fn confirm(name: &'static str, given: Option<&str>, ui: &Ui, stop: &S
             Ok(_) if !both[1].revents().is_empty() => return Err(Error::Interrupted),
             Ok(_) => break,
             Err(Errno::INTR) => {}
-            Err(error) => return Err(Error::os("reading", "the terminal".as_ref())(error.into())),
+            Err(error) => return Err(Error::Terminal(error.into())),
         }
     }
     let mut line = String::new();
-    input.lock().read_line(&mut line).map_err(Error::os("reading", "the terminal".as_ref()))?;
+    input.lock().read_line(&mut line).map_err(Error::Terminal)?;
     checked(line.trim())
 }

@@ -3,41 +3,22 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use rustix::io::Errno;
 
-use super::{Enable, Error, diff, explain, file, notes};
-use crate::beneath::Dir;
-use crate::board::{Family, Model};
+use super::{Enable, diff, explain, input, notes};
+use crate::board::Model;
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui};
 use crate::eeprom::image::{BOOTCONF, Other, Part};
-use crate::eeprom::{BootConf, BootOrder, Image, Sig};
+use crate::eeprom::update::{Signing, usual};
+use crate::eeprom::{BootOrder, Image};
 use crate::format::json::json;
 use crate::format::{hex, size};
-
-/// The files that a bootloader looks for beside its boot files.
-const UPDATE: &str = "pieeprom.upd";
-const SIGNATURE: &str = "pieeprom.sig";
-
-/// The first bootloaders that update themselves over the network, in seconds since 1970: 2021-01-01.
-const SELF_UPDATE: u64 = 1_609_459_200;
+use crate::netboot::enable::{Bootloader, Update};
 
 pub(super) fn run(args: &Enable, path: &Path, order: Option<BootOrder>, ui: &Ui) -> crate::cli::Result<()> {
-    let image = Image::parse(file::read(path)?).map_err(Error::content(path))?;
-    if let Some(board) = args.board.filter(|board| board.family() != Some(image.family())) {
-        return Err(Usage {
-            message: format!(
-                "{} is an image for {}, not for a {board}",
-                path.display(),
-                image.family().boards()
-            ),
-            hint: Some("Images for both are in the package rpi-eeprom, in directories of their own.".into()),
-        }
-        .into());
-    }
-    let mut conf = BootConf::parse(image.bootconf().map_err(Error::content(path))?);
+    let chosen = Bootloader::new(path, input(path)?, args.board)?;
     if order.is_none() && args.settings.is_empty() && args.output.is_none() {
-        return show(path, &image, &conf, args.board, ui);
+        return show(&chosen, args.board, ui);
     }
     if args.settings.iter().any(|(key, _)| key == "BOOT_ORDER") && order.is_some() {
         return Err(Usage {
@@ -46,12 +27,7 @@ pub(super) fn run(args: &Enable, path: &Path, order: Option<BootOrder>, ui: &Ui)
         }
         .into());
     }
-    if let Some(order) = order {
-        conf.set("BOOT_ORDER", &order.to_string())?;
-    }
-    for (key, value) in &args.settings {
-        conf.set(key, value)?;
-    }
+    let edited = chosen.edit(order, &args.settings, args.board)?;
     let Some(dir) = args.output.as_deref().or(args.dry_run.then_some(Path::new("."))) else {
         return Err(Usage {
             message: "it isn't said where the changed image goes".into(),
@@ -62,89 +38,45 @@ pub(super) fn run(args: &Enable, path: &Path, order: Option<BootOrder>, ui: &Ui)
         }
         .into());
     };
-    let changed = match conf.changes() {
-        [] => image.clone(),
-        _ => image.with_bootconf(&conf.text()).map_err(Error::content(path))?,
-    };
+    let conf = &edited.conf;
     // Before anything is written.
-    let mut remarks = conf.warnings();
     if !ui.json {
-        remarks.drain(..).for_each(|warning| ui.warn(warning));
-    }
-    remarks.append(&mut conf.notes());
-    if let Some(order) = conf.order() {
-        remarks.extend(order.notes(args.board.or_else(|| usual(image.family()))));
-    }
-    remarks.extend(about_update(&changed));
-    if !ui.json {
-        heading(path, &changed, ui);
+        edited.warnings.iter().for_each(|warning| ui.warn(warning));
+        heading(path, &edited.image, ui);
         ui.result(format_args!("{}", ui.paint(Style::Strong, BOOTCONF)));
         if conf.changes().is_empty() {
             ui.result("  no line changes");
         }
         diff(conf.changes(), ui);
     }
-    let written = write(args, dir, &changed, ui)?;
+    let update = Update::plan(dir, &edited.image, now()?)?;
+    let (event, verb) = match update.signing {
+        Signing::There(_) => ("unchanged", "unchanged"),
+        Signing::New(_) if args.dry_run => ("would-write", "would write"),
+        Signing::New(_) => ("wrote", "wrote"),
+    };
+    if event == "wrote" {
+        update.write()?;
+    }
+    let sig = update.signing.sig();
     if ui.json {
+        let remarks: Vec<_> = edited.warnings.iter().chain(&edited.notes).collect();
         ui.object(&json!({
-            "event": written.event, "image": path, "family": changed.family(), "built": changed.built(),
+            "event": event, "image": path, "family": edited.image.family(), "built": edited.image.built(),
             "changes": conf.changes(), "order": conf.order().map(|order| order.to_string()),
-            "update": dir.join(UPDATE), "signature": dir.join(SIGNATURE), "sha256": hex(&written.sig.sha256),
-            "ts": written.sig.ts, "notes": remarks,
+            "update": update.update(), "signature": update.signature(), "sha256": hex(&sig.sha256),
+            "ts": sig.ts, "notes": remarks,
         }));
         return Ok(());
     }
-    notes(&remarks, ui);
-    Ok(())
-}
-
-/// What became of the pair.
-struct Written {
-    event: &'static str,
-    sig: Sig,
-}
-
-/// Writes the pair, the signature last: without it no board takes the update.
-fn write(args: &Enable, dir: &Path, image: &Image, ui: &Ui) -> crate::cli::Result<Written> {
-    let update = dir.join(UPDATE);
-    let place = match Dir::open(dir) {
-        Ok(place) => place,
-        Err(Errno::NOENT | Errno::NOTDIR) => return Err(Error::NoDirectory { dir: dir.to_owned() }.into()),
-        Err(error) => return Err(Error::os("opening", dir)(error.into()).into()),
-    };
-    let there = file::read_in(&place, SIGNATURE)?;
-    let there = there.and_then(|bytes| Sig::parse(std::str::from_utf8(&bytes).ok()?).ok());
-    let same = file::read_in(&place, UPDATE)?.is_some_and(|bytes| bytes == image.bytes());
-    if let Some(sig) = there.clone().filter(|sig| same && sig.fits(image.bytes())) {
-        say(ui, "unchanged", &update, image, &sig);
-        return Ok(Written { event: "unchanged", sig });
-    }
-    // A bootloader takes only an update that is newer than its last one.
-    let before = there.and_then(|sig| sig.ts);
-    let sig = image.sig(now()?.max(before.map_or(0, |before| before.saturating_add(1))));
-    if args.dry_run {
-        say(ui, "would write", &update, image, &sig);
-        return Ok(Written { event: "would-write", sig });
-    }
-    place.unlink(SIGNATURE).map_err(|error| Error::os("removing", &place.at(SIGNATURE))(error.into()))?;
-    file::replace(&place, UPDATE, image.bytes())?;
-    file::replace(&place, SIGNATURE, sig.to_string().as_bytes())?;
-    say(ui, "wrote", &update, image, &sig);
-    Ok(Written { event: "wrote", sig })
-}
-
-fn say(ui: &Ui, verb: &str, update: &Path, image: &Image, sig: &Sig) {
-    if ui.json {
-        return;
-    }
-    let proved = if verb.contains("would") { "" } else { ", read back and equal" };
+    let proved = if event == "would-write" { "" } else { ", read back and equal" };
     let verb = ui.paint(Style::Good, verb);
-    ui.result(format_args!("{verb} {}, {}{proved}", update.display(), size(image.bytes().len() as u64)));
-    ui.result(format_args!(
-        "{verb} {}, sha256 {}…{proved}",
-        update.with_file_name(SIGNATURE).display(),
-        &hex(&sig.sha256)[..12]
-    ));
+    let length = size(edited.image.bytes().len() as u64);
+    ui.result(format_args!("{verb} {}, {length}{proved}", update.update().display()));
+    let sum = &hex(&sig.sha256)[..12];
+    ui.result(format_args!("{verb} {}, sha256 {sum}…{proved}", update.signature().display()));
+    notes(&edited.notes, ui);
+    Ok(())
 }
 
 /// The time that goes into the signature: now, or what reproducible builds ask for.
@@ -156,20 +88,6 @@ fn now() -> Result<u64, Usage> {
         message: format!("SOURCE_DATE_EPOCH={} is no time", text.to_string_lossy().escape_debug()),
         hint: Some("It is a number of seconds since 1970, or not set.".into()),
     })
-}
-
-/// What a board does with the update.
-fn about_update(image: &Image) -> Vec<String> {
-    let mut notes = Vec::new();
-    if image.built().is_some_and(|built| built < SELF_UPDATE) {
-        notes.push("this bootloader is of before 2021: once it is in the EEPROM, the board takes no update over the network".to_owned());
-    }
-    notes.push(
-        "every board that asks that directory takes it when it boots over the network next, if its bootloader is of \
-         2021 or later, without ENABLE_SELF_UPDATE=0 or FREEZE_VERSION=1, and its last update is older than this one"
-            .to_owned(),
-    );
-    notes
 }
 
 fn heading(path: &Path, image: &Image, ui: &Ui) {
@@ -189,13 +107,8 @@ fn heading(path: &Path, image: &Image, ui: &Ui) {
 }
 
 /// An image, its files and its configuration.
-fn show(
-    path: &Path,
-    image: &Image,
-    conf: &BootConf,
-    board: Option<Model>,
-    ui: &Ui,
-) -> crate::cli::Result<()> {
+fn show(chosen: &Bootloader, board: Option<Model>, ui: &Ui) -> crate::cli::Result<()> {
+    let Bootloader { path, image, conf } = chosen;
     let order = conf.order();
     if ui.json {
         let files = image.files().map(|file| {
@@ -258,9 +171,4 @@ fn partitions(image: &Image, ui: &Ui) {
             }
         }
     }
-}
-
-/// The board that an image is for, where nobody said which: the one that isn't a Compute Module.
-fn usual(family: Family) -> Option<Model> {
-    (family == Family::Pi5).then_some(Model::Pi5)
 }

@@ -3,11 +3,9 @@
 mod card;
 mod confirm;
 mod eeprom;
-mod error;
-mod file;
 mod otp;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -16,9 +14,8 @@ use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui, wrap};
 use crate::eeprom::{BootOrder, Change};
 use crate::format::json::json;
+use crate::netboot::enable;
 use crate::stop::Stop;
-
-pub(crate) use error::Error;
 
 /// One of the forms: a card, a dump, an image, an order.
 #[derive(Debug, Args)]
@@ -129,6 +126,11 @@ impl Enable {
         explain(order, self.board, ui);
         Ok(())
     }
+}
+
+/// Reads a file that the user names; `-` is stdin.
+fn input(path: &Path) -> Result<Vec<u8>, enable::Error> {
+    if path == Path::new("-") { enable::read_from(std::io::stdin().lock(), path) } else { enable::read(path) }
 }
 
 /// What a boot order means.

@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use super::{Error, file};
+use super::input;
 use crate::board::Who;
 use crate::cli::remedy;
 use crate::cli::ui::{Style, Text, Ui, wrap};
 use crate::eeprom::otp::{Dump, NetBoot};
 use crate::format::json::json;
+use crate::netboot::enable::Error;
 
 pub(super) fn run(path: &Path, ui: &Ui) -> crate::cli::Result<()> {
-    let bytes = file::read(path)?;
+    let bytes = input(path)?;
     let name = if path == Path::new("-") { Path::new("stdin") } else { path };
     let dump = Dump::parse(&String::from_utf8_lossy(&bytes)).map_err(Error::content(name))?;
     let meaning = dump.meaning();

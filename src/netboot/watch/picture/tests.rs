@@ -41,7 +41,7 @@ fn a_boot_is_followed_from_the_wire_alone() {
     assert_eq!(
         show(&seen),
         [
-            r#"{"event":"board","board":"dc:a6:32:01:02:09","model":"Pi 4B","serial":"9c1d03f2","step":"discover","count":1,"stage":"eeprom4"}"#
+            r#"{"event":"discover","count":1,"program":"eeprom4","board":{"mac":"dc:a6:32:01:02:09","serial":"9c1d03f2","chip":"bcm2711","model":"Pi 4B"}}"#
         ]
     );
     let home = Ipv4Addr::new(10, 99, 0, 1);
@@ -49,7 +49,7 @@ fn a_boot_is_followed_from_the_wire_alone() {
     let seen = picture.hear(&offer(pi4(), home, |reply| reply.yiaddr(board)), start);
     assert_eq!(seen.len(), 2, "{:?}", show(&seen));
     assert!(
-        matches!(&seen[1], Seen::Server { ip, answer, .. } if *ip == home && answer.verdict == Verdict::AddressOnly)
+        matches!(&seen[1], Seen::Other(Other::Server { ip, answer, .. }) if *ip == home && answer.verdict == Verdict::AddressOnly)
     );
     let seen = picture.hear(&offer(pi4(), HERE, |reply| reply.option(43, b"Raspberry Pi Boot   ")), start);
     assert!(matches!(&seen[0], Seen::Board { step: Step::Offer(offer), .. } if offer.ours && offer.boots));
@@ -64,22 +64,22 @@ fn a_boot_is_followed_from_the_wire_alone() {
         picture.hear(&udp(&from, "10.99.0.2:69", &request(path)), start)
     };
     let seen = ask(&mut picture, 49152, "9c1d03f2/start4.elf");
-    assert!(show(&seen)[0].contains(r#""step":"part","part":"firmware""#), "{:?}", show(&seen));
+    assert!(show(&seen)[0].contains(r#""event":"part","part":"firmware""#), "{:?}", show(&seen));
     let gone = tftp::error(Code::NOT_FOUND, "no such file");
     let seen = picture.hear(&udp("10.99.0.2:40000", &format!("{board}:49152"), &gone), start);
-    assert!(show(&seen)[0].contains(r#""step":"absent","path":"9c1d03f2/start4.elf""#), "{:?}", show(&seen));
+    assert!(show(&seen)[0].contains(r#""event":"absent","path":"9c1d03f2/start4.elf""#), "{:?}", show(&seen));
     let seen = ask(&mut picture, 49153, "config.txt");
     assert_eq!(seen, []);
     // The next question shows that the last was answered.
     let seen = ask(&mut picture, 49154, "start4.elf");
-    assert!(show(&seen)[0].contains(r#""step":"got","path":"config.txt""#), "{:?}", show(&seen));
+    assert!(show(&seen)[0].contains(r#""event":"got","path":"config.txt""#), "{:?}", show(&seen));
     let early = tftp::error(Code(0), "Early terminate");
     let seen = picture.hear(&udp(&format!("{board}:49154"), "10.99.0.2:40001", &early), start);
-    assert!(show(&seen)[0].contains(r#""step":"probe""#));
+    assert!(show(&seen)[0].contains(r#""event":"probe""#));
     // The last file of a boot has no question after it; the time shows it.
     ask(&mut picture, 49155, "kernel8.img");
     let seen = picture.tick(start + Duration::from_secs(31));
-    assert!(show(&seen)[0].contains(r#""step":"got","path":"kernel8.img""#), "{:?}", show(&seen));
+    assert!(show(&seen)[0].contains(r#""event":"got","path":"kernel8.img""#), "{:?}", show(&seen));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn spanning_tree_is_the_first_suspect() {
     let start = Instant::now();
     let bpdu = [&[0x42, 0x42, 3][..], &STP].concat();
     let frame = ethernet(38, &bpdu);
-    assert!(matches!(&picture.hear(&frame, start)[..], [Seen::Tree(_)]));
+    assert!(matches!(&picture.hear(&frame, start)[..], [Seen::Other(Other::Tree(_))]));
     assert_eq!(picture.hear(&frame, start), []);
     let rom = discover(PI, &[&[0][..], &[0x44; 16]].concat());
     picture.hear(&udp("0.0.0.0:68", "255.255.255.255:67", &rom.finish()), start);
@@ -105,7 +105,7 @@ fn pcs_are_told_and_left_alone() {
     let mut picture = picture();
     let pc = Mac::new([0x52, 0x54, 0, 1, 2, 3]);
     let frame = udp("0.0.0.0:68", "255.255.255.255:67", &discover(pc, &[0; 17]).finish());
-    assert_eq!(picture.hear(&frame, Instant::now()), [Seen::Pc { mac: pc, arch: 0 }]);
+    assert_eq!(picture.hear(&frame, Instant::now()), [Seen::Other(Other::Pc { mac: pc, arch: 0 })]);
     assert_eq!(picture.hear(&frame, Instant::now()), []);
     assert_eq!(picture.tick(Instant::now() + Duration::from_secs(60)), []);
 }

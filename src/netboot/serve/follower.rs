@@ -1,33 +1,33 @@
-//! Where everything that is heard comes together: DHCP, TFTP and the wire tell it, and it tells what that means.
+//! Follows the boots of all boards by what the servers tell: DHCP, TFTP and the wire. Whose it is and what it means is
+//! said here, in the servers' threads, so nothing here waits: what is to be shown and recorded goes into a queue.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
-use super::event::{Board, Event};
+use super::event::What;
 use super::neighbour::Kept;
-use crate::board::Mac;
+use super::queue::{News, Queue, Stepped};
+use crate::board::{Mac, Who};
 use crate::dhcp::event::{Answer, Event as DhcpEvent, Heard};
 use crate::dhcp::packet::Kind;
 use crate::dhcp::pi::Stage;
 use crate::netboot::content::boards::Boards;
 use crate::netboot::content::clients::Clients;
 use crate::netboot::content::place::{self, Prefix};
-use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Told};
-use crate::tftp::event::{Event as TftpEvent, What};
+use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Steps, Told};
+use crate::run::Moment;
+use crate::tftp::event::{Event as TftpEvent, What as TftpWhat};
 use crate::tftp::packet::{Code, Direction};
 
-/// Tells an event; called from several threads, one at a time.
-pub type Tell<'a> = &'a (dyn Fn(&Event) + Send + Sync);
-
-/// What is shared by the threads.
-pub(super) struct Hub<'a> {
+/// What is known of all boards' boots, shared by the servers' threads.
+pub(super) struct Follower<'a> {
     here: Ipv4Addr,
     boards: Arc<Boards>,
     clients: Arc<RwLock<Clients>>,
     state: Mutex<State>,
-    tell: Tell<'a>,
+    queue: &'a Queue,
     /// Wakes the thread that looks at the time.
     waker: &'a (dyn Fn() + Sync),
 }
@@ -44,13 +44,13 @@ struct State {
 /// ROMs that are remembered, and warnings that aren't repeated.
 const MOST: usize = 4096;
 
-impl<'a> Hub<'a> {
+impl<'a> Follower<'a> {
     pub(super) fn new(
         here: Ipv4Addr,
         boards: Arc<Boards>,
         clients: Arc<RwLock<Clients>>,
         kept: Kept,
-        tell: Tell<'a>,
+        queue: &'a Queue,
         waker: &'a (dyn Fn() + Sync),
     ) -> Self {
         let state = State {
@@ -60,7 +60,7 @@ impl<'a> Hub<'a> {
             warned: BTreeSet::new(),
             armed: None,
         };
-        Self { here, boards, clients, state: Mutex::new(state), tell, waker }
+        Self { here, boards, clients, state: Mutex::new(state), queue, waker }
     }
 
     /// A panic elsewhere doesn't make the state wrong, so poison is ignored.
@@ -71,7 +71,7 @@ impl<'a> Hub<'a> {
     /// Takes what the DHCP server tells.
     pub(super) fn dhcp(&self, event: DhcpEvent) {
         let mut state = self.state();
-        (self.tell)(&Event::Dhcp { dhcp: event.clone() });
+        self.tell(What::Dhcp { dhcp: event.clone() });
         match event {
             DhcpEvent::Heard(heard) => self.heard(&mut state, &heard),
             DhcpEvent::Unsaved { path, why } => {
@@ -167,20 +167,20 @@ impl<'a> Hub<'a> {
         let mut state = self.state();
         let id = self.id(ip, &path);
         let signal = match event.what {
-            What::Requested { direction: Direction::Read } => {
+            TftpWhat::Requested { direction: Direction::Read } => {
                 self.keep(&mut state, id, ip);
                 Signal::Asked(path)
             }
-            What::Progress { bytes, total } => {
-                (self.tell)(&Event::Progress { board: id, path, bytes, total });
+            TftpWhat::Progress { bytes, .. } => {
+                self.queue.push(News::Bytes { id, bytes, moment: Moment::now() });
                 return;
             }
-            What::Finished { bytes, .. } => Signal::Sent(path, bytes),
-            What::Probed => Signal::Probed(path),
-            What::Refused { code: Code::NOT_FOUND, .. } => Signal::Missing(path),
-            What::Refused { message, .. } => Signal::Failed(path, message),
-            What::Failed { why, .. } => Signal::Failed(path, why),
-            What::Crowded => {
+            TftpWhat::Finished { bytes, .. } => Signal::Sent(path, bytes),
+            TftpWhat::Probed => Signal::Probed(path),
+            TftpWhat::Refused { code: Code::NOT_FOUND, .. } => Signal::Missing(path),
+            TftpWhat::Refused { message, .. } => Signal::Failed(path, message),
+            TftpWhat::Failed { why, .. } => Signal::Failed(path, why),
+            TftpWhat::Crowded => {
                 self.warn(
                     &mut state,
                     "there are more transfers at once than are allowed; boards wait".to_owned(),
@@ -238,63 +238,61 @@ impl<'a> Hub<'a> {
     }
 
     fn signal(&self, state: &mut State, id: Id, signal: &Signal) {
-        let told = state.book.hear(id, signal, Instant::now());
-        for told in told {
+        let moment = Moment::now();
+        for told in state.book.hear(id, signal, moment.at) {
             // The status has changed.
             if matches!(told.step, Step::Discover { count: 1, .. } | Step::Loaded { .. }) {
                 (self.waker)();
             }
-            self.board(state, told);
+            self.stepped(state, told, moment);
         }
-        let deadline = state.book.get(id).and_then(crate::netboot::steps::Steps::deadline);
+        let deadline = state.book.get(id).and_then(Steps::deadline);
         self.arm(state, deadline);
     }
 
-    fn board(&self, state: &State, told: Told) {
-        let steps = state.book.get(told.id);
-        let serial = steps.and_then(crate::netboot::steps::Steps::serial);
-        let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner);
-        let by_mac = match told.id {
-            Id::Mac(mac) => clients.by_mac(mac),
-            Id::Ip(_) => None,
-        };
-        let client = by_mac.or_else(|| clients.by_serial(serial?)).map(|client| client.name.clone());
-        drop(clients);
-        let address = match told.id {
-            Id::Mac(mac) => self.boards.by_mac(mac).and_then(|known| known.ip),
-            Id::Ip(ip) => Some(ip),
-        };
-        (self.tell)(&Event::Board(Board {
-            board: told.id,
-            client,
-            model: steps.and_then(crate::netboot::steps::Steps::model),
-            serial: serial.map(|serial| Prefix::Serial(serial).to_string()),
-            address,
-            trail: steps.map(crate::netboot::steps::Steps::trail).unwrap_or_default(),
-            fetched: steps.map_or(0, crate::netboot::steps::Steps::bytes),
-            step: told.step,
+    fn stepped(&self, state: &State, told: Told, moment: Moment) {
+        let Told { id, step } = told;
+        let steps = state.book.get(id);
+        self.queue.push(News::Step(Stepped {
+            id,
+            step,
+            board: self.who(id, steps),
+            stage: steps.map_or(crate::run::Stage::Address, Steps::run_stage),
+            trail: steps.map(Steps::trail).unwrap_or_default(),
+            moment,
         }));
+    }
+
+    /// What is known of a board by now: what it said, what DHCP knows, and what it is called as a client.
+    fn who(&self, id: Id, steps: Option<&Steps>) -> Who {
+        let (mac, address) = match id {
+            Id::Mac(mac) => (Some(mac), self.boards.by_mac(mac).and_then(|known| known.ip)),
+            Id::Ip(_) => (None, None),
+        };
+        let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner);
+        let by_serial = || clients.by_serial(steps.and_then(Steps::serial)?);
+        let client = mac.and_then(|mac| clients.by_mac(mac)).or_else(by_serial);
+        Who { name: client.map(|client| client.name.clone()), ..id.who(steps, address) }
     }
 
     /// Something that is not as it should be, told once.
     fn warn(&self, state: &mut State, text: String) {
         if state.warned.len() < MOST && state.warned.insert(text.clone()) {
-            (self.tell)(&Event::Warning { text: text.into() });
+            self.tell(What::Warning { text: text.into() });
         }
     }
 
     /// Tells something that belongs to no board.
-    pub(super) fn tell(&self, event: &Event) {
-        // In order with the others.
-        let _state = self.state();
-        (self.tell)(event);
+    pub(super) fn tell(&self, what: What) {
+        self.queue.push(News::Server { moment: Moment::now(), what });
     }
 
     /// Looks at the time, and says when to look again.
     pub(super) fn tick(&self, now: Instant) -> Option<Instant> {
         let mut state = self.state();
+        let moment = Moment { at: now, ..Moment::now() };
         for told in state.book.tick(now) {
-            self.board(&state, told);
+            self.stepped(&state, told, moment);
         }
         state.kept.tick(now);
         state.armed = [state.book.deadline(), state.kept.deadline()].into_iter().flatten().min();
@@ -306,13 +304,5 @@ impl<'a> Hub<'a> {
         let state = self.state();
         let all = state.book.all();
         (all.len(), all.iter().filter(|(_, steps)| steps.is_loaded()).count())
-    }
-}
-
-impl Step {
-    /// Whether it is one that only somebody who looks for details wants to see.
-    #[must_use]
-    pub fn is_detail(&self) -> bool {
-        matches!(self, Self::Got { .. } | Self::Probe { .. } | Self::Absent { .. })
     }
 }

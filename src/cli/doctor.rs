@@ -1,12 +1,13 @@
 //! `piprov doctor`.
 
-mod checks;
-
 use super::Failure;
+use super::common::{severity_style, severity_word};
+use super::remedy;
 use crate::cli::table::columns;
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
-use crate::error::Kind;
+use crate::doctor::{self, Host, Scope};
+use crate::error::{Finding, Kind, Severity};
 use crate::format::count;
 
 /// Check what this host needs to boot and to flash boards, and say what to do
@@ -23,84 +24,35 @@ pub struct Doctor {
     tftp: bool,
 }
 
-/// How something is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Verdict {
-    /// As it should be.
-    Good,
-    /// It works, or isn't needed by everybody.
-    Warning,
-    /// Work depends on it.
-    Problem,
-}
-
-/// What was found.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-struct Finding {
-    verdict: Verdict,
-    topic: &'static str,
-    text: String,
-    remedy: Option<String>,
-}
-
-impl Finding {
-    fn good(topic: &'static str, text: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Good, topic, text: text.into(), remedy: None }
-    }
-
-    fn warning(topic: &'static str, text: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Warning, topic, text: text.into(), remedy: Some(remedy.into()) }
-    }
-
-    fn problem(topic: &'static str, text: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Problem, topic, text: text.into(), remedy: Some(remedy.into()) }
-    }
-}
-
 impl Doctor {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
         let all = !self.usb && !self.tftp;
-        let host = checks::Host::this();
-        let mut findings = vec![checks::host(&host)];
-        if self.usb || all {
-            findings.extend(checks::usb(&host, &settings));
-            findings.extend(checks::payloads(&settings));
-        }
-        if self.tftp || all {
-            findings.extend(checks::tftp(&host, &settings));
-        }
+        let scope = Scope { usb: self.usb || all, flash: self.tftp || all };
+        let findings = doctor::look(&Host::this(), &settings, scope);
         show(ui, &findings)
     }
 }
 
 fn show(ui: &Ui, findings: &[Finding]) -> crate::cli::Result<()> {
-    let number = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
-    let (problems, warnings) = (number(Verdict::Problem), number(Verdict::Warning));
+    let number = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+    let (problems, warnings) = (number(Severity::Problem), number(Severity::Warning));
     if ui.json {
         findings.iter().for_each(|finding| ui.named("finding", None, finding));
     } else {
         let rows: Vec<[String; 3]> = findings
             .iter()
             .map(|finding| {
-                let word = match finding.verdict {
-                    Verdict::Good => "ok",
-                    Verdict::Warning => "warning",
-                    Verdict::Problem => "problem",
-                };
-                [word.to_owned(), finding.topic.to_owned(), finding.text.clone()]
+                let word = severity_word(finding.severity);
+                [word.to_owned(), finding.topic.to_owned(), finding.what.clone()]
             })
             .collect();
         for (line, finding) in columns(&rows).into_iter().zip(findings) {
-            let style = match finding.verdict {
-                Verdict::Good => Style::Good,
-                Verdict::Warning => Style::Warn,
-                Verdict::Problem => Style::Bad,
-            };
+            let style = severity_style(finding.severity);
             let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
             ui.result(format_args!("{} {rest}", ui.paint(style, word)));
-            if let Some(remedy) = &finding.remedy {
+            if !finding.remedy.is_empty() {
+                let remedy = remedy::word(&finding.remedy);
                 ui.result(format_args!("         {} {remedy}", ui.paint(Style::Strong, "hint:")));
             }
         }

@@ -3,13 +3,10 @@
 //! A card, and a directory that a TFTP server gives to boards, may hold what somebody else has put there. So nothing is
 //! read or written through a link, and nothing but regular files.
 
-use std::fs::Permissions;
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use rustix::fs::FileType;
-use rustix::io::Errno;
 
 use super::Error;
 use crate::beneath::Dir;
@@ -17,17 +14,22 @@ use crate::beneath::Dir;
 /// The largest file that is read whole.
 const MOST: u64 = 16 << 20;
 
-/// Reads a file that the user names; `-` is stdin.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    use io::Read;
-    let failed = Error::os("reading", path);
+/// Reads a file that the user names, at most 16 MiB.
+///
+/// # Errors
+/// [`Error::Os`].
+pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    read_from(std::fs::File::open(path).map_err(Error::os("reading", path))?, path)
+}
+
+/// Reads what comes, at most 16 MiB; `name` is what messages call it.
+///
+/// # Errors
+/// [`Error::Os`].
+pub fn read_from(from: impl Read, name: &Path) -> Result<Vec<u8>, Error> {
+    let failed = Error::os("reading", name);
     let mut bytes = Vec::new();
-    let got = if path == Path::new("-") {
-        io::stdin().lock().take(MOST + 1).read_to_end(&mut bytes)
-    } else {
-        std::fs::File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes))
-    };
-    got.map_err(&failed)?;
+    from.take(MOST + 1).read_to_end(&mut bytes).map_err(&failed)?;
     if bytes.len() as u64 > MOST {
         return Err(failed(io::Error::new(io::ErrorKind::InvalidData, "it has more than 16 MiB")));
     }
@@ -70,55 +72,30 @@ pub(super) fn replace(dir: &Dir, name: &str, bytes: &[u8]) -> Result<(), Error> 
         }
         false => 0o644,
     };
-    let (temporary, mut file) = temporary(dir).map_err(|error| failed(error.into()))?;
-    let mut write = || {
-        file.write_all(bytes).map_err(&failed)?;
-        match file.set_permissions(Permissions::from_mode(mode)) {
-            // FAT has no modes.
-            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(failed(error)),
-            _ => {}
-        }
-        file.sync_all().map_err(&failed)?;
-        compare(dir, &temporary, name, bytes)?;
-        // A link that somebody puts there meanwhile is replaced itself.
-        dir.rename(&temporary, dir, name).map_err(|error| failed(error.into()))
-    };
-    write().inspect_err(|_| {
-        // It has a name of ours; whatever is wrong was told.
-        let _ = dir.unlink(&temporary);
-    })?;
-    // Not every file system can bring a directory to the disk.
-    let _ = rustix::fs::fsync(dir);
-    compare(dir, name, name, bytes)
+    let new = dir.new_file(name, mode).map_err(&failed)?;
+    new.file().write_all(bytes).map_err(&failed)?;
+    new.file().sync_all().map_err(&failed)?;
+    compare(new.reopen().map_err(&failed)?, &path, bytes)?;
+    // A link that somebody puts there meanwhile is replaced itself.
+    new.replace().map_err(&failed)?;
+    compare(dir.file(name).map_err(Error::os("reading", &path))?, &path, bytes)
 }
 
-/// A new file, with a name that nothing has.
-fn temporary(dir: &Dir) -> Result<(String, std::fs::File), Errno> {
-    let mut count = 0;
-    loop {
-        let name = format!(".piprov-{}-{count}", std::process::id());
-        match dir.create(&name, 0o600) {
-            // Left behind by a process of the same number that was killed.
-            Err(Errno::EXIST) if count < 1000 => count += 1,
-            made => return Ok((name, made?)),
-        }
-    }
-}
-
-/// Whether the file `at` is what was written; `name` is what it is to be called.
-fn compare(dir: &Dir, at: &str, name: &str, bytes: &[u8]) -> Result<(), Error> {
-    let path = dir.at(name);
-    let there = dir.read(at, MOST).map_err(Error::os("reading", &path))?;
+/// Whether a file is what was written; `path` is what it is to be called.
+fn compare(file: std::fs::File, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let there = read_from(file, path)?;
     if there == bytes {
         return Ok(());
     }
     let at = there.iter().zip(bytes).position(|(a, b)| a != b).unwrap_or(there.len().min(bytes.len()));
-    Err(Error::Differs { path, at })
+    Err(Error::Differs { path: path.to_owned(), at })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_file_is_replaced_with_its_mode_and_nothing_is_left_behind() {
@@ -164,10 +141,10 @@ mod tests {
     fn a_difference_is_told_with_its_place() {
         let room = tempfile::tempdir().unwrap();
         std::fs::write(room.path().join("x"), "abc").unwrap();
-        let dir = Dir::open(room.path()).unwrap();
+        let path = room.path().join("x");
         for (bytes, want) in [("abd", 2), ("ab", 2), ("abcd", 3)] {
             assert!(
-                matches!(compare(&dir, "x", "x", bytes.as_bytes()), Err(Error::Differs { at, .. }) if at == want)
+                matches!(compare(std::fs::File::open(&path).unwrap(), &path, bytes.as_bytes()), Err(Error::Differs { at, .. }) if at == want)
             );
         }
     }

@@ -1,13 +1,15 @@
-//! What can go wrong while a board is made to boot from the network.
+//! What can go wrong with the files that make a board boot from the network.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::board::{Family, Model};
 use crate::error::{Explain, Kind, Remedy};
 
 /// Everything that can go wrong, with the file.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+#[non_exhaustive]
+pub enum Error {
     /// The operating system said no.
     #[error("{doing} {}: {source}", path.display())]
     Os {
@@ -26,6 +28,9 @@ pub(crate) enum Error {
         /// What is wrong with it.
         source: crate::eeprom::Error,
     },
+    /// A setting can't be as it was given.
+    #[error(transparent)]
+    Setting(#[from] crate::eeprom::Error),
     /// A directory that should be a boot partition isn't one.
     #[error("{} is no boot partition: {why}", dir.display())]
     NoPartition {
@@ -50,20 +55,16 @@ pub(crate) enum Error {
         /// The first byte that differs.
         at: usize,
     },
-    /// The person at the keyboard, or the script, doesn't mean it.
-    #[error("{}", match got {
-        Some(got) => format!("`{}` is not `{name}`: nothing was changed", got.escape_debug()),
-        None => format!("it can't be taken back, and nobody said that it is meant: `{name}`"),
-    })]
-    NotConfirmed {
-        /// What was to be given.
-        name: &'static str,
-        /// What was given.
-        got: Option<String>,
+    /// An image is for other boards.
+    #[error("{} is an image for {}, not for a {board}", path.display(), family.boards())]
+    OtherBoard {
+        /// The image.
+        path: PathBuf,
+        /// What it is for.
+        family: Family,
+        /// What was asked for.
+        board: Model,
     },
-    /// Ctrl-C at the question.
-    #[error("interrupted; nothing was changed")]
-    Interrupted,
 }
 
 impl Error {
@@ -71,7 +72,8 @@ impl Error {
         move |source| Self::Os { doing, path: path.to_owned(), source }
     }
 
-    pub(super) fn content(path: &Path) -> impl Fn(crate::eeprom::Error) -> Self {
+    /// What is wrong with the content of a file.
+    pub fn content(path: &Path) -> impl Fn(crate::eeprom::Error) -> Self {
         move |source| Self::Content { path: path.to_owned(), source }
     }
 }
@@ -83,11 +85,10 @@ impl Explain for Error {
                 Kind::CantCreate
             }
             Self::Os { source, .. } => Kind::of_io(source),
-            Self::Content { source, .. } => source.kind(),
+            Self::Content { source, .. } | Self::Setting(source) => source.kind(),
             Self::NoPartition { .. } | Self::NoDirectory { .. } => Kind::NoInput,
             Self::Differs { .. } => Kind::Io,
-            Self::NotConfirmed { .. } => Kind::Usage,
-            Self::Interrupted => Kind::Interrupted,
+            Self::OtherBoard { .. } => Kind::Usage,
         }
     }
 
@@ -98,7 +99,7 @@ impl Explain for Error {
                 io::ErrorKind::ReadOnlyFilesystem => "Mount it so that it can be written to.".into(),
                 _ => return None,
             },
-            Self::Content { source, .. } => return source.hint(),
+            Self::Content { source, .. } | Self::Setting(source) => return source.hint(),
             Self::NoPartition { instead: Some(instead), .. } => {
                 format!("Did you mean {}?", instead.display()).into()
             }
@@ -113,10 +114,9 @@ impl Explain for Error {
                 dir.display()
             ).into(),
             Self::Differs { .. } => "The medium may be worn or full; try another one.".into(),
-            Self::NotConfirmed { name, .. } => {
-                format!("A person types the name when asked; a script gives `--confirm {name}`.").into()
+            Self::OtherBoard { .. } => {
+                "Images for both are in the package rpi-eeprom, in directories of their own.".into()
             }
-            Self::Interrupted => return None,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Whole boots: what real boards do, and what broken ones do, against the station. The boards are models behind the
+//! Whole boots: what real boards do, and what broken ones do, against the service. The boards are models behind the
 //! transport; each test says in which step it ends.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
@@ -6,14 +6,16 @@
 use crate::usb_model;
 
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
+use piprov::run::{Ending, Event, Proof, Runs, Stage, What};
 use piprov::stop::Stop;
 use piprov::usb::boot::{Limits, Options};
-use piprov::usb::event::{Ending, Event, Stage, What};
 use piprov::usb::lookup::{self, Payload};
 use piprov::usb::plan::{BySerial, OnePayload, Plan};
-use piprov::usb::station::{self, Outcome, Service};
+use piprov::usb::record::UsbBoot;
+use piprov::usb::service::{self, Filter, Outcome, Service};
 use piprov::usb::transport::Fault;
 use usb_model::Ask::{
     Contents, Done, EmptyName, File, ForEver, Hangs, Leaves, Raw, Silent, Size, StallsIn, StopsIn, Tell,
@@ -52,37 +54,57 @@ impl Run {
         stop: &Stop,
     ) -> Self {
         let began = Instant::now();
-        let mut events = Vec::new();
+        let (tell, told) = channel();
+        let runs = Runs::unkept(Arc::new(tell));
+        let mut outcomes = Vec::new();
         let (plan, bus) = (Arc::new(plan), Arc::new(bus.clone()));
-        let outcomes =
-            station::run(bus, plan, options, service, stop, &mut |event: &Event| events.push(event.clone()))
-                .unwrap();
-        Self { outcomes, events, took: began.elapsed() }
+        let mut ended = |outcome| outcomes.push(outcome);
+        service::run(bus, plan, options, service, stop, &runs, &mut ended).unwrap();
+        Self { outcomes, events: told.try_iter().collect(), took: began.elapsed() }
     }
 
     fn outcome(&self, port: &str) -> &Outcome {
-        let found = self.outcomes.iter().find(|outcome| outcome.port.to_string() == port);
+        let found = self.outcomes.iter().find(|outcome| self::port(outcome) == port);
         found.unwrap_or_else(|| panic!("{port} has not ended: {:#?}", self.events))
     }
 
+    fn boot(&self, port: &str) -> UsbBoot {
+        UsbBoot::of(&self.outcome(port).record).unwrap()
+    }
+
+    /// Files and bytes of a board that is done.
+    #[track_caller]
     fn done(&self, port: &str) -> (u64, u64) {
-        match &self.outcome(port).ending {
-            Ending::Done { files, bytes, .. } => (*files, *bytes),
-            other => panic!("{port}: {other:?}"),
-        }
+        let ending = &self.outcome(port).record.ending;
+        assert!(ending.is_done(), "{port}: {ending:?}");
+        let boot = self.boot(port);
+        (boot.files, boot.bytes)
     }
 
-    fn failed(&self, port: &str) -> (Stage, &str, Option<&str>) {
-        match &self.outcome(port).ending {
-            Ending::Failed { stage, why, last_file, .. } => (*stage, why, last_file.as_deref()),
-            other => panic!("{port}: {other:?}"),
-        }
+    /// Where and why a board ended, and the file that it asked for last.
+    #[track_caller]
+    fn failed(&self, port: &str) -> (Stage, &str, Option<String>) {
+        let record = &self.outcome(port).record;
+        assert!(!record.ending.is_done(), "{port}: {:?}", record.ending);
+        (record.stage, record.ending.why().unwrap(), self.boot(port).last_file)
     }
 
+    /// What was told of a board, each event as its word and its facts.
     fn texts(&self, port: &str) -> Vec<String> {
-        let of = self.events.iter().filter(|event| event.port.to_string() == port);
-        of.map(|event| serde_json::to_string(&event.what).unwrap()).collect()
+        let of = self.events.iter().filter(|event| event.board.port == Some(port.parse().unwrap()));
+        of.map(|event| match &event.what {
+            What::Detail(detail) => format!("{} {}", detail.word(), serde_json::Value::from(detail.facts())),
+            What::Note(_) | What::Warning(_) => {
+                format!("{} {}", event.what.word(), serde_json::to_value(event).unwrap()["text"])
+            }
+            what => what.word().to_owned(),
+        })
+        .collect()
     }
+}
+
+fn port(outcome: &Outcome) -> String {
+    outcome.record.board.port.unwrap().to_string()
 }
 
 fn payload(files: &Files, overlays: bool) -> OnePayload {
@@ -166,7 +188,7 @@ fn a_zero_boots_over_two_file_server_sessions_and_another_product_id() {
         assert!(bytes == want, "{name}");
     }
     assert_eq!(run.done("1-1.2").0, 12);
-    assert_eq!(run.outcome("1-1.2").serial, None, "its ROM tells none, and `Broadcom` is none");
+    assert_eq!(run.outcome("1-1.2").record.board.serial, None, "its ROM tells none, and `Broadcom` is none");
     assert!(run.took < Duration::from_secs(2), "{:?}", run.took);
 }
 
@@ -177,7 +199,7 @@ fn the_old_mass_storage_ends_as_a_gadget() {
     let lives = [rom(0x2764, Rom::LeavesAtOnce), server(0x2764, &asks), gadget(0x0a5c, 1)];
     let (_, run) = boot(&files, lives, patient());
     assert_eq!(run.done("1-1.2"), (2, 6000));
-    assert!(run.texts("1-1.2").contains(&r#"{"event":"seen","state":"mass storage (msd)"}"#.to_owned()));
+    assert!(run.texts("1-1.2").contains(&r#"seen {"state":"mass storage (msd)"}"#.to_owned()));
 }
 
 const CM5: [usb_model::Ask; 12] = [
@@ -233,7 +255,7 @@ fn a_cm5_takes_its_bootfiles_from_the_archive_and_a_cm4_beside_it_its_own() {
     assert_eq!(got[1].1, contents("2711/bootcode4.bin", 80_000));
     assert_eq!(got[2], ("mcb.bin".to_owned(), contents("2711/mcb.bin", 300)));
     assert_eq!(run.done("2-1.3").0, 5);
-    assert_eq!(run.outcome("2-1.3").serial.as_ref().unwrap().as_str(), "bf04b2da");
+    assert_eq!(run.outcome("2-1.3").record.board.serial.as_ref().unwrap().as_str(), "bf04b2da");
 }
 
 #[test]
@@ -314,7 +336,7 @@ fn the_rom_may_be_seen_twice_but_one_device_gets_one_bootcode() {
     assert_eq!(bus.opened("1-1.2"), 3);
     let (bus, run) = boot(&files, [rom(0x2763, Rom::Stays(0))], hasty());
     let (stage, why, last) = run.failed("1-1.2");
-    assert_eq!((stage, last), (Stage::Restart, Some("bootcode.bin")), "{why}");
+    assert_eq!((stage, last.as_deref()), (Stage::Restart, Some("bootcode.bin")), "{why}");
     assert_eq!(bus.opened("1-1.2"), 1);
 }
 
@@ -485,7 +507,7 @@ fn a_file_that_shrinks_while_it_is_sent_is_named() {
     });
     let run = Run::of(&bus, payload(&files, false), hasty(), &Service::default());
     let want = "kernel.img got shorter while it was sent: it ends at 1000 of 300000 bytes";
-    assert_eq!(run.failed("1-1.2"), (Stage::FileServer, want, Some("kernel.img")));
+    assert_eq!(run.failed("1-1.2"), (Stage::FileServer, want, Some("kernel.img".to_owned())));
 }
 
 #[test]
@@ -564,13 +586,13 @@ fn a_dead_board_and_one_without_permission_cost_the_others_nothing() {
     for port in ["1-1", "1-2", "2-1"] {
         assert_eq!(run.done(port).0, 9, "{port}");
     }
-    let ended: Vec<String> = run.outcomes.iter().map(|outcome| outcome.port.to_string()).collect();
+    let ended: Vec<String> = run.outcomes.iter().map(port).collect();
     assert_eq!(ended.last().map(String::as_str), Some("1-3"), "only the dead one lasts until the end");
-    let dead = (Stage::FileServer, "the 5 s of --timeout are over", Some("config.txt"));
+    let dead = (Stage::FileServer, "the time limit of 5 s is over", Some("config.txt".to_owned()));
     assert_eq!(run.failed("1-3"), dead);
     let (stage, why, _) = run.failed("1-4");
     assert_eq!((stage, why), (Stage::Open, "this user may not open /dev/bus/usb/001/004"));
-    let Ending::Failed { hint: Some(hint), .. } = &run.outcome("1-4").ending else { panic!() };
+    let hint = run.outcome("1-4").record.ending.hint().unwrap();
     assert!(hint.names(piprov::error::Task::UdevInstall), "{hint:?}");
     assert_eq!(run.failed("1-5").1, "another program or a driver has the device");
 }
@@ -585,8 +607,10 @@ fn two_boards_with_one_serial_are_both_served() {
     let run = Run::of(&bus, payload(&files, false), patient(), &Service::default());
     bus.check();
     assert_eq!((run.done("1-1").0, run.done("1-2").0), (11, 11));
-    let note = r#"{"event":"note","text":"the board at 1-1 has the same serial number, af04b2da"}"#;
-    assert!(run.texts("1-2").contains(&note.to_owned()));
+    let warning = r#""the board at 1-1 has the same serial number, af04b2da""#;
+    assert!(run.texts("1-2").contains(&format!("warning {warning}")));
+    let recorded = serde_json::to_string(&run.outcome("1-2").record.warnings).unwrap();
+    assert_eq!(recorded, format!("[{warning}]"));
 }
 
 #[test]
@@ -642,7 +666,7 @@ fn a_serial_number_has_8_or_16_digits_in_any_case() {
         let plan = BySerial { clients: clients.path(), options: lookup::Options::default(), others };
         let bus = ModelBus::new();
         bus.plug("1-1", [with_serial(rom(0x2711, Rom::Answers(0)), serial), server(0x2711, &[Done])]);
-        let filter = station::Filter { serial: Some(serial.parse().unwrap()), ..station::Filter::default() };
+        let filter = Filter { serial: Some(serial.parse().unwrap()), ..Filter::default() };
         let run = Run::of(&bus, plan, patient(), &Service { filter, ..Service::default() });
         (bus.got("1-1").last().map(|(_, bytes)| bytes.len()), run)
     };
@@ -682,7 +706,7 @@ fn for_ever_goes_on_until_it_is_stopped() {
     bus.plug("1-1", round().into_iter().chain(round()).chain(round()));
     let service = Service { forever: true, boards: Some(3), ..Service::default() };
     let run = Run::of(&bus, payload(&files, false), patient(), &service);
-    assert_eq!(run.outcomes.iter().filter(|outcome| outcome.ending.is_done()).count(), 3);
+    assert_eq!(run.outcomes.iter().filter(|outcome| outcome.record.ending.is_done()).count(), 3);
 
     let stop = Stop::new().unwrap();
     let other = stop.clone();
@@ -694,7 +718,7 @@ fn for_ever_goes_on_until_it_is_stopped() {
     let service = Service { forever: true, ..Service::default() };
     let run = Run::until(&bus, payload(&files, false), patient(), &service, &stop);
     stopper.join().unwrap();
-    assert_eq!(run.failed("1-2"), (Stage::FileServer, "stopped by the user", Some("config.txt")));
+    assert_eq!(run.failed("1-2"), (Stage::FileServer, "stopped by the user", Some("config.txt".to_owned())));
     assert!(run.took < Duration::from_secs(10), "a transfer that hangs holds nobody up");
 }
 
@@ -712,20 +736,32 @@ fn one_board_only_where_one_is_asked_for() {
 }
 
 #[test]
-fn every_event_of_a_board_carries_its_port_and_the_last_one_is_its_end() {
+fn a_run_begins_before_the_device_is_opened_and_its_last_event_is_its_end() {
     let files = old();
     let (_, run) = boot(&files, [rom(0x2764, Rom::Answers(0)), server(0x2764, &OLD_SYSTEM)], patient());
-    assert!(matches!(run.events.last().unwrap().what, What::Ended(Ending::Done { .. })));
+    let last = run.events.last().unwrap();
+    assert!(matches!(last.what, What::Ended(Ending::Done { proof: Proof::Board })), "{last:?}");
+    assert!(run.events.iter().all(|event| event.run == last.run), "one board, one run");
     let texts = run.texts("1-1.2");
-    assert_eq!(texts[0], r#"{"event":"seen","state":"boot ROM"}"#);
-    assert!(texts[1].starts_with(r#"{"event":"serving","dir":"#));
-    assert_eq!(texts[2], r#"{"event":"uploading","bytes":52624}"#);
+    assert_eq!(texts[..2], ["began", r#"seen {"state":"boot ROM"}"#]);
     let all = texts.join("\n");
-    for want in
-        [r#""event":"uploaded","code":0"#, r#""event":"left""#, r#"{"event":"missing","name":"dt-blob.bin"}"#]
-    {
+    for want in [
+        r#"serving {"dir":"#,
+        r#"uploading {"bytes":52624,"name":"bootcode.bin"}"#,
+        r#"uploaded {"code":0,"#,
+        "left {}",
+        r#"missing {"name":"dt-blob.bin"}"#,
+    ] {
         assert!(all.contains(want), "{want} in {all}");
     }
+    let stages: Vec<_> = run
+        .events
+        .iter()
+        .filter(|event| matches!(event.what, What::Began | What::Entered | What::Ended(_)))
+        .map(|event| event.stage)
+        .collect();
+    use Stage::{Done, FileServer, FirstStage, Open, Payload, Restart};
+    assert_eq!(stages, [Open, Payload, Open, FirstStage, Restart, Open, FileServer, Done]);
 }
 
 #[test]
@@ -738,5 +774,5 @@ fn sixty_four_boards_at_once() {
     }
     let run = Run::of(&bus, payload(&files, false), patient(), &Service::default());
     bus.check();
-    assert_eq!(run.outcomes.iter().filter(|outcome| outcome.ending.is_done()).count(), 64);
+    assert_eq!(run.outcomes.iter().filter(|outcome| outcome.record.ending.is_done()).count(), 64);
 }

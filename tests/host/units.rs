@@ -1,0 +1,22 @@
+//! systemd's units let a service do what it does.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+use std::path::Path;
+
+/// Settings of a unit, each with the values of all its lines.
+fn values<'a>(unit: &'a str, key: &str) -> Vec<&'a str> {
+    let lines = unit.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    lines.flat_map(str::split_whitespace).collect()
+}
+
+#[test]
+fn a_service_in_a_sandbox_can_write_its_records_and_its_leases() {
+    let unit = std::fs::read_to_string("systemd/piprov-netboot.service").unwrap();
+    assert_eq!(values(&unit, "ProtectSystem"), ["strict"]);
+    let writable: Vec<_> =
+        values(&unit, "StateDirectory").into_iter().map(|name| Path::new("/var/lib").join(name)).collect();
+    // What root's program takes without a configuration: state-dir and netboot.state.
+    for path in ["/var/lib/piprov", "/var/lib/piprov/netboot"] {
+        assert!(writable.iter().any(|dir| dir == Path::new(path)), "{path}, but {writable:?}");
+    }
+}
