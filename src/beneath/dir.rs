@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
@@ -21,6 +22,8 @@ use super::{DIRECTORY, Links, PLACE, READ, is_name, open, read_bounded, read_pla
 pub struct Dir {
     fd: OwnedFd,
     path: PathBuf,
+    /// What killed runs left here was looked for. Once is enough: it reads all names.
+    pub(super) swept: AtomicBool,
 }
 
 impl AsFd for Dir {
@@ -35,7 +38,11 @@ impl Dir {
     /// # Errors
     /// What the system says.
     pub fn open(path: &Path) -> Result<Self, Errno> {
-        Ok(Self { fd: rustix::fs::open(path, DIRECTORY, Mode::empty())?, path: path.to_owned() })
+        Ok(Self {
+            fd: rustix::fs::open(path, DIRECTORY, Mode::empty())?,
+            path: path.to_owned(),
+            swept: AtomicBool::default(),
+        })
     }
 
     /// As [`Self::open`], but a link in the directory's own place is [`Errno::LOOP`]: for a directory that is changed or
@@ -47,7 +54,7 @@ impl Dir {
         // A slash or a dot at the end would have a link followed.
         let plain: PathBuf = path.components().collect();
         match rustix::fs::open(&plain, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()) {
-            Ok(fd) => Ok(Self { fd, path: path.to_owned() }),
+            Ok(fd) => Ok(Self { fd, path: path.to_owned(), swept: AtomicBool::default() }),
             Err(Errno::NOTDIR) => match rustix::fs::lstat(&plain) {
                 Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => Err(Errno::LOOP),
                 _ => Err(Errno::NOTDIR),
@@ -59,7 +66,7 @@ impl Dir {
     /// A directory that is open already; `path` is what messages call it.
     #[must_use]
     pub fn from_fd(fd: OwnedFd, path: PathBuf) -> Self {
-        Self { fd, path }
+        Self { fd, path, swept: AtomicBool::default() }
     }
 
     /// As it was named, for messages.
@@ -81,7 +88,11 @@ impl Dir {
     /// # Errors
     /// What the system says.
     pub fn again(&self) -> Result<Self, Errno> {
-        Ok(Self { fd: rustix::io::fcntl_dupfd_cloexec(&self.fd, 0)?, path: self.path.clone() })
+        Ok(Self {
+            fd: rustix::io::fcntl_dupfd_cloexec(&self.fd, 0)?,
+            path: self.path.clone(),
+            swept: AtomicBool::default(),
+        })
     }
 
     /// Opens a directory below it.
@@ -98,7 +109,11 @@ impl Dir {
     /// What the system says.
     pub fn dir_by(&self, below: impl AsRef<Path>, links: Links) -> Result<Self, Errno> {
         let below = below.as_ref();
-        Ok(Self { fd: open(self, below, DIRECTORY, Mode::empty(), links)?, path: self.at(below) })
+        Ok(Self {
+            fd: open(self, below, DIRECTORY, Mode::empty(), links)?,
+            path: self.at(below),
+            swept: AtomicBool::default(),
+        })
     }
 
     /// Opens the directory `name` in it; makes it where there is none. Says whether it was made.

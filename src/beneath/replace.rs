@@ -37,7 +37,7 @@ impl From<u32> for Access {
 }
 
 /// A file that is being written and has no place yet. If it doesn't get one, nothing is left of it; if its process is
-/// killed, the next new file in the same directory takes what is left away.
+/// killed, the next one that opens the directory and makes a new file takes what is left away.
 #[derive(Debug)]
 pub struct NewFile<'a> {
     // Dropped first, while the file is still locked.
@@ -154,15 +154,17 @@ pub fn place_of(path: &Path) -> io::Result<(Dir, OsString)> {
 
 impl Dir {
     /// Begins a file that gets the name `name` when it is written: by [`NewFile::replace`], or by [`NewFile::put`]. What
-    /// runs that were killed here left behind goes.
+    /// runs that were killed here left behind goes, the first time that this directory is asked for a new file.
     ///
     /// # Errors
     /// What the system says.
     pub fn new_file(&self, name: impl AsRef<OsStr>, access: impl Into<Access>) -> io::Result<NewFile<'_>> {
         let name = checked(name.as_ref())?.to_owned();
         let access = access.into();
-        // What can't be removed, as somebody else's in a directory for everybody, is in nobody's way.
-        let _ = self.sweep();
+        if !self.swept.swap(true, Ordering::Relaxed) {
+            // What can't be removed, as somebody else's in a directory for everybody, is in nobody's way.
+            let _ = self.sweep();
+        }
         let (file, temporary) = self.begin(match access {
             Access::Usual(mode) => mode,
             // Not more than it will have: a secret is never readable, not even for a moment.

@@ -8,6 +8,8 @@ mod common;
 mod dhcp_support;
 #[path = "../support/documented.rs"]
 mod documented;
+#[path = "../flash_model/mod.rs"]
+mod flash_model;
 #[path = "../netboot_model/mod.rs"]
 mod netboot_model;
 #[path = "../netboot_rig/mod.rs"]

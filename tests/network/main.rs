@@ -7,6 +7,8 @@ mod common;
 mod dhcp_support;
 #[path = "../support/documented.rs"]
 mod documented;
+#[path = "../flash_model/mod.rs"]
+mod flash_model;
 #[path = "../netboot/mod.rs"]
 mod netboot;
 #[path = "../netboot_model/mod.rs"]
@@ -15,6 +17,8 @@ mod netboot_model;
 mod netboot_rig;
 #[path = "../support/slots.rs"]
 mod slots;
+#[path = "../usb_model/mod.rs"]
+mod usb_model;
 
 mod killed;
 mod netboot_boot;
@@ -24,3 +28,4 @@ mod netboot_pc;
 mod netboot_runs;
 mod netboot_serve;
 mod netboot_watch;
+mod one_process;

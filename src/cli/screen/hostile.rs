@@ -9,7 +9,7 @@ use super::*;
 use crate::board::Who;
 use crate::cli::ui::memory::{every, texts};
 use crate::error::{Kind, Remedy};
-use crate::run::{Detail, Proof, Record, Stage, Way, members};
+use crate::run::{Detail, Proof, Record, Stage, Way};
 
 /// A detail of a way that says what a board told.
 #[derive(Debug, serde::Serialize)]
