@@ -16,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
             for row in settings.rows() {
                 told::shown(format_args!("{} {} {}", row.key, row.value, row.origin));
             }
-            settings.warnings.iter().for_each(told::shown);
+            settings.warnings.iter().for_each(|warning| told::shown(&piprov::cli::remedy::word(warning)));
         }
         Err(error) => told::told(&error),
     }
