@@ -162,7 +162,13 @@ fn more_sections(out: &mut dyn Write) -> std::io::Result<()> {
         .chain(EXIT_CODES.iter().map(|(kind, text)| (kind.exit_code().to_string(), *text)))
         .collect();
     section("EXIT STATUS", &codes);
-    let mut variables = named(&[("PIPROV_CONFIG", "A configuration file that stands in for all others.")]);
+    let mut variables = named(&[
+        ("PIPROV_CONFIG", "A configuration file that stands in for all others."),
+        (
+            "PIPROV_LOG",
+            "What to log on stderr: a level (error, warn, info, debug, trace), or rooms with levels as warn,piprov::dhcp=debug.",
+        ),
+    ]);
     variables
         .extend(KEYS.iter().map(|key| (variable(key), "See the setting of that name in piprov.toml(5).")));
     variables.extend(named(&[
