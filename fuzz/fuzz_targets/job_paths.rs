@@ -76,7 +76,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut told = BTreeSet::new();
     for path in paths.split(|byte| *byte == b'\n').take(256) {
         let Some((who, path)) = path.split_first() else { continue };
-        // The desk takes texts only.
+        // `uboot::boards` takes texts only.
         let Ok(path) = std::str::from_utf8(path) else { continue };
         let ip = if who & 1 == 0 { BOARD } else { OTHER };
         if who & 2 != 0 {

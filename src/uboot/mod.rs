@@ -1,7 +1,7 @@
 //! Flashing through U-Boot: the recovery card, the job that a board works off, and the flow around it.
 
+pub mod boards;
 pub mod card;
-pub mod desk;
 pub mod event;
 pub mod flash;
 pub mod job;

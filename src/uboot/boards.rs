@@ -1,5 +1,5 @@
-//! Where the boards' requests arrive: a TFTP source that finds the board by the directory it asks in, and the
-//! server's events handed to the board they belong to.
+//! The boards of one flash as a TFTP source: a request finds its board by the directory it asks in, and the server's
+//! events are handed to the board they belong to.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -35,7 +35,7 @@ struct Board {
 }
 
 /// All boards of one flash, and what they are given.
-pub struct Desk {
+pub struct Boards {
     boards: BTreeMap<Mac, Arc<Mutex<Board>>>,
     material: Arc<ImageMaterial>,
     others: Mutex<BTreeMap<String, SocketAddr>>,
@@ -47,8 +47,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Desk {
-    /// A desk for these boards, each in its run.
+impl Boards {
+    /// These boards, each in its run.
     #[must_use]
     pub fn new(boards: Vec<(Watch, Running)>, material: Arc<ImageMaterial>) -> Self {
         let board = |(watch, running): (Watch, Running)| {
@@ -174,7 +174,7 @@ impl Desk {
     }
 }
 
-impl Source for Desk {
+impl Source for Boards {
     fn open(&self, request: &Request<'_>) -> Answer {
         let Some((mac, path)) = request.name().and_then(board_path) else {
             let path = crate::tftp::event::printable(request.path);
@@ -192,7 +192,7 @@ impl Source for Desk {
                 if let Some(Err(why)) = welcome {
                     return Answer::denied(why);
                 }
-                // The server's thread calls the sink, and this desk outlives the server; but the sink's type must
+                // The server's thread calls the sink, and these boards outlive the server; but the sink's type must
                 // not borrow it, so the report is handed over through a shared cell.
                 Answer::Receive(Box::new(Report {
                     board: Arc::clone(board),
