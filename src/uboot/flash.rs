@@ -12,10 +12,10 @@ use super::peer::Peer;
 use super::secret::{self, Secret};
 use super::watch::{Patience, Watch};
 use crate::board::Mac;
+use crate::board_frames;
 use crate::error::{Explain, Kind, Remedy};
 use crate::power;
 use crate::run::{Record, Running, Runs, Way, ledger};
-use crate::sight;
 use crate::stop::Stop;
 use crate::targets::Target;
 use crate::tftp;
@@ -102,8 +102,8 @@ pub fn flash(
         let until = &server_stop;
         scope.spawn(move || {
             // Without the permission to look, a failure just says less.
-            let _ = sight::watch(until, &mut |mac, sight| {
-                frames.with(mac, |watch, _| watch.sighted(sight, Instant::now()));
+            let _ = board_frames::watch(until, &mut |mac, frame| {
+                frames.with(mac, |watch, _| watch.frame_seen(frame, Instant::now()));
             });
         });
         drive(&boards, targets, material, options, stop, &mut || {

@@ -14,7 +14,7 @@
 //! from then on every path ends in `/TAG`, which only who knows the card's secret can make, and only for this one thing
 //! told once: see `proof.rs` beside this file. Each answer numbers its order for that (`pp_seq`).
 //!
-//! A step's answer is a text of `name=value` lines that the script imports: see `order.rs` beside this file.
+//! A step's answer is a text of `name=value` lines that the script imports: see `answer_text.rs` beside this file.
 //! The board never learns the checksum that is expected: it tells what it read, and the host compares.
 //!
 //! SUM comes in either byte order. U-Boot's `crc32` stores big-endian where it is built with `CONFIG_HASH`
@@ -27,8 +27,8 @@ mod paths;
 
 use std::sync::Arc;
 
+use super::answer_text::{self, Word, sum_is};
 use super::layout::{self, CardInfo, Layout};
-use super::order::{self, Word, sum_is};
 use super::proof::Said;
 use super::secret::Secret;
 use super::step::{Content, Known, Material, Step, step};
@@ -256,7 +256,7 @@ impl Job {
     /// The job's name in paths.
     #[must_use]
     pub fn name(&self) -> String {
-        order::job_name(self.id)
+        answer_text::job_name(self.id)
     }
 
     /// Whether every step was read back and equal.
@@ -290,7 +290,7 @@ impl Job {
         let path = paths::read(path).filter(|path| path.job == Some(&self.name()))?;
         let question = matches!(path.asked, Asked::Read(..) | Asked::Fail(..));
         // No new order: the board asks the same again.
-        question.then(|| self.numbered(order::word(&self.name(), Word::Wait)))
+        question.then(|| self.numbered(answer_text::word(&self.name(), Word::Wait)))
     }
 
     /// Ends the job from outside: nothing more is answered.
@@ -396,7 +396,7 @@ impl Job {
         if let Some(guard) = &mut self.guard {
             let Some(tag) = tag else {
                 // Anybody may ask; it changes nothing.
-                return text(order::challenge(&order::job_name(self.id), guard.challenge()));
+                return text(answer_text::challenge(&answer_text::job_name(self.id), guard.challenge()));
             };
             match guard.begins(start, size, tag) {
                 Proof::Now => {}
@@ -475,7 +475,7 @@ impl Job {
             return Answer::NotFound("not the step in hand");
         }
         let Known::Is(Some(step)) = step(n, layout, material) else { return Answer::Later };
-        let Some(expected) = order::expected(&step, material) else { return Answer::Later };
+        let Some(expected) = answer_text::expected(&step, material) else { return Answer::Later };
         if !sum_is(sum, expected) {
             return self.again(n, step, Trouble::Differs { expected, got: sum }, layout, news);
         }
@@ -534,12 +534,12 @@ impl Job {
 
     fn order(&mut self, n: usize, step: &Step, layout: &Layout) -> Answer {
         self.fetches = 0;
-        let order = order::write(&self.name(), n, step, layout);
+        let order = answer_text::write(&self.name(), n, step, layout);
         self.ordered(order)
     }
 
     fn word(&mut self, word: Word) -> Answer {
-        let order = order::word(&self.name(), word);
+        let order = answer_text::word(&self.name(), word);
         self.ordered(order)
     }
 
@@ -555,7 +555,7 @@ impl Job {
 
     fn numbered(&self, mut order: Vec<u8>) -> Answer {
         if let Some(guard) = &self.guard {
-            order.extend(order::number(guard.order()));
+            order.extend(answer_text::number(guard.order()));
         }
         text(order)
     }

@@ -1,5 +1,6 @@
 //! Flashing through U-Boot: the recovery card, the job that a board works off, and the flow around it.
 
+mod answer_text;
 pub mod boards;
 pub mod card;
 pub mod event;
@@ -7,7 +8,6 @@ pub mod flash;
 pub mod job;
 pub mod layout;
 pub mod material;
-mod order;
 pub mod payload;
 pub mod peer;
 mod proof;

@@ -26,8 +26,8 @@ pub use error::Error;
 pub use flow::{Files, flash, ready};
 pub use tree::{Entry, Kind, Tree};
 
+use super::answer_text::{self, Word};
 use super::layout::CardInfo;
-use super::order::{self, Word};
 use super::step::{Known, Material};
 use crate::stop::Stop;
 use place::Place;
@@ -237,7 +237,7 @@ impl Staged {
             for name in job.names()? {
                 let place = name
                     .split_once('-')
-                    .is_some_and(|(a, b)| [a, b].map(order::hex).iter().all(Option::is_some));
+                    .is_some_and(|(a, b)| [a, b].map(answer_text::hex).iter().all(Option::is_some));
                 if place && job.peek(&name, 6).is_some_and(|bytes| bytes == b"pp_do=") {
                     job.unlink(&name)?;
                 }
@@ -280,8 +280,8 @@ impl Drop for Staged {
 
 /// Whether `name` is the directory of a job that piprov has staged.
 fn is_job(board: &Place, name: &str) -> bool {
-    let Some(id) = order::hex(name).filter(|_| name.len() == 8) else { return false };
-    let done = order::word(&order::job_name(id), Word::Done);
+    let Some(id) = answer_text::hex(name).filter(|_| name.len() == 8) else { return false };
+    let done = answer_text::word(&answer_text::job_name(id), Word::Done);
     board.kind(name) == Some(FileType::Directory)
         && board
             .enter(name)

@@ -13,10 +13,10 @@ use super::record::StepRecord;
 use super::secret::Secret;
 use super::step::{Known, Material, Step};
 use crate::board::Mac;
+use crate::board_frames::BoardFrame;
 use crate::error::{Kind, Knob, Remedy, Task, remedy};
 use crate::format::{minutes, size};
 use crate::run::Proof;
-use crate::sight::Sight;
 
 /// How slow a card may be before its board counts as stuck, in bytes a second, for writing and reading back.
 const SLOWEST_CARD: u64 = 1 << 20;
@@ -67,7 +67,7 @@ pub struct Watch {
     /// What it asks for that isn't known yet, and since when.
     held: Option<(String, Instant)>,
     absent: Option<Absent>,
-    sighted: Option<(Instant, Sight)>,
+    frame_seen: Option<(Instant, BoardFrame)>,
     was_reset: bool,
 }
 
@@ -106,7 +106,7 @@ impl Watch {
             untold: Vec::new(),
             held: None,
             absent: None,
-            sighted: None,
+            frame_seen: None,
             was_reset: false,
         }
     }
@@ -223,8 +223,8 @@ impl Watch {
     }
 
     /// It was seen on the wire, before it has asked for anything.
-    pub fn sighted(&mut self, sight: Sight, now: Instant) {
-        self.sighted = Some((now, sight));
+    pub fn frame_seen(&mut self, frame: BoardFrame, now: Instant) {
+        self.frame_seen = Some((now, frame));
     }
 
     /// Ends it from outside: a reset that failed, an image that turned out to be damaged, Ctrl-C.
@@ -480,9 +480,9 @@ impl Watch {
             None => format!("nothing was heard of {} in {seconds} s after {start}", self.mac),
             Some(absent) => format!("nobody has asked for {} in {seconds} s after {start}", absent.file),
         };
-        let last_seen = self.sighted.map(|(at, sight)| {
+        let last_seen = self.frame_seen.map(|(at, frame)| {
             let after = self.reset.map_or(Duration::ZERO, |reset| at.saturating_duration_since(reset));
-            format!("{} {} s after {start}, no TFTP request", sight.phrase(), after.as_secs())
+            format!("{} {} s after {start}, no TFTP request", frame.phrase(), after.as_secs())
         });
         let (refusals, _) = self.peer.refusals();
         let hint = if let Some(absent) = &self.absent {

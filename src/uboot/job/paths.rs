@@ -1,7 +1,7 @@
 //! The paths that boards ask by, read. What isn't understood here has no effect on a job, and doesn't count as heard.
 
 use super::BoardStage;
-use crate::uboot::order::hex;
+use crate::uboot::answer_text::hex;
 
 /// What a path asks or tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

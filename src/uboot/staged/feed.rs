@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use super::Staged;
-use super::observe::Sight;
+use super::observe::FileUse;
 use super::place::Place;
 use super::tree::Kind;
 use crate::board::Mac;
+use crate::uboot::answer_text;
 use crate::uboot::event::Event;
 use crate::uboot::job::Answer;
-use crate::uboot::order;
 use crate::uboot::step::Material;
 use crate::uboot::watch::Watch;
 
@@ -49,14 +49,14 @@ impl Feed {
     /// Takes what was seen.
     pub(super) fn take(
         &mut self,
-        sight: &Sight,
+        seen: &FileUse,
         watch: &mut Watch,
         material: &dyn Material,
         now: Instant,
         events: &mut Vec<Event>,
     ) {
-        match sight {
-            Sight::Opened(_, path) => {
+        match seen {
+            FileUse::Opened(_, path) => {
                 self.open += 1;
                 let same = self.last.as_ref().is_some_and(|(last, at)| last == path && now - *at < SAME);
                 self.last = Some((path.clone(), now));
@@ -64,13 +64,13 @@ impl Feed {
                     self.opened(path, watch, material, now, events);
                 }
             }
-            Sight::Closed(_, path) => {
+            FileUse::Closed(_, path) => {
                 self.open = self.open.saturating_sub(1);
                 // Whether the board has all of it, only the server knows; at least it has ended sending.
                 watch.fetched(path, now, events);
             }
-            Sight::Written(_, path) => self.written(path, watch, material),
-            Sight::Missed => {
+            FileUse::Written(_, path) => self.written(path, watch, material),
+            FileUse::Missed => {
                 let text = "so much was done with the files that the kernel didn't tell all of it".to_owned();
                 watch.note(text, events);
             }
@@ -112,7 +112,7 @@ impl Feed {
             }
             // A checksum follows its step's file, and each only once. Something that reads through all files, a
             // backup say, doesn't keep to that order, so it can't prove anything.
-            [_, "read", n, _] => match order::hex(n).map(|n| n as usize) {
+            [_, "read", n, _] => match answer_text::hex(n).map(|n| n as usize) {
                 Some(n) if Some(n) == self.fetched => {
                     self.fetched = None;
                     true
@@ -160,10 +160,10 @@ impl Feed {
     }
 }
 
-/// Whose sight it is; none where it is everybody's.
-pub(super) fn whose(sight: &Sight) -> Option<Mac> {
-    match sight {
-        Sight::Opened(mac, _) | Sight::Closed(mac, _) | Sight::Written(mac, _) => Some(*mac),
-        Sight::Missed => None,
+/// The board whose file it was; `None` where it concerns all boards.
+pub(super) fn whose(seen: &FileUse) -> Option<Mac> {
+    match seen {
+        FileUse::Opened(mac, _) | FileUse::Closed(mac, _) | FileUse::Written(mac, _) => Some(*mac),
+        FileUse::Missed => None,
     }
 }

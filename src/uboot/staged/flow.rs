@@ -13,9 +13,9 @@ use super::place::Place;
 use super::tree::{Kind, Tree};
 use super::{Error, Source, Staged};
 use crate::board::Mac;
+use crate::board_frames;
 use crate::error::{Action, Explain, Knob, Task, remedy};
 use crate::run::{Record, Runs};
-use crate::sight;
 use crate::stop::{Stop, until};
 use crate::targets::Target;
 use crate::uboot::boards::Boards;
@@ -154,7 +154,7 @@ pub fn flash(
     let began = Instant::now();
     let files = &files.settled()?;
     let mut observer = Observer::new(&files.root)?;
-    let sights_stop = Stop::new().map_err(|source| Error::Watch { path: files.root.clone(), source })?;
+    let frames_stop = Stop::new().map_err(|source| Error::Watch { path: files.root.clone(), source })?;
     ready(files, material, stop)?;
 
     let ids: Vec<u32> = targets.iter().map(|_| flash::random()).collect();
@@ -189,11 +189,11 @@ pub fn flash(
     }
 
     std::thread::scope(|scope| {
-        let (boards, until) = (&boards, &sights_stop);
+        let (boards, until) = (&boards, &frames_stop);
         scope.spawn(move || {
             // Without the permission to look, a failure just says less.
-            let _ = sight::watch(until, &mut |mac, sight| {
-                boards.with(mac, |watch, _| watch.sighted(sight, Instant::now()));
+            let _ = board_frames::watch(until, &mut |mac, frame| {
+                boards.with(mac, |watch, _| watch.frame_seen(frame, Instant::now()));
             });
         });
         flash::drive(boards, targets, material, options, stop, &mut || {
@@ -206,7 +206,7 @@ pub fn flash(
         while !feeds.values().all(Feed::quiet) && Instant::now() < until && !wait(&observer, stop) {
             look(boards, &observer, &mut feeds, material);
         }
-        sights_stop.set();
+        frames_stop.set();
     });
     boards.each(|watch, events| watch.tick(Instant::now(), &[], events));
     for (mac, feed) in feeds {
@@ -245,12 +245,11 @@ fn wait(observer: &Observer, stop: &Stop) -> bool {
 
 fn look(boards: &Boards, observer: &Observer, feeds: &mut BTreeMap<Mac, Feed>, material: &ImageMaterial) {
     let now = Instant::now();
-    // Nothing can be done about an error; without sights the boards' deadlines end them.
-    for sight in observer.look().unwrap_or_default() {
-        for (mac, feed) in
-            feeds.iter_mut().filter(|(mac, _)| whose(&sight).is_none_or(|whose| whose == **mac))
+    // Nothing can be done about an error; without them the boards' deadlines end them.
+    for seen in observer.look().unwrap_or_default() {
+        for (mac, feed) in feeds.iter_mut().filter(|(mac, _)| whose(&seen).is_none_or(|whose| whose == **mac))
         {
-            boards.with(*mac, |watch, events| feed.take(&sight, watch, material, now, events));
+            boards.with(*mac, |watch, events| feed.take(&seen, watch, material, now, events));
         }
     }
     for (mac, feed) in feeds {

@@ -85,7 +85,7 @@ fn a_board_that_never_comes_fails_when_its_time_is_up() {
 fn what_was_seen_on_the_wire_changes_the_advice() {
     let (mut watch, clock, mut events) = watch();
     watch.reset_done(true, clock.0, &mut events);
-    watch.sighted(Sight::DhcpRequest, clock.after(22));
+    watch.frame_seen(BoardFrame::DhcpRequest, clock.after(22));
     watch.tick(clock.after(60), &["aa:bb:cc:dd:ee:f0 (10.0.0.9)".to_owned()], &mut events);
     let (_, last_seen, hint, _) = why(&watch);
     assert_eq!(last_seen, Some("a DHCP request of that board 22 s after the reset, no TFTP request"));
