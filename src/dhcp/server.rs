@@ -329,7 +329,7 @@ impl Loop<'_> {
         let everybody = SocketAddrV4::new(Ipv4Addr::BROADCAST, CLIENT_PORT);
         let sent = match (reply.to, &self.server.raw) {
             (To::Host(to), _) => port.send(to, &reply.bytes),
-            (To::Station { address }, Some(raw)) => {
+            (To::Frame { address }, Some(raw)) => {
                 if reply.pin {
                     self.pinned.push_back((Instant::now() + PINNED, address));
                     // Without CAP_NET_ADMIN this host has to ask, which most boards answer.
@@ -343,7 +343,7 @@ impl Loop<'_> {
                 let from = SocketAddrV4::new(self.server.plan.server, reply.port);
                 raw.send_udp(reply.mac, from, SocketAddrV4::new(address, CLIENT_PORT), &reply.bytes)
             }
-            (To::Broadcast, _) | (To::Station { .. }, None) => port.send(everybody, &reply.bytes),
+            (To::Broadcast, _) | (To::Frame { .. }, None) => port.send(everybody, &reply.bytes),
         };
         if let Err(error) = sent
             && self.unsent.allows()

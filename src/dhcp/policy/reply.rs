@@ -27,7 +27,7 @@ pub enum To {
     /// To everybody on the network, port 68.
     Broadcast,
     /// To a client that has no address yet, port 68: a frame to its MAC address with the IP address that it will get.
-    Station {
+    Frame {
         /// The address that it will get.
         address: Ipv4Addr,
     },
@@ -80,7 +80,7 @@ impl Draft {
         } else if packet.flags & BROADCAST != 0 || self.address.is_unspecified() {
             To::Broadcast
         } else {
-            To::Station { address: self.address }
+            To::Frame { address: self.address }
         };
         self.reply(packet, to, SERVER_PORT)
     }

@@ -235,7 +235,7 @@ fn an_offer_has_everything_and_is_looked_at_first() {
     assert_eq!(actions[0], Action::Look(ip(100)));
     let offer = reply(&actions);
     // The board asked for its answer at the address that it gets.
-    assert_eq!((offer.to, offer.delay), (To::Station { address: ip(100) }, LOOK));
+    assert_eq!((offer.to, offer.delay), (To::Frame { address: ip(100) }, LOOK));
     let packet = Packet::parse(&offer.bytes).unwrap();
     assert_eq!((packet.yiaddr, packet.siaddr), (ip(100), ip(1)));
     let codes: Vec<u8> = packet.codes().collect();
@@ -324,7 +324,7 @@ fn a_lease_is_renewed_rebound_and_confirmed() {
     for later in [40000, 90000] {
         let actions = handle(&mut policy, request(PI5).address(50, address), NOW + later);
         assert!(matches!(answer(&actions), Answer::Ack { address: same, .. } if same == address));
-        assert_eq!(reply(&actions).to, To::Station { address });
+        assert_eq!(reply(&actions).to, To::Frame { address });
     }
 }
 
