@@ -77,7 +77,7 @@ impl Config {
 
 /// A configuration that fits its interface: what the policy goes by.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct AddressPlan {
     /// The mode.
     pub mode: Mode,
     /// Our address.
@@ -108,7 +108,7 @@ pub struct Plan {
     pub boot_files: BTreeMap<u16, String>,
 }
 
-impl Plan {
+impl AddressPlan {
     /// Joins a configuration with the interface that it names.
     ///
     /// # Errors
@@ -275,14 +275,14 @@ pub(crate) mod tests {
 
     #[test]
     fn a_plan_fits_its_network() {
-        let plan = Plan::new(&config(Mode::Dhcp), &eth0()).unwrap();
+        let plan = AddressPlan::new(&config(Mode::Dhcp), &eth0()).unwrap();
         assert_eq!(
             (plan.server, plan.mask, plan.lease_time),
             (ip(1), Ipv4Addr::new(255, 255, 255, 0), 43200)
         );
         let other = Config { server: Some(Ipv4Addr::new(192, 168, 7, 1)), ..config(Mode::Proxy) };
         // A proxy has no use for a range.
-        let plan = Plan::new(&other, &eth0()).unwrap();
+        let plan = AddressPlan::new(&other, &eth0()).unwrap();
         assert_eq!((plan.network().to_string().as_str(), plan.range), ("192.168.0.0/16", None));
     }
 
@@ -291,7 +291,7 @@ pub(crate) mod tests {
         let refused = |change: &dyn Fn(&mut Config)| {
             let mut config = config(Mode::Dhcp);
             change(&mut config);
-            Plan::new(&config, &eth0()).unwrap_err().to_string()
+            AddressPlan::new(&config, &eth0()).unwrap_err().to_string()
         };
         let far = Ipv4Addr::new(10, 98, 0, 1);
         let outside = "10.98.0.1 is not in 10.99.0.0/24, the network of eth0";
@@ -311,7 +311,7 @@ pub(crate) mod tests {
         );
         let none = Interface { addresses: Vec::new(), ..eth0() };
         assert!(
-            Plan::new(&config(Mode::Proxy), &none)
+            AddressPlan::new(&config(Mode::Proxy), &none)
                 .unwrap_err()
                 .to_string()
                 .contains("eth0 has no IPv4 address")

@@ -30,6 +30,6 @@ mod outbox;
 mod raw;
 mod server;
 
-pub use config::{Config, Mode, Plan};
+pub use config::{AddressPlan, Config, Mode};
 pub use error::Error;
 pub use server::{Handed, Server};

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::config::{Config, Mode, Plan};
+use super::config::{AddressPlan, Config, Mode};
 use super::error::Error;
 use super::event::Event;
 use super::interface::{self, Interface};
@@ -48,7 +48,7 @@ pub struct Handed {
 #[derive(Debug)]
 pub struct Server {
     interface: Interface,
-    plan: Plan,
+    plan: AddressPlan,
     dhcp: Port,
     pxe: Port,
     raw: Option<Raw>,
@@ -66,7 +66,7 @@ impl Server {
     /// For everything that keeps it from serving; see [`Error`].
     pub fn open(config: &Config, handed: Handed, stop: &Stop) -> Result<Self, Error> {
         let interface = interface::find(&config.interface)?;
-        let plan = Plan::new(config, &interface)?;
+        let plan = AddressPlan::new(config, &interface)?;
         let dhcp = Port::open(SERVER_PORT, &interface, plan.server, handed.dhcp)?;
         let pxe = Port::open(PXE_PORT, &interface, plan.server, handed.pxe)?;
         let (raw, no_raw) = match Raw::for_arp(interface.index) {
@@ -99,7 +99,7 @@ impl Server {
 
     /// What it goes by: its own address, the network, the range.
     #[must_use]
-    pub const fn plan(&self) -> &Plan {
+    pub const fn plan(&self) -> &AddressPlan {
         &self.plan
     }
 

@@ -23,7 +23,7 @@ use crate::stop::Stop;
 
 /// How to open an image.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct ImageOptions {
     /// Where to keep the unpacked bytes of a compressed image; see [`super::spool`].
     pub spool_dir: Option<PathBuf>,
     /// Ends the work in the background; whoever waits for bytes then gets [`Error::Stopped`].
@@ -69,7 +69,7 @@ impl Image {
     /// # Errors
     /// [`Error::Os`] where the file can't be opened or the spool can't be made, [`Error::Empty`],
     /// [`Error::NotAnImage`].
-    pub fn open(path: &Path, options: &Options) -> Result<Self, Error> {
+    pub fn open(path: &Path, options: &ImageOptions) -> Result<Self, Error> {
         let abandoned = Stop::new().map_err(|error| Error::os(path, "opening", error))?;
         let stops = Stops { program: options.stop.clone(), abandoned };
         let opening = |error| Error::os(path, "opening", error);
@@ -199,7 +199,7 @@ impl Image {
 /// What the ways of opening share.
 struct Opening<'a> {
     path: &'a Path,
-    options: &'a Options,
+    options: &'a ImageOptions,
     stops: Stops,
 }
 

@@ -293,12 +293,12 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::image::open::Options;
+    use crate::image::open::ImageOptions;
 
     fn image(bytes: &[u8]) -> Image {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
-        Image::open(file.path(), &Options::default()).unwrap()
+        Image::open(file.path(), &ImageOptions::default()).unwrap()
     }
 
     fn raw() -> Vec<u8> {

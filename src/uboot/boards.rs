@@ -13,7 +13,7 @@ use super::job::Answer as JobAnswer;
 use super::material::ImageMaterial;
 use super::record::{CardRecord, Flash};
 use super::step::{Content, Material};
-use super::watch::Watch;
+use super::watch::BoardWatch;
 use crate::board::{Mac, Who};
 use crate::error::Kind;
 use crate::run::{Record, Running};
@@ -30,7 +30,7 @@ const MOST_OTHERS: usize = 16;
 /// One board and its run.
 #[derive(Debug)]
 struct Board {
-    watch: Watch,
+    watch: BoardWatch,
     running: Running,
 }
 
@@ -50,8 +50,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Boards {
     /// These boards, each in its run.
     #[must_use]
-    pub fn new(boards: Vec<(Watch, Running)>, material: Arc<ImageMaterial>) -> Self {
-        let board = |(watch, running): (Watch, Running)| {
+    pub fn new(boards: Vec<(BoardWatch, Running)>, material: Arc<ImageMaterial>) -> Self {
+        let board = |(watch, running): (BoardWatch, Running)| {
             (watch.mac(), Arc::new(Mutex::new(Board { watch, running })))
         };
         let boards = boards.into_iter().map(board).collect();
@@ -59,7 +59,7 @@ impl Boards {
     }
 
     /// Does something with one board and tells what came of it.
-    pub fn with<T>(&self, mac: Mac, act: impl FnOnce(&mut Watch, &mut Vec<Event>) -> T) -> Option<T> {
+    pub fn with<T>(&self, mac: Mac, act: impl FnOnce(&mut BoardWatch, &mut Vec<Event>) -> T) -> Option<T> {
         let mut board = lock(self.boards.get(&mac)?);
         let Board { watch, running } = &mut *board;
         let mut events = Vec::new();
@@ -92,7 +92,7 @@ impl Boards {
     }
 
     /// Does something with every board.
-    pub fn each(&self, mut act: impl FnMut(&mut Watch, &mut Vec<Event>)) {
+    pub fn each(&self, mut act: impl FnMut(&mut BoardWatch, &mut Vec<Event>)) {
         for mac in self.boards.keys() {
             self.with(*mac, &mut act);
         }
@@ -235,7 +235,7 @@ impl Sink for Report {
 }
 
 /// What the record says of a board's flash.
-fn detail(watch: &Watch, material: &ImageMaterial) -> Flash {
+fn detail(watch: &BoardWatch, material: &ImageMaterial) -> Flash {
     let bound = watch.bound();
     Flash {
         job: watch.job().name(),

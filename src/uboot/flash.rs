@@ -10,7 +10,7 @@ use super::event::{Ending, Stage};
 use super::material::ImageMaterial;
 use super::peer::Peer;
 use super::secret::{self, Secret};
-use super::watch::{Patience, Watch};
+use super::watch::{BoardWatch, Patience};
 use crate::board::Mac;
 use crate::board_frames;
 use crate::error::{Explain, Kind, Remedy};
@@ -55,13 +55,13 @@ impl Explain for Error {
 
 /// How the boards are to be treated.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct FlashOptions {
     /// How long a board may say nothing.
     pub patience: Patience,
     /// Between the resets of two boards.
     pub stagger: Duration,
     /// How boards are reset; none: somebody else does it.
-    pub reset: Option<power::Options>,
+    pub reset: Option<power::ResetOptions>,
     /// Whether the boards' cards are of the original's kind. Each kind is served alone.
     pub original: bool,
     /// The secrets of cards that have one. Such a board is answered only where it proves that it knows it.
@@ -76,7 +76,7 @@ pub fn flash(
     targets: &[Target],
     material: &Arc<ImageMaterial>,
     server: &tftp::Server,
-    options: &Options,
+    options: &FlashOptions,
     stop: &Stop,
     runs: &Runs,
 ) -> Result<Vec<Record>, Error> {
@@ -125,8 +125,13 @@ pub fn flash(
 }
 
 /// What is known of one board before it comes. `local`: only this machine is served.
-fn watch(target: &Target, options: &Options, local: bool, began: Instant) -> std::io::Result<Watch> {
-    let watch = Watch::new(target.name.clone(), target.mac, random(), options.patience, began)
+fn watch(
+    target: &Target,
+    options: &FlashOptions,
+    local: bool,
+    began: Instant,
+) -> std::io::Result<BoardWatch> {
+    let watch = BoardWatch::new(target.name.clone(), target.mac, random(), options.patience, began)
         .known_by(Peer::new(target.ip, local));
     Ok(match options.secrets.get(&target.mac) {
         _ if options.original => watch.with_original_card(),
@@ -158,7 +163,7 @@ pub(super) fn drive(
     boards: &Boards,
     targets: &[Target],
     material: &ImageMaterial,
-    options: &Options,
+    options: &FlashOptions,
     stop: &Stop,
     pause: &mut dyn FnMut() -> Next,
 ) {
@@ -230,7 +235,7 @@ pub(super) fn begin(
 }
 
 /// Resets one board, when its turn has come.
-fn reset(boards: &Boards, target: &Target, options: &Options, delay: Duration, stop: &Stop) {
+fn reset(boards: &Boards, target: &Target, options: &FlashOptions, delay: Duration, stop: &Stop) {
     let turn = Instant::now() + delay;
     loop {
         if stop.wait(turn.saturating_duration_since(Instant::now()).min(TICK)) {

@@ -41,7 +41,7 @@ pub struct Patience {
 
 /// One board that is being flashed.
 #[derive(Debug)]
-pub struct Watch {
+pub struct BoardWatch {
     name: String,
     mac: Mac,
     patience: Patience,
@@ -80,7 +80,7 @@ pub struct Absent {
     pub hint: Remedy,
 }
 
-impl Watch {
+impl BoardWatch {
     /// A board that nothing was heard of yet.
     #[must_use]
     pub fn new(name: String, mac: Mac, job: u32, patience: Patience, now: Instant) -> Self {
@@ -364,7 +364,7 @@ impl Watch {
 
     /// Takes a report of the original's kind. Says whether it was expected.
     ///
-    /// The upload's end comes from a place that can tell nobody, so the events wait for the next [`Watch::tick`].
+    /// The upload's end comes from a place that can tell nobody, so the events wait for the next [`BoardWatch::tick`].
     pub fn original_report(&mut self, file: &str, bytes: &[u8], raw_len: &Known<u64>) -> bool {
         let mut events = std::mem::take(&mut self.untold);
         let mut news = Vec::new();

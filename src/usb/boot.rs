@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use loader::Firmware;
-pub use options::{Limits, Options};
+pub use options::{BootOptions, Limits};
 pub(super) use track::{Rom, Track, who};
 
 use super::event::What;
 use super::lookup::{Asker, Payload};
 use super::message::SIGNATURE;
 use super::payload;
-use super::plan::Plan;
+use super::plan::PayloadPlan;
 use super::presence::Presence;
 use super::session::{FileServer, FirstStage, Served, Uploaded};
 use super::transport::{Bus, Device, Fault, Transport};
@@ -34,8 +34,8 @@ pub(super) struct Boot {
     pub(super) port: PortPath,
     pub(super) bus: Arc<dyn Bus>,
     pub(super) presence: Arc<Presence>,
-    pub(super) plan: Arc<dyn Plan>,
-    pub(super) options: Arc<Options>,
+    pub(super) plan: Arc<dyn PayloadPlan>,
+    pub(super) options: Arc<BootOptions>,
     pub(super) stop: Stop,
     pub(super) track: Arc<Mutex<Track>>,
 }

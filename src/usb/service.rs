@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 pub use options::{Filter, Service};
 
-use super::boot::{Boot, Options, Rom, Track, who};
+use super::boot::{Boot, BootOptions, Rom, Track, who};
 use super::error::Error;
 use super::metadata::Metadata;
-use super::plan::Plan;
+use super::plan::PayloadPlan;
 use super::presence::Presence;
 use super::transport::{Bus, Device};
 use super::trouble::Trouble;
@@ -64,8 +64,8 @@ pub struct Outcome {
 /// that board, and those whose boot goes on come to their end first.
 pub fn run(
     bus: Arc<dyn Bus>,
-    plan: Arc<dyn Plan>,
-    options: Options,
+    plan: Arc<dyn PayloadPlan>,
+    options: BootOptions,
     service: &Service,
     stop: &Stop,
     runs: &Runs,
@@ -157,8 +157,8 @@ impl Ended {
 
 struct Boards<'a> {
     bus: Arc<dyn Bus>,
-    plan: Arc<dyn Plan>,
-    options: Arc<Options>,
+    plan: Arc<dyn PayloadPlan>,
+    options: Arc<BootOptions>,
     service: &'a Service,
     halt: Stop,
     presence: Arc<Presence>,

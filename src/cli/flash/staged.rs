@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::format::{parse_size, size};
 use crate::stop::Stop;
 use crate::targets::Target;
-use crate::uboot::flash::Options;
+use crate::uboot::flash::FlashOptions;
 use crate::uboot::layout::CardInfo;
 use crate::uboot::material::ImageMaterial;
 use crate::uboot::staged::{self, Files, Kind};
@@ -64,7 +64,7 @@ pub(super) fn run(
     settings: &Settings,
     targets: &[Target],
     material: &std::sync::Arc<ImageMaterial>,
-    options: &Options,
+    options: &FlashOptions,
     (ui, stop): (&Ui, &Stop),
 ) -> crate::cli::Result<()> {
     // A message with the whole path helps whoever has started this in another directory.

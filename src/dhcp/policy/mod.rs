@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use super::config::{Mode, Plan};
+use super::config::{AddressPlan, Mode};
 use super::event::{Answer, Event, Heard, Silence};
 use super::lease::Record;
 use super::packet::{Kind, PXE_PORT, Packet, SERVER_PORT, code};
@@ -64,7 +64,7 @@ struct Seen {
 /// The policy of one server.
 #[derive(Debug)]
 pub struct Policy {
-    plan: Plan,
+    plan: AddressPlan,
     pool: Pool,
     /// How long an offer of an address waits that nobody has looked at yet.
     look: Option<Duration>,
@@ -78,7 +78,7 @@ impl Policy {
     /// A policy with the leases that were on disk. `can_look` says that [`Action::Look`] can be done; offers don't wait
     /// for it otherwise.
     #[must_use]
-    pub fn new(plan: Plan, records: &[Record], can_look: bool) -> Self {
+    pub fn new(plan: AddressPlan, records: &[Record], can_look: bool) -> Self {
         let mut pool = Pool::new(&plan);
         records.iter().for_each(|record| pool.restore(record));
         let look = can_look.then_some(LOOK);

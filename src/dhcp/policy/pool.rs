@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 use crate::board::Mac;
-use crate::dhcp::config::Plan;
+use crate::dhcp::config::AddressPlan;
 use crate::dhcp::lease::{Lease, Record};
 
 /// Seconds that an offer stands without being taken.
@@ -50,7 +50,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &AddressPlan) -> Self {
         let (first, last) = plan.range.map_or((1, 0), |(first, last)| (first.into(), last.into()));
         Self {
             first,
@@ -230,7 +230,7 @@ mod tests {
     fn pool(change: impl Fn(&mut Config)) -> Pool {
         let mut config = config(Mode::Dhcp);
         change(&mut config);
-        Pool::new(&Plan::new(&config, &eth0()).unwrap())
+        Pool::new(&AddressPlan::new(&config, &eth0()).unwrap())
     }
 
     fn address(pool: &mut Pool, n: u8, now: u64) -> Option<u8> {

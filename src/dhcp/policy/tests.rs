@@ -14,7 +14,7 @@ const ROM_ID: [u8; 17] = *b"\0DDDDDDDDDDDDDDDD";
 fn policy(mode: Mode, change: impl Fn(&mut Config)) -> Policy {
     let mut config = config(mode);
     change(&mut config);
-    Policy::new(Plan::new(&config, &eth0()).unwrap(), &[], true)
+    Policy::new(AddressPlan::new(&config, &eth0()).unwrap(), &[], true)
 }
 
 fn at(port: u16, from: Ipv4Addr) -> Arrival {
@@ -435,7 +435,7 @@ fn leases_outlive_the_process() {
             }));
         }
     }
-    let plan = Plan::new(&config(Mode::Dhcp), &eth0()).unwrap();
+    let plan = AddressPlan::new(&config(Mode::Dhcp), &eth0()).unwrap();
     let mut second = Policy::new(plan, &records, true);
     assert_eq!(silence(&handle(&mut second, discover(PI5, &pi5_id()), NOW + 9)), Silence::Exhausted);
     let mac = Mac::new([0xdc, 0xa6, 0x32, 0, 1, 7]);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rustix::io::Errno;
 
 use super::apply::Target;
-use super::checklist::{Act, Change, Facts, Mode, Plan, Where, plan};
+use super::checklist::{Act, Change, ChangePlan, Facts, Mode, Where, plan};
 use super::copy::{Copy, Take};
 use super::material::Material;
 use super::names::{Board, Name, Network};
@@ -20,7 +20,7 @@ use super::{Clients, Error, exports, home, host, keys, overlay, reach, rename};
 use crate::beneath::Dir;
 use crate::error::{Knob, Remedy, Task, remedy};
 use crate::format::hex;
-use crate::image::Options;
+use crate::image::ImageOptions;
 use crate::run::Stage;
 
 /// What client is wanted.
@@ -55,7 +55,7 @@ pub struct Prepared<'a> {
     clients: &'a Clients,
     material: Material,
     facts: Facts,
-    plan: Plan,
+    plan: ChangePlan,
     record: Record,
     /// The shared root that is there already.
     shares: bool,
@@ -118,7 +118,7 @@ impl Clients {
             request.interface.as_deref(),
             &addresses,
         )?;
-        let options = Options { spool_dir: request.spool_dir.clone(), stop: Some(self.stop.clone()) };
+        let options = ImageOptions { spool_dir: request.spool_dir.clone(), stop: Some(self.stop.clone()) };
         let left_out =
             [&places.clients, &places.tftp, &places.shared, &places.state].map(|path| absolute(path));
         let material = Material::open(&request.from, request.force, &options, &left_out)?;

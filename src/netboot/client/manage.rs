@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::apply::Target;
-use super::checklist::{Facts, Key, Mode, Plan, Protocol, Where, plan};
+use super::checklist::{ChangePlan, Facts, Key, Mode, Protocol, Where, plan};
 use super::names::Name;
 use super::overlay::Layered;
 use super::record::{Lock, Phase, Record, Records};
@@ -202,7 +202,7 @@ impl Clients {
     }
 
     /// What the checklist still wants of a client.
-    pub(super) fn wanted(&self, record: &Record) -> Result<Plan, Error> {
+    pub(super) fn wanted(&self, record: &Record) -> Result<ChangePlan, Error> {
         let facts = facts(record, self.protocol())?;
         let boot = HostSource::open(&record.boot)?;
         let root = source(record)?;

@@ -55,7 +55,7 @@ fn threads() -> usize {
 
 /// What is to be served, and where.
 #[derive(Debug)]
-pub struct Options {
+pub struct ServeOptions {
     /// DHCP: the interface, the mode, the state directory.
     pub dhcp: dhcp::Config,
     /// The TFTP tree.
@@ -86,11 +86,11 @@ impl Server {
     ///
     /// # Errors
     /// Where anything of it isn't possible; nobody was answered then.
-    pub fn open(options: Options, stop: &Stop) -> Result<Self, Error> {
-        let Options { dhcp: config, tftp_root: root, limits, sockets } = options;
+    pub fn open(options: ServeOptions, stop: &Stop) -> Result<Self, Error> {
+        let ServeOptions { dhcp: config, tftp_root: root, limits, sockets } = options;
         let state = config.state.clone();
         let interface = dhcp::interface::find(&config.interface)?;
-        let plan = dhcp::Plan::new(&config, &interface)?;
+        let plan = dhcp::AddressPlan::new(&config, &interface)?;
         if !root.is_dir() {
             return Err(Error::NoTree { path: root });
         }

@@ -11,7 +11,7 @@ use crate::uboot::answer_text;
 use crate::uboot::event::Event;
 use crate::uboot::job::Answer;
 use crate::uboot::step::Material;
-use crate::uboot::watch::Watch;
+use crate::uboot::watch::BoardWatch;
 
 /// A request that got lost is sent again within seconds, and a server may open a file twice for one request; a board
 /// that starts again needs longer.
@@ -50,7 +50,7 @@ impl Feed {
     pub(super) fn take(
         &mut self,
         seen: &FileUse,
-        watch: &mut Watch,
+        watch: &mut BoardWatch,
         material: &dyn Material,
         now: Instant,
         events: &mut Vec<Event>,
@@ -81,7 +81,7 @@ impl Feed {
         }
     }
 
-    pub(super) fn retire(&mut self, watch: &Watch, events: &mut Vec<Event>) {
+    pub(super) fn retire(&mut self, watch: &BoardWatch, events: &mut Vec<Event>) {
         if let Err(error) = self.staged.retire() {
             watch.note(format!("the board may find its job again: {error}"), events);
         }
@@ -90,7 +90,7 @@ impl Feed {
     fn opened(
         &mut self,
         path: &str,
-        watch: &mut Watch,
+        watch: &mut BoardWatch,
         material: &dyn Material,
         now: Instant,
         events: &mut Vec<Event>,
@@ -132,14 +132,14 @@ impl Feed {
         }
     }
 
-    fn written(&mut self, path: &str, watch: &mut Watch, material: &dyn Material) {
+    fn written(&mut self, path: &str, watch: &mut BoardWatch, material: &dyn Material) {
         if let Some(place) = self.reports.iter().position(|(name, _)| *name == path) {
             self.report(place, watch, material);
         }
     }
 
     /// Looks for reports without being told: for file systems on which another machine writes them.
-    pub(super) fn poll(&mut self, watch: &mut Watch, material: &dyn Material) {
+    pub(super) fn poll(&mut self, watch: &mut BoardWatch, material: &dyn Material) {
         for place in 0..self.reports.len() {
             let (name, before) = self.reports[place];
             if self.staged.board.changed(name) != before {
@@ -148,7 +148,7 @@ impl Feed {
         }
     }
 
-    fn report(&mut self, place: usize, watch: &mut Watch, material: &dyn Material) {
+    fn report(&mut self, place: usize, watch: &mut BoardWatch, material: &dyn Material) {
         let (name, _) = self.reports[place];
         let board: &Place = &self.staged.board;
         self.reports[place].1 = board.changed(name);

@@ -20,11 +20,11 @@ use crate::stop::{Stop, until};
 use crate::targets::Target;
 use crate::uboot::boards::Boards;
 use crate::uboot::event::{Event, Stage};
-use crate::uboot::flash::{self, LAST_PACKETS, Next, Options, TICK};
+use crate::uboot::flash::{self, FlashOptions, LAST_PACKETS, Next, TICK};
 use crate::uboot::layout::CardInfo;
 use crate::uboot::material::ImageMaterial;
 use crate::uboot::step::Known;
-use crate::uboot::watch::{Absent, Watch};
+use crate::uboot::watch::{Absent, BoardWatch};
 
 /// Where and what to stage.
 #[derive(Debug, Clone)]
@@ -147,7 +147,7 @@ pub fn flash(
     targets: &[Target],
     material: &Arc<ImageMaterial>,
     files: &Files,
-    options: &Options,
+    options: &FlashOptions,
     stop: &Stop,
     runs: &Runs,
 ) -> Result<Vec<Record>, Error> {
@@ -160,7 +160,7 @@ pub fn flash(
     let ids: Vec<u32> = targets.iter().map(|_| flash::random()).collect();
     let boards = targets.iter().zip(&ids).map(|(target, id)| {
         let running = flash::begin(runs, target, material, Stage::Prepare)?;
-        let watch = Watch::new(target.name.clone(), target.mac, *id, options.patience, began)
+        let watch = BoardWatch::new(target.name.clone(), target.mac, *id, options.patience, began)
             .staged(files.absent(target.mac));
         Ok((if files.kind == Kind::Original { watch.with_original_card() } else { watch }, running))
     });
@@ -262,7 +262,7 @@ fn look(boards: &Boards, observer: &Observer, feeds: &mut BTreeMap<Mac, Feed>, m
     }
 }
 
-fn take_away(mut feed: Feed, keep: bool, watch: &Watch, events: &mut Vec<Event>) {
+fn take_away(mut feed: Feed, keep: bool, watch: &BoardWatch, events: &mut Vec<Event>) {
     feed.retire(watch, events);
     let path = feed.staged.path().display().to_string();
     if keep {

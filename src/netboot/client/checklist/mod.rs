@@ -138,7 +138,7 @@ pub(super) struct Change {
 
 /// All changes, and what can't be changed but should be known.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub(super) struct ChangePlan {
     pub(super) changes: Vec<Change>,
     pub(super) notes: Vec<String>,
 }
@@ -149,7 +149,7 @@ struct Item<'a> {
     facts: &'a Facts,
     root: &'a View<'a>,
     boot: &'a View<'a>,
-    plan: &'a mut Plan,
+    plan: &'a mut ChangePlan,
 }
 
 impl Item<'_> {
@@ -204,8 +204,8 @@ impl Item<'_> {
 type Look = fn(&mut Item<'_>) -> Result<(), Error>;
 
 /// Goes through the list.
-pub(super) fn plan(facts: &Facts, root: &View<'_>, boot: &View<'_>) -> Result<Plan, Error> {
-    let mut plan = Plan::default();
+pub(super) fn plan(facts: &Facts, root: &View<'_>, boot: &View<'_>) -> Result<ChangePlan, Error> {
+    let mut plan = ChangePlan::default();
     let items: [(&str, Look); 11] = [
         ("ssh-keys", identity::ssh_keys),
         ("machine-id", identity::machine_id),
