@@ -40,7 +40,7 @@ impl BoardFrame {
 /// Bytes of an Ethernet header.
 const ETHERNET: usize = 14;
 
-/// Whose frame it is, and what it says; none for frames that don't matter here.
+/// Whose frame it is, and what it says; `None` for frames that don't matter here.
 ///
 /// Ethernet II with ARP (RFC 826), or IPv4 with UDP from port 68 to 67 (RFC 2131).
 #[must_use]

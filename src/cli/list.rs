@@ -71,7 +71,7 @@ fn overlays(live: &Path, clients: &Path) -> BTreeMap<PortPath, String> {
         .collect()
 }
 
-/// What a device is; none for one that is no board.
+/// What a device is; `None` for one that is no board.
 fn row(
     sysfs: &Sysfs,
     device: &Device,

@@ -76,7 +76,7 @@ fn shell_word(word: &str) -> Cow<'_, str> {
 /// A setting as a flag.
 struct Flag {
     flag: &'static str,
-    /// What stands for a value that only the user knows, as in the help; none where it takes no value.
+    /// What stands for a value that only the user knows, as in the help; `None` where it takes no value.
     value: Option<&'static str>,
     /// The subcommands that take it.
     #[cfg_attr(not(test), expect(dead_code, reason = "what clap takes is held against it"))]

@@ -17,7 +17,7 @@ const MAX_BYTES: u64 = 1 << 20;
 /// A file that nobody named, and what it takes for it to count.
 #[derive(Clone, Copy)]
 struct Found {
-    /// Who may own it; nothing where it doesn't matter.
+    /// The users that may own it; `None` where it doesn't matter.
     owners: Option<[Option<u32>; 2]>,
     /// Whether it lies where the user is at home, who may be a service without a home, or one whose home is on a
     /// server that root can't read from: then it stops nobody, whatever is wrong with the place.

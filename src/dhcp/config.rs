@@ -28,7 +28,7 @@ pub struct Config {
     pub range: Option<(Ipv4Addr, Ipv4Addr)>,
     /// How long an address is given for.
     pub lease_time: Duration,
-    /// The router that clients are told; none where the network has none.
+    /// The router that clients are told; `None` where the network has none.
     pub router: Option<Ipv4Addr>,
     /// The name servers that clients are told.
     pub dns: Vec<Ipv4Addr>,

@@ -19,7 +19,7 @@ pub enum Event {
     Heard(Heard),
     /// Bytes came that are no DHCP message of a client. At most ten a second are told.
     Malformed {
-        /// Who sent them.
+        /// The host that sent them.
         from: SocketAddrV4,
         /// What is wrong.
         why: String,
@@ -28,9 +28,9 @@ pub enum Event {
     Conflict {
         /// The address.
         address: Ipv4Addr,
-        /// Who has it.
+        /// The device that has it.
         holder: Mac,
-        /// Who was to get it.
+        /// The board that was to get it.
         mac: Mac,
     },
     /// Leases can't be written. Boards get no answer until they can: what is promised has to outlive the process.
@@ -170,7 +170,7 @@ pub enum Silence {
         /// That server.
         server: Ipv4Addr,
     },
-    /// It speaks with the server that gave it its address, and proxy mode gives none.
+    /// It speaks with the server that gave it its address. That isn't this host: proxy mode gives out no addresses.
     NotGivenHere,
     /// All addresses of the range are given out.
     Exhausted,

@@ -260,7 +260,7 @@ pub(crate) mod tests {
             let pc = client(discover(PC, id));
             assert_eq!((pc.stage, pc.arch), (Stage::Pc, Some(0)), "{id:?}");
         }
-        // A PC with UEFI whose firmware repeats itself is none either.
+        // A PC with UEFI whose firmware repeats itself is no Pi either.
         let uefi = |mac| {
             let id = [&[0][..], &[1, 2, 3, 4].repeat(4)].concat();
             let message = Builder::question(mac, 1, Kind::Discover, true).option(97, &id);

@@ -28,7 +28,7 @@ const AGAIN: Duration = Duration::from_millis(1500);
 pub struct Found {
     /// Its address.
     pub server: Ipv4Addr,
-    /// The address that it offered; none for a proxy, which only tells where to boot from.
+    /// The address that it offered; `None` for a proxy, which only tells where to boot from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offered: Option<Ipv4Addr>,
     /// The router that it tells.

@@ -171,7 +171,7 @@ impl Dump {
         Some(Mac::new([0xb8, 0x27, 0xeb, d, e, f]))
     }
 
-    /// Whether the bit for booting as a USB host is set. None where the row wasn't given, or means something else.
+    /// Whether the bit for booting as a USB host is set. `None` where the row wasn't given, or means something else.
     #[must_use]
     pub fn usb_host_boot(&self) -> Option<bool> {
         if self.is_2712() {

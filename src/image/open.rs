@@ -26,7 +26,7 @@ use crate::stop::Stop;
 pub struct ImageOptions {
     /// Where to keep the unpacked bytes of a compressed image; see [`super::spool`].
     pub spool_dir: Option<PathBuf>,
-    /// Ends the work in the background; whoever waits for bytes then gets [`Error::Stopped`].
+    /// Ends the work in the background; readers that wait for bytes then get [`Error::Stopped`].
     pub stop: Option<Stop>,
 }
 
@@ -62,9 +62,9 @@ impl std::fmt::Debug for Inner {
 impl Image {
     /// Opens a file, a block device, a pipe, or standard input for `-`.
     ///
-    /// What it is, is seen by its content. A raw file or block device is read in place. Anything else is
+    /// Its format is recognised by its content. A raw file or block device is read in place. Anything else is
     /// unpacked (or copied) by threads in the background into a spool; this call returns as soon as the
-    /// first bytes of the *file* were seen. Errors that come later reach whoever reads.
+    /// first bytes of the *file* were seen. Later errors are returned by the reads.
     ///
     /// # Errors
     /// [`Error::Os`] where the file can't be opened or the spool can't be made, [`Error::Empty`],

@@ -32,7 +32,7 @@ impl DigestSlot {
         self.set.notify_all();
     }
 
-    /// Waits for it. Whoever fills the slot ends early when the program is to stop.
+    /// Waits for it. The thread that fills the slot ends early when the program is to stop.
     pub(super) fn wait(&self) -> Result<[u8; 32], Error> {
         let mut value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
         loop {

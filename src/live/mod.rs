@@ -67,7 +67,8 @@ pub enum Error {
         /// What it is, as in "it is a directory".
         what: String,
     },
-    /// The live directory is a link. Whoever may rename beside it could choose what is changed in its place.
+    /// The live directory is a link. A user that may rename entries beside it could choose what is changed in its
+    /// place.
     #[error("the live tree {} is a link, and not a directory", path.display())]
     IsLink {
         /// The link.

@@ -19,7 +19,7 @@ use crate::board::PortPath;
 #[derive(Debug)]
 pub struct LivePlan {
     tree: Tree,
-    /// Empty where there was none when the plan was made.
+    /// Empty where it wasn't there when the plan was made.
     live: OnceCell<Dir>,
     steps: Vec<Step>,
 }
@@ -192,7 +192,7 @@ impl LivePlan {
         }
     }
 
-    /// The directory that the plan is for; makes it where there was none.
+    /// The directory that the plan is for; makes it where it wasn't there.
     fn live(&self) -> Result<&Dir, Error> {
         if let Some(live) = self.live.get() {
             return Ok(live);

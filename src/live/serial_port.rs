@@ -24,7 +24,7 @@ pub enum Progress {
     Taken,
 }
 
-/// Who hears how far a command is. Where that is an error nothing more is done, and the error is that of the whole.
+/// Is told how far a command is. If it returns an error, nothing more is done, and that error is returned.
 pub type Report<'a> = &'a dyn Fn(Progress) -> io::Result<()>;
 
 /// Tells the board at a port a command, within [`PATIENCE`].

@@ -14,7 +14,7 @@ use super::{Error, Power};
 use crate::stop::Stop;
 use crate::targets::{Line, ResetSpec};
 
-/// The name under which `gpioinfo` shows who holds the line.
+/// The name under which `gpioinfo` shows the holder of the line.
 const CONSUMER: &str = "piprov";
 
 /// Resets by pulling a line.
@@ -117,7 +117,7 @@ impl CdevPin {
                 self.handle = Some(handle);
                 Ok(())
             }
-            // A refusal doesn't say who has the line; asking does.
+            // A refusal doesn't say which program has the line; asking does.
             Err(error) => Err(self.check_free().err().unwrap_or_else(|| self.fault(doing, &error))),
         }
     }

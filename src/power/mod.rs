@@ -154,7 +154,7 @@ pub enum Error {
         chip: String,
         /// The line.
         line: Line,
-        /// Who uses it, as the kernel knows it.
+        /// The program that uses it, as the kernel knows it.
         consumer: String,
     },
     /// The kernel refuses something else.

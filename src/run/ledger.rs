@@ -209,7 +209,7 @@ impl Ledger {
     /// The one run whose name begins so.
     ///
     /// # Errors
-    /// Where there is none, or several.
+    /// Where no record matches, or several.
     pub fn one(&self, id: &str) -> Result<Record, Error> {
         let (records, _) = self.all()?;
         let mut found: Vec<_> = records

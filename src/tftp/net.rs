@@ -16,7 +16,7 @@ const CONTROL: usize = 128;
 pub(super) struct Arrival {
     pub(super) len: usize,
     pub(super) peer: SocketAddr,
-    /// The address that it was sent to; none where the kernel doesn't say.
+    /// The address that it was sent to; `None` where the kernel doesn't say.
     pub(super) local: Option<IpAddr>,
     /// It was sent to everybody. RFC 1123 section 4.2.3.5: such a request is to be ignored silently.
     pub(super) broadcast: bool,

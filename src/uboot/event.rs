@@ -103,7 +103,7 @@ pub enum What {
     },
     /// Somebody asked in the board's name and was refused; told once for each address and reason.
     Refused {
-        /// Who asked.
+        /// The address that asked.
         peer: IpAddr,
         /// Why it was refused.
         why: String,

@@ -60,7 +60,7 @@ pub struct FlashOptions {
     pub patience: Patience,
     /// Between the resets of two boards.
     pub stagger: Duration,
-    /// How boards are reset; none: somebody else does it.
+    /// How boards are reset; `None` where they are reset by hand.
     pub reset: Option<power::ResetOptions>,
     /// Whether the boards' cards are of the original's kind. Each kind is served alone.
     pub original: bool,
@@ -157,7 +157,7 @@ impl Next {
     }
 }
 
-/// Resets the boards and looks at their deadlines until all have ended, whoever serves them. `pause` is called
+/// Resets the boards and looks at their deadlines until all have ended, whatever serves them. `pause` is called
 /// between two looks; it waits, at most for [`TICK`].
 pub(super) fn drive(
     boards: &Boards,

@@ -11,8 +11,8 @@
 //! | `JOB/OK` | all steps are done | a few bytes; the job is retired |
 //!
 //! A job with a secret answers the first question by `prove` and a number that it has drawn. The board asks again, and
-//! from then on every path ends in `/TAG`, which only who knows the card's secret can make, and only for this one thing
-//! told once: see `proof.rs` beside this file. Each answer numbers its order for that (`pp_seq`).
+//! from then on every path ends in `/TAG`, which only a holder of the card's secret can make, and only for this one
+//! thing told once: see `proof.rs` beside this file. Each answer numbers its order for that (`pp_seq`).
 //!
 //! A step's answer is a text of `name=value` lines that the script imports: see `answer_text.rs` beside this file.
 //! The board never learns the checksum that is expected: it tells what it read, and the host compares.
@@ -76,7 +76,7 @@ pub enum Answer {
     NotFound(&'static str),
 }
 
-/// What has happened, for whoever watches.
+/// What has happened, for the caller to tell.
 #[derive(Debug, Clone, PartialEq)]
 pub enum News {
     /// The board is there and has asked for its job.
@@ -103,7 +103,7 @@ pub enum News {
     ReportedCount(Option<u32>),
     /// A card of the original's kind has asked for a part.
     Original(usize),
-    /// A request was refused, because of who asks or what for.
+    /// A request was refused, because of its sender or of what it asks for.
     Refused(Refused),
     /// The job has failed.
     Failed(Failure),
@@ -234,7 +234,7 @@ impl Job {
         self.original
     }
 
-    /// Whether only who knows the card's secret is answered.
+    /// Whether only a board that knows the card's secret is answered.
     #[must_use]
     pub fn is_guarded(&self) -> bool {
         self.guard.is_some()
@@ -283,7 +283,7 @@ impl Job {
         self.card.as_ref()
     }
 
-    /// What a board may be told that has waited for the answer to `path`: to ask again. None where `path` is no
+    /// What a board may be told that has waited for the answer to `path`: to ask again. `None` where `path` is no
     /// question but a file, which has to come sooner or later.
     #[must_use]
     pub fn wait(&self, path: &str) -> Option<Answer> {

@@ -1,4 +1,4 @@
-//! Who speaks for a board: the one address that its job belongs to, and what vouches for that.
+//! Which address speaks for a board: the one that its job belongs to, and what vouches for that.
 //!
 //! The paths that a board asks by carry its MAC address, but anybody can write it there. So the address that a request
 //! comes from has to be the board's: the one that the targets database names, or one of which the kernel's neighbour
@@ -104,7 +104,7 @@ impl Stranger {
 /// A refusal that is worth telling: the first of its kind from its address.
 pub type Told = Option<(IpAddr, Stranger)>;
 
-/// Who may speak for one board.
+/// The address that may speak for one board.
 #[derive(Debug, Default)]
 pub struct Peer {
     database: Option<IpAddr>,

@@ -89,7 +89,7 @@ impl Secret {
         self.0
     }
 
-    /// The secret that is made of these bits: for tests, and for whoever has random bits of their own.
+    /// The secret that is made of these bits: for tests, and for callers with random bits of their own.
     #[must_use]
     pub const fn from_key(key: [u64; 2]) -> Self {
         Self(key)

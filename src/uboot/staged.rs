@@ -41,8 +41,8 @@ pub(super) const REPORTS: [&str; 3] = ["OK", "FAILED", "FAIL"];
 /// A report has 4 bytes; whatever is longer than this isn't one.
 const LONGEST_REPORT: u64 = 64;
 const FILE_MODE: u32 = 0o644;
-/// Reports are written by the TFTP server's user, whoever that is. Without `--create` tftpd-hpa takes an upload
-/// only where a file lies that everybody may write; so these three may be, and the directory need not.
+/// Reports are written by the TFTP server's user, whose name isn't known here. Without `--create` tftpd-hpa takes an
+/// upload only where a file lies that everybody may write; so these three may be, and the directory need not.
 const REPORT_MODE: u32 = 0o666;
 
 /// A staged job. It goes away with this value, unless it is kept.
@@ -272,7 +272,7 @@ impl Staged {
 impl Drop for Staged {
     fn drop(&mut self) {
         if !self.kept {
-            // Whoever wants to know calls `remove`.
+            // A caller that wants to know calls `remove`.
             let _ = self.take_away();
         }
     }
@@ -302,7 +302,7 @@ fn clear_original(board: &Place) -> Result<(), Error> {
     board.unlink(NOTE)
 }
 
-/// Writes the whole tree of job `id` into the directory `board`, which is made where there is none, and leaves it
+/// Writes the whole tree of job `id` into the directory `board`, which is made where it isn't there, and leaves it
 /// there: for a USB stick, `board` is `piprov` in its root. Gives the tree.
 ///
 /// # Errors

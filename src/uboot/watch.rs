@@ -33,7 +33,7 @@ const LAST_WORD: Duration = Duration::from_secs(20);
 /// How long a board may say nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// From the reset until it asks for its job; none: for ever.
+    /// From the reset until it asks for its job; `None` waits for ever.
     pub boot: Option<Duration>,
     /// In the middle of the job, beside the time that writing takes.
     pub silence: Duration,
@@ -58,7 +58,7 @@ pub struct BoardWatch {
     done_bytes: u64,
     total_bytes: u64,
     peer: Peer,
-    /// Who asks just now, and what vouches for it.
+    /// The address that asks just now, and what vouches for it.
     asking: Option<(IpAddr, Bound)>,
     steps: Vec<StepRecord>,
     original: bool,
@@ -154,7 +154,7 @@ impl BoardWatch {
         self.tell(What::Note { text }, events);
     }
 
-    /// How it ended; none while it goes on.
+    /// How it ended; `None` while it goes on.
     #[must_use]
     pub fn ending(&self) -> Option<&Ending> {
         self.ending.as_ref()
@@ -287,14 +287,14 @@ impl BoardWatch {
         if self.job.over() { Err("no report is expected") } else { Ok(()) }
     }
 
-    /// What vouches for an address; none where it isn't the board's, which is told.
+    /// What vouches for an address; `None` where it isn't the board's, which is told.
     fn admit(
         &mut self,
         ip: IpAddr,
         neighbour: &dyn Fn(IpAddr) -> Option<Mac>,
         events: &mut Vec<Event>,
     ) -> Option<Bound> {
-        // Who proves that it is the board may have any address.
+        // A sender that proves that it is the board may have any address.
         if self.job.is_guarded() {
             return Some(Bound::Secret);
         }

@@ -22,7 +22,7 @@ pub struct LibusbBus {
     context: Mutex<Context>,
     sysfs: Sysfs,
     changes: Arc<Changes>,
-    /// Kept for as long as changes are told. None where libusb has no hotplug here; then the bus is polled.
+    /// Kept for as long as changes are told. `None` where libusb has no hotplug here; then the bus is polled.
     hotplug: Option<Mutex<rusb::Registration<Context>>>,
 }
 

@@ -38,12 +38,12 @@ pub struct PayloadOptions {
     pub allow: Vec<PathBuf>,
 }
 
-/// Who asks.
+/// The board that asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asker {
     /// The family of its boot ROM.
     pub chip: Chip,
-    /// Where it is plugged in; none for what is the same everywhere.
+    /// Where it is plugged in; `None` for what is the same everywhere.
     pub port: Option<PortPath>,
 }
 
@@ -147,10 +147,10 @@ impl Payload {
         Ok(ports)
     }
 
-    /// The file that a name means to a board. None where there is no such file.
+    /// The file that a name means to a board. `None` where there is no such file.
     ///
     /// # Errors
-    /// Where the name, or the file, is none to be served.
+    /// Where the name, or the file, must not be served.
     pub fn find(&self, asker: Asker, name: &str) -> Result<Option<Found>, BadName> {
         check_name(name)?;
         let prefix = asker.chip.prefix();
@@ -187,7 +187,7 @@ impl Payload {
             }
             Ok(None) => Ok(None),
             Err(Closed::LeadsOut(_)) => Err(BadName::LeadsOut),
-            // The board gets none of it, as from rpiboot; but it isn't told as if there were no such file.
+            // The board gets nothing, as from rpiboot; but it isn't told as if there were no such file.
             Err(Closed::Io(error)) => Err(BadName::of_io(&error)),
         }
     }
@@ -225,7 +225,7 @@ impl Found {
         self.file.as_ref().read_at(&mut buf[..buf_len], self.offset + at)
     }
 
-    /// All of it.
+    /// All its bytes.
     ///
     /// # Errors
     /// What the system says; [`io::ErrorKind::UnexpectedEof`] where the file got shorter.

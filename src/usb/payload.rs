@@ -41,7 +41,7 @@ const FIRMWARE: [&str; 15] = [
 /// What is to be checked.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
-    /// The families that are to boot; none checks for all whose bootcode is there.
+    /// The families that are to boot; an empty list checks for all whose bootcode is there.
     pub chips: Vec<Chip>,
     /// Whether `bootcode.sig` is to be sent, as with `rpiboot -s`.
     pub signed: bool,

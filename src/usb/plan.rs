@@ -15,7 +15,7 @@ pub trait PayloadPlan: Send + Sync {
     /// The payload for a board.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Why there is no payload for it.
     fn choose(&self, device: &Device, chip: Chip) -> Result<Choice, Error>;
 }
 
@@ -90,7 +90,7 @@ impl PayloadPlan for Installed {
     }
 }
 
-/// Opens a payload; none where there is no such directory. Whether there is one isn't asked before.
+/// Opens a payload; `None` where there is no such directory. That isn't looked at before.
 fn open(dir: &Path, options: &PayloadOptions) -> Result<Option<Arc<Payload>>, Error> {
     match Payload::open(dir, options) {
         Ok(payload) => Ok(Some(Arc::new(payload))),
@@ -226,7 +226,7 @@ mod tests {
         std::fs::create_dir(clients.join("by-serial/10000000af04b2da")).unwrap();
         let error = plan.choose(&device, Chip::Bcm2711).unwrap_err().to_string();
         assert!(error.contains("10000000af04b2da and af04b2da"), "{error}");
-        // A serial that is a path is none.
+        // A path is no serial.
         for serial in [Some("../by-serial/af04b2da".into()), None] {
             device.serial = serial;
             assert!(matches!(plan.choose(&device, Chip::Bcm2711), Err(Error::NoPayload { .. })));

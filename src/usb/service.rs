@@ -29,7 +29,7 @@ const GRACE: Duration = Duration::from_millis(500);
 /// The stack of a board's thread: buffers are on the heap.
 const STACK: usize = 256 << 10;
 
-/// Who is told of boards that have ended, and that none comes. What happens to a board on the way its run tells.
+/// Is told of boards that have ended, and when no board comes. What happens to a board on the way its run tells.
 pub trait Audience {
     /// A board's boot is over, and on record.
     fn ended(&mut self, outcome: Outcome);

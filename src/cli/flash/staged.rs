@@ -47,7 +47,7 @@ pub(super) enum CardKind {
 }
 
 impl Staged {
-    /// Where and what to stage; none where piprov serves by itself.
+    /// Where and what to stage; `None` where piprov serves by itself.
     pub(super) fn files(&self, kind: CardKind) -> Option<Files> {
         let kind = match kind {
             CardKind::Piprov => Kind::Piprov,

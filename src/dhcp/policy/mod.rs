@@ -34,7 +34,7 @@ const KEPT: usize = 1024;
 pub struct Arrival {
     /// The port that it was sent to: 67 or 4011.
     pub port: u16,
-    /// Who sent it: the client, or a relay.
+    /// Its sender: the client, or a relay.
     pub from: SocketAddrV4,
 }
 
@@ -111,7 +111,7 @@ impl Policy {
     /// another one.
     pub fn conflict(&mut self, address: Ipv4Addr, holder: Mac, now: u64) -> Vec<Action> {
         let Some(mac) = self.pool.owner(address).filter(|mac| *mac != holder) else { return Vec::new() };
-        // Who has taken its address since will find out for itself, and decline it.
+        // A client that has taken its address since will find out for itself, and decline it.
         let Some((asked, arrival, question)) = self.questions.remove(&mac) else { return Vec::new() };
         let mut actions = vec![Action::Withdraw(mac), Action::Tell(Event::Conflict { address, holder, mac })];
         let until = self.pool.bar(address, now);
@@ -126,7 +126,7 @@ impl Policy {
         actions
     }
 
-    /// Who it is, and how often it has asked.
+    /// Which board it is, and how often it has asked.
     fn remember(&mut self, packet: &Packet<'_>, now: u64) -> (Client, u32) {
         let mut client = Client::of(packet, &self.plan.ouis);
         if self.seen.len() >= REMEMBERED && !self.seen.contains_key(&packet.mac) {

@@ -1,4 +1,4 @@
-//! Which address belongs to whom.
+//! Which address belongs to which board.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -84,7 +84,7 @@ impl Pool {
         (self.first..=self.last).contains(&u32::from(address))
     }
 
-    /// Whether the plan lets a board have an address, whoever has it now.
+    /// Whether the plan lets a board have an address, even if another one has it now.
     pub(super) fn may_have(&self, mac: Mac, address: Ipv4Addr) -> bool {
         match (self.fixed.get(&mac), self.reserved.get(&address)) {
             (Some(fixed), _) => *fixed == address,
@@ -121,7 +121,7 @@ impl Pool {
         self.owners.get(&address).copied()
     }
 
-    /// Holds an address for a board: its own fixed one, the one it had, the one it asks for, or any. None when all
+    /// Holds an address for a board: its own fixed one, the one it had, the one it asks for, or any. `None` when all
     /// are given out.
     pub(super) fn offer(&mut self, mac: Mac, wanted: Option<Ipv4Addr>, now: u64) -> Option<Chosen> {
         let had = self.of(mac);

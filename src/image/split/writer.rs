@@ -136,7 +136,7 @@ impl Sink for Writer {
 impl Writer {
     fn close(&self, current: Current) -> Result<(), Error> {
         let path = current.finish()?;
-        // The thread ends early only after a failure, which whoever waits for it will see.
+        // The thread ends early only after a failure, which the caller sees when it waits for the thread.
         let _ = self.to_read_back.send(path);
         Ok(())
     }

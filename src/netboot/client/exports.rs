@@ -105,7 +105,7 @@ pub(super) fn needs_fsid(path: &Path) -> bool {
 /// Who may mount something, by somebody else's word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Who {
-    /// An address, a network, a name, a netgroup; none for everybody.
+    /// An address, a network, a name, a netgroup; `None` for everybody.
     pub(super) network: Option<String>,
     pub(super) options: String,
 }
@@ -186,7 +186,7 @@ fn exported(line: &[u8]) -> Option<(PathBuf, Vec<Who>)> {
     Some((path, who))
 }
 
-/// A range of addresses as exports(5) has it: an address, a prefix, or a mask. None for what is said otherwise.
+/// A range of addresses as exports(5) has it: an address, a prefix, or a mask. `None` for what is said otherwise.
 pub(super) fn range(text: &str) -> Option<Network> {
     let (address, len) = text.split_once('/').unwrap_or((text, "32"));
     let prefix = match len.parse::<std::net::Ipv4Addr>() {

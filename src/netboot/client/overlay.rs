@@ -83,7 +83,7 @@ pub(super) struct Layered {
 const GONE: FileKind = FileKind::Character(Device { major: 0, minor: 0 });
 
 impl Layered {
-    /// The same directory in the layer and below it; none where it isn't.
+    /// The same directory in the layer and below it; `None` where it isn't.
     fn both(&self, directory: &Node) -> Result<(Option<Node>, Option<Node>), Error> {
         let Place::Below(below) = &directory.place else { return Ok((None, None)) };
         let find = |source: &HostSource| -> Result<Option<Node>, Error> {

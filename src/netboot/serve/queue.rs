@@ -104,7 +104,7 @@ impl Queue {
         self.there.notify_one();
     }
 
-    /// Waits for news: all that is there, and how much was left out meanwhile. None once it is closed and empty.
+    /// Waits for news: all that is there, and how much was left out meanwhile. `None` once it is closed and empty.
     pub(super) fn take(&self) -> Option<(VecDeque<News>, u64)> {
         let state = self.state();
         let nothing = |state: &mut State| state.news.is_empty() && state.left_out == 0 && !state.closed;

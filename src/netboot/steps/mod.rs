@@ -305,7 +305,7 @@ impl Steps {
         Some(Step::Stuck { trouble, why, hint })
     }
 
-    /// When [`Steps::tick`] may have something to say; none where it has nothing to wait for.
+    /// When [`Steps::tick`] may have something to say; `None` where it has nothing to wait for.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let wait = stuck::patience(self)?;

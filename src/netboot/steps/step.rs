@@ -45,7 +45,7 @@ pub struct Offer {
     pub ours: bool,
     /// The answer tells a Pi where to boot from.
     pub boots: bool,
-    /// The address that it offers; none from a proxy.
+    /// The address that it offers; `None` from a proxy.
     pub address: Option<Ipv4Addr>,
 }
 

@@ -63,7 +63,7 @@ pub struct Frame<'a> {
     pub payload: Payload<'a>,
 }
 
-/// Reads a frame; none for what is no business of network boot, or is damaged.
+/// Reads a frame; `None` for what is no business of network boot, or is damaged.
 #[must_use]
 pub fn parse(frame: &[u8]) -> Option<Frame<'_>> {
     let destination = *frame.first_chunk()?;

@@ -1,4 +1,4 @@
-//! A job that is for who knows the card's secret only: what was drawn, what was ordered, what is proved by what.
+//! A job for a board that knows the card's secret: what was drawn, what was ordered, what is proved by what.
 
 use crate::board::Mac;
 use crate::uboot::proof::{self, Numbers, Said};

@@ -24,7 +24,7 @@ pub(super) enum Asked<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Path<'a> {
     pub(super) asked: Asked<'a>,
-    /// The job that it belongs to; none where it doesn't belong to one yet.
+    /// The job that it belongs to; `None` where it doesn't belong to one yet.
     pub(super) job: Option<&'a str>,
     /// The proof at its end.
     pub(super) tag: Option<u64>,

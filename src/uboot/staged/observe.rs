@@ -22,7 +22,7 @@ use crate::board::Mac;
 pub(super) enum FileUse {
     /// It was opened.
     Opened(Mac, String),
-    /// It was closed by whoever read it.
+    /// It was closed by the program that read it.
     Closed(Mac, String),
     /// It was written, or moved there.
     Written(Mac, String),
@@ -78,7 +78,7 @@ impl Observer {
             if what.contains(ReadFlags::QUEUE_OVERFLOW) {
                 uses.push(FileUse::Missed);
             }
-            // Who looks through a directory opens it, and no file.
+            // A program that lists a directory opens the directory, and no file.
             let (Some(name), false) = (event.file_name(), what.contains(ReadFlags::ISDIR)) else { continue };
             let (Ok(name), Some((mac, prefix))) = (name.to_str(), self.dirs.get(&event.wd())) else {
                 continue;

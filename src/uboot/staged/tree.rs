@@ -46,7 +46,7 @@ pub struct Entry {
     pub path: String,
     /// What it holds. A range of the image is filled with zeros to whole blocks.
     pub content: Content,
-    /// Its CRC32 with the filling; none where nobody has computed it.
+    /// Its CRC32 with the filling; `None` where nobody has computed it.
     pub crc: Option<u32>,
 }
 

@@ -1,4 +1,4 @@
-//! What the configurations in a payload say, before a board reads them: which of it burns fuses.
+//! What the configurations in a payload say, before a board reads them: which settings burn fuses.
 //!
 //! A board reads config.txt and what that includes; that of its port's folder or its family's first, and the one in
 //! boot.img. All of them are looked at. So is the configuration inside pieeprom.bin, which can have lines for config.txt.

@@ -94,7 +94,7 @@ pub(super) struct Facts {
 pub(super) struct Key {
     /// `ssh_host_ed25519_key`.
     pub(super) file: String,
-    /// The private half; none where only its public half is known.
+    /// The private half; `None` where only its public half is known.
     pub(super) private: Option<Vec<u8>>,
     /// The public half, as the `.pub` file has it.
     pub(super) public: String,
