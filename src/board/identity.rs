@@ -107,7 +107,7 @@ impl fmt::Display for Chip {
 pub enum Identity {
     /// A boot ROM that waits for its bootcode.
     Rom(Chip),
-    /// What the bootcode made of it: it asks for files.
+    /// The running bootcode: it asks for files.
     FileServer(Chip),
     /// `msd`, the old mass storage in the boot ROM's firmware.
     OldMassStorage,

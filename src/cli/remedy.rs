@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::error::{Action, Knob, Piece, Remedy, Task};
 
-/// A remedy as a sentence for who sits at a shell.
+/// A remedy as a sentence for a user at a shell.
 #[must_use]
 pub fn word(remedy: &Remedy) -> String {
     let words = remedy.pieces().iter().map(|piece| match piece {

@@ -252,7 +252,7 @@ fn state_lies_where_the_user_may_write() {
 
 #[test]
 fn a_home_that_cannot_be_read_stops_nobody() {
-    // A name that is too long stands for a place that can't be looked at: root, who may run this, is refused
+    // A name that is too long stands for a place that can't be looked at: root, which may run this, is refused
     // nothing by permissions.
     let mut machine = Place::new();
     for home in [PathBuf::from("/nonexistent/home"), PathBuf::from("relative"), machine.path("file")] {

@@ -11,7 +11,7 @@
 pub enum Scope {
     /// For all.
     Always,
-    /// For none: it stands below `[none]`.
+    /// For no board: it stands below `[none]`.
     Never,
     /// For those that pass the filter.
     When(String),

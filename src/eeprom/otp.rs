@@ -63,7 +63,7 @@ impl Dump {
     /// Reads what the command prints, or some lines of it.
     ///
     /// # Errors
-    /// When a line is no row, when a row comes twice with different values, when there is none.
+    /// When a line is no row, when a row comes twice with different values, when there is no row.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let mut rows = BTreeMap::new();
         for (line, text) in text.lines().enumerate().map(|(at, text)| (at + 1, text.trim())) {

@@ -12,7 +12,7 @@ pub const SIGNATURE: &str = "pieeprom.sig";
 /// The first bootloaders that update themselves over the network, in seconds since 1970: 2021-01-01.
 const SELF_UPDATE: u64 = 1_609_459_200;
 
-/// An image whose configuration was changed, and what is to be said of it.
+/// An image whose configuration was changed, and what is to be said about it.
 #[derive(Debug, Clone)]
 pub struct Edited {
     /// The image; as it was, where no line changes.
@@ -21,7 +21,7 @@ pub struct Edited {
     pub conf: BootConf,
     /// What is to be said before anything is written.
     pub warnings: Vec<String>,
-    /// What of it may be other than somebody thinks who boots boards over the network with it.
+    /// What a user that boots boards over the network may not expect of this image.
     pub notes: Vec<String>,
 }
 

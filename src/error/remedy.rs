@@ -21,7 +21,7 @@ pub struct Remedy {
 pub enum Piece {
     /// Words. They name nothing that only one kind of user has.
     Text(String),
-    /// Something to do, worded by whoever shows it.
+    /// Something to do, worded by the code that shows it.
     Do(Action),
 }
 

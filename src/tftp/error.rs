@@ -15,7 +15,7 @@ pub enum Error {
     InUse {
         /// What was to be bound.
         addr: SocketAddr,
-        /// Who has it, as far as it can be seen.
+        /// The program that has it, as far as it can be seen.
         holder: Option<Holder>,
     },
     /// The port is privileged.

@@ -86,7 +86,8 @@ impl Server {
     /// As for [`Server::bind`].
     pub fn bind_shared(addr: SocketAddr, limits: Limits, servers: usize) -> Result<Vec<Self>, Error> {
         let servers = servers.max(1);
-        // Finds out who has the port: among sockets that share one nobody is refused. The port is free again after.
+        // Finds out whether another program has the port: among sockets that share one nobody is refused. The port is
+        // free again after.
         let addr = Self::bind(addr, limits)?.addr;
         let share = |all: usize| all.div_ceil(servers);
         // A board asks for several files at once, and the kernel may give them all to one server.

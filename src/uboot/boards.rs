@@ -58,7 +58,7 @@ impl Boards {
         Self { boards, material, others: Mutex::default(), under_way: AtomicUsize::new(0) }
     }
 
-    /// Does something with one board and tells what came of it.
+    /// Does something with one board and tells its events.
     pub fn with<T>(&self, mac: Mac, act: impl FnOnce(&mut BoardWatch, &mut Vec<Event>) -> T) -> Option<T> {
         let mut board = lock(self.boards.get(&mac)?);
         let Board { watch, running } = &mut *board;

@@ -44,8 +44,8 @@ pub use original::ORIGINAL_PART;
 const RETRIES: u32 = 2;
 /// How often a board may start anew in the middle of a job before the job fails.
 const RESTARTS: u32 = 3;
-/// How often the bytes of one order may be fetched as news. More is answered, but no sign of life: it is what somebody
-/// can repeat who has heard the question once.
+/// How often the bytes of one order may be fetched as news. More is answered, but is no sign of life: any host that has
+/// heard the question once can repeat it.
 const FETCHES: u32 = 8;
 
 /// The stage that the board says it failed in.
@@ -220,7 +220,7 @@ impl Job {
         self
     }
 
-    /// The same job for the board with this address and nobody who doesn't know its card's secret. `key` are random
+    /// The same job for the board with this address, which has to know its card's secret. `key` are random
     /// bits, from which the numbers come that the board has to prove itself with.
     #[must_use]
     pub fn guarded(mut self, secret: Secret, mac: Mac, key: [u64; 2]) -> Self {

@@ -167,7 +167,7 @@ impl Peer {
         self.pinned.map(|(ip, _)| ip)
     }
 
-    /// Counts a refusal, and gives what is to be told of it: each reason once for an address.
+    /// Counts a refusal, and gives what is to be told: each reason once for an address.
     pub fn refuse(&mut self, ip: IpAddr, why: Stranger) -> Told {
         // Of a number that comes with the request there may be any many.
         let seen = |(other, reason): &(IpAddr, Stranger)| {

@@ -196,7 +196,7 @@ impl BoardWatch {
         &self.steps
     }
 
-    /// Whether anything was heard of it.
+    /// Whether the board was heard.
     #[must_use]
     pub fn was_heard(&self) -> bool {
         self.heard.is_some()

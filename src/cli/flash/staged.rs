@@ -67,7 +67,7 @@ pub(super) fn run(
     options: &FlashOptions,
     (ui, stop): (&Ui, &Stop),
 ) -> crate::cli::Result<()> {
-    // A message with the whole path helps whoever has started this in another directory.
+    // A message with the whole path helps a user that has started this in another directory.
     let files = &files.settled()?;
     if dry_run {
         // Which files there would be depends on the whole image.

@@ -100,7 +100,7 @@ impl Serve {
 /// Shows what belongs to no board. The boards' boots are runs, which the screen shows.
 pub(super) fn show(ui: &Ui, screen: &Screen, event: &Event) {
     if ui.json {
-        // DHCP's own words are for who wants details.
+        // DHCP's own words are for users that want details.
         if ui.verbose > 0 || !matches!(event.what, What::Dhcp { .. }) {
             ui.object(event);
         }

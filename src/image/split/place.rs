@@ -23,7 +23,7 @@ pub(super) struct Place {
     temporary: Option<TempDir>,
     /// Held while the hidden directory is in use, so that another run can tell it from a dead one's.
     _lock: Option<File>,
-    /// The directory was made here, and is removed again when nothing came of it.
+    /// The directory was made here, and is removed again after a failure.
     made: bool,
     stale: Vec<PathBuf>,
 }

@@ -102,7 +102,7 @@ pub(super) fn needs_fsid(path: &Path) -> bool {
     rustix::fs::statfs(path).is_ok_and(|fs| WITHOUT.contains(&(fs.f_type as u32)))
 }
 
-/// Who may mount something, by somebody else's word.
+/// Which hosts may mount something, by another line or file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Who {
     /// An address, a network, a name, a netgroup; `None` for everybody.
@@ -155,7 +155,7 @@ pub(super) fn lines(file: &Path) -> Vec<Foreign> {
     found
 }
 
-/// The path at the start of a line: bare, in quotes, with blanks as octal numbers. Then who may mount it.
+/// The path at the start of a line: bare, in quotes, with blanks as octal numbers. The hosts that may mount it follow.
 fn exported(line: &[u8]) -> Option<(PathBuf, Vec<Who>)> {
     let line = line.trim_ascii_start();
     if !line.starts_with(b"/") && !line.starts_with(b"\"/") {

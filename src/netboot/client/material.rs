@@ -94,7 +94,7 @@ impl Material {
         let from = from.canonicalize().map_err(Error::os("looking at", from))?;
         let root = HostSource::open(&from)?;
         let top = root.root()?;
-        // A link in somebody's tree leads nowhere out of it.
+        // A link in a foreign tree leads nowhere out of that tree.
         let boot = BOOT_PLACES.into_iter().find_map(|place| {
             let dir = root.dir().dir_by(place, Links::AsRoot).ok()?;
             dir.file_by("cmdline.txt", Links::Inside).ok()?;

@@ -3,9 +3,9 @@
 //! its memory.
 //!
 //! The kernel starts the script instead of the system's own first program, whether an initramfs or the kernel has
-//! mounted the root. So nothing has to be built into an initramfs, and Buster and Bullseye, which have none, work too.
-//! What was turned down: `overlayroot=` of Debian's package is in no image, needs an initramfs with overlay.ko in it,
-//! and knows no layer of a client's own; NFS as the upper layer is refused by overlayfs.
+//! mounted the root. So nothing has to be built into an initramfs, and Buster and Bullseye, which have no initramfs,
+//! work too. What was turned down: `overlayroot=` of Debian's package is in no image, needs an initramfs with
+//! overlay.ko in it, and knows no layer of a client's own; NFS as the upper layer is refused by overlayfs.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

@@ -79,7 +79,7 @@ pub struct Record {
     pub boot: PathBuf,
     /// This host, as the client sees it.
     pub server: Ipv4Addr,
-    /// Who may mount it.
+    /// The hosts that may mount it.
     pub network: String,
     /// Whether piprov exports it.
     pub exported: bool,

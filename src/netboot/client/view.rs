@@ -1,5 +1,5 @@
 //! Looks up single files in a tree that may not be copied yet. Symbolic links are followed as the client itself would
-//! follow them: an absolute one starts at the tree's own root, and none leads out of it.
+//! follow them: an absolute one starts at the tree's own root, and no link leads out of the tree.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path};
@@ -98,7 +98,7 @@ impl View<'_> {
         Ok(self.find(path)?.is_some())
     }
 
-    /// The names in a directory; `None` where there is no directory.
+    /// The names in a directory; empty where there is no directory.
     pub(super) fn names(&self, path: &str) -> Result<Vec<String>, Error> {
         let Some(node) = self.find(path)?.filter(|node| node.kind == FileKind::Directory) else {
             return Ok(Vec::new());

@@ -26,7 +26,7 @@ pub struct CardPlan {
     dir: Dir,
     /// The file.
     pub path: PathBuf,
-    /// The lines that change; `None` where it is as wanted.
+    /// The lines that change; empty where the file is as wanted.
     pub changes: Vec<Change>,
     /// What may keep the line from doing what it is for.
     pub warnings: Vec<Warning>,

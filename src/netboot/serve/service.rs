@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-/// What the service manager is told. Where there is none, nobody is told anything.
+/// What the service manager is told. Without a service manager nothing is told.
 #[derive(Debug)]
 pub struct Notify {
     watchdog: Option<Duration>,

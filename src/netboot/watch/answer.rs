@@ -100,7 +100,7 @@ impl Answer {
         })
     }
 
-    /// Where a Pi asks for files after this answer, given who sent it.
+    /// Where a Pi asks for files after this answer, given its sender.
     #[must_use]
     pub fn tftp(&self, sender: Ipv4Addr) -> Ipv4Addr {
         let named = self.option66.as_ref().and_then(|text| text.trim_end_matches('\0').parse().ok());

@@ -1,5 +1,5 @@
 //! What makes a copied root that of one client: each item looks at a tree, and says what has to change in it. Nothing
-//! is written here. A tree that has all of it gives no changes, so the same code plans and checks.
+//! is written here. A tree that has all the changes gives no more, so the same code plans and checks.
 
 mod boot;
 mod cloud;
@@ -85,7 +85,7 @@ pub(super) struct Facts {
     pub(super) foreign_machine_id: Option<String>,
     /// The machine id of a client whose root forgets.
     pub(super) machine_id: String,
-    /// The client's own host keys. Before they are made: none, and they are a change.
+    /// The client's own host keys. Empty before they are made; then they are a change.
     pub(super) keys: Vec<Key>,
 }
 
