@@ -195,7 +195,7 @@ impl Dir {
         Ok(names)
     }
 
-    /// Whether one of its first `most` names is such a one: for a directory that somebody else may have filled.
+    /// Whether one of its first `most` names is such a one: for a directory that another user may have filled.
     ///
     /// # Errors
     /// What the system says.

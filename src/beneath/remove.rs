@@ -126,7 +126,7 @@ impl Dir {
         }
     }
 
-    /// Removes a directory that was emptied. If somebody put something into it meanwhile, that is an error.
+    /// Removes a directory that was emptied. If another program put something into it meanwhile, that is an error.
     fn remove_empty(&self, name: &OsStr) -> Result<(), NotRemoved> {
         match self.rmdir(name) {
             Err(Errno::BUSY) => Err(NotRemoved::Mounted { path: self.at(name) }),

@@ -18,7 +18,7 @@ const MOST: u32 = 1 << 16;
 /// What a server is asked to do.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The interface; there is no default, because the wrong one is somebody's network.
+    /// The interface; there is no default, because the wrong one is another network that is in use.
     pub interface: String,
     /// Beside another DHCP server, or instead of one.
     pub mode: Mode,
@@ -41,7 +41,7 @@ pub struct Config {
     pub rom_delay: Duration,
     /// How long an offer to these boards is held back, whatever they are.
     pub delays: BTreeMap<Mac, Duration>,
-    /// Everybody gets an address, not Raspberry Pis only. Only for [`Mode::Dhcp`].
+    /// Every client gets an address, not Raspberry Pis only. Only for [`Mode::Dhcp`].
     pub everyone: bool,
     /// Boot files for PCs, by architecture (option 93; 0 BIOS, 7 UEFI). A PC of another architecture is left alone.
     pub boot_files: BTreeMap<u16, String>,
@@ -88,7 +88,7 @@ pub struct AddressPlan {
     pub range: Option<(Ipv4Addr, Ipv4Addr)>,
     /// Seconds that an address is given for.
     pub lease_time: u32,
-    /// Nobody else answers here, so clients may be told that their address is wrong.
+    /// No other server answers here, so clients may be told that their address is wrong.
     pub authoritative: bool,
     /// See [`Config`]; so are the following.
     pub router: Option<Ipv4Addr>,

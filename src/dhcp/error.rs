@@ -87,7 +87,7 @@ pub enum Error {
         /// The other board with this address; `None` where it is this host's own.
         other: Option<Mac>,
     },
-    /// Somebody else has the port.
+    /// Another program has the port.
     #[error("UDP port {port} is in use{}", holder.as_ref().map_or(String::new(), |holder| format!(" by {holder}")))]
     InUse {
         /// The port: 67 or 4011.

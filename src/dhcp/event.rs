@@ -24,7 +24,7 @@ pub enum Event {
         /// What is wrong.
         why: String,
     },
-    /// Somebody else has the address that a board was about to get. The board gets another one.
+    /// Another device has the address that a board was about to get. The board gets another one.
     Conflict {
         /// The address.
         address: Ipv4Addr,
@@ -128,7 +128,7 @@ pub enum Answer {
         /// The address.
         address: Ipv4Addr,
     },
-    /// It found its address in use; nobody gets that for some time.
+    /// It found its address in use; that isn't given out for some time.
     Declined {
         /// The address.
         address: Ipv4Addr,

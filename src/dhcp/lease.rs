@@ -43,7 +43,7 @@ pub struct Lease {
 pub enum Record {
     /// A board has an address.
     Lease(Lease),
-    /// Nobody gets an address, because somebody unknown has it.
+    /// An address isn't given out, because an unknown device has it.
     Barred {
         /// The address.
         address: Ipv4Addr,

@@ -1,5 +1,5 @@
-//! Which DHCP servers answer on an interface. Asks with MAC addresses that nobody has, takes no offer, and so leaves no
-//! lease behind. Asks twice: as any system does, and as the bootloader of a Pi, because proxies and servers for Pis
+//! Which DHCP servers answer on an interface. Asks with MAC addresses that no device has, takes no offer, and so leaves
+//! no lease behind. Asks twice: as any system does, and as the bootloader of a Pi, because proxies and servers for Pis
 //! answer nobody else.
 
 use std::io;

@@ -95,13 +95,13 @@ impl Raw {
         Ok(())
     }
 
-    /// Sends a UDP packet to everybody on the network.
+    /// Sends a UDP packet to all hosts on the network.
     pub(super) fn broadcast_udp(&self, from: SocketAddrV4, to: SocketAddrV4, data: &[u8]) -> io::Result<()> {
         self.socket.send_to(&udp(from, to, data), &self.link(IPV4, EVERYBODY)?)?;
         Ok(())
     }
 
-    /// Asks who has an address, without telling one's own (RFC 5227 section 1.1): nobody's tables change.
+    /// Asks who has an address, without telling one's own (RFC 5227 section 1.1): no host's tables change.
     pub(super) fn ask_arp(&self, own: Mac, address: Ipv4Addr) -> io::Result<()> {
         let mut packet = [0; 28];
         // Ethernet, IPv4, lengths, request.

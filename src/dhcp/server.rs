@@ -35,7 +35,7 @@ const PINNED: Duration = Duration::from_secs(120);
 /// The largest DHCP message that comes in one frame.
 const MESSAGE: usize = 2048;
 
-/// Sockets that somebody else has opened, such as systemd. What is missing is opened here.
+/// Sockets that another program has opened, such as systemd. What is missing is opened here.
 #[derive(Debug, Default)]
 pub struct Handed {
     /// UDP port 67.

@@ -69,7 +69,7 @@ pub struct Missing {
     pub place: Place,
 }
 
-/// Why a config.txt can't be read whole, so that nobody can say what is in it.
+/// Why a config.txt can't be read whole, so that what is in it can't be said.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadConfig {

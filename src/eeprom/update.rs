@@ -46,7 +46,7 @@ impl Edited {
     }
 }
 
-/// The board that an image is for, where nobody says which: the one that isn't a Compute Module.
+/// The board that an image is for, where it isn't given: the one that isn't a Compute Module.
 #[must_use]
 pub fn usual(family: Family) -> Option<Model> {
     (family == Family::Pi5).then_some(Model::Pi5)

@@ -29,7 +29,7 @@ pub enum Kind {
     CantCreate,
     /// Reading or writing failed.
     Io,
-    /// Somebody else has it; trying again later may work.
+    /// Another program or host has it; trying again later may work.
     Busy,
     /// The user may not do this.
     Permission,

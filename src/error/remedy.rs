@@ -49,7 +49,7 @@ impl Remedy {
         &self.pieces
     }
 
-    /// A line for a log, where nobody words it: a thing to do stands there by its name.
+    /// A line for a log, where it isn't put into words: a thing to do stands there by its name.
     #[must_use]
     pub fn plain(&self) -> String {
         let words = self.pieces.iter().map(|piece| match piece {

@@ -184,7 +184,7 @@ impl Image {
     }
 
     /// The sha256 of the compressed file, computed while it is read; waits for the end. `None` where the
-    /// file is the raw bytes themselves and nobody has computed it.
+    /// file is the raw bytes themselves and it wasn't computed.
     #[must_use]
     pub fn file_sha256(&self) -> Option<Result<[u8; 32], Error>> {
         match &self.inner.content {

@@ -19,7 +19,7 @@ use crate::stop::{Stop, until};
 /// How much is read at once.
 pub(super) const CHUNK: usize = 256 << 10;
 
-/// A sha256 digest that somebody else computes.
+/// A sha256 digest that another thread computes.
 #[derive(Debug, Default)]
 pub(super) struct DigestSlot {
     value: Mutex<Option<Result<[u8; 32], Error>>>,
@@ -61,7 +61,7 @@ pub(super) struct Pump {
     pub(super) stops: Stops,
 }
 
-/// Two reasons to stop: the program ends, or nobody wants the image any more.
+/// Two reasons to stop: the program ends, or the image isn't wanted any more.
 #[derive(Debug, Clone)]
 pub(super) struct Stops {
     pub(super) program: Option<Stop>,

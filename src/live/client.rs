@@ -44,7 +44,7 @@ pub enum NoClient {
         /// What is missing.
         missing: Vec<Missing>,
     },
-    /// Nobody can say what it would boot.
+    /// What it would boot can't be said.
     #[error("{name}: {why}")]
     Unreadable {
         /// The directory's name below `clients`.

@@ -41,7 +41,7 @@ fn counts(scope: &Scope, serial: Option<&Serial>) -> Counts {
 /// that applies.
 pub(super) struct Worlds<'a> {
     settings: Vec<(&'a Setting, Counts)>,
-    /// None is the one without.
+    /// `None` stands for a board to which no filter applies.
     left: Vec<Option<String>>,
 }
 

@@ -163,7 +163,7 @@ impl Helper<'_> {
             Verdict::Stay => Ok(()),
             Verdict::Update(record) => {
                 locked.write(&record)?;
-                // Somebody has to look again when the port's time is over.
+                // The helper has to look again when the port's time is over.
                 if record.empty_since.is_some() { self.records.note_due(port) } else { Ok(()) }
             }
             Verdict::Drop(reason) => {

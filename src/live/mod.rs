@@ -74,7 +74,7 @@ pub enum Error {
         /// The link.
         path: PathBuf,
     },
-    /// Somebody else works on the port and doesn't end.
+    /// Another process works on the port and doesn't end.
     #[error("port {port} is being worked on by another process")]
     Locked {
         /// The port.

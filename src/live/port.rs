@@ -39,7 +39,7 @@ pub enum Verdict {
 /// Why an overlay goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// Nobody knows where it comes from: it is of an earlier start of this machine, or was made by hand.
+    /// Its origin isn't known: it is of an earlier start of this machine, or was made by hand.
     Unknown,
     /// The port was empty for so many milliseconds.
     Empty(u64),

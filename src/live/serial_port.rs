@@ -51,7 +51,7 @@ pub fn tell_patiently(
         match tell(tty, command, deadline, stop, report) {
             Ok(true) => return Ok(()),
             Ok(false) => return Err(late()),
-            // Somebody else has it open for himself, or it isn't ready.
+            // Another program has it open exclusively, or it isn't ready.
             Err(error) if error.kind() != io::ErrorKind::NotFound && Instant::now() < deadline => {}
             Err(error) => return Err(error),
         }

@@ -100,7 +100,7 @@ impl CdevPin {
         Error::Gpio { chip, line, doing, message: error.to_string() }
     }
 
-    /// Fails if somebody else has the line.
+    /// Fails if another program has the line.
     fn check_free(&self) -> Result<(), Error> {
         let info = self.cdev.info().map_err(|error| self.fault("looking who uses it", &error))?;
         // Version 1 of the interface sets this flag for users of any kind, not only for the kernel's.

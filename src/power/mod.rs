@@ -77,7 +77,7 @@ pub fn of_line(chip: &str, line: Line, options: &ResetOptions) -> Box<dyn Power>
 /// Looks whether a reset could work, without touching the line. A command is not looked at.
 ///
 /// # Errors
-/// What would be in the way: no such chip or line, no permission, in use by somebody else.
+/// What would be in the way: no such chip or line, no permission, in use by another program.
 pub fn probe(reset: &ResetSpec) -> Result<(), Error> {
     match reset {
         ResetSpec::Gpio { chip, line } => gpio::probe(chip, line),
@@ -147,7 +147,7 @@ pub enum Error {
         /// How many have it.
         count: usize,
     },
-    /// Somebody else uses the line.
+    /// Another program uses the line.
     #[error("{chip}:{line} is in use by {consumer}")]
     Busy {
         /// The chip.

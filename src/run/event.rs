@@ -180,7 +180,7 @@ pub trait Tell: Send + Sync {
 }
 
 impl Tell for Sender<Event> {
-    /// Where nobody listens any more, the event is lost, which is what nobody listening means.
+    /// Where the receiver is gone, the event is lost.
     fn tell(&self, event: Event) {
         let _ = self.send(event);
     }

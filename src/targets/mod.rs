@@ -148,7 +148,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// Somebody else has been changing the file for a long time.
+    /// Another program has been changing the file for a long time.
     #[error("{} is being changed by another process", path.display())]
     Locked {
         /// The file.

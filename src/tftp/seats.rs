@@ -1,5 +1,5 @@
 //! Which clients have a place at the server, and which one makes room for another. Places are few, and requests can be
-//! sent by anybody in anybody's name; so they are shared out by address, and those that nobody has acknowledged go
+//! sent by any host in any other's name; so they are shared out by address, and those that weren't acknowledged go
 //! first.
 
 use std::collections::HashMap;

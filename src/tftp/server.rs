@@ -22,8 +22,8 @@ pub struct Limits {
     /// Transfers at once, including requests that wait for an [`Answer::Later`](super::source::Answer::Later). A request above it is left
     /// unanswered, so that the client asks again.
     ///
-    /// When they are all taken, one that nobody has acknowledged yet ends for a new one: of the address that has most,
-    /// the one that waits longest.
+    /// When they are all taken, one that its client hasn't acknowledged yet ends for a new one: of the address that has
+    /// most, the one that waits longest.
     pub sessions: usize,
     /// Of these, at most so many of one address, behind which there may be many boards.
     pub per_address: usize,
@@ -102,7 +102,7 @@ impl Server {
         (0..servers).map(|_| one()).collect()
     }
 
-    /// Serves on a UDP socket that somebody else has opened and bound, such as systemd. `addr` is what it should be
+    /// Serves on a UDP socket that another program has opened and bound, such as systemd. `addr` is what it should be
     /// bound to, for messages.
     ///
     /// # Errors

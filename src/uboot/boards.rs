@@ -110,7 +110,7 @@ impl Boards {
         self.under_way.load(Ordering::Relaxed) == 0
     }
 
-    /// Directories in which somebody asked that belong to no target.
+    /// Directories that were asked for and belong to no target.
     #[must_use]
     pub fn others(&self) -> Vec<String> {
         lock(&self.others).iter().map(|(name, peer)| format!("{name} ({})", peer.ip())).collect()

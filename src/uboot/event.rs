@@ -101,7 +101,7 @@ pub enum What {
         /// Why.
         why: String,
     },
-    /// Somebody asked in the board's name and was refused; told once for each address and reason.
+    /// Another host asked in the board's name and was refused; told once for each address and reason.
     Refused {
         /// The address that asked.
         peer: IpAddr,

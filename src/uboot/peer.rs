@@ -1,6 +1,6 @@
 //! Which address speaks for a board: the one that its job belongs to, and what vouches for that.
 //!
-//! The paths that a board asks by carry its MAC address, but anybody can write it there. So the address that a request
+//! The paths that a board asks by carry its MAC address, but any host can write it there. So the address that a request
 //! comes from has to be the board's: the one that the targets database names, or one of which the kernel's neighbour
 //! table says that this MAC address has it. What the table says was heard by ARP, which a host on the same network can
 //! forge; only a card's secret keeps such a host out (`proof.rs` beside this file).
@@ -141,7 +141,7 @@ impl Peer {
             return if pinned == ip { Ok(bound) } else { Err(Stranger::NotTheFirst(pinned)) };
         }
         match neighbour(ip) {
-            // Also where the database names it: somebody else may have taken the address of a board that is off.
+            // Also where the database names it: another host may have taken the address of a board that is off.
             Some(other) if other != mac => Err(Stranger::OtherMac(other)),
             _ if self.database.is_some() => Ok(Bound::Database),
             Some(_) => Ok(Bound::Neighbour),

@@ -220,7 +220,7 @@ impl Staged {
             Kind::Original => all.push(clear_original(&self.board)),
         }
         if self.made {
-            // Somebody may have put something beside it meanwhile; then it stays.
+            // Another program may have put something beside it meanwhile; then it stays.
             let _ = self.root.rmdir(&self.name);
         }
         all.into_iter().collect()

@@ -74,7 +74,7 @@ pub struct BoardWatch {
 /// What is said of a board that never came, where another than piprov's own server should have answered it.
 #[derive(Debug, Clone)]
 pub struct Absent {
-    /// What nobody has asked for.
+    /// The file of a staged job that wasn't asked for.
     pub file: String,
     /// What to look at.
     pub hint: Remedy,
@@ -210,7 +210,7 @@ impl BoardWatch {
         }
     }
 
-    /// The reset went out; waiting for the boot begins. `did` is false where nobody resets this board.
+    /// The reset went out; waiting for the boot begins. `did` is false where piprov doesn't reset this board.
     pub fn reset_done(&mut self, did: bool, now: Instant, events: &mut Vec<Event>) {
         self.reset = Some(now);
         self.was_reset = did;
@@ -364,7 +364,8 @@ impl BoardWatch {
 
     /// Takes a report of the original's kind. Says whether it was expected.
     ///
-    /// The upload's end comes from a place that can tell nobody, so the events wait for the next [`BoardWatch::tick`].
+    /// The upload's end comes from a place that can't tell events, so the events wait for the next
+    /// [`BoardWatch::tick`].
     pub fn original_report(&mut self, file: &str, bytes: &[u8], raw_len: &Known<u64>) -> bool {
         let mut events = std::mem::take(&mut self.untold);
         let mut news = Vec::new();
@@ -441,7 +442,7 @@ impl BoardWatch {
             return;
         }
         // The acknowledgement of the last blocks may be lost, and then the board writes although it seems to fetch.
-        // Of a staged job's files nobody knows how much was sent.
+        // How much of a staged job's files was sent isn't known.
         let may_write = |step: &Step| {
             let left = step.len().saturating_sub(self.sent);
             self.stage == Stage::Write || left <= LAST_BLOCKS || self.absent.is_some()

@@ -112,7 +112,7 @@ pub enum Error {
         /// The file that is there.
         original: &'static str,
     },
-    /// Nobody said what to serve, and no package has installed anything.
+    /// No payload was named, and no package has installed one.
     #[error("there is no payload for {}: neither {}", boards(*.chip), .tried.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" nor "))]
     NoPayload {
         /// The chip that waits; `None` where no board was seen yet.

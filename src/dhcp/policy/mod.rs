@@ -19,14 +19,14 @@ use pool::Pool;
 
 pub use reply::{PI_MENU, Reply, To};
 
-/// How long an offer waits for somebody else to say that he has the address. A Pi's bootloader waits 4 s for it, and
+/// How long an offer waits for another device to say that it has the address. A Pi's bootloader waits 4 s for it, and
 /// a host on the same network answers in less than a millisecond.
 pub const LOOK: Duration = Duration::from_millis(300);
 /// Seconds after which a board that looks for a server again has begun anew. The ROM asks every 5 s.
 const ANEW: u64 = 60;
 /// Clients that are remembered; above it, those are forgotten that were silent for the longest time.
 const REMEMBERED: usize = 8192;
-/// Questions that are kept while somebody may object to the answer.
+/// Questions that are kept while another device may object to the answer.
 const KEPT: usize = 1024;
 
 /// Where a message came in.
@@ -43,7 +43,7 @@ pub struct Arrival {
 pub enum Action {
     /// Put this on disk. What is sent after it in the same list may go out only when it is there.
     Record(Record),
-    /// Ask the network whether somebody has this address; see [`Policy::conflict`].
+    /// Ask the network whether a device has this address; see [`Policy::conflict`].
     Look(Ipv4Addr),
     /// Forget the answers to this client that still wait.
     Withdraw(Mac),
@@ -107,7 +107,7 @@ impl Policy {
         actions
     }
 
-    /// Somebody answered for an address. Where it was on offer to a board that hasn't taken it yet, the board gets
+    /// A device answered for an address. Where it was on offer to a board that hasn't taken it yet, the board gets
     /// another one.
     pub fn conflict(&mut self, address: Ipv4Addr, holder: Mac, now: u64) -> Vec<Action> {
         let Some(mac) = self.pool.owner(address).filter(|mac| *mac != holder) else { return Vec::new() };

@@ -9,7 +9,7 @@ use crate::dhcp::lease::{Lease, Record};
 
 /// Seconds that an offer stands without being taken.
 const OFFER: u64 = 60;
-/// Seconds for which nobody gets an address that somebody unknown was seen with.
+/// Seconds for which an address isn't given out after an unknown device was seen with it.
 pub(super) const BARRED: u64 = 600;
 
 /// What a board has.
@@ -26,7 +26,7 @@ struct Held {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Chosen {
     pub(super) address: Ipv4Addr,
-    /// Nobody has looked yet whether it is really free.
+    /// It wasn't looked at yet whether the address is really free.
     pub(super) fresh: bool,
 }
 
@@ -93,20 +93,20 @@ impl Pool {
         }
     }
 
-    /// Whether a board could get an address now: the plan lets it, and nobody has it.
+    /// Whether a board could get an address now: the plan lets it, and the address is free.
     pub(super) fn is_free(&self, mac: Mac, address: Ipv4Addr, now: u64) -> bool {
         let barred =
             self.barred.get(&address).is_some_and(|until| *until > now) && !self.fixed.contains_key(&mac);
         self.may_have(mac, address) && !barred && !self.has_other_owner(mac, address, now)
     }
 
-    /// Somebody else has the address.
+    /// Another device has the address.
     pub(super) fn has_other_owner(&self, mac: Mac, address: Ipv4Addr, now: u64) -> bool {
         let owner = self.owners.get(&address).filter(|owner| **owner != mac);
         owner.and_then(|owner| self.held.get(owner)).is_some_and(|held| held.until > now)
     }
 
-    /// The address that a board has or had, while nobody else got it.
+    /// The address that a board has or had, while no other board got it.
     pub(super) fn of(&self, mac: Mac) -> Option<Ipv4Addr> {
         self.held.get(&mac).map(|held| held.address)
     }
@@ -116,7 +116,7 @@ impl Pool {
         self.held.get(&mac).is_some_and(|held| held.address == address && held.bound && held.until > now)
     }
 
-    /// Somebody whose offered or promised address this is.
+    /// The board that this address is offered or promised to.
     pub(super) fn owner(&self, address: Ipv4Addr) -> Option<Mac> {
         self.owners.get(&address).copied()
     }
@@ -140,7 +140,7 @@ impl Pool {
         Some(Chosen { address, fresh })
     }
 
-    /// An address that nobody has: one that nobody ever had, or else the one that has been free for the longest time.
+    /// A free address: one that was never given out, or else the one that has been free for the longest time.
     fn unused(&mut self, mac: Mac, now: u64) -> Option<Ipv4Addr> {
         while self.next <= self.last {
             let address = Ipv4Addr::from(self.next);
@@ -204,7 +204,7 @@ impl Pool {
         }
     }
 
-    /// Somebody unknown has the address: nobody gets it for some time.
+    /// An unknown device has the address: it isn't given out for some time.
     pub(super) fn bar(&mut self, address: Ipv4Addr, now: u64) -> u64 {
         let until = now + BARRED;
         if let Some(owner) = self.owners.remove(&address) {

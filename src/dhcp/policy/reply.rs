@@ -24,7 +24,7 @@ const PXE_CLIENT: &[u8] = b"PXEClient";
 /// Where an answer goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum To {
-    /// To everybody on the network, port 68.
+    /// To all hosts on the network, port 68.
     Broadcast,
     /// To a client that has no address yet, port 68: a frame to its MAC address with the IP address that it will get.
     Frame {

@@ -200,7 +200,7 @@ pub(super) fn range(text: &str) -> Option<Network> {
     Some(Network::of(address.parse().ok()?, u8::try_from(prefix).ok()?))
 }
 
-/// Fails if somebody else exports one of these.
+/// Fails if another exports file has one of these.
 pub(super) fn refuse_foreign(ours: &Path, exports: &[Export]) -> Result<(), Error> {
     let taken =
         foreign(ours).into_iter().find(|foreign| exports.iter().any(|export| export.path == foreign.path));

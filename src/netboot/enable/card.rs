@@ -172,7 +172,7 @@ mod tests {
             std::fs::write(at.join(CONFIG), "").unwrap();
         }
         let plan = Card::open(&card).unwrap().enable();
-        // Somebody mounts or links something else there meanwhile.
+        // Another program mounts or links something else there meanwhile.
         std::fs::rename(&card, dir.path().join("away")).unwrap();
         std::os::unix::fs::symlink(&other, &card).unwrap();
         plan.apply().unwrap();

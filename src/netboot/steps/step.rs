@@ -165,7 +165,7 @@ impl Sign {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {
-    /// Nobody answered its DISCOVERs.
+    /// No server answered its DISCOVERs.
     Unanswered,
     /// It was answered, and asked for no file.
     NoRequest,

@@ -9,7 +9,7 @@ use crate::uboot::secret::Secret;
 pub(super) enum Proof {
     /// It belongs to the order in hand.
     Now,
-    /// It belongs to the order before: the board has missed the answer, or somebody repeats what he has heard.
+    /// It belongs to the order before: the board has missed the answer, or another host repeats what it has heard.
     Before,
     /// Nothing.
     None,

@@ -41,7 +41,7 @@ impl Feed {
         Self { staged, last: None, fetched: None, open: 0, stranger: false, reports }
     }
 
-    /// Whether nobody has a file open.
+    /// Whether no file is open.
     pub(super) fn quiet(&self) -> bool {
         self.open == 0
     }

@@ -1,4 +1,4 @@
-//! Which files a job consists of when nobody answers it but a plain file server. Pure: no file is touched here.
+//! Which files a job consists of when only a plain file server answers it. Pure: no file is touched here.
 //!
 //! The order of step N+1 lies under the path by which the board tells what it read back of step N. The right
 //! checksum is the file's name, so a wrong one is not found, and the board never gets beyond a difference.
@@ -46,7 +46,7 @@ pub struct Entry {
     pub path: String,
     /// What it holds. A range of the image is filled with zeros to whole blocks.
     pub content: Content,
-    /// Its CRC32 with the filling; `None` where nobody has computed it.
+    /// Its CRC32 with the filling; `None` where it wasn't computed.
     pub crc: Option<u32>,
 }
 
