@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use piprov::image::parts::Parts;
 use piprov::image::pass::Pass;
-use piprov::image::{Image, Options};
+use piprov::image::{Image, ImageOptions};
 use piprov::stop::Stop;
 
 const PIPROV: &str = env!("CARGO_BIN_EXE_piprov");
@@ -60,7 +60,7 @@ fn main() {
 
 /// What `flash` does before and while it serves: both digests, and a checksum for each part.
 fn pass(image: &Path) {
-    let image = Image::open(image, &Options::default()).unwrap();
+    let image = Image::open(image, &ImageOptions::default()).unwrap();
     let parts = Parts::Every { skip: 8 << 20, size: PART };
     let pass = Pass::start(&image, parts, &Stop::new().unwrap(), Box::new(|| {})).unwrap();
     println!("{:02x?}", pass.wait().unwrap().raw_sha256);

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use piprov::run::{Event, Runs, What};
 use piprov::stop::Stop;
-use piprov::usb::boot::Options;
+use piprov::usb::boot::BootOptions;
 use piprov::usb::libusb::LibusbBus;
 use piprov::usb::lookup::{self, Payload};
 use piprov::usb::plan::OnePayload;
@@ -75,7 +75,7 @@ fn payload(dir: &Path, image: usize) -> Arc<OnePayload> {
     std::fs::create_dir_all(dir).unwrap();
     std::fs::write(dir.join("bootcode4.bin"), vec![1; 1000]).unwrap();
     std::fs::write(dir.join("boot.img"), vec![2; image]).unwrap();
-    Arc::new(OnePayload(Arc::new(Payload::open(dir, &lookup::Options::default()).unwrap())))
+    Arc::new(OnePayload(Arc::new(Payload::open(dir, &lookup::PayloadOptions::default()).unwrap())))
 }
 
 struct Run {
@@ -101,7 +101,7 @@ fn boot(plan: &Arc<OnePayload>, slots: &[u8], transfer: usize) -> Run {
         .collect();
     let bus: Arc<dyn Bus> = Arc::new(LibusbBus::new().unwrap());
     let service = Service { boards: Some(slots.len()), ..Service::default() };
-    let options = Options { transfer, ..Options::default() };
+    let options = BootOptions { transfer, ..BootOptions::default() };
     let (tell, told) = std::sync::mpsc::channel();
     let runs = Runs::unkept(Arc::new(move |event: Event| {
         let _ = tell.send((Instant::now(), event));
@@ -170,7 +170,7 @@ fn inside() {
         writeln!(table, "| {kib} KiB | {rate:.0} | {:.1} |", rate / pattern).unwrap();
     }
     let plan = payload(Path::new("/tmp/bench16"), 16 * MIB);
-    let transfer = Options::default().transfer;
+    let transfer = BootOptions::default().transfer;
     let fastest =
         |slots: &[u8]| (0..3).map(|_| boot(&plan, slots, transfer).took).min().unwrap().as_secs_f64();
     let (apart, together): (Vec<u8>, Vec<u8>) = ((0..8).map(|at| at * SLOTS).collect(), (0..8).collect());
@@ -209,7 +209,7 @@ fn memory() {
     let stop = Stop::new().unwrap();
     let mut outcomes = Vec::new();
     let mut ended = |outcome: Outcome| outcomes.push(outcome);
-    service::run(bus, plan, Options::default(), &service, &stop, &runs, &mut ended).unwrap();
+    service::run(bus, plan, BootOptions::default(), &service, &stop, &runs, &mut ended).unwrap();
     assert_eq!(outcomes.iter().filter(|outcome| outcome.record.ending.is_done()).count(), 64);
     std::fs::remove_dir_all(dir).unwrap();
     println!("\n| 64 boards, models and their copies included | MiB |\n|---|---|");

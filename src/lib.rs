@@ -25,7 +25,7 @@
 //! | [`power`] | reset back-ends |
 //! | [`debian`] | kernels and firmware out of Debian's packages |
 //! | [`live`] | the live tree of USB boot, and what the udev helper does with it |
-//! | [`sight`] | boards seen on the wire before they ask for anything |
+//! | [`board_frames`] | boards seen on the wire before they ask for anything |
 //! | [`netboot`] | boards that boot from this host: their roots and boot files, their boots as steps, what is on the wire |
 //! | [`uboot`] | recovery card, boot script, manifest, the flash flow |
 //! | [`doctor`] | what this host needs for all of that, looked at |
@@ -34,6 +34,7 @@
 
 pub mod beneath;
 pub mod board;
+pub mod board_frames;
 pub mod cli;
 pub mod config;
 pub mod debian;
@@ -49,7 +50,6 @@ pub mod netboot;
 pub mod power;
 pub mod progress;
 pub mod run;
-pub mod sight;
 pub mod stage1;
 pub mod stop;
 pub mod targets;

@@ -1,5 +1,5 @@
-//! How long work tells how far it is. The work calls [`Progress::at`] as often as it likes; whoever
-//! shows it decides how often to draw.
+//! How long work tells how far it is. The work calls [`Progress::at`] as often as it likes; the code that shows it
+//! decides how often to draw.
 
 /// Takes the position of a piece of work that is under way.
 pub trait Progress: Send + Sync {

@@ -13,7 +13,7 @@ use piprov::dhcp::interface::Interface;
 use piprov::dhcp::lease::Record;
 use piprov::dhcp::packet::{Kind, Packet};
 use piprov::dhcp::policy::{Action, Arrival, Policy};
-use piprov::dhcp::{Config, Mode, Plan};
+use piprov::dhcp::{Config, Mode, AddressPlan};
 
 const KINDS: [Kind; 8] = [
     Kind::Discover,
@@ -45,7 +45,7 @@ fuzz_target!(|bytes: &[u8]| {
         is_up: true,
         addresses: vec![(ip(1), 24)],
     };
-    let plan = Plan::new(&config, &interface).expect("it fits");
+    let plan = AddressPlan::new(&config, &interface).expect("it fits");
     let mut policy = Policy::new(plan, &[], first & 8 != 0);
     let mut owners: HashMap<Ipv4Addr, (Mac, u64)> = HashMap::new();
     let mut now = 1_000_000;

@@ -14,7 +14,7 @@ use piprov::uboot::layout::{self, CardInfo, Layout};
 use piprov::uboot::peer::Peer;
 use piprov::uboot::secret::Secret;
 use piprov::uboot::step::{Known, Material, Sectors};
-use piprov::uboot::watch::{Patience, Watch};
+use piprov::uboot::watch::{Patience, BoardWatch};
 
 const MIB: u64 = 1 << 20;
 const MAC: Mac = Mac::new([0xdc, 0xa6, 0x32, 1, 2, 3]);
@@ -64,7 +64,7 @@ fuzz_target!(|bytes: &[u8]| {
     let now = Instant::now();
     let patience = Patience { boot: Some(Duration::from_secs(60)), silence: Duration::from_secs(60) };
     let mut watch =
-        Watch::new("lab-01".to_owned(), MAC, 0x77, patience, now).known_by(Peer::new(None, how & 8 != 0));
+        BoardWatch::new("lab-01".to_owned(), MAC, 0x77, patience, now).known_by(Peer::new(None, how & 8 != 0));
     let guarded = how & 3 == 1;
     if guarded {
         watch = watch.guarded(Secret::from_key([3, 4]), [5, 6]);
@@ -76,7 +76,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut told = BTreeSet::new();
     for path in paths.split(|byte| *byte == b'\n').take(256) {
         let Some((who, path)) = path.split_first() else { continue };
-        // The desk takes texts only.
+        // `uboot::boards` takes texts only.
         let Ok(path) = std::str::from_utf8(path) else { continue };
         let ip = if who & 1 == 0 { BOARD } else { OTHER };
         if who & 2 != 0 {

@@ -5,6 +5,7 @@
 mod told;
 
 use libfuzzer_sys::fuzz_target;
+use piprov::cli::remedy;
 use piprov::config::Settings;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -16,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
             for row in settings.rows() {
                 told::shown(format_args!("{} {} {}", row.key, row.value, row.origin));
             }
-            settings.warnings.iter().for_each(|warning| told::shown(&piprov::cli::remedy::word(warning)));
+            settings.warnings.iter().map(remedy::word).for_each(told::shown);
         }
         Err(error) => told::told(&error),
     }

@@ -18,15 +18,15 @@ use piprov::live::journal::send;
 use piprov::live::record::Records;
 use piprov::live::tell::Told;
 
-struct Station {
+struct Host {
     dir: PathBuf,
     log: UnixDatagram,
 }
 
-/// A station of this process's own, with a first stage and a few clients.
-fn station() -> &'static Station {
-    static STATION: OnceLock<Station> = OnceLock::new();
-    STATION.get_or_init(|| {
+/// A host of this process's own, with a first stage and a few clients.
+fn host() -> &'static Host {
+    static HOST: OnceLock<Host> = OnceLock::new();
+    HOST.get_or_init(|| {
         let memory = Path::new("/dev/shm");
         let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
         let dir = base.join(format!("piprov-fuzz-udev-{}", std::process::id()));
@@ -37,7 +37,7 @@ fn station() -> &'static Station {
             std::fs::write(dir.join("clients").join(name), "").unwrap();
         }
         let log = UnixDatagram::bind(dir.join("log")).unwrap();
-        Station { dir, log }
+        Host { dir, log }
     })
 }
 
@@ -45,7 +45,7 @@ const NAMES: [&str; 8] =
     ["ACTION", "SUBSYSTEM", "DEVPATH", "DEVNAME", "DEVTYPE", "PRODUCT", "ID_SERIAL_SHORT", "config.txt"];
 
 fuzz_target!(|bytes: &[u8]| {
-    let Station { dir, log } = station();
+    let Host { dir, log } = host();
     // Lines as udev would set them; what isn't given is what makes an event of it.
     let mut env: HashMap<&str, String> = HashMap::from([
         ("ACTION", "add".to_owned()),

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use libfuzzer_sys::fuzz_target;
 use piprov::usb::bootfiles::Bootfiles;
 use piprov::board::identity::Chip;
-use piprov::usb::lookup::{Asker, Options, Payload};
+use piprov::usb::lookup::{Asker, PayloadOptions, Payload};
 use piprov::usb::message::{FILE_MESSAGE, Request};
 use piprov::usb::session::{FileServer, Reply, Session, Step};
 
@@ -20,7 +20,7 @@ fn payload() -> &'static Payload {
         std::fs::write(root.join("secret"), "secret").unwrap();
         std::fs::write(dir.join("config.txt"), "public").unwrap();
         let _ = std::os::unix::fs::symlink(root.join("secret"), dir.join("link"));
-        Payload::open(&dir, &Options::default()).unwrap()
+        Payload::open(&dir, &PayloadOptions::default()).unwrap()
     })
 }
 

@@ -46,7 +46,7 @@ impl Dir {
     }
 
     /// As [`Self::open`], but a link in the directory's own place is [`Errno::LOOP`]: for a directory that is changed or
-    /// emptied, which nobody who may rename beside it is to choose. Links on the way to it are followed.
+    /// emptied, which a user that may rename entries beside it must not choose. Links on the way to it are followed.
     ///
     /// # Errors
     /// What the system says.
@@ -116,7 +116,7 @@ impl Dir {
         })
     }
 
-    /// Opens the directory `name` in it; makes it where there is none. Says whether it was made.
+    /// Opens the directory `name` in it; makes it where it isn't there. Says whether it was made.
     ///
     /// # Errors
     /// What the system says; [`Errno::NOTDIR`] where something else has that name.
@@ -173,7 +173,7 @@ impl Dir {
         open(self, below.as_ref(), PLACE | OFlags::NOFOLLOW, Mode::empty(), Links::Refuse)
     }
 
-    /// What is known of something below it, of a link itself; none where there is nothing.
+    /// What is known of something below it, of a link itself; `None` where there is nothing.
     ///
     /// # Errors
     /// What the system says, but that there is nothing.
@@ -185,7 +185,7 @@ impl Dir {
         }
     }
 
-    /// What `name` is; none where there is nothing, or it can't be looked at.
+    /// What `name` is; `None` where there is nothing, or it can't be looked at.
     #[must_use]
     pub fn kind(&self, name: impl AsRef<OsStr>) -> Option<FileType> {
         let name = checked(name.as_ref()).ok()?;
@@ -210,7 +210,7 @@ impl Dir {
         Ok(names)
     }
 
-    /// Whether one of its first `most` names is such a one: for a directory that somebody else may have filled.
+    /// Whether one of its first `most` names is such a one: for a directory that another user may have filled.
     ///
     /// # Errors
     /// What the system says.
@@ -251,8 +251,8 @@ impl Dir {
         rustix::fs::symlinkat(target.as_ref(), self, checked(name.as_ref())?)
     }
 
-    /// Puts a link in the place of another link or of a file, in one step: whoever looks finds the old one or the new.
-    /// Until then it has a name that begins with `temporary`.
+    /// Puts a link in the place of another link or of a file, in one step: a program that looks finds the old one or
+    /// the new. Until then it has a name that begins with `temporary`.
     ///
     /// # Errors
     /// What the system says; a directory in its place stays.
@@ -311,7 +311,7 @@ impl Dir {
         rustix::fs::renameat_with(self, checked(name.as_ref())?, to, checked(other.as_ref())?, flags)
     }
 
-    /// Removes a file or a link; that there is none is fine.
+    /// Removes a file or a link; it is no error where there is nothing.
     ///
     /// # Errors
     /// What the system says.
@@ -319,7 +319,7 @@ impl Dir {
         fine_if_missing(rustix::fs::unlinkat(self, checked(name.as_ref())?, AtFlags::empty()))
     }
 
-    /// Removes an empty directory; that there is none is fine.
+    /// Removes an empty directory; it is no error where there is nothing.
     ///
     /// # Errors
     /// What the system says.

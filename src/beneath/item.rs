@@ -76,7 +76,7 @@ impl Item<'_> {
     /// All extended attributes, access control lists among them; without those that a file system computes.
     ///
     /// # Errors
-    /// What the system says; a file system without attributes has none, and is no error.
+    /// What the system says. On a file system without attributes the list is empty.
     pub fn attributes(self) -> io::Result<Attributes> {
         let mut names = [0u8; 1024];
         let names = match self.list(&mut names) {

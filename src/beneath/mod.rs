@@ -38,7 +38,7 @@ pub enum Links {
     AsRoot,
 }
 
-/// For reading what somebody else may have put there. NONBLOCK: opening a pipe doesn't wait for its writer. NOCTTY:
+/// For reading what another user may have put there. NONBLOCK: opening a pipe doesn't wait for its writer. NOCTTY:
 /// opening a terminal doesn't take it over.
 pub const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 

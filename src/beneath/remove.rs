@@ -39,7 +39,7 @@ impl Dir {
     /// Removes `name` in it, with everything in it where that is a directory: no link is followed, and nothing is
     /// entered that is mounted there, a bind mount neither. That there is nothing is fine.
     ///
-    /// Somebody who renames directories meanwhile can keep some of his own from being removed (the next try gets
+    /// A user that renames directories meanwhile can keep some of them from being removed (the next try gets
     /// them); he can't have anything removed that never lay below `name`.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ impl Dir {
         }
     }
 
-    /// Opens a directory that is to be emptied; none where there is none any more.
+    /// Opens a directory that is to be emptied; `None` where it is gone.
     fn enter_to_remove(&self, name: &OsStr) -> Result<Option<Self>, NotRemoved> {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
         let opened = match rustix::fs::openat2(self, name, DIRECTORY, Mode::empty(), resolve) {
@@ -126,7 +126,7 @@ impl Dir {
         }
     }
 
-    /// Removes a directory that was emptied. If somebody put something into it meanwhile, that is an error.
+    /// Removes a directory that was emptied. If another program put something into it meanwhile, that is an error.
     fn remove_empty(&self, name: &OsStr) -> Result<(), NotRemoved> {
         match self.rmdir(name) {
             Err(Errno::BUSY) => Err(NotRemoved::Mounted { path: self.at(name) }),

@@ -19,14 +19,14 @@ const NEW: &str = ".piprov-new-";
 /// How many names of a directory are looked at for what was left behind: others may have filled it.
 const MOST: usize = 1 << 16;
 
-/// Who may do what with a new file. A file system without modes gives its own.
+/// Which users may do what with a new file. A file system without modes gives its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// This mode, whatever the umask is. A plain number means this.
     Mode(u32),
     /// This mode without what the umask takes away, as an ordinary new file has it.
     Usual(u32),
-    /// Mode and owner of the file that is replaced; this mode where there is none.
+    /// Mode and owner of the file that is replaced; this mode where there is no such file.
     AsBefore(u32),
 }
 
@@ -79,8 +79,9 @@ impl NewFile<'_> {
         self.temporary.dir.file(&self.temporary.name)
     }
 
-    /// Brings it to the disk and puts it in the place of what has its name. Whoever opens it finds the old one or the
-    /// new one, also after the power went; when this returns, it is the new one. A link in its place is replaced itself.
+    /// Brings it to the disk and puts it in the place of what has its name. A program that opens it finds the old one
+    /// or the new one, also after the power went; when this returns, it is the new one. A link in its place is replaced
+    /// itself.
     ///
     /// # Errors
     /// What the system says; a directory stays.
@@ -94,7 +95,7 @@ impl NewFile<'_> {
     /// What the system says; [`io::ErrorKind::AlreadyExists`].
     pub fn put(self) -> io::Result<File> {
         self.settle(|dir, temporary, name| match dir.rename_new(temporary, dir, name) {
-            // NFS can't rename that way. A second name is only given where there is none, too.
+            // NFS can't rename that way. A second name, too, is only given where the name is free.
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
                 dir.link(temporary, dir, name)?;
                 dir.unlink(temporary)
@@ -189,7 +190,7 @@ impl Dir {
         new.replace().map(drop)
     }
 
-    /// Removes a file, durably, and what killed runs left here. That there is none is fine.
+    /// Removes a file, durably, and what killed runs left here. It is no error where there is no file.
     ///
     /// # Errors
     /// What the system says.

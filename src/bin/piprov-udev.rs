@@ -51,7 +51,7 @@ fn work() -> Result<(), String> {
     helper.handle(event).map_err(|error| error.to_string())
 }
 
-/// To the system's log, and to stderr for those who call this by hand and for udev's own debugging.
+/// To the system's log, and to stderr for users that call this by hand and for udev's own debugging.
 fn log(level: Level, text: &str) {
     let _ = journal::send(Path::new(journal::SOCKET), "piprov-udev", level, text);
     say(text);

@@ -50,7 +50,7 @@ fn listen(ui: &Ui, cli: &Cli) -> piprov::cli::Result<Stop> {
     Ok(stop)
 }
 
-/// Whether whoever started this process made it ignore a signal.
+/// Whether the process that started this one made it ignore a signal.
 fn ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,4 +1,4 @@
-//! Who is at a port: what the ids and the serial index of a device descriptor tell.
+//! Which board is at a port: what the ids and the serial index of a device descriptor tell.
 //!
 //! The ids are those that `rpiboot` accepts (usbboot's main.c) and those of the gadgets that Raspberry Pi's tools make
 //! boards into. The stage stands in the *index* of the serial string: boot ROMs have 0 (283x) or 3 (2711 and later),
@@ -66,7 +66,7 @@ impl Chip {
         }
     }
 
-    /// Whether its ROM tells the board's serial number. The older ones tell none in any stage.
+    /// Whether its ROM tells the board's serial number. The older ones don't tell it in any stage.
     #[must_use]
     pub const fn tells_serial(self) -> bool {
         matches!(self, Self::Bcm2711 | Self::Bcm2712)
@@ -107,7 +107,7 @@ impl fmt::Display for Chip {
 pub enum Identity {
     /// A boot ROM that waits for its bootcode.
     Rom(Chip),
-    /// What the bootcode made of it: it asks for files.
+    /// The running bootcode: it asks for files.
     FileServer(Chip),
     /// `msd`, the old mass storage in the boot ROM's firmware.
     OldMassStorage,
@@ -122,7 +122,7 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// What a device with these ids is; none for a device that is no board.
+    /// What a device with these ids is; `None` for a device that is no board.
     #[must_use]
     pub fn of(vendor: u16, product: u16, serial_index: u8) -> Option<Self> {
         if vendor == BROADCOM

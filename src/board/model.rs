@@ -1,4 +1,4 @@
-//! Which board it is, from its revision code, and who decides there whether it boots from the network.
+//! Which board it is, from its revision code, and what decides there whether it boots from the network.
 //!
 //! Source: Raspberry Pi's documentation, pages on revision codes, boot modes and OTP.
 
@@ -69,13 +69,14 @@ macro_rules! models {
                 match self { $(Self::$model => $name,)+ }
             }
 
-            /// Who decides whether it boots from network or USB.
+            /// What decides whether it boots from network or USB.
             #[must_use]
             pub const fn host_boot(self) -> HostBoot {
                 match self { $(Self::$model => $boot,)+ }
             }
 
-            /// Whether it has an Ethernet controller that it can boot from. Compute Modules 3 have none of their own.
+            /// Whether it has an Ethernet controller that it can boot from. Compute Modules 3 have no controller of
+            /// their own.
             #[must_use]
             pub const fn has_ethernet(self) -> bool {
                 match self { $(Self::$model => $ethernet,)+ }
@@ -112,7 +113,7 @@ models! {
 }
 
 impl Model {
-    /// The model of a revision code, as `/proc/cpuinfo` and the OTP have it; none for a code that isn't known.
+    /// The model of a revision code, as `/proc/cpuinfo` and the OTP have it; `None` for a code that isn't known.
     #[must_use]
     pub fn of_revision(code: u32) -> Option<Self> {
         if code & 1 << 23 == 0 {

@@ -27,7 +27,7 @@ pub struct BadPortPath {
 }
 
 impl PortPath {
-    /// The path over `ports`, from the root hub on. None for a root hub itself, for a port 0, and where there are
+    /// The path over `ports`, from the root hub on. `None` for a root hub itself, for a port 0, and where there are
     /// more ports than USB allows.
     #[must_use]
     pub fn new(bus: u16, ports: &[u8]) -> Option<Self> {

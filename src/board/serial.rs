@@ -99,9 +99,9 @@ impl Serial {
 pub enum Directory {
     /// This one.
     One(String),
-    /// Several, which may be written differently: nobody can say which one is meant.
+    /// Several, which may be written differently: which one is meant isn't known.
     Several(Vec<String>),
-    /// None.
+    /// No directory.
     None {
         /// Those whose names are close to the board's number: perhaps one was mistyped.
         near: Vec<String>,

@@ -47,7 +47,7 @@ impl Who {
         Self { mac: Some(mac), ..Self::default() }
     }
 
-    /// A board that somebody has named, before anything else is known of it.
+    /// A board that the user has named, before anything else is known.
     #[must_use]
     pub fn named(name: impl Into<String>) -> Self {
         Self { name: Some(name.into()), ..Self::default() }

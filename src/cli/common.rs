@@ -44,7 +44,7 @@ pub(super) const fn severity_style(severity: Severity) -> Style {
 /// A number of seconds on the command line, also with a fraction.
 ///
 /// # Errors
-/// A sentence for clap, where it is none.
+/// A sentence for clap, where it is no such number.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "a number of seconds is needed".to_owned())?;
     Duration::try_from_secs_f64(seconds)
@@ -54,7 +54,7 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
 /// Where to serve TFTP: an address with or without a port; without, it is the port that boards ask.
 ///
 /// # Errors
-/// A sentence for clap, where it is none.
+/// A sentence for clap, where it is no address.
 pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().or_else(|_| text.parse().map(|ip: IpAddr| SocketAddr::new(ip, 69))).map_err(|_| {
         "an IP address of this host is needed, as 10.0.0.2 or 10.0.0.2:69; 0.0.0.0 stands for all of them"

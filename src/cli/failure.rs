@@ -29,7 +29,7 @@ pub struct Failure {
     kind: Kind,
     remedy: Option<Remedy>,
     more: Vec<String>,
-    /// The error with its causes; none where the subcommand has told it.
+    /// The error with its causes; `None` where the subcommand has told it.
     error: Option<anyhow::Error>,
 }
 
@@ -70,7 +70,7 @@ impl Failure {
         &self.more
     }
 
-    /// The message, with all causes; none where it was told already.
+    /// The message, with all causes; `None` where it was told already.
     #[must_use]
     pub fn message(&self) -> Option<String> {
         self.error.as_ref().map(|error| chain(error.as_ref()))

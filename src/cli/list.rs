@@ -55,7 +55,7 @@ impl List {
     }
 }
 
-/// The clients whose files the live tree has, by port. What can't be read has none.
+/// The clients whose files the live tree has, by port. An entry that can't be read has no client.
 fn overlays(live: &Path, clients: &Path) -> BTreeMap<PortPath, String> {
     let Ok(tree) = Tree::new(live, clients) else { return BTreeMap::new() };
     let entries = tree.entries().unwrap_or_default().into_iter();
@@ -71,7 +71,7 @@ fn overlays(live: &Path, clients: &Path) -> BTreeMap<PortPath, String> {
         .collect()
 }
 
-/// What a device is; none for one that is no board.
+/// What a device is; `None` for one that is no board.
 fn row(
     sysfs: &Sysfs,
     device: &Device,

@@ -1,4 +1,4 @@
-//! What the library logs, for those who ask for it: `PIPROV_LOG=debug`, or `PIPROV_LOG=warn,piprov::dhcp=trace`.
+//! What the library logs, on request: `PIPROV_LOG=debug`, or `PIPROV_LOG=warn,piprov::dhcp=trace`.
 //!
 //! Without the variable nothing is logged: what people need to know is told by the commands themselves. The lines go to
 //! stderr through the gate that everything goes through, since a log repeats what boards and packets say.

@@ -7,7 +7,7 @@ use crate::cli::{Global, common};
 use crate::config::Settings;
 use crate::format::json::json;
 use crate::live::Tree;
-use crate::live::plan::{Action, Plan, Step};
+use crate::live::plan::{Action, LivePlan, Step};
 
 #[derive(Debug, clap::Args)]
 pub struct Mklive {
@@ -60,7 +60,7 @@ impl How {
     /// Does a plan, or prints it. `also` does what belongs to a step beside the tree.
     pub(super) fn carry_out(
         &self,
-        plan: &Plan,
+        plan: &LivePlan,
         ui: &Ui,
         also: impl Fn(&Step) -> Result<(), crate::live::Error>,
     ) -> crate::cli::Result<()> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::error::{Action, Knob, Piece, Remedy, Task};
 
-/// A remedy as a sentence for who sits at a shell.
+/// A remedy as a sentence for a user at a shell.
 #[must_use]
 pub fn word(remedy: &Remedy) -> String {
     let words = remedy.pieces().iter().map(|piece| match piece {
@@ -76,7 +76,7 @@ fn shell_word(word: &str) -> Cow<'_, str> {
 /// A setting as a flag.
 struct Flag {
     flag: &'static str,
-    /// What stands for a value that only the user knows, as in the help; none where it takes no value.
+    /// What stands for a value that only the user knows, as in the help; `None` where it takes no value.
     value: Option<&'static str>,
     /// The subcommands that take it.
     #[cfg_attr(not(test), expect(dead_code, reason = "what clap takes is held against it"))]

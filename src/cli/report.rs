@@ -6,8 +6,8 @@ use crate::error::{Explain, Kind, Remedy};
 use crate::format::json::json;
 use crate::run::exit_kind;
 
-/// What a command ends with that has told what became of each of its boards: the kind of failure, none for one that is
-/// done. See [`exit_kind`] for the rule.
+/// What a command ends with that has told what became of each of its boards: the kind of failure, `None` for one that
+/// is done. See [`exit_kind`] for the rule.
 ///
 /// # Errors
 /// One that is told already, where not all are done.

@@ -13,7 +13,7 @@ use crate::cli::{Global, common, remedy, ui::Style, ui::Ui};
 use crate::config::Settings;
 use crate::format::json::json;
 use crate::power::run::reset;
-use crate::power::{self, Options, Power};
+use crate::power::{self, Power, ResetOptions};
 use crate::run::ledger::Ledger;
 use crate::run::{Record, Runs};
 use crate::stop::Stop;
@@ -79,7 +79,7 @@ struct Job {
 }
 
 impl Job {
-    fn of(target: &Target, options: &Options) -> Result<Self, power::Error> {
+    fn of(target: &Target, options: &ResetOptions) -> Result<Self, power::Error> {
         let power = power::of_target(target, options)?;
         Ok(Self { name: target.name.clone(), board: Some(target.board()), power })
     }
@@ -94,7 +94,7 @@ impl Job {
 impl Reset {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
-        let options = Options {
+        let options = ResetOptions {
             hold: settings.reset.hold.clone().or_flag("--hold", self.hold).value,
             command_timeout: settings.reset.command_timeout.value,
         };
@@ -110,7 +110,7 @@ impl Reset {
     }
 
     /// All boards, before anything is touched: a name that is wrong stops the others too.
-    fn jobs(&self, settings: &Settings, options: &Options, ui: &Ui) -> crate::cli::Result<Vec<Job>> {
+    fn jobs(&self, settings: &Settings, options: &ResetOptions, ui: &Ui) -> crate::cli::Result<Vec<Job>> {
         if let (Some(chip), Some(line)) = (&self.chip, &self.line) {
             let power = power::of_line(chip, line.clone(), options);
             return Ok(vec![Job { name: format!("{chip}:{line}"), board: None, power }]);

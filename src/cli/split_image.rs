@@ -10,9 +10,9 @@ use crate::cli::ui::Style;
 use crate::cli::{Global, format, ui::Ui};
 use crate::format::json::json;
 use crate::image::manifest::Manifest;
-use crate::image::split::{self, Order, PartFormat, PartPlan};
+use crate::image::split::{self, PartFormat, PartPlan, SplitOptions};
 use crate::image::table::Table;
-use crate::image::{Error, Image, Options};
+use crate::image::{Error, Image, ImageOptions};
 use crate::stop::Stop;
 
 /// Cards of the original kind ask for the parts 0 to 9 and no more.
@@ -93,22 +93,22 @@ impl SplitImage {
             (None, Some(dir)) => dir,
             (None, None) => return Err(no_name().into()),
         };
-        let options = Options { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
+        let options = ImageOptions { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
         let image = Image::open(&self.image, &options)?;
         let (table, skip) = self.table(ui, &image)?;
         let format = match self.format {
             Format::Raw => PartFormat::Raw,
             Format::Gz => PartFormat::Gz,
         };
-        let order = Order { dir, part_size: self.part_size, skip, format, force: self.force, table };
+        let parts = SplitOptions { dir, part_size: self.part_size, skip, format, force: self.force, table };
         if self.dry_run {
-            return dry_run(ui, &image, &order);
+            return dry_run(ui, &image, &parts);
         }
         let manifest = {
             let bar = Bar::new(ui, "splitting");
-            split::split(&image, &order, stop, &bar)
+            split::split(&image, &parts, stop, &bar)
         }?;
-        tell(ui, &order, &manifest, started);
+        tell(ui, &parts, &manifest, started);
         Ok(())
     }
 
@@ -159,14 +159,14 @@ fn no_name() -> Usage {
     }
 }
 
-fn dry_run(ui: &Ui, image: &Image, order: &Order) -> crate::cli::Result<()> {
-    split::check(image, order)?;
+fn dry_run(ui: &Ui, image: &Image, options: &SplitOptions) -> crate::cli::Result<()> {
+    split::check(image, options)?;
     // Where a compressed file doesn't tell, it has to be unpacked to know.
     let len =
         image.content().size().map_err(|error| Error::os(image.path(), "asking for its size", error))?;
-    let plans = split::plan(image.path(), len, order.skip, order.part_size)?;
+    let plans = split::plan(image.path(), len, options.skip, options.part_size)?;
     for (n, plan) in plans.iter().enumerate() {
-        let name = order.format.part_name(n);
+        let name = options.format.part_name(n);
         if ui.json {
             ui.object(&json!({
                 "event": "would-write", "name": name, "offset": plan.offset, "block": plan.block(),
@@ -180,7 +180,7 @@ fn dry_run(ui: &Ui, image: &Image, order: &Order) -> crate::cli::Result<()> {
         ui.result(format_args!(
             "would write {} to {}",
             format::count(plans.len() as u64, "part"),
-            order.dir.display()
+            options.dir.display()
         ));
     }
     Ok(())
@@ -191,14 +191,14 @@ fn line(name: &str, plan: &PartPlan) -> String {
     format!("{name:<20}  {:>8}  block {:<9}", format::size(plan.length), plan.block())
 }
 
-fn tell(ui: &Ui, order: &Order, manifest: &Manifest, started: Instant) {
+fn tell(ui: &Ui, options: &SplitOptions, manifest: &Manifest, started: Instant) {
     let padding: u64 = manifest.parts.iter().map(|part| part.padded_length - part.length).sum();
     if ui.json {
         for part in &manifest.parts {
             ui.object(&json!({ "event": "part", "part": part }));
         }
         ui.object(&json!({
-            "event": "split", "dir": order.dir, "parts": manifest.parts.len(), "padding": padding,
+            "event": "split", "dir": options.dir, "parts": manifest.parts.len(), "padding": padding,
             "image": manifest.image, "skip": manifest.skip, "seconds": started.elapsed().as_secs_f64(),
         }));
         return;
@@ -223,7 +223,7 @@ fn tell(ui: &Ui, order: &Order, manifest: &Manifest, started: Instant) {
     ui.result(format_args!(
         "{} in {}, {} of {}, {}, {}",
         format::count(manifest.parts.len() as u64, "part"),
-        order.dir.display(),
+        options.dir.display(),
         format::size(manifest.image.raw_len - manifest.skip),
         manifest.image.name,
         ui.paint(Style::Good, "read back and equal"),

@@ -208,7 +208,7 @@ impl<'a> Log<'a> {
         self.line(event, Some(style), 0, &text);
     }
 
-    /// A line of the log, for those who want to know so much.
+    /// A line of the log with details.
     fn line(&self, event: &Event, style: Option<Style>, verbose: u8, text: &str) {
         if self.ui.json || self.ui.verbose < verbose {
             return;

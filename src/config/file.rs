@@ -14,10 +14,10 @@ use crate::error::{Knob, remedy};
 /// No configuration file is larger; what is larger is something else.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// A file that nobody named, and what it takes for it to count.
+/// A file at a default place, and the conditions under which it counts.
 #[derive(Clone, Copy)]
 struct Found {
-    /// Who may own it; nothing where it doesn't matter.
+    /// The users that may own it; `None` where it doesn't matter.
     owners: Option<[Option<u32>; 2]>,
     /// Whether it lies where the user is at home, who may be a service without a home, or one whose home is on a
     /// server that root can't read from: then it stops nobody, whatever is wrong with the place.
@@ -105,7 +105,7 @@ fn read_one(path: &Path, found: Found, settings: &mut Settings) -> Result<(), Er
     }
 }
 
-/// A file that nobody named can't be read. Where this user just may not, it is left out; so is any below the
+/// A file at a default place can't be read. Where this user just may not, it is left out; so is any below the
 /// user's home.
 fn unreadable(
     path: &Path,

@@ -31,7 +31,7 @@ pub(super) trait Form {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(untagged)]
 pub enum Written {
-    /// One value; nothing where there is none.
+    /// One value; empty where it isn't set.
     One(String),
     /// A list.
     List(Vec<String>),
@@ -152,7 +152,7 @@ impl Form for PartSize {
 
 /// Where to listen: an IP address, with or without a port.
 pub(super) struct Listen {
-    /// The port where none is given.
+    /// The port where the address has no port.
     pub(super) port: u16,
 }
 

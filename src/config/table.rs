@@ -1,5 +1,5 @@
 //! What is made of the table of settings: structures, what is built in, reading by key, and one row a key for
-//! those who show them.
+//! code that shows them.
 
 use std::path::Path;
 

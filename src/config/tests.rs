@@ -201,7 +201,7 @@ fn root_takes_nothing_from_other_users() {
     let project = machine.write("project/piprov.toml", "targets = '/tmp/evil.csv'\n");
     let user = machine.write("home/.config/piprov/config.toml", "targets = '/tmp/evil.csv'\n");
     machine.uid = 0;
-    // The files belong to whoever runs the test, which must not be taken for root.
+    // The files belong to the user that runs the test, which must not be taken for root.
     let owner = std::fs::metadata(&project).unwrap().uid();
     let chown = |uid| {
         for path in [&project, &user] {
@@ -252,7 +252,7 @@ fn state_lies_where_the_user_may_write() {
 
 #[test]
 fn a_home_that_cannot_be_read_stops_nobody() {
-    // A name that is too long stands for a place that can't be looked at: root, who may run this, is refused
+    // A name that is too long stands for a place that can't be looked at: root, which may run this, is refused
     // nothing by permissions.
     let mut machine = Place::new();
     for home in [PathBuf::from("/nonexistent/home"), PathBuf::from("relative"), machine.path("file")] {
@@ -282,7 +282,7 @@ fn a_home_that_cannot_be_read_stops_nobody() {
     std::fs::remove_file(machine.path("home/.config/piprov/config.toml")).unwrap();
     machine.write("home/.config/piprov/config.toml", "nonsense = 1\n");
     assert!(machine.load().is_err());
-    // A directory in the place of the machine's own file is a mistake of whoever set the machine up.
+    // A directory in the place of the machine's own file is a mistake in this machine's setup.
     std::fs::remove_file(machine.path("home/.config/piprov/config.toml")).unwrap();
     std::fs::create_dir_all(machine.path("etc/piprov.toml")).unwrap();
     assert!(machine.load().is_err());

@@ -1,4 +1,4 @@
-//! A value before anybody knows what it should be.
+//! A value before its type is checked.
 
 use toml::de::DeValue;
 

@@ -13,7 +13,7 @@ use crate::error::{Explain, Kind, Knob, Remedy, remedy};
 pub struct File {
     /// What is in it.
     pub bytes: Vec<u8>,
-    /// The package that it comes from; none for piprov's own.
+    /// The package that it comes from; `None` for piprov's own.
     pub package: Option<String>,
 }
 

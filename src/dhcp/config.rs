@@ -18,7 +18,7 @@ const MOST: u32 = 1 << 16;
 /// What a server is asked to do.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The interface; there is no default, because the wrong one is somebody's network.
+    /// The interface; there is no default, because the wrong one is another network that is in use.
     pub interface: String,
     /// Beside another DHCP server, or instead of one.
     pub mode: Mode,
@@ -28,7 +28,7 @@ pub struct Config {
     pub range: Option<(Ipv4Addr, Ipv4Addr)>,
     /// How long an address is given for.
     pub lease_time: Duration,
-    /// The router that clients are told; none where the network has none.
+    /// The router that clients are told; `None` where the network has none.
     pub router: Option<Ipv4Addr>,
     /// The name servers that clients are told.
     pub dns: Vec<Ipv4Addr>,
@@ -41,7 +41,7 @@ pub struct Config {
     pub rom_delay: Duration,
     /// How long an offer to these boards is held back, whatever they are.
     pub delays: BTreeMap<Mac, Duration>,
-    /// Everybody gets an address, not Raspberry Pis only. Only for [`Mode::Dhcp`].
+    /// Every client gets an address, not Raspberry Pis only. Only for [`Mode::Dhcp`].
     pub everyone: bool,
     /// Boot files for PCs, by architecture (option 93; 0 BIOS, 7 UEFI). A PC of another architecture is left alone.
     pub boot_files: BTreeMap<u16, String>,
@@ -77,7 +77,7 @@ impl Config {
 
 /// A configuration that fits its interface: what the policy goes by.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct AddressPlan {
     /// The mode.
     pub mode: Mode,
     /// Our address.
@@ -88,7 +88,7 @@ pub struct Plan {
     pub range: Option<(Ipv4Addr, Ipv4Addr)>,
     /// Seconds that an address is given for.
     pub lease_time: u32,
-    /// Nobody else answers here, so clients may be told that their address is wrong.
+    /// No other server answers here, so clients may be told that their address is wrong.
     pub authoritative: bool,
     /// See [`Config`]; so are the following.
     pub router: Option<Ipv4Addr>,
@@ -108,7 +108,7 @@ pub struct Plan {
     pub boot_files: BTreeMap<u16, String>,
 }
 
-impl Plan {
+impl AddressPlan {
     /// Joins a configuration with the interface that it names.
     ///
     /// # Errors
@@ -275,14 +275,14 @@ pub(crate) mod tests {
 
     #[test]
     fn a_plan_fits_its_network() {
-        let plan = Plan::new(&config(Mode::Dhcp), &eth0()).unwrap();
+        let plan = AddressPlan::new(&config(Mode::Dhcp), &eth0()).unwrap();
         assert_eq!(
             (plan.server, plan.mask, plan.lease_time),
             (ip(1), Ipv4Addr::new(255, 255, 255, 0), 43200)
         );
         let other = Config { server: Some(Ipv4Addr::new(192, 168, 7, 1)), ..config(Mode::Proxy) };
         // A proxy has no use for a range.
-        let plan = Plan::new(&other, &eth0()).unwrap();
+        let plan = AddressPlan::new(&other, &eth0()).unwrap();
         assert_eq!((plan.network().to_string().as_str(), plan.range), ("192.168.0.0/16", None));
     }
 
@@ -291,7 +291,7 @@ pub(crate) mod tests {
         let refused = |change: &dyn Fn(&mut Config)| {
             let mut config = config(Mode::Dhcp);
             change(&mut config);
-            Plan::new(&config, &eth0()).unwrap_err().to_string()
+            AddressPlan::new(&config, &eth0()).unwrap_err().to_string()
         };
         let far = Ipv4Addr::new(10, 98, 0, 1);
         let outside = "10.98.0.1 is not in 10.99.0.0/24, the network of eth0";
@@ -311,7 +311,7 @@ pub(crate) mod tests {
         );
         let none = Interface { addresses: Vec::new(), ..eth0() };
         assert!(
-            Plan::new(&config(Mode::Proxy), &none)
+            AddressPlan::new(&config(Mode::Proxy), &none)
                 .unwrap_err()
                 .to_string()
                 .contains("eth0 has no IPv4 address")

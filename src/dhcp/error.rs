@@ -63,7 +63,7 @@ pub enum Error {
         /// Its network.
         network: String,
     },
-    /// The range is none.
+    /// The range is empty, upside down or too large.
     #[error("{first}-{last} is no range of 1 to 65536 addresses")]
     Range {
         /// Its first address.
@@ -82,17 +82,17 @@ pub enum Error {
     Twice {
         /// The address.
         address: Ipv4Addr,
-        /// Who is to get it.
+        /// The board that is to get it.
         mac: Mac,
-        /// Who has it already; none is this host.
+        /// The other board with this address; `None` where it is this host's own.
         other: Option<Mac>,
     },
-    /// Somebody else has the port.
+    /// Another program has the port.
     #[error("UDP port {port} is in use{}", holder.as_ref().map_or(String::new(), |holder| format!(" by {holder}")))]
     InUse {
         /// The port: 67 or 4011.
         port: u16,
-        /// Who has it, as far as it can be seen.
+        /// The program that has it, as far as it can be seen.
         holder: Option<Holder>,
     },
     /// The port is privileged.

@@ -19,18 +19,18 @@ pub enum Event {
     Heard(Heard),
     /// Bytes came that are no DHCP message of a client. At most ten a second are told.
     Malformed {
-        /// Who sent them.
+        /// The host that sent them.
         from: SocketAddrV4,
         /// What is wrong.
         why: String,
     },
-    /// Somebody else has the address that a board was about to get. The board gets another one.
+    /// Another device has the address that a board was about to get. The board gets another one.
     Conflict {
         /// The address.
         address: Ipv4Addr,
-        /// Who has it.
+        /// The device that has it.
         holder: Mac,
-        /// Who was to get it.
+        /// The board that was to get it.
         mac: Mac,
     },
     /// Leases can't be written. Boards get no answer until they can: what is promised has to outlive the process.
@@ -128,7 +128,7 @@ pub enum Answer {
         /// The address.
         address: Ipv4Addr,
     },
-    /// It found its address in use; nobody gets that for some time.
+    /// It found its address in use; that isn't given out for some time.
     Declined {
         /// The address.
         address: Ipv4Addr,
@@ -170,7 +170,7 @@ pub enum Silence {
         /// That server.
         server: Ipv4Addr,
     },
-    /// It speaks with the server that gave it its address, and proxy mode gives none.
+    /// It speaks with the server that gave it its address. That isn't this host: proxy mode gives out no addresses.
     NotGivenHere,
     /// All addresses of the range are given out.
     Exhausted,

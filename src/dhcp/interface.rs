@@ -15,7 +15,7 @@ pub struct Interface {
     pub name: String,
     /// Its number in this network namespace.
     pub index: u32,
-    /// Its Ethernet address; none for loopback, tunnels and the like.
+    /// Its Ethernet address; `None` for loopback, tunnels and the like.
     pub mac: Option<Mac>,
     /// It is switched on.
     pub is_up: bool,
@@ -36,7 +36,7 @@ impl Interface {
 /// Finds an interface that boards can be behind.
 ///
 /// # Errors
-/// Where there is none of that name (the hint names those that there are), it is no Ethernet, or it is down.
+/// Where no interface has that name (the hint names those that there are), it is no Ethernet, or it is down.
 pub fn find(name: &str) -> Result<Interface, Error> {
     let all = list().map_err(Error::List)?;
     let Some(found) = all.iter().find(|interface| interface.name == name) else {

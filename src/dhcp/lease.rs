@@ -1,4 +1,4 @@
-//! Who has which address, on disk before it is promised.
+//! Which board has which address; on disk before it is promised.
 //!
 //! A file of lines, each with a checksum of its own. Changes are appended; from time to time the file is written anew
 //! beside the old one, which it then replaces. A file that was damaged is set aside as it is, and what can be read of
@@ -43,7 +43,7 @@ pub struct Lease {
 pub enum Record {
     /// A board has an address.
     Lease(Lease),
-    /// Nobody gets an address, because somebody unknown has it.
+    /// An address isn't given out, because an unknown device has it.
     Barred {
         /// The address.
         address: Ipv4Addr,
@@ -95,7 +95,7 @@ impl Record {
 pub struct Damage {
     /// The file.
     pub path: PathBuf,
-    /// Where it was set aside; none where only the last line was incomplete, which nobody was promised anything by.
+    /// Where it was set aside; `None` where only the last line was incomplete: no board was told of that lease.
     pub aside: Option<PathBuf>,
     /// Lines that could be read.
     pub kept: usize,
@@ -245,7 +245,7 @@ impl Store {
     /// Puts these on disk, all with one flush. When this returns well, they are there.
     ///
     /// # Errors
-    /// Where writing fails; then none of them counts, and a later try begins at the same place.
+    /// Where writing fails; then no lease of this batch counts, and a later try begins at the same place.
     pub fn append(&mut self, records: &[Record]) -> io::Result<()> {
         let text: String = records.iter().map(Record::line).collect();
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());

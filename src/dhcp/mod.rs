@@ -1,9 +1,9 @@
 //! DHCP for boards that boot over the network: beside the house's own server (proxy), or instead of it.
 //!
 //! - [`packet`] and [`build`]: bytes and their meaning (RFC 951, 2131, 2132, 3046, 3396; PXE 2.1).
-//! - [`pi`]: who asks: which stage of which Raspberry Pi, a PC's PXE ROM, or an operating system.
+//! - [`pi`]: what asks: which stage of which Raspberry Pi, a PC's PXE ROM, or an operating system.
 //! - [`policy`]: what to answer, as a state machine without sockets and without a clock.
-//! - [`lease`]: who has which address, on disk before it is promised.
+//! - [`lease`]: which board has which address, on disk before it is promised.
 //! - [`Server`]: one thread on one interface that does what the policy says and tells everything as [`event`]s.
 //! - [`probe`]: which other DHCP servers answer on an interface.
 //! - [`neighbour`]: tells this host the Ethernet address of a board that won't.
@@ -30,6 +30,6 @@ mod outbox;
 mod raw;
 mod server;
 
-pub use config::{Config, Mode, Plan};
+pub use config::{AddressPlan, Config, Mode};
 pub use error::Error;
 pub use server::{Handed, Server};

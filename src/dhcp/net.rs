@@ -75,7 +75,7 @@ impl Port {
         if result == 0 { Ok(socket) } else { Err(io::Error::last_os_error()) }
     }
 
-    /// Takes one message and its sender; none for one that came over another interface.
+    /// Takes one message and its sender; `None` for one that came over another interface.
     pub(super) fn receive<'a>(
         &self,
         buf: &'a mut [MaybeUninit<u8>],

@@ -21,8 +21,8 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Takes an answer that may go out at `now` plus its delay, once batch `number` is on disk; 0 needs none.
-    /// Gives it back where it may go out at once.
+    /// Takes an answer that may go out at `now` plus its delay, once batch `number` is on disk; for 0 it waits for no
+    /// batch. Gives it back where it may go out at once.
     pub(super) fn put(&mut self, reply: Reply, number: u64, now: Instant) -> Option<Reply> {
         let due = now + reply.delay;
         if number > 0 {

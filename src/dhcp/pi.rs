@@ -1,9 +1,9 @@
-//! Who asks: which stage of which Raspberry Pi, the PXE ROM of a PC, or an operating system.
+//! What asks: which stage of which Raspberry Pi, the PXE ROM of a PC, or an operating system.
 //!
 //! A Pi calls itself a PXE client of architecture 0, as a PC's BIOS does. What tells it apart is the machine id
 //! (option 97), and the first half of its MAC address. Forms of the 16 bytes behind the id's type, 0:
 //!
-//! | bytes | who |
+//! | bytes | sender |
 //! |---|---|
 //! | `44` sixteen times | the ROM of Pi 2B v1.2, 3A+, 3B, 3B+ |
 //! | the serial number four times, little-endian | `bootcode.bin`; a newer ROM; a bootloader before 2020-03, or with `DHCP_OPTION97=0` |
@@ -260,7 +260,7 @@ pub(crate) mod tests {
             let pc = client(discover(PC, id));
             assert_eq!((pc.stage, pc.arch), (Stage::Pc, Some(0)), "{id:?}");
         }
-        // A PC with UEFI whose firmware repeats itself is none either.
+        // A PC with UEFI whose firmware repeats itself is no Pi either.
         let uefi = |mac| {
             let id = [&[0][..], &[1, 2, 3, 4].repeat(4)].concat();
             let message = Builder::question(mac, 1, Kind::Discover, true).option(97, &id);

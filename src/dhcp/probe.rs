@@ -1,5 +1,5 @@
-//! Which DHCP servers answer on an interface. Asks with MAC addresses that nobody has, takes no offer, and so leaves no
-//! lease behind. Asks twice: as any system does, and as the bootloader of a Pi, because proxies and servers for Pis
+//! Which DHCP servers answer on an interface. Asks with MAC addresses that no device has, takes no offer, and so leaves
+//! no lease behind. Asks twice: as any system does, and as the bootloader of a Pi, because proxies and servers for Pis
 //! answer nobody else.
 
 use std::io;
@@ -28,7 +28,7 @@ const AGAIN: Duration = Duration::from_millis(1500);
 pub struct Found {
     /// Its address.
     pub server: Ipv4Addr,
-    /// The address that it offered; none for a proxy, which only tells where to boot from.
+    /// The address that it offered; `None` for a proxy, which only tells where to boot from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offered: Option<Ipv4Addr>,
     /// The router that it tells.

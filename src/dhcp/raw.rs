@@ -1,5 +1,5 @@
-//! Packets below IP: to a client that has no address yet, to whoever has an address (ARP), and from servers that answer
-//! somebody else. A packet socket of type SOCK_DGRAM: the kernel makes the Ethernet header (packet(7)).
+//! Packets below IP: to a client that has no address yet, to the device that has an address (ARP), and from servers
+//! that answer somebody else. A packet socket of type SOCK_DGRAM: the kernel makes the Ethernet header (packet(7)).
 
 use std::io;
 use std::mem::{MaybeUninit, size_of};
@@ -95,13 +95,13 @@ impl Raw {
         Ok(())
     }
 
-    /// Sends a UDP packet to everybody on the network.
+    /// Sends a UDP packet to all hosts on the network.
     pub(super) fn broadcast_udp(&self, from: SocketAddrV4, to: SocketAddrV4, data: &[u8]) -> io::Result<()> {
         self.socket.send_to(&udp(from, to, data), &self.link(IPV4, EVERYBODY)?)?;
         Ok(())
     }
 
-    /// Asks who has an address, without telling one's own (RFC 5227 section 1.1): nobody's tables change.
+    /// Asks who has an address, without telling one's own (RFC 5227 section 1.1): no host's tables change.
     pub(super) fn ask_arp(&self, own: Mac, address: Ipv4Addr) -> io::Result<()> {
         let mut packet = [0; 28];
         // Ethernet, IPv4, lengths, request.
@@ -126,7 +126,7 @@ impl AsFd for Raw {
     }
 }
 
-/// Who says to have which address, in an ARP packet (RFC 826).
+/// Which device says to have which address, in an ARP packet (RFC 826).
 pub(super) fn arp_sender(packet: &[u8]) -> Option<(Mac, Ipv4Addr)> {
     let packet = packet.first_chunk::<28>()?;
     let is_ours = packet[..6] == [0, 1, 8, 0, 6, 4];
@@ -164,7 +164,7 @@ fn udp(from: SocketAddrV4, to: SocketAddrV4, data: &[u8]) -> Vec<u8> {
     // Of the addresses, the protocol and the length too.
     let pseudo = packet[12..20].chunks_exact(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])));
     let sum = checksum(pseudo.sum::<u32>() + 17 + u32::from(udp_len), &packet[20..]);
-    // 0 would mean that there is none.
+    // 0 would mean that there is no checksum.
     packet[26..28].copy_from_slice(&(if sum == 0 { 0xffff } else { sum }).to_be_bytes());
     packet
 }
@@ -214,7 +214,7 @@ mod tests {
         let sender = Some((Mac::new([2, 0, 0, 0, 0, 9]), Ipv4Addr::new(10, 0, 0, 7)));
         assert_eq!(arp_sender(&packet), sender);
         assert_eq!(arp_sender(&packet[..27]), None);
-        // Somebody who only asks (RFC 5227) has nothing yet.
+        // A device that only asks (RFC 5227) has no address yet.
         packet[14..18].fill(0);
         assert_eq!(arp_sender(&packet), None);
         packet[1] = 6;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::config::{Config, Mode, Plan};
+use super::config::{AddressPlan, Config, Mode};
 use super::error::Error;
 use super::event::Event;
 use super::interface::{self, Interface};
@@ -35,7 +35,7 @@ const PINNED: Duration = Duration::from_secs(120);
 /// The largest DHCP message that comes in one frame.
 const MESSAGE: usize = 2048;
 
-/// Sockets that somebody else has opened, such as systemd. What is missing is opened here.
+/// Sockets that another program has opened, such as systemd. What is missing is opened here.
 #[derive(Debug, Default)]
 pub struct Handed {
     /// UDP port 67.
@@ -48,7 +48,7 @@ pub struct Handed {
 #[derive(Debug)]
 pub struct Server {
     interface: Interface,
-    plan: Plan,
+    plan: AddressPlan,
     dhcp: Port,
     pxe: Port,
     raw: Option<Raw>,
@@ -66,7 +66,7 @@ impl Server {
     /// For everything that keeps it from serving; see [`Error`].
     pub fn open(config: &Config, handed: Handed, stop: &Stop) -> Result<Self, Error> {
         let interface = interface::find(&config.interface)?;
-        let plan = Plan::new(config, &interface)?;
+        let plan = AddressPlan::new(config, &interface)?;
         let dhcp = Port::open(SERVER_PORT, &interface, plan.server, handed.dhcp)?;
         let pxe = Port::open(PXE_PORT, &interface, plan.server, handed.pxe)?;
         let (raw, no_raw) = match Raw::for_arp(interface.index) {
@@ -99,7 +99,7 @@ impl Server {
 
     /// What it goes by: its own address, the network, the range.
     #[must_use]
-    pub const fn plan(&self) -> &Plan {
+    pub const fn plan(&self) -> &AddressPlan {
         &self.plan
     }
 
@@ -329,7 +329,7 @@ impl Loop<'_> {
         let everybody = SocketAddrV4::new(Ipv4Addr::BROADCAST, CLIENT_PORT);
         let sent = match (reply.to, &self.server.raw) {
             (To::Host(to), _) => port.send(to, &reply.bytes),
-            (To::Station { address }, Some(raw)) => {
+            (To::Frame { address }, Some(raw)) => {
                 if reply.pin {
                     self.pinned.push_back((Instant::now() + PINNED, address));
                     // Without CAP_NET_ADMIN this host has to ask, which most boards answer.
@@ -343,7 +343,7 @@ impl Loop<'_> {
                 let from = SocketAddrV4::new(self.server.plan.server, reply.port);
                 raw.send_udp(reply.mac, from, SocketAddrV4::new(address, CLIENT_PORT), &reply.bytes)
             }
-            (To::Broadcast, _) | (To::Station { .. }, None) => port.send(everybody, &reply.bytes),
+            (To::Broadcast, _) | (To::Frame { .. }, None) => port.send(everybody, &reply.bytes),
         };
         if let Err(error) = sent
             && self.unsent.allows()

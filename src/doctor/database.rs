@@ -18,7 +18,7 @@ fn rewrite(path: &Path) -> Remedy {
     remedy![Task::TargetsRewrite.of(path.display()), " writes it in the one with names"]
 }
 
-/// Reads a database, and says all that is wrong with it or may not be what was meant; with how many targets it has, none
+/// Reads a database, and says all that is wrong with it or may not be what was meant; with how many targets it has, 0
 /// where something is wrong. GPIO chips and lines that this host doesn't have are warnings: the file may be meant for
 /// another one.
 ///

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Settings;
 use crate::error::{Finding, Severity};
-use crate::usb::lookup::{Options, Payload};
+use crate::usb::lookup::{Payload, PayloadOptions};
 use crate::usb::payload::{self, Wanted};
 use crate::usb::plan::Installed;
 use crate::usb::{Error, where_from};
@@ -13,7 +13,7 @@ use crate::usb::{Error, where_from};
 pub(super) fn payloads(settings: &Settings) -> Vec<Finding> {
     const TOPIC: &str = "payload";
     let mut findings = Vec::new();
-    let mut look = |dir: &Path, options: &Options| {
+    let mut look = |dir: &Path, options: &PayloadOptions| {
         let checked =
             Payload::open(dir, options).and_then(|found| payload::check(&found, None, &Wanted::default()));
         findings.push(match checked {
@@ -30,7 +30,7 @@ pub(super) fn payloads(settings: &Settings) -> Vec<Finding> {
     };
     let installed = Installed::default();
     let there: Vec<PathBuf> = installed.folders(None).into_iter().filter(|dir| dir.is_dir()).collect();
-    there.iter().for_each(|dir| look(dir, &Options::default()));
+    there.iter().for_each(|dir| look(dir, &PayloadOptions::default()));
     let live = &settings.usb.live.value;
     if live.is_dir() {
         let allow = if settings.usb.clients.value.is_dir() {
@@ -38,7 +38,7 @@ pub(super) fn payloads(settings: &Settings) -> Vec<Finding> {
         } else {
             Vec::new()
         };
-        look(live, &Options { overlays: true, allow });
+        look(live, &PayloadOptions { overlays: true, allow });
     }
     if findings.is_empty() {
         let text = "there is no payload in the usual places, so USB boot has to be given one";

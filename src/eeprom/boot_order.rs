@@ -102,7 +102,7 @@ impl Mode {
         }
     }
 
-    /// The boards that lack it, for people; not told of the network, which only a CM4S lacks.
+    /// The boards that lack this mode, for people. It isn't told of the network, which only a CM4S lacks.
     fn not_on(self) -> Option<&'static str> {
         Some(match self {
             Self::BcmUsbMsd => "Pi 5, 500, CM5",
@@ -117,7 +117,7 @@ impl Mode {
 pub struct BootOrder(u32);
 
 impl BootOrder {
-    /// What the bootloader takes where none is set: SD card, USB, and again.
+    /// What the bootloader takes where no order is set: SD card, USB, and again.
     pub const DEFAULT: Self = Self(0xf41);
 
     /// Reads a number as it stands in a configuration: `0xf12`, or decimal.
@@ -138,8 +138,8 @@ impl BootOrder {
             .map_err(|_| bad("it has at most eight hexadecimal digits"))
     }
 
-    /// Reads words from first to last, as `network,sd`, or a number. Words that end in no mode that has no end get a
-    /// RESTART.
+    /// Reads words from first to last, as `network,sd`, or a number. Where the last mode doesn't end the order, a
+    /// RESTART is added behind it.
     ///
     /// # Errors
     /// When a word isn't known, or when there are too many.
@@ -201,7 +201,7 @@ impl BootOrder {
         Self(rest.iter().rev().fold(0xf, |order, mode| order << 4 | u32::from(mode.digit())) << 4 | 2)
     }
 
-    /// What of it may not be what was meant; for one board, or for any that has an EEPROM.
+    /// What in this order may not be what was meant; for one board, or for any that has an EEPROM.
     #[must_use]
     pub fn notes(self, model: Option<Model>) -> Vec<String> {
         let modes = self.modes();

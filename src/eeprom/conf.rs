@@ -27,13 +27,14 @@ impl BootConf {
         self.lines.value(key)
     }
 
-    /// The boot order for all boards, where it is one. Without one the bootloader takes [`BootOrder::DEFAULT`].
+    /// The boot order for all boards; `None` where it isn't set, or its value is no boot order. Where it isn't set, the
+    /// bootloader takes [`BootOrder::DEFAULT`].
     #[must_use]
     pub fn order(&self) -> Option<BootOrder> {
         self.get("BOOT_ORDER").and_then(|value| BootOrder::parse(&value).ok())
     }
 
-    /// Sets a setting for all boards, after a look at name and value. One that isn't known is set too, and told by
+    /// Sets a setting for all boards, after a look at name and value. A name that isn't known is set too, and told by
     /// [`Self::warnings`].
     ///
     /// # Errors
@@ -62,7 +63,7 @@ impl BootConf {
         self.unknown.iter().map(|name| Key::unknown(name)).collect()
     }
 
-    /// What of it is not as somebody may think who boots boards over the network with it.
+    /// What a user that boots boards over the network may not expect of this configuration.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let mut notes = keys::notes(&|key| self.get(key));

@@ -1,4 +1,4 @@
-//! `config.txt` with all that it includes, as far as the firmware's way of reading it is known: for those who must know
+//! `config.txt` with all that it includes, as far as the firmware's way of reading it is known: for code that must know
 //! what a directory of boot files says before a board reads it.
 //!
 //! A setting is `name=value`, or a word and the rest of its line (`initramfs NAME`, `include FILE`). Blanks around both
@@ -69,7 +69,7 @@ pub struct Missing {
     pub place: Place,
 }
 
-/// Why a config.txt can't be read whole, so that nobody can say what is in it.
+/// Why a config.txt can't be read whole, so that what is in it can't be said.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadConfig {
@@ -120,11 +120,11 @@ impl Explain for BadConfig {
 
 impl ConfigFiles {
     /// Reads a file, `config.txt` say, and what it includes. `open` gives a file's bytes by the name that stands behind
-    /// `include`, and none where there is no such file; it has to keep inside the directory, and need not read more
+    /// `include`, and `None` where there is no such file; it has to keep inside the directory, and need not read more
     /// than one byte beyond [`LONGEST`].
     ///
     /// # Errors
-    /// [`BadConfig`]. That a file isn't there is none: see [`Self::missing`].
+    /// [`BadConfig`]. A file that isn't there is no error: see [`Self::missing`].
     pub fn read(
         file: &str,
         mut open: impl FnMut(&str) -> io::Result<Option<Vec<u8>>>,

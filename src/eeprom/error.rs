@@ -99,7 +99,7 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
-    /// Something in `vcgencmd otp_dump`'s output that isn't a row of it.
+    /// Something in `vcgencmd otp_dump`'s output that isn't a row.
     #[error("line {line}: {why}")]
     Otp {
         /// The line, from 1.

@@ -158,7 +158,7 @@ impl Image {
     /// The content of a file, in an A/B image of A's: the one that [`Self::with_file`] changes.
     ///
     /// # Errors
-    /// When there is none of that name, or two.
+    /// When no file has that name, or two have it.
     pub fn file(&self, name: &str) -> Result<&[u8], Error> {
         Ok(&self.bytes[self.section(name)?.content()])
     }
@@ -166,7 +166,7 @@ impl Image {
     /// The configuration's text, in an A/B image A's.
     ///
     /// # Errors
-    /// When there is none, or when it is no text.
+    /// When it has no configuration, or when that is no text.
     pub fn bootconf(&self) -> Result<&str, Error> {
         let bytes = self.file(BOOTCONF)?;
         std::str::from_utf8(bytes).map_err(|error| {
@@ -197,13 +197,14 @@ impl Image {
     }
 
     /// The number by which a board that was made for newer bootloaders refuses older ones (`MFG_VER`); images of before
-    /// May 2026 have none, which counts as 0.
+    /// May 2026 have no such number, which counts as 0.
     #[must_use]
     pub fn mfg_ver(&self) -> Option<u64> {
         number_behind(self.changeable(), b"MFG_VER: ")
     }
 
-    /// When the board that this was read from took its last update, in seconds since 1970. As published there is none.
+    /// When the board that this was read from took its last update, in seconds since 1970. `None` in an image as it is
+    /// published.
     #[must_use]
     pub fn updated(&self) -> Option<u32> {
         let pair = match self.file(UPDATETIME) {
@@ -260,7 +261,7 @@ impl Image {
         self.files().any(|file| file.part != Part::B && file.name == name && !is_blank(file.content))
     }
 
-    /// What the board runs that gets the changes: all of it, or partition A.
+    /// What the board runs that gets the changes: the whole image, or partition A.
     fn changeable(&self) -> &[u8] {
         if self.is_ab() { &self.bytes[A..B] } else { &self.bytes }
     }

@@ -123,7 +123,7 @@ impl Key {
     /// The setting of this name, where it is known. Names are written in capitals.
     ///
     /// # Errors
-    /// [`Error::Key`] where it can be the name of none.
+    /// [`Error::Key`] where it can't be the name of a setting.
     pub fn find(name: &str) -> Result<Option<Self>, Error> {
         let fine = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(fine) {
@@ -141,7 +141,7 @@ impl Key {
         format!("{name} is no setting that is known of a bootloader, and its value wasn't checked{meant}")
     }
 
-    /// Whether the bootloader understands this value. None at all stands for the default.
+    /// Whether the bootloader understands this value. An empty value stands for the default.
     ///
     /// # Errors
     /// [`Error::Value`] with what was expected.

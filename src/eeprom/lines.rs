@@ -11,7 +11,7 @@
 pub enum Scope {
     /// For all.
     Always,
-    /// For none: it stands below `[none]`.
+    /// For no board: it stands below `[none]`.
     Never,
     /// For those that pass the filter.
     When(String),
@@ -20,7 +20,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// What counts from a line on that is a filter; none where it is none. `other` is the filter whose lines are for
+    /// What counts from a line on that is a filter; `None` where it is none. `other` is the filter whose lines are for
     /// somebody else.
     pub(super) fn of_filter(line: &str, other: Option<&str>) -> Option<Self> {
         let filter = line.strip_prefix('[')?.split(']').next()?;
@@ -38,9 +38,9 @@ impl Scope {
 pub struct Change {
     /// The line, counted from 1, in the text before.
     pub line: usize,
-    /// What stood there; none where a line is added.
+    /// What stood there; `None` where a line is added.
     pub before: Option<String>,
-    /// What stands there then; none where it is taken out.
+    /// What stands there then; `None` where it is taken out.
     pub after: Option<String>,
 }
 

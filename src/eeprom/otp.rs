@@ -63,7 +63,7 @@ impl Dump {
     /// Reads what the command prints, or some lines of it.
     ///
     /// # Errors
-    /// When a line is no row, when a row comes twice with different values, when there is none.
+    /// When a line is no row, when a row comes twice with different values, when there is no row.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let mut rows = BTreeMap::new();
         for (line, text) in text.lines().enumerate().map(|(at, text)| (at + 1, text.trim())) {
@@ -171,7 +171,7 @@ impl Dump {
         Some(Mac::new([0xb8, 0x27, 0xeb, d, e, f]))
     }
 
-    /// Whether the bit for booting as a USB host is set. None where the row wasn't given, or means something else.
+    /// Whether the bit for booting as a USB host is set. `None` where the row wasn't given, or means something else.
     #[must_use]
     pub fn usb_host_boot(&self) -> Option<bool> {
         if self.is_2712() {

@@ -12,7 +12,7 @@ pub const SIGNATURE: &str = "pieeprom.sig";
 /// The first bootloaders that update themselves over the network, in seconds since 1970: 2021-01-01.
 const SELF_UPDATE: u64 = 1_609_459_200;
 
-/// An image whose configuration was changed, and what is to be said of it.
+/// An image whose configuration was changed, and what is to be said about it.
 #[derive(Debug, Clone)]
 pub struct Edited {
     /// The image; as it was, where no line changes.
@@ -21,7 +21,7 @@ pub struct Edited {
     pub conf: BootConf,
     /// What is to be said before anything is written.
     pub warnings: Vec<String>,
-    /// What of it may be other than somebody thinks who boots boards over the network with it.
+    /// What a user that boots boards over the network may not expect of this image.
     pub notes: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ impl Edited {
     }
 }
 
-/// The board that an image is for, where nobody says which: the one that isn't a Compute Module.
+/// The board that an image is for, where it isn't given: the one that isn't a Compute Module.
 #[must_use]
 pub fn usual(family: Family) -> Option<Model> {
     (family == Family::Pi5).then_some(Model::Pi5)

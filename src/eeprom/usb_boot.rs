@@ -63,7 +63,8 @@ impl ConfigTxt {
         self.lines.set(SETTING, "1", Some(COMMENT))
     }
 
-    /// Takes the line out again, whoever wrote it, also below filters, and what [`enable`](Self::enable) wrote around it.
+    /// Takes the line out again, also one that piprov didn't write, also below filters, and what
+    /// [`enable`](Self::enable) wrote around it.
     pub fn disable(&mut self) -> Vec<Change> {
         let ours = |at: usize, text: &str| self.lines.text(at).as_deref() == Some(text);
         let mut places = Vec::new();

@@ -245,7 +245,7 @@ names! {
         TargetsRewrite,
         /// Let the users of this host boot boards over USB.
         UdevInstall,
-        /// Compare an image with the checksum of who publishes it; with the image and its sha256.
+        /// Compare an image with the checksum of its publisher; with the image and its sha256.
         Verify,
         /// Watch network boots on the wire.
         Watch,

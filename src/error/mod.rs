@@ -29,7 +29,7 @@ pub enum Kind {
     CantCreate,
     /// Reading or writing failed.
     Io,
-    /// Somebody else has it; trying again later may work.
+    /// Another program or host has it; trying again later may work.
     Busy,
     /// The user may not do this.
     Permission,
@@ -84,7 +84,7 @@ impl Kind {
 pub trait Explain: std::error::Error {
     /// The coarse kind, which decides the exit code.
     fn kind(&self) -> Kind;
-    /// The next thing to do, as one sentence or two; none where nothing helpful is known.
+    /// The next thing to do, as one sentence or two; `None` where nothing helpful is known.
     fn hint(&self) -> Option<Remedy> {
         None
     }

@@ -21,7 +21,7 @@ pub struct Remedy {
 pub enum Piece {
     /// Words. They name nothing that only one kind of user has.
     Text(String),
-    /// Something to do, worded by whoever shows it.
+    /// Something to do, worded by the code that shows it.
     Do(Action),
 }
 
@@ -49,7 +49,7 @@ impl Remedy {
         &self.pieces
     }
 
-    /// A line for a log, where nobody words it: a thing to do stands there by its name.
+    /// A line for a log, where it isn't put into words: a thing to do stands there by its name.
     #[must_use]
     pub fn plain(&self) -> String {
         let words = self.pieces.iter().map(|piece| match piece {

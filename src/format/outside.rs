@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-/// Most characters of a message. Whoever sends longer texts floods.
+/// Most characters of a message. Longer texts would flood the terminal.
 pub const MOST: usize = 2000;
 
 /// Whether a terminal obeys this character instead of showing it, or shows nothing where something stands: controls

@@ -122,7 +122,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::image::open::Options;
+    use crate::image::open::ImageOptions;
     use crate::progress::Silent;
 
     /// Gives its bytes in pieces as it is told, with interruptions, and perhaps an error at some place.
@@ -155,7 +155,7 @@ mod tests {
     fn image(bytes: &[u8]) -> Image {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
-        Image::open(file.path(), &Options::default()).unwrap()
+        Image::open(file.path(), &ImageOptions::default()).unwrap()
     }
 
     fn run(image: &Image, range: Range<u64>, other: &mut dyn Read) -> Result<Found, Error> {
@@ -222,7 +222,7 @@ mod tests {
     fn image_of_any(bytes: &[u8]) -> Image {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
-        match Image::open(file.path(), &Options::default()) {
+        match Image::open(file.path(), &ImageOptions::default()) {
             Ok(image) if !image.format().is_compressed() => image,
             // One input in thousands happens to begin like something else; any other will do.
             _ => image(&vec![1; bytes.len()]),

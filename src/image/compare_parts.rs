@@ -49,7 +49,7 @@ pub enum PartWrong {
 ///
 /// # Errors
 /// [`Error::Os`] where the manifest or a part is missing or can't be read; [`Error::BadRecord`] for a
-/// manifest that is none, or one of an image of another length; what reading the image ends with;
+/// manifest that can't be read, or one of an image of another length; what reading the image ends with;
 /// [`Error::Stopped`].
 pub fn compare_parts(
     image: &Image,

@@ -139,7 +139,7 @@ impl Manifest {
     /// As it stands in the file.
     ///
     /// # Errors
-    /// None that a manifest can cause.
+    /// A manifest causes no error; the writer of JSON could.
     pub fn to_json(&self) -> std::io::Result<String> {
         let mut text = crate::format::json::pretty(self)?;
         text.push('\n');

@@ -27,4 +27,4 @@ mod unpack;
 mod zip_entry;
 
 pub use error::Error;
-pub use open::{Image, Options};
+pub use open::{Image, ImageOptions};

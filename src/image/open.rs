@@ -23,10 +23,10 @@ use crate::stop::Stop;
 
 /// How to open an image.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct ImageOptions {
     /// Where to keep the unpacked bytes of a compressed image; see [`super::spool`].
     pub spool_dir: Option<PathBuf>,
-    /// Ends the work in the background; whoever waits for bytes then gets [`Error::Stopped`].
+    /// Ends the work in the background; readers that wait for bytes then get [`Error::Stopped`].
     pub stop: Option<Stop>,
 }
 
@@ -62,14 +62,14 @@ impl std::fmt::Debug for Inner {
 impl Image {
     /// Opens a file, a block device, a pipe, or standard input for `-`.
     ///
-    /// What it is, is seen by its content. A raw file or block device is read in place. Anything else is
+    /// Its format is recognised by its content. A raw file or block device is read in place. Anything else is
     /// unpacked (or copied) by threads in the background into a spool; this call returns as soon as the
-    /// first bytes of the *file* were seen. Errors that come later reach whoever reads.
+    /// first bytes of the *file* were seen. Later errors are returned by the reads.
     ///
     /// # Errors
     /// [`Error::Os`] where the file can't be opened or the spool can't be made, [`Error::Empty`],
     /// [`Error::NotAnImage`].
-    pub fn open(path: &Path, options: &Options) -> Result<Self, Error> {
+    pub fn open(path: &Path, options: &ImageOptions) -> Result<Self, Error> {
         let abandoned = Stop::new().map_err(|error| Error::os(path, "opening", error))?;
         let stops = Stops { program: options.stop.clone(), abandoned };
         let opening = |error| Error::os(path, "opening", error);
@@ -184,7 +184,7 @@ impl Image {
     }
 
     /// The sha256 of the compressed file, computed while it is read; waits for the end. `None` where the
-    /// file is the raw bytes themselves and nobody has computed it.
+    /// file is the raw bytes themselves and it wasn't computed.
     #[must_use]
     pub fn file_sha256(&self) -> Option<Result<[u8; 32], Error>> {
         match &self.inner.content {
@@ -199,7 +199,7 @@ impl Image {
 /// What the ways of opening share.
 struct Opening<'a> {
     path: &'a Path,
-    options: &'a Options,
+    options: &'a ImageOptions,
     stops: Stops,
 }
 

@@ -7,7 +7,7 @@ use super::table::BLOCK;
 /// Which ranges of an image are parts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Parts {
-    /// None.
+    /// No range.
     #[default]
     None,
     /// These; in any order, they may touch or overlap. Each has to lie inside the image.

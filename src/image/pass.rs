@@ -1,7 +1,7 @@
 //! The one pass over an image: both sha256 digests and the crc32 of every part, while the bytes go by.
 //!
 //! One thread reads, computes the parts' checksums (crc32 by carry-less multiplication is some thirty times
-//! as fast as sha256) and hands the bytes to whoever writes them out; another computes sha256. A compressed
+//! as fast as sha256) and hands the bytes to the writer; another computes sha256. A compressed
 //! image is read behind its decompressor, out of the page cache of the spool: measured, that costs less than
 //! a hundredth of the decompression, and the decompressor never waits for a digest. The file's own digest is
 //! computed where the compressed bytes are read.
@@ -293,12 +293,12 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::image::open::Options;
+    use crate::image::open::ImageOptions;
 
     fn image(bytes: &[u8]) -> Image {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
-        Image::open(file.path(), &Options::default()).unwrap()
+        Image::open(file.path(), &ImageOptions::default()).unwrap()
     }
 
     fn raw() -> Vec<u8> {

@@ -5,7 +5,7 @@ use std::io;
 /// Bytes that can be read at any offset, by several readers at once.
 ///
 /// An image that is being decompressed implements it too: a read waits until the bytes are there.
-/// Whoever must not wait (the TFTP server) asks [`ReadAt::available`] first.
+/// A reader that must not wait (the TFTP server) asks [`ReadAt::available`] first.
 pub trait ReadAt: Send + Sync {
     /// Reads into `buf` from `offset`. Waits for bytes that are on their way; gives fewer bytes than asked
     /// only at the end, and 0 at or behind it.

@@ -19,7 +19,7 @@ use crate::stop::{Stop, until};
 /// How much is read at once.
 pub(super) const CHUNK: usize = 256 << 10;
 
-/// A sha256 digest that somebody else computes.
+/// A sha256 digest that another thread computes.
 #[derive(Debug, Default)]
 pub(super) struct DigestSlot {
     value: Mutex<Option<Result<[u8; 32], Error>>>,
@@ -32,7 +32,7 @@ impl DigestSlot {
         self.set.notify_all();
     }
 
-    /// Waits for it. Whoever fills the slot ends early when the program is to stop.
+    /// Waits for it. The thread that fills the slot ends early when the program is to stop.
     pub(super) fn wait(&self) -> Result<[u8; 32], Error> {
         let mut value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -61,7 +61,7 @@ pub(super) struct Pump {
     pub(super) stops: Stops,
 }
 
-/// Two reasons to stop: the program ends, or nobody wants the image any more.
+/// Two reasons to stop: the program ends, or the image isn't wanted any more.
 #[derive(Debug, Clone)]
 pub(super) struct Stops {
     pub(super) program: Option<Stop>,

@@ -122,7 +122,7 @@ pub fn plan(path: &Path, raw_len: u64, skip: u64, part_size: u64) -> Result<Vec<
 
 /// What to split into, and where.
 #[derive(Debug, Clone)]
-pub struct Order {
+pub struct SplitOptions {
     /// The directory for the parts; made if it isn't there (its parent has to be).
     pub dir: PathBuf,
     /// Bytes of the image in each part but the last; a multiple of 512.
@@ -141,8 +141,8 @@ pub struct Order {
 ///
 /// # Errors
 /// As [`split`] would end with before it writes.
-pub fn check(image: &Image, order: &Order) -> Result<(), Error> {
-    place::check(image, order)
+pub fn check(image: &Image, options: &SplitOptions) -> Result<(), Error> {
+    place::check(image, options)
 }
 
 /// Writes the parts and the manifest. The image is only read.
@@ -151,30 +151,35 @@ pub fn check(image: &Image, order: &Order) -> Result<(), Error> {
 /// [`Error::Exists`] where files would be replaced without `force`, or where one of them is the image
 /// itself; [`Error::ReadBack`]; whatever reading and writing can end with; [`Error::Stopped`]. In each case
 /// nothing of this call is left in the directory.
-pub fn split(image: &Image, order: &Order, stop: &Stop, progress: &dyn Progress) -> Result<Manifest, Error> {
+pub fn split(
+    image: &Image,
+    options: &SplitOptions,
+    stop: &Stop,
+    progress: &dyn Progress,
+) -> Result<Manifest, Error> {
     // Mistakes in the numbers are found before anything is written, where the length is known by then.
     if let Some(len) = image.raw_len() {
-        plan(image.path(), len, order.skip, order.part_size)?;
+        plan(image.path(), len, options.skip, options.part_size)?;
     }
-    let place = Place::prepare(image, order)?;
-    let (writer, written) = Writer::start(place.temporary(), order, stop)?;
-    let parts = Parts::Every { skip: order.skip, size: order.part_size };
+    let place = Place::prepare(image, options)?;
+    let (writer, written) = Writer::start(place.temporary(), options, stop)?;
+    let parts = Parts::Every { skip: options.skip, size: options.part_size };
     let pass = Pass::start_with(image, parts, stop, Box::new(|| {}), Some(Box::new(writer)))?;
     while !pass.wait_for(Duration::from_millis(100)) {
         progress.at(pass.position(), image.raw_len());
     }
     let digests = pass.wait()?;
     progress.at(digests.raw_len, Some(digests.raw_len));
-    let plans = plan(image.path(), digests.raw_len, order.skip, order.part_size)?;
+    let plans = plan(image.path(), digests.raw_len, options.skip, options.part_size)?;
     let written = written.wait(stop)?;
     let mut parts = Vec::with_capacity(plans.len());
     for (n, ((plan, expected), file)) in plans.iter().zip(&digests.parts_crc).zip(&written).enumerate() {
         if file.crc32 != *expected || file.padded_length != plan.padded_length() {
-            let path = order.dir.join(order.format.part_name(n));
+            let path = options.dir.join(options.format.part_name(n));
             return Err(Error::ReadBack { path, expected: *expected, got: file.crc32 });
         }
         parts.push(PartRecord {
-            name: order.format.part_name(n),
+            name: options.format.part_name(n),
             offset: plan.offset,
             block: plan.block(),
             count: plan.count(),
@@ -190,9 +195,9 @@ pub fn split(image: &Image, order: &Order, stop: &Stop, progress: &dyn Progress)
         file_sha256: hex(&digests.file_sha256),
         raw_sha256: hex(&digests.raw_sha256),
         raw_len: digests.raw_len,
-        table: order.table.as_ref().map(TableRecord::from),
+        table: options.table.as_ref().map(TableRecord::from),
     };
-    let manifest = Manifest::new(record, order.skip, order.part_size, order.format, parts);
+    let manifest = Manifest::new(record, options.skip, options.part_size, options.format, parts);
     place.settle(&manifest)?;
     Ok(manifest)
 }

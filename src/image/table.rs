@@ -160,7 +160,7 @@ impl Table {
         self.partitions.iter().map(|partition| partition.start).min()
     }
 
-    /// The first byte behind the last partition; 0 when there is none.
+    /// The first byte behind the last partition; 0 where there are no partitions.
     #[must_use]
     pub fn end_of_partitions(&self) -> u64 {
         self.partitions.iter().map(Partition::end).max().unwrap_or(0)

@@ -10,7 +10,7 @@ use super::format::{self, Format};
 use super::source::Stops;
 use super::spool::Spool;
 
-/// How much is decompressed before readers hear of it.
+/// How much is decompressed before readers are told.
 const OUTPUT: usize = 1 << 20;
 
 /// So many steps may do nothing (liblzma announces it by one) before it means that there is nothing to do.

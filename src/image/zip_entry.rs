@@ -9,7 +9,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::error::Error;
 
-/// The entry that is the image, and what the archive's directory says of it.
+/// The entry that is the image, and what the archive's directory says about it.
 #[derive(Debug)]
 pub(super) struct Entry {
     /// Where its compressed bytes are in the archive.

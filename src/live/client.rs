@@ -44,7 +44,7 @@ pub enum NoClient {
         /// What is missing.
         missing: Vec<Missing>,
     },
-    /// Nobody can say what it would boot.
+    /// What it would boot can't be said.
     #[error("{name}: {why}")]
     Unreadable {
         /// The directory's name below `clients`.
@@ -59,7 +59,7 @@ impl Tree {
     /// can only get the default.
     ///
     /// # Errors
-    /// When there are none, or they aren't complete.
+    /// When there are no such files, or they aren't complete.
     pub fn client_for(&self, serial: Option<&Serial>) -> Result<Client, NoClient> {
         let own = self.clients().join("by-serial").join(serial.map_or("unknown", Serial::as_str));
         let default = self.clients().join("default");
@@ -87,7 +87,7 @@ impl Tree {
     }
 }
 
-/// The directory of a board's own, and what is to be said where there is none.
+/// The directory of a board's own, and what is to be said where it has no directory.
 fn own_directory(clients: &Path, serial: &Serial) -> Result<(Option<PathBuf>, Option<String>), NoClient> {
     let parent = clients.join("by-serial");
     match serial.directory_in(&parent) {

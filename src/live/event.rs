@@ -20,7 +20,7 @@ pub enum Event {
         port: PortPath,
         /// The serial port's device file.
         tty: PathBuf,
-        /// What the board says who it is, if it says anything.
+        /// Which board it says that it is, if it says anything.
         serial: Result<Option<Serial>, BadSerial>,
     },
     /// A USB device came or left.
@@ -96,7 +96,7 @@ impl Source<'_> {
         }
     }
 
-    /// What a device is, by its ids in the form of the variable PRODUCT (`a5c/2711/0`). None if it left already.
+    /// What a device is, by its ids in the form of the variable PRODUCT (`a5c/2711/0`). `None` if it left already.
     fn what(&self, path: &str, product: &str) -> Option<Seen> {
         let mut ids = product.split('/').map(|id| u16::from_str_radix(id, 16).ok());
         let (vendor, product) = (ids.next()??, ids.next()??);

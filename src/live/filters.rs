@@ -8,7 +8,7 @@ use crate::eeprom::config_txt::Setting;
 /// How many different filters a config.txt may have.
 const MOST: usize = 64;
 
-/// Begins the names of boards that say who they are in their boot ROM: BCM2711 and BCM2712.
+/// Begins the names of boards that tell their serial number in their boot ROM: BCM2711 and BCM2712.
 const OTHERS: [&str; 4] = ["pi4", "pi5", "cm4", "cm5"];
 
 /// Whether what stands below a filter counts.
@@ -41,7 +41,7 @@ fn counts(scope: &Scope, serial: Option<&Serial>) -> Counts {
 /// that applies.
 pub(super) struct Worlds<'a> {
     settings: Vec<(&'a Setting, Counts)>,
-    /// None is the one without.
+    /// `None` stands for a board to which no filter applies.
     left: Vec<Option<String>>,
 }
 

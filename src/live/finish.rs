@@ -161,7 +161,7 @@ impl Finisher<'_> {
                     }
                 }
                 Err(error) if still => {
-                    // It stays owed, and nothing of it is on its way: if the board leaves it is not because of it.
+                    // It stays owed, and nothing was sent: if the board leaves, this command isn't the cause.
                     let owed = Some(Owed { sent: false, ..owed });
                     locked.write(&Record { owed, ..record })?;
                     self.records.clear_due(port);

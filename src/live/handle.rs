@@ -54,7 +54,7 @@ impl Helper<'_> {
         (self.log)(Level::Info, text);
     }
 
-    /// A board's first stage said who it is.
+    /// A board's first stage said which board it is.
     fn identified(
         &self,
         port: PortPath,
@@ -131,7 +131,7 @@ impl Helper<'_> {
         Ok(())
     }
 
-    /// Makes the overlay. Gives the client's name, or none where that can't be done, which is then told.
+    /// Makes the overlay. Gives the client's name; `None` where that can't be done, which is then told.
     fn place(&self, port: PortPath, client: &Client, who: &str) -> Option<String> {
         if let Err(error) = self.tree.set_overlay(port, &client.path) {
             (self.log)(Level::Error, &format!("{who}: {error}; told it to power off"));
@@ -163,7 +163,7 @@ impl Helper<'_> {
             Verdict::Stay => Ok(()),
             Verdict::Update(record) => {
                 locked.write(&record)?;
-                // Somebody has to look again when the port's time is over.
+                // The helper has to look again when the port's time is over.
                 if record.empty_since.is_some() { self.records.note_due(port) } else { Ok(()) }
             }
             Verdict::Drop(reason) => {
@@ -277,7 +277,7 @@ mod tests {
         let served = [Seen::Gone, Seen::Rom, Seen::Gone, Seen::SecondStage, Seen::Gone];
         for (one, two) in [("a", "b"), ("b", "a")] {
             for (at, serial) in [("1-1", one), ("1-2", two)] {
-                // The board is in the ROM, and nobody knows yet who it is.
+                // The board is in the ROM, and which board it is isn't known yet.
                 bench.device(at, Seen::Rom);
                 assert!(!bench.lab.tree.overlay_path(port(at)).exists());
                 bench.device(at, Seen::Gone);
@@ -449,7 +449,7 @@ mod tests {
                             let (port, tty) = (port(at), "/dev/tty".into());
                             let serial = Ok(Some(serial.parse().unwrap()));
                             helper.handle(Event::SerialPort { port, tty, serial }).unwrap();
-                            // The link and the record are of the same board, whoever was last.
+                            // The link and the record are of the same board, whichever process was last.
                             let locked = records.lock(port, Duration::from_secs(20)).unwrap();
                             let serial = locked.read().unwrap().serial.unwrap();
                             let link = std::fs::read_link(tree.overlay_path(port)).unwrap();

@@ -23,7 +23,7 @@ const HELPER: &str = "usr/local/lib/piprov/piprov-udev";
 pub struct Change {
     /// The file.
     pub path: PathBuf,
-    /// What is in it; none where it is to be removed.
+    /// What is in it; `None` where it is to be removed.
     pub contents: Option<Vec<u8>>,
     /// Whether it is a program.
     pub program: bool,
@@ -191,7 +191,7 @@ mod tests {
         std::fs::create_dir_all(dir.join("built")).unwrap();
         std::fs::write(&helper, "helper").unwrap();
         let root = dir.join("root");
-        // Whoever runs the tests: the way to it is everybody's.
+        // Whichever user runs the tests: all may reach it.
         std::fs::set_permissions(dir.join("built"), std::fs::Permissions::from_mode(0o777)).unwrap();
         Install { root, rules: Rules::default(), program: "/usr/local/bin/piprov".into(), helper, units }
     }
@@ -265,7 +265,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("helper");
         std::fs::write(&path, "").unwrap();
-        // The directory for temporary files is everybody's, whoever owns what is in it.
+        // The directory for temporary files is everybody's, whichever user owns what is in it.
         assert!(!only_roots(&path));
         assert!(!only_roots(Path::new("relative")));
         assert!(!only_roots(Path::new("/nonexistent/helper")));

@@ -67,13 +67,14 @@ pub enum Error {
         /// What it is, as in "it is a directory".
         what: String,
     },
-    /// The live directory is a link. Whoever may rename beside it could choose what is changed in its place.
+    /// The live directory is a link. A user that may rename entries beside it could choose what is changed in its
+    /// place.
     #[error("the live tree {} is a link, and not a directory", path.display())]
     IsLink {
         /// The link.
         path: PathBuf,
     },
-    /// Somebody else works on the port and doesn't end.
+    /// Another process works on the port and doesn't end.
     #[error("port {port} is being worked on by another process")]
     Locked {
         /// The port.

@@ -17,9 +17,9 @@ use crate::board::PortPath;
 /// It holds the directory open that was looked at: its steps are done there and nowhere else, whatever has that name
 /// by then.
 #[derive(Debug)]
-pub struct Plan {
+pub struct LivePlan {
     tree: Tree,
-    /// Empty where there was none when the plan was made.
+    /// Empty where it wasn't there when the plan was made.
     live: OnceCell<Dir>,
     steps: Vec<Step>,
 }
@@ -66,7 +66,7 @@ impl Tree {
     ///
     /// # Errors
     /// When there is no first stage, and when a directory can't be read.
-    pub fn plan_make(&self, force: bool) -> Result<Plan, Error> {
+    pub fn plan_make(&self, force: bool) -> Result<LivePlan, Error> {
         let source = self.first_stage();
         let names = match Dir::open(&source).and_then(|source| source.names()) {
             Ok(names) => names,
@@ -100,7 +100,7 @@ impl Tree {
     ///
     /// # Errors
     /// When the tree can't be read.
-    pub fn plan_clean(&self, force: bool) -> Result<Plan, Error> {
+    pub fn plan_clean(&self, force: bool) -> Result<LivePlan, Error> {
         self.plan_removal(force, |entry| match &entry.kind {
             Kind::Overlay(_) => true,
             _ => is_port(&entry.name),
@@ -111,11 +111,11 @@ impl Tree {
     ///
     /// # Errors
     /// When the tree can't be read.
-    pub fn plan_nuke(&self, force: bool) -> Result<Plan, Error> {
+    pub fn plan_nuke(&self, force: bool) -> Result<LivePlan, Error> {
         self.plan_removal(force, |_| true)
     }
 
-    fn plan_removal(&self, force: bool, concerned: impl Fn(&Entry) -> bool) -> Result<Plan, Error> {
+    fn plan_removal(&self, force: bool, concerned: impl Fn(&Entry) -> bool) -> Result<LivePlan, Error> {
         let step = |Entry { name, kind, id }: Entry| {
             let action = if kind.is_ours() || force {
                 Action::Remove { what: kind, why: None }
@@ -131,10 +131,10 @@ impl Tree {
     }
 
     /// Makes a plan for the live directory, which is opened once.
-    fn plan(&self, steps: impl FnOnce(Option<&Dir>) -> Result<Vec<Step>, Error>) -> Result<Plan, Error> {
+    fn plan(&self, steps: impl FnOnce(Option<&Dir>) -> Result<Vec<Step>, Error>) -> Result<LivePlan, Error> {
         let live = self.open()?;
         let steps = steps(live.as_ref())?;
-        Ok(Plan { tree: self.clone(), live: live.map(OnceCell::from).unwrap_or_default(), steps })
+        Ok(LivePlan { tree: self.clone(), live: live.map(OnceCell::from).unwrap_or_default(), steps })
     }
 }
 
@@ -156,7 +156,7 @@ fn step_make(name: &OsStr, target: PathBuf, there: Option<Kind>, force: bool) ->
     }
 }
 
-impl Plan {
+impl LivePlan {
     /// Its steps, in the order in which they are to be done.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
@@ -192,7 +192,7 @@ impl Plan {
         }
     }
 
-    /// The directory that the plan is for; makes it where there was none.
+    /// The directory that the plan is for; makes it where it wasn't there.
     fn live(&self) -> Result<&Dir, Error> {
         if let Some(live) = self.live.get() {
             return Ok(live);
@@ -234,7 +234,7 @@ mod tests {
     use super::super::tree::tests::Lab;
     use super::*;
 
-    fn run(plan: Result<Plan, Error>) -> Vec<Step> {
+    fn run(plan: Result<LivePlan, Error>) -> Vec<Step> {
         let plan = plan.unwrap();
         for step in plan.steps() {
             plan.apply(step).unwrap();
@@ -361,7 +361,7 @@ mod tests {
 
     #[test]
     fn a_plan_is_done_in_the_directory_that_was_looked_at() {
-        type Planned = fn(&Tree) -> Result<Plan, Error>;
+        type Planned = fn(&Tree) -> Result<LivePlan, Error>;
         let plans: [Planned; 3] =
             [|tree| tree.plan_nuke(true), |tree| tree.plan_clean(true), |tree| tree.plan_make(true)];
         for plan in plans {

@@ -1,9 +1,9 @@
 //! The rules by which an overlay goes away, so that the next board at a port never gets its files.
 //!
-//! A board with an overlay does this at its port: the first stage's gadget leaves, the boot ROM comes, the second
-//! stage comes (once, twice or three times) and asks for the files, and then something else comes or nothing.
-//! Every boot begins in the ROM, and the ROM of the boards that need overlays doesn't say who it is. So an overlay
-//! holds for one way through, and only if the port wasn't empty for longer than a restart takes.
+//! A board with an overlay does this at its port: the first stage's gadget leaves, the boot ROM comes, the second stage
+//! comes (once, twice or three times) and asks for the files, and then something else comes or nothing. Every boot
+//! begins in the ROM, and the ROM of the boards that need overlays doesn't say which board it is. So an overlay holds
+//! for one way through, and only if the port wasn't empty for longer than a restart takes.
 
 use std::fmt;
 use std::time::Duration;
@@ -39,7 +39,7 @@ pub enum Verdict {
 /// Why an overlay goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// Nobody knows where it comes from: it is of an earlier start of this machine, or was made by hand.
+    /// Its origin isn't known: it is of an earlier start of this machine, or was made by hand.
     Unknown,
     /// The port was empty for so many milliseconds.
     Empty(u64),
@@ -97,7 +97,7 @@ pub fn next(record: Option<&Record>, seen: Seen, now: u64, window: Duration) -> 
     }
 }
 
-/// How long the port may stay empty from `now` on before its overlay goes. None while something is there, and for
+/// How long the port may stay empty from `now` on before its overlay goes. `None` while something is there, and for
 /// a board that has no overlay.
 #[must_use]
 pub fn time_left(record: &Record, now: u64, window: Duration) -> Option<Duration> {

@@ -24,7 +24,7 @@ const LONGEST: u64 = 8192;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// The first stage told who it is, and has been told to restart.
+    /// The first stage told which board it is, and has been told to restart.
     Restarting,
     /// It is back in the boot ROM.
     Rom,
@@ -104,7 +104,7 @@ impl Record {
         text
     }
 
-    /// Reads a record. One that was cut off while it was written, or that makes no sense, is none.
+    /// Reads a record; `None` for one that was cut off while it was written, or that makes no sense.
     fn parse(text: &str) -> Option<Self> {
         let (mut phase, mut serial, mut empty_since, mut owed) = (None, None, None, None);
         for line in text.strip_suffix("end\n")?.lines() {
@@ -175,7 +175,7 @@ impl Records {
         &self.due
     }
 
-    /// Locks a port, and makes a file for it if there is none.
+    /// Locks a port, and makes its file if that isn't there.
     ///
     /// # Errors
     /// When it stays locked for longer than `limit`, and when the file can't be made.
@@ -268,7 +268,7 @@ fn ports_in(folder: &Path) -> Result<Vec<PortPath>, Error> {
     Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }
 
-/// Waits for the lock of an open file. None if the file was forgotten meanwhile: then there may be a new one.
+/// Waits for the lock of an open file. `None` if the file was forgotten meanwhile: then there may be a new one.
 fn wait_for(port: PortPath, path: PathBuf, file: File, limit: Duration) -> Result<Option<Locked>, Error> {
     const STEP: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
     let deadline = std::time::Instant::now() + limit;
@@ -281,7 +281,8 @@ fn wait_for(port: PortPath, path: PathBuf, file: File, limit: Duration) -> Resul
         if std::time::Instant::now() >= deadline {
             return Err(Error::Locked { port });
         }
-        // Whoever has it has it for the time of a few system calls; there is no way to wait for a lock with a limit.
+        // Another process has it for the time of a few system calls only; there is no way to wait for a lock with a
+        // limit.
         let _ = poll(&mut [], Some(&STEP));
     }
     let ours = file.metadata().map_err(Error::os("reading", &path))?;
@@ -311,7 +312,7 @@ impl Locked {
     /// When the file can't be written.
     pub fn write(&self, record: &Record) -> Result<(), Error> {
         let error = || Error::os("writing", &self.path);
-        // Readers take a file without its last line for none.
+        // Readers ignore a file without its last line.
         self.file.set_len(0).map_err(error())?;
         (&self.file).rewind().map_err(error())?;
         (&self.file).write_all(record.text().as_bytes()).map_err(error())
@@ -322,7 +323,7 @@ impl Locked {
     /// # Errors
     /// When the file can't be removed.
     pub fn forget(self) -> Result<(), Error> {
-        // Removed while it is locked: who waits for the lock sees that the file is another one.
+        // Removed while it is locked: a process that waits for the lock sees that the file is another one.
         std::fs::remove_file(&self.path).map_err(Error::os("removing", &self.path))
     }
 }

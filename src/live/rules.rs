@@ -20,7 +20,7 @@ pub struct Rules {
     pub helper: PathBuf,
     /// Vendor and product id of the first stage's gadget.
     pub gadget: (u16, u16),
-    /// The group whose members may use boot ROMs; none where only whoever sits at the machine may.
+    /// The group whose members may use boot ROMs; `None` where only the user at the machine's console may.
     pub group: Option<String>,
     /// The runtime directory.
     pub runtime: PathBuf,

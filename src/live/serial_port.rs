@@ -24,7 +24,7 @@ pub enum Progress {
     Taken,
 }
 
-/// Who hears how far a command is. Where that is an error nothing more is done, and the error is that of the whole.
+/// Is told how far a command is. If it returns an error, nothing more is done, and that error is returned.
 pub type Report<'a> = &'a dyn Fn(Progress) -> io::Result<()>;
 
 /// Tells the board at a port a command, within [`PATIENCE`].
@@ -51,7 +51,7 @@ pub fn tell_patiently(
         match tell(tty, command, deadline, stop, report) {
             Ok(true) => return Ok(()),
             Ok(false) => return Err(late()),
-            // Somebody else has it open for himself, or it isn't ready.
+            // Another program has it open exclusively, or it isn't ready.
             Err(error) if error.kind() != io::ErrorKind::NotFound && Instant::now() < deadline => {}
             Err(error) => return Err(error),
         }

@@ -14,7 +14,7 @@ use crate::board::PortPath;
 /// Begins the names of links on their way to their place.
 pub(super) const TEMPORARY: &str = ".piprov-";
 
-/// What a directory made for the live tree may be used for, and by whom: to be looked at by everybody.
+/// What a directory made for the live tree may be used for, and by which users: all may look at it.
 const MODE: u32 = 0o755;
 
 /// The live tree and the directory with the boards' files.
@@ -68,7 +68,7 @@ pub struct Overlay {
     pub port: PortPath,
     /// Where the link points.
     pub target: PathBuf,
-    /// Since when; none where the file system doesn't know.
+    /// Since when; `None` where the file system doesn't know.
     pub since: Option<SystemTime>,
 }
 
@@ -135,9 +135,9 @@ impl Tree {
         self.inside_clients(target).unwrap_or_else(|| target.to_owned()).display().to_string()
     }
 
-    /// Opens the live directory; none where there is none. What is done in it then goes through this alone.
+    /// Opens the live directory; `None` where it isn't there. What is done in it then goes through this alone.
     ///
-    /// Links on the way to it are the user's. A link in its own place is refused: it would let somebody who may rename
+    /// Links on the way to it are the user's. A link in its own place is refused: it would let a user that may rename
     /// beside it choose the directory that is emptied.
     pub(super) fn open(&self) -> Result<Option<Dir>, Error> {
         match Dir::open_itself(&self.live) {
@@ -147,7 +147,7 @@ impl Tree {
         }
     }
 
-    /// Opens the live directory; makes it where there is none.
+    /// Opens the live directory; makes it where it isn't there.
     pub(super) fn make(&self) -> Result<Dir, Error> {
         if let Some(dir) = self.open()? {
             return Ok(dir);
@@ -182,7 +182,7 @@ impl Tree {
         entries.collect()
     }
 
-    /// What is there under a name; none if nothing is.
+    /// What is there under a name; `None` if nothing is.
     ///
     /// # Errors
     /// When it can't be looked at.
@@ -191,7 +191,7 @@ impl Tree {
         Ok(self.entry_in(&dir, name)?.map(|entry| entry.kind))
     }
 
-    /// What is in the live directory that is open under a name; none if nothing is.
+    /// What is in the live directory that is open under a name; `None` if nothing is.
     pub(super) fn entry_in(&self, dir: &Dir, name: &OsStr) -> Result<Option<Entry>, Error> {
         let error = |source: Errno| Error::os("reading", &self.live.join(name))(source.into());
         // More than once only where somebody replaces it between the two looks.
@@ -222,7 +222,7 @@ impl Tree {
         }
     }
 
-    /// A target's path from `clients` on; none if it isn't there.
+    /// A target's path from `clients` on; `None` if it isn't there.
     fn inside_clients(&self, target: &Path) -> Option<PathBuf> {
         let plain = |inside: &Path| {
             // Not `clients` itself, and nothing that leaves it again.
@@ -288,7 +288,7 @@ impl Tree {
     }
 }
 
-/// When something was changed; none where that was before 1970.
+/// When something was changed; `None` where that was before 1970.
 fn changed(stat: &Stat) -> Option<SystemTime> {
     let seconds = Duration::from_secs(u64::try_from(stat.st_mtime).ok()?);
     let rest = Duration::from_nanos(stat.st_mtime_nsec);

@@ -1,9 +1,9 @@
 //! Whether a client's directory is a whole system of its own.
 //!
 //! The file server falls back name by name: what a client lacks comes from the live tree, which is the first stage. So
-//! a client of which something is missing boots half of each, or the first stage again and again. What the firmware of a
-//! BCM2835 to BCM2837 will ask for follows from the client's `config.txt`; boards with other chips say who they are by
-//! themselves and need no overlay.
+//! a client of which something is missing boots half of each, or the first stage again and again. What the firmware of
+//! a BCM2835 to BCM2837 will ask for follows from the client's `config.txt`; boards with other chips tell their serial
+//! number by themselves and need no overlay.
 //!
 //! What must be the client's own:
 //!

@@ -76,7 +76,7 @@ struct Running {
     child: Child,
     group: Pid,
     pidfd: rustix::fd::OwnedFd,
-    /// What it prints; none once all who could print have ended.
+    /// What it prints; `None` once all processes that could print have ended.
     pipe: Option<PipeReader>,
     output: Vec<u8>,
 }

@@ -14,7 +14,7 @@ use super::{Error, Power};
 use crate::stop::Stop;
 use crate::targets::{Line, ResetSpec};
 
-/// The name under which `gpioinfo` shows who holds the line.
+/// The name under which `gpioinfo` shows the holder of the line.
 const CONSUMER: &str = "piprov";
 
 /// Resets by pulling a line.
@@ -100,7 +100,7 @@ impl CdevPin {
         Error::Gpio { chip, line, doing, message: error.to_string() }
     }
 
-    /// Fails if somebody else has the line.
+    /// Fails if another program has the line.
     fn check_free(&self) -> Result<(), Error> {
         let info = self.cdev.info().map_err(|error| self.fault("looking who uses it", &error))?;
         // Version 1 of the interface sets this flag for users of any kind, not only for the kernel's.
@@ -117,7 +117,7 @@ impl CdevPin {
                 self.handle = Some(handle);
                 Ok(())
             }
-            // A refusal doesn't say who has the line; asking does.
+            // A refusal doesn't say which program has the line; asking does.
             Err(error) => Err(self.check_free().err().unwrap_or_else(|| self.fault(doing, &error))),
         }
     }

@@ -33,7 +33,7 @@ pub trait Power: Send {
 
 /// What all back-ends of a run have in common.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Options {
+pub struct ResetOptions {
     /// How long a line is held low. RUN needs a few microseconds; half a second is heard by slow level
     /// shifters and relays too.
     pub hold: Duration,
@@ -41,7 +41,7 @@ pub struct Options {
     pub command_timeout: Duration,
 }
 
-impl Default for Options {
+impl Default for ResetOptions {
     fn default() -> Self {
         Self { hold: Duration::from_millis(500), command_timeout: Duration::from_secs(30) }
     }
@@ -52,7 +52,7 @@ impl Default for Options {
 /// # Errors
 /// [`Error::NotConfigured`] when the database doesn't say how. Whether the chip and the line exist
 /// shows only at [`Power::reset`]; [`probe`] looks beforehand.
-pub fn of_target(target: &Target, options: &Options) -> Result<Box<dyn Power>, Error> {
+pub fn of_target(target: &Target, options: &ResetOptions) -> Result<Box<dyn Power>, Error> {
     match &target.reset {
         None => Err(Error::NotConfigured { target: target.name.clone() }),
         Some(ResetSpec::Gpio { chip, line }) => Ok(of_line(chip, line.clone(), options)),
@@ -70,14 +70,14 @@ pub fn of_target(target: &Target, options: &Options) -> Result<Box<dyn Power>, E
 
 /// The back-end that pulls one GPIO line. The chip is written as in the database.
 #[must_use]
-pub fn of_line(chip: &str, line: Line, options: &Options) -> Box<dyn Power> {
+pub fn of_line(chip: &str, line: Line, options: &ResetOptions) -> Box<dyn Power> {
     Box::new(gpio::Gpio { chip: chip.to_owned(), line, hold: options.hold })
 }
 
 /// Looks whether a reset could work, without touching the line. A command is not looked at.
 ///
 /// # Errors
-/// What would be in the way: no such chip or line, no permission, in use by somebody else.
+/// What would be in the way: no such chip or line, no permission, in use by another program.
 pub fn probe(reset: &ResetSpec) -> Result<(), Error> {
     match reset {
         ResetSpec::Gpio { chip, line } => gpio::probe(chip, line),
@@ -147,14 +147,14 @@ pub enum Error {
         /// How many have it.
         count: usize,
     },
-    /// Somebody else uses the line.
+    /// Another program uses the line.
     #[error("{chip}:{line} is in use by {consumer}")]
     Busy {
         /// The chip.
         chip: String,
         /// The line.
         line: Line,
-        /// Who uses it, as the kernel knows it.
+        /// The program that uses it, as the kernel knows it.
         consumer: String,
     },
     /// The kernel refuses something else.
@@ -304,7 +304,7 @@ mod tests {
     fn the_database_decides_on_the_back_end() {
         let text = "a,dc:a6:32:01:02:03,10.0.0.3,gpiochip0:17\nb,dc:a6:32:01:02:04,,command:true\nc,dc:a6:32:01:02:05\n";
         let lab = Targets::parse(text.as_bytes(), Path::new("x")).unwrap();
-        let options = Options::default();
+        let options = ResetOptions::default();
         let says = |name: &str| of_target(lab.find(name).unwrap(), &options).map(|power| power.describe());
         assert_eq!(says("a").unwrap(), "gpiochip0:17 low for 0.5 s, then released");
         assert_eq!(says("b").unwrap(), "command `true`");

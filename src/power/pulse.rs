@@ -16,7 +16,7 @@ pub(super) trait Pin {
     fn free(&mut self);
 }
 
-/// How often it is tried to make a line an input again. Somebody else may hold it for a moment between
+/// How often it is tried to make a line an input again. Another program may hold it for a moment between
 /// our giving it back and our asking again.
 const TRIES: usize = 5;
 

@@ -19,7 +19,7 @@ pub struct Reset {
 }
 
 impl Reset {
-    /// That of a record; none where it isn't one of a reset.
+    /// That of a record; `None` where it isn't one of a reset.
     #[must_use]
     pub fn of(record: &Record) -> Option<Self> {
         if record.way != Way::Reset {
@@ -49,7 +49,7 @@ impl Detail for Resetting {
     }
 }
 
-/// Resets a board after `wait`. What came of it is in the record; whether the board started isn't looked at, so the
+/// Resets a board after `wait`. The outcome is in the record; whether the board started isn't looked at, so the
 /// proof of a success is [`Proof::Host`].
 ///
 /// # Errors

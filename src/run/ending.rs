@@ -8,7 +8,7 @@ use crate::error::{Kind, Remedy};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Ending {
-    /// It has not ended, or whoever did it was killed.
+    /// It has not ended, or the program that did it was killed.
     Unfinished,
     /// It is done, and this is why that is believed.
     Done {
@@ -36,7 +36,7 @@ pub enum Ending {
         /// The sort of failure, which decides the exit code.
         kind: Kind,
     },
-    /// The board went away, and what became of it is not known.
+    /// The board went away, and its outcome is not known.
     Lost {
         /// What was seen last.
         why: String,
@@ -71,7 +71,7 @@ impl Proof {
 }
 
 impl Ending {
-    /// The sort of failure; none where the run is done.
+    /// The sort of failure; `None` where the run is done.
     #[must_use]
     pub const fn kind(&self) -> Option<Kind> {
         match self {
@@ -100,7 +100,7 @@ impl Ending {
         matches!(self, Self::Done { .. })
     }
 
-    /// What happened, in a sentence; none where it is done or not over.
+    /// What happened, in a sentence; `None` where it is done or not over.
     #[must_use]
     pub fn why(&self) -> Option<&str> {
         match self {

@@ -86,12 +86,13 @@ pub enum Weight {
     Unusual,
 }
 
-/// What only one way of booting tells. It describes itself, so that what shows events needs to know none of them.
+/// What only one way of booting tells. It describes itself, so that the code that shows events needs to know no such
+/// detail.
 pub trait Detail: fmt::Debug + Send + Sync {
     /// The word for it, in kebab-case.
     fn word(&self) -> &'static str;
 
-    /// The rest of a log line for people, behind time and board; none for what is of no interest to them.
+    /// The rest of a log line for people, behind time and board; `None` for what is of no interest to them.
     fn line(&self) -> Option<String>;
 
     /// How much attention it deserves.
@@ -99,7 +100,7 @@ pub trait Detail: fmt::Debug + Send + Sync {
         Weight::Usual
     }
 
-    /// What the board's moving line says from now on, behind the stage: `2/4`, a file's name. None where that stays as
+    /// What the board's moving line says from now on, behind the stage: `2/4`, a file's name. `None` where that stays as
     /// it was.
     fn at(&self) -> Option<String> {
         None
@@ -172,14 +173,14 @@ impl Serialize for Event {
     }
 }
 
-/// Somebody who is told events.
+/// A receiver of events.
 pub trait Tell: Send + Sync {
     /// Takes an event. It must not wait: servers tell from their loops.
     fn tell(&self, event: Event);
 }
 
 impl Tell for Sender<Event> {
-    /// Where nobody listens any more, the event is lost, which is what nobody listening means.
+    /// Where the receiver is gone, the event is lost.
     fn tell(&self, event: Event) {
         let _ = self.send(event);
     }

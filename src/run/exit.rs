@@ -2,8 +2,8 @@
 
 use crate::error::Kind;
 
-/// The kind of failure that a command ends with, from what became of each of its boards (none for one that is done).
-/// None where all are done. One reason that all of them share is the command's reason; a mixture, of reasons or of
+/// The kind of failure that a command ends with, from what became of each of its boards (`None` for one that is done).
+/// `None` where all are done. One reason that all of them share is the command's reason; a mixture, of reasons or of
 /// failures and successes, is just a failure.
 #[must_use]
 pub fn exit_kind(boards: impl IntoIterator<Item = Option<Kind>>) -> Option<Kind> {

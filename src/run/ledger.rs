@@ -100,7 +100,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// A record that nobody keeps.
+    /// A record that isn't kept.
     pub(super) fn nowhere(record: Record) -> Self {
         Self { record, name: String::new() }
     }
@@ -209,7 +209,7 @@ impl Ledger {
     /// The one run whose name begins so.
     ///
     /// # Errors
-    /// Where there is none, or several.
+    /// Where no record matches, or several.
     pub fn one(&self, id: &str) -> Result<Record, Error> {
         let (records, _) = self.all()?;
         let mut found: Vec<_> = records
@@ -228,7 +228,7 @@ fn plain(char: char) -> char {
     if char.is_ascii_alphanumeric() || matches!(char, '.' | '-' | '_') { char } else { '_' }
 }
 
-/// A name for a run that nobody else has.
+/// A name that no other run has.
 ///
 /// # Errors
 /// Where the system has no random numbers.

@@ -103,7 +103,7 @@ pub struct Record {
     pub board: Who,
     /// When it began, in UTC.
     pub started: Timestamp,
-    /// How long it took, in seconds; none where it has not ended.
+    /// How long it took, in seconds; `None` where it has not ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
     /// The step that it ended in, or was in when this was written.
@@ -122,7 +122,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads one: of this form, or of the first, which only flashes had. None for what is neither.
+    /// Reads one: of this form, or of the first, which only flashes had. `None` for what is neither.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
         read(bytes)

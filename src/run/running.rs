@@ -71,7 +71,7 @@ impl Runs {
         self.begin_at(way, board, stage, Moment::now())
     }
 
-    /// Begins a run of something that began at `began`, for who is told of it later. See [`Running::heard_at`].
+    /// Begins a run of something that began at `began`, for a caller that is told later. See [`Running::heard_at`].
     ///
     /// # Errors
     /// As [`Self::begin`].

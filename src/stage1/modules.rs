@@ -82,7 +82,7 @@ fn module_name(path: &str) -> Option<String> {
     matches!(ending, "" | ".xz" | ".zst" | ".gz").then(|| name.replace('-', "_"))
 }
 
-/// A module as it is linked. None if it can't be unpacked.
+/// A module as it is linked. `None` if it can't be unpacked.
 fn unpacked(path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     let mut plain = Vec::new();
     let done = match path.rsplit_once(".ko")?.1 {

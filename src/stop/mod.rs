@@ -45,14 +45,15 @@ impl Stop {
         let mut children = self.shared.children.lock().unwrap_or_else(PoisonError::into_inner);
         children.retain(|child| child.strong_count() > 0);
         children.push(Arc::downgrade(&child.shared));
-        // Whoever sets this flag does so before looking at the children: either that sees the child, or this sees it.
+        // A thread that sets this flag does so before it looks at the children: either that sees the child, or this
+        // sees it.
         if self.is_set() {
             child.set();
         }
         Ok(child)
     }
 
-    /// Sets the flag and those of its children, and wakes everybody who waits. Safe to call again.
+    /// Sets the flag and those of its children, and wakes every thread that waits. Safe to call again.
     pub fn set(&self) {
         self.shared.set.wake();
         let children =

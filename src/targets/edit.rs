@@ -1,5 +1,5 @@
 //! Rows added to and taken out of a database. Everything else in the file stays as it is, byte for byte;
-//! the file is replaced at once or not at all, and two who change it wait for each other.
+//! the file is replaced at once or not at all, and two programs that change it wait for each other.
 
 use std::io::Write;
 use std::net::IpAddr;
@@ -49,7 +49,7 @@ pub fn add(path: &Path, new: &NewTarget, dry_run: bool, stop: &Stop) -> Result<C
 /// Takes rows out, found by name, IP or MAC address.
 ///
 /// # Errors
-/// When one of them is unknown (then none is removed), when the file has problems, when it can't be
+/// When one of them is unknown (then nothing is removed), when the file has problems, when it can't be
 /// replaced.
 pub fn remove(path: &Path, wanted: &[String], dry_run: bool, stop: &Stop) -> Result<Vec<Change>, Error> {
     replace(path, false, dry_run, stop, |bytes, file| without_rows(bytes, wanted, file))
@@ -113,7 +113,7 @@ fn with_row(bytes: &[u8], new: &NewTarget, path: &Path) -> Result<(Vec<u8>, Chan
     Ok((out, Change { line, row }))
 }
 
-/// The file with a column for secrets, by a word at the end of its header; none where it has no header.
+/// The file with a column for secrets, by a word at the end of its header; `None` where it has no header.
 fn with_column(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut at = 0;
     for (_, line) in lines(bytes) {

@@ -35,13 +35,13 @@ const MAX_BYTES: u64 = 16 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Target {
     /// What people call it. In the original's form, which has no names, `pi-10.0.0.3` after its IP
-    /// address, or `pi-dca632010203` after its MAC address if it has none.
+    /// address, or `pi-dca632010203` after its MAC address if it has no name.
     pub name: String,
     /// Its Ethernet address.
     pub mac: Mac,
     /// Its IP address, where it is known beforehand.
     pub ip: Option<IpAddr>,
-    /// How to reset it; none where it can't be reset from here.
+    /// How to reset it; `None` where it can't be reset from here.
     pub reset: Option<ResetSpec>,
     /// The file that holds its card's secret, as the database names it: see [`Targets::secret_path`].
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,7 +148,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// Somebody else has been changing the file for a long time.
+    /// Another program has been changing the file for a long time.
     #[error("{} is being changed by another process", path.display())]
     Locked {
         /// The file.

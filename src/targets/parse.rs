@@ -222,7 +222,7 @@ fn reset(text: &str) -> Result<Option<ResetSpec>, String> {
     text.parse().map(Some).map_err(|error: super::BadReset| error.to_string())
 }
 
-/// The name of the file with a secret. The secret itself would be one that everybody reads who reads the database.
+/// The name of the file with a secret. The secret itself would be read by everybody that may read the database.
 fn secret(text: &str) -> Result<Option<PathBuf>, String> {
     if text.chars().any(char::is_control) {
         return Err("the name of the secret's file has control characters".to_owned());

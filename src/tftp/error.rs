@@ -10,12 +10,12 @@ use crate::error::{Action, Explain, Kind, Remedy, remedy};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Somebody else has the port.
+    /// Another program has the port.
     #[error("UDP port {} of {} is in use{}", .addr.port(), .addr.ip(), by(.holder.as_ref()))]
     InUse {
         /// What was to be bound.
         addr: SocketAddr,
-        /// Who has it, as far as it can be seen.
+        /// The program that has it, as far as it can be seen.
         holder: Option<Holder>,
     },
     /// The port is privileged.

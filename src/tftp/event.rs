@@ -52,7 +52,7 @@ pub enum What {
         /// Of so many, if that is known.
         total: Option<u64>,
     },
-    /// All of it was acknowledged by the client, or is in the sink.
+    /// All bytes were acknowledged by the client, or are in the sink.
     Finished {
         /// Whether the client read or wrote.
         direction: Direction,
@@ -80,7 +80,7 @@ pub enum What {
         /// Bytes acknowledged or stored until then.
         bytes: u64,
     },
-    /// A packet that is none, or one that belongs to no transfer.
+    /// A malformed packet, or one that belongs to no transfer.
     Malformed {
         /// What is wrong with it.
         why: String,

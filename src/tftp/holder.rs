@@ -1,4 +1,4 @@
-//! Who holds a UDP port: `/proc/thread-self/net/udp` names the socket's inode, `/proc/*/fd` the process.
+//! Which process holds a UDP port: `/proc/thread-self/net/udp` names the socket's inode, `/proc/*/fd` the process.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -33,7 +33,7 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Finds who holds the UDP port of an address; any address of the host where `addr` says so.
+/// Finds the process that holds the UDP port of an address; any address of the host where `addr` says so.
 #[must_use]
 pub fn of_udp(addr: SocketAddr) -> Option<Holder> {
     // Of this thread: it may be in another network namespace than the one that the process began in.
@@ -112,7 +112,7 @@ mod tests {
         let holder = of_udp(socket.local_addr().unwrap()).unwrap();
         assert_eq!(holder.pid, Some(std::process::id()));
         assert!(holder.to_string().ends_with(&format!("(process {})", std::process::id())), "{holder}");
-        // Whoever asks for all addresses is in the way of that one too.
+        // A socket bound to all addresses is in the way of that one too.
         let any = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), socket.local_addr().unwrap().port());
         assert_eq!(of_udp(any).unwrap().pid, holder.pid);
     }

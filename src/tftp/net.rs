@@ -16,9 +16,9 @@ const CONTROL: usize = 128;
 pub(super) struct Arrival {
     pub(super) len: usize,
     pub(super) peer: SocketAddr,
-    /// The address that it was sent to; none where the kernel doesn't say.
+    /// The address that it was sent to; `None` where the kernel doesn't say.
     pub(super) local: Option<IpAddr>,
-    /// It was sent to everybody. RFC 1123 section 4.2.3.5: such a request is to be ignored silently.
+    /// It was sent by broadcast. RFC 1123 section 4.2.3.5: such a request is to be ignored silently.
     pub(super) broadcast: bool,
 }
 
@@ -46,7 +46,7 @@ pub(super) fn listen_shared(addr: SocketAddr) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-/// Makes a socket that somebody else has bound into one where requests arrive.
+/// Makes a socket that another program has bound into one where requests arrive.
 pub(super) fn adopt(fd: &OwnedFd, addr: SocketAddr) -> io::Result<()> {
     if rustix::net::sockopt::socket_type(fd)? != SocketType::DGRAM {
         return Err(io::Error::new(

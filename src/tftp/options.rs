@@ -72,7 +72,7 @@ pub struct Agreed {
     pub blksize: u16,
     /// Blocks in a window; 1 is the lock step of RFC 1350.
     pub windowsize: u16,
-    /// The timeout that the client asked for, in seconds; none where it asked for more than is agreed to.
+    /// The timeout that the client asked for, in seconds; `None` where it asked for more than is agreed to.
     pub timeout: Option<u8>,
     /// The size as it is told in the OACK.
     pub tsize: Option<u64>,
@@ -100,7 +100,7 @@ impl Agreed {
         }
     }
 
-    /// The OACK that tells it; none where the client asked for nothing that is known.
+    /// The OACK that tells it; `None` where the client asked for nothing that is known.
     #[must_use]
     pub fn packet(&self) -> Option<Vec<u8>> {
         let pairs = [

@@ -44,7 +44,7 @@ pub(super) struct Quota {
 }
 
 impl Quota {
-    /// Whether one may be told; otherwise it is counted, and the caller tells nothing of it.
+    /// Whether one may be told; otherwise it is counted, and the caller tells nothing.
     pub(super) fn allows(&mut self, reason: Reason, ip: IpAddr, now: Instant) -> bool {
         let allows = self.take(reason, ip, now);
         if !allows {
@@ -62,7 +62,7 @@ impl Quota {
             return false;
         }
         if self.by_address.len() >= MOST_ADDRESSES && !self.by_address.contains_key(&(reason, ip)) {
-            // Who was quiet for long enough has all of it again.
+            // An address that was quiet for long enough has its whole quota again.
             self.by_address.retain(|(reason, _), bucket| {
                 bucket.fill(1.0, burst(*reason), now);
                 bucket.left < burst(*reason)

@@ -20,7 +20,7 @@ pub(super) struct ReadAhead {
 /// How many bytes a transfer should get, and how many it needs at least, which is a window.
 pub(super) fn sizes(agreed: &Agreed, content: u64) -> (usize, usize) {
     let window = u64::from(agreed.blksize) * u64::from(agreed.windowsize);
-    // Whole windows, so that none is read twice because it straddles the end of the buffer.
+    // Whole windows, so that no block is read twice because it straddles the end of the buffer.
     let whole = window * (AIM / window).max(1);
     let cap = |bytes: u64| usize::try_from(bytes.min(content)).unwrap_or(usize::MAX);
     (cap(whole), cap(window))

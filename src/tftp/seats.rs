@@ -1,5 +1,6 @@
-//! Who has a place at the server, and who makes room for whom. Places are few, and requests can be sent by anybody in
-//! anybody's name; so they are shared out by address, and those that nobody has acknowledged go first.
+//! Which clients have a place at the server, and which one makes room for another. Places are few, and requests can be
+//! sent by any host in any other's name; so they are shared out by address, and those that weren't acknowledged go
+//! first.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,8 +13,8 @@ const GRACE: Duration = Duration::from_millis(500);
 /// A transfer whose client was silent for so long may lose its place too. U-Boot repeats itself every 5 s.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// Who has so many places makes room for who has none, also with a transfer that runs: packets that keep a place cost
-/// next to nothing. Boards behind one address start again.
+/// An address with so many places makes room for an address without a place, also with a transfer that runs: packets
+/// that keep a place cost next to nothing. Boards behind one address start again.
 const MUCH: usize = 16;
 
 /// How many places each address has.
@@ -81,9 +82,9 @@ impl Seats {
             .map_or(Room::None, Room::InPlaceOf)
     }
 
-    /// Who makes room for an address: of those that wait for their client one of the address that has most, and of
-    /// these the one that waits longest. Who has little takes from who has much at once; among equals only what has
-    /// waited for a while goes, so that a burst of boards doesn't throw itself out.
+    /// Which transfer makes room for an address: of those that wait for their client one of the address that has most,
+    /// and of these the one that waits longest. An address with few places takes from one with many at once; among
+    /// equals only what has waited for a while goes, so that a burst of boards doesn't throw itself out.
     pub(super) fn who_goes<T>(
         &self,
         ip: IpAddr,
@@ -166,7 +167,7 @@ mod tests {
     fn a_transfer_that_runs_keeps_its_place() {
         let hall = Hall::new((0..8).map(|n| (n / 3, true)));
         assert_eq!(hall.room(9, Duration::from_secs(9)), Room::None);
-        // Who is silent for so long has gone, or only wants to keep others out.
+        // A client that is silent for so long has gone, or only wants to keep others out.
         assert_eq!(hall.room(9, Duration::from_secs(11)), Room::InPlaceOf(0));
     }
 

@@ -22,8 +22,8 @@ pub struct Limits {
     /// Transfers at once, including requests that wait for an [`Answer::Later`](super::source::Answer::Later). A request above it is left
     /// unanswered, so that the client asks again.
     ///
-    /// When they are all taken, one that nobody has acknowledged yet ends for a new one: of the address that has most,
-    /// the one that waits longest.
+    /// When they are all taken, one that its client hasn't acknowledged yet ends for a new one: of the address that has
+    /// most, the one that waits longest.
     pub sessions: usize,
     /// Of these, at most so many of one address, behind which there may be many boards.
     pub per_address: usize,
@@ -86,7 +86,8 @@ impl Server {
     /// As for [`Server::bind`].
     pub fn bind_shared(addr: SocketAddr, limits: Limits, servers: usize) -> Result<Vec<Self>, Error> {
         let servers = servers.max(1);
-        // Finds out who has the port: among sockets that share one nobody is refused. The port is free again after.
+        // Finds out whether another program has the port: among sockets that share one nobody is refused. The port is
+        // free again after.
         let addr = Self::bind(addr, limits)?.addr;
         let share = |all: usize| all.div_ceil(servers);
         // A board asks for several files at once, and the kernel may give them all to one server.
@@ -101,7 +102,7 @@ impl Server {
         (0..servers).map(|_| one()).collect()
     }
 
-    /// Serves on a UDP socket that somebody else has opened and bound, such as systemd. `addr` is what it should be
+    /// Serves on a UDP socket that another program has opened and bound, such as systemd. `addr` is what it should be
     /// bound to, for messages.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use super::packet::{Code, Direction};
 pub struct Request<'a> {
     /// The number under which the events speak of this request.
     pub id: u64,
-    /// Who asks.
+    /// The client that asks.
     pub peer: SocketAddr,
     /// The address of this host that was asked.
     pub local: IpAddr,

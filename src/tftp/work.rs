@@ -52,7 +52,7 @@ struct Pending {
     announced: bool,
 }
 
-/// Who has a place.
+/// A client that has a place.
 #[derive(Debug, Clone, Copy)]
 enum Holder {
     /// The transfer in this slot.
@@ -361,7 +361,7 @@ impl<'a> Loop<'a> {
         }
     }
 
-    /// Everybody who has a place.
+    /// All clients that have a place.
     fn seated(&self) -> impl Iterator<Item = Seat<Holder>> + '_ {
         let transfers = self.by_peer.values().filter_map(|index| {
             let transfer = self.slots[*index].transfer.as_ref()?;
@@ -592,7 +592,7 @@ impl Pending {
     }
 }
 
-/// Sends an ERROR to somebody who has no transfer. Whether it arrives doesn't matter: the client asks again.
+/// Sends an ERROR to a client that has no transfer. Whether it arrives doesn't matter: the client asks again.
 fn answer(local: Option<IpAddr>, peer: SocketAddr, code: Code, message: &str) {
     if let Ok(socket) = net::connect(local, peer) {
         let _ = rustix::net::send(&socket, &packet::error(code, message), rustix::net::SendFlags::empty());

@@ -30,7 +30,7 @@ const SCRIPT_NAMES: [&str; 2] = ["boot.scr.uimg", "boot.scr"];
 
 /// What a card is to be made of.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct CardOptions {
     /// U-Boot's partition, and the length of the card's file where it is not the shortest possible.
     pub card: CardInfo,
     /// What the board is told in `env.txt`.
@@ -91,7 +91,7 @@ impl Card {
     ///
     /// # Errors
     /// When something doesn't fit, and when the image can't be read.
-    pub fn new(image: &Image, mut files: Tree, options: &Options) -> Result<Self, Error> {
+    pub fn new(image: &Image, mut files: Tree, options: &CardOptions) -> Result<Self, Error> {
         let fit = Fit::new(image, &options.card)?;
         let mut notes = Vec::new();
         if files.get("config.txt").is_none() && files.get("u-boot.bin").is_none() {

@@ -101,9 +101,9 @@ pub enum What {
         /// Why.
         why: String,
     },
-    /// Somebody asked in the board's name and was refused; told once for each address and reason.
+    /// Another host asked in the board's name and was refused; told once for each address and reason.
     Refused {
-        /// Who asked.
+        /// The address that asked.
         peer: IpAddr,
         /// Why it was refused.
         why: String,

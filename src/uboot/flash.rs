@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::desk::Desk;
+use super::boards::Boards;
 use super::event::{Ending, Stage};
 use super::material::ImageMaterial;
 use super::peer::Peer;
 use super::secret::{self, Secret};
-use super::watch::{Patience, Watch};
+use super::watch::{BoardWatch, Patience};
 use crate::board::Mac;
+use crate::board_frames;
 use crate::error::{Explain, Kind, Remedy};
 use crate::power;
 use crate::run::{Record, Running, Runs, Way, ledger};
-use crate::sight;
 use crate::stop::Stop;
 use crate::targets::Target;
 use crate::tftp;
@@ -55,13 +55,13 @@ impl Explain for Error {
 
 /// How the boards are to be treated.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct FlashOptions {
     /// How long a board may say nothing.
     pub patience: Patience,
     /// Between the resets of two boards.
     pub stagger: Duration,
-    /// How boards are reset; none: somebody else does it.
-    pub reset: Option<power::Options>,
+    /// How boards are reset; `None` where they are reset by hand.
+    pub reset: Option<power::ResetOptions>,
     /// Whether the boards' cards are of the original's kind. Each kind is served alone.
     pub original: bool,
     /// The secrets of cards that have one. Such a board is answered only where it proves that it knows it.
@@ -76,7 +76,7 @@ pub fn flash(
     targets: &[Target],
     material: &Arc<ImageMaterial>,
     server: &tftp::Server,
-    options: &Options,
+    options: &FlashOptions,
     stop: &Stop,
     runs: &Runs,
 ) -> Result<Vec<Record>, Error> {
@@ -86,31 +86,31 @@ pub fn flash(
         let watch = watch(target, options, local, began).map_err(tftp::Error::Loop)?;
         Ok((watch, begin(runs, target, material, Stage::Boot)?))
     });
-    let desk = Desk::new(boards.collect::<Result<_, Error>>()?, Arc::clone(material));
+    let boards = Boards::new(boards.collect::<Result<_, Error>>()?, Arc::clone(material));
     // No child of `stop`: the boards hear of Ctrl-C from a server that still answers.
     let server_stop = Stop::new().map_err(tftp::Error::Loop)?;
     material.on_progress(server.waker());
 
     let served = std::thread::scope(|scope| {
         let serving = scope.spawn(|| {
-            let result = server.run(&desk, &|event| desk.transfer(&event), &server_stop);
+            let result = server.run(&boards, &|event| boards.transfer(&event), &server_stop);
             // A server that ends early ends the boards too: the loop below looks.
             server_stop.set();
             result
         });
-        let sights = &desk;
+        let frames = &boards;
         let until = &server_stop;
         scope.spawn(move || {
             // Without the permission to look, a failure just says less.
-            let _ = sight::watch(until, &mut |mac, sight| {
-                sights.with(mac, |watch, _| watch.sighted(sight, Instant::now()));
+            let _ = board_frames::watch(until, &mut |mac, frame| {
+                frames.with(mac, |watch, _| watch.frame_seen(frame, Instant::now()));
             });
         });
-        drive(&desk, targets, material, options, stop, &mut || {
+        drive(&boards, targets, material, options, stop, &mut || {
             if server_stop.is_set() { Next::End } else { Next::after(stop.wait(TICK)) }
         });
         let until = Instant::now() + LAST_PACKETS;
-        while !desk.quiet() && Instant::now() < until && !server_stop.is_set() {
+        while !boards.quiet() && Instant::now() < until && !server_stop.is_set() {
             if stop.wait(Duration::from_millis(10)) {
                 break;
             }
@@ -118,15 +118,20 @@ pub fn flash(
         server_stop.set();
         serving.join().unwrap_or(Ok(()))
     });
-    desk.each(|watch, events| watch.tick(Instant::now(), &[], events));
+    boards.each(|watch, events| watch.tick(Instant::now(), &[], events));
     served?;
-    finish(&desk, material, stop);
-    Ok(records(&desk, targets))
+    finish(&boards, material, stop);
+    Ok(records(&boards, targets))
 }
 
 /// What is known of one board before it comes. `local`: only this machine is served.
-fn watch(target: &Target, options: &Options, local: bool, began: Instant) -> std::io::Result<Watch> {
-    let watch = Watch::new(target.name.clone(), target.mac, random(), options.patience, began)
+fn watch(
+    target: &Target,
+    options: &FlashOptions,
+    local: bool,
+    began: Instant,
+) -> std::io::Result<BoardWatch> {
+    let watch = BoardWatch::new(target.name.clone(), target.mac, random(), options.patience, began)
         .known_by(Peer::new(target.ip, local));
     Ok(match options.secrets.get(&target.mac) {
         _ if options.original => watch.with_original_card(),
@@ -152,28 +157,28 @@ impl Next {
     }
 }
 
-/// Resets the boards and looks at their deadlines until all have ended, whoever serves them. `pause` is called
+/// Resets the boards and looks at their deadlines until all have ended, whatever serves them. `pause` is called
 /// between two looks; it waits, at most for [`TICK`].
 pub(super) fn drive(
-    desk: &Desk,
+    boards: &Boards,
     targets: &[Target],
     material: &ImageMaterial,
-    options: &Options,
+    options: &FlashOptions,
     stop: &Stop,
     pause: &mut dyn FnMut() -> Next,
 ) {
     std::thread::scope(|scope| {
         for (n, target) in targets.iter().enumerate() {
             let delay = options.stagger * u32::try_from(n).unwrap_or(u32::MAX);
-            scope.spawn(move || reset(desk, target, options, delay, stop));
+            scope.spawn(move || reset(boards, target, options, delay, stop));
         }
         loop {
-            desk.each(|watch, events| watch.tick(Instant::now(), &desk.others(), events));
-            if desk.all_ended() {
+            boards.each(|watch, events| watch.tick(Instant::now(), &boards.others(), events));
+            if boards.all_ended() {
                 break;
             }
             if let Some(error) = material.failure() {
-                desk.each(|watch, events| {
+                boards.each(|watch, events| {
                     watch.end(Stage::Prepare, error.kind(), error.to_string(), error.hint(), events);
                 });
                 break;
@@ -182,7 +187,7 @@ pub(super) fn drive(
                 Next::Look => {}
                 Next::End => break,
                 Next::Stop => {
-                    interrupted(desk);
+                    interrupted(boards);
                     break;
                 }
             }
@@ -191,9 +196,9 @@ pub(super) fn drive(
 }
 
 /// Ends every board that hasn't ended: Ctrl-C.
-pub(super) fn interrupted(desk: &Desk) {
+pub(super) fn interrupted(boards: &Boards) {
     let hint = "its card starts U-Boot only until it is flashed again; U-Boot keeps asking for a job.";
-    desk.each(|watch, events| {
+    boards.each(|watch, events| {
         let hint = watch.was_heard().then(|| hint.into());
         watch.end(watch.stage(), Kind::Interrupted, "interrupted".to_owned(), hint, events);
     });
@@ -201,17 +206,17 @@ pub(super) fn interrupted(desk: &Desk) {
 
 /// Waits for what only the records need: the digests, where any board is done. They cover what lies behind the
 /// image's last partition, too.
-pub(super) fn finish(desk: &Desk, material: &ImageMaterial, stop: &Stop) {
+pub(super) fn finish(boards: &Boards, material: &ImageMaterial, stop: &Stop) {
     let mut any_done = false;
-    desk.each(|watch, _| any_done |= matches!(watch.ending(), Some(Ending::Done { .. })));
+    boards.each(|watch, _| any_done |= matches!(watch.ending(), Some(Ending::Done { .. })));
     if any_done {
         material.finish(stop);
     }
 }
 
 /// The records of all boards, in the order of `targets`.
-pub(super) fn records(desk: &Desk, targets: &[Target]) -> Vec<Record> {
-    targets.iter().filter_map(|target| desk.record(target.mac)).collect()
+pub(super) fn records(boards: &Boards, targets: &[Target]) -> Vec<Record> {
+    targets.iter().filter_map(|target| boards.record(target.mac)).collect()
 }
 
 /// Begins the run of a board: from now on a record says that it was tried.
@@ -230,14 +235,14 @@ pub(super) fn begin(
 }
 
 /// Resets one board, when its turn has come.
-fn reset(desk: &Desk, target: &Target, options: &Options, delay: Duration, stop: &Stop) {
+fn reset(boards: &Boards, target: &Target, options: &FlashOptions, delay: Duration, stop: &Stop) {
     let turn = Instant::now() + delay;
     loop {
         if stop.wait(turn.saturating_duration_since(Instant::now()).min(TICK)) {
             return;
         }
         // Its files couldn't be staged, or it has asked by itself and is done already.
-        if desk.with(target.mac, |watch, _| watch.ending().is_some()) != Some(false) {
+        if boards.with(target.mac, |watch, _| watch.ending().is_some()) != Some(false) {
             return;
         }
         if Instant::now() >= turn {
@@ -245,27 +250,27 @@ fn reset(desk: &Desk, target: &Target, options: &Options, delay: Duration, stop:
         }
     }
     let Some(reset) = &options.reset else {
-        desk.with(target.mac, |watch, events| watch.reset_done(false, Instant::now(), events));
+        boards.with(target.mac, |watch, events| watch.reset_done(false, Instant::now(), events));
         return;
     };
     let mut power = match power::of_target(target, reset) {
         Ok(power) => power,
-        Err(error) => return failed_reset(desk, target, &error),
+        Err(error) => return failed_reset(boards, target, &error),
     };
-    desk.with(target.mac, |watch, events| watch.resetting(power.describe(), events));
+    boards.with(target.mac, |watch, events| watch.resetting(power.describe(), events));
     match power.reset(stop) {
         Ok(()) => {
-            desk.with(target.mac, |watch, events| watch.reset_done(true, Instant::now(), events));
+            boards.with(target.mac, |watch, events| watch.reset_done(true, Instant::now(), events));
         }
         // Interrupted: the loop tells that of every board.
         Err(_) if stop.is_set() => {}
-        Err(error) => failed_reset(desk, target, &error),
+        Err(error) => failed_reset(boards, target, &error),
     }
 }
 
-fn failed_reset(desk: &Desk, target: &Target, error: &power::Error) {
+fn failed_reset(boards: &Boards, target: &Target, error: &power::Error) {
     let why = crate::error::chain(error);
-    desk.with(target.mac, |watch, events| {
+    boards.with(target.mac, |watch, events| {
         watch.end(Stage::Reset, error.kind(), why, error.hint(), events);
     });
 }

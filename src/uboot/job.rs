@@ -11,10 +11,10 @@
 //! | `JOB/OK` | all steps are done | a few bytes; the job is retired |
 //!
 //! A job with a secret answers the first question by `prove` and a number that it has drawn. The board asks again, and
-//! from then on every path ends in `/TAG`, which only who knows the card's secret can make, and only for this one thing
-//! told once: see `proof.rs` beside this file. Each answer numbers its order for that (`pp_seq`).
+//! from then on every path ends in `/TAG`, which only a holder of the card's secret can make, and only for this one
+//! thing told once: see `proof.rs` beside this file. Each answer numbers its order for that (`pp_seq`).
 //!
-//! A step's answer is a text of `name=value` lines that the script imports: see `order.rs` beside this file.
+//! A step's answer is a text of `name=value` lines that the script imports: see `answer_text.rs` beside this file.
 //! The board never learns the checksum that is expected: it tells what it read, and the host compares.
 //!
 //! SUM comes in either byte order. U-Boot's `crc32` stores big-endian where it is built with `CONFIG_HASH`
@@ -27,8 +27,8 @@ mod paths;
 
 use std::sync::Arc;
 
+use super::answer_text::{self, Word, sum_is};
 use super::layout::{self, CardInfo, Layout};
-use super::order::{self, Word, sum_is};
 use super::proof::Said;
 use super::secret::Secret;
 use super::step::{Content, Known, Material, Step, step};
@@ -44,8 +44,8 @@ pub use original::ORIGINAL_PART;
 const RETRIES: u32 = 2;
 /// How often a board may start anew in the middle of a job before the job fails.
 const RESTARTS: u32 = 3;
-/// How often the bytes of one order may be fetched as news. More is answered, but no sign of life: it is what somebody
-/// can repeat who has heard the question once.
+/// How often the bytes of one order may be fetched as news. More is answered, but is no sign of life: any host that has
+/// heard the question once can repeat it.
 const FETCHES: u32 = 8;
 
 /// The stage that the board says it failed in.
@@ -76,7 +76,7 @@ pub enum Answer {
     NotFound(&'static str),
 }
 
-/// What has happened, for whoever watches.
+/// What has happened, for the caller to tell.
 #[derive(Debug, Clone, PartialEq)]
 pub enum News {
     /// The board is there and has asked for its job.
@@ -103,7 +103,7 @@ pub enum News {
     ReportedCount(Option<u32>),
     /// A card of the original's kind has asked for a part.
     Original(usize),
-    /// A request was refused, because of who asks or what for.
+    /// A request was refused, because of its sender or of what it asks for.
     Refused(Refused),
     /// The job has failed.
     Failed(Failure),
@@ -220,7 +220,7 @@ impl Job {
         self
     }
 
-    /// The same job for the board with this address and nobody who doesn't know its card's secret. `key` are random
+    /// The same job for the board with this address, which has to know its card's secret. `key` are random
     /// bits, from which the numbers come that the board has to prove itself with.
     #[must_use]
     pub fn guarded(mut self, secret: Secret, mac: Mac, key: [u64; 2]) -> Self {
@@ -234,7 +234,7 @@ impl Job {
         self.original
     }
 
-    /// Whether only who knows the card's secret is answered.
+    /// Whether only a board that knows the card's secret is answered.
     #[must_use]
     pub fn is_guarded(&self) -> bool {
         self.guard.is_some()
@@ -256,7 +256,7 @@ impl Job {
     /// The job's name in paths.
     #[must_use]
     pub fn name(&self) -> String {
-        order::job_name(self.id)
+        answer_text::job_name(self.id)
     }
 
     /// Whether every step was read back and equal.
@@ -283,14 +283,14 @@ impl Job {
         self.card.as_ref()
     }
 
-    /// What a board may be told that has waited for the answer to `path`: to ask again. None where `path` is no
+    /// What a board may be told that has waited for the answer to `path`: to ask again. `None` where `path` is no
     /// question but a file, which has to come sooner or later.
     #[must_use]
     pub fn wait(&self, path: &str) -> Option<Answer> {
         let path = paths::read(path).filter(|path| path.job == Some(&self.name()))?;
         let question = matches!(path.asked, Asked::Read(..) | Asked::Fail(..));
         // No new order: the board asks the same again.
-        question.then(|| self.numbered(order::word(&self.name(), Word::Wait)))
+        question.then(|| self.numbered(answer_text::word(&self.name(), Word::Wait)))
     }
 
     /// Ends the job from outside: nothing more is answered.
@@ -396,7 +396,7 @@ impl Job {
         if let Some(guard) = &mut self.guard {
             let Some(tag) = tag else {
                 // Anybody may ask; it changes nothing.
-                return text(order::challenge(&order::job_name(self.id), guard.challenge()));
+                return text(answer_text::challenge(&answer_text::job_name(self.id), guard.challenge()));
             };
             match guard.begins(start, size, tag) {
                 Proof::Now => {}
@@ -475,7 +475,7 @@ impl Job {
             return Answer::NotFound("not the step in hand");
         }
         let Known::Is(Some(step)) = step(n, layout, material) else { return Answer::Later };
-        let Some(expected) = order::expected(&step, material) else { return Answer::Later };
+        let Some(expected) = answer_text::expected(&step, material) else { return Answer::Later };
         if !sum_is(sum, expected) {
             return self.again(n, step, Trouble::Differs { expected, got: sum }, layout, news);
         }
@@ -534,12 +534,12 @@ impl Job {
 
     fn order(&mut self, n: usize, step: &Step, layout: &Layout) -> Answer {
         self.fetches = 0;
-        let order = order::write(&self.name(), n, step, layout);
+        let order = answer_text::write(&self.name(), n, step, layout);
         self.ordered(order)
     }
 
     fn word(&mut self, word: Word) -> Answer {
-        let order = order::word(&self.name(), word);
+        let order = answer_text::word(&self.name(), word);
         self.ordered(order)
     }
 
@@ -555,7 +555,7 @@ impl Job {
 
     fn numbered(&self, mut order: Vec<u8>) -> Answer {
         if let Some(guard) = &self.guard {
-            order.extend(order::number(guard.order()));
+            order.extend(answer_text::number(guard.order()));
         }
         text(order)
     }

@@ -1,4 +1,4 @@
-//! Where an image goes on a recovery card: pure arithmetic, so that the board needs none.
+//! Where an image goes on a recovery card: pure arithmetic on the host, so that the board has nothing to compute.
 //!
 //! A recovery card has U-Boot's FAT partition in front, as number 1. Everything the image holds from its
 //! first partition on follows behind it, moved by one constant, so nothing inside a partition changes.

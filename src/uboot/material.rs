@@ -199,7 +199,7 @@ impl ImageMaterial {
         }
     }
 
-    /// What the record says of it. The digests are there only if the pass has come to its end.
+    /// What the record says about the image. The digests are there only if the pass has come to its end.
     #[must_use]
     pub fn record(&self) -> ImageRecord {
         let digests = self.pass.ended().and_then(Result::ok);

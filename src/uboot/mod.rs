@@ -1,13 +1,13 @@
 //! Flashing through U-Boot: the recovery card, the job that a board works off, and the flow around it.
 
+mod answer_text;
+pub mod boards;
 pub mod card;
-pub mod desk;
 pub mod event;
 pub mod flash;
 pub mod job;
 pub mod layout;
 pub mod material;
-mod order;
 pub mod payload;
 pub mod peer;
 mod proof;

@@ -1,6 +1,6 @@
-//! Who speaks for a board: the one address that its job belongs to, and what vouches for that.
+//! Which address speaks for a board: the one that its job belongs to, and what vouches for that.
 //!
-//! The paths that a board asks by carry its MAC address, but anybody can write it there. So the address that a request
+//! The paths that a board asks by carry its MAC address, but any host can write it there. So the address that a request
 //! comes from has to be the board's: the one that the targets database names, or one of which the kernel's neighbour
 //! table says that this MAC address has it. What the table says was heard by ARP, which a host on the same network can
 //! forge; only a card's secret keeps such a host out (`proof.rs` beside this file).
@@ -104,7 +104,7 @@ impl Stranger {
 /// A refusal that is worth telling: the first of its kind from its address.
 pub type Told = Option<(IpAddr, Stranger)>;
 
-/// Who may speak for one board.
+/// The address that may speak for one board.
 #[derive(Debug, Default)]
 pub struct Peer {
     database: Option<IpAddr>,
@@ -141,7 +141,7 @@ impl Peer {
             return if pinned == ip { Ok(bound) } else { Err(Stranger::NotTheFirst(pinned)) };
         }
         match neighbour(ip) {
-            // Also where the database names it: somebody else may have taken the address of a board that is off.
+            // Also where the database names it: another host may have taken the address of a board that is off.
             Some(other) if other != mac => Err(Stranger::OtherMac(other)),
             _ if self.database.is_some() => Ok(Bound::Database),
             Some(_) => Ok(Bound::Neighbour),
@@ -167,7 +167,7 @@ impl Peer {
         self.pinned.map(|(ip, _)| ip)
     }
 
-    /// Counts a refusal, and gives what is to be told of it: each reason once for an address.
+    /// Counts a refusal, and gives what is to be told: each reason once for an address.
     pub fn refuse(&mut self, ip: IpAddr, why: Stranger) -> Told {
         // Of a number that comes with the request there may be any many.
         let seen = |(other, reason): &(IpAddr, Stranger)| {

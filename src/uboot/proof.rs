@@ -70,7 +70,7 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// The numbers that belong to this key. Whoever knows it knows them all.
+    /// The numbers that belong to this key. A program that knows the key knows them all.
     pub(super) fn new(key: [u64; 2]) -> Self {
         Self { key, next: 0 }
     }

@@ -44,7 +44,7 @@ pub enum Recheck {
     },
 }
 
-/// The size of the parts that a run was made of; none where it got no part, or one that no part can have.
+/// The size of the parts that a run was made of; `None` where it got no part, or one that no part can have.
 #[must_use]
 pub fn part_size(flash: &Flash) -> Option<u64> {
     let part = flash.steps.iter().find(|step| step.image_offset.is_some())?;

@@ -28,7 +28,7 @@ pub struct Flash {
 }
 
 impl Flash {
-    /// That of a record; none where it isn't one of a flash.
+    /// That of a record; `None` where it isn't one of a flash.
     #[must_use]
     pub fn of(record: &Record) -> Option<Self> {
         if record.way != Way::Flash {

@@ -80,7 +80,7 @@ impl Secret {
     /// A new one, from the kernel's random numbers.
     ///
     /// # Errors
-    /// Where the kernel has none to give.
+    /// Where the kernel has no random bits to give.
     pub fn generate() -> io::Result<Self> {
         random_key().map(Self)
     }
@@ -89,7 +89,7 @@ impl Secret {
         self.0
     }
 
-    /// The secret that is made of these bits: for tests, and for whoever has random bits of their own.
+    /// The secret that is made of these bits: for tests, and for callers with random bits of their own.
     #[must_use]
     pub const fn from_key(key: [u64; 2]) -> Self {
         Self(key)
@@ -153,7 +153,7 @@ impl fmt::Debug for Secret {
 /// 128 random bits.
 ///
 /// # Errors
-/// Where the kernel has none to give.
+/// Where the kernel has no random bits to give.
 pub(super) fn random_key() -> io::Result<[u64; 2]> {
     let mut bytes = [0; 16];
     let mut filled = 0;

@@ -26,8 +26,8 @@ pub use error::Error;
 pub use flow::{Files, flash, ready};
 pub use tree::{Entry, Kind, Tree};
 
+use super::answer_text::{self, Word};
 use super::layout::CardInfo;
-use super::order::{self, Word};
 use super::step::{Known, Material};
 use crate::stop::Stop;
 use place::Place;
@@ -41,8 +41,8 @@ pub(super) const REPORTS: [&str; 3] = ["OK", "FAILED", "FAIL"];
 /// A report has 4 bytes; whatever is longer than this isn't one.
 const LONGEST_REPORT: u64 = 64;
 const FILE_MODE: u32 = 0o644;
-/// Reports are written by the TFTP server's user, whoever that is. Without `--create` tftpd-hpa takes an upload
-/// only where a file lies that everybody may write; so these three may be, and the directory need not.
+/// Reports are written by the TFTP server's user, whose name isn't known here. Without `--create` tftpd-hpa takes an
+/// upload only where a file lies that everybody may write; so these three may be, and the directory need not.
 const REPORT_MODE: u32 = 0o666;
 
 /// A staged job. It goes away with this value, unless it is kept.
@@ -220,7 +220,7 @@ impl Staged {
             Kind::Original => all.push(clear_original(&self.board)),
         }
         if self.made {
-            // Somebody may have put something beside it meanwhile; then it stays.
+            // Another program may have put something beside it meanwhile; then it stays.
             let _ = self.root.rmdir(&self.name);
         }
         all.into_iter().collect()
@@ -237,7 +237,7 @@ impl Staged {
             for name in job.names()? {
                 let place = name
                     .split_once('-')
-                    .is_some_and(|(a, b)| [a, b].map(order::hex).iter().all(Option::is_some));
+                    .is_some_and(|(a, b)| [a, b].map(answer_text::hex).iter().all(Option::is_some));
                 if place && job.peek(&name, 6).is_some_and(|bytes| bytes == b"pp_do=") {
                     job.unlink(&name)?;
                 }
@@ -272,7 +272,7 @@ impl Staged {
 impl Drop for Staged {
     fn drop(&mut self) {
         if !self.kept {
-            // Whoever wants to know calls `remove`.
+            // A caller that wants to know calls `remove`.
             let _ = self.take_away();
         }
     }
@@ -280,8 +280,8 @@ impl Drop for Staged {
 
 /// Whether `name` is the directory of a job that piprov has staged.
 fn is_job(board: &Place, name: &str) -> bool {
-    let Some(id) = order::hex(name).filter(|_| name.len() == 8) else { return false };
-    let done = order::word(&order::job_name(id), Word::Done);
+    let Some(id) = answer_text::hex(name).filter(|_| name.len() == 8) else { return false };
+    let done = answer_text::word(&answer_text::job_name(id), Word::Done);
     board.kind(name) == Some(FileType::Directory)
         && board
             .enter(name)
@@ -302,7 +302,7 @@ fn clear_original(board: &Place) -> Result<(), Error> {
     board.unlink(NOTE)
 }
 
-/// Writes the whole tree of job `id` into the directory `board`, which is made where there is none, and leaves it
+/// Writes the whole tree of job `id` into the directory `board`, which is made where it isn't there, and leaves it
 /// there: for a USB stick, `board` is `piprov` in its root. Gives the tree.
 ///
 /// # Errors

@@ -13,10 +13,10 @@ use super::record::StepRecord;
 use super::secret::Secret;
 use super::step::{Known, Material, Step};
 use crate::board::Mac;
+use crate::board_frames::BoardFrame;
 use crate::error::{Kind, Knob, Remedy, Task, remedy};
 use crate::format::{minutes, size};
 use crate::run::Proof;
-use crate::sight::Sight;
 
 /// How slow a card may be before its board counts as stuck, in bytes a second, for writing and reading back.
 const SLOWEST_CARD: u64 = 1 << 20;
@@ -33,7 +33,7 @@ const LAST_WORD: Duration = Duration::from_secs(20);
 /// How long a board may say nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// From the reset until it asks for its job; none: for ever.
+    /// From the reset until it asks for its job; `None` waits for ever.
     pub boot: Option<Duration>,
     /// In the middle of the job, beside the time that writing takes.
     pub silence: Duration,
@@ -41,7 +41,7 @@ pub struct Patience {
 
 /// One board that is being flashed.
 #[derive(Debug)]
-pub struct Watch {
+pub struct BoardWatch {
     name: String,
     mac: Mac,
     patience: Patience,
@@ -58,7 +58,7 @@ pub struct Watch {
     done_bytes: u64,
     total_bytes: u64,
     peer: Peer,
-    /// Who asks just now, and what vouches for it.
+    /// The address that asks just now, and what vouches for it.
     asking: Option<(IpAddr, Bound)>,
     steps: Vec<StepRecord>,
     original: bool,
@@ -67,20 +67,20 @@ pub struct Watch {
     /// What it asks for that isn't known yet, and since when.
     held: Option<(String, Instant)>,
     absent: Option<Absent>,
-    sighted: Option<(Instant, Sight)>,
+    frame_seen: Option<(Instant, BoardFrame)>,
     was_reset: bool,
 }
 
 /// What is said of a board that never came, where another than piprov's own server should have answered it.
 #[derive(Debug, Clone)]
 pub struct Absent {
-    /// What nobody has asked for.
+    /// The file of a staged job that wasn't asked for.
     pub file: String,
     /// What to look at.
     pub hint: Remedy,
 }
 
-impl Watch {
+impl BoardWatch {
     /// A board that nothing was heard of yet.
     #[must_use]
     pub fn new(name: String, mac: Mac, job: u32, patience: Patience, now: Instant) -> Self {
@@ -106,7 +106,7 @@ impl Watch {
             untold: Vec::new(),
             held: None,
             absent: None,
-            sighted: None,
+            frame_seen: None,
             was_reset: false,
         }
     }
@@ -154,7 +154,7 @@ impl Watch {
         self.tell(What::Note { text }, events);
     }
 
-    /// How it ended; none while it goes on.
+    /// How it ended; `None` while it goes on.
     #[must_use]
     pub fn ending(&self) -> Option<&Ending> {
         self.ending.as_ref()
@@ -196,7 +196,7 @@ impl Watch {
         &self.steps
     }
 
-    /// Whether anything was heard of it.
+    /// Whether the board was heard.
     #[must_use]
     pub fn was_heard(&self) -> bool {
         self.heard.is_some()
@@ -210,7 +210,7 @@ impl Watch {
         }
     }
 
-    /// The reset went out; waiting for the boot begins. `did` is false where nobody resets this board.
+    /// The reset went out; waiting for the boot begins. `did` is false where piprov doesn't reset this board.
     pub fn reset_done(&mut self, did: bool, now: Instant, events: &mut Vec<Event>) {
         self.reset = Some(now);
         self.was_reset = did;
@@ -223,8 +223,8 @@ impl Watch {
     }
 
     /// It was seen on the wire, before it has asked for anything.
-    pub fn sighted(&mut self, sight: Sight, now: Instant) {
-        self.sighted = Some((now, sight));
+    pub fn frame_seen(&mut self, frame: BoardFrame, now: Instant) {
+        self.frame_seen = Some((now, frame));
     }
 
     /// Ends it from outside: a reset that failed, an image that turned out to be damaged, Ctrl-C.
@@ -287,14 +287,14 @@ impl Watch {
         if self.job.over() { Err("no report is expected") } else { Ok(()) }
     }
 
-    /// What vouches for an address; none where it isn't the board's, which is told.
+    /// What vouches for an address; `None` where it isn't the board's, which is told.
     fn admit(
         &mut self,
         ip: IpAddr,
         neighbour: &dyn Fn(IpAddr) -> Option<Mac>,
         events: &mut Vec<Event>,
     ) -> Option<Bound> {
-        // Who proves that it is the board may have any address.
+        // A sender that proves that it is the board may have any address.
         if self.job.is_guarded() {
             return Some(Bound::Secret);
         }
@@ -364,7 +364,8 @@ impl Watch {
 
     /// Takes a report of the original's kind. Says whether it was expected.
     ///
-    /// The upload's end comes from a place that can tell nobody, so the events wait for the next [`Watch::tick`].
+    /// The upload's end comes from a place that can't tell events, so the events wait for the next
+    /// [`BoardWatch::tick`].
     pub fn original_report(&mut self, file: &str, bytes: &[u8], raw_len: &Known<u64>) -> bool {
         let mut events = std::mem::take(&mut self.untold);
         let mut news = Vec::new();
@@ -441,7 +442,7 @@ impl Watch {
             return;
         }
         // The acknowledgement of the last blocks may be lost, and then the board writes although it seems to fetch.
-        // Of a staged job's files nobody knows how much was sent.
+        // How much of a staged job's files was sent isn't known.
         let may_write = |step: &Step| {
             let left = step.len().saturating_sub(self.sent);
             self.stage == Stage::Write || left <= LAST_BLOCKS || self.absent.is_some()
@@ -480,9 +481,9 @@ impl Watch {
             None => format!("nothing was heard of {} in {seconds} s after {start}", self.mac),
             Some(absent) => format!("nobody has asked for {} in {seconds} s after {start}", absent.file),
         };
-        let last_seen = self.sighted.map(|(at, sight)| {
+        let last_seen = self.frame_seen.map(|(at, frame)| {
             let after = self.reset.map_or(Duration::ZERO, |reset| at.saturating_duration_since(reset));
-            format!("{} {} s after {start}, no TFTP request", sight.phrase(), after.as_secs())
+            format!("{} {} s after {start}, no TFTP request", frame.phrase(), after.as_secs())
         });
         let (refusals, _) = self.peer.refusals();
         let hint = if let Some(absent) = &self.absent {

@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use loader::Firmware;
-pub use options::{Limits, Options};
+pub use options::{BootOptions, Limits};
 pub(super) use track::{Rom, Track, who};
 
 use super::event::What;
 use super::lookup::{Asker, Payload};
 use super::message::SIGNATURE;
 use super::payload;
-use super::plan::Plan;
+use super::plan::PayloadPlan;
 use super::presence::Presence;
 use super::session::{FileServer, FirstStage, Served, Uploaded};
 use super::transport::{Bus, Device, Fault, Transport};
@@ -34,8 +34,8 @@ pub(super) struct Boot {
     pub(super) port: PortPath,
     pub(super) bus: Arc<dyn Bus>,
     pub(super) presence: Arc<Presence>,
-    pub(super) plan: Arc<dyn Plan>,
-    pub(super) options: Arc<Options>,
+    pub(super) plan: Arc<dyn PayloadPlan>,
+    pub(super) options: Arc<BootOptions>,
     pub(super) stop: Stop,
     pub(super) track: Arc<Mutex<Track>>,
 }
@@ -49,7 +49,7 @@ enum Next {
 }
 
 impl Boot {
-    /// Follows the board from what it is now to its end. Its run is ended by the one who asked for this.
+    /// Follows the board from what it is now to its end. Its run is ended by the caller.
     ///
     /// # Errors
     /// Why it can't go on.
@@ -142,7 +142,7 @@ impl Boot {
         Ok(choice.payload)
     }
 
-    /// Whether this board may have that payload; and what is to be said of it.
+    /// Whether this board may have that payload; and what is to be said about it.
     fn check(&self, payload: &Payload, chip: Chip) -> Result<Vec<String>, Trouble> {
         let wanted = payload::Wanted {
             chips: vec![chip],
@@ -153,7 +153,7 @@ impl Boot {
         payload::check(payload, Some(self.port), &wanted).map_err(|error| Trouble::from(&error))
     }
 
-    /// Opens a device. None where it has left meanwhile.
+    /// Opens a device. `None` where it has left meanwhile.
     fn open(&self, device: &Device) -> Result<Option<Box<dyn Transport>>, Trouble> {
         self.stage(Stage::Open);
         let deadline = Instant::now() + self.options.limits.permission;

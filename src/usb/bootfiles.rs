@@ -134,7 +134,7 @@ impl Header {
     }
 }
 
-/// The text before the first zero; none where it isn't UTF-8, so that no name matches.
+/// The text before the first zero; `None` where it isn't UTF-8, so that no name matches.
 fn text(field: &[u8]) -> &str {
     let end = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
     std::str::from_utf8(&field[..end]).unwrap_or_default()

@@ -1,7 +1,7 @@
 //! How far a payload reaches: which files of a directory of boot files are served, wherever its links lead.
 //!
-//! Who serves a payload and who decides beforehand whether it is whole ask the same question here, so that what the one
-//! refuses the other doesn't count as there.
+//! The code that serves a payload and the code that checks beforehand whether it is whole ask the same question here,
+//! so that what the one refuses the other doesn't count as there.
 
 use std::fs::File;
 use std::io;
@@ -45,7 +45,7 @@ impl Border {
     /// that the user allows.
     ///
     /// # Errors
-    /// When the directory is none, or one of the folders isn't there.
+    /// When `dir` is no directory, or one of the folders isn't there.
     pub fn of(dir: &Path, allow: &[PathBuf]) -> Result<Self, BadFolder> {
         let real =
             |path: &Path| path.canonicalize().map_err(|source| BadFolder { path: path.to_owned(), source });
@@ -63,7 +63,7 @@ impl Border {
         Ok(Self { allowed })
     }
 
-    /// Opens a regular file below one of the allowed folders. None where there is no regular file; a pipe or a device
+    /// Opens a regular file below one of the allowed folders. `None` where there is no regular file; a pipe or a device
     /// is neither waited for nor touched.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
-    /// `bootfiles.bin` is none.
+    /// `bootfiles.bin` can't be read as an archive.
     #[error("{}: {damage}", .path.display())]
     Bootfiles {
         /// The file.
@@ -43,7 +43,7 @@ pub enum Error {
     NoBootcode {
         /// The payload.
         dir: PathBuf,
-        /// Whose bootcode it is; none where there is none at all.
+        /// Whose bootcode it is; `None` where there is no bootcode at all.
         chip: Option<Chip>,
     },
     /// The bootcode has nothing in it, or more than a boot ROM takes.
@@ -112,10 +112,10 @@ pub enum Error {
         /// The file that is there.
         original: &'static str,
     },
-    /// Nobody said what to serve, and no package has installed anything.
+    /// No payload was named, and no package has installed one.
     #[error("there is no payload for {}: neither {}", boards(*.chip), .tried.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" nor "))]
     NoPayload {
-        /// The chip that waits; none where no board was seen yet.
+        /// The chip that waits; `None` where no board was seen yet.
         chip: Option<Chip>,
         /// Where one was looked for.
         tried: Vec<PathBuf>,

@@ -45,7 +45,7 @@ pub enum What {
         /// Its length.
         bytes: u32,
     },
-    /// The boot ROM has all of it.
+    /// The boot ROM has all its bytes.
     Uploaded {
         /// What it answered; 0 is success. It often has no time to answer.
         code: Option<i32>,

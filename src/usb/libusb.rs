@@ -18,11 +18,11 @@ const UDEV: &str = "/run/udev/control";
 /// The host's USB.
 pub struct LibusbBus {
     /// With hotplug one for good. Without, a new one for each look: libusb's lists are made by events, and where
-    /// nobody sends any they stay what they were when it was started.
+    /// no program sends any they stay what they were when it was started.
     context: Mutex<Context>,
     sysfs: Sysfs,
     changes: Arc<Changes>,
-    /// Kept for as long as changes are told. None where libusb has no hotplug here; then the bus is polled.
+    /// Kept for as long as changes are told. `None` where libusb has no hotplug here; then the bus is polled.
     hotplug: Option<Mutex<rusb::Registration<Context>>>,
 }
 

@@ -31,19 +31,19 @@ pub struct Payload {
 
 /// What decides about a payload beside its directory.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct PayloadOptions {
     /// Whether a folder with the name of the board's port path comes first, as with `rpiboot -o`.
     pub overlays: bool,
     /// Folders outside the payload to which its links may lead.
     pub allow: Vec<PathBuf>,
 }
 
-/// Who asks.
+/// The board that asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asker {
     /// The family of its boot ROM.
     pub chip: Chip,
-    /// Where it is plugged in; none for what is the same everywhere.
+    /// Where it is plugged in; `None` for what is the same everywhere.
     pub port: Option<PortPath>,
 }
 
@@ -95,7 +95,7 @@ impl Payload {
     ///
     /// # Errors
     /// Where it can't be used, or `bootfiles.bin` is damaged.
-    pub fn open(dir: &Path, options: &Options) -> Result<Self, Error> {
+    pub fn open(dir: &Path, options: &PayloadOptions) -> Result<Self, Error> {
         let border = Border::of(dir, &options.allow)
             .map_err(|BadFolder { path, source }| Error::Dir { dir: path, source })?;
         let mut payload = Self { dir: dir.to_owned(), border, overlays: options.overlays, bootfiles: None };
@@ -147,10 +147,10 @@ impl Payload {
         Ok(ports)
     }
 
-    /// The file that a name means to a board. None where there is no such file.
+    /// The file that a name means to a board. `None` where there is no such file.
     ///
     /// # Errors
-    /// Where the name, or the file, is none to be served.
+    /// Where the name, or the file, must not be served.
     pub fn find(&self, asker: Asker, name: &str) -> Result<Option<Found>, BadName> {
         check_name(name)?;
         let prefix = asker.chip.prefix();
@@ -187,7 +187,7 @@ impl Payload {
             }
             Ok(None) => Ok(None),
             Err(Closed::LeadsOut(_)) => Err(BadName::LeadsOut),
-            // The board gets none of it, as from rpiboot; but it isn't told as if there were no such file.
+            // The board gets nothing, as from rpiboot; but it isn't told as if there were no such file.
             Err(Closed::Io(error)) => Err(BadName::of_io(&error)),
         }
     }
@@ -225,7 +225,7 @@ impl Found {
         self.file.as_ref().read_at(&mut buf[..buf_len], self.offset + at)
     }
 
-    /// All of it.
+    /// All its bytes.
     ///
     /// # Errors
     /// What the system says; [`io::ErrorKind::UnexpectedEof`] where the file got shorter.
@@ -275,7 +275,7 @@ mod tests {
         }
 
         fn open(&self, overlays: bool) -> Payload {
-            Payload::open(&self.path(""), &Options { overlays, allow: Vec::new() }).unwrap()
+            Payload::open(&self.path(""), &PayloadOptions { overlays, allow: Vec::new() }).unwrap()
         }
     }
 
@@ -361,7 +361,7 @@ mod tests {
         assert_eq!(find("a/"), Ok(false));
         assert_eq!(find(&"x/".repeat(3000)), Ok(false));
         let allow = vec![tree.0.path().to_owned()];
-        let payload = Payload::open(&tree.path(""), &Options { overlays: false, allow }).unwrap();
+        let payload = Payload::open(&tree.path(""), &PayloadOptions { overlays: false, allow }).unwrap();
         assert!(payload.find(asker(Chip::Bcm2711), "link").unwrap().is_some());
     }
 
@@ -423,10 +423,16 @@ mod tests {
     fn no_payload_no_service() {
         let tree = Tree::new(&["file"]);
         for name in ["nowhere", "file"] {
-            assert!(matches!(Payload::open(&tree.path(name), &Options::default()), Err(Error::Dir { .. })));
+            assert!(matches!(
+                Payload::open(&tree.path(name), &PayloadOptions::default()),
+                Err(Error::Dir { .. })
+            ));
         }
         tree.put(BOOTFILES, &[b'x'; 1024]);
-        assert!(matches!(Payload::open(&tree.path(""), &Options::default()), Err(Error::Bootfiles { .. })));
+        assert!(matches!(
+            Payload::open(&tree.path(""), &PayloadOptions::default()),
+            Err(Error::Bootfiles { .. })
+        ));
     }
 
     proptest::proptest! {

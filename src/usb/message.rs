@@ -21,7 +21,7 @@ pub const REQUEST_IN: u8 = 0xc0;
 
 /// The message that announces the bootcode: its length, then a signature, which is zeros for an unsigned one.
 ///
-/// None for a length that the boot ROM would take for a negative one.
+/// `None` for a length that the boot ROM would take for a negative one.
 #[must_use]
 pub fn boot_message(len: u64, signature: &[u8; SIGNATURE]) -> Option<[u8; BOOT_MESSAGE]> {
     let mut message = [0; BOOT_MESSAGE];
@@ -37,7 +37,7 @@ pub const fn setup(len: u32) -> (u16, u16) {
     (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]))
 }
 
-/// The boot ROM's answer to the bootcode: 0 is success. None where it isn't four bytes.
+/// The boot ROM's answer to the bootcode: 0 is success. `None` where it isn't four bytes.
 #[must_use]
 pub fn return_code(bytes: &[u8]) -> Option<i32> {
     Some(i32::from_le_bytes(bytes.try_into().ok()?))
@@ -130,7 +130,7 @@ impl Request {
     /// Reads a message. Shorter ones count where the name ends within them.
     ///
     /// # Errors
-    /// Where it is none. Nothing is to be answered then.
+    /// Where it is no request. Nothing is to be answered then.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         if bytes.len() > FILE_MESSAGE {
             return Err(Malformed::Long(bytes.len()));

@@ -18,8 +18,8 @@ pub struct Metadata {
 impl Metadata {
     /// Takes one message, and gives the key and the value that it holds. A key told again replaces the value.
     ///
-    /// None where it holds no key. Parts are separated by any number of stars; all behind the key is the value, empty
-    /// where there is nothing. `FACTORY_UUID` is decoded where it can be.
+    /// Gives `None` where the message holds no key. Parts are separated by any number of stars; all behind the key is
+    /// the value, empty where there is nothing. `FACTORY_UUID` is decoded where it can be.
     pub fn take(&mut self, message: &str) -> Option<(&str, &str)> {
         let (key, value) = parse(message)?;
         let value = match key {
@@ -56,7 +56,7 @@ impl Metadata {
     /// The first thing that the board says it did and that did not succeed: key and value.
     ///
     /// What recovery.bin does it tells with `success` or `fail` (texts in the programs of both chips); whatever isn't
-    /// `success` is none.
+    /// `success` is a failure.
     #[must_use]
     pub fn failure(&self) -> Option<(&str, &str)> {
         let deed = |key: &str| DEEDS.contains(&key);
@@ -96,7 +96,7 @@ pub fn parse(message: &str) -> Option<(&str, &str)> {
 }
 
 /// The text of a factory UUID: words of hexadecimal digits, each of two half-words with three characters, in the
-/// C40 encoding of Data Matrix (ISO/IEC 16022). None where the words hold something else.
+/// C40 encoding of Data Matrix (ISO/IEC 16022). `None` where the words hold something else.
 #[must_use]
 pub fn factory_uuid(words: &str) -> Option<String> {
     let mut text = String::new();

@@ -41,7 +41,7 @@ const FIRMWARE: [&str; 15] = [
 /// What is to be checked.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
-    /// The families that are to boot; none checks for all whose bootcode is there.
+    /// The families that are to boot; an empty list checks for all whose bootcode is there.
     pub chips: Vec<Chip>,
     /// Whether `bootcode.sig` is to be sent, as with `rpiboot -s`.
     pub signed: bool,
@@ -116,7 +116,7 @@ pub fn check(payload: &Payload, port: Option<PortPath>, wanted: &Wanted) -> Resu
 /// The bootcode of a board, checked.
 ///
 /// # Errors
-/// Where there is none, or it is none.
+/// Where there is no such file, or it is no bootcode.
 pub fn bootcode(payload: &Payload, asker: Asker) -> Result<Found, Error> {
     let name = asker.chip.bootcode();
     let path = payload.dir().join(name);
@@ -138,7 +138,7 @@ pub fn bootcode(payload: &Payload, asker: Asker) -> Result<Found, Error> {
 /// The signature that goes with an older board's bootcode.
 ///
 /// # Errors
-/// Where there is none, or it is none.
+/// Where there is no such file, or it is no signature.
 pub fn signature(payload: &Payload, asker: Asker) -> Result<[u8; SIGNATURE], Error> {
     let path = payload.dir().join("bootcode.sig");
     let Ok(Some(found)) = payload.find(asker, "bootcode.sig") else {

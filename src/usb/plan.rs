@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::Error;
-use super::lookup::{Options, Payload};
+use super::lookup::{Payload, PayloadOptions};
 use super::transport::Device;
 use crate::board::Directory;
 use crate::board::identity::Chip;
 
 /// Decides what a board is served.
-pub trait Plan: Send + Sync {
+pub trait PayloadPlan: Send + Sync {
     /// The payload for a board.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Why there is no payload for it.
     fn choose(&self, device: &Device, chip: Chip) -> Result<Choice, Error>;
 }
 
@@ -43,7 +43,7 @@ pub struct OnePayload(
     pub Arc<Payload>,
 );
 
-impl Plan for OnePayload {
+impl PayloadPlan for OnePayload {
     fn choose(&self, _device: &Device, _chip: Chip) -> Result<Choice, Error> {
         Ok(self.0.clone().into())
     }
@@ -56,12 +56,12 @@ pub struct Installed {
     /// Where payloads are installed.
     pub places: Vec<PathBuf>,
     /// How they are opened.
-    pub options: Options,
+    pub options: PayloadOptions,
 }
 
 impl Default for Installed {
     fn default() -> Self {
-        Self { places: vec!["/usr/share/rpiboot".into(), ".".into()], options: Options::default() }
+        Self { places: vec!["/usr/share/rpiboot".into(), ".".into()], options: PayloadOptions::default() }
     }
 }
 
@@ -78,7 +78,7 @@ impl Installed {
     }
 }
 
-impl Plan for Installed {
+impl PayloadPlan for Installed {
     fn choose(&self, _device: &Device, chip: Chip) -> Result<Choice, Error> {
         let tried = self.folders(Some(chip));
         for dir in &tried {
@@ -90,8 +90,8 @@ impl Plan for Installed {
     }
 }
 
-/// Opens a payload; none where there is no such directory. Whether there is one isn't asked before.
-fn open(dir: &Path, options: &Options) -> Result<Option<Arc<Payload>>, Error> {
+/// Opens a payload; `None` where there is no such directory. That isn't looked at before.
+fn open(dir: &Path, options: &PayloadOptions) -> Result<Option<Arc<Payload>>, Error> {
     match Payload::open(dir, options) {
         Ok(payload) => Ok(Some(Arc::new(payload))),
         Err(Error::Dir { dir: missing, source })
@@ -110,9 +110,9 @@ pub struct BySerial {
     /// The directory with `by-serial` and `default`.
     pub clients: PathBuf,
     /// How the payloads are opened.
-    pub options: Options,
+    pub options: PayloadOptions,
     /// For boards without a serial number.
-    pub others: Arc<dyn Plan>,
+    pub others: Arc<dyn PayloadPlan>,
 }
 
 impl std::fmt::Debug for BySerial {
@@ -121,7 +121,7 @@ impl std::fmt::Debug for BySerial {
     }
 }
 
-impl Plan for BySerial {
+impl PayloadPlan for BySerial {
     fn choose(&self, device: &Device, chip: Chip) -> Result<Choice, Error> {
         let Some(serial) = device.board_serial() else { return self.others.choose(device, chip) };
         let parent = self.clients.join("by-serial");
@@ -156,7 +156,7 @@ mod tests {
 
     struct Nothing;
 
-    impl Plan for Nothing {
+    impl PayloadPlan for Nothing {
         fn choose(&self, _device: &Device, chip: Chip) -> Result<Choice, Error> {
             Err(Error::NoPayload { chip: Some(chip), tried: Vec::new() })
         }
@@ -196,8 +196,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let clients = root.path().to_owned();
         std::fs::create_dir_all(clients.join("by-serial/af04b2da")).unwrap();
-        let plan =
-            BySerial { clients: clients.clone(), options: Options::default(), others: Arc::new(Nothing) };
+        let plan = BySerial {
+            clients: clients.clone(),
+            options: PayloadOptions::default(),
+            others: Arc::new(Nothing),
+        };
         let mut device = Device {
             port: "1-1".parse().unwrap(),
             address: 1,
@@ -223,7 +226,7 @@ mod tests {
         std::fs::create_dir(clients.join("by-serial/10000000af04b2da")).unwrap();
         let error = plan.choose(&device, Chip::Bcm2711).unwrap_err().to_string();
         assert!(error.contains("10000000af04b2da and af04b2da"), "{error}");
-        // A serial that is a path is none.
+        // A path is no serial.
         for serial in [Some("../by-serial/af04b2da".into()), None] {
             device.serial = serial;
             assert!(matches!(plan.choose(&device, Chip::Bcm2711), Err(Error::NoPayload { .. })));

@@ -8,7 +8,7 @@ use super::transport::Device;
 use crate::board::PortPath;
 use crate::stop::Stop;
 
-/// How often somebody who waits looks whether the user has had enough.
+/// How often a waiting thread looks whether the user has had enough.
 const LOOK_FOR_STOP: Duration = Duration::from_millis(100);
 
 /// How much longer than its limit a port may take while others of the bus change. The kernel looks after the ports of a
@@ -60,7 +60,7 @@ impl Presence {
         self.lock().by_port.get(&port).cloned()
     }
 
-    /// Waits until what is at a port is as wanted, and gives it. None when the time is over or the flag is set. While
+    /// Waits until what is at a port is as wanted, and gives it. `None` when the time is over or the flag is set. While
     /// other ports change the time doesn't run, for up to [`BUSY`].
     pub(super) fn wait<T>(
         &self,

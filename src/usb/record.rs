@@ -15,7 +15,7 @@ const MOST_FILES: usize = 512;
 /// What the record of a USB boot says beside what every record says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsbBoot {
-    /// The directory that its files came from; none where none was found for it.
+    /// The directory that its files came from; `None` where none was found for it.
     pub payload: Option<String>,
     /// Whether that was chosen by the board, so that another board may get another one.
     pub of_board: bool,
@@ -31,7 +31,7 @@ pub struct UsbBoot {
     pub has_all: bool,
     /// What it showed itself as last.
     pub state: Option<String>,
-    /// What came of it, as far as was looked for.
+    /// What the board became, as far as was looked for.
     pub appeared: Vec<Appeared>,
     /// What it told about itself.
     pub told: BTreeMap<String, String>,
@@ -47,7 +47,7 @@ pub struct SentFile {
 }
 
 impl UsbBoot {
-    /// That of a record; none where it isn't one of a USB boot.
+    /// That of a record; `None` where it isn't one of a USB boot.
     #[must_use]
     pub fn of(record: &Record) -> Option<Self> {
         if record.way != Way::UsbBoot {

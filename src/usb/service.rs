@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 pub use options::{Filter, Service};
 
-use super::boot::{Boot, Options, Rom, Track, who};
+use super::boot::{Boot, BootOptions, Rom, Track, who};
 use super::error::Error;
 use super::metadata::Metadata;
-use super::plan::Plan;
+use super::plan::PayloadPlan;
 use super::presence::Presence;
 use super::transport::{Bus, Device};
 use super::trouble::Trouble;
@@ -29,7 +29,7 @@ const GRACE: Duration = Duration::from_millis(500);
 /// The stack of a board's thread: buffers are on the heap.
 const STACK: usize = 256 << 10;
 
-/// Who is told of boards that have ended, and that none comes. What happens to a board on the way its run tells.
+/// Is told of boards that have ended, and when no board comes. What happens to a board on the way its run tells.
 pub trait Audience {
     /// A board's boot is over, and on record.
     fn ended(&mut self, outcome: Outcome);
@@ -64,8 +64,8 @@ pub struct Outcome {
 /// that board, and those whose boot goes on come to their end first.
 pub fn run(
     bus: Arc<dyn Bus>,
-    plan: Arc<dyn Plan>,
-    options: Options,
+    plan: Arc<dyn PayloadPlan>,
+    options: BootOptions,
     service: &Service,
     stop: &Stop,
     runs: &Runs,
@@ -157,8 +157,8 @@ impl Ended {
 
 struct Boards<'a> {
     bus: Arc<dyn Bus>,
-    plan: Arc<dyn Plan>,
-    options: Arc<Options>,
+    plan: Arc<dyn PayloadPlan>,
+    options: Arc<BootOptions>,
     service: &'a Service,
     halt: Stop,
     presence: Arc<Presence>,

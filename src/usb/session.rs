@@ -76,9 +76,9 @@ impl Content {
 /// How the last step went.
 #[derive(Debug)]
 pub enum Reply<'a> {
-    /// There was none yet.
+    /// There was no step yet.
     Start,
-    /// It was told or sent, all of it.
+    /// It was told or sent completely.
     Done,
     /// These bytes were read.
     Bytes(&'a [u8]),

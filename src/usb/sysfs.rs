@@ -31,7 +31,7 @@ impl Sysfs {
         Self { root: root.into() }
     }
 
-    /// All devices but hubs' roots, in the order of their ports. None where this kernel has no USB.
+    /// All devices but hubs' roots, in the order of their ports. `None` where this kernel has no USB.
     #[must_use]
     pub fn devices(&self) -> Option<Vec<Device>> {
         let entries = std::fs::read_dir(self.root.join("bus/usb/devices")).ok()?;
@@ -42,7 +42,7 @@ impl Sysfs {
         Some(devices)
     }
 
-    /// The device at a port. None where it has just left.
+    /// The device at a port. `None` where it has just left.
     #[must_use]
     pub fn describe(&self, port: PortPath) -> Option<Device> {
         // The descriptors as the device sent them; the first is its own, of 18 bytes (USB 2.0, section 9.6.1).

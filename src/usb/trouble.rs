@@ -130,7 +130,7 @@ pub enum Trouble {
     Reported {
         /// What it was to do, as it calls it.
         key: String,
-        /// What it says came of it.
+        /// What it says the outcome was.
         value: String,
     },
     /// What the user waits for didn't appear.
@@ -159,7 +159,7 @@ impl From<&Error> for Trouble {
 }
 
 impl Trouble {
-    /// Whether the board went away, and what became of it isn't known.
+    /// Whether the board went away, and its outcome isn't known.
     #[must_use]
     pub const fn is_loss(&self) -> bool {
         matches!(self, Self::NoReturn(_) | Self::LeftEarly { .. } | Self::AnotherBoard { .. })

@@ -95,7 +95,7 @@ impl Wire {
         match got {
             Ok(got) => Ok(got.min(buf.len())),
             Err(fault) => {
-                // Whoever asks again does so after this.
+                // A caller that asks again does so after this.
                 if !matches!(fault, Fault::Gone | Fault::Timeout) && self.stop.wait(BETWEEN_TRIES) {
                     return Err(Failure::Stopped);
                 }

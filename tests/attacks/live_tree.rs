@@ -11,7 +11,7 @@ use rustix::fs::{CWD, FileType, RenameFlags, renameat_with};
 
 use crate::common;
 
-/// A station whose live tree somebody else may write in, and what he would like to be rid of.
+/// A host whose live tree another user may write in, and files that this user would like removed.
 struct Lab(tempfile::TempDir);
 
 /// What must survive.

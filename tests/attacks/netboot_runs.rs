@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use piprov::tftp::packet::{Direction, Mode, ack, request};
 
-use crate::dhcp_support::{OURS, PI5, Station, discover, pi5_id};
+use crate::dhcp_support::{DhcpClient, OURS, PI5, discover, pi5_id};
 use crate::netboot_model::{Board, Kind, run};
 use crate::netboot_rig::{Net, boots, tree};
 
@@ -22,10 +22,10 @@ fn a_board_that_starts_again_and_again_fills_no_disk_and_holds_nobody_up() {
     let serve = net.serve(&["--mode", "proxy"]);
     const TIMES: usize = 100;
     net.lan.inside("client", || {
-        let station = Station::new();
+        let client = DhcpClient::new();
         for _ in 0..TIMES {
-            station.say(&discover(PI5, &pi5_id(), true).finish());
-            station.hear(Instant::now() + Duration::from_secs(5)).unwrap();
+            client.say(&discover(PI5, &pi5_id(), true).finish());
+            client.hear(Instant::now() + Duration::from_secs(5)).unwrap();
             // What isn't there isn't told each time; a small file is.
             let socket = UdpSocket::bind("10.99.0.31:0").unwrap();
             socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use piprov::run::ledger::Ledger;
 use piprov::run::{Event, Runs, Stage};
 use piprov::stop::Stop;
-use piprov::usb::boot::Options;
+use piprov::usb::boot::BootOptions;
 use piprov::usb::lookup::{self, Payload};
-use piprov::usb::plan::{BySerial, OnePayload, Plan};
+use piprov::usb::plan::{BySerial, OnePayload, PayloadPlan};
 use piprov::usb::service::{self, Outcome, Service};
 use usb_model::Ask::{Done, File, Tell};
 use usb_model::{Files, Life, ModelBus, Rom, rom, server, with_serial};
@@ -148,14 +148,14 @@ fn what_cannot_be_read_whole_is_not_served() {
 }
 
 /// A boot of one board by the library, which is what the program runs.
-fn boot(plan: impl Plan + 'static, bus: &ModelBus) -> Outcome {
+fn boot(plan: impl PayloadPlan + 'static, bus: &ModelBus) -> Outcome {
     let stop = Stop::new().unwrap();
     let service = Service { boards: Some(1), ..Service::default() };
     let mut outcomes = Vec::new();
     service::run(
         Arc::new(bus.clone()),
         Arc::new(plan),
-        Options::default(),
+        BootOptions::default(),
         &service,
         &stop,
         &Runs::unkept(Arc::new(|_: Event| {})),
@@ -181,9 +181,10 @@ fn a_fuse_in_one_boards_own_directory_is_met_when_that_board_comes() {
     let clients =
         Files::new(&[("by-serial/10000000af04b2da/bootcode4.bin", 70_000), ("default/bootcode4.bin", 7)]);
     clients.put("by-serial/10000000af04b2da/config.txt", b"[pi4]\nprogram_pubkey=1\n");
-    let others =
-        Arc::new(OnePayload(Arc::new(Payload::open(&clients.path(), &lookup::Options::default()).unwrap())));
-    let plan = BySerial { clients: clients.path(), options: lookup::Options::default(), others };
+    let others = Arc::new(OnePayload(Arc::new(
+        Payload::open(&clients.path(), &lookup::PayloadOptions::default()).unwrap(),
+    )));
+    let plan = BySerial { clients: clients.path(), options: lookup::PayloadOptions::default(), others };
     let bus = plugged([with_serial(rom(0x2711, Rom::Answers(0)), "af04b2da")]);
     let outcome = boot(plan, &bus);
     let (stage, why) = why(&outcome);
@@ -195,7 +196,7 @@ fn a_fuse_in_one_boards_own_directory_is_met_when_that_board_comes() {
 #[test]
 fn an_overlay_that_comes_while_the_board_boots_is_met_too() {
     let files = Files::new(&[("bootcode.bin", 52_624), ("start.elf", 200_000), ("config.txt", 100)]);
-    let options = lookup::Options { overlays: true, allow: Vec::new() };
+    let options = lookup::PayloadOptions { overlays: true, allow: Vec::new() };
     let plan = OnePayload(Arc::new(Payload::open(&files.path(), &options).unwrap()));
     let loader = server(0x2764, &[File("start.elf"), Done]);
     let bus = plugged([rom(0x2763, Rom::Answers(0)), loader, server(0x2764, &[File("config.txt"), Done])]);
@@ -223,7 +224,8 @@ fn a_board_that_reports_failure_is_not_done_whatever_it_says_besides() {
         (&late, "the board reports EEPROM_UPDATE=failed"),
     ] {
         let files = Files::new(&[("bootcode4.bin", 70_000)]);
-        let plan = OnePayload(Arc::new(Payload::open(&files.path(), &lookup::Options::default()).unwrap()));
+        let plan =
+            OnePayload(Arc::new(Payload::open(&files.path(), &lookup::PayloadOptions::default()).unwrap()));
         let outcome = boot(plan, &plugged([rom(0x2711, Rom::Answers(0)), server(0x2711, asks)]));
         assert_eq!(why(&outcome), (Stage::FileServer, want));
     }
@@ -236,9 +238,10 @@ fn a_board_that_takes_anothers_place_gets_neither_its_record_nor_its_run() {
         ("by-serial/aa000002/bootcode4.bin", 2000),
         ("by-serial/aa000002/config.txt", 10),
     ]);
-    let others = OnePayload(Arc::new(Payload::open(&clients.path(), &lookup::Options::default()).unwrap()));
+    let others =
+        OnePayload(Arc::new(Payload::open(&clients.path(), &lookup::PayloadOptions::default()).unwrap()));
     let others = Arc::new(others);
-    let plan = BySerial { clients: clients.path(), options: lookup::Options::default(), others };
+    let plan = BySerial { clients: clients.path(), options: lookup::PayloadOptions::default(), others };
     // Pulled out while it restarts; another board is in its port before anybody has seen that.
     let bus = plugged([
         with_serial(rom(0x2711, Rom::Answers(0)), "aa000001"),
@@ -252,7 +255,7 @@ fn a_board_that_takes_anothers_place_gets_neither_its_record_nor_its_run() {
     service::run(
         Arc::new(bus.clone()),
         Arc::new(plan),
-        Options::default(),
+        BootOptions::default(),
         &Service::default(),
         &stop,
         &runs,

@@ -293,12 +293,12 @@ impl Got {
 }
 
 /// A client without an address: sends by broadcast, and sees every frame that comes, whoever it is for.
-pub(crate) struct Station {
+pub(crate) struct DhcpClient {
     send: UdpSocket,
     see: Socket,
 }
 
-impl Station {
+impl DhcpClient {
     /// To be called inside a host's namespace.
     pub(crate) fn new() -> Self {
         let send = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).unwrap();

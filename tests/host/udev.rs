@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 
-/// A station in a directory of its own.
+/// A host in a directory of its own.
 struct Lab {
     dir: tempfile::TempDir,
 }

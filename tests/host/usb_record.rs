@@ -14,7 +14,7 @@ use piprov::run::ledger::Ledger;
 use piprov::run::{Ending, Event, Proof, Record, Runs, Stage, Way};
 use piprov::stop::Stop;
 use piprov::usb::Error;
-use piprov::usb::boot::{Limits, Options};
+use piprov::usb::boot::{BootOptions, Limits};
 use piprov::usb::lookup::{self, Payload};
 use piprov::usb::plan::OnePayload;
 use piprov::usb::record::UsbBoot;
@@ -25,10 +25,10 @@ use piprov::usb::wait_for::Wanted;
 use usb_model::Ask::{Done, File, Hangs, Leaves, Tell};
 use usb_model::{Files, Life, ModelBus, Rom, gadget, rom, server};
 
-fn hasty() -> Options {
+fn hasty() -> BootOptions {
     let soon = Duration::from_millis(80);
     let limits = Limits { leave: soon, back: soon, next: soon, permission: soon, uploads: 3 };
-    Options { limits, ..Options::default() }
+    BootOptions { limits, ..BootOptions::default() }
 }
 
 fn files() -> Files {
@@ -40,12 +40,13 @@ fn boot(
     state: &Path,
     files: &Files,
     bus: &ModelBus,
-    options: Options,
+    options: BootOptions,
     service: &Service,
     tell: impl Fn(Event) + Send + Sync + 'static,
 ) -> Result<Vec<Record>, (Error, Vec<Record>)> {
     let runs = Runs::new(Arc::new(tell), Ledger::open(state).unwrap());
-    let plan = OnePayload(Arc::new(Payload::open(&files.path(), &lookup::Options::default()).unwrap()));
+    let plan =
+        OnePayload(Arc::new(Payload::open(&files.path(), &lookup::PayloadOptions::default()).unwrap()));
     let (bus, plan, stop) = (Arc::new(bus.clone()), Arc::new(plan), Stop::new().unwrap());
     let mut records = Vec::new();
     let mut ended = |outcome: service::Outcome| records.push(outcome.record);
@@ -56,7 +57,7 @@ fn boot(
 }
 
 /// One board to its end.
-fn one(lives: impl IntoIterator<Item = Life>, options: Options) -> Record {
+fn one(lives: impl IntoIterator<Item = Life>, options: BootOptions) -> Record {
     let (state, files, bus) = (tempfile::tempdir().unwrap(), files(), ModelBus::new());
     bus.plug("1-1.2", lives);
     boot(state.path(), &files, &bus, options, &Service::default(), drop).unwrap().remove(0)
@@ -126,7 +127,7 @@ fn what_a_board_is_believed_to_be_done_for_is_what_was_seen() {
     std::fs::create_dir_all(&tty).unwrap();
     std::fs::create_dir_all(&class).unwrap();
     symlink(&tty, class.join("ttyACM0")).unwrap();
-    let options = Options { wait_for: Some(Wanted::Serial), sysfs: Sysfs::new(sys.path()), ..hasty() };
+    let options = BootOptions { wait_for: Some(Wanted::Serial), sysfs: Sysfs::new(sys.path()), ..hasty() };
     let record = one(lives, options);
     assert_eq!(record.ending, Ending::Done { proof: Proof::Board });
     assert_eq!(UsbBoot::of(&record).unwrap().appeared[0].device, "/dev/ttyACM0");
@@ -144,7 +145,8 @@ fn nothing_is_done_to_a_board_whose_run_cannot_be_recorded() {
     });
     let timeout = Some(Duration::from_secs(20));
     let service = Service { forever: true, timeout, ..Service::default() };
-    let (error, records) = boot(state.path(), &files, &bus, Options::default(), &service, drop).unwrap_err();
+    let (error, records) =
+        boot(state.path(), &files, &bus, BootOptions::default(), &service, drop).unwrap_err();
     assert!(matches!(error, Error::Record(_)), "{error}");
     assert_eq!(bus.opened("1-2"), 0);
     // The one whose boot went on came to its end.
@@ -162,7 +164,7 @@ fn a_boot_that_is_killed_is_on_record_as_unfinished() {
         bus.plug("1-1", [rom(0x2764, Rom::Answers(0)), server(0x2764, &[Done])]);
         bus.plug("1-2", [rom(0x2764, Rom::Answers(0)), server(0x2764, &[File("config.txt"), Hangs])]);
         let told = |event: Event| eprintln!("{}", serde_json::to_string(&event).unwrap());
-        boot(state.as_ref(), &files, &bus, Options::default(), &Service::default(), told).unwrap();
+        boot(state.as_ref(), &files, &bus, BootOptions::default(), &Service::default(), told).unwrap();
         panic!("the board never ends");
     }
     let state = tempfile::tempdir().unwrap();

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use piprov::run::{Ending, Event, Proof, Runs, Stage, What};
 use piprov::stop::Stop;
-use piprov::usb::boot::{Limits, Options};
+use piprov::usb::boot::{BootOptions, Limits};
 use piprov::usb::lookup::{self, Payload};
-use piprov::usb::plan::{BySerial, OnePayload, Plan};
+use piprov::usb::plan::{BySerial, OnePayload, PayloadPlan};
 use piprov::usb::record::UsbBoot;
 use piprov::usb::service::{self, Filter, Outcome, Service};
 use piprov::usb::transport::Fault;
@@ -24,15 +24,15 @@ use usb_model::Ask::{
 use usb_model::{Files, Life, ModelBus, Rom, contents, gadget, rom, server, with_serial};
 
 /// Limits for boards that do come back; a loaded machine is slow.
-fn patient() -> Options {
-    Options::default()
+fn patient() -> BootOptions {
+    BootOptions::default()
 }
 
 /// Limits for boards that don't.
-fn hasty() -> Options {
+fn hasty() -> BootOptions {
     let soon = Duration::from_millis(80);
     let limits = Limits { leave: soon, back: soon, next: soon, permission: soon, uploads: 3 };
-    Options { limits, ..Options::default() }
+    BootOptions { limits, ..BootOptions::default() }
 }
 
 struct Run {
@@ -42,14 +42,14 @@ struct Run {
 }
 
 impl Run {
-    fn of(bus: &ModelBus, plan: impl Plan + 'static, options: Options, service: &Service) -> Self {
+    fn of(bus: &ModelBus, plan: impl PayloadPlan + 'static, options: BootOptions, service: &Service) -> Self {
         Self::until(bus, plan, options, service, &Stop::new().unwrap())
     }
 
     fn until(
         bus: &ModelBus,
-        plan: impl Plan + 'static,
-        options: Options,
+        plan: impl PayloadPlan + 'static,
+        options: BootOptions,
         service: &Service,
         stop: &Stop,
     ) -> Self {
@@ -109,12 +109,12 @@ fn port(outcome: &Outcome) -> String {
 
 fn payload(files: &Files, overlays: bool) -> OnePayload {
     OnePayload(Arc::new(
-        Payload::open(&files.path(), &lookup::Options { overlays, allow: Vec::new() }).unwrap(),
+        Payload::open(&files.path(), &lookup::PayloadOptions { overlays, allow: Vec::new() }).unwrap(),
     ))
 }
 
 /// One board with a payload, to its end.
-fn boot(files: &Files, lives: impl IntoIterator<Item = Life>, options: Options) -> (ModelBus, Run) {
+fn boot(files: &Files, lives: impl IntoIterator<Item = Life>, options: BootOptions) -> (ModelBus, Run) {
     let bus = ModelBus::new();
     bus.plug("1-1.2", lives);
     let run = Run::of(&bus, payload(files, false), options, &Service::default());
@@ -544,7 +544,7 @@ fn large_transfers_fall_back_to_small_ones() {
 fn the_signature_goes_out_with_the_bootcode() {
     let files = old();
     files.put("bootcode.sig", &[0xab; 20]);
-    let options = Options { signed: true, ..patient() };
+    let options = BootOptions { signed: true, ..patient() };
     let (bus, _) = boot(&files, [rom(0x2764, Rom::Answers(0)), server(0x2764, &[Done])], options.clone());
     assert_eq!(bus.got("1-1.2")[0].1, [0xab; 20]);
     let files = cm5_files();
@@ -643,7 +643,7 @@ fn by_serial_each_board_gets_its_own_directory_whole() {
     ]);
     let base = old();
     let others = Arc::new(payload(&base, false));
-    let plan = BySerial { clients: clients.path(), options: lookup::Options::default(), others };
+    let plan = BySerial { clients: clients.path(), options: lookup::PayloadOptions::default(), others };
     let bus = ModelBus::new();
     let asks = [File("config.txt"), File("cmdline.txt"), Done];
     bus.plug("1-1", [with_serial(rom(0x2711, Rom::Answers(0)), "aa000001"), server(0x2711, &asks)]);
@@ -663,7 +663,7 @@ fn a_serial_number_has_8_or_16_digits_in_any_case() {
         Files::new(&[("by-serial/10000000AF04B2DA/bootcode4.bin", 1000), ("default/bootcode4.bin", 2000)]);
     let boot = |serial: &'static str| {
         let others = Arc::new(payload(&clients, false));
-        let plan = BySerial { clients: clients.path(), options: lookup::Options::default(), others };
+        let plan = BySerial { clients: clients.path(), options: lookup::PayloadOptions::default(), others };
         let bus = ModelBus::new();
         bus.plug("1-1", [with_serial(rom(0x2711, Rom::Answers(0)), serial), server(0x2711, &[Done])]);
         let filter = Filter { serial: Some(serial.parse().unwrap()), ..Filter::default() };

@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use dhcp_support::{HOUSE, Lan, OURS, PC, PI3, PI5, Running, Station, discover, pi5_id, request, tool};
+use dhcp_support::{DhcpClient, HOUSE, Lan, OURS, PC, PI3, PI5, Running, discover, pi5_id, request, tool};
 use piprov::board::Mac;
 use piprov::dhcp::build::Builder;
 use piprov::dhcp::event::{Answer, Event, Silence};
@@ -43,9 +43,9 @@ fn a_pi_5_gets_both_offers_beside_a_full_server() {
     lan.client_is(PI5);
     for broadcast in [false, true] {
         let offers = lan.inside("client", || {
-            let station = Station::new();
-            station.say(&discover(PI5, &pi5_id(), broadcast).finish());
-            station.hear_all(Duration::from_secs(2))
+            let client = DhcpClient::new();
+            client.say(&discover(PI5, &pi5_id(), broadcast).finish());
+            client.hear_all(Duration::from_secs(2))
         });
         let from =
             |server| offers.iter().filter(|got| got.packet().address(54) == Some(server)).collect::<Vec<_>>();
@@ -61,7 +61,7 @@ fn a_pi_5_gets_both_offers_beside_a_full_server() {
         let taken = lan.inside("client", || {
             let mut message = Builder::question(PI5, 5, Kind::Request, broadcast);
             message = message.address(54, HOUSE).address(50, house[0].packet().yiaddr);
-            Station::new().ask(message)
+            DhcpClient::new().ask(message)
         });
         assert_eq!((taken.packet().kind, taken.packet().address(54)), (Kind::Ack, Some(HOUSE)));
     }
@@ -77,11 +77,11 @@ fn the_rom_of_a_3b_gets_one_answer_after_two_seconds() {
     let ours = lan.serve(&config);
     lan.client_is(PI3);
     let (start, offers) = lan.inside("client", || {
-        let station = Station::new();
+        let client = DhcpClient::new();
         let start = Instant::now();
-        station.say(&discover(PI3, ROM_ID, false).finish());
-        station.say(&discover(PI3, ROM_ID, false).finish());
-        (start, station.hear_all(Duration::from_secs(3)))
+        client.say(&discover(PI3, ROM_ID, false).finish());
+        client.say(&discover(PI3, ROM_ID, false).finish());
+        (start, client.hear_all(Duration::from_secs(3)))
     });
     assert_eq!(offers.len(), 1, "{offers:?}");
     let late = offers[0].at - start;
@@ -270,13 +270,13 @@ fn a_pc_is_left_alone() {
     for mode in [Mode::Proxy, Mode::Dhcp] {
         let ours = lan.serve(&lan.config(mode));
         let answers = lan.inside("client", || {
-            let station = Station::new();
+            let client = DhcpClient::new();
             let uuid: Vec<u8> = (0..17).map(|n| if n == 0 { 0 } else { 0x61 + n }).collect();
-            station.say(&discover(PC, &uuid, true).finish());
+            client.say(&discover(PC, &uuid, true).finish());
             let system = Builder::question(PC, 7, Kind::Discover, true).option(60, b"MSFT 5.0");
-            station.say(&system.finish());
-            station.say(&request(PC, Ipv4Addr::new(192, 168, 1, 9), true).finish());
-            station.hear_all(Duration::from_secs(1))
+            client.say(&system.finish());
+            client.say(&request(PC, Ipv4Addr::new(192, 168, 1, 9), true).finish());
+            client.hear_all(Duration::from_secs(1))
         });
         assert!(answers.is_empty(), "{answers:?}");
         let heard: Vec<_> = ours.heard().into_iter().map(|heard| heard.answer).collect();
@@ -301,11 +301,11 @@ fn a_thousand_boards_in_a_second() {
     let ours = lan.serve(&config);
     const COUNT: usize = 1000;
     let (took, addresses) = lan.inside("client", || {
-        let station = Station::new();
+        let client = DhcpClient::new();
         let start = Instant::now();
         let paced = Stop::new().unwrap();
         for n in 0..COUNT as u32 {
-            station.say(&discover(mac(n), &pi5_id(), true).finish());
+            client.say(&discover(mac(n), &pi5_id(), true).finish());
             // A thousand a second: ten at a time.
             if n % 10 == 9 {
                 let _ = paced.wait(Duration::from_millis(8));
@@ -314,14 +314,14 @@ fn a_thousand_boards_in_a_second() {
         let (mut offered, mut acked) = (HashMap::new(), HashMap::new());
         let until = start + Duration::from_secs(20);
         while acked.len() < COUNT {
-            let Some(got) = station.hear(until) else {
+            let Some(got) = client.hear(until) else {
                 panic!("{} have an offer and {} an address", offered.len(), acked.len())
             };
             let packet = got.packet();
             match packet.kind {
                 Kind::Offer if offered.insert(packet.mac, packet.yiaddr).is_none() => {
                     let take = Builder::question(packet.mac, 9, Kind::Request, true);
-                    station.say(&take.address(54, server).address(50, packet.yiaddr).finish());
+                    client.say(&take.address(54, server).address(50, packet.yiaddr).finish());
                 }
                 Kind::Ack => {
                     acked.insert(packet.mac, packet.yiaddr);
@@ -344,18 +344,18 @@ fn nothing_that_is_sent_ends_it() {
     let ours = lan.serve(&lan.config(Mode::Dhcp));
     let good = discover(PI5, &pi5_id(), true).finish();
     let offer = lan.inside("client", || {
-        let station = Station::new();
+        let client = DhcpClient::new();
         for len in 0..good.len() {
-            station.say(&good[..len]);
+            client.say(&good[..len]);
         }
         for at in 0..good.len() {
             let mut bytes = good.clone();
             bytes[at] ^= 0xff;
-            station.say(&bytes);
+            client.say(&bytes);
         }
-        station.say(&[0xff; 1472]);
-        station.hear_all(Duration::from_millis(200));
-        station.ask(discover(PI3, &pi5_id(), true))
+        client.say(&[0xff; 1472]);
+        client.hear_all(Duration::from_millis(200));
+        client.ask(discover(PI3, &pi5_id(), true))
     });
     assert_eq!(offer.packet().kind, Kind::Offer);
     let malformed = ours.told().into_iter().filter(|event| matches!(event, Event::Malformed { .. })).count();
@@ -369,7 +369,7 @@ fn an_address_in_use_goes_to_nobody() {
     let ours = lan.serve(&lan.config(Mode::Dhcp));
     let (offer, took) = lan.inside("client", || {
         let start = Instant::now();
-        (Station::new().ask(discover(PI5, &pi5_id(), false)), start.elapsed())
+        (DhcpClient::new().ask(discover(PI5, &pi5_id(), false)), start.elapsed())
     });
     assert_eq!(offer.packet().yiaddr, ip(101));
     assert!(took < Duration::from_secs(2), "a board waits four seconds: {took:?}");
@@ -426,7 +426,7 @@ fn sockets_may_be_handed_in() {
         Server::open(&lan.config(Mode::Proxy), handed, &Stop::new().unwrap()).unwrap()
     });
     let _running = Running::new(server);
-    let offer = lan.inside("client", || Station::new().ask(discover(PI5, &pi5_id(), false)));
+    let offer = lan.inside("client", || DhcpClient::new().ask(discover(PI5, &pi5_id(), false)));
     assert_eq!(offer.packet().address(54), Some(OURS));
 }
 
@@ -484,21 +484,21 @@ fn leases_survive_kill_9() {
         .spawn()
         .unwrap();
     let taken: Vec<(Mac, Ipv4Addr)> = lan.inside("client", || {
-        let station = Station::new();
+        let client = DhcpClient::new();
         let until = Instant::now() + Duration::from_secs(30);
         // Until it is up.
         loop {
-            station.say(&discover(mac(0), &pi5_id(), true).finish());
-            if !station.hear_all(Duration::from_millis(500)).is_empty() {
+            client.say(&discover(mac(0), &pi5_id(), true).finish());
+            if !client.hear_all(Duration::from_millis(500)).is_empty() {
                 break;
             }
             assert!(Instant::now() < until, "the server doesn't come up");
         }
         (0..8)
             .map(|n| {
-                let offer = station.ask(discover(mac(n), &pi5_id(), true));
+                let offer = client.ask(discover(mac(n), &pi5_id(), true));
                 let address = offer.packet().yiaddr;
-                let ack = station.ask(request(mac(n), address, true));
+                let ack = client.ask(request(mac(n), address, true));
                 assert_eq!(ack.packet().kind, Kind::Ack);
                 (mac(n), address)
             })
@@ -508,14 +508,14 @@ fn leases_survive_kill_9() {
     child.wait().unwrap();
     let ours = lan.serve(&config);
     lan.inside("client", || {
-        let station = Station::new();
+        let client = DhcpClient::new();
         // Others come first, and none of them gets what is taken.
         for n in 100..110 {
-            let other = station.ask(discover(mac(n), &pi5_id(), true)).packet().yiaddr;
+            let other = client.ask(discover(mac(n), &pi5_id(), true)).packet().yiaddr;
             assert!(!taken.iter().any(|(_, address)| *address == other), "{other} was taken");
         }
         for (mac, address) in &taken {
-            let ack = station.ask(Builder::question(*mac, 3, Kind::Request, true).address(50, *address));
+            let ack = client.ask(Builder::question(*mac, 3, Kind::Request, true).address(50, *address));
             assert_eq!((ack.packet().kind, ack.packet().yiaddr), (Kind::Ack, *address));
         }
     });
@@ -529,9 +529,9 @@ fn a_damaged_file_of_leases_is_told_and_kept() {
     let mut ours = lan.serve(&config);
     lan.inside("client", || {
         for n in 0..3 {
-            let station = Station::new();
-            let address = station.ask(discover(mac(n), &pi5_id(), true)).packet().yiaddr;
-            station.ask(request(mac(n), address, true));
+            let client = DhcpClient::new();
+            let address = client.ask(discover(mac(n), &pi5_id(), true)).packet().yiaddr;
+            client.ask(request(mac(n), address, true));
         }
     });
     ours.end();

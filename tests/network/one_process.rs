@@ -20,7 +20,7 @@ use piprov::targets::Target;
 use piprov::uboot::flash;
 use piprov::uboot::material::ImageMaterial;
 use piprov::uboot::watch::Patience;
-use piprov::usb::boot::{Limits, Options as UsbOptions};
+use piprov::usb::boot::{BootOptions, Limits};
 use piprov::usb::lookup::{self, Payload};
 use piprov::usb::plan::OnePayload;
 use piprov::usb::service::{self, Service};
@@ -57,7 +57,7 @@ fn serve_netboot(
     net.lan.inside("ours", || {
         let mut config = dhcp::Config::new("eth0", net.state.clone());
         config.mode = Mode::Proxy;
-        let options = serve::Options {
+        let options = serve::ServeOptions {
             dhcp: config,
             tftp_root: net.root.clone(),
             limits: piprov::tftp::Limits::default(),
@@ -75,7 +75,7 @@ fn serve_netboot(
 /// Flashes the model board, which needs no reset.
 fn flash_one(dir: &Path, runs: &Runs, stop: &Stop, address: &Mutex<Option<SocketAddr>>) -> Vec<Record> {
     flash_model::image(&dir.join("os.img"));
-    let image = Image::open(&dir.join("os.img"), &piprov::image::Options::default()).unwrap();
+    let image = Image::open(&dir.join("os.img"), &piprov::image::ImageOptions::default()).unwrap();
     let material = ImageMaterial::prepare(image, 4 << 20, stop).unwrap();
     let server =
         piprov::tftp::Server::bind("127.0.0.1:0".parse().unwrap(), piprov::tftp::Limits::default()).unwrap();
@@ -88,7 +88,7 @@ fn flash_one(dir: &Path, runs: &Runs, stop: &Stop, address: &Mutex<Option<Socket
         secret: None,
         line: 2,
     }];
-    let options = flash::Options {
+    let options = flash::FlashOptions {
         patience: Patience { boot: Some(PATIENCE), silence: PATIENCE },
         stagger: Duration::ZERO,
         reset: None,
@@ -102,9 +102,10 @@ fn flash_one(dir: &Path, runs: &Runs, stop: &Stop, address: &Mutex<Option<Socket
 fn boot_usb(bus: &ModelBus, files: &Files, runs: &Runs, stop: &Stop) {
     let soon = Duration::from_millis(200);
     let limits = Limits { leave: soon, back: soon, next: soon, permission: soon, uploads: 3 };
-    let plan = OnePayload(Arc::new(Payload::open(&files.path(), &lookup::Options::default()).unwrap()));
+    let plan =
+        OnePayload(Arc::new(Payload::open(&files.path(), &lookup::PayloadOptions::default()).unwrap()));
     let service = Service { forever: true, ..Service::default() };
-    let options = UsbOptions { limits, ..UsbOptions::default() };
+    let options = BootOptions { limits, ..BootOptions::default() };
     service::run(Arc::new(bus.clone()), Arc::new(plan), options, &service, stop, runs, &mut drop).unwrap();
 }
 

@@ -14,7 +14,7 @@ use crate::format::json::json;
 use crate::format::{self, count, hex, size, size_exact};
 use crate::image::Image;
 use crate::stop::Stop;
-use crate::uboot::card::{Card, Options, Settings, check_name, read_directory};
+use crate::uboot::card::{Card, CardOptions, Settings, check_name, read_directory};
 use crate::uboot::secret::Secret;
 
 #[derive(Debug, Args)]
@@ -97,7 +97,7 @@ impl Build {
         let place = self.place.card(self.size);
         let files = read_directory(&self.uboot, place.uboot_len)?;
         let image = Image::open(&self.image, &self.spool.options(stop))?;
-        let options = Options { card: place, settings, time: source_date_epoch()? };
+        let options = CardOptions { card: place, settings, time: source_date_epoch()? };
         let card = Card::new(&image, files, &options)?;
 
         for line in show::lines(&image, &card.fit, &place) {

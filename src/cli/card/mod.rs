@@ -89,7 +89,7 @@ struct Spool {
 }
 
 impl Spool {
-    fn options(self, stop: &Stop) -> crate::image::Options {
-        crate::image::Options { spool_dir: self.spool_dir, stop: Some(stop.clone()) }
+    fn options(self, stop: &Stop) -> crate::image::ImageOptions {
+        crate::image::ImageOptions { spool_dir: self.spool_dir, stop: Some(stop.clone()) }
     }
 }

@@ -22,7 +22,7 @@ use crate::run::{Record, Runs, Tell};
 use crate::stop::Stop;
 use crate::targets::{Target, Targets};
 use crate::tftp;
-use crate::uboot::flash::{self, Options};
+use crate::uboot::flash::{self, FlashOptions};
 use crate::uboot::material::ImageMaterial;
 use crate::uboot::record;
 use crate::uboot::secret::Secret;
@@ -110,7 +110,7 @@ impl Flash {
         let part_size = self.part_size(&settings)?;
 
         let image_options =
-            crate::image::Options { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
+            crate::image::ImageOptions { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
         let image = Image::open(Path::new(image), &image_options)?;
         let material = ImageMaterial::prepare(image, part_size, stop)?;
         material.settle(WARNINGS, stop);
@@ -211,16 +211,16 @@ impl Flash {
         Ok((targets, secrets))
     }
 
-    fn options(&self, settings: &Settings, secrets: Secrets) -> Options {
+    fn options(&self, settings: &Settings, secrets: Secrets) -> FlashOptions {
         let by_hand = Duration::from_secs(600);
         let boot = if self.no_reset { by_hand } else { settings.flash.boot_timeout.value };
-        Options {
+        FlashOptions {
             patience: Patience {
                 boot: Some(self.timeout.unwrap_or(boot)),
                 silence: self.timeout.unwrap_or(SILENCE),
             },
             stagger: self.stagger.unwrap_or(settings.flash.stagger.value),
-            reset: (!self.no_reset).then_some(power::Options {
+            reset: (!self.no_reset).then_some(power::ResetOptions {
                 hold: settings.reset.hold.value,
                 command_timeout: settings.reset.command_timeout.value,
             }),

@@ -10,7 +10,7 @@ use crate::format::size;
 use crate::image::table::Scheme;
 use crate::power;
 use crate::targets::Target;
-use crate::uboot::flash::Options;
+use crate::uboot::flash::FlashOptions;
 use crate::uboot::job::ORIGINAL_PART;
 use crate::uboot::layout::CardInfo;
 use crate::uboot::material::ImageMaterial;
@@ -101,7 +101,7 @@ pub(super) fn plan(
     ui: &Ui,
     targets: &[Target],
     material: &ImageMaterial,
-    options: &Options,
+    options: &FlashOptions,
     way: Way<'_>,
 ) -> crate::cli::Result<()> {
     let layout = material.layout(&way.card())?;

@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::format::{parse_size, size};
 use crate::stop::Stop;
 use crate::targets::Target;
-use crate::uboot::flash::Options;
+use crate::uboot::flash::FlashOptions;
 use crate::uboot::layout::CardInfo;
 use crate::uboot::material::ImageMaterial;
 use crate::uboot::staged::{self, Files, Kind};
@@ -47,7 +47,7 @@ pub(super) enum CardKind {
 }
 
 impl Staged {
-    /// Where and what to stage; none where piprov serves by itself.
+    /// Where and what to stage; `None` where piprov serves by itself.
     pub(super) fn files(&self, kind: CardKind) -> Option<Files> {
         let kind = match kind {
             CardKind::Piprov => Kind::Piprov,
@@ -64,10 +64,10 @@ pub(super) fn run(
     settings: &Settings,
     targets: &[Target],
     material: &std::sync::Arc<ImageMaterial>,
-    options: &Options,
+    options: &FlashOptions,
     (ui, stop): (&Ui, &Stop),
 ) -> crate::cli::Result<()> {
-    // A message with the whole path helps whoever has started this in another directory.
+    // A message with the whole path helps a user that has started this in another directory.
     let files = &files.settled()?;
     if dry_run {
         // Which files there would be depends on the whole image.

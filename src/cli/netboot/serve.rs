@@ -11,7 +11,7 @@ use crate::config::netboot::{Mode, parse_range};
 use crate::dhcp;
 use crate::format::{count, json};
 use crate::netboot::serve::service;
-use crate::netboot::serve::{Event, Options, Server, Totals, What};
+use crate::netboot::serve::{Event, ServeOptions, Server, Totals, What};
 use crate::run::ledger::Ledger;
 use crate::run::{Runs, Tell};
 use crate::stop::Stop;
@@ -78,7 +78,7 @@ impl Serve {
         if config.mode == Mode::Dhcp && !config.force {
             ui.detail(format_args!("looking for other DHCP servers on {interface}"));
         }
-        let options = Options {
+        let options = ServeOptions {
             dhcp: config,
             tftp_root: self.tftp_root.unwrap_or_else(|| netboot.tftp_root.value.clone()),
             limits: common::tftp_limits(&settings),
@@ -100,7 +100,7 @@ impl Serve {
 /// Shows what belongs to no board. The boards' boots are runs, which the screen shows.
 pub(super) fn show(ui: &Ui, screen: &Screen, event: &Event) {
     if ui.json {
-        // DHCP's own words are for who wants details.
+        // DHCP's own words are for users that want details.
         if ui.verbose > 0 || !matches!(event.what, What::Dhcp { .. }) {
             ui.object(event);
         }

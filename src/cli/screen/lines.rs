@@ -27,7 +27,7 @@ impl Lines {
         Self { ui: ui.clone(), bars }
     }
 
-    /// A new line at the end; none where lines don't move.
+    /// A new line at the end; `None` where lines don't move.
     pub(in crate::cli) fn add(&self) -> Option<Bar> {
         let bar = self.bars.as_ref()?.add(FULL);
         bar.set_style(plain());

@@ -18,10 +18,10 @@ use crate::format::{minutes, parse_size};
 use crate::run::Runs;
 use crate::run::ledger::Ledger;
 use crate::stop::Stop;
-use crate::usb::boot::Options;
+use crate::usb::boot::BootOptions;
 use crate::usb::libusb::LibusbBus;
 use crate::usb::lookup::{self, Payload};
-use crate::usb::plan::{BySerial, Installed, OnePayload, Plan};
+use crate::usb::plan::{BySerial, Installed, OnePayload, PayloadPlan};
 use crate::usb::service::{self, Filter, Service};
 use crate::usb::sysfs::Sysfs;
 use crate::usb::transport::Bus;
@@ -194,14 +194,14 @@ impl Usbboot {
         }
     }
 
-    fn plan(&self, settings: &Settings, ui: &Ui) -> crate::cli::Result<Arc<dyn Plan>> {
+    fn plan(&self, settings: &Settings, ui: &Ui) -> crate::cli::Result<Arc<dyn PayloadPlan>> {
         let mut allow = self.allow.clone();
         // The live tree's links lead there.
         if settings.usb.clients.value.is_dir() {
             allow.push(settings.usb.clients.value.clone());
         }
-        let options = lookup::Options { overlays: self.overlay, allow };
-        let base: Arc<dyn Plan> = match &self.dir {
+        let options = lookup::PayloadOptions { overlays: self.overlay, allow };
+        let base: Arc<dyn PayloadPlan> = match &self.dir {
             Some(dir) => {
                 let payload = Payload::open(dir, &options)?;
                 // What is wrong with it for all boards is wrong before one comes.
@@ -241,15 +241,15 @@ impl Usbboot {
         }
     }
 
-    fn options(&self) -> Options {
-        Options {
+    fn options(&self) -> BootOptions {
+        BootOptions {
             signed: self.signed,
             boot_sig: self.boot_sig,
             confirmed: self.confirm.clone(),
             transfer: self.transfer_size,
             wait_for: self.wait_for.map(Into::into),
             wait_limit: self.wait_limit,
-            ..Options::default()
+            ..BootOptions::default()
         }
     }
 

@@ -234,7 +234,7 @@ mod tests {
     use crate::cli::ui::memory::texts;
     use crate::run::{Ending, Proof, RunId, Runs, Way};
     use crate::stop::Stop;
-    use crate::usb::boot::{Limits, Options};
+    use crate::usb::boot::{BootOptions, Limits};
     use crate::usb::lookup::{self, Payload};
     use crate::usb::metadata;
     use crate::usb::plan::OnePayload;
@@ -323,9 +323,10 @@ mod tests {
         let (tell, events) = channel();
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("bootcode4.bin"), [7; 3000]).unwrap();
-        let plan = OnePayload(Arc::new(Payload::open(dir.path(), &lookup::Options::default()).unwrap()));
+        let plan =
+            OnePayload(Arc::new(Payload::open(dir.path(), &lookup::PayloadOptions::default()).unwrap()));
         let limits = Limits { permission: Duration::ZERO, ..Limits::default() };
-        let options = Options { limits, ..Options::default() };
+        let options = BootOptions { limits, ..BootOptions::default() };
         let poll = Duration::from_millis(5);
         let service = Service { forever: true, boards: Some(1), poll, ..Service::default() };
         let runs = Runs::unkept(Arc::new(tell));

@@ -16,7 +16,7 @@ use crate::image::compare::{Difference, Found, Other, compare};
 use crate::image::compare_parts::{PartWrong, PartsFound, compare_parts};
 use crate::image::device::Device;
 use crate::image::report::Report;
-use crate::image::{Image, Options};
+use crate::image::{Image, ImageOptions};
 use crate::stop::Stop;
 
 /// A card that was used is not the image any more; people compare such cards.
@@ -78,7 +78,7 @@ impl Verify {
         // What is compared with is looked at first: a wrong path should not cost a decompression.
         let device = self.device.as_deref().map(Device::open).transpose()?;
         let report = self.report.as_deref().map(Report::read).transpose()?;
-        let options = Options { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
+        let options = ImageOptions { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
         let image = Image::open(&self.image, &options)?;
         let job = Job { image, ui, stop, started: Instant::now() };
         if let Some(device) = device {

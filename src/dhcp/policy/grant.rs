@@ -45,7 +45,7 @@ impl Policy {
         }
     }
 
-    /// Why somebody is left alone: he is no Pi, has no fixed address, and never had one from here.
+    /// Why a client is left alone: it is no Pi, has no fixed address, and never had one from here.
     fn is_stranger(&self, mac: Mac, client: Client) -> Option<Silence> {
         let known = client.stage.is_pi()
             || self.plan.everyone
@@ -87,7 +87,7 @@ impl Policy {
         Answer::Offer { address: chosen.address, soft, delay }
     }
 
-    /// Keeps a question as long as somebody may object to its answer.
+    /// Keeps a question as long as another device may object to its answer.
     fn keep(&mut self, packet: &Packet<'_>, arrival: Arrival, now: u64) {
         if self.questions.len() >= KEPT {
             let time = LOOK.as_secs() + 2;

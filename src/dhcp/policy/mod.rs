@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use super::config::{Mode, Plan};
+use super::config::{AddressPlan, Mode};
 use super::event::{Answer, Event, Heard, Silence};
 use super::lease::Record;
 use super::packet::{Kind, PXE_PORT, Packet, SERVER_PORT, code};
@@ -19,14 +19,14 @@ use pool::Pool;
 
 pub use reply::{PI_MENU, Reply, To};
 
-/// How long an offer waits for somebody else to say that he has the address. A Pi's bootloader waits 4 s for it, and
+/// How long an offer waits for another device to say that it has the address. A Pi's bootloader waits 4 s for it, and
 /// a host on the same network answers in less than a millisecond.
 pub const LOOK: Duration = Duration::from_millis(300);
 /// Seconds after which a board that looks for a server again has begun anew. The ROM asks every 5 s.
 const ANEW: u64 = 60;
 /// Clients that are remembered; above it, those are forgotten that were silent for the longest time.
 const REMEMBERED: usize = 8192;
-/// Questions that are kept while somebody may object to the answer.
+/// Questions that are kept while another device may object to the answer.
 const KEPT: usize = 1024;
 
 /// Where a message came in.
@@ -34,7 +34,7 @@ const KEPT: usize = 1024;
 pub struct Arrival {
     /// The port that it was sent to: 67 or 4011.
     pub port: u16,
-    /// Who sent it: the client, or a relay.
+    /// Its sender: the client, or a relay.
     pub from: SocketAddrV4,
 }
 
@@ -43,7 +43,7 @@ pub struct Arrival {
 pub enum Action {
     /// Put this on disk. What is sent after it in the same list may go out only when it is there.
     Record(Record),
-    /// Ask the network whether somebody has this address; see [`Policy::conflict`].
+    /// Ask the network whether a device has this address; see [`Policy::conflict`].
     Look(Ipv4Addr),
     /// Forget the answers to this client that still wait.
     Withdraw(Mac),
@@ -64,7 +64,7 @@ struct Seen {
 /// The policy of one server.
 #[derive(Debug)]
 pub struct Policy {
-    plan: Plan,
+    plan: AddressPlan,
     pool: Pool,
     /// How long an offer of an address waits that nobody has looked at yet.
     look: Option<Duration>,
@@ -78,7 +78,7 @@ impl Policy {
     /// A policy with the leases that were on disk. `can_look` says that [`Action::Look`] can be done; offers don't wait
     /// for it otherwise.
     #[must_use]
-    pub fn new(plan: Plan, records: &[Record], can_look: bool) -> Self {
+    pub fn new(plan: AddressPlan, records: &[Record], can_look: bool) -> Self {
         let mut pool = Pool::new(&plan);
         records.iter().for_each(|record| pool.restore(record));
         let look = can_look.then_some(LOOK);
@@ -107,11 +107,11 @@ impl Policy {
         actions
     }
 
-    /// Somebody answered for an address. Where it was on offer to a board that hasn't taken it yet, the board gets
+    /// A device answered for an address. Where it was on offer to a board that hasn't taken it yet, the board gets
     /// another one.
     pub fn conflict(&mut self, address: Ipv4Addr, holder: Mac, now: u64) -> Vec<Action> {
         let Some(mac) = self.pool.owner(address).filter(|mac| *mac != holder) else { return Vec::new() };
-        // Who has taken its address since will find out for itself, and decline it.
+        // A client that has taken its address since will find out for itself, and decline it.
         let Some((asked, arrival, question)) = self.questions.remove(&mac) else { return Vec::new() };
         let mut actions = vec![Action::Withdraw(mac), Action::Tell(Event::Conflict { address, holder, mac })];
         let until = self.pool.bar(address, now);
@@ -126,7 +126,7 @@ impl Policy {
         actions
     }
 
-    /// Who it is, and how often it has asked.
+    /// Which board it is, and how often it has asked.
     fn remember(&mut self, packet: &Packet<'_>, now: u64) -> (Client, u32) {
         let mut client = Client::of(packet, &self.plan.ouis);
         if self.seen.len() >= REMEMBERED && !self.seen.contains_key(&packet.mac) {

@@ -1,15 +1,15 @@
-//! Which address belongs to whom.
+//! Which address belongs to which board.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 use crate::board::Mac;
-use crate::dhcp::config::Plan;
+use crate::dhcp::config::AddressPlan;
 use crate::dhcp::lease::{Lease, Record};
 
 /// Seconds that an offer stands without being taken.
 const OFFER: u64 = 60;
-/// Seconds for which nobody gets an address that somebody unknown was seen with.
+/// Seconds for which an address isn't given out after an unknown device was seen with it.
 pub(super) const BARRED: u64 = 600;
 
 /// What a board has.
@@ -26,7 +26,7 @@ struct Held {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Chosen {
     pub(super) address: Ipv4Addr,
-    /// Nobody has looked yet whether it is really free.
+    /// It wasn't looked at yet whether the address is really free.
     pub(super) fresh: bool,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &AddressPlan) -> Self {
         let (first, last) = plan.range.map_or((1, 0), |(first, last)| (first.into(), last.into()));
         Self {
             first,
@@ -84,7 +84,7 @@ impl Pool {
         (self.first..=self.last).contains(&u32::from(address))
     }
 
-    /// Whether the plan lets a board have an address, whoever has it now.
+    /// Whether the plan lets a board have an address, even if another one has it now.
     pub(super) fn may_have(&self, mac: Mac, address: Ipv4Addr) -> bool {
         match (self.fixed.get(&mac), self.reserved.get(&address)) {
             (Some(fixed), _) => *fixed == address,
@@ -93,20 +93,20 @@ impl Pool {
         }
     }
 
-    /// Whether a board could get an address now: the plan lets it, and nobody has it.
+    /// Whether a board could get an address now: the plan lets it, and the address is free.
     pub(super) fn is_free(&self, mac: Mac, address: Ipv4Addr, now: u64) -> bool {
         let barred =
             self.barred.get(&address).is_some_and(|until| *until > now) && !self.fixed.contains_key(&mac);
         self.may_have(mac, address) && !barred && !self.has_other_owner(mac, address, now)
     }
 
-    /// Somebody else has the address.
+    /// Another device has the address.
     pub(super) fn has_other_owner(&self, mac: Mac, address: Ipv4Addr, now: u64) -> bool {
         let owner = self.owners.get(&address).filter(|owner| **owner != mac);
         owner.and_then(|owner| self.held.get(owner)).is_some_and(|held| held.until > now)
     }
 
-    /// The address that a board has or had, while nobody else got it.
+    /// The address that a board has or had, while no other board got it.
     pub(super) fn of(&self, mac: Mac) -> Option<Ipv4Addr> {
         self.held.get(&mac).map(|held| held.address)
     }
@@ -116,12 +116,12 @@ impl Pool {
         self.held.get(&mac).is_some_and(|held| held.address == address && held.bound && held.until > now)
     }
 
-    /// Somebody whose offered or promised address this is.
+    /// The board that this address is offered or promised to.
     pub(super) fn owner(&self, address: Ipv4Addr) -> Option<Mac> {
         self.owners.get(&address).copied()
     }
 
-    /// Holds an address for a board: its own fixed one, the one it had, the one it asks for, or any. None when all
+    /// Holds an address for a board: its own fixed one, the one it had, the one it asks for, or any. `None` when all
     /// are given out.
     pub(super) fn offer(&mut self, mac: Mac, wanted: Option<Ipv4Addr>, now: u64) -> Option<Chosen> {
         let had = self.of(mac);
@@ -140,7 +140,7 @@ impl Pool {
         Some(Chosen { address, fresh })
     }
 
-    /// An address that nobody has: one that nobody ever had, or else the one that has been free for the longest time.
+    /// A free address: one that was never given out, or else the one that has been free for the longest time.
     fn unused(&mut self, mac: Mac, now: u64) -> Option<Ipv4Addr> {
         while self.next <= self.last {
             let address = Ipv4Addr::from(self.next);
@@ -204,7 +204,7 @@ impl Pool {
         }
     }
 
-    /// Somebody unknown has the address: nobody gets it for some time.
+    /// An unknown device has the address: it isn't given out for some time.
     pub(super) fn bar(&mut self, address: Ipv4Addr, now: u64) -> u64 {
         let until = now + BARRED;
         if let Some(owner) = self.owners.remove(&address) {
@@ -230,7 +230,7 @@ mod tests {
     fn pool(change: impl Fn(&mut Config)) -> Pool {
         let mut config = config(Mode::Dhcp);
         change(&mut config);
-        Pool::new(&Plan::new(&config, &eth0()).unwrap())
+        Pool::new(&AddressPlan::new(&config, &eth0()).unwrap())
     }
 
     fn address(pool: &mut Pool, n: u8, now: u64) -> Option<u8> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Arrival;
 use crate::board::Mac;
 use crate::dhcp::build::Builder;
-use crate::dhcp::config::Plan;
+use crate::dhcp::config::AddressPlan;
 use crate::dhcp::packet::{BROADCAST, CLIENT_PORT, Kind, PXE_PORT, Packet, SERVER_PORT, code};
 use crate::dhcp::pi::Client;
 
@@ -24,10 +24,10 @@ const PXE_CLIENT: &[u8] = b"PXEClient";
 /// Where an answer goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum To {
-    /// To everybody on the network, port 68.
+    /// To all hosts on the network, port 68.
     Broadcast,
     /// To a client that has no address yet, port 68: a frame to its MAC address with the IP address that it will get.
-    Station {
+    Frame {
         /// The address that it will get.
         address: Ipv4Addr,
     },
@@ -80,7 +80,7 @@ impl Draft {
         } else if packet.flags & BROADCAST != 0 || self.address.is_unspecified() {
             To::Broadcast
         } else {
-            To::Station { address: self.address }
+            To::Frame { address: self.address }
         };
         self.reply(packet, to, SERVER_PORT)
     }
@@ -93,14 +93,14 @@ impl Draft {
 }
 
 /// Tells where to boot from, and gives no address. `file` is for PCs.
-pub(super) fn boot(plan: &Plan, packet: &Packet<'_>, kind: Kind, file: Option<&str>) -> Draft {
+pub(super) fn boot(plan: &AddressPlan, packet: &Packet<'_>, kind: Kind, file: Option<&str>) -> Draft {
     let builder = Builder::reply(packet, kind).address(code::SERVER_ID, plan.server);
     Draft { kind, address: Ipv4Addr::UNSPECIFIED, builder: with_boot(builder, plan, packet, file) }
 }
 
 /// What tells a network boot ROM where to boot from. A Pi takes the server's address from `siaddr`, option 66 or
 /// option 54, whichever its bootloader knows; so they all say the same.
-fn with_boot(builder: Builder, plan: &Plan, packet: &Packet<'_>, file: Option<&str>) -> Builder {
+fn with_boot(builder: Builder, plan: &AddressPlan, packet: &Packet<'_>, file: Option<&str>) -> Builder {
     let mut builder = builder.siaddr(plan.server).option(code::VENDOR_CLASS, PXE_CLIENT);
     // Echoed (PXE 2.1 table 2-3). Everybody's has 17 bytes; longer ones have no use.
     if let Some(id) = packet.option(code::MACHINE_ID).filter(|id| (1..=64).contains(&id.len())) {
@@ -131,7 +131,7 @@ fn chosen(vendor: &[u8]) -> Option<[u8; 4]> {
 
 /// Gives an address, or confirms it. `pxe` is what the client boots, if it does: a Pi, or a PC with its file.
 pub(super) fn lease(
-    plan: &Plan,
+    plan: &AddressPlan,
     packet: &Packet<'_>,
     kind: Kind,
     address: Ipv4Addr,
@@ -164,7 +164,7 @@ pub(super) fn lease(
 }
 
 /// Tells the settings of the network to a client that has an address (RFC 2131 section 4.3.5).
-pub(super) fn info(plan: &Plan, packet: &Packet<'_>, pxe: Option<Option<&str>>) -> Draft {
+pub(super) fn info(plan: &AddressPlan, packet: &Packet<'_>, pxe: Option<Option<&str>>) -> Draft {
     let builder = Builder::reply(packet, Kind::Ack).address(code::SERVER_ID, plan.server);
     let builder = with_network(builder, plan);
     let builder = match pxe {
@@ -174,7 +174,7 @@ pub(super) fn info(plan: &Plan, packet: &Packet<'_>, pxe: Option<Option<&str>>) 
     Draft { kind: Kind::Ack, address: Ipv4Addr::UNSPECIFIED, builder }
 }
 
-fn with_network(builder: Builder, plan: &Plan) -> Builder {
+fn with_network(builder: Builder, plan: &AddressPlan) -> Builder {
     let mut builder = builder
         .address(code::SUBNET_MASK, plan.mask)
         .address(code::BROADCAST_ADDRESS, plan.network().broadcast());
@@ -189,7 +189,7 @@ fn with_network(builder: Builder, plan: &Plan) -> Builder {
 }
 
 /// Refuses an address (RFC 2131 section 4.3.2): by broadcast, also behind a relay.
-pub(super) fn refuse(plan: &Plan, packet: &Packet<'_>) -> Draft {
+pub(super) fn refuse(plan: &AddressPlan, packet: &Packet<'_>) -> Draft {
     let builder = Builder::reply(packet, Kind::Nak).broadcast().address(code::SERVER_ID, plan.server);
     Draft { kind: Kind::Nak, address: Ipv4Addr::UNSPECIFIED, builder }
 }

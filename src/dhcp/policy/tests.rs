@@ -14,7 +14,7 @@ const ROM_ID: [u8; 17] = *b"\0DDDDDDDDDDDDDDDD";
 fn policy(mode: Mode, change: impl Fn(&mut Config)) -> Policy {
     let mut config = config(mode);
     change(&mut config);
-    Policy::new(Plan::new(&config, &eth0()).unwrap(), &[], true)
+    Policy::new(AddressPlan::new(&config, &eth0()).unwrap(), &[], true)
 }
 
 fn at(port: u16, from: Ipv4Addr) -> Arrival {
@@ -235,7 +235,7 @@ fn an_offer_has_everything_and_is_looked_at_first() {
     assert_eq!(actions[0], Action::Look(ip(100)));
     let offer = reply(&actions);
     // The board asked for its answer at the address that it gets.
-    assert_eq!((offer.to, offer.delay), (To::Station { address: ip(100) }, LOOK));
+    assert_eq!((offer.to, offer.delay), (To::Frame { address: ip(100) }, LOOK));
     let packet = Packet::parse(&offer.bytes).unwrap();
     assert_eq!((packet.yiaddr, packet.siaddr), (ip(100), ip(1)));
     let codes: Vec<u8> = packet.codes().collect();
@@ -324,7 +324,7 @@ fn a_lease_is_renewed_rebound_and_confirmed() {
     for later in [40000, 90000] {
         let actions = handle(&mut policy, request(PI5).address(50, address), NOW + later);
         assert!(matches!(answer(&actions), Answer::Ack { address: same, .. } if same == address));
-        assert_eq!(reply(&actions).to, To::Station { address });
+        assert_eq!(reply(&actions).to, To::Frame { address });
     }
 }
 
@@ -435,7 +435,7 @@ fn leases_outlive_the_process() {
             }));
         }
     }
-    let plan = Plan::new(&config(Mode::Dhcp), &eth0()).unwrap();
+    let plan = AddressPlan::new(&config(Mode::Dhcp), &eth0()).unwrap();
     let mut second = Policy::new(plan, &records, true);
     assert_eq!(silence(&handle(&mut second, discover(PI5, &pi5_id()), NOW + 9)), Silence::Exhausted);
     let mac = Mac::new([0xdc, 0xa6, 0x32, 0, 1, 7]);

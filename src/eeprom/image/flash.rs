@@ -10,7 +10,7 @@ use super::{
 /// All sections, in their order.
 pub(super) fn sections(bytes: &[u8]) -> Result<Vec<Section>, Error> {
     if !is_ab(bytes) {
-        // What is changed ends before the place of B also where there is none.
+        // What is changed ends before the place of B, also where there is no B.
         return walk(bytes, Part::Whole, 0..bytes.len(), B.min(bytes.len() - SECTOR));
     }
     let mut all = walk(bytes, Part::Whole, 0..A, A)?;

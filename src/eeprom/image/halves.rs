@@ -20,7 +20,7 @@ pub enum Other<'a> {
 }
 
 impl Image {
-    /// What partition B is beside A; none where the image has no partitions.
+    /// What partition B is beside A; `None` where the image has no partitions.
     #[must_use]
     pub fn other(&self) -> Option<Other<'_>> {
         if !self.is_ab() {

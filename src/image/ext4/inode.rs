@@ -63,7 +63,7 @@ pub struct Inode {
     pub(super) flags: u32,
     /// The block map, the root of the extents, a link's target, or the first contents.
     pub(super) map: [u8; 60],
-    /// The block with extended attributes; 0 for none.
+    /// The block with extended attributes; 0 where it has no such block.
     pub(super) attributes: u64,
     /// What follows the inode's fixed fields: the attributes that fit.
     pub(super) tail: Vec<u8>,

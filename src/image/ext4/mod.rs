@@ -54,7 +54,7 @@ pub enum Error {
         /// What is wrong, with the inode or the byte.
         what: String,
     },
-    /// A name is one that Linux allows, but no system's own file has: whoever lists it sends it to a terminal.
+    /// A name is one that Linux allows, but no system's own file has: a program that lists it sends it to a terminal.
     #[error("directory {directory} of the ext4 file system has a name with control characters: {name}")]
     Name {
         /// The directory's inode.

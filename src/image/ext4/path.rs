@@ -8,7 +8,8 @@ use super::{Error, Ext4, FileKind, Inode, ROOT};
 const MOST_LINKS: usize = 40;
 
 impl Ext4 {
-    /// The file that a path from the root means; links are followed, the last one too. Nothing where there is none.
+    /// The file that a path from the root means; links are followed, the last one too. `None` where there is no such
+    /// file.
     ///
     /// # Errors
     /// [`Error::Damaged`], also for links that lead round in a circle; [`Error::Unsupported`]; [`Error::Io`].

@@ -35,7 +35,7 @@ impl Geometry {
     fn with_clusters_of(sectors: u64, sectors_per_cluster: u64) -> Self {
         let mut geometry =
             Self { sectors, sectors_per_cluster, reserved: RESERVED, fat_sectors: 0, clusters: 0 };
-        // One entry of four bytes a cluster, and two that stand for none: the smallest table that covers
+        // One entry of four bytes a cluster, and two that stand for no cluster: the smallest table that covers
         // what is left beside it.
         let per_sector = SECTOR / 4;
         let left = sectors.saturating_sub(RESERVED);

@@ -16,7 +16,7 @@ const LONGEST: usize = 255;
 
 /// The names of one directory.
 pub(super) struct Names {
-    /// Entries of the long name (none where the short one says it all) and the short name.
+    /// Entries of the long name (empty where the short one says it all) and the short name.
     by_name: BTreeMap<String, (Vec<u8>, [u8; 11])>,
     entries: usize,
 }

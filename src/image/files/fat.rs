@@ -145,7 +145,7 @@ impl Fat {
 
     /// What is in the directory `at`; without `.`, `..` and the volume's label.
     ///
-    /// Names that no file can have, and names that are equal but for case, are damage: whoever mounts such a file
+    /// Names that no file can have, and names that are equal but for case, are damage: a system that mounts such a file
     /// system, and the board's firmware, would each find something else.
     pub(super) fn list(&self, directory: &Item, at: &str) -> Result<Vec<Item>, String> {
         let bytes = match directory.place {
@@ -221,7 +221,7 @@ impl Fat {
         Ok(runs)
     }
 
-    /// The cluster behind this one; none behind the last.
+    /// The cluster behind this one; `None` behind the last.
     fn follow(&self, cluster: u32) -> Result<Option<u32>, String> {
         let number = u64::from(cluster);
         if number < 2 || number >= self.clusters + 2 {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Knows the old and new names of the image's partitions.
 pub(super) struct Names<'a> {
-    /// The MBR's disk id; none on a GPT disk, where `PARTUUID=` does not count.
+    /// The MBR's disk id; `None` on a GPT disk, where `PARTUUID=` does not count.
     disk_id: Option<u32>,
     numbers: &'a BTreeMap<u32, u32>,
     /// Disks on which the image will be, as the running system calls them.
@@ -111,7 +111,7 @@ fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str
     head.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
-/// Disk and partition number of `/dev/mmcblk0p2`, `/dev/nvme0n1p2`, `/dev/sda2`; none for a whole disk.
+/// Disk and partition number of `/dev/mmcblk0p2`, `/dev/nvme0n1p2`, `/dev/sda2`; `None` for a whole disk.
 fn device(spec: &str) -> Option<(&str, u32)> {
     let name = spec.strip_prefix("/dev/")?;
     let base = name.trim_end_matches(|c: char| c.is_ascii_digit());

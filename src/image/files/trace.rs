@@ -30,7 +30,7 @@ impl ReadAt for Trace {
     }
 }
 
-/// The patches that turn a file's text from `old` into `new` (of the same length), or why there are none.
+/// The patches that turn a file's text from `old` into `new` (of the same length), or why it can't be patched.
 ///
 /// A file's contents start on a block's border on every file system meant here, so each block of the text
 /// stands at the start of a block of the image.

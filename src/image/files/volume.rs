@@ -117,7 +117,7 @@ pub fn is_fat(image: &Arc<dyn ReadAt>, partition: &Partition) -> io::Result<bool
     Volume { image, partition }.is_fat()
 }
 
-/// Reads one file of the first FAT partition; none where there is no such partition or no such file.
+/// Reads one file of the first FAT partition; `None` where there is no such partition or no such file.
 ///
 /// # Errors
 /// When the image can't be read or the file system is damaged.

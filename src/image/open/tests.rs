@@ -61,7 +61,7 @@ fn file(bytes: &[u8]) -> tempfile::NamedTempFile {
 }
 
 fn open(bytes: &[u8]) -> Result<Image, Error> {
-    Image::open(file(bytes).path(), &Options::default())
+    Image::open(file(bytes).path(), &ImageOptions::default())
 }
 
 fn read_all(image: &Image) -> io::Result<Vec<u8>> {
@@ -140,7 +140,7 @@ fn damage_reaches_every_reader_with_its_place() {
                 continue;
             }
             let file = file(&bytes);
-            let image = Image::open(file.path(), &Options::default()).unwrap();
+            let image = Image::open(file.path(), &ImageOptions::default()).unwrap();
             let content = image.content();
             let readers: Vec<_> = (0..2)
                 .map(|_| {
@@ -191,11 +191,11 @@ fn a_length_that_is_not_kept_is_an_error() {
 #[test]
 fn a_directory_and_a_missing_file() {
     let dir = tempfile::tempdir().unwrap();
-    let error = Image::open(dir.path(), &Options::default()).unwrap_err();
+    let error = Image::open(dir.path(), &ImageOptions::default()).unwrap_err();
     assert!(error.to_string().ends_with("this is a directory"));
-    let error = Image::open(&dir.path().join("no"), &Options::default()).unwrap_err();
+    let error = Image::open(&dir.path().join("no"), &ImageOptions::default()).unwrap_err();
     assert_eq!(crate::error::Explain::kind(&error), crate::error::Kind::NoInput);
-    let options = Options { spool_dir: Some(dir.path().join("no")), stop: None };
+    let options = ImageOptions { spool_dir: Some(dir.path().join("no")), stop: None };
     let error = Image::open(file(&gz(b"abc")).path(), &options).unwrap_err();
     assert_eq!(crate::error::Explain::kind(&error), crate::error::Kind::CantCreate);
 }
@@ -221,7 +221,7 @@ fn stopping_wakes_whoever_waits() {
             to
         })
     };
-    let image = Image::open(&fifo, &Options { spool_dir: None, stop: Some(stop.clone()) }).unwrap();
+    let image = Image::open(&fifo, &ImageOptions { spool_dir: None, stop: Some(stop.clone()) }).unwrap();
     let _to = writer.join().unwrap();
     let content = image.content();
     let reader = std::thread::spawn(move || content.read_at(&mut [0; 8192], 0));

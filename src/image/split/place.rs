@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FlockOperation;
 use tempfile::TempDir;
 
-use super::{Order, PartFormat};
+use super::{PartFormat, SplitOptions};
 use crate::error::{Knob, remedy};
 use crate::image::error::Error;
 use crate::image::manifest::{FILE_NAME, Manifest};
@@ -23,19 +23,19 @@ pub(super) struct Place {
     temporary: Option<TempDir>,
     /// Held while the hidden directory is in use, so that another run can tell it from a dead one's.
     _lock: Option<File>,
-    /// The directory was made here, and is removed again when nothing came of it.
+    /// The directory was made here, and is removed again after a failure.
     made: bool,
     stale: Vec<PathBuf>,
 }
 
-/// Looks whether `order` can be carried out, without touching anything.
-pub(super) fn check(image: &Image, order: &Order) -> Result<(), Error> {
-    ours_in(image, order).map(drop)
+/// Looks whether the image can be split with these options, without touching anything.
+pub(super) fn check(image: &Image, options: &SplitOptions) -> Result<(), Error> {
+    ours_in(image, options).map(drop)
 }
 
 /// The files of an earlier split that are in the directory.
-fn ours_in(image: &Image, order: &Order) -> Result<Vec<PathBuf>, Error> {
-    let dir = &order.dir;
+fn ours_in(image: &Image, options: &SplitOptions) -> Result<Vec<PathBuf>, Error> {
+    let dir = &options.dir;
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -75,7 +75,7 @@ fn ours_in(image: &Image, order: &Order) -> Result<Vec<PathBuf>, Error> {
     }
     found.sort();
     match found.first() {
-        Some(path) if !order.force => Err(Error::Exists {
+        Some(path) if !options.force => Err(Error::Exists {
             path: path.clone(),
             what: match found.len() {
                 1 => "it is there already".into(),
@@ -106,9 +106,9 @@ fn is_ours(path: &Path) -> bool {
 }
 
 impl Place {
-    pub(super) fn prepare(image: &Image, order: &Order) -> Result<Self, Error> {
-        let stale = ours_in(image, order)?;
-        let dir = order.dir.clone();
+    pub(super) fn prepare(image: &Image, options: &SplitOptions) -> Result<Self, Error> {
+        let stale = ours_in(image, options)?;
+        let dir = options.dir.clone();
         let made = match fs::create_dir(&dir) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::gzip::GzPart;
-use super::{Order, PartFormat};
+use super::{PartFormat, SplitOptions};
 use crate::image::error::Error;
 use crate::image::parts::padding;
 use crate::image::pass::Sink;
@@ -65,10 +65,10 @@ enum Out {
 }
 
 impl Writer {
-    pub(super) fn start(dir: &Path, order: &Order, stop: &Stop) -> Result<(Self, ReadBack), Error> {
+    pub(super) fn start(dir: &Path, options: &SplitOptions, stop: &Stop) -> Result<(Self, ReadBack), Error> {
         let (to_read_back, paths) = channel::<PathBuf>();
         let (to, results) = channel();
-        let (format, stop) = (order.format, stop.clone());
+        let (format, stop) = (options.format, stop.clone());
         std::thread::Builder::new()
             .name("image-read-back".into())
             .spawn(move || {
@@ -81,8 +81,8 @@ impl Writer {
             .map_err(|error| Error::os(dir, "starting a thread", error))?;
         let writer = Self {
             dir: dir.to_owned(),
-            skip: order.skip,
-            part_size: order.part_size,
+            skip: options.skip,
+            part_size: options.part_size,
             format,
             current: None,
             next: 0,
@@ -136,7 +136,7 @@ impl Sink for Writer {
 impl Writer {
     fn close(&self, current: Current) -> Result<(), Error> {
         let path = current.finish()?;
-        // The thread ends early only after a failure, which whoever waits for it will see.
+        // The thread ends early only after a failure, which the caller sees when it waits for the thread.
         let _ = self.to_read_back.send(path);
         Ok(())
     }

@@ -201,11 +201,11 @@ fn what_the_server_refuses_is_not_there() {
     assert_eq!(bench.told(), "");
     // The server and this are asked the same.
     use crate::board::identity::Chip;
-    use crate::usb::lookup::{Asker, Options, Payload};
+    use crate::usb::lookup::{Asker, Payload, PayloadOptions};
     let port = "1-1".parse().unwrap();
     bench.0.tree.set_overlay(port, &bench.at("")).unwrap();
     let allow = vec![bench.0.tree.clients().to_owned()];
-    let payload = Payload::open(bench.0.tree.live(), &Options { overlays: true, allow }).unwrap();
+    let payload = Payload::open(bench.0.tree.live(), &PayloadOptions { overlays: true, allow }).unwrap();
     let asker = Asker { chip: Chip::Bcm2835, port: Some(port) };
     let border = Border::of(bench.0.tree.live(), &[bench.0.tree.clients().to_owned()]).unwrap();
     let client = bench.at("");

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rustix::io::Errno;
 
 use super::apply::Target;
-use super::checklist::{Act, Change, Facts, Mode, Plan, Where, plan};
+use super::checklist::{Act, Change, ChangePlan, Facts, Mode, Where, plan};
 use super::copy::{Copy, Take};
 use super::material::Material;
 use super::names::{Board, Name, Network};
@@ -20,7 +20,7 @@ use super::{Clients, Error, exports, home, host, keys, overlay, reach, rename};
 use crate::beneath::Dir;
 use crate::error::{Knob, Remedy, Task, remedy};
 use crate::format::hex;
-use crate::image::Options;
+use crate::image::ImageOptions;
 use crate::run::Stage;
 
 /// What client is wanted.
@@ -34,11 +34,11 @@ pub struct Request {
     pub from: PathBuf,
     /// How it has its root.
     pub mode: Mode,
-    /// The name of the root that it shares with others; made from the image's name where none is given.
+    /// The name of the root that it shares with others; made from the image's name where it isn't given.
     pub shared: Option<Name>,
     /// This host's address.
     pub server: Option<Ipv4Addr>,
-    /// Who may mount.
+    /// The hosts that may mount.
     pub network: Option<Network>,
     /// The interface that both are taken from where they aren't given.
     pub interface: Option<String>,
@@ -55,7 +55,7 @@ pub struct Prepared<'a> {
     clients: &'a Clients,
     material: Material,
     facts: Facts,
-    plan: Plan,
+    plan: ChangePlan,
     record: Record,
     /// The shared root that is there already.
     shares: bool,
@@ -63,7 +63,7 @@ pub struct Prepared<'a> {
     begun: Option<Record>,
     /// What of the boot files isn't taken as it is.
     tamed: Option<String>,
-    /// What those who may mount it reach besides it.
+    /// What hosts that may mount it reach besides it.
     reach: Vec<Remedy>,
     /// All records, as they were when everything was looked at.
     seen: Vec<Record>,
@@ -118,7 +118,7 @@ impl Clients {
             request.interface.as_deref(),
             &addresses,
         )?;
-        let options = Options { spool_dir: request.spool_dir.clone(), stop: Some(self.stop.clone()) };
+        let options = ImageOptions { spool_dir: request.spool_dir.clone(), stop: Some(self.stop.clone()) };
         let left_out =
             [&places.clients, &places.tftp, &places.shared, &places.state].map(|path| absolute(path));
         let material = Material::open(&request.from, request.force, &options, &left_out)?;
@@ -551,7 +551,7 @@ struct Tree<'a> {
     expected: Option<u64>,
 }
 
-/// Where boot files lie until they are complete: a board that asks meanwhile gets none, and not half of them.
+/// Where boot files lie until they are complete: a board that asks meanwhile gets nothing, and not half of them.
 fn new_boot(boot: &Path) -> PathBuf {
     let name = boot.file_name().unwrap_or_default().to_string_lossy();
     boot.with_file_name(format!(".{name}.piprov-new"))

@@ -1,5 +1,5 @@
-//! Makes the changes of a [`Plan`](super::checklist::Plan). Every path is looked up with the tree as its root, as the
-//! client itself would: a link in an image can't lead a change out of it.
+//! Makes the changes of a [`ChangePlan`](super::checklist::ChangePlan). Every path is looked up with the tree as its
+//! root, as the client itself would: a link in an image can't lead a change out of it.
 
 use std::io::{self, Write};
 use std::path::Path;

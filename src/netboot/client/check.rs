@@ -16,7 +16,7 @@ use crate::image::ext4::FileKind;
 pub(super) const TABLE: &str = "/var/lib/nfs/etab";
 
 impl Clients {
-    /// Looks at a client; the findings, none where all is well.
+    /// Looks at a client. Gives the findings; the list is empty where all is well.
     ///
     /// # Errors
     /// [`Error::NoClient`]; and what reading ends with.

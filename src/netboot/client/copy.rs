@@ -160,7 +160,7 @@ impl Walk<'_> {
         let mut seen = HashSet::from([root.id]);
         let mut left = vec![(root, PathBuf::new())];
         while let Some((directory, below)) = left.pop() {
-            // Of those that wait none is open: a tree may be deeper than a process may have files open.
+            // Directories that wait aren't open: a tree may be deeper than a process may have files open.
             let dir = put::enter(copy.to, &below).map_err(Error::os("opening", &copy.to.at(&below)))?;
             let dir = Arc::new(dir);
             for (name, node) in listed(copy.source, &directory, &below)? {

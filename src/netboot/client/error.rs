@@ -129,7 +129,7 @@ pub enum Error {
         /// The lock.
         path: PathBuf,
     },
-    /// Somebody else exports it.
+    /// Another exports file has it.
     #[error("{} is exported by {}:{line} already", path.display(), file.display())]
     Exported {
         /// The directory.

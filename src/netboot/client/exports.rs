@@ -102,10 +102,10 @@ pub(super) fn needs_fsid(path: &Path) -> bool {
     rustix::fs::statfs(path).is_ok_and(|fs| WITHOUT.contains(&(fs.f_type as u32)))
 }
 
-/// Who may mount something, by somebody else's word.
+/// Which hosts may mount something, by another line or file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Who {
-    /// An address, a network, a name, a netgroup; none for everybody.
+    /// An address, a network, a name, a netgroup; `None` for everybody.
     pub(super) network: Option<String>,
     pub(super) options: String,
 }
@@ -155,7 +155,7 @@ pub(super) fn lines(file: &Path) -> Vec<Foreign> {
     found
 }
 
-/// The path at the start of a line: bare, in quotes, with blanks as octal numbers. Then who may mount it.
+/// The path at the start of a line: bare, in quotes, with blanks as octal numbers. The hosts that may mount it follow.
 fn exported(line: &[u8]) -> Option<(PathBuf, Vec<Who>)> {
     let line = line.trim_ascii_start();
     if !line.starts_with(b"/") && !line.starts_with(b"\"/") {
@@ -186,7 +186,7 @@ fn exported(line: &[u8]) -> Option<(PathBuf, Vec<Who>)> {
     Some((path, who))
 }
 
-/// A range of addresses as exports(5) has it: an address, a prefix, or a mask. None for what is said otherwise.
+/// A range of addresses as exports(5) has it: an address, a prefix, or a mask. `None` for what is said otherwise.
 pub(super) fn range(text: &str) -> Option<Network> {
     let (address, len) = text.split_once('/').unwrap_or((text, "32"));
     let prefix = match len.parse::<std::net::Ipv4Addr>() {
@@ -200,7 +200,7 @@ pub(super) fn range(text: &str) -> Option<Network> {
     Some(Network::of(address.parse().ok()?, u8::try_from(prefix).ok()?))
 }
 
-/// Fails if somebody else exports one of these.
+/// Fails if another exports file has one of these.
 pub(super) fn refuse_foreign(ours: &Path, exports: &[Export]) -> Result<(), Error> {
     let taken =
         foreign(ours).into_iter().find(|foreign| exports.iter().any(|export| export.path == foreign.path));

@@ -35,7 +35,7 @@ pub fn addresses() -> std::io::Result<Vec<Address>> {
     Ok(found)
 }
 
-/// This host's address, and who may mount: what was given, and the rest from the interface.
+/// This host's address, and the hosts that may mount: what was given, and the rest from the interface.
 pub(super) fn server_and_network(
     server: Option<Ipv4Addr>,
     network: Option<Network>,

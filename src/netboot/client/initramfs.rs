@@ -79,7 +79,7 @@ fn unpacker(bytes: &[u8]) -> Result<Box<dyn Read + '_>, String> {
     })
 }
 
-/// Skips to the next byte that isn't zero; none at the end.
+/// Skips to the next byte that isn't zero; `None` at the end.
 fn skip_zeros(from: &mut impl io::BufRead) -> io::Result<bool> {
     loop {
         let buffer = from.fill_buf()?;

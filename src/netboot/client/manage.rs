@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::apply::Target;
-use super::checklist::{Facts, Key, Mode, Plan, Protocol, Where, plan};
+use super::checklist::{ChangePlan, Facts, Key, Mode, Protocol, Where, plan};
 use super::names::Name;
 use super::overlay::Layered;
 use super::record::{Lock, Phase, Record, Records};
@@ -31,7 +31,7 @@ pub struct Places {
     pub ganesha: PathBuf,
 }
 
-/// Who exports.
+/// The server that exports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Exporter {
     /// The kernel, told by this exportfs.
@@ -80,7 +80,7 @@ impl Clients {
         self.records().need(name)
     }
 
-    /// Who exports on this host: the kernel's server where its exportfs is, otherwise nfs-ganesha. Where both are
+    /// What exports on this host: the kernel's server where its exportfs is, otherwise nfs-ganesha. Where both are
     /// installed and the kernel has no server, it is nfs-ganesha.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ impl Clients {
         }
     }
 
-    /// What clients may ask this host's NFS server. Whoever exports by hand (`--no-exports`) has the same server.
+    /// What clients may ask this host's NFS server. A user that exports by hand (`--no-exports`) has the same server.
     pub(super) fn protocol(&self) -> Protocol {
         match self.exporter() {
             Ok(Exporter::Ganesha) => Protocol::NoAcl,
@@ -202,7 +202,7 @@ impl Clients {
     }
 
     /// What the checklist still wants of a client.
-    pub(super) fn wanted(&self, record: &Record) -> Result<Plan, Error> {
+    pub(super) fn wanted(&self, record: &Record) -> Result<ChangePlan, Error> {
         let facts = facts(record, self.protocol())?;
         let boot = HostSource::open(&record.boot)?;
         let root = source(record)?;

@@ -10,7 +10,7 @@ use super::view::View;
 use crate::beneath::Links;
 use crate::image::ext4::{Ext4, FileKind};
 use crate::image::files::is_fat;
-use crate::image::{Image, Options};
+use crate::image::{Image, ImageOptions};
 
 /// Directories of a system whose contents are not the system's: the kernel's, and what a restart empties.
 const EMPTY: [&str; 5] = ["proc", "sys", "dev", "run", "tmp"];
@@ -40,13 +40,13 @@ impl Material {
     pub(super) fn open(
         from: &Path,
         force: bool,
-        options: &Options,
+        options: &ImageOptions,
         left_out: &[PathBuf],
     ) -> Result<Self, Error> {
         if from.is_dir() { Self::directory(from, force, left_out) } else { Self::image(from, force, options) }
     }
 
-    fn image(from: &Path, force: bool, options: &Options) -> Result<Self, Error> {
+    fn image(from: &Path, force: bool, options: &ImageOptions) -> Result<Self, Error> {
         let not =
             |why: &str| Error::NotRaspberryPiOs { path: from.to_owned(), why: why.to_owned(), force: false };
         let image = Image::open(from, options)?;
@@ -94,7 +94,7 @@ impl Material {
         let from = from.canonicalize().map_err(Error::os("looking at", from))?;
         let root = HostSource::open(&from)?;
         let top = root.root()?;
-        // A link in somebody's tree leads nowhere out of it.
+        // A link in a foreign tree leads nowhere out of that tree.
         let boot = BOOT_PLACES.into_iter().find_map(|place| {
             let dir = root.dir().dir_by(place, Links::AsRoot).ok()?;
             dir.file_by("cmdline.txt", Links::Inside).ok()?;

@@ -20,7 +20,7 @@ pub(super) struct Most {
 }
 
 impl Most {
-    /// None for what is no image: there the system keeps account.
+    /// `None` for what is no image: there the system keeps account.
     pub(super) fn of(source: &dyn Source, to: &Path) -> Option<Self> {
         let partition = source.most()?;
         let room = rustix::fs::statvfs(to).ok();

@@ -93,8 +93,8 @@ impl FromStr for Board {
     }
 }
 
-/// Who may mount a client's root: an IPv4 network, or one address of it. (A root over NFS can't have IPv6: klibc's
-/// nfsmount takes dotted addresses only.)
+/// The hosts that may mount a client's root: an IPv4 network, or one address of it. (A root over NFS can't have IPv6:
+/// klibc's nfsmount takes dotted addresses only.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Network {
     address: Ipv4Addr,

@@ -128,7 +128,7 @@ pub(super) fn kernel_server() -> bool {
         .any(|list| has(&format!("/lib/modules/{release}/{list}"), "/fs/nfsd/nfsd.ko"))
 }
 
-/// Asks a port mapper for the port of version 3 of a program over TCP; none where it isn't served.
+/// Asks a port mapper for the port of version 3 of a program over TCP; `None` where it isn't served.
 fn portmap(mapper: SocketAddr, program: u32) -> std::io::Result<Option<u16>> {
     let mut stream = TcpStream::connect_timeout(&mapper, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -148,7 +148,7 @@ fn question(program: u32) -> Vec<u8> {
     std::iter::once(length).chain(words).flat_map(u32::to_be_bytes).collect()
 }
 
-/// The port in an answer; none for 0 and for a refusal.
+/// The port in an answer; `None` for 0 and for a refusal.
 fn port(answer: &[u8; 32]) -> Option<u16> {
     let word = |n: usize| {
         u32::from_be_bytes([answer[n * 4], answer[n * 4 + 1], answer[n * 4 + 2], answer[n * 4 + 3]])

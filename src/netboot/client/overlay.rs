@@ -3,9 +3,9 @@
 //! its memory.
 //!
 //! The kernel starts the script instead of the system's own first program, whether an initramfs or the kernel has
-//! mounted the root. So nothing has to be built into an initramfs, and Buster and Bullseye, which have none, work too.
-//! What was turned down: `overlayroot=` of Debian's package is in no image, needs an initramfs with overlay.ko in it,
-//! and knows no layer of a client's own; NFS as the upper layer is refused by overlayfs.
+//! mounted the root. So nothing has to be built into an initramfs, and Buster and Bullseye, which have no initramfs,
+//! work too. What was turned down: `overlayroot=` of Debian's package is in no image, needs an initramfs with
+//! overlay.ko in it, and knows no layer of a client's own; NFS as the upper layer is refused by overlayfs.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -83,7 +83,7 @@ pub(super) struct Layered {
 const GONE: FileKind = FileKind::Character(Device { major: 0, minor: 0 });
 
 impl Layered {
-    /// The same directory in the layer and below it; none where it isn't.
+    /// The same directory in the layer and below it; `None` where it isn't.
     fn both(&self, directory: &Node) -> Result<(Option<Node>, Option<Node>), Error> {
         let Place::Below(below) = &directory.place else { return Ok((None, None)) };
         let find = |source: &HostSource| -> Result<Option<Node>, Error> {

@@ -1,6 +1,6 @@
 //! How far an export reaches. A server gives out a handle for each file, and asks of a handle only whether it is of a file
 //! system that the client may mount a part of (exports(5), no_subtree_check). A handle is a number that can be guessed. So
-//! whoever may mount a directory may reach all of its file system, and without root squashing as root.
+//! a host that may mount a directory may reach all of its file system, and without root squashing as root.
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ fn own_file_system() -> Remedy {
 }
 
 impl Clients {
-    /// What those who may mount a client's directories reach besides them.
+    /// What hosts that may mount a client's directories reach besides them.
     pub(super) fn beyond(&self, record: &Record, records: &[Record]) -> Result<Vec<Finding>, Error> {
         let list = Path::new("/proc/self/mountinfo");
         let mount = |path: &Path| mount_of(&there(path)).map_err(Error::os("reading", list));
@@ -162,8 +162,8 @@ pub(super) fn wider(exports: &[Export], ours: &Path, table: &Path) -> Vec<Findin
     found
 }
 
-/// Whether who mounts one directory sees the other one in it: they are in one file system, or the export goes on into
-/// those that are mounted in it.
+/// Whether a host that mounts one directory sees the other one in it: they are in one file system, or the export goes
+/// on into those that are mounted in it.
 fn crosses(outer: &Path, inner: &Path, options: &str) -> bool {
     let device = |path: &Path| mount_of(&there(path)).ok().flatten().map(|mount| mount.place);
     let goes_on = options.split(',').any(|option| matches!(option, "crossmnt" | "nohide"));

@@ -79,7 +79,7 @@ pub struct Record {
     pub boot: PathBuf,
     /// This host, as the client sees it.
     pub server: Ipv4Addr,
-    /// Who may mount it.
+    /// The hosts that may mount it.
     pub network: String,
     /// Whether piprov exports it.
     pub exported: bool,
@@ -125,7 +125,7 @@ impl Records {
         self.dir.join(file(name))
     }
 
-    /// The directory; none where there is none.
+    /// The directory; `None` where there is none.
     fn open(&self) -> Result<Option<Dir>, Error> {
         match Dir::open(&self.dir) {
             Err(Errno::NOENT) => Ok(None),

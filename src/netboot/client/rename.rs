@@ -1,7 +1,7 @@
 //! Another name for a client.
 //!
 //! The old name's record says what is going on, and has everything until all is done. Then the record's file itself gets
-//! the new name, which is one step: at no time has a path two owners or none.
+//! the new name, which is one step: at no time has a path two owners or no owner.
 
 use std::path::{Path, PathBuf};
 

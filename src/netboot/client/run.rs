@@ -19,7 +19,7 @@ pub struct Added {
 }
 
 impl Added {
-    /// That of a record; none where it isn't one of making a client.
+    /// That of a record; `None` where it isn't one of making a client.
     #[must_use]
     pub fn of(record: &run::Record) -> Option<Self> {
         if record.way != Way::ClientAdd {

@@ -1,5 +1,5 @@
-//! Compares a copy with its source: by walking both again, not by trusting who wrote it. The copy is written out and
-//! dropped from memory first, so that what is compared came back from the disk.
+//! Compares a copy with its source: by walking both again, not by trusting the code that wrote it. The copy is written
+//! out and dropped from memory first, so that what is compared came back from the disk.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -307,7 +307,7 @@ impl<'a> Pieces<'a> {
         self.runs.peek().map_or(u64::MAX, |run| run.to.max(at))
     }
 
-    /// Reads what is at `at`, holes as zeros, and says how many bytes were in none.
+    /// Reads what is at `at`, holes as zeros, and says how many bytes were in no hole.
     fn read(&mut self, buf: &mut [u8], at: u64) -> std::io::Result<u64> {
         buf.fill(0);
         let until = at + buf.len() as u64;

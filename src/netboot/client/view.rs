@@ -1,5 +1,5 @@
 //! Looks up single files in a tree that may not be copied yet. Symbolic links are followed as the client itself would
-//! follow them: an absolute one starts at the tree's own root, and none leads out of it.
+//! follow them: an absolute one starts at the tree's own root, and no link leads out of the tree.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path};
@@ -15,7 +15,7 @@ const MOST_LINKS: usize = 40;
 pub(super) struct View<'a>(pub(super) &'a dyn Source);
 
 impl View<'_> {
-    /// Finds what a path means; none where there is nothing.
+    /// Finds what a path means; `None` where there is nothing.
     pub(super) fn find(&self, path: &str) -> Result<Option<Node>, Error> {
         self.resolve(Path::new(path), true)
     }
@@ -61,7 +61,7 @@ impl View<'_> {
         Ok(above.pop())
     }
 
-    /// Reads a file of at most `longest` bytes; none where there is no such file, or where it is longer.
+    /// Reads a file of at most `longest` bytes; `None` where there is no such file, or where it is longer.
     pub(super) fn read(&self, path: &str, longest: u64) -> Result<Option<Vec<u8>>, Error> {
         let Some(node) = self.find(path)?.filter(|node| node.kind == FileKind::File && node.size <= longest)
         else {
@@ -98,7 +98,7 @@ impl View<'_> {
         Ok(self.find(path)?.is_some())
     }
 
-    /// The names in a directory; none where there is no directory.
+    /// The names in a directory; empty where there is no directory.
     pub(super) fn names(&self, path: &str) -> Result<Vec<String>, Error> {
         let Some(node) = self.find(path)?.filter(|node| node.kind == FileKind::Directory) else {
             return Ok(Vec::new());

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::board::Mac;
 
-/// Boards that are remembered; whoever was heard longest ago is forgotten for a new one. More than a flood of
+/// Boards that are remembered; the one that was heard longest ago is forgotten for a new one. More than a flood of
 /// invented addresses can push out in the seconds that a boot takes would be needless memory.
 const MOST: usize = 4096;
 

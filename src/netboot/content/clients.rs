@@ -6,7 +6,7 @@ use super::place::Prefix;
 use crate::beneath::{open_regular, read_bounded};
 use crate::board::Mac;
 
-/// A record is a few lines; what is larger is none.
+/// A record is a few lines; a larger file is no record.
 const MAX_BYTES: u64 = 1 << 16;
 
 /// One client.

@@ -142,7 +142,7 @@ pub fn scan(directory: &Path, shown: &str, client: Option<&str>) -> Vec<TooLarge
     found.collect()
 }
 
-/// The names in a directory, sorted; none where it can't be read.
+/// The names in a directory, sorted; empty where it can't be read.
 fn names(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let mut names: Vec<_> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();

@@ -1,8 +1,8 @@
 //! What a board gets over TFTP.
 //!
-//! A path is looked up in two places: the board's own directory, then what all boards share (the files of the
-//! root). Whose directory it is says the prefix that EEPROM bootloaders put in front (`9c1d03f2/config.txt`), or,
-//! without one, who asks: boot ROMs know no prefix.
+//! A path is looked up in two places: the board's own directory, then what all boards share (the files of the root).
+//! The prefix that EEPROM bootloaders put in front (`9c1d03f2/config.txt`) says which board's directory it is; without
+//! a prefix the sender's address does, since boot ROMs know no prefix.
 //!
 //! **Versions aren't mixed.** Firmware, kernel, device trees, overlays and initramfs belong together; a kernel of
 //! another version finds no modules. So a directory with any of these is whole: for what it lacks the board is told
@@ -14,10 +14,10 @@
 //! A prefix without a directory is "not found" too: the board then leaves its prefix out and asks for the shared
 //! files, which is how an EEPROM bootloader is built.
 //!
-//! **A client's files go to that client.** Who is known to be another board gets nothing out of its directory or its
-//! root, however the path is written and whatever links lead there; nor does who names another directory. Who isn't
-//! known to be any board, and names the directory, gets what all users of this host may read; the rest (mode 0600, say)
-//! goes only to a board that is known to be that client (`rule.rs`).
+//! **A client's files go to that client.** A sender that is known to be another board gets nothing out of its directory
+//! or its root, however the path is written and whatever links lead there; nor does a sender that names another
+//! directory. A sender that isn't known to be any board, and names the directory, gets what all users of this host may
+//! read; the rest (mode 0600, say) goes only to a board that is known to be that client (`rule.rs`).
 
 pub mod boards;
 pub mod clients;
@@ -143,8 +143,9 @@ impl NetbootSource {
         }
     }
 
-    /// Which board has an address. What DHCP told of it counts as long as the kernel's neighbours don't say otherwise:
-    /// anybody can write another's MAC address into a packet of DHCP, but answers go to who really has it.
+    /// Which board has an address. What DHCP told about it counts as long as the kernel's neighbours don't say
+    /// otherwise: anybody can write another's MAC address into a packet of DHCP, but answers go to the device that
+    /// really has it.
     #[must_use]
     pub fn asker(&self, peer: IpAddr) -> Option<Known> {
         let IpAddr::V4(ip) = peer.to_canonical() else { return None };

@@ -71,7 +71,7 @@ impl Rig {
 #[test]
 fn a_prefix_is_a_directory() {
     let rig = Rig::new(&["9c1d03f2/start4.elf", "dc-a6-32-01-36-c2/cmdline.txt", "start4.elf"]);
-    // Who asks doesn't matter.
+    // The sender doesn't matter.
     rig.gives(9, "9c1d03f2/start4.elf", "9c1d03f2/start4.elf");
     rig.gives(9, "/9c1d03f2/start4.elf", "9c1d03f2/start4.elf");
     rig.gives(9, "dc-a6-32-01-36-c2/cmdline.txt", "dc-a6-32-01-36-c2/cmdline.txt");
@@ -217,7 +217,7 @@ fn client(serial: u32, mac: &str, root: Option<&Path>) -> Client {
 }
 
 /// Two clients with roots, a third directory that no record knows, and every link that may lead from one to another.
-/// 9 asks as the first, 10 as the second; nobody knows who asks as 11.
+/// 9 asks as the first, 10 as the second; which board asks as 11 isn't known.
 fn neighbourhood() -> Rig {
     let mut rig = Rig::new(&[
         "00000001/config.txt",
@@ -297,7 +297,8 @@ fn a_clients_files_go_to_that_client_alone_however_the_path_is_written() {
             let wanted = format!("00000002/{file}");
             let got = rig.ask(ip(9), &path);
             assert_ne!(got, Ok(wanted.clone()), "the first asks for {path}");
-            // Nobody knows who asks: what every user of the host may read, where it is asked for by its own name.
+            // Which board asks isn't known: what every user of the host may read, where it is asked for by its own
+            // name.
             let got = rig.ask(ip(11), &path);
             assert!(got != Ok(wanted) || file == "config.txt", "a stranger asks for {path}");
         }

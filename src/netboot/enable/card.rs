@@ -26,7 +26,7 @@ pub struct CardPlan {
     dir: Dir,
     /// The file.
     pub path: PathBuf,
-    /// The lines that change; none where it is as wanted.
+    /// The lines that change; empty where the file is as wanted.
     pub changes: Vec<Change>,
     /// What may keep the line from doing what it is for.
     pub warnings: Vec<Warning>,
@@ -172,7 +172,7 @@ mod tests {
             std::fs::write(at.join(CONFIG), "").unwrap();
         }
         let plan = Card::open(&card).unwrap().enable();
-        // Somebody mounts or links something else there meanwhile.
+        // Another program mounts or links something else there meanwhile.
         std::fs::rename(&card, dir.path().join("away")).unwrap();
         std::os::unix::fs::symlink(&other, &card).unwrap();
         plan.apply().unwrap();

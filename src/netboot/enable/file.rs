@@ -53,7 +53,7 @@ pub(super) fn is_there(dir: &Dir, name: &str) -> Result<bool, Error> {
     }
 }
 
-/// Reads a regular file in a directory; none where there is no such file.
+/// Reads a regular file in a directory; `None` where there is no such file.
 pub(super) fn read_in(dir: &Dir, name: &str) -> Result<Option<Vec<u8>>, Error> {
     if !is_there(dir, name)? {
         return Ok(None);

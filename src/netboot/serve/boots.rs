@@ -1,4 +1,4 @@
-//! Each board's boot as a run: told, and on record from when the board is first heard to what became of it.
+//! Each board's boot as a run: told, and on record from when the board is first heard to its end.
 //!
 //! This is done in a thread of its own, behind the [queue](super::queue), and not where a DISCOVER is answered: boards
 //! repeat themselves within seconds, and while a disk syncs for one of them the others must go on. So here, other than
@@ -23,7 +23,7 @@ pub type Tell<'a> = &'a (dyn Fn(&Event) + Send + Sync);
 const MOST: usize = 2048;
 /// A board that starts again and again fills no disk: so many boots are recorded at once, and then one in a while.
 const OF_BOARD: (u32, Duration) = (64, Duration::from_secs(600));
-/// The same for all boards together: whoever invents boards fills none either.
+/// The same for all boards together: a sender that invents boards fills no disk either.
 const OF_ALL: (u32, Duration) = (4096, Duration::from_secs(10));
 /// How often it is said that boots are not recorded.
 const WARN_EVERY: Duration = Duration::from_secs(60);

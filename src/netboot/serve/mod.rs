@@ -55,7 +55,7 @@ fn threads() -> usize {
 
 /// What is to be served, and where.
 #[derive(Debug)]
-pub struct Options {
+pub struct ServeOptions {
     /// DHCP: the interface, the mode, the state directory.
     pub dhcp: dhcp::Config,
     /// The TFTP tree.
@@ -85,12 +85,12 @@ impl Server {
     /// Opens ports, tree and records. In mode `dhcp` it first looks for another server, which takes some seconds.
     ///
     /// # Errors
-    /// Where anything of it isn't possible; nobody was answered then.
-    pub fn open(options: Options, stop: &Stop) -> Result<Self, Error> {
-        let Options { dhcp: config, tftp_root: root, limits, sockets } = options;
+    /// Where one of these isn't possible; no board was answered then.
+    pub fn open(options: ServeOptions, stop: &Stop) -> Result<Self, Error> {
+        let ServeOptions { dhcp: config, tftp_root: root, limits, sockets } = options;
         let state = config.state.clone();
         let interface = dhcp::interface::find(&config.interface)?;
-        let plan = dhcp::Plan::new(&config, &interface)?;
+        let plan = dhcp::AddressPlan::new(&config, &interface)?;
         if !root.is_dir() {
             return Err(Error::NoTree { path: root });
         }
@@ -125,7 +125,7 @@ impl Server {
     }
 
     /// Serves until `stop` is set, or until one of the servers can't go on. Each board's boot is one of `runs`; what
-    /// belongs to no board goes to `tell`. Whoever takes them may be slow: no board waits for that.
+    /// belongs to no board goes to `tell`. `tell` may be slow: no board waits for it.
     ///
     /// # Errors
     /// What a server could not go on for.
@@ -171,7 +171,7 @@ impl Server {
             let telling = scope.spawn(move || telling.run(news));
             let dhcp = scope.spawn(move || {
                 let done = dhcp.run(&mut |event| follower.dhcp(event), stop);
-                // Whoever ends takes the others along.
+                // A server that ends takes the others along.
                 stop.set();
                 done
             });

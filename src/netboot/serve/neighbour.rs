@@ -63,7 +63,7 @@ impl Kept {
         kept
     }
 
-    /// Makes an entry that stays. One that somebody else has made so is left alone.
+    /// Makes an entry that stays. One that another program has made so is left alone.
     ///
     /// # Errors
     /// Without `CAP_NET_ADMIN`, or where it can't be noted.

@@ -1,9 +1,9 @@
 //! What goes from the servers' threads to the one that tells and records.
 //!
 //! A record that begins or ends is brought to the disk, which takes milliseconds, or a tenth of a second on a card; and
-//! whoever reads the output may stop reading. No board may wait for either: a boot ROM gives up after 25 s, and what is
-//! waited for in a server's loop all boards wait for. So nothing here waits for room: of what doesn't fit, what matters
-//! least is left out, and how much that was is told.
+//! the program that reads the output may stop reading. No board may wait for either: a boot ROM gives up after 25 s,
+//! and what is waited for in a server's loop all boards wait for. So nothing here waits for room: of what doesn't fit,
+//! what matters least is left out, and how much that was is told.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -104,7 +104,7 @@ impl Queue {
         self.there.notify_one();
     }
 
-    /// Waits for news: all that is there, and how much was left out meanwhile. None once it is closed and empty.
+    /// Waits for news: all that is there, and how much was left out meanwhile. `None` once it is closed and empty.
     pub(super) fn take(&self) -> Option<(VecDeque<News>, u64)> {
         let state = self.state();
         let nothing = |state: &mut State| state.news.is_empty() && state.left_out == 0 && !state.closed;

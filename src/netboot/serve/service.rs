@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-/// What the service manager is told. Where there is none, nobody is told anything.
+/// What the service manager is told. Without a service manager nothing is told.
 #[derive(Debug)]
 pub struct Notify {
     watchdog: Option<Duration>,
@@ -72,7 +72,7 @@ pub fn sockets() -> io::Result<Vec<(String, OwnedFd)>> {
     Ok(handed.collect())
 }
 
-/// What a socket is for: by its name, or by its port where nobody gave it one that is known.
+/// What a socket is for: by its name, or by its port where it has no known name.
 fn meant(name: String, fd: &OwnedFd) -> String {
     let address =
         rustix::net::getsockname(fd).ok().and_then(|address| std::net::SocketAddr::try_from(address).ok());

@@ -58,7 +58,7 @@ impl Tree {
         tree.watch(&tree.root.clone(), Place::Files(String::new()))?;
         tree.watch(&tree.state.join("clients"), Place::Records)?;
         for name in tree.directories() {
-            // One that vanished meanwhile is none.
+            // One that vanished meanwhile doesn't count.
             let _ = tree.watch(&tree.root.join(&name), Place::Files(name));
         }
         Ok(tree)

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::{Signal, Step, Steps};
 use crate::board::{Mac, Serial, Who};
 
-/// Boards that are followed at once; more than a rack has. Whoever was silent longest gives way.
+/// Boards that are followed at once; more than a rack has. The board that was silent longest gives way.
 const MOST: usize = 1024;
 /// A board that was silent for so long is forgotten.
 const FORGET: Duration = Duration::from_secs(24 * 3600);

@@ -59,7 +59,7 @@ impl Part {
         matches!(self, Self::Bootcode | Self::Firmware | Self::Kernel | Self::Initramfs)
     }
 
-    /// What the trail says once a file of it was fetched.
+    /// What the trail says once one of its files was fetched.
     pub(super) fn label(self, path: &str) -> Option<&str> {
         let name = path.rsplit('/').next().unwrap_or(path);
         match self {

@@ -131,7 +131,7 @@ impl Steps {
             Signal::Nfs => self.up(Sign::Nfs, now, &mut steps),
         }
         self.heard = now;
-        // Whoever is heard again may get stuck again.
+        // A board that is heard again may get stuck again.
         if steps.iter().any(|step| !matches!(step, Step::Discover { .. })) {
             self.told_stuck = None;
         }
@@ -251,7 +251,7 @@ impl Steps {
         if Part::of(rest) == Part::Kernel && remember(&mut self.asked, &format!("missing {path}")) {
             self.kernels_missing.push(path.to_owned());
         }
-        // Who has a kernel looks for others all the same.
+        // A board that has a kernel looks for others all the same.
         let has_one = self.kernel_there || self.got.contains(&Part::Kernel);
         let verdict = match Part::of(rest) {
             Part::Kernel if has_one => Verdict::Optional,
@@ -305,7 +305,7 @@ impl Steps {
         Some(Step::Stuck { trouble, why, hint })
     }
 
-    /// When [`Steps::tick`] may have something to say; none where it has nothing to wait for.
+    /// When [`Steps::tick`] may have something to say; `None` where it has nothing to wait for.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let wait = stuck::patience(self)?;
@@ -373,7 +373,7 @@ impl Steps {
         self.phase >= Phase::Loaded
     }
 
-    /// How long nothing was heard of it.
+    /// How long the board was silent.
     #[must_use]
     pub fn silent(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.heard)

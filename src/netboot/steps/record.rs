@@ -64,7 +64,7 @@ pub struct Broken {
 }
 
 impl Boot {
-    /// That of a record; none where it isn't one of a network boot.
+    /// That of a record; `None` where it isn't one of a network boot.
     #[must_use]
     pub fn of(record: &Record) -> Option<Self> {
         if record.way != Way::NetBoot {

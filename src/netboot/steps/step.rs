@@ -1,4 +1,4 @@
-//! What goes into a boot's account, and what comes out of it: in words, and as what its run tells.
+//! What goes into a boot's account, and what comes out: in words, and as what its run tells.
 
 use std::net::Ipv4Addr;
 
@@ -45,7 +45,7 @@ pub struct Offer {
     pub ours: bool,
     /// The answer tells a Pi where to boot from.
     pub boots: bool,
-    /// The address that it offers; none from a proxy.
+    /// The address that it offers; `None` from a proxy.
     pub address: Option<Ipv4Addr>,
 }
 
@@ -74,7 +74,7 @@ pub enum Step {
     Part {
         /// What it is.
         part: Part,
-        /// The first file of it.
+        /// Its first file.
         path: String,
     },
     /// It has a file.
@@ -143,7 +143,7 @@ pub enum Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sign {
-    /// A DHCP message that is none of a boot program's, by a board that has its kernel: the kernel runs and has a
+    /// A DHCP message that no boot program sends, by a board that has its kernel: the kernel runs and has a
     /// network. Its root may still be ahead of it.
     Dhcp,
     /// A connection to this host's NFS server: it goes for its root. Whether it may mount it isn't seen.
@@ -165,7 +165,7 @@ impl Sign {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {
-    /// Nobody answered its DISCOVERs.
+    /// No server answered its DISCOVERs.
     Unanswered,
     /// It was answered, and asked for no file.
     NoRequest,
@@ -194,7 +194,7 @@ impl Trouble {
 }
 
 impl Step {
-    /// Whether it is one that only somebody who looks for details wants to see.
+    /// Whether only a reader of details wants to see it.
     #[must_use]
     pub fn is_detail(&self) -> bool {
         matches!(self, Self::Got { .. } | Self::Probe { .. } | Self::Absent { .. } | Self::Forgotten)
@@ -335,7 +335,7 @@ mod tests {
         for step in steps {
             assert_eq!(serde_json::to_value(&step).unwrap()["event"], step.word());
             let happened = Happened { step, trail: "DISCOVER".to_owned() };
-            // None of its facts is called what every event's facts are called.
+            // No fact of its own has a name that every event's facts have.
             let facts = happened.facts();
             let common = ["schema", "time", "event", "run", "way", "board", "stage", "done", "total"];
             assert!(!common.iter().any(|name| facts.contains_key(*name)), "{facts:?}");

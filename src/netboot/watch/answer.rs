@@ -20,7 +20,7 @@ const ROM_WORDS: &[u8] = b"Raspberry Pi Boot   ";
 pub struct Answer {
     /// The server (option 54), where it says so.
     pub server: Option<Ipv4Addr>,
-    /// The address that it gives; none from a proxy.
+    /// The address that it gives; `None` from a proxy.
     pub address: Option<Ipv4Addr>,
     /// Where boot files are (siaddr).
     pub siaddr: Option<Ipv4Addr>,
@@ -68,7 +68,7 @@ impl Verdict {
 }
 
 impl Answer {
-    /// Reads an answer; none for what is no OFFER or ACK.
+    /// Reads an answer; `None` for what is no OFFER or ACK.
     #[must_use]
     pub fn of(packet: &Packet<'_>) -> Option<Self> {
         if !packet.is_reply || !matches!(packet.kind, Kind::Offer | Kind::Ack) {
@@ -100,7 +100,7 @@ impl Answer {
         })
     }
 
-    /// Where a Pi asks for files after this answer, given who sent it.
+    /// Where a Pi asks for files after this answer, given its sender.
     #[must_use]
     pub fn tftp(&self, sender: Ipv4Addr) -> Ipv4Addr {
         let named = self.option66.as_ref().and_then(|text| text.trim_end_matches('\0').parse().ok());

@@ -63,7 +63,7 @@ fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok
 }
 
 impl Bpdu {
-    /// Reads what is behind the LLC header. None for what is no configuration: topology changes tell nothing here.
+    /// Reads what is behind the LLC header. `None` for what is no configuration: topology changes tell nothing here.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let fixed: &[u8; 35] = bytes.first_chunk()?;

@@ -49,7 +49,7 @@ impl Capture {
         Ok(Self { socket, buffer: vec![0; SNAP as usize] })
     }
 
-    /// The next frame that has come; none when there is no more for now.
+    /// The next frame that has come; `None` when there is no more for now.
     ///
     /// # Errors
     /// When the socket is broken. An interface that goes down is no error: it may come up again.

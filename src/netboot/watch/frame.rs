@@ -21,7 +21,7 @@ pub enum Payload<'a> {
     Udp(Udp<'a>),
     /// The first segment of a TCP connection (RFC 9293).
     Syn {
-        /// Who opens it.
+        /// The host that opens it.
         from: SocketAddrV4,
         /// To where.
         to: SocketAddrV4,
@@ -35,9 +35,9 @@ pub enum Payload<'a> {
 pub struct Arp {
     /// It asks; otherwise it answers.
     pub asks: bool,
-    /// Who speaks.
+    /// The host that speaks.
     pub sender: (Mac, Ipv4Addr),
-    /// Who is asked for, or spoken to.
+    /// The host that is asked for, or spoken to.
     pub target: Ipv4Addr,
 }
 
@@ -55,15 +55,15 @@ pub struct Udp<'a> {
 /// A frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// Who sent it.
+    /// Its sender.
     pub source: Mac,
-    /// Who it is for; may be a group.
+    /// Its receiver; may be a group.
     pub destination: [u8; 6],
     /// What it carries.
     pub payload: Payload<'a>,
 }
 
-/// Reads a frame; none for what is no business of network boot, or is damaged.
+/// Reads a frame; `None` for what is no business of network boot, or is damaged.
 #[must_use]
 pub fn parse(frame: &[u8]) -> Option<Frame<'_>> {
     let destination = *frame.first_chunk()?;

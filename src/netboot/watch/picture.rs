@@ -210,7 +210,7 @@ impl Picture {
             return;
         }
         let client = Client::of(packet, &self.ouis);
-        // Who asks for an address is done with what it fetched before.
+        // A board that asks for an address is done with what it fetched before.
         self.settle(&|transfer| transfer.id == id, now, seen);
         match (packet.kind, client.stage) {
             (Kind::Discover, Stage::Pc | Stage::PiFirmware) => {
@@ -321,7 +321,7 @@ impl Picture {
         seen.push(Seen::Other(Other::Tree(bpdu)));
     }
 
-    /// Who has an address: the board that got it, or whoever sends from it, if that is a board.
+    /// Which board has an address: the one that got it, or the one that sends from it.
     fn id(&self, ip: Ipv4Addr, source: Mac) -> Id {
         let by_source = self.book.get(Id::Mac(source)).map(|_| source);
         let mac = self.boards.by_ip(ip).map(|known| known.mac).or(by_source);
@@ -357,7 +357,7 @@ impl Picture {
         id.who(steps, address)
     }
 
-    /// What all of it comes to, in sentences: why boards don't come, as far as it isn't said of a single one.
+    /// The conclusions, in sentences: why boards don't come, as far as it isn't said of a single one.
     #[must_use]
     pub fn conclusions(&self) -> Vec<Remedy> {
         let mut all = Vec::new();

@@ -1,6 +1,6 @@
 //! Transfers without sockets and without a clock: packets and the time go in, what is to be sent comes out.
 //!
-//! [`Sender`] answers a read request, [`Receiver`] a write request. Whoever drives one hands it every packet
+//! [`Sender`] answers a read request, [`Receiver`] a write request. The caller hands it every packet
 //! of its client, calls `on_time` once its deadline has passed, and asks `poll` what to do until it says
 //! to wait. Block numbers are 64 bits wide in here; on the wire they roll over from 65535 to 0.
 
@@ -17,7 +17,7 @@ use super::packet::Code;
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// Send the OACK, or where there is none the ACK 0 of an upload; then call `greeted`.
+    /// Send the OACK, or without an OACK the ACK 0 of an upload; then call `greeted`.
     Greet,
     /// Send these blocks; then call `sent` with how many it were, and `starved` where the content isn't there yet.
     Send {

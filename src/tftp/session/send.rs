@@ -274,7 +274,7 @@ impl Sender {
         let silent = now.saturating_duration_since(self.heard);
         let still = now.saturating_duration_since(self.progress);
         if self.starved {
-            // It is we who keep the client waiting. It still repeats its ACK now and then if it lives.
+            // This side keeps the client waiting. It still repeats its ACK now and then if it lives.
             if silent >= self.retry.stalled {
                 self.end = Some(End::Silent { tries: self.tries });
             } else {

@@ -142,7 +142,7 @@ fn a_silent_client_is_given_up_with_growing_patience() {
     assert_eq!(session.end(), Some(&End::Silent { tries: 3 }));
 }
 
-/// What goes out to somebody who acknowledges nothing: when, in seconds, and when it ends.
+/// What goes out to a client that acknowledges nothing: when, in seconds, and when it ends.
 fn answers(agreed: &Agreed, requests: &[u64]) -> (Vec<u64>, u64) {
     let start = Instant::now();
     let mut session = Sender::new(agreed, 5000, Retry::default(), start);
@@ -152,7 +152,7 @@ fn answers(agreed: &Agreed, requests: &[u64]) -> (Vec<u64>, u64) {
         if requests.contains(&second.into()) {
             session.asked_again(now);
         }
-        // An acknowledgement of what was never sent is none.
+        // An acknowledgement of what was never sent doesn't count.
         session.on_ack(77, now);
         session.on_time(now);
         match session.poll() {

@@ -42,7 +42,7 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
-    /// Among U-Boot's files is something that is none.
+    /// Among U-Boot's files is something that is no regular file.
     #[error("{}: {what}", path.display())]
     NoFile {
         /// What it is about.

@@ -20,7 +20,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The file's text: U-Boot variables by line; none where there is nothing to say.
+    /// The file's text: U-Boot variables by line; `None` where there is nothing to say.
     #[must_use]
     pub fn env_txt(&self) -> Option<String> {
         let mut lines = Vec::new();

@@ -269,7 +269,7 @@ mod tests {
     use crate::image::fat::Tree;
     use crate::image::{self, Image};
     use crate::progress::Silent;
-    use crate::uboot::card::Options;
+    use crate::uboot::card::CardOptions;
 
     /// An image with one partition of noise at 8 MiB, and its card.
     fn card(dir: &Path) -> Card {
@@ -281,10 +281,10 @@ mod tests {
             *byte = (index / 3) as u8;
         }
         std::fs::write(&path, bytes).unwrap();
-        let image = Image::open(&path, &image::Options::default()).unwrap();
+        let image = Image::open(&path, &image::ImageOptions::default()).unwrap();
         let mut files = Tree::default();
         files.put("config.txt", b"kernel=u-boot.bin".to_vec());
-        Card::new(&image, files, &Options::default()).unwrap()
+        Card::new(&image, files, &CardOptions::default()).unwrap()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A job that is for who knows the card's secret only: what was drawn, what was ordered, what is proved by what.
+//! A job for a board that knows the card's secret: what was drawn, what was ordered, what is proved by what.
 
 use crate::board::Mac;
 use crate::uboot::proof::{self, Numbers, Said};
@@ -9,7 +9,7 @@ use crate::uboot::secret::Secret;
 pub(super) enum Proof {
     /// It belongs to the order in hand.
     Now,
-    /// It belongs to the order before: the board has missed the answer, or somebody repeats what he has heard.
+    /// It belongs to the order before: the board has missed the answer, or another host repeats what it has heard.
     Before,
     /// Nothing.
     None,

@@ -1,7 +1,7 @@
 //! The paths that boards ask by, read. What isn't understood here has no effect on a job, and doesn't count as heard.
 
 use super::BoardStage;
-use crate::uboot::order::hex;
+use crate::uboot::answer_text::hex;
 
 /// What a path asks or tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) enum Asked<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Path<'a> {
     pub(super) asked: Asked<'a>,
-    /// The job that it belongs to; none where it doesn't belong to one yet.
+    /// The job that it belongs to; `None` where it doesn't belong to one yet.
     pub(super) job: Option<&'a str>,
     /// The proof at its end.
     pub(super) tag: Option<u64>,

@@ -3,15 +3,15 @@
 use std::time::{Duration, Instant};
 
 use super::Staged;
-use super::observe::Sight;
+use super::observe::FileUse;
 use super::place::Place;
 use super::tree::Kind;
 use crate::board::Mac;
+use crate::uboot::answer_text;
 use crate::uboot::event::Event;
 use crate::uboot::job::Answer;
-use crate::uboot::order;
 use crate::uboot::step::Material;
-use crate::uboot::watch::Watch;
+use crate::uboot::watch::BoardWatch;
 
 /// A request that got lost is sent again within seconds, and a server may open a file twice for one request; a board
 /// that starts again needs longer.
@@ -41,7 +41,7 @@ impl Feed {
         Self { staged, last: None, fetched: None, open: 0, stranger: false, reports }
     }
 
-    /// Whether nobody has a file open.
+    /// Whether no file is open.
     pub(super) fn quiet(&self) -> bool {
         self.open == 0
     }
@@ -49,14 +49,14 @@ impl Feed {
     /// Takes what was seen.
     pub(super) fn take(
         &mut self,
-        sight: &Sight,
-        watch: &mut Watch,
+        seen: &FileUse,
+        watch: &mut BoardWatch,
         material: &dyn Material,
         now: Instant,
         events: &mut Vec<Event>,
     ) {
-        match sight {
-            Sight::Opened(_, path) => {
+        match seen {
+            FileUse::Opened(_, path) => {
                 self.open += 1;
                 let same = self.last.as_ref().is_some_and(|(last, at)| last == path && now - *at < SAME);
                 self.last = Some((path.clone(), now));
@@ -64,13 +64,13 @@ impl Feed {
                     self.opened(path, watch, material, now, events);
                 }
             }
-            Sight::Closed(_, path) => {
+            FileUse::Closed(_, path) => {
                 self.open = self.open.saturating_sub(1);
                 // Whether the board has all of it, only the server knows; at least it has ended sending.
                 watch.fetched(path, now, events);
             }
-            Sight::Written(_, path) => self.written(path, watch, material),
-            Sight::Missed => {
+            FileUse::Written(_, path) => self.written(path, watch, material),
+            FileUse::Missed => {
                 let text = "so much was done with the files that the kernel didn't tell all of it".to_owned();
                 watch.note(text, events);
             }
@@ -81,7 +81,7 @@ impl Feed {
         }
     }
 
-    pub(super) fn retire(&mut self, watch: &Watch, events: &mut Vec<Event>) {
+    pub(super) fn retire(&mut self, watch: &BoardWatch, events: &mut Vec<Event>) {
         if let Err(error) = self.staged.retire() {
             watch.note(format!("the board may find its job again: {error}"), events);
         }
@@ -90,7 +90,7 @@ impl Feed {
     fn opened(
         &mut self,
         path: &str,
-        watch: &mut Watch,
+        watch: &mut BoardWatch,
         material: &dyn Material,
         now: Instant,
         events: &mut Vec<Event>,
@@ -112,7 +112,7 @@ impl Feed {
             }
             // A checksum follows its step's file, and each only once. Something that reads through all files, a
             // backup say, doesn't keep to that order, so it can't prove anything.
-            [_, "read", n, _] => match order::hex(n).map(|n| n as usize) {
+            [_, "read", n, _] => match answer_text::hex(n).map(|n| n as usize) {
                 Some(n) if Some(n) == self.fetched => {
                     self.fetched = None;
                     true
@@ -132,14 +132,14 @@ impl Feed {
         }
     }
 
-    fn written(&mut self, path: &str, watch: &mut Watch, material: &dyn Material) {
+    fn written(&mut self, path: &str, watch: &mut BoardWatch, material: &dyn Material) {
         if let Some(place) = self.reports.iter().position(|(name, _)| *name == path) {
             self.report(place, watch, material);
         }
     }
 
     /// Looks for reports without being told: for file systems on which another machine writes them.
-    pub(super) fn poll(&mut self, watch: &mut Watch, material: &dyn Material) {
+    pub(super) fn poll(&mut self, watch: &mut BoardWatch, material: &dyn Material) {
         for place in 0..self.reports.len() {
             let (name, before) = self.reports[place];
             if self.staged.board.changed(name) != before {
@@ -148,7 +148,7 @@ impl Feed {
         }
     }
 
-    fn report(&mut self, place: usize, watch: &mut Watch, material: &dyn Material) {
+    fn report(&mut self, place: usize, watch: &mut BoardWatch, material: &dyn Material) {
         let (name, _) = self.reports[place];
         let board: &Place = &self.staged.board;
         self.reports[place].1 = board.changed(name);
@@ -160,10 +160,10 @@ impl Feed {
     }
 }
 
-/// Whose sight it is; none where it is everybody's.
-pub(super) fn whose(sight: &Sight) -> Option<Mac> {
-    match sight {
-        Sight::Opened(mac, _) | Sight::Closed(mac, _) | Sight::Written(mac, _) => Some(*mac),
-        Sight::Missed => None,
+/// The board whose file it was; `None` where it concerns all boards.
+pub(super) fn whose(seen: &FileUse) -> Option<Mac> {
+    match seen {
+        FileUse::Opened(mac, _) | FileUse::Closed(mac, _) | FileUse::Written(mac, _) => Some(*mac),
+        FileUse::Missed => None,
     }
 }

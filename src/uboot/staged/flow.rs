@@ -13,18 +13,18 @@ use super::place::Place;
 use super::tree::{Kind, Tree};
 use super::{Error, Source, Staged};
 use crate::board::Mac;
+use crate::board_frames;
 use crate::error::{Action, Explain, Knob, Task, remedy};
 use crate::run::{Record, Runs};
-use crate::sight;
 use crate::stop::{Stop, until};
 use crate::targets::Target;
-use crate::uboot::desk::Desk;
+use crate::uboot::boards::Boards;
 use crate::uboot::event::{Event, Stage};
-use crate::uboot::flash::{self, LAST_PACKETS, Next, Options, TICK};
+use crate::uboot::flash::{self, FlashOptions, LAST_PACKETS, Next, TICK};
 use crate::uboot::layout::CardInfo;
 use crate::uboot::material::ImageMaterial;
 use crate::uboot::step::Known;
-use crate::uboot::watch::{Absent, Watch};
+use crate::uboot::watch::{Absent, BoardWatch};
 
 /// Where and what to stage.
 #[derive(Debug, Clone)]
@@ -147,24 +147,24 @@ pub fn flash(
     targets: &[Target],
     material: &Arc<ImageMaterial>,
     files: &Files,
-    options: &Options,
+    options: &FlashOptions,
     stop: &Stop,
     runs: &Runs,
 ) -> Result<Vec<Record>, Error> {
     let began = Instant::now();
     let files = &files.settled()?;
     let mut observer = Observer::new(&files.root)?;
-    let sights_stop = Stop::new().map_err(|source| Error::Watch { path: files.root.clone(), source })?;
+    let frames_stop = Stop::new().map_err(|source| Error::Watch { path: files.root.clone(), source })?;
     ready(files, material, stop)?;
 
     let ids: Vec<u32> = targets.iter().map(|_| flash::random()).collect();
     let boards = targets.iter().zip(&ids).map(|(target, id)| {
         let running = flash::begin(runs, target, material, Stage::Prepare)?;
-        let watch = Watch::new(target.name.clone(), target.mac, *id, options.patience, began)
+        let watch = BoardWatch::new(target.name.clone(), target.mac, *id, options.patience, began)
             .staged(files.absent(target.mac));
         Ok((if files.kind == Kind::Original { watch.with_original_card() } else { watch }, running))
     });
-    let desk = Desk::new(boards.collect::<Result<_, Error>>()?, Arc::clone(material));
+    let boards = Boards::new(boards.collect::<Result<_, Error>>()?, Arc::clone(material));
     let mut feeds: BTreeMap<Mac, Feed> = BTreeMap::new();
     for (target, id) in targets.iter().zip(ids) {
         let twin = feeds.values().next().map(|feed| &feed.staged);
@@ -172,48 +172,48 @@ pub fn flash(
             Ok(staged) => {
                 let (path, bytes) = (staged.path().display().to_string(), staged.tree().len());
                 feeds.insert(target.mac, Feed::new(staged));
-                desk.with(target.mac, |watch, events| {
+                boards.with(target.mac, |watch, events| {
                     watch.files_staged(path, bytes, began.elapsed(), events);
                 });
             }
             Err(Error::Stopped) => break,
             Err(error) => {
-                desk.with(target.mac, |watch, events| {
+                boards.with(target.mac, |watch, events| {
                     watch.end(Stage::Prepare, error.kind(), error.to_string(), error.hint(), events);
                 });
             }
         }
     }
     if stop.is_set() {
-        flash::interrupted(&desk);
+        flash::interrupted(&boards);
     }
 
     std::thread::scope(|scope| {
-        let (desk, until) = (&desk, &sights_stop);
+        let (boards, until) = (&boards, &frames_stop);
         scope.spawn(move || {
             // Without the permission to look, a failure just says less.
-            let _ = sight::watch(until, &mut |mac, sight| {
-                desk.with(mac, |watch, _| watch.sighted(sight, Instant::now()));
+            let _ = board_frames::watch(until, &mut |mac, frame| {
+                boards.with(mac, |watch, _| watch.frame_seen(frame, Instant::now()));
             });
         });
-        flash::drive(desk, targets, material, options, stop, &mut || {
+        flash::drive(boards, targets, material, options, stop, &mut || {
             let next = Next::after(wait(&observer, stop));
-            look(desk, &observer, &mut feeds, material);
+            look(boards, &observer, &mut feeds, material);
             next
         });
         // An answer to the last word may still be under way; what is open stays readable, but it may be asked again.
         let until = Instant::now() + LAST_PACKETS;
         while !feeds.values().all(Feed::quiet) && Instant::now() < until && !wait(&observer, stop) {
-            look(desk, &observer, &mut feeds, material);
+            look(boards, &observer, &mut feeds, material);
         }
-        sights_stop.set();
+        frames_stop.set();
     });
-    desk.each(|watch, events| watch.tick(Instant::now(), &[], events));
+    boards.each(|watch, events| watch.tick(Instant::now(), &[], events));
     for (mac, feed) in feeds {
-        desk.with(mac, |watch, events| take_away(feed, files.keep, watch, events));
+        boards.with(mac, |watch, events| take_away(feed, files.keep, watch, events));
     }
-    flash::finish(&desk, material, stop);
-    Ok(flash::records(&desk, targets))
+    flash::finish(&boards, material, stop);
+    Ok(flash::records(&boards, targets))
 }
 
 fn stage(
@@ -243,18 +243,17 @@ fn wait(observer: &Observer, stop: &Stop) -> bool {
     stop.is_set()
 }
 
-fn look(desk: &Desk, observer: &Observer, feeds: &mut BTreeMap<Mac, Feed>, material: &ImageMaterial) {
+fn look(boards: &Boards, observer: &Observer, feeds: &mut BTreeMap<Mac, Feed>, material: &ImageMaterial) {
     let now = Instant::now();
-    // Nothing can be done about an error; without sights the boards' deadlines end them.
-    for sight in observer.look().unwrap_or_default() {
-        for (mac, feed) in
-            feeds.iter_mut().filter(|(mac, _)| whose(&sight).is_none_or(|whose| whose == **mac))
+    // Nothing can be done about an error; without them the boards' deadlines end them.
+    for seen in observer.look().unwrap_or_default() {
+        for (mac, feed) in feeds.iter_mut().filter(|(mac, _)| whose(&seen).is_none_or(|whose| whose == **mac))
         {
-            desk.with(*mac, |watch, events| feed.take(&sight, watch, material, now, events));
+            boards.with(*mac, |watch, events| feed.take(&seen, watch, material, now, events));
         }
     }
     for (mac, feed) in feeds {
-        desk.with(*mac, |watch, events| {
+        boards.with(*mac, |watch, events| {
             feed.poll(watch, material);
             if watch.ending().is_some() {
                 feed.retire(watch, events);
@@ -263,7 +262,7 @@ fn look(desk: &Desk, observer: &Observer, feeds: &mut BTreeMap<Mac, Feed>, mater
     }
 }
 
-fn take_away(mut feed: Feed, keep: bool, watch: &Watch, events: &mut Vec<Event>) {
+fn take_away(mut feed: Feed, keep: bool, watch: &BoardWatch, events: &mut Vec<Event>) {
     feed.retire(watch, events);
     let path = feed.staged.path().display().to_string();
     if keep {

@@ -19,10 +19,10 @@ use crate::board::Mac;
 
 /// Something that was done with a file of a board's tree. Paths are below the board's directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Sight {
+pub(super) enum FileUse {
     /// It was opened.
     Opened(Mac, String),
-    /// It was closed by whoever read it.
+    /// It was closed by the program that read it.
     Closed(Mac, String),
     /// It was written, or moved there.
     Written(Mac, String),
@@ -63,33 +63,33 @@ impl Observer {
     }
 
     /// What was done since the last call, in its order. Doesn't wait.
-    pub(super) fn look(&self) -> io::Result<Vec<Sight>> {
+    pub(super) fn look(&self) -> io::Result<Vec<FileUse>> {
         let mut buffer = [MaybeUninit::uninit(); 8192];
         let mut reader = inotify::Reader::new(&self.fd, &mut buffer);
-        let mut sights = Vec::new();
+        let mut uses = Vec::new();
         loop {
             let event = match reader.next() {
                 Ok(event) => event,
-                Err(Errno::WOULDBLOCK) => return Ok(sights),
+                Err(Errno::WOULDBLOCK) => return Ok(uses),
                 Err(Errno::INTR) => continue,
                 Err(error) => return Err(error.into()),
             };
             let what = event.events();
             if what.contains(ReadFlags::QUEUE_OVERFLOW) {
-                sights.push(Sight::Missed);
+                uses.push(FileUse::Missed);
             }
-            // Who looks through a directory opens it, and no file.
+            // A program that lists a directory opens the directory, and no file.
             let (Some(name), false) = (event.file_name(), what.contains(ReadFlags::ISDIR)) else { continue };
             let (Ok(name), Some((mac, prefix))) = (name.to_str(), self.dirs.get(&event.wd())) else {
                 continue;
             };
             let path = format!("{prefix}{name}");
             if what.contains(ReadFlags::OPEN) {
-                sights.push(Sight::Opened(*mac, path));
+                uses.push(FileUse::Opened(*mac, path));
             } else if what.contains(ReadFlags::CLOSE_NOWRITE) {
-                sights.push(Sight::Closed(*mac, path));
+                uses.push(FileUse::Closed(*mac, path));
             } else if what.intersects(ReadFlags::CLOSE_WRITE | ReadFlags::MOVED_TO) {
-                sights.push(Sight::Written(*mac, path));
+                uses.push(FileUse::Written(*mac, path));
             }
         }
     }

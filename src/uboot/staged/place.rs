@@ -1,5 +1,5 @@
 //! A directory held open, and what is done in it by name. Names are single components and symbolic links are never
-//! followed, so nothing below it leads out of it, whoever else writes there.
+//! followed, so nothing below it leads out of it, even if others write there.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -59,7 +59,7 @@ impl Place {
         }
     }
 
-    /// Opens the directory `name` in it, and makes it where there is none. Says whether it was made.
+    /// Opens the directory `name` in it, and makes it where it isn't there. Says whether it was made.
     pub(super) fn make(&self, name: &str) -> Result<(Self, bool), Error> {
         let made = match rustix::fs::mkdirat(&self.dir, name, DIR_MODE) {
             Ok(()) => true,
@@ -89,7 +89,7 @@ impl Place {
         rustix::fs::linkat(&other.dir, name, &self.dir, name, AtFlags::empty()).is_ok()
     }
 
-    /// The first bytes of the regular file `name`, at most `most`; none where there is no such file.
+    /// The first bytes of the regular file `name`, at most `most`; `None` where there is no such file.
     pub(super) fn peek(&self, name: &str, most: usize) -> Option<Vec<u8>> {
         // A pipe of that name must not block.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
@@ -103,7 +103,7 @@ impl Place {
         Some(bytes)
     }
 
-    /// What `name` is; none where there is nothing.
+    /// What `name` is; `None` where there is nothing.
     pub(super) fn kind(&self, name: &str) -> Option<FileType> {
         let stat = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         Some(FileType::from_raw_mode(stat.st_mode))
@@ -137,7 +137,7 @@ impl Place {
         rustix::fs::renameat(&self.dir, name, &to.dir, name).map_err(to.err("moving into place", name))
     }
 
-    /// Removes a file or a link; that there is none is fine.
+    /// Removes a file or a link; it is no error where there is nothing.
     pub(super) fn unlink(&self, name: &str) -> Result<(), Error> {
         match rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -145,7 +145,7 @@ impl Place {
         }
     }
 
-    /// Removes an empty directory; that there is none is fine.
+    /// Removes an empty directory; it is no error where there is nothing.
     pub(super) fn rmdir(&self, name: &str) -> Result<(), Error> {
         match rustix::fs::unlinkat(&self.dir, name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -176,7 +176,7 @@ impl Place {
         self.rmdir(name)
     }
 
-    /// Keeps other piprovs out as long as this value lives. Where a file system has no locks there is none.
+    /// Keeps other piprovs out as long as this value lives. Where a file system has no locks, nothing keeps them out.
     pub(super) fn lock(&self) -> Result<(), Error> {
         match rustix::fs::flock(&self.dir, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => Err(Error::Busy { path: self.path.clone() }),

@@ -1,13 +1,13 @@
-//! Which files a job consists of when nobody answers it but a plain file server. Pure: no file is touched here.
+//! Which files a job consists of when only a plain file server answers it. Pure: no file is touched here.
 //!
 //! The order of step N+1 lies under the path by which the board tells what it read back of step N. The right
 //! checksum is the file's name, so a wrong one is not found, and the board never gets beyond a difference.
 
 use super::Error;
 use crate::image::table::BLOCK;
+use crate::uboot::answer_text::{self, Word};
 use crate::uboot::job::{self, BoardStage};
 use crate::uboot::layout::CardInfo;
-use crate::uboot::order::{self, Word};
 use crate::uboot::step::{Content, Known, Material, Step, step};
 
 /// The most parts that a card of the original's kind asks for: its names end in one digit.
@@ -46,7 +46,7 @@ pub struct Entry {
     pub path: String,
     /// What it holds. A range of the image is filled with zeros to whole blocks.
     pub content: Content,
-    /// Its CRC32 with the filling; none where nobody has computed it.
+    /// Its CRC32 with the filling; `None` where it wasn't computed.
     pub crc: Option<u32>,
 }
 
@@ -80,32 +80,32 @@ impl Tree {
     /// [`Error::Layout`] where the image doesn't fit such a card.
     pub fn piprov(id: u32, material: &dyn Material, card: &CardInfo) -> Result<Known<Self>, Error> {
         let layout = material.layout(card).map_err(|error| Error::Layout { why: error.to_string() })?;
-        let job = order::job_name(id);
+        let job = answer_text::job_name(id);
         let mut steps: Vec<(Step, u32)> = Vec::new();
         loop {
             match step(steps.len(), &layout, material) {
                 Known::NotYet => return Ok(Known::NotYet),
                 Known::Is(None) => break,
-                Known::Is(Some(step)) => match order::expected(&step, material) {
+                Known::Is(Some(step)) => match answer_text::expected(&step, material) {
                     Some(sum) => steps.push((step, sum)),
                     None => return Ok(Known::NotYet),
                 },
             }
         }
         let order = |n: usize| match steps.get(n) {
-            Some((step, _)) => order::write(&job, n, step, &layout),
-            None => order::word(&job, Word::Done),
+            Some((step, _)) => answer_text::write(&job, n, step, &layout),
+            None => answer_text::word(&job, Word::Done),
         };
-        let mut files = vec![Entry::bytes(format!("{job}/OK"), order::word(&job, Word::Done))];
+        let mut files = vec![Entry::bytes(format!("{job}/OK"), answer_text::word(&job, Word::Done))];
         for (n, (step, sum)) in steps.iter().enumerate() {
             let path = format!("{job}/{}", step.file);
             files.push(Entry { path, content: step.content.clone(), crc: Some(*sum) });
-            for sum in order::spellings(*sum) {
+            for sum in answer_text::spellings(*sum) {
                 files.push(Entry::bytes(format!("{job}/read/{n:x}/{sum}"), order(n + 1)));
             }
             for stage in BoardStage::ALL {
                 let path = format!("{job}/fail/{n:x}/{}", stage.word());
-                files.push(Entry::bytes(path, order::word(&job, Word::Stop)));
+                files.push(Entry::bytes(path, answer_text::word(&job, Word::Stop)));
             }
         }
         let first = Self::opening_path(card);
@@ -144,7 +144,7 @@ impl Tree {
             .collect();
         let steps = files.iter().map(|file| file.path.clone()).collect();
         let opening = files.remove(0);
-        let (job, kind, first) = (order::job_name(id), Kind::Original, opening.path.clone());
+        let (job, kind, first) = (answer_text::job_name(id), Kind::Original, opening.path.clone());
         Ok(Known::Is(Self { job, kind, first, files, opening, steps }))
     }
 

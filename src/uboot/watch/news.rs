@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::Watch;
+use super::BoardWatch;
 use crate::error::{Kind, Knob, Task, remedy};
 use crate::format::size;
 use crate::image::report::{CountSays, judge_count};
@@ -12,7 +12,7 @@ use crate::uboot::peer::Stranger;
 use crate::uboot::record::StepRecord;
 use crate::uboot::step::{Content, Known};
 
-impl Watch {
+impl BoardWatch {
     /// Takes what the job has learned.
     pub(super) fn digest(&mut self, news: News, now: Instant, events: &mut Vec<Event>) {
         match news {

@@ -14,11 +14,11 @@ impl Clock {
     }
 }
 
-fn watch() -> (Watch, Clock, Vec<Event>) {
+fn watch() -> (BoardWatch, Clock, Vec<Event>) {
     let clock = Clock(Instant::now());
     let patience = Patience { boot: Some(Duration::from_secs(60)), silence: Duration::from_secs(30) };
     let mac = Mac::new([0xdc, 0xa6, 0x32, 1, 2, 3]);
-    (Watch::new("lab-01".to_owned(), mac, 0x77, patience, clock.0), clock, Vec::new())
+    (BoardWatch::new("lab-01".to_owned(), mac, 0x77, patience, clock.0), clock, Vec::new())
 }
 
 fn text(answer: Answer) -> String {
@@ -28,7 +28,7 @@ fn text(answer: Answer) -> String {
     }
 }
 
-fn why(watch: &Watch) -> (&str, Option<&str>, Option<&Remedy>, Kind) {
+fn why(watch: &BoardWatch) -> (&str, Option<&str>, Option<&Remedy>, Kind) {
     match watch.ending() {
         Some(Ending::Failed { why, last_seen, hint, kind }) => {
             (why, last_seen.as_deref(), hint.as_ref(), *kind)
@@ -40,7 +40,7 @@ fn why(watch: &Watch) -> (&str, Option<&str>, Option<&Remedy>, Kind) {
 /// Does what a step's order says, and gives the next order.
 fn do_step(
     order: &str,
-    watch: &mut Watch,
+    watch: &mut BoardWatch,
     sample: &Sample,
     clock: &Clock,
     events: &mut Vec<Event>,
@@ -85,7 +85,7 @@ fn a_board_that_never_comes_fails_when_its_time_is_up() {
 fn what_was_seen_on_the_wire_changes_the_advice() {
     let (mut watch, clock, mut events) = watch();
     watch.reset_done(true, clock.0, &mut events);
-    watch.sighted(Sight::DhcpRequest, clock.after(22));
+    watch.frame_seen(BoardFrame::DhcpRequest, clock.after(22));
     watch.tick(clock.after(60), &["aa:bb:cc:dd:ee:f0 (10.0.0.9)".to_owned()], &mut events);
     let (_, last_seen, hint, _) = why(&watch);
     assert_eq!(last_seen, Some("a DHCP request of that board 22 s after the reset, no TFTP request"));
@@ -151,7 +151,7 @@ fn who_asks_before_the_answer_is_known_is_told_to_wait_in_time() {
     // The sample knows no checksum at the first two questions.
     let sum = crc32fast::hash(&sample.range(8 << 20, 512 << 10));
     let path = format!("00000077/read/1/{sum:x}");
-    let later = |watch: &mut Watch, millis: u64, events: &mut Vec<Event>| {
+    let later = |watch: &mut BoardWatch, millis: u64, events: &mut Vec<Event>| {
         watch.ask(&path, &sample, clock.0 + Duration::from_millis(millis), events)
     };
     assert_eq!(later(&mut watch, 0, &mut events), Answer::Later);

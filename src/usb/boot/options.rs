@@ -8,7 +8,7 @@ use crate::usb::wire::TRANSFER;
 
 /// How boards are booted.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct BootOptions {
     /// Send `bootcode.sig` with the bootcode, where the chip takes one.
     pub signed: bool,
     /// Refuse a payload whose `boot.img` has no `boot.sig`.
@@ -55,7 +55,7 @@ impl Default for Limits {
     }
 }
 
-impl Default for Options {
+impl Default for BootOptions {
     fn default() -> Self {
         Self {
             signed: false,

@@ -21,7 +21,7 @@ pub(in crate::usb) struct Track {
     pub(in crate::usb) running: Running,
     pub(in crate::usb) boot: UsbBoot,
     pub(in crate::usb) metadata: Metadata,
-    /// Who its boot ROM said it is.
+    /// The board that its boot ROM said it is.
     pub(in crate::usb) rom: Option<Rom>,
 }
 
@@ -31,7 +31,7 @@ pub(in crate::usb) fn who(device: &Device) -> Who {
     Who { chip, serial: device.board_serial(), ..Who::at(device.port) }
 }
 
-/// Who a boot ROM says its board is.
+/// Which board a boot ROM says that it is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::usb) struct Rom {
     chip: Chip,
@@ -39,7 +39,7 @@ pub(in crate::usb) struct Rom {
 }
 
 impl Rom {
-    /// What a device tells; none for one that is in no boot ROM.
+    /// What a device tells; `None` for one that is in no boot ROM.
     pub(in crate::usb) fn of(device: &Device) -> Option<Self> {
         match device.identity()? {
             Identity::Rom(chip) => Some(Self { chip, serial: device.board_serial() }),

@@ -1,4 +1,4 @@
-//! What the configurations in a payload say, before a board reads them: which of it burns fuses.
+//! What the configurations in a payload say, before a board reads them: which settings burn fuses.
 //!
 //! A board reads config.txt and what that includes; that of its port's folder or its family's first, and the one in
 //! boot.img. All of them are looked at. So is the configuration inside pieeprom.bin, which can have lines for config.txt.
@@ -25,7 +25,7 @@ const CONFIGURATIONS: [&str; 2] = ["config.txt", "tryboot.txt"];
 pub(super) const FUSES: [&str; 1] = ["revoke_devkey"];
 /// Settings whose names begin so write to the chip's one-time-programmable memory: Raspberry Pi's documentation names
 /// program_usb_boot_mode, _usb_boot_timeout, _gpio_bootmode and _serial_random, usbboot program_pubkey, _jtag_lock and
-/// _rpiboot_gpio; one that nobody knows yet is none to be tried.
+/// _rpiboot_gpio; one that isn't known yet must not be tried.
 pub(super) const PROGRAM: &str = "program_";
 /// How many are told. A configuration can have thousands.
 const MOST: usize = 32;

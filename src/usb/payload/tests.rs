@@ -1,7 +1,7 @@
 use super::*;
 use crate::error::{Explain, Knob};
 use crate::samples::eeprom;
-use crate::usb::lookup::Options;
+use crate::usb::lookup::PayloadOptions;
 use std::fs;
 
 fn with(files: &[(&str, &[u8])]) -> (tempfile::TempDir, Payload) {
@@ -12,7 +12,7 @@ fn with(files: &[(&str, &[u8])]) -> (tempfile::TempDir, Payload) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     }
-    let payload = Payload::open(&root, &Options::default()).unwrap();
+    let payload = Payload::open(&root, &PayloadOptions::default()).unwrap();
     (dir, payload)
 }
 
@@ -77,7 +77,7 @@ fn what_is_no_firmware_is_told() {
 fn an_archive_that_is_a_stub_is_told_as_one() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("bootfiles.bin"), "../firmware/bootfiles.bin").unwrap();
-    let error = Payload::open(dir.path(), &Options::default()).unwrap_err();
+    let error = Payload::open(dir.path(), &PayloadOptions::default()).unwrap_err();
     assert!(matches!(error, Error::Stub { .. }), "{error}");
 }
 
@@ -202,7 +202,7 @@ fn what_is_included_counts_and_what_cannot_be_read_is_refused() {
 fn each_overlay_is_looked_at_by_its_name_before_a_board_comes() {
     let (dir, payload) = with(&[("bootcode4.bin", CODE), ("1-1.2/config.txt", b"program_pubkey=1")]);
     assert_eq!(check(&payload, None, &Wanted::default()).unwrap(), [""; 0], "no overlay is served");
-    let options = Options { overlays: true, ..Options::default() };
+    let options = PayloadOptions { overlays: true, ..PayloadOptions::default() };
     let payload = Payload::open(&dir.path().join("root"), &options).unwrap();
     for port in [None, Some("1-1.2".parse().unwrap())] {
         let no = check(&payload, port, &Wanted::default()).unwrap_err().to_string();

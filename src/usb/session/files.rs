@@ -10,7 +10,7 @@ use crate::usb::metadata::Metadata;
 use crate::usb::transport::Fault;
 use crate::usb::trouble::Trouble;
 
-/// Messages in a row that are none. One may be a late answer that belongs to an earlier transfer.
+/// Malformed messages in a row. One may be a late answer that belongs to an earlier transfer.
 const MAX_MALFORMED: u32 = 3;
 /// Transfers in a row that fail between two requests.
 const MAX_FAULTS: u32 = 3;
@@ -23,7 +23,7 @@ const MAX_SILENT: u32 = 3;
 
 /// Where a board's files are.
 pub trait Files {
-    /// The file of a name; none where there is none.
+    /// The file of a name; `None` where there is no such file.
     ///
     /// # Errors
     /// Why the board doesn't get it.

@@ -65,7 +65,7 @@ impl Session for FirstStage {
                 Step::Read(RETURN_CODE)
             }
             (Upload::Code, Reply::Bytes(bytes)) => Step::End(Uploaded::Sent(message::return_code(bytes))),
-            // Newer chips have often left the bus by now. What came of it is seen when they come back.
+            // Newer chips have often left the bus by now. The outcome is seen when they come back.
             (Upload::Code, Reply::Failed(failure)) if failure != Failure::Stopped => {
                 Step::End(Uploaded::Sent(None))
             }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::EVIL;
-use super::dhcp_support::{Lan, PI5, Station, discover, pi5_id};
+use super::dhcp_support::{DhcpClient, Lan, PI5, discover, pi5_id};
 use super::screen::{EVERYWHERE, Screen};
 use crate::common::{clean, piprov};
 
@@ -94,7 +94,7 @@ fn dhcp_texts() {
             let watch = Screen::start(program("house", &["watch"]), to);
             watch.until(if flag == "--json" { "watching" } else { "listening" });
             lan.inside("client", || {
-                let station = Station::new();
+                let client = DhcpClient::new();
                 let messages = [
                     discover(PI5, &pi5_id(), true)
                         .option(12, evil)
@@ -103,8 +103,8 @@ fn dhcp_texts() {
                     discover(PI5, &pi5_id(), true).option(67, evil).option(66, evil).option(17, evil),
                 ];
                 for message in messages {
-                    station.say(&message.option(81, evil).finish());
-                    station.hear(Instant::now() + Duration::from_millis(700));
+                    client.say(&message.option(81, evil).finish());
+                    client.hear(Instant::now() + Duration::from_millis(700));
                 }
                 // A server of the attacker's, whose answers are evil.
                 let question = discover(PI5, &pi5_id(), true).finish();

@@ -130,7 +130,7 @@ fn show_plan(ui: &Ui, prepared: &Prepared<'_>, dry: bool) {
     if prepared.resumes() {
         print("goes on with what a run that was killed has left".to_owned());
     }
-    // The whole list is for those who ask for it.
+    // The whole list is shown on request.
     if dry || ui.verbose > 0 {
         let would = if dry { "would " } else { "" };
         let rows: Vec<[String; 3]> = lines
@@ -151,7 +151,7 @@ fn show_plan(ui: &Ui, prepared: &Prepared<'_>, dry: bool) {
     }
 }
 
-/// What became of it. A failure is told as that of any command is.
+/// The outcome. A failure is told as that of any command is.
 fn end(ui: &Ui, record: &run::Record) -> crate::cli::Result<()> {
     if ui.json {
         ui.object(&json!({ "event": "result", "board": record.board, "record": record }));

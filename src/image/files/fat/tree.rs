@@ -30,8 +30,8 @@ pub struct FatItem {
 
 /// All files and directories of a partition, if it is FAT, each directory before what is in it.
 ///
-/// Every chain of clusters is followed: none leads round in a circle or ends too early, and no cluster belongs to two
-/// of them. So all of it together is no larger than the partition.
+/// Every chain of clusters is followed: no chain leads round in a circle or ends too early, and no cluster belongs to
+/// two of them. So all files together are no larger than the partition.
 ///
 /// # Errors
 /// When the image can't be read or the file system is damaged; the error says which directory or file it is.

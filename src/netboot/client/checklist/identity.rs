@@ -2,7 +2,7 @@
 
 use super::{Act, Error, Item, Mode, Where};
 
-/// New host keys. Those of the source would let every client, and whoever has the image, pass for this one.
+/// New host keys. Those of the source would let every client, and everybody with the image, pass for this one.
 pub(super) fn ssh_keys(item: &mut Item<'_>) -> Result<(), Error> {
     let is_key = |name: &String| name.starts_with("ssh_host_") && name.contains("_key");
     let there: Vec<_> = item.root.names("etc/ssh")?.into_iter().filter(is_key).collect();

@@ -1,5 +1,5 @@
 //! What makes a copied root that of one client: each item looks at a tree, and says what has to change in it. Nothing
-//! is written here. A tree that has all of it gives no changes, so the same code plans and checks.
+//! is written here. A tree that has all the changes gives no more, so the same code plans and checks.
 
 mod boot;
 mod cloud;
@@ -85,7 +85,7 @@ pub(super) struct Facts {
     pub(super) foreign_machine_id: Option<String>,
     /// The machine id of a client whose root forgets.
     pub(super) machine_id: String,
-    /// The client's own host keys. Before they are made: none, and they are a change.
+    /// The client's own host keys. Empty before they are made; then they are a change.
     pub(super) keys: Vec<Key>,
 }
 
@@ -94,7 +94,7 @@ pub(super) struct Facts {
 pub(super) struct Key {
     /// `ssh_host_ed25519_key`.
     pub(super) file: String,
-    /// The private half; none where only its public half is known.
+    /// The private half; `None` where only its public half is known.
     pub(super) private: Option<Vec<u8>>,
     /// The public half, as the `.pub` file has it.
     pub(super) public: String,
@@ -138,7 +138,7 @@ pub(super) struct Change {
 
 /// All changes, and what can't be changed but should be known.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub(super) struct ChangePlan {
     pub(super) changes: Vec<Change>,
     pub(super) notes: Vec<String>,
 }
@@ -149,7 +149,7 @@ struct Item<'a> {
     facts: &'a Facts,
     root: &'a View<'a>,
     boot: &'a View<'a>,
-    plan: &'a mut Plan,
+    plan: &'a mut ChangePlan,
 }
 
 impl Item<'_> {
@@ -204,8 +204,8 @@ impl Item<'_> {
 type Look = fn(&mut Item<'_>) -> Result<(), Error>;
 
 /// Goes through the list.
-pub(super) fn plan(facts: &Facts, root: &View<'_>, boot: &View<'_>) -> Result<Plan, Error> {
-    let mut plan = Plan::default();
+pub(super) fn plan(facts: &Facts, root: &View<'_>, boot: &View<'_>) -> Result<ChangePlan, Error> {
+    let mut plan = ChangePlan::default();
     let items: [(&str, Look); 11] = [
         ("ssh-keys", identity::ssh_keys),
         ("machine-id", identity::machine_id),

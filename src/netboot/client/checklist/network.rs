@@ -1,5 +1,5 @@
-//! The interface that the root comes over is configured before any service starts. Who takes it down takes the root
-//! away, so network managers leave it alone.
+//! The interface that the root comes over is configured before any service starts. A program that takes it down takes
+//! the root away, so network managers leave it alone.
 
 use super::{Error, Item, Mode, Where};
 use crate::netboot::client::names::Board;
@@ -45,7 +45,7 @@ pub(super) fn network(item: &mut Item<'_>) -> Result<(), Error> {
     {
         item.link("etc/resolv.conf", "/run/piprov-resolv.conf", "name servers in memory")?;
     }
-    // Nobody else tells the client who answers its questions for names.
+    // Nothing else tells the client which host answers its questions for names.
     item.write(Where::Root, RESOLVE, RESOLVE_UNIT, "name servers from the boot's DHCP answer")?;
     let wanted = "etc/systemd/system/multi-user.target.wants/piprov-resolve.service";
     item.link(wanted, "/etc/systemd/system/piprov-resolve.service", "at each start")

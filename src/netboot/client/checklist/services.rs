@@ -14,7 +14,7 @@ const FIRST_BOOT: [&str; 5] = [
     "regenerate_ssh_host_keys.service",
 ];
 
-/// Swap files and what makes them; on NFS there can be none.
+/// Swap files and what makes them; on NFS there can be no swap.
 const SWAP: [&str; 3] =
     ["dphys-swapfile.service", "rpi-setup-loop@.service", "rpi-remove-swap-file@.service"];
 

@@ -64,7 +64,7 @@ impl FatSource {
         }
     }
 
-    /// None for the root directory.
+    /// `None` for the root directory.
     fn item(&self, number: usize) -> Option<&FatItem> {
         self.items.get(number.checked_sub(1)?)
     }

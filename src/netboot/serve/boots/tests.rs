@@ -261,7 +261,7 @@ fn a_board_that_starts_again_and_again_fills_no_disk() {
         }
         lab.begin(boots, 2);
     });
-    // 64 and one for each ten minutes, of which there was none; and the other board's.
+    // 64 and one for each ten minutes, and no ten minutes have passed; and the other board's.
     assert_eq!(lab.all().len(), 65);
     let warnings = lab.warnings.lock().unwrap();
     assert!(warnings.len() < 9 && warnings[0].contains("start again too often"), "{warnings:?}");

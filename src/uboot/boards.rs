@@ -1,5 +1,5 @@
-//! Where the boards' requests arrive: a TFTP source that finds the board by the directory it asks in, and the
-//! server's events handed to the board they belong to.
+//! The boards of one flash as a TFTP source: a request finds its board by the directory it asks in, and the server's
+//! events are handed to the board they belong to.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,7 +13,7 @@ use super::job::Answer as JobAnswer;
 use super::material::ImageMaterial;
 use super::record::{CardRecord, Flash};
 use super::step::{Content, Material};
-use super::watch::Watch;
+use super::watch::BoardWatch;
 use crate::board::{Mac, Who};
 use crate::error::Kind;
 use crate::run::{Record, Running};
@@ -30,12 +30,12 @@ const MOST_OTHERS: usize = 16;
 /// One board and its run.
 #[derive(Debug)]
 struct Board {
-    watch: Watch,
+    watch: BoardWatch,
     running: Running,
 }
 
 /// All boards of one flash, and what they are given.
-pub struct Desk {
+pub struct Boards {
     boards: BTreeMap<Mac, Arc<Mutex<Board>>>,
     material: Arc<ImageMaterial>,
     others: Mutex<BTreeMap<String, SocketAddr>>,
@@ -47,19 +47,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Desk {
-    /// A desk for these boards, each in its run.
+impl Boards {
+    /// These boards, each in its run.
     #[must_use]
-    pub fn new(boards: Vec<(Watch, Running)>, material: Arc<ImageMaterial>) -> Self {
-        let board = |(watch, running): (Watch, Running)| {
+    pub fn new(boards: Vec<(BoardWatch, Running)>, material: Arc<ImageMaterial>) -> Self {
+        let board = |(watch, running): (BoardWatch, Running)| {
             (watch.mac(), Arc::new(Mutex::new(Board { watch, running })))
         };
         let boards = boards.into_iter().map(board).collect();
         Self { boards, material, others: Mutex::default(), under_way: AtomicUsize::new(0) }
     }
 
-    /// Does something with one board and tells what came of it.
-    pub fn with<T>(&self, mac: Mac, act: impl FnOnce(&mut Watch, &mut Vec<Event>) -> T) -> Option<T> {
+    /// Does something with one board and tells its events.
+    pub fn with<T>(&self, mac: Mac, act: impl FnOnce(&mut BoardWatch, &mut Vec<Event>) -> T) -> Option<T> {
         let mut board = lock(self.boards.get(&mac)?);
         let Board { watch, running } = &mut *board;
         let mut events = Vec::new();
@@ -92,7 +92,7 @@ impl Desk {
     }
 
     /// Does something with every board.
-    pub fn each(&self, mut act: impl FnMut(&mut Watch, &mut Vec<Event>)) {
+    pub fn each(&self, mut act: impl FnMut(&mut BoardWatch, &mut Vec<Event>)) {
         for mac in self.boards.keys() {
             self.with(*mac, &mut act);
         }
@@ -110,7 +110,7 @@ impl Desk {
         self.under_way.load(Ordering::Relaxed) == 0
     }
 
-    /// Directories in which somebody asked that belong to no target.
+    /// Directories that were asked for and belong to no target.
     #[must_use]
     pub fn others(&self) -> Vec<String> {
         lock(&self.others).iter().map(|(name, peer)| format!("{name} ({})", peer.ip())).collect()
@@ -174,7 +174,7 @@ impl Desk {
     }
 }
 
-impl Source for Desk {
+impl Source for Boards {
     fn open(&self, request: &Request<'_>) -> Answer {
         let Some((mac, path)) = request.name().and_then(board_path) else {
             let path = crate::tftp::event::printable(request.path);
@@ -192,7 +192,7 @@ impl Source for Desk {
                 if let Some(Err(why)) = welcome {
                     return Answer::denied(why);
                 }
-                // The server's thread calls the sink, and this desk outlives the server; but the sink's type must
+                // The server's thread calls the sink, and these boards outlive the server; but the sink's type must
                 // not borrow it, so the report is handed over through a shared cell.
                 Answer::Receive(Box::new(Report {
                     board: Arc::clone(board),
@@ -235,7 +235,7 @@ impl Sink for Report {
 }
 
 /// What the record says of a board's flash.
-fn detail(watch: &Watch, material: &ImageMaterial) -> Flash {
+fn detail(watch: &BoardWatch, material: &ImageMaterial) -> Flash {
     let bound = watch.bound();
     Flash {
         job: watch.job().name(),

@@ -4,5 +4,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|frame: &[u8]| {
-    let _ = piprov::sight::classify(frame);
+    let _ = piprov::board_frames::classify(frame);
 });

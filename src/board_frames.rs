@@ -13,7 +13,7 @@ use crate::stop::{Stop, until};
 
 /// What a frame was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sight {
+pub enum BoardFrame {
     /// It looks for a DHCP server (DISCOVER).
     DhcpDiscover,
     /// It takes a DHCP server's offer, or renews a lease (REQUEST).
@@ -24,7 +24,7 @@ pub enum Sight {
     Arp,
 }
 
-impl Sight {
+impl BoardFrame {
     /// As it stands in a sentence.
     #[must_use]
     pub const fn phrase(self) -> &'static str {
@@ -40,15 +40,15 @@ impl Sight {
 /// Bytes of an Ethernet header.
 const ETHERNET: usize = 14;
 
-/// Whose frame it is, and what it says; none for frames that don't matter here.
+/// Whose frame it is, and what it says; `None` for frames that don't matter here.
 ///
 /// Ethernet II with ARP (RFC 826), or IPv4 with UDP from port 68 to 67 (RFC 2131).
 #[must_use]
-pub fn classify(frame: &[u8]) -> Option<(Mac, Sight)> {
+pub fn classify(frame: &[u8]) -> Option<(Mac, BoardFrame)> {
     let source: [u8; 6] = frame.get(6..12)?.try_into().ok()?;
     let mac = Mac::new(source);
     match frame.get(12..ETHERNET)? {
-        [0x08, 0x06] => Some((mac, Sight::Arp)),
+        [0x08, 0x06] => Some((mac, BoardFrame::Arp)),
         [0x08, 0x00] => {
             let ip = &frame[ETHERNET..];
             let header = usize::from(ip.first()? & 0x0f) * 4;
@@ -64,19 +64,19 @@ pub fn classify(frame: &[u8]) -> Option<(Mac, Sight)> {
 }
 
 /// The message type, option 53 (RFC 2132 section 9.6), behind the magic cookie at byte 236.
-fn dhcp(message: &[u8]) -> Sight {
+fn dhcp(message: &[u8]) -> BoardFrame {
     let mut options = message.get(240..).unwrap_or_default();
     loop {
         match options {
             [0, rest @ ..] => options = rest,
             [53, 1, kind, ..] => {
                 return match kind {
-                    1 => Sight::DhcpDiscover,
-                    3 => Sight::DhcpRequest,
-                    _ => Sight::Dhcp,
+                    1 => BoardFrame::DhcpDiscover,
+                    3 => BoardFrame::DhcpRequest,
+                    _ => BoardFrame::Dhcp,
                 };
             }
-            [255, ..] | [] | [_] => return Sight::Dhcp,
+            [255, ..] | [] | [_] => return BoardFrame::Dhcp,
             [_, len, rest @ ..] => options = rest.get(usize::from(*len)..).unwrap_or_default(),
         }
     }
@@ -86,7 +86,7 @@ fn dhcp(message: &[u8]) -> Sight {
 ///
 /// # Errors
 /// [`io::ErrorKind::PermissionDenied`] without `CAP_NET_RAW`.
-pub fn watch(stop: &Stop, tell: &mut dyn FnMut(Mac, Sight)) -> io::Result<()> {
+pub fn watch(stop: &Stop, tell: &mut dyn FnMut(Mac, BoardFrame)) -> io::Result<()> {
     // ETH_P_ALL in network order: frames that leave this host are seen too, and belong to no board.
     let mut socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(i32::from(3u16.to_be()))))?;
     socket.attach_filter(&FILTER.map(|(code, jt, jf, k)| SockFilter::new(code, jt, jf, k)))?;
@@ -99,8 +99,8 @@ pub fn watch(stop: &Stop, tell: &mut dyn FnMut(Mac, Sight)) -> io::Result<()> {
         }
         match socket.read(&mut buffer) {
             Ok(len) => {
-                if let Some((mac, sight)) = classify(&buffer[..len]) {
-                    tell(mac, sight);
+                if let Some((mac, frame)) = classify(&buffer[..len]) {
+                    tell(mac, frame);
                 }
             }
             // An interface that goes down is no reason to stop looking at the others.
@@ -147,14 +147,17 @@ mod tests {
     #[test]
     fn knows_dhcp_and_arp() {
         let mac = Mac::new(MAC);
-        assert_eq!(classify(&dhcp_frame(&[0, 12, 1, 7, 53, 1, 1, 255])), Some((mac, Sight::DhcpDiscover)));
-        assert_eq!(classify(&dhcp_frame(&[53, 1, 3])), Some((mac, Sight::DhcpRequest)));
+        assert_eq!(
+            classify(&dhcp_frame(&[0, 12, 1, 7, 53, 1, 1, 255])),
+            Some((mac, BoardFrame::DhcpDiscover))
+        );
+        assert_eq!(classify(&dhcp_frame(&[53, 1, 3])), Some((mac, BoardFrame::DhcpRequest)));
         for odd in [&[53, 1, 8][..], &[53], &[53, 0, 1], &[12, 200, 1], &[255, 53, 1, 1], &[]] {
-            assert_eq!(classify(&dhcp_frame(odd)), Some((mac, Sight::Dhcp)), "{odd:?}");
+            assert_eq!(classify(&dhcp_frame(odd)), Some((mac, BoardFrame::Dhcp)), "{odd:?}");
         }
         let mut arp = dhcp_frame(&[]);
         arp[13] = 6;
-        assert_eq!(classify(&arp[..14]), Some((mac, Sight::Arp)));
+        assert_eq!(classify(&arp[..14]), Some((mac, BoardFrame::Arp)));
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub(super) fn number(order: u32) -> Vec<u8> {
     format!("pp_seq={order:x}\n").into_bytes()
 }
 
-/// The checksum that a board must read back of this step; none while it isn't known.
+/// The checksum that a board must read back of this step; `None` while it isn't known.
 pub(super) fn expected(step: &Step, material: &dyn Material) -> Option<u32> {
     match (&step.content, step.part) {
         (Content::Bytes(bytes), _) => Some(crc32fast::hash(bytes)),
@@ -90,7 +90,7 @@ pub(super) fn hex(text: &str) -> Option<u32> {
 }
 
 impl BoardStage {
-    /// All of them, for whoever must have an answer to each.
+    /// All of them, for a caller that must have an answer to each.
     pub const ALL: [Self; 5] = [Self::Size, Self::Fetch, Self::Write, Self::ReadBack, Self::Sum];
 
     /// The word in the board's path.
