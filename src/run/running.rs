@@ -326,7 +326,7 @@ mod tests {
         running.note("late");
         let words: Vec<_> = told.try_iter().map(|event| event.what.word()).collect();
         assert_eq!(words, ["entered", "progress", "warning", "warning", "ended", "note"]);
-        assert_eq!(Ledger::open(dir.path()).unwrap().all().unwrap().0, [record.clone()]);
+        assert_eq!(Ledger::open(dir.path()).unwrap().all().unwrap().0, std::slice::from_ref(&record));
         assert_eq!((record.warnings.len(), record.board.serial.is_some()), (1, true));
     }
 

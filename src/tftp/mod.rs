@@ -6,7 +6,7 @@
 //! - [`Server`]: one thread that serves a [`Source`](source::Source) and tells everything as [`event`]s.
 //!
 //! A source decides for each request: send this, take that, refuse, or "later". Neither a source nor its
-//! content may wait; what isn't there yet is said to be so, and a [`Waker`](source::Waker) brings the server back.
+//! content may wait; what isn't there yet is said to be so, and a [`Waker`](crate::stop::Waker) brings the server back.
 
 pub mod content;
 pub mod dir;

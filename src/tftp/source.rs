@@ -88,7 +88,7 @@ pub struct Refusal {
 /// Decides what is served. One source serves all clients.
 pub trait Source: Send + Sync {
     /// Answers a request. Runs on the server's thread: it must be quick and must not wait for anything.
-    /// After [`Answer::Later`] the same request (same `id`) is asked again whenever the [`Waker`] is poked, and
+    /// After [`Answer::Later`] the same request (same `id`) is asked again whenever the [`Waker`](crate::stop::Waker) is poked, and
     /// at least every 50 ms.
     fn open(&self, request: &Request<'_>) -> Answer;
 }
@@ -98,7 +98,7 @@ pub trait Source: Send + Sync {
 pub enum Got {
     /// So many bytes; 0 only at or behind the end.
     Bytes(usize),
-    /// Nothing yet. The transfer pauses until the [`Waker`] is poked, and looks at least every 50 ms.
+    /// Nothing yet. The transfer pauses until the [`Waker`](crate::stop::Waker) is poked, and looks at least every 50 ms.
     NotYet,
 }
 
