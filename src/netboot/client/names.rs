@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use super::Error;
-use crate::board::Mac;
+use crate::board::{Mac, Serial};
 
 /// A client's name, which is its host name too: one label of RFC 1123, section 2.1. So it can't be a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,7 +53,7 @@ impl FromStr for Name {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Board {
     /// The low 32 bits of the serial number: `TFTP_PREFIX=0`, and what mask ROMs do.
-    Serial(u32),
+    Serial(Serial),
     /// The MAC address: `TFTP_PREFIX=2`.
     Mac(Mac),
 }
@@ -63,7 +63,7 @@ impl Board {
     #[must_use]
     pub fn directory(self) -> String {
         match self {
-            Self::Serial(low) => format!("{low:08x}"),
+            Self::Serial(serial) => serial.directory(),
             Self::Mac(mac) => mac.to_string().replace(':', "-"),
         }
     }
@@ -72,7 +72,7 @@ impl Board {
 impl fmt::Display for Board {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Serial(low) => write!(out, "{low:08x}"),
+            Self::Serial(serial) => out.write_str(&serial.directory()),
             Self::Mac(mac) => write!(out, "{mac}"),
         }
     }
@@ -85,9 +85,10 @@ impl FromStr for Board {
     /// address.
     fn from_str(text: &str) -> Result<Self, Error> {
         let digits = text.strip_prefix("0x").unwrap_or(text);
-        let serial = matches!(digits.len(), 8 | 16) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if serial && let Ok(low) = u32::from_str_radix(&digits[digits.len() - 8..], 16) {
-            return Ok(Self::Serial(low));
+        if matches!(digits.len(), 8 | 16)
+            && let Some(low) = Serial::of_digits(digits).and_then(|serial| serial.low())
+        {
+            return Ok(Self::Serial(Serial::of_low(low)));
         }
         text.parse().map(Self::Mac).map_err(|_| Error::BadBoard { text: text.chars().take(80).collect() })
     }

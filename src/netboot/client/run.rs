@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Board, Error, Prepared, Record};
-use crate::board::{Serial, Who};
+use crate::board::Who;
 use crate::error::{Explain, Remedy, chain};
 use crate::progress::Progress;
 use crate::run::{self, Detail, Ending, Proof, Running, Runs, Stage, Way, Weight, ledger, members};
@@ -91,7 +91,7 @@ impl Record {
         let mut who = Who::named(self.name.clone());
         match self.board.parse() {
             Ok(Board::Mac(mac)) => who.mac = Some(mac),
-            Ok(Board::Serial(_)) => who.serial = self.board.parse::<Serial>().ok(),
+            Ok(Board::Serial(serial)) => who.serial = Some(serial),
             Err(_) => {}
         }
         who

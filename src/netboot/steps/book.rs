@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use super::{Signal, Step, Steps};
-use crate::board::{Mac, Serial, Who};
+use crate::board::{Mac, Who};
 
 /// Boards that are followed at once; more than a rack has. The board that was silent longest gives way.
 const MOST: usize = 1024;
@@ -25,21 +25,13 @@ pub enum Id {
 impl Id {
     /// What is known of this board by its boot, and the address that it is known to have.
     #[must_use]
-    pub fn who(self, steps: Option<&Steps>, address: Option<Ipv4Addr>) -> Who {
+    pub fn who(self, steps: Option<&Steps>, address: Option<IpAddr>) -> Who {
         let (model, chip) = steps.map(Steps::kind).unwrap_or_default();
         let (mac, address) = match self {
             Self::Mac(mac) => (Some(mac), address),
-            Self::Ip(ip) => (None, Some(ip)),
+            Self::Ip(ip) => (None, Some(IpAddr::V4(ip))),
         };
-        let serial = steps.and_then(Steps::serial);
-        Who {
-            mac,
-            serial: serial.and_then(|serial| format!("{serial:08x}").parse::<Serial>().ok()),
-            model,
-            chip,
-            address: address.map(IpAddr::V4),
-            ..Who::default()
-        }
+        Who { mac, serial: steps.and_then(Steps::serial), model, chip, address, ..Who::default() }
     }
 }
 
@@ -133,7 +125,8 @@ fn begins(signal: &Signal) -> bool {
     match signal {
         // A serial number and a revision of zeros are those of `dhcp::probe`, here or on another host: no board.
         Signal::Discover(client) => {
-            client.stage.boots_as_pi() && (client.serial, client.revision) != (Some(0), Some(0))
+            client.stage.boots_as_pi()
+                && (client.serial.and_then(|serial| serial.low()), client.revision) != (Some(0), Some(0))
         }
         Signal::Asked(_) | Signal::Sent(..) | Signal::Missing(_) | Signal::Probed(_) => true,
         _ => false,

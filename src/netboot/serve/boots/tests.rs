@@ -24,7 +24,12 @@ fn id(n: u8) -> Id {
 }
 
 fn client(stage: pi::Stage) -> Client {
-    Client { stage, serial: Some(0x9c1d_03f2), revision: Some(0x00c0_3114), arch: Some(0) }
+    Client {
+        stage,
+        serial: Some(crate::board::Serial::of_low(0x9c1d_03f2)),
+        revision: Some(0x00c0_3114),
+        arch: Some(0),
+    }
 }
 
 impl Lab {
