@@ -263,14 +263,11 @@ impl<'a> Follower<'a> {
 
     /// What is known of a board by now: what it said, what DHCP knows, and what it is called as a client.
     fn who(&self, id: Id, steps: Option<&Steps>) -> Who {
-        let (mac, address) = match id {
-            Id::Mac(mac) => (Some(mac), self.boards.by_mac(mac).and_then(|known| known.address)),
-            Id::Ip(_) => (None, None),
-        };
+        let who = id.who(steps, &self.boards);
         let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner);
-        let by_serial = || clients.by_serial(&steps.and_then(Steps::serial)?);
-        let client = mac.and_then(|mac| clients.by_mac(mac)).or_else(by_serial);
-        Who { name: client.map(|client| client.name.clone()), ..id.who(steps, address) }
+        let by_serial = || clients.by_serial(&who.serial?);
+        let client = who.mac.and_then(|mac| clients.by_mac(mac)).or_else(by_serial);
+        Who { name: client.map(|client| client.name.clone()), ..who }
     }
 
     /// Something that is not as it should be, told once.

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use super::{Signal, Step, Steps};
-use crate::board::{Mac, Who};
+use crate::board::{Known, Mac, Who};
 
 /// Boards that are followed at once; more than a rack has. The board that was silent longest gives way.
 const MOST: usize = 1024;
@@ -23,15 +23,18 @@ pub enum Id {
 }
 
 impl Id {
-    /// What is known of this board by its boot, and the address that it is known to have.
+    /// What is known of this board: what was heard of all boards, and what its boot tells by now.
     #[must_use]
-    pub fn who(self, steps: Option<&Steps>, address: Option<IpAddr>) -> Who {
-        let (model, chip) = steps.map(Steps::kind).unwrap_or_default();
-        let (mac, address) = match self {
-            Self::Mac(mac) => (Some(mac), address),
-            Self::Ip(ip) => (None, Some(IpAddr::V4(ip))),
+    pub fn who(self, steps: Option<&Steps>, boards: &Known) -> Who {
+        let mut who = match self {
+            Self::Mac(mac) => boards.by_mac(mac).unwrap_or_else(|| Who::with_mac(mac)),
+            Self::Ip(ip) => Who { address: Some(ip.into()), ..Who::default() },
         };
-        Who { mac, serial: steps.and_then(Steps::serial), model, chip, address, ..Who::default() }
+        if let Some(steps) = steps {
+            let (model, chip) = steps.kind();
+            who.learn(&Who { serial: steps.serial(), model, chip, ..Who::default() });
+        }
+        who
     }
 }
 

@@ -349,11 +349,7 @@ impl Picture {
     /// What is known of a board.
     #[must_use]
     pub fn who(&self, id: Id, steps: Option<&Steps>) -> Who {
-        let address = match id {
-            Id::Mac(mac) => self.boards.by_mac(mac).and_then(|known| known.address),
-            Id::Ip(_) => None,
-        };
-        id.who(steps, address)
+        id.who(steps, &self.boards)
     }
 
     /// The conclusions, in sentences: why boards don't come, as far as it isn't said of a single one.

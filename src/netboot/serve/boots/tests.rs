@@ -70,7 +70,7 @@ impl Lab {
         boots.take(News::Step(Stepped {
             id,
             step,
-            board: id.who(steps, None),
+            board: id.who(steps, &crate::board::Known::default()),
             stage: steps.unwrap().run_stage(),
             trail: steps.unwrap().trail(),
             moment: self.now,
@@ -323,7 +323,7 @@ fn boards_that_nobody_follows_any_more_take_no_memory() {
                 boots.take(News::Step(Stepped {
                     id: told.id,
                     step: told.step,
-                    board: told.id.who(steps, None),
+                    board: told.id.who(steps, &crate::board::Known::default()),
                     stage: Stage::Firmware,
                     trail: String::new(),
                     moment: lab.now,
