@@ -37,6 +37,16 @@ impl Prefix {
         }
     }
 
+    /// The board that it names, as clients' records have it: the serial number in 8 digits, or the MAC address with
+    /// colons.
+    #[must_use]
+    pub fn board(self) -> String {
+        match self {
+            Self::Serial(serial) => serial.directory(),
+            Self::Mac(mac) => mac.to_string(),
+        }
+    }
+
     /// Whether it may be this board's: it isn't known to be another's.
     #[must_use]
     pub fn may_be(self, board: &Who) -> bool {
