@@ -7,6 +7,7 @@ const MAY: [(&str, &str); 4] = [
     ("src/cli/ui.rs", "the gate: it has the streams"),
     ("src/cli/ui/bars.rs", "the gate's moving lines"),
     ("src/format/json.rs", "the careful JSON"),
+    ("src/format/json/object.rs", "the careful JSON"),
     ("src/bin/piprov-udev.rs", "its own stderr, through format::message"),
 ];
 
