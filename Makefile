@@ -28,6 +28,7 @@ test: ## check and test everything; installs the Debian packages it needs
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --quiet
+	CARGO="$(CARGO)" tools/check-features
 	$(CARGO) test --locked --no-fail-fast
 
 ##@ Build and install

@@ -34,11 +34,16 @@
 
 pub mod beneath;
 pub mod board;
+#[cfg(feature = "net")]
 pub mod board_frames;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
+#[cfg(feature = "net")]
 pub mod debian;
+#[cfg(feature = "net")]
 pub mod dhcp;
+#[cfg(all(feature = "net", feature = "usb"))]
 pub mod doctor;
 pub mod eeprom;
 pub mod error;
@@ -46,14 +51,19 @@ pub mod format;
 pub mod image;
 pub mod live;
 pub mod near;
+#[cfg(feature = "net")]
 pub mod netboot;
+#[cfg(feature = "net")]
 pub mod power;
 pub mod progress;
 pub mod run;
+#[cfg(feature = "net")]
 pub mod stage1;
 pub mod stop;
 pub mod targets;
+#[cfg(feature = "net")]
 pub mod tftp;
+#[cfg(feature = "net")]
 pub mod uboot;
 pub mod usb;
 

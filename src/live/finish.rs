@@ -13,10 +13,22 @@ use super::handle::whose;
 use super::journal::Level;
 use super::port::{Reason, time_left};
 use super::record::{Command, Owed, Record, Records, now};
-use super::serial_port::{Progress, Report};
 use super::{Error, Tree};
 use crate::board::PortPath;
 use crate::stop::Stop;
+
+/// How far a command is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It is about to be sent: from now on the board may leave because of it.
+    Sending,
+    /// The board has all of it, or has left with it. Told before the serial port is closed, which takes seconds where
+    /// the board is gone.
+    Taken,
+}
+
+/// Is told how far a command is. If it returns an error, nothing more is done, and that error is returned.
+pub type Report<'a> = &'a dyn Fn(Progress) -> io::Result<()>;
 
 /// How long another process may work on a port.
 const LOCK_LIMIT: Duration = Duration::from_secs(5);
@@ -38,7 +50,7 @@ pub struct Finisher<'a> {
     pub tell: &'a Tell<'a>,
 }
 
-/// How a board is told a command: see [`super::serial_port::tell_patiently`].
+/// How a board is told a command: see `live::serial_port::tell_patiently`.
 pub type Tell<'a> = dyn Fn(PortPath, &Path, Command, &Stop, Report<'_>) -> io::Result<()> + Sync + 'a;
 
 /// A board that was told something, or not.

@@ -25,6 +25,7 @@ pub mod plan;
 pub mod port;
 pub mod record;
 pub mod rules;
+#[cfg(feature = "udev")]
 pub mod serial_port;
 pub mod tell;
 mod tree;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::finish::{Progress, Report};
 use super::record::Command;
 use crate::board::PortPath;
 use crate::stop::Stop;
@@ -13,19 +14,6 @@ use crate::stop::Stop;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait between two looks.
 const STEP: Duration = Duration::from_millis(100);
-
-/// How far a command is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// It is about to be sent: from now on the board may leave because of it.
-    Sending,
-    /// The board has all of it, or has left with it. Told before the serial port is closed, which takes seconds where
-    /// the board is gone.
-    Taken,
-}
-
-/// Is told how far a command is. If it returns an error, nothing more is done, and that error is returned.
-pub type Report<'a> = &'a dyn Fn(Progress) -> io::Result<()>;
 
 /// Tells the board at a port a command, within [`PATIENCE`].
 ///

@@ -8,6 +8,7 @@ pub mod boot;
 pub mod bootfiles;
 pub mod border;
 pub mod event;
+#[cfg(feature = "usb")]
 pub mod libusb;
 pub mod lookup;
 pub mod message;

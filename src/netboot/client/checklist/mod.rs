@@ -23,7 +23,8 @@ use crate::netboot::content::place::Prefix;
 pub(super) use boot::OVERLAY_INIT;
 
 /// How the client has its root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// Its own copy, to write to.
