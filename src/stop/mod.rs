@@ -22,6 +22,9 @@ pub struct Stop {
 #[derive(Debug)]
 struct Shared {
     set: Waker,
+    /// The flag that it is a child of. Kept, though nobody reads it: what sets a flag far above goes from child to child,
+    /// and must find each one between, also when nobody else holds it any more.
+    _parent: Option<Arc<Shared>>,
     /// Flags that are set when this one is.
     children: Mutex<Vec<Weak<Shared>>>,
 }
@@ -32,7 +35,12 @@ impl Stop {
     /// # Errors
     /// When the process has no file descriptor left.
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self { shared: Arc::new(Shared { set: Waker::new()?, children: Mutex::default() }) })
+        Self::below(None)
+    }
+
+    fn below(parent: Option<Arc<Shared>>) -> std::io::Result<Self> {
+        let shared = Shared { set: Waker::new()?, _parent: parent, children: Mutex::default() };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// A flag of its own that is set when this one is. Setting it leaves this one, and other children, alone: so the
@@ -41,7 +49,7 @@ impl Stop {
     /// # Errors
     /// When the process has no file descriptor left.
     pub fn child(&self) -> std::io::Result<Self> {
-        let child = Self::new()?;
+        let child = Self::below(Some(Arc::clone(&self.shared)))?;
         let mut children = self.shared.children.lock().unwrap_or_else(PoisonError::into_inner);
         children.retain(|child| child.strong_count() > 0);
         children.push(Arc::downgrade(&child.shared));
@@ -116,6 +124,63 @@ mod tests {
         parent.set();
         assert!(waiter.join().unwrap() && parent.is_set());
         assert!(parent.child().unwrap().is_set(), "one that comes late is set at once");
+    }
+
+    #[test]
+    fn the_end_reaches_a_grandchild_whose_parent_nobody_holds() {
+        let parent = Stop::new().unwrap();
+        let grandchild = parent.child().unwrap().child().unwrap();
+        assert!(!grandchild.is_set());
+        parent.set();
+        assert!(grandchild.is_set());
+        // What nobody holds at all is gone, with those between.
+        let parent = Stop::new().unwrap();
+        drop(parent.child().unwrap().child().unwrap());
+        assert_eq!(Arc::strong_count(&parent.shared), 1);
+    }
+
+    #[test]
+    fn many_threads_in_any_order_set_what_they_mean_and_no_more() {
+        for round in 0..100_u64 {
+            let root = Stop::new().unwrap();
+            let children: Vec<_> = (0..6).map(|_| root.child().unwrap()).collect();
+            let all_end = round % 2 == 0;
+            let threads: Vec<_> = (0_u64..)
+                .zip(&children)
+                .map(|(number, child)| {
+                    let (root, child) = (root.clone(), child.clone());
+                    std::thread::spawn(move || {
+                        let mut random = (round * 6 + number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                        let mut made = Vec::new();
+                        for _ in 0..10 {
+                            random ^= random << 13;
+                            random ^= random >> 7;
+                            random ^= random << 17;
+                            match random % 3 {
+                                0 => made.push(child.child().unwrap().child().unwrap()),
+                                1 => drop(root.child().unwrap()),
+                                _ => std::thread::yield_now(),
+                            }
+                        }
+                        if number % 3 == 0 {
+                            child.set();
+                        }
+                        if all_end && number == 5 {
+                            root.set();
+                        }
+                        made.push(child.child().unwrap());
+                        made
+                    })
+                })
+                .collect();
+            let made: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+            assert_eq!(root.is_set(), all_end);
+            for (number, (child, made)) in children.iter().zip(made).enumerate() {
+                let ended = all_end || number % 3 == 0;
+                assert_eq!(child.is_set(), ended, "round {round}, child {number}");
+                assert!(made.iter().all(|made| made.is_set() == ended), "round {round}, child {number}");
+            }
+        }
     }
 
     #[test]
