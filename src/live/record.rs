@@ -10,12 +10,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::event::{Timespec, poll};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
 use super::Error;
 use crate::beneath::{open_regular, read_bounded};
 use crate::board::{PortPath, Serial};
+use crate::stop::until;
 
 /// Longer than any record.
 const LONGEST: u64 = 8192;
@@ -270,7 +270,7 @@ fn ports_in(folder: &Path) -> Result<Vec<PortPath>, Error> {
 
 /// Waits for the lock of an open file. `None` if the file was forgotten meanwhile: then there may be a new one.
 fn wait_for(port: PortPath, path: PathBuf, file: File, limit: Duration) -> Result<Option<Locked>, Error> {
-    const STEP: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
+    const STEP: Duration = Duration::from_millis(2);
     let deadline = std::time::Instant::now() + limit;
     loop {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -283,7 +283,7 @@ fn wait_for(port: PortPath, path: PathBuf, file: File, limit: Duration) -> Resul
         }
         // Another process has it for the time of a few system calls only; there is no way to wait for a lock with a
         // limit.
-        let _ = poll(&mut [], Some(&STEP));
+        let _ = until(&mut [], Some(std::time::Instant::now() + STEP));
     }
     let ours = file.metadata().map_err(Error::os("reading", &path))?;
     let there = std::fs::symlink_metadata(&path).ok();

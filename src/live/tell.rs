@@ -9,13 +9,14 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use super::record::Command;
+use crate::stop::until;
 
 /// What became of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,8 @@ const SENDING: i32 = -3;
 
 /// How much longer than the board the child may take.
 const GRACE: Duration = Duration::from_millis(20);
+/// How soon it is asked again what the board has taken. A serial port has no event for that.
+const STEP: Duration = Duration::from_micros(500);
 
 /// Tells a board, waiting for `limit` at most, also if the serial port hangs.
 ///
@@ -112,15 +115,7 @@ fn answer(pipe: &mut std::fs::File, deadline: Instant, sending: &mut bool) -> Op
 
 /// Waits for a descriptor. Says whether it is ready.
 fn ready(fd: BorrowedFd<'_>, flags: PollFlags, deadline: Instant) -> bool {
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let left = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: i64::from(left.subsec_nanos()) };
-        match poll(&mut [PollFd::from_borrowed_fd(fd, flags)], Some(&left)) {
-            Ok(count) => return count > 0,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(_) => return false,
-        }
-    }
+    until(&mut [PollFd::from_borrowed_fd(fd, flags)], Some(deadline)).unwrap_or(false)
 }
 
 /// Writes the command, and says what became of it until the deadline. The serial port is left open, for the caller to
@@ -167,7 +162,7 @@ fn tell(
         if Instant::now() >= deadline {
             return Ok(Told::Sent);
         }
-        let _ = poll(&mut [], Some(&Timespec { tv_sec: 0, tv_nsec: 500_000 }));
+        let _ = until(&mut [], Some(Instant::now() + STEP));
     }
 }
 
@@ -251,7 +246,7 @@ mod tests {
                 let mut buffer = [0; 64];
                 let count = rustix::io::read(&board, &mut buffer).unwrap();
                 if round % 2 == 0 {
-                    let _ = poll(&mut [], Some(&Timespec { tv_sec: 0, tv_nsec: round * 100_000 }));
+                    let _ = until(&mut [], Some(Instant::now() + Duration::from_micros(round * 100)));
                 }
                 drop(board);
                 count

@@ -2,12 +2,11 @@
 
 use std::io::BufRead;
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
+use rustix::event::{PollFd, PollFlags};
 
 use crate::cli::ui::{Style, Ui};
 use crate::error::{Explain, Kind, Remedy};
-use crate::stop::Stop;
+use crate::stop::{Stop, until};
 
 /// It isn't done.
 #[derive(Debug, thiserror::Error)]
@@ -60,14 +59,10 @@ pub(super) fn confirm(name: &'static str, given: Option<&str>, ui: &Ui, stop: &S
     let input = std::io::stdin();
     ui.ask(format_args!("Type {} to go on:", ui.paint_err(Style::Strong, name)));
     // A read of its own would not hear Ctrl-C.
-    loop {
-        let mut both = [PollFd::new(&input, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
-        match poll(&mut both, None) {
-            Ok(_) if !both[1].revents().is_empty() => return Err(Error::Interrupted),
-            Ok(_) => break,
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(Error::Terminal(error.into())),
-        }
+    let mut both = [PollFd::new(&input, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
+    until(&mut both, None).map_err(Error::Terminal)?;
+    if !both[1].revents().is_empty() {
+        return Err(Error::Interrupted);
     }
     let mut line = String::new();
     input.lock().read_line(&mut line).map_err(Error::Terminal)?;
