@@ -51,13 +51,16 @@ impl Known {
             }
         }
         heard.serial = heard.serial.filter(|serial| !inner.by_serial.contains_key(&serial.directory()));
+        board.learn(&heard);
+        if board.mac.is_none() && board.serial.is_none() {
+            return;
+        }
         if let Some(address) = heard.address
             && let Some(other) = inner.by_address.remove(&address)
             && let Some(other) = inner.boards.get_mut(&other)
         {
             other.address = None;
         }
-        board.learn(&heard);
         inner.put(board);
         if inner.boards.len() > MOST
             && let Some(oldest) = inner.boards.keys().next().copied()
@@ -105,11 +108,8 @@ impl Inner {
         Some(board)
     }
 
-    /// Puts a board in as the one that was heard last. Its names are no other board's.
+    /// Puts a board in as the one that was heard last. It has a name, and its names are no other board's.
     fn put(&mut self, board: Who) {
-        if board.mac.is_none() && board.serial.is_none() {
-            return;
-        }
         self.clock += 1;
         if let Some(mac) = board.mac {
             self.by_mac.insert(mac, self.clock);
@@ -159,6 +159,19 @@ mod tests {
         assert_eq!((boards.by_address(ip(9)), boards.by_address(ip(10)).unwrap().mac), (None, Some(mac(2))));
         boards.learn(&who(Some(mac(2)), None, Some(Ipv4Addr::UNSPECIFIED.into())));
         assert_eq!(boards.by_mac(mac(2)).unwrap().address, Some(ip(10)));
+    }
+
+    #[test]
+    fn what_is_no_board_takes_no_address_away() {
+        let boards = Known::default();
+        let one = who(Some(mac(1)), Some("10000000af04b2da"), Some(ip(9)));
+        boards.learn(&one);
+        // No name at all, and a serial number whose low half is another's.
+        for serial in [None, Some("20000000af04b2da")] {
+            boards.learn(&who(None, serial, Some(ip(9))));
+            assert_eq!(boards.by_address(ip(9)), Some(one.clone()), "{serial:?}");
+            assert_eq!(boards.by_mac(mac(1)), Some(one.clone()), "{serial:?}");
+        }
     }
 
     #[test]
