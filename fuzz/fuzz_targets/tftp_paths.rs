@@ -8,9 +8,8 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock, RwLock};
 
 use libfuzzer_sys::fuzz_target;
-use piprov::board::Mac;
+use piprov::board::{Known, Mac, Serial, Who};
 use piprov::netboot::content::NetbootSource;
-use piprov::netboot::content::boards::Boards;
 use piprov::netboot::content::clients::{Client, Clients};
 use piprov::tftp::source::{Content, Got};
 
@@ -85,14 +84,18 @@ fn lab() -> (tempfile::TempDir, NetbootSource) {
     }
     let client = |n: u8| Client {
         name: format!("c{n}"),
-        serial: Some(n.into()),
+        serial: Some(Serial::of_low(n.into())),
         mac: Some(mac(n)),
         root: Some(dir.path().canonicalize().unwrap().join(format!("root{n}"))),
         tftp: None,
     };
-    let boards = Arc::new(Boards::default());
+    let boards = Arc::new(Known::default());
     for n in 1..=2 {
-        boards.learn(mac(n), Some(n.into()), Some(Ipv4Addr::new(10, 0, 0, n)));
+        boards.learn(&Who {
+            serial: Some(Serial::of_low(n.into())),
+            address: Some(Ipv4Addr::new(10, 0, 0, n).into()),
+            ..Who::with_mac(mac(n))
+        });
     }
     let clients = Arc::new(RwLock::new(Clients::new(vec![client(1), client(2)])));
     let source = NetbootSource::new(&tree, boards, clients, Box::new(|_| None)).unwrap();

@@ -22,8 +22,12 @@ const MOST_CLOSE: usize = 3;
 ///
 /// One board tells its number in two lengths: the boot ROM 8 hexadecimal digits (`af04b2da`), the system on it 16
 /// (`10000000af04b2da`, in `/proc/cpuinfo`). See [`Self::is_of_same_board`].
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Serial(String);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Serial {
+    /// Zeros follow the last character, so numbers are ordered as their texts are.
+    text: [u8; LONGEST],
+    len: u8,
+}
 
 /// Why a text is no serial number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,17 +40,59 @@ pub struct BadSerial {
 }
 
 impl Serial {
+    /// The number whose low 32 bits a board tells, in 8 digits.
+    #[must_use]
+    pub fn of_low(low: u32) -> Self {
+        Self::of_characters(format!("{low:08x}").as_bytes())
+    }
+
+    /// Reads hexadecimal digits as people write them, 16 at most. Zeros in front that they left out are put there, so
+    /// that it has 8 digits or 16, in lower case.
+    #[must_use]
+    pub fn of_digits(text: &str) -> Option<Self> {
+        if !is_number(text) {
+            return None;
+        }
+        let width = if text.len() <= SHORT { SHORT } else { LONG };
+        Some(Self::of_characters(format!("{:0>width$}", text.to_ascii_lowercase()).as_bytes()))
+    }
+
+    /// These characters, which are allowed and not too many.
+    fn of_characters(characters: &[u8]) -> Self {
+        let (mut text, mut len) = ([0; LONGEST], 0);
+        for (place, character) in text.iter_mut().zip(characters) {
+            *place = *character;
+            len += 1;
+        }
+        Self { text, len }
+    }
+
     /// The serial number as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.text.get(..self.len.into()).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+    }
+
+    /// Its low 32 bits, which are all that boot programs tell. Nothing for a text that is no number of up to 16
+    /// hexadecimal digits.
+    #[must_use]
+    pub fn low(&self) -> Option<u32> {
+        let text = Some(self.as_str()).filter(|text| is_number(text))?;
+        u32::from_str_radix(&text[text.len().saturating_sub(SHORT)..], 16).ok()
+    }
+
+    /// The directory that a Pi asks for by TFTP (`TFTP_PREFIX=0`): its low 32 bits in 8 digits of lower case. A text that
+    /// is no number stays as it is, in lower case; no Pi asks for that.
+    #[must_use]
+    pub fn directory(&self) -> String {
+        self.low().map_or_else(|| self.as_str().to_ascii_lowercase(), |low| format!("{low:08x}"))
     }
 
     /// Whether both are numbers of one board: they are equal, whatever their letter case, or one has 8 and the other 16
     /// hexadecimal digits and the last 8 are equal.
     #[must_use]
     pub fn is_of_same_board(&self, other: &Self) -> bool {
-        let (one, other) = (&self.0, &other.0);
+        let (one, other) = (self.as_str(), other.as_str());
         let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
         let two_lengths = matches!((one.len(), other.len()), (SHORT, LONG) | (LONG, SHORT));
         one.eq_ignore_ascii_case(other)
@@ -90,7 +136,9 @@ impl Serial {
     #[must_use]
     pub fn is_close(&self, name: &str) -> bool {
         // Of shorter ones every other is close.
-        self.0.len() >= SHORT / 2 && name.len() <= LONGEST && !near(tail(&self.0), [tail(name)]).is_empty()
+        usize::from(self.len) >= SHORT / 2
+            && name.len() <= LONGEST
+            && !near(tail(self.as_str()), [tail(name)]).is_empty()
     }
 }
 
@@ -112,6 +160,11 @@ pub enum Directory {
 fn tail(text: &str) -> &str {
     let from = if text.len() > SHORT + 2 { text.len() - SHORT } else { 0 };
     text.get(from..).unwrap_or(text)
+}
+
+/// Whether a text is a number of up to 16 hexadecimal digits.
+fn is_number(text: &str) -> bool {
+    (1..=LONG).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// A text from outside for a message: control characters escaped, and cut off.
@@ -137,13 +190,13 @@ impl FromStr for Serial {
         if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
             return Err(bad("letters, digits, - and _ are allowed"));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self::of_characters(text.as_bytes()))
     }
 }
 
 impl fmt::Display for Serial {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.pad(&self.0)
+        out.pad(self.as_str())
     }
 }
 
@@ -208,6 +261,29 @@ mod tests {
     }
 
     #[test]
+    fn the_low_half_is_what_a_board_asks_for() {
+        for (text, directory) in [
+            ("100000009c1d03f2", "9c1d03f2"),
+            ("9C1D03F2", "9c1d03f2"),
+            ("3f2", "000003f2"),
+            ("1000009c1d03f2", "9c1d03f2"),
+        ] {
+            let serial: Serial = text.parse().unwrap();
+            assert_eq!(serial.directory(), directory, "{text}");
+            assert_eq!(Serial::of_low(serial.low().unwrap()).as_str(), directory, "{text}");
+            assert!(
+                Serial::of_digits(text).unwrap().is_of_same_board(&Serial::of_digits(directory).unwrap())
+            );
+        }
+        assert_eq!(Serial::of_digits("1000009C1D03F2").unwrap().as_str(), "001000009c1d03f2");
+        for none in ["", "x", "+1", "0x1", "Broadcom", "0123456789abcdef0"] {
+            assert_eq!(Serial::of_digits(none), None, "{none}");
+            assert_eq!(none.parse::<Serial>().ok().and_then(|serial| serial.low()), None, "{none}");
+        }
+        assert_eq!("Broadcom".parse::<Serial>().unwrap().directory(), "broadcom");
+    }
+
+    #[test]
     fn a_boards_directory_is_one_or_told_to_be_unclear() {
         let dir = tempfile::tempdir().unwrap();
         let look = |serial: &str| serial.parse::<Serial>().unwrap().directory_in(dir.path()).unwrap();
@@ -236,6 +312,7 @@ mod tests {
         fn what_is_taken_is_one_name_in_a_directory(text in ".*") {
             if let Ok(serial) = text.parse::<Serial>() {
                 let path = std::path::Path::new("x").join(serial.as_str());
+                proptest::prop_assert_eq!(serial.as_str(), text.as_str());
                 proptest::prop_assert_eq!(path.components().count(), 2);
                 proptest::prop_assert_eq!(path.parent(), Some(std::path::Path::new("x")));
             }

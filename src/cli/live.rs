@@ -67,7 +67,7 @@ fn show(rows: &[Row], tree: &crate::live::Tree, ui: &Ui) {
     if ui.json {
         for row in rows {
             let record = row.record.as_ref();
-            let serial = record.and_then(|record| record.serial.clone());
+            let serial = record.and_then(|record| record.serial);
             let board = Who { serial, ..Who::at(row.port) };
             ui.object(&json!({
                 "event": "overlay", "board": board, "client": row.client, "since": row.since,

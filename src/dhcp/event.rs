@@ -199,7 +199,12 @@ mod tests {
     fn an_event_is_one_flat_object() {
         let heard = Heard {
             mac: Mac::new([0xdc, 0xa6, 0x32, 1, 2, 3]),
-            client: Client { stage: Stage::Eeprom5, serial: Some(0x99), revision: None, arch: Some(0) },
+            client: Client {
+                stage: Stage::Eeprom5,
+                serial: Some(crate::board::Serial::of_low(0x99)),
+                revision: None,
+                arch: Some(0),
+            },
             message: Kind::Discover,
             port: 67,
             relay: None,

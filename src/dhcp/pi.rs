@@ -17,7 +17,7 @@
 use serde::{Serialize, Serializer};
 
 use super::packet::{Packet, code};
-use crate::board::Mac;
+use crate::board::{Chip, Mac, Model, Serial, Who};
 
 /// The first halves of MAC addresses that Raspberry Pi has had (as LTSP's and netboot servers' lists have them).
 pub const OUIS: [[u8; 3]; 7] = [
@@ -80,6 +80,17 @@ impl Stage {
         self.boots_as_pi() || matches!(self, Self::PiFirmware | Self::PiHost)
     }
 
+    /// The chip that it runs on, where it runs on one only.
+    #[must_use]
+    pub const fn chip(self) -> Option<Chip> {
+        match self {
+            Self::Rom => Some(Chip::Bcm2837),
+            Self::Eeprom4 => Some(Chip::Bcm2711),
+            Self::Eeprom5 => Some(Chip::Bcm2712),
+            _ => None,
+        }
+    }
+
     /// As it stands in a sentence.
     #[must_use]
     pub const fn phrase(self) -> &'static str {
@@ -103,10 +114,9 @@ impl Stage {
 pub struct Client {
     /// Which program it is.
     pub stage: Stage,
-    /// The low 32 bits of the serial number: the name of the directory that the board asks for, in 8 hexadecimal
-    /// digits.
-    #[serde(serialize_with = "hex", skip_serializing_if = "Option::is_none")]
-    pub serial: Option<u32>,
+    /// The serial number, of which boot programs tell the low 32 bits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial: Option<Serial>,
     /// The revision code of the board.
     #[serde(serialize_with = "hex", skip_serializing_if = "Option::is_none")]
     pub revision: Option<u32>,
@@ -122,6 +132,17 @@ fn hex<S: Serializer>(number: &Option<u32>, serializer: S) -> Result<S::Ok, S::E
 impl Client {
     /// An operating system of which nothing is known.
     pub const UNKNOWN: Self = Self { stage: Stage::Host, serial: None, revision: None, arch: None };
+
+    /// What it tells of the board that has this MAC address.
+    #[must_use]
+    pub fn who(&self, mac: Mac) -> Who {
+        Who {
+            serial: self.serial,
+            model: self.revision.and_then(Model::of_revision),
+            chip: self.stage.chip(),
+            ..Who::with_mac(mac)
+        }
+    }
 
     /// Looks at a message. `ouis` are the first halves of MAC addresses that Pis have.
     #[must_use]
@@ -174,7 +195,7 @@ fn bootloader(id: &[u8; 16], mac: Mac) -> Option<Client> {
         _ if id[8..12] == mac.bytes()[2..] => Stage::Eeprom,
         _ => return None,
     };
-    Some(Client { stage, revision: Some(word(4)), serial: Some(word(12)), arch: None })
+    Some(Client { stage, revision: Some(word(4)), serial: Some(Serial::of_low(word(12))), arch: None })
 }
 
 /// The older form. Zeros and ones are what a PC's firmware sends that has no id.
@@ -183,7 +204,7 @@ fn four_serials(id: &[u8; 16]) -> Option<Client> {
     let same = id.chunks_exact(4).all(|word| word == &id[..4]);
     (same && serial != 0 && serial != u32::MAX).then_some(Client {
         stage: Stage::Serial,
-        serial: Some(serial),
+        serial: Some(Serial::of_low(serial)),
         revision: None,
         arch: None,
     })
@@ -222,11 +243,11 @@ pub(crate) mod tests {
     fn every_form_of_a_pi_is_known() {
         let pi5 = client(discover(PI5, &pi5_id()));
         assert_eq!(pi5.stage, Stage::Eeprom5);
-        assert_eq!((pi5.serial, pi5.revision), (Some(0x99ab_014d), Some(0x00d0_4170)));
+        assert_eq!((pi5.serial, pi5.revision), (Some(Serial::of_low(0x99ab_014d)), Some(0x00d0_4170)));
         let rom = client(discover(PI3, &[&[0][..], &[0x44; 16]].concat()));
         assert_eq!((rom.stage, rom.serial), (Stage::Rom, None));
         let bootcode = client(discover(PI3, &[&[0][..], &[0x44, 0x56, 0xef, 0xa2].repeat(4)].concat()));
-        assert_eq!((bootcode.stage, bootcode.serial), (Stage::Serial, Some(0xa2ef_5644)));
+        assert_eq!((bootcode.stage, bootcode.serial), (Stage::Serial, Some(Serial::of_low(0xa2ef_5644))));
         let pi4 = |prefix: &[u8], mac: &[u8]| {
             [b"\0", prefix, &[0x41, 0x31, 0xa0, 0], mac, &[0x10, 0x45, 0x15, 0x5b]].concat()
         };
@@ -234,7 +255,7 @@ pub(crate) mod tests {
         for mac in [PI5, PC] {
             for prefix in [b"RPi4", b"4iPR"] {
                 let got = client(discover(mac, &pi4(prefix, &[0; 4])));
-                assert_eq!((got.stage, got.serial), (Stage::Eeprom4, Some(0x5b15_4510)));
+                assert_eq!((got.stage, got.serial), (Stage::Eeprom4, Some(Serial::of_low(0x5b15_4510))));
             }
             let own = client(discover(mac, &pi4(b"Lab7", &mac.bytes()[2..])));
             assert_eq!((own.stage, own.revision), (Stage::Eeprom, Some(0x00a0_3141)));

@@ -264,7 +264,7 @@ impl Boards<'_> {
                 return Ok(());
             }
         };
-        if let Some(serial) = running.board().serial.clone() {
+        if let Some(serial) = running.board().serial {
             let same = |other: &Mutex<Track>| lock(other).running.board().serial.as_ref() == Some(&serial);
             if let Some((twin, _)) = self.active.iter().find(|(_, other)| same(other)) {
                 running.warn(format!("the board at {twin} has the same serial number, {serial}"));

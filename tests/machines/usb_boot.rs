@@ -401,8 +401,10 @@ mod scenario {
         let output = Command::new(env!("CARGO_BIN_EXE_piprov")).args(["list", "--json"]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let seen: Vec<_> =
-            rows.iter().map(|row| (row["port"].as_str().unwrap(), row["state"].as_str().unwrap())).collect();
+        let seen: Vec<_> = rows
+            .iter()
+            .map(|row| (row["board"]["port"].as_str().unwrap(), row["state"].as_str().unwrap()))
+            .collect();
         let ports = [port(0), port(1), port(2)];
         assert_eq!(
             seen,

@@ -187,11 +187,10 @@ fn summary(ui: &Ui, picture: &Picture, time: Duration) {
     }
     let mut rows = vec![["BOARD", "MODEL", "SERIAL", "SEEN"].map(str::to_owned)];
     for (id, steps) in picture.book().all() {
-        let serial = steps.serial().map(|serial| format!("{serial:08x}"));
         rows.push([
             id.to_string(),
             steps.model().unwrap_or("?").to_owned(),
-            serial.unwrap_or_else(|| "?".to_owned()),
+            steps.serial().map_or_else(|| "?".to_owned(), |serial| serial.to_string()),
             steps.trail(),
         ]);
     }

@@ -171,7 +171,7 @@ impl Usbboot {
         ui.detail(format_args!("records: {}", ledger.path().display()));
         let (tell, events) = channel();
         let runs = Runs::new(Arc::new(tell), ledger);
-        let mut told = Told::new(ui, events, self.serial.clone(), self.kept(), self.forever);
+        let mut told = Told::new(ui, events, self.serial, self.kept(), self.forever);
         let served = service::run(bus.clone(), plan, self.options(), &self.service(), stop, &runs, &mut told);
         if told.count() == 0 {
             served?;
@@ -252,7 +252,7 @@ impl Usbboot {
     }
 
     fn service(&self) -> Service {
-        let filter = Filter { port: self.port, last_port: self.hub_port, serial: self.serial.clone() };
+        let filter = Filter { port: self.port, last_port: self.hub_port, serial: self.serial };
         let mut service = Service {
             filter,
             forever: self.forever,

@@ -111,7 +111,7 @@ fn a_pi_5_gets_what_dnsmasq_would_send_and_more() {
     let Some(Action::Tell(Event::Heard(heard))) = actions.last() else { panic!() };
     assert_eq!(
         (heard.client.stage, heard.client.serial, heard.tries),
-        (Stage::Eeprom5, Some(0x99ab_014d), 1)
+        (Stage::Eeprom5, Some(crate::board::Serial::of_low(0x99ab_014d)), 1)
     );
     assert_eq!(heard.answer, Answer::BootOffer { delay: Duration::ZERO });
 }

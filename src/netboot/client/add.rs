@@ -10,7 +10,7 @@ use super::apply::Target;
 use super::checklist::{Act, Change, ChangePlan, Facts, Mode, Where, plan};
 use super::copy::{Copy, Take};
 use super::material::Material;
-use super::names::{Board, Name, Network};
+use super::names::{Name, Network};
 use super::record::{Lock, Origin, Phase, PublicKey, Record};
 use super::run::Telling;
 use super::source::{HostSource, Node, Source};
@@ -21,6 +21,7 @@ use crate::beneath::Dir;
 use crate::error::{Knob, Remedy, Task, remedy};
 use crate::format::hex;
 use crate::image::ImageOptions;
+use crate::netboot::content::place::Prefix;
 use crate::run::Stage;
 
 /// What client is wanted.
@@ -29,7 +30,7 @@ pub struct Request {
     /// Its name.
     pub name: Name,
     /// Its board.
-    pub board: Board,
+    pub board: Prefix,
     /// An image, a directory, or `/`.
     pub from: PathBuf,
     /// How it has its root.
@@ -94,7 +95,7 @@ impl Clients {
     pub fn prepare(&self, request: &Request) -> Result<Prepared<'_>, Error> {
         let places = &self.places;
         let records = self.records().all()?;
-        let board = request.board.to_string();
+        let board = request.board.board();
         let begun = records.iter().find(|record| record.name == request.name.as_str()).cloned();
         if let Some(record) = &begun
             && matches!(record.phase, Phase::Ready | Phase::Removing)
@@ -128,7 +129,7 @@ impl Clients {
             home::private(&absolute(&places.shared))?;
         }
         let own = absolute(&places.clients).join(request.name.as_str());
-        let boot = absolute(&places.tftp).join(request.board.directory());
+        let boot = absolute(&places.tftp).join(request.board.to_string());
         let (root, layer) = match request.mode {
             Mode::Overlay => {
                 let name = match &request.shared {

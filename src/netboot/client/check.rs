@@ -7,10 +7,11 @@ use super::checklist::Act;
 use super::manage::Exporter;
 use super::record::{Lock, Phase, Record};
 use super::source::{HostSource, Source, is_odd, is_special};
-use super::{Board, Clients, Error, Name, exports, home, nfs, reach};
+use super::{Clients, Error, Name, exports, home, nfs, reach};
 use crate::board::Mac;
 use crate::error::{Action, Explain, Finding, Knob, Task, remedy};
 use crate::image::ext4::FileKind;
+use crate::netboot::content::place::Prefix;
 
 /// What the kernel's server was told last (exportfs(8)).
 pub(super) const TABLE: &str = "/var/lib/nfs/etab";
@@ -175,7 +176,7 @@ impl Clients {
 pub fn unsure_address(record: &Record, hosts: &[(Mac, Ipv4Addr)]) -> Option<Finding> {
     let only: Ipv4Addr = record.network.parse().ok().filter(|_| record.exported)?;
     let board = match record.board.parse() {
-        Ok(Board::Mac(mac)) => Some(mac),
+        Ok(Prefix::Mac(mac)) => Some(mac),
         _ => None,
     };
     let sure = |(mac, address): &(Mac, Ipv4Addr)| *address == only && board.is_none_or(|board| board == *mac);

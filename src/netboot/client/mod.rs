@@ -41,7 +41,7 @@ pub use error::Error;
 pub use host::{Address, addresses};
 pub use layout::Layout;
 pub use manage::{Clients, Exporter, Places};
-pub use names::{Board, Name, Network};
+pub use names::{Name, Network};
 pub use record::{Origin, Phase, PublicKey, Record};
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use super::Error;
-use crate::board::Mac;
+use crate::netboot::content::place::Prefix;
 
 /// A client's name, which is its host name too: one label of RFC 1123, section 2.1. So it can't be a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,47 +49,15 @@ impl FromStr for Name {
     }
 }
 
-/// What a board's boot loader makes the name of its directory from (`TFTP_PREFIX`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Board {
-    /// The low 32 bits of the serial number: `TFTP_PREFIX=0`, and what mask ROMs do.
-    Serial(u32),
-    /// The MAC address: `TFTP_PREFIX=2`.
-    Mac(Mac),
-}
-
-impl Board {
-    /// The directory below the TFTP root in which the board looks for its files: `a2ef5644`, `dc-a6-32-01-36-c2`.
-    #[must_use]
-    pub fn directory(self) -> String {
-        match self {
-            Self::Serial(low) => format!("{low:08x}"),
-            Self::Mac(mac) => mac.to_string().replace(':', "-"),
-        }
-    }
-}
-
-impl fmt::Display for Board {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Serial(low) => write!(out, "{low:08x}"),
-            Self::Mac(mac) => write!(out, "{mac}"),
-        }
-    }
-}
-
-impl FromStr for Board {
+impl FromStr for Prefix {
     type Err = Error;
 
-    /// Reads a serial number of 8 or 16 hexadecimal digits (`/proc/cpuinfo` shows 16; the low 8 count), or a MAC
-    /// address.
+    /// Reads what people call a board: its serial number in 8 or 16 hexadecimal digits (`/proc/cpuinfo` shows 16; the
+    /// low 8 count), or its MAC address.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let digits = text.strip_prefix("0x").unwrap_or(text);
-        let serial = matches!(digits.len(), 8 | 16) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if serial && let Ok(low) = u32::from_str_radix(&digits[digits.len() - 8..], 16) {
-            return Ok(Self::Serial(low));
-        }
-        text.parse().map(Self::Mac).map_err(|_| Error::BadBoard { text: text.chars().take(80).collect() })
+        let digits = text.strip_prefix("0x").filter(|digits| matches!(digits.len(), 8 | 16));
+        Self::of_directory(digits.unwrap_or(text))
+            .ok_or_else(|| Error::BadBoard { text: text.chars().take(80).collect() })
     }
 }
 
@@ -186,10 +154,10 @@ mod tests {
             ("DC:A6:32:01:36:C2", "dc-a6-32-01-36-c2"),
             ("dca6320136c2", "dc-a6-32-01-36-c2"),
         ] {
-            assert_eq!(text.parse::<Board>().unwrap().directory(), directory, "{text}");
+            assert_eq!(text.parse::<Prefix>().unwrap().to_string(), directory, "{text}");
         }
         for bad in ["", "a2ef564", "a2ef56445", "xyz", "../../etc", "dc:a6:32:01:36", "+2ef5644"] {
-            assert!(bad.parse::<Board>().is_err(), "{bad}");
+            assert!(bad.parse::<Prefix>().is_err(), "{bad}");
         }
     }
 

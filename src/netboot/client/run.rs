@@ -5,9 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Board, Error, Prepared, Record};
-use crate::board::{Serial, Who};
+use super::{Error, Prepared, Record};
+use crate::board::Who;
 use crate::error::{Explain, Remedy, chain};
+use crate::netboot::content::place::Prefix;
 use crate::progress::Progress;
 use crate::run::{self, Detail, Ending, Proof, Running, Runs, Stage, Way, Weight, ledger, members};
 
@@ -90,8 +91,8 @@ impl Record {
     pub fn who(&self) -> Who {
         let mut who = Who::named(self.name.clone());
         match self.board.parse() {
-            Ok(Board::Mac(mac)) => who.mac = Some(mac),
-            Ok(Board::Serial(_)) => who.serial = self.board.parse::<Serial>().ok(),
+            Ok(Prefix::Mac(mac)) => who.mac = Some(mac),
+            Ok(Prefix::Serial(serial)) => who.serial = Some(serial),
             Err(_) => {}
         }
         who

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::place::Prefix;
 use crate::beneath::{open_regular, read_bounded};
-use crate::board::Mac;
+use crate::board::{Mac, Serial};
 
 /// A record is a few lines; a larger file is no record.
 const MAX_BYTES: u64 = 1 << 16;
@@ -14,8 +14,8 @@ const MAX_BYTES: u64 = 1 << 16;
 pub struct Client {
     /// What it is called.
     pub name: String,
-    /// The low 32 bits of its board's serial number.
-    pub serial: Option<u32>,
+    /// Its board's serial number.
+    pub serial: Option<Serial>,
     /// Its board's MAC address.
     pub mac: Option<Mac>,
     /// Its root file system on this host.
@@ -85,8 +85,8 @@ impl Clients {
 
     /// The client of a board.
     #[must_use]
-    pub fn by_serial(&self, serial: u32) -> Option<&Client> {
-        self.0.iter().find(|client| client.serial == Some(serial))
+    pub fn by_serial(&self, serial: &Serial) -> Option<&Client> {
+        self.0.iter().find(|client| client.serial.is_some_and(|own| own.is_of_same_board(serial)))
     }
 }
 
@@ -106,7 +106,7 @@ fn parse(name: &str, text: &str) -> Result<Client, String> {
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.message().to_owned())?;
     let word = |key: &str| table.get(key).and_then(toml::Value::as_str).filter(|text| !text.is_empty());
     let serial = match word("serial") {
-        Some(text) => Some(low_serial(text).ok_or_else(|| format!("`{text}` is no serial number"))?),
+        Some(text) => Some(Serial::of_digits(text).ok_or_else(|| format!("`{text}` is no serial number"))?),
         None => None,
     };
     let mac = match word("mac") {
@@ -118,7 +118,7 @@ fn parse(name: &str, text: &str) -> Result<Client, String> {
         Some(text) if text.contains([':', '-']) => {
             (serial, Some(text.parse().map_err(|error: crate::board::BadMac| error.to_string())?))
         }
-        Some(text) => (Some(low_serial(text).ok_or_else(|| format!("`{text}` names no board"))?), mac),
+        Some(text) => (Some(Serial::of_digits(text).ok_or_else(|| format!("`{text}` names no board"))?), mac),
         None => (serial, mac),
     };
     if serial.is_none() && mac.is_none() {
@@ -133,15 +133,6 @@ fn parse(name: &str, text: &str) -> Result<Client, String> {
         root: word("root").map(PathBuf::from).filter(|root| root.is_absolute() && root.parent().is_some()),
         tftp: tftp.map(str::to_owned),
     })
-}
-
-/// The low 32 bits of a serial number, as bootloaders use it.
-#[must_use]
-pub fn low_serial(text: &str) -> Option<u32> {
-    if text.is_empty() || text.len() > 16 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    u64::from_str_radix(text, 16).ok().map(|serial| serial as u32)
 }
 
 #[cfg(test)]
@@ -171,7 +162,7 @@ mod tests {
         .unwrap();
         let (clients, wrong) = Clients::read(dir.path());
         assert_eq!(wrong.len(), 6, "{wrong:?}");
-        let porch = clients.by_serial(0x9c1d_03f2).unwrap();
+        let porch = clients.by_serial(&Serial::of_low(0x9c1d_03f2)).unwrap();
         assert_eq!((porch.name.as_str(), porch.root.as_deref()), ("porch", Some(Path::new("/srv/porch"))));
         assert_eq!(clients.by_mac("dc:a6:32:01:36:c2".parse().unwrap()), Some(porch));
         assert_eq!(porch.directories(), ["9c1d03f2", "dc-a6-32-01-36-c2"]);
@@ -181,14 +172,5 @@ mod tests {
             (d.name.as_str(), &d.root, d.directories()),
             ("d", &None, vec!["lab".to_owned(), "dc-a6-32-00-00-01".to_owned()])
         );
-    }
-
-    #[test]
-    fn serial_numbers() {
-        assert_eq!(low_serial("100000009c1d03f2"), Some(0x9c1d_03f2));
-        assert_eq!(low_serial("9C1D03F2"), Some(0x9c1d_03f2));
-        for bad in ["", "x", "+1", "0123456789abcdef0"] {
-            assert_eq!(low_serial(bad), None, "{bad}");
-        }
     }
 }

@@ -19,7 +19,6 @@
 //! directory. A sender that isn't known to be any board, and names the directory, gets what all users of this host may
 //! read; the rest (mode 0600, say) goes only to a board that is known to be that client (`rule.rs`).
 
-pub mod boards;
 pub mod clients;
 pub mod folder;
 pub mod limits;
@@ -30,13 +29,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 
-use crate::board::Mac;
+use crate::board::{Known, Mac, Who};
 use crate::tftp::Error;
 use crate::tftp::content::WholeFile;
 use crate::tftp::dir::normal;
 use crate::tftp::packet::{Code, Direction};
 use crate::tftp::source::{Answer, Refusal, Request, Source};
-use boards::{Boards, Known};
 use clients::Clients;
 use folder::Folder;
 use place::{Prefix, is_free, is_versioned};
@@ -47,7 +45,7 @@ pub type Neighbours = Box<dyn Fn(Ipv4Addr) -> Option<Mac> + Send + Sync>;
 /// The TFTP source for network boot.
 pub struct NetbootSource {
     folder: Folder,
-    boards: Arc<Boards>,
+    boards: Arc<Known>,
     clients: Arc<RwLock<Clients>>,
     neighbours: Neighbours,
 }
@@ -74,7 +72,7 @@ impl NetbootSource {
     /// [`Error::Root`] where the root can't be opened.
     pub fn new(
         root: &Path,
-        boards: Arc<Boards>,
+        boards: Arc<Known>,
         clients: Arc<RwLock<Clients>>,
         neighbours: Neighbours,
     ) -> Result<Self, Error> {
@@ -121,7 +119,7 @@ impl NetbootSource {
     }
 
     /// Opens a file of the tree and looks whether it may be sent. `named` is the directory that was asked in.
-    fn open(&self, path: &str, named: Option<&str>, asker: Option<&Known>) -> Result<WholeFile, Refusal> {
+    fn open(&self, path: &str, named: Option<&str>, asker: Option<&Who>) -> Result<WholeFile, Refusal> {
         let found = self.folder.find(path, &|real| self.may_have_outside(real, named, asker, false))?;
         self.may_have(&found, named, asker)?;
         Ok(found.file)
@@ -132,7 +130,7 @@ impl NetbootSource {
         &self,
         path: &str,
         named: Option<&str>,
-        asker: Option<&Known>,
+        asker: Option<&Who>,
     ) -> Result<(WholeFile, From), Refusal> {
         match self.open(path, named, asker) {
             Ok(file) => Ok((file, From::Shared)),
@@ -147,13 +145,15 @@ impl NetbootSource {
     /// otherwise: anybody can write another's MAC address into a packet of DHCP, but answers go to the device that
     /// really has it.
     #[must_use]
-    pub fn asker(&self, peer: IpAddr) -> Option<Known> {
+    pub fn asker(&self, peer: IpAddr) -> Option<Who> {
         let IpAddr::V4(ip) = peer.to_canonical() else { return None };
-        let told = self.boards.by_ip(ip);
+        let told = self.boards.by_address(ip.into());
         let known = match (self.neighbours)(ip) {
-            Some(mac) if told.as_ref().is_none_or(|told| told.mac != mac) => {
+            Some(mac) if told.as_ref().is_none_or(|told| told.mac != Some(mac)) => {
                 // Not learnt: an address that changes hands would stick.
-                self.boards.by_mac(mac).unwrap_or(Known { mac, serial: None, ip: Some(ip) })
+                self.boards
+                    .by_mac(mac)
+                    .unwrap_or_else(|| Who { address: Some(ip.into()), ..Who::with_mac(mac) })
             }
             _ => told?,
         };
@@ -161,13 +161,14 @@ impl NetbootSource {
     }
 
     /// Takes a serial number away that the records give to another board: anybody can claim one.
-    fn believed(&self, mut known: Known) -> Known {
+    fn believed(&self, mut known: Who) -> Who {
         let clients = self.clients.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         let of_serial =
-            known.serial.and_then(|serial| clients.by_serial(serial)).and_then(|client| client.mac);
-        let of_mac = clients.by_mac(known.mac).and_then(|client| client.serial);
-        let another = of_serial.is_some_and(|mac| mac != known.mac)
-            || of_mac.is_some_and(|serial| known.serial.is_some_and(|claimed| claimed != serial));
+            known.serial.and_then(|serial| clients.by_serial(&serial)).and_then(|client| client.mac);
+        let of_mac = known.mac.and_then(|mac| clients.by_mac(mac)).and_then(|client| client.serial);
+        let another = of_serial.is_some_and(|mac| Some(mac) != known.mac)
+            || of_mac
+                .is_some_and(|serial| known.serial.is_some_and(|claimed| !claimed.is_of_same_board(&serial)));
         if another {
             known.serial = None;
         }
@@ -179,20 +180,20 @@ impl NetbootSource {
         &self,
         prefix: Prefix,
         first: Option<&str>,
-        asker: Option<&Known>,
+        asker: Option<&Who>,
     ) -> Result<Option<String>, Refusal> {
         let written = first.into_iter().map(str::to_owned);
         if let Some(name) = self.folder.first_dir(std::iter::once(prefix.to_string()).chain(written))? {
             return Ok(Some(name));
         }
         let known = match prefix {
-            Prefix::Serial(serial) => self.boards.by_serial(serial),
+            Prefix::Serial(serial) => self.boards.by_serial(&serial),
             Prefix::Mac(mac) => self.boards.by_mac(mac),
         };
         let known = known.or_else(|| asker.cloned().filter(|asker| prefix.may_be(asker)));
         let clients = self.clients.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         let client = match (prefix, &known) {
-            (Prefix::Serial(serial), _) => clients.by_serial(serial),
+            (Prefix::Serial(serial), _) => clients.by_serial(&serial),
             (Prefix::Mac(mac), _) => clients.by_mac(mac),
         };
         let mut names: Vec<String> = client.map(clients::Client::directories).unwrap_or_default();
@@ -202,18 +203,18 @@ impl NetbootSource {
     }
 
     /// The directory of a board that asks without a prefix.
-    fn own_directory(&self, board: &Known) -> Result<Option<String>, Refusal> {
+    fn own_directory(&self, board: &Who) -> Result<Option<String>, Refusal> {
         self.folder.first_dir(self.names_of(board))
     }
 
     /// All names that a board's directory may have, the most certain first.
-    fn names_of(&self, board: &Known) -> Vec<String> {
+    fn names_of(&self, board: &Who) -> Vec<String> {
         let clients = self.clients.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let by_serial = board.serial.and_then(|serial| clients.by_serial(serial));
-        let client = clients.by_mac(board.mac).or(by_serial);
+        let by_serial = board.serial.and_then(|serial| clients.by_serial(&serial));
+        let client = board.mac.and_then(|mac| clients.by_mac(mac)).or(by_serial);
         let mut names = client.map(clients::Client::directories).unwrap_or_default();
         names.extend(board.serial.map(|serial| Prefix::Serial(serial).to_string()));
-        names.push(Prefix::Mac(board.mac).to_string());
+        names.extend(board.mac.map(|mac| Prefix::Mac(mac).to_string()));
         names
     }
 }

@@ -2,15 +2,14 @@
 
 use std::fmt;
 
-use super::boards::Known;
-use crate::board::Mac;
+use crate::board::{Mac, Serial, Who};
 
 /// The directory name in front of a path (`TFTP_PREFIX` of the bootloader's configuration): 0, the default, is the
 /// serial number; 2 is the MAC address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Prefix {
-    /// The low 32 bits of the serial number.
-    Serial(u32),
+    /// The low 32 bits of the serial number, in 8 digits of lower case.
+    Serial(Serial),
     /// The MAC address, with dashes in the path.
     Mac(Mac),
 }
@@ -20,9 +19,7 @@ impl Prefix {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         match name.len() {
-            8 if name.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-                u32::from_str_radix(name, 16).ok().map(Self::Serial)
-            }
+            8 => Serial::of_digits(name).map(Self::Serial),
             17 if name.as_bytes().get(2) == Some(&b'-') => name.parse().ok().map(Self::Mac),
             _ => None,
         }
@@ -34,20 +31,28 @@ impl Prefix {
     #[must_use]
     pub fn of_directory(name: &str) -> Option<Self> {
         match name.len() {
-            16 if name.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-                u64::from_str_radix(name, 16).ok().map(|serial| Self::Serial(serial as u32))
-            }
+            16 => Serial::of_digits(name)?.low().map(Serial::of_low).map(Self::Serial),
             12 | 17 => name.parse().ok().map(Self::Mac),
             _ => Self::parse(name),
         }
     }
 
+    /// The board that it names, as clients' records have it: the serial number in 8 digits, or the MAC address with
+    /// colons.
+    #[must_use]
+    pub fn board(self) -> String {
+        match self {
+            Self::Serial(serial) => serial.directory(),
+            Self::Mac(mac) => mac.to_string(),
+        }
+    }
+
     /// Whether it may be this board's: it isn't known to be another's.
     #[must_use]
-    pub fn may_be(self, board: &Known) -> bool {
+    pub fn may_be(self, board: &Who) -> bool {
         match self {
-            Self::Serial(serial) => board.serial.is_none_or(|known| known == serial),
-            Self::Mac(mac) => board.mac == mac,
+            Self::Serial(serial) => board.serial.is_none_or(|known| known.is_of_same_board(&serial)),
+            Self::Mac(mac) => board.mac == Some(mac),
         }
     }
 }
@@ -56,7 +61,7 @@ impl fmt::Display for Prefix {
     /// As the directory is called.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Serial(serial) => write!(out, "{serial:08x}"),
+            Self::Serial(serial) => out.write_str(&serial.directory()),
             Self::Mac(mac) => out.write_str(&mac.to_string().replace(':', "-")),
         }
     }
@@ -124,7 +129,10 @@ mod tests {
     #[test]
     fn prefixes() {
         let mac: Mac = "dc:a6:32:01:36:c2".parse().unwrap();
-        assert_eq!(split("9c1d03f2/start4.elf"), (Some(Prefix::Serial(0x9c1d_03f2)), "start4.elf"));
+        assert_eq!(
+            split("9c1d03f2/start4.elf"),
+            (Some(Prefix::Serial(Serial::of_low(0x9c1d_03f2))), "start4.elf")
+        );
         assert_eq!(split("/dc-a6-32-01-36-c2//overlays/x.dtbo"), (Some(Prefix::Mac(mac)), "overlays/x.dtbo"));
         for plain in [
             "bootcode.bin",
@@ -136,10 +144,13 @@ mod tests {
         ] {
             assert_eq!(split(plain), (None, plain));
         }
-        assert_eq!(Prefix::Serial(0x3f2).to_string(), "000003f2");
+        assert_eq!(Prefix::Serial(Serial::of_low(0x3f2)).to_string(), "000003f2");
         assert_eq!(Prefix::Mac(mac).to_string(), "dc-a6-32-01-36-c2");
-        let known = Known { mac, serial: Some(7), ip: None };
-        assert!(Prefix::Serial(7).may_be(&known) && !Prefix::Serial(8).may_be(&known));
+        let known = Who { serial: Some(Serial::of_low(7)), ..Who::with_mac(mac) };
+        assert!(
+            Prefix::Serial(Serial::of_low(7)).may_be(&known)
+                && !Prefix::Serial(Serial::of_low(8)).may_be(&known)
+        );
     }
 
     #[test]

@@ -4,32 +4,32 @@ use std::path::Path;
 use std::sync::PoisonError;
 
 use super::NetbootSource;
-use super::boards::Known;
 use super::clients::Client;
 use super::folder::{Found, Place};
 use super::place::{Prefix, is_same};
+use crate::board::Who;
 use crate::tftp::dir::refuse;
 use crate::tftp::packet::Code;
 use crate::tftp::source::Refusal;
 
 impl NetbootSource {
     /// Whether a directory belongs to a board that is known and isn't this one.
-    pub(super) fn is_anothers(&self, directory: &str, asker: &Known) -> bool {
+    pub(super) fn is_anothers(&self, directory: &str, asker: &Who) -> bool {
         if self.is_own(directory, asker) {
             return false;
         }
         let heard = match Prefix::of_directory(directory) {
-            Some(Prefix::Serial(serial)) => self.boards.by_serial(serial),
+            Some(Prefix::Serial(serial)) => self.boards.by_serial(&serial),
             Some(Prefix::Mac(mac)) => self.boards.by_mac(mac),
             None => None,
         };
         let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner);
-        heard.is_some_and(|heard| heard.mac != asker.mac)
+        heard.is_some_and(|heard| heard.mac.is_some() && heard.mac != asker.mac)
             || clients.all().iter().any(|client| has(client, directory) && is_other(client, asker))
     }
 
     /// Whether a directory has one of this board's names.
-    fn is_own(&self, directory: &str, board: &Known) -> bool {
+    fn is_own(&self, directory: &str, board: &Who) -> bool {
         self.names_of(board).iter().any(|name| is_same(name, directory))
     }
 
@@ -45,7 +45,7 @@ impl NetbootSource {
         &self,
         found: &Found,
         named: Option<&str>,
-        asker: Option<&Known>,
+        asker: Option<&Who>,
     ) -> Result<(), Refusal> {
         let directory = match &found.place {
             Place::Outside(real) => return self.may_have_outside(real, named, asker, found.private),
@@ -90,7 +90,7 @@ impl NetbootSource {
         &self,
         real: &Path,
         named: Option<&str>,
-        asker: Option<&Known>,
+        asker: Option<&Who>,
         is_private: bool,
     ) -> Result<(), Refusal> {
         let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner);
@@ -131,14 +131,14 @@ fn has(client: &Client, directory: &str) -> bool {
 }
 
 /// Whether a client's board is known to be this one.
-fn is_of(client: &Client, board: &Known) -> bool {
+fn is_of(client: &Client, board: &Who) -> bool {
     match client.mac {
-        Some(mac) => mac == board.mac,
-        None => client.serial.is_some() && client.serial == board.serial,
+        Some(mac) => board.mac == Some(mac),
+        None => client.serial.zip(board.serial).is_some_and(|(own, told)| own.is_of_same_board(&told)),
     }
 }
 
 /// Whether a client's board is known to be another one.
-fn is_other(client: &Client, board: &Known) -> bool {
+fn is_other(client: &Client, board: &Who) -> bool {
     !is_of(client, board) && (client.mac.is_some() || (client.serial.is_some() && board.serial.is_some()))
 }

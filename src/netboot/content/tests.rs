@@ -1,4 +1,5 @@
 use super::*;
+use crate::board::Serial;
 use crate::netboot::content::clients::Client;
 use crate::tftp::source::{Content, Got};
 use std::os::unix::fs::symlink;
@@ -9,7 +10,7 @@ const FOUR_MAC: &str = "dc-a6-32-01-36-c2";
 
 struct Rig {
     dir: tempfile::TempDir,
-    boards: Arc<Boards>,
+    boards: Arc<Known>,
     clients: Vec<Client>,
     neighbours: Vec<(Ipv4Addr, Mac)>,
 }
@@ -87,7 +88,7 @@ fn a_prefix_is_a_directory() {
 fn without_a_prefix_it_counts_who_asks() {
     let mut rig = Rig::new(&["9c1d03f2/start.elf", "start.elf", "bootcode.bin"]);
     rig.gives(9, "start.elf", "start.elf");
-    rig.boards.learn(mac(FOUR_MAC), Some(0x9c1d_03f2), Some(ip(9)));
+    rig.boards.learn(&who(mac(FOUR_MAC), 0x9c1d_03f2, 9));
     rig.gives(9, "start.elf", "9c1d03f2/start.elf");
     rig.gives(10, "start.elf", "start.elf");
     // The boot ROM's first question comes from a directory too, if there is one in it.
@@ -103,7 +104,7 @@ fn without_a_prefix_it_counts_who_asks() {
 fn both_names_of_a_board_mean_its_directory() {
     let mut rig = Rig::new(&["dc-a6-32-01-36-c2/start4.elf"]);
     rig.lacks(9, "9c1d03f2/start4.elf");
-    rig.boards.learn(mac(FOUR_MAC), Some(0x9c1d_03f2), Some(ip(9)));
+    rig.boards.learn(&who(mac(FOUR_MAC), 0x9c1d_03f2, 9));
     rig.gives(9, "9c1d03f2/start4.elf", "dc-a6-32-01-36-c2/start4.elf");
     // Another board's serial number doesn't lead there.
     rig.lacks(9, "9c1d03f3/start4.elf");
@@ -112,7 +113,7 @@ fn both_names_of_a_board_mean_its_directory() {
     rig.lacks(9, "9c1d03f2/start4.elf");
     rig.clients = vec![Client {
         name: "porch".to_owned(),
-        serial: Some(0x9c1d_03f2),
+        serial: Some(Serial::of_low(0x9c1d_03f2)),
         mac: Some(mac(FOUR_MAC)),
         root: None,
         tftp: None,
@@ -120,8 +121,8 @@ fn both_names_of_a_board_mean_its_directory() {
     rig.gives(9, "9c1d03f2/start4.elf", "dc-a6-32-01-36-c2/start4.elf");
     // A record of the serial number alone: the neighbour's address tells nothing, DHCP does.
     rig.put(&["00000007/config.txt"]);
-    rig.clients[0] = Client { serial: Some(7), mac: None, ..rig.clients[0].clone() };
-    rig.boards.learn(mac("dc:a6:32:00:00:07"), Some(7), Some(ip(12)));
+    rig.clients[0] = Client { serial: Some(Serial::of_low(7)), mac: None, ..rig.clients[0].clone() };
+    rig.boards.learn(&who(mac("dc:a6:32:00:00:07"), 7, 12));
     rig.gives(12, "config.txt", "00000007/config.txt");
 }
 
@@ -162,7 +163,7 @@ fn versions_are_not_mixed() {
         rig.gives(9, &format!("{FOUR}/bootcode.bin"), "bootcode.bin");
     }
     // A prefix of free choice (`TFTP_PREFIX_STR=lab/`).
-    rig.boards.learn(mac(FOUR_MAC), Some(0x9c1d_03f2), Some(ip(9)));
+    rig.boards.learn(&who(mac(FOUR_MAC), 0x9c1d_03f2, 9));
     rig.gives(9, "lab/start4.elf", "lab/start4.elf");
     rig.lacks(9, "kernel8.img");
 }
@@ -192,7 +193,7 @@ fn links_lead_into_the_tree_and_into_the_clients_own_root_only() {
     assert_eq!(rig.ask(ip(9), "9c1d03f2/start4.elf"), Err(2), "no client has that root yet");
     let client = |serial, mac: &str, root: &Path| Client {
         name: "x".to_owned(),
-        serial: Some(serial),
+        serial: Some(Serial::of_low(serial)),
         mac: Some(self::mac(mac)),
         root: Some(root.to_owned()),
         tftp: None,
@@ -211,8 +212,12 @@ fn links_lead_into_the_tree_and_into_the_clients_own_root_only() {
     }
 }
 
+fn who(mac: Mac, serial: u32, last: u8) -> Who {
+    Who { serial: Some(Serial::of_low(serial)), address: Some(ip(last).into()), ..Who::with_mac(mac) }
+}
+
 fn client(serial: u32, mac: &str, root: Option<&Path>) -> Client {
-    let (serial, mac) = (Some(serial), Some(self::mac(mac)));
+    let (serial, mac) = (Some(Serial::of_low(serial)), Some(self::mac(mac)));
     Client { name: "x".to_owned(), serial, mac, root: root.map(Path::to_owned), tftp: None }
 }
 
@@ -263,8 +268,8 @@ fn neighbourhood() -> Rig {
         client(1, "dc:a6:32:00:00:01", Some(&rig.path("root1"))),
         client(2, "dc:a6:32:00:00:02", Some(&rig.path("root2"))),
     ];
-    rig.boards.learn(mac("dc:a6:32:00:00:01"), Some(1), Some(ip(9)));
-    rig.boards.learn(mac("dc:a6:32:00:00:02"), Some(2), Some(ip(10)));
+    rig.boards.learn(&who(mac("dc:a6:32:00:00:01"), 1, 9));
+    rig.boards.learn(&who(mac("dc:a6:32:00:00:02"), 2, 10));
     rig
 }
 
@@ -348,17 +353,17 @@ fn an_address_that_changed_hands_takes_no_directory_away() {
 fn a_number_or_an_address_that_is_only_claimed_gives_nothing() {
     // The second board says that it has the first one's serial number.
     let rig = neighbourhood();
-    rig.boards.learn(mac("dc:a6:32:00:00:02"), Some(1), Some(ip(10)));
+    rig.boards.learn(&who(mac("dc:a6:32:00:00:02"), 1, 10));
     assert!(rig.ask(ip(10), "00000001/secret").is_err());
     rig.gives(9, "00000001/secret", "00000001/secret");
     // It says so before the first one is heard; the record knows better.
     let mut rig = neighbourhood();
     rig.boards = Arc::default();
-    rig.boards.learn(mac("dc:a6:32:00:00:02"), Some(1), Some(ip(10)));
+    rig.boards.learn(&who(mac("dc:a6:32:00:00:02"), 1, 10));
     assert!(rig.ask(ip(10), "00000001/secret").is_err());
     // It writes the first one's MAC address into a packet, with an address of its own.
     let mut rig = neighbourhood();
-    rig.boards.learn(mac("dc:a6:32:00:00:01"), Some(1), Some(ip(77)));
+    rig.boards.learn(&who(mac("dc:a6:32:00:00:01"), 1, 77));
     rig.neighbours.push((ip(77), mac("dc:a6:32:00:00:02")));
     assert!(rig.ask(ip(77), "00000001/secret").is_err());
 }

@@ -9,11 +9,10 @@ use std::time::Instant;
 use super::event::What;
 use super::neighbour::Kept;
 use super::queue::{News, Queue, Stepped};
-use crate::board::{Mac, Who};
+use crate::board::{Known, Mac, Who};
 use crate::dhcp::event::{Answer, Event as DhcpEvent, Heard};
 use crate::dhcp::packet::Kind;
 use crate::dhcp::pi::Stage;
-use crate::netboot::content::boards::Boards;
 use crate::netboot::content::clients::Clients;
 use crate::netboot::content::place::{self, Prefix};
 use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Steps, Told};
@@ -24,7 +23,7 @@ use crate::tftp::packet::{Code, Direction};
 /// What is known of all boards' boots, shared by the servers' threads.
 pub(super) struct Follower<'a> {
     here: Ipv4Addr,
-    boards: Arc<Boards>,
+    boards: Arc<Known>,
     clients: Arc<RwLock<Clients>>,
     state: Mutex<State>,
     queue: &'a Queue,
@@ -47,7 +46,7 @@ const MOST: usize = 4096;
 impl<'a> Follower<'a> {
     pub(super) fn new(
         here: Ipv4Addr,
-        boards: Arc<Boards>,
+        boards: Arc<Known>,
         clients: Arc<RwLock<Clients>>,
         kept: Kept,
         queue: &'a Queue,
@@ -104,18 +103,16 @@ impl<'a> Follower<'a> {
 
     fn heard(&self, state: &mut State, heard: &Heard) {
         let (id, client) = (Id::Mac(heard.mac), heard.client);
-        if let Some(other) = client.serial.and_then(|serial| self.boards.by_serial(serial))
-            && other.mac != heard.mac
+        if let Some(other) = client.serial.and_then(|serial| self.boards.by_serial(&serial))
+            && let (Some(serial), Some(owner)) = (other.serial, other.mac)
+            && owner != heard.mac
         {
-            let serial = other.serial.unwrap_or_default();
-            let text = format!(
-                "{} claims the serial number {serial:08x} of {}; it gets nothing for it",
-                heard.mac, other.mac
-            );
+            let text =
+                format!("{} claims the serial number {serial} of {owner}; it gets nothing for it", heard.mac);
             self.warn(state, text);
         }
         if client.stage.is_pi() || client.serial.is_some() {
-            self.boards.learn(heard.mac, client.serial, None);
+            self.boards.learn(&client.who(heard.mac));
         }
         match client.stage {
             Stage::Rom if state.roms.len() < MOST => {
@@ -156,7 +153,8 @@ impl<'a> Follower<'a> {
             _ => None,
         };
         if address.is_some() {
-            self.boards.learn(heard.mac, client.serial, address);
+            let address = address.map(IpAddr::V4);
+            self.boards.learn(&Who { address, ..client.who(heard.mac) });
         }
     }
 
@@ -223,15 +221,15 @@ impl<'a> Follower<'a> {
 
     /// A board has opened a connection to NFS.
     pub(super) fn nfs(&self, ip: Ipv4Addr, source: Mac) {
-        let mac = self.boards.by_ip(ip).map_or(source, |known| known.mac);
+        let mac = self.boards.by_address(ip.into()).and_then(|known| known.mac).unwrap_or(source);
         self.signal(&mut self.state(), Id::Mac(mac), &Signal::Nfs);
     }
 
     /// Whose request it is: by address, by the kernel's neighbours, or by the directory that it asks in.
     fn id(&self, ip: Ipv4Addr, path: &str) -> Id {
-        let by_ip = self.boards.by_ip(ip).map(|known| known.mac);
+        let by_ip = self.boards.by_address(ip.into()).and_then(|known| known.mac);
         let mac = by_ip.or_else(|| super::neighbour::find(ip)).or_else(|| match place::split(path).0? {
-            Prefix::Serial(serial) => self.boards.by_serial(serial).map(|known| known.mac),
+            Prefix::Serial(serial) => self.boards.by_serial(&serial).and_then(|known| known.mac),
             Prefix::Mac(mac) => Some(mac),
         });
         mac.map_or(Id::Ip(ip), Id::Mac)
@@ -265,14 +263,11 @@ impl<'a> Follower<'a> {
 
     /// What is known of a board by now: what it said, what DHCP knows, and what it is called as a client.
     fn who(&self, id: Id, steps: Option<&Steps>) -> Who {
-        let (mac, address) = match id {
-            Id::Mac(mac) => (Some(mac), self.boards.by_mac(mac).and_then(|known| known.ip)),
-            Id::Ip(_) => (None, None),
-        };
+        let who = id.who(steps, &self.boards);
         let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner);
-        let by_serial = || clients.by_serial(steps.and_then(Steps::serial)?);
-        let client = mac.and_then(|mac| clients.by_mac(mac)).or_else(by_serial);
-        Who { name: client.map(|client| client.name.clone()), ..id.who(steps, address) }
+        let by_serial = || clients.by_serial(&who.serial?);
+        let client = who.mac.and_then(|mac| clients.by_mac(mac)).or_else(by_serial);
+        Who { name: client.map(|client| client.name.clone()), ..who }
     }
 
     /// Something that is not as it should be, told once.

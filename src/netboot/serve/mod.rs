@@ -26,11 +26,11 @@ pub use error::Error;
 pub use event::{Event, Totals, What};
 
 use super::content::NetbootSource;
-use super::content::boards::Boards;
 use super::content::clients::Clients;
 use super::content::place;
 use super::watch::capture::{Capture, Scope};
 use super::watch::frame::{self, Payload};
+use crate::board::Known;
 use crate::dhcp::{self, Handed};
 use crate::error::{Remedy, Task, remedy};
 use crate::run::Runs;
@@ -73,7 +73,7 @@ pub struct Server {
     tftp: Vec<tftp::Server>,
     source: NetbootSource,
     tree: Tree,
-    boards: Arc<Boards>,
+    boards: Arc<Known>,
     clients: Arc<RwLock<Clients>>,
     state: PathBuf,
     root: PathBuf,
@@ -96,7 +96,7 @@ impl Server {
         }
         let records = state.join("clients");
         std::fs::create_dir_all(&records).map_err(|source| Error::State { path: records, source })?;
-        let boards = Arc::new(Boards::default());
+        let boards = Arc::new(Known::default());
         let clients: Arc<RwLock<Clients>> = Arc::default();
         let tree = Tree::new(&root, &state, Arc::clone(&clients))
             .map_err(|source| Error::Watch { path: root.clone(), source })?;

@@ -244,7 +244,7 @@ mod tests {
         std::fs::write(state.join("clients/wrong.toml"), "x").unwrap();
         let changes = tree.look().unwrap();
         assert!(matches!(&changes[..], [Change::Clients, Change::Note(_)]), "{changes:?}");
-        assert!(clients.read().unwrap().by_serial(0x9c1d_03f2).is_some());
+        assert!(clients.read().unwrap().by_serial(&crate::board::Serial::of_low(0x9c1d_03f2)).is_some());
         assert!(tree.scan().iter().any(|file| file.client.as_deref() == Some("porch")));
         std::fs::remove_file(state.join("clients/porch.toml")).unwrap();
         tree.look().unwrap();

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use super::{Signal, Step, Steps};
-use crate::board::{Mac, Serial, Who};
+use crate::board::{Known, Mac, Who};
 
 /// Boards that are followed at once; more than a rack has. The board that was silent longest gives way.
 const MOST: usize = 1024;
@@ -23,23 +23,18 @@ pub enum Id {
 }
 
 impl Id {
-    /// What is known of this board by its boot, and the address that it is known to have.
+    /// What is known of this board: what was heard of all boards, and what its boot tells by now.
     #[must_use]
-    pub fn who(self, steps: Option<&Steps>, address: Option<Ipv4Addr>) -> Who {
-        let (model, chip) = steps.map(Steps::kind).unwrap_or_default();
-        let (mac, address) = match self {
-            Self::Mac(mac) => (Some(mac), address),
-            Self::Ip(ip) => (None, Some(ip)),
+    pub fn who(self, steps: Option<&Steps>, boards: &Known) -> Who {
+        let mut who = match self {
+            Self::Mac(mac) => boards.by_mac(mac).unwrap_or_else(|| Who::with_mac(mac)),
+            Self::Ip(ip) => Who { address: Some(ip.into()), ..Who::default() },
         };
-        let serial = steps.and_then(Steps::serial);
-        Who {
-            mac,
-            serial: serial.and_then(|serial| format!("{serial:08x}").parse::<Serial>().ok()),
-            model,
-            chip,
-            address: address.map(IpAddr::V4),
-            ..Who::default()
+        if let Some(steps) = steps {
+            let (model, chip) = steps.kind();
+            who.learn(&Who { serial: steps.serial(), model, chip, ..Who::default() });
         }
+        who
     }
 }
 
@@ -133,7 +128,8 @@ fn begins(signal: &Signal) -> bool {
     match signal {
         // A serial number and a revision of zeros are those of `dhcp::probe`, here or on another host: no board.
         Signal::Discover(client) => {
-            client.stage.boots_as_pi() && (client.serial, client.revision) != (Some(0), Some(0))
+            client.stage.boots_as_pi()
+                && (client.serial.and_then(|serial| serial.low()), client.revision) != (Some(0), Some(0))
         }
         Signal::Asked(_) | Signal::Sent(..) | Signal::Missing(_) | Signal::Probed(_) => true,
         _ => false,

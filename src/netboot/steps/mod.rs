@@ -20,7 +20,7 @@ pub use files::{Part, Verdict};
 pub use record::{Boot, Broken, Missing};
 pub use step::{Happened, Offer, Sign, Signal, Step, Trouble};
 
-use crate::board::{Chip, Model};
+use crate::board::{Chip, Model, Serial};
 use crate::dhcp::pi::{Client, Stage};
 use crate::netboot::content::place;
 use crate::run;
@@ -39,7 +39,7 @@ enum Phase {
 #[derive(Debug, Clone)]
 pub struct Steps {
     stage: Option<Stage>,
-    serial: Option<u32>,
+    serial: Option<Serial>,
     revision: Option<u32>,
     phase: Phase,
     begun: Instant,
@@ -333,13 +333,7 @@ impl Steps {
     /// Which board it is, as far as its boot program tells.
     #[must_use]
     pub fn kind(&self) -> (Option<Model>, Option<Chip>) {
-        let chip = match self.stage {
-            Some(Stage::Rom) => Some(Chip::Bcm2837),
-            Some(Stage::Eeprom4) => Some(Chip::Bcm2711),
-            Some(Stage::Eeprom5) => Some(Chip::Bcm2712),
-            _ => None,
-        };
-        (self.revision.and_then(Model::of_revision), chip)
+        (self.revision.and_then(Model::of_revision), self.stage.and_then(Stage::chip))
     }
 
     /// The step in the words of all runs.
@@ -355,9 +349,9 @@ impl Steps {
         }
     }
 
-    /// The low 32 bits of its serial number.
+    /// Its serial number, as its boot program tells it.
     #[must_use]
-    pub fn serial(&self) -> Option<u32> {
+    pub fn serial(&self) -> Option<Serial> {
         self.serial
     }
 

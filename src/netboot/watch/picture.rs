@@ -9,12 +9,11 @@ use serde::Serialize;
 use super::answer::{Answer, Verdict};
 use super::bpdu::{Bpdu, Version};
 use super::frame::{self, Arp, Frame, Payload, Udp};
-use crate::board::{Mac, Who};
+use crate::board::{Known, Mac, Who};
 use crate::dhcp::packet::{Kind, Packet};
 use crate::dhcp::pi::{Client, Stage};
 use crate::error::{Remedy, Task, remedy};
 use crate::format::printable;
-use crate::netboot::content::boards::Boards;
 use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Steps, Told};
 use crate::tftp::packet::{Code, Packet as Tftp};
 
@@ -83,7 +82,7 @@ pub enum Other {
 #[derive(Debug)]
 pub struct Picture {
     book: Book,
-    boards: Boards,
+    boards: Known,
     ouis: Vec<[u8; 3]>,
     ours: Vec<Ipv4Addr>,
     servers: BTreeMap<Ipv4Addr, (Mac, Answer)>,
@@ -107,7 +106,7 @@ impl Picture {
     pub fn new(ours: Vec<Ipv4Addr>, ouis: Vec<[u8; 3]>) -> Self {
         Self {
             book: Book::default(),
-            boards: Boards::default(),
+            boards: Known::default(),
             ouis,
             ours,
             servers: BTreeMap::new(),
@@ -200,7 +199,7 @@ impl Picture {
             if packet.kind == Kind::Ack
                 && let Some(address) = address
             {
-                self.boards.learn(packet.mac, None, Some(address));
+                self.boards.learn(&Who { address: Some(address.into()), ..Who::with_mac(packet.mac) });
                 self.signal(id, &Signal::Ack(address), now, seen);
             } else {
                 let offer = Offer { from, ours: self.ours.contains(&from), boots, address };
@@ -221,7 +220,7 @@ impl Picture {
             }
             (Kind::Discover, _) => {
                 if client.stage.is_pi() {
-                    self.boards.learn(packet.mac, client.serial, None);
+                    self.boards.learn(&client.who(packet.mac));
                 }
                 self.signal(id, &Signal::Discover(client), now, seen);
             }
@@ -299,7 +298,7 @@ impl Picture {
         let (mac, ip) = arp.sender;
         let known = self.book.get(Id::Mac(mac)).is_some();
         if known && !ip.is_unspecified() {
-            self.boards.learn(mac, None, Some(ip));
+            self.boards.learn(&Who { address: Some(ip.into()), ..Who::with_mac(mac) });
         }
         if known && arp.asks && self.arps.get(&mac) != Some(&arp.target) && self.arps.len() < MOST_TRANSFERS {
             self.arps.insert(mac, arp.target);
@@ -324,7 +323,7 @@ impl Picture {
     /// Which board has an address: the one that got it, or the one that sends from it.
     fn id(&self, ip: Ipv4Addr, source: Mac) -> Id {
         let by_source = self.book.get(Id::Mac(source)).map(|_| source);
-        let mac = self.boards.by_ip(ip).map(|known| known.mac).or(by_source);
+        let mac = self.boards.by_address(ip.into()).and_then(|known| known.mac).or(by_source);
         let [a, b, c, ..] = source.bytes();
         let pi = self.ouis.contains(&[a, b, c]).then_some(source);
         mac.or(pi).map_or(Id::Ip(ip), Id::Mac)
@@ -350,11 +349,7 @@ impl Picture {
     /// What is known of a board.
     #[must_use]
     pub fn who(&self, id: Id, steps: Option<&Steps>) -> Who {
-        let address = match id {
-            Id::Mac(mac) => self.boards.by_mac(mac).and_then(|known| known.ip),
-            Id::Ip(_) => None,
-        };
-        id.who(steps, address)
+        id.who(steps, &self.boards)
     }
 
     /// The conclusions, in sentences: why boards don't come, as far as it isn't said of a single one.

@@ -98,12 +98,12 @@ impl Track {
             // Only what the boot ROM says is known to be of the board itself.
             let known = self.running.board();
             shown.chip = known.chip.or(shown.chip);
-            shown.serial = known.serial.clone().or(shown.serial);
+            shown.serial = known.serial.or(shown.serial);
         }
         self.device = device.clone();
         self.running.learn(&shown);
         let known = self.running.board();
-        let what = What::Seen { state, chip: known.chip, serial: known.serial.clone() };
+        let what = What::Seen { state, chip: known.chip, serial: known.serial };
         self.tell(what);
         Ok(())
     }

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::layout::Layout;
-use super::names::{Board, Name};
+use super::names::Name;
 use super::view::View;
+use crate::netboot::content::place::Prefix;
 
 pub(super) use boot::OVERLAY_INIT;
 
@@ -70,7 +71,7 @@ impl Protocol {
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
     pub(super) name: Name,
-    pub(super) board: Board,
+    pub(super) board: Prefix,
     pub(super) mode: Mode,
     pub(super) server: Ipv4Addr,
     /// How it talks to this host's NFS server.

@@ -2,7 +2,7 @@
 //! the root away, so network managers leave it alone.
 
 use super::{Error, Item, Mode, Where};
-use crate::netboot::client::names::Board;
+use crate::netboot::content::place::Prefix;
 
 /// What the board's own interface is called: with the Pi's kernel, and by systemd's rules for names.
 const INTERFACES: [&str; 2] = ["eth0", "end0"];
@@ -15,7 +15,7 @@ pub(super) fn network(item: &mut Item<'_>) -> Result<(), Error> {
     if item.root.has("etc/NetworkManager")? {
         let mut unmanaged: Vec<String> =
             INTERFACES.iter().map(|name| format!("interface-name:{name}")).collect();
-        if let Board::Mac(mac) = item.facts.board {
+        if let Prefix::Mac(mac) = item.facts.board {
             unmanaged.push(format!("mac:{mac}"));
         }
         let text = format!(

@@ -24,7 +24,12 @@ fn id(n: u8) -> Id {
 }
 
 fn client(stage: pi::Stage) -> Client {
-    Client { stage, serial: Some(0x9c1d_03f2), revision: Some(0x00c0_3114), arch: Some(0) }
+    Client {
+        stage,
+        serial: Some(crate::board::Serial::of_low(0x9c1d_03f2)),
+        revision: Some(0x00c0_3114),
+        arch: Some(0),
+    }
 }
 
 impl Lab {
@@ -65,7 +70,7 @@ impl Lab {
         boots.take(News::Step(Stepped {
             id,
             step,
-            board: id.who(steps, None),
+            board: id.who(steps, &crate::board::Known::default()),
             stage: steps.unwrap().run_stage(),
             trail: steps.unwrap().trail(),
             moment: self.now,
@@ -318,7 +323,7 @@ fn boards_that_nobody_follows_any_more_take_no_memory() {
                 boots.take(News::Step(Stepped {
                     id: told.id,
                     step: told.step,
-                    board: told.id.who(steps, None),
+                    board: told.id.who(steps, &crate::board::Known::default()),
                     stage: Stage::Firmware,
                     trail: String::new(),
                     moment: lab.now,
