@@ -4,7 +4,7 @@
 #   demo.sh [DIR]
 #
 # Everything is made below DIR (default: ./demo), which may be deleted at any time. PIPROV names the binary (default:
-# target/release/piprov, built if need be), PIPROV_DEMO_SERVER the loopback address to serve at (default: 127.0.0.2).
+# target/demo/piprov, built if need be), PIPROV_DEMO_SERVER the loopback address to serve at (default: 127.0.0.2).
 # Runs as root, with unprivileged user namespaces, or with sudo.
 set -euo pipefail
 here=$(realpath "$(dirname "$0")")
@@ -31,10 +31,10 @@ done
 
 # Before the network below is left: building may have to fetch crates.
 if [ -z "${PIPROV:-}" ]; then
-    ! command -v cargo > /dev/null || cargo build --locked --release --quiet
-    export PIPROV=$PWD/target/release/piprov
+    ! command -v cargo > /dev/null || cargo build --locked --profile demo --bin piprov --quiet
+    export PIPROV=$PWD/target/demo/piprov
 fi
-[ -x "$PIPROV" ] || fail "$PIPROV is missing: cargo build --release"
+[ -x "$PIPROV" ] || fail "$PIPROV is missing: cargo build --profile demo"
 
 # U-Boot asks for TFTP on port 69 and nowhere else, and a port below 1024 is not for everybody.
 as_server=()

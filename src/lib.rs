@@ -43,7 +43,7 @@ pub mod config;
 pub mod debian;
 #[cfg(feature = "net")]
 pub mod dhcp;
-#[cfg(all(feature = "net", feature = "usb"))]
+#[cfg(feature = "net")]
 pub mod doctor;
 pub mod eeprom;
 pub mod error;

@@ -133,6 +133,10 @@ fn row(
     })
 }
 
+/// What makes a board show itself.
+pub(super) const NO_BOARD: &str = "a board shows itself when it finds nothing else to boot: take the SD card out, or \
+     fit the jumper (EMMC_DISABLE, nRPIBOOT), or hold the power button of a Pi 5; then plug it in again.";
+
 fn show(ui: &Ui, rows: &[Row]) {
     if ui.json {
         for row in rows {
@@ -143,7 +147,7 @@ fn show(ui: &Ui, rows: &[Row]) {
     }
     if rows.is_empty() {
         ui.say("no board is attached over USB");
-        ui.say(format_args!("  {} {}", ui.paint_err(Style::Strong, "hint:"), super::usbboot::NO_BOARD));
+        ui.say(format_args!("  {} {}", ui.paint_err(Style::Strong, "hint:"), NO_BOARD));
         return;
     }
     let mut lines = vec![["PORT", "BOARD", "SERIAL", "STATE", "OVERLAY"].map(str::to_owned)];

@@ -25,6 +25,7 @@ mod nukelive;
 pub mod parse;
 pub mod remedy;
 mod reset;
+mod rpiboot;
 mod run;
 mod screen;
 mod split_image;
@@ -32,7 +33,9 @@ mod stage1;
 mod table;
 mod targets;
 mod tftp;
+#[cfg(feature = "udev")]
 mod udev;
+#[cfg(feature = "usb")]
 mod usbboot;
 mod verify;
 
@@ -99,6 +102,7 @@ pub enum Command {
     Card(card::Card),
     /// Serve a folder over TFTP, with a live log
     Tftp(tftp::Tftp),
+    #[cfg(feature = "usb")]
     #[expect(missing_docs, reason = "the help stands with the arguments: it is longer than a line")]
     Usbboot(usbboot::Usbboot),
     #[expect(missing_docs, reason = "as above")]
@@ -117,6 +121,7 @@ pub enum Command {
     Live(live::Live),
     /// Build the first stage, which tells boards apart
     Stage1(stage1::Stage1),
+    #[cfg(feature = "udev")]
     /// Install the udev rules that give each board its own files
     Udev(udev::Udev),
     /// Show the settings and where each comes from
@@ -159,6 +164,7 @@ impl Cli {
             Command::Targets(args) => args.run(global, ui, stop),
             Command::Card(args) => args.run(global, ui, stop),
             Command::Tftp(args) => args.run(global, ui, stop),
+            #[cfg(feature = "usb")]
             Command::Usbboot(args) => args.run(global, ui, stop),
             Command::List(args) => args.run(global, ui),
             Command::Doctor(args) => args.run(global, ui),
@@ -168,6 +174,7 @@ impl Cli {
             Command::Nukelive(args) => args.run(global, ui),
             Command::Live(args) => args.run(global, ui),
             Command::Stage1(args) => args.run(ui, stop),
+            #[cfg(feature = "udev")]
             Command::Udev(args) => args.run(global, ui, stop),
             Command::Config(args) => args.run(global, ui, stop),
             Command::Generate(args) => args.run(ui),

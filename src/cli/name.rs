@@ -13,12 +13,12 @@ pub fn expand(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let name = arguments.first().and_then(|path| Path::new(path).file_name()?.to_str());
     let name = name.map(|name| name.strip_suffix(".sh").unwrap_or(name));
     if name == Some("rpiboot") {
-        return super::usbboot::rpiboot::translate(&arguments[1..]);
+        return super::rpiboot::translate(&arguments[1..]);
     }
     if let Some((_, command)) = NAMES.into_iter().find(|(known, _)| Some(*known) == name) {
         arguments.splice(..1, ["piprov".into(), command.into()]);
     }
-    super::usbboot::rpiboot::numbers(&mut arguments);
+    super::rpiboot::numbers(&mut arguments);
     arguments
 }
 

@@ -3,14 +3,15 @@
 
 mod database;
 mod flash;
+#[cfg(feature = "usb")]
 mod payload;
+#[cfg_attr(not(feature = "usb"), path = "no_usb.rs")]
 mod usb;
 
 use std::path::PathBuf;
 
 use crate::config::Settings;
 use crate::error::Finding;
-use crate::usb::sysfs::Sysfs;
 
 pub use database::check as targets;
 
@@ -45,22 +46,6 @@ impl Host {
         Some(std::fs::read_to_string(self.root.join(path)).ok()?.trim_end().to_owned())
     }
 
-    fn has(&self, path: &str) -> bool {
-        self.root.join(path).exists()
-    }
-
-    fn sysfs(&self) -> Sysfs {
-        Sysfs::new(self.root.join("sys"))
-    }
-
-    /// Whether a process of this name runs.
-    fn runs(&self, name: &str) -> bool {
-        let Ok(entries) = std::fs::read_dir(self.root.join("proc")) else { return false };
-        entries.flatten().any(|entry| {
-            std::fs::read_to_string(entry.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name)
-        })
-    }
-
     fn may_bind(&self, port: u16) -> bool {
         if self.uid == 0 {
             return true;
@@ -86,8 +71,7 @@ fn about(host: &Host) -> Finding {
 pub fn look(host: &Host, settings: &Settings, scope: Scope) -> Vec<Finding> {
     let mut findings = vec![about(host)];
     if scope.usb {
-        findings.extend(usb::usb(host, settings));
-        findings.extend(payload::payloads(settings));
+        findings.extend(usb::look(host, settings));
     }
     if scope.flash {
         findings.extend(flash::flash(host, settings));
@@ -112,13 +96,5 @@ mod tests {
         machine.put("proc/self/status", "CapEff:\t0\n");
         machine.put("proc/sys/net/ipv4/ip_unprivileged_port_start", "69\n");
         assert!(machine.host(1000).may_bind(69));
-    }
-
-    #[test]
-    fn another_server_is_seen() {
-        let machine = Machine::new();
-        assert!(!machine.host(0).runs("rpiboot"));
-        machine.put("proc/123/comm", "rpiboot\n");
-        assert!(machine.host(0).runs("rpiboot"));
     }
 }

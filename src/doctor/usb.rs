@@ -2,17 +2,38 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Host;
+use super::{Host, payload};
 use crate::config::Settings;
 use crate::error::{Action, Finding, Knob, Task, remedy};
 use crate::format::count;
 use crate::usb::libusb::LibusbBus;
-use crate::usb::sysfs::may_open;
+use crate::usb::sysfs::{Sysfs, may_open};
+
+impl Host {
+    fn has(&self, path: &str) -> bool {
+        self.root.join(path).exists()
+    }
+
+    /// Whether a process of this name runs.
+    fn runs(&self, name: &str) -> bool {
+        let Ok(entries) = std::fs::read_dir(self.root.join("proc")) else { return false };
+        entries.flatten().any(|entry| {
+            std::fs::read_to_string(entry.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name)
+        })
+    }
+}
+
+/// Whether USB boot works here, and what boards can be given.
+pub(super) fn look(host: &Host, settings: &Settings) -> Vec<Finding> {
+    let mut findings = usb(host, settings);
+    findings.extend(payload::payloads(settings));
+    findings
+}
 
 /// Whether boards in USB boot are seen and may be opened.
-pub(super) fn usb(host: &Host, settings: &Settings) -> Vec<Finding> {
+fn usb(host: &Host, settings: &Settings) -> Vec<Finding> {
     const TOPIC: &str = "usb";
-    let sysfs = host.sysfs();
+    let sysfs = Sysfs::new(host.root.join("sys"));
     let Some(devices) = sysfs.devices() else {
         return vec![Finding::problem(
             TOPIC,
@@ -183,5 +204,13 @@ mod tests {
         let ours = permissions(&machine.host(1000));
         assert_eq!(ours.len(), 1, "{ours:?}");
         assert_eq!(ours[0].severity, Severity::Good);
+    }
+
+    #[test]
+    fn another_server_is_seen() {
+        let machine = Machine::new();
+        assert!(!machine.host(0).runs("rpiboot"));
+        machine.put("proc/123/comm", "rpiboot\n");
+        assert!(machine.host(0).runs("rpiboot"));
     }
 }

@@ -35,6 +35,7 @@ impl<'a> Summary<'a> {
     }
 
     /// One beside the command's result, on stderr.
+    #[cfg(any(test, feature = "usb"))]
     pub(in crate::cli) fn as_message(ui: &'a Ui) -> Self {
         Self { ui, result: false }
     }

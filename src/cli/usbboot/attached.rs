@@ -4,10 +4,6 @@ use crate::board::Serial;
 use crate::board::identity::Identity;
 use crate::usb::transport::Device;
 
-/// What makes a board show itself.
-pub(in crate::cli) const NO_BOARD: &str = "a board shows itself when it finds nothing else to boot: take the SD card out, or \
-     fit the jumper (EMMC_DISABLE, nRPIBOOT), or hold the power button of a Pi 5; then plug it in again.";
-
 /// What is attached that could be meant, and why it isn't. `wanted` is the board that is.
 pub(super) fn attached(devices: &[Device], wanted: Option<&Serial>) -> Vec<String> {
     let known = devices.iter().filter_map(|device| Some((device, device.identity()?)));

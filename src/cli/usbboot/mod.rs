@@ -1,7 +1,6 @@
 //! `piprov usbboot`.
 
 mod attached;
-pub(super) mod rpiboot;
 mod told;
 
 use std::path::PathBuf;
@@ -11,7 +10,7 @@ use std::time::Duration;
 
 use super::report::Usage;
 use crate::board::{PortPath, Serial};
-use crate::cli::{Global, common, ui::Ui};
+use crate::cli::{Global, common, list::NO_BOARD, ui::Ui};
 use crate::config::Settings;
 use crate::error::{Explain, Kind, Remedy};
 use crate::format::{minutes, parse_size};
@@ -26,7 +25,6 @@ use crate::usb::service::{self, Filter, Service};
 use crate::usb::sysfs::Sysfs;
 use crate::usb::transport::Bus;
 use crate::usb::{payload, wait_for};
-pub(super) use attached::NO_BOARD;
 use told::Told;
 
 /// Boot boards over USB: everything rpiboot does, all boards at once

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use super::attached::{NO_BOARD, attached};
+use super::attached::attached;
 use crate::beneath::{Access, Dir};
 use crate::board::Serial;
+use crate::cli::list::NO_BOARD;
 use crate::cli::report;
 use crate::cli::screen::{Facts, Screen, Summary};
 use crate::cli::ui::{Style, Ui};

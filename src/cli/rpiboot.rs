@@ -17,7 +17,7 @@ const ALONE: [(&str, &str); 7] = [
 ];
 
 /// rpiboot's arguments as ours. What isn't rpiboot's is passed on for the message about it.
-pub(in crate::cli) fn translate(arguments: &[OsString]) -> Vec<OsString> {
+pub(super) fn translate(arguments: &[OsString]) -> Vec<OsString> {
     let mut ours: Vec<OsString> = vec!["piprov".into(), "usbboot".into()];
     let mut forever = false;
     let mut rest = arguments.iter().peekable();
@@ -68,7 +68,7 @@ pub(in crate::cli) fn translate(arguments: &[OsString]) -> Vec<OsString> {
 }
 
 /// The flags -0 to -98 in the arguments of `piprov usbboot`, in a form that the parser can take.
-pub(in crate::cli) fn numbers(arguments: &mut [OsString]) {
+pub(super) fn numbers(arguments: &mut [OsString]) {
     // The subcommand is the first that is no flag; `--config FILE` may stand before it, as two arguments.
     let Some(at) = arguments.iter().position(|argument| argument == "usbboot") else { return };
     let mut after_value = false;
