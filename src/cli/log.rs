@@ -27,6 +27,10 @@ pub fn start(ui: &Ui) {
         ));
         return;
     };
+    // A misspelt level is read as the name of a room.
+    for (room, _) in targets.iter().filter(|(room, _)| *room != "piprov" && !room.starts_with("piprov::")) {
+        ui.warn(format_args!("{VARIABLE} names {room}, which is neither a level nor a room of piprov"));
+    }
     let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Lines(ui.clone()));
     // The journal has its own times; so has everything that reads it.
     let layer = if ui.journal { lines.without_time().boxed() } else { lines.boxed() };

@@ -7,7 +7,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use super::ui::Ui;
-use super::{Cli, Global, report};
+use super::{Cli, Failure, Global, report};
+use crate::error::Kind;
 use crate::format::json::json;
 use crate::format::message;
 
@@ -33,15 +34,14 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Cli, ExitCode> {
         let text = error.render().to_string();
         let message = text.split("\n\n").next().unwrap_or_default().trim();
         let message = message.strip_prefix("error: ").unwrap_or(message);
-        let kind = crate::error::Kind::Usage;
+        let kind = Kind::Usage;
         ui.object(&json!({
             "event": "error", "kind": kind, "code": kind.exit_code(), "message": message, "hint": None::<String>,
         }));
     }
-    match u8::try_from(error.exit_code()).unwrap_or(2) {
-        0 => Err(ExitCode::from(report::end(&ui, &Ok(())))),
-        code => Err(ExitCode::from(code)),
-    }
+    // Help that was asked for is no failure; everything else is a mistake of use, and told by now.
+    let result = if error.use_stderr() { Err(Failure::already_told(Kind::Usage)) } else { Ok(()) };
+    Err(ExitCode::from(report::end(&ui, &result)))
 }
 
 /// The same mistake again, now of arguments that can be shown: clap writes them, and the name of the program, as they

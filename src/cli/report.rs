@@ -84,10 +84,8 @@ pub fn end(ui: &Ui, result: &Result<()>) -> u8 {
         Ok(()) => 0,
         Err(failure) => tell(ui, failure).exit_code(),
     };
-    match ui.lost() {
-        Some(lost) if code == 0 => tell(ui, &lost.into()).exit_code(),
-        _ => code,
-    }
+    // Also where it has failed: who reads the output doesn't know that it isn't all of it.
+    ui.lost().map_or(code, |lost| tell(ui, &lost.into()).exit_code())
 }
 
 #[cfg(test)]

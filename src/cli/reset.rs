@@ -195,7 +195,8 @@ fn run_all(
         let done = records.iter().filter(|record| record.ending.is_done()).count();
         ui.say(format_args!("{done} of {total} reset"));
     }
-    boards(records.iter().map(|record| record.ending.kind()))
+    boards(records.iter().map(|record| record.ending.kind()))?;
+    Ok(runs.complete()?)
 }
 
 fn tell_one(ui: &Ui, name: &str, how: &str, record: &Record) {

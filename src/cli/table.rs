@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use crate::format::shown;
 
+/// No column is wider.
+const WIDEST: usize = 200;
+
 /// Rows as lines with two spaces between the columns, each column as wide as its widest cell, and nothing
 /// behind the last.
 pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
@@ -11,11 +14,17 @@ pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let rows: Vec<[Cow<'_, str>; N]> =
         rows.iter().map(|row| std::array::from_fn(|column| shown(&row[column]))).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
+    // What is longer than any line that is looked at doesn't push the others away.
+    let widths: [usize; N] = std::array::from_fn(|column| width(column).min(WIDEST));
     rows.iter()
         .map(|row| {
-            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+            let mut line = String::new();
+            // By hand: a width of `format!` is at most 65,535, and a cell may come from outside.
+            for (cell, width) in row.iter().zip(widths) {
+                line.push_str(cell);
+                line.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.chars().count()) + 2));
+            }
+            line.trim_end().to_owned()
         })
         .collect()
 }
@@ -29,5 +38,8 @@ mod tests {
         let rows = [["NAME", "IP"], ["ö", "10.0.0.1"], ["lab-01", ""]].map(|row| row.map(String::from));
         assert_eq!(columns(&rows), ["NAME    IP", "ö       10.0.0.1", "lab-01"]);
         assert!(columns::<2>(&[]).is_empty());
+        let long = "x".repeat(70_000);
+        let lines = columns(&[[long.clone(), "a".into()], ["b".into(), "c".into()]]);
+        assert_eq!((&lines[0], lines[1].len()), (&format!("{long}  a"), 203));
     }
 }

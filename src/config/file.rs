@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
@@ -73,6 +73,11 @@ fn read_one(path: &Path, found: Found, settings: &mut Settings) -> Result<(), Er
         }
         Err(source) => return unreadable(path, source, found, settings),
     };
+    // What comes through a pipe may come later, or never; half of the settings, or none, would be taken for all.
+    if file.metadata().is_ok_and(|meta| meta.file_type().is_fifo()) {
+        let why = std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is a pipe, and a file is needed");
+        return unreadable(path, why, found, settings);
+    }
     if let Some(users) = found.owners {
         // Of the open file, not of the path, which may mean another file by now.
         let meta = match file.metadata() {

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
+use rustix::fs::{Mode, OFlags};
+
 use super::codec;
 use super::error::Error;
 use super::format::{self, Format};
@@ -84,7 +86,9 @@ impl Image {
             // A second descriptor, which can be closed when the image isn't wanted any more.
             File::from(io::stdin().as_fd().try_clone_to_owned().map_err(opening)?)
         } else {
-            File::open(path).map_err(opening)?
+            // A named pipe may have no writer yet; that is waited for below, where Ctrl-C is heard.
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+            File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| opening(errno.into()))?)
         };
         let kind = file.metadata().map_err(opening)?.file_type();
         if kind.is_dir() {

@@ -61,9 +61,9 @@ pub fn reset(
     runs: &Runs,
     stop: &Stop,
 ) -> Result<Record, ledger::Error> {
-    let mut running = runs.begin(Way::Reset, board, Stage::Reset)?;
     let how = power.describe();
-    running.keep(&Reset { how: power.describe_to_all() });
+    let detail = Reset { how: power.describe_to_all() };
+    let mut running = runs.begin_with(Way::Reset, board, Stage::Reset, &detail, Vec::new())?;
     let done = if stop.wait(wait) {
         Err(Error::Interrupted)
     } else {

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, AtFlags};
+use rustix::fs::{Access, AtFlags, Mode};
 use rustix::io::Errno;
 
 use super::{Record, RunId};
@@ -30,6 +30,12 @@ pub enum Error {
         path: PathBuf,
         /// What the system says.
         source: io::Error,
+    },
+    /// A run was done, and its record doesn't say so.
+    #[error("a record can't be completed: {why}")]
+    Incomplete {
+        /// What happened, as a sentence.
+        why: String,
     },
     /// No random numbers for the name of a run.
     #[error("the system has no random numbers for a run's name")]
@@ -65,7 +71,7 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Os { source, .. } => Kind::of_io(source),
-            Self::NotEqual { .. } | Self::NoChance { .. } => Kind::Io,
+            Self::NotEqual { .. } | Self::NoChance { .. } | Self::Incomplete { .. } => Kind::Io,
             Self::NoRun { .. } | Self::Many { .. } => Kind::NoInput,
         }
     }
@@ -120,10 +126,13 @@ impl Ledger {
         std::fs::create_dir_all(state_dir).map_err(failed("making", state_dir))?;
         let state = Dir::open(state_dir).map_err(|error| failed("opening", state_dir)(error.into()))?;
         let (dir, made) =
-            state.make(DIR, 0o755).map_err(|error| failed("making", &state.at(DIR))(error.into()))?;
+            state.make(DIR, 0o700).map_err(|error| failed("making", &state.at(DIR))(error.into()))?;
         if made {
             state.sync().map_err(failed("writing", state_dir))?;
         }
+        // What a reset command or a board said stands in records; it is for nobody else to read. Of another user's
+        // directory the mode stays.
+        let _ = rustix::fs::fchmod(&dir, Mode::RWXU);
         // Not only when the first record is to be written, which a board has then waited for.
         rustix::fs::accessat(&dir, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
             .map_err(|error| failed("writing into", dir.path())(error.into()))?;
@@ -175,7 +184,7 @@ impl Ledger {
             move |source: io::Error| Error::Os { doing, path, source }
         };
         let text = json::pretty(&kept.record).map_err(|error| failed("writing")(error.into()))? + "\n";
-        self.dir.replace_file(&kept.name, text.as_bytes(), 0o644).map_err(failed("writing"))?;
+        self.dir.replace_file(&kept.name, text.as_bytes(), 0o600).map_err(failed("writing"))?;
         let again = self.dir.read(&kept.name, LONGEST).map_err(failed("reading"))?;
         match serde_json::from_slice::<Record>(&again) {
             Ok(record) if record == kept.record => Ok(path),

@@ -1,6 +1,6 @@
 //! A run that goes on: what it does is told, and its record is kept.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -36,6 +36,8 @@ impl Moment {
 pub struct Runs {
     tell: Arc<dyn Tell>,
     ledger: Option<Arc<Ledger>>,
+    /// Why a record couldn't be completed: the first time.
+    lost: Arc<OnceLock<String>>,
 }
 
 impl std::fmt::Debug for Runs {
@@ -48,19 +50,31 @@ impl Runs {
     /// Told to `tell`, kept in `ledger`.
     #[must_use]
     pub fn new(tell: Arc<dyn Tell>, ledger: Ledger) -> Self {
-        Self { tell, ledger: Some(Arc::new(ledger)) }
+        Self { tell, ledger: Some(Arc::new(ledger)), lost: Arc::default() }
     }
 
     /// Told, and not kept: for tests and benchmarks, which do nothing to anybody's board.
     #[must_use]
     pub fn unkept(tell: Arc<dyn Tell>) -> Self {
-        Self { tell, ledger: None }
+        Self { tell, ledger: None, lost: Arc::default() }
     }
 
     /// The same, told and not kept.
     #[must_use]
     pub fn without_ledger(&self) -> Self {
-        Self { tell: Arc::clone(&self.tell), ledger: None }
+        Self { tell: Arc::clone(&self.tell), ledger: None, lost: Arc::clone(&self.lost) }
+    }
+
+    /// Whether every record is complete. A command asks at its end: what was done to a board is done, but it isn't all on
+    /// record.
+    ///
+    /// # Errors
+    /// Why one couldn't be completed: the first of them.
+    pub fn complete(&self) -> Result<(), ledger::Error> {
+        match self.lost.get() {
+            None => Ok(()),
+            Some(why) => Err(ledger::Error::Incomplete { why: why.clone() }),
+        }
     }
 
     /// Begins a run. Its record is on disk when this returns; nothing may be done to the board before.
@@ -68,7 +82,23 @@ impl Runs {
     /// # Errors
     /// Where the record can't be written, or the system has no random numbers for its name.
     pub fn begin(&self, way: Way, board: Who, stage: Stage) -> Result<Running, ledger::Error> {
-        self.begin_at(way, board, stage, Moment::now())
+        self.begin_with(way, board, stage, &(), Vec::new())
+    }
+
+    /// The same, where more is known at the beginning: what the record says of this way of booting, and what is not as it
+    /// should be. So it is on record also where the run is killed.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub fn begin_with(
+        &self,
+        way: Way,
+        board: Who,
+        stage: Stage,
+        detail: &impl Serialize,
+        warnings: Vec<Remedy>,
+    ) -> Result<Running, ledger::Error> {
+        self.begin_all(way, board, (stage, Moment::now()), detail, warnings)
     }
 
     /// Begins a run of something that began at `began`, for a caller that is told later. See [`Running::heard_at`].
@@ -82,9 +112,24 @@ impl Runs {
         stage: Stage,
         began: Moment,
     ) -> Result<Running, ledger::Error> {
+        self.begin_all(way, board, (stage, began), &(), Vec::new())
+    }
+
+    fn begin_all(
+        &self,
+        way: Way,
+        board: Who,
+        (stage, began): (Stage, Moment),
+        detail: &impl Serialize,
+        mut warnings: Vec<Remedy>,
+    ) -> Result<Running, ledger::Error> {
         let run = ledger::new_id()?;
         let mut record = Record::begin(run, way, board, began.time);
         record.stage = stage;
+        // What has no form in JSON would be a mistake in the type, which its own test finds.
+        record.detail = serde_json::to_value(detail).unwrap_or_default();
+        warnings.truncate(MOST_WARNINGS);
+        record.warnings.clone_from(&warnings);
         let kept = match &self.ledger {
             Some(ledger) => ledger.begin(record)?,
             None => Kept::nowhere(record),
@@ -102,6 +147,9 @@ impl Runs {
             span,
         };
         running.tell(What::Began);
+        for warning in warnings {
+            running.tell(What::Warning(warning));
+        }
         Ok(running)
     }
 }
@@ -240,8 +288,9 @@ impl Running {
             && let Err(error) = ledger.write(&self.kept)
         {
             // What was done to the board is done; that its record isn't complete is told with it.
-            let text = format!("its record can't be completed: {}", crate::error::chain(&error));
-            self.send(What::Warning(text.into()));
+            let why = crate::error::chain(&error);
+            self.send(What::Warning(format!("its record can't be completed: {why}").into()));
+            let _ = self.runs.lost.set(why);
         }
         self.send(What::Ended(ending));
         &self.kept.record
@@ -254,7 +303,9 @@ impl Running {
     pub fn amend(&mut self, detail: &impl Serialize) -> Result<(), ledger::Error> {
         self.keep(detail);
         match &self.runs.ledger {
-            Some(ledger) => ledger.write(&self.kept).map(drop),
+            Some(ledger) => ledger.write(&self.kept).map(drop).inspect_err(|error| {
+                let _ = self.runs.lost.set(crate::error::chain(error));
+            }),
             None => Ok(()),
         }
     }

@@ -9,7 +9,9 @@ use super::boards::Boards;
 use super::event::{Ending, Stage};
 use super::material::ImageMaterial;
 use super::peer::Peer;
+use super::record::Flash;
 use super::secret::{self, Secret};
+use super::step::Material;
 use super::watch::{BoardWatch, Patience};
 use crate::board::Mac;
 use crate::board_frames;
@@ -227,11 +229,9 @@ pub(super) fn begin(
     stage: Stage,
 ) -> Result<Running, ledger::Error> {
     let board = target.board();
-    let mut running = runs.begin(Way::Flash, board, stage)?;
-    for warning in material.warnings() {
-        running.warn(warning);
-    }
-    Ok(running)
+    let detail = Flash { image: material.record(), bytes: material.total_bytes(), ..Flash::default() };
+    let warnings = material.warnings().into_iter().map(Into::into).collect();
+    runs.begin_with(Way::Flash, board, stage, &detail, warnings)
 }
 
 /// Resets one board, when its turn has come.

@@ -406,6 +406,7 @@ fn exports_that_reach_further_than_they_say_are_told() {
     );
     let mut command = Command::new("unshare");
     command.args(["-m", "bash", "-euc", &script]).current_dir(room.path()).env("PATH", path);
+    command.env("PIPROV_STATE_DIR", room.at("state"));
     let (code, out, said) = ran(command);
     assert!(code == 0 && !said.contains("can be guessed"), "{out}{said}");
 }

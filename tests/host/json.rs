@@ -55,6 +55,43 @@ fn each_event_of_the_source_is_on_the_page() {
     assert!(missing.is_empty(), "docs/json.md has no {missing:#?}");
 }
 
+/// Events whose word is a variable where the object is made. The words stand in the same file, in quotation marks.
+const ELSEWHERE: &[(&str, &[&str])] = &[
+    ("src/cli/assembled.rs", &[]),
+    ("src/cli/mklive.rs", &["link", "remove", "keep", "leave"]),
+    ("src/cli/netboot/client/add.rs", &["would-add", "plan"]),
+    ("src/cli/netboot/enable/card.rs", &["unchanged", "would-change", "changed"]),
+    ("src/cli/netboot/enable/eeprom.rs", &["unchanged", "would-write", "wrote"]),
+    ("src/cli/targets.rs", &["added", "removed", "problem", "warning"]),
+    ("src/cli/udev.rs", &["unchanged", "installed", "would install", "removed", "would remove"]),
+];
+
+/// So no word gets past the page in a variable.
+#[test]
+fn each_event_whose_word_is_a_variable_is_known() {
+    let mut files = Vec::new();
+    sources(Path::new("src/cli"), &mut files);
+    let mut seen = Vec::new();
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let variable = |rest: &str| !rest.trim_start().starts_with('"');
+        if code.split("\"event\":").skip(1).any(variable) {
+            seen.push(path.to_str().unwrap().to_owned());
+        }
+    }
+    seen.sort();
+    assert_eq!(seen, ELSEWHERE.iter().map(|(path, _)| *path).collect::<Vec<_>>());
+    for (path, words) in ELSEWHERE {
+        let text = std::fs::read_to_string(path).unwrap();
+        for word in *words {
+            assert!(text.contains(&format!("\"{word}\"")), "{path} has no {word} any more");
+            let event = word.replace(' ', "-");
+            assert!(documented::page().contains_key(&event), "docs/json.md has no {event} ({path})");
+        }
+    }
+}
+
 /// The transcripts are what the program prints; so their lines are.
 #[test]
 fn each_line_of_the_transcripts_is_as_the_page_says() {

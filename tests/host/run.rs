@@ -146,6 +146,74 @@ fn where_nothing_can_be_recorded_nothing_is_done() {
 }
 
 #[test]
+fn records_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let lab = Lab::new();
+    let runs = lab.state().join("runs");
+    // As an earlier version made it.
+    std::fs::set_permissions(&runs, PermissionsExt::from_mode(0o755)).unwrap();
+    lab.run(&["reset", "lab-02"]);
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&runs), 0o700);
+    let new = std::fs::read_dir(&runs).unwrap().map(|entry| entry.unwrap().path());
+    let new: Vec<_> = new.filter(|path| path.to_str().unwrap().contains("lab-02")).collect();
+    assert_eq!(new.iter().map(|path| mode(path)).collect::<Vec<_>>(), [0o600]);
+}
+
+#[test]
+fn a_record_that_cannot_be_completed_is_told_and_no_success() {
+    let lab = Lab::new();
+    let runs = lab.state().join("runs");
+    // The command itself takes the directory away, in the middle of its run.
+    std::fs::write(
+        lab.0.path().join("lab.csv"),
+        format!("name,mac,ip,reset\nlab-01,dc:a6:32:01:02:01,,command:rm -r {}\n", runs.display()),
+    )
+    .unwrap();
+    let output = lab.run(&["reset", "lab-01"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("a record can't be completed") && said.contains(runs.to_str().unwrap()),
+        "{output:?}"
+    );
+    assert!(matches!(output.status.code(), Some(66 | 73 | 74)), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains("reset lab-01"),
+        "what was done is done: {output:?}"
+    );
+}
+
+#[test]
+fn a_flash_that_is_killed_is_on_record_with_its_image_and_its_warnings() {
+    let lab = Lab::new();
+    std::fs::copy("tests/cmd/flash.in/pi.img", lab.0.path().join("pi.img")).unwrap();
+    let args = ["flash", "lab-01", "pi.img", "--no-reset", "--listen", "127.0.0.1:0", "--json"];
+    let mut child = lab.command(&args).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line)
+        .unwrap();
+    assert!(line.contains("began"), "{line}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let shown = lab.run(&["run", "show", "last", "--json"]);
+    let record = &serde_json::from_slice::<Value>(&shown.stdout).unwrap()["record"];
+    assert_eq!((&record["outcome"], &record["way"]), (&"unfinished".into(), &"flash".into()));
+    assert_eq!(record["detail"]["image"]["name"], "pi.img");
+    assert!(record["warnings"][0].as_str().unwrap().contains("no FAT partition"), "{record}");
+}
+
+#[test]
+fn a_record_with_a_long_name_does_not_take_the_list_away() {
+    let lab = Lab::new();
+    let long = OLD.replace("lab-09", &"x".repeat(70_000)).replace("0123456789ab", "0123456789ac");
+    std::fs::write(lab.state().join("runs/20261120T140211Z-x-0123456789ac.json"), long).unwrap();
+    let output = lab.run(&["run", "list"]);
+    assert!(output.status.success(), "{:?}", output.status);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("lab-09") && text.lines().count() == 3, "{} lines", text.lines().count());
+}
+
+#[test]
 fn nothing_on_record_is_no_failure() {
     let lab = Lab::new();
     let output = lab.run(&["run", "list", "--state", "nowhere"]);

@@ -20,6 +20,30 @@ fn piprov(args: &[&str]) -> Command {
     command
 }
 
+/// A server that doesn't outlive its test, should that fail.
+struct Serving(Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl std::ops::Deref for Serving {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Serving {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
 fn interrupt(child: &Child) {
     kill_process(Pid::from_child(child), Signal::INT).unwrap();
 }
@@ -28,7 +52,7 @@ fn interrupt(child: &Child) {
 fn events_are_json_lines_and_an_interrupt_is_a_normal_end() {
     let root = folder(&[("f", 5000)]);
     let args = ["tftp", "--json", "--root", root.path().to_str().unwrap(), "--listen", "127.0.0.1:0"];
-    let mut child = piprov(&args).spawn().unwrap();
+    let mut child = Serving(piprov(&args).spawn().unwrap());
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut next = || -> serde_json::Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
     let listening = next();
@@ -51,7 +75,7 @@ fn events_are_json_lines_and_an_interrupt_is_a_normal_end() {
 fn the_log_is_a_line_for_each_end() {
     let root = folder(&[("f", 5000)]);
     let args = ["tftp", "--root", root.path().to_str().unwrap(), "--listen", "127.0.0.1:0"];
-    let mut child = piprov(&args).spawn().unwrap();
+    let mut child = Serving(piprov(&args).spawn().unwrap());
     let mut err = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     err.read_line(&mut line).unwrap();

@@ -27,6 +27,8 @@ pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     let path = std::env::var("PATH").unwrap_or_default();
     command.env("PATH", format!("{path}:/usr/sbin:/sbin")).stdin(Stdio::null());
+    // Also what a script starts leaves no record among those of this machine.
+    command.env("PIPROV_STATE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
     command
 }
 

@@ -266,7 +266,7 @@ impl Shown {
     fn end(self, ui: &Ui, records: Vec<Record>) -> crate::cli::Result<()> {
         self.screen.finish();
         ui.detail(format_args!("records: {}", self.ledger.display()));
-        Summary::as_result(ui).finish(&records, |record| {
+        let summary = Summary::as_result(ui).finish(&records, |record| {
             let Some(flash) = record::Flash::of(record) else { return Facts::default() };
             let more = record.ending.is_done().then(|| ("peer", flash.bound.phrase().to_owned()));
             Facts {
@@ -275,6 +275,8 @@ impl Shown {
                 more: more.into_iter().collect(),
                 ..Facts::default()
             }
-        })
+        });
+        summary?;
+        Ok(self.runs.complete()?)
     }
 }

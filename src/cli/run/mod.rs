@@ -148,14 +148,24 @@ impl Run {
                 let dir = show.place.state.as_deref().unwrap_or(&settings.state_dir.value);
                 let none =
                     || crate::run::ledger::Error::NoRun { id: show.run.clone(), dir: dir.join("runs") };
-                let record = match ledger.ok_or_else(none)? {
-                    ledger if show.run == "last" => ledger.all()?.0.pop().ok_or_else(none)?,
-                    ledger => ledger.one(&show.run)?,
+                let ledger = ledger.ok_or_else(none)?;
+                let (mut records, left_out) = ledger.all()?;
+                tell_left_out(ui, left_out);
+                let record = match show.run.as_str() {
+                    "last" => records.pop().ok_or_else(none)?,
+                    run => ledger.one(run)?,
                 };
                 show::show(ui, &record);
                 Ok(())
             }
         }
+    }
+}
+
+/// What was meant may be among these.
+fn tell_left_out(ui: &Ui, files: usize) {
+    if files > 0 {
+        ui.warn(format_args!("{} in the records' directory can't be read", count(files as u64, "file")));
     }
 }
 
@@ -179,12 +189,7 @@ impl List {
         } else {
             table(ui, &records);
         }
-        if left_out > 0 {
-            ui.warn(format_args!(
-                "{} in the records' directory can't be read",
-                count(left_out as u64, "file")
-            ));
-        }
+        tell_left_out(ui, left_out);
         Ok(())
     }
 
@@ -204,7 +209,10 @@ impl List {
                     .zip(wanted)
                     .is_some_and(|(serial, wanted)| serial.is_of_same_board(&wanted))
             };
-            move |text: &str| texts.iter().flatten().any(|own| own.eq_ignore_ascii_case(text)) || serial(text)
+            let mac = |text: &str| who.mac.is_some() && who.mac == text.parse().ok();
+            move |text: &str| {
+                mac(text) || texts.iter().flatten().any(|own| own.eq_ignore_ascii_case(text)) || serial(text)
+            }
         };
         self.board.as_deref().is_none_or(|board| names()(board))
             && self.kind.is_none_or(|kind| kind == record.way)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::ProgressStyle;
 use jiff::Timestamp;
 
-use crate::cli::ui::{Bar, Bars, Ui};
+use crate::cli::ui::{Bar, Bars, Severity, Ui};
 
 /// How often a line moves.
 const REDRAWS_PER_SECOND: u8 = 8;
@@ -42,6 +42,15 @@ impl Lines {
         }
     }
 
+    /// The same, for the journal as severe as it is.
+    fn above_as(&self, severity: Severity, line: impl Display) {
+        match &self.bars {
+            Some(bars) => bars.above(line),
+            None if self.ui.quiet => {}
+            None => self.ui.log(severity, line),
+        }
+    }
+
     /// Prints something else, and meanwhile no line moves.
     #[cfg(any(test, feature = "usb"))]
     pub(in crate::cli) fn aside(&self, print: impl FnOnce()) {
@@ -60,12 +69,18 @@ impl Lines {
     }
 
     /// What happened to a board, with the time at which it did; the journal has its own.
-    pub(in crate::cli) fn log(&self, time: Timestamp, name: impl Display, text: impl Display) {
+    pub(in crate::cli) fn log(
+        &self,
+        severity: Severity,
+        time: Timestamp,
+        name: impl Display,
+        text: impl Display,
+    ) {
         if self.ui.journal {
-            return self.above(format_args!("{name} {text}"));
+            return self.above_as(severity, format_args!("{name} {text}"));
         }
         let time = time.strftime("%Y-%m-%dT%H:%M:%SZ");
-        self.above(format_args!("{time} {name} {text}"));
+        self.above_as(severity, format_args!("{time} {name} {text}"));
     }
 }
 

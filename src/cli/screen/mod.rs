@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::remedy::word;
-use super::ui::{Bar, Style, Text, Ui};
+use super::ui::{Bar, Severity, Style, Text, Ui};
 use crate::format::{minutes, rate, size};
 use crate::run::{Ending, Event, RunId, Tell, Weight, What};
 use layout::{Layout, Moving};
@@ -177,7 +177,7 @@ impl Screen {
         };
         if shown {
             row.logged = Some(Instant::now());
-            self.lines.log(event.time, event.board.label(), line);
+            self.lines.log(severity(&event.what), event.time, event.board.label(), line);
         }
         if self.service
             && let What::Ended(ending) = &event.what
@@ -229,6 +229,15 @@ impl Screen {
                 Ending::Unfinished => None,
             },
         }
+    }
+}
+
+/// How severe an event is, as the journal is told.
+fn severity(what: &What) -> Severity {
+    match what {
+        What::Warning(_) | What::Ended(Ending::NotVerified { .. }) => Severity::Warning,
+        What::Ended(Ending::Failed { .. } | Ending::Lost { .. }) => Severity::Error,
+        _ => Severity::Info,
     }
 }
 

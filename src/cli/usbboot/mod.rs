@@ -180,7 +180,8 @@ impl Usbboot {
         // What came of the boards is told in any case.
         let ended = told.finish();
         served?;
-        ended
+        ended?;
+        Ok(runs.complete()?)
     }
 
     /// Where what boards tell about themselves goes.

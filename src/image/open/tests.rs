@@ -229,3 +229,26 @@ fn stopping_wakes_whoever_waits() {
     let error = Error::os(Path::new(""), "", reader.join().unwrap().unwrap_err());
     assert!(matches!(error, Error::Stopped), "{error}");
 }
+
+#[test]
+fn a_named_pipe_without_a_writer_is_left_when_told_to_and_one_with_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pipe.img");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let stop = Stop::new().unwrap();
+    let options = ImageOptions { stop: Some(stop.clone()), ..ImageOptions::default() };
+    let opening = std::thread::spawn({
+        let (path, options) = (path.clone(), options.clone());
+        move || Image::open(&path, &options).map(drop)
+    });
+    stop.set();
+    assert!(matches!(opening.join().unwrap(), Err(Error::Stopped)));
+    let writer = std::thread::spawn({
+        let path = path.clone();
+        move || std::fs::write(path, [7; 100_000]).unwrap()
+    });
+    let image = Image::open(&path, &ImageOptions::default()).unwrap();
+    assert_eq!(image.content().size().unwrap(), 100_000);
+    writer.join().unwrap();
+}

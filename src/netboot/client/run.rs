@@ -105,8 +105,8 @@ impl Prepared<'_> {
     /// # Errors
     /// When the run can't be recorded; then nothing was made.
     pub fn run(self, runs: &Runs) -> Result<run::Record, ledger::Error> {
-        let mut running = runs.begin(Way::ClientAdd, self.record().who(), Stage::Prepare)?;
-        running.keep(&Added { client: self.record().clone() });
+        let (who, added) = (self.record().who(), Added { client: self.record().clone() });
+        let mut running = runs.begin_with(Way::ClientAdd, who, Stage::Prepare, &added, self.notes())?;
         let made: Result<Record, Error> = self.carry_out(&Telling(Mutex::new(&mut running)));
         let ending = match made {
             Ok(client) => {

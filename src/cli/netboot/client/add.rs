@@ -108,7 +108,8 @@ impl Add {
         let runs = Runs::new(Arc::clone(&screen) as Arc<dyn Tell>, Ledger::open(&settings.state_dir.value)?);
         let record = prepared.run(&runs)?;
         screen.finish();
-        end(ui, &record)
+        end(ui, &record)?;
+        Ok(runs.complete()?)
     }
 }
 
@@ -146,8 +147,9 @@ fn show_plan(ui: &Ui, prepared: &Prepared<'_>, dry: bool) {
             .collect();
         columns(&rows).into_iter().for_each(print);
     }
-    for note in notes {
-        ui.warn(remedy::word(&note));
+    // The run itself tells them, where there is one.
+    for note in notes.iter().filter(|_| dry) {
+        ui.warn(remedy::word(note));
     }
 }
 
