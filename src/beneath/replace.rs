@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{FileType, FlockOperation, Mode};
+use rustix::fs::{FileType, FlockOperation};
 use rustix::io::Errno;
 
 use super::Item;
@@ -132,11 +132,7 @@ impl NewFile<'_> {
             },
         };
         // After the owner: a change of owner may clear bits.
-        match rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode)) {
-            // FAT has no modes.
-            Ok(()) | Err(Errno::PERM | Errno::OPNOTSUPP) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(Item::Open(self.file.as_fd()).give_mode(mode)?)
     }
 }
 

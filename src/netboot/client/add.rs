@@ -436,8 +436,8 @@ impl Prepared<'_> {
             other => other.map_err(Error::os("putting in place", &boot))?,
         }
         self.bootcode(&new_dir)?;
-        rustix::fs::syncfs(&root_dir).map_err(Error::os("writing out", &root))?;
-        rustix::fs::syncfs(&tftp).map_err(Error::os("writing out", &boot))?;
+        root_dir.flush().map_err(Error::os("writing out", &root))?;
+        tftp.flush().map_err(Error::os("writing out", &boot))?;
 
         let mut ready = self.record.clone();
         ready.phase = Phase::Ready;
