@@ -159,7 +159,7 @@ fn answer(packet: &[u8], mac: Mac, xid: u32) -> Option<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dhcp::pi::{Client, OUIS, Stage};
+    use crate::dhcp::pi::{DhcpClient, OUIS, Stage};
 
     const MAC: Mac = Mac::new([2, 1, 2, 3, 4, 5]);
     const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn asks_as_a_system_and_as_a_pi() {
         let (system, pi) = (as_system(MAC, 7), as_pi(MAC, 7));
-        let stage = |bytes: &[u8]| Client::of(&Packet::parse(bytes).unwrap(), &OUIS).stage;
+        let stage = |bytes: &[u8]| DhcpClient::of(&Packet::parse(bytes).unwrap(), &OUIS).stage;
         assert_eq!((stage(&system), stage(&pi)), (Stage::Host, Stage::Eeprom4));
         assert_ne!(Packet::parse(&system).unwrap().mac, Packet::parse(&pi).unwrap().mac);
     }

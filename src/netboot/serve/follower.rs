@@ -13,7 +13,7 @@ use crate::board::{Known, Mac, Who};
 use crate::dhcp::event::{Answer, Event as DhcpEvent, Heard};
 use crate::dhcp::packet::Kind;
 use crate::dhcp::pi::Stage;
-use crate::netboot::content::clients::Clients;
+use crate::netboot::content::clients::NetbootClients;
 use crate::netboot::content::place::{self, Prefix};
 use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Steps, Told};
 use crate::run::Moment;
@@ -24,7 +24,7 @@ use crate::tftp::packet::{Code, Direction};
 pub(super) struct Follower<'a> {
     here: Ipv4Addr,
     boards: Arc<Known>,
-    clients: Arc<RwLock<Clients>>,
+    clients: Arc<RwLock<NetbootClients>>,
     state: Mutex<State>,
     queue: &'a Queue,
     /// Wakes the thread that looks at the time.
@@ -47,7 +47,7 @@ impl<'a> Follower<'a> {
     pub(super) fn new(
         here: Ipv4Addr,
         boards: Arc<Known>,
-        clients: Arc<RwLock<Clients>>,
+        clients: Arc<RwLock<NetbootClients>>,
         kept: Kept,
         queue: &'a Queue,
         waker: &'a (dyn Fn() + Sync),

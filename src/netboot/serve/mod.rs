@@ -26,7 +26,7 @@ pub use error::Error;
 pub use event::{Event, Totals, What};
 
 use super::content::NetbootSource;
-use super::content::clients::Clients;
+use super::content::clients::NetbootClients;
 use super::content::place;
 use super::watch::capture::{Capture, Scope};
 use super::watch::frame::{self, Payload};
@@ -74,7 +74,7 @@ pub struct Server {
     source: NetbootSource,
     tree: Tree,
     boards: Arc<Known>,
-    clients: Arc<RwLock<Clients>>,
+    clients: Arc<RwLock<NetbootClients>>,
     state: PathBuf,
     root: PathBuf,
     capture: Option<Capture>,
@@ -97,7 +97,7 @@ impl Server {
         let records = state.join("clients");
         std::fs::create_dir_all(&records).map_err(|source| Error::State { path: records, source })?;
         let boards = Arc::new(Known::default());
-        let clients: Arc<RwLock<Clients>> = Arc::default();
+        let clients: Arc<RwLock<NetbootClients>> = Arc::default();
         let tree = Tree::new(&root, &state, Arc::clone(&clients))
             .map_err(|source| Error::Watch { path: root.clone(), source })?;
         let notes = tree.reload();
@@ -217,7 +217,7 @@ struct Care<'a> {
     notify: Notify,
     /// The status that the manager was told last.
     told: String,
-    clients: Arc<RwLock<Clients>>,
+    clients: Arc<RwLock<NetbootClients>>,
 }
 
 /// One round: waits for something, and does what is due.
@@ -263,7 +263,7 @@ fn look(follower: &Follower<'_>, care: &mut Care<'_>, stop: &Stop) -> std::io::R
     Ok(())
 }
 
-fn told_of(change: Change, clients: &RwLock<Clients>) -> What {
+fn told_of(change: Change, clients: &RwLock<NetbootClients>) -> What {
     match change {
         Change::TooLarge(file) => What::TooLarge(file),
         Change::Clients => {
