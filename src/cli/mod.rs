@@ -13,6 +13,7 @@ mod card;
 mod clnlive;
 mod common;
 mod config;
+mod confirm;
 mod doctor;
 mod flash;
 mod list;
@@ -160,7 +161,7 @@ impl Cli {
             Command::Verify(args) => args.run(global, ui, stop),
             Command::SplitImage(args) => args.run(global, ui, stop),
             Command::Reset(args) => args.run(global, ui, stop),
-            Command::Run(args) => args.run(global, ui),
+            Command::Run(args) => args.run(global, ui, stop),
             Command::Targets(args) => args.run(global, ui, stop),
             Command::Card(args) => args.run(global, ui, stop),
             Command::Tftp(args) => args.run(global, ui, stop),

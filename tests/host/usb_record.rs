@@ -187,7 +187,9 @@ fn a_boot_that_is_killed_is_on_record_as_unfinished() {
     child.kill().unwrap();
     child.wait().unwrap();
     let ledger = Ledger::open(state.path()).unwrap();
-    let (mut records, left_out) = ledger.all().unwrap();
+    let found: Vec<_> = ledger.records().unwrap().collect();
+    let mut records: Vec<_> = found.iter().filter_map(|found| found.record.clone()).collect();
+    let left_out = found.len() - records.len();
     records.sort_by_key(|record| record.board.port);
     let ended: Vec<_> =
         records.iter().map(|record| (record.board.label(), record.ending.word(), record.way)).collect();
