@@ -168,7 +168,7 @@ impl Cli {
             #[cfg(feature = "usb")]
             Command::Usbboot(args) => args.run(global, ui, stop),
             Command::List(args) => args.run(global, ui),
-            Command::Doctor(args) => args.run(global, ui),
+            Command::Doctor(args) => args.run(global, ui, stop),
             Command::Netboot(args) => args.run(global, ui, stop),
             Command::Mklive(args) => args.run(global, ui),
             Command::Clnlive(args) => args.run(global, ui),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::error::{Finding, Remedy, Task, remedy};
 use crate::format;
+use crate::stop::Stop;
 use crate::targets::{Error, Form, Problem, ResetSpec, Targets};
 use crate::uboot::secret::Secret;
 
@@ -24,8 +25,8 @@ fn rewrite(path: &Path) -> Remedy {
 ///
 /// # Errors
 /// When it can't be read.
-pub fn check(path: &Path) -> Result<(usize, Vec<Finding>), Error> {
-    match Targets::load(path) {
+pub fn check(path: &Path, stop: &Stop) -> Result<(usize, Vec<Finding>), Error> {
+    match Targets::load(path, stop) {
         Ok(targets) => Ok((targets.rows().len(), warnings(&targets))),
         Err(Error::Bad { problems, .. }) => {
             let finding = |problem: Problem| {
