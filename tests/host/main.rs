@@ -40,6 +40,7 @@ mod tftp_server;
 mod udev;
 mod units;
 mod usb_cli;
+mod usb_choose;
 mod usb_record;
 mod usb_service;
 mod verify;

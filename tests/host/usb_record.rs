@@ -15,6 +15,7 @@ use piprov::run::{Ending, Event, Proof, Record, Runs, Stage, Way};
 use piprov::stop::Stop;
 use piprov::usb::Error;
 use piprov::usb::boot::{BootOptions, Limits};
+use piprov::usb::choose::AllAlike;
 use piprov::usb::lookup::{self, Payload};
 use piprov::usb::plan::OnePayload;
 use piprov::usb::record::UsbBoot;
@@ -47,10 +48,11 @@ fn boot(
     let runs = Runs::new(Arc::new(tell), Ledger::open(state).unwrap());
     let plan =
         OnePayload(Arc::new(Payload::open(&files.path(), &lookup::PayloadOptions::default()).unwrap()));
-    let (bus, plan, stop) = (Arc::new(bus.clone()), Arc::new(plan), Stop::new().unwrap());
+    let (bus, stop) = (Arc::new(bus.clone()), Stop::new().unwrap());
+    let all = AllAlike::new(Arc::new(plan), options);
     let mut records = Vec::new();
     let mut ended = |outcome: service::Outcome| records.push(outcome.record);
-    match service::run(bus, plan, options, service, &stop, &runs, &mut ended) {
+    match service::run(bus, &all, service, &stop, &runs, &mut ended) {
         Ok(()) => Ok(records),
         Err(error) => Err((error, records)),
     }

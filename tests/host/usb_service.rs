@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use piprov::run::{Ending, Event, Proof, Runs, Stage, What};
 use piprov::stop::Stop;
 use piprov::usb::boot::{BootOptions, Limits};
+use piprov::usb::choose::AllAlike;
 use piprov::usb::lookup::{self, Payload};
 use piprov::usb::plan::{BySerial, OnePayload, PayloadPlan};
 use piprov::usb::record::UsbBoot;
@@ -57,9 +58,9 @@ impl Run {
         let (tell, told) = channel();
         let runs = Runs::unkept(Arc::new(tell));
         let mut outcomes = Vec::new();
-        let (plan, bus) = (Arc::new(plan), Arc::new(bus.clone()));
+        let all = AllAlike::new(Arc::new(plan), options);
         let mut ended = |outcome| outcomes.push(outcome);
-        service::run(bus, plan, options, service, stop, &runs, &mut ended).unwrap();
+        service::run(Arc::new(bus.clone()), &all, service, stop, &runs, &mut ended).unwrap();
         Self { outcomes, events: told.try_iter().collect(), took: began.elapsed() }
     }
 

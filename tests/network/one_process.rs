@@ -21,6 +21,7 @@ use piprov::uboot::flash;
 use piprov::uboot::material::ImageMaterial;
 use piprov::uboot::watch::Patience;
 use piprov::usb::boot::{BootOptions, Limits};
+use piprov::usb::choose::AllAlike;
 use piprov::usb::lookup::{self, Payload};
 use piprov::usb::plan::OnePayload;
 use piprov::usb::service::{self, Service};
@@ -106,7 +107,8 @@ fn boot_usb(bus: &ModelBus, files: &Files, runs: &Runs, stop: &Stop) {
         OnePayload(Arc::new(Payload::open(&files.path(), &lookup::PayloadOptions::default()).unwrap()));
     let service = Service { forever: true, ..Service::default() };
     let options = BootOptions { limits, ..BootOptions::default() };
-    service::run(Arc::new(bus.clone()), Arc::new(plan), options, &service, stop, runs, &mut drop).unwrap();
+    let all = AllAlike::new(Arc::new(plan), options);
+    service::run(Arc::new(bus.clone()), &all, &service, stop, runs, &mut drop).unwrap();
 }
 
 struct NoLine;
