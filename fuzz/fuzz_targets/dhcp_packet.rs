@@ -1,4 +1,4 @@
-//! DHCP messages of any bytes, and who they say they are from.
+//! DHCP messages of any bytes, and the clients that they say they are from.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Paths of any bytes, by boards that are known and one that isn't: none opens what is another client's, nothing outside
+//! Paths of any bytes, by boards that are known and one that isn't: no board opens what is another client's, nothing outside
 //! the tree and the clients' roots is opened, and what is private goes to its own board only.
 #![no_main]
 

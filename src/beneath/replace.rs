@@ -36,7 +36,7 @@ impl From<u32> for Access {
     }
 }
 
-/// A file that is being written and has no place yet. If it doesn't get one, nothing is left of it; if its process is
+/// A file that is being written and has no place yet. If it doesn't get one, nothing is left; if its process is
 /// killed, the next one that opens the directory and makes a new file takes what is left away.
 #[derive(Debug)]
 pub struct NewFile<'a> {

@@ -73,7 +73,7 @@ fn seconds(text: &str, least: f64, most: f64) -> Result<Duration, String> {
 /// One board to be reset.
 struct Job {
     name: String,
-    /// What is known of it; nothing where a line was named instead.
+    /// What is known about it; nothing where a line was named instead.
     board: Option<Who>,
     power: Box<dyn Power>,
 }

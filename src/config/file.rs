@@ -73,7 +73,7 @@ fn read_one(path: &Path, found: Found, settings: &mut Settings) -> Result<(), Er
         }
         Err(source) => return unreadable(path, source, found, settings),
     };
-    // What comes through a pipe may come later, or never; half of the settings, or none, would be taken for all.
+    // What comes through a pipe may come later, or never; half of the settings would be taken for all.
     if file.metadata().is_ok_and(|meta| meta.file_type().is_fifo()) {
         let why = std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is a pipe, and a file is needed");
         return unreadable(path, why, found, settings);

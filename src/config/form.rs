@@ -45,11 +45,11 @@ pub(super) trait Form {
 /// What is wrong with a value.
 #[derive(Debug)]
 pub(super) struct Wrong {
-    /// The key inside of it, where it has such.
+    /// The key inside, where it has keys.
     pub(super) key: Option<String>,
     /// Where that stands in the file, in bytes; where the value stands if that isn't known.
     pub(super) offset: Option<usize>,
-    /// There is no such key inside of it.
+    /// There is no such key inside.
     pub(super) unknown: bool,
     /// What is wrong, as a sentence.
     pub(super) why: String,

@@ -99,7 +99,7 @@ impl Form for Range {
     }
 }
 
-/// The first half of a MAC address: who made the device.
+/// The first half of a MAC address: the maker of the device.
 pub(super) struct Oui;
 
 impl Form for Oui {

@@ -52,7 +52,7 @@ impl<T: Entry> Form for Tables<T> {
     type Value = Vec<T>;
 
     fn wanted(&self) -> String {
-        "a list of tables, which only a file can hold".to_owned()
+        "a list of tables in a file".to_owned()
     }
 
     fn read(&self, raw: &Raw, base: &Path) -> Result<Vec<T>, String> {

@@ -315,8 +315,8 @@ fn a_list_of_tables_is_read_whole_and_told_by_line_where_it_is_wrong() {
         ("[[usb.board]]\nserial = 5\nleave = true", 2, "`usb.board.serial`: 5 is not a serial number", ""),
         ("#\n[[usb.board]]\nport = '1-1'", 2, "`usb.board`: it has neither `payload` nor", ""),
         ("[[usb.board]]\nleave = true\npayload = 'a'", 1, "`usb.board`: it has `payload`, and `leave", ""),
-        ("[usb]\nboard = ['a']", 2, "`usb.board`: a list of tables, which only a file can hold is wanted", ""),
-        ("[usb.board]\nport = '1-1'", 1, "`usb.board`: a list of tables", ""),
+        ("[usb]\nboard = ['a']", 2, "`usb.board`: a list of tables in a file is wanted", ""),
+        ("[usb.board]\nport = '1-1'", 1, "`usb.board`: a list of tables in a file", ""),
         ("[[usb.board]]\nleave = [true]", 2, "`usb.board.leave`: `true` or `false` is wanted", ""),
         ("[[usb.bord]]\nleave = true", 1, "there is no setting `usb.bord`", "did you mean `usb.board`?"),
     ] {
@@ -332,7 +332,7 @@ fn a_list_of_tables_is_read_whole_and_told_by_line_where_it_is_wrong() {
     std::fs::remove_file(machine.path("project/piprov.toml")).unwrap();
     machine.env.insert("PIPROV_USB_BOARD", "port=1-1".into());
     let error = machine.load().unwrap_err().to_string();
-    assert!(error.contains("PIPROV_USB_BOARD") && error.contains("only a file can hold"), "{error}");
+    assert!(error.contains("PIPROV_USB_BOARD") && error.contains("list of tables in a file"), "{error}");
 }
 
 #[test]

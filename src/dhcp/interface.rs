@@ -110,7 +110,7 @@ pub fn list() -> io::Result<Vec<Interface>> {
             _ => {}
         }
     }
-    // SAFETY: it came from getifaddrs, and nothing of it is kept.
+    // SAFETY: it came from getifaddrs, and no pointer into it is kept.
     unsafe { libc::freeifaddrs(first) };
     let mut all: Vec<Interface> = found.into_values().filter(|interface| interface.index != 0).collect();
     all.sort_by_key(|interface| interface.index);

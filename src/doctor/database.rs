@@ -78,7 +78,7 @@ fn warnings(targets: &Targets) -> Vec<Finding> {
     }
     let open = std::fs::metadata(targets.path()).is_ok_and(|meta| meta.mode() & 0o002 != 0);
     if open && commands {
-        let message = "everybody may write to it, and its reset commands run as whoever resets a board";
+        let message = "everybody may write to it, and its reset commands run as the user that resets a board";
         found.entry(message.to_owned()).or_default().push(0);
     }
     if targets.form() == Form::Original {

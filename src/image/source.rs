@@ -46,7 +46,7 @@ impl DigestSlot {
 pub(super) enum Source {
     /// A file or block device.
     File(Arc<File>),
-    /// A pipe, with what was read of it already.
+    /// A pipe, with what was read already.
     Stream { head: Vec<u8>, rest: File },
 }
 

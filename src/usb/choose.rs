@@ -11,7 +11,7 @@ use crate::board::identity::Identity;
 /// A board that waits: in its boot ROM, or for files.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
-    /// What is known of it: its port, its chip, and its serial number where it tells one.
+    /// What is known about it: its port, its chip, and its serial number where it tells one.
     pub board: Who,
     /// What it shows itself as.
     pub state: Identity,

@@ -15,7 +15,7 @@ const MOST_FILES: usize = 512;
 /// What the record of a USB boot says beside what every record says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsbBoot {
-    /// The directory that its files came from; `None` where none was found for it.
+    /// The directory that its files came from; `None` where no directory was found for it.
     pub payload: Option<String>,
     /// Whether that was chosen by the board, so that another board may get another one.
     pub of_board: bool,

@@ -189,7 +189,7 @@ fn a_zero_boots_over_two_file_server_sessions_and_another_product_id() {
         assert!(bytes == want, "{name}");
     }
     assert_eq!(run.done("1-1.2").0, 12);
-    assert_eq!(run.outcome("1-1.2").record.board.serial, None, "its ROM tells none, and `Broadcom` is none");
+    assert_eq!(run.outcome("1-1.2").record.board.serial, None, "its ROM tells no serial number, and `Broadcom` is no serial number");
     assert!(run.took < Duration::from_secs(2), "{:?}", run.took);
 }
 
@@ -451,7 +451,7 @@ fn each_way_of_failing_in_the_file_server_is_named() {
     fails(
         &[File("config.txt"), File("kernel.img"), Leaves],
         Stage::HandOver,
-        "the board left after 2 files without saying that it has all, and nothing came of it in 0 s; kernel.img",
+        "the board left after 2 files without saying that it has all, and didn't come back in 0 s; kernel.img",
     );
     fails(&[Wire(3)], server, "error on the wire; bootcode.bin");
 }

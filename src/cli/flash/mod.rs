@@ -199,7 +199,7 @@ impl Flash {
             if self.card == staged::CardKind::Original {
                 return Err(Usage {
                     message: format!(
-                        "{} has a card with a secret, which is none of the original's kind",
+                        "{} has a card with a secret, and cards of the original's kind have no secrets",
                         target.name
                     ),
                     hint: Some("leave out --card, or take the secret out of the database.".into()),

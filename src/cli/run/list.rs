@@ -114,7 +114,7 @@ impl List {
         }
         table.tell();
         if table.count == 0 && !ui.json {
-            ui.say("no run is on record, or none that is meant");
+            ui.say("no run on record is meant");
         }
         tell_left_out(ui, left_out);
         Ok(())

@@ -57,7 +57,7 @@ impl Place {
         self.state.as_deref().unwrap_or(&settings.state_dir.value)
     }
 
-    /// The records; `None` where there are none yet. A directory that was named must be there.
+    /// The records; `None` where no run was begun yet. A directory that was named must be there.
     fn ledger(&self, settings: &Settings) -> Result<Option<Ledger>, Error> {
         let found = Ledger::existing(self.state(settings))?;
         if let (None, Some(path)) = (&found, &self.state) {

@@ -65,8 +65,8 @@ impl Sector {
         Some(Self { disk_id: le32(sector, 440), slots: std::array::from_fn(|n| Slot::parse(slot(n))) })
     }
 
-    /// What is wrong with a sector that [`Self::parse`] takes for none: one flag in what is a table in all else. A file
-    /// system's boot sector is none.
+    /// What is wrong with a sector that [`Self::parse`] doesn't take for a table: one flag, while all else is that of a
+    /// table. A file system's boot sector has nothing wrong.
     pub(super) fn odd_flag(sector: &[u8; BLOCK as usize]) -> Option<Error> {
         let sector_size = u16::from_le_bytes([sector[11], sector[12]]);
         // The parameter block of FAT and NTFS; exFAT has zeros there and a name.
