@@ -110,7 +110,13 @@ impl Reset {
     }
 
     /// All boards, before anything is touched: a name that is wrong stops the others too.
-    fn jobs(&self, settings: &Settings, options: &ResetOptions, ui: &Ui, stop: &Stop) -> crate::cli::Result<Vec<Job>> {
+    fn jobs(
+        &self,
+        settings: &Settings,
+        options: &ResetOptions,
+        ui: &Ui,
+        stop: &Stop,
+    ) -> crate::cli::Result<Vec<Job>> {
         if let (Some(chip), Some(line)) = (&self.chip, &self.line) {
             let power = power::of_line(chip, line.clone(), options);
             return Ok(vec![Job { name: format!("{chip}:{line}"), board: None, power }]);

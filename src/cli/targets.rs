@@ -38,7 +38,11 @@ impl Database {
     }
 
     /// The database, read and checked.
-    pub(super) fn load(&self, settings: &Settings, stop: &Stop) -> Result<database::Targets, database::Error> {
+    pub(super) fn load(
+        &self,
+        settings: &Settings,
+        stop: &Stop,
+    ) -> Result<database::Targets, database::Error> {
         database::Targets::load(&self.path(settings), stop)
     }
 }

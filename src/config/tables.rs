@@ -71,7 +71,8 @@ impl<T: Entry> Form for Tables<T> {
                 let mut entry = T::default();
                 for (name, offset, raw) in members {
                     let key = Some(name.clone());
-                    let wrong = |unknown, why| Wrong { key: key.clone(), offset: Some(*offset), unknown, why };
+                    let wrong =
+                        |unknown, why| Wrong { key: key.clone(), offset: Some(*offset), unknown, why };
                     match entry.set(name, raw, base) {
                         Some(set) => set.map_err(|why| wrong(false, why))?,
                         None => return Err(wrong(true, String::new())),

@@ -38,7 +38,8 @@ impl BoardRule {
     /// Whether it is for this board. What isn't known of a board is no reason.
     #[must_use]
     pub fn is_for(&self, board: &Who) -> bool {
-        let serial = |wanted: &Serial| board.serial.as_ref().is_some_and(|told| wanted.is_of_same_board(told));
+        let serial =
+            |wanted: &Serial| board.serial.as_ref().is_some_and(|told| wanted.is_of_same_board(told));
         self.port.is_none_or(|port| board.port == Some(port))
             && self.serial.as_ref().is_none_or(serial)
             && self.chip.is_none_or(|chip| board.chip == Some(chip))

@@ -45,9 +45,9 @@ impl Raw {
     }
 
     fn table(table: &DeTable<'_>, offset: usize) -> Self {
-        let members = table
-            .iter()
-            .map(|(key, value)| (key.get_ref().to_string(), key.span().start, Self::from_toml(value.get_ref())));
+        let members = table.iter().map(|(key, value)| {
+            (key.get_ref().to_string(), key.span().start, Self::from_toml(value.get_ref()))
+        });
         let mut members: Vec<_> = members.collect();
         // The parser sorts by name; of two mistakes the upper one is told.
         members.sort_by_key(|(_, offset, _)| *offset);

@@ -41,7 +41,9 @@ impl Rules {
         }
         let close = (1..).zip(&self.rules).find_map(|(number, rule)| {
             let (wanted, told) = (rule.serial?, board.serial?);
-            wanted.is_close(told.as_str()).then(|| format!("; rule {number} has serial {wanted}: is that meant?"))
+            wanted
+                .is_close(told.as_str())
+                .then(|| format!("; rule {number} has serial {wanted}: is that meant?"))
         });
         format!("no rule is for it{}", close.unwrap_or_default())
     }
@@ -112,8 +114,15 @@ mod tests {
     fn seen(port: &str, product: u16, serial: Option<&str>) -> Seen {
         let port = port.parse().unwrap();
         let serial = serial.map(str::to_owned);
-        Seen::of(&crate::usb::transport::Device { port, address: 1, vendor: 0x0a5c, product, serial_index: 3, serial })
-            .unwrap()
+        Seen::of(&crate::usb::transport::Device {
+            port,
+            address: 1,
+            vendor: 0x0a5c,
+            product,
+            serial_index: 3,
+            serial,
+        })
+        .unwrap()
     }
 
     fn rules(texts: &[&str]) -> Rules {
@@ -124,7 +133,12 @@ mod tests {
 
     #[test]
     fn the_first_rule_that_is_for_a_board_counts() {
-        let rules = rules(&["serial=10000000af04b2da", "port=1-1.2 chip=bcm2711", "chip=bcm2711 leave=1", "chip=bcm2837"]);
+        let rules = rules(&[
+            "serial=10000000af04b2da",
+            "port=1-1.2 chip=bcm2711",
+            "chip=bcm2711 leave=1",
+            "chip=bcm2837",
+        ]);
         for (board, number) in [
             (seen("1-1.2", 0x2711, Some("af04b2da")), Some(1)),
             (seen("1-1.2", 0x2711, Some("af04b2d0")), Some(2)),
@@ -152,7 +166,10 @@ mod tests {
         let why = |port: &str, serial| rules.why(&seen(port, 0x2711, serial).board);
         assert_eq!(why("1-1", Some("AF04B2DA")), "rule 1 is for serial af04b2da");
         assert_eq!(why("1-1", None), "rule 2 is for port 1-1");
-        assert_eq!(why("1-2", Some("af04b2d0")), "no rule is for it; rule 1 has serial af04b2da: is that meant?");
+        assert_eq!(
+            why("1-2", Some("af04b2d0")),
+            "no rule is for it; rule 1 has serial af04b2da: is that meant?"
+        );
         assert_eq!(why("1-2", None), "no rule is for it");
     }
 }

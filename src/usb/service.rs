@@ -17,8 +17,8 @@ use super::metadata::Metadata;
 use super::presence::Presence;
 use super::transport::{Bus, Device};
 use super::trouble::Trouble;
-use crate::board::{PortPath, Who};
 use crate::board::identity::Identity;
+use crate::board::{PortPath, Who};
 use crate::run::{Proof, Record, Runs, Stage, Way, ledger};
 use crate::stop::Stop;
 

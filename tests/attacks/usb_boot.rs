@@ -270,5 +270,5 @@ fn a_board_that_takes_anothers_place_gets_neither_its_record_nor_its_run() {
     assert_eq!(why, "another board is at its port now, a BCM2711 with serial aa000002");
     let lens: Vec<_> = bus.got("1-1.2").iter().map(|(_, bytes)| bytes.len()).collect();
     assert_eq!(lens, [20, 1000, 20, 2000, 10]);
-    assert_eq!(Ledger::open(state.path()).unwrap().all().unwrap().0.len(), 2);
+    assert_eq!(Ledger::open(state.path()).unwrap().records().unwrap().count(), 2);
 }

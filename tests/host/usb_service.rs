@@ -189,7 +189,11 @@ fn a_zero_boots_over_two_file_server_sessions_and_another_product_id() {
         assert!(bytes == want, "{name}");
     }
     assert_eq!(run.done("1-1.2").0, 12);
-    assert_eq!(run.outcome("1-1.2").record.board.serial, None, "its ROM tells no serial number, and `Broadcom` is no serial number");
+    assert_eq!(
+        run.outcome("1-1.2").record.board.serial,
+        None,
+        "its ROM tells no serial number, and `Broadcom` is no serial number"
+    );
     assert!(run.took < Duration::from_secs(2), "{:?}", run.took);
 }
 

@@ -151,7 +151,12 @@ impl Flash {
     }
 
     /// The boards, and their cards' secrets.
-    fn targets(&self, names: &[String], settings: &Settings, stop: &Stop) -> crate::cli::Result<(Vec<Target>, Secrets)> {
+    fn targets(
+        &self,
+        names: &[String],
+        settings: &Settings,
+        stop: &Stop,
+    ) -> crate::cli::Result<(Vec<Target>, Secrets)> {
         let path = self.database.as_deref().unwrap_or(&settings.targets.value);
         // A board that isn't in the database can be flashed by its address, if somebody else resets it.
         let bare = |text: &str| {

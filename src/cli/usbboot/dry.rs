@@ -82,9 +82,17 @@ mod tests {
     fn each_board_that_is_there_is_told_with_its_rule() {
         let dir = tempfile::tempdir().unwrap();
         let rules = vec![
-            BoardRule { port: Some("1-1".parse().unwrap()), payload: Some(dir.path().into()), ..BoardRule::default() },
+            BoardRule {
+                port: Some("1-1".parse().unwrap()),
+                payload: Some(dir.path().into()),
+                ..BoardRule::default()
+            },
             BoardRule { serial: Some("af04b2da".parse().unwrap()), leave: true, ..BoardRule::default() },
-            BoardRule { chip: Some(crate::board::Chip::Bcm2712), payload: Some("/nope".into()), ..BoardRule::default() },
+            BoardRule {
+                chip: Some(crate::board::Chip::Bcm2712),
+                payload: Some("/nope".into()),
+                ..BoardRule::default()
+            },
         ];
         let others = Decision::Leave("no rule is for it, and no payload is installed".to_owned());
         let rules = Chosen::Rules(Rules::new(rules, Vec::new(), BootOptions::default(), others));
@@ -102,8 +110,14 @@ mod tests {
         let path = dir.path().display();
         assert_eq!(told[0], format!("1-1  BCM2711 would be served from {path}: rule 1 is for port 1-1"));
         assert_eq!(told[1], "1-2  BCM2711 would be left alone: rule 2 is for serial af04b2da");
-        assert!(told[2].starts_with("1-3  BCM2712 would be left alone: ") && told[2].contains("/nope"), "{told:?}");
-        assert_eq!(told[3], "1-4  BCM2837 would be left alone: no rule is for it, and no payload is installed");
+        assert!(
+            told[2].starts_with("1-3  BCM2712 would be left alone: ") && told[2].contains("/nope"),
+            "{told:?}"
+        );
+        assert_eq!(
+            told[3],
+            "1-4  BCM2837 would be left alone: no rule is for it, and no payload is installed"
+        );
         assert_eq!(told.len(), 4);
         let only = Filter { port: Some("1-4".parse().unwrap()), ..Filter::default() };
         tell(&ui, &rules, &only, &devices);

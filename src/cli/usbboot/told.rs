@@ -245,9 +245,9 @@ mod tests {
     use crate::run::{Ending, Proof, RunId, Runs, Way};
     use crate::stop::Stop;
     use crate::usb::boot::{BootOptions, Limits};
+    use crate::usb::choose::AllAlike;
     use crate::usb::lookup::{self, Payload};
     use crate::usb::metadata;
-    use crate::usb::choose::AllAlike;
     use crate::usb::plan::OnePayload;
     use crate::usb::service::{Service, run};
     use crate::usb::transport::{Bus, Fault, Transport};

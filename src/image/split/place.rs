@@ -118,8 +118,8 @@ impl Place {
             .and_then(|dir| {
                 let stale = ours_in(&dir, image, options)?;
                 remove_dead(&dir);
-                let (hidden, hidden_name) =
-                    hide(&dir).map_err(|error| Error::os(path, "creating a directory in it", error.into()))?;
+                let (hidden, hidden_name) = hide(&dir)
+                    .map_err(|error| Error::os(path, "creating a directory in it", error.into()))?;
                 Ok(Self { dir, hidden: Arc::new(hidden), hidden_name, made, stale })
             });
         if made && filled.is_err() {

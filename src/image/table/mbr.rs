@@ -83,7 +83,10 @@ impl Sector {
         let slot = table.slots[odd];
         let fits = slot.is_used() && slot.start > 0 && slot.start.checked_add(slot.count).is_some();
         fits.then(|| Error::Table {
-            what: format!("partition {} has the boot flag {flag:#04x}, and only 0 and 0x80 mean something", odd + 1),
+            what: format!(
+                "partition {} has the boot flag {flag:#04x}, and only 0 and 0x80 mean something",
+                odd + 1
+            ),
         })
     }
 

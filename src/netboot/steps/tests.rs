@@ -214,8 +214,11 @@ fn a_book_keeps_boards_apart_and_hears_no_strangers() {
     let id = |n: u8| Id::Mac(crate::board::Mac::new([0xdc, 0xa6, 0x32, 0, 0, n]));
     assert_eq!(book.hear(id(1), &Signal::Nfs, now), []);
     assert_eq!(book.hear(id(1), &Signal::Discover(client(Stage::Host)), now), []);
-    let probe =
-        DhcpClient { serial: Some(crate::board::Serial::of_low(0)), revision: Some(0), ..client(Stage::Eeprom4) };
+    let probe = DhcpClient {
+        serial: Some(crate::board::Serial::of_low(0)),
+        revision: Some(0),
+        ..client(Stage::Eeprom4)
+    };
     assert_eq!(book.hear(id(1), &Signal::Discover(probe), now), []);
     assert!(book.get(id(1)).is_none());
     book.hear(id(1), &Signal::Discover(client(Stage::Rom)), now);

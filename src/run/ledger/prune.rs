@@ -69,7 +69,8 @@ impl Ledger {
             let meant = latest > options.keep && options.before.is_none_or(|before| record.started < before);
             let may_go_on = record.ending == Ending::Unfinished && !nobody_writes;
             if meant && !may_go_on {
-                plan.old.push(Old { name: found.name, run: Some((record.run, record.board, record.started)) });
+                plan.old
+                    .push(Old { name: found.name, run: Some((record.run, record.board, record.started)) });
             } else {
                 plan.unfinished += usize::from(meant);
                 plan.kept += 1;

@@ -98,7 +98,8 @@ impl Lab {
     }
 
     fn all(&self) -> Vec<Record> {
-        Ledger::open(self.dir.path()).unwrap().all().unwrap().0
+        let ledger = Ledger::open(self.dir.path()).unwrap();
+        ledger.records().unwrap().filter_map(|found| found.record).collect()
     }
 }
 
