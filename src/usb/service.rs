@@ -304,6 +304,8 @@ impl Boards<'_> {
         let sender = self.sender.clone();
         // Not joined: it may hang in a transfer that a dead board holds, which must cost nobody anything.
         let _detached = thread(&format!("usb {port}"), move || {
+            let _span = tracing::debug_span!("usb", %port).entered();
+            tracing::debug!("begins");
             let boots = std::panic::AssertUnwindSafe(|| boot.run(device));
             // A mistake of ours in one board's thread must not keep the others waiting for it.
             let ended = std::panic::catch_unwind(boots).unwrap_or(Err(Trouble::Bug));

@@ -43,11 +43,11 @@ impl Audience for Told {
     }
 }
 
-/// Boots what is on the bus until so many boards have ended.
-fn boot(bus: &ModelBus, choose: &dyn Choose, boards: usize) -> Told {
+/// Boots what is on the bus until all that are served have ended.
+fn boot(bus: &ModelBus, choose: &dyn Choose) -> Told {
     let mut told = Told::default();
     let runs = Runs::unkept(Arc::new(channel().0));
-    let service = Service { boards: Some(boards), ..Service::default() };
+    let service = Service::default();
     service::run(Arc::new(bus.clone()), choose, &service, &Stop::new().unwrap(), &runs, &mut told).unwrap();
     bus.check();
     told
@@ -90,7 +90,7 @@ fn boards_of_two_chips_at_once_get_each_its_own_payload_in_its_own_way() {
             _ => serving(&older, true),
         }
     };
-    let told = boot(&bus, &choose, 2);
+    let told = boot(&bus, &choose);
     assert!(told.ended.values().all(|outcome| outcome.record.ending.is_done()));
     let lens = |port| bus.got(port).iter().map(|(_, bytes)| bytes.len()).collect::<Vec<_>>();
     assert_eq!((lens("1-1"), lens("1-2")), (vec![20, 1000, 11], vec![20, 2000, 12]));
@@ -125,7 +125,7 @@ fn a_board_is_left_alone_and_that_is_told_once_for_each_reason() {
         }
         _ => serving(&files, false),
     };
-    let told = boot(&bus, &choose, 3);
+    let told = boot(&bus, &choose);
     assert_eq!(told.ended.keys().collect::<Vec<_>>(), ["1-2", "1-3", "1-4"]);
     assert_eq!(told.left, [("1-1".to_owned(), "no slot is at this port".to_owned())]);
     assert!(asked.load(Ordering::Relaxed) > 1, "the answer may change while it waits");
@@ -143,7 +143,7 @@ fn a_board_that_was_left_alone_is_served_once_the_answer_is_another() {
         "1-1" if other_is_done.fetch_add(1, Ordering::Relaxed) == 0 => Decision::Leave("not yet".to_owned()),
         _ => serving(&files, false),
     };
-    let told = boot(&bus, &choose, 2);
+    let told = boot(&bus, &choose);
     assert_eq!(told.left.len(), 1);
     assert!(told.ended.len() == 2 && told.ended.values().all(|outcome| outcome.record.ending.is_done()));
 }
@@ -169,8 +169,8 @@ fn rules_of_the_settings_choose_and_the_record_says_which() {
     bus.plug("1-1", [with_serial(rom(0x2711, Rom::Answers(0)), "af04b2da"), server()]);
     bus.plug("1-2", [with_serial(rom(0x2711, Rom::Answers(0)), "af04b2d0"), server()]);
     plug(&bus, "1-3", 0x2764);
-    plug(&bus, "1-4", 0x2712);
-    let told = boot(&bus, &rules, 3);
+    bus.plug("1-4", [with_serial(rom(0x2712, Rom::Answers(0)), "4d01ab99")]);
+    let told = boot(&bus, &rules);
     let lens = |port| bus.got(port).iter().map(|(_, bytes)| bytes.len()).collect::<Vec<_>>();
     assert_eq!((lens("1-1"), lens("1-2")), (vec![20, 3000, 13], vec![20, 1000, 11]));
     assert_eq!((lens("1-3"), bus.got("1-3")[0].1.clone()), (vec![20, 2000, 12], vec![0xab; 20]));

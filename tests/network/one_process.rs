@@ -189,7 +189,7 @@ fn all_ways_share_a_process_a_stream_and_a_ledger_and_one_server_dies_alone() {
     seen.extend(told.try_iter());
 
     // One kind of record for all of them, as they were told, and re-read equal.
-    let (records, left_out) = Ledger::open(dir.path()).unwrap().all().unwrap();
+    let (records, left_out) = Ledger::open(dir.path()).unwrap().records().unwrap().read();
     assert_eq!(left_out, 0);
     let mut ways: Vec<_> = records.iter().map(|record| record.way).collect();
     ways.sort();

@@ -131,6 +131,8 @@ impl Server {
     /// What a server could not go on for.
     pub fn run(self, tell: Tell<'_>, runs: &Runs, stop: &Stop) -> Result<Totals, Error> {
         let Self { dhcp, tftp, source, tree, boards, clients, state, root, capture, notes } = self;
+        let _span = tracing::debug_span!("netboot", interface = dhcp.interface().name).entered();
+        tracing::debug!("serves");
         let plan = dhcp.plan();
         let here: Ipv4Addr = plan.server;
         let serving = What::Serving {

@@ -58,6 +58,17 @@ impl Records<'_> {
         Self { latest_first: true, ..self }
     }
 
+    /// Reads all at once, and says how many files are no records, or can't be read: where there are few.
+    #[must_use]
+    pub fn read(self) -> (Vec<Record>, usize) {
+        let mut left_out = 0;
+        let records = self.filter_map(|found| {
+            left_out += usize::from(found.record.is_none());
+            found.record
+        });
+        (records.collect(), left_out)
+    }
+
     fn take(&mut self) -> Option<OsString> {
         if self.latest_first { self.names.pop_back() } else { self.names.pop_front() }
     }
