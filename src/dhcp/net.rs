@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use socket2::{Domain, MaybeUninitSlice, MsgHdr, MsgHdrMut, Protocol, SockAddr, Socket, Type};
 
 use super::error::Error;
-use super::interface::Interface;
 use crate::tftp::holder;
+use crate::wire::Interface;
 
 /// Room for one packet info.
 const CONTROL: usize = 64;
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_message_comes_with_its_interface() {
-        let lo = Interface { name: "lo".into(), index: 1, mac: None, is_up: true, addresses: Vec::new() };
+        let lo = crate::wire::interfaces::list().unwrap().swap_remove(0);
         let port = Port::open(0, &lo, Ipv4Addr::LOCALHOST, None).unwrap();
         let to = port.socket.local_addr().unwrap().as_socket_ipv4().unwrap().port();
         let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();

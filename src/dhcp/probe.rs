@@ -3,7 +3,6 @@
 //! answer nobody else.
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -12,11 +11,11 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::build::Builder;
 use super::error::Error;
-use super::interface::Interface;
 use super::packet::{CLIENT_PORT, Kind, Packet, SERVER_PORT, code};
-use super::raw::{Raw, udp_data};
 use crate::board::Mac;
 use crate::stop::{Stop, until};
+use crate::wire::frame::{Frame, Payload};
+use crate::wire::{Interface, PacketSocket, Rule, Scope};
 
 /// How long to wait for answers: dnsmasq looks for three seconds whether its address is free before it offers it.
 pub const PATIENCE: Duration = Duration::from_secs(4);
@@ -55,7 +54,7 @@ pub fn servers(
         io::ErrorKind::PermissionDenied => Error::NoRaw { interface: name() },
         _ => Error::Probe { interface: name(), source },
     };
-    let raw = Raw::for_clients(interface.index).map_err(fail)?;
+    let mut raw = PacketSocket::on(interface, &[Rule::To(CLIENT_PORT)], Scope::Arriving).map_err(fail)?;
     let mut random = [0; 10];
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
         .map_err(|error| fail(error.into()))?;
@@ -68,7 +67,6 @@ pub fn servers(
     let end = start + patience;
     let mut ask_at = start;
     let mut found: Vec<Found> = Vec::new();
-    let mut buf = [MaybeUninit::uninit(); 4096];
     loop {
         let now = Instant::now();
         if now >= end || stop.is_set() {
@@ -85,14 +83,8 @@ pub fn servers(
         let mut fds =
             [PollFd::new(&raw, PollFlags::IN), PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN)];
         until(&mut fds, Some(ask_at.min(end))).map_err(fail)?;
-        loop {
-            let packet = match raw.receive(&mut buf) {
-                Ok(packet) => packet,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(fail(error)),
-            };
-            if let Some(server) = answer(packet, mac, xid) {
+        while let Some(frame) = raw.take().map_err(fail)? {
+            if let Some(server) = answer(&frame, mac, xid) {
                 let is_enough = enough(&server);
                 note(&mut found, server);
                 if is_enough {
@@ -139,9 +131,13 @@ fn note(found: &mut Vec<Found>, new: Found) {
 }
 
 /// The server behind an answer to our question.
-fn answer(packet: &[u8], mac: Mac, xid: u32) -> Option<Found> {
-    let (from, data) = udp_data(packet)?;
-    let offer = Packet::parse(data).ok()?;
+fn answer(frame: &Frame<'_>, mac: Mac, xid: u32) -> Option<Found> {
+    // What is in a virtual network is no server of ours.
+    let Payload::Udp(udp) = frame.payload else { return None };
+    let (from, offer) = (*udp.from.ip(), Packet::parse_part(udp.data).ok()?);
+    if udp.to.port() != CLIENT_PORT || frame.vlan.is_some() {
+        return None;
+    }
     let is_ours = offer.xid == xid && [mac, pi_mac(mac)].contains(&offer.mac);
     if !offer.is_reply || !is_ours || offer.kind != Kind::Offer {
         return None;
@@ -160,6 +156,8 @@ fn answer(packet: &[u8], mac: Mac, xid: u32) -> Option<Found> {
 mod tests {
     use super::*;
     use crate::dhcp::pi::{Client, OUIS, Stage};
+    use crate::wire::frame::parse;
+    use crate::wire::frame::tests::udp;
 
     const MAC: Mac = Mac::new([2, 1, 2, 3, 4, 5]);
     const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -188,15 +186,8 @@ mod tests {
 
     #[test]
     fn only_answers_to_the_question_count() {
-        let udp = |data: &[u8]| {
-            let mut packet =
-                vec![0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 9, 255, 255, 255, 255];
-            packet.extend([0, 67, 0, 68, 0, 0, 0, 0]);
-            packet.extend(data);
-            let len = packet.len() as u16;
-            packet[2..4].copy_from_slice(&len.to_be_bytes());
-            packet
-        };
+        let udp = |data: &[u8]| udp("10.0.0.9:67", "255.255.255.255:68", data);
+        let answer = |frame: &[u8], mac, xid| super::answer(&parse(frame, None).unwrap(), mac, xid);
         let question = as_system(MAC, 7);
         let asked = Packet::parse(&question).unwrap();
         let offer = |kind| {
@@ -209,5 +200,9 @@ mod tests {
         assert_eq!(answer(&offer(Kind::Ack), MAC, 7), None);
         assert_eq!(answer(&udp(&question), MAC, 7), None);
         assert_eq!(answer(&udp(&[]), MAC, 7), None);
+        // One in a virtual network answers others.
+        let tagged = offer(Kind::Offer);
+        let tagged = [&tagged[..12], &[0x81, 0, 0, 7], &tagged[12..]].concat();
+        assert_eq!(answer(&tagged, MAC, 7), None);
     }
 }

@@ -1,12 +1,11 @@
 //! The driver: sockets, the clock, the disk. What to do is the policy's to say.
 
-use std::collections::VecDeque;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags};
@@ -14,17 +13,16 @@ use rustix::event::{PollFd, PollFlags};
 use super::config::{AddressPlan, Config, Mode};
 use super::error::Error;
 use super::event::Event;
-use super::interface::{self, Interface};
 use super::journal::{self, Journal, Reports};
 use super::lease::{Damage, Record, Store};
-use super::neighbour;
 use super::net::Port;
 use super::outbox::Outbox;
 use super::packet::{CLIENT_PORT, PXE_PORT, Packet, SERVER_PORT};
 use super::policy::{Action, Arrival, Policy, Reply, To};
 use super::probe;
-use super::raw::{Raw, arp_sender};
 use crate::stop::{Stop, until};
+use crate::wire::frame::Payload;
+use crate::wire::{Interface, Neighbours, PacketSocket, Rule, Scope, interfaces};
 
 /// Messages that are taken from one port before the other things get their turn.
 const TURN: usize = 128;
@@ -51,11 +49,12 @@ pub struct Server {
     plan: AddressPlan,
     dhcp: Port,
     pxe: Port,
-    raw: Option<Raw>,
+    raw: Option<PacketSocket>,
     no_raw: Option<String>,
     store: Option<Store>,
     leases: PathBuf,
     damage: Option<Damage>,
+    neighbours: Arc<Neighbours>,
 }
 
 impl Server {
@@ -65,11 +64,11 @@ impl Server {
     /// # Errors
     /// For everything that keeps it from serving; see [`Error`].
     pub fn open(config: &Config, handed: Handed, stop: &Stop) -> Result<Self, Error> {
-        let interface = interface::find(&config.interface)?;
+        let interface = interfaces::find(&config.interface)?;
         let plan = AddressPlan::new(config, &interface)?;
         let dhcp = Port::open(SERVER_PORT, &interface, plan.server, handed.dhcp)?;
         let pxe = Port::open(PXE_PORT, &interface, plan.server, handed.pxe)?;
-        let (raw, no_raw) = match Raw::for_arp(interface.index) {
+        let (raw, no_raw) = match PacketSocket::on(&interface, &[Rule::Arp], Scope::ToUs) {
             Ok(raw) => (Some(raw), None),
             Err(error) => (None, Some(error.to_string())),
         };
@@ -88,13 +87,23 @@ impl Server {
                 return Err(Error::OtherServer { interface: interface.name, server: other.server });
             }
         }
-        Ok(Self { interface, plan, dhcp, pxe, raw, no_raw, store, leases, damage })
+        // The ports are open and the leases locked: what is noted is no living process'.
+        let neighbours = Neighbours::open(&interface, leases.with_extension("neighbours"))
+            .map_err(|source| Error::Loop { interface: interface.name.clone(), source })?;
+        let neighbours = Arc::new(neighbours);
+        Ok(Self { interface, plan, dhcp, pxe, raw, no_raw, store, leases, damage, neighbours })
     }
 
     /// The interface that it serves on.
     #[must_use]
     pub const fn interface(&self) -> &Interface {
         &self.interface
+    }
+
+    /// The entries in the kernel's table of neighbours that this program makes on the interface.
+    #[must_use]
+    pub fn neighbours(&self) -> Arc<Neighbours> {
+        Arc::clone(&self.neighbours)
     }
 
     /// What it goes by: its own address, the network, the range.
@@ -125,7 +134,8 @@ impl Server {
         let reports = Reports::new().map_err(fail)?;
         let mut store = self.store.take();
         let records = store.as_ref().map(Store::records).unwrap_or_default();
-        let policy = Policy::new(self.plan.clone(), &records, self.raw.is_some());
+        let mut raw = self.raw.take();
+        let policy = Policy::new(self.plan.clone(), &records, raw.is_some());
         std::thread::scope(|scope| {
             let batches = store.as_mut().map(|store| {
                 let (to, from) = mpsc::channel();
@@ -135,20 +145,18 @@ impl Server {
             });
             let mut work = Loop {
                 server: &self,
+                raw: raw.as_mut(),
                 events,
                 policy,
                 journal: Journal::new(batches),
                 outbox: Outbox::default(),
                 reports: &reports,
-                pinned: VecDeque::new(),
                 malformed: Rate::default(),
                 unsaved: Rate::default(),
                 unsent: Rate::default(),
             };
             // The thread ends when the loop and with it the channel are gone; what was given to it is written first.
-            let result = work.run(stop);
-            work.unpin(None);
-            result
+            work.run(stop)
         })
         .map_err(fail)
     }
@@ -156,13 +164,12 @@ impl Server {
 
 struct Loop<'a> {
     server: &'a Server,
+    raw: Option<&'a mut PacketSocket>,
     events: &'a mut dyn FnMut(Event),
     policy: Policy,
     journal: Journal,
     outbox: Outbox,
     reports: &'a Reports,
-    /// Boards whose Ethernet address this host was told, and until when.
-    pinned: VecDeque<(Instant, Ipv4Addr)>,
     malformed: Rate,
     unsaved: Rate,
     unsent: Rate,
@@ -208,14 +215,12 @@ impl Loop<'_> {
             for reply in self.outbox.due(now) {
                 self.send(&reply);
             }
-            self.unpin(Some(now));
         }
     }
 
     /// Waits for a message, for the disk, or for the time of an answer.
     fn wait(&self, stop: &Stop) -> io::Result<()> {
-        let unpin = self.pinned.front().map(|(until, _)| *until);
-        let due = self.outbox.next().into_iter().chain(unpin).min();
+        let due = self.outbox.next();
         let fd = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
         let common = [
             fd(stop.as_fd()),
@@ -223,7 +228,7 @@ impl Loop<'_> {
             fd(self.server.pxe.as_fd()),
             fd(self.reports.as_fd()),
         ];
-        match &self.server.raw {
+        match &self.raw {
             Some(raw) => {
                 let [a, b, c, d] = common;
                 until(&mut [a, b, c, d, fd(raw.as_fd())], due).map(drop)
@@ -251,19 +256,17 @@ impl Loop<'_> {
     }
 
     fn on_arp(&mut self) {
-        let Some(raw) = &self.server.raw else { return };
-        let mut buf = [MaybeUninit::uninit(); 64];
         for _ in 0..TURN {
-            match raw.receive(&mut buf) {
-                Ok(packet) => {
-                    if let Some((holder, address)) = arp_sender(packet) {
-                        let actions = self.policy.conflict(address, holder, unix_time());
-                        self.act(actions);
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // The interface went down, or the like; poll says when there is more.
-                Err(_) => {}
+            let Some(raw) = &mut self.raw else { return };
+            // An error says that the interface is gone, and then nothing comes.
+            let Ok(Some(frame)) = raw.take() else { return };
+            // A device that only asks (RFC 5227) has no address yet.
+            if let Payload::Arp(arp) = frame.payload
+                && !arp.sender.1.is_unspecified()
+            {
+                let (holder, address) = arp.sender;
+                let actions = self.policy.conflict(address, holder, unix_time());
+                self.act(actions);
             }
         }
     }
@@ -319,26 +322,19 @@ impl Loop<'_> {
 
     fn look(&self, address: Ipv4Addr) {
         // Where asking fails, the interface is down, and the answer won't arrive either.
-        if let (Some(raw), Some(own)) = (&self.server.raw, self.server.interface.mac) {
-            let _ = raw.ask_arp(own, address);
+        if let Some(raw) = &self.raw {
+            let _ = raw.ask_arp(address);
         }
     }
 
     fn send(&mut self, reply: &Reply) {
         let port = if reply.port == PXE_PORT { &self.server.pxe } else { &self.server.dhcp };
         let everybody = SocketAddrV4::new(Ipv4Addr::BROADCAST, CLIENT_PORT);
-        let sent = match (reply.to, &self.server.raw) {
+        let sent = match (reply.to, &self.raw) {
             (To::Host(to), _) => port.send(to, &reply.bytes),
             (To::Frame { address }, Some(raw)) => {
                 if reply.pin {
-                    self.pinned.push_back((Instant::now() + PINNED, address));
-                    // Without CAP_NET_ADMIN this host has to ask, which most boards answer.
-                    let _ = neighbour::pin_through(
-                        self.server.dhcp.as_fd(),
-                        &self.server.interface.name,
-                        address,
-                        reply.mac,
-                    );
+                    self.server.neighbours.pin(address, reply.mac, PINNED);
                 }
                 let from = SocketAddrV4::new(self.server.plan.server, reply.port);
                 raw.send_udp(reply.mac, from, SocketAddrV4::new(address, CLIENT_PORT), &reply.bytes)
@@ -349,17 +345,6 @@ impl Loop<'_> {
             && self.unsent.allows()
         {
             (self.events)(Event::Unsent { mac: reply.mac, why: error.to_string() });
-        }
-    }
-
-    /// Forgets the Ethernet addresses whose time is over, or all of them. From then on this host asks as usual.
-    fn unpin(&mut self, now: Option<Instant>) {
-        while self.pinned.front().is_some_and(|(until, _)| now.is_none_or(|now| *until <= now)) {
-            let Some((_, address)) = self.pinned.pop_front() else { return };
-            if !self.pinned.iter().any(|(_, other)| *other == address) {
-                let _ =
-                    neighbour::unpin_through(self.server.dhcp.as_fd(), &self.server.interface.name, address);
-            }
         }
     }
 }

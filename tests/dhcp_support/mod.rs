@@ -15,8 +15,9 @@ use piprov::dhcp::build::Builder;
 use piprov::dhcp::event::{Event, Heard};
 use piprov::dhcp::lease::{Record, Store};
 use piprov::dhcp::packet::{Kind, Packet};
-use piprov::dhcp::{Config, Error, Handed, Mode, Server, interface, probe};
+use piprov::dhcp::{Config, Error, Handed, Mode, Server, probe};
 use piprov::stop::Stop;
+use piprov::wire::interfaces;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -142,7 +143,7 @@ impl Lan {
     pub(crate) fn probe(&self, host: &str, patience: Duration) -> Vec<probe::Found> {
         self.inside(host, || {
             let stop = Stop::new().unwrap();
-            probe::servers(&interface::find("eth0").unwrap(), patience, &stop, &|_| true).unwrap()
+            probe::servers(&interfaces::find("eth0").unwrap(), patience, &stop, &|_| true).unwrap()
         })
     }
 

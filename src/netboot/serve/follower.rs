@@ -4,10 +4,9 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::event::What;
-use super::neighbour::Kept;
 use super::queue::{News, Queue, Stepped};
 use crate::board::{Known, Mac, Who};
 use crate::dhcp::event::{Answer, Event as DhcpEvent, Heard};
@@ -19,12 +18,14 @@ use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Steps, Told};
 use crate::run::Moment;
 use crate::tftp::event::{Event as TftpEvent, What as TftpWhat};
 use crate::tftp::packet::{Code, Direction};
+use crate::wire::Neighbours;
 
 /// What is known of all boards' boots, shared by the servers' threads.
 pub(super) struct Follower<'a> {
     here: Ipv4Addr,
     boards: Arc<Known>,
     clients: Arc<RwLock<Clients>>,
+    neighbours: Arc<Neighbours>,
     state: Mutex<State>,
     queue: &'a Queue,
     /// Wakes the thread that looks at the time.
@@ -33,13 +34,14 @@ pub(super) struct Follower<'a> {
 
 struct State {
     book: Book,
-    kept: Kept,
     roms: BTreeSet<Mac>,
     warned: BTreeSet<String>,
     /// When the thread that looks at the time is going to.
     armed: Option<Instant>,
 }
 
+/// How long a ROM's neighbour entry stays from its first request on: it fetches one file of 50 KB, and gives up after 25 s.
+const KEPT: Duration = Duration::from_secs(60);
 /// ROMs that are remembered, and warnings that aren't repeated.
 const MOST: usize = 4096;
 
@@ -48,18 +50,13 @@ impl<'a> Follower<'a> {
         here: Ipv4Addr,
         boards: Arc<Known>,
         clients: Arc<RwLock<Clients>>,
-        kept: Kept,
+        neighbours: Arc<Neighbours>,
         queue: &'a Queue,
         waker: &'a (dyn Fn() + Sync),
     ) -> Self {
-        let state = State {
-            book: Book::default(),
-            kept,
-            roms: BTreeSet::new(),
-            warned: BTreeSet::new(),
-            armed: None,
-        };
-        Self { here, boards, clients, state: Mutex::new(state), queue, waker }
+        let state =
+            State { book: Book::default(), roms: BTreeSet::new(), warned: BTreeSet::new(), armed: None };
+        Self { here, boards, clients, neighbours, state: Mutex::new(state), queue, waker }
     }
 
     /// A panic elsewhere doesn't make the state wrong, so poison is ignored.
@@ -119,7 +116,7 @@ impl<'a> Follower<'a> {
                 state.roms.insert(heard.mac);
             }
             // The ROM has done its part.
-            _ if state.roms.remove(&heard.mac) => state.kept.release(heard.mac),
+            _ if state.roms.remove(&heard.mac) => self.neighbours.unpin(heard.mac),
             _ => {}
         }
         match heard.message {
@@ -166,7 +163,7 @@ impl<'a> Follower<'a> {
         let id = self.id(ip, &path);
         let signal = match event.what {
             TftpWhat::Requested { direction: Direction::Read } => {
-                self.keep(&mut state, id, ip);
+                self.keep(&state, id, ip);
                 Signal::Asked(path)
             }
             TftpWhat::Progress { bytes, .. } => {
@@ -191,22 +188,12 @@ impl<'a> Follower<'a> {
     }
 
     /// A ROM asks for its file: from now on it answers no ARP.
-    fn keep(&self, state: &mut State, id: Id, ip: Ipv4Addr) {
+    fn keep(&self, state: &State, id: Id, ip: Ipv4Addr) {
         let Id::Mac(mac) = id else { return };
         if !state.roms.contains(&mac) {
             return;
         }
-        let kept = state.kept.keep(ip, mac, Instant::now());
-        let deadline = state.kept.deadline();
-        self.arm(state, deadline);
-        if let Err(error) = kept {
-            self.warn(
-                state,
-                format!(
-                    "no lasting neighbour entry can be made for a Pi 3's ROM, which may lose it: {error}"
-                ),
-            );
-        }
+        self.neighbours.pin(ip, mac, KEPT);
     }
 
     /// Makes sure that the time is looked at by then.
@@ -228,7 +215,7 @@ impl<'a> Follower<'a> {
     /// Whose request it is: by address, by the kernel's neighbours, or by the directory that it asks in.
     fn id(&self, ip: Ipv4Addr, path: &str) -> Id {
         let by_ip = self.boards.by_address(ip.into()).and_then(|known| known.mac);
-        let mac = by_ip.or_else(|| super::neighbour::find(ip)).or_else(|| match place::split(path).0? {
+        let mac = by_ip.or_else(|| self.neighbours.find(ip)).or_else(|| match place::split(path).0? {
             Prefix::Serial(serial) => self.boards.by_serial(&serial).and_then(|known| known.mac),
             Prefix::Mac(mac) => Some(mac),
         });
@@ -289,8 +276,13 @@ impl<'a> Follower<'a> {
         for told in state.book.tick(now) {
             self.stepped(&state, told, moment);
         }
-        state.kept.tick(now);
-        state.armed = [state.book.deadline(), state.kept.deadline()].into_iter().flatten().min();
+        if let Some(why) = self.neighbours.trouble() {
+            self.warn(
+                &mut state,
+                format!("no lasting neighbour entry can be made for a Pi 3's ROM, which may lose it: {why}"),
+            );
+        }
+        state.armed = state.book.deadline();
         state.armed
     }
 

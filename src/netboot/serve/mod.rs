@@ -8,7 +8,6 @@ mod boots;
 mod error;
 mod event;
 mod follower;
-pub mod neighbour;
 mod queue;
 pub mod service;
 mod tree;
@@ -28,17 +27,16 @@ pub use event::{Event, Totals, What};
 use super::content::NetbootSource;
 use super::content::clients::Clients;
 use super::content::place;
-use super::watch::capture::{Capture, Scope};
-use super::watch::frame::{self, Payload};
 use crate::board::Known;
 use crate::dhcp::{self, Handed};
 use crate::error::{Remedy, Task, remedy};
 use crate::run::Runs;
 use crate::stop::{Stop, Waker, until};
 use crate::tftp::{self, Limits};
+use crate::wire::frame::Payload;
+use crate::wire::{PacketSocket, Rule, Scope, interfaces, neighbours};
 use boots::Boots;
 use follower::Follower;
-use neighbour::Kept;
 use queue::Queue;
 use service::Notify;
 use tree::{Change, Tree};
@@ -75,9 +73,8 @@ pub struct Server {
     tree: Tree,
     boards: Arc<Known>,
     clients: Arc<RwLock<Clients>>,
-    state: PathBuf,
     root: PathBuf,
-    capture: Option<Capture>,
+    capture: Option<PacketSocket>,
     notes: Vec<Change>,
 }
 
@@ -89,7 +86,7 @@ impl Server {
     pub fn open(options: ServeOptions, stop: &Stop) -> Result<Self, Error> {
         let ServeOptions { dhcp: config, tftp_root: root, limits, sockets } = options;
         let state = config.state.clone();
-        let interface = dhcp::interface::find(&config.interface)?;
+        let interface = interfaces::find(&config.interface).map_err(dhcp::Error::from)?;
         let plan = dhcp::AddressPlan::new(&config, &interface)?;
         if !root.is_dir() {
             return Err(Error::NoTree { path: root });
@@ -101,7 +98,7 @@ impl Server {
         let tree = Tree::new(&root, &state, Arc::clone(&clients))
             .map_err(|source| Error::Watch { path: root.clone(), source })?;
         let notes = tree.reload();
-        let neighbours = Box::new(neighbour::find);
+        let neighbours = Box::new(neighbours::find);
         let source = NetbootSource::new(&root, Arc::clone(&boards), Arc::clone(&clients), neighbours)?;
         let mut handed = Handed::default();
         let mut tftp_socket = None;
@@ -120,8 +117,8 @@ impl Server {
         };
         let dhcp = dhcp::Server::open(&config, handed, stop)?;
         // Only to see a system come up; without the privilege that isn't seen.
-        let capture = Capture::open(dhcp.interface().index, Scope::ArrivingIp).ok();
-        Ok(Self { dhcp, tftp, source, tree, boards, clients, state, root, capture, notes })
+        let capture = PacketSocket::on(dhcp.interface(), &[Rule::Syn(NFS_PORT)], Scope::ToUs).ok();
+        Ok(Self { dhcp, tftp, source, tree, boards, clients, root, capture, notes })
     }
 
     /// Serves until `stop` is set, or until one of the servers can't go on. Each board's boot is one of `runs`; what
@@ -130,7 +127,7 @@ impl Server {
     /// # Errors
     /// What a server could not go on for.
     pub fn run(self, tell: Tell<'_>, runs: &Runs, stop: &Stop) -> Result<Totals, Error> {
-        let Self { dhcp, tftp, source, tree, boards, clients, state, root, capture, notes } = self;
+        let Self { dhcp, tftp, source, tree, boards, clients, root, capture, notes } = self;
         let plan = dhcp.plan();
         let here: Ipv4Addr = plan.server;
         let serving = What::Serving {
@@ -146,9 +143,9 @@ impl Server {
         let stop = &stop.child().map_err(Error::Loop)?;
         let wake = Waker::new().map_err(Error::Loop)?;
         let waker = || wake.wake();
-        let kept = Kept::new(dhcp.interface().index, &state);
+        let neighbours = dhcp.neighbours();
         let queue = Queue::default();
-        let follower = Follower::new(here, boards, Arc::clone(&clients), kept, &queue, &waker);
+        let follower = Follower::new(here, boards, Arc::clone(&clients), neighbours, &queue, &waker);
         follower.tell(serving);
         if let Some(damage) = dhcp.damage() {
             follower.tell(What::Warning { text: damage.to_string().into() });
@@ -212,7 +209,7 @@ impl Server {
 /// What the third thread looks after.
 struct Care<'a> {
     tree: Tree,
-    capture: Option<Capture>,
+    capture: Option<PacketSocket>,
     wake: &'a Waker,
     notify: Notify,
     /// The status that the manager was told last.
@@ -251,9 +248,8 @@ fn look(follower: &Follower<'_>, care: &mut Care<'_>, stop: &Stop) -> std::io::R
         follower.tell(told_of(change, clients));
     }
     if let Some(capture) = capture {
-        while let Some(bytes) = capture.take()? {
-            if let Some(frame) = frame::parse(bytes)
-                && let Payload::Syn { from, to } = frame.payload
+        while let Some(frame) = capture.take()? {
+            if let Payload::Syn { from, to } = frame.payload
                 && to.port() == NFS_PORT
             {
                 follower.nfs(*from.ip(), frame.source);
