@@ -441,7 +441,7 @@ mod tests {
 
     #[test]
     fn of_a_part_the_whole_options_count() {
-        let bytes = discover(&[(12, b"name"), (60, b"PXEClient")]);
+        let bytes = message(b"\x0c\x04name\x3c\x09PXEClient");
         let whole = Packet::parse(&bytes).unwrap();
         let cut = &bytes[..bytes.len() - 3];
         assert!(matches!(Packet::parse(cut), Err(Malformed::Option { code: 60, .. })));

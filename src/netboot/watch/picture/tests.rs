@@ -68,7 +68,7 @@ fn a_boot_is_followed_from_the_wire_alone() {
     let request = |path: &str| tftp::request(Direction::Read, path.as_bytes(), Mode::Octet, &[("tsize", 0)]);
     let ask = |picture: &mut Picture, port: u16, path: &str| {
         let from = format!("{board}:{port}");
-        hear(&mut picture, &udp(&from, "10.99.0.2:69", &request(path)), start)
+        hear(picture, &udp(&from, "10.99.0.2:69", &request(path)), start)
     };
     let seen = ask(&mut picture, 49152, "9c1d03f2/start4.elf");
     assert!(show(&seen)[0].contains(r#""event":"part","part":"firmware""#), "{:?}", show(&seen));
