@@ -75,6 +75,21 @@ impl Port {
         if result == 0 { Ok(socket) } else { Err(io::Error::last_os_error()) }
     }
 
+    /// From now on answers go out from this address.
+    pub(super) const fn serve_from(&mut self, server: Ipv4Addr) {
+        self.server = server;
+    }
+
+    /// Whether it is still bound to an interface: one that was removed takes its sockets along.
+    pub(super) fn is_on(&self, index: u32) -> bool {
+        let bound = match self.socket.device_index_v4() {
+            Ok(bound) => bound.map(std::num::NonZeroU32::get),
+            // Before Linux 5.1 the name has to do, and an interface that is gone has none.
+            Err(_) => self.socket.device().ok().flatten().map(|_| self.index),
+        };
+        bound == Some(index)
+    }
+
     /// Takes one message and its sender; `None` for one that came over another interface.
     pub(super) fn receive<'a>(
         &self,

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
@@ -38,6 +38,88 @@ pub struct Found {
     pub lease_time: Option<u32>,
 }
 
+/// A look that is going on: the driver waits for its socket and its times.
+#[derive(Debug)]
+pub(super) struct Probe {
+    interface: String,
+    socket: PacketSocket,
+    mac: Mac,
+    xid: u32,
+    ask_at: Instant,
+    end: Instant,
+    found: Vec<Found>,
+}
+
+impl Probe {
+    /// Begins to look: the first questions go out with the first [`Probe::step`].
+    ///
+    /// # Errors
+    /// [`Error::NoRaw`] without `CAP_NET_RAW`; [`Error::Probe`] where the socket can't be opened.
+    pub(super) fn open(interface: &Interface, patience: Duration) -> Result<Self, Error> {
+        let name = interface.name.clone();
+        let fail = |source| fail(&name, source);
+        let socket = PacketSocket::on(interface, &[Rule::To(CLIENT_PORT)], Scope::Arriving).map_err(fail)?;
+        let mut random = [0; 10];
+        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+            .map_err(|error| fail(error.into()))?;
+        let [a, b, c, d, e, xid @ .., _] = random;
+        // Locally administered (IEEE 802): no card has it.
+        let mac = Mac::new([2, a, b, c, d, e]);
+        let now = Instant::now();
+        let xid = u32::from_be_bytes(xid);
+        Ok(Self { interface: name, socket, mac, xid, ask_at: now, end: now + patience, found: Vec::new() })
+    }
+
+    /// When [`Probe::step`] is to be called, if nothing comes before.
+    pub(super) fn deadline(&self) -> Instant {
+        self.ask_at.min(self.end)
+    }
+
+    /// It has waited for as long as it was to.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        now >= self.end
+    }
+
+    /// Asks where it is time to, and takes the answers that have come. Gives them as they came, a server perhaps twice.
+    ///
+    /// # Errors
+    /// [`Error::Probe`] where sending or receiving fails.
+    pub(super) fn step(&mut self, now: Instant) -> Result<Vec<Found>, Error> {
+        if now >= self.ask_at && now < self.end {
+            let from = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, CLIENT_PORT);
+            let to = SocketAddrV4::new(Ipv4Addr::BROADCAST, SERVER_PORT);
+            for question in [as_system(self.mac, self.xid), as_pi(self.mac, self.xid)] {
+                self.socket
+                    .broadcast_udp(from, to, &question)
+                    .map_err(|source| fail(&self.interface, source))?;
+            }
+            self.ask_at = now + AGAIN;
+        }
+        let mut new = Vec::new();
+        while let Some(frame) = self.socket.take().map_err(|source| fail(&self.interface, source))? {
+            if let Some(server) = answer(&frame, self.mac, self.xid) {
+                note(&mut self.found, server.clone());
+                new.push(server);
+            }
+        }
+        Ok(new)
+    }
+}
+
+impl AsFd for Probe {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn fail(interface: &str, source: io::Error) -> Error {
+    let interface = interface.to_owned();
+    match source.kind() {
+        io::ErrorKind::PermissionDenied => Error::NoRaw { interface },
+        _ => Error::Probe { interface, source },
+    }
+}
+
 /// Asks, and collects the servers that answer within `patience`. Ends as soon as `enough` says so, and when `stop` is
 /// set.
 ///
@@ -49,49 +131,15 @@ pub fn servers(
     stop: &Stop,
     enough: &dyn Fn(&Found) -> bool,
 ) -> Result<Vec<Found>, Error> {
-    let name = || interface.name.clone();
-    let fail = |source: io::Error| match source.kind() {
-        io::ErrorKind::PermissionDenied => Error::NoRaw { interface: name() },
-        _ => Error::Probe { interface: name(), source },
-    };
-    let mut raw = PacketSocket::on(interface, &[Rule::To(CLIENT_PORT)], Scope::Arriving).map_err(fail)?;
-    let mut random = [0; 10];
-    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
-        .map_err(|error| fail(error.into()))?;
-    let [a, b, c, d, e, xid @ .., _] = random;
-    // Locally administered (IEEE 802): no card has it.
-    let mac = Mac::new([2, a, b, c, d, e]);
-    let xid = u32::from_be_bytes(xid);
-    let questions = [as_system(mac, xid), as_pi(mac, xid)];
-    let start = Instant::now();
-    let end = start + patience;
-    let mut ask_at = start;
-    let mut found: Vec<Found> = Vec::new();
+    let mut probe = Probe::open(interface, patience)?;
     loop {
         let now = Instant::now();
-        if now >= end || stop.is_set() {
-            return Ok(found);
+        if probe.is_over(now) || stop.is_set() || probe.step(now)?.iter().any(enough) {
+            return Ok(probe.found);
         }
-        if now >= ask_at {
-            let from = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, CLIENT_PORT);
-            let to = SocketAddrV4::new(Ipv4Addr::BROADCAST, SERVER_PORT);
-            for question in &questions {
-                raw.broadcast_udp(from, to, question).map_err(fail)?;
-            }
-            ask_at = now + AGAIN;
-        }
-        let mut fds =
-            [PollFd::new(&raw, PollFlags::IN), PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN)];
-        until(&mut fds, Some(ask_at.min(end))).map_err(fail)?;
-        while let Some(frame) = raw.take().map_err(fail)? {
-            if let Some(server) = answer(&frame, mac, xid) {
-                let is_enough = enough(&server);
-                note(&mut found, server);
-                if is_enough {
-                    return Ok(found);
-                }
-            }
-        }
+        let deadline = probe.deadline();
+        let mut fds = [PollFd::new(&probe, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
+        until(&mut fds, Some(deadline)).map_err(|source| fail(&interface.name, source))?;
     }
 }
 

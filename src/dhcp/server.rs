@@ -19,8 +19,8 @@ use super::net::Port;
 use super::outbox::Outbox;
 use super::packet::{CLIENT_PORT, PXE_PORT, Packet, SERVER_PORT};
 use super::policy::{Action, Arrival, Policy, Reply, To};
-use super::probe;
-use crate::stop::{Stop, until};
+use super::probe::{self, Probe};
+use crate::stop::{Pulse, Stop, until};
 use crate::wire::frame::Payload;
 use crate::wire::{Interface, Neighbours, PacketSocket, Rule, Scope, interfaces};
 
@@ -55,11 +55,18 @@ pub struct Server {
     leases: PathBuf,
     damage: Option<Damage>,
     neighbours: Arc<Neighbours>,
+    config: Config,
+    /// What is known of clients, while nothing serves.
+    policy: Option<Policy>,
+    /// It has to look for another server before it answers anybody.
+    has_to_look: bool,
+    pulse: Pulse,
 }
 
 impl Server {
     /// Checks the configuration against the interface, opens ports and leases, and in `dhcp` mode looks for another
-    /// server first, which takes up to [`probe::PATIENCE`]; questions that come meanwhile wait in the kernel.
+    /// server first, which takes up to [`probe::PATIENCE`]; questions that come meanwhile wait in the kernel. Where
+    /// nobody is at the other end of the cable there is nothing to see; then [`Server::run`] looks first.
     ///
     /// # Errors
     /// For everything that keeps it from serving; see [`Error`].
@@ -68,10 +75,7 @@ impl Server {
         let plan = AddressPlan::new(config, &interface)?;
         let dhcp = Port::open(SERVER_PORT, &interface, plan.server, handed.dhcp)?;
         let pxe = Port::open(PXE_PORT, &interface, plan.server, handed.pxe)?;
-        let (raw, no_raw) = match PacketSocket::on(&interface, &[Rule::Arp], Scope::ToUs) {
-            Ok(raw) => (Some(raw), None),
-            Err(error) => (None, Some(error.to_string())),
-        };
+        let (raw, no_raw) = open_raw(&interface);
         let leases = config.state.join("dhcp").join(format!("{}.leases", interface.name));
         let (store, damage) = match plan.mode {
             Mode::Proxy => (None, None),
@@ -80,18 +84,114 @@ impl Server {
                 (Some(store), damage)
             }
         };
-        if plan.mode == Mode::Dhcp && !config.force {
-            let is_full = |found: &probe::Found| found.offered.is_some();
-            let found = probe::servers(&interface, probe::PATIENCE, stop, &is_full)?;
-            if let Some(other) = found.iter().find(|found| is_full(found)) {
-                return Err(Error::OtherServer { interface: interface.name, server: other.server });
-            }
-        }
         // The ports are open and the leases locked: what is noted is no living process'.
         let neighbours = Neighbours::open(&interface, leases.with_extension("neighbours"))
             .map_err(|source| Error::Loop { interface: interface.name.clone(), source })?;
         let neighbours = Arc::new(neighbours);
-        Ok(Self { interface, plan, dhcp, pxe, raw, no_raw, store, leases, damage, neighbours })
+        let pulse =
+            Pulse::new().map_err(|source| Error::Loop { interface: interface.name.clone(), source })?;
+        let mut server = Self {
+            interface,
+            plan,
+            dhcp,
+            pxe,
+            raw,
+            no_raw,
+            store,
+            leases,
+            damage,
+            neighbours,
+            config: config.clone(),
+            policy: None,
+            has_to_look: false,
+            pulse,
+        };
+        server.look_again();
+        if server.interface.has_carrier {
+            server.look(stop)?;
+        }
+        Ok(server)
+    }
+
+    /// Opens for an interface as it is now what was open for another one, or for this one with another address. Leases,
+    /// and what is known of clients where that still counts, stay. In `dhcp` mode [`Server::run`] looks for other
+    /// servers first.
+    ///
+    /// # Errors
+    /// Where the configuration doesn't fit the interface, or as for [`Server::open`]. It serves nobody then.
+    pub fn move_to(&mut self, interface: Interface) -> Result<(), Error> {
+        interface.usable()?;
+        let plan = AddressPlan::new(&self.config, &interface)?;
+        if interface.index == self.interface.index {
+            // Bound to the interface, and sending from whatever address it is told.
+            self.dhcp.serve_from(plan.server);
+            self.pxe.serve_from(plan.server);
+        } else {
+            // The old ones listen on nothing, but have the port's number.
+            self.dhcp = Port::open(SERVER_PORT, &interface, plan.server, None)?;
+            self.pxe = Port::open(PXE_PORT, &interface, plan.server, None)?;
+        }
+        (self.raw, self.no_raw) = open_raw(&interface);
+        self.neighbours.moved(&interface);
+        (self.interface, self.plan, self.policy) = (interface, plan, None);
+        self.look_again();
+        Ok(())
+    }
+
+    /// The interface has another name.
+    pub fn rename(&mut self, interface: Interface) {
+        self.neighbours.moved(&interface);
+        self.interface = interface;
+    }
+
+    /// The network may be another one: in `dhcp` mode, [`Server::run`] looks for another server before it answers
+    /// anybody, unless that was forbidden.
+    pub const fn look_again(&mut self) {
+        self.has_to_look = matches!(self.plan.mode, Mode::Dhcp) && !self.config.force;
+    }
+
+    /// Shows whether the thread in [`Server::run`] goes round, with sockets that belong to the interface.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
+    }
+
+    /// Looks for another server that gives addresses, where it has to.
+    fn look(&mut self, stop: &Stop) -> Result<(), Error> {
+        if !self.has_to_look {
+            return Ok(());
+        }
+        let mut probe = Probe::open(&self.interface, probe::PATIENCE)?;
+        loop {
+            let now = Instant::now();
+            if stop.is_set() {
+                return Ok(());
+            }
+            let found = probe.step(now)?;
+            if let Some(other) = found.iter().find(|found| found.offered.is_some()) {
+                let (interface, server) = (self.interface.name.clone(), other.server);
+                return Err(Error::OtherServer { interface, server });
+            }
+            if probe.is_over(now) {
+                self.has_to_look = false;
+                return Ok(());
+            }
+            let deadline = probe.deadline();
+            let fd = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
+            let mut fds = [fd(probe.as_fd()), fd(stop.as_fd()), fd(self.pulse.as_fd())];
+            until(&mut fds, Some(deadline))
+                .map_err(|source| Error::Loop { interface: self.interface.name.clone(), source })?;
+            self.pulse.clear();
+            self.beat(self.raw.as_ref());
+        }
+    }
+
+    /// It goes round; where its sockets aren't the interface's any more, that is worth nothing.
+    fn beat(&self, raw: Option<&PacketSocket>) {
+        let index = self.interface.index;
+        if self.dhcp.is_on(index) && self.pxe.is_on(index) && raw.is_none_or(|raw| raw.is_on(index)) {
+            self.pulse.beat();
+        }
     }
 
     /// The interface that it serves on.
@@ -124,19 +224,22 @@ impl Server {
         self.store.as_ref().map(Store::records).unwrap_or_default()
     }
 
-    /// Serves until `stop` is set. `events` is called on this thread and should not wait.
+    /// Serves until `stop` is set; may be called again after. `events` is called on this thread and should not wait.
     ///
     /// # Errors
+    /// [`Error::OtherServer`] where it has to look for one first and there is one.
     /// Where the operating system refuses what the event loop needs. Nothing that a client sends does that, and
     /// neither does a disk that is full or an interface that goes down for a while.
-    pub fn run(mut self, events: &mut dyn FnMut(Event), stop: &Stop) -> Result<(), Error> {
+    pub fn run(&mut self, events: &mut dyn FnMut(Event), stop: &Stop) -> Result<(), Error> {
+        self.look(stop)?;
         let fail = |source| Error::Loop { interface: self.interface.name.clone(), source };
         let reports = Reports::new().map_err(fail)?;
         let mut store = self.store.take();
         let records = store.as_ref().map(Store::records).unwrap_or_default();
         let mut raw = self.raw.take();
-        let policy = Policy::new(self.plan.clone(), &records, raw.is_some());
-        std::thread::scope(|scope| {
+        let mut policy =
+            self.policy.take().unwrap_or_else(|| Policy::new(self.plan.clone(), &records, raw.is_some()));
+        let result = std::thread::scope(|scope| {
             let batches = store.as_mut().map(|store| {
                 let (to, from) = mpsc::channel();
                 let reports = reports.clone();
@@ -144,10 +247,10 @@ impl Server {
                 to
             });
             let mut work = Loop {
-                server: &self,
+                server: &*self,
                 raw: raw.as_mut(),
                 events,
-                policy,
+                policy: &mut policy,
                 journal: Journal::new(batches),
                 outbox: Outbox::default(),
                 reports: &reports,
@@ -158,7 +261,17 @@ impl Server {
             // The thread ends when the loop and with it the channel are gone; what was given to it is written first.
             work.run(stop)
         })
-        .map_err(fail)
+        .map_err(|source| Error::Loop { interface: self.interface.name.clone(), source });
+        (self.store, self.raw, self.policy) = (store, raw, Some(policy));
+        result
+    }
+}
+
+/// A socket for questions by ARP and for frames of our own, or why there is none.
+fn open_raw(interface: &Interface) -> (Option<PacketSocket>, Option<String>) {
+    match PacketSocket::on(interface, &[Rule::Arp], Scope::ToUs) {
+        Ok(raw) => (Some(raw), None),
+        Err(error) => (None, Some(error.to_string())),
     }
 }
 
@@ -166,7 +279,7 @@ struct Loop<'a> {
     server: &'a Server,
     raw: Option<&'a mut PacketSocket>,
     events: &'a mut dyn FnMut(Event),
-    policy: Policy,
+    policy: &'a mut Policy,
     journal: Journal,
     outbox: Outbox,
     reports: &'a Reports,
@@ -207,6 +320,8 @@ impl Loop<'_> {
             if stop.is_set() {
                 return Ok(());
             }
+            self.server.pulse.clear();
+            self.server.beat(self.raw.as_deref());
             self.on_reports();
             self.on_arp();
             self.on_port(&self.server.dhcp, SERVER_PORT);
@@ -227,11 +342,12 @@ impl Loop<'_> {
             fd(self.server.dhcp.as_fd()),
             fd(self.server.pxe.as_fd()),
             fd(self.reports.as_fd()),
+            fd(self.server.pulse.as_fd()),
         ];
         match &self.raw {
             Some(raw) => {
-                let [a, b, c, d] = common;
-                until(&mut [a, b, c, d, fd(raw.as_fd())], due).map(drop)
+                let [a, b, c, d, e] = common;
+                until(&mut [a, b, c, d, e, fd(raw.as_fd())], due).map(drop)
             }
             None => until(&mut { common }, due).map(drop),
         }

@@ -229,7 +229,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn new(server: Server) -> Self {
+    pub(crate) fn new(mut server: Server) -> Self {
         let stop = Stop::new().unwrap();
         let events = Arc::new(Mutex::new(Vec::new()));
         let (flag, list) = (stop.clone(), events.clone());

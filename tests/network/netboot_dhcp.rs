@@ -468,7 +468,7 @@ fn a_server_to_be_killed() {
     config.range = Some((ip(100), ip(120)));
     config.force = true;
     let stop = Stop::new().unwrap();
-    let server = Server::open(&config, Handed::default(), &stop).unwrap();
+    let mut server = Server::open(&config, Handed::default(), &stop).unwrap();
     server.run(&mut |_| {}, &stop).unwrap();
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,8 @@ use crate::wire::Neighbours;
 
 /// What is known of all boards' boots, shared by the servers' threads.
 pub(super) struct Follower<'a> {
-    here: Ipv4Addr,
+    /// This host's address.
+    here: AtomicU32,
     boards: Arc<Known>,
     clients: Arc<RwLock<Clients>>,
     neighbours: Arc<Neighbours>,
@@ -56,12 +58,29 @@ impl<'a> Follower<'a> {
     ) -> Self {
         let state =
             State { book: Book::default(), roms: BTreeSet::new(), warned: BTreeSet::new(), armed: None };
-        Self { here, boards, clients, neighbours, state: Mutex::new(state), queue, waker }
+        Self {
+            here: AtomicU32::new(here.into()),
+            boards,
+            clients,
+            neighbours,
+            state: Mutex::new(state),
+            queue,
+            waker,
+        }
     }
 
     /// A panic elsewhere doesn't make the state wrong, so poison is ignored.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn here(&self) -> Ipv4Addr {
+        self.here.load(Ordering::Relaxed).into()
+    }
+
+    /// This host has another address.
+    pub(super) fn moved(&self, here: Ipv4Addr) {
+        self.here.store(here.into(), Ordering::Relaxed);
     }
 
     /// Takes what the DHCP server tells.
@@ -124,7 +143,7 @@ impl<'a> Follower<'a> {
             Kind::Request => self.signal(state, id, &Signal::Request(client)),
             _ => {}
         }
-        let (from, boots) = (self.here, client.stage.boots_as_pi());
+        let (from, boots) = (self.here(), client.stage.boots_as_pi());
         let offer = |address| Signal::Offer(Offer { from, ours: true, boots, address });
         let address = match heard.answer {
             Answer::Offer { address, .. } => {

@@ -15,13 +15,23 @@ pub(super) const AWAY: Duration = Duration::from_secs(20);
 
 /// Why an interface doesn't do for now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lack {
+pub enum Lack {
     /// There is none.
     Gone,
     /// It is switched off.
     Down,
     /// It has no address.
     NoAddress,
+}
+
+impl std::fmt::Display for Lack {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::Gone => "is gone",
+            Self::Down => "is down",
+            Self::NoAddress => "has no IPv4 address",
+        })
+    }
 }
 
 /// What has happened.
@@ -60,15 +70,15 @@ pub(super) struct Link {
 impl Link {
     /// It is served as it is now, from this address.
     pub(super) fn new(name: &str, chosen: Option<Ipv4Addr>, served: Interface, address: Ipv4Addr) -> Self {
-        let mut link =
-            Self { name: name.to_owned(), chosen, served, address: (address, 32), away: None };
+        let mut link = Self { name: name.to_owned(), chosen, served, address: (address, 32), away: None };
         link.adopt(link.served.clone(), address);
         link
     }
 
     /// Sockets were opened for it as it is now.
     pub(super) fn adopt(&mut self, served: Interface, address: Ipv4Addr) {
-        let prefix = served.addresses.iter().find(|(one, _)| *one == address).map_or(32, |(_, prefix)| *prefix);
+        let prefix =
+            served.addresses.iter().find(|(one, _)| *one == address).map_or(32, |(_, prefix)| *prefix);
         self.address = (address, prefix);
         self.served = served;
         self.away = None;
@@ -273,7 +283,10 @@ mod tests {
         assert_eq!(link.look(&[back], now), [News::Plugged]);
         // Both words came at once, and only the last one is seen; the count tells.
         let blink = Interface { carrier_changes: 5, ..eth0() };
-        assert_eq!((link.look(&[blink.clone()], now), link.look(&[blink], now)), (vec![News::Plugged], vec![]));
+        assert_eq!(
+            (link.look(&[blink.clone()], now), link.look(&[blink], now)),
+            (vec![News::Plugged], vec![])
+        );
     }
 
     proptest::proptest! {
