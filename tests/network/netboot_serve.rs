@@ -250,7 +250,7 @@ fn no_neighbour_entry_of_a_rom_outlives_the_server() {
         };
         // A ROM that fetches slowly and is switched off in the middle: nobody says that it has done its part.
         let large = std::fs::File::options().write(true).open(net.root.join("bootcode.bin")).unwrap();
-        large.set_len(64 << 20).unwrap();
+        large.set_len(1 << 30).unwrap();
         let boot = |number| {
             let mut boards = vec![Board::new(Kind::Pi3, number)];
             boards[0].system = false;
