@@ -86,11 +86,14 @@ impl<'scope, 'env> Crew<'scope, 'env> {
     /// # Errors
     /// What it could not go on for.
     pub(super) fn park_dhcp(&mut self) -> Result<&mut dhcp::Server, Error> {
-        if let Dhcp::Running(thread) = std::mem::replace(&mut self.dhcp, Dhcp::Over) {
-            let (server, done) = thread.end(DHCP)?;
-            done?;
-            self.dhcp = Dhcp::Parked(server);
-        }
+        self.dhcp = match std::mem::replace(&mut self.dhcp, Dhcp::Over) {
+            Dhcp::Running(thread) => {
+                let (server, done) = thread.end(DHCP)?;
+                done?;
+                Dhcp::Parked(server)
+            }
+            other => other,
+        };
         match &mut self.dhcp {
             Dhcp::Parked(server) => Ok(server),
             _ => Err(Error::Ended { what: DHCP }),
