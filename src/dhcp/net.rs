@@ -90,6 +90,16 @@ impl Port {
         bound == Some(index)
     }
 
+    /// Leaves unread what has come; as much as may come in a moment.
+    pub(super) fn forget(&self) {
+        let mut buf = [MaybeUninit::uninit(); 1];
+        for _ in 0..100_000 {
+            if self.receive(&mut buf).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+                return;
+            }
+        }
+    }
+
     /// Takes one message and its sender; `None` for one that came over another interface.
     pub(super) fn receive<'a>(
         &self,

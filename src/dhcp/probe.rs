@@ -45,6 +45,7 @@ pub(super) struct Probe {
     socket: PacketSocket,
     mac: Mac,
     xid: u32,
+    patience: Duration,
     ask_at: Instant,
     end: Instant,
     found: Vec<Found>,
@@ -67,12 +68,27 @@ impl Probe {
         let mac = Mac::new([2, a, b, c, d, e]);
         let now = Instant::now();
         let xid = u32::from_be_bytes(xid);
-        Ok(Self { interface: name, socket, mac, xid, ask_at: now, end: now + patience, found: Vec::new() })
+        Ok(Self {
+            interface: name,
+            socket,
+            mac,
+            xid,
+            patience,
+            ask_at: now,
+            end: now + patience,
+            found: Vec::new(),
+        })
     }
 
     /// When [`Probe::step`] is to be called, if nothing comes before.
     pub(super) fn deadline(&self) -> Instant {
         self.ask_at.min(self.end)
+    }
+
+    /// Nothing went out: what came before proves nothing.
+    pub(super) fn begin_again(&mut self, now: Instant) {
+        self.ask_at = now + AGAIN;
+        self.end = self.ask_at + self.patience;
     }
 
     /// It has waited for as long as it was to.

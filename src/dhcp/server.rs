@@ -65,8 +65,7 @@ pub struct Server {
 
 impl Server {
     /// Checks the configuration against the interface, opens ports and leases, and in `dhcp` mode looks for another
-    /// server first, which takes up to [`probe::PATIENCE`]; questions that come meanwhile wait in the kernel. Where
-    /// nobody is at the other end of the cable there is nothing to see; then [`Server::run`] looks first.
+    /// server first, which takes up to [`probe::PATIENCE`]; who asks meanwhile has to ask again. Where nobody is at the other end of the cable there is nothing to see; then [`Server::run`] looks first.
     ///
     /// # Errors
     /// For everything that keeps it from serving; see [`Error`].
@@ -108,7 +107,7 @@ impl Server {
         };
         server.look_again();
         if server.interface.has_carrier {
-            server.look(stop)?;
+            server.look(stop, false)?;
         }
         Ok(server)
     }
@@ -156,8 +155,9 @@ impl Server {
         self.pulse.clone()
     }
 
-    /// Looks for another server that gives addresses, where it has to.
-    fn look(&mut self, stop: &Stop) -> Result<(), Error> {
+    /// Looks for another server that gives addresses, where it has to. Where the interface `is_followed`, it may go away
+    /// meanwhile.
+    fn look(&mut self, stop: &Stop, is_followed: bool) -> Result<(), Error> {
         if !self.has_to_look {
             return Ok(());
         }
@@ -167,13 +167,24 @@ impl Server {
             if stop.is_set() {
                 return Ok(());
             }
-            let found = probe.step(now)?;
+            let found = match probe.step(now) {
+                Err(Error::Probe { source, .. }) if is_followed && is_away(&source) => {
+                    // Whoever follows the interface stops this, or it comes back; then the time begins anew.
+                    probe.begin_again(now);
+                    Vec::new()
+                }
+                found => found?,
+            };
             if let Some(other) = found.iter().find(|found| found.offered.is_some()) {
                 let (interface, server) = (self.interface.name.clone(), other.server);
                 return Err(Error::OtherServer { interface, server });
             }
             if probe.is_over(now) {
                 self.has_to_look = false;
+                // The answer to a question that has waited would come together with the next question, and the ROM of a
+                // Pi 3 hangs when its file comes within two seconds of that. Everybody asks again within five.
+                self.dhcp.forget();
+                self.pxe.forget();
                 return Ok(());
             }
             let deadline = probe.deadline();
@@ -231,7 +242,7 @@ impl Server {
     /// Where the operating system refuses what the event loop needs. Nothing that a client sends does that, and
     /// neither does a disk that is full or an interface that goes down for a while.
     pub fn run(&mut self, events: &mut dyn FnMut(Event), stop: &Stop) -> Result<(), Error> {
-        self.look(stop)?;
+        self.look(stop, true)?;
         let fail = |source| Error::Loop { interface: self.interface.name.clone(), source };
         let reports = Reports::new().map_err(fail)?;
         let mut store = self.store.take();
@@ -265,6 +276,11 @@ impl Server {
         (self.store, self.raw, self.policy) = (store, raw, Some(policy));
         result
     }
+}
+
+/// An interface that is down or gone can't be sent over.
+fn is_away(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENETDOWN | libc::ENODEV | libc::ENXIO | libc::ENOBUFS))
 }
 
 /// A socket for questions by ARP and for frames of our own, or why there is none.

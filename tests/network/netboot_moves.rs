@@ -38,7 +38,7 @@ fn remake(net: &Net) {
     ours(net, &["link", "del", "eth0"]);
     let (hub, space) = (net.lan.space("hub"), net.lan.space("ours"));
     // Its number is another one in any case.
-    ours(net, &["link", "add", "filler", "type", "dummy"]);
+    ours(net, &["link", "add", "filler", "type", "bridge"]);
     ip_tool(&["-n", &hub, "link", "add", "v-ours", "type", "veth", "peer", "name", "eth0", "netns", &space]);
     ip_tool(&["-n", &hub, "link", "set", "v-ours", "master", "br0", "up"]);
     ours(net, &["link", "set", "eth0", "up"]);
@@ -90,7 +90,7 @@ fn it_serves_on_with_another_address() {
         let serve = net.serve(if house { &["--mode", "proxy"] } else { &GIVEN });
         // Another interface with the same Ethernet address changes nothing.
         let mac = net.lan.inside("ours", || piprov::wire::interfaces::find("eth0").unwrap().mac.unwrap());
-        ours(&net, &["link", "add", "twin", "address", &mac.to_string(), "type", "dummy"]);
+        ours(&net, &["link", "add", "twin", "address", &mac.to_string(), "type", "bridge"]);
         ours(&net, &["link", "set", "twin", "up"]);
         let boards = boots_through(&net, &serve, || {
             ours(&net, &["addr", "del", "10.99.0.2/24", "dev", "eth0"]);
@@ -173,7 +173,7 @@ fn it_serves_on_under_another_name() {
     });
     assert!(warned["text"].as_str().unwrap().contains("--interface lan0"), "{warned}");
     // Another one gets the name: that is the one that is meant, and it does not do.
-    ours(&net, &["link", "add", "eth0", "type", "dummy"]);
+    ours(&net, &["link", "add", "eth0", "type", "bridge"]);
     serve.until("the other one", changed("down"));
     ours(&net, &["link", "del", "eth0"]);
     serve.until("the first one", changed("back"));
@@ -304,12 +304,18 @@ fn alive(manager: &UnixDatagram, within: Duration) -> Option<()> {
 
 /// A thread of a process, by its name.
 fn thread(pid: u32, name: &str) -> i32 {
-    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
     let named = |task: &std::fs::DirEntry| {
         std::fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
     };
-    let found = tasks.flatten().find(named).unwrap_or_else(|| panic!("no thread {name}"));
-    found.file_name().to_str().unwrap().parse().unwrap()
+    loop {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+        // A thread that was just started gives itself its name.
+        if let Some(found) = tasks.flatten().find(named) {
+            return found.file_name().to_str().unwrap().parse().unwrap();
+        }
+        assert!(Instant::now() < deadline, "no thread {name}");
+    }
 }
 
 /// One thread of the server hangs while all others go on.

@@ -43,11 +43,10 @@ pub(super) fn capture(interface: &Interface) -> Option<PacketSocket> {
 impl Attached {
     /// Starts the DHCP server where it may answer now.
     pub(super) fn begin(&self, crew: &mut Crew<'_, '_>, follower: &Follower<'_>) -> Result<(), Error> {
-        if self.looks && !self.link.has_carrier() {
+        if !self.link.has_carrier() {
             self.tell(follower, Change::NoCarrier);
-            return Ok(());
         }
-        crew.start_dhcp()
+        self.resume(crew)
     }
 
     /// Takes what has changed, and does what follows.
