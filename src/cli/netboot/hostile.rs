@@ -17,7 +17,7 @@ use crate::config::netboot::Mode;
 use crate::dhcp;
 use crate::dhcp::pi;
 use crate::netboot::content::limits::{Limit, TooLarge};
-use crate::netboot::serve::{Event, Totals, What};
+use crate::netboot::serve::{Event, InterfaceChange, Totals, What};
 use crate::netboot::steps::{Happened, Offer, Part, Sign, Step, Trouble};
 use crate::netboot::watch::answer::{Answer, Verdict};
 use crate::netboot::watch::bpdu::{Bpdu, State, Version};
@@ -63,6 +63,9 @@ fn events(text: &str) -> Vec<What> {
             path: text.to_owned(), bytes: 1, client: some(), limits,
         })],
         What::Clients { .. } => [What::Clients { count: 1 }],
+        What::Interface { .. } => [What::Interface {
+            interface: text.to_owned(), change: InterfaceChange::Gone, address: IP,
+        }],
         What::Warning { .. } => [What::Warning { text: text.into() }],
     ]
 }
