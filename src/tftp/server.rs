@@ -57,6 +57,8 @@ pub struct Server {
     pub(super) addr: SocketAddr,
     pub(super) limits: Limits,
     pub(super) waker: Waker,
+    /// Which of the servers that share a port it is.
+    pub(super) number: u64,
 }
 
 impl Server {
@@ -76,11 +78,15 @@ impl Server {
         allow_files(limits.sessions);
         let socket = Socket::from(fd);
         let local = socket.local_addr().map_err(bind)?.as_socket().unwrap_or(addr);
-        Ok(Self { socket, addr: local, limits, waker: Waker::new().map_err(Error::Loop)? })
+        Self::on(socket, local, limits, 0)
+    }
+
+    fn on(socket: Socket, addr: SocketAddr, limits: Limits, number: u64) -> Result<Self, Error> {
+        Ok(Self { socket, addr, limits, waker: Waker::new().map_err(Error::Loop)?, number })
     }
 
     /// Opens a port for several servers, each of which is to run on a thread of its own. The kernel gives each client
-    /// to one of them. The limits are shared out. Numbers of requests are each server's own.
+    /// to one of them. The limits are shared out.
     ///
     /// # Errors
     /// As for [`Server::bind`].
@@ -95,11 +101,11 @@ impl Server {
         let limits =
             Limits { sessions: share(limits.sessions), memory: share(limits.memory), per_address, ..limits };
         let bind = |source| Error::Bind { addr, source };
-        let one = || {
+        let one = |number| {
             let socket = Socket::from(net::listen_shared(addr).map_err(bind)?);
-            Ok(Self { socket, addr, limits, waker: Waker::new().map_err(Error::Loop)? })
+            Self::on(socket, addr, limits, number)
         };
-        (0..servers).map(|_| one()).collect()
+        (0..servers as u64).map(one).collect()
     }
 
     /// Serves on a UDP socket that another program has opened and bound, such as systemd. `addr` is what it should be
@@ -113,7 +119,7 @@ impl Server {
         allow_files(limits.sessions);
         let socket = Socket::from(socket);
         let local = socket.local_addr().map_err(bind)?.as_socket().unwrap_or(addr);
-        Ok(Self { socket, addr: local, limits, waker: Waker::new().map_err(Error::Loop)? })
+        Self::on(socket, local, limits, 0)
     }
 
     /// The address that it listens on, with the port that was chosen where 0 was asked for.

@@ -19,6 +19,7 @@ use piprov::stop::Stop;
 use piprov::targets::Target;
 use piprov::uboot::flash;
 use piprov::uboot::material::ImageMaterial;
+use piprov::uboot::port::Port;
 use piprov::uboot::watch::Patience;
 use piprov::usb::boot::{BootOptions, Limits};
 use piprov::usb::lookup::{self, Payload};
@@ -61,6 +62,7 @@ fn serve_netboot(
             dhcp: config,
             tftp_root: net.root.clone(),
             limits: piprov::tftp::Limits::default(),
+            control: None,
             sockets: Vec::new(),
         };
         let tell = |event: &serve::Event| {
@@ -95,7 +97,7 @@ fn flash_one(dir: &Path, runs: &Runs, stop: &Stop, address: &Mutex<Option<Socket
         original: false,
         secrets: BTreeMap::new(),
     };
-    flash::flash(&targets, &material, &server, &options, stop, runs).unwrap()
+    flash::flash(&targets, &material, &Port::Own(server), &options, stop, runs).unwrap()
 }
 
 /// Boots whatever is on the bus, until it is told to end.
@@ -166,7 +168,11 @@ fn all_ways_share_a_process_a_stream_and_a_ledger_and_one_server_dies_alone() {
         }
         let Some(SocketAddr::V4(address)) = *flashing.lock().unwrap() else { panic!("no address") };
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, address.port());
-        let host = flash_model::Host { address: Ipv4Addr::new(127, 0, 0, 7), server: address };
+        let host = flash_model::Host {
+            address: Ipv4Addr::new(127, 0, 0, 7),
+            server: address,
+            mac: flash_model::MAC,
+        };
         assert!(flash_model::Board { host, secret: None, before: &mut |_| {} }.run());
         let record = flashed.join().unwrap().remove(0);
         assert_eq!(record.ending, Ending::Done { proof: Proof::ReadBack });

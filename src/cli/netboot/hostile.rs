@@ -63,6 +63,11 @@ fn events(text: &str) -> Vec<What> {
             path: text.to_owned(), bytes: 1, client: some(), limits,
         })],
         What::Clients { .. } => [What::Clients { count: 1 }],
+        What::Admitted { .. } => [What::Admitted { pid: 1, uid: 0, boards: vec![MAC] }],
+        What::Withdrawn { .. } => [
+            What::Withdrawn { pid: 1, uid: 0, boards: vec![MAC], why: text.to_owned() },
+            What::Withdrawn { pid: 1, uid: 0, boards: vec![], why: text.to_owned() },
+        ],
         What::Warning { .. } => [What::Warning { text: text.into() }],
     ]
 }

@@ -31,10 +31,12 @@ use super::content::place;
 use super::watch::capture::{Capture, Scope};
 use super::watch::frame::{self, Payload};
 use crate::board::Known;
+use crate::control;
 use crate::dhcp::{self, Handed};
 use crate::error::{Remedy, Task, remedy};
 use crate::run::Runs;
 use crate::stop::{Stop, Waker, until};
+use crate::tftp::switch::Switch;
 use crate::tftp::{self, Limits};
 use boots::Boots;
 use follower::Follower;
@@ -62,6 +64,9 @@ pub struct ServeOptions {
     pub tftp_root: PathBuf,
     /// Limits of the TFTP server.
     pub limits: Limits,
+    /// The socket at which it takes boards of other programs, and the group whose users may bring them; without a group
+    /// only root and this user. `None`: it takes none.
+    pub control: Option<(PathBuf, Option<u32>)>,
     /// Sockets that a service manager has opened, by name: `dhcp`, `pxe`, `tftp`.
     pub sockets: Vec<(String, OwnedFd)>,
 }
@@ -79,6 +84,8 @@ pub struct Server {
     root: PathBuf,
     capture: Option<Capture>,
     notes: Vec<Change>,
+    switch: Arc<Switch>,
+    control: Option<Result<control::Server, control::Error>>,
 }
 
 impl Server {
@@ -87,7 +94,7 @@ impl Server {
     /// # Errors
     /// Where one of these isn't possible; no board was answered then.
     pub fn open(options: ServeOptions, stop: &Stop) -> Result<Self, Error> {
-        let ServeOptions { dhcp: config, tftp_root: root, limits, sockets } = options;
+        let ServeOptions { dhcp: config, tftp_root: root, limits, control, sockets } = options;
         let state = config.state.clone();
         let interface = dhcp::interface::find(&config.interface)?;
         let plan = dhcp::AddressPlan::new(&config, &interface)?;
@@ -121,7 +128,16 @@ impl Server {
         let dhcp = dhcp::Server::open(&config, handed, stop)?;
         // Only to see a system come up; without the privilege that isn't seen.
         let capture = Capture::open(dhcp.interface().index, Scope::ArrivingIp).ok();
-        Ok(Self { dhcp, tftp, source, tree, boards, clients, state, root, capture, notes })
+        let switch = Switch::new(&tftp).map_err(Error::Loop)?;
+        // Without it network boot is served all the same.
+        let control = control.map(|(path, group)| control::Server::open(&path, "netboot", group));
+        Ok(Self { dhcp, tftp, source, tree, boards, clients, state, root, capture, notes, switch, control })
+    }
+
+    /// Where other sources of this process join its TFTP server, before or while it runs.
+    #[must_use]
+    pub fn switch(&self) -> Arc<Switch> {
+        Arc::clone(&self.switch)
     }
 
     /// Serves until `stop` is set, or until one of the servers can't go on. Each board's boot is one of `runs`; what
@@ -130,7 +146,8 @@ impl Server {
     /// # Errors
     /// What a server could not go on for.
     pub fn run(self, tell: Tell<'_>, runs: &Runs, stop: &Stop) -> Result<Totals, Error> {
-        let Self { dhcp, tftp, source, tree, boards, clients, state, root, capture, notes } = self;
+        let Self { dhcp, tftp, source, tree, boards, clients, state, root, capture, notes, switch, control } =
+            self;
         let plan = dhcp.plan();
         let here: Ipv4Addr = plan.server;
         let serving = What::Serving {
@@ -156,6 +173,8 @@ impl Server {
         if let Some(text) = nothing_to_serve(&root) {
             follower.tell(What::Warning { text });
         }
+        let control =
+            control.and_then(|control| control.map_err(|error| follower.tell(no_control(&error))).ok());
         let now = tree.scan().into_iter().map(Change::TooLarge);
         for change in notes.into_iter().chain(now) {
             follower.tell(told_of(change, &clients));
@@ -165,6 +184,7 @@ impl Server {
         notify.ready(&told);
         let mut care = Care { tree, capture, wake: &wake, notify, told, clients };
         let mut boots = Boots::new(runs, tell);
+        let switched = switch.over(&source);
         let result = std::thread::scope(|scope| {
             let follower = &follower;
             let (telling, news) = (&mut boots, &queue);
@@ -175,12 +195,25 @@ impl Server {
                 stop.set();
                 done
             });
-            let source = &source;
+            let (source, switch) = (&switched, &switch);
+            let control = control.map(|control| {
+                scope.spawn(move || {
+                    let mut tell = |told: control::Told| follower.tell(told.into());
+                    let done = control.run(switch, &mut tell, stop);
+                    if let Err(error) = &done {
+                        follower.tell(What::Warning {
+                            text: format!("no more boards are taken from others: {error}").into(),
+                        });
+                    }
+                    done.is_ok()
+                })
+            });
             let files: Vec<_> = tftp
                 .into_iter()
                 .map(|tftp| {
                     scope.spawn(move || {
-                        let done = tftp.run(source, &|event| follower.tftp(event), stop);
+                        let tell = |event| switch.sort(event).map_or((), |event| follower.tftp(event));
+                        let done = tftp.run(source, &tell, stop);
                         stop.set();
                         done
                     })
@@ -195,8 +228,11 @@ impl Server {
             // All of them have ended before the first failure is looked at, and then no more comes.
             let dhcp = dhcp.join();
             let files: Vec<_> = files.into_iter().map(|file| file.join()).collect();
+            switch.end();
+            let control = control.map_or(Ok(true), |control| control.join());
             queue.close();
             telling.join().map_err(|_| Error::Ended { what: "what tells of the boots" })?;
+            control.map_err(|_| Error::Ended { what: "what takes boards of others" })?;
             dhcp.map_err(|_| Error::Ended { what: "the DHCP server" })??;
             for file in files {
                 file.map_err(|_| Error::Ended { what: "the TFTP server" })??;
@@ -271,6 +307,11 @@ fn told_of(change: Change, clients: &RwLock<Clients>) -> What {
         }
         Change::Note(text) => What::Warning { text: text.into() },
     }
+}
+
+fn no_control(error: &control::Error) -> What {
+    let text = format!("boards of others aren't taken: {}", crate::error::chain(error));
+    What::Warning { text: text.into() }
 }
 
 fn status(follower: &Follower<'_>) -> String {
