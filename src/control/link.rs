@@ -113,7 +113,14 @@ impl Link {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-        let got = match rustix::net::recvmsg(&self.fd, &mut [IoSliceMut::new(buf)], &mut control, flags) {
+        let mut receive =
+            || rustix::net::recvmsg(&self.fd, &mut [IoSliceMut::new(&mut *buf)], &mut control, flags);
+        // The other end has gone without having read everything. That is told once; what it said before comes then.
+        let got = match receive() {
+            Err(Errno::CONNRESET) => receive(),
+            other => other,
+        };
+        let got = match got {
             Ok(got) => got,
             Err(Errno::AGAIN | Errno::INTR) => return Ok(Received::Nothing),
             Err(Errno::CONNRESET) => return Err(Broken::Ended),

@@ -14,11 +14,12 @@ use crate::flash_model::{Board, Host, MAC, PATIENCE, image_of};
 use crate::netboot_model::{self, Board as NetBoard, Kind};
 use crate::netboot_rig::{Net, Program, boots, tree};
 
-const OTHER: &str = "dc:a6:32:01:02:04";
+pub(crate) const OTHER: &str = "dc:a6:32:01:02:04";
+const DHCP: &[&str] = &["--mode", "dhcp", "--range", "10.99.0.100-10.99.0.120"];
 const SERVER: SocketAddrV4 = SocketAddrV4::new(OURS, 69);
 
 /// A network with a control socket, images for two boards, and those boards' hosts: `board` and `other`.
-fn net() -> Net {
+pub(crate) fn net() -> Net {
     let mut net = Net::new();
     tree(&net.root, "");
     net.control = Some(net.lan.dir.path().join("run/control.sock"));
@@ -49,12 +50,12 @@ fn host(mac: &'static str) -> Host {
 }
 
 /// Does what the board's script does.
-fn run(net: &Net, mac: &'static str) -> bool {
+pub(crate) fn run(net: &Net, mac: &'static str) -> bool {
     let name = if mac == MAC { "board" } else { "other" };
     net.lan.inside(name, || Board { host: host(mac), secret: None, before: &mut |_| {} }.run())
 }
 
-fn boot(net: &Net, number: u8) {
+pub(crate) fn boot(net: &Net, number: u16) {
     let mut boards = vec![NetBoard::new(Kind::Pi4, number)];
     net.lan.inside("client", || netboot_model::run(&mut boards, "eth0", Duration::from_secs(60)));
     boots(&boards[0]);
@@ -77,7 +78,7 @@ fn record(net: &Net, name: &str) -> (Ending, Value) {
         match value {
             Value::Object(all) => {
                 all.retain(|key, _| {
-                    !matches!(&**key, "run" | "began" | "ended" | "job")
+                    !matches!(&**key, "run" | "started")
                         && !key.contains("seconds")
                         && !key.contains("time")
                 });
@@ -140,7 +141,7 @@ fn a_flash_beside_network_boot_shares_its_port_and_its_record_is_that_of_its_own
 #[test]
 fn two_flashes_with_their_own_images_and_a_board_that_another_flash_has() {
     let net = net();
-    let serve = net.serve(&["--mode", "dhcp"]);
+    let serve = net.serve(DHCP);
     let (path, xz) = (net.lan.dir.path(), "lab-02.img.xz");
     // One of them is unpacked while it is served.
     let status = Command::new("xz").args(["-1", "-k"]).arg(path.join("lab-02.img")).status().unwrap();
@@ -227,6 +228,7 @@ fn a_flash_that_is_killed_takes_its_boards_along_and_network_boot_goes_on() {
     boot(&net, 2);
     // The board is free again.
     let again = flash(&net, "lab-01", "lab-01.img");
+    again.until("it begins", |event| event["event"] == "began");
     assert!(run(&net, MAC));
     let (code, _, said) = again.wait();
     assert_eq!(code, Some(0), "{said}");
@@ -243,4 +245,35 @@ fn without_a_server_the_ports_error_and_its_remedy_stay() {
     assert!(said.contains("UDP port 69 of 0.0.0.0 is in use") && said.contains("hint: "), "{said}");
     assert!(!said.contains("control"), "{said}");
     drop(holder);
+}
+
+#[test]
+fn a_server_that_is_killed_ends_the_flashes_that_it_served_with_a_reason() {
+    let net = net();
+    let serve = net.serve(DHCP);
+    let flashing = flash(&net, "lab-01", "lab-01.img");
+    serve.until("the boards are taken", admitted);
+    let pid = serve.pid();
+    net.lan.inside("board", || assert!(host(MAC).order("job/2000-14000").is_some()));
+    serve.kill();
+    let (code, events, said) = flashing.wait();
+    assert_eq!(code, Some(69), "{said}");
+    let result = events.iter().find(|event| event["event"] == "result").unwrap();
+    let why = result["record"]["why"].as_str().unwrap();
+    assert!(why.contains(&format!("the server that served it (process {pid}) has ended")), "{why}");
+    let (ending, _) = record(&net, "lab-01");
+    assert!(!ending.is_done());
+    // What was left behind is in nobody's way: not in the next flash's, nor in the next server's.
+    assert!(net.control.as_ref().unwrap().exists());
+    let alone = flash(&net, "lab-01", "lab-01.img");
+    alone.until("it begins", |event| event["event"] == "began");
+    assert!(run(&net, MAC));
+    assert_eq!(alone.wait().0, Some(0));
+    let serve = net.serve(DHCP);
+    let handed = flash(&net, "lab-01", "lab-01.img");
+    handed.until("it begins", |event| event["event"] == "began");
+    assert!(run(&net, MAC));
+    serve.until("the boards were taken", admitted);
+    assert_eq!(handed.wait().0, Some(0));
+    serve.end();
 }

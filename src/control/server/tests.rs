@@ -227,7 +227,8 @@ fn an_image_that_grows_is_read_as_far_as_it_is_there() {
     let admit = ToServer::Admit { schema: SCHEMA, boards: vec![MAC.parse().unwrap()], available: Some(2) };
     link.send_with(&message::encode(&admit, b"").unwrap(), file.as_fd()).unwrap();
     assert_eq!(hear(&link), Some(ToClient::Admitted { boards: 1 }));
-    let say = |message: &ToServer| drop(link.push(message::encode(message, b"").unwrap(), Instant::now()));
+    let say =
+        |message: &ToServer| assert!(!link.push(message::encode(message, b"").unwrap(), Instant::now()));
     let content = std::thread::scope(|scope| {
         let asking = scope.spawn(|| rig.ask(1, &format!("{MAC}/part"), Direction::Read));
         let Some(ToClient::Open { id: 1, .. }) = hear(&link) else { panic!() };
