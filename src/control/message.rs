@@ -1,5 +1,5 @@
 //! The messages of the control socket as bytes; docs/control.md writes them down for others. One packet is one message: a
-//! JSON object, and for some messages bytes behind a zero byte, which JSON can't hold.
+//! JSON object whose member `type` says which, and for some messages bytes behind a zero byte, which JSON can't hold.
 //!
 //! The server is the arm, the client the brain: the server passes on what boards ask, and does with it what the client
 //! says. No command, path or secret of the client ever reaches the server, only boards' addresses, one descriptor, and
@@ -28,7 +28,7 @@ pub const MOST_REQUESTS: usize = 1024;
 
 /// What a client says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "message", rename_all = "kebab-case")]
+#[serde(tag = "type", rename_all = "kebab-case")]
 pub enum ToServer {
     /// Serve these boards, out of the image whose descriptor comes along. Once, and first.
     Admit {
@@ -89,7 +89,7 @@ pub enum Give {
 
 /// What a server says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "message", rename_all = "kebab-case")]
+#[serde(tag = "type", rename_all = "kebab-case")]
 pub enum ToClient {
     /// Who it is; comes first, unasked.
     Hello {
@@ -248,17 +248,17 @@ mod tests {
         let mac = "dc:a6:32:01:02:03".parse().unwrap();
         both(
             ToServer::Admit { schema: 1, boards: vec![mac], available: Some(4096) },
-            r#"{"message":"admit","schema":1,"boards":["dc:a6:32:01:02:03"],"available":4096}"#,
+            r#"{"type":"admit","schema":1,"boards":["dc:a6:32:01:02:03"],"available":4096}"#,
             b"",
         );
         both(
             ToServer::Admit { schema: 1, boards: vec![], available: None },
-            r#"{"message":"admit","schema":1,"boards":[]}"#,
+            r#"{"type":"admit","schema":1,"boards":[]}"#,
             b"",
         );
         both(
             ToServer::Available { bytes: u64::MAX },
-            r#"{"message":"available","bytes":18446744073709551615}"#,
+            r#"{"type":"available","bytes":18446744073709551615}"#,
             b"",
         );
         for (give, text, behind) in [
@@ -277,11 +277,7 @@ mod tests {
             (Give::Later, r#""give":"later""#, b""),
         ] {
             let id = 1 << 48 | 7;
-            both(
-                ToServer::Answer { id, give },
-                &format!(r#"{{"message":"answer","id":{id},{text}}}"#),
-                behind,
-            );
+            both(ToServer::Answer { id, give }, &format!(r#"{{"type":"answer","id":{id},{text}}}"#), behind);
         }
         both(
             ToClient::Hello {
@@ -290,13 +286,13 @@ mod tests {
                 serves: "netboot".to_owned(),
                 tftp: vec!["10.0.0.1:69".parse().unwrap()],
             },
-            r#"{"message":"hello","schema":1,"version":"0.1.0","serves":"netboot","tftp":["10.0.0.1:69"]}"#,
+            r#"{"type":"hello","schema":1,"version":"0.1.0","serves":"netboot","tftp":["10.0.0.1:69"]}"#,
             b"",
         );
-        both(ToClient::Admitted { boards: 2 }, r#"{"message":"admitted","boards":2}"#, b"");
+        both(ToClient::Admitted { boards: 2 }, r#"{"type":"admitted","boards":2}"#, b"");
         both(
             ToClient::Refused { why: Why::Taken, text: "it is".to_owned() },
-            r#"{"message":"refused","why":"taken","text":"it is"}"#,
+            r#"{"type":"refused","why":"taken","text":"it is"}"#,
             b"",
         );
         both(
@@ -308,7 +304,7 @@ mod tests {
                 direction: Direction::Read,
                 options: Wanted { blksize: Some(1468), ..Wanted::default() },
             },
-            r#"{"message":"open","id":3,"peer":"10.0.0.7:1069","local":"10.0.0.1","path":"a/b","direction":"read","options":{"blksize":1468,"tsize":null,"timeout":null,"windowsize":null}}"#,
+            r#"{"type":"open","id":3,"peer":"10.0.0.7:1069","local":"10.0.0.1","path":"a/b","direction":"read","options":{"blksize":1468,"tsize":null,"timeout":null,"windowsize":null}}"#,
             b"",
         );
         both(
@@ -321,16 +317,22 @@ mod tests {
                     retransmits: 0,
                 },
             },
-            r#"{"message":"event","id":3,"event":"finished","direction":"read","bytes":5,"elapsed":1.235,"retransmits":0}"#,
+            r#"{"type":"event","id":3,"event":"finished","direction":"read","bytes":5,"elapsed":1.235,"retransmits":0}"#,
             b"",
         );
-        both(ToClient::Upload { id: 3 }, r#"{"message":"upload","id":3}"#, &[0, 0, 1, 2]);
-        both(ToClient::Over { id: 3 }, r#"{"message":"over","id":3}"#, b"");
+        // Members of events have names of their own.
+        both(
+            ToClient::Event { id: 3, what: What::Refused { code: Code::ACCESS, message: "no".to_owned() } },
+            r#"{"type":"event","id":3,"event":"refused","code":2,"message":"no"}"#,
+            b"",
+        );
+        both(ToClient::Upload { id: 3 }, r#"{"type":"upload","id":3}"#, &[0, 0, 1, 2]);
+        both(ToClient::Over { id: 3 }, r#"{"type":"over","id":3}"#, b"");
     }
 
     #[test]
     fn a_reason_of_a_later_version_is_a_reason() {
-        let packet = br#"{"message":"refused","why":"full-moon","text":"x","more":1}"#;
+        let packet = br#"{"type":"refused","why":"full-moon","text":"x","more":1}"#;
         let (message, _) = decode::<ToClient>(packet).unwrap();
         assert_eq!(message, ToClient::Refused { why: Why::Other, text: "x".to_owned() });
     }
@@ -341,14 +343,14 @@ mod tests {
             &b""[..],
             b"{}",
             b"[]",
-            b"{\"message\":\"admit\"",
-            b"{\"message\":\"rm\",\"id\":1}",
-            b"{\"message\":\"answer\",\"id\":-1,\"give\":\"later\"}",
-            b"{\"message\":\"answer\",\"id\":1}",
-            b"{\"message\":\"admit\",\"schema\":1,\"boards\":[\"ff:ff:ff:ff:ff:ff\"]}",
-            b"\0{\"message\":\"available\",\"bytes\":1}",
-            b"{\"message\":\"available\",\"bytes\":1}{}",
-            b"{\"message\":\"available\",\"bytes\":1e99}",
+            b"{\"type\":\"admit\"",
+            b"{\"type\":\"rm\",\"id\":1}",
+            b"{\"type\":\"answer\",\"id\":-1,\"give\":\"later\"}",
+            b"{\"type\":\"answer\",\"id\":1}",
+            b"{\"type\":\"admit\",\"schema\":1,\"boards\":[\"ff:ff:ff:ff:ff:ff\"]}",
+            b"\0{\"type\":\"available\",\"bytes\":1}",
+            b"{\"type\":\"available\",\"bytes\":1}{}",
+            b"{\"type\":\"available\",\"bytes\":1e99}",
         ] {
             assert!(decode::<ToServer>(bad).is_err(), "{}", String::from_utf8_lossy(bad));
         }

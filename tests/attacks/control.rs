@@ -209,10 +209,10 @@ fn whoever_says_what_he_likes_hurts_neither_a_flash_nor_network_boot() {
                         // Connections, and nothing said.
                         (0, _) => {}
                         (_, 0) => drop(say(&fd, b"\xff\0\xff")),
-                        (_, 1) => drop(say(&fd, br#"{"message":"admit","schema":1,"boar"#)),
+                        (_, 1) => drop(say(&fd, br#"{"type":"admit","schema":1,"boar"#)),
                         (_, 2) => drop(say(&fd, &vec![b'['; LARGEST])),
                         (_, 3) => drop(say(&fd, &vec![b' '; LARGEST + 10_000])),
-                        (_, _) => while say(&fd, br#"{"message":"answer","id":1,"give":"later"}"#) {},
+                        (_, _) => while say(&fd, br#"{"type":"answer","id":1,"give":"later"}"#) {},
                     }
                     kept.push(fd);
                     if kept.len() > 200 {
@@ -266,10 +266,7 @@ fn a_descriptor_that_could_make_the_server_wait_is_refused() {
         ("file for writing", write.as_fd()),
     ] {
         let said = admit(&path, fd);
-        assert!(
-            said.contains(r#""message":"refused""#) && said.contains(r#""why":"image""#),
-            "{what}: {said}"
-        );
+        assert!(said.contains(r#""type":"refused""#) && said.contains(r#""why":"image""#), "{what}: {said}");
     }
     let good = std::fs::File::open(net.lan.dir.path().join("os.img")).unwrap();
     assert!(admit(&path, good.as_fd()).contains("admitted"));

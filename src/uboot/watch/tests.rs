@@ -276,13 +276,21 @@ fn what_was_read_back_was_fetched_before_whenever_the_server_says_so() {
     for late in [true, false] {
         let (mut watch, clock, mut events) = watch();
         watch.reset_done(true, clock.0, &mut events);
-        let order = text(watch.ask("job/2000-14000", &sample, clock.0, &mut events));
+        text(watch.ask("job/2000-14000", &sample, clock.0, &mut events));
+        let Answer::Send(Content::Bytes(bytes)) =
+            watch.ask("00000077/table_boot", &sample, clock.0, &mut events)
+        else {
+            panic!()
+        };
+        let fetched = |watch: &mut BoardWatch, events: &mut Vec<Event>| {
+            watch.fetched("00000077/table_boot", clock.0, events);
+        };
         if !late {
-            watch.ask("00000077/table_boot", &sample, clock.0, &mut events);
-            watch.fetched("00000077/table_boot", clock.0, &mut events);
+            fetched(&mut watch, &mut events);
         }
-        do_step(&order, &mut watch, &sample, &clock, &mut events);
-        watch.fetched("00000077/table_boot", clock.0, &mut events);
+        let read = format!("00000077/read/0/{:x}", crc32fast::hash(&bytes));
+        watch.ask(&read, &sample, clock.0, &mut events);
+        fetched(&mut watch, &mut events);
         let told = |event: &Event| match &event.what {
             What::Fetched { .. } => Some("fetched"),
             What::Equal { .. } => Some("equal"),
