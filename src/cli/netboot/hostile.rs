@@ -64,7 +64,7 @@ fn events(text: &str) -> Vec<What> {
         })],
         What::Clients { .. } => [What::Clients { count: 1 }],
         What::Interface { .. } => [What::Interface {
-            interface: text.to_owned(), change: InterfaceChange::Gone, address: IP,
+            interface: text.to_owned(), change: InterfaceChange::Moved, address: IP,
         }],
         What::Admitted { .. } => [What::Admitted { pid: 1, uid: 0, boards: vec![MAC] }],
         What::Withdrawn { .. } => [
