@@ -17,12 +17,12 @@ use crate::config::netboot::Mode;
 use crate::dhcp;
 use crate::dhcp::pi;
 use crate::netboot::content::limits::{Limit, TooLarge};
-use crate::netboot::serve::{Event, Totals, What};
+use crate::netboot::serve::{Event, InterfaceChange, Totals, What};
 use crate::netboot::steps::{Happened, Offer, Part, Sign, Step, Trouble};
 use crate::netboot::watch::answer::{Answer, Verdict};
-use crate::netboot::watch::bpdu::{Bpdu, State, Version};
 use crate::netboot::watch::picture::{Other, Seen};
 use crate::run::{self, RunId, Stage, Way};
+use crate::wire::bpdu::{Bpdu, State, Version};
 
 const MAC: Mac = Mac::new([0xdc, 0xa6, 0x32, 1, 2, 3]);
 const IP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
@@ -63,6 +63,9 @@ fn events(text: &str) -> Vec<What> {
             path: text.to_owned(), bytes: 1, client: some(), limits,
         })],
         What::Clients { .. } => [What::Clients { count: 1 }],
+        What::Interface { .. } => [What::Interface {
+            interface: text.to_owned(), change: InterfaceChange::Moved, address: IP,
+        }],
         What::Warning { .. } => [What::Warning { text: text.into() }],
     ]
 }
