@@ -25,6 +25,7 @@ mod netboot_boot;
 mod netboot_client;
 mod netboot_dhcp;
 mod netboot_pc;
+mod netboot_reasons;
 mod netboot_runs;
 mod netboot_serve;
 mod netboot_watch;

@@ -6,9 +6,12 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use crate::board::Who;
 use crate::dhcp::Mode;
 use crate::error::Remedy;
 use crate::netboot::content::limits::TooLarge;
+use crate::netboot::reason::Told;
+use crate::netboot::servers::Sighting;
 
 /// Something that happened to the server itself.
 #[derive(Debug, Clone, Serialize)]
@@ -56,6 +59,16 @@ pub enum What {
         /// How many there are.
         count: usize,
     },
+    /// A client that has no run gets no answer, or not the one that it wants.
+    Reason {
+        /// The client.
+        board: Who,
+        /// Why, and what helps.
+        #[serde(flatten)]
+        told: Told,
+    },
+    /// Another DHCP server is there, or says something else than before.
+    Server(Sighting),
     /// Something is not as it should be.
     Warning {
         /// What, and what helps.

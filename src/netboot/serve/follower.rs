@@ -1,21 +1,26 @@
 //! Follows the boots of all boards by what the servers tell: DHCP, TFTP and the wire. Whose it is and what it means is
 //! said here, in the servers' threads, so nothing here waits: what is to be shown and recorded goes into a queue.
 
-use std::collections::BTreeSet;
+mod others;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
+use super::allowance::Allowance;
 use super::event::What;
 use super::neighbour::Kept;
 use super::queue::{News, Queue, Stepped};
 use crate::board::{Known, Mac, Who};
-use crate::dhcp::event::{Answer, Event as DhcpEvent, Heard};
+use crate::dhcp::event::{Answer, Event as DhcpEvent, Heard, Silence};
 use crate::dhcp::packet::Kind;
-use crate::dhcp::pi::Stage;
+use crate::dhcp::pi::{Client, Stage};
 use crate::netboot::content::clients::Clients;
 use crate::netboot::content::place::{self, Prefix};
-use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Steps, Told};
+use crate::netboot::reason::{Once, Reason, Site, Told as Explained};
+use crate::netboot::servers::Servers;
+use crate::netboot::steps::{Book, Id, Signal, Step, Steps, Told};
 use crate::run::Moment;
 use crate::tftp::event::{Event as TftpEvent, What as TftpWhat};
 use crate::tftp::packet::{Code, Direction};
@@ -23,6 +28,7 @@ use crate::tftp::packet::{Code, Direction};
 /// What is known of all boards' boots, shared by the servers' threads.
 pub(super) struct Follower<'a> {
     here: Ipv4Addr,
+    site: Site,
     boards: Arc<Known>,
     clients: Arc<RwLock<Clients>>,
     state: Mutex<State>,
@@ -36,16 +42,24 @@ struct State {
     kept: Kept,
     roms: BTreeSet<Mac>,
     warned: BTreeSet<String>,
+    /// What clients without a boot of their own were told to have.
+    others: BTreeMap<Mac, Once>,
+    /// How much more is told of them.
+    allowance: Allowance,
+    servers: Servers,
+    /// Servers that only a client has named: a look at the network is to tell more.
+    named: BTreeSet<Ipv4Addr>,
     /// When the thread that looks at the time is going to.
     armed: Option<Instant>,
 }
 
-/// ROMs that are remembered, and warnings that aren't repeated.
+/// ROMs that are remembered, warnings that aren't repeated, clients without a boot that are told apart.
 const MOST: usize = 4096;
 
 impl<'a> Follower<'a> {
     pub(super) fn new(
         here: Ipv4Addr,
+        site: Site,
         boards: Arc<Known>,
         clients: Arc<RwLock<Clients>>,
         kept: Kept,
@@ -57,9 +71,13 @@ impl<'a> Follower<'a> {
             kept,
             roms: BTreeSet::new(),
             warned: BTreeSet::new(),
+            others: BTreeMap::new(),
+            allowance: Allowance::new(others::OF_OTHERS, Instant::now()),
+            servers: Servers::new(here, site.mode),
+            named: BTreeSet::new(),
             armed: None,
         };
-        Self { here, boards, clients, state: Mutex::new(state), queue, waker }
+        Self { here, site, boards, clients, state: Mutex::new(state), queue, waker }
     }
 
     /// A panic elsewhere doesn't make the state wrong, so poison is ignored.
@@ -73,6 +91,11 @@ impl<'a> Follower<'a> {
         self.tell(What::Dhcp { dhcp: event.clone() });
         match event {
             DhcpEvent::Heard(heard) => self.heard(&mut state, &heard),
+            DhcpEvent::Sent(sent) => self.sent(&mut state, &sent),
+            DhcpEvent::Addressed { mac, address } => {
+                self.signal(&mut state, Id::Mac(mac), &Signal::Has(address));
+                self.boards.learn(&Who { address: Some(address.into()), ..Who::with_mac(mac) });
+            }
             DhcpEvent::Unsaved { path, why } => {
                 self.warn(
                     &mut state,
@@ -83,10 +106,7 @@ impl<'a> Follower<'a> {
                 );
             }
             DhcpEvent::Conflict { address, holder, mac } => {
-                self.warn(
-                    &mut state,
-                    format!("{address} was about to be given to {mac}, but {holder} has it"),
-                );
+                self.reason(&mut state, mac, Reason::InUse { address, holder });
             }
             DhcpEvent::NoRaw { why } => {
                 self.warn(
@@ -94,8 +114,8 @@ impl<'a> Follower<'a> {
                     format!("answers go to everybody, since raw sockets can't be had: {why}"),
                 );
             }
-            DhcpEvent::Unsent { mac, why } => {
-                self.warn(&mut state, format!("an answer to {mac} could not be sent: {why}"))
+            DhcpEvent::Unsent { mac, message, unsaved, why } => {
+                self.reason(&mut state, mac, Reason::Unsent { message, unsaved, error: why });
             }
             _ => {}
         }
@@ -127,24 +147,14 @@ impl<'a> Follower<'a> {
             Kind::Request => self.signal(state, id, &Signal::Request(client)),
             _ => {}
         }
-        let (from, boots) = (self.here, client.stage.boots_as_pi());
-        let offer = |address| Signal::Offer(Offer { from, ours: true, boots, address });
+        // Who has which address is known before its answer goes out: it may ask for a file at once.
         let address = match heard.answer {
-            Answer::Offer { address, .. } => {
-                self.signal(state, id, &offer(Some(address)));
-                // A ROM uses it without asking for it.
-                Some(address)
-            }
-            Answer::BootOffer { .. } => {
-                self.signal(state, id, &offer(None));
-                None
-            }
-            Answer::Ack { address, .. } => {
-                self.signal(state, id, &Signal::Ack(address));
-                Some(address)
-            }
-            // It takes another server's offer: that is its address, beside a proxy.
-            Answer::None { .. } if heard.message == Kind::Request => {
+            // A ROM uses it without asking for it.
+            Answer::Offer { address, .. } | Answer::Ack { address, .. } => Some(address),
+            // It takes another server's offer, or renews it: that is its address, beside a proxy.
+            Answer::None { why: Silence::OtherServer { .. } | Silence::NotGivenHere }
+                if heard.message == Kind::Request =>
+            {
                 if let Some(address) = heard.wanted {
                     self.signal(state, id, &Signal::Ack(address));
                 }
@@ -155,6 +165,12 @@ impl<'a> Follower<'a> {
         if address.is_some() {
             let address = address.map(IpAddr::V4);
             self.boards.learn(&Who { address, ..client.who(heard.mac) });
+        }
+        if let Answer::None { why: Silence::OtherServer { server } } = heard.answer {
+            self.named(state, server);
+        }
+        if let Some(reason) = Reason::of(heard) {
+            self.tell_reason(state, heard.mac, reason, client);
         }
     }
 
@@ -248,8 +264,16 @@ impl<'a> Follower<'a> {
         self.arm(state, deadline);
     }
 
-    fn stepped(&self, state: &State, told: Told, moment: Moment) {
-        let Told { id, step } = told;
+    fn stepped(&self, state: &mut State, told: Told, moment: Moment) {
+        let Told { id, mut step } = told;
+        if let Step::Reason(Explained { reason: Reason::NoAddress { .. }, .. }) = step {
+            // The boot alone doesn't show which servers there are.
+            let reason = Reason::NoAddress { servers: state.servers.giving().collect() };
+            let client = state.book.get(id).map_or(Client::UNKNOWN, Steps::client);
+            let told = reason.told(client, &self.site);
+            state.book.explain(id, &told);
+            step = Step::Reason(told);
+        }
         let steps = state.book.get(id);
         self.queue.push(News::Step(Stepped {
             id,
@@ -287,7 +311,7 @@ impl<'a> Follower<'a> {
         let mut state = self.state();
         let moment = Moment { at: now, ..Moment::now() };
         for told in state.book.tick(now) {
-            self.stepped(&state, told, moment);
+            self.stepped(&mut state, told, moment);
         }
         state.kept.tick(now);
         state.armed = [state.book.deadline(), state.kept.deadline()].into_iter().flatten().min();

@@ -4,12 +4,14 @@
 //! after the tree, the time, and connections to NFS. What they hear comes together in the follower, which knows each
 //! board's boot step by step; what that comes to is told and recorded by one more thread.
 
+mod allowance;
 mod boots;
 mod error;
 mod event;
 mod follower;
 pub mod neighbour;
 mod queue;
+mod scout;
 pub mod service;
 mod tree;
 
@@ -28,10 +30,12 @@ pub use event::{Event, Totals, What};
 use super::content::NetbootSource;
 use super::content::clients::Clients;
 use super::content::place;
+use super::reason::Site;
 use super::watch::capture::{Capture, Scope};
-use super::watch::frame::{self, Payload};
+use super::watch::frame::{self, Payload, Udp};
 use crate::board::Known;
-use crate::dhcp::{self, Handed};
+use crate::dhcp::packet::{CLIENT_PORT, Packet, SERVER_PORT};
+use crate::dhcp::{self, Handed, Mode};
 use crate::error::{Remedy, Task, remedy};
 use crate::run::Runs;
 use crate::stop::{Stop, Waker, until};
@@ -40,6 +44,7 @@ use boots::Boots;
 use follower::Follower;
 use neighbour::Kept;
 use queue::Queue;
+use scout::Scout;
 use service::Notify;
 use tree::{Change, Tree};
 
@@ -119,7 +124,7 @@ impl Server {
             None => tftp::Server::bind_shared(address, limits, threads())?,
         };
         let dhcp = dhcp::Server::open(&config, handed, stop)?;
-        // Only to see a system come up; without the privilege that isn't seen.
+        // To see a system come up, and other DHCP servers; without the privilege they aren't seen.
         let capture = Capture::open(dhcp.interface().index, Scope::ArrivingIp).ok();
         Ok(Self { dhcp, tftp, source, tree, boards, clients, state, root, capture, notes })
     }
@@ -148,7 +153,17 @@ impl Server {
         let waker = || wake.wake();
         let kept = Kept::new(dhcp.interface().index, &state);
         let queue = Queue::default();
-        let follower = Follower::new(here, boards, Arc::clone(&clients), kept, &queue, &waker);
+        let site = Site {
+            interface: dhcp.interface().name.clone(),
+            mode: plan.mode,
+            range: plan.range,
+            network: plan.network().to_string(),
+            boots_pcs: !plan.boot_files.is_empty(),
+        };
+        // Where others may give addresses, they are looked for; a server that is the only one has looked already.
+        let scout =
+            Scout::new(&site, plan.mode == Mode::Proxy || !plan.authoritative).map_err(Error::Loop)?;
+        let follower = Follower::new(here, site, boards, Arc::clone(&clients), kept, &queue, &waker);
         follower.tell(serving);
         if let Some(damage) = dhcp.damage() {
             follower.tell(What::Warning { text: damage.to_string().into() });
@@ -175,6 +190,8 @@ impl Server {
                 stop.set();
                 done
             });
+            let looking = &scout;
+            let looks = scope.spawn(move || looking.run(follower, stop));
             let source = &source;
             let files: Vec<_> = tftp
                 .into_iter()
@@ -189,14 +206,19 @@ impl Server {
             let mut looked = Ok(());
             while looked.is_ok() && !stop.is_set() {
                 looked = look(follower, &mut care, stop);
+                if follower.wants_a_look() {
+                    scout.look();
+                }
             }
             stop.set();
             care.notify.stopping();
             // All of them have ended before the first failure is looked at, and then no more comes.
             let dhcp = dhcp.join();
             let files: Vec<_> = files.into_iter().map(|file| file.join()).collect();
+            let looks = looks.join();
             queue.close();
             telling.join().map_err(|_| Error::Ended { what: "what tells of the boots" })?;
+            looks.map_err(|_| Error::Ended { what: "what looks for other DHCP servers" })?;
             dhcp.map_err(|_| Error::Ended { what: "the DHCP server" })??;
             for file in files {
                 file.map_err(|_| Error::Ended { what: "the TFTP server" })??;
@@ -252,11 +274,18 @@ fn look(follower: &Follower<'_>, care: &mut Care<'_>, stop: &Stop) -> std::io::R
     }
     if let Some(capture) = capture {
         while let Some(bytes) = capture.take()? {
-            if let Some(frame) = frame::parse(bytes)
-                && let Payload::Syn { from, to } = frame.payload
-                && to.port() == NFS_PORT
-            {
-                follower.nfs(*from.ip(), frame.source);
+            let Some(frame) = frame::parse(bytes) else { continue };
+            match frame.payload {
+                Payload::Syn { from, to } if to.port() == NFS_PORT => follower.nfs(*from.ip(), frame.source),
+                // What another DHCP server says to a client.
+                Payload::Udp(Udp { from, to, data })
+                    if (from.port(), to.port()) == (SERVER_PORT, CLIENT_PORT) =>
+                {
+                    if let Ok(packet) = Packet::parse(data) {
+                        follower.wire(frame.source, *from.ip(), &packet);
+                    }
+                }
+                _ => {}
             }
         }
     }

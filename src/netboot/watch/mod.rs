@@ -6,5 +6,6 @@
 pub mod answer;
 pub mod bpdu;
 pub mod capture;
+pub mod dhcpv6;
 pub mod frame;
 pub mod picture;

@@ -1,18 +1,19 @@
 //! What the frames mean, put together: boards, DHCP servers, spanning tree. No sockets, no clock.
 
+mod conclusions;
+
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::answer::{Answer, Verdict};
-use super::bpdu::{Bpdu, Version};
+use super::answer::Answer;
+use super::bpdu::Bpdu;
 use super::frame::{self, Arp, Frame, Payload, Udp};
 use crate::board::{Known, Mac, Who};
 use crate::dhcp::packet::{Kind, Packet};
 use crate::dhcp::pi::{Client, Stage};
-use crate::error::{Remedy, Task, remedy};
 use crate::format::printable;
 use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Steps, Told};
 use crate::tftp::packet::{Code, Packet as Tftp};
@@ -23,6 +24,8 @@ const MOST_TRANSFERS: usize = 4096;
 const LONGEST: Duration = Duration::from_secs(30);
 /// Servers and switches that are told apart.
 const MOST_OTHERS: usize = 64;
+/// How often a server that changes what it says is told.
+const MOST_CHANGES: u32 = 8;
 
 /// Something that was seen.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -85,11 +88,20 @@ pub struct Picture {
     boards: Known,
     ouis: Vec<[u8; 3]>,
     ours: Vec<Ipv4Addr>,
-    servers: BTreeMap<Ipv4Addr, (Mac, Answer)>,
+    servers: BTreeMap<Ipv4Addr, Server>,
+    /// A board was offered an address, or speaks of one.
+    addressed: bool,
     trees: BTreeMap<String, Bpdu>,
     pcs: BTreeMap<Mac, u16>,
     transfers: HashMap<SocketAddrV4, Transfer>,
     arps: BTreeMap<Mac, Ipv4Addr>,
+}
+
+#[derive(Debug)]
+struct Server {
+    answer: Answer,
+    /// How often it was told.
+    told: u32,
 }
 
 #[derive(Debug)]
@@ -110,6 +122,7 @@ impl Picture {
             ouis,
             ours,
             servers: BTreeMap::new(),
+            addressed: false,
             trees: BTreeMap::new(),
             pcs: BTreeMap::new(),
             transfers: HashMap::new(),
@@ -123,9 +136,9 @@ impl Picture {
         &self.book
     }
 
-    /// The DHCP servers that answered: address, MAC, and what they say.
+    /// The DHCP servers that answered: address, and what they say.
     pub fn servers(&self) -> impl Iterator<Item = (Ipv4Addr, &Answer)> {
-        self.servers.iter().map(|(ip, (_, answer))| (*ip, answer))
+        self.servers.iter().map(|(ip, server)| (*ip, &server.answer))
     }
 
     /// The switches' word on spanning tree.
@@ -143,7 +156,7 @@ impl Picture {
         let mut seen = Vec::new();
         if let Some(frame) = frame::parse(bytes) {
             match frame.payload {
-                Payload::Arp(arp) => self.arp(&arp, &mut seen),
+                Payload::Arp(arp) => self.arp(&arp, now, &mut seen),
                 Payload::Bpdu(bytes) => self.bpdu(bytes, &mut seen),
                 Payload::Syn { from, to } if to.port() == 2049 && self.ours.contains(to.ip()) => {
                     let id = self.id(*from.ip(), frame.source);
@@ -196,6 +209,7 @@ impl Picture {
             let Some(answer) = Answer::of(packet) else { return };
             let from = answer.server.unwrap_or(*udp.from.ip());
             let (boots, address) = (answer.verdict.boots(), answer.address);
+            self.addressed |= address.is_some();
             if packet.kind == Kind::Ack
                 && let Some(address) = address
             {
@@ -224,21 +238,28 @@ impl Picture {
                 }
                 self.signal(id, &Signal::Discover(client), now, seen);
             }
-            (Kind::Request, _) => self.signal(id, &Signal::Request(client), now, seen),
+            (Kind::Request, _) => {
+                // It answers an offer, or has an address: of the answers to it none may have been seen.
+                self.addressed |= client.stage.is_pi();
+                self.signal(id, &Signal::Request(client), now, seen);
+            }
             _ => {}
         }
     }
 
     fn server(&mut self, ip: Ipv4Addr, mac: Mac, answer: Answer, seen: &mut Vec<Seen>) {
         // Every client gets another address; what matters is what it means to a Pi. The answer to a PC says less.
-        let known = self.servers.get(&ip).map(|(_, known)| known.verdict);
-        if known.is_some_and(|known| known >= answer.verdict)
-            || (known.is_none() && self.servers.len() >= MOST_OTHERS)
-        {
+        let known = self.servers.get(&ip);
+        let same = |Server { answer: known, told }: &Server| {
+            let more = answer.verdict == known.verdict && answer.doubts != known.doubts;
+            *told >= MOST_CHANGES || !(answer.verdict > known.verdict || more)
+        };
+        if known.is_some_and(same) || (known.is_none() && self.servers.len() >= MOST_OTHERS) {
             return;
         }
+        let told = known.map_or(0, |known| known.told) + 1;
         let tftp = answer.tftp(ip);
-        self.servers.insert(ip, (mac, answer.clone()));
+        self.servers.insert(ip, Server { answer: answer.clone(), told });
         seen.push(Seen::Other(Other::Server { ip, mac, answer, tftp }));
     }
 
@@ -294,11 +315,13 @@ impl Picture {
         }
     }
 
-    fn arp(&mut self, arp: &Arp, seen: &mut Vec<Seen>) {
+    fn arp(&mut self, arp: &Arp, now: Instant, seen: &mut Vec<Seen>) {
         let (mac, ip) = arp.sender;
         let known = self.book.get(Id::Mac(mac)).is_some();
         if known && !ip.is_unspecified() {
+            self.addressed = true;
             self.boards.learn(&Who { address: Some(ip.into()), ..Who::with_mac(mac) });
+            self.signal(Id::Mac(mac), &Signal::Has(ip), now, seen);
         }
         if known && arp.asks && self.arps.get(&mac) != Some(&arp.target) && self.arps.len() < MOST_TRANSFERS {
             self.arps.insert(mac, arp.target);
@@ -350,39 +373,6 @@ impl Picture {
     #[must_use]
     pub fn who(&self, id: Id, steps: Option<&Steps>) -> Who {
         id.who(steps, &self.boards)
-    }
-
-    /// The conclusions, in sentences: why boards don't come, as far as it isn't said of a single one.
-    #[must_use]
-    pub fn conclusions(&self) -> Vec<Remedy> {
-        let mut all = Vec::new();
-        let boots: Vec<_> = self.servers.iter().filter(|(_, (_, answer))| answer.verdict.boots()).collect();
-        if let [_, _, ..] = boots[..] {
-            let who: Vec<String> = boots.iter().map(|(ip, _)| ip.to_string()).collect();
-            let who = who.join(" and ");
-            all.push(format!("{who} tell boards where to boot from: boards take whichever is first").into());
-        }
-        let asked = !self.book.all().is_empty();
-        if asked && boots.is_empty() && !self.servers.is_empty() {
-            all.push(remedy!["no server tells boards where to boot from; ", Task::Serve, " does"]);
-        }
-        if asked && self.servers.is_empty() {
-            all.push(
-                "no DHCP server's answer was seen; answers to single hosts don't pass a switch's other ports"
-                    .into(),
-            );
-        }
-        for (ip, (_, answer)) in &self.servers {
-            if answer.verdict == Verdict::NotForRoms {
-                all.push(format!("{ip} {}", answer.verdict.phrase()).into());
-            }
-        }
-        if let Some(tree) =
-            self.trees.values().find(|tree| tree.version == Version::Stp).or(self.trees.values().next())
-        {
-            all.push(tree.hint().into());
-        }
-        all
     }
 }
 

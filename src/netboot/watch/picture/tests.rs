@@ -1,6 +1,7 @@
 use super::*;
 use crate::dhcp::build::Builder;
 use crate::dhcp::pi::OUIS;
+use crate::netboot::watch::answer::Verdict;
 use crate::netboot::watch::bpdu::tests::STP;
 use crate::netboot::watch::frame::tests::{ethernet, udp};
 use crate::tftp::packet::{self as tftp, Direction, Mode};
