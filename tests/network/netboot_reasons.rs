@@ -318,6 +318,93 @@ fn an_answer_that_could_not_be_sent_is_told_and_is_no_offer() {
 }
 
 #[test]
+fn what_is_lost_on_the_way_is_in_the_log() {
+    let mut net = Net::new();
+    tree(&net.root, "");
+    net.lan.host("squatter", Some(ip(100)));
+    let log = Log::serve(&net, &["--mode", "dhcp", "--range", "10.99.0.100-101"]);
+    net.lan.inside("client", || DhcpClient::new().say(&discover(ROM, ROM_ID, true).finish()));
+    let rom = ROM.to_string();
+    log.has(&rom, "note", "held back for 2 s", "");
+    log.has(&rom, "warning", "10.99.0.100 was about to be given to it", "`--range A-B`");
+    let status = net.lan.command("ours", "ip").args(["link", "set", "eth0", "down"]).status().unwrap();
+    assert!(status.success());
+    log.has(&rom, "warning", "its OFFER could not be sent: ", "`ip addr show dev eth0`");
+    log.end();
+}
+
+#[test]
+fn a_lease_that_cannot_be_written_is_told_to_each_board_it_was_for() {
+    let net = Net::new();
+    tree(&net.root, "");
+    std::fs::create_dir_all(&net.state).unwrap();
+    let mut command = net.lan.command("ours", "sh");
+    let script = format!(
+        "mount -t tmpfs -o size=8k state {state} && exec {} netboot serve --interface eth0 --tftp-root {} --state \
+         {state} --mode dhcp --range 10.99.0.3-254 --json",
+        env!("CARGO_BIN_EXE_piprov"),
+        net.root.display(),
+        state = net.state.display()
+    );
+    common::clean(&mut command);
+    command.args(["-c", &script]).env("PIPROV_STATE_DIR", &net.records).stdin(Stdio::null());
+    let serve = Program::start(&mut command);
+    serve.until("it serves", |event| event["event"] == "serving");
+    // More leases than the disk has room for.
+    let rom = |n| Mac::new([0xb8, 0x27, 0xeb, 7, 8, n]);
+    net.lan.inside("client", || {
+        let client = DhcpClient::new();
+        (0..250).for_each(|n| client.say(&discover(rom(n), ROM_ID, true).finish()));
+    });
+    let told = serve.until("a lost answer", |event| event["reason"]["what"] == "unsent");
+    assert_eq!((told["reason"]["unsaved"].as_bool(), told["run"].is_string()), (Some(true), true), "{told}");
+    assert!(
+        told["why"].as_str().unwrap().contains("its OFFER was not sent, since its lease can't be written"),
+        "{told}"
+    );
+    assert!(told["hint"].as_str().unwrap().contains("`df -h`"), "{told}");
+    serve.until("the file", |event| {
+        event["event"] == "warning" && event["text"].as_str().unwrap().contains("eth0.leases")
+    });
+    let who = &told["board"]["mac"];
+    let events = serve.end();
+    assert!(!events.iter().any(|event| event["event"] == "offer" && event["board"]["mac"] == *who), "{who}");
+}
+
+/// Beside a server that it was told to bear, it says nothing of addresses that it doesn't know.
+#[test]
+fn an_address_that_is_not_known_here_is_told() {
+    let net = Net::new();
+    tree(&net.root, "");
+    net.lan.house_dnsmasq(&[]);
+    let log = Log::serve(&net, &["--mode", "dhcp", "--range", "10.99.0.100-109", "--force"]);
+    let rival = format!(
+        " warning: DHCP server 10.99.0.1 ({}) gives addresses on this network too",
+        ethernet(&net, "house")
+    );
+    log.until("the server that is there already", |line| line.contains(&rival));
+    net.lan.inside("client", || {
+        let message = Builder::question(mac(1), 9, Message::Request, true).address(50, ip(33));
+        DhcpClient::new().say(&message.finish());
+    });
+    log.has(&mac(1).to_string(), "note", "it asks to keep 10.99.0.33", "looks for a server anew");
+    log.end();
+}
+
+#[test]
+fn in_proxy_mode_that_nobody_gives_addresses_is_in_the_log() {
+    let net = Net::new();
+    tree(&net.root, "");
+    let log = Log::serve(&net, &[]);
+    let mut boards = vec![Board::new(Kind::Pi5, 1)];
+    net.lan.inside("client", || run(&mut boards, "eth0", Duration::from_secs(10)));
+    let who = Mac::new(boards[0].mac).to_string();
+    log.has(&who, "warning", "no DHCP server answers on eth0", "`--mode dhcp`");
+    log.until("that there is none", |line| line.starts_with("warning: no DHCP server answers on eth0"));
+    log.end();
+}
+
+#[test]
 fn in_proxy_mode_a_board_that_nobody_gives_an_address_is_told() {
     let net = Net::new();
     tree(&net.root, "");
