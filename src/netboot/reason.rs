@@ -12,11 +12,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::board::Mac;
-use crate::dhcp::Mode;
 use crate::dhcp::event::{Answer, Heard, Refusal, Silence};
 use crate::dhcp::packet::Kind;
 use crate::dhcp::pi::Client;
 use crate::dhcp::policy::LOOK;
+use crate::dhcp::{AddressPlan, Mode};
 use crate::error::{Knob, Remedy, Task, remedy};
 
 /// Reasons that one board is told to have in one boot. One that has more changes between the same few.
@@ -118,6 +118,20 @@ pub struct Site {
     pub network: String,
     /// It has boot files for PCs of some architecture.
     pub boots_pcs: bool,
+}
+
+impl Site {
+    /// That of a server with this plan.
+    #[must_use]
+    pub fn new(interface: &str, plan: &AddressPlan) -> Self {
+        Self {
+            interface: interface.to_owned(),
+            mode: plan.mode,
+            range: plan.range,
+            network: plan.network().to_string(),
+            boots_pcs: !plan.boot_files.is_empty(),
+        }
+    }
 }
 
 impl Reason {

@@ -96,6 +96,11 @@ impl Servers {
         Self { here, mode, known: BTreeMap::new() }
     }
 
+    /// This server has another address.
+    pub const fn moved(&mut self, here: Ipv4Addr) {
+        self.here = here;
+    }
+
     /// Whether a server was heard.
     #[must_use]
     pub fn knows(&self, ip: Ipv4Addr) -> bool {

@@ -14,7 +14,7 @@ use super::session::Retry;
 use super::source::Source;
 use super::work::Loop;
 use super::{holder, net};
-use crate::stop::{Stop, Waker};
+use crate::stop::{Pulse, Stop, Waker};
 
 /// What a server allows.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +57,7 @@ pub struct Server {
     pub(super) addr: SocketAddr,
     pub(super) limits: Limits,
     pub(super) waker: Waker,
+    pub(super) pulse: Pulse,
 }
 
 impl Server {
@@ -76,7 +77,7 @@ impl Server {
         allow_files(limits.sessions);
         let socket = Socket::from(fd);
         let local = socket.local_addr().map_err(bind)?.as_socket().unwrap_or(addr);
-        Ok(Self { socket, addr: local, limits, waker: Waker::new().map_err(Error::Loop)? })
+        Self::of(socket, local, limits)
     }
 
     /// Opens a port for several servers, each of which is to run on a thread of its own. The kernel gives each client
@@ -97,7 +98,7 @@ impl Server {
         let bind = |source| Error::Bind { addr, source };
         let one = || {
             let socket = Socket::from(net::listen_shared(addr).map_err(bind)?);
-            Ok(Self { socket, addr, limits, waker: Waker::new().map_err(Error::Loop)? })
+            Self::of(socket, addr, limits)
         };
         (0..servers).map(|_| one()).collect()
     }
@@ -113,7 +114,12 @@ impl Server {
         allow_files(limits.sessions);
         let socket = Socket::from(socket);
         let local = socket.local_addr().map_err(bind)?.as_socket().unwrap_or(addr);
-        Ok(Self { socket, addr: local, limits, waker: Waker::new().map_err(Error::Loop)? })
+        Self::of(socket, local, limits)
+    }
+
+    fn of(socket: Socket, addr: SocketAddr, limits: Limits) -> Result<Self, Error> {
+        let waker = Waker::new().map_err(Error::Loop)?;
+        Ok(Self { socket, addr, limits, pulse: Pulse::of(waker.clone()), waker })
     }
 
     /// The address that it listens on, with the port that was chosen where 0 was asked for.
@@ -126,6 +132,12 @@ impl Server {
     #[must_use]
     pub fn waker(&self) -> Waker {
         self.waker.clone()
+    }
+
+    /// Shows whether the thread in [`Server::run`] goes round.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     /// Serves until `stop` is set; then tells every client that it ends. `events` is called on this thread.

@@ -149,6 +149,7 @@ impl<'a> Loop<'a> {
                 Err(Errno::INTR) => continue,
                 Err(errno) => return Err(errno.into()),
             }
+            self.server.pulse.beat();
             let now = Instant::now();
             for event in &ready {
                 match event.data.u64() {

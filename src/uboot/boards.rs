@@ -255,7 +255,7 @@ fn detail(watch: &BoardWatch, material: &ImageMaterial) -> Flash {
 /// The MAC address of a neighbour, as the kernel knows it; its table is read at once.
 fn neighbour(ip: IpAddr) -> Option<Mac> {
     match ip {
-        IpAddr::V4(ip) => crate::netboot::serve::neighbour::find(ip),
+        IpAddr::V4(ip) => crate::wire::neighbours::find(ip),
         IpAddr::V6(_) => None,
     }
 }

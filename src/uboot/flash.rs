@@ -14,13 +14,13 @@ use super::secret::{self, Secret};
 use super::step::Material;
 use super::watch::{BoardWatch, Patience};
 use crate::board::Mac;
-use crate::board_frames;
 use crate::error::{Explain, Kind, Remedy};
 use crate::power;
 use crate::run::{Record, Running, Runs, Way, ledger};
 use crate::stop::Stop;
 use crate::targets::Target;
 use crate::tftp;
+use crate::wire;
 
 /// How often the boards' deadlines are looked at.
 pub(super) const TICK: Duration = Duration::from_millis(100);
@@ -104,7 +104,7 @@ pub fn flash(
         let until = &server_stop;
         scope.spawn(move || {
             // Without the permission to look, a failure just says less.
-            let _ = board_frames::watch(until, &mut |mac, frame| {
+            let _ = wire::boards::watch(until, &mut |mac, frame| {
                 frames.with(mac, |watch, _| watch.frame_seen(frame, Instant::now()));
             });
         });

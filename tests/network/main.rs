@@ -24,6 +24,7 @@ mod killed;
 mod netboot_boot;
 mod netboot_client;
 mod netboot_dhcp;
+mod netboot_moves;
 mod netboot_pc;
 mod netboot_reasons;
 mod netboot_runs;

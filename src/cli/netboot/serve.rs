@@ -12,7 +12,7 @@ use crate::dhcp;
 use crate::format::{count, json};
 use crate::netboot::reason::Grade;
 use crate::netboot::serve::service;
-use crate::netboot::serve::{Event, ServeOptions, Server, Totals, What};
+use crate::netboot::serve::{Event, InterfaceChange, ServeOptions, Server, Totals, What};
 use crate::run::ledger::Ledger;
 use crate::run::{Runs, Tell};
 use crate::stop::Stop;
@@ -141,6 +141,16 @@ pub(super) fn show(ui: &Ui, screen: &Screen, event: &Event) {
             if ui.verbose > 0 {
                 screen.above(format_args!("records read again: {}", count(*all as u64, "client")));
             }
+        }
+        What::Interface { interface, change, address } => {
+            let what = match change {
+                InterfaceChange::Back => "is back",
+                InterfaceChange::Moved => "is served anew",
+                InterfaceChange::Carrier => "has carrier",
+                // A warning says these.
+                _ => return,
+            };
+            screen.above(format_args!("{interface} {what}, as {address}"));
         }
         What::Dhcp { dhcp } => {
             if ui.verbose > 1

@@ -69,11 +69,42 @@ pub enum What {
     },
     /// Another DHCP server is there, or says something else than before.
     Server(Sighting),
+    /// The interface that is served has changed.
+    Interface {
+        /// Its name now, or the one that it had.
+        interface: String,
+        /// What happened to it.
+        change: Change,
+        /// This host's address on it, or the one that it had.
+        address: Ipv4Addr,
+    },
     /// Something is not as it should be.
     Warning {
         /// What, and what helps.
         text: Remedy,
     },
+}
+
+/// What happened to the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// There is none of that name. It is waited for.
+    Gone,
+    /// It was switched off. It is waited for.
+    Down,
+    /// It lost its address. Another one is waited for.
+    NoAddress,
+    /// It is as it was before.
+    Back,
+    /// It is another one of that name, or has another address; all sockets were opened anew.
+    Moved,
+    /// It is the same with another name.
+    Renamed,
+    /// Nobody is at the other end of the cable.
+    NoCarrier,
+    /// Somebody is at the other end of the cable again.
+    Carrier,
 }
 
 /// What was told of all boards when serving ended.

@@ -5,12 +5,12 @@ mod others;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::allowance::Allowance;
 use super::event::What;
-use super::neighbour::Kept;
 use super::queue::{News, Queue, Stepped};
 use crate::board::{Known, Mac, Who};
 use crate::dhcp::event::{Answer, Event as DhcpEvent, Heard, Silence};
@@ -24,13 +24,15 @@ use crate::netboot::steps::{Book, Id, Signal, Step, Steps, Told};
 use crate::run::Moment;
 use crate::tftp::event::{Event as TftpEvent, What as TftpWhat};
 use crate::tftp::packet::{Code, Direction};
+use crate::wire::Neighbours;
 
 /// What is known of all boards' boots, shared by the servers' threads.
 pub(super) struct Follower<'a> {
-    here: Ipv4Addr,
-    site: Site,
+    /// This host's address.
+    here: AtomicU32,
     boards: Arc<Known>,
     clients: Arc<RwLock<Clients>>,
+    neighbours: Arc<Neighbours>,
     state: Mutex<State>,
     queue: &'a Queue,
     /// Wakes the thread that looks at the time.
@@ -39,7 +41,6 @@ pub(super) struct Follower<'a> {
 
 struct State {
     book: Book,
-    kept: Kept,
     roms: BTreeSet<Mac>,
     warned: BTreeSet<String>,
     /// What clients without a boot of their own were told to have.
@@ -47,12 +48,16 @@ struct State {
     /// How much more is told of them.
     allowance: Allowance,
     servers: Servers,
+    /// What the reasons need to know of this server.
+    site: Site,
     /// Servers that only a client has named: a look at the network is to tell more.
     named: BTreeSet<Ipv4Addr>,
     /// When the thread that looks at the time is going to.
     armed: Option<Instant>,
 }
 
+/// How long a ROM's neighbour entry stays from its first request on: it fetches one file of 50 KB, and gives up after 25 s.
+const KEPT: Duration = Duration::from_secs(60);
 /// ROMs that are remembered, warnings that aren't repeated, clients without a boot that are told apart.
 const MOST: usize = 4096;
 
@@ -62,27 +67,57 @@ impl<'a> Follower<'a> {
         site: Site,
         boards: Arc<Known>,
         clients: Arc<RwLock<Clients>>,
-        kept: Kept,
+        neighbours: Arc<Neighbours>,
         queue: &'a Queue,
         waker: &'a (dyn Fn() + Sync),
     ) -> Self {
         let state = State {
             book: Book::default(),
-            kept,
             roms: BTreeSet::new(),
             warned: BTreeSet::new(),
             others: BTreeMap::new(),
             allowance: Allowance::new(others::OF_OTHERS, Instant::now()),
             servers: Servers::new(here, site.mode),
+            site,
             named: BTreeSet::new(),
             armed: None,
         };
-        Self { here, site, boards, clients, state: Mutex::new(state), queue, waker }
+        Self {
+            here: AtomicU32::new(here.into()),
+            boards,
+            clients,
+            neighbours,
+            state: Mutex::new(state),
+            queue,
+            waker,
+        }
     }
 
     /// A panic elsewhere doesn't make the state wrong, so poison is ignored.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn here(&self) -> Ipv4Addr {
+        self.here.load(Ordering::Relaxed).into()
+    }
+
+    /// This host has another address, on an interface that may be another one.
+    pub(super) fn moved(&self, here: Ipv4Addr, site: Site) {
+        self.here.store(here.into(), Ordering::Relaxed);
+        let mut state = self.state();
+        state.servers.moved(here);
+        state.site = site;
+    }
+
+    /// The interface has another name.
+    pub(super) fn renamed(&self, interface: &str) {
+        self.state().site.interface = interface.to_owned();
+    }
+
+    /// The name of the interface.
+    pub(super) fn interface(&self) -> String {
+        self.state().site.interface.clone()
     }
 
     /// Takes what the DHCP server tells.
@@ -139,7 +174,7 @@ impl<'a> Follower<'a> {
                 state.roms.insert(heard.mac);
             }
             // The ROM has done its part.
-            _ if state.roms.remove(&heard.mac) => state.kept.release(heard.mac),
+            _ if state.roms.remove(&heard.mac) => self.neighbours.unpin(heard.mac),
             _ => {}
         }
         match heard.message {
@@ -182,7 +217,7 @@ impl<'a> Follower<'a> {
         let id = self.id(ip, &path);
         let signal = match event.what {
             TftpWhat::Requested { direction: Direction::Read } => {
-                self.keep(&mut state, id, ip);
+                self.keep(&state, id, ip);
                 Signal::Asked(path)
             }
             TftpWhat::Progress { bytes, .. } => {
@@ -207,22 +242,12 @@ impl<'a> Follower<'a> {
     }
 
     /// A ROM asks for its file: from now on it answers no ARP.
-    fn keep(&self, state: &mut State, id: Id, ip: Ipv4Addr) {
+    fn keep(&self, state: &State, id: Id, ip: Ipv4Addr) {
         let Id::Mac(mac) = id else { return };
         if !state.roms.contains(&mac) {
             return;
         }
-        let kept = state.kept.keep(ip, mac, Instant::now());
-        let deadline = state.kept.deadline();
-        self.arm(state, deadline);
-        if let Err(error) = kept {
-            self.warn(
-                state,
-                format!(
-                    "no lasting neighbour entry can be made for a Pi 3's ROM, which may lose it: {error}"
-                ),
-            );
-        }
+        self.neighbours.pin(ip, mac, KEPT);
     }
 
     /// Makes sure that the time is looked at by then.
@@ -244,7 +269,7 @@ impl<'a> Follower<'a> {
     /// Whose request it is: by address, by the kernel's neighbours, or by the directory that it asks in.
     fn id(&self, ip: Ipv4Addr, path: &str) -> Id {
         let by_ip = self.boards.by_address(ip.into()).and_then(|known| known.mac);
-        let mac = by_ip.or_else(|| super::neighbour::find(ip)).or_else(|| match place::split(path).0? {
+        let mac = by_ip.or_else(|| self.neighbours.find(ip)).or_else(|| match place::split(path).0? {
             Prefix::Serial(serial) => self.boards.by_serial(&serial).and_then(|known| known.mac),
             Prefix::Mac(mac) => Some(mac),
         });
@@ -270,7 +295,7 @@ impl<'a> Follower<'a> {
             // The boot alone doesn't show which servers there are.
             let reason = Reason::NoAddress { servers: state.servers.giving().collect() };
             let client = state.book.get(id).map_or(Client::UNKNOWN, Steps::client);
-            let told = reason.told(client, &self.site);
+            let told = reason.told(client, &state.site);
             state.book.explain(id, &told);
             step = Step::Reason(told);
         }
@@ -313,8 +338,13 @@ impl<'a> Follower<'a> {
         for told in state.book.tick(now) {
             self.stepped(&mut state, told, moment);
         }
-        state.kept.tick(now);
-        state.armed = [state.book.deadline(), state.kept.deadline()].into_iter().flatten().min();
+        if let Some(why) = self.neighbours.trouble() {
+            self.warn(
+                &mut state,
+                format!("no lasting neighbour entry can be made for a Pi 3's ROM, which may lose it: {why}"),
+            );
+        }
+        state.armed = state.book.deadline();
         state.armed
     }
 

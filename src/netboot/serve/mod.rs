@@ -5,11 +5,13 @@
 //! board's boot step by step; what that comes to is told and recorded by one more thread.
 
 mod allowance;
+mod attached;
 mod boots;
+mod crew;
 mod error;
 mod event;
 mod follower;
-pub mod neighbour;
+mod link;
 mod queue;
 mod scout;
 pub mod service;
@@ -25,14 +27,13 @@ use rustix::event::{PollFd, PollFlags};
 
 pub use boots::Tell;
 pub use error::Error;
-pub use event::{Event, Totals, What};
+pub use event::{Change as InterfaceChange, Event, Totals, What};
+pub use link::Lack;
 
 use super::content::NetbootSource;
 use super::content::clients::Clients;
 use super::content::place;
 use super::reason::Site;
-use super::watch::capture::{Capture, Scope};
-use super::watch::frame::{self, Payload, Udp};
 use crate::board::Known;
 use crate::dhcp::packet::{CLIENT_PORT, Packet, SERVER_PORT};
 use crate::dhcp::{self, Handed, Mode};
@@ -40,9 +41,14 @@ use crate::error::{Remedy, Task, remedy};
 use crate::run::Runs;
 use crate::stop::{Stop, Waker, until};
 use crate::tftp::{self, Limits};
+use crate::wire::frame::{Payload, Udp};
+use crate::wire::interfaces::Follow;
+use crate::wire::{interfaces, neighbours};
+use attached::{Attached, HandedOver};
 use boots::Boots;
+use crew::{Crew, Health};
 use follower::Follower;
-use neighbour::Kept;
+use link::Link;
 use queue::Queue;
 use scout::Scout;
 use service::Notify;
@@ -80,9 +86,8 @@ pub struct Server {
     tree: Tree,
     boards: Arc<Known>,
     clients: Arc<RwLock<Clients>>,
-    state: PathBuf,
     root: PathBuf,
-    capture: Option<Capture>,
+    attached: Attached,
     notes: Vec<Change>,
 }
 
@@ -94,7 +99,9 @@ impl Server {
     pub fn open(options: ServeOptions, stop: &Stop) -> Result<Self, Error> {
         let ServeOptions { dhcp: config, tftp_root: root, limits, sockets } = options;
         let state = config.state.clone();
-        let interface = dhcp::interface::find(&config.interface)?;
+        // From here on no change is missed.
+        let follow = Follow::new().map_err(Error::Loop)?;
+        let interface = interfaces::find(&config.interface).map_err(dhcp::Error::from)?;
         let plan = dhcp::AddressPlan::new(&config, &interface)?;
         if !root.is_dir() {
             return Err(Error::NoTree { path: root });
@@ -106,7 +113,7 @@ impl Server {
         let tree = Tree::new(&root, &state, Arc::clone(&clients))
             .map_err(|source| Error::Watch { path: root.clone(), source })?;
         let notes = tree.reload();
-        let neighbours = Box::new(neighbour::find);
+        let neighbours = Box::new(neighbours::find);
         let source = NetbootSource::new(&root, Arc::clone(&boards), Arc::clone(&clients), neighbours)?;
         let mut handed = Handed::default();
         let mut tftp_socket = None;
@@ -118,15 +125,24 @@ impl Server {
                 _ => {}
             }
         }
+        let handed_over =
+            HandedOver { dhcp: handed.dhcp.is_some() || handed.pxe.is_some(), tftp: tftp_socket.is_some() };
         let address = SocketAddr::from((plan.server, TFTP_PORT));
         let tftp = match tftp_socket {
             Some(socket) => vec![tftp::Server::from_socket(socket, address, limits)?],
             None => tftp::Server::bind_shared(address, limits, threads())?,
         };
         let dhcp = dhcp::Server::open(&config, handed, stop)?;
-        // To see a system come up, and other DHCP servers; without the privilege they aren't seen.
-        let capture = Capture::open(dhcp.interface().index, Scope::ArrivingIp).ok();
-        Ok(Self { dhcp, tftp, source, tree, boards, clients, state, root, capture, notes })
+        let interface = dhcp.interface().clone();
+        let attached = Attached {
+            follow,
+            capture: attached::capture(&interface),
+            link: Link::new(&config.interface, config.server, interface, dhcp.plan().server),
+            handed: handed_over,
+            limits,
+            looks: config.mode == Mode::Dhcp && !config.force,
+        };
+        Ok(Self { dhcp, tftp, source, tree, boards, clients, root, attached, notes })
     }
 
     /// Serves until `stop` is set, or until one of the servers can't go on. Each board's boot is one of `runs`; what
@@ -135,7 +151,7 @@ impl Server {
     /// # Errors
     /// What a server could not go on for.
     pub fn run(self, tell: Tell<'_>, runs: &Runs, stop: &Stop) -> Result<Totals, Error> {
-        let Self { dhcp, tftp, source, tree, boards, clients, state, root, capture, notes } = self;
+        let Self { dhcp, tftp, source, tree, boards, clients, root, attached, notes } = self;
         let plan = dhcp.plan();
         let here: Ipv4Addr = plan.server;
         let serving = What::Serving {
@@ -144,26 +160,19 @@ impl Server {
             mode: plan.mode,
             range: plan.range,
             tftp_root: root.clone(),
-            tftp: tftp.first().map_or((here, TFTP_PORT).into(), tftp::Server::local_addr),
+            tftp: crew::address(&tftp).unwrap_or_else(|| (here, TFTP_PORT).into()),
             clients: clients.read().unwrap_or_else(PoisonError::into_inner).all().len(),
         };
         // Its servers end together; whatever else runs in this process goes on.
         let stop = &stop.child().map_err(Error::Loop)?;
         let wake = Waker::new().map_err(Error::Loop)?;
         let waker = || wake.wake();
-        let kept = Kept::new(dhcp.interface().index, &state);
+        let neighbours = dhcp.neighbours();
         let queue = Queue::default();
-        let site = Site {
-            interface: dhcp.interface().name.clone(),
-            mode: plan.mode,
-            range: plan.range,
-            network: plan.network().to_string(),
-            boots_pcs: !plan.boot_files.is_empty(),
-        };
+        let site = Site::new(&dhcp.interface().name, plan);
         // Where others may give addresses, they are looked for; a server that is the only one has looked already.
-        let scout =
-            Scout::new(&site, plan.mode == Mode::Proxy || !plan.authoritative).map_err(Error::Loop)?;
-        let follower = Follower::new(here, site, boards, Arc::clone(&clients), kept, &queue, &waker);
+        let scout = Scout::new(plan.mode == Mode::Proxy || !plan.authoritative).map_err(Error::Loop)?;
+        let follower = Follower::new(here, site, boards, Arc::clone(&clients), neighbours, &queue, &waker);
         follower.tell(serving);
         if let Some(damage) = dhcp.damage() {
             follower.tell(What::Warning { text: damage.to_string().into() });
@@ -178,52 +187,33 @@ impl Server {
         let notify = Notify::from_env();
         let told = status(&follower);
         notify.ready(&told);
-        let mut care = Care { tree, capture, wake: &wake, notify, told, clients };
+        let alive = notify.interval().map(|_| Instant::now());
+        let health = Health::default();
+        let mut care = Care { tree, attached, wake: &wake, notify, alive, health, told, clients };
         let mut boots = Boots::new(runs, tell);
         let result = std::thread::scope(|scope| {
             let follower = &follower;
             let (telling, news) = (&mut boots, &queue);
             let telling = scope.spawn(move || telling.run(news));
-            let dhcp = scope.spawn(move || {
-                let done = dhcp.run(&mut |event| follower.dhcp(event), stop);
-                // A server that ends takes the others along.
-                stop.set();
-                done
-            });
+            let mut crew = Crew::new(scope, follower, &source, stop, dhcp);
             let looking = &scout;
             let looks = scope.spawn(move || looking.run(follower, stop));
-            let source = &source;
-            let files: Vec<_> = tftp
-                .into_iter()
-                .map(|tftp| {
-                    scope.spawn(move || {
-                        let done = tftp.run(source, &|event| follower.tftp(event), stop);
-                        stop.set();
-                        done
-                    })
-                })
-                .collect();
-            let mut looked = Ok(());
+            let mut looked = crew.start_files(tftp).and_then(|()| care.attached.begin(&mut crew, follower));
             while looked.is_ok() && !stop.is_set() {
-                looked = look(follower, &mut care, stop);
+                looked = look(follower, &mut care, &mut crew, stop);
                 if follower.wants_a_look() {
                     scout.look();
                 }
             }
-            stop.set();
             care.notify.stopping();
             // All of them have ended before the first failure is looked at, and then no more comes.
-            let dhcp = dhcp.join();
-            let files: Vec<_> = files.into_iter().map(|file| file.join()).collect();
+            let ended = crew.end();
             let looks = looks.join();
             queue.close();
             telling.join().map_err(|_| Error::Ended { what: "what tells of the boots" })?;
             looks.map_err(|_| Error::Ended { what: "what looks for other DHCP servers" })?;
-            dhcp.map_err(|_| Error::Ended { what: "the DHCP server" })??;
-            for file in files {
-                file.map_err(|_| Error::Ended { what: "the TFTP server" })??;
-            }
-            looked.map_err(Error::Loop)
+            // What a server could not go on for is why the rest could not.
+            ended.and(looked)
         });
         drop(follower);
         let totals = boots.end(result.is_ok());
@@ -234,51 +224,66 @@ impl Server {
 /// What the third thread looks after.
 struct Care<'a> {
     tree: Tree,
-    capture: Option<Capture>,
+    attached: Attached,
     wake: &'a Waker,
     notify: Notify,
+    /// When the manager is to hear that all is well, if it is.
+    alive: Option<Instant>,
+    health: Health,
     /// The status that the manager was told last.
     told: String,
     clients: Arc<RwLock<Clients>>,
 }
 
 /// One round: waits for something, and does what is due.
-fn look(follower: &Follower<'_>, care: &mut Care<'_>, stop: &Stop) -> std::io::Result<()> {
-    let Care { tree, capture, wake, notify, told, clients } = care;
+fn look(
+    follower: &Follower<'_>,
+    care: &mut Care<'_>,
+    crew: &mut Crew<'_, '_>,
+    stop: &Stop,
+) -> Result<(), Error> {
+    let Care { tree, attached, wake, notify, alive, health, told, clients } = care;
     let now = Instant::now();
     let next = follower.tick(now);
+    attached.look(crew, health, follower, now)?;
     let text = status(follower);
     if *told != text {
         notify.status(&text);
         *told = text;
     }
-    let mut wait = next;
-    if let Some(interval) = notify.interval() {
-        notify.alive();
-        wait = Some(wait.map_or(now + interval, |wait| wait.min(now + interval)));
+    if let (Some(interval), Some(due)) = (notify.interval(), alive.as_mut())
+        && *due <= now
+    {
+        *due = now + interval;
+        // Told only while every thread goes round and every socket is the interface's: a server that is deaf is ended.
+        let is_well = health.is_well(crew.pulses());
+        if is_well && attached.is_sound() {
+            notify.alive();
+        }
     }
     {
         let mut fds = vec![
             PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(tree.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(attached.as_fd(), PollFlags::IN),
             PollFd::new(wake, PollFlags::IN),
         ];
-        if let Some(capture) = capture.as_ref() {
+        if let Some(capture) = &attached.capture {
             fds.push(PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN));
         }
-        until(&mut fds, wait)?;
+        let wait = [next, *alive, attached.link.deadline()].into_iter().flatten().min();
+        until(&mut fds, wait).map_err(Error::Loop)?;
     }
     wake.clear();
-    for change in tree.look()? {
+    for change in tree.look().map_err(Error::Loop)? {
         follower.tell(told_of(change, clients));
     }
-    if let Some(capture) = capture {
-        while let Some(bytes) = capture.take()? {
-            let Some(frame) = frame::parse(bytes) else { continue };
+    if let Some(capture) = &mut attached.capture {
+        while let Some(frame) = capture.take().map_err(Error::Loop)? {
             match frame.payload {
                 Payload::Syn { from, to } if to.port() == NFS_PORT => follower.nfs(*from.ip(), frame.source),
                 // What another DHCP server says to a client.
-                Payload::Udp(Udp { from, to, data })
+                Payload::Udp(Udp { from, to, data, .. })
                     if (from.port(), to.port()) == (SERVER_PORT, CLIENT_PORT) =>
                 {
                     if let Ok(packet) = Packet::parse(data) {

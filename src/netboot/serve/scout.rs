@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags};
 
 use super::follower::Follower;
-use crate::dhcp::{interface, probe};
-use crate::netboot::reason::Site;
+use crate::dhcp::{self, probe};
 use crate::stop::{Stop, Waker, until};
+use crate::wire::interfaces;
 
 /// So often the network is asked at most: clients can name servers as fast as they like.
 const PAUSE: Duration = Duration::from_secs(20);
@@ -19,7 +19,6 @@ const PAUSE: Duration = Duration::from_secs(20);
 /// The thread that asks, as others see it.
 #[derive(Debug)]
 pub(super) struct Scout {
-    interface: String,
     at_start: bool,
     wanted: AtomicBool,
     wake: Waker,
@@ -27,9 +26,8 @@ pub(super) struct Scout {
 
 impl Scout {
     /// Nobody was asked yet. `at_start`: it asks before it is told to.
-    pub(super) fn new(site: &Site, at_start: bool) -> io::Result<Self> {
-        let interface = site.interface.clone();
-        Ok(Self { interface, at_start, wanted: AtomicBool::new(at_start), wake: Waker::new()? })
+    pub(super) fn new(at_start: bool) -> io::Result<Self> {
+        Ok(Self { at_start, wanted: AtomicBool::new(at_start), wake: Waker::new()? })
     }
 
     /// Has the network looked at soon.
@@ -47,7 +45,7 @@ impl Scout {
             self.wake.clear();
             let wanted = self.wanted.load(Ordering::Acquire);
             if wanted && Instant::now() >= next {
-                let asked = self.ask(stop);
+                let asked = ask(&follower.interface(), stop);
                 if stop.is_set() {
                     return;
                 }
@@ -68,17 +66,16 @@ impl Scout {
             }
         }
     }
+}
 
-    /// Whether the question could be asked. The interface may be another one than at the start, or be gone.
-    fn ask(&self, stop: &Stop) -> bool {
-        let asked = interface::find(&self.interface)
-            .and_then(|interface| probe::servers(&interface, probe::PATIENCE, stop, &|_| false));
-        match asked {
-            Ok(_) => true,
-            Err(error) => {
-                tracing::debug!("looking for DHCP servers: {}", crate::error::chain(&error));
-                false
-            }
+/// Whether the question could be asked. The interface may be another one than at the start, or be gone.
+fn ask(interface: &str, stop: &Stop) -> bool {
+    let found = interfaces::find(interface).map_err(dhcp::Error::from);
+    match found.and_then(|interface| probe::servers(&interface, probe::PATIENCE, stop, &|_| false)) {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::debug!("looking for DHCP servers: {}", crate::error::chain(&error));
+            false
         }
     }
 }

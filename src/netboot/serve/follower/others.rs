@@ -12,7 +12,6 @@ use crate::dhcp::pi::Client;
 use crate::error::remedy;
 use crate::netboot::reason::{Grade, Reason, give_addresses};
 use crate::netboot::serve::event::What;
-use crate::netboot::serve::neighbour;
 use crate::netboot::servers::Heard;
 use crate::netboot::steps::{Id, Offer, Signal, Steps};
 use crate::netboot::watch::answer::Answer;
@@ -28,7 +27,7 @@ impl Follower<'_> {
         let id = Id::Mac(sent.mac);
         match (sent.message, sent.address) {
             (Kind::Offer, address) => {
-                let offer = Offer { from: self.here, ours: true, boots: sent.boots, address };
+                let offer = Offer { from: self.here(), ours: true, boots: sent.boots, address };
                 self.signal(state, id, &Signal::Offer(offer));
             }
             (Kind::Ack, Some(address)) => self.signal(state, id, &Signal::Ack(address)),
@@ -43,7 +42,7 @@ impl Follower<'_> {
     }
 
     pub(super) fn tell_reason(&self, state: &mut State, mac: Mac, reason: Reason, client: Client) {
-        let told = reason.told(client, &self.site);
+        let told = reason.told(client, &state.site);
         if told.grade == Grade::Everyday {
             tracing::debug!(%mac, why = told.why, "left alone");
             return;
@@ -81,7 +80,7 @@ impl Follower<'_> {
             (answer.server.unwrap_or(from), answer.address.is_some(), answer.verdict.boots());
         let mut state = self.state();
         self.hear_server(&mut state, Heard { ip, mac: Some(source), gives, boots });
-        if packet.kind == Kind::Offer && ip != self.here {
+        if packet.kind == Kind::Offer && ip != self.here() {
             let offer = Offer { from: ip, ours: false, boots, address: answer.address };
             self.signal(&mut state, Id::Mac(packet.mac), &Signal::Offer(offer));
         }
@@ -98,13 +97,13 @@ impl Follower<'_> {
     pub(in crate::netboot::serve) fn looked(&self, is_first: bool) {
         let mut state = self.state();
         for ip in std::mem::take(&mut state.named) {
-            let mac = neighbour::find(ip);
+            let mac = self.neighbours.find(ip);
             self.hear_server(&mut state, Heard { ip, mac, gives: true, boots: false });
         }
-        if is_first && self.site.mode == Mode::Proxy && state.servers.giving().next().is_none() {
+        if is_first && state.site.mode == Mode::Proxy && state.servers.giving().next().is_none() {
             let why = format!(
                 "no DHCP server answers on {}: boards are told where to boot from, but nobody gives them addresses. ",
-                self.site.interface
+                state.site.interface
             );
             self.tell(What::Warning { text: remedy![why, give_addresses()] });
         }
