@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::board::Mac;
 use crate::dhcp::event::{Answer, Heard, Refusal, Silence};
 use crate::dhcp::packet::Kind;
-use crate::dhcp::pi::Client;
+use crate::dhcp::pi::DhcpClient;
 use crate::dhcp::policy::LOOK;
 use crate::dhcp::{AddressPlan, Mode};
 use crate::error::{Knob, Remedy, Task, remedy};
@@ -159,7 +159,7 @@ impl Reason {
 
     /// The reason in words, for a client of this kind.
     #[must_use]
-    pub fn told(self, client: Client, site: &Site) -> Told {
+    pub fn told(self, client: DhcpClient, site: &Site) -> Told {
         let (grade, why, hint) = words::of(&self, client, site);
         Told { reason: self, grade, why, hint }
     }

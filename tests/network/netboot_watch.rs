@@ -63,7 +63,7 @@ fn a_boot_is_seen_from_the_host_that_serves() {
 fn a_board_that_nobody_tells_where_to_boot_from() {
     let net = Net::new();
     net.lan.house_dnsmasq(&[]);
-    // The house's server answers by broadcast only who asks so; behind a bridge the watcher sees no other answer.
+    // The house's server answers by broadcast only a client that asks for it; behind a bridge the watcher sees no other answer.
     let watch = net.start("client", &["netboot", "watch", "--interface", "eth0", "--for", "25s"]);
     watch.until("it listens", |event| event["event"] == "watching");
     let mut boards = vec![Board::new(Kind::Pi5, 1)];
@@ -214,4 +214,33 @@ fn a_network_where_no_address_was_ever_offered_is_told() {
         conclusions.contains("`piprov netboot serve`") || conclusions.contains("`--mode dhcp`"),
         "{conclusions}"
     );
+}
+
+#[test]
+fn a_pi_that_asks_by_dhcpv6_only_is_seen() {
+    let net = Net::new();
+    // On another host than the board: the question goes to a group, which this one has joined.
+    let watch = net.start("ours", &["netboot", "watch", "--interface", "eth0"]);
+    watch.until("it listens", |event| event["event"] == "watching");
+    let mac = [0xe4, 0x5f, 0x01, 0x20, 0x24, 0x0b];
+    // The SOLICIT of a Pi 4 with USE_IPV6=1, as the documentation's capture has it.
+    let mut solicit = vec![1, 0x8c, 0xdd, 0x56, 0, 1, 0, 10, 0, 3, 0, 1];
+    solicit.extend(mac);
+    solicit.extend([0, 3, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 2, 0, 59]);
+    solicit.extend([0, 61, 0, 2, 0, 0x29, 0, 8, 0, 2, 0, 0]);
+    let len = (solicit.len() as u16 + 8).to_be_bytes();
+    let mut frame =
+        [&[0x33, 0x33, 0, 1, 0, 2][..], &mac, &[0x86, 0xdd, 0x60, 0, 0, 0], &len, &[17, 1]].concat();
+    let from: std::net::Ipv6Addr = "fe80::e65f:1ff:fe20:240b".parse().unwrap();
+    let to: std::net::Ipv6Addr = "ff02::1:2".parse().unwrap();
+    frame.extend(from.octets());
+    frame.extend(to.octets());
+    frame.extend([&546u16.to_be_bytes()[..], &547u16.to_be_bytes(), &len, &[0, 0]].concat());
+    frame.extend(&solicit);
+    net.lan.inside("client", || netboot_model::socket("eth0").send(&frame).unwrap());
+    let told = watch.until("the board", |event| event["event"] == "dhcpv6" && event["boots"] == true);
+    assert_eq!((told["mac"].as_str(), told["arch"].as_u64()), (Some("e4:5f:01:20:24:0b"), Some(41)));
+    assert!(told["hint"].as_str().unwrap().contains("USE_IPV6"), "{told}");
+    let conclusions = watch.end().pop().unwrap()["conclusions"].to_string();
+    assert!(conclusions.contains("e4:5f:01:20:24:0b asks by DHCPv6 only"), "{conclusions}");
 }

@@ -19,7 +19,7 @@ use crate::dhcp::packet::Kind;
 use crate::dhcp::pi;
 use crate::netboot::content::limits::{Limit, TooLarge};
 use crate::netboot::reason::{Grade, Reason, Told};
-use crate::netboot::serve::{Event, Totals, What};
+use crate::netboot::serve::{Event, InterfaceChange, Totals, What};
 use crate::netboot::servers::{Role, Sighting};
 use crate::netboot::steps::{Happened, Offer, Part, Sign, Step, Trouble};
 use crate::netboot::watch::answer::{Answer, Doubt, Verdict};
@@ -76,6 +76,14 @@ fn events(text: &str) -> Vec<What> {
         What::Server(_) => [What::Server(Sighting {
             ip: IP, mac: None, role: Role::Rival, grade: Grade::Warning, why: text.to_owned(), hint: text.into(),
         })],
+        What::Interface { .. } => [What::Interface {
+            interface: text.to_owned(), change: InterfaceChange::Gone, address: IP,
+        }],
+        What::Admitted { .. } => [What::Admitted { pid: 1, uid: 0, boards: vec![MAC] }],
+        What::Withdrawn { .. } => [
+            What::Withdrawn { pid: 1, uid: 0, boards: vec![MAC], why: text.to_owned() },
+            What::Withdrawn { pid: 1, uid: 0, boards: vec![], why: text.to_owned() },
+        ],
         What::Warning { .. } => [What::Warning { text: text.into() }],
     ]
 }
@@ -96,6 +104,7 @@ fn seen(text: &str) -> Vec<Seen> {
     };
     let others = every![Other;
         Other::Pc { .. } => [Other::Pc { mac: MAC, arch: 1 }],
+        Other::Dhcpv6 { .. } => [Other::Dhcpv6 { mac: MAC, arch: Some(41), boots: true, hint: text.into() }],
         Other::Server { .. } => [Other::Server { ip: IP, mac: MAC, answer, tftp: IP }],
         Other::Tree(_) => [Other::Tree(tree)],
         Other::Arp { .. } => [Other::Arp { mac: MAC, target: IP }],
@@ -143,7 +152,7 @@ proptest! {
             let hint = match &seen {
                 Seen::Board { step: Step::Stuck { .. }, .. } => true,
                 Seen::Board { step: Step::Reason(_), .. } => !text.is_empty(),
-                Seen::Other(Other::Server { .. }) => true,
+                Seen::Other(Other::Server { .. } | Other::Dhcpv6 { .. }) => true,
                 _ => false,
             };
             tell(&ui, &seen);

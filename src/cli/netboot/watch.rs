@@ -149,6 +149,16 @@ pub(super) fn tell(ui: &Ui, seen: &Seen) {
         Seen::Other(Other::Pc { mac, .. }) => {
             Text::message(format_args!("{mac} is a PC that looks for a boot server"))
         }
+        Seen::Other(Other::Dhcpv6 { mac, boots: true, hint, .. }) => {
+            let word = ui.paint_err(Style::Strong, "hint:");
+            Text::lines([
+                Text::message(format_args!("{mac} is a Raspberry Pi that looks for a boot server by DHCPv6")),
+                Text::message(format_args!("  {word} {}", remedy::word(hint))),
+            ])
+        }
+        Seen::Other(Other::Dhcpv6 { mac, .. }) => Text::message(format_args!(
+            "{mac} is a system on a Raspberry Pi that asks for an address by DHCPv6"
+        )),
         Seen::Other(Other::Server { ip, mac, answer, tftp }) => {
             let tftp = if answer.verdict.boots() { format!(", files from {tftp}") } else { String::new() };
             let line = format!("DHCP server {ip} ({mac}) {}{tftp}", answer.verdict.phrase());

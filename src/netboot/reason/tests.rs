@@ -12,8 +12,8 @@ fn site(mode: Mode) -> Site {
     }
 }
 
-fn client(stage: Stage) -> Client {
-    Client { stage, ..Client::UNKNOWN }
+fn client(stage: Stage) -> DhcpClient {
+    DhcpClient { stage, ..DhcpClient::UNKNOWN }
 }
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -105,7 +105,7 @@ fn what_helps_is_a_thing_to_do() {
 fn what_was_decided_is_a_reason_or_none() {
     let heard = |answer| Heard {
         mac: MAC,
-        client: Client { arch: Some(7), ..client(Stage::Pc) },
+        client: DhcpClient { arch: Some(7), ..client(Stage::Pc) },
         message: Kind::Discover,
         port: 67,
         relay: None,

@@ -5,11 +5,11 @@ use std::net::Ipv4Addr;
 use super::{Grade, Reason, Site, give_addresses, two_servers};
 use crate::dhcp::Mode;
 use crate::dhcp::event::{Refusal, Silence};
-use crate::dhcp::pi::{Client, Stage};
+use crate::dhcp::pi::{DhcpClient, Stage};
 use crate::error::{Action, Knob, Remedy, remedy};
 
 /// The grade, the sentence, and what helps.
-pub(super) fn of(reason: &Reason, client: Client, site: &Site) -> (Grade, String, Remedy) {
+pub(super) fn of(reason: &Reason, client: DhcpClient, site: &Site) -> (Grade, String, Remedy) {
     match reason {
         Reason::Silent { why, arch, relay, address } => {
             let about = About { arch: *arch, relay: *relay, address: *address };
@@ -65,7 +65,7 @@ struct About {
     address: Option<Ipv4Addr>,
 }
 
-fn silent(why: Silence, about: &About, client: Client, site: &Site) -> (Grade, String, Remedy) {
+fn silent(why: Silence, about: &About, client: DhcpClient, site: &Site) -> (Grade, String, Remedy) {
     let everyday = |why: &str| (Grade::Everyday, why.to_owned(), Remedy::default());
     // What is no board of ours is no matter of ours.
     let of_board = |grade| if client.stage.is_pi() { grade } else { Grade::Everyday };

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::board::Who;
+use crate::board::{Mac, Who};
+use crate::control::Told;
 use crate::dhcp::Mode;
 use crate::error::Remedy;
 use crate::netboot::content::limits::TooLarge;
-use crate::netboot::reason::Told;
+use crate::netboot::reason;
 use crate::netboot::servers::Sighting;
 
 /// Something that happened to the server itself.
@@ -65,7 +66,7 @@ pub enum What {
         board: Who,
         /// Why, and what helps.
         #[serde(flatten)]
-        told: Told,
+        told: reason::Told,
     },
     /// Another DHCP server is there, or says something else than before.
     Server(Sighting),
@@ -74,9 +75,29 @@ pub enum What {
         /// Its name now, or the one that it had.
         interface: String,
         /// What happened to it.
-        change: Change,
+        change: InterfaceChange,
         /// This host's address on it, or the one that it had.
         address: Ipv4Addr,
+    },
+    /// Boards of another program are served too: it decides what they get, and keeps their records.
+    Admitted {
+        /// That program's process; 0 where it is in another container.
+        pid: u32,
+        /// Its user.
+        uid: u32,
+        /// The boards.
+        boards: Vec<Mac>,
+    },
+    /// They are no longer served, or weren't taken.
+    Withdrawn {
+        /// That program's process.
+        pid: u32,
+        /// Its user.
+        uid: u32,
+        /// The boards; none where they weren't taken.
+        boards: Vec<Mac>,
+        /// Why.
+        why: String,
     },
     /// Something is not as it should be.
     Warning {
@@ -88,7 +109,7 @@ pub enum What {
 /// What happened to the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Change {
+pub enum InterfaceChange {
     /// There is none of that name. It is waited for.
     Gone,
     /// It was switched off. It is waited for.
@@ -105,6 +126,20 @@ pub enum Change {
     NoCarrier,
     /// Somebody is at the other end of the cable again.
     Carrier,
+}
+
+impl From<Told> for What {
+    fn from(told: Told) -> Self {
+        match told {
+            Told::Admitted { client, boards } => Self::Admitted { pid: client.pid, uid: client.uid, boards },
+            Told::Withdrawn { client, boards, why } => {
+                Self::Withdrawn { pid: client.pid, uid: client.uid, boards, why }
+            }
+            Told::Refused { client, why } => {
+                Self::Withdrawn { pid: client.pid, uid: client.uid, boards: Vec::new(), why }
+            }
+        }
+    }
 }
 
 /// What was told of all boards when serving ended.

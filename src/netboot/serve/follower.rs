@@ -15,8 +15,8 @@ use super::queue::{News, Queue, Stepped};
 use crate::board::{Known, Mac, Who};
 use crate::dhcp::event::{Answer, Event as DhcpEvent, Heard, Silence};
 use crate::dhcp::packet::Kind;
-use crate::dhcp::pi::{Client, Stage};
-use crate::netboot::content::clients::Clients;
+use crate::dhcp::pi::{DhcpClient, Stage};
+use crate::netboot::content::clients::NetbootClients;
 use crate::netboot::content::place::{self, Prefix};
 use crate::netboot::reason::{Once, Reason, Site, Told as Explained};
 use crate::netboot::servers::Servers;
@@ -31,7 +31,7 @@ pub(super) struct Follower<'a> {
     /// This host's address.
     here: AtomicU32,
     boards: Arc<Known>,
-    clients: Arc<RwLock<Clients>>,
+    clients: Arc<RwLock<NetbootClients>>,
     neighbours: Arc<Neighbours>,
     state: Mutex<State>,
     queue: &'a Queue,
@@ -66,7 +66,7 @@ impl<'a> Follower<'a> {
         here: Ipv4Addr,
         site: Site,
         boards: Arc<Known>,
-        clients: Arc<RwLock<Clients>>,
+        clients: Arc<RwLock<NetbootClients>>,
         neighbours: Arc<Neighbours>,
         queue: &'a Queue,
         waker: &'a (dyn Fn() + Sync),
@@ -294,7 +294,7 @@ impl<'a> Follower<'a> {
         if let Step::Reason(Explained { reason: Reason::NoAddress { .. }, .. }) = step {
             // The boot alone doesn't show which servers there are.
             let reason = Reason::NoAddress { servers: state.servers.giving().collect() };
-            let client = state.book.get(id).map_or(Client::UNKNOWN, Steps::client);
+            let client = state.book.get(id).map_or(DhcpClient::UNKNOWN, Steps::client);
             let told = reason.told(client, &state.site);
             state.book.explain(id, &told);
             step = Step::Reason(told);

@@ -22,7 +22,7 @@ pub use record::{Boot, Broken, Missing};
 pub use step::{Happened, Offer, Sign, Signal, Step, Trouble};
 
 use crate::board::{Chip, Model, Serial};
-use crate::dhcp::pi::{Client, Stage};
+use crate::dhcp::pi::{DhcpClient, Stage};
 use crate::error::Remedy;
 use crate::netboot::content::place;
 use crate::netboot::reason::{Once, Told as Reason};
@@ -148,7 +148,7 @@ impl Steps {
         steps
     }
 
-    fn discover(&mut self, client: &Client, now: Instant, steps: &mut Vec<Step>) {
+    fn discover(&mut self, client: &DhcpClient, now: Instant, steps: &mut Vec<Step>) {
         if self.is_system(client.stage) {
             self.up(Sign::Dhcp, now, steps);
             return;
@@ -353,9 +353,9 @@ impl Steps {
 
     /// What its boot program told of it.
     #[must_use]
-    pub fn client(&self) -> Client {
-        let stage = self.stage.unwrap_or(Client::UNKNOWN.stage);
-        Client { stage, serial: self.serial, revision: self.revision, arch: None }
+    pub fn client(&self) -> DhcpClient {
+        let stage = self.stage.unwrap_or(DhcpClient::UNKNOWN.stage);
+        DhcpClient { stage, serial: self.serial, revision: self.revision, arch: None }
     }
 
     /// The step in the words of all runs.

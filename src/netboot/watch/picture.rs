@@ -10,13 +10,15 @@ use serde::Serialize;
 
 use super::answer::Answer;
 use super::bpdu::Bpdu;
+use super::dhcpv6;
 use crate::board::{Known, Mac, Who};
 use crate::dhcp::packet::{Kind, Packet};
-use crate::dhcp::pi::{Client, Stage};
+use crate::dhcp::pi::{DhcpClient, Stage};
+use crate::error::Remedy;
 use crate::format::printable;
 use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Steps, Told};
 use crate::tftp::packet::{Code, Packet as Tftp};
-use crate::wire::frame::{Arp, Frame, Payload, Udp};
+use crate::wire::frame::{Arp, Frame, Payload, Udp, Udp6};
 
 /// Transfers that are remembered to know what an answer belongs to.
 const MOST_TRANSFERS: usize = 4096;
@@ -57,6 +59,19 @@ pub enum Other {
         /// Its architecture (RFC 4578).
         arch: u16,
     },
+    /// A Raspberry Pi asks by DHCPv6.
+    Dhcpv6 {
+        /// The board.
+        mac: Mac,
+        /// The architecture that it says it has: 41 for a boot program. A system says none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        arch: Option<u16>,
+        /// It is a boot program. It doesn't ask by DHCPv4 then.
+        boots: bool,
+        /// What helps a board that is to boot.
+        #[serde(skip_serializing_if = "Remedy::is_empty")]
+        hint: Remedy,
+    },
     /// A DHCP server answers; told when it is first heard, and when what it says changes.
     Server {
         /// Its address.
@@ -95,6 +110,8 @@ pub struct Picture {
     pcs: BTreeMap<Mac, u16>,
     transfers: HashMap<SocketAddrV4, Transfer>,
     arps: BTreeMap<Mac, Ipv4Addr>,
+    /// Boards that ask by DHCPv6, and whether a boot program does.
+    by_ipv6: BTreeMap<Mac, bool>,
 }
 
 #[derive(Debug)]
@@ -127,6 +144,7 @@ impl Picture {
             pcs: BTreeMap::new(),
             transfers: HashMap::new(),
             arps: BTreeMap::new(),
+            by_ipv6: BTreeMap::new(),
         }
     }
 
@@ -162,6 +180,7 @@ impl Picture {
                 self.signal(id, &Signal::Nfs, now, &mut seen);
             }
             Payload::Udp(udp) => self.udp(frame, &udp, now, &mut seen),
+            Payload::Udp6(udp) => self.dhcpv6(frame.source, &udp, &mut seen),
             Payload::Syn { .. } | Payload::Fragment { .. } => {}
         }
         seen
@@ -222,7 +241,7 @@ impl Picture {
             self.server(from, frame.source, answer, seen);
             return;
         }
-        let client = Client::of(packet, &self.ouis);
+        let client = DhcpClient::of(packet, &self.ouis);
         // A board that asks for an address is done with what it fetched before.
         self.settle(&|transfer| transfer.id == id, now, seen);
         match (packet.kind, client.stage) {
@@ -327,6 +346,24 @@ impl Picture {
             self.arps.insert(mac, arp.target);
             seen.push(Seen::Other(Other::Arp { mac, target: arp.target }));
         }
+    }
+
+    fn dhcpv6(&mut self, source: Mac, udp: &Udp6<'_>, seen: &mut Vec<Seen>) {
+        if udp.from.port() != dhcpv6::CLIENT_PORT || udp.to.port() != dhcpv6::SERVER_PORT {
+            return;
+        }
+        let Some(asks) = dhcpv6::parse(udp.data) else { return };
+        let mac = asks.mac.unwrap_or(source);
+        let [a, b, c, ..] = mac.bytes();
+        let boots = asks.arch == Some(dhcpv6::ARCH_RPIBOOT);
+        let is_known = self.by_ipv6.get(&mac).is_some_and(|before| *before || !boots);
+        let has_room = self.by_ipv6.len() < MOST_TRANSFERS || self.by_ipv6.contains_key(&mac);
+        if is_known || !has_room || !(boots || self.ouis.contains(&[a, b, c])) {
+            return;
+        }
+        self.by_ipv6.insert(mac, boots);
+        let hint = if boots { conclusions::by_ipv4() } else { Remedy::default() };
+        seen.push(Seen::Other(Other::Dhcpv6 { mac, arch: asks.arch, boots, hint }));
     }
 
     fn bpdu(&mut self, bytes: &[u8], seen: &mut Vec<Seen>) {

@@ -8,7 +8,7 @@ use crate::board::Mac;
 use crate::dhcp::Mode;
 use crate::dhcp::event::Sent;
 use crate::dhcp::packet::{Kind, Packet};
-use crate::dhcp::pi::Client;
+use crate::dhcp::pi::DhcpClient;
 use crate::error::remedy;
 use crate::netboot::reason::{Grade, Reason, give_addresses};
 use crate::netboot::serve::event::What;
@@ -37,11 +37,11 @@ impl Follower<'_> {
 
     /// A client has a reason not to get what it wants; what kind of client it is, its boot tells.
     pub(super) fn reason(&self, state: &mut State, mac: Mac, reason: Reason) {
-        let client = state.book.get(Id::Mac(mac)).map_or(Client::UNKNOWN, Steps::client);
+        let client = state.book.get(Id::Mac(mac)).map_or(DhcpClient::UNKNOWN, Steps::client);
         self.tell_reason(state, mac, reason, client);
     }
 
-    pub(super) fn tell_reason(&self, state: &mut State, mac: Mac, reason: Reason, client: Client) {
+    pub(super) fn tell_reason(&self, state: &mut State, mac: Mac, reason: Reason, client: DhcpClient) {
         let told = reason.told(client, &state.site);
         if told.grade == Grade::Everyday {
             tracing::debug!(%mac, why = told.why, "left alone");

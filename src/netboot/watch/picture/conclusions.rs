@@ -3,8 +3,18 @@
 use super::{Picture, Server};
 use crate::error::{Remedy, Task, remedy};
 use crate::netboot::reason::give_addresses;
+use crate::netboot::steps::Id;
 use crate::netboot::watch::answer::Verdict;
 use crate::netboot::watch::bpdu::Version;
+
+/// Boards that are named in one sentence.
+const MOST_NAMED: usize = 8;
+
+/// What helps a board that asks by DHCPv6 only.
+pub(super) fn by_ipv4() -> Remedy {
+    "network boot is served over IPv4 here: take USE_IPV6 out of the configuration in the board's EEPROM."
+        .into()
+}
 
 impl Picture {
     /// The conclusions, in sentences: why boards don't come, as far as it isn't said of a single one.
@@ -38,6 +48,13 @@ impl Picture {
             for doubt in &answer.doubts {
                 all.push(format!("{ip} {}: {}", doubt.phrase(), doubt.hint()).into());
             }
+        }
+        let only =
+            self.by_ipv6.iter().filter(|(mac, boots)| **boots && self.book.get(Id::Mac(**mac)).is_none());
+        let only: Vec<String> = only.take(MOST_NAMED).map(|(mac, _)| mac.to_string()).collect();
+        if !only.is_empty() {
+            let verb = if only.len() == 1 { "asks" } else { "ask" };
+            all.push(remedy![format!("{} {verb} by DHCPv6 only: ", only.join(", ")), by_ipv4()]);
         }
         if let Some(tree) =
             self.trees.values().find(|tree| tree.version == Version::Stp).or(self.trees.values().next())
