@@ -89,6 +89,8 @@ pub(crate) struct Board {
     pub(crate) wait: Duration,
     /// The longest that a file took.
     pub(crate) slowest: Duration,
+    /// When it was offered an address first.
+    pub(crate) offered: Option<Instant>,
     /// Packets that it sent again.
     pub(crate) repeats: u64,
     /// Bytes of all files, those that came twice twice.
@@ -174,6 +176,7 @@ impl Board {
             system: true,
             wait: Duration::ZERO,
             slowest: Duration::ZERO,
+            offered: None,
             repeats: 0,
             fetched: 0,
             stage,
@@ -311,6 +314,7 @@ impl Board {
                 if !reply.yiaddr.is_unspecified() && self.offer.is_none() {
                     let server = reply.server().unwrap_or(reply.siaddr);
                     self.offer = Some((reply.yiaddr, server));
+                    self.offered = self.offered.or(Some(now));
                     self.say(format!("address offer of {server}: {}", reply.yiaddr));
                 }
                 if let (Some((address, server)), Some(boot)) = (self.offer, self.boot) {

@@ -61,7 +61,7 @@ impl Netboot {
 /// A mistake in usage that lists the interfaces.
 fn interface(given: Option<String>, command: &str) -> Result<String, crate::cli::report::Usage> {
     given.filter(|name| !name.is_empty()).ok_or_else(|| {
-        let all = crate::dhcp::interface::list().unwrap_or_default();
+        let all = crate::wire::interfaces::list().unwrap_or_default();
         let usable = all.iter().filter(|interface| interface.mac.is_some());
         let have: Vec<String> = usable.map(|it| format!("{} ({})", it.name, it.show_addresses())).collect();
         let have = match have[..] {

@@ -139,12 +139,19 @@ impl Policy {
                 actions.push(Action::Send(draft.back_to_client(packet)));
                 Answer::Ack { address, lease: std::time::Duration::from_secs(self.plan.lease_time.into()) }
             }
-            Err(why) if selecting || self.plan.authoritative => {
+            // Whose address this is only the server knows that gave it: RFC 2131 section 4.3.2 wants silence from one that
+            // has no record of the client. A look for other servers that found none is no proof: they may come later.
+            Err(why) if selecting || self.has_another(mac, address, now) => {
                 actions.push(Action::Send(reply::refuse(&self.plan, packet).back_to_client(packet)));
                 Answer::Nak { why }
             }
             Ok(()) | Err(_) => silent(Silence::Unknown),
         }
+    }
+
+    /// Our leases know another address of that board, which it has.
+    fn has_another(&self, mac: Mac, address: Ipv4Addr, now: u64) -> bool {
+        self.pool.of(mac).is_some_and(|own| own != address && self.pool.is_bound(mac, own, now))
     }
 
     /// Whether a board may have this address.
@@ -158,7 +165,7 @@ impl Policy {
         if !self.pool.may_have(mac, address) {
             return Err(Refusal::NotOurs);
         }
-        if self.pool.of(mac).is_some_and(|own| own != address && self.pool.is_bound(mac, own, now)) {
+        if self.has_another(mac, address, now) {
             return Err(Refusal::HasAnother);
         }
         if self.pool.is_free(mac, address, now) { Ok(()) } else { Err(Refusal::Taken) }

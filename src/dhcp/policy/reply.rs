@@ -49,7 +49,7 @@ pub struct Reply {
     /// How long it is held back.
     pub delay: Duration,
     /// The client is a ROM that will not say its Ethernet address once it fetches files (raspberrypi/documentation,
-    /// network booting: the 3B's short of ARP), so this host should keep it in mind; see [`crate::dhcp::neighbour`].
+    /// network booting: the 3B's short of ARP), so this host should keep it in mind; see [`crate::wire::neighbours`].
     pub pin: bool,
     /// The message.
     pub bytes: Vec<u8>,
