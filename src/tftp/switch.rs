@@ -24,7 +24,7 @@ use crate::stop::{Stop, Waker};
 pub const MOST_BRANCHES: usize = 64;
 
 /// What a client is told whose branch has gone.
-const GONE: &str = "who served this board has ended";
+const GONE: &str = "the program that served this board has ended";
 
 /// One of the sources on a switch.
 pub trait Branch: Source {
