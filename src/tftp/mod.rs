@@ -17,8 +17,11 @@ pub mod packet;
 pub mod session;
 pub mod source;
 
+mod batch;
 mod error;
+mod line;
 mod net;
+mod ports;
 mod quota;
 mod readahead;
 mod seats;

@@ -1,5 +1,7 @@
 //! What a server does: its event loop, and the requests and transfers in it.
 
+mod shared;
+
 use std::collections::HashMap;
 use std::io;
 use std::mem::MaybeUninit;
@@ -12,10 +14,13 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 
+use super::batch::Inbox;
 use super::event::{Event, Reason, What, printable};
+use super::line::Line;
 use super::net;
 use super::options::{Agreed, Wanted};
 use super::packet::{self, Code, Direction, MAX_REQUEST, Mode, Packet};
+use super::ports::{self, Ports};
 use super::quota::Quota;
 use super::readahead::{self, ReadAhead};
 use super::seats::{Room, Seat, Seats};
@@ -33,6 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const RESTART: Duration = Duration::from_secs(1);
 /// Malformed packets that are answered in each second. Their senders' addresses may be forged.
 const ANSWERED_A_SECOND: u32 = 100;
+
+const NO_TIME: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
 
 const LISTEN: u64 = u64::MAX;
 const STOP: u64 = u64::MAX - 1;
@@ -87,12 +94,16 @@ pub(super) struct Loop<'a> {
     server: &'a Server,
     source: &'a dyn Source,
     events: &'a dyn Fn(Event),
-    epoll: OwnedFd,
+    epoll: Arc<OwnedFd>,
     timer: OwnedFd,
     ticking: bool,
     slots: Vec<Slot>,
     free: Vec<usize>,
     by_peer: HashMap<SocketAddr, usize>,
+    ports: Ports,
+    inbox: Option<Inbox>,
+    /// Shared ports at which more has arrived than was taken.
+    unread: Vec<usize>,
     pending: Vec<Pending>,
     scratch: Vec<u8>,
     last_id: u64,
@@ -110,7 +121,7 @@ impl<'a> Loop<'a> {
         events: &'a dyn Fn(Event),
         stop: &Stop,
     ) -> io::Result<Self> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let epoll = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
         let timer = rustix::time::timerfd_create(
             TimerfdClockId::Monotonic,
             TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
@@ -123,6 +134,9 @@ impl<'a> Loop<'a> {
             server,
             source,
             events,
+            ports: Ports::new(Arc::clone(&epoll)),
+            inbox: Some(Inbox::new()),
+            unread: Vec::new(),
             epoll,
             timer,
             ticking: false,
@@ -144,12 +158,16 @@ impl<'a> Loop<'a> {
         let mut ready: Vec<epoll::Event> = Vec::with_capacity(256);
         loop {
             ready.clear();
-            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut ready), None) {
+            let at_once = (!self.unread.is_empty()).then_some(&NO_TIME);
+            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut ready), at_once) {
                 Ok(_) => {}
                 Err(Errno::INTR) => continue,
                 Err(errno) => return Err(errno.into()),
             }
             let now = Instant::now();
+            for port in std::mem::take(&mut self.unread) {
+                self.on_port(port, EventFlags::IN, now);
+            }
             for event in &ready {
                 match event.data.u64() {
                     STOP => {
@@ -168,9 +186,13 @@ impl<'a> Loop<'a> {
                         self.sweep(now);
                         self.tell_more(now, false);
                     }
+                    token if token & ports::TOKEN != 0 => {
+                        self.on_port((token & !ports::TOKEN) as usize, event.flags, now);
+                    }
                     token => self.on_transfer(token, event.flags, now),
                 }
             }
+            self.flush(now);
             self.tick_while_needed()?;
         }
     }
@@ -194,19 +216,28 @@ impl<'a> Loop<'a> {
             return;
         };
         let Some(transfer) = &mut slot.transfer else { return };
-        let ip = transfer.peer.ip();
-        let was_begun = transfer.begun();
         let mut flow = Flow::On;
-        if flags.contains(EventFlags::OUT) {
+        if flags.contains(EventFlags::OUT)
+            && let Some(socket) = transfer.line.own()
+        {
+            let _ = epoll::modify(&self.epoll, socket, EventData::new_u64(token), EventFlags::IN);
             transfer.unblock();
-            let _ = epoll::modify(&self.epoll, &transfer.socket, EventData::new_u64(token), EventFlags::IN);
-            flow = transfer.drive(now);
+            flow = transfer.drive(now, &mut self.ports);
         }
         if flow == Flow::On && flags.intersects(EventFlags::IN | EventFlags::ERR | EventFlags::HUP) {
-            flow = transfer.on_readable(&mut self.scratch, now, &mut |event| (self.events)(event));
+            let tell = &mut |event| (self.events)(event);
+            flow = transfer.on_readable(&mut self.scratch, now, &mut self.ports, tell);
         }
-        if !was_begun && transfer.begun() && std::mem::take(&mut transfer.charged) {
-            self.quota.give_back(Reason::Unanswered, ip);
+        self.heard(index, flow, now);
+    }
+
+    /// A transfer has heard its client.
+    fn heard(&mut self, index: usize, flow: Flow, now: Instant) {
+        if let Some(transfer) = &mut self.slots[index].transfer
+            && transfer.begun()
+            && std::mem::take(&mut transfer.charged)
+        {
+            self.quota.give_back(Reason::Unanswered, transfer.peer.ip());
         }
         self.after(index, flow, now);
     }
@@ -218,19 +249,24 @@ impl<'a> Loop<'a> {
             Flow::On => {
                 if let Some(transfer) = &slot.transfer
                     && transfer.is_blocked()
+                    && let Some(socket) = transfer.line.own()
                 {
                     let token = EventData::new_u64(u64::from(slot.generation) << 32 | index as u64);
                     let flags = EventFlags::IN | EventFlags::OUT;
-                    let _ = epoll::modify(&self.epoll, &transfer.socket, token, flags);
+                    let _ = epoll::modify(&self.epoll, socket, token, flags);
                 }
             }
             Flow::Over(last) => {
                 if let Some(transfer) = slot.transfer.take() {
-                    slot.generation = slot.generation.wrapping_add(1);
+                    // The highest bit of a token is the shared ports'.
+                    slot.generation = slot.generation.wrapping_add(1) & (u32::MAX >> 1);
                     self.free.push(index);
                     self.by_peer.remove(&transfer.peer);
                     self.memory -= transfer.memory();
                     self.seats.leave(transfer.peer.ip());
+                    if let Line::Shared(port) = transfer.line {
+                        self.ports.leave(port);
+                    }
                     match last {
                         Some(what) if transfer.announced => (self.events)(transfer.event(what)),
                         Some(_) => self.quota.withhold(Reason::Unanswered, now),
@@ -244,7 +280,7 @@ impl<'a> Loop<'a> {
     fn sweep(&mut self, now: Instant) {
         for index in 0..self.slots.len() {
             if let Some(transfer) = &mut self.slots[index].transfer {
-                let flow = transfer.on_tick(now, &mut |event| (self.events)(event));
+                let flow = transfer.on_tick(now, &mut self.ports, &mut |event| (self.events)(event));
                 self.after(index, flow, now);
             }
         }
@@ -425,7 +461,7 @@ impl<'a> Loop<'a> {
         let quiet = now.saturating_duration_since(transfer.heard());
         if same && !transfer.lingers() && (!transfer.begun() || quiet < RESTART) {
             if !transfer.begun() {
-                let flow = transfer.asked_again(now);
+                let flow = transfer.asked_again(now, &mut self.ports);
                 self.after(index, flow, now);
             }
             return true;
@@ -530,13 +566,8 @@ impl<'a> Loop<'a> {
             self.slots.push(Slot { generation: 0, transfer: None });
             self.slots.len() - 1
         });
-        let token = EventData::new_u64(u64::from(self.slots[index].generation) << 32 | index as u64);
-        let opened = net::connect(pending.local, pending.peer).and_then(|socket| {
-            epoll::add(&self.epoll, &socket, token, EventFlags::IN)?;
-            Ok(socket)
-        });
-        let socket = match opened {
-            Ok(socket) => socket,
+        let line = match self.line(index, &pending, &agreed, &role) {
+            Ok(line) => line,
             Err(error) => {
                 self.free.push(index);
                 return self.end_pending(&pending, &format!("opening a port for it: {error}"), now);
@@ -544,7 +575,7 @@ impl<'a> Loop<'a> {
         };
         let Pending { id, peer, request, started, announced, .. } = pending;
         let path = path_of(&request);
-        let mut transfer = Transfer::new(id, peer, path, &request, socket, agreed, started, role);
+        let mut transfer = Transfer::new(id, peer, path, &request, line, agreed, started, role);
         if announced {
             transfer.tell_started(&mut |event| (self.events)(event));
         } else if self.quota.take(Reason::Unanswered, peer.ip(), now) {
@@ -553,7 +584,7 @@ impl<'a> Loop<'a> {
         }
         self.memory += transfer.memory();
         self.by_peer.insert(peer, index);
-        let flow = transfer.drive(now);
+        let flow = transfer.drive(now, &mut self.ports);
         self.slots[index].transfer = Some(Box::new(transfer));
         self.after(index, flow, now);
     }
@@ -578,7 +609,7 @@ impl<'a> Loop<'a> {
         }
         for index in 0..self.slots.len() {
             if let Some(transfer) = &mut self.slots[index].transfer {
-                let flow = transfer.give_up(Code::NOT_DEFINED, "the server was stopped");
+                let flow = transfer.give_up(Code::NOT_DEFINED, "the server was stopped", &mut self.ports);
                 self.after(index, flow, now);
             }
         }

@@ -32,4 +32,5 @@ mod live_tree;
 mod netboot_runs;
 mod terminal;
 mod tftp;
+mod tftp_ports;
 mod usb_boot;
