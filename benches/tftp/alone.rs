@@ -68,7 +68,8 @@ pub(crate) fn run(clients: usize, limit: Duration, size: u64) -> Result {
         })
         .collect();
     let rates = told.iter().map(|told| told.bytes as f64 / told.seconds);
-    let (slowest, fastest) = rates.fold((f64::INFINITY, 0_f64), |(low, high), rate| (low.min(rate), high.max(rate)));
+    let (slowest, fastest) =
+        rates.fold((f64::INFINITY, 0_f64), |(low, high), rate| (low.min(rate), high.max(rate)));
     Result {
         bytes: told.iter().map(|told| told.bytes).sum(),
         seconds: told.iter().map(|told| told.seconds).fold(0.0, f64::max),

@@ -26,6 +26,9 @@ pub(super) struct Inbox {
     got: usize,
 }
 
+// SAFETY: its pointers are to its own memory on the heap, and are used within a call that has set them.
+unsafe impl Send for Inbox {}
+
 impl Inbox {
     pub(super) fn new() -> Self {
         // SAFETY: an address of zeros is one of no family.
@@ -58,6 +61,11 @@ impl Inbox {
         Ok(self.got)
     }
 
+    /// How many came last.
+    pub(super) fn len(&self) -> usize {
+        self.got
+    }
+
     /// One of those that came last, and from where.
     pub(super) fn packet(&self, at: usize) -> Option<(SocketAddr, &[u8])> {
         let header = self.headers[..self.got].get(at)?;
@@ -75,15 +83,10 @@ pub(super) struct Outbox {
     headers: Vec<libc::mmsghdr>,
 }
 
+// SAFETY: its pointers are to its own memory on the heap, and are used within a call that has set them.
+unsafe impl Send for Outbox {}
+
 impl Outbox {
-    pub(super) fn is_empty(&self) -> bool {
-        self.packets.is_empty()
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        self.packets.len() >= MOST
-    }
-
     /// Keeps a packet of these parts until [`Outbox::send`].
     pub(super) fn push(&mut self, peer: SocketAddr, parts: [&[u8]; 2]) {
         if self.bytes.len() >= MOST_WAITING {
@@ -96,7 +99,11 @@ impl Outbox {
 
     /// Sends them all, and says so; or as many as the socket takes now. `trouble` is asked about each error of the
     /// socket: whether the packet that met it is to be tried again.
-    pub(super) fn send(&mut self, socket: &Socket, mut trouble: impl FnMut(&SockAddr, Errno) -> bool) -> bool {
+    pub(super) fn send(
+        &mut self,
+        socket: &Socket,
+        mut trouble: impl FnMut(&SockAddr, Errno) -> bool,
+    ) -> bool {
         let mut first = 0;
         while first < self.packets.len() {
             match self.send_some(socket, first) {
@@ -210,9 +217,8 @@ mod tests {
             }
             assert_eq!(inbox.receive(&server, MOST), Err(Errno::AGAIN));
             assert!(inbox.packet(0).is_none(), "what came before isn't given again");
-            assert!(outbox.is_full());
             assert!(outbox.send(&server, |peer, errno| panic!("{peer:?}: {errno}")));
-            assert!(outbox.is_empty());
+            assert!(outbox.packets.is_empty() && outbox.bytes.is_empty());
             for (n, client) in clients.iter().enumerate() {
                 let mut buf = [0; 9];
                 assert_eq!(client.recv_from(&mut buf).unwrap(), (4, addr));

@@ -3,29 +3,31 @@
 use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendFlags};
 
-use super::ports::Ports;
+use super::outs::Outs;
+use super::ports::Port;
 
 /// A port of its own, or one that many transfers share.
 pub(super) enum Line {
     /// A socket that is connected to the client. For windows and uploads: many packets come at once, and would push
     /// out what other clients send to the same socket.
     Own(OwnedFd),
-    /// One of [`Ports`], by its place. For lock step: a packet at a time, of many clients.
-    Shared(usize),
+    /// A port of many transfers. For lock step: a packet at a time, of many clients.
+    Shared(Arc<Port>),
 }
 
 impl Line {
     /// Sends a packet of these parts. On a shared port it is sent with those of others, and what the network says of
-    /// it comes back by [`Ports`].
-    pub(super) fn send(&self, peer: SocketAddr, parts: [&[u8]; 2], ports: &mut Ports) -> Result<(), Errno> {
+    /// it comes back by [`Outs`].
+    pub(super) fn send(&self, peer: SocketAddr, parts: [&[u8]; 2], outs: &mut Outs) -> Result<(), Errno> {
         match self {
             Self::Own(socket) => gather(socket, &parts.map(IoSlice::new)),
-            Self::Shared(at) => {
-                ports.push(*at, peer, parts);
+            Self::Shared(port) => {
+                outs.push(port, peer, parts);
                 Ok(())
             }
         }

@@ -34,19 +34,6 @@ pub(super) fn listen(addr: SocketAddr) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-/// Opens one of several sockets on a port; the kernel gives each client to one of them, always the same
-/// (`SO_REUSEPORT`, socket(7)).
-pub(super) fn listen_shared(addr: SocketAddr) -> io::Result<OwnedFd> {
-    let fd = open(addr)?;
-    if addr.is_ipv6() {
-        rustix::net::sockopt::set_ipv6_v6only(&fd, false)?;
-    }
-    rustix::net::sockopt::set_socket_reuseport(&fd, true)?;
-    prepare(&fd, addr)?;
-    rustix::net::bind(&fd, &addr)?;
-    Ok(fd)
-}
-
 /// Makes a socket that another program has bound into one where requests arrive.
 pub(super) fn adopt(fd: &OwnedFd, addr: SocketAddr) -> io::Result<()> {
     if rustix::net::sockopt::socket_type(fd)? != SocketType::DGRAM {
@@ -97,23 +84,43 @@ pub(super) fn connect(local: Option<IpAddr>, peer: SocketAddr) -> io::Result<Own
     Ok(fd)
 }
 
-/// Opens a port for many transfers, to any client. The kernel keeps what the network says of packets that were sent
-/// from it for [`take_error`].
-pub(super) fn shared(from: SocketAddr) -> io::Result<OwnedFd> {
-    let fd = open(from)?;
-    if from.is_ipv6() {
-        set(&fd, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, 1)?;
-    } else {
-        set(&fd, libc::IPPROTO_IP, libc::IP_RECVERR, 1)?;
+/// Opens a port for many transfers, to any client: a socket for each of `cpus`, which gets what that processor takes
+/// from the network. The kernel keeps what the network says of packets that were sent from it for [`take_error`].
+pub(super) fn shared(from: SocketAddr, cpus: &[Option<usize>]) -> io::Result<Vec<Socket>> {
+    let mut sockets: Vec<Socket> = Vec::with_capacity(cpus.len());
+    for cpu in cpus {
+        let fd = open(from)?;
+        if from.is_ipv6() {
+            set(&fd, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, 1)?;
+        } else {
+            set(&fd, libc::IPPROTO_IP, libc::IP_RECVERR, 1)?;
+        }
+        // Room for an ACK of each client, and for packets to hosts that aren't there, which the kernel keeps for up to
+        // three seconds while it looks for them.
+        receive_buffer(&fd, 1 << 20);
+        let wanted = 4 << 20;
+        let _ = rustix::net::sockopt::set_socket_send_buffer_size_force(&fd, wanted)
+            .or_else(|_| rustix::net::sockopt::set_socket_send_buffer_size(&fd, wanted));
+        if let Some(cpu) = cpu.and_then(|cpu| libc::c_int::try_from(cpu).ok()) {
+            // Before Linux 6.2 it is chosen by the client's address, which is right too, if slower.
+            let _ = set(&fd, libc::SOL_SOCKET, libc::SO_INCOMING_CPU, cpu);
+        }
+        match sockets.first() {
+            // The first one takes a port that is free, and lets others of this process join it only after that: among
+            // sockets that share a port none is refused.
+            None => {
+                rustix::net::bind(&fd, &from)?;
+                rustix::net::sockopt::set_socket_reuseport(&fd, true)?;
+            }
+            Some(first) => {
+                rustix::net::sockopt::set_socket_reuseport(&fd, true)?;
+                let addr = first.local_addr()?.as_socket().unwrap_or(from);
+                rustix::net::bind(&fd, &addr)?;
+            }
+        }
+        sockets.push(fd.into());
     }
-    // Room for an ACK of each client, and for packets to hosts that aren't there, which the kernel keeps for up to
-    // three seconds while it looks for them.
-    receive_buffer(&fd, 1 << 20);
-    let wanted = 4 << 20;
-    let _ = rustix::net::sockopt::set_socket_send_buffer_size_force(&fd, wanted)
-        .or_else(|_| rustix::net::sockopt::set_socket_send_buffer_size(&fd, wanted));
-    rustix::net::bind(&fd, &from)?;
-    Ok(fd)
+    Ok(sockets)
 }
 
 fn open(addr: SocketAddr) -> io::Result<OwnedFd> {

@@ -1,18 +1,21 @@
-//! The server: one thread, one event loop, a socket of its own for each transfer.
+//! The server: its port, its limits, and its threads.
 
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex};
 
+use rustix::event::epoll;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use socket2::Socket;
 
 use super::error::Error;
 use super::event::Event;
+use super::lane::{self, Lane};
 use super::options::Policy;
 use super::session::Retry;
 use super::source::Source;
-use super::work::Loop;
+use super::work::Work;
 use super::{holder, net};
 use crate::stop::{Stop, Waker};
 
@@ -79,29 +82,6 @@ impl Server {
         Ok(Self { socket, addr: local, limits, waker: Waker::new().map_err(Error::Loop)? })
     }
 
-    /// Opens a port for several servers, each of which is to run on a thread of its own. The kernel gives each client
-    /// to one of them. The limits are shared out. Numbers of requests are each server's own.
-    ///
-    /// # Errors
-    /// As for [`Server::bind`].
-    pub fn bind_shared(addr: SocketAddr, limits: Limits, servers: usize) -> Result<Vec<Self>, Error> {
-        let servers = servers.max(1);
-        // Finds out whether another program has the port: among sockets that share one nobody is refused. The port is
-        // free again after.
-        let addr = Self::bind(addr, limits)?.addr;
-        let share = |all: usize| all.div_ceil(servers);
-        // A board asks for several files at once, and the kernel may give them all to one server.
-        let per_address = share(limits.per_address).max(8);
-        let limits =
-            Limits { sessions: share(limits.sessions), memory: share(limits.memory), per_address, ..limits };
-        let bind = |source| Error::Bind { addr, source };
-        let one = || {
-            let socket = Socket::from(net::listen_shared(addr).map_err(bind)?);
-            Ok(Self { socket, addr, limits, waker: Waker::new().map_err(Error::Loop)? })
-        };
-        (0..servers).map(|_| one()).collect()
-    }
-
     /// Serves on a UDP socket that another program has opened and bound, such as systemd. `addr` is what it should be
     /// bound to, for messages.
     ///
@@ -128,13 +108,42 @@ impl Server {
         self.waker.clone()
     }
 
-    /// Serves until `stop` is set; then tells every client that it ends. `events` is called on this thread.
+    /// Serves until `stop` is set; then tells every client that it ends. It has a thread for each processor, up to four;
+    /// `events` is called on one of them at a time.
     ///
     /// # Errors
     /// Where the operating system refuses what the event loop needs. Nothing that a client sends does that.
-    pub fn run(&self, source: &dyn Source, events: &dyn Fn(Event), stop: &Stop) -> Result<(), Error> {
-        let mut work = Loop::new(self, source, events, stop).map_err(Error::Loop)?;
-        work.run().map_err(Error::Loop)
+    pub fn run(
+        &self,
+        source: &dyn Source,
+        events: &(dyn Fn(Event) + Sync),
+        stop: &Stop,
+    ) -> Result<(), Error> {
+        self.serve(source, events, stop).map_err(Error::Loop)
+    }
+
+    fn serve(&self, source: &dyn Source, events: &(dyn Fn(Event) + Sync), stop: &Stop) -> io::Result<()> {
+        let cpus = lane::processors();
+        let epolls = cpus.iter().map(|_| Ok(Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?)));
+        let epolls = epolls.collect::<io::Result<Vec<_>>>()?;
+        let work = Mutex::new(Work::new(self, source, events, &epolls, &cpus)?);
+        let quit = Waker::new()?;
+        let lanes = cpus.iter().zip(&epolls).enumerate().map(|(number, (cpu, epoll))| {
+            let mut lane = Lane::new(number, self, &work, *cpu, Arc::clone(epoll), &quit)?;
+            if number == 0 {
+                lane.lead(stop)?;
+            }
+            Ok(lane)
+        });
+        let lanes = lanes.collect::<io::Result<Vec<_>>>()?;
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = lanes.into_iter().map(|lane| scope.spawn(move || lane.run())).collect();
+            let ended = threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            // All of them have ended before the first failure is told.
+            ended.collect::<Vec<_>>().into_iter().collect()
+        })
     }
 }
 

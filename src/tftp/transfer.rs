@@ -13,8 +13,8 @@ use super::event::{Event, What};
 use super::line::{Line, gather, passing};
 use super::net;
 use super::options::Agreed;
+use super::outs::Outs;
 use super::packet::{self, Code, Direction, HEADER, Packet};
-use super::ports::Ports;
 use super::readahead::ReadAhead;
 use super::session::{End, Heard, Next, Receiver, Sender};
 use super::source::{Content, Sink};
@@ -199,12 +199,12 @@ impl Transfer {
     }
 
     /// The client sent its request again before it had acknowledged anything.
-    pub(super) fn asked_again(&mut self, now: Instant, ports: &mut Ports) -> Flow {
+    pub(super) fn asked_again(&mut self, now: Instant, outs: &mut Outs) -> Flow {
         match &mut self.role {
             Role::Send { session, .. } => session.asked_again(now),
             Role::Receive { session, .. } => session.asked_again(now),
         }
-        if self.blocked { Flow::On } else { self.drive(now, ports) }
+        if self.blocked { Flow::On } else { self.drive(now, outs) }
     }
 
     /// Takes a packet that has arrived at its own socket, and answers it.
@@ -212,13 +212,13 @@ impl Transfer {
         &mut self,
         scratch: &mut [u8],
         now: Instant,
-        ports: &mut Ports,
+        outs: &mut Outs,
         tell: &mut dyn FnMut(Event),
     ) -> Flow {
         let Some(socket) = self.line.own() else { return Flow::On };
         // One packet at a time: epoll comes back if there is a second one.
         match rustix::net::recv(socket, &mut *scratch, RecvFlags::empty()) {
-            Ok((_, len)) => self.on_packet(&scratch[..len.min(scratch.len())], now, ports, tell),
+            Ok((_, len)) => self.on_packet(&scratch[..len.min(scratch.len())], now, outs, tell),
             Err(errno) => self.on_error(errno),
         }
     }
@@ -228,7 +228,7 @@ impl Transfer {
         &mut self,
         bytes: &[u8],
         now: Instant,
-        ports: &mut Ports,
+        outs: &mut Outs,
         tell: &mut dyn FnMut(Event),
     ) -> Flow {
         match &mut self.role {
@@ -247,12 +247,12 @@ impl Transfer {
                     if let Err(error) = sink.write(data) {
                         let message = format!("storing it: {error}");
                         self.announce(tell);
-                        return self.give_up(Code::FULL, &message, ports);
+                        return self.give_up(Code::FULL, &message, outs);
                     }
                     if last {
                         if let Err(refusal) = sink.complete() {
                             self.announce(tell);
-                            return self.give_up(refusal.code, &refusal.message, ports);
+                            return self.give_up(refusal.code, &refusal.message, outs);
                         }
                         *stored = true;
                         self.announce(tell);
@@ -266,11 +266,11 @@ impl Transfer {
             self.announce(tell);
         }
         self.tell_progress(now, tell);
-        self.drive(now, ports)
+        self.drive(now, outs)
     }
 
     /// Does everything that can be done now.
-    pub(super) fn drive(&mut self, now: Instant, ports: &mut Ports) -> Flow {
+    pub(super) fn drive(&mut self, now: Instant, outs: &mut Outs) -> Flow {
         loop {
             let next = match &mut self.role {
                 Role::Send { session, .. } => session.poll(),
@@ -278,11 +278,11 @@ impl Transfer {
             };
             match next {
                 Next::Wait => return Flow::On,
-                Next::End => return self.end(now, ports),
+                Next::End => return self.end(now, outs),
                 Next::Greet => {
                     let greeting = self.agreed.packet();
                     let greeting = greeting.as_deref().unwrap_or(&const { packet::ack(0) });
-                    if let Err(errno) = self.send(greeting, ports) {
+                    if let Err(errno) = self.send(greeting, outs) {
                         return self.on_error(errno);
                     }
                     match &mut self.role {
@@ -291,14 +291,14 @@ impl Transfer {
                     }
                 }
                 Next::Ack { block } => {
-                    if let Err(errno) = self.send(&packet::ack(block), ports) {
+                    if let Err(errno) = self.send(&packet::ack(block), outs) {
                         return self.on_error(errno);
                     }
                     if let Role::Receive { session, .. } = &mut self.role {
                         session.acked(now);
                     }
                 }
-                Next::Send { first, count } => match self.send_blocks(first, count, now, ports) {
+                Next::Send { first, count } => match self.send_blocks(first, count, now, outs) {
                     Ok(Sending::All) => self.starved = false,
                     Ok(Sending::Starved) => {
                         self.starved = true;
@@ -314,7 +314,7 @@ impl Transfer {
                     Err(Trouble::Net(errno)) => return self.on_error(errno),
                     Err(Trouble::Content(error)) => {
                         let message = format!("reading it: {error}");
-                        return self.give_up(Code::NOT_DEFINED, &message, ports);
+                        return self.give_up(Code::NOT_DEFINED, &message, outs);
                     }
                 },
             }
@@ -322,12 +322,7 @@ impl Transfer {
     }
 
     /// Something of the session is due. Also tells progress that was too small to be told at once.
-    pub(super) fn on_tick(
-        &mut self,
-        now: Instant,
-        ports: &mut Ports,
-        tell: &mut dyn FnMut(Event),
-    ) -> Flow {
+    pub(super) fn on_tick(&mut self, now: Instant, outs: &mut Outs, tell: &mut dyn FnMut(Event)) -> Flow {
         let due = self.deadline().is_some_and(|deadline| deadline <= now);
         if due {
             match &mut self.role {
@@ -338,7 +333,7 @@ impl Transfer {
         if now.saturating_duration_since(self.told_at) >= TELL_AFTER && self.bytes() != self.told {
             self.tell(now, tell);
         }
-        if (due || self.starved) && !self.blocked { self.drive(now, ports) } else { Flow::On }
+        if (due || self.starved) && !self.blocked { self.drive(now, outs) } else { Flow::On }
     }
 
     fn tell_progress(&mut self, now: Instant, tell: &mut dyn FnMut(Event)) {
@@ -368,7 +363,7 @@ impl Transfer {
         }
     }
 
-    fn end(&mut self, now: Instant, ports: &mut Ports) -> Flow {
+    fn end(&mut self, now: Instant, outs: &mut Outs) -> Flow {
         let end = match &self.role {
             Role::Send { session, .. } => session.end(),
             Role::Receive { session, .. } => session.end(),
@@ -393,20 +388,20 @@ impl Transfer {
             }
             Some(End::TooLarge { limit }) => {
                 let message = format!("the upload is larger than the allowed {limit} bytes");
-                return self.give_up(Code::FULL, &message, ports);
+                return self.give_up(Code::FULL, &message, outs);
             }
             Some(End::Oversized { got, blksize }) => {
                 let message = format!("a block has {got} bytes, agreed were {blksize}");
-                return self.give_up(Code::ILLEGAL, &message, ports);
+                return self.give_up(Code::ILLEGAL, &message, outs);
             }
         };
         self.over(why)
     }
 
     /// Ends it with an ERROR packet to the client.
-    pub(super) fn give_up(&mut self, code: Code, why: &str, ports: &mut Ports) -> Flow {
+    pub(super) fn give_up(&mut self, code: Code, why: &str, outs: &mut Outs) -> Flow {
         if !self.lingers() {
-            let _ = self.send(&packet::error(code, why), ports);
+            let _ = self.send(&packet::error(code, why), outs);
         }
         self.over(why.to_owned())
     }
@@ -437,8 +432,8 @@ impl Transfer {
     }
 
     /// Sends a small packet. What the network can't take right now is lost like any packet may be.
-    fn send(&self, bytes: &[u8], ports: &mut Ports) -> Result<(), Errno> {
-        match self.line.send(self.peer, [bytes, &[]], ports) {
+    fn send(&self, bytes: &[u8], outs: &mut Outs) -> Result<(), Errno> {
+        match self.line.send(self.peer, [bytes, &[]], outs) {
             Ok(()) => Ok(()),
             Err(errno) if passing(errno) || errno == Errno::AGAIN => Ok(()),
             Err(errno) => Err(errno),
@@ -450,7 +445,7 @@ impl Transfer {
         first: u64,
         count: u16,
         now: Instant,
-        ports: &mut Ports,
+        outs: &mut Outs,
     ) -> Result<Sending, Trouble> {
         let Role::Send { session, content, ahead } = &mut self.role else { return Ok(Sending::All) };
         let blksize = u64::from(self.agreed.blksize);
@@ -468,7 +463,7 @@ impl Transfer {
                     }
                     // The low 16 bits are the number on the wire.
                     let header = packet::data_header(block as u16);
-                    match line.send(self.peer, [&header, ahead.bytes(offset, len)], ports) {
+                    match line.send(self.peer, [&header, ahead.bytes(offset, len)], outs) {
                         Ok(()) => {}
                         Err(Errno::AGAIN) => return Ok(Sending::Blocked),
                         Err(errno) if passing(errno) => {}
@@ -499,7 +494,7 @@ impl Transfer {
                 Err(Errno::INVAL | Errno::MSGSIZE | Errno::IO | Errno::OPNOTSUPP | Errno::NOPROTOOPT) => {
                     let _ = net::segment(socket, 0);
                     self.segmented = false;
-                    return self.send_blocks(block, (until - block) as u16, now, ports);
+                    return self.send_blocks(block, (until - block) as u16, now, outs);
                 }
                 Err(errno) => return Err(Trouble::Net(errno)),
             }

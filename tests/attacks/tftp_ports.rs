@@ -29,7 +29,9 @@ fn fetch(server: SocketAddr, meanwhile: impl FnOnce(SocketAddr)) -> Duration {
             socket.send_to(&last, to).unwrap();
             continue;
         };
-        let Packet::Data { block, data } = Packet::parse(&buf[..len]).unwrap() else { panic!("{:?}", &buf[..len]) };
+        let Packet::Data { block, data } = Packet::parse(&buf[..len]).unwrap() else {
+            panic!("{:?}", &buf[..len])
+        };
         if usize::from(block) != got / 512 + 1 {
             continue;
         }

@@ -48,11 +48,6 @@ const TFTP_PORT: u16 = 69;
 /// The port of NFS.
 const NFS_PORT: u16 = 2049;
 
-/// Threads for TFTP: one for each processor, as far as a network can keep them busy.
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |count| count.get().min(4))
-}
-
 /// What is to be served, and where.
 #[derive(Debug)]
 pub struct ServeOptions {
@@ -116,7 +111,7 @@ impl Server {
         let address = SocketAddr::from((plan.server, TFTP_PORT));
         let tftp = match tftp_socket {
             Some(socket) => vec![tftp::Server::from_socket(socket, address, limits)?],
-            None => tftp::Server::bind_shared(address, limits, threads())?,
+            None => vec![tftp::Server::bind(address, limits)?],
         };
         let dhcp = dhcp::Server::open(&config, handed, stop)?;
         // Only to see a system come up; without the privilege that isn't seen.
