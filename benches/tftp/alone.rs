@@ -33,8 +33,9 @@ pub(crate) struct Result {
     pub(crate) by_client: u64,
     pub(crate) by_server: u64,
     pub(crate) finished: usize,
-    /// The fastest client's rate divided by the slowest one's.
-    pub(crate) spread: f64,
+    /// The rates of the slowest and the fastest client, in bytes a second.
+    pub(crate) slowest: f64,
+    pub(crate) fastest: f64,
 }
 
 /// Starts the clients, lets all of them begin at once, and puts together what they tell.
@@ -76,7 +77,8 @@ pub(crate) fn run(clients: usize, limit: Duration, size: u64) -> Result {
         by_client: told.iter().map(|told| told.by_client).sum(),
         by_server: told.iter().map(|told| told.by_server).sum(),
         finished: told.iter().filter(|told| told.finished).count(),
-        spread: fastest / slowest,
+        slowest,
+        fastest,
     }
 }
 

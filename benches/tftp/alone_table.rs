@@ -20,6 +20,12 @@ struct Run {
     result: alone::Result,
 }
 
+impl Run {
+    fn spread(&self) -> f64 {
+        self.result.fastest / self.result.slowest
+    }
+}
+
 /// The part of the benchmark that runs in the clients' namespace.
 pub(crate) fn load(args: &[String]) {
     let number = |at: usize| args[at].parse::<u64>().unwrap();
@@ -55,8 +61,12 @@ pub(crate) fn measure_all(
             for (server, runs) in servers.iter().zip(&mut runs) {
                 let run = measure(server, net, root, clients, seconds);
                 eprintln!(
-                    "{clients:>3} processes: {:<10} {:.1} MiB/s, {:.2} CPU s/GiB, {:?}",
-                    server.name, run.rate, run.cpu, run.result
+                    "{clients:>3} processes: {:<10} {:.1} MiB/s, {:.2} CPU s/GiB, spread {:.2}, {:?}",
+                    server.name,
+                    run.rate,
+                    run.cpu,
+                    run.spread(),
+                    run.result
                 );
                 runs.push(run);
             }
@@ -109,7 +119,7 @@ fn section(table: &mut String, clients: usize, servers: &[Server], runs: &[Vec<R
         let rates = runs.iter().map(rate);
         let (low, high) = rates.fold((f64::INFINITY, 0_f64), |(low, high), it| (low.min(it), high.max(it)));
         let most = |of: fn(&alone::Result) -> u64| runs.iter().map(|run| of(&run.result)).max().unwrap_or(0);
-        let spread = runs.iter().map(|run| run.result.spread).fold(0.0, f64::max);
+        let spread = runs.iter().map(Run::spread).fold(0.0, f64::max);
         let _ = writeln!(
             table,
             "| {} | {:.1} | {low:.0}–{high:.0} | {:.2} | {:.2} | {:.2} | {} | {} | {} |",

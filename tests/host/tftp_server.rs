@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use piprov::stop::Stop;
 use piprov::tftp::dir::DirSource;
-use piprov::tftp::event::{Event, What};
+use piprov::tftp::event::What;
 use piprov::tftp::options::Policy;
 use piprov::tftp::packet::{self, Code, Direction, Mode, Packet, request};
 use piprov::tftp::session::Retry;
@@ -322,10 +322,13 @@ fn a_repeated_request_is_the_same_transfer() {
     );
     // The same from another port is a transfer of its own: bootcode.bin asks several times at once.
     let mut clients: Vec<Client> = (0..3).map(|_| Client::ask(server.addr, "f", &[])).collect();
-    let mut ports: Vec<_> = clients.iter_mut().map(|client| client.hear().1.port()).collect();
-    ports.sort_unstable();
-    ports.dedup();
-    assert_eq!(ports.len(), 3);
+    let ports: Vec<_> = clients.iter_mut().map(|client| client.hear().1).collect();
+    for (client, from) in clients.iter_mut().zip(ports) {
+        client.reply(from, &packet::ack(1));
+        assert_eq!(client.hear().0[..4], packet::data_header(2));
+        client.reply(from, &packet::ack(2));
+    }
+    server.wait_finished(1 + 3);
 }
 
 #[test]
@@ -599,36 +602,32 @@ fn whoever_is_served_hears_that_the_server_stops() {
 }
 
 #[test]
-fn servers_share_a_port_and_nobody_else_gets_it() {
-    let root = folder(&[("f", 100_000)]);
-    let limits = Limits::default();
-    let servers = Server::bind_shared("127.0.0.1:0".parse().unwrap(), limits, 3).unwrap();
-    let addr = servers[0].local_addr();
-    assert!(servers.iter().all(|server| server.local_addr() == addr));
-    for again in [Server::bind_shared(addr, limits, 3).map(drop), Server::bind(addr, limits).map(drop)] {
+fn nobody_else_gets_a_servers_port_whatever_address_it_has() {
+    for addr in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "[::]:0"] {
+        let root = folder(&[("f", 100_000)]);
+        let server = Running::on(addr, DirSource::new(root.path()).unwrap(), Limits::default());
+        let again = Server::bind(server.addr, Limits::default()).map(drop);
         assert!(matches!(again, Err(Error::InUse { holder: Some(_), .. })), "{again:?}");
+        // Over all of its threads.
+        let here: std::net::IpAddr = if addr.starts_with('[') { "::1" } else { "127.0.0.1" }.parse().unwrap();
+        let asked = std::net::SocketAddr::new(here, server.addr.port());
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    assert!(fetch(asked, "f", &[("blksize", 1468)], SECOND) == Ok(pattern(100_000)))
+                });
+            }
+        });
+        server.wait_finished(8);
+        // All events of a request are told in their order, and no two requests have a number together.
+        let events = server.events.lock().unwrap();
+        let ids: std::collections::BTreeSet<_> = events.iter().map(|event| event.id).collect();
+        assert_eq!(ids.len(), 8);
+        for id in ids {
+            let mine: Vec<_> =
+                events.iter().filter(|event| event.id == id).map(|event| &event.what).collect();
+            assert!(matches!(mine[..2], [What::Requested { .. }, What::Started { .. }]), "{mine:?}");
+            assert!(matches!(mine.last(), Some(What::Finished { .. })), "{mine:?}");
+        }
     }
-    let stop = Stop::new().unwrap();
-    let source = DirSource::new(root.path()).unwrap();
-    let served = std::sync::Mutex::new(std::collections::BTreeMap::<usize, usize>::new());
-    std::thread::scope(|scope| {
-        for (n, server) in servers.into_iter().enumerate() {
-            let (source, served, stop) = (&source, &served, &stop);
-            scope.spawn(move || {
-                let count = |event: Event| {
-                    if matches!(event.what, What::Finished { .. }) {
-                        *served.lock().unwrap().entry(n).or_default() += 1;
-                    }
-                };
-                server.run(source, &count, stop).unwrap();
-            });
-        }
-        for _ in 0..16 {
-            assert!(fetch(addr, "f", &U_BOOT, SECOND) == Ok(pattern(100_000)));
-        }
-        stop.set();
-    });
-    let served = served.into_inner().unwrap();
-    assert_eq!(served.values().sum::<usize>(), 16);
-    assert!(served.len() > 1, "one server had all of them: {served:?}");
 }
