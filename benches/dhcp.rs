@@ -86,7 +86,7 @@ struct Case {
     title: &'static str,
     /// DISCOVER and OFFER only.
     initial: bool,
-    /// Exchanges that are begun each second; as many as go for none.
+    /// Exchanges that are begun each second; as many as go for `None`.
     rate: Option<u32>,
 }
 
@@ -160,7 +160,7 @@ fn serve(dir: &Path) {
     config.lease_time = Duration::from_secs(3600);
     config.force = true;
     let stop = Stop::new().unwrap();
-    let server = Server::open(&config, Handed::default(), &stop).unwrap();
+    let mut server = Server::open(&config, Handed::default(), &stop).unwrap();
     // As the program does with its events: looks at each of them.
     let mut heard = 0u64;
     server

@@ -19,13 +19,14 @@
 //! | [`tftp::packet`], [`tftp::session`] | TFTP without sockets |
 //! | [`usb::message`], [`usb::bootfiles`] | the boot ROM's protocol without devices |
 //! | [`usb`] | boards in USB boot: what to serve, to whom, over which transport |
+//! | [`wire`] | frames on the network, neighbours, interfaces that come and go |
 //! | [`tftp`] | the TFTP server and where its content comes from |
 //! | [`dhcp::packet`], [`dhcp::policy`] | DHCP without sockets |
 //! | [`dhcp`] | the DHCP server for boards that boot over the network |
+//! | [`control`], [`control::message`] | one port 69 for several programs: boards are handed over to who has it |
 //! | [`power`] | reset back-ends |
 //! | [`debian`] | kernels and firmware out of Debian's packages |
 //! | [`live`] | the live tree of USB boot, and what the udev helper does with it |
-//! | [`board_frames`] | boards seen on the wire before they ask for anything |
 //! | [`netboot`] | boards that boot from this host: their roots and boot files, their boots as steps, what is on the wire |
 //! | [`uboot`] | recovery card, boot script, manifest, the flash flow |
 //! | [`doctor`] | what this host needs for all of that, looked at |
@@ -34,11 +35,11 @@
 
 pub mod beneath;
 pub mod board;
-#[cfg(feature = "net")]
-pub mod board_frames;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
+#[cfg(feature = "net")]
+pub mod control;
 #[cfg(feature = "net")]
 pub mod debian;
 #[cfg(feature = "net")]
@@ -66,6 +67,8 @@ pub mod tftp;
 #[cfg(feature = "net")]
 pub mod uboot;
 pub mod usb;
+#[cfg(feature = "net")]
+pub mod wire;
 
 /// Inputs for tests, which the tests outside take too.
 #[cfg(test)]

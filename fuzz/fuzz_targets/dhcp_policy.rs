@@ -1,4 +1,4 @@
-//! Messages of any content in any order: no two boards are promised one address, a proxy gives none, and no answer
+//! Messages of any content in any order: no two boards are promised one address, a proxy gives no address, and no answer
 //! goes out before its lease is to be written.
 #![no_main]
 
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use libfuzzer_sys::fuzz_target;
 use piprov::board::Mac;
 use piprov::dhcp::build::Builder;
-use piprov::dhcp::interface::Interface;
+use piprov::wire::Interface;
 use piprov::dhcp::lease::Record;
 use piprov::dhcp::packet::{Kind, Packet};
 use piprov::dhcp::policy::{Action, Arrival, Policy};
@@ -43,6 +43,8 @@ fuzz_target!(|bytes: &[u8]| {
         index: 2,
         mac: Some(Mac::new([2, 9, 9, 9, 9, 9])),
         is_up: true,
+        has_carrier: true,
+        carrier_changes: 1,
         addresses: vec![(ip(1), 24)],
     };
     let plan = AddressPlan::new(&config, &interface).expect("it fits");

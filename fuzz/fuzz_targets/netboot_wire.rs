@@ -8,6 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use piprov::dhcp::pi::OUIS;
 use piprov::netboot::watch::bpdu::Bpdu;
 use piprov::netboot::watch::picture::Picture;
+use piprov::wire::frame::parse;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut picture = Picture::new(vec![Ipv4Addr::new(10, 0, 0, 1)], OUIS.to_vec());
@@ -16,8 +17,10 @@ fuzz_target!(|bytes: &[u8]| {
     // Each frame has its length in front.
     while let [high, low, tail @ ..] = rest {
         let (frame, tail) = tail.split_at(tail.len().min(usize::from(u16::from_be_bytes([*high, *low]))));
-        for seen in picture.hear(frame, start) {
-            let _ = format!("{seen:?}");
+        if let Some(frame) = parse(frame, None) {
+            for seen in picture.hear(&frame, start) {
+                let _ = format!("{seen:?}");
+            }
         }
         rest = tail;
     }

@@ -1,6 +1,7 @@
 //! What several subcommands do in the same way.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use super::report::Usage;
@@ -41,14 +42,18 @@ pub(super) const fn severity_style(severity: Severity) -> Style {
     }
 }
 
-/// A number of seconds on the command line, also with a fraction.
+/// No time on the command line is longer: about 31 years.
+const LONGEST: f64 = 1e9;
+
+/// A number of seconds on the command line, also with a fraction, up to a thousand million.
 ///
 /// # Errors
 /// A sentence for clap, where it is no such number.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is needed".to_owned())?;
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|_| "a number of seconds is needed, not a negative one".to_owned())
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=LONGEST).contains(seconds));
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| format!("a number of seconds from 0 to {LONGEST} is needed"))
 }
 
 /// Where to serve TFTP: an address with or without a port; without, it is the port that boards ask.
@@ -60,6 +65,11 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
         "an IP address of this host is needed, as 10.0.0.2 or 10.0.0.2:69; 0.0.0.0 stands for all of them"
             .to_owned()
     })
+}
+
+/// The group whose users may hand boards over to a server, where this system has it.
+pub(super) fn control_group() -> Option<u32> {
+    crate::config::group_id(Path::new("/"), "piprov")
 }
 
 /// The limits of a TFTP server.

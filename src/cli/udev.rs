@@ -108,6 +108,10 @@ impl Udev {
         match self.command {
             What::Print(ids) => {
                 let rules = ids.rules(&settings, Path::new("/")).text();
+                if ui.json {
+                    ui.object(&json!({ "event": "rules", "text": rules }));
+                    return Ok(());
+                }
                 rules.trim_end().lines().for_each(|line| ui.result(line));
                 Ok(())
             }
@@ -137,10 +141,8 @@ impl Udev {
     }
 }
 
-/// Whether a system has a group of its own, and not from a directory service.
 fn has_group(root: &Path, name: &str) -> bool {
-    let groups = std::fs::read_to_string(root.join("etc/group")).unwrap_or_default();
-    groups.lines().any(|line| line.split(':').next() == Some(name))
+    crate::config::group_id(root, name).is_some()
 }
 
 impl Ids {

@@ -5,9 +5,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::form::{HostPath, Interface, Ip, List, Listen, Optional, PartSize, Seconds, Truth, UsbIds, Whole};
+use super::form::{
+    HostPath, HostPathOrOff, Interface, Ip, List, Listen, Optional, PartSize, Seconds, Truth, UsbIds, Whole,
+    Wrong,
+};
 use super::netboot::{BootFile, Mode, ModeForm, OfBoard, Oui, Range};
 use super::table::{Row, put, row, settings};
+use super::tables::Tables;
+use super::usb::BoardRule;
 use super::value::Raw;
 use super::{Machine, Origin, Setting};
 use crate::board::Mac;
@@ -25,6 +30,11 @@ settings! {
         /// Where state is kept that the next start of the machine has no use for, such as what the udev
         /// helper knows of each USB port.
         runtime_dir: PathBuf = "/run/piprov".into(), "runtime-dir" as HostPath;
+        /// The socket at which `piprov netboot serve` takes boards of `piprov flash`, which finds TFTP's
+        /// port busy. Its directory belongs to root or to this user, and nobody else can write there. With
+        /// "off" there is none.
+        control_socket: Option<PathBuf> = Some("/run/piprov/control.sock".into()),
+            "control-socket" as HostPathOrOff;
     }
 
     /// Everything below `[flash]`.
@@ -67,6 +77,10 @@ settings! {
         /// The directory with the boards' own files in 1ststage, by-serial/SERIAL and default.
         clients: PathBuf = "/srv/usbboot/clients".into(), "usb.clients" as HostPath;
         // What the first stage that piprov's users have today calls itself. The vendor id is nobody's.
+        /// What single boards are served in USB boot where the command line names no directory: a table each, of
+        /// which the first counts that is for the board. Boards without a table get what the package rpiboot
+        /// installs.
+        boards: Vec<BoardRule> = Vec::new(), "usb.board" as Tables::<BoardRule>::new();
         /// Vendor and product id of the first stage's serial port. `piprov udev install` writes it into
         /// the udev rules.
         gadget: (u16, u16) = (0xf055, 0xb007), "usb.gadget" as UsbIds;

@@ -8,9 +8,9 @@ use std::time::Duration;
 pub use crate::config::netboot::Mode;
 
 use super::error::Error;
-use super::interface::Interface;
 use super::pi;
 use crate::board::Mac;
+use crate::wire::Interface;
 
 /// Addresses that one range may have: a network of 65,536.
 const MOST: u32 = 1 << 16;
@@ -248,6 +248,8 @@ pub(crate) mod tests {
             index: 2,
             mac: Some(Mac::new([0x52, 0x54, 0, 0, 0, 1])),
             is_up: true,
+            has_carrier: true,
+            carrier_changes: 1,
             addresses: vec![(ip(1), 24), (Ipv4Addr::new(192, 168, 7, 1), 16)],
         }
     }

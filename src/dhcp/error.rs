@@ -12,29 +12,9 @@ use crate::tftp::holder::Holder;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no such interface.
-    #[error("there is no network interface `{name}`")]
-    NoInterface {
-        /// What was asked for.
-        name: String,
-        /// Those that there are.
-        have: String,
-    },
-    /// The interfaces can't be listed.
-    #[error("listing the network interfaces")]
-    List(#[source] io::Error),
-    /// The interface can't carry DHCP.
-    #[error("{interface} is no Ethernet interface")]
-    NotEthernet {
-        /// The interface.
-        interface: String,
-    },
-    /// The interface is switched off.
-    #[error("the interface {interface} is down")]
-    Down {
-        /// The interface.
-        interface: String,
-    },
+    /// The interface can't be used.
+    #[error(transparent)]
+    Interface(#[from] crate::wire::Error),
     /// The interface has no IPv4 address.
     #[error("the interface {interface} has no IPv4 address")]
     NoAddress {
@@ -160,10 +140,8 @@ pub enum Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoInterface { .. }
-            | Self::NoAddress { .. }
-            | Self::Down { .. }
-            | Self::NotEthernet { .. } => Kind::Unavailable,
+            Self::Interface(error) => error.kind(),
+            Self::NoAddress { .. } => Kind::Unavailable,
             Self::NotItsAddress { .. }
             | Self::Outside { .. }
             | Self::Range { .. }
@@ -171,8 +149,7 @@ impl Explain for Error {
             | Self::Twice { .. } => Kind::Config,
             Self::InUse { .. } | Self::OtherServer { .. } | Self::LeasesInUse { .. } => Kind::Busy,
             Self::Privileged { .. } | Self::NoRaw { .. } => Kind::Permission,
-            Self::List(source)
-            | Self::Bind { source, .. }
+            Self::Bind { source, .. }
             | Self::Leases { source, .. }
             | Self::Probe { source, .. }
             | Self::Loop { source, .. } => Kind::of_io(source),
@@ -181,12 +158,7 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<Remedy> {
         Some(match self {
-            Self::NoInterface { have, .. } if have.is_empty() => "this host has no Ethernet interface".into(),
-            Self::NoInterface { have, .. } => format!("there are: {have}").into(),
-            Self::NotEthernet { .. } => "boards boot over wired Ethernet; choose that interface".into(),
-            Self::Down { interface } => {
-                remedy!["switch it on: ", Action::host_as_root("ip link set").arg(interface).arg("up")]
-            }
+            Self::Interface(error) => return error.hint(),
             Self::NoAddress { interface } => {
                 remedy![
                     "give it one: ",
@@ -255,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_has_the_port_is_named_with_the_way_to_end_it() {
+    fn the_holder_of_the_port_is_named_with_the_way_to_end_it() {
         let taken = |command: Option<&str>| {
             let holder = Holder { pid: Some(7), command: command.map(str::to_owned), uid: 0 };
             Error::InUse { port: 67, holder: Some(holder) }

@@ -6,8 +6,6 @@
 //! - [`lease`]: which board has which address, on disk before it is promised.
 //! - [`Server`]: one thread on one interface that does what the policy says and tells everything as [`event`]s.
 //! - [`probe`]: which other DHCP servers answer on an interface.
-//! - [`neighbour`]: tells this host the Ethernet address of a board that won't.
-//! - [`interface`]: the interfaces that there are, and their addresses.
 //!
 //! Everything is keyed by the MAC address. The transaction id is a constant on every Pi 3, and a board calls itself
 //! differently in each stage of one boot.
@@ -15,9 +13,7 @@
 pub mod build;
 pub mod config;
 pub mod event;
-pub mod interface;
 pub mod lease;
-pub mod neighbour;
 pub mod packet;
 pub mod pi;
 pub mod policy;
@@ -27,7 +23,6 @@ mod error;
 mod journal;
 mod net;
 mod outbox;
-mod raw;
 mod server;
 
 pub use config::{AddressPlan, Config, Mode};

@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use socket2::{Domain, MaybeUninitSlice, MsgHdr, MsgHdrMut, Protocol, SockAddr, Socket, Type};
 
 use super::error::Error;
-use super::interface::Interface;
 use crate::tftp::holder;
+use crate::wire::Interface;
 
 /// Room for one packet info.
 const CONTROL: usize = 64;
@@ -73,6 +73,31 @@ impl Port {
             )
         };
         if result == 0 { Ok(socket) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// From now on answers go out from this address.
+    pub(super) const fn serve_from(&mut self, server: Ipv4Addr) {
+        self.server = server;
+    }
+
+    /// Whether it is still bound to an interface: one that was removed takes its sockets along.
+    pub(super) fn is_on(&self, index: u32) -> bool {
+        let bound = match self.socket.device_index_v4() {
+            Ok(bound) => bound.map(std::num::NonZeroU32::get),
+            // Before Linux 5.1 the name has to do, and an interface that is gone has none.
+            Err(_) => self.socket.device().ok().flatten().map(|_| self.index),
+        };
+        bound == Some(index)
+    }
+
+    /// Leaves unread what has come; as much as may come in a moment.
+    pub(super) fn forget(&self) {
+        let mut buf = [MaybeUninit::uninit(); 1];
+        for _ in 0..100_000 {
+            if self.receive(&mut buf).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+                return;
+            }
+        }
     }
 
     /// Takes one message and its sender; `None` for one that came over another interface.
@@ -162,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_message_comes_with_its_interface() {
-        let lo = Interface { name: "lo".into(), index: 1, mac: None, is_up: true, addresses: Vec::new() };
+        let lo = crate::wire::interfaces::list().unwrap().swap_remove(0);
         let port = Port::open(0, &lo, Ipv4Addr::LOCALHOST, None).unwrap();
         let to = port.socket.local_addr().unwrap().as_socket_ipv4().unwrap().port();
         let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -199,6 +199,19 @@ impl<'a> Packet<'a> {
     /// # Errors
     /// For whatever can't be read to its end.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        Self::read(bytes, false)
+    }
+
+    /// Reads the first part of a message: of the options, those that are there whole. For what was cut into fragments,
+    /// and for what is only looked at.
+    ///
+    /// # Errors
+    /// For whatever isn't the first part of a message with its kind in it.
+    pub fn parse_part(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        Self::read(bytes, true)
+    }
+
+    fn read(bytes: &'a [u8], is_part: bool) -> Result<Self, Malformed> {
         let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else {
             return Err(Malformed::Short { len: bytes.len() });
         };
@@ -218,7 +231,10 @@ impl<'a> Packet<'a> {
         let ip = |at: usize| Ipv4Addr::new(header[at], header[at + 1], header[at + 2], header[at + 3]);
         let pair = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
         let mut options = Vec::with_capacity(16);
-        read(rest, HEADER, &mut options)?;
+        let whole = read(rest, HEADER, &mut options);
+        if !is_part {
+            whole?;
+        }
         // RFC 2132 section 9.3: the fields `file` (bit 0) and `sname` (bit 1) may hold options too, in that order.
         let overload = first(&options, code::OVERLOAD).and_then(|value| value.first().copied()).unwrap_or(0);
         if overload & 1 != 0 {
@@ -421,6 +437,17 @@ mod tests {
             assert_eq!(Kind::of(number).unwrap().number(), number);
         }
         assert_eq!((Kind::of(0), Kind::of(9)), (None, None));
+    }
+
+    #[test]
+    fn of_a_part_the_whole_options_count() {
+        let bytes = message(b"\x0c\x04name\x3c\x09PXEClient");
+        let whole = Packet::parse(&bytes).unwrap();
+        let cut = &bytes[..bytes.len() - 3];
+        assert!(matches!(Packet::parse(cut), Err(Malformed::Option { code: 60, .. })));
+        let part = Packet::parse_part(cut).unwrap();
+        assert_eq!((part.kind, part.mac, part.has(12), part.has(60)), (whole.kind, whole.mac, true, false));
+        assert!(Packet::parse_part(&bytes[..HEADER]).is_err(), "its kind isn't there");
     }
 
     proptest::proptest! {

@@ -3,20 +3,19 @@
 //! answer nobody else.
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
 use super::build::Builder;
 use super::error::Error;
-use super::interface::Interface;
 use super::packet::{CLIENT_PORT, Kind, Packet, SERVER_PORT, code};
-use super::raw::{Raw, udp_data};
 use crate::board::Mac;
 use crate::stop::{Stop, until};
+use crate::wire::frame::{Frame, Payload};
+use crate::wire::{Interface, PacketSocket, Rule, Scope};
 
 /// How long to wait for answers: dnsmasq looks for three seconds whether its address is free before it offers it.
 pub const PATIENCE: Duration = Duration::from_secs(4);
@@ -39,6 +38,104 @@ pub struct Found {
     pub lease_time: Option<u32>,
 }
 
+/// A look that is going on: the driver waits for its socket and its times.
+#[derive(Debug)]
+pub(super) struct Probe {
+    interface: String,
+    socket: PacketSocket,
+    mac: Mac,
+    xid: u32,
+    patience: Duration,
+    ask_at: Instant,
+    end: Instant,
+    found: Vec<Found>,
+}
+
+impl Probe {
+    /// Begins to look: the first questions go out with the first [`Probe::step`].
+    ///
+    /// # Errors
+    /// [`Error::NoRaw`] without `CAP_NET_RAW`; [`Error::Probe`] where the socket can't be opened.
+    pub(super) fn open(interface: &Interface, patience: Duration) -> Result<Self, Error> {
+        let name = interface.name.clone();
+        let fail = |source| fail(&name, source);
+        let socket = PacketSocket::on(interface, &[Rule::To(CLIENT_PORT)], Scope::Arriving).map_err(fail)?;
+        let mut random = [0; 10];
+        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+            .map_err(|error| fail(error.into()))?;
+        let [a, b, c, d, e, xid @ .., _] = random;
+        // Locally administered (IEEE 802): no card has it.
+        let mac = Mac::new([2, a, b, c, d, e]);
+        let now = Instant::now();
+        let xid = u32::from_be_bytes(xid);
+        Ok(Self {
+            interface: name,
+            socket,
+            mac,
+            xid,
+            patience,
+            ask_at: now,
+            end: now + patience,
+            found: Vec::new(),
+        })
+    }
+
+    /// When [`Probe::step`] is to be called, if nothing comes before.
+    pub(super) fn deadline(&self) -> Instant {
+        self.ask_at.min(self.end)
+    }
+
+    /// Nothing went out: what came before proves nothing.
+    pub(super) fn begin_again(&mut self, now: Instant) {
+        self.ask_at = now + AGAIN;
+        self.end = self.ask_at + self.patience;
+    }
+
+    /// It has waited for as long as it was to.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        now >= self.end
+    }
+
+    /// Asks where it is time to, and takes the answers that have come. Gives them as they came, a server perhaps twice.
+    ///
+    /// # Errors
+    /// [`Error::Probe`] where sending or receiving fails.
+    pub(super) fn step(&mut self, now: Instant) -> Result<Vec<Found>, Error> {
+        if now >= self.ask_at && now < self.end {
+            let from = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, CLIENT_PORT);
+            let to = SocketAddrV4::new(Ipv4Addr::BROADCAST, SERVER_PORT);
+            for question in [as_system(self.mac, self.xid), as_pi(self.mac, self.xid)] {
+                self.socket
+                    .broadcast_udp(from, to, &question)
+                    .map_err(|source| fail(&self.interface, source))?;
+            }
+            self.ask_at = now + AGAIN;
+        }
+        let mut new = Vec::new();
+        while let Some(frame) = self.socket.take().map_err(|source| fail(&self.interface, source))? {
+            if let Some(server) = answer(&frame, self.mac, self.xid) {
+                note(&mut self.found, server.clone());
+                new.push(server);
+            }
+        }
+        Ok(new)
+    }
+}
+
+impl AsFd for Probe {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn fail(interface: &str, source: io::Error) -> Error {
+    let interface = interface.to_owned();
+    match source.kind() {
+        io::ErrorKind::PermissionDenied => Error::NoRaw { interface },
+        _ => Error::Probe { interface, source },
+    }
+}
+
 /// Asks, and collects the servers that answer within `patience`. Ends as soon as `enough` says so, and when `stop` is
 /// set.
 ///
@@ -50,56 +147,15 @@ pub fn servers(
     stop: &Stop,
     enough: &dyn Fn(&Found) -> bool,
 ) -> Result<Vec<Found>, Error> {
-    let name = || interface.name.clone();
-    let fail = |source: io::Error| match source.kind() {
-        io::ErrorKind::PermissionDenied => Error::NoRaw { interface: name() },
-        _ => Error::Probe { interface: name(), source },
-    };
-    let raw = Raw::for_clients(interface.index).map_err(fail)?;
-    let mut random = [0; 10];
-    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
-        .map_err(|error| fail(error.into()))?;
-    let [a, b, c, d, e, xid @ .., _] = random;
-    // Locally administered (IEEE 802): no card has it.
-    let mac = Mac::new([2, a, b, c, d, e]);
-    let xid = u32::from_be_bytes(xid);
-    let questions = [as_system(mac, xid), as_pi(mac, xid)];
-    let start = Instant::now();
-    let end = start + patience;
-    let mut ask_at = start;
-    let mut found: Vec<Found> = Vec::new();
-    let mut buf = [MaybeUninit::uninit(); 4096];
+    let mut probe = Probe::open(interface, patience)?;
     loop {
         let now = Instant::now();
-        if now >= end || stop.is_set() {
-            return Ok(found);
+        if probe.is_over(now) || stop.is_set() || probe.step(now)?.iter().any(enough) {
+            return Ok(probe.found);
         }
-        if now >= ask_at {
-            let from = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, CLIENT_PORT);
-            let to = SocketAddrV4::new(Ipv4Addr::BROADCAST, SERVER_PORT);
-            for question in &questions {
-                raw.broadcast_udp(from, to, question).map_err(fail)?;
-            }
-            ask_at = now + AGAIN;
-        }
-        let mut fds =
-            [PollFd::new(&raw, PollFlags::IN), PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN)];
-        until(&mut fds, Some(ask_at.min(end))).map_err(fail)?;
-        loop {
-            let packet = match raw.receive(&mut buf) {
-                Ok(packet) => packet,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(fail(error)),
-            };
-            if let Some(server) = answer(packet, mac, xid) {
-                let is_enough = enough(&server);
-                note(&mut found, server);
-                if is_enough {
-                    return Ok(found);
-                }
-            }
-        }
+        let deadline = probe.deadline();
+        let mut fds = [PollFd::new(&probe, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
+        until(&mut fds, Some(deadline)).map_err(|source| fail(&interface.name, source))?;
     }
 }
 
@@ -139,9 +195,13 @@ fn note(found: &mut Vec<Found>, new: Found) {
 }
 
 /// The server behind an answer to our question.
-fn answer(packet: &[u8], mac: Mac, xid: u32) -> Option<Found> {
-    let (from, data) = udp_data(packet)?;
-    let offer = Packet::parse(data).ok()?;
+fn answer(frame: &Frame<'_>, mac: Mac, xid: u32) -> Option<Found> {
+    // What is in a virtual network is no server of ours.
+    let Payload::Udp(udp) = frame.payload else { return None };
+    let (from, offer) = (*udp.from.ip(), Packet::parse_part(udp.data).ok()?);
+    if udp.to.port() != CLIENT_PORT || frame.vlan.is_some() {
+        return None;
+    }
     let is_ours = offer.xid == xid && [mac, pi_mac(mac)].contains(&offer.mac);
     if !offer.is_reply || !is_ours || offer.kind != Kind::Offer {
         return None;
@@ -159,7 +219,9 @@ fn answer(packet: &[u8], mac: Mac, xid: u32) -> Option<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dhcp::pi::{Client, OUIS, Stage};
+    use crate::dhcp::pi::{DhcpClient, OUIS, Stage};
+    use crate::wire::frame::parse;
+    use crate::wire::frame::tests::udp;
 
     const MAC: Mac = Mac::new([2, 1, 2, 3, 4, 5]);
     const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -172,7 +234,7 @@ mod tests {
     #[test]
     fn asks_as_a_system_and_as_a_pi() {
         let (system, pi) = (as_system(MAC, 7), as_pi(MAC, 7));
-        let stage = |bytes: &[u8]| Client::of(&Packet::parse(bytes).unwrap(), &OUIS).stage;
+        let stage = |bytes: &[u8]| DhcpClient::of(&Packet::parse(bytes).unwrap(), &OUIS).stage;
         assert_eq!((stage(&system), stage(&pi)), (Stage::Host, Stage::Eeprom4));
         assert_ne!(Packet::parse(&system).unwrap().mac, Packet::parse(&pi).unwrap().mac);
     }
@@ -188,15 +250,8 @@ mod tests {
 
     #[test]
     fn only_answers_to_the_question_count() {
-        let udp = |data: &[u8]| {
-            let mut packet =
-                vec![0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 9, 255, 255, 255, 255];
-            packet.extend([0, 67, 0, 68, 0, 0, 0, 0]);
-            packet.extend(data);
-            let len = packet.len() as u16;
-            packet[2..4].copy_from_slice(&len.to_be_bytes());
-            packet
-        };
+        let udp = |data: &[u8]| udp("10.0.0.9:67", "255.255.255.255:68", data);
+        let answer = |frame: &[u8], mac, xid| super::answer(&parse(frame, None).unwrap(), mac, xid);
         let question = as_system(MAC, 7);
         let asked = Packet::parse(&question).unwrap();
         let offer = |kind| {
@@ -209,5 +264,9 @@ mod tests {
         assert_eq!(answer(&offer(Kind::Ack), MAC, 7), None);
         assert_eq!(answer(&udp(&question), MAC, 7), None);
         assert_eq!(answer(&udp(&[]), MAC, 7), None);
+        // One in a virtual network answers others.
+        let tagged = offer(Kind::Offer);
+        let tagged = [&tagged[..12], &[0x81, 0, 0, 7], &tagged[12..]].concat();
+        assert_eq!(answer(&tagged, MAC, 7), None);
     }
 }

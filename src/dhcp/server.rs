@@ -1,12 +1,11 @@
 //! The driver: sockets, the clock, the disk. What to do is the policy's to say.
 
-use std::collections::VecDeque;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags};
@@ -14,17 +13,16 @@ use rustix::event::{PollFd, PollFlags};
 use super::config::{AddressPlan, Config, Mode};
 use super::error::Error;
 use super::event::Event;
-use super::interface::{self, Interface};
 use super::journal::{self, Journal, Reports};
 use super::lease::{Damage, Record, Store};
-use super::neighbour;
 use super::net::Port;
 use super::outbox::Outbox;
 use super::packet::{CLIENT_PORT, PXE_PORT, Packet, SERVER_PORT};
 use super::policy::{Action, Arrival, Policy, Reply, To};
-use super::probe;
-use super::raw::{Raw, arp_sender};
-use crate::stop::{Stop, until};
+use super::probe::{self, Probe};
+use crate::stop::{Pulse, Stop, until};
+use crate::wire::frame::Payload;
+use crate::wire::{Interface, Neighbours, PacketSocket, Rule, Scope, interfaces};
 
 /// Messages that are taken from one port before the other things get their turn.
 const TURN: usize = 128;
@@ -51,28 +49,32 @@ pub struct Server {
     plan: AddressPlan,
     dhcp: Port,
     pxe: Port,
-    raw: Option<Raw>,
+    raw: Option<PacketSocket>,
     no_raw: Option<String>,
     store: Option<Store>,
     leases: PathBuf,
     damage: Option<Damage>,
+    neighbours: Arc<Neighbours>,
+    config: Config,
+    /// What is known of clients, while nothing serves.
+    policy: Option<Policy>,
+    /// It has to look for another server before it answers anybody.
+    has_to_look: bool,
+    pulse: Pulse,
 }
 
 impl Server {
     /// Checks the configuration against the interface, opens ports and leases, and in `dhcp` mode looks for another
-    /// server first, which takes up to [`probe::PATIENCE`]; questions that come meanwhile wait in the kernel.
+    /// server first, which takes up to [`probe::PATIENCE`]; who asks meanwhile has to ask again. Where nobody is at the other end of the cable there is nothing to see; then [`Server::run`] looks first.
     ///
     /// # Errors
     /// For everything that keeps it from serving; see [`Error`].
     pub fn open(config: &Config, handed: Handed, stop: &Stop) -> Result<Self, Error> {
-        let interface = interface::find(&config.interface)?;
+        let interface = interfaces::find(&config.interface)?;
         let plan = AddressPlan::new(config, &interface)?;
         let dhcp = Port::open(SERVER_PORT, &interface, plan.server, handed.dhcp)?;
         let pxe = Port::open(PXE_PORT, &interface, plan.server, handed.pxe)?;
-        let (raw, no_raw) = match Raw::for_arp(interface.index) {
-            Ok(raw) => (Some(raw), None),
-            Err(error) => (None, Some(error.to_string())),
-        };
+        let (raw, no_raw) = open_raw(&interface);
         let leases = config.state.join("dhcp").join(format!("{}.leases", interface.name));
         let (store, damage) = match plan.mode {
             Mode::Proxy => (None, None),
@@ -81,20 +83,138 @@ impl Server {
                 (Some(store), damage)
             }
         };
-        if plan.mode == Mode::Dhcp && !config.force {
-            let is_full = |found: &probe::Found| found.offered.is_some();
-            let found = probe::servers(&interface, probe::PATIENCE, stop, &is_full)?;
-            if let Some(other) = found.iter().find(|found| is_full(found)) {
-                return Err(Error::OtherServer { interface: interface.name, server: other.server });
-            }
+        // The ports are open and the leases locked: what is noted is no living process'.
+        let neighbours = Neighbours::open(&interface, leases.with_extension("neighbours"))
+            .map_err(|source| Error::Loop { interface: interface.name.clone(), source })?;
+        let neighbours = Arc::new(neighbours);
+        let pulse =
+            Pulse::new().map_err(|source| Error::Loop { interface: interface.name.clone(), source })?;
+        let mut server = Self {
+            interface,
+            plan,
+            dhcp,
+            pxe,
+            raw,
+            no_raw,
+            store,
+            leases,
+            damage,
+            neighbours,
+            config: config.clone(),
+            policy: None,
+            has_to_look: false,
+            pulse,
+        };
+        server.look_again();
+        if server.interface.has_carrier {
+            server.look(stop, false)?;
         }
-        Ok(Self { interface, plan, dhcp, pxe, raw, no_raw, store, leases, damage })
+        Ok(server)
+    }
+
+    /// Opens for an interface as it is now what was open for another one, or for this one with another address. Leases,
+    /// and what is known of clients where that still counts, stay. In `dhcp` mode [`Server::run`] looks for other
+    /// servers first.
+    ///
+    /// # Errors
+    /// Where the configuration doesn't fit the interface, or as for [`Server::open`]. It serves nobody then.
+    pub fn move_to(&mut self, interface: Interface) -> Result<(), Error> {
+        interface.usable()?;
+        let plan = AddressPlan::new(&self.config, &interface)?;
+        if interface.index == self.interface.index {
+            // Bound to the interface, and sending from whatever address it is told.
+            self.dhcp.serve_from(plan.server);
+            self.pxe.serve_from(plan.server);
+        } else {
+            // The old ones listen on nothing, but have the port's number.
+            self.dhcp = Port::open(SERVER_PORT, &interface, plan.server, None)?;
+            self.pxe = Port::open(PXE_PORT, &interface, plan.server, None)?;
+        }
+        (self.raw, self.no_raw) = open_raw(&interface);
+        self.neighbours.moved(&interface);
+        (self.interface, self.plan, self.policy) = (interface, plan, None);
+        self.look_again();
+        Ok(())
+    }
+
+    /// The interface has another name.
+    pub fn rename(&mut self, interface: Interface) {
+        self.neighbours.moved(&interface);
+        self.interface = interface;
+    }
+
+    /// The network may be another one: in `dhcp` mode, [`Server::run`] looks for another server before it answers
+    /// anybody, unless that was forbidden.
+    pub const fn look_again(&mut self) {
+        self.has_to_look = matches!(self.plan.mode, Mode::Dhcp) && !self.config.force;
+    }
+
+    /// Shows whether the thread in [`Server::run`] goes round, with sockets that belong to the interface.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
+    }
+
+    /// Looks for another server that gives addresses, where it has to. Where the interface `is_followed`, it may go away
+    /// meanwhile.
+    fn look(&mut self, stop: &Stop, is_followed: bool) -> Result<(), Error> {
+        if !self.has_to_look {
+            return Ok(());
+        }
+        let mut probe = Probe::open(&self.interface, probe::PATIENCE)?;
+        loop {
+            let now = Instant::now();
+            if stop.is_set() {
+                return Ok(());
+            }
+            let found = match probe.step(now) {
+                Err(Error::Probe { source, .. }) if is_followed && is_away(&source) => {
+                    // Whoever follows the interface stops this, or it comes back; then the time begins anew.
+                    probe.begin_again(now);
+                    Vec::new()
+                }
+                found => found?,
+            };
+            if let Some(other) = found.iter().find(|found| found.offered.is_some()) {
+                let (interface, server) = (self.interface.name.clone(), other.server);
+                return Err(Error::OtherServer { interface, server });
+            }
+            if probe.is_over(now) {
+                self.has_to_look = false;
+                // The answer to a question that has waited would come together with the next question, and the ROM of a
+                // Pi 3 hangs when its file comes within two seconds of that. Everybody asks again within five.
+                self.dhcp.forget();
+                self.pxe.forget();
+                return Ok(());
+            }
+            let deadline = probe.deadline();
+            let fd = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
+            let mut fds = [fd(probe.as_fd()), fd(stop.as_fd()), fd(self.pulse.as_fd())];
+            until(&mut fds, Some(deadline))
+                .map_err(|source| Error::Loop { interface: self.interface.name.clone(), source })?;
+            self.pulse.clear();
+            self.beat(self.raw.as_ref());
+        }
+    }
+
+    /// It goes round; where its sockets aren't the interface's any more, that is worth nothing.
+    fn beat(&self, raw: Option<&PacketSocket>) {
+        let index = self.interface.index;
+        if self.dhcp.is_on(index) && self.pxe.is_on(index) && raw.is_none_or(|raw| raw.is_on(index)) {
+            self.pulse.beat();
+        }
     }
 
     /// The interface that it serves on.
     #[must_use]
     pub const fn interface(&self) -> &Interface {
         &self.interface
+    }
+
+    /// The entries in the kernel's table of neighbours that this program makes on the interface.
+    #[must_use]
+    pub fn neighbours(&self) -> Arc<Neighbours> {
+        Arc::clone(&self.neighbours)
     }
 
     /// What it goes by: its own address, the network, the range.
@@ -115,18 +235,24 @@ impl Server {
         self.store.as_ref().map(Store::records).unwrap_or_default()
     }
 
-    /// Serves until `stop` is set. `events` is called on this thread and should not wait.
+    /// Serves until `stop` is set; may be called again after. `events` is called on this thread and should not wait.
     ///
     /// # Errors
+    /// [`Error::OtherServer`] where it has to look for one first and there is one.
     /// Where the operating system refuses what the event loop needs. Nothing that a client sends does that, and
     /// neither does a disk that is full or an interface that goes down for a while.
-    pub fn run(mut self, events: &mut dyn FnMut(Event), stop: &Stop) -> Result<(), Error> {
+    pub fn run(&mut self, events: &mut dyn FnMut(Event), stop: &Stop) -> Result<(), Error> {
+        let _span = tracing::debug_span!("dhcp", interface = self.interface.name).entered();
+        tracing::debug!("serves");
+        self.look(stop, true)?;
         let fail = |source| Error::Loop { interface: self.interface.name.clone(), source };
         let reports = Reports::new().map_err(fail)?;
         let mut store = self.store.take();
         let records = store.as_ref().map(Store::records).unwrap_or_default();
-        let policy = Policy::new(self.plan.clone(), &records, self.raw.is_some());
-        std::thread::scope(|scope| {
+        let mut raw = self.raw.take();
+        let mut policy =
+            self.policy.take().unwrap_or_else(|| Policy::new(self.plan.clone(), &records, raw.is_some()));
+        let result = std::thread::scope(|scope| {
             let batches = store.as_mut().map(|store| {
                 let (to, from) = mpsc::channel();
                 let reports = reports.clone();
@@ -134,35 +260,47 @@ impl Server {
                 to
             });
             let mut work = Loop {
-                server: &self,
+                server: &*self,
+                raw: raw.as_mut(),
                 events,
-                policy,
+                policy: &mut policy,
                 journal: Journal::new(batches),
                 outbox: Outbox::default(),
                 reports: &reports,
-                pinned: VecDeque::new(),
                 malformed: Rate::default(),
                 unsaved: Rate::default(),
                 unsent: Rate::default(),
             };
             // The thread ends when the loop and with it the channel are gone; what was given to it is written first.
-            let result = work.run(stop);
-            work.unpin(None);
-            result
+            work.run(stop)
         })
-        .map_err(fail)
+        .map_err(|source| Error::Loop { interface: self.interface.name.clone(), source });
+        (self.store, self.raw, self.policy) = (store, raw, Some(policy));
+        result
+    }
+}
+
+/// An interface that is down or gone can't be sent over.
+fn is_away(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENETDOWN | libc::ENODEV | libc::ENXIO | libc::ENOBUFS))
+}
+
+/// A socket for questions by ARP and for frames of our own, or why there is none.
+fn open_raw(interface: &Interface) -> (Option<PacketSocket>, Option<String>) {
+    match PacketSocket::on(interface, &[Rule::Arp], Scope::ToUs) {
+        Ok(raw) => (Some(raw), None),
+        Err(error) => (None, Some(error.to_string())),
     }
 }
 
 struct Loop<'a> {
     server: &'a Server,
+    raw: Option<&'a mut PacketSocket>,
     events: &'a mut dyn FnMut(Event),
-    policy: Policy,
+    policy: &'a mut Policy,
     journal: Journal,
     outbox: Outbox,
     reports: &'a Reports,
-    /// Boards whose Ethernet address this host was told, and until when.
-    pinned: VecDeque<(Instant, Ipv4Addr)>,
     malformed: Rate,
     unsaved: Rate,
     unsent: Rate,
@@ -200,6 +338,8 @@ impl Loop<'_> {
             if stop.is_set() {
                 return Ok(());
             }
+            self.server.pulse.clear();
+            self.server.beat(self.raw.as_deref());
             self.on_reports();
             self.on_arp();
             self.on_port(&self.server.dhcp, SERVER_PORT);
@@ -208,25 +348,24 @@ impl Loop<'_> {
             for reply in self.outbox.due(now) {
                 self.send(&reply);
             }
-            self.unpin(Some(now));
         }
     }
 
     /// Waits for a message, for the disk, or for the time of an answer.
     fn wait(&self, stop: &Stop) -> io::Result<()> {
-        let unpin = self.pinned.front().map(|(until, _)| *until);
-        let due = self.outbox.next().into_iter().chain(unpin).min();
+        let due = self.outbox.next();
         let fd = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
         let common = [
             fd(stop.as_fd()),
             fd(self.server.dhcp.as_fd()),
             fd(self.server.pxe.as_fd()),
             fd(self.reports.as_fd()),
+            fd(self.server.pulse.as_fd()),
         ];
-        match &self.server.raw {
+        match &self.raw {
             Some(raw) => {
-                let [a, b, c, d] = common;
-                until(&mut [a, b, c, d, fd(raw.as_fd())], due).map(drop)
+                let [a, b, c, d, e] = common;
+                until(&mut [a, b, c, d, e, fd(raw.as_fd())], due).map(drop)
             }
             None => until(&mut { common }, due).map(drop),
         }
@@ -251,19 +390,17 @@ impl Loop<'_> {
     }
 
     fn on_arp(&mut self) {
-        let Some(raw) = &self.server.raw else { return };
-        let mut buf = [MaybeUninit::uninit(); 64];
         for _ in 0..TURN {
-            match raw.receive(&mut buf) {
-                Ok(packet) => {
-                    if let Some((holder, address)) = arp_sender(packet) {
-                        let actions = self.policy.conflict(address, holder, unix_time());
-                        self.act(actions);
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // The interface went down, or the like; poll says when there is more.
-                Err(_) => {}
+            let Some(raw) = &mut self.raw else { return };
+            // An error says that the interface is gone, and then nothing comes.
+            let Ok(Some(frame)) = raw.take() else { return };
+            // A device that only asks (RFC 5227) has no address yet.
+            if let Payload::Arp(arp) = frame.payload
+                && !arp.sender.1.is_unspecified()
+            {
+                let (holder, address) = arp.sender;
+                let actions = self.policy.conflict(address, holder, unix_time());
+                self.act(actions);
             }
         }
     }
@@ -319,26 +456,19 @@ impl Loop<'_> {
 
     fn look(&self, address: Ipv4Addr) {
         // Where asking fails, the interface is down, and the answer won't arrive either.
-        if let (Some(raw), Some(own)) = (&self.server.raw, self.server.interface.mac) {
-            let _ = raw.ask_arp(own, address);
+        if let Some(raw) = &self.raw {
+            let _ = raw.ask_arp(address);
         }
     }
 
     fn send(&mut self, reply: &Reply) {
         let port = if reply.port == PXE_PORT { &self.server.pxe } else { &self.server.dhcp };
         let everybody = SocketAddrV4::new(Ipv4Addr::BROADCAST, CLIENT_PORT);
-        let sent = match (reply.to, &self.server.raw) {
+        let sent = match (reply.to, &self.raw) {
             (To::Host(to), _) => port.send(to, &reply.bytes),
             (To::Frame { address }, Some(raw)) => {
                 if reply.pin {
-                    self.pinned.push_back((Instant::now() + PINNED, address));
-                    // Without CAP_NET_ADMIN this host has to ask, which most boards answer.
-                    let _ = neighbour::pin_through(
-                        self.server.dhcp.as_fd(),
-                        &self.server.interface.name,
-                        address,
-                        reply.mac,
-                    );
+                    self.server.neighbours.pin(address, reply.mac, PINNED);
                 }
                 let from = SocketAddrV4::new(self.server.plan.server, reply.port);
                 raw.send_udp(reply.mac, from, SocketAddrV4::new(address, CLIENT_PORT), &reply.bytes)
@@ -349,17 +479,6 @@ impl Loop<'_> {
             && self.unsent.allows()
         {
             (self.events)(Event::Unsent { mac: reply.mac, why: error.to_string() });
-        }
-    }
-
-    /// Forgets the Ethernet addresses whose time is over, or all of them. From then on this host asks as usual.
-    fn unpin(&mut self, now: Option<Instant>) {
-        while self.pinned.front().is_some_and(|(until, _)| now.is_none_or(|now| *until <= now)) {
-            let Some((_, address)) = self.pinned.pop_front() else { return };
-            if !self.pinned.iter().any(|(_, other)| *other == address) {
-                let _ =
-                    neighbour::unpin_through(self.server.dhcp.as_fd(), &self.server.interface.name, address);
-            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -98,7 +98,7 @@ impl Image {
                 hint: "give the image file in it".into(),
             });
         }
-        // Standard input may be a file as well (`< image`); it is read in place when nobody read of it before.
+        // Standard input may be a file as well (`< image`); it is read in place when nothing was read before.
         let in_place = (kind.is_file() || kind.is_block_device())
             && rustix::fs::tell(&file).is_ok_and(|position| position == 0);
         let opening = Opening { path, options, stops };
@@ -184,6 +184,18 @@ impl Image {
         match &self.inner.content {
             Content::File(file) => Some(file),
             Content::Spool { .. } => None,
+        }
+    }
+
+    /// A descriptor of the file that the raw bytes are in, for another process to read: the image itself, or the spool
+    /// that it is unpacked into. Says whether it is a spool, which may still grow, and which leaves zeros at its end out.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn stored(&self) -> io::Result<(OwnedFd, bool)> {
+        match &self.inner.content {
+            Content::File(file) => Ok((file.as_fd().try_clone_to_owned()?, false)),
+            Content::Spool { reader, .. } => Ok((reader.spool.reopened()?, true)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Stopping and waiting. One flag that every waiting place listens to ([`Stop`]), one way to wake a loop ([`Waker`]),
-//! and one way to wait for several things with a time ([`until`]).
+//! one to see that it still goes round ([`Pulse`]), and one way to wait for several things with a time ([`until`]).
 
+mod pulse;
 mod wake;
 
 use std::os::fd::{AsFd, BorrowedFd};
@@ -9,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
-pub use wake::{Waker, until};
+pub use pulse::Pulse;
+pub use wake::{Waker, read_or_stop, until};
 
 /// A shared flag: set once, never cleared. Clones are the same flag.
 ///

@@ -21,13 +21,14 @@ use super::packet::MAX_REQUEST;
 use super::ports::TOKEN as PORT;
 use super::server::Server;
 use super::work::Work;
-use crate::stop::{Stop, Waker};
+use crate::stop::{Pulse, Stop, Waker};
 
 const LISTEN: u64 = u64::MAX;
 const STOP: u64 = u64::MAX - 1;
 const WAKE: u64 = u64::MAX - 2;
 const TIMER: u64 = u64::MAX - 3;
 const QUIT: u64 = u64::MAX - 4;
+const PULSE: u64 = u64::MAX - 5;
 
 const NO_TIME: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
 /// More threads would wait for each other.
@@ -52,6 +53,7 @@ pub(super) struct Lane<'a> {
     server: &'a Server,
     work: &'a Mutex<Work<'a>>,
     cpu: Option<usize>,
+    pulse: Pulse,
     epoll: Arc<OwnedFd>,
     outs: Outs,
     inbox: Inbox,
@@ -66,15 +68,19 @@ impl<'a> Lane<'a> {
         number: usize,
         server: &'a Server,
         work: &'a Mutex<Work<'a>>,
-        cpu: Option<usize>,
         epoll: Arc<OwnedFd>,
         quit: &'a Waker,
     ) -> io::Result<Self> {
         let alone = EventFlags::IN | EventFlags::EXCLUSIVE;
         epoll::add(&*epoll, &server.socket, EventData::new_u64(LISTEN), alone)?;
         epoll::add(&*epoll, quit, EventData::new_u64(QUIT), EventFlags::IN)?;
+        let (cpu, pulse) = (server.cpus[number], server.pulses[number].clone());
+        // The first one's is its waker.
+        if number > 0 {
+            epoll::add(&*epoll, &pulse, EventData::new_u64(PULSE), EventFlags::IN)?;
+        }
         let outs = Outs::new(number, Arc::clone(&epoll));
-        Ok(Self { server, work, cpu, epoll, outs, inbox: Inbox::new(), unread: Vec::new(), quit })
+        Ok(Self { server, work, cpu, pulse, epoll, outs, inbox: Inbox::new(), unread: Vec::new(), quit })
     }
 
     /// Makes it the one that looks after the time and the end.
@@ -113,6 +119,7 @@ impl<'a> Lane<'a> {
                 Err(Errno::INTR) => continue,
                 Err(errno) => return Err(errno.into()),
             }
+            self.pulse.beat();
             let now = Instant::now();
             for id in std::mem::take(&mut self.unread) {
                 self.on_port(id, EventFlags::IN, now);
@@ -130,6 +137,7 @@ impl<'a> Lane<'a> {
                         self.server.waker.clear();
                         self.lock().on_wake(now, &mut self.outs);
                     }
+                    PULSE => self.pulse.clear(),
                     TIMER => self.lock().on_timer(now, &mut self.outs),
                     token if token & PORT != 0 => self.on_port(token & !PORT, event.flags, now),
                     token => self.lock().on_transfer(token, event.flags, now, &mut self.outs),

@@ -17,7 +17,7 @@ use super::session::Retry;
 use super::source::Source;
 use super::work::Work;
 use super::{holder, net};
-use crate::stop::{Stop, Waker};
+use crate::stop::{Pulse, Stop, Waker};
 
 /// What a server allows.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +60,10 @@ pub struct Server {
     pub(super) addr: SocketAddr,
     pub(super) limits: Limits,
     pub(super) waker: Waker,
+    /// The processors that it has a thread for.
+    pub(super) cpus: Vec<Option<usize>>,
+    /// Of its threads.
+    pub(super) pulses: Vec<Pulse>,
 }
 
 impl Server {
@@ -79,7 +83,16 @@ impl Server {
         allow_files(limits.sessions);
         let socket = Socket::from(fd);
         let local = socket.local_addr().map_err(bind)?.as_socket().unwrap_or(addr);
-        Ok(Self { socket, addr: local, limits, waker: Waker::new().map_err(Error::Loop)? })
+        Self::on(socket, local, limits)
+    }
+
+    fn on(socket: Socket, addr: SocketAddr, limits: Limits) -> Result<Self, Error> {
+        let (waker, cpus) = (Waker::new().map_err(Error::Loop)?, lane::processors());
+        let mut pulses = vec![Pulse::of(waker.clone())];
+        for _ in 1..cpus.len() {
+            pulses.push(Pulse::new().map_err(Error::Loop)?);
+        }
+        Ok(Self { socket, addr, limits, waker, cpus, pulses })
     }
 
     /// Serves on a UDP socket that another program has opened and bound, such as systemd. `addr` is what it should be
@@ -93,7 +106,7 @@ impl Server {
         allow_files(limits.sessions);
         let socket = Socket::from(socket);
         let local = socket.local_addr().map_err(bind)?.as_socket().unwrap_or(addr);
-        Ok(Self { socket, addr: local, limits, waker: Waker::new().map_err(Error::Loop)? })
+        Self::on(socket, local, limits)
     }
 
     /// The address that it listens on, with the port that was chosen where 0 was asked for.
@@ -108,6 +121,12 @@ impl Server {
         self.waker.clone()
     }
 
+    /// Show whether the threads in [`Server::run`] go round.
+    #[must_use]
+    pub fn pulses(&self) -> &[Pulse] {
+        &self.pulses
+    }
+
     /// Serves until `stop` is set; then tells every client that it ends. It has a thread for each processor, up to four;
     /// `events` is called on one of them at a time.
     ///
@@ -119,17 +138,18 @@ impl Server {
         events: &(dyn Fn(Event) + Sync),
         stop: &Stop,
     ) -> Result<(), Error> {
+        let _span = tracing::debug_span!("tftp", at = %self.local_addr()).entered();
+        tracing::debug!("serves");
         self.serve(source, events, stop).map_err(Error::Loop)
     }
 
     fn serve(&self, source: &dyn Source, events: &(dyn Fn(Event) + Sync), stop: &Stop) -> io::Result<()> {
-        let cpus = lane::processors();
-        let epolls = cpus.iter().map(|_| Ok(Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?)));
+        let epolls = self.cpus.iter().map(|_| Ok(Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?)));
         let epolls = epolls.collect::<io::Result<Vec<_>>>()?;
-        let work = Mutex::new(Work::new(self, source, events, &epolls, &cpus)?);
+        let work = Mutex::new(Work::new(self, source, events, &epolls)?);
         let quit = Waker::new()?;
-        let lanes = cpus.iter().zip(&epolls).enumerate().map(|(number, (cpu, epoll))| {
-            let mut lane = Lane::new(number, self, &work, *cpu, Arc::clone(epoll), &quit)?;
+        let lanes = epolls.iter().enumerate().map(|(number, epoll)| {
+            let mut lane = Lane::new(number, self, &work, Arc::clone(epoll), &quit)?;
             if number == 0 {
                 lane.lead(stop)?;
             }

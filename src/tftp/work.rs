@@ -110,7 +110,6 @@ impl<'a> Work<'a> {
         source: &'a dyn Source,
         events: &'a (dyn Fn(Event) + Sync),
         epolls: &[Arc<OwnedFd>],
-        cpus: &[Option<usize>],
     ) -> io::Result<Self> {
         let timer = rustix::time::timerfd_create(
             TimerfdClockId::Monotonic,
@@ -126,7 +125,7 @@ impl<'a> Work<'a> {
             slots: Vec::new(),
             free: Vec::new(),
             by_peer: HashMap::new(),
-            ports: Ports::new(epolls, cpus),
+            ports: Ports::new(epolls, &server.cpus),
             pending: Vec::new(),
             scratch: vec![0; 1 << 16],
             last_id: 0,
@@ -232,6 +231,7 @@ impl<'a> Work<'a> {
                         Some(_) => self.quota.withhold(Reason::Unanswered, now),
                         None => {}
                     }
+                    self.source.over(transfer.id);
                 }
             }
         }
@@ -426,6 +426,7 @@ impl<'a> Work<'a> {
         } else {
             self.quota.withhold(Reason::Unanswered, now);
         }
+        self.source.over(pending.id);
     }
 
     /// Keeps a request until it can be answered.
@@ -539,13 +540,14 @@ impl<'a> Work<'a> {
         let Pending { local, peer, direction, announced, .. } = pending;
         self.seats.leave(peer.ip());
         answer(local, peer, refusal.code, &refusal.message);
-        if !announced {
-            if !self.quota.allows(Reason::Refused, peer.ip(), now) {
-                return;
-            }
+        let told = announced || self.quota.allows(Reason::Refused, peer.ip(), now);
+        if told && !announced {
             pending.tell(self.events, What::Requested { direction });
         }
-        pending.tell(self.events, What::Refused { code: refusal.code, message: refusal.message });
+        if told {
+            pending.tell(self.events, What::Refused { code: refusal.code, message: refusal.message });
+        }
+        self.source.over(pending.id);
     }
 
     /// Tells every client that it ends.

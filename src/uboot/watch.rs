@@ -13,10 +13,10 @@ use super::record::StepRecord;
 use super::secret::Secret;
 use super::step::{Known, Material, Step};
 use crate::board::Mac;
-use crate::board_frames::BoardFrame;
 use crate::error::{Kind, Knob, Remedy, Task, remedy};
 use crate::format::{minutes, size};
 use crate::run::Proof;
+use crate::wire::boards::BoardFrame;
 
 /// How slow a card may be before its board counts as stuck, in bytes a second, for writing and reading back.
 const SLOWEST_CARD: u64 = 1 << 20;
@@ -506,7 +506,7 @@ impl BoardWatch {
             ]
         } else {
             format!(
-                "somebody asked who is no target: {}. Is the MAC address in the database right?",
+                "a board asked that is no target: {}. Is the MAC address in the database right?",
                 others.join(", ")
             )
             .into()

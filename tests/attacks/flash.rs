@@ -1,5 +1,5 @@
-//! Somebody on the network who is not the board that is flashed. The board is a small TFTP client that does what its
-//! boot script does; the others do what they like. Who is who is told apart by address.
+//! Hosts on the network that are not the board that is flashed. The board is a small TFTP client that does what its
+//! boot script does; the others do what they like. They are told apart by address.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
@@ -72,10 +72,10 @@ impl Flash {
     }
 
     fn host(&self, address: Ipv4Addr) -> Host {
-        Host { address, server: self.server }
+        Host { address, server: self.server, mac: MAC }
     }
 
-    /// Runs the board, or whoever says so, at an address.
+    /// Runs the board, or a host that claims to be it, at an address.
     fn board(&self, address: Ipv4Addr, secret: Option<[u64; 2]>, before: &mut dyn FnMut(&str)) -> bool {
         Board { host: self.host(address), secret, before }.run()
     }
@@ -335,7 +335,8 @@ fn a_job_belongs_to_the_address_that_arp_gives_to_the_board() {
     crate::common::clean(&mut command);
     let flash = Flash::with(command, dir, server, &["--timeout", "60"]);
     // Whoever comes first: the board's MAC address decides.
-    let run = |address| Board { host: Host { address, server }, secret: None, before: &mut |_| {} }.run();
+    let run =
+        |address| Board { host: Host { address, server, mac: MAC }, secret: None, before: &mut |_| {} }.run();
     assert!(!lan.inside("other", || run(other)));
     assert!(lan.inside("board", || run(board)));
     let ended = flash.end();

@@ -15,8 +15,9 @@ use piprov::dhcp::build::Builder;
 use piprov::dhcp::event::{Event, Heard};
 use piprov::dhcp::lease::{Record, Store};
 use piprov::dhcp::packet::{Kind, Packet};
-use piprov::dhcp::{Config, Error, Handed, Mode, Server, interface, probe};
+use piprov::dhcp::{Config, Error, Handed, Mode, Server, probe};
 use piprov::stop::Stop;
+use piprov::wire::interfaces;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -142,7 +143,7 @@ impl Lan {
     pub(crate) fn probe(&self, host: &str, patience: Duration) -> Vec<probe::Found> {
         self.inside(host, || {
             let stop = Stop::new().unwrap();
-            probe::servers(&interface::find("eth0").unwrap(), patience, &stop, &|_| true).unwrap()
+            probe::servers(&interfaces::find("eth0").unwrap(), patience, &stop, &|_| true).unwrap()
         })
     }
 
@@ -203,7 +204,7 @@ pub(crate) fn enter(space: &str) {
     move_into_link_name_space(std::os::fd::AsFd::as_fd(&file), Some(LinkNameSpaceType::Network)).unwrap();
 }
 
-fn ip(args: &[&str]) {
+pub(crate) fn ip(args: &[&str]) {
     let output = tool("iproute2", Command::new("ip").args(args));
     assert!(output.status.success(), "ip {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr));
 }
@@ -228,7 +229,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn new(server: Server) -> Self {
+    pub(crate) fn new(mut server: Server) -> Self {
         let stop = Stop::new().unwrap();
         let events = Arc::new(Mutex::new(Vec::new()));
         let (flag, list) = (stop.clone(), events.clone());
@@ -292,7 +293,7 @@ impl Got {
     }
 }
 
-/// A client without an address: sends by broadcast, and sees every frame that comes, whoever it is for.
+/// A client without an address: sends by broadcast, and sees every frame that comes, for any host.
 pub(crate) struct DhcpClient {
     send: UdpSocket,
     see: Socket,

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use piprov::stop::Stop;
 use piprov::tftp::dir::DirSource;
 use piprov::tftp::event::What;
 use piprov::tftp::options::Policy;
@@ -592,7 +591,7 @@ fn large_windows_and_blocks() {
 }
 
 #[test]
-fn whoever_is_served_hears_that_the_server_stops() {
+fn a_client_that_is_served_hears_that_the_server_stops() {
     let (_root, mut server) = dir(&[("f", 5000)]);
     let mut client = Client::ask(server.addr, "f", &[]);
     client.hear();
@@ -630,4 +629,55 @@ fn nobody_else_gets_a_servers_port_whatever_address_it_has() {
             assert!(matches!(mine.last(), Some(What::Finished { .. })), "{mine:?}");
         }
     }
+}
+
+/// Keeps which requests it was asked about and which are over; those for `later` wait for ever.
+struct Counts {
+    asked: Arc<Mutex<Vec<u64>>>,
+    over: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Source for Counts {
+    fn open(&self, request: &Request<'_>) -> Answer {
+        self.asked.lock().unwrap().push(request.id);
+        match request.name().unwrap() {
+            "later" => Answer::Later,
+            "file" => Answer::bytes(pattern(2000)),
+            _ => Answer::not_found("no"),
+        }
+    }
+
+    fn over(&self, id: u64) {
+        self.over.lock().unwrap().push(id);
+    }
+}
+
+#[test]
+fn each_request_is_over_once_whatever_became_of_it() {
+    let (asked, over): (Arc<Mutex<Vec<u64>>>, Arc<Mutex<Vec<u64>>>) = Default::default();
+    let source = Counts { asked: Arc::clone(&asked), over: Arc::clone(&over) };
+    let mut server = Running::new(source, Limits::default());
+    fetch(server.addr, "file", &[], SECOND).unwrap();
+    // More refusals than are told, a request that comes to nothing, one that waits, and one that is in the middle.
+    for _ in 0..100 {
+        Client::ask(server.addr, "nothing", &[]).hear();
+    }
+    let waits = Client::ask(server.addr, "later", &[]);
+    let mut goes = Client::ask(server.addr, "file", &[]);
+    goes.hear();
+    let mut new = Client::ask(server.addr, "file", &[]);
+    new.hear();
+    // The same port asks for something else.
+    new.to_server(&request(Direction::Read, b"nothing", Mode::Octet, &[]));
+    server.wait_for("all of them", |_| asked.lock().unwrap().iter().max() == Some(&105));
+    server.end();
+    drop((waits, goes));
+    let sorted = |list: &Mutex<Vec<u64>>| {
+        let mut list = list.lock().unwrap().clone();
+        list.sort_unstable();
+        list
+    };
+    let mut all = sorted(&asked);
+    all.dedup();
+    assert_eq!(sorted(&over), all);
 }

@@ -68,7 +68,7 @@ pub(crate) struct Board {
     pub(crate) kind: Kind,
     pub(crate) mac: [u8; 6],
     pub(crate) serial: u32,
-    /// How it ended; none while it goes on.
+    /// How it ended; `None` while it goes on.
     pub(crate) end: Option<Result<(), String>>,
     /// What it has, by path as it asked.
     pub(crate) files: BTreeMap<String, File>,
@@ -89,6 +89,8 @@ pub(crate) struct Board {
     pub(crate) wait: Duration,
     /// The longest that a file took.
     pub(crate) slowest: Duration,
+    /// When it was offered an address first.
+    pub(crate) offered: Option<Instant>,
     /// Packets that it sent again.
     pub(crate) repeats: u64,
     /// Bytes of all files, those that came twice twice.
@@ -174,6 +176,7 @@ impl Board {
             system: true,
             wait: Duration::ZERO,
             slowest: Duration::ZERO,
+            offered: None,
             repeats: 0,
             fetched: 0,
             stage,
@@ -311,6 +314,7 @@ impl Board {
                 if !reply.yiaddr.is_unspecified() && self.offer.is_none() {
                     let server = reply.server().unwrap_or(reply.siaddr);
                     self.offer = Some((reply.yiaddr, server));
+                    self.offered = self.offered.or(Some(now));
                     self.say(format!("address offer of {server}: {}", reply.yiaddr));
                 }
                 if let (Some((address, server)), Some(boot)) = (self.offer, self.boot) {
@@ -613,7 +617,7 @@ pub(crate) fn socket(interface: &str) -> Socket {
     socket.set_nonblocking(true).unwrap();
     // Forced: the usual limit of 208 KiB is less than what a rack of boards has in flight.
     let size: libc::c_int = 64 << 20;
-    // Through the device's queue: what bypasses it isn't seen by whoever watches this interface.
+    // Through the device's queue: what bypasses it isn't seen by a watcher of this interface.
     let options =
         [(libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, size), (libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, size)];
     for (level, name, value) in options {

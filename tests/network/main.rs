@@ -20,10 +20,12 @@ mod slots;
 #[path = "../usb_model/mod.rs"]
 mod usb_model;
 
+mod handed;
 mod killed;
 mod netboot_boot;
 mod netboot_client;
 mod netboot_dhcp;
+mod netboot_moves;
 mod netboot_pc;
 mod netboot_runs;
 mod netboot_serve;

@@ -16,9 +16,10 @@ use piprov::dhcp::build::Builder;
 use piprov::dhcp::event::{Answer, Event, Silence};
 use piprov::dhcp::lease::Record;
 use piprov::dhcp::packet::{Kind, Packet};
-use piprov::dhcp::{Config, Error, Handed, Mode, Server, interface};
+use piprov::dhcp::{Config, Error, Handed, Mode, Server};
 use piprov::error::Explain;
 use piprov::stop::Stop;
+use piprov::wire;
 
 const ROM_ID: &[u8; 17] = b"\0DDDDDDDDDDDDDDDD";
 
@@ -412,9 +413,9 @@ fn a_wrong_interface_is_answered_with_the_right_one() {
     assert_eq!(bare.to_string(), "the interface eth0 has no IPv4 address");
     let down = lan.inside("client", || {
         ip_command(&lan, &["link", "set", "eth0", "down"]);
-        interface::find("eth0").unwrap_err()
+        wire::interfaces::find("eth0").unwrap_err()
     });
-    assert!(matches!(down, Error::Down { .. }));
+    assert!(matches!(down, wire::Error::Down { .. }));
 }
 
 #[test]
@@ -467,7 +468,7 @@ fn a_server_to_be_killed() {
     config.range = Some((ip(100), ip(120)));
     config.force = true;
     let stop = Stop::new().unwrap();
-    let server = Server::open(&config, Handed::default(), &stop).unwrap();
+    let mut server = Server::open(&config, Handed::default(), &stop).unwrap();
     server.run(&mut |_| {}, &stop).unwrap();
 }
 
@@ -509,7 +510,7 @@ fn leases_survive_kill_9() {
     let ours = lan.serve(&config);
     lan.inside("client", || {
         let client = DhcpClient::new();
-        // Others come first, and none of them gets what is taken.
+        // Others come first, and don't get what is taken.
         for n in 100..110 {
             let other = client.ask(discover(mac(n), &pi5_id(), true)).packet().yiaddr;
             assert!(!taken.iter().any(|(_, address)| *address == other), "{other} was taken");

@@ -13,6 +13,7 @@ use std::time::Duration;
 use dhcp_support::{HOUSE, OURS};
 use netboot_model::{Board, File, Kind, run};
 use netboot_rig::{Net, boots, files_of, tree};
+use piprov::wire;
 
 const ALL: [Kind; 6] = [Kind::Pi3, Kind::Pi3Card, Kind::Pi3Plus, Kind::Pi4, Kind::Cm4, Kind::Pi5];
 
@@ -180,15 +181,28 @@ fn a_rom_keeps_its_neighbour_entry_while_it_boots() {
     let net = Net::new();
     tree(&net.root, "");
     // What a process that was killed has left behind.
-    std::fs::create_dir_all(&net.state).unwrap();
+    let note = net.state.join("dhcp/eth0.neighbours");
+    std::fs::create_dir_all(note.parent().unwrap()).unwrap();
     let neigh = |arguments: &[&str]| {
         let output = net.lan.command("ours", "ip").arg("neigh").args(arguments).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
     neigh(&["replace", "10.99.0.77", "lladdr", "b8:27:eb:00:00:01", "dev", "eth0", "nud", "permanent"]);
-    std::fs::write(net.state.join("neighbours"), "10.99.0.77 b8:27:eb:00:00:01\n").unwrap();
+    // What others have made so, and what belongs to an interface that had this number before.
+    for last in [78, 79] {
+        let address = format!("10.99.0.{last}");
+        neigh(&["replace", &address, "lladdr", "b8:27:eb:00:00:02", "dev", "eth0", "nud", "permanent"]);
+    }
+    let index = net.lan.inside("ours", || wire::interfaces::find("eth0").unwrap().index);
+    let noted = format!(
+        "10.99.0.77 b8:27:eb:00:00:01 {index} eth0\n10.99.0.78 b8:27:eb:00:00:01 {index} eth0\n\
+         10.99.0.79 b8:27:eb:00:00:02 {index} eth7\n"
+    );
+    std::fs::write(&note, noted).unwrap();
     let serve = net.serve(&["--mode", "dhcp", "--range", "10.99.0.100-120"]);
-    assert!(!neigh(&["show"]).contains("10.99.0.77"), "{}", neigh(&["show"]));
+    let table = neigh(&["show"]);
+    assert!(!table.contains("10.99.0.77"), "{table}");
+    assert!(table.contains("10.99.0.78") && table.contains("10.99.0.79"), "{table}");
     // A ROM that fetches slowly: its entry is there meanwhile, and gone at the end.
     let mut boards = vec![Board::new(Kind::Pi3, 1)];
     boards[0].system = false;
@@ -200,7 +214,8 @@ fn a_rom_keeps_its_neighbour_entry_while_it_boots() {
             while std::time::Instant::now() < until {
                 let table = neigh(&["show", "nud", "permanent"]);
                 if table.contains("b8:27:eb:03:00:01") {
-                    return table;
+                    // Noted before it was made, with its interface.
+                    return table + &std::fs::read_to_string(&note).unwrap();
                 }
             }
             String::new()
@@ -209,10 +224,60 @@ fn a_rom_keeps_its_neighbour_entry_while_it_boots() {
         watch.join().unwrap()
     });
     boots(&boards[0]);
-    assert!(seen.contains("10.99.0.1"), "{seen}");
+    assert!(seen.contains(&format!(" b8:27:eb:03:00:01 {index} eth0\n")), "{seen}");
     serve.end();
-    assert!(!neigh(&["show", "nud", "permanent"]).contains("b8:27"), "{}", neigh(&["show"]));
-    assert!(!net.state.join("neighbours").exists());
+    assert!(!neigh(&["show", "nud", "permanent"]).contains("b8:27:eb:03"), "{}", neigh(&["show"]));
+    assert!(!note.exists());
+}
+
+/// In both modes: whatever part of the server wanted the entry, it is gone after an orderly end, and after kill -9 and
+/// a new start.
+#[test]
+fn no_neighbour_entry_of_a_rom_outlives_the_server() {
+    for mode in ["proxy", "dhcp"] {
+        let net = Net::new();
+        tree(&net.root, "");
+        let mut arguments = vec!["--mode", mode];
+        if mode == "dhcp" {
+            arguments.extend(["--range", "10.99.0.100-120"]);
+        } else {
+            net.lan.house_dnsmasq(&[]);
+        }
+        let permanent = || {
+            let mut command = net.lan.command("ours", "ip");
+            let output = command.args(["neigh", "show", "nud", "permanent"]).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        // A ROM that fetches slowly and is switched off in the middle: nobody says that it has done its part.
+        let large = std::fs::File::options().write(true).open(net.root.join("bootcode.bin")).unwrap();
+        large.set_len(1 << 30).unwrap();
+        let boot = |number| {
+            let mut boards = vec![Board::new(Kind::Pi3, number)];
+            boards[0].system = false;
+            let until = |permanent: &str| permanent.contains(&format!("b8:27:eb:03:00:0{number}"));
+            std::thread::scope(|scope| {
+                let client = scope.spawn(|| {
+                    net.lan.inside("client", || run(&mut boards, "eth0", Duration::from_secs(8)));
+                });
+                let deadline = std::time::Instant::now() + Duration::from_secs(20);
+                while !until(&permanent()) {
+                    assert!(std::time::Instant::now() < deadline, "{mode}: no entry: {}", permanent());
+                }
+                client.join().unwrap();
+            });
+        };
+        let serve = net.serve(&arguments);
+        boot(1);
+        serve.end();
+        assert_eq!(permanent(), "", "{mode}: after an orderly end");
+        let serve = net.serve(&arguments);
+        boot(2);
+        serve.kill();
+        assert!(permanent().contains("b8:27:eb:03:00:02"), "{mode}: the kernel keeps it");
+        let serve = net.serve(&arguments);
+        assert_eq!(permanent(), "", "{mode}: after kill -9 and a new start");
+        serve.end();
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `piprov flash`.
 
 mod plan;
+mod port;
 mod staged;
 
 use std::collections::BTreeMap;
@@ -21,7 +22,6 @@ use crate::run::ledger::Ledger;
 use crate::run::{Record, Runs, Tell};
 use crate::stop::Stop;
 use crate::targets::{Target, Targets};
-use crate::tftp;
 use crate::uboot::flash::{self, FlashOptions};
 use crate::uboot::material::ImageMaterial;
 use crate::uboot::record;
@@ -104,7 +104,7 @@ impl Flash {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let (names, image) = self.words()?;
         let settings = super::common::settings(global, ui)?;
-        let (targets, secrets) = self.targets(names, &settings)?;
+        let (targets, secrets) = self.targets(names, &settings, stop)?;
         let listen = self.listen.unwrap_or(settings.flash.listen.value);
         let options = self.options(&settings, secrets);
         let part_size = self.part_size(&settings)?;
@@ -121,12 +121,11 @@ impl Flash {
         if self.dry_run {
             return plan(ui, &targets, &material, &options, Way::Serve(listen));
         }
-        let policy = super::common::tftp_limits(&settings);
-        let server = tftp::Server::bind(listen, policy)?;
+        let (port, at) = port::open(listen, &settings, &targets, &material, (ui, stop))?;
 
-        head(ui, &material, Way::Serve(server.local_addr()), targets.len());
+        head(ui, &material, Way::Serve(at), targets.len());
         let shown = Shown::begin(ui, &settings, &targets)?;
-        let records = flash::flash(&targets, &material, &server, &options, stop, &shown.runs);
+        let records = flash::flash(&targets, &material, &port, &options, stop, &shown.runs);
         shown.end(ui, records?)
     }
 
@@ -151,7 +150,12 @@ impl Flash {
     }
 
     /// The boards, and their cards' secrets.
-    fn targets(&self, names: &[String], settings: &Settings) -> crate::cli::Result<(Vec<Target>, Secrets)> {
+    fn targets(
+        &self,
+        names: &[String],
+        settings: &Settings,
+        stop: &Stop,
+    ) -> crate::cli::Result<(Vec<Target>, Secrets)> {
         let path = self.database.as_deref().unwrap_or(&settings.targets.value);
         // A board that isn't in the database can be flashed by its address, if somebody else resets it.
         let bare = |text: &str| {
@@ -164,7 +168,7 @@ impl Flash {
         {
             return Ok((distinct(targets)?, Secrets::new()));
         }
-        let database = Targets::load(path)?;
+        let database = Targets::load(path, stop)?;
         if self.all {
             if database.rows().is_empty() {
                 return Err(Usage {
@@ -199,7 +203,7 @@ impl Flash {
             if self.card == staged::CardKind::Original {
                 return Err(Usage {
                     message: format!(
-                        "{} has a card with a secret, which is none of the original's kind",
+                        "{} has a card with a secret, and cards of the original's kind have no secrets",
                         target.name
                     ),
                     hint: Some("leave out --card, or take the secret out of the database.".into()),

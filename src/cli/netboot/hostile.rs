@@ -17,7 +17,7 @@ use crate::config::netboot::Mode;
 use crate::dhcp;
 use crate::dhcp::pi;
 use crate::netboot::content::limits::{Limit, TooLarge};
-use crate::netboot::serve::{Event, Totals, What};
+use crate::netboot::serve::{Event, InterfaceChange, Totals, What};
 use crate::netboot::steps::{Happened, Offer, Part, Sign, Step, Trouble};
 use crate::netboot::watch::answer::{Answer, Verdict};
 use crate::netboot::watch::bpdu::{Bpdu, State, Version};
@@ -63,6 +63,14 @@ fn events(text: &str) -> Vec<What> {
             path: text.to_owned(), bytes: 1, client: some(), limits,
         })],
         What::Clients { .. } => [What::Clients { count: 1 }],
+        What::Interface { .. } => [What::Interface {
+            interface: text.to_owned(), change: InterfaceChange::Gone, address: IP,
+        }],
+        What::Admitted { .. } => [What::Admitted { pid: 1, uid: 0, boards: vec![MAC] }],
+        What::Withdrawn { .. } => [
+            What::Withdrawn { pid: 1, uid: 0, boards: vec![MAC], why: text.to_owned() },
+            What::Withdrawn { pid: 1, uid: 0, boards: vec![], why: text.to_owned() },
+        ],
         What::Warning { .. } => [What::Warning { text: text.into() }],
     ]
 }

@@ -55,13 +55,13 @@ impl Netboot {
 }
 
 /// The interface that was named. Without a name it is never guessed: on the wrong network a DHCP server disturbs
-/// people who know nothing of it.
+/// people that know nothing about it.
 ///
 /// # Errors
 /// A mistake in usage that lists the interfaces.
 fn interface(given: Option<String>, command: &str) -> Result<String, crate::cli::report::Usage> {
     given.filter(|name| !name.is_empty()).ok_or_else(|| {
-        let all = crate::dhcp::interface::list().unwrap_or_default();
+        let all = crate::wire::interfaces::list().unwrap_or_default();
         let usable = all.iter().filter(|interface| interface.mac.is_some());
         let have: Vec<String> = usable.map(|it| format!("{} ({})", it.name, it.show_addresses())).collect();
         let have = match have[..] {

@@ -13,9 +13,10 @@ use crate::dhcp;
 use crate::format;
 use crate::format::json::json;
 use crate::netboot::steps::Step;
-use crate::netboot::watch::capture::{Capture, Scope};
+use crate::netboot::watch;
 use crate::netboot::watch::picture::{Other, Picture, Seen};
 use crate::stop::Stop;
+use crate::wire::{Interface, PacketSocket, interfaces};
 
 /// What is said below the options.
 const MORE: &str = "\
@@ -45,9 +46,9 @@ impl Watch {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
         let name = super::interface(self.interface.or(settings.netboot.interface.value.clone()), "watch")?;
-        let interface = dhcp::interface::find(&name)?;
-        let mut capture = Capture::open(interface.index, Scope::All)
-            .map_err(|source| CantListen { name: name.clone(), source })?;
+        let interface = interfaces::find(&name)?;
+        let mut capture =
+            watch::open(&interface).map_err(|source| CantListen { name: name.clone(), source })?;
         let ours = interface.addresses.iter().map(|(address, _)| *address).collect();
         let mut ouis = dhcp::pi::OUIS.to_vec();
         ouis.extend(&settings.netboot.oui.value);
@@ -66,7 +67,7 @@ impl Watch {
             wait(&capture, stop, picture.deadline().into_iter().chain(end).min())?;
             let now = Instant::now();
             while let Some(frame) = capture.take()? {
-                picture.hear(frame, now).iter().for_each(|seen| tell(ui, seen));
+                picture.hear(&frame, now).iter().for_each(|seen| tell(ui, seen));
             }
             picture.tick(now).iter().for_each(|seen| tell(ui, seen));
         }
@@ -94,7 +95,7 @@ impl crate::error::Explain for CantListen {
     }
 }
 
-fn probe(interface: &dhcp::interface::Interface, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+fn probe(interface: &Interface, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
     // What comes back is seen by the capture as well, and judged there.
     let found = dhcp::probe::servers(interface, dhcp::probe::PATIENCE, stop, &|_| false)?;
     if ui.json {
@@ -112,7 +113,7 @@ fn probe(interface: &dhcp::interface::Interface, ui: &Ui, stop: &Stop) -> crate:
     Ok(())
 }
 
-fn wait(capture: &Capture, stop: &Stop, until: Option<Instant>) -> std::io::Result<()> {
+fn wait(capture: &PacketSocket, stop: &Stop, until: Option<Instant>) -> std::io::Result<()> {
     let mut fds = [
         PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN),
         PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN),

@@ -7,7 +7,7 @@ use crate::board::Mac;
 use crate::dhcp::event::{Answer, Refusal, Silence};
 use crate::dhcp::lease::{Lease, Record};
 use crate::dhcp::packet::{Kind, Packet, code};
-use crate::dhcp::pi::{Client, Stage};
+use crate::dhcp::pi::{DhcpClient, Stage};
 use crate::dhcp::policy::Reply;
 
 const fn silent(why: Silence) -> Answer {
@@ -19,7 +19,7 @@ impl Policy {
         &mut self,
         packet: &Packet<'_>,
         arrival: Arrival,
-        client: Client,
+        client: DhcpClient,
         now: u64,
         actions: &mut Vec<Action>,
     ) -> Answer {
@@ -46,7 +46,7 @@ impl Policy {
     }
 
     /// Why a client is left alone: it is no Pi, has no fixed address, and never had one from here.
-    fn is_stranger(&self, mac: Mac, client: Client) -> Option<Silence> {
+    fn is_stranger(&self, mac: Mac, client: DhcpClient) -> Option<Silence> {
         let known = client.stage.is_pi()
             || self.plan.everyone
             || self.plan.hosts.contains_key(&mac)
@@ -59,7 +59,7 @@ impl Policy {
         &mut self,
         packet: &Packet<'_>,
         arrival: Arrival,
-        client: Client,
+        client: DhcpClient,
         now: u64,
         actions: &mut Vec<Action>,
     ) -> Answer {
@@ -108,7 +108,7 @@ impl Policy {
     fn request(
         &mut self,
         packet: &Packet<'_>,
-        client: Client,
+        client: DhcpClient,
         now: u64,
         actions: &mut Vec<Action>,
     ) -> Answer {
@@ -139,12 +139,19 @@ impl Policy {
                 actions.push(Action::Send(draft.back_to_client(packet)));
                 Answer::Ack { address, lease: std::time::Duration::from_secs(self.plan.lease_time.into()) }
             }
-            Err(why) if selecting || self.plan.authoritative => {
+            // Whose address this is only the server knows that gave it: RFC 2131 section 4.3.2 wants silence from one that
+            // has no record of the client. A look for other servers that found none is no proof: they may come later.
+            Err(why) if selecting || self.has_another(mac, address, now) => {
                 actions.push(Action::Send(reply::refuse(&self.plan, packet).back_to_client(packet)));
                 Answer::Nak { why }
             }
             Ok(()) | Err(_) => silent(Silence::Unknown),
         }
+    }
+
+    /// Our leases know another address of that board, which it has.
+    fn has_another(&self, mac: Mac, address: Ipv4Addr, now: u64) -> bool {
+        self.pool.of(mac).is_some_and(|own| own != address && self.pool.is_bound(mac, own, now))
     }
 
     /// Whether a board may have this address.
@@ -158,7 +165,7 @@ impl Policy {
         if !self.pool.may_have(mac, address) {
             return Err(Refusal::NotOurs);
         }
-        if self.pool.of(mac).is_some_and(|own| own != address && self.pool.is_bound(mac, own, now)) {
+        if self.has_another(mac, address, now) {
             return Err(Refusal::HasAnother);
         }
         if self.pool.is_free(mac, address, now) { Ok(()) } else { Err(Refusal::Taken) }

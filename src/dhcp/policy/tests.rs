@@ -203,7 +203,7 @@ fn a_relay_gets_the_answer_and_its_option_back() {
     let mut full = policy(Mode::Dhcp, |_| {});
     assert_eq!(silence(&handle(&mut full, relayed(far), NOW)), Silence::OtherNetwork);
     assert_eq!(reply(&handle(&mut full, relayed(ip(254)), NOW)).to, To::Host(SocketAddrV4::new(ip(254), 67)));
-    let refused = handle(&mut full, request(PI5).giaddr(ip(254)).address(50, far), NOW);
+    let refused = handle(&mut full, request(PI5).giaddr(ip(254)).address(54, ip(1)).address(50, far), NOW);
     let nak = Packet::parse(&reply(&refused).bytes).unwrap();
     assert_eq!((nak.kind, nak.flags), (Kind::Nak, BROADCAST));
 }
@@ -341,15 +341,27 @@ fn an_address_that_it_cannot_have_is_refused() {
             other => panic!("{other:?}"),
         }
     };
-    let asks = |mac, address| request(mac).address(50, address);
-    assert_eq!(why(&mut full, asks(other, Ipv4Addr::new(192, 168, 1, 5))), Refusal::WrongNetwork);
-    assert_eq!(why(&mut full, request(other).ciaddr(Ipv4Addr::new(192, 168, 1, 5))), Refusal::WrongNetwork);
+    let asks = |mac, address| request(mac).address(54, ip(1)).address(50, address);
+    let far = Ipv4Addr::new(192, 168, 1, 5);
+    assert_eq!(why(&mut full, asks(other, far)), Refusal::WrongNetwork);
+    assert_eq!(why(&mut full, request(other).address(54, ip(1)).ciaddr(far)), Refusal::WrongNetwork);
     assert_eq!(why(&mut full, asks(other, first)), Refusal::Taken);
     assert_eq!(why(&mut full, asks(other, ip(9))), Refusal::NotOurs);
     assert_eq!(why(&mut full, asks(other, ip(105))), Refusal::NotOurs);
     assert_eq!(why(&mut full, asks(PI5, ip(108))), Refusal::HasAnother);
     assert_eq!(why(&mut full, asks(PI3, ip(100))), Refusal::Taken);
     assert_eq!(why(&mut full, asks(PI3, ip(101))), Refusal::NotOurs);
+    // One that our leases know: it is certain that it has another address.
+    let asks = |mac, address| request(mac).address(50, address);
+    assert_eq!(why(&mut full, asks(PI5, ip(108))), Refusal::HasAnother);
+    assert_eq!(why(&mut full, asks(PI5, far)), Refusal::WrongNetwork);
+    // One that nobody here knows may have its address from another server, whatever it is, and whether one was found or
+    // not: it starts again (INIT-REBOOT), renews, or looks for any server (REBINDING).
+    for address in [far, first, ip(9), ip(105)] {
+        for message in [asks(other, address), request(other).ciaddr(address)] {
+            assert_eq!(silence(&handle(&mut full, message, NOW)), Silence::Unknown, "{address}");
+        }
+    }
     // Beside another server only what was asked of this one is refused.
     let mut second = policy(Mode::Dhcp, |c| c.force = true);
     assert_eq!(silence(&handle(&mut second, asks(other, ip(9)), NOW)), Silence::Unknown);
@@ -502,6 +514,26 @@ mod any {
     }
 
     proptest! {
+        /// A board that got nothing from here may have its address from anybody: it is never refused, whatever it asks for
+        /// and whatever others got before, with another server and without one.
+        #[test]
+        fn a_strangers_lease_is_never_refused(
+            before in prop::collection::vec(message(), 0..40), force: bool, renews: bool, address: u32, near in 90u8..115,
+        ) {
+            let mut policy = policy(Mode::Dhcp, |c| c.force = force);
+            for (message, _) in before {
+                let _ = handle(&mut policy, message, NOW);
+            }
+            let stranger = Mac::new([0xdc, 0xa6, 0x32, 9, 9, 9]);
+            for address in [Ipv4Addr::from(address), ip(near)] {
+                let message = request(stranger);
+                let message = if renews { message.ciaddr(address) } else { message.address(50, address) };
+                let actions = handle(&mut policy, message, NOW);
+                let refused = |action: &Action| matches!(action, Action::Send(reply) if reply.kind == Kind::Nak);
+                prop_assert!(!actions.iter().any(refused), "{actions:?}");
+            }
+        }
+
         /// Whatever boards say in whatever order: nobody is promised an address that somebody else has.
         #[test]
         fn no_address_is_given_twice(messages in prop::collection::vec(message(), 1..120)) {

@@ -25,7 +25,7 @@ pub struct Address {
 /// When the system doesn't say.
 pub fn addresses() -> std::io::Result<Vec<Address>> {
     let mut found = Vec::new();
-    for interface in crate::dhcp::interface::list()?.into_iter().filter(|interface| interface.is_up) {
+    for interface in crate::wire::interfaces::list()?.into_iter().filter(|interface| interface.is_up) {
         for (address, prefix) in interface.addresses {
             if !address.is_loopback() {
                 found.push(Address { interface: interface.name.clone(), address, prefix });

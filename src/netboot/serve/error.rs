@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::link::Lack;
 use crate::error::{Action, Explain, Kind, Knob, Remedy, Task, remedy};
 
 /// Why serving can't begin or go on.
@@ -40,6 +41,22 @@ pub enum Error {
     /// The loop that looks after everything can't go on.
     #[error("waiting for what happens")]
     Loop(#[source] io::Error),
+    /// The interface was away for too long.
+    #[error("the interface {interface} {lack}")]
+    Away {
+        /// The interface.
+        interface: String,
+        /// What it lacks.
+        lack: Lack,
+    },
+    /// The interface has changed, but sockets can't be opened anew.
+    #[error(
+        "{interface} has changed, and the sockets that the service manager has opened belong to what it was"
+    )]
+    HandedOver {
+        /// The interface.
+        interface: String,
+    },
     /// A thread has ended by a defect.
     #[error("{what} has ended by a defect of this program")]
     Ended {
@@ -59,6 +76,7 @@ impl Explain for Error {
                 _ => Kind::CantCreate,
             },
             Self::Watch { source, .. } | Self::Loop(source) => Kind::of_io(source),
+            Self::Away { .. } | Self::HandedOver { .. } => Kind::Unavailable,
             Self::Ended { .. } => Kind::Failed,
         }
     }
@@ -96,6 +114,15 @@ impl Explain for Error {
             Self::Watch { .. } => {
                 Some(remedy!["the limits are fs.inotify.*: ", Action::host("sysctl fs.inotify"), " shows them"])
             }
+            Self::Away { lack, interface } => Some(match lack {
+                Lack::Gone => remedy![Action::host("ip link"), " shows what there is; ", Knob::Interface, " names another"],
+                Lack::Down => remedy!["switch it on: ", Action::host_as_root("ip link set").arg(interface).arg("up")],
+                Lack::NoAddress => remedy![
+                    "give it one: ",
+                    Action::host_as_root("ip addr add 192.168.77.1/24 dev").arg(interface)
+                ],
+            }),
+            Self::HandedOver { .. } => Some("start it again: the service manager opens them anew then".into()),
             _ => None,
         }
     }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use crate::board::Mac;
+use crate::control::Told;
 use crate::dhcp::Mode;
 use crate::error::Remedy;
 use crate::netboot::content::limits::TooLarge;
@@ -56,11 +58,76 @@ pub enum What {
         /// How many there are.
         count: usize,
     },
+    /// The interface that is served has changed.
+    Interface {
+        /// Its name now, or the one that it had.
+        interface: String,
+        /// What happened to it.
+        change: InterfaceChange,
+        /// This host's address on it, or the one that it had.
+        address: Ipv4Addr,
+    },
+    /// Boards of another program are served too: it decides what they get, and keeps their records.
+    Admitted {
+        /// That program's process; 0 where it is in another container.
+        pid: u32,
+        /// Its user.
+        uid: u32,
+        /// The boards.
+        boards: Vec<Mac>,
+    },
+    /// They are no longer served, or weren't taken.
+    Withdrawn {
+        /// That program's process.
+        pid: u32,
+        /// Its user.
+        uid: u32,
+        /// The boards; none where they weren't taken.
+        boards: Vec<Mac>,
+        /// Why.
+        why: String,
+    },
     /// Something is not as it should be.
     Warning {
         /// What, and what helps.
         text: Remedy,
     },
+}
+
+/// What happened to the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InterfaceChange {
+    /// There is none of that name. It is waited for.
+    Gone,
+    /// It was switched off. It is waited for.
+    Down,
+    /// It lost its address. Another one is waited for.
+    NoAddress,
+    /// It is as it was before.
+    Back,
+    /// It is another one of that name, or has another address; all sockets were opened anew.
+    Moved,
+    /// It is the same with another name.
+    Renamed,
+    /// Nobody is at the other end of the cable.
+    NoCarrier,
+    /// Somebody is at the other end of the cable again.
+    Carrier,
+}
+
+impl From<Told> for What {
+    fn from(told: Told) -> Self {
+        match told {
+            Told::Admitted { client, boards } => Self::Admitted { pid: client.pid, uid: client.uid, boards },
+            Told::Withdrawn { client, boards, why } => {
+                Self::Withdrawn { pid: client.pid, uid: client.uid, boards, why }
+            }
+            Told::Refused { client, why } => {
+                Self::Withdrawn { pid: client.pid, uid: client.uid, boards: Vec::new(), why }
+            }
+        }
+    }
 }
 
 /// What was told of all boards when serving ended.

@@ -3,28 +3,31 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::event::What;
-use super::neighbour::Kept;
 use super::queue::{News, Queue, Stepped};
 use crate::board::{Known, Mac, Who};
 use crate::dhcp::event::{Answer, Event as DhcpEvent, Heard};
 use crate::dhcp::packet::Kind;
 use crate::dhcp::pi::Stage;
-use crate::netboot::content::clients::Clients;
+use crate::netboot::content::clients::NetbootClients;
 use crate::netboot::content::place::{self, Prefix};
 use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Steps, Told};
 use crate::run::Moment;
 use crate::tftp::event::{Event as TftpEvent, What as TftpWhat};
 use crate::tftp::packet::{Code, Direction};
+use crate::wire::Neighbours;
 
 /// What is known of all boards' boots, shared by the servers' threads.
 pub(super) struct Follower<'a> {
-    here: Ipv4Addr,
+    /// This host's address.
+    here: AtomicU32,
     boards: Arc<Known>,
-    clients: Arc<RwLock<Clients>>,
+    clients: Arc<RwLock<NetbootClients>>,
+    neighbours: Arc<Neighbours>,
     state: Mutex<State>,
     queue: &'a Queue,
     /// Wakes the thread that looks at the time.
@@ -33,13 +36,14 @@ pub(super) struct Follower<'a> {
 
 struct State {
     book: Book,
-    kept: Kept,
     roms: BTreeSet<Mac>,
     warned: BTreeSet<String>,
     /// When the thread that looks at the time is going to.
     armed: Option<Instant>,
 }
 
+/// How long a ROM's neighbour entry stays from its first request on: it fetches one file of 50 KB, and gives up after 25 s.
+const KEPT: Duration = Duration::from_secs(60);
 /// ROMs that are remembered, and warnings that aren't repeated.
 const MOST: usize = 4096;
 
@@ -47,24 +51,36 @@ impl<'a> Follower<'a> {
     pub(super) fn new(
         here: Ipv4Addr,
         boards: Arc<Known>,
-        clients: Arc<RwLock<Clients>>,
-        kept: Kept,
+        clients: Arc<RwLock<NetbootClients>>,
+        neighbours: Arc<Neighbours>,
         queue: &'a Queue,
         waker: &'a (dyn Fn() + Sync),
     ) -> Self {
-        let state = State {
-            book: Book::default(),
-            kept,
-            roms: BTreeSet::new(),
-            warned: BTreeSet::new(),
-            armed: None,
-        };
-        Self { here, boards, clients, state: Mutex::new(state), queue, waker }
+        let state =
+            State { book: Book::default(), roms: BTreeSet::new(), warned: BTreeSet::new(), armed: None };
+        Self {
+            here: AtomicU32::new(here.into()),
+            boards,
+            clients,
+            neighbours,
+            state: Mutex::new(state),
+            queue,
+            waker,
+        }
     }
 
     /// A panic elsewhere doesn't make the state wrong, so poison is ignored.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn here(&self) -> Ipv4Addr {
+        self.here.load(Ordering::Relaxed).into()
+    }
+
+    /// This host has another address.
+    pub(super) fn moved(&self, here: Ipv4Addr) {
+        self.here.store(here.into(), Ordering::Relaxed);
     }
 
     /// Takes what the DHCP server tells.
@@ -119,7 +135,7 @@ impl<'a> Follower<'a> {
                 state.roms.insert(heard.mac);
             }
             // The ROM has done its part.
-            _ if state.roms.remove(&heard.mac) => state.kept.release(heard.mac),
+            _ if state.roms.remove(&heard.mac) => self.neighbours.unpin(heard.mac),
             _ => {}
         }
         match heard.message {
@@ -127,7 +143,7 @@ impl<'a> Follower<'a> {
             Kind::Request => self.signal(state, id, &Signal::Request(client)),
             _ => {}
         }
-        let (from, boots) = (self.here, client.stage.boots_as_pi());
+        let (from, boots) = (self.here(), client.stage.boots_as_pi());
         let offer = |address| Signal::Offer(Offer { from, ours: true, boots, address });
         let address = match heard.answer {
             Answer::Offer { address, .. } => {
@@ -166,7 +182,7 @@ impl<'a> Follower<'a> {
         let id = self.id(ip, &path);
         let signal = match event.what {
             TftpWhat::Requested { direction: Direction::Read } => {
-                self.keep(&mut state, id, ip);
+                self.keep(&state, id, ip);
                 Signal::Asked(path)
             }
             TftpWhat::Progress { bytes, .. } => {
@@ -191,22 +207,12 @@ impl<'a> Follower<'a> {
     }
 
     /// A ROM asks for its file: from now on it answers no ARP.
-    fn keep(&self, state: &mut State, id: Id, ip: Ipv4Addr) {
+    fn keep(&self, state: &State, id: Id, ip: Ipv4Addr) {
         let Id::Mac(mac) = id else { return };
         if !state.roms.contains(&mac) {
             return;
         }
-        let kept = state.kept.keep(ip, mac, Instant::now());
-        let deadline = state.kept.deadline();
-        self.arm(state, deadline);
-        if let Err(error) = kept {
-            self.warn(
-                state,
-                format!(
-                    "no lasting neighbour entry can be made for a Pi 3's ROM, which may lose it: {error}"
-                ),
-            );
-        }
+        self.neighbours.pin(ip, mac, KEPT);
     }
 
     /// Makes sure that the time is looked at by then.
@@ -228,7 +234,7 @@ impl<'a> Follower<'a> {
     /// Whose request it is: by address, by the kernel's neighbours, or by the directory that it asks in.
     fn id(&self, ip: Ipv4Addr, path: &str) -> Id {
         let by_ip = self.boards.by_address(ip.into()).and_then(|known| known.mac);
-        let mac = by_ip.or_else(|| super::neighbour::find(ip)).or_else(|| match place::split(path).0? {
+        let mac = by_ip.or_else(|| self.neighbours.find(ip)).or_else(|| match place::split(path).0? {
             Prefix::Serial(serial) => self.boards.by_serial(&serial).and_then(|known| known.mac),
             Prefix::Mac(mac) => Some(mac),
         });
@@ -289,8 +295,13 @@ impl<'a> Follower<'a> {
         for told in state.book.tick(now) {
             self.stepped(&state, told, moment);
         }
-        state.kept.tick(now);
-        state.armed = [state.book.deadline(), state.kept.deadline()].into_iter().flatten().min();
+        if let Some(why) = self.neighbours.trouble() {
+            self.warn(
+                &mut state,
+                format!("no lasting neighbour entry can be made for a Pi 3's ROM, which may lose it: {why}"),
+            );
+        }
+        state.armed = state.book.deadline();
         state.armed
     }
 

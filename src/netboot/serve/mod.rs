@@ -4,11 +4,13 @@
 //! after the tree, the time, and connections to NFS. What they hear comes together in the follower, which knows each
 //! board's boot step by step; what that comes to is told and recorded by one more thread.
 
+mod attached;
 mod boots;
+mod crew;
 mod error;
 mod event;
 mod follower;
-pub mod neighbour;
+mod link;
 mod queue;
 pub mod service;
 mod tree;
@@ -23,22 +25,28 @@ use rustix::event::{PollFd, PollFlags};
 
 pub use boots::Tell;
 pub use error::Error;
-pub use event::{Event, Totals, What};
+pub use event::{Event, InterfaceChange, Totals, What};
+pub use link::Lack;
 
 use super::content::NetbootSource;
-use super::content::clients::Clients;
+use super::content::clients::NetbootClients;
 use super::content::place;
-use super::watch::capture::{Capture, Scope};
-use super::watch::frame::{self, Payload};
 use crate::board::Known;
-use crate::dhcp::{self, Handed};
+use crate::control;
+use crate::dhcp::{self, Handed, Mode};
 use crate::error::{Remedy, Task, remedy};
 use crate::run::Runs;
 use crate::stop::{Stop, Waker, until};
+use crate::tftp::switch::Switch;
 use crate::tftp::{self, Limits};
+use crate::wire::frame::Payload;
+use crate::wire::interfaces::Follow;
+use crate::wire::{interfaces, neighbours};
+use attached::{Attached, HandedOver};
 use boots::Boots;
+use crew::{Crew, Health};
 use follower::Follower;
-use neighbour::Kept;
+use link::Link;
 use queue::Queue;
 use service::Notify;
 use tree::{Change, Tree};
@@ -57,6 +65,9 @@ pub struct ServeOptions {
     pub tftp_root: PathBuf,
     /// Limits of the TFTP server.
     pub limits: Limits,
+    /// The socket at which it takes boards of other programs, and the group whose users may bring them; without a group
+    /// only root and this user. `None`: it takes none.
+    pub control: Option<(PathBuf, Option<u32>)>,
     /// Sockets that a service manager has opened, by name: `dhcp`, `pxe`, `tftp`.
     pub sockets: Vec<(String, OwnedFd)>,
 }
@@ -65,15 +76,16 @@ pub struct ServeOptions {
 #[derive(Debug)]
 pub struct Server {
     dhcp: dhcp::Server,
-    tftp: Vec<tftp::Server>,
+    tftp: tftp::Server,
     source: NetbootSource,
     tree: Tree,
     boards: Arc<Known>,
-    clients: Arc<RwLock<Clients>>,
-    state: PathBuf,
+    clients: Arc<RwLock<NetbootClients>>,
     root: PathBuf,
-    capture: Option<Capture>,
+    attached: Attached,
     notes: Vec<Change>,
+    switch: Arc<Switch>,
+    control: Option<Result<control::Server, control::Error>>,
 }
 
 impl Server {
@@ -82,9 +94,11 @@ impl Server {
     /// # Errors
     /// Where one of these isn't possible; no board was answered then.
     pub fn open(options: ServeOptions, stop: &Stop) -> Result<Self, Error> {
-        let ServeOptions { dhcp: config, tftp_root: root, limits, sockets } = options;
+        let ServeOptions { dhcp: config, tftp_root: root, limits, control, sockets } = options;
         let state = config.state.clone();
-        let interface = dhcp::interface::find(&config.interface)?;
+        // From here on no change is missed.
+        let follow = Follow::new().map_err(Error::Loop)?;
+        let interface = interfaces::find(&config.interface).map_err(dhcp::Error::from)?;
         let plan = dhcp::AddressPlan::new(&config, &interface)?;
         if !root.is_dir() {
             return Err(Error::NoTree { path: root });
@@ -92,11 +106,11 @@ impl Server {
         let records = state.join("clients");
         std::fs::create_dir_all(&records).map_err(|source| Error::State { path: records, source })?;
         let boards = Arc::new(Known::default());
-        let clients: Arc<RwLock<Clients>> = Arc::default();
+        let clients: Arc<RwLock<NetbootClients>> = Arc::default();
         let tree = Tree::new(&root, &state, Arc::clone(&clients))
             .map_err(|source| Error::Watch { path: root.clone(), source })?;
         let notes = tree.reload();
-        let neighbours = Box::new(neighbour::find);
+        let neighbours = Box::new(neighbours::find);
         let source = NetbootSource::new(&root, Arc::clone(&boards), Arc::clone(&clients), neighbours)?;
         let mut handed = Handed::default();
         let mut tftp_socket = None;
@@ -108,15 +122,33 @@ impl Server {
                 _ => {}
             }
         }
+        let handed_over =
+            HandedOver { dhcp: handed.dhcp.is_some() || handed.pxe.is_some(), tftp: tftp_socket.is_some() };
         let address = SocketAddr::from((plan.server, TFTP_PORT));
         let tftp = match tftp_socket {
-            Some(socket) => vec![tftp::Server::from_socket(socket, address, limits)?],
-            None => vec![tftp::Server::bind(address, limits)?],
+            Some(socket) => tftp::Server::from_socket(socket, address, limits)?,
+            None => tftp::Server::bind(address, limits)?,
         };
         let dhcp = dhcp::Server::open(&config, handed, stop)?;
-        // Only to see a system come up; without the privilege that isn't seen.
-        let capture = Capture::open(dhcp.interface().index, Scope::ArrivingIp).ok();
-        Ok(Self { dhcp, tftp, source, tree, boards, clients, state, root, capture, notes })
+        let interface = dhcp.interface().clone();
+        let attached = Attached {
+            follow,
+            capture: attached::capture(&interface),
+            link: Link::new(&config.interface, config.server, interface, dhcp.plan().server),
+            handed: handed_over,
+            limits,
+            looks: config.mode == Mode::Dhcp && !config.force,
+        };
+        let switch = Switch::new(std::slice::from_ref(&tftp)).map_err(Error::Loop)?;
+        // Without it network boot is served all the same.
+        let control = control.map(|(path, group)| control::Server::open(&path, "netboot", group));
+        Ok(Self { dhcp, tftp, source, tree, boards, clients, root, attached, notes, switch, control })
+    }
+
+    /// Where other sources of this process join its TFTP server, before or while it runs.
+    #[must_use]
+    pub fn switch(&self) -> Arc<Switch> {
+        Arc::clone(&self.switch)
     }
 
     /// Serves until `stop` is set, or until one of the servers can't go on. Each board's boot is one of `runs`; what
@@ -125,7 +157,9 @@ impl Server {
     /// # Errors
     /// What a server could not go on for.
     pub fn run(self, tell: Tell<'_>, runs: &Runs, stop: &Stop) -> Result<Totals, Error> {
-        let Self { dhcp, tftp, source, tree, boards, clients, state, root, capture, notes } = self;
+        let Self { dhcp, tftp, source, tree, boards, clients, root, attached, notes, switch, control } = self;
+        let _span = tracing::debug_span!("netboot", interface = dhcp.interface().name).entered();
+        tracing::debug!("serves");
         let plan = dhcp.plan();
         let here: Ipv4Addr = plan.server;
         let serving = What::Serving {
@@ -134,16 +168,16 @@ impl Server {
             mode: plan.mode,
             range: plan.range,
             tftp_root: root.clone(),
-            tftp: tftp.first().map_or((here, TFTP_PORT).into(), tftp::Server::local_addr),
+            tftp: tftp.local_addr(),
             clients: clients.read().unwrap_or_else(PoisonError::into_inner).all().len(),
         };
         // Its servers end together; whatever else runs in this process goes on.
         let stop = &stop.child().map_err(Error::Loop)?;
         let wake = Waker::new().map_err(Error::Loop)?;
         let waker = || wake.wake();
-        let kept = Kept::new(dhcp.interface().index, &state);
+        let neighbours = dhcp.neighbours();
         let queue = Queue::default();
-        let follower = Follower::new(here, boards, Arc::clone(&clients), kept, &queue, &waker);
+        let follower = Follower::new(here, boards, Arc::clone(&clients), neighbours, &queue, &waker);
         follower.tell(serving);
         if let Some(damage) = dhcp.damage() {
             follower.tell(What::Warning { text: damage.to_string().into() });
@@ -151,6 +185,8 @@ impl Server {
         if let Some(text) = nothing_to_serve(&root) {
             follower.tell(What::Warning { text });
         }
+        let control =
+            control.and_then(|control| control.map_err(|error| follower.tell(no_control(&error))).ok());
         let now = tree.scan().into_iter().map(Change::TooLarge);
         for change in notes.into_iter().chain(now) {
             follower.tell(told_of(change, &clients));
@@ -158,45 +194,43 @@ impl Server {
         let notify = Notify::from_env();
         let told = status(&follower);
         notify.ready(&told);
-        let mut care = Care { tree, capture, wake: &wake, notify, told, clients };
+        let alive = notify.interval().map(|_| Instant::now());
+        let health = Health::default();
+        let mut care = Care { tree, attached, wake: &wake, notify, alive, health, told, clients };
         let mut boots = Boots::new(runs, tell);
+        let switched = switch.over(&source);
         let result = std::thread::scope(|scope| {
             let follower = &follower;
             let (telling, news) = (&mut boots, &queue);
             let telling = scope.spawn(move || telling.run(news));
-            let dhcp = scope.spawn(move || {
-                let done = dhcp.run(&mut |event| follower.dhcp(event), stop);
-                // A server that ends takes the others along.
-                stop.set();
-                done
-            });
-            let source = &source;
-            let files: Vec<_> = tftp
-                .into_iter()
-                .map(|tftp| {
-                    scope.spawn(move || {
-                        let done = tftp.run(source, &|event| follower.tftp(event), stop);
-                        stop.set();
-                        done
-                    })
+            let switch = &switch;
+            let mut crew = Crew::new(scope, follower, (&switched, switch), stop, dhcp);
+            let control = control.map(|control| {
+                scope.spawn(move || {
+                    let mut tell = |told: control::Told| follower.tell(told.into());
+                    let done = control.run(switch, &mut tell, stop);
+                    if let Err(error) = &done {
+                        follower.tell(What::Warning {
+                            text: format!("no more boards are taken from others: {error}").into(),
+                        });
+                    }
+                    done.is_ok()
                 })
-                .collect();
-            let mut looked = Ok(());
+            });
+            let mut looked = crew.start_files(tftp).and_then(|()| care.attached.begin(&mut crew, follower));
             while looked.is_ok() && !stop.is_set() {
-                looked = look(follower, &mut care, stop);
+                looked = look(follower, &mut care, &mut crew, stop);
             }
-            stop.set();
             care.notify.stopping();
             // All of them have ended before the first failure is looked at, and then no more comes.
-            let dhcp = dhcp.join();
-            let files: Vec<_> = files.into_iter().map(|file| file.join()).collect();
+            let ended = crew.end();
+            switch.end();
+            let control = control.map_or(Ok(true), |control| control.join());
             queue.close();
             telling.join().map_err(|_| Error::Ended { what: "what tells of the boots" })?;
-            dhcp.map_err(|_| Error::Ended { what: "the DHCP server" })??;
-            for file in files {
-                file.map_err(|_| Error::Ended { what: "the TFTP server" })??;
-            }
-            looked.map_err(Error::Loop)
+            control.map_err(|_| Error::Ended { what: "what takes boards of others" })?;
+            // What a server could not go on for is why the rest could not.
+            ended.and(looked)
         });
         drop(follower);
         let totals = boots.end(result.is_ok());
@@ -207,48 +241,63 @@ impl Server {
 /// What the third thread looks after.
 struct Care<'a> {
     tree: Tree,
-    capture: Option<Capture>,
+    attached: Attached,
     wake: &'a Waker,
     notify: Notify,
+    /// When the manager is to hear that all is well, if it is.
+    alive: Option<Instant>,
+    health: Health,
     /// The status that the manager was told last.
     told: String,
-    clients: Arc<RwLock<Clients>>,
+    clients: Arc<RwLock<NetbootClients>>,
 }
 
 /// One round: waits for something, and does what is due.
-fn look(follower: &Follower<'_>, care: &mut Care<'_>, stop: &Stop) -> std::io::Result<()> {
-    let Care { tree, capture, wake, notify, told, clients } = care;
+fn look(
+    follower: &Follower<'_>,
+    care: &mut Care<'_>,
+    crew: &mut Crew<'_, '_>,
+    stop: &Stop,
+) -> Result<(), Error> {
+    let Care { tree, attached, wake, notify, alive, health, told, clients } = care;
     let now = Instant::now();
     let next = follower.tick(now);
+    attached.look(crew, health, follower, now)?;
     let text = status(follower);
     if *told != text {
         notify.status(&text);
         *told = text;
     }
-    let mut wait = next;
-    if let Some(interval) = notify.interval() {
-        notify.alive();
-        wait = Some(wait.map_or(now + interval, |wait| wait.min(now + interval)));
+    if let (Some(interval), Some(due)) = (notify.interval(), alive.as_mut())
+        && *due <= now
+    {
+        *due = now + interval;
+        // Told only while every thread goes round and every socket is the interface's: a server that is deaf is ended.
+        let is_well = health.is_well(crew.pulses());
+        if is_well && attached.is_sound() {
+            notify.alive();
+        }
     }
     {
         let mut fds = vec![
             PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(tree.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(attached.as_fd(), PollFlags::IN),
             PollFd::new(wake, PollFlags::IN),
         ];
-        if let Some(capture) = capture.as_ref() {
+        if let Some(capture) = &attached.capture {
             fds.push(PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN));
         }
-        until(&mut fds, wait)?;
+        let wait = [next, *alive, attached.link.deadline()].into_iter().flatten().min();
+        until(&mut fds, wait).map_err(Error::Loop)?;
     }
     wake.clear();
-    for change in tree.look()? {
+    for change in tree.look().map_err(Error::Loop)? {
         follower.tell(told_of(change, clients));
     }
-    if let Some(capture) = capture {
-        while let Some(bytes) = capture.take()? {
-            if let Some(frame) = frame::parse(bytes)
-                && let Payload::Syn { from, to } = frame.payload
+    if let Some(capture) = &mut attached.capture {
+        while let Some(frame) = capture.take().map_err(Error::Loop)? {
+            if let Payload::Syn { from, to } = frame.payload
                 && to.port() == NFS_PORT
             {
                 follower.nfs(*from.ip(), frame.source);
@@ -258,7 +307,7 @@ fn look(follower: &Follower<'_>, care: &mut Care<'_>, stop: &Stop) -> std::io::R
     Ok(())
 }
 
-fn told_of(change: Change, clients: &RwLock<Clients>) -> What {
+fn told_of(change: Change, clients: &RwLock<NetbootClients>) -> What {
     match change {
         Change::TooLarge(file) => What::TooLarge(file),
         Change::Clients => {
@@ -266,6 +315,11 @@ fn told_of(change: Change, clients: &RwLock<Clients>) -> What {
         }
         Change::Note(text) => What::Warning { text: text.into() },
     }
+}
+
+fn no_control(error: &control::Error) -> What {
+    let text = format!("boards of others aren't taken: {}", crate::error::chain(error));
+    What::Warning { text: text.into() }
 }
 
 fn status(follower: &Follower<'_>) -> String {

@@ -8,14 +8,14 @@ use serde::Serialize;
 
 use super::answer::{Answer, Verdict};
 use super::bpdu::{Bpdu, Version};
-use super::frame::{self, Arp, Frame, Payload, Udp};
 use crate::board::{Known, Mac, Who};
 use crate::dhcp::packet::{Kind, Packet};
-use crate::dhcp::pi::{Client, Stage};
+use crate::dhcp::pi::{DhcpClient, Stage};
 use crate::error::{Remedy, Task, remedy};
 use crate::format::printable;
 use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Steps, Told};
 use crate::tftp::packet::{Code, Packet as Tftp};
+use crate::wire::frame::{Arp, Frame, Payload, Udp};
 
 /// Transfers that are remembered to know what an answer belongs to.
 const MOST_TRANSFERS: usize = 4096;
@@ -139,19 +139,17 @@ impl Picture {
     }
 
     /// Takes a frame.
-    pub fn hear(&mut self, bytes: &[u8], now: Instant) -> Vec<Seen> {
+    pub fn hear(&mut self, frame: &Frame<'_>, now: Instant) -> Vec<Seen> {
         let mut seen = Vec::new();
-        if let Some(frame) = frame::parse(bytes) {
-            match frame.payload {
-                Payload::Arp(arp) => self.arp(&arp, &mut seen),
-                Payload::Bpdu(bytes) => self.bpdu(bytes, &mut seen),
-                Payload::Syn { from, to } if to.port() == 2049 && self.ours.contains(to.ip()) => {
-                    let id = self.id(*from.ip(), frame.source);
-                    self.signal(id, &Signal::Nfs, now, &mut seen);
-                }
-                Payload::Syn { .. } => {}
-                Payload::Udp(udp) => self.udp(&frame, &udp, now, &mut seen),
+        match frame.payload {
+            Payload::Arp(arp) => self.arp(&arp, &mut seen),
+            Payload::Bpdu(bytes) => self.bpdu(bytes, &mut seen),
+            Payload::Syn { from, to } if to.port() == 2049 && self.ours.contains(to.ip()) => {
+                let id = self.id(*from.ip(), frame.source);
+                self.signal(id, &Signal::Nfs, now, &mut seen);
             }
+            Payload::Udp(udp) => self.udp(frame, &udp, now, &mut seen),
+            Payload::Syn { .. } | Payload::Fragment { .. } => {}
         }
         seen
     }
@@ -175,7 +173,9 @@ impl Picture {
     fn udp(&mut self, frame: &Frame<'_>, udp: &Udp<'_>, now: Instant, seen: &mut Vec<Seen>) {
         match (udp.from.port(), udp.to.port()) {
             (_, 67 | 4011) | (67 | 4011, _) => {
-                if let Ok(packet) = Packet::parse(udp.data) {
+                // Of an answer that is cut, what is in its first part is what a Pi's ROM reads too.
+                let packet = if udp.is_cut { Packet::parse_part(udp.data) } else { Packet::parse(udp.data) };
+                if let Ok(packet) = packet {
                     self.dhcp(frame, udp, &packet, now, seen);
                 }
             }
@@ -208,7 +208,7 @@ impl Picture {
             self.server(from, frame.source, answer, seen);
             return;
         }
-        let client = Client::of(packet, &self.ouis);
+        let client = DhcpClient::of(packet, &self.ouis);
         // A board that asks for an address is done with what it fetched before.
         self.settle(&|transfer| transfer.id == id, now, seen);
         match (packet.kind, client.stage) {

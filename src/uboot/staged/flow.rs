@@ -13,7 +13,6 @@ use super::place::Place;
 use super::tree::{Kind, Tree};
 use super::{Error, Source, Staged};
 use crate::board::Mac;
-use crate::board_frames;
 use crate::error::{Action, Explain, Knob, Task, remedy};
 use crate::run::{Record, Runs};
 use crate::stop::{Stop, until};
@@ -25,6 +24,7 @@ use crate::uboot::layout::CardInfo;
 use crate::uboot::material::ImageMaterial;
 use crate::uboot::step::Known;
 use crate::uboot::watch::{Absent, BoardWatch};
+use crate::wire;
 
 /// Where and what to stage.
 #[derive(Debug, Clone)]
@@ -192,7 +192,7 @@ pub fn flash(
         let (boards, until) = (&boards, &frames_stop);
         scope.spawn(move || {
             // Without the permission to look, a failure just says less.
-            let _ = board_frames::watch(until, &mut |mac, frame| {
+            let _ = wire::boards::watch(until, &mut |mac, frame| {
                 boards.with(mac, |watch, _| watch.frame_seen(frame, Instant::now()));
             });
         });

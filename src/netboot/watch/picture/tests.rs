@@ -2,8 +2,9 @@ use super::*;
 use crate::dhcp::build::Builder;
 use crate::dhcp::pi::OUIS;
 use crate::netboot::watch::bpdu::tests::STP;
-use crate::netboot::watch::frame::tests::{ethernet, udp};
 use crate::tftp::packet::{self as tftp, Direction, Mode};
+use crate::wire::frame::parse;
+use crate::wire::frame::tests::{ethernet, udp};
 
 const PI: Mac = Mac::new([0xdc, 0xa6, 0x32, 1, 2, 9]);
 const HERE: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 2);
@@ -29,6 +30,11 @@ fn offer(question: Builder, from: Ipv4Addr, build: impl FnOnce(Builder) -> Build
     udp(&format!("{from}:67"), "255.255.255.255:68", &build(reply).finish())
 }
 
+/// Frames come to it that can be read.
+fn hear(picture: &mut Picture, bytes: &[u8], now: Instant) -> Vec<Seen> {
+    parse(bytes, None).map(|frame| picture.hear(&frame, now)).unwrap_or_default()
+}
+
 fn show(seen: &[Seen]) -> Vec<String> {
     seen.iter().map(|seen| serde_json::to_string(seen).unwrap()).collect()
 }
@@ -37,7 +43,7 @@ fn show(seen: &[Seen]) -> Vec<String> {
 fn a_boot_is_followed_from_the_wire_alone() {
     let mut picture = picture();
     let start = Instant::now();
-    let seen = picture.hear(&udp("0.0.0.0:68", "255.255.255.255:67", &pi4().finish()), start);
+    let seen = hear(&mut picture, &udp("0.0.0.0:68", "255.255.255.255:67", &pi4().finish()), start);
     assert_eq!(
         show(&seen),
         [
@@ -46,27 +52,28 @@ fn a_boot_is_followed_from_the_wire_alone() {
     );
     let home = Ipv4Addr::new(10, 99, 0, 1);
     let board = Ipv4Addr::new(10, 99, 0, 100);
-    let seen = picture.hear(&offer(pi4(), home, |reply| reply.yiaddr(board)), start);
+    let seen = hear(&mut picture, &offer(pi4(), home, |reply| reply.yiaddr(board)), start);
     assert_eq!(seen.len(), 2, "{:?}", show(&seen));
     assert!(
         matches!(&seen[1], Seen::Other(Other::Server { ip, answer, .. }) if *ip == home && answer.verdict == Verdict::AddressOnly)
     );
-    let seen = picture.hear(&offer(pi4(), HERE, |reply| reply.option(43, b"Raspberry Pi Boot   ")), start);
+    let seen =
+        hear(&mut picture, &offer(pi4(), HERE, |reply| reply.option(43, b"Raspberry Pi Boot   ")), start);
     assert!(matches!(&seen[0], Seen::Board { step: Step::Offer(offer), .. } if offer.ours && offer.boots));
     // Again: nothing new.
     assert_eq!(
-        picture.hear(&offer(pi4(), HERE, |reply| reply.option(43, b"Raspberry Pi Boot   ")), start),
+        hear(&mut picture, &offer(pi4(), HERE, |reply| reply.option(43, b"Raspberry Pi Boot   ")), start),
         []
     );
     let request = |path: &str| tftp::request(Direction::Read, path.as_bytes(), Mode::Octet, &[("tsize", 0)]);
     let ask = |picture: &mut Picture, port: u16, path: &str| {
         let from = format!("{board}:{port}");
-        picture.hear(&udp(&from, "10.99.0.2:69", &request(path)), start)
+        hear(picture, &udp(&from, "10.99.0.2:69", &request(path)), start)
     };
     let seen = ask(&mut picture, 49152, "9c1d03f2/start4.elf");
     assert!(show(&seen)[0].contains(r#""event":"part","part":"firmware""#), "{:?}", show(&seen));
     let gone = tftp::error(Code::NOT_FOUND, "no such file");
-    let seen = picture.hear(&udp("10.99.0.2:40000", &format!("{board}:49152"), &gone), start);
+    let seen = hear(&mut picture, &udp("10.99.0.2:40000", &format!("{board}:49152"), &gone), start);
     assert!(show(&seen)[0].contains(r#""event":"absent","path":"9c1d03f2/start4.elf""#), "{:?}", show(&seen));
     let seen = ask(&mut picture, 49153, "config.txt");
     assert_eq!(seen, []);
@@ -74,7 +81,7 @@ fn a_boot_is_followed_from_the_wire_alone() {
     let seen = ask(&mut picture, 49154, "start4.elf");
     assert!(show(&seen)[0].contains(r#""event":"got","path":"config.txt""#), "{:?}", show(&seen));
     let early = tftp::error(Code(0), "Early terminate");
-    let seen = picture.hear(&udp(&format!("{board}:49154"), "10.99.0.2:40001", &early), start);
+    let seen = hear(&mut picture, &udp(&format!("{board}:49154"), "10.99.0.2:40001", &early), start);
     assert!(show(&seen)[0].contains(r#""event":"probe""#));
     // The last file of a boot has no question after it; the time shows it.
     ask(&mut picture, 49155, "kernel8.img");
@@ -88,10 +95,10 @@ fn spanning_tree_is_the_first_suspect() {
     let start = Instant::now();
     let bpdu = [&[0x42, 0x42, 3][..], &STP].concat();
     let frame = ethernet(38, &bpdu);
-    assert!(matches!(&picture.hear(&frame, start)[..], [Seen::Other(Other::Tree(_))]));
-    assert_eq!(picture.hear(&frame, start), []);
+    assert!(matches!(&hear(&mut picture, &frame, start)[..], [Seen::Other(Other::Tree(_))]));
+    assert_eq!(hear(&mut picture, &frame, start), []);
     let rom = discover(PI, &[&[0][..], &[0x44; 16]].concat());
-    picture.hear(&udp("0.0.0.0:68", "255.255.255.255:67", &rom.finish()), start);
+    hear(&mut picture, &udp("0.0.0.0:68", "255.255.255.255:67", &rom.finish()), start);
     assert_eq!(picture.tick(start), []);
     let late = start + Duration::from_secs(30);
     let seen = picture.tick(late);
@@ -105,8 +112,8 @@ fn pcs_are_told_and_left_alone() {
     let mut picture = picture();
     let pc = Mac::new([0x52, 0x54, 0, 1, 2, 3]);
     let frame = udp("0.0.0.0:68", "255.255.255.255:67", &discover(pc, &[0; 17]).finish());
-    assert_eq!(picture.hear(&frame, Instant::now()), [Seen::Other(Other::Pc { mac: pc, arch: 0 })]);
-    assert_eq!(picture.hear(&frame, Instant::now()), []);
+    assert_eq!(hear(&mut picture, &frame, Instant::now()), [Seen::Other(Other::Pc { mac: pc, arch: 0 })]);
+    assert_eq!(hear(&mut picture, &frame, Instant::now()), []);
     assert_eq!(picture.tick(Instant::now() + Duration::from_secs(60)), []);
 }
 
@@ -115,8 +122,8 @@ fn a_server_is_told_again_when_it_turns_out_to_boot_boards() {
     let mut picture = picture();
     let now = Instant::now();
     let home = Ipv4Addr::new(10, 99, 0, 1);
-    assert_eq!(picture.hear(&offer(pi4(), home, |reply| reply.yiaddr(home)), now).len(), 1);
-    let seen = picture.hear(&offer(pi4(), home, |reply| reply.option(43, b"Raspberry Pi Boot")), now);
+    assert_eq!(hear(&mut picture, &offer(pi4(), home, |reply| reply.yiaddr(home)), now).len(), 1);
+    let seen = hear(&mut picture, &offer(pi4(), home, |reply| reply.option(43, b"Raspberry Pi Boot")), now);
     assert_eq!(seen.len(), 1);
     assert!(
         picture.conclusions().iter().any(|line| line.says("three spaces")),
@@ -125,13 +132,33 @@ fn a_server_is_told_again_when_it_turns_out_to_boot_boards() {
     );
 }
 
+/// An answer with so much in it that it doesn't fit into one frame.
+#[test]
+fn of_an_answer_in_fragments_the_first_one_is_read() {
+    let mut picture = picture();
+    let home = Ipv4Addr::new(10, 99, 0, 1);
+    let long = |reply: Builder| reply.option(43, b"Raspberry Pi Boot   ").option(224, &[7; 200]);
+    let mut frame = offer(pi4(), home, long);
+    // The first fragment ends in the last option.
+    frame.truncate(frame.len() - 100);
+    let len = (frame.len() as u16 - 14).to_be_bytes();
+    frame[16..18].copy_from_slice(&len);
+    assert_eq!(hear(&mut picture, &frame, Instant::now()), [], "it is damaged, unless more follows");
+    frame[20] = 0x20;
+    let seen = hear(&mut picture, &frame, Instant::now());
+    assert!(
+        matches!(&seen[..], [.., Seen::Other(Other::Server { ip, answer, .. })] if *ip == home && answer.verdict.boots()),
+        "{seen:?}"
+    );
+}
+
 proptest::proptest! {
     #[test]
     fn no_frames_panic(frames: Vec<Vec<u8>>) {
         let mut picture = picture();
         for frame in &frames {
-            let _ = picture.hear(frame, Instant::now());
-            let _ = picture.hear(&udp("10.0.0.1:69", "10.0.0.2:69", frame), Instant::now());
+            let _ = hear(&mut picture, frame, Instant::now());
+            let _ = hear(&mut picture, &udp("10.0.0.1:69", "10.0.0.2:69", frame), Instant::now());
         }
         let _ = (picture.tick(Instant::now()), picture.conclusions());
     }

@@ -1,0 +1,215 @@
+//! The interface that is served: what changes there, told, and what is done about it.
+
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
+
+use super::crew::{Crew, Health};
+use super::error::Error;
+use super::event::{InterfaceChange, What};
+use super::follower::Follower;
+use super::link::{AWAY, Lack, Link, News};
+use super::{NFS_PORT, TFTP_PORT};
+use crate::error::{Action, Knob, Remedy, remedy};
+use crate::tftp::{self, Limits};
+use crate::wire::interfaces::Follow;
+use crate::wire::{Interface, PacketSocket, Rule, Scope};
+
+/// What was handed over can't be opened anew.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct HandedOver {
+    pub(super) dhcp: bool,
+    pub(super) tftp: bool,
+}
+
+/// The interface, as it is followed.
+#[derive(Debug)]
+pub(super) struct Attached {
+    pub(super) follow: Follow,
+    pub(super) link: Link,
+    pub(super) handed: HandedOver,
+    pub(super) limits: Limits,
+    /// Other DHCP servers are looked for before anybody is answered.
+    pub(super) looks: bool,
+    /// Only to see a system come up; without the privilege that isn't seen.
+    pub(super) capture: Option<PacketSocket>,
+}
+
+/// Opens the socket that sees connections to NFS.
+pub(super) fn capture(interface: &Interface) -> Option<PacketSocket> {
+    PacketSocket::on(interface, &[Rule::Syn(NFS_PORT)], Scope::ToUs).ok()
+}
+
+impl Attached {
+    /// Starts the DHCP server where it may answer now.
+    pub(super) fn begin(&self, crew: &mut Crew<'_, '_>, follower: &Follower<'_>) -> Result<(), Error> {
+        if !self.link.has_carrier() {
+            self.tell(follower, InterfaceChange::NoCarrier);
+        }
+        self.resume(crew)
+    }
+
+    /// Takes what has changed, and does what follows.
+    ///
+    /// # Errors
+    /// Where it can't be served on: the configuration doesn't fit any more, or the interface stays away.
+    pub(super) fn look(
+        &mut self,
+        crew: &mut Crew<'_, '_>,
+        health: &mut Health,
+        follower: &Follower<'_>,
+        now: Instant,
+    ) -> Result<(), Error> {
+        let is_different = self.follow.take().map_err(Error::Loop)?;
+        if !is_different && self.link.deadline().is_none_or(|deadline| now < deadline) {
+            return Ok(());
+        }
+        let all = self.follow.all();
+        // What was moved to may have more news; a bound, so that it can't go on for ever.
+        for _ in 0..4 {
+            let news = self.link.look(&all, now);
+            let is_moved = matches!(news[..], [News::Moved(_)]);
+            for one in news {
+                health.forget();
+                self.act(one, crew, follower)?;
+            }
+            if !is_moved {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, news: News, crew: &mut Crew<'_, '_>, follower: &Follower<'_>) -> Result<(), Error> {
+        match news {
+            News::Away(lack) => self.tell(follower, lack.change()),
+            News::Over(lack) => {
+                return Err(Error::Away { interface: self.link.served().name.clone(), lack });
+            }
+            News::Back => self.tell(follower, InterfaceChange::Back),
+            News::Renamed(interface) => {
+                crew.park_dhcp()?.rename(interface);
+                self.resume(crew)?;
+                self.tell(follower, InterfaceChange::Renamed);
+            }
+            News::Unplugged => {
+                if self.looks {
+                    crew.park_dhcp()?.look_again();
+                }
+                // One that is gone has no cable either.
+                if self.link.lack().is_none() {
+                    self.tell(follower, InterfaceChange::NoCarrier);
+                }
+            }
+            News::Plugged => {
+                if self.looks {
+                    crew.park_dhcp()?.look_again();
+                }
+                self.resume(crew)?;
+                self.tell(follower, InterfaceChange::Carrier);
+            }
+            News::Moved(interface) => self.move_to(interface, crew, follower)?,
+        }
+        Ok(())
+    }
+
+    /// Opens everything anew that belongs to another interface or address now.
+    fn move_to(
+        &mut self,
+        interface: Interface,
+        crew: &mut Crew<'_, '_>,
+        follower: &Follower<'_>,
+    ) -> Result<(), Error> {
+        let (old, before) = (self.link.served().index, self.link.address());
+        let dhcp = crew.park_dhcp()?;
+        if self.handed.dhcp && interface.index != old {
+            return Err(Error::HandedOver { interface: interface.name });
+        }
+        dhcp.move_to(interface.clone())?;
+        let address = dhcp.plan().server;
+        if address != before {
+            if self.handed.tftp {
+                return Err(Error::HandedOver { interface: interface.name });
+            }
+            crew.end_files()?;
+            let at = SocketAddr::from((address, TFTP_PORT));
+            crew.start_files(tftp::Server::bind(at, self.limits)?)?;
+        }
+        self.capture = capture(&interface);
+        follower.moved(address);
+        self.link.adopt(interface, address);
+        self.tell(follower, InterfaceChange::Moved);
+        self.resume(crew)
+    }
+
+    fn resume(&self, crew: &mut Crew<'_, '_>) -> Result<(), Error> {
+        if self.looks && !self.link.has_carrier() { Ok(()) } else { crew.start_dhcp() }
+    }
+
+    /// Every socket belongs to what the interface is now, as far as it is known here; the DHCP server's own are looked
+    /// at in its thread.
+    pub(super) fn is_sound(&self) -> bool {
+        let index = self.link.served().index;
+        self.link.lack().is_none() && self.capture.as_ref().is_none_or(|capture| capture.is_on(index))
+    }
+
+    fn tell(&self, follower: &Follower<'_>, change: InterfaceChange) {
+        let name = self.link.served().name.clone();
+        follower.tell(What::Interface { interface: name, change, address: self.link.address() });
+        if let Some(text) = self.warning(change) {
+            follower.tell(What::Warning { text });
+        }
+    }
+
+    fn warning(&self, change: InterfaceChange) -> Option<Remedy> {
+        let name = &self.link.served().name;
+        let waits = format!("It is waited for {} s, then serving ends. ", AWAY.as_secs());
+        Some(match change {
+            InterfaceChange::Gone => remedy![
+                format!("the interface {name} is gone: no board is heard. {waits}"),
+                Action::host("ip link"),
+                " shows what there is",
+            ],
+            InterfaceChange::Down => remedy![
+                format!("the interface {name} is down: no board is heard. {waits}"),
+                Action::host_as_root("ip link set").arg(name).arg("up"),
+                " switches it on",
+            ],
+            InterfaceChange::NoAddress => remedy![
+                format!("the interface {name} has lost its address: no board is heard. {waits}"),
+                Action::host("ip addr show").arg(name),
+                " shows what it has",
+            ],
+            InterfaceChange::NoCarrier if self.looks => format!(
+                "{name} has no carrier: plug in its cable, or switch on what is at the other end. Then other DHCP servers \
+                 are looked for, and until that is done nobody is answered."
+            )
+            .into(),
+            InterfaceChange::NoCarrier => format!(
+                "{name} has no carrier: plug in its cable, or switch on what is at the other end"
+            )
+            .into(),
+            InterfaceChange::Renamed => remedy![
+                format!("the interface is called {name} now, and is served on. For the next start: "),
+                Knob::Interface.to(name),
+            ],
+            InterfaceChange::Back | InterfaceChange::Moved | InterfaceChange::Carrier => return None,
+        })
+    }
+}
+
+impl AsFd for Attached {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.follow.as_fd()
+    }
+}
+
+impl Lack {
+    const fn change(self) -> InterfaceChange {
+        match self {
+            Self::Gone => InterfaceChange::Gone,
+            Self::Down => InterfaceChange::Down,
+            Self::NoAddress => InterfaceChange::NoAddress,
+        }
+    }
+}
