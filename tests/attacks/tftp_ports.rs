@@ -101,7 +101,7 @@ fn a_flood_at_a_boards_port_holds_it_up_no_longer_than_it_lasts() {
     let stop = Stop::new().unwrap();
     let took = std::thread::scope(|scope| {
         let (lan, stop) = (&lan, &stop);
-        lan.inside("house", move || {
+        let took = lan.inside("house", move || {
             fetch(server, |port| {
                 // Each packet is one that counts for somebody: an ACK, an ERROR, a block, nonsense.
                 scope.spawn(move || {
@@ -109,15 +109,17 @@ fn a_flood_at_a_boards_port_holds_it_up_no_longer_than_it_lasts() {
                         let socket = UdpSocket::bind("10.98.0.3:0").unwrap();
                         let packets: [&[u8]; 4] =
                             [b"\0\x04\0\x01", b"\0\x05\0\0end\0", b"\0\x03\0\x01abc", &[0; 1400]];
-                        while !stop.is_set() {
+                        let start = Instant::now();
+                        while !stop.is_set() && start.elapsed() < Duration::from_secs(60) {
                             packets.iter().for_each(|bytes| drop(socket.send_to(bytes, port)));
                         }
                     });
                 });
             })
-        })
+        });
+        stop.set();
+        took
     });
-    stop.set();
     // A packet that the flood pushed out is sent again after a second.
     assert!(took < Duration::from_secs(30), "{took:?}");
 }
@@ -139,5 +141,5 @@ fn requests_in_the_name_of_hosts_that_are_not_there_hold_up_no_board() {
         }
         lan.inside("house", || fetch(server, |_| {}))
     });
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
 }
