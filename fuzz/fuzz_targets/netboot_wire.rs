@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
 use piprov::dhcp::pi::OUIS;
-use piprov::netboot::watch::bpdu::Bpdu;
 use piprov::netboot::watch::picture::Picture;
+use piprov::wire::bpdu::Bpdu;
 use piprov::wire::frame::parse;
 
 fuzz_target!(|bytes: &[u8]| {

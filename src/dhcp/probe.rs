@@ -14,6 +14,7 @@ use super::error::Error;
 use super::packet::{CLIENT_PORT, Kind, Packet, SERVER_PORT, code};
 use crate::board::Mac;
 use crate::stop::{Stop, until};
+use crate::wire::bpdu::{Bpdu, State};
 use crate::wire::frame::{Frame, Payload};
 use crate::wire::{Interface, PacketSocket, Rule, Scope};
 
@@ -21,6 +22,9 @@ use crate::wire::{Interface, PacketSocket, Rule, Scope};
 pub const PATIENCE: Duration = Duration::from_secs(4);
 /// A question may be lost, so it is asked again.
 const AGAIN: Duration = Duration::from_millis(1500);
+
+/// No port is held back for longer: twice the longest forward delay (IEEE 802.1D-2004 table 17-1).
+const MOST_HELD_BACK: Duration = Duration::from_secs(60);
 
 /// A server that answers.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -46,20 +50,28 @@ pub(super) struct Probe {
     mac: Mac,
     xid: u32,
     patience: Duration,
+    /// The cable was put in just now.
+    is_fresh: bool,
+    begun: Instant,
+    /// The switch passes nothing on yet.
+    is_held_back: bool,
     ask_at: Instant,
     end: Instant,
     found: Vec<Found>,
 }
 
 impl Probe {
-    /// Begins to look: the first questions go out with the first [`Probe::step`].
+    /// Begins to look: the first questions go out with the first [`Probe::step`]. Where the switch says that it holds
+    /// this host's port back, because of spanning tree, it goes on until the port forwards; one that speaks the old
+    /// protocol doesn't say it, and is believed to do so where the cable `is_fresh`.
     ///
     /// # Errors
     /// [`Error::NoRaw`] without `CAP_NET_RAW`; [`Error::Probe`] where the socket can't be opened.
-    pub(super) fn open(interface: &Interface, patience: Duration) -> Result<Self, Error> {
+    pub(super) fn open(interface: &Interface, patience: Duration, is_fresh: bool) -> Result<Self, Error> {
         let name = interface.name.clone();
         let fail = |source| fail(&name, source);
-        let socket = PacketSocket::on(interface, &[Rule::To(CLIENT_PORT)], Scope::Arriving).map_err(fail)?;
+        let socket = PacketSocket::on(interface, &[Rule::To(CLIENT_PORT), Rule::Spanning], Scope::Arriving)
+            .map_err(fail)?;
         let mut random = [0; 10];
         rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
             .map_err(|error| fail(error.into()))?;
@@ -74,6 +86,9 @@ impl Probe {
             mac,
             xid,
             patience,
+            is_fresh,
+            begun: now,
+            is_held_back: false,
             ask_at: now,
             end: now + patience,
             found: Vec::new(),
@@ -83,6 +98,26 @@ impl Probe {
     /// When [`Probe::step`] is to be called, if nothing comes before.
     pub(super) fn deadline(&self) -> Instant {
         self.ask_at.min(self.end)
+    }
+
+    /// Takes what the switch says of the port that this host's cable is in.
+    fn heed(&mut self, bpdu: &Bpdu, now: Instant) {
+        let most = self.begun + MOST_HELD_BACK + self.patience;
+        match bpdu.state {
+            // It says so every few seconds, so it is believed until a while after its last word.
+            State::Discarding | State::Learning => {
+                self.is_held_back = true;
+                self.end = self.end.max(now + bpdu.hello * 3 + self.patience).min(most);
+            }
+            State::Unsaid if self.is_fresh => {
+                self.end = self.end.max(self.begun + bpdu.held_back() + self.patience).min(most);
+            }
+            // What was asked before went nowhere.
+            State::Forwarding if self.is_held_back => {
+                (self.is_held_back, self.ask_at, self.end) = (false, now, now + self.patience);
+            }
+            State::Forwarding | State::Unsaid => {}
+        }
     }
 
     /// Nothing went out: what came before proves nothing.
@@ -111,13 +146,17 @@ impl Probe {
             }
             self.ask_at = now + AGAIN;
         }
-        let mut new = Vec::new();
+        let (mut new, mut bpdus) = (Vec::new(), Vec::new());
         while let Some(frame) = self.socket.take().map_err(|source| fail(&self.interface, source))? {
+            if let Payload::Bpdu(bytes) = frame.payload {
+                bpdus.extend(Bpdu::parse(bytes));
+            }
             if let Some(server) = answer(&frame, self.mac, self.xid) {
                 note(&mut self.found, server.clone());
                 new.push(server);
             }
         }
+        bpdus.iter().for_each(|bpdu| self.heed(bpdu, now));
         Ok(new)
     }
 }
@@ -147,7 +186,7 @@ pub fn servers(
     stop: &Stop,
     enough: &dyn Fn(&Found) -> bool,
 ) -> Result<Vec<Found>, Error> {
-    let mut probe = Probe::open(interface, patience)?;
+    let mut probe = Probe::open(interface, patience, false)?;
     loop {
         let now = Instant::now();
         if probe.is_over(now) || stop.is_set() || probe.step(now)?.iter().any(enough) {
@@ -220,6 +259,7 @@ fn answer(frame: &Frame<'_>, mac: Mac, xid: u32) -> Option<Found> {
 mod tests {
     use super::*;
     use crate::dhcp::pi::{DhcpClient, OUIS, Stage};
+    use crate::wire::bpdu::tests::STP;
     use crate::wire::frame::parse;
     use crate::wire::frame::tests::udp;
 
@@ -237,6 +277,38 @@ mod tests {
         let stage = |bytes: &[u8]| DhcpClient::of(&Packet::parse(bytes).unwrap(), &OUIS).stage;
         assert_eq!((stage(&system), stage(&pi)), (Stage::Host, Stage::Eeprom4));
         assert_ne!(Packet::parse(&system).unwrap().mac, Packet::parse(&pi).unwrap().mac);
+    }
+
+    #[test]
+    fn a_port_that_is_held_back_is_waited_for() {
+        let lo = crate::wire::interfaces::list().unwrap().swap_remove(0);
+        let bpdu = |state| Bpdu { state, ..Bpdu::parse(&STP).unwrap() };
+        let seconds = Duration::from_secs;
+        // As opened with raw sockets, which is root's; the times are what counts.
+        let probe = |is_fresh| Probe::open(&lo, PATIENCE, is_fresh).unwrap();
+        // The old protocol doesn't say whether the port forwards: it does where the cable was in for a while.
+        let (mut old, mut fresh) = (probe(false), probe(true));
+        for probe in [&mut old, &mut fresh] {
+            probe.heed(&bpdu(State::Unsaid), probe.begun + seconds(2));
+        }
+        assert_eq!(old.end, old.begun + PATIENCE);
+        assert_eq!(fresh.end, fresh.begun + seconds(30) + PATIENCE);
+        // The rapid one says it, and when it is over.
+        let mut rapid = probe(false);
+        let start = rapid.begun;
+        rapid.heed(&bpdu(State::Forwarding), start + seconds(1));
+        assert_eq!(rapid.end, start + PATIENCE);
+        for later in [1, 3, 5, 7] {
+            rapid.heed(&bpdu(State::Discarding), start + seconds(later));
+        }
+        assert_eq!(rapid.end, start + seconds(7 + 6) + PATIENCE);
+        rapid.heed(&bpdu(State::Forwarding), start + seconds(9));
+        assert_eq!((rapid.ask_at, rapid.end), (start + seconds(9), start + seconds(9) + PATIENCE));
+        // A switch that says so for ever isn't believed for ever.
+        for later in 0..100 {
+            rapid.heed(&bpdu(State::Learning), start + seconds(later));
+        }
+        assert_eq!(rapid.end, start + MOST_HELD_BACK + PATIENCE);
     }
 
     #[test]

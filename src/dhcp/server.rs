@@ -161,7 +161,7 @@ impl Server {
         if !self.has_to_look {
             return Ok(());
         }
-        let mut probe = Probe::open(&self.interface, probe::PATIENCE)?;
+        let mut probe = Probe::open(&self.interface, probe::PATIENCE, is_followed)?;
         loop {
             let now = Instant::now();
             if stop.is_set() {

@@ -72,10 +72,19 @@ const END: u16 = 0x06;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Label(usize);
 
+/// An instruction whose jumps aren't counted yet.
+#[derive(Debug)]
+struct Step {
+    code: u16,
+    constant: u32,
+    /// Where to go if the test holds, and if not.
+    jump: Option<(Label, Label)>,
+}
+
 /// A program in the making: jumps name places, which may come later.
 #[derive(Debug, Default)]
 struct Program {
-    code: Vec<(u16, u32, Option<(Label, Label)>)>,
+    code: Vec<Step>,
     places: Vec<usize>,
 }
 
@@ -91,11 +100,11 @@ impl Program {
     }
 
     fn step(&mut self, code: u16, constant: u32) {
-        self.code.push((code, constant, None));
+        self.code.push(Step { code, constant, jump: None });
     }
 
     fn jump(&mut self, code: u16, constant: u32, then: Label, otherwise: Label) {
-        self.code.push((code, constant, Some((then, otherwise))));
+        self.code.push(Step { code, constant, jump: Some((then, otherwise)) });
     }
 
     /// Goes to `then` where the test holds, else on.
@@ -115,7 +124,7 @@ impl Program {
     /// All jumps as distances; `None` where one is too far for its byte.
     fn finish(self) -> Option<Vec<Instruction>> {
         let far = |from: usize, to: Label| u8::try_from(self.places[to.0].checked_sub(from + 1)?).ok();
-        let resolved = self.code.iter().enumerate().map(|(at, (code, constant, jump))| {
+        let resolved = self.code.iter().enumerate().map(|(at, Step { code, constant, jump })| {
             let (then, otherwise) = match jump {
                 Some((then, otherwise)) => (far(at, *then)?, far(at, *otherwise)?),
                 None => (0, 0),

@@ -1,6 +1,7 @@
 //! What is on the network: frames, neighbours, and interfaces that come and go.
 //!
 //! - [`frame`]: Ethernet frames, read by one parser; [`Rule`]s say which of them the kernel lets through.
+//! - [`bpdu`]: what a switch says of its port.
 //! - [`PacketSocket`]: takes such frames, and sends UDP and ARP in frames of its own.
 //! - [`boards`]: boards that are seen before they ask for anything.
 //! - [`neighbours`]: whose MAC address an IP address is, and entries for boards that answer no questions about it.
@@ -10,6 +11,7 @@
 //! its messages.
 
 pub mod boards;
+pub mod bpdu;
 pub mod filter;
 pub mod frame;
 pub mod interfaces;

@@ -230,6 +230,28 @@ fn another_server_that_comes_with_the_cable_ends_it() {
     }
 }
 
+/// A switch with spanning tree holds the port back for a while when the cable comes in: who is behind it is seen then.
+#[test]
+fn a_port_that_is_held_back_hides_no_server() {
+    let net = Net::new();
+    tree(&net.root, "");
+    let hub = net.lan.space("hub");
+    ip_tool(&["-n", &hub, "link", "set", "br0", "type", "bridge", "stp_state", "1", "forward_delay", "400"]);
+    // Its client's port forwards by then, and the server's.
+    net.lan.house_dnsmasq(&[]);
+    cable(&net, "down");
+    let serve = net.serve(&[&GIVEN[..], &["-v"]].concat());
+    serve.until("that there is no cable", changed("no-carrier"));
+    cable(&net, "up");
+    serve.until("that the cable is in", changed("carrier"));
+    // Listening and learning for four seconds each.
+    let come = Instant::now();
+    let (code, told, said) = serve.wait();
+    assert!(code == Some(75) && said.contains(&HOUSE.to_string()), "{code:?}: {said}");
+    assert!(come.elapsed() > Duration::from_secs(5), "{:?}", come.elapsed());
+    assert!(!told.iter().any(|event| event["dhcp"]["answer"] == "offer"), "{told:#?}");
+}
+
 #[test]
 fn what_it_cannot_serve_any_more_ends_it_with_an_error() {
     // The range is not in the new network.

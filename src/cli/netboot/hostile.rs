@@ -20,9 +20,9 @@ use crate::netboot::content::limits::{Limit, TooLarge};
 use crate::netboot::serve::{Event, InterfaceChange, Totals, What};
 use crate::netboot::steps::{Happened, Offer, Part, Sign, Step, Trouble};
 use crate::netboot::watch::answer::{Answer, Verdict};
-use crate::netboot::watch::bpdu::{Bpdu, State, Version};
 use crate::netboot::watch::picture::{Other, Seen};
 use crate::run::{self, RunId, Stage, Way};
+use crate::wire::bpdu::{Bpdu, State, Version};
 
 const MAC: Mac = Mac::new([0xdc, 0xa6, 0x32, 1, 2, 3]);
 const IP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
@@ -64,7 +64,7 @@ fn events(text: &str) -> Vec<What> {
         })],
         What::Clients { .. } => [What::Clients { count: 1 }],
         What::Interface { .. } => [What::Interface {
-            interface: text.to_owned(), change: InterfaceChange::Gone, address: IP,
+            interface: text.to_owned(), change: InterfaceChange::Moved, address: IP,
         }],
         What::Admitted { .. } => [What::Admitted { pid: 1, uid: 0, boards: vec![MAC] }],
         What::Withdrawn { .. } => [

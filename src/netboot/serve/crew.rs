@@ -192,7 +192,8 @@ mod tests {
         assert!(!health.is_well(both()), "the other one hangs");
         one.beat();
         assert!(!health.is_well(both()), "and goes on to");
-        (one.beat(), other.beat());
+        one.beat();
+        other.beat();
         assert!(health.is_well(both()));
         health.forget();
         assert!(health.is_well(vec![other.clone()]));

@@ -175,6 +175,8 @@ impl Link {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
     use crate::board::Mac;
 
@@ -217,9 +219,9 @@ mod tests {
         assert_eq!(link.look(&[], now + AWAY / 2), []);
         // It is made anew, but has no address yet: the time goes on.
         let bare = Interface { index: 9, addresses: Vec::new(), ..eth0() };
-        assert_eq!(link.look(&[bare.clone()], now + AWAY / 2), [News::Away(Lack::NoAddress)]);
+        assert_eq!(link.look(from_ref(&bare), now + AWAY / 2), [News::Away(Lack::NoAddress)]);
         let whole = Interface { index: 9, ..eth0() };
-        assert_eq!(link.look(&[whole.clone()], now + AWAY / 2), [News::Moved(whole.clone())]);
+        assert_eq!(link.look(from_ref(&whole), now + AWAY / 2), [News::Moved(whole.clone())]);
         assert!(link.lack().is_some(), "until the sockets are open");
         link.adopt(whole.clone(), ip(2));
         assert_eq!((link.look(&[whole], now), link.lack()), (vec![], None));
@@ -233,7 +235,7 @@ mod tests {
         let down = Interface { is_up: false, has_carrier: false, ..eth0() };
         assert_eq!(link.look(&[down], now), [News::Away(Lack::Down), News::Unplugged]);
         let up = Interface { carrier_changes: 3, ..eth0() };
-        assert_eq!(link.look(&[up.clone()], now), [News::Back, News::Plugged]);
+        assert_eq!(link.look(from_ref(&up), now), [News::Back, News::Plugged]);
         let bare = Interface { addresses: Vec::new(), ..up.clone() };
         assert_eq!(link.look(&[bare], now), [News::Away(Lack::NoAddress), News::Unplugged]);
         assert_eq!(link.look(&[up], now), [News::Back, News::Plugged]);
@@ -248,7 +250,7 @@ mod tests {
             Interface { mac: Some(Mac::new([2, 0, 0, 0, 0, 9])), ..eth0() },
         ] {
             let (mut link, now) = link();
-            assert_eq!(link.look(&[change.clone()], now), [News::Moved(change)]);
+            assert_eq!(link.look(from_ref(&change), now), [News::Moved(change)]);
         }
         // Where the address was chosen, no other one does.
         let (_, now) = link();
@@ -261,8 +263,8 @@ mod tests {
     fn the_name_decides_and_one_that_nobody_has_is_a_new_name() {
         let (mut link, now) = link();
         let renamed = Interface { name: "lan0".into(), ..eth0() };
-        assert_eq!(link.look(&[renamed.clone()], now), [News::Renamed(renamed.clone())]);
-        assert_eq!(link.look(&[renamed.clone()], now), []);
+        assert_eq!(link.look(from_ref(&renamed), now), [News::Renamed(renamed.clone())]);
+        assert_eq!(link.look(from_ref(&renamed), now), []);
         // Another one gets the name: that is the one that is meant, whatever MAC address it has.
         let new = Interface { index: 7, ..eth0() };
         assert_eq!(link.look(&[renamed, new.clone()], now), [News::Moved(new)]);
@@ -276,7 +278,7 @@ mod tests {
     fn a_cable_is_seen_also_when_it_was_out_for_a_moment() {
         let (mut link, now) = link();
         let out = Interface { has_carrier: false, carrier_changes: 2, ..eth0() };
-        assert_eq!(link.look(&[out.clone()], now), [News::Unplugged]);
+        assert_eq!(link.look(from_ref(&out), now), [News::Unplugged]);
         assert!(!link.has_carrier() && link.lack().is_none());
         assert_eq!(link.look(&[out], now), []);
         let back = Interface { carrier_changes: 3, ..eth0() };
@@ -284,7 +286,7 @@ mod tests {
         // Both words came at once, and only the last one is seen; the count tells.
         let blink = Interface { carrier_changes: 5, ..eth0() };
         assert_eq!(
-            (link.look(&[blink.clone()], now), link.look(&[blink], now)),
+            (link.look(from_ref(&blink), now), link.look(&[blink], now)),
             (vec![News::Plugged], vec![])
         );
     }

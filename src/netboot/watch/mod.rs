@@ -1,7 +1,7 @@
 //! What is on the wire, listening only: which boards ask, what DHCP servers answer them, whether spanning tree holds
 //! ports back, what a board will do next and why it doesn't come.
 //!
-//! [`bpdu`] reads bytes, [`picture`] puts together what frames mean; [`open`] opens the socket that they come from.
+//! [`picture`] puts together what frames mean; [`open`] opens the socket that they come from.
 
 use std::io;
 
@@ -9,7 +9,6 @@ use crate::dhcp::packet::{CLIENT_PORT, PXE_PORT, SERVER_PORT};
 use crate::wire::{Interface, PacketSocket, Rule, Scope};
 
 pub mod answer;
-pub mod bpdu;
 pub mod picture;
 
 /// ARP, DHCP, TFTP requests and answers without content, the beginnings of connections to NFS and to the port mapper, and

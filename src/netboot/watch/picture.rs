@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::answer::{Answer, Verdict};
-use super::bpdu::{Bpdu, Version};
 use crate::board::{Known, Mac, Who};
 use crate::dhcp::packet::{Kind, Packet};
 use crate::dhcp::pi::{DhcpClient, Stage};
@@ -15,6 +14,7 @@ use crate::error::{Remedy, Task, remedy};
 use crate::format::printable;
 use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Steps, Told};
 use crate::tftp::packet::{Code, Packet as Tftp};
+use crate::wire::bpdu::{Bpdu, Version};
 use crate::wire::frame::{Arp, Frame, Payload, Udp};
 
 /// Transfers that are remembered to know what an answer belongs to.

@@ -1,8 +1,8 @@
 use super::*;
 use crate::dhcp::build::Builder;
 use crate::dhcp::pi::OUIS;
-use crate::netboot::watch::bpdu::tests::STP;
 use crate::tftp::packet::{self as tftp, Direction, Mode};
+use crate::wire::bpdu::tests::STP;
 use crate::wire::frame::parse;
 use crate::wire::frame::tests::{ethernet, udp};
 
