@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
+use std::thread::Builder;
 
 use rustix::event::epoll;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -157,12 +158,23 @@ impl Server {
         });
         let lanes = lanes.collect::<io::Result<Vec<_>>>()?;
         std::thread::scope(|scope| {
-            let threads: Vec<_> = lanes.into_iter().map(|lane| scope.spawn(move || lane.run())).collect();
-            let ended = threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            let mut threads = Vec::new();
+            let mut ended = Vec::new();
+            for (lane, number) in lanes.into_iter().zip(1..) {
+                let named = Builder::new().name(format!("tftp-{number}"));
+                match named.spawn_scoped(scope, move || lane.run()) {
+                    Ok(thread) => threads.push(thread),
+                    Err(error) => {
+                        quit.wake();
+                        ended.push(Err(error));
+                    }
+                }
+            }
             // All of them have ended before the first failure is told.
-            ended.collect::<Vec<_>>().into_iter().collect()
+            for thread in threads {
+                ended.push(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            ended.into_iter().collect()
         })
     }
 }
