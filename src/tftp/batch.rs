@@ -169,11 +169,13 @@ fn address(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
     // SAFETY: the storage has room for every family, and is aligned for it; any bytes are an address.
     match unsafe { (*name).ss_family }.into() {
         libc::AF_INET => {
+            // SAFETY: as above.
             let name = unsafe { &*name.cast::<libc::sockaddr_in>() };
             let ip = Ipv4Addr::from(name.sin_addr.s_addr.to_ne_bytes());
             Some(SocketAddrV4::new(ip, u16::from_be(name.sin_port)).into())
         }
         libc::AF_INET6 => {
+            // SAFETY: as above.
             let name = unsafe { &*name.cast::<libc::sockaddr_in6>() };
             let ip = Ipv6Addr::from(name.sin6_addr.s6_addr);
             Some(SocketAddrV6::new(ip, u16::from_be(name.sin6_port), 0, name.sin6_scope_id).into())
