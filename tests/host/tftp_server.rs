@@ -654,7 +654,8 @@ impl Source for Counts {
 
 #[test]
 fn each_request_is_over_once_whatever_became_of_it() {
-    let (asked, over): (Arc<Mutex<Vec<u64>>>, Arc<Mutex<Vec<u64>>>) = Default::default();
+    let asked: Arc<Mutex<Vec<u64>>> = Arc::default();
+    let over: Arc<Mutex<Vec<u64>>> = Arc::default();
     let source = Counts { asked: Arc::clone(&asked), over: Arc::clone(&over) };
     let mut server = Running::new(source, Limits::default());
     fetch(server.addr, "file", &[], SECOND).unwrap();

@@ -88,7 +88,7 @@ fn a_stranger_is_told_so_and_ends_nothing() {
 fn a_flood_of_strangers_is_answered_a_hundred_times_a_second() {
     let (_root, server) = serve("127.0.0.1:0", &[("f", 1000)]);
     let (_client, from) = asked(&server, "f");
-    let mut stranger = Client::new(server.addr);
+    let stranger = Client::new(server.addr);
     for _ in 0..2000 {
         stranger.reply(from, &packet::ack(1));
     }
@@ -96,7 +96,6 @@ fn a_flood_of_strangers_is_answered_a_hundred_times_a_second() {
     let answers = std::iter::from_fn(|| stranger.socket.recv_from(&mut [0; 99]).ok()).count();
     // It may have begun in one second and ended in the next.
     assert!((1..=200).contains(&answers), "{answers}");
-    let _ = stranger.hears_nothing(Duration::from_millis(10));
 }
 
 #[test]
