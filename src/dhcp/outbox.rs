@@ -68,6 +68,13 @@ impl Outbox {
         self.unsaved.drain(..split).map(|(.., reply)| reply).collect()
     }
 
+    /// Gives all that waits, in whatever state: it is not going out.
+    pub(super) fn drain(&mut self) -> Vec<Reply> {
+        self.timed.clear();
+        let unsaved = self.unsaved.drain(..).map(|(.., reply)| reply);
+        unsaved.chain(self.waiting.drain().map(|(_, (_, reply))| reply)).collect()
+    }
+
     /// Forgets what waits for a client.
     pub(super) fn withdraw(&mut self, mac: Mac) {
         self.unsaved.retain(|(.., reply)| reply.mac != mac);
@@ -169,5 +176,10 @@ mod tests {
         assert_eq!(marks(outbox.lost(3)), [3]);
         assert_eq!(marks(outbox.saved(4, start)), [4]);
         assert_eq!(marks(outbox.due(start + Duration::from_millis(500))), [2]);
+        // What waits at the end is known, wherever it waits.
+        outbox.put(reply(5, 0, 5), 9, start);
+        outbox.put(reply(6, 900, 6), 0, start);
+        assert_eq!(marks(outbox.drain()), [5, 6]);
+        assert!(outbox.drain().is_empty() && outbox.next().is_none());
     }
 }

@@ -272,7 +272,11 @@ impl Server {
                 unsent: Rate::default(),
             };
             // The thread ends when the loop and with it the channel are gone; what was given to it is written first.
-            work.run(stop)
+            let done = work.run(stop);
+            for reply in work.outbox.drain() {
+                work.unsent(&reply, false, || "serving stopped before it was its time".to_owned());
+            }
+            done
         })
         .map_err(|source| Error::Loop { interface: self.interface.name.clone(), source });
         (self.store, self.raw, self.policy) = (store, raw, Some(policy));
