@@ -86,7 +86,7 @@ struct Case {
     title: &'static str,
     /// DISCOVER and OFFER only.
     initial: bool,
-    /// Exchanges that are begun each second; as many as go for none.
+    /// Exchanges that are begun each second; as many as go for `None`.
     rate: Option<u32>,
 }
 

@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use piprov::run::{Event, Runs, What};
 use piprov::stop::Stop;
 use piprov::usb::boot::BootOptions;
+use piprov::usb::choose::AllAlike;
 use piprov::usb::libusb::LibusbBus;
 use piprov::usb::lookup::{self, Payload};
 use piprov::usb::plan::OnePayload;
@@ -109,7 +110,8 @@ fn boot(plan: &Arc<OnePayload>, slots: &[u8], transfer: usize) -> Run {
     let mut outcomes = Vec::new();
     let mut ended = |outcome| outcomes.push(outcome);
     let stop = Stop::new().unwrap();
-    service::run(bus, plan.clone(), options, &service, &stop, &runs, &mut ended).unwrap();
+    let all = AllAlike::new(plan.clone(), options);
+    service::run(bus, &all, &service, &stop, &runs, &mut ended).unwrap();
     let took = began.elapsed();
     for board in plugged {
         board.join().unwrap();
@@ -209,7 +211,8 @@ fn memory() {
     let stop = Stop::new().unwrap();
     let mut outcomes = Vec::new();
     let mut ended = |outcome: Outcome| outcomes.push(outcome);
-    service::run(bus, plan, BootOptions::default(), &service, &stop, &runs, &mut ended).unwrap();
+    let all = AllAlike::new(plan, BootOptions::default());
+    service::run(bus, &all, &service, &stop, &runs, &mut ended).unwrap();
     assert_eq!(outcomes.iter().filter(|outcome| outcome.record.ending.is_done()).count(), 64);
     std::fs::remove_dir_all(dir).unwrap();
     println!("\n| 64 boards, models and their copies included | MiB |\n|---|---|");

@@ -124,6 +124,9 @@ _piprov() {
             piprov__subcmd__run,list)
                 cmd="piprov__subcmd__run__subcmd__list"
                 ;;
+            piprov__subcmd__run,prune)
+                cmd="piprov__subcmd__run__subcmd__prune"
+                ;;
             piprov__subcmd__run,show)
                 cmd="piprov__subcmd__run__subcmd__show"
                 ;;
@@ -1125,7 +1128,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__run)
-            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version list show"
+            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version list show prune"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1170,6 +1173,44 @@ _piprov() {
                     return 0
                     ;;
                 -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__run__subcmd__prune)
+            opts="-n -q -v -h -V --older-than --keep --damaged --dry-run --confirm --state --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --older-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --damaged)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1579,7 +1620,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__usbboot)
-            opts="-d -o -l -p -i -j -s -m -q -v -h -V --dir --overlay --by-serial --loop --port --hub-port --serial --boards --timeout --wait-for --wait-limit --metadata --signed --boot-sig --allow --confirm --poll --transfer-size --json --quiet --verbose --no-color --config --help --version"
+            opts="-d -o -l -p -i -j -s -m -n -q -v -h -V --dir --overlay --by-serial --loop --port --hub-port --serial --boards --timeout --wait-for --wait-limit --metadata --signed --boot-sig --allow --confirm --poll --dry-run --transfer-size --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -115,15 +115,16 @@ complete -c piprov -n "__fish_piprov_using_subcommand reset" -s v -l verbose -d 
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show" -l json -d 'Print results as JSON, one object a line'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show" -s q -l quiet -d 'Print results and errors only'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show" -s v -l verbose -d 'Say more about the same events'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show" -f -a "list" -d 'List runs, the latest last'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show" -f -a "show" -d 'Show one run, with everything that its record holds'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -f -a "list" -d 'List runs, the latest last'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -f -a "show" -d 'Show one run, with everything that its record holds'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -f -a "prune" -d 'Remove the records of old runs'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l board -d 'Only boards whose name, address, MAC, serial number or port is this' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l kind -d 'Only this kind of run: flash, usb-boot, net-boot, reset or client-add' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l outcome -d 'Only runs that ended so: done, not-verified, failed, lost or unfinished' -r
@@ -145,6 +146,19 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subco
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l older-than -d 'Only runs that began so many days ago, or before' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l keep -d 'The latest N runs stay' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l damaged -d 'Remove this file too, which is no record or can\'t be read; may be given again' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l confirm -d 'Remove them without asking; `runs`, for scripts' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l state -d 'Read the records below this state directory [default: the setting state-dir]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -s q -l quiet -d 'Print results and errors only'
@@ -298,6 +312,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l by-serial -d '
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s l -l loop -d 'Go on with boards that come later, and with those that come again'
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s s -l signed -d 'Send bootcode.sig with the bootcode (BCM2835 to BCM2837)'
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l boot-sig -d 'Refuse a payload without boot.sig (boards with secure boot)'
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s n -l dry-run -d 'Say what each board that is there would be served, and why, and touch nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s v -l verbose -d 'Say more about the same events'

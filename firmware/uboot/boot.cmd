@@ -83,7 +83,7 @@ setenv pp_step 'setenv pp_sum; setenv pp_m ${pp_n}; setenv pp_kind 2; setenv pp_
 setenv pp_boot 'setenv distro_bootpart 2; if load ${devtype} ${devnum}:2 ${pp_buf} boot.scr; then source ${pp_buf}; fi; setenv cmdline; mw.l ${pp_text} 6c646d63; setexpr pp_addr ${pp_text} + 4; mw.l ${pp_addr} 3d656e69; setexpr pp_addr ${pp_text} + 8; if load ${devtype} ${devnum}:2 ${pp_addr} cmdline.txt; then setexpr pp_len ${filesize} + 8; env import -t ${pp_text} ${pp_len} cmdline; setexpr cmdline sub serial0 ttyS0; fi; run pp_kernel'
 setenv pp_kernel 'if load ${devtype} ${devnum}:2 ${kernel_addr_r} kernel8.img; then setenv pp_fdt ${fdt_addr}; run pp_tree; setenv pp_rd -; if load ${devtype} ${devnum}:2 ${ramdisk_addr_r} initramfs8; then setenv pp_rd ${ramdisk_addr_r}:${filesize}; fi; setenv bootargs ${pp_fwargs} ${cmdline}; booti ${kernel_addr_r} ${pp_rd} ${pp_fdt}; fi'
 # The firmware's device tree knows this board's memory, serial number and addresses, and carries the
-# arguments that the firmware would have given the kernel. Builds that embed a tree have none of it.
+# arguments that the firmware would have given the kernel. Builds that embed a tree have no such arguments.
 setenv pp_tree 'setenv pp_fwargs; if test "${pp_fdt}" = ""; then if load ${devtype} ${devnum}:2 ${fdt_addr_r} ${fdtfile}; then setenv pp_fdt ${fdt_addr_r}; else setenv pp_fdt ${fdtcontroladdr}; fi; else fdt addr ${pp_fdt}; fdt get value pp_fwargs /chosen bootargs; fi'
 
 if test "${board}" = "rpi"; then

@@ -1,4 +1,4 @@
-//! config.txt with what it includes, as whoever looks for fuses and kernels reads it.
+//! config.txt with what it includes, as the search for fuses and kernels reads it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,15 +1,15 @@
-//! DHCP messages of any bytes, and who they say they are from.
+//! DHCP messages of any bytes, and the clients that they say they are from.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use piprov::dhcp::build::Builder;
 use piprov::dhcp::packet::{HEADER, Kind, Packet, code};
-use piprov::dhcp::pi::{Client, OUIS};
+use piprov::dhcp::pi::{DhcpClient, OUIS};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(packet) = Packet::parse(bytes) else { return };
     assert!(bytes.len() >= HEADER);
-    let client = Client::of(&packet, &OUIS);
+    let client = DhcpClient::of(&packet, &OUIS);
     assert!(!client.stage.boots_as_pi() || client.stage.is_pi());
     let total: usize = (0..=255).filter_map(|code| packet.option(code)).map(|value| value.len()).sum();
     assert!(total <= bytes.len(), "options have no more bytes than the message");

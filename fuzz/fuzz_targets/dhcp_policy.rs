@@ -1,4 +1,4 @@
-//! Messages of any content in any order: no two boards are promised one address, a proxy gives none, and no answer
+//! Messages of any content in any order: no two boards are promised one address, a proxy gives no address, and no answer
 //! goes out before its lease is to be written.
 #![no_main]
 

@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use piprov::beneath::is_name;
 use piprov::image::ext4::{Contents, Ext4, FileKind, Inode, ROOT};
 
-/// A directory may lead round in a circle; whoever copies one finds out by the numbers that it has seen.
+/// A directory may lead round in a circle; a copy finds out by the numbers that it has seen.
 const MOST: usize = 2000;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -26,7 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert!((8..=65464).contains(&agreed.blksize) && (1..=64).contains(&agreed.windowsize));
     assert!(agreed.windowsize == 1 || u32::from(agreed.blksize) * u32::from(agreed.windowsize) <= 1 << 20);
     let Some(told) = agreed.packet() else { return };
-    let Ok(Packet::OptionAck(told)) = Packet::parse(&told) else { panic!("an OACK that is none") };
+    let Ok(Packet::OptionAck(told)) = Packet::parse(&told) else { panic!("this is no OACK") };
     for (name, _) in told.iter() {
         let name = std::str::from_utf8(name).unwrap();
         assert!(options.get(name).is_some(), "{name} is told but wasn't asked for");

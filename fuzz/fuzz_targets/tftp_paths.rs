@@ -1,4 +1,4 @@
-//! Paths of any bytes, by boards that are known and one that isn't: none opens what is another client's, nothing outside
+//! Paths of any bytes, by boards that are known and one that isn't: no board opens what is another client's, nothing outside
 //! the tree and the clients' roots is opened, and what is private goes to its own board only.
 #![no_main]
 
@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock, RwLock};
 use libfuzzer_sys::fuzz_target;
 use piprov::board::{Known, Mac, Serial, Who};
 use piprov::netboot::content::NetbootSource;
-use piprov::netboot::content::clients::{Client, Clients};
+use piprov::netboot::content::clients::{NetbootClient, NetbootClients};
 use piprov::tftp::source::{Content, Got};
 
 /// Parts of paths that are worth trying; a byte below their number stands for one of them.
@@ -82,7 +82,7 @@ fn lab() -> (tempfile::TempDir, NetbootSource) {
     ] {
         symlink(target, tree.join(link)).unwrap();
     }
-    let client = |n: u8| Client {
+    let client = |n: u8| NetbootClient {
         name: format!("c{n}"),
         serial: Some(Serial::of_low(n.into())),
         mac: Some(mac(n)),
@@ -97,7 +97,7 @@ fn lab() -> (tempfile::TempDir, NetbootSource) {
             ..Who::with_mac(mac(n))
         });
     }
-    let clients = Arc::new(RwLock::new(Clients::new(vec![client(1), client(2)])));
+    let clients = Arc::new(RwLock::new(NetbootClients::new(vec![client(1), client(2)])));
     let source = NetbootSource::new(&tree, boards, clients, Box::new(|_| None)).unwrap();
     (dir, source)
 }

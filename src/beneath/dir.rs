@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::{DIRECTORY, Links, PLACE, READ, is_name, open, read_bounded, read_place};
+use super::{DIRECTORY, Item, Links, PLACE, READ, is_name, open, read_bounded, read_place};
 
 /// A directory that is held open. It stays the same one, whatever is renamed or linked in its place later.
 ///
@@ -122,8 +122,7 @@ impl Dir {
     /// What the system says; [`Errno::NOTDIR`] where something else has that name.
     pub fn make(&self, name: impl AsRef<OsStr>, mode: u32) -> Result<(Self, bool), Errno> {
         let name = checked(name.as_ref())?;
-        let mode = Mode::from_raw_mode(mode);
-        let made = match rustix::fs::mkdirat(self, name, mode) {
+        let made = match rustix::fs::mkdirat(self, name, Mode::from_raw_mode(mode)) {
             Ok(()) => true,
             Err(Errno::EXIST) => false,
             Err(error) => return Err(error),
@@ -131,11 +130,7 @@ impl Dir {
         let dir = self.dir(name)?;
         if made {
             // Whatever the umask is.
-            match rustix::fs::fchmod(&dir, mode) {
-                // FAT has no modes.
-                Ok(()) | Err(Errno::PERM | Errno::OPNOTSUPP) => {}
-                Err(error) => return Err(error),
-            }
+            Item::Open(dir.as_fd()).give_mode(mode)?;
         }
         Ok((dir, made))
     }
@@ -309,6 +304,37 @@ impl Dir {
     ) -> Result<(), Errno> {
         let flags = rustix::fs::RenameFlags::NOREPLACE;
         rustix::fs::renameat_with(self, checked(name.as_ref())?, to, checked(other.as_ref())?, flags)
+    }
+
+    /// Takes the directory's lock for this handle; it is given up with it, also by a process that is killed.
+    ///
+    /// # Errors
+    /// [`Errno::WOULDBLOCK`] where another handle has it; another error where the file system has no locks.
+    pub fn lock(&self) -> Result<(), Errno> {
+        rustix::fs::flock(self, FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// As [`Self::lock`], but with any number of other handles that share it.
+    ///
+    /// # Errors
+    /// As [`Self::lock`].
+    pub fn share_lock(&self) -> Result<(), Errno> {
+        rustix::fs::flock(self, FlockOperation::NonBlockingLockShared)
+    }
+
+    /// Brings everything of its file system to the disk, as before a stick is pulled out.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn flush(&self) -> Result<(), Errno> {
+        rustix::fs::syncfs(self)
+    }
+
+    /// Free bytes on its file system, for users other than root; `None` where that can't be known.
+    #[must_use]
+    pub fn free(&self) -> Option<u64> {
+        let stat = rustix::fs::fstatvfs(self).ok()?;
+        Some(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
     /// Removes a file or a link; it is no error where there is nothing.

@@ -60,6 +60,17 @@ impl Item<'_> {
         }
     }
 
+    /// As [`Self::set_mode`], for what was just made here: that a file system has no modes, as FAT, is no error.
+    ///
+    /// # Errors
+    /// As [`Self::set_mode`].
+    pub fn give_mode(self, mode: u32) -> Result<(), Errno> {
+        match self.set_mode(mode) {
+            Err(Errno::PERM | Errno::OPNOTSUPP) => Ok(()),
+            done => done,
+        }
+    }
+
     /// Sets the times of the last access and the last change.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ const DEEPEST: usize = 64;
 /// What a directory that was moved up is called until its turn comes.
 const MOVED: &str = ".piprov-deep-";
 
-/// Why a tree is still there, or a part of it.
+/// Why a tree, or a part, is still there.
 #[derive(Debug, thiserror::Error)]
 pub enum NotRemoved {
     /// Another file system, or another directory, is mounted there. It stays as it is, and so does what is around it.

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{FileType, FlockOperation, Mode};
+use rustix::fs::{FileType, FlockOperation};
 use rustix::io::Errno;
 
 use super::Item;
@@ -36,7 +36,7 @@ impl From<u32> for Access {
     }
 }
 
-/// A file that is being written and has no place yet. If it doesn't get one, nothing is left of it; if its process is
+/// A file that is being written and has no place yet. If it doesn't get one, nothing is left; if its process is
 /// killed, the next one that opens the directory and makes a new file takes what is left away.
 #[derive(Debug)]
 pub struct NewFile<'a> {
@@ -132,11 +132,7 @@ impl NewFile<'_> {
             },
         };
         // After the owner: a change of owner may clear bits.
-        match rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode)) {
-            // FAT has no modes.
-            Ok(()) | Err(Errno::PERM | Errno::OPNOTSUPP) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(Item::Open(self.file.as_fd()).give_mode(mode)?)
     }
 }
 

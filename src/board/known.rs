@@ -220,7 +220,7 @@ mod tests {
         let sizes = [inner.boards.len(), inner.by_mac.len(), inner.by_serial.len(), inner.by_address.len()];
         assert_eq!(sizes, [MOST; 4]);
         drop(inner);
-        assert!(boards.by_mac(mac(0)).is_some(), "who is heard again and again stays known");
+        assert!(boards.by_mac(mac(0)).is_some(), "what is heard again and again stays known");
         assert_eq!(boards.by_mac(mac(5)), None);
     }
 }

@@ -41,14 +41,18 @@ pub(super) const fn severity_style(severity: Severity) -> Style {
     }
 }
 
-/// A number of seconds on the command line, also with a fraction.
+/// No time on the command line is longer: about 31 years.
+const LONGEST: f64 = 1e9;
+
+/// A number of seconds on the command line, also with a fraction, up to a thousand million.
 ///
 /// # Errors
 /// A sentence for clap, where it is no such number.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is needed".to_owned())?;
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|_| "a number of seconds is needed, not a negative one".to_owned())
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=LONGEST).contains(seconds));
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| format!("a number of seconds from 0 to {LONGEST} is needed"))
 }
 
 /// Where to serve TFTP: an address with or without a port; without, it is the port that boards ask.

@@ -9,6 +9,7 @@ use crate::cli::{Global, common};
 use crate::doctor::{self, Host, Scope};
 use crate::error::{Finding, Kind, Severity};
 use crate::format::count;
+use crate::stop::Stop;
 
 /// Check what this host needs to boot and to flash boards, and say what to do
 ///
@@ -25,11 +26,11 @@ pub struct Doctor {
 }
 
 impl Doctor {
-    pub(super) fn run(self, global: &Global, ui: &Ui) -> crate::cli::Result<()> {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
         let all = !self.usb && !self.tftp;
         let scope = Scope { usb: self.usb || all, flash: self.tftp || all };
-        let findings = doctor::look(&Host::this(), &settings, scope);
+        let findings = doctor::look(&Host::this(), &settings, scope, stop);
         show(ui, &findings)
     }
 }

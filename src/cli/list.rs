@@ -8,9 +8,13 @@ use crate::board::{Chip, PortPath, Who};
 use crate::cli::table::columns;
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
+use crate::config::usb::BoardRule;
 use crate::format::printable;
 use crate::live::{EntryKind, Tree};
 use crate::usb::Error;
+use crate::usb::boot::BootOptions;
+use crate::usb::choose::{Decision, Seen};
+use crate::usb::rules::Rules;
 use crate::usb::sysfs::{Sysfs, may_open};
 use crate::usb::transport::Device;
 use crate::usb::wait_for::Wanted;
@@ -36,6 +40,8 @@ struct Row {
     state: String,
     usable: bool,
     overlay: Option<String>,
+    /// Which rule of the settings is for it, where there are rules.
+    rule: Option<String>,
     hint: Option<&'static str>,
 }
 
@@ -46,13 +52,29 @@ impl List {
         let why = || format!("there is no {}", sysfs.root().join("bus/usb/devices").display());
         let devices = sysfs.devices().ok_or_else(|| Error::Host { what: "listing devices", why: why() })?;
         let overlays = overlays(&settings.usb.live.value, &settings.usb.clients.value);
+        let rules = &settings.usb.boards.value;
         let rows: Vec<Row> = devices
             .iter()
-            .filter_map(|device| row(&sysfs, device, settings.usb.gadget.value, &overlays, &may_open))
+            .filter_map(|device| {
+                let row = row(&sysfs, device, settings.usb.gadget.value, &overlays, &may_open)?;
+                Some(Row { rule: rule(rules, device), ..row })
+            })
             .collect();
         show(ui, &rows);
         Ok(())
     }
+}
+
+/// What the rules of the settings say of a board that waits; `None` without rules.
+fn rule(rules: &[BoardRule], device: &Device) -> Option<String> {
+    let seen = Seen::of(device).filter(|seen| seen.state.chip().is_some() && !rules.is_empty())?;
+    let others = Decision::Leave(String::new());
+    let rules = Rules::new(rules.to_vec(), Vec::new(), BootOptions::default(), others);
+    let what = rules.of(&seen.board).map(|(_, rule)| match &rule.payload {
+        Some(dir) => format!("{}, ", dir.display()),
+        None => "left alone, ".to_owned(),
+    });
+    Some(format!("{}{}", what.unwrap_or_default(), rules.why(&seen.board)))
 }
 
 /// The clients whose files the live tree has, by port. An entry that can't be read has no client.
@@ -129,6 +151,7 @@ fn row(
         state,
         usable,
         overlay: overlays.get(&port).cloned(),
+        rule: None,
         hint,
     })
 }
@@ -150,7 +173,10 @@ fn show(ui: &Ui, rows: &[Row]) {
         ui.say(format_args!("  {} {}", ui.paint_err(Style::Strong, "hint:"), NO_BOARD));
         return;
     }
-    let mut lines = vec![["PORT", "BOARD", "SERIAL", "STATE", "OVERLAY"].map(str::to_owned)];
+    // The last column stands where it says something.
+    let rules = rows.iter().any(|row| row.rule.is_some());
+    let title = if rules { "SERVED BY USBBOOT" } else { "" };
+    let mut lines = vec![["PORT", "BOARD", "SERIAL", "STATE", "OVERLAY", title].map(str::to_owned)];
     lines.extend(rows.iter().map(|row| {
         [
             row.port.to_string(),
@@ -158,6 +184,7 @@ fn show(ui: &Ui, rows: &[Row]) {
             row.serial.clone().unwrap_or_else(|| "not in the ROM".to_owned()),
             row.state.clone(),
             row.overlay.clone().unwrap_or_else(|| "none".to_owned()),
+            row.rule.clone().unwrap_or_default(),
         ]
     }));
     let mut hints: Vec<&str> = rows.iter().filter_map(|row| row.hint).collect();
@@ -236,5 +263,23 @@ mod tests {
             ]
         );
         assert_eq!(rows[3].hint, Some("sudo piprov udev install"));
+        let serial = "10000000af04b2da".parse().unwrap();
+        let rules = [
+            BoardRule { serial: Some(serial), payload: Some("/srv/a".into()), ..BoardRule::default() },
+            BoardRule { chip: Some(Chip::Bcm2837), leave: true, ..BoardRule::default() },
+        ];
+        let rule = |device: &Device| super::rule(&rules, device).unwrap_or_default();
+        assert_eq!(
+            devices.iter().map(rule).collect::<Vec<_>>(),
+            [
+                "",
+                "left alone, rule 2 is for chip BCM2837",
+                "/srv/a, rule 1 is for serial 10000000af04b2da",
+                "",
+                "no rule is for it",
+                "",
+            ]
+        );
+        assert_eq!(super::rule(&[], &devices[1]), None);
     }
 }

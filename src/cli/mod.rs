@@ -13,6 +13,7 @@ mod card;
 mod clnlive;
 mod common;
 mod config;
+mod confirm;
 mod doctor;
 mod flash;
 mod list;
@@ -160,14 +161,14 @@ impl Cli {
             Command::Verify(args) => args.run(global, ui, stop),
             Command::SplitImage(args) => args.run(global, ui, stop),
             Command::Reset(args) => args.run(global, ui, stop),
-            Command::Run(args) => args.run(global, ui),
+            Command::Run(args) => args.run(global, ui, stop),
             Command::Targets(args) => args.run(global, ui, stop),
             Command::Card(args) => args.run(global, ui, stop),
             Command::Tftp(args) => args.run(global, ui, stop),
             #[cfg(feature = "usb")]
             Command::Usbboot(args) => args.run(global, ui, stop),
             Command::List(args) => args.run(global, ui),
-            Command::Doctor(args) => args.run(global, ui),
+            Command::Doctor(args) => args.run(global, ui, stop),
             Command::Netboot(args) => args.run(global, ui, stop),
             Command::Mklive(args) => args.run(global, ui),
             Command::Clnlive(args) => args.run(global, ui),

@@ -84,7 +84,7 @@ pub fn end(ui: &Ui, result: &Result<()>) -> u8 {
         Ok(()) => 0,
         Err(failure) => tell(ui, failure).exit_code(),
     };
-    // Also where it has failed: who reads the output doesn't know that it isn't all of it.
+    // Also where it has failed: a reader of the output doesn't know that it isn't complete.
     ui.lost().map_or(code, |lost| tell(ui, &lost.into()).exit_code())
 }
 

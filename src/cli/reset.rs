@@ -73,7 +73,7 @@ fn seconds(text: &str, least: f64, most: f64) -> Result<Duration, String> {
 /// One board to be reset.
 struct Job {
     name: String,
-    /// What is known of it; nothing where a line was named instead.
+    /// What is known about it; nothing where a line was named instead.
     board: Option<Who>,
     power: Box<dyn Power>,
 }
@@ -99,7 +99,7 @@ impl Reset {
             command_timeout: settings.reset.command_timeout.value,
         };
         let stagger = settings.flash.stagger.clone().or_flag("--stagger", self.stagger).value;
-        let jobs = self.jobs(&settings, &options, ui)?;
+        let jobs = self.jobs(&settings, &options, ui, stop)?;
         if self.dry_run {
             for (at, job) in jobs.iter().enumerate() {
                 plan(ui, job, stagger.saturating_mul(u32::try_from(at).unwrap_or(u32::MAX)));
@@ -110,12 +110,18 @@ impl Reset {
     }
 
     /// All boards, before anything is touched: a name that is wrong stops the others too.
-    fn jobs(&self, settings: &Settings, options: &ResetOptions, ui: &Ui) -> crate::cli::Result<Vec<Job>> {
+    fn jobs(
+        &self,
+        settings: &Settings,
+        options: &ResetOptions,
+        ui: &Ui,
+        stop: &Stop,
+    ) -> crate::cli::Result<Vec<Job>> {
         if let (Some(chip), Some(line)) = (&self.chip, &self.line) {
             let power = power::of_line(chip, line.clone(), options);
             return Ok(vec![Job { name: format!("{chip}:{line}"), board: None, power }]);
         }
-        let targets = self.database.load(settings)?;
+        let targets = self.database.load(settings, stop)?;
         let mut jobs = Vec::new();
         if self.all {
             for target in targets.rows() {

@@ -38,8 +38,12 @@ impl Database {
     }
 
     /// The database, read and checked.
-    pub(super) fn load(&self, settings: &Settings) -> Result<database::Targets, database::Error> {
-        database::Targets::load(&self.path(settings))
+    pub(super) fn load(
+        &self,
+        settings: &Settings,
+        stop: &Stop,
+    ) -> Result<database::Targets, database::Error> {
+        database::Targets::load(&self.path(settings), stop)
     }
 }
 
@@ -131,8 +135,8 @@ impl Targets {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = settings(global, ui)?;
         match self.command {
-            Command::List(args) => list(&args, &settings, ui),
-            Command::Check(args) => check(&args.database.path(&settings), ui),
+            Command::List(args) => list(&args, &settings, ui, stop),
+            Command::Check(args) => check(&args.database.path(&settings), ui, stop),
             Command::Add(args) => {
                 let path = args.database.path(&settings);
                 let new = NewTarget {
@@ -169,8 +173,8 @@ fn tell(ui: &Ui, done: &str, would: &str, dry_run: bool, path: &Path, change: &C
     }
 }
 
-fn list(args: &List, settings: &Settings, ui: &Ui) -> crate::cli::Result<()> {
-    let targets = args.database.load(settings)?;
+fn list(args: &List, settings: &Settings, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+    let targets = args.database.load(settings, stop)?;
     if ui.json {
         for target in targets.rows() {
             let more = json!({ "reset": target.reset, "secret": target.secret, "line": target.line });
@@ -206,8 +210,8 @@ fn list(args: &List, settings: &Settings, ui: &Ui) -> crate::cli::Result<()> {
     Ok(())
 }
 
-fn check(path: &Path, ui: &Ui) -> crate::cli::Result<()> {
-    let (targets, findings) = doctor::targets(path)?;
+fn check(path: &Path, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+    let (targets, findings) = doctor::targets(path, stop)?;
     for finding in &findings {
         let (level, style) = (severity_word(finding.severity), severity_style(finding.severity));
         let (line, also) = finding.place.as_ref().map_or((0, None), |place| (place.line, place.also));

@@ -108,6 +108,10 @@ impl Udev {
         match self.command {
             What::Print(ids) => {
                 let rules = ids.rules(&settings, Path::new("/")).text();
+                if ui.json {
+                    ui.object(&json!({ "event": "rules", "text": rules }));
+                    return Ok(());
+                }
                 rules.trim_end().lines().for_each(|line| ui.result(line));
                 Ok(())
             }

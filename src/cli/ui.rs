@@ -62,10 +62,7 @@ impl Explain for Lost {
     }
 
     fn hint(&self) -> Option<Remedy> {
-        Some(
-            "what is in the output is not all of it; where it goes to a file, look whether the disk is full"
-                .into(),
-        )
+        Some("the output is not complete; where it goes to a file, look whether the disk is full".into())
     }
 }
 

@@ -73,7 +73,7 @@ fn read_one(path: &Path, found: Found, settings: &mut Settings) -> Result<(), Er
         }
         Err(source) => return unreadable(path, source, found, settings),
     };
-    // What comes through a pipe may come later, or never; half of the settings, or none, would be taken for all.
+    // What comes through a pipe may come later, or never; half of the settings would be taken for all.
     if file.metadata().is_ok_and(|meta| meta.file_type().is_fifo()) {
         let why = std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is a pipe, and a file is needed");
         return unreadable(path, why, found, settings);
@@ -169,7 +169,15 @@ fn apply(path: &Path, bytes: &[u8], settings: &mut Settings) -> Result<(), Error
         let origin = Origin::File { path: path.to_owned(), line: line_at(offset) };
         match settings.set(&key, &raw, &origin, base) {
             Some(Ok(())) => {}
-            Some(Err(why)) => return Err(Error::Bad { origin, key, why }),
+            Some(Err(wrong)) => {
+                let line = line_at(wrong.offset.unwrap_or(offset));
+                let key = wrong.key.map_or(key.clone(), |inner| format!("{key}.{inner}"));
+                let path = path.to_owned();
+                return Err(match wrong.unknown {
+                    true => Error::Unknown { path, line, key },
+                    false => Error::Bad { origin: Origin::File { path, line }, key, why: wrong.why },
+                });
+            }
             None => return Err(Error::Unknown { path: path.to_owned(), line: line_at(offset), key }),
         }
     }

@@ -1,11 +1,13 @@
 //! The forms that a value may have: how it is read, which bounds it has, and how it is written.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::tables::Member;
 use super::value::Raw;
 use crate::format::parse_size;
 
@@ -23,8 +25,40 @@ pub(super) trait Form {
     /// With a sentence about what stands there instead.
     fn read(&self, raw: &Raw, base: &Path) -> Result<Self::Value, String>;
 
+    /// As [`Form::read`], with the place of what is wrong inside of the value.
+    ///
+    /// # Errors
+    /// What is wrong, and where.
+    fn read_at(&self, raw: &Raw, base: &Path) -> Result<Self::Value, Wrong> {
+        Ok(self.read(raw, base)?)
+    }
+
     /// The value as a file would write it: what [`Form::read`] takes.
     fn write(&self, value: &Self::Value) -> Written;
+
+    /// The keys of the tables that it is a list of.
+    fn members(&self) -> Vec<Member> {
+        Vec::new()
+    }
+}
+
+/// What is wrong with a value.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    /// The key inside, where it has keys.
+    pub(super) key: Option<String>,
+    /// Where that stands in the file, in bytes; where the value stands if that isn't known.
+    pub(super) offset: Option<usize>,
+    /// There is no such key inside.
+    pub(super) unknown: bool,
+    /// What is wrong, as a sentence.
+    pub(super) why: String,
+}
+
+impl From<String> for Wrong {
+    fn from(why: String) -> Self {
+        Self { key: None, offset: None, unknown: false, why }
+    }
 }
 
 /// A value as a file would write it, without quotes.
@@ -35,6 +69,8 @@ pub enum Written {
     One(String),
     /// A list.
     List(Vec<String>),
+    /// A list of tables; keys that aren't set are left out.
+    Tables(Vec<BTreeMap<&'static str, Written>>),
 }
 
 impl fmt::Display for Written {
@@ -43,6 +79,13 @@ impl fmt::Display for Written {
         match self {
             Self::One(text) => out.pad(text),
             Self::List(all) => out.pad(&all.join(", ")),
+            Self::Tables(all) => {
+                let table = |table: &BTreeMap<&str, Self>| {
+                    let keys = table.iter().map(|(key, value)| format!("{key}={value}"));
+                    keys.collect::<Vec<_>>().join(" ")
+                };
+                out.pad(&all.iter().map(table).collect::<Vec<_>>().join("; "))
+            }
         }
     }
 }

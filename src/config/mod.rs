@@ -6,11 +6,13 @@
 //! `./piprov.toml`. A file named by `--config` or `PIPROV_CONFIG` stands in for all of them.
 
 pub mod netboot;
+pub mod usb;
 
 mod file;
 mod form;
 mod settings;
 mod table;
+mod tables;
 mod value;
 
 use std::ffi::OsString;
@@ -23,6 +25,7 @@ use value::Raw;
 pub use form::Written;
 pub use settings::{Flash, KEYS, Netboot, Reset, Settings, Tftp, Usb};
 pub use table::Row;
+pub use tables::Member;
 
 /// A value and where it comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,7 +142,9 @@ impl Explain for Error {
         if let Some((table, last)) = inner {
             return Some(format!("`{last}` stands below [{table}]").into());
         }
-        let near = crate::near::near(key, KEYS.iter().copied());
+        let members = usb::BOARD_KEYS.iter().map(|member| format!("usb.board.{member}"));
+        let all: Vec<String> = KEYS.iter().map(|key| (*key).to_owned()).chain(members).collect();
+        let near = crate::near::near(key, all.iter().map(String::as_str));
         Some(match near.first() {
             Some(near) => format!("did you mean `{near}`?").into(),
             None => remedy![Task::ConfigShow, " lists the settings"],
@@ -210,8 +215,8 @@ impl Settings {
             if let Some(text) = machine.env(&variable) {
                 let raw = Raw::Text(text.to_string_lossy().into_owned());
                 let origin = Origin::Environment { variable };
-                if let Some(Err(why)) = settings.set(key, &raw, &origin, Path::new("")) {
-                    return Err(Error::Bad { origin, key: (*key).to_owned(), why });
+                if let Some(Err(wrong)) = settings.set(key, &raw, &origin, Path::new("")) {
+                    return Err(Error::Bad { origin, key: (*key).to_owned(), why: wrong.why });
                 }
             }
         }

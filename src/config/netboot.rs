@@ -99,7 +99,7 @@ impl Form for Range {
     }
 }
 
-/// The first half of a MAC address: who made the device.
+/// The first half of a MAC address: the maker of the device.
 pub(super) struct Oui;
 
 impl Form for Oui {
@@ -176,7 +176,7 @@ mod tests {
     fn set(key: &str, text: &str) -> Result<String, String> {
         let mut settings = Settings::without_files();
         let raw = Raw::Text(text.to_owned());
-        settings.set(key, &raw, &Origin::Default, Path::new("")).unwrap()?;
+        settings.set(key, &raw, &Origin::Default, Path::new("")).unwrap().map_err(|wrong| wrong.why)?;
         let row = settings.rows().into_iter().find(|row| row.key == key).unwrap();
         Ok(row.value.to_string())
     }

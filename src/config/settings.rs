@@ -5,9 +5,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::form::{HostPath, Interface, Ip, List, Listen, Optional, PartSize, Seconds, Truth, UsbIds, Whole};
+use super::form::{
+    HostPath, Interface, Ip, List, Listen, Optional, PartSize, Seconds, Truth, UsbIds, Whole, Wrong,
+};
 use super::netboot::{BootFile, Mode, ModeForm, OfBoard, Oui, Range};
 use super::table::{Row, put, row, settings};
+use super::tables::Tables;
+use super::usb::BoardRule;
 use super::value::Raw;
 use super::{Machine, Origin, Setting};
 use crate::board::Mac;
@@ -67,6 +71,10 @@ settings! {
         /// The directory with the boards' own files in 1ststage, by-serial/SERIAL and default.
         clients: PathBuf = "/srv/usbboot/clients".into(), "usb.clients" as HostPath;
         // What the first stage that piprov's users have today calls itself. The vendor id is nobody's.
+        /// What single boards are served in USB boot where the command line names no directory: a table each, of
+        /// which the first counts that is for the board. Boards without a table get what the package rpiboot
+        /// installs.
+        boards: Vec<BoardRule> = Vec::new(), "usb.board" as Tables::<BoardRule>::new();
         /// Vendor and product id of the first stage's serial port. `piprov udev install` writes it into
         /// the udev rules.
         gadget: (u16, u16) = (0xf055, 0xb007), "usb.gadget" as UsbIds;

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use super::form::{Form, Written};
+use super::form::{Form, Written, Wrong};
+use super::tables::Member;
 use super::value::Raw;
 use super::{Origin, Setting};
 
@@ -16,6 +17,8 @@ pub struct Row<'a> {
     pub help: &'static str,
     /// What may stand there, as the object of a sentence.
     pub wanted: String,
+    /// The keys of the tables that it is a list of.
+    pub members: Vec<Member>,
     /// The value as a file would write it.
     pub value: Written,
     /// Where it comes from.
@@ -28,7 +31,14 @@ pub(super) fn row<'a, F: Form>(
     form: &F,
     setting: &'a Setting<F::Value>,
 ) -> Row<'a> {
-    Row { key, help, wanted: form.wanted(), value: form.write(&setting.value), origin: &setting.origin }
+    Row {
+        key,
+        help,
+        wanted: form.wanted(),
+        members: form.members(),
+        value: form.write(&setting.value),
+        origin: &setting.origin,
+    }
 }
 
 /// Takes a value over where it has its form.
@@ -38,8 +48,8 @@ pub(super) fn put<F: Form>(
     raw: &Raw,
     origin: &Origin,
     base: &Path,
-) -> Result<(), String> {
-    *slot = Setting { value: form.read(raw, base)?, origin: origin.clone() };
+) -> Result<(), Wrong> {
+    *slot = Setting { value: form.read_at(raw, base)?, origin: origin.clone() };
     Ok(())
 }
 
@@ -101,7 +111,7 @@ macro_rules! settings {
                 raw: &Raw,
                 origin: &Origin,
                 base: &Path,
-            ) -> Option<Result<(), String>> {
+            ) -> Option<Result<(), Wrong>> {
                 Some(match key {
                     $( $top_key => put(&mut self.$top, &$top_form, raw, origin, base), )*
                     $( $( $key => put(&mut self.$table.$field, &$form, raw, origin, base), )* )*

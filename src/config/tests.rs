@@ -80,6 +80,8 @@ fn every_key_is_read_and_shown() {
         [flash]\nlisten = \"10.0.0.2\"\npart-size = \"128MiB\"\nboot-timeout = 90\nstagger = 2.5\n\
         [reset]\nhold = 1\ncommand-timeout = 5\n[tftp]\nmax-window = 0x8\nmax-blksize = 1_024\n\
         [usb]\nlive = \"live\"\nclients = \"/srv/clients\"\ngadget = \"1d6b:0104\"\nrestart-window = 20\n\
+        [[usb.board]]\nport = '1-1.2'\npayload = 'own'\nallow = ['/a', 'b']\nsigned = true\n\
+        [[usb.board]]\nchip = 'BCM2712'\nleave = true\n\
         [netboot]\ninterface = 'eth1'\nmode = 'dhcp'\nrange = '10.0.0.9-20'\nlease-time = 600\nrouter = '10.0.0.1'\n\
         dns = ['10.0.0.1', '9.9.9.9']\nhosts = [\n  'dc:a6:32:01:02:03=10.0.0.7',\n]\noui = '2c:cf:67'\nrom-delay = 1\n\
         delays = 'dc:a6:32:01:02:03=0.5'\neveryone = true\nboot-files = ['7=ipxe.efi']\n\
@@ -88,6 +90,8 @@ fn every_key_is_read_and_shown() {
     let settings = machine.load().unwrap();
     let lab = machine.path("lab.csv").display().to_string();
     let live = machine.path("live").display().to_string();
+    let own = machine.path("").display().to_string();
+    let boards = format!("allow=/a, {own}b payload={own}own port=1-1.2 signed=true; chip=bcm2712 leave=true");
     let want = [
         &lab,
         "/srv/state",
@@ -102,6 +106,7 @@ fn every_key_is_read_and_shown() {
         "1024",
         &live,
         "/srv/clients",
+        &boards,
         "1d6b:0104",
         "20",
         "eth1",
@@ -127,13 +132,14 @@ fn every_key_is_read_and_shown() {
         assert!(matches!(row.origin, Origin::File { .. }), "{} {}", row.key, row.origin);
     }
     // What is shown can be read again, as a variable too.
-    for row in rows {
+    for row in rows.into_iter().filter(|row| row.members.is_empty()) {
         machine.env.insert(Box::leak(variable(row.key).into_boxed_str()), row.value.to_string().into());
     }
     let settings = machine.load().unwrap();
     let rows = settings.rows();
     assert_eq!(rows.iter().map(|row| row.value.to_string()).collect::<Vec<_>>(), want);
-    assert!(rows.iter().all(|row| matches!(row.origin, Origin::Environment { .. })));
+    let of_environment = |row: &Row| matches!(row.origin, Origin::Environment { .. });
+    assert!(rows.iter().all(|row| of_environment(row) == row.members.is_empty()), "but lists of tables");
 }
 
 #[test]
@@ -286,6 +292,48 @@ fn a_home_that_cannot_be_read_stops_nobody() {
     std::fs::remove_file(machine.path("home/.config/piprov/config.toml")).unwrap();
     std::fs::create_dir_all(machine.path("etc/piprov.toml")).unwrap();
     assert!(machine.load().is_err());
+}
+
+#[test]
+fn a_list_of_tables_is_read_whole_and_told_by_line_where_it_is_wrong() {
+    let mut machine = Place::new();
+    machine.write("etc/piprov.toml", "[[usb.board]]\npayload = 'a'\n[[usb.board]]\npayload = 'b'\n");
+    assert_eq!(machine.load().unwrap().usb.boards.value.len(), 2);
+    // That of a stronger file stands in for it.
+    let file = machine.write("project/piprov.toml", "[[usb.board]]\nleave = true\n");
+    let boards = machine.load().unwrap().usb.boards;
+    assert_eq!(boards.origin.to_string(), format!("{}:1", file.display()));
+    assert_eq!(boards.value, [usb::BoardRule { leave: true, ..usb::BoardRule::default() }]);
+    for (text, at, wrong, hint) in [
+        (
+            "[[usb.board]]\npayload = 'a'\n\n[[usb.board]]\nport = '1-1'\npayloads = 'a'\n",
+            6,
+            "there is no setting `usb.board.payloads`",
+            "did you mean `usb.board.payload`?",
+        ),
+        ("[[usb.board]]\npayload = 'a'\nport = '1.1'\n", 3, "`usb.board.port`: `1.1` is not the path", ""),
+        ("[[usb.board]]\nchip = 'bcm2710'\nleave = true", 2, "`usb.board.chip`: `bcm2710` is not one of", ""),
+        ("[[usb.board]]\nserial = 5\nleave = true", 2, "`usb.board.serial`: 5 is not a serial number", ""),
+        ("#\n[[usb.board]]\nport = '1-1'", 2, "`usb.board`: it has neither `payload` nor", ""),
+        ("[[usb.board]]\nleave = true\npayload = 'a'", 1, "`usb.board`: it has `payload`, and `leave", ""),
+        ("[usb]\nboard = ['a']", 2, "`usb.board`: a list of tables in a file is wanted", ""),
+        ("[usb.board]\nport = '1-1'", 1, "`usb.board`: a list of tables in a file", ""),
+        ("[[usb.board]]\nleave = [true]", 2, "`usb.board.leave`: `true` or `false` is wanted", ""),
+        ("[[usb.bord]]\nleave = true", 1, "there is no setting `usb.bord`", "did you mean `usb.board`?"),
+    ] {
+        let path = machine.write("project/piprov.toml", text);
+        let error = machine.load().unwrap_err();
+        let told = error.to_string();
+        assert!(told.starts_with(&format!("{}:{at}: {wrong}", path.display())), "{text}: {told}");
+        assert!(hint.is_empty() || error.hint().unwrap().says(hint), "{text}: {:?}", error.hint());
+    }
+    let many = "[[usb.board]]\nleave = true\n".repeat(1001);
+    machine.write("project/piprov.toml", &many);
+    assert!(machine.load().unwrap_err().to_string().contains("1001 tables are more than 1000"));
+    std::fs::remove_file(machine.path("project/piprov.toml")).unwrap();
+    machine.env.insert("PIPROV_USB_BOARD", "port=1-1".into());
+    let error = machine.load().unwrap_err().to_string();
+    assert!(error.contains("PIPROV_USB_BOARD") && error.contains("list of tables in a file"), "{error}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A value before its type is checked.
 
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 /// A value of a file or of the environment. The environment has texts only, so a text is taken for a number where a
 /// number is wanted.
@@ -9,6 +9,12 @@ pub(super) enum Raw {
     Number(f64),
     Truth(bool),
     List(Vec<Raw>),
+    /// A table in a list, with its place in the file.
+    Table {
+        offset: usize,
+        /// Its keys, each with its place.
+        members: Vec<(String, usize, Raw)>,
+    },
     /// Something of another type, with the name of that type.
     Other(&'static str),
 }
@@ -24,17 +30,28 @@ impl Raw {
             }
             DeValue::Float(number) => number.as_str().parse().map_or(Self::Other("float"), Self::Number),
             DeValue::Boolean(truth) => Self::Truth(*truth),
-            // What lists hold are texts and numbers; a list in a list is no value of any setting.
+            // What lists hold are texts, numbers and tables; a list in a list is no value of any setting.
             DeValue::Array(all) => Self::List(
                 all.iter()
                     .map(|one| match one.get_ref() {
                         DeValue::Array(_) => Self::Other("array"),
+                        DeValue::Table(table) => Self::table(table, one.span().start),
                         one => Self::from_toml(one),
                     })
                     .collect(),
             ),
             other => Self::Other(other.type_str()),
         }
+    }
+
+    fn table(table: &DeTable<'_>, offset: usize) -> Self {
+        let members = table.iter().map(|(key, value)| {
+            (key.get_ref().to_string(), key.span().start, Self::from_toml(value.get_ref()))
+        });
+        let mut members: Vec<_> = members.collect();
+        // The parser sorts by name; of two mistakes the upper one is told.
+        members.sort_by_key(|(_, offset, _)| *offset);
+        Self::Table { offset, members }
     }
 
     pub(super) fn text(&self) -> Option<&str> {
@@ -45,7 +62,7 @@ impl Raw {
         match self {
             Self::Text(text) => text.trim().parse().ok(),
             Self::Number(number) => Some(*number),
-            Self::Truth(_) | Self::List(_) | Self::Other(_) => None,
+            Self::Truth(_) | Self::List(_) | Self::Table { .. } | Self::Other(_) => None,
         }
     }
 
@@ -57,6 +74,7 @@ impl Raw {
             Self::Number(number) => format!("{number} is not {wanted}"),
             Self::Truth(_) => of_type("boolean"),
             Self::List(_) => of_type("array"),
+            Self::Table { .. } => of_type("table"),
             Self::Other(kind) => of_type(kind),
         }
     }

@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_has_the_port_is_named_with_the_way_to_end_it() {
+    fn the_holder_of_the_port_is_named_with_the_way_to_end_it() {
         let taken = |command: Option<&str>| {
             let holder = Holder { pid: Some(7), command: command.map(str::to_owned), uid: 0 };
             Error::InUse { port: 67, holder: Some(holder) }

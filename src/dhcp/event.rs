@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::packet::Kind;
-use super::pi::Client;
+use super::pi::DhcpClient;
 use crate::board::Mac;
 
 /// Something that happened.
@@ -63,7 +63,7 @@ pub struct Heard {
     pub mac: Mac,
     /// What it is; serial number and revision also where an earlier message told them.
     #[serde(flatten)]
-    pub client: Client,
+    pub client: DhcpClient,
     /// What it sent.
     pub message: Kind,
     /// The port that it asked: 67 or 4011.
@@ -199,7 +199,7 @@ mod tests {
     fn an_event_is_one_flat_object() {
         let heard = Heard {
             mac: Mac::new([0xdc, 0xa6, 0x32, 1, 2, 3]),
-            client: Client {
+            client: DhcpClient {
                 stage: Stage::Eeprom5,
                 serial: Some(crate::board::Serial::of_low(0x99)),
                 revision: None,

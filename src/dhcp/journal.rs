@@ -1,5 +1,5 @@
 //! Writes leases on a thread of its own, so that a slow disk holds up no message. What comes while it is busy goes out
-//! with the next flush, all of it together.
+//! with the next flush, all together.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::mpsc::{Receiver, Sender};

@@ -111,7 +111,7 @@ impl Stage {
 
 /// What a message tells about its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Client {
+pub struct DhcpClient {
     /// Which program it is.
     pub stage: Stage,
     /// The serial number, of which boot programs tell the low 32 bits.
@@ -129,7 +129,7 @@ fn hex<S: Serializer>(number: &Option<u32>, serializer: S) -> Result<S::Ok, S::E
     serializer.collect_str(&format_args!("{:08x}", number.unwrap_or_default()))
 }
 
-impl Client {
+impl DhcpClient {
     /// An operating system of which nothing is known.
     pub const UNKNOWN: Self = Self { stage: Stage::Host, serial: None, revision: None, arch: None };
 
@@ -185,7 +185,7 @@ impl Client {
 }
 
 /// The form of the Pi 4 and 5.
-fn bootloader(id: &[u8; 16], mac: Mac) -> Option<Client> {
+fn bootloader(id: &[u8; 16], mac: Mac) -> Option<DhcpClient> {
     let word = |at: usize| u32::from_le_bytes([id[at], id[at + 1], id[at + 2], id[at + 3]]);
     let stage = match &id[..4] {
         // Some releases write the number's bytes the other way round.
@@ -195,14 +195,14 @@ fn bootloader(id: &[u8; 16], mac: Mac) -> Option<Client> {
         _ if id[8..12] == mac.bytes()[2..] => Stage::Eeprom,
         _ => return None,
     };
-    Some(Client { stage, revision: Some(word(4)), serial: Some(Serial::of_low(word(12))), arch: None })
+    Some(DhcpClient { stage, revision: Some(word(4)), serial: Some(Serial::of_low(word(12))), arch: None })
 }
 
 /// The older form. Zeros and ones are what a PC's firmware sends that has no id.
-fn four_serials(id: &[u8; 16]) -> Option<Client> {
+fn four_serials(id: &[u8; 16]) -> Option<DhcpClient> {
     let serial = u32::from_le_bytes(*id.first_chunk()?);
     let same = id.chunks_exact(4).all(|word| word == &id[..4]);
-    (same && serial != 0 && serial != u32::MAX).then_some(Client {
+    (same && serial != 0 && serial != u32::MAX).then_some(DhcpClient {
         stage: Stage::Serial,
         serial: Some(Serial::of_low(serial)),
         revision: None,
@@ -235,8 +235,8 @@ pub(crate) mod tests {
             .option(60, ARCH)
     }
 
-    fn client(message: Builder) -> Client {
-        Client::of(&Packet::parse(&message.finish()).unwrap(), &OUIS)
+    fn client(message: Builder) -> DhcpClient {
+        DhcpClient::of(&Packet::parse(&message.finish()).unwrap(), &OUIS)
     }
 
     #[test]

@@ -258,7 +258,7 @@ fn answer(frame: &Frame<'_>, mac: Mac, xid: u32) -> Option<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dhcp::pi::{Client, OUIS, Stage};
+    use crate::dhcp::pi::{DhcpClient, OUIS, Stage};
     use crate::wire::bpdu::tests::STP;
     use crate::wire::frame::parse;
     use crate::wire::frame::tests::udp;
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn asks_as_a_system_and_as_a_pi() {
         let (system, pi) = (as_system(MAC, 7), as_pi(MAC, 7));
-        let stage = |bytes: &[u8]| Client::of(&Packet::parse(bytes).unwrap(), &OUIS).stage;
+        let stage = |bytes: &[u8]| DhcpClient::of(&Packet::parse(bytes).unwrap(), &OUIS).stage;
         assert_eq!((stage(&system), stage(&pi)), (Stage::Host, Stage::Eeprom4));
         assert_ne!(Packet::parse(&system).unwrap().mac, Packet::parse(&pi).unwrap().mac);
     }

@@ -242,6 +242,8 @@ impl Server {
     /// Where the operating system refuses what the event loop needs. Nothing that a client sends does that, and
     /// neither does a disk that is full or an interface that goes down for a while.
     pub fn run(&mut self, events: &mut dyn FnMut(Event), stop: &Stop) -> Result<(), Error> {
+        let _span = tracing::debug_span!("dhcp", interface = self.interface.name).entered();
+        tracing::debug!("serves");
         self.look(stop, true)?;
         let fail = |source| Error::Loop { interface: self.interface.name.clone(), source };
         let reports = Reports::new().map_err(fail)?;

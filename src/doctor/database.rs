@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::error::{Finding, Remedy, Task, remedy};
 use crate::format;
+use crate::stop::Stop;
 use crate::targets::{Error, Form, Problem, ResetSpec, Targets};
 use crate::uboot::secret::Secret;
 
@@ -24,8 +25,8 @@ fn rewrite(path: &Path) -> Remedy {
 ///
 /// # Errors
 /// When it can't be read.
-pub fn check(path: &Path) -> Result<(usize, Vec<Finding>), Error> {
-    match Targets::load(path) {
+pub fn check(path: &Path, stop: &Stop) -> Result<(usize, Vec<Finding>), Error> {
+    match Targets::load(path, stop) {
         Ok(targets) => Ok((targets.rows().len(), warnings(&targets))),
         Err(Error::Bad { problems, .. }) => {
             let finding = |problem: Problem| {
@@ -77,7 +78,7 @@ fn warnings(targets: &Targets) -> Vec<Finding> {
     }
     let open = std::fs::metadata(targets.path()).is_ok_and(|meta| meta.mode() & 0o002 != 0);
     if open && commands {
-        let message = "everybody may write to it, and its reset commands run as whoever resets a board";
+        let message = "everybody may write to it, and its reset commands run as the user that resets a board";
         found.entry(message.to_owned()).or_default().push(0);
     }
     if targets.form() == Form::Original {

@@ -6,11 +6,12 @@ use super::Host;
 use crate::config::{Origin, Settings};
 use crate::error::{Action, Finding, Knob, Task, remedy};
 use crate::format::count;
+use crate::stop::Stop;
 use crate::targets::Targets;
 use crate::tftp::holder;
 
 /// Whether boards can be flashed over the network from here.
-pub(super) fn flash(host: &Host, settings: &Settings) -> Vec<Finding> {
+pub(super) fn flash(host: &Host, settings: &Settings, stop: &Stop) -> Vec<Finding> {
     const TOPIC: &str = "tftp";
     let mut findings = Vec::new();
     let listen = settings.flash.listen.value;
@@ -39,7 +40,7 @@ pub(super) fn flash(host: &Host, settings: &Settings) -> Vec<Finding> {
         ));
     }
     let (path, origin) = (&settings.targets.value, &settings.targets.origin);
-    findings.push(match Targets::load(path) {
+    findings.push(match Targets::load(path, stop) {
         Ok(targets) => {
             let rows = count(targets.rows().len() as u64, "target");
             Finding::good("targets", format!("{} has {rows}", path.display()))
@@ -68,7 +69,7 @@ mod tests {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let mut settings = settings();
         settings.flash.listen.value = socket.local_addr().unwrap();
-        let findings = flash(&Host::this(), &settings);
+        let findings = flash(&Host::this(), &settings, &Stop::new().unwrap());
         assert_eq!(findings[0].severity, Severity::Problem);
         assert!(findings[0].what.contains("is taken by"), "{}", findings[0].what);
     }

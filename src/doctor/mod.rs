@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use crate::config::Settings;
 use crate::error::Finding;
+use crate::stop::Stop;
 
 pub use database::check as targets;
 
@@ -66,15 +67,16 @@ fn about(host: &Host) -> Finding {
     Finding::good("host", format!("Linux {kernel}, {}, {user}", std::env::consts::ARCH))
 }
 
-/// Looks at a host; the first finding says which one it is.
+/// Looks at a host; the first finding says which one it is. A targets database that is a pipe is waited for, until
+/// `stop` is set.
 #[must_use]
-pub fn look(host: &Host, settings: &Settings, scope: Scope) -> Vec<Finding> {
+pub fn look(host: &Host, settings: &Settings, scope: Scope, stop: &Stop) -> Vec<Finding> {
     let mut findings = vec![about(host)];
     if scope.usb {
         findings.extend(usb::look(host, settings));
     }
     if scope.flash {
-        findings.extend(flash::flash(host, settings));
+        findings.extend(flash::flash(host, settings, stop));
     }
     findings
 }

@@ -20,7 +20,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// What counts from a line on that is a filter; `None` where it is none. `other` is the filter whose lines are for
+    /// What counts from a line on that is a filter; `None` where it is another line. `other` is the filter whose lines are for
     /// somebody else.
     pub(super) fn of_filter(line: &str, other: Option<&str>) -> Option<Self> {
         let filter = line.strip_prefix('[')?.split(']').next()?;

@@ -1,4 +1,4 @@
-//! Reading a block device, or a file, from its storage and not from the kernel's memory of it.
+//! Reading a block device, or a file, from its storage and not from the kernel's page cache.
 //!
 //! What was just written is still in the page cache; reading that back proves nothing about the card. So the
 //! device is read with `O_DIRECT`. Where that isn't possible (some file systems, an offset that isn't

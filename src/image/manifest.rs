@@ -19,7 +19,7 @@
 //! | `parts[].block`, `parts[].count` | the same in blocks; the last block may be partly padding |
 //! | `parts[].padded_length` | `count` * 512: with zeros behind the last byte, if it is more than `length` |
 //! | `parts[].crc32` | of the padded bytes (not compressed) |
-//! | `parts[].file_length` | length of the file: `padded_length`, or what gzip made of it |
+//! | `parts[].file_length` | length of the file: `padded_length`, or that of gzip's output |
 
 use std::path::Path;
 

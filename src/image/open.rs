@@ -98,7 +98,7 @@ impl Image {
                 hint: "give the image file in it".into(),
             });
         }
-        // Standard input may be a file as well (`< image`); it is read in place when nobody read of it before.
+        // Standard input may be a file as well (`< image`); it is read in place when nothing was read before.
         let in_place = (kind.is_file() || kind.is_block_device())
             && rustix::fs::tell(&file).is_ok_and(|position| position == 0);
         let opening = Opening { path, options, stops };

@@ -2,19 +2,17 @@
 //! reads the file and computes its sha256, while another decompresses.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::ops::Range;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use rustix::event::{PollFd, PollFlags};
 use sha2::{Digest, Sha256};
 
 use super::error::Error;
 use super::read_at::ReadAt;
-use crate::stop::{Stop, until};
+use crate::stop::{Stop, read_or_stop};
 
 /// How much is read at once.
 pub(super) const CHUNK: usize = 256 << 10;
@@ -48,7 +46,7 @@ impl DigestSlot {
 pub(super) enum Source {
     /// A file or block device.
     File(Arc<File>),
-    /// A pipe, with what was read of it already.
+    /// A pipe, with what was read already.
     Stream { head: Vec<u8>, rest: File },
 }
 
@@ -125,26 +123,8 @@ impl Pump {
 
 /// Reads what a pipe has, waiting for at least one byte or a reason to stop.
 pub(super) fn read_stream(pipe: &mut File, buf: &mut [u8], stops: &Stops) -> io::Result<usize> {
-    loop {
-        let mut fds = vec![
-            PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN),
-            PollFd::new(&stops.abandoned, PollFlags::IN),
-        ];
-        if let Some(stop) = &stops.program {
-            fds.push(PollFd::new(stop, PollFlags::IN));
-        }
-        until(&mut fds, None)?;
-        if stops.is_set() {
-            return Err(Error::Stopped.into());
-        }
-        if fds[0].revents().is_empty() {
-            continue;
-        }
-        match pipe.read(buf) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
-            other => return other,
-        }
-    }
+    let all: Vec<&Stop> = stops.program.iter().chain([&stops.abandoned]).collect();
+    read_or_stop(pipe, buf, &all)?.ok_or_else(|| Error::Stopped.into())
 }
 
 #[cfg(test)]

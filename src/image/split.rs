@@ -162,7 +162,7 @@ pub fn split(
         plan(image.path(), len, options.skip, options.part_size)?;
     }
     let place = Place::prepare(image, options)?;
-    let (writer, written) = Writer::start(place.temporary(), options, stop)?;
+    let (writer, written) = Writer::start(place.hidden(), options, stop)?;
     let parts = Parts::Every { skip: options.skip, size: options.part_size };
     let pass = Pass::start_with(image, parts, stop, Box::new(|| {}), Some(Box::new(writer)))?;
     while !pass.wait_for(Duration::from_millis(100)) {

@@ -143,7 +143,9 @@ impl Table {
         if read_bytes(disk, &mut sector, 0)? < sector.len() {
             return Ok(None);
         }
-        let Some(mbr) = mbr::Sector::parse(&sector) else { return Ok(None) };
+        let Some(mbr) = mbr::Sector::parse(&sector) else {
+            return mbr::Sector::odd_flag(&sector).map_or(Ok(None), Err);
+        };
         if mbr.is_protective() {
             return gpt::read(disk).map(Some);
         }

@@ -8,6 +8,7 @@ use std::path::Path;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::error::Error;
+use crate::error::{Action, Remedy, remedy};
 
 /// The entry that is the image, and what the archive's directory says about it.
 #[derive(Debug)]
@@ -21,9 +22,9 @@ pub(super) struct Entry {
 
 /// Finds the image: the only file in the archive, or the only one whose name ends in `.img`.
 pub(super) fn find(path: &Path, file: &File) -> Result<Entry, Error> {
-    let not = |what: String, hint: &str| Error::NotAnImage { path: path.to_owned(), what, hint: hint.into() };
+    let not = |what: String, hint: Remedy| Error::NotAnImage { path: path.to_owned(), what, hint };
     let damaged = |error: &dyn std::fmt::Display| {
-        not(format!("damaged zip archive: {error}"), "download it again and compare its sha256")
+        not(format!("damaged zip archive: {error}"), "download it again and compare its sha256".into())
     };
     let reader = file.try_clone().map_err(|error| Error::os(path, "opening", error))?;
     let mut archive = ZipArchive::new(io::BufReader::new(reader)).map_err(|error| damaged(&error))?;
@@ -39,7 +40,9 @@ pub(super) fn find(path: &Path, file: &File) -> Result<Entry, Error> {
     let images: Vec<_> =
         files.iter().filter(|(_, name)| name.to_ascii_lowercase().ends_with(".img")).collect();
     let index = match (files.as_slice(), images.as_slice()) {
-        ([], _) => return Err(not("the zip archive has no file in it".into(), "was the right file given?")),
+        ([], _) => {
+            return Err(not("the zip archive has no file in it".into(), "was the right file given?".into()));
+        }
         ([(index, _)], _) | (_, [(index, _)]) => *index,
         (_, candidates) => {
             let among = if candidates.is_empty() { files.iter().collect() } else { candidates.to_vec() };
@@ -50,13 +53,14 @@ pub(super) fn find(path: &Path, file: &File) -> Result<Entry, Error> {
             let count = among.len();
             return Err(not(
                 format!("{count} files in the zip archive could be the image: {}", names.join(", ")),
-                "unpack the one you mean with `unzip` and give that",
+                remedy!["unpack the one you mean with ", Action::host("unzip"), " and give that"],
             ));
         }
     };
     let entry = archive.by_index_raw(index).map_err(|error| damaged(&error))?;
     if entry.encrypted() {
-        return Err(not("the image in the zip archive is encrypted".into(), "unpack it with `unzip` first"));
+        let hint = remedy!["unpack it with ", Action::host("unzip"), " first"];
+        return Err(not("the image in the zip archive is encrypted".into(), hint));
     }
     let deflated = match entry.compression() {
         CompressionMethod::Stored => false,
@@ -64,7 +68,7 @@ pub(super) fn find(path: &Path, file: &File) -> Result<Entry, Error> {
         other => {
             return Err(not(
                 format!("the image in the zip archive is compressed by {other}"),
-                "unpack it with `unzip` or `7z x` first",
+                remedy!["unpack it with ", Action::host("unzip"), " or ", Action::host("7z x"), " first",],
             ));
         }
     };

@@ -58,7 +58,7 @@ impl Rules {
 ACTION!="remove", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="0a5c", ATTR{{idProduct}}=="2763|2764|2711|2712|0001|0104", TAG+="uaccess"{group}
 ACTION!="remove", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="18d1", ATTR{{idProduct}}=="4e40", TAG+="uaccess"{group}
 
-# The first stage's serial port: the board is there and says who it is. No modem, so nobody is to try.
+# The first stage's serial port: the board is there and tells its serial number. It is no modem.
 ACTION=="add", SUBSYSTEM=="tty", ATTRS{{idVendor}}=="{vendor:04x}", ATTRS{{idProduct}}=="{product:04x}", ENV{{ID_MM_DEVICE_IGNORE}}="1", RUN+="{helper}"
 ACTION!="remove", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="{vendor:04x}", ATTR{{idProduct}}=="{product:04x}", TAG+="uaccess", ENV{{ID_MM_DEVICE_IGNORE}}="1"{group}
 

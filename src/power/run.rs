@@ -119,6 +119,6 @@ mod tests {
         let words: Vec<_> = told.try_iter().map(|event| event.what.word()).collect();
         let each = ["began", "resetting", "ended"];
         assert_eq!(words, [&each[..], &each[..], &["began", "ended"]].concat());
-        assert_eq!(Ledger::open(dir.path()).unwrap().all().unwrap().0.len(), 3);
+        assert_eq!(Ledger::open(dir.path()).unwrap().records().unwrap().count(), 3);
     }
 }

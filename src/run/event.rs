@@ -78,7 +78,7 @@ impl What {
 /// How much attention something deserves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Weight {
-    /// Only for those who want to see everything.
+    /// Only for people that want to see everything.
     Fine,
     /// What is usual: a line in a log. Where a moving line shows the board, that line is enough.
     Usual,

@@ -1,7 +1,11 @@
 //! Where records of runs are kept: a file each, below `runs` in the state directory.
 
+mod prune;
+mod records;
+
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{Access, AtFlags, Mode};
 use rustix::io::Errno;
@@ -10,12 +14,19 @@ use super::{Record, RunId};
 use crate::beneath::Dir;
 use crate::error::{Explain, Kind, Remedy, Task, remedy};
 use crate::format::json;
+use crate::stop::until;
+
+pub use prune::{Old, Prune, PruneOptions};
+pub use records::{Found, Records};
 
 /// The directory below the state directory.
 const DIR: &str = "runs";
 
 /// A record is this long at most; what is longer was not written by piprov.
 const LONGEST: u64 = 16 << 20;
+
+/// How long another process may have the directory's lock for itself.
+const LOCK: Duration = Duration::from_secs(1);
 
 /// Why a record can't be kept, or read.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +102,8 @@ impl Explain for Error {
     }
 }
 
-/// The directory with the records.
+/// The directory with the records. One that was opened to write shares the directory's lock as long as it lives: so
+/// what is unfinished can be told from what was killed.
 #[derive(Debug)]
 pub struct Ledger {
     dir: Dir,
@@ -137,6 +149,7 @@ impl Ledger {
         rustix::fs::accessat(&dir, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
             .map_err(|error| failed("writing into", dir.path())(error.into()))?;
         dir.sweep().map_err(failed("tidying up", dir.path()))?;
+        share(&dir);
         Ok(Self { dir })
     }
 
@@ -192,44 +205,37 @@ impl Ledger {
         }
     }
 
-    /// All records, the oldest first. What is no record, or can't be read, is left out and counted.
-    ///
-    /// # Errors
-    /// Where the directory can't be read.
-    pub fn all(&self) -> Result<(Vec<Record>, usize), Error> {
-        let names = self.dir.names().map_err(|error| Error::Os {
-            doing: "reading",
-            path: self.dir.path().to_owned(),
-            source: error.into(),
-        })?;
-        let mut left_out = 0;
-        let mut records = Vec::new();
-        for name in names.iter().filter(|name| Path::new(name).extension().is_some_and(|end| end == "json")) {
-            let bytes = self.dir.read(name, LONGEST);
-            match bytes.ok().and_then(|bytes| Record::read(&bytes)) {
-                Some(record) => records.push(record),
-                None => left_out += 1,
-            }
-        }
-        records.sort_by(|one, other| one.started.cmp(&other.started).then_with(|| one.run.cmp(&other.run)));
-        Ok((records, left_out))
-    }
-
     /// The one run whose name begins so.
     ///
     /// # Errors
     /// Where no record matches, or several.
     pub fn one(&self, id: &str) -> Result<Record, Error> {
-        let (records, _) = self.all()?;
-        let mut found: Vec<_> = records
-            .into_iter()
-            .filter(|record| !id.is_empty() && record.run.as_str().starts_with(id))
-            .collect();
-        match (found.pop(), found.len()) {
-            (Some(record), 0) => Ok(record),
-            (None, _) => Err(Error::NoRun { id: id.to_owned(), dir: self.dir.path().to_owned() }),
-            (Some(_), more) => Err(Error::Many { id: id.to_owned(), count: more + 1 }),
+        let (mut found, mut count) = (None, 0);
+        for record in self.records()?.filter_map(|found| found.record) {
+            if !id.is_empty() && record.run.as_str().starts_with(id) {
+                count += 1;
+                found = Some(record);
+            }
         }
+        match (found, count) {
+            (Some(record), 1) => Ok(record),
+            (None, _) => Err(Error::NoRun { id: id.to_owned(), dir: self.dir.path().to_owned() }),
+            (Some(_), count) => Err(Error::Many { id: id.to_owned(), count }),
+        }
+    }
+}
+
+/// Shares the lock. [`Ledger::plan_prune`] has it for itself for the time that it takes to read a directory's names. On a
+/// file system without locks it can't have it either, and leaves alone what is unfinished.
+fn share(dir: &Dir) {
+    let deadline = std::time::Instant::now() + LOCK;
+    while let Err(Errno::WOULDBLOCK | Errno::INTR) = dir.share_lock() {
+        let now = std::time::Instant::now();
+        if now >= deadline {
+            return;
+        }
+        // There is no way to wait for a lock with a limit.
+        let _ = until(&mut [], Some(now + LOCK / 500));
     }
 }
 
@@ -289,7 +295,7 @@ mod tests {
             // Every kind of ending comes back as it was, the kind of failure too.
             assert_eq!(ledger.one("0000").unwrap(), kept.record);
         }
-        assert_eq!(ledger.all().unwrap().0.len(), 1);
+        assert_eq!(ledger.records().unwrap().count(), 1);
     }
 
     #[test]
@@ -298,7 +304,7 @@ mod tests {
         let ledger = Ledger::open(dir.path()).unwrap();
         ledger.begin(record("../../etc/x\u{1b}[2J", 1)).unwrap();
         ledger.begin(record(&"x".repeat(500), 2)).unwrap();
-        assert_eq!(ledger.all().unwrap().0.len(), 2);
+        assert_eq!(ledger.records().unwrap().count(), 2);
         assert_eq!(Dir::open(dir.path()).unwrap().names().unwrap(), ["runs"]);
     }
 
@@ -320,9 +326,13 @@ mod tests {
         )
         .unwrap();
         std::fs::write(at("notes.txt"), "mine").unwrap();
-        let (records, left_out) = ledger.all().unwrap();
-        let names: Vec<_> = records.iter().map(|record| record.board.label()).collect();
-        assert_eq!((names, left_out), (vec!["a".to_owned(), "b".to_owned()], 3));
+        let labels = |records: Records<'_>| {
+            let (records, left_out): (Vec<_>, Vec<_>) = records.partition(|found| found.record.is_some());
+            let labels = records.into_iter().filter_map(|found| Some(found.record?.board.label()));
+            (labels.collect::<Vec<_>>().join(" "), left_out.len())
+        };
+        assert_eq!(labels(ledger.records().unwrap()), ("a b".to_owned(), 3));
+        assert_eq!(labels(ledger.records().unwrap().latest_first()), ("b a".to_owned(), 3));
         assert!(matches!(ledger.one("0"), Err(Error::Many { count: 2, .. })));
         assert!(matches!(ledger.one("ff"), Err(Error::NoRun { .. })));
         assert!(matches!(ledger.one(""), Err(Error::NoRun { .. })));

@@ -23,7 +23,7 @@ const CONFIG: &str = "\
 upstream_kernel=1
 # The USB controller as a device, whatever the board's port is meant for.
 dtoverlay=stage1
-# A console for those who look for a fault: 115200 baud on GPIO 14 and 15.
+# A console for people that look for a fault: 115200 baud on GPIO 14 and 15.
 enable_uart=1
 disable_splash=1
 boot_delay=0

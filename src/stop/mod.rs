@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags};
 
 pub use pulse::Pulse;
-pub use wake::{Waker, until};
+pub use wake::{Waker, read_or_stop, until};
 
 /// A shared flag: set once, never cleared. Clones are the same flag.
 ///

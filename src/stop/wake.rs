@@ -1,12 +1,15 @@
 //! Waking a loop, and waiting for several things at once.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use rustix::event::{EventfdFlags, PollFd, Timespec, eventfd, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
+
+use super::Stop;
 
 /// Wakes a loop that waits for it beside its sockets. Clones wake the same loop. Cheap to call, from any thread.
 #[derive(Debug, Clone)]
@@ -56,6 +59,29 @@ pub fn until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<bo
             Ok(ready) => return Ok(ready > 0),
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Reads what a pipe has, and waits for its first bytes. `None` where one of `stops` was set before.
+///
+/// # Errors
+/// What the system says.
+pub fn read_or_stop(pipe: &mut File, buf: &mut [u8], stops: &[&Stop]) -> io::Result<Option<usize>> {
+    loop {
+        let mut fds = vec![PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)];
+        fds.extend(stops.iter().map(|stop| PollFd::new(*stop, PollFlags::IN)));
+        until(&mut fds, None)?;
+        if fds[1..].iter().any(|stop| !stop.revents().is_empty()) {
+            return Ok(None);
+        }
+        if fds[0].revents().is_empty() {
+            continue;
+        }
+        drop(fds);
+        match pipe.read(buf) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+            other => return other.map(Some),
         }
     }
 }

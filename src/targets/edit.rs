@@ -170,7 +170,7 @@ fn replace<T>(
     };
     // A symbolic link stays one: the file behind it is replaced.
     let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let read = || match super::read(&real) {
+    let read = || match super::read(&real, stop) {
         Err(Error::Missing { .. }) if create => Ok(None),
         Err(Error::Missing { .. }) => Err(Error::Missing { path: path.to_owned() }),
         other => other.map(Some),
@@ -287,7 +287,7 @@ mod tests {
             let (_dir, path) = file(before);
             add(&path, &secret("x", 9), false, &stop).unwrap();
             assert_eq!(read(&path), after);
-            let read = Targets::load(&path).unwrap();
+            let read = Targets::load(&path, &Stop::new().unwrap()).unwrap();
             let target = read.find("x").unwrap();
             assert_eq!(target.to_row(), "x,dc:a6:32:01:02:09,,,keys/a b");
             assert_eq!(read.secret_path(target).unwrap(), path.parent().unwrap().join("keys/a b"));
@@ -351,7 +351,7 @@ mod tests {
                 });
             }
         });
-        assert_eq!(Targets::load(&path).unwrap().rows().len(), 8);
+        assert_eq!(Targets::load(&path, &Stop::new().unwrap()).unwrap().rows().len(), 8);
     }
 
     #[test]

@@ -11,12 +11,16 @@ mod parse;
 mod reset_spec;
 
 use std::fmt;
-use std::io::Read;
+use std::fs::File;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::Mode;
+
+use crate::beneath::READ;
 use crate::board::{Mac, Who};
 use crate::error::{Action, Explain, Kind, Knob, Remedy, Task, remedy};
+use crate::stop::{Stop, read_or_stop};
 
 pub use edit::{Change, NewTarget, add, remove};
 pub use name::check_name;
@@ -154,7 +158,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// Ctrl-C while waiting for the lock; nothing was changed.
+    /// Ctrl-C while waiting for the lock, or for a pipe; nothing was changed.
     #[error("interrupted; {} is unchanged", path.display())]
     Interrupted {
         /// The file.
@@ -233,9 +237,10 @@ impl Targets {
     /// Reads and checks a database.
     ///
     /// # Errors
-    /// When the file is missing or can't be read, and when any line is wrong (with all that are).
-    pub fn load(path: &Path) -> Result<Self, Error> {
-        Self::parse(&read(path)?, path)
+    /// When the file is missing or can't be read, and when any line is wrong (with all that are). [`Error::Interrupted`]
+    /// where it is a pipe, and a stop comes before its bytes.
+    pub fn load(path: &Path, stop: &Stop) -> Result<Self, Error> {
+        Self::parse(&read(path, stop)?, path)
     }
 
     /// Checks the bytes of a database. The path is only for messages.
@@ -293,14 +298,24 @@ impl Targets {
     }
 }
 
-/// The bytes of a database file.
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
+/// The bytes of a database file. It may be a pipe, which a shell makes of `<(command)`: it is waited for.
+fn read(path: &Path, stop: &Stop) -> Result<Vec<u8>, Error> {
     let io = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::NotFound => Error::Missing { path: path.to_owned() },
         _ => Error::Io { doing: "reading", path: path.to_owned(), source },
     };
+    // Opening a pipe doesn't wait for its writer.
+    let file = rustix::fs::open(path, READ, Mode::empty()).map_err(|error| io(error.into()))?;
+    let mut file = File::from(file);
     let mut bytes = Vec::new();
-    std::fs::File::open(path).map_err(io)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+    let mut chunk = vec![0; 64 << 10];
+    while bytes.len() as u64 <= MAX_BYTES {
+        match read_or_stop(&mut file, &mut chunk, &[stop]).map_err(io)? {
+            None => return Err(Error::Interrupted { path: path.to_owned() }),
+            Some(0) => break,
+            Some(count) => bytes.extend_from_slice(&chunk[..count]),
+        }
+    }
     if bytes.len() as u64 > MAX_BYTES {
         let message = format!("more than {} MiB: this is no targets database", MAX_BYTES >> 20);
         let problems = vec![Problem { line: 1, also: None, message }];
@@ -342,14 +357,34 @@ mod tests {
 
     #[test]
     fn a_missing_file_says_how_to_make_one() {
-        let error = Targets::load(Path::new("/nonexistent/targets.csv")).unwrap_err();
+        let error = Targets::load(Path::new("/nonexistent/targets.csv"), &Stop::new().unwrap()).unwrap_err();
         assert_eq!(error.kind(), Kind::NoInput);
         assert!(error.hint().unwrap().names(Task::TargetsAdd));
     }
 
     #[test]
     fn what_never_ends_is_no_database() {
-        let error = Targets::load(Path::new("/dev/zero")).unwrap_err();
+        let error = Targets::load(Path::new("/dev/zero"), &Stop::new().unwrap()).unwrap_err();
         assert!(error.to_string().contains("no targets database"), "{error}");
+    }
+
+    #[test]
+    fn a_pipe_is_waited_for_and_a_stop_is_heard() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        let mode = Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let stop = Stop::new().unwrap();
+        let load = |stop: Stop| {
+            let path = path.clone();
+            std::thread::spawn(move || Targets::load(&path, &stop).map(|targets| targets.rows().len()))
+        };
+        let reader = load(stop.clone());
+        // Opening it to write waits for a reader.
+        std::fs::write(&path, "name,mac,ip,reset\nlab-01,dc:a6:32:01:02:03,,\n").unwrap();
+        assert_eq!(reader.join().unwrap().unwrap(), 1);
+        let reader = load(stop.clone());
+        stop.set();
+        assert!(matches!(reader.join().unwrap(), Err(Error::Interrupted { .. })));
     }
 }

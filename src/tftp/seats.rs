@@ -184,7 +184,7 @@ mod tests {
             )
         };
         assert_eq!(room(9), Room::InPlaceOf(0), "the one that was silent longest");
-        assert_eq!(room(1), Room::None, "who has some waits");
+        assert_eq!(room(1), Room::None, "an address that has some waits");
     }
 
     #[test]

@@ -145,6 +145,8 @@ impl Server {
     /// # Errors
     /// Where the operating system refuses what the event loop needs. Nothing that a client sends does that.
     pub fn run(&self, source: &dyn Source, events: &dyn Fn(Event), stop: &Stop) -> Result<(), Error> {
+        let _span = tracing::debug_span!("tftp", at = %self.local_addr()).entered();
+        tracing::debug!("serves");
         let mut work = Loop::new(self, source, events, stop).map_err(Error::Loop)?;
         work.run().map_err(Error::Loop)
     }

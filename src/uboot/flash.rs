@@ -82,6 +82,8 @@ pub fn flash(
     stop: &Stop,
     runs: &Runs,
 ) -> Result<Vec<Record>, Error> {
+    let _span = tracing::debug_span!("flash", boards = targets.len()).entered();
+    tracing::debug!("begins");
     let began = Instant::now();
     let local = server.local_addr().ip().to_canonical().is_loopback();
     let boards = targets.iter().map(|target| {

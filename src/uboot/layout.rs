@@ -177,7 +177,7 @@ fn check_card(card: &CardInfo) -> Result<(), Error> {
     Err(Error::UbootPartition { start: card.uboot_start, len: card.uboot_len, least: TABLE_LEN })
 }
 
-/// Damaged tables can hold any number: none may be 0, and all sums must fit.
+/// Damaged tables can hold any number: no number may be 0, and all sums must fit.
 fn check_partitions(partitions: &[Partition], card: &CardInfo) -> Result<(), Error> {
     let limit = i64::MAX as u64 - card.uboot_end() - ALIGN - TABLE_LEN;
     for Partition { number, start, len, .. } in partitions {

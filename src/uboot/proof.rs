@@ -9,7 +9,7 @@
 //! | 1 | the number that the host has drawn for this start of the board |
 //! | 2 | what is told (1 job, 2 fetch, 3 read, 4 fail, 5 OK) in bits 48 to 63, the board's MAC address below |
 //! | 3 | the number of the order that is answered in bits 32 to 63, the step below |
-//! | 4 | what is told of it: place of U-Boot's partition, checksum, stage, or 0 |
+//! | 4 | what is told about it: place of U-Boot's partition, checksum, stage, or 0 |
 //!
 //! A tag is good for one thing told once: the host's number is new for every start, the order's for every order. So a
 //! listener can't use it again, neither in this flash nor in a later one. It says nothing about the bytes that the host

@@ -9,7 +9,7 @@ const ARCH_ARM64: u8 = 22;
 const TYPE_SCRIPT: u8 = 6;
 const COMPRESSION_NONE: u8 = 0;
 
-/// Wraps a script. `name` is shown when it runs (at most 32 bytes of it are kept); `time` is the creation
+/// Wraps a script. `name` is shown when it runs (at most 32 bytes are kept); `time` is the creation
 /// time in seconds since 1970, 0 for a file that is the same whenever it is made.
 #[must_use]
 pub fn wrap(script: &str, name: &str, time: u32) -> Vec<u8> {

@@ -98,8 +98,8 @@ impl Staged {
                 }
             }
         }
-        fresh.sync();
-        staged.board.sync();
+        fresh.sync()?;
+        staged.board.sync()?;
         Ok(staged)
     }
 
@@ -144,7 +144,7 @@ impl Staged {
         fresh.hand_over(first, &self.board)?;
         self.published = true;
         self.board.rmdir(FRESH)?;
-        self.board.sync();
+        self.board.sync()?;
         Ok(())
     }
 

@@ -506,7 +506,7 @@ impl BoardWatch {
             ]
         } else {
             format!(
-                "somebody asked who is no target: {}. Is the MAC address in the database right?",
+                "a board asked that is no target: {}. Is the MAC address in the database right?",
                 others.join(", ")
             )
             .into()

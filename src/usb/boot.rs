@@ -136,7 +136,7 @@ impl Boot {
         let choice = self.plan.choose(device, chip).map_err(|error| Trouble::from(&error))?;
         let mut notes = self.check(&choice.payload, chip)?;
         let dir = choice.payload.dir().to_owned();
-        self.tell(What::Serving { dir, of_board: choice.of_board });
+        self.tell(What::Serving { dir, of_board: choice.of_board, why: choice.why });
         notes.extend(choice.note);
         notes.into_iter().for_each(|text| self.warn(text));
         Ok(choice.payload)

@@ -37,6 +37,9 @@ pub enum What {
         dir: std::path::PathBuf,
         /// Whether it was chosen by the board, so that another board may get another one.
         of_board: bool,
+        /// Why it is this one, where somebody decided so for this board.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
     },
     /// The boot ROM is sent its bootcode.
     Uploading {
@@ -166,7 +169,8 @@ impl Detail for What {
                 format!("{state}, {chip} ({})", chip.boards())
             }
             Self::Seen { state, chip: None, .. } => state.to_string(),
-            Self::Serving { dir, .. } => format!("served from {}", dir.display()),
+            Self::Serving { dir, why: None, .. } => format!("served from {}", dir.display()),
+            Self::Serving { dir, why: Some(why), .. } => format!("served from {}: {why}", dir.display()),
             Self::Uploaded { code, time } => {
                 let code = match code {
                     None | Some(0) => String::new(),

@@ -7,6 +7,7 @@
 pub mod boot;
 pub mod bootfiles;
 pub mod border;
+pub mod choose;
 pub mod event;
 #[cfg(feature = "usb")]
 pub mod libusb;
@@ -16,6 +17,7 @@ pub mod metadata;
 pub mod payload;
 pub mod plan;
 pub mod record;
+pub mod rules;
 pub mod service;
 pub mod session;
 pub mod sysfs;

@@ -51,7 +51,7 @@ pub struct Wanted {
     pub confirmed: Vec<String>,
 }
 
-/// Checks a payload for a board at a port, or for any board at any port. Gives what is to be said of it.
+/// Checks a payload for a board at a port, or for any board at any port. Gives what is to be said about it.
 ///
 /// # Errors
 /// The first thing in it that can't work, or that must not happen unasked.

@@ -26,13 +26,15 @@ pub struct Choice {
     pub payload: Arc<Payload>,
     /// Whether it was chosen by the board, so that another board may get another one.
     pub of_board: bool,
+    /// Why it is this one, as a clause, where somebody decided so for this board.
+    pub why: Option<String>,
     /// What is to be said of the choice.
     pub note: Option<String>,
 }
 
 impl From<Arc<Payload>> for Choice {
     fn from(payload: Arc<Payload>) -> Self {
-        Self { payload, of_board: false, note: None }
+        Self { payload, of_board: false, why: None, note: None }
     }
 }
 
@@ -46,6 +48,24 @@ pub struct OnePayload(
 impl PayloadPlan for OnePayload {
     fn choose(&self, _device: &Device, _chip: Chip) -> Result<Choice, Error> {
         Ok(self.0.clone().into())
+    }
+}
+
+/// A plan with the directory that was chosen for a board. It is opened when the board comes.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    /// The directory.
+    pub dir: PathBuf,
+    /// How it is opened.
+    pub options: PayloadOptions,
+    /// Why it is this one, as a clause.
+    pub why: String,
+}
+
+impl PayloadPlan for Folder {
+    fn choose(&self, _device: &Device, _chip: Chip) -> Result<Choice, Error> {
+        let payload = Arc::new(Payload::open(&self.dir, &self.options)?);
+        Ok(Choice { payload, of_board: true, why: Some(self.why.clone()), note: None })
     }
 }
 
@@ -133,7 +153,7 @@ impl PayloadPlan for BySerial {
         let near = match serial.directory_in(&parent).map_err(read)? {
             Directory::One(name) => {
                 let payload = Arc::new(Payload::open(&parent.join(name), &options)?);
-                return Ok(Choice { payload, of_board: true, note: None });
+                return Ok(Choice { payload, of_board: true, why: None, note: None });
             }
             Directory::Several(names) => {
                 return Err(Error::Ambiguous { serial: serial.to_string(), parent, names });
@@ -146,7 +166,7 @@ impl PayloadPlan for BySerial {
         };
         let note = (!near.is_empty())
             .then(|| format!("by-serial has no {serial}, but {}: is that meant?", near.join(" and ")));
-        Ok(Choice { payload, of_board: true, note })
+        Ok(Choice { payload, of_board: true, why: None, note })
     }
 }
 

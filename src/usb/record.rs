@@ -15,10 +15,13 @@ const MOST_FILES: usize = 512;
 /// What the record of a USB boot says beside what every record says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsbBoot {
-    /// The directory that its files came from; `None` where none was found for it.
+    /// The directory that its files came from; `None` where no directory was found for it.
     pub payload: Option<String>,
     /// Whether that was chosen by the board, so that another board may get another one.
     pub of_board: bool,
+    /// Why it is this one, where somebody decided so for this board.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// How many files it got, the bootcode included; a file that it got twice counts twice.
     pub files: u64,
     /// Their bytes.
@@ -60,8 +63,9 @@ impl UsbBoot {
     pub(super) fn take(&mut self, what: &What) {
         match what {
             What::Seen { state, .. } => self.state = Some(state.to_string()),
-            What::Serving { dir, of_board } => {
+            What::Serving { dir, of_board, why } => {
                 (self.payload, self.of_board) = (Some(dir.display().to_string()), *of_board);
+                self.why.clone_from(why);
             }
             What::Uploading { name, .. }
             | What::Found { name, .. }

@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 
 pub use options::{Filter, Service};
 
-use super::boot::{Boot, BootOptions, Rom, Track, who};
+use super::boot::{Boot, Rom, Track, who};
+use super::choose::{Choose, Decision, Seen, Serving};
 use super::error::Error;
 use super::metadata::Metadata;
-use super::plan::PayloadPlan;
 use super::presence::Presence;
 use super::transport::{Bus, Device};
 use super::trouble::Trouble;
-use crate::board::PortPath;
 use crate::board::identity::Identity;
+use crate::board::{PortPath, Who};
 use crate::run::{Proof, Record, Runs, Stage, Way, ledger};
 use crate::stop::Stop;
 
@@ -36,6 +36,9 @@ pub trait Audience {
 
     /// Called several times a second, to show what the runs have told. Boards don't wait for it, new ones do.
     fn look(&mut self) {}
+
+    /// A board waits and is left alone, for this reason.
+    fn left_alone(&mut self, _board: &Who, _why: &str) {}
 
     /// No board has come yet, for so long; these devices are there. Called several times a second.
     fn waiting(&mut self, _time: Duration, _devices: &[Device]) {}
@@ -56,7 +59,8 @@ pub struct Outcome {
     pub metadata: Metadata,
 }
 
-/// Boots boards until all have ended, as [`Service`] says. `audience` gets their outcomes when they end; nothing is kept
+/// Boots boards until all have ended, as [`Service`] says. `choose` says for each what it is served, and how, or that it
+/// is left alone. `audience` gets their outcomes when they end; nothing is kept
 /// of a board that has ended but what it was, so this may go on for months.
 ///
 /// # Errors
@@ -64,8 +68,7 @@ pub struct Outcome {
 /// that board, and those whose boot goes on come to their end first.
 pub fn run(
     bus: Arc<dyn Bus>,
-    plan: Arc<dyn PayloadPlan>,
-    options: BootOptions,
+    choose: &dyn Choose,
     service: &Service,
     stop: &Stop,
     runs: &Runs,
@@ -79,8 +82,8 @@ pub fn run(
     let watching = watch(bus.clone(), presence.clone(), service.poll, halt.clone(), sender.clone())?;
     let boards = Boards {
         bus,
-        plan,
-        options: Arc::new(options),
+        choose,
+        left: BTreeMap::new(),
         service,
         halt: halt.clone(),
         presence,
@@ -157,8 +160,9 @@ impl Ended {
 
 struct Boards<'a> {
     bus: Arc<dyn Bus>,
-    plan: Arc<dyn PayloadPlan>,
-    options: Arc<BootOptions>,
+    choose: &'a dyn Choose,
+    /// What was left alone at each port, and why.
+    left: BTreeMap<PortPath, (Device, String)>,
     service: &'a Service,
     halt: Stop,
     presence: Arc<Presence>,
@@ -229,7 +233,10 @@ impl Boards<'_> {
 
     /// Begins a run, with a thread of its own, for each board that waits and has none.
     fn admit(&mut self) -> Result<(), Error> {
-        for device in self.presence.all() {
+        let devices = self.presence.all();
+        let is_there = |left: &Device| devices.iter().any(|device| device.is_same(left));
+        self.left.retain(|_, (left, _)| is_there(left));
+        for device in devices {
             let port = device.port;
             if self.active.contains_key(&port)
                 || !self.service.filter.matches(&device)
@@ -247,14 +254,27 @@ impl Boards<'_> {
             };
             let known = self.ended.get(&port).is_some_and(|ended| ended.device.is_same(&device));
             let room = self.service.boards.is_none_or(|n| self.active.len() + self.count < n);
-            if waits && !known && room {
-                self.start(device)?;
+            if !waits || known || !room {
+                continue;
+            }
+            let Some(seen) = Seen::of(&device) else { continue };
+            match self.choose.choose(&seen) {
+                Decision::Serve(serving) => {
+                    self.left.remove(&port);
+                    self.start(device, serving)?;
+                }
+                Decision::Leave(why) => {
+                    if self.left.get(&port).is_none_or(|(_, before)| *before != why) {
+                        self.audience.left_alone(&seen.board, &why);
+                        self.left.insert(port, (device, why));
+                    }
+                }
             }
         }
         Ok(())
     }
 
-    fn start(&mut self, device: Device) -> Result<(), Error> {
+    fn start(&mut self, device: Device, serving: Serving) -> Result<(), Error> {
         let port = device.port;
         let mut running = match self.runs.begin(Way::UsbBoot, who(&device), Stage::Open) {
             Ok(running) => running,
@@ -276,14 +296,16 @@ impl Boards<'_> {
             port,
             bus: self.bus.clone(),
             presence: self.presence.clone(),
-            plan: self.plan.clone(),
-            options: self.options.clone(),
+            plan: serving.plan,
+            options: serving.options,
             stop: self.halt.clone(),
             track,
         };
         let sender = self.sender.clone();
         // Not joined: it may hang in a transfer that a dead board holds, which must cost nobody anything.
         let _detached = thread(&format!("usb {port}"), move || {
+            let _span = tracing::debug_span!("usb", %port).entered();
+            tracing::debug!("begins");
             let boots = std::panic::AssertUnwindSafe(|| boot.run(device));
             // A mistake of ours in one board's thread must not keep the others waiting for it.
             let ended = std::panic::catch_unwind(boots).unwrap_or(Err(Trouble::Bug));

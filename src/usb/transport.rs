@@ -100,7 +100,7 @@ impl Device {
         Identity::of(self.vendor, self.product, self.serial_index)
     }
 
-    /// Whether it is the same device, and not one that came after it. What is known of it may differ.
+    /// Whether it is the same device, and not one that came after it. What is known about it may differ.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         let id = |one: &Self| (one.port, one.address, one.vendor, one.product, one.serial_index);

@@ -110,7 +110,7 @@ pub enum Trouble {
         fault: Fault,
     },
     /// It left without saying that it needs no more.
-    #[error("the board left after {files} files without saying that it has all, and nothing came of it in {} s", .limit.as_secs())]
+    #[error("the board left after {files} files without saying that it has all, and didn't come back in {} s", .limit.as_secs())]
     LeftEarly {
         /// Files that it got.
         files: u64,

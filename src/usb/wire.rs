@@ -167,7 +167,7 @@ impl Wire {
                     sent += got.min(chunk.len());
                     tried = 0;
                 }
-                // Nothing of it went out, so it can be cut smaller.
+                // No byte went out, so it can be cut smaller.
                 Err(Fault::TooLarge | Fault::Wire | Fault::Other(_)) if chunk.len() > SMALL_TRANSFER => {
                     self.transfer = SMALL_TRANSFER;
                 }

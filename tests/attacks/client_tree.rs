@@ -1,4 +1,4 @@
-//! Root copies, checks and removes the trees of netboot clients. The image lies, or somebody who may write in a client's
+//! Root copies, checks and removes the trees of netboot clients. The image lies, or a user that may write in a client's
 //! root works against it meanwhile.
 
 use std::os::fd::AsRawFd;

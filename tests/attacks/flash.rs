@@ -1,5 +1,5 @@
-//! Somebody on the network who is not the board that is flashed. The board is a small TFTP client that does what its
-//! boot script does; the others do what they like. Who is who is told apart by address.
+//! Hosts on the network that are not the board that is flashed. The board is a small TFTP client that does what its
+//! boot script does; the others do what they like. They are told apart by address.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
@@ -75,7 +75,7 @@ impl Flash {
         Host { address, server: self.server }
     }
 
-    /// Runs the board, or whoever says so, at an address.
+    /// Runs the board, or a host that claims to be it, at an address.
     fn board(&self, address: Ipv4Addr, secret: Option<[u64; 2]>, before: &mut dyn FnMut(&str)) -> bool {
         Board { host: self.host(address), secret, before }.run()
     }

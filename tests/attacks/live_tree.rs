@@ -1,4 +1,4 @@
-//! The live tree of USB boot, and the udev helper, beside somebody who may write there.
+//! The live tree of USB boot, and the udev helper, beside another user that may write there.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;

@@ -1,4 +1,4 @@
-//! A host on the wire that wants the disk of who serves network boot for itself, by boots that never come to anything.
+//! A host on the wire that wants to fill the disk of a server of network boot, by boots that never come to anything.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 use std::net::UdpSocket;

@@ -92,7 +92,7 @@ fn sockets(host: Ipv4Addr, count: usize) -> Vec<UdpSocket> {
 }
 
 /// Fetches a file in lock step as a board does, which repeats what it said last when it hears nothing for a second:
-/// the content, or the code of the refusal; none where there was no end to it within half a minute.
+/// the content, or the code of the refusal; `None` where it didn't end within half a minute.
 fn fetch(from: IpAddr, server: SocketAddr, path: &str) -> Option<Result<Vec<u8>, u16>> {
     let socket = UdpSocket::bind((from, 0)).unwrap();
     socket.set_read_timeout(Some(SECOND)).unwrap();
@@ -121,7 +121,7 @@ fn fetch(from: IpAddr, server: SocketAddr, path: &str) -> Option<Result<Vec<u8>,
     None
 }
 
-/// One request from each socket, no faster than the kernel keeps them for the server: it is about who holds a place.
+/// One request from each socket, no faster than the kernel keeps them for the server: it is about places that are held.
 fn ask_from_all(flood: &[UdpSocket], server: &Server, bytes: &[u8]) {
     let never = Stop::new().unwrap();
     for some in flood.chunks(64) {
@@ -214,7 +214,7 @@ fn a_flood_of_packets_is_no_flood_of_lines() {
     assert!(numbers.max().unwrap() > 300, "{summary}");
 }
 
-/// What comes back to somebody who says nothing more, until it has been quiet for four seconds.
+/// What comes back to a client that says nothing more, until it has been quiet for four seconds.
 fn comes_back(server: &Server, requests: &[Vec<u8>]) -> Vec<usize> {
     let socket = UdpSocket::bind((bad(50), 0)).unwrap();
     socket.set_read_timeout(Some(SECOND * 4)).unwrap();

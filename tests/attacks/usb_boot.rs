@@ -12,6 +12,7 @@ use piprov::run::ledger::Ledger;
 use piprov::run::{Event, Runs, Stage};
 use piprov::stop::Stop;
 use piprov::usb::boot::BootOptions;
+use piprov::usb::choose::AllAlike;
 use piprov::usb::lookup::{self, Payload};
 use piprov::usb::plan::{BySerial, OnePayload, PayloadPlan};
 use piprov::usb::service::{self, Outcome, Service};
@@ -154,8 +155,7 @@ fn boot(plan: impl PayloadPlan + 'static, bus: &ModelBus) -> Outcome {
     let mut outcomes = Vec::new();
     service::run(
         Arc::new(bus.clone()),
-        Arc::new(plan),
-        BootOptions::default(),
+        &AllAlike::new(Arc::new(plan), BootOptions::default()),
         &service,
         &stop,
         &Runs::unkept(Arc::new(|_: Event| {})),
@@ -254,8 +254,7 @@ fn a_board_that_takes_anothers_place_gets_neither_its_record_nor_its_run() {
     let mut outcomes = Vec::new();
     service::run(
         Arc::new(bus.clone()),
-        Arc::new(plan),
-        BootOptions::default(),
+        &AllAlike::new(Arc::new(plan), BootOptions::default()),
         &Service::default(),
         &stop,
         &runs,
@@ -271,5 +270,5 @@ fn a_board_that_takes_anothers_place_gets_neither_its_record_nor_its_run() {
     assert_eq!(why, "another board is at its port now, a BCM2711 with serial aa000002");
     let lens: Vec<_> = bus.got("1-1.2").iter().map(|(_, bytes)| bytes.len()).collect();
     assert_eq!(lens, [20, 1000, 20, 2000, 10]);
-    assert_eq!(Ledger::open(state.path()).unwrap().all().unwrap().0.len(), 2);
+    assert_eq!(Ledger::open(state.path()).unwrap().records().unwrap().count(), 2);
 }

@@ -293,7 +293,7 @@ impl Got {
     }
 }
 
-/// A client without an address: sends by broadcast, and sees every frame that comes, whoever it is for.
+/// A client without an address: sends by broadcast, and sees every frame that comes, for any host.
 pub(crate) struct DhcpClient {
     send: UdpSocket,
     see: Socket,

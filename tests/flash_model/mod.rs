@@ -18,7 +18,7 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Sends a request until there is an answer; none where it is refused.
+    /// Sends a request until there is an answer; `None` where it is refused.
     pub(crate) fn ask(&self, first: &[u8]) -> Option<(UdpSocket, std::net::SocketAddr, Vec<u8>)> {
         let socket = UdpSocket::bind((self.address, 0)).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
@@ -39,7 +39,7 @@ impl Host {
         [&[0, opcode], path, b"\0octet\0", options].concat()
     }
 
-    /// Fetches a file below the board's directory; none where it is refused.
+    /// Fetches a file below the board's directory; `None` where it is refused.
     pub(crate) fn get(&self, path: impl AsRef<[u8]>) -> Option<Vec<u8>> {
         let path = [MAC.as_bytes(), b"/", path.as_ref()].concat();
         let (socket, from, mut packet) = self.ask(&Self::request(1, &path, b"blksize\x001400\0"))?;
@@ -120,7 +120,7 @@ pub(crate) fn siphash(key: [u64; 2], words: [u64; 4]) -> u64 {
     v[0] ^ v[1] ^ v[2] ^ v[3]
 }
 
-/// What a board does after a start, or somebody who says that he is the board.
+/// What a board does after a start, or a host that claims to be the board.
 pub(crate) struct Board<'a> {
     pub(crate) host: Host,
     pub(crate) secret: Option<[u64; 2]>,

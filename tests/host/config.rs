@@ -11,7 +11,7 @@ use crate::common;
 /// Somebody whom permissions stop.
 const USER: u32 = 65534;
 
-/// Runs `piprov config show` with this home, as a user who isn't root.
+/// Runs `piprov config show` with this home, as a user that isn't root.
 fn show(home: &Path, arguments: &[&str]) -> Output {
     let mut command: Command = common::piprov();
     command.args(["config", "show"]).args(arguments).env("HOME", home).current_dir("/");

@@ -96,7 +96,7 @@ fn sum(image: &Image) -> String {
     hex(&Sha256::digest(image.bytes()))
 }
 
-/// The configuration with another boot order, which goes to the end where there was none.
+/// The configuration with another boot order, which goes to the end where there was no boot order.
 fn with_order(conf: &str, order: &str) -> String {
     let new = format!("BOOT_ORDER={order}\n");
     let there = conf.split_inclusive('\n').find(|line| line.starts_with("BOOT_ORDER="));

@@ -62,6 +62,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("src/cli/netboot/client/add.rs", &["would-add", "plan"]),
     ("src/cli/netboot/enable/card.rs", &["unchanged", "would-change", "changed"]),
     ("src/cli/netboot/enable/eeprom.rs", &["unchanged", "would-write", "wrote"]),
+    ("src/cli/run/prune.rs", &["removed", "would-remove"]),
     ("src/cli/targets.rs", &["added", "removed", "problem", "warning"]),
     ("src/cli/udev.rs", &["unchanged", "installed", "would install", "removed", "would remove"]),
 ];

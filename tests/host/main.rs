@@ -39,6 +39,7 @@ mod tftp_lossy;
 mod tftp_server;
 mod udev;
 mod units;
+mod usb_choose;
 mod usb_cli;
 mod usb_record;
 mod usb_service;

@@ -85,7 +85,7 @@ fn named(text: &str) -> Option<&'static str> {
     if text.match_indices("piprov ").any(of_ours) {
         return Some("a command of this program");
     }
-    let words = ["sudo ", "`-", "apt-get install"];
+    let words = ["sudo ", " sudo", "`-", "apt-get install"];
     words.iter().any(|word| text.contains(word)).then_some("a command")
 }
 

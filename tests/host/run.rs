@@ -22,7 +22,8 @@ impl Lab {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let rows = "name,mac,ip,reset\nlab-01,dc:a6:32:01:02:01,10.0.0.1,command:true\n\
-                    lab-02,dc:a6:32:01:02:02,,command:printf 'pass\\033[2Jword' >&2; exit 3\nlab-03,dc:a6:32:01:02:03,,command:exec sleep 301.7\n";
+                    lab-02,dc:a6:32:01:02:02,,command:printf 'pass\\033[2Jword' >&2; exit 3\nlab-03,dc:a6:32:01:02:03,,command:exec sleep 301.7\n\
+                    lab-04,dc:a6:32:01:02:04,,command:exec sleep 302.9\n";
         std::fs::write(dir.path().join("lab.csv"), rows).unwrap();
         std::fs::create_dir_all(dir.path().join("state/runs")).unwrap();
         std::fs::write(dir.path().join("state/runs/20261120T140211Z-lab-09-0123456789ab.json"), OLD).unwrap();
@@ -214,9 +215,76 @@ fn a_record_with_a_long_name_does_not_take_the_list_away() {
 }
 
 #[test]
-fn nothing_on_record_is_no_failure() {
+fn nothing_on_record_is_no_failure_but_a_directory_that_was_named_must_be_there() {
     let lab = Lab::new();
-    let output = lab.run(&["run", "list", "--state", "nowhere"]);
-    assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
-    assert!(!Path::new("nowhere").exists());
+    let code = |args: &[&str]| lab.run(args).status.code();
+    assert_eq!(code(&["run", "list", "--state", "nowhere"]), Some(66));
+    assert_eq!(code(&["run", "show", "last", "--state", "nowhere"]), Some(66));
+    std::fs::create_dir(lab.0.path().join("empty")).unwrap();
+    let empty = lab.run(&["run", "list", "--state", "empty"]);
+    assert!(empty.status.success() && empty.stdout.is_empty(), "{empty:?}");
+    let mut never = lab.command(&["run", "list"]);
+    let never = never.env("PIPROV_STATE_DIR", lab.0.path().join("never")).output().unwrap();
+    assert!(never.status.success() && !lab.0.path().join("never").exists(), "{never:?}");
+    let nameless = lab.run(&["run", "show", ""]);
+    assert_eq!(nameless.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&nameless.stderr).contains("a run's name is needed"), "{nameless:?}");
+}
+
+#[test]
+fn old_records_go_when_that_is_confirmed() {
+    let lab = Lab::new();
+    lab.run(&["reset", "lab-01"]);
+    lab.run(&["reset", "lab-02"]);
+    std::fs::write(lab.state().join("runs/bad.json"), "{").unwrap();
+    let left = || std::fs::read_dir(lab.state().join("runs")).unwrap().count();
+    let objects = |args: &[&str]| {
+        let output = lab.run(&[&["--json", "run", "prune"], args].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let lines: Vec<Value> = lines.inspect(documented::check).collect();
+        (output.status.code(), lines)
+    };
+    assert_eq!(lab.run(&["run", "prune"]).status.code(), Some(2), "which?");
+    let (code, would) = objects(&["--older-than", "1", "--dry-run"]);
+    assert_eq!((code, would.len(), &would[0]["event"]), (Some(0), 1, &"would-remove".into()));
+    assert_eq!(would[0]["board"]["name"], "lab-09");
+    assert_eq!(objects(&["--older-than", "1"]).0, Some(2), "nobody has confirmed it");
+    assert_eq!(objects(&["--older-than", "1", "--confirm", "run"]).0, Some(2));
+    assert_eq!(left(), 4);
+    let (code, gone) = objects(&["--older-than", "1", "--confirm", "runs"]);
+    assert_eq!((code, gone.len(), &gone[0]["event"]), (Some(0), 1, &"removed".into()));
+    assert_eq!(lab.listed(&[]), ["lab-01", "lab-02"]);
+    let output = lab.run(&["run", "prune", "--keep", "1", "--confirm", "runs"]);
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!((output.status.code(), out.as_str()), (Some(0), "1 record removed, 1 left\n"));
+    assert!(err.contains("bad.json is no record, or can't be read, and stays"), "{err}");
+    assert_eq!(lab.listed(&[]), ["lab-02"]);
+    assert_eq!(objects(&["--damaged", "nope.json", "--confirm", "runs"]).0, Some(2));
+    let (code, gone) = objects(&["--damaged", "bad.json", "--confirm", "runs"]);
+    assert_eq!((code, &gone[0]["file"]), (Some(0), &"bad.json".into()));
+    assert_eq!(lab.listed(&[]), ["lab-02"], "a file was named, and no record");
+}
+
+#[test]
+fn a_run_that_goes_on_stays_and_goes_once_it_was_killed() {
+    let lab = Lab::new();
+    let mut child =
+        lab.command(&["reset", "lab-04", "--json"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line)
+        .unwrap();
+    assert!(line.contains("began"), "{line}");
+    let prune = ["run", "prune", "--keep", "0", "--confirm", "runs"];
+    let output = lab.run(&prune);
+    assert!(output.status.success(), "{output:?}");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("1 run without an end on record stay"), "{told}");
+    assert_eq!(lab.listed(&[]), ["lab-04"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let stop = Command::new("pkill").args(["-f", "sleep 302.9"]).status();
+    assert!(stop.is_ok());
+    assert!(lab.run(&prune).status.success());
+    assert_eq!(lab.listed(&[]), Vec::<String>::new());
 }

@@ -27,7 +27,7 @@ fn serve() -> (tempfile::TempDir, Running) {
 #[test]
 fn curl() {
     let (_root, server) = serve();
-    // curl 7.88 fails on an empty file, whoever serves it: "getpeername() failed".
+    // curl 7.88 fails on an empty file from any server: "getpeername() failed".
     for (name, size) in names().iter().filter(|(_, size)| *size > 0) {
         for block in ["512", "1468"] {
             let url = format!("tftp://{}/{name}", server.addr);

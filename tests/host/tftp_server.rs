@@ -589,7 +589,7 @@ fn large_windows_and_blocks() {
 }
 
 #[test]
-fn whoever_is_served_hears_that_the_server_stops() {
+fn a_client_that_is_served_hears_that_the_server_stops() {
     let (_root, mut server) = dir(&[("f", 5000)]);
     let mut client = Client::ask(server.addr, "f", &[]);
     client.hear();

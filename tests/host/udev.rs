@@ -203,7 +203,7 @@ fn a_deaf_board_costs_little_and_is_told_later_or_forgotten() {
     let shown = String::from_utf8(lab.piprov(&["live"]).stdout).unwrap();
     assert!(shown.contains("does not take `reboot` yet"), "{shown}");
     drop(held);
-    // Pulled out without having been told: whoever comes next is nobody.
+    // Pulled out without having been told: what comes next is not known.
     assert!(lab.remove("1-1").output().unwrap().status.success());
     assert_eq!(lab.overlay("1-1"), None);
 }

@@ -15,6 +15,7 @@ use piprov::run::{Ending, Event, Proof, Record, Runs, Stage, Way};
 use piprov::stop::Stop;
 use piprov::usb::Error;
 use piprov::usb::boot::{BootOptions, Limits};
+use piprov::usb::choose::AllAlike;
 use piprov::usb::lookup::{self, Payload};
 use piprov::usb::plan::OnePayload;
 use piprov::usb::record::UsbBoot;
@@ -47,10 +48,11 @@ fn boot(
     let runs = Runs::new(Arc::new(tell), Ledger::open(state).unwrap());
     let plan =
         OnePayload(Arc::new(Payload::open(&files.path(), &lookup::PayloadOptions::default()).unwrap()));
-    let (bus, plan, stop) = (Arc::new(bus.clone()), Arc::new(plan), Stop::new().unwrap());
+    let (bus, stop) = (Arc::new(bus.clone()), Stop::new().unwrap());
+    let all = AllAlike::new(Arc::new(plan), options);
     let mut records = Vec::new();
     let mut ended = |outcome: service::Outcome| records.push(outcome.record);
-    match service::run(bus, plan, options, service, &stop, &runs, &mut ended) {
+    match service::run(bus, &all, service, &stop, &runs, &mut ended) {
         Ok(()) => Ok(records),
         Err(error) => Err((error, records)),
     }
@@ -77,7 +79,7 @@ fn every_record_reads_back_equal_with_the_kind_of_its_ending() {
     bus.plug("1-6", [rom(0x2764, Rom::Stays(5))]);
     let service = Service { timeout: Some(Duration::from_secs(3)), ..Service::default() };
     let mut records = boot(state.path(), &files, &bus, hasty(), &service, drop).unwrap();
-    let (mut again, left_out) = Ledger::open(state.path()).unwrap().all().unwrap();
+    let (mut again, left_out) = Ledger::open(state.path()).unwrap().records().unwrap().read();
     for all in [&mut records, &mut again] {
         all.sort_by_key(|record| record.board.port);
     }
@@ -187,7 +189,7 @@ fn a_boot_that_is_killed_is_on_record_as_unfinished() {
     child.kill().unwrap();
     child.wait().unwrap();
     let ledger = Ledger::open(state.path()).unwrap();
-    let (mut records, left_out) = ledger.all().unwrap();
+    let (mut records, left_out) = ledger.records().unwrap().read();
     records.sort_by_key(|record| record.board.port);
     let ended: Vec<_> =
         records.iter().map(|record| (record.board.label(), record.ending.word(), record.way)).collect();

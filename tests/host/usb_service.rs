@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use piprov::run::{Ending, Event, Proof, Runs, Stage, What};
 use piprov::stop::Stop;
 use piprov::usb::boot::{BootOptions, Limits};
+use piprov::usb::choose::AllAlike;
 use piprov::usb::lookup::{self, Payload};
 use piprov::usb::plan::{BySerial, OnePayload, PayloadPlan};
 use piprov::usb::record::UsbBoot;
@@ -57,9 +58,9 @@ impl Run {
         let (tell, told) = channel();
         let runs = Runs::unkept(Arc::new(tell));
         let mut outcomes = Vec::new();
-        let (plan, bus) = (Arc::new(plan), Arc::new(bus.clone()));
+        let all = AllAlike::new(Arc::new(plan), options);
         let mut ended = |outcome| outcomes.push(outcome);
-        service::run(bus, plan, options, service, stop, &runs, &mut ended).unwrap();
+        service::run(Arc::new(bus.clone()), &all, service, stop, &runs, &mut ended).unwrap();
         Self { outcomes, events: told.try_iter().collect(), took: began.elapsed() }
     }
 
@@ -188,7 +189,11 @@ fn a_zero_boots_over_two_file_server_sessions_and_another_product_id() {
         assert!(bytes == want, "{name}");
     }
     assert_eq!(run.done("1-1.2").0, 12);
-    assert_eq!(run.outcome("1-1.2").record.board.serial, None, "its ROM tells none, and `Broadcom` is none");
+    assert_eq!(
+        run.outcome("1-1.2").record.board.serial,
+        None,
+        "its ROM tells no serial number, and `Broadcom` is no serial number"
+    );
     assert!(run.took < Duration::from_secs(2), "{:?}", run.took);
 }
 
@@ -450,7 +455,7 @@ fn each_way_of_failing_in_the_file_server_is_named() {
     fails(
         &[File("config.txt"), File("kernel.img"), Leaves],
         Stage::HandOver,
-        "the board left after 2 files without saying that it has all, and nothing came of it in 0 s; kernel.img",
+        "the board left after 2 files without saying that it has all, and didn't come back in 0 s; kernel.img",
     );
     fails(&[Wire(3)], server, "error on the wire; bootcode.bin");
 }

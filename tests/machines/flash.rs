@@ -431,7 +431,7 @@ fn dhcp_gives_an_address_but_the_card_names_the_server() {
 fn the_reset_does_not_wait_for_the_image() {
     let mut rig = Rig::new(0);
     let (raw, packed) = (rig.path("big.img"), rig.path("packed.img"));
-    // Its last partition ends at 4 GiB; none of it takes room on the disk.
+    // Its last partition ends at 4 GiB, and takes no room on the disk.
     let table = "printf 'label: dos\\nstart=16384,size=40960,type=c\\nstart=57344,type=83\\n' | sfdisk -q";
     shell(&format!("truncate -s 4G {0}; {table} {0}", raw.display()));
     // Noise, so that unpacking takes its time.

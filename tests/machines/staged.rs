@@ -97,7 +97,7 @@ fn both_servers_lead_a_board_to_its_end() {
         let bytes = std::fs::read(bench.rig.path("os.img")).unwrap();
         let crc = format!("{:08x}", crc32fast::hash(&bytes[8 * MIB..24 * MIB]));
         assert_eq!((&steps[1]["label"], &steps[1]["crc32"]), (&"part 1".into(), &crc.into()));
-        // The job is retired: a board that starts again finds none.
+        // The job is retired: a board that starts again finds no job.
         assert_eq!(bench.start(Faults::default()), End::NoJob);
     }
 }
@@ -215,7 +215,7 @@ fn files_can_be_kept_without_what_makes_a_board_begin() {
 }
 
 #[test]
-fn whoever_reads_all_files_proves_nothing() {
+fn a_program_that_reads_all_files_proves_nothing() {
     let bench = Bench::new(Kind::Dnsmasq);
     let mut flash = bench.flash(&["--timeout", "5"]);
     let all = format!("cd {}/{} && cat $(find . -type f", bench.server.root.display(), bench.mac);
@@ -427,7 +427,7 @@ fn a_stick_holds_what_a_board_asks_for_and_tells_who_was_done() {
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("stick/piprov written, read back and equal, job "), "{out}");
     assert!(err.contains("stick isn't FAT"), "{err}");
-    // FAT holds none of these in a name, and U-Boot's paths are shorter than 255 bytes.
+    // FAT has no such characters in a name, and U-Boot's paths are shorter than 255 bytes.
     let names = shell(&format!("cd {} && find . -mindepth 1", stick.display()));
     assert!(!names.contains([':', '*', '?', '"', '<', '>', '|', '\\']), "{names}");
     assert!(names.contains("./piprov/job/2000-14000\n"), "{names}");

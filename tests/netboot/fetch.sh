@@ -59,7 +59,7 @@ echo raspberrypi >"$tree/etc/hostname"
 echo 0123456789abcdef0123456789abcdef >"$tree/etc/machine-id"
 printf 'proc /proc proc defaults 0 0\nPARTUUID=35c84628-01 /boot/firmware vfat defaults 0 2\nPARTUUID=35c84628-02 / ext4 defaults,noatime 0 1\n' \
     >"$tree/etc/fstab"
-# Tells on the console what the client has become, before getty takes it from whoever writes there.
+# Tells on the console what the client has become, before getty takes it away.
 cat >"$tree/etc/systemd/system/report.service" <<'UNIT'
 [Unit]
 After=ssh.service remote-fs.target piprov-resolve.service

@@ -68,7 +68,7 @@ pub(crate) struct Board {
     pub(crate) kind: Kind,
     pub(crate) mac: [u8; 6],
     pub(crate) serial: u32,
-    /// How it ended; none while it goes on.
+    /// How it ended; `None` while it goes on.
     pub(crate) end: Option<Result<(), String>>,
     /// What it has, by path as it asked.
     pub(crate) files: BTreeMap<String, File>,
@@ -617,7 +617,7 @@ pub(crate) fn socket(interface: &str) -> Socket {
     socket.set_nonblocking(true).unwrap();
     // Forced: the usual limit of 208 KiB is less than what a rack of boards has in flight.
     let size: libc::c_int = 64 << 20;
-    // Through the device's queue: what bypasses it isn't seen by whoever watches this interface.
+    // Through the device's queue: what bypasses it isn't seen by a watcher of this interface.
     let options =
         [(libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, size), (libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, size)];
     for (level, name, value) in options {

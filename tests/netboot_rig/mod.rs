@@ -36,7 +36,7 @@ impl Net {
 
     /// The records of all boots, the oldest first.
     pub(crate) fn boots(&self) -> Vec<Record> {
-        let (records, left_out) = Ledger::open(&self.records).unwrap().all().unwrap();
+        let (records, left_out) = Ledger::open(&self.records).unwrap().records().unwrap().read();
         assert_eq!(left_out, 0);
         records
     }

@@ -185,7 +185,7 @@ impl Lab {
         }
     }
 
-    /// All findings that a kill could be the reason of. That its files lie beside the host's own is none.
+    /// All findings that a kill could be the reason of. That its files lie beside the host's own has another reason.
     fn check(&self, name: &str) {
         let (_, out, said) = ran(self.client(&["check", name, "--json"]));
         let value: serde_json::Value = serde_json::from_str(out.lines().next().unwrap_or_default())

@@ -510,7 +510,7 @@ fn leases_survive_kill_9() {
     let ours = lan.serve(&config);
     lan.inside("client", || {
         let client = DhcpClient::new();
-        // Others come first, and none of them gets what is taken.
+        // Others come first, and don't get what is taken.
         for n in 100..110 {
             let other = client.ask(discover(mac(n), &pi5_id(), true)).packet().yiaddr;
             assert!(!taken.iter().any(|(_, address)| *address == other), "{other} was taken");

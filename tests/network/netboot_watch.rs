@@ -55,7 +55,7 @@ fn a_boot_is_seen_from_the_host_that_serves() {
 fn a_board_that_nobody_tells_where_to_boot_from() {
     let net = Net::new();
     net.lan.house_dnsmasq(&[]);
-    // The house's server answers by broadcast only who asks so; behind a bridge the watcher sees no other answer.
+    // The house's server answers by broadcast only a client that asks for it; behind a bridge the watcher sees no other answer.
     let watch = net.start("client", &["netboot", "watch", "--interface", "eth0", "--for", "25s"]);
     watch.until("it listens", |event| event["event"] == "watching");
     let mut boards = vec![Board::new(Kind::Pi5, 1)];

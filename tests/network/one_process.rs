@@ -21,6 +21,7 @@ use piprov::uboot::flash;
 use piprov::uboot::material::ImageMaterial;
 use piprov::uboot::watch::Patience;
 use piprov::usb::boot::{BootOptions, Limits};
+use piprov::usb::choose::AllAlike;
 use piprov::usb::lookup::{self, Payload};
 use piprov::usb::plan::OnePayload;
 use piprov::usb::service::{self, Service};
@@ -106,7 +107,8 @@ fn boot_usb(bus: &ModelBus, files: &Files, runs: &Runs, stop: &Stop) {
         OnePayload(Arc::new(Payload::open(&files.path(), &lookup::PayloadOptions::default()).unwrap()));
     let service = Service { forever: true, ..Service::default() };
     let options = BootOptions { limits, ..BootOptions::default() };
-    service::run(Arc::new(bus.clone()), Arc::new(plan), options, &service, stop, runs, &mut drop).unwrap();
+    let all = AllAlike::new(Arc::new(plan), options);
+    service::run(Arc::new(bus.clone()), &all, &service, stop, runs, &mut drop).unwrap();
 }
 
 struct NoLine;
@@ -187,7 +189,7 @@ fn all_ways_share_a_process_a_stream_and_a_ledger_and_one_server_dies_alone() {
     seen.extend(told.try_iter());
 
     // One kind of record for all of them, as they were told, and re-read equal.
-    let (records, left_out) = Ledger::open(dir.path()).unwrap().all().unwrap();
+    let (records, left_out) = Ledger::open(dir.path()).unwrap().records().unwrap().read();
     assert_eq!(left_out, 0);
     let mut ways: Vec<_> = records.iter().map(|record| record.way).collect();
     ways.sort();

@@ -34,7 +34,7 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = look() {
             return found;
         }
-        // For whoever ends the machine because nothing happens.
+        // For a person that ends the machine because nothing happens.
         if !told && began.elapsed() > PATIENCE / 4 {
             told = true;
             eprintln!("still waiting for {what}; the log ends: {:?}", guest::log().last());

@@ -87,7 +87,7 @@ pub struct Server {
     asks: Vec<String>,
     /// Whether it keeps what comes.
     keeps: bool,
-    /// What came; none where there was no such file.
+    /// What came; `None` where there was no such file.
     pub got: BTreeMap<String, Option<Vec<u8>>>,
     /// The file whose length or contents are expected.
     current: Option<(String, bool)>,
@@ -176,16 +176,16 @@ impl Function for Server {
     }
 }
 
-/// The first stage's gadget: a serial port (CDC ACM) that says who the board is and takes commands.
+/// The first stage's gadget: a serial port (CDC ACM) that tells the serial number and takes commands.
 pub struct FirstStage {
     pub serial: String,
-    /// Whether it answers requests of the class. One that doesn't hangs whoever opens its serial port.
+    /// Whether it answers requests of the class. One that doesn't hangs a program that opens its serial port.
     pub deaf: bool,
     /// Set when one that is deaf is to begin to hear.
     pub awake: Arc<AtomicBool>,
     /// What was written to it.
     pub heard: Arc<Mutex<Vec<u8>>>,
-    /// Whether it restarts when it is told to, and after which time; that is none where it leaves without an answer.
+    /// Whether it restarts when it is told to, and after which time; `None` where it leaves without an answer.
     pub obeys: Option<Option<Duration>>,
 }
 

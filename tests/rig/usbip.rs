@@ -1,5 +1,5 @@
 //! USB devices that aren't there, plugged into the real USB stack of the virtual machine: the kernel's vhci_hcd
-//! speaks USB/IP over a socket with whoever plugs something in (Documentation/usb/usbip_protocol.rst). No network
+//! speaks USB/IP over a socket with a program that plugs something in (Documentation/usb/usbip_protocol.rst). No network
 //! and no usbip tool are needed for that.
 
 use std::collections::BTreeSet;

@@ -72,7 +72,7 @@ impl Running {
         self.child.stdin.take().unwrap()
     }
 
-    /// The next object that it prints; none when it has ended.
+    /// The next object that it prints; `None` when it has ended.
     fn next(&mut self) -> Option<Value> {
         let line = match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => line,

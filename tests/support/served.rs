@@ -24,7 +24,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one that serves `dir`, as a user who owns nothing in it where that is possible.
+    /// Starts one that serves `dir`, as a user that owns nothing in it where that is possible.
     pub(crate) fn start(kind: Kind, dir: &Path, address: Ipv4Addr) -> Self {
         need("curl", "curl");
         // tempfile's directories are for their owner only.
@@ -62,7 +62,7 @@ impl Server {
         server
     }
 
-    /// Fetches a file; none where the server has none.
+    /// Fetches a file; `None` where the server hasn't got it.
     pub(crate) fn get(&self, path: &str) -> Option<Vec<u8>> {
         let output = self.curl(path).output().unwrap();
         output.status.success().then_some(output.stdout)

@@ -45,7 +45,7 @@ pub(super) struct Build {
     ///
     /// The board proves by it that it is the board, so that no other host on the network can be flashed in
     /// its place or tell checksums in its name. The file belongs beside the targets database, whose column
-    /// `secret` names it. Whoever has the card, the card's file or root on the board has the secret as well;
+    /// `secret` names it. It can be read from the card, from the card's file, and by root on the board;
     /// boards that shall not speak for each other need one each.
     #[arg(long, value_name = "FILE", conflicts_with = "stick")]
     secret: Option<PathBuf>,

@@ -31,11 +31,11 @@ const FLASH: Section = &[
     ),
     (
         "What isn't protected.",
-        "Nothing is encrypted: who listens sees the image, the checksums and the tags, but not the secret. The board \
-         doesn't authenticate the host: whoever answers at the server's address can flash it. The checksum is a CRC32: \
-         who can change packets on their way can change the image so that it stays the same, with a secret too. \
-         Anybody can disturb a transfer. The secret is known to who has the card, the card's file or root on the \
-         board; cards with the same secret can speak for each other. Cards need a 64-bit U-Boot for it. With \
+        "Nothing is encrypted: a listener sees the image, the checksums and the tags, but not the secret. The board \
+         doesn't authenticate the host: any host that answers at the server's address can flash it. The checksum is a \
+         CRC32: a host that can change packets on their way can change the image so that it stays the same, with a \
+         secret too. Any host can disturb a transfer. The secret can be read from the card, from the card's file, and \
+         by root on the board; cards with the same secret can speak for each other. Cards need a 64-bit U-Boot for it. With \
          --tftp-root and from a USB stick nothing is authenticated: files can't ask for a proof.",
     ),
     (
@@ -68,10 +68,10 @@ const USBBOOT: Section = &[
     ),
     (
         "What isn't.",
-        "A board is what it says: who has the port can claim any serial number, gets the files that are meant for that \
-         board, and can report a success. Nothing is encrypted or signed on the cable; signatures of secure boot are \
-         checked by the board's ROM and bootloader, not here. Whoever can write the payload's directory decides what \
-         runs on the board.",
+        "A board is what it says: what is plugged into the port can claim any serial number, gets the files that are \
+         meant for that board, and can report a success. Nothing is encrypted or signed on the cable; signatures of secure boot are \
+         checked by the board's ROM and bootloader, not here. A user that can write the payload's directory decides \
+         what runs on the board.",
     ),
 ];
 

@@ -35,6 +35,18 @@ fn sections(rows: &[Row<'_>]) -> String {
             Written::List(all) if !all.is_empty() => roman(format!("Built in is {}.", all.join(", "))),
             _ => roman("Nothing is built in."),
         }]);
+        if row.members.is_empty() {
+            continue;
+        }
+        page.text([roman(format!("Each table begins with a line [[{}]] and has these keys:", row.key))]);
+        page.control("RS", []);
+        for member in &row.members {
+            page.control("TP", []);
+            page.text([bold(member.name)]);
+            let help: Vec<&str> = member.help.split_whitespace().collect();
+            page.text(marked(&format!("{} {}.", help.join(" "), capital(&member.wanted))));
+        }
+        page.control("RE", []);
     }
     page.to_roff()
 }

@@ -104,7 +104,7 @@ impl Flash {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let (names, image) = self.words()?;
         let settings = super::common::settings(global, ui)?;
-        let (targets, secrets) = self.targets(names, &settings)?;
+        let (targets, secrets) = self.targets(names, &settings, stop)?;
         let listen = self.listen.unwrap_or(settings.flash.listen.value);
         let options = self.options(&settings, secrets);
         let part_size = self.part_size(&settings)?;
@@ -151,7 +151,12 @@ impl Flash {
     }
 
     /// The boards, and their cards' secrets.
-    fn targets(&self, names: &[String], settings: &Settings) -> crate::cli::Result<(Vec<Target>, Secrets)> {
+    fn targets(
+        &self,
+        names: &[String],
+        settings: &Settings,
+        stop: &Stop,
+    ) -> crate::cli::Result<(Vec<Target>, Secrets)> {
         let path = self.database.as_deref().unwrap_or(&settings.targets.value);
         // A board that isn't in the database can be flashed by its address, if somebody else resets it.
         let bare = |text: &str| {
@@ -164,7 +169,7 @@ impl Flash {
         {
             return Ok((distinct(targets)?, Secrets::new()));
         }
-        let database = Targets::load(path)?;
+        let database = Targets::load(path, stop)?;
         if self.all {
             if database.rows().is_empty() {
                 return Err(Usage {
@@ -199,7 +204,7 @@ impl Flash {
             if self.card == staged::CardKind::Original {
                 return Err(Usage {
                     message: format!(
-                        "{} has a card with a secret, which is none of the original's kind",
+                        "{} has a card with a secret, and cards of the original's kind have no secrets",
                         target.name
                     ),
                     hint: Some("leave out --card, or take the secret out of the database.".into()),

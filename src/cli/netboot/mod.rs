@@ -55,7 +55,7 @@ impl Netboot {
 }
 
 /// The interface that was named. Without a name it is never guessed: on the wrong network a DHCP server disturbs
-/// people who know nothing of it.
+/// people that know nothing about it.
 ///
 /// # Errors
 /// A mistake in usage that lists the interfaces.

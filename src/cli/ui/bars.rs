@@ -102,7 +102,7 @@ impl Bars {
         self.0.remove(&bar.0);
     }
 
-    /// Prints something else, and meanwhile there are none.
+    /// Prints something else; meanwhile the bars are gone.
     pub fn aside(&self, print: impl FnOnce()) {
         self.0.suspend(print);
     }

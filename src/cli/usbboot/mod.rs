@@ -1,6 +1,8 @@
 //! `piprov usbboot`.
 
 mod attached;
+mod chosen;
+mod dry;
 mod told;
 
 use std::path::PathBuf;
@@ -11,7 +13,6 @@ use std::time::Duration;
 use super::report::Usage;
 use crate::board::{PortPath, Serial};
 use crate::cli::{Global, common, list::NO_BOARD, ui::Ui};
-use crate::config::Settings;
 use crate::error::{Explain, Kind, Remedy};
 use crate::format::{minutes, parse_size};
 use crate::run::Runs;
@@ -19,8 +20,6 @@ use crate::run::ledger::Ledger;
 use crate::stop::Stop;
 use crate::usb::boot::BootOptions;
 use crate::usb::libusb::LibusbBus;
-use crate::usb::lookup::{self, Payload};
-use crate::usb::plan::{BySerial, Installed, OnePayload, PayloadPlan};
 use crate::usb::service::{self, Filter, Service};
 use crate::usb::sysfs::Sysfs;
 use crate::usb::transport::Bus;
@@ -33,8 +32,9 @@ use told::Told;
 /// all boards that came have ended; 0 only if each of them has what it needs. Flags mean what they mean to rpiboot,
 /// -0 to -98 too: only boards at that port of a hub.
 ///
-/// Firmware is not part of this program. Without -d it is taken from where the package rpiboot puts it,
-/// /usr/share/rpiboot, and makes the board's storage a USB disk.
+/// Without -d and --by-serial the rules of the setting usb.board count (see piprov.toml(5)): the first that is for a
+/// board says what it is served, or that it is left alone. Boards without a rule get what the package rpiboot puts
+/// below /usr/share/rpiboot, which makes the board's storage a USB disk. Firmware is not part of this program.
 #[derive(Debug, clap::Args)]
 pub struct Usbboot {
     /// Serve this directory
@@ -104,6 +104,9 @@ pub struct Usbboot {
     /// Look for boards so often; matters only where the system doesn't tell
     #[arg(short = 'm', long, value_name = "MICROSECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     poll: Option<u64>,
+    /// Say what each board that is there would be served, and why, and touch nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
     /// Size of a USB transfer to begin with
     #[arg(long, value_name = "SIZE", default_value = "256K", value_parser = transfer)]
     transfer_size: usize,
@@ -149,7 +152,10 @@ fn transfer(text: &str) -> Result<usize, String> {
 impl Usbboot {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
-        let plan = self.plan(&settings, ui)?;
+        let chosen = self.chosen(&settings, ui)?;
+        if self.dry_run {
+            return dry::show(ui, &chosen, &self.service().filter);
+        }
         if let Some(Some(dir)) = &self.metadata
             && !dir.is_dir()
         {
@@ -172,7 +178,7 @@ impl Usbboot {
         let (tell, events) = channel();
         let runs = Runs::new(Arc::new(tell), ledger);
         let mut told = Told::new(ui, events, self.serial, self.kept(), self.forever);
-        let served = service::run(bus.clone(), plan, self.options(), &self.service(), stop, &runs, &mut told);
+        let served = service::run(bus.clone(), chosen.choose(), &self.service(), stop, &runs, &mut told);
         if told.count() == 0 {
             served?;
             return Err(self.nothing(stop, bus.as_ref()));
@@ -191,44 +197,6 @@ impl Usbboot {
             Some(None) => told::Metadata::Printed,
             Some(Some(dir)) => told::Metadata::Kept(dir.clone()),
         }
-    }
-
-    fn plan(&self, settings: &Settings, ui: &Ui) -> crate::cli::Result<Arc<dyn PayloadPlan>> {
-        let mut allow = self.allow.clone();
-        // The live tree's links lead there.
-        if settings.usb.clients.value.is_dir() {
-            allow.push(settings.usb.clients.value.clone());
-        }
-        let options = lookup::PayloadOptions { overlays: self.overlay, allow };
-        let base: Arc<dyn PayloadPlan> = match &self.dir {
-            Some(dir) => {
-                let payload = Payload::open(dir, &options)?;
-                // What is wrong with it for all boards is wrong before one comes.
-                for note in payload::check(&payload, None, &self.wanted())? {
-                    ui.warn(note);
-                }
-                Arc::new(OnePayload(Arc::new(payload)))
-            }
-            None => {
-                let installed = Installed { options: options.clone(), ..Installed::default() };
-                let folders = installed.folders(None);
-                if !self.by_serial && !folders.iter().any(|dir| dir.is_dir()) {
-                    return Err(crate::usb::Error::NoPayload { chip: None, tried: folders }.into());
-                }
-                ui.detail("no -d: the payload that is installed is served");
-                Arc::new(installed)
-            }
-        };
-        if !self.by_serial {
-            return Ok(base);
-        }
-        let clients = settings.usb.clients.value.clone();
-        if !clients.is_dir() {
-            let message = format!("{} is no directory of clients", clients.display());
-            let hint = "the setting usb.clients says where it is: `piprov config show`".into();
-            return Err(Usage { message, hint: Some(hint) }.into());
-        }
-        Ok(Arc::new(BySerial { clients, options, others: base }))
     }
 
     fn wanted(&self) -> payload::Wanted {

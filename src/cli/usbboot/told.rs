@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::attached::attached;
 use crate::beneath::{Access, Dir};
-use crate::board::Serial;
+use crate::board::{Serial, Who};
 use crate::cli::list::NO_BOARD;
 use crate::cli::report;
 use crate::cli::screen::{Facts, Screen, Summary};
@@ -176,6 +176,16 @@ impl Audience for Told {
         self.keep(&outcome);
     }
 
+    fn left_alone(&mut self, board: &Who, why: &str) {
+        if self.ui.json {
+            self.screen.aside(|| {
+                self.ui.object(&json::json!({ "event": "left-alone", "board": board, "why": why }));
+            });
+        } else {
+            self.screen.above(format!("{board} is left alone: {why}"));
+        }
+    }
+
     fn waiting(&mut self, time: Duration, devices: &[Device]) {
         if self.waiting || time < PATIENCE || self.ui.json {
             return;
@@ -231,11 +241,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::board::Who;
     use crate::cli::ui::memory::texts;
     use crate::run::{Ending, Proof, RunId, Runs, Way};
     use crate::stop::Stop;
     use crate::usb::boot::{BootOptions, Limits};
+    use crate::usb::choose::AllAlike;
     use crate::usb::lookup::{self, Payload};
     use crate::usb::metadata;
     use crate::usb::plan::OnePayload;
@@ -333,7 +343,8 @@ mod tests {
         let runs = Runs::unkept(Arc::new(tell));
         let mut told = Told::new(&ui, events, None, Metadata::Dropped, true);
         let stop = Stop::new().unwrap();
-        run(Arc::new(Locked), Arc::new(plan), options, &service, &stop, &runs, &mut told).unwrap();
+        let all = AllAlike::new(Arc::new(plan), options);
+        run(Arc::new(Locked), &all, &service, &stop, &runs, &mut told).unwrap();
         let lines = memory.take_clean();
         let [.., failed, hint] = &lines[..] else { panic!("{lines:?}") };
         assert!(

@@ -7,7 +7,7 @@ use crate::board::Mac;
 use crate::dhcp::event::{Answer, Refusal, Silence};
 use crate::dhcp::lease::{Lease, Record};
 use crate::dhcp::packet::{Kind, Packet, code};
-use crate::dhcp::pi::{Client, Stage};
+use crate::dhcp::pi::{DhcpClient, Stage};
 use crate::dhcp::policy::Reply;
 
 const fn silent(why: Silence) -> Answer {
@@ -19,7 +19,7 @@ impl Policy {
         &mut self,
         packet: &Packet<'_>,
         arrival: Arrival,
-        client: Client,
+        client: DhcpClient,
         now: u64,
         actions: &mut Vec<Action>,
     ) -> Answer {
@@ -46,7 +46,7 @@ impl Policy {
     }
 
     /// Why a client is left alone: it is no Pi, has no fixed address, and never had one from here.
-    fn is_stranger(&self, mac: Mac, client: Client) -> Option<Silence> {
+    fn is_stranger(&self, mac: Mac, client: DhcpClient) -> Option<Silence> {
         let known = client.stage.is_pi()
             || self.plan.everyone
             || self.plan.hosts.contains_key(&mac)
@@ -59,7 +59,7 @@ impl Policy {
         &mut self,
         packet: &Packet<'_>,
         arrival: Arrival,
-        client: Client,
+        client: DhcpClient,
         now: u64,
         actions: &mut Vec<Action>,
     ) -> Answer {
@@ -108,7 +108,7 @@ impl Policy {
     fn request(
         &mut self,
         packet: &Packet<'_>,
-        client: Client,
+        client: DhcpClient,
         now: u64,
         actions: &mut Vec<Action>,
     ) -> Answer {

@@ -12,7 +12,7 @@ use super::config::{AddressPlan, Mode};
 use super::event::{Answer, Event, Heard, Silence};
 use super::lease::Record;
 use super::packet::{Kind, PXE_PORT, Packet, SERVER_PORT, code};
-use super::pi::{Client, Stage};
+use super::pi::{DhcpClient, Stage};
 use crate::board::Mac;
 use crate::format::printable;
 use pool::Pool;
@@ -56,7 +56,7 @@ pub enum Action {
 /// What is remembered of a client.
 #[derive(Debug)]
 struct Seen {
-    client: Client,
+    client: DhcpClient,
     tries: u32,
     at: u64,
 }
@@ -89,7 +89,7 @@ impl Policy {
     pub fn handle(&mut self, packet: &Packet<'_>, arrival: Arrival, now: u64) -> Vec<Action> {
         if packet.is_reply {
             let mut actions = Vec::with_capacity(1);
-            let heard = self.heard(packet, arrival, Client::UNKNOWN, 0);
+            let heard = self.heard(packet, arrival, DhcpClient::UNKNOWN, 0);
             let answer = Answer::None { why: Silence::NoQuestion };
             actions.push(Action::Tell(Event::Heard(Heard { answer, ..heard })));
             return actions;
@@ -119,7 +119,7 @@ impl Policy {
         if now.saturating_sub(asked) < ANEW
             && let Ok(packet) = Packet::parse(&question)
         {
-            let client = self.seen.get(&mac).map_or(Client::UNKNOWN, |seen| seen.client);
+            let client = self.seen.get(&mac).map_or(DhcpClient::UNKNOWN, |seen| seen.client);
             // The event of the question was told; where it now gets no answer, that follows from the conflict.
             let _ = self.grant(&packet, arrival, client, now, &mut actions);
         }
@@ -127,8 +127,8 @@ impl Policy {
     }
 
     /// Which board it is, and how often it has asked.
-    fn remember(&mut self, packet: &Packet<'_>, now: u64) -> (Client, u32) {
-        let mut client = Client::of(packet, &self.plan.ouis);
+    fn remember(&mut self, packet: &Packet<'_>, now: u64) -> (DhcpClient, u32) {
+        let mut client = DhcpClient::of(packet, &self.plan.ouis);
         if self.seen.len() >= REMEMBERED && !self.seen.contains_key(&packet.mac) {
             self.seen.retain(|_, seen| now.saturating_sub(seen.at) < ANEW);
             if self.seen.len() >= REMEMBERED {
@@ -157,7 +157,7 @@ impl Policy {
         (client, seen.tries)
     }
 
-    fn heard(&self, packet: &Packet<'_>, arrival: Arrival, client: Client, tries: u32) -> Heard {
+    fn heard(&self, packet: &Packet<'_>, arrival: Arrival, client: DhcpClient, tries: u32) -> Heard {
         let wanted = packet.address(code::REQUESTED_ADDRESS).or(Some(packet.ciaddr));
         let name = packet.option(code::HOST_NAME).filter(|name| !name.is_empty());
         Heard {
@@ -180,7 +180,7 @@ impl Policy {
     }
 
     /// Whether a client is told where to boot from, and by which file where it is a PC.
-    fn boots(&self, client: Client) -> Result<Option<&str>, Silence> {
+    fn boots(&self, client: DhcpClient) -> Result<Option<&str>, Silence> {
         match (client.stage, client.arch) {
             (stage, _) if stage.boots_as_pi() => Ok(None),
             (Stage::Pc | Stage::PiFirmware, Some(arch)) => {
@@ -192,7 +192,7 @@ impl Policy {
     }
 
     /// Proxy mode, port 67: tells boards where to boot from, and never gives an address.
-    fn proxy(&self, packet: &Packet<'_>, client: Client, actions: &mut Vec<Action>) -> Answer {
+    fn proxy(&self, packet: &Packet<'_>, client: DhcpClient, actions: &mut Vec<Action>) -> Answer {
         let silent = |why| Answer::None { why };
         match packet.kind {
             Kind::Discover => match self.boots(client) {
@@ -226,7 +226,7 @@ impl Policy {
         &self,
         packet: &Packet<'_>,
         arrival: Arrival,
-        client: Client,
+        client: DhcpClient,
         actions: &mut Vec<Action>,
     ) -> Answer {
         if !matches!(packet.kind, Kind::Request | Kind::Inform | Kind::Discover) {

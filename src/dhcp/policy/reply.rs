@@ -8,7 +8,7 @@ use crate::board::Mac;
 use crate::dhcp::build::Builder;
 use crate::dhcp::config::AddressPlan;
 use crate::dhcp::packet::{BROADCAST, CLIENT_PORT, Kind, PXE_PORT, Packet, SERVER_PORT, code};
-use crate::dhcp::pi::Client;
+use crate::dhcp::pi::DhcpClient;
 
 /// Option 43 for a Raspberry Pi, as PXE 2.1 table 2-1 lays it out: no discovery by broadcast or multicast (6); a
 /// prompt that doesn't wait (10); a menu (9) with one entry of type 0. The ROM of the 3B takes the text with three
@@ -135,7 +135,7 @@ pub(super) fn lease(
     packet: &Packet<'_>,
     kind: Kind,
     address: Ipv4Addr,
-    client: Client,
+    client: DhcpClient,
     pxe: Option<Option<&str>>,
 ) -> Draft {
     // RFC 2131 section 4.4.5 has these for clients that aren't told; clients of BOOTP's age want to be told.

@@ -61,7 +61,7 @@ impl Ext4 {
     /// A symbolic link's target.
     ///
     /// # Errors
-    /// [`Error::Damaged`], also for a target with a zero in it or none at all; [`Error::Io`].
+    /// [`Error::Damaged`], also for a target with a zero in it or an empty one; [`Error::Io`].
     pub fn target(&self, link: &Inode) -> Result<Vec<u8>, Error> {
         let short = link.size < 60 && !link.has(Inode::EXTENTS) && !link.has(Inode::INLINE);
         let target = if short {

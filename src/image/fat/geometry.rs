@@ -4,7 +4,7 @@ use super::{Error, FATS, SECTOR};
 
 /// With fewer clusters the same structures would be read as FAT16.
 const LEAST_CLUSTERS: u64 = 65525;
-/// Longest volume: Windows formats no longer ones as FAT32 either, and U-Boot needs a thousandth of it.
+/// Longest volume: Windows formats no longer ones as FAT32 either, and U-Boot needs a thousandth.
 const LONGEST: u64 = 32 << 30;
 /// Boot sector, FSInfo, their copies at 6 and 7, and room; as many as other tools take.
 const RESERVED: u64 = 32;

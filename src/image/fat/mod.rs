@@ -118,7 +118,7 @@ pub struct Volume {
 }
 
 /// Writes the file system with these files: `put` gets pieces with their offsets in the partition, in
-/// ascending order and none of them overlapping. What is not written must be zero.
+/// ascending order and without overlaps. What is not written must be zero.
 ///
 /// # Errors
 /// When the files don't fit, when a name can't be written, and what `put` ends with.

@@ -25,7 +25,7 @@ pub struct Patch {
 /// An image with patches applied while it is read.
 pub struct PatchedReadAt {
     base: Arc<dyn ReadAt>,
-    /// New bytes by offset, none overlapping.
+    /// New bytes by offset, without overlaps.
     pieces: BTreeMap<u64, Vec<u8>>,
     /// Length of the longest piece: how far before a read the first piece that touches it may start.
     longest: u64,

@@ -195,7 +195,7 @@ pub(super) fn in_fat<T>(
     let window = Window::new(&Volume { image, partition });
     let failure = Arc::clone(&window.failure);
     let result = Fat::open(window).and_then(|volume| work(&volume));
-    // The image's own error says more than what the file system's reader made of it.
+    // The image's own error says more than what the file system's reader made from it.
     match failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
         Some(error) => Err(error),
         None => result.map_err(|what| {

@@ -201,7 +201,7 @@ fn a_directory_and_a_missing_file() {
 }
 
 #[test]
-fn stopping_wakes_whoever_waits() {
+fn stopping_wakes_each_waiting_thread() {
     let stop = Stop::new().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let fifo = dir.path().join("fifo");

@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::gzip::GzPart;
 use super::{PartFormat, SplitOptions};
+use crate::beneath::Dir;
 use crate::image::error::Error;
 use crate::image::parts::padding;
 use crate::image::pass::Sink;
@@ -43,16 +45,18 @@ impl ReadBack {
 
 /// Takes the image's bytes and makes files of them.
 pub(super) struct Writer {
-    dir: PathBuf,
+    dir: Arc<Dir>,
     skip: u64,
     part_size: u64,
     format: PartFormat,
     current: Option<Current>,
     next: usize,
-    to_read_back: Sender<PathBuf>,
+    to_read_back: Sender<String>,
 }
 
 struct Current {
+    name: String,
+    /// For messages.
     path: PathBuf,
     /// Bytes of the image in it so far.
     length: u64,
@@ -65,22 +69,27 @@ enum Out {
 }
 
 impl Writer {
-    pub(super) fn start(dir: &Path, options: &SplitOptions, stop: &Stop) -> Result<(Self, ReadBack), Error> {
-        let (to_read_back, paths) = channel::<PathBuf>();
+    /// The parts are made in `dir`.
+    pub(super) fn start(
+        dir: Arc<Dir>,
+        options: &SplitOptions,
+        stop: &Stop,
+    ) -> Result<(Self, ReadBack), Error> {
+        let (to_read_back, names) = channel::<String>();
         let (to, results) = channel();
-        let (format, stop) = (options.format, stop.clone());
+        let (format, stop, place) = (options.format, stop.clone(), Arc::clone(&dir));
         std::thread::Builder::new()
             .name("image-read-back".into())
             .spawn(move || {
-                for path in paths {
-                    if to.send(read_back(&path, format, &stop)).is_err() {
+                for name in names {
+                    if to.send(read_back(&place, &name, format, &stop)).is_err() {
                         break;
                     }
                 }
             })
-            .map_err(|error| Error::os(dir, "starting a thread", error))?;
+            .map_err(|error| Error::os(dir.path(), "starting a thread", error))?;
         let writer = Self {
-            dir: dir.to_owned(),
+            dir,
             skip: options.skip,
             part_size: options.part_size,
             format,
@@ -92,14 +101,16 @@ impl Writer {
     }
 
     fn open(&mut self) -> Result<Current, Error> {
-        let path = self.dir.join(self.format.part_name(self.next));
+        let name = self.format.part_name(self.next);
+        let path = self.dir.at(&name);
         self.next += 1;
-        let file = File::create_new(&path).map_err(|error| Error::os(&path, "creating", error))?;
+        let file =
+            self.dir.create(&name, 0o666).map_err(|error| Error::os(&path, "creating", error.into()))?;
         let out = match self.format {
             PartFormat::Raw => Out::Raw(file),
             PartFormat::Gz => Out::Gz(Box::new(GzPart::start(&path, file)?)),
         };
-        Ok(Current { path, length: 0, out })
+        Ok(Current { name, path, length: 0, out })
     }
 }
 
@@ -135,9 +146,9 @@ impl Sink for Writer {
 
 impl Writer {
     fn close(&self, current: Current) -> Result<(), Error> {
-        let path = current.finish()?;
+        let name = current.finish()?;
         // The thread ends early only after a failure, which the caller sees when it waits for the thread.
-        let _ = self.to_read_back.send(path);
+        let _ = self.to_read_back.send(name);
         Ok(())
     }
 }
@@ -159,7 +170,7 @@ impl Current {
         Ok(())
     }
 
-    fn finish(self) -> Result<PathBuf, Error> {
+    fn finish(self) -> Result<String, Error> {
         let padding = padding(self.length);
         match self.out {
             Out::Raw(file) => file
@@ -170,14 +181,17 @@ impl Current {
                 part.finish()?;
             }
         }
-        Ok(self.path)
+        Ok(self.name)
     }
 }
 
-/// Reads a part from its file, by its name, with nothing that the writer still had in hand.
-fn read_back(path: &Path, format: PartFormat, stop: &Stop) -> Result<Written, Error> {
-    let failed = |error| Error::os(path, "reading back", error);
-    let file = File::open(path).map_err(failed)?;
+/// Reads a part from its file, by its name, with nothing that the writer still had in hand. It is brought to the disk
+/// before: a part that has its name is whole, also after the power went.
+fn read_back(dir: &Dir, name: &str, format: PartFormat, stop: &Stop) -> Result<Written, Error> {
+    let path = dir.at(name);
+    let failed = |error| Error::os(&path, "reading back", error);
+    let file = dir.file(name).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
     let file_length = file.metadata().map_err(failed)?.len();
     let mut crc = crc32fast::Hasher::new();
     let mut padded_length = 0;

@@ -65,6 +65,31 @@ impl Sector {
         Some(Self { disk_id: le32(sector, 440), slots: std::array::from_fn(|n| Slot::parse(slot(n))) })
     }
 
+    /// What is wrong with a sector that [`Self::parse`] doesn't take for a table: one flag, while all else is that of a
+    /// table. A file system's boot sector has nothing wrong.
+    pub(super) fn odd_flag(sector: &[u8; BLOCK as usize]) -> Option<Error> {
+        let sector_size = u16::from_le_bytes([sector[11], sector[12]]);
+        // The parameter block of FAT and NTFS; exFAT has zeros there and a name.
+        if matches!(sector_size, 512 | 1024 | 2048 | 4096) || sector[3..11] == *b"EXFAT   " {
+            return None;
+        }
+        let is_odd = |n: &usize| sector[446 + 16 * n] & 0x7f != 0;
+        let odd: Vec<usize> = (0..4).filter(is_odd).collect();
+        let [odd] = odd[..] else { return None };
+        let flag = sector[446 + 16 * odd];
+        let mut sane = *sector;
+        sane[446 + 16 * odd] = 0;
+        let table = Self::parse(&sane)?;
+        let slot = table.slots[odd];
+        let fits = slot.is_used() && slot.start > 0 && slot.start.checked_add(slot.count).is_some();
+        fits.then(|| Error::Table {
+            what: format!(
+                "partition {} has the boot flag {flag:#04x}, and only 0 and 0x80 mean something",
+                odd + 1
+            ),
+        })
+    }
+
     /// Whether a slot says that a GPT follows.
     pub(super) fn is_protective(&self) -> bool {
         self.slots.iter().any(|slot| slot.kind == 0xee)
@@ -253,6 +278,19 @@ mod tests {
         assert_eq!(Table::read(&vec![0u8; 4096]).unwrap(), None);
         assert_eq!(Table::read(&record(&[])).unwrap(), None, "a table without partitions");
         assert_eq!(Table::read(&record(&[(0, 0x83, 5, 0)])).unwrap(), None, "a partition without sectors");
+        // A flag that means nothing in what is a table otherwise is told.
+        let odd = record(&[(0, 0x0c, 5, 5), (0x37, 0x83, 10, 5)]);
+        assert_eq!(
+            message(odd.clone()),
+            "partition table: partition 2 has the boot flag 0x37, and only 0 and 0x80 mean something"
+        );
+        let error = Table::read(&odd).unwrap_err();
+        assert!(crate::error::Explain::hint(&error).unwrap().says("fdisk -l"));
+        for (at, bytes) in [(11, &[0, 2][..]), (3, b"EXFAT   ")] {
+            let mut volume = odd.clone();
+            volume[at..at + bytes.len()].copy_from_slice(bytes);
+            assert_eq!(Table::read(&volume).unwrap(), None, "a file system's boot sector");
+        }
         // A file system over the whole disk: boot code where the slots would be.
         let mut boot = record(&[]);
         boot[446..476].copy_from_slice(b"Non-system disk, press any key");

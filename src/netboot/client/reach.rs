@@ -58,7 +58,7 @@ impl Clients {
         let found = reached.into_iter().map(|(what, writable, paths)| {
             let does = if writable { "read and change" } else { "read" };
             let text = format!(
-                "whoever may mount {} can {does} {what} as root: they are in the same file system, and a handle can \
+                "a host that may mount {} can {does} {what} as root: they are in the same file system, and a handle can \
                  be guessed",
                 paths.join(" or ")
             );

@@ -125,7 +125,7 @@ impl Records {
         self.dir.join(file(name))
     }
 
-    /// The directory; `None` where there is none.
+    /// The directory; `None` where it has no directory.
     fn open(&self) -> Result<Option<Dir>, Error> {
         match Dir::open(&self.dir) {
             Err(Errno::NOENT) => Ok(None),

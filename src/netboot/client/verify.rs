@@ -81,7 +81,7 @@ impl Verify<'_> {
     /// [`Error::Different`] with what differs; and what reading ends with.
     pub(super) fn run(&self) -> Result<Proved, Error> {
         let top = self.copy.path();
-        rustix::fs::syncfs(self.copy).map_err(Error::os("writing out", top))?;
+        self.copy.flush().map_err(Error::os("writing out", top))?;
         let copy = HostSource::of(self.copy.again().map_err(Error::os("opening", top))?);
         let shared = Shared {
             verify: self,

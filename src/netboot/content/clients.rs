@@ -11,7 +11,7 @@ const MAX_BYTES: u64 = 1 << 16;
 
 /// One client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Client {
+pub struct NetbootClient {
     /// What it is called.
     pub name: String,
     /// Its board's serial number.
@@ -24,7 +24,7 @@ pub struct Client {
     pub tftp: Option<String>,
 }
 
-impl Client {
+impl NetbootClient {
     /// The names that its directory may have, the most certain first.
     #[must_use]
     pub fn directories(&self) -> Vec<String> {
@@ -36,9 +36,9 @@ impl Client {
 
 /// All clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Clients(Vec<Client>);
+pub struct NetbootClients(Vec<NetbootClient>);
 
-impl Clients {
+impl NetbootClients {
     /// Reads all records below a state directory, and says what is wrong with those that can't be used. No such
     /// directory: no clients.
     #[must_use]
@@ -67,30 +67,30 @@ impl Clients {
 
     /// These clients.
     #[must_use]
-    pub fn new(clients: Vec<Client>) -> Self {
+    pub fn new(clients: Vec<NetbootClient>) -> Self {
         Self(clients)
     }
 
     /// All of them, by name.
     #[must_use]
-    pub fn all(&self) -> &[Client] {
+    pub fn all(&self) -> &[NetbootClient] {
         &self.0
     }
 
     /// The client of a board.
     #[must_use]
-    pub fn by_mac(&self, mac: Mac) -> Option<&Client> {
+    pub fn by_mac(&self, mac: Mac) -> Option<&NetbootClient> {
         self.0.iter().find(|client| client.mac == Some(mac))
     }
 
     /// The client of a board.
     #[must_use]
-    pub fn by_serial(&self, serial: &Serial) -> Option<&Client> {
+    pub fn by_serial(&self, serial: &Serial) -> Option<&NetbootClient> {
         self.0.iter().find(|client| client.serial.is_some_and(|own| own.is_of_same_board(serial)))
     }
 }
 
-fn read_one(path: &Path) -> Result<Client, String> {
+fn read_one(path: &Path) -> Result<NetbootClient, String> {
     let bytes = open_regular(path).and_then(|file| read_bounded(&file, MAX_BYTES));
     let bytes = bytes.map_err(|error| match error.kind() {
         std::io::ErrorKind::FileTooLarge => "it has more than 64 KiB: this is no record".to_owned(),
@@ -102,7 +102,7 @@ fn read_one(path: &Path) -> Result<Client, String> {
 }
 
 /// Reads a record; keys that serving has no use for don't matter.
-fn parse(name: &str, text: &str) -> Result<Client, String> {
+fn parse(name: &str, text: &str) -> Result<NetbootClient, String> {
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.message().to_owned())?;
     let word = |key: &str| table.get(key).and_then(toml::Value::as_str).filter(|text| !text.is_empty());
     let serial = match word("serial") {
@@ -126,7 +126,7 @@ fn parse(name: &str, text: &str) -> Result<Client, String> {
     }
     // The last component of the directory's path counts.
     let tftp = word("boot").and_then(|path| Path::new(path).file_name()?.to_str());
-    Ok(Client {
+    Ok(NetbootClient {
         name: word("name").unwrap_or(name).to_owned(),
         serial,
         mac,
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn records_are_read() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(Clients::read(dir.path()), (Clients::default(), Vec::new()));
+        assert_eq!(NetbootClients::read(dir.path()), (NetbootClients::default(), Vec::new()));
         let folder = dir.path().join("clients");
         std::fs::create_dir(&folder).unwrap();
         let good = "name = 'porch'\nboard = '9c1d03f2'\nmac = 'dc:a6:32:01:36:c2'\nroot = '/srv/porch'\nmode = 'rw'\n";
@@ -160,7 +160,7 @@ mod tests {
             "board = 'dc:a6:32:00:00:01'\nroot = '/'\nboot = '/srv/tftp/lab'",
         )
         .unwrap();
-        let (clients, wrong) = Clients::read(dir.path());
+        let (clients, wrong) = NetbootClients::read(dir.path());
         assert_eq!(wrong.len(), 6, "{wrong:?}");
         let porch = clients.by_serial(&Serial::of_low(0x9c1d_03f2)).unwrap();
         assert_eq!((porch.name.as_str(), porch.root.as_deref()), ("porch", Some(Path::new("/srv/porch"))));

@@ -85,7 +85,7 @@ impl Folder {
         Ok(None)
     }
 
-    /// Whether any name in a directory of it is of a kind.
+    /// Whether any name in one of its directories is of a kind.
     ///
     /// # Errors
     /// As [`Self::is_dir`].

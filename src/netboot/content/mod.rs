@@ -35,7 +35,7 @@ use crate::tftp::content::WholeFile;
 use crate::tftp::dir::normal;
 use crate::tftp::packet::{Code, Direction};
 use crate::tftp::source::{Answer, Refusal, Request, Source};
-use clients::Clients;
+use clients::NetbootClients;
 use folder::Folder;
 use place::{Prefix, is_free, is_versioned};
 
@@ -46,7 +46,7 @@ pub type Neighbours = Box<dyn Fn(Ipv4Addr) -> Option<Mac> + Send + Sync>;
 pub struct NetbootSource {
     folder: Folder,
     boards: Arc<Known>,
-    clients: Arc<RwLock<Clients>>,
+    clients: Arc<RwLock<NetbootClients>>,
     neighbours: Neighbours,
 }
 
@@ -73,7 +73,7 @@ impl NetbootSource {
     pub fn new(
         root: &Path,
         boards: Arc<Known>,
-        clients: Arc<RwLock<Clients>>,
+        clients: Arc<RwLock<NetbootClients>>,
         neighbours: Neighbours,
     ) -> Result<Self, Error> {
         Ok(Self { folder: Folder::new(root)?, boards, clients, neighbours })
@@ -196,7 +196,7 @@ impl NetbootSource {
             (Prefix::Serial(serial), _) => clients.by_serial(&serial),
             (Prefix::Mac(mac), _) => clients.by_mac(mac),
         };
-        let mut names: Vec<String> = client.map(clients::Client::directories).unwrap_or_default();
+        let mut names: Vec<String> = client.map(clients::NetbootClient::directories).unwrap_or_default();
         drop(clients);
         names.extend(known.iter().flat_map(|known| self.names_of(known)));
         self.folder.first_dir(names)
@@ -212,7 +212,7 @@ impl NetbootSource {
         let clients = self.clients.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         let by_serial = board.serial.and_then(|serial| clients.by_serial(&serial));
         let client = board.mac.and_then(|mac| clients.by_mac(mac)).or(by_serial);
-        let mut names = client.map(clients::Client::directories).unwrap_or_default();
+        let mut names = client.map(clients::NetbootClient::directories).unwrap_or_default();
         names.extend(board.serial.map(|serial| Prefix::Serial(serial).to_string()));
         names.extend(board.mac.map(|mac| Prefix::Mac(mac).to_string()));
         names

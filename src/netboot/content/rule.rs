@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::PoisonError;
 
 use super::NetbootSource;
-use super::clients::Client;
+use super::clients::NetbootClient;
 use super::folder::{Found, Place};
 use super::place::{Prefix, is_same};
 use crate::board::Who;
@@ -94,7 +94,7 @@ impl NetbootSource {
         is_private: bool,
     ) -> Result<(), Refusal> {
         let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner);
-        let lies_in = |client: &&Client| {
+        let lies_in = |client: &&NetbootClient| {
             let root = client.root.as_deref().and_then(|root| root.canonicalize().ok());
             root.is_some_and(|root| real.starts_with(root))
         };
@@ -126,12 +126,12 @@ fn private() -> Refusal {
     refuse(Code::ACCESS, "only its own board may have it, and the asker isn't known to be that")
 }
 
-fn has(client: &Client, directory: &str) -> bool {
+fn has(client: &NetbootClient, directory: &str) -> bool {
     client.directories().iter().any(|name| is_same(name, directory))
 }
 
 /// Whether a client's board is known to be this one.
-fn is_of(client: &Client, board: &Who) -> bool {
+fn is_of(client: &NetbootClient, board: &Who) -> bool {
     match client.mac {
         Some(mac) => board.mac == Some(mac),
         None => client.serial.zip(board.serial).is_some_and(|(own, told)| own.is_of_same_board(&told)),
@@ -139,6 +139,6 @@ fn is_of(client: &Client, board: &Who) -> bool {
 }
 
 /// Whether a client's board is known to be another one.
-fn is_other(client: &Client, board: &Who) -> bool {
+fn is_other(client: &NetbootClient, board: &Who) -> bool {
     !is_of(client, board) && (client.mac.is_some() || (client.serial.is_some() && board.serial.is_some()))
 }

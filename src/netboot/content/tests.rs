@@ -1,6 +1,6 @@
 use super::*;
 use crate::board::Serial;
-use crate::netboot::content::clients::Client;
+use crate::netboot::content::clients::NetbootClient;
 use crate::tftp::source::{Content, Got};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ const FOUR_MAC: &str = "dc-a6-32-01-36-c2";
 struct Rig {
     dir: tempfile::TempDir,
     boards: Arc<Known>,
-    clients: Vec<Client>,
+    clients: Vec<NetbootClient>,
     neighbours: Vec<(Ipv4Addr, Mac)>,
 }
 
@@ -50,7 +50,7 @@ impl Rig {
         let source = NetbootSource::new(
             &self.path("tftp"),
             Arc::clone(&self.boards),
-            Arc::new(RwLock::new(Clients::new(self.clients.clone()))),
+            Arc::new(RwLock::new(NetbootClients::new(self.clients.clone()))),
             Box::new(move |ip| neighbours.iter().find(|(at, _)| *at == ip).map(|(_, mac)| *mac)),
         )
         .unwrap();
@@ -111,7 +111,7 @@ fn both_names_of_a_board_mean_its_directory() {
     // The record knows both before the board was heard.
     rig.boards = Arc::default();
     rig.lacks(9, "9c1d03f2/start4.elf");
-    rig.clients = vec![Client {
+    rig.clients = vec![NetbootClient {
         name: "porch".to_owned(),
         serial: Some(Serial::of_low(0x9c1d_03f2)),
         mac: Some(mac(FOUR_MAC)),
@@ -121,7 +121,7 @@ fn both_names_of_a_board_mean_its_directory() {
     rig.gives(9, "9c1d03f2/start4.elf", "dc-a6-32-01-36-c2/start4.elf");
     // A record of the serial number alone: the neighbour's address tells nothing, DHCP does.
     rig.put(&["00000007/config.txt"]);
-    rig.clients[0] = Client { serial: Some(Serial::of_low(7)), mac: None, ..rig.clients[0].clone() };
+    rig.clients[0] = NetbootClient { serial: Some(Serial::of_low(7)), mac: None, ..rig.clients[0].clone() };
     rig.boards.learn(&who(mac("dc:a6:32:00:00:07"), 7, 12));
     rig.gives(12, "config.txt", "00000007/config.txt");
 }
@@ -191,7 +191,7 @@ fn links_lead_into_the_tree_and_into_the_clients_own_root_only() {
     rig.gives(9, "9c1d03f2/kernel8.img", "common/kernel8.img");
     rig.gives(9, "9c1d03f2/kernel7.img", "common/kernel8.img");
     assert_eq!(rig.ask(ip(9), "9c1d03f2/start4.elf"), Err(2), "no client has that root yet");
-    let client = |serial, mac: &str, root: &Path| Client {
+    let client = |serial, mac: &str, root: &Path| NetbootClient {
         name: "x".to_owned(),
         serial: Some(Serial::of_low(serial)),
         mac: Some(self::mac(mac)),
@@ -216,9 +216,9 @@ fn who(mac: Mac, serial: u32, last: u8) -> Who {
     Who { serial: Some(Serial::of_low(serial)), address: Some(ip(last).into()), ..Who::with_mac(mac) }
 }
 
-fn client(serial: u32, mac: &str, root: Option<&Path>) -> Client {
+fn client(serial: u32, mac: &str, root: Option<&Path>) -> NetbootClient {
     let (serial, mac) = (Some(Serial::of_low(serial)), Some(self::mac(mac)));
-    Client { name: "x".to_owned(), serial, mac, root: root.map(Path::to_owned), tftp: None }
+    NetbootClient { name: "x".to_owned(), serial, mac, root: root.map(Path::to_owned), tftp: None }
 }
 
 /// Two clients with roots, a third directory that no record knows, and every link that may lead from one to another.
@@ -417,7 +417,7 @@ fn a_host_that_can_open_no_more_files_says_so() {
         let source = NetbootSource::new(
             &rig.path("tftp"),
             Arc::clone(&rig.boards),
-            Arc::new(RwLock::new(Clients::new(Vec::new()))),
+            Arc::new(RwLock::new(NetbootClients::new(Vec::new()))),
             Box::new(|_| None),
         )
         .unwrap();

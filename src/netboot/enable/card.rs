@@ -76,7 +76,7 @@ impl Card {
         let firmware = card.dir("firmware").is_ok_and(|inner| is_file(&inner, CONFIG));
         let instead = firmware.then(|| dir.join("firmware"));
         if card.kind(CONFIG) == Some(FileType::Symlink) {
-            return Err(no("its config.txt is a symbolic link, and none is followed here", instead));
+            return Err(no("its config.txt is a symbolic link, and links are not followed here", instead));
         }
         let Some(bytes) = file::read_in(&card, CONFIG)? else {
             return Err(no("there is no config.txt in it", instead));

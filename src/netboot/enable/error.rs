@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::board::{Family, Model};
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Action, Explain, Kind, Remedy, remedy};
 
 /// Everything that can go wrong, with the file.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +95,7 @@ impl Explain for Error {
     fn hint(&self) -> Option<Remedy> {
         Some(match self {
             Self::Os { source, .. } => match source.kind() {
-                io::ErrorKind::PermissionDenied => "Run it with sudo.".into(),
+                io::ErrorKind::PermissionDenied => remedy![Action::AsRoot],
                 io::ErrorKind::ReadOnlyFilesystem => "Mount it so that it can be written to.".into(),
                 _ => return None,
             },
@@ -108,11 +108,11 @@ impl Explain for Error {
                                          config.txt is in it."
                     .into()
             }
-            Self::NoDirectory { dir } => format!(
-                "Make it first (`mkdir {}`): it has to be the one that the board asks for, or no board would find the \
-                 update.",
-                dir.display()
-            ).into(),
+            Self::NoDirectory { dir } => remedy![
+                "make it first: ",
+                Action::host("mkdir").arg(dir.display()),
+                ". It has to be the one that the board asks for, or no board would find the update",
+            ],
             Self::Differs { .. } => "The medium may be worn or full; try another one.".into(),
             Self::OtherBoard { .. } => {
                 "Images for both are in the package rpi-eeprom, in directories of their own.".into()

@@ -46,7 +46,7 @@ pub(super) fn is_there(dir: &Dir, name: &str) -> Result<bool, Error> {
         Ok(None) => Ok(false),
         Ok(Some(stat)) => match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => Ok(true),
-            FileType::Symlink => not("it is a symbolic link, and none is followed here"),
+            FileType::Symlink => not("it is a symbolic link, and links are not followed here"),
             _ => not("it is no regular file"),
         },
         Err(error) => Err(Error::os("looking at", &dir.at(name))(error.into())),

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::crew::{Crew, Health};
 use super::error::Error;
-use super::event::{Change, What};
+use super::event::{InterfaceChange, What};
 use super::follower::Follower;
 use super::link::{AWAY, Lack, Link, News};
 use super::{NFS_PORT, TFTP_PORT, threads};
@@ -44,7 +44,7 @@ impl Attached {
     /// Starts the DHCP server where it may answer now.
     pub(super) fn begin(&self, crew: &mut Crew<'_, '_>, follower: &Follower<'_>) -> Result<(), Error> {
         if !self.link.has_carrier() {
-            self.tell(follower, Change::NoCarrier);
+            self.tell(follower, InterfaceChange::NoCarrier);
         }
         self.resume(crew)
     }
@@ -86,11 +86,11 @@ impl Attached {
             News::Over(lack) => {
                 return Err(Error::Away { interface: self.link.served().name.clone(), lack });
             }
-            News::Back => self.tell(follower, Change::Back),
+            News::Back => self.tell(follower, InterfaceChange::Back),
             News::Renamed(interface) => {
                 crew.park_dhcp()?.rename(interface);
                 self.resume(crew)?;
-                self.tell(follower, Change::Renamed);
+                self.tell(follower, InterfaceChange::Renamed);
             }
             News::Unplugged => {
                 if self.looks {
@@ -98,7 +98,7 @@ impl Attached {
                 }
                 // One that is gone has no cable either.
                 if self.link.lack().is_none() {
-                    self.tell(follower, Change::NoCarrier);
+                    self.tell(follower, InterfaceChange::NoCarrier);
                 }
             }
             News::Plugged => {
@@ -106,7 +106,7 @@ impl Attached {
                     crew.park_dhcp()?.look_again();
                 }
                 self.resume(crew)?;
-                self.tell(follower, Change::Carrier);
+                self.tell(follower, InterfaceChange::Carrier);
             }
             News::Moved(interface) => self.move_to(interface, crew, follower)?,
         }
@@ -138,7 +138,7 @@ impl Attached {
         self.capture = capture(&interface);
         follower.moved(address);
         self.link.adopt(interface, address);
-        self.tell(follower, Change::Moved);
+        self.tell(follower, InterfaceChange::Moved);
         self.resume(crew)
     }
 
@@ -153,7 +153,7 @@ impl Attached {
         self.link.lack().is_none() && self.capture.as_ref().is_none_or(|capture| capture.is_on(index))
     }
 
-    fn tell(&self, follower: &Follower<'_>, change: Change) {
+    fn tell(&self, follower: &Follower<'_>, change: InterfaceChange) {
         let name = self.link.served().name.clone();
         follower.tell(What::Interface { interface: name, change, address: self.link.address() });
         if let Some(text) = self.warning(change) {
@@ -161,39 +161,39 @@ impl Attached {
         }
     }
 
-    fn warning(&self, change: Change) -> Option<Remedy> {
+    fn warning(&self, change: InterfaceChange) -> Option<Remedy> {
         let name = &self.link.served().name;
         let waits = format!("It is waited for {} s, then serving ends. ", AWAY.as_secs());
         Some(match change {
-            Change::Gone => remedy![
+            InterfaceChange::Gone => remedy![
                 format!("the interface {name} is gone: no board is heard. {waits}"),
                 Action::host("ip link"),
                 " shows what there is",
             ],
-            Change::Down => remedy![
+            InterfaceChange::Down => remedy![
                 format!("the interface {name} is down: no board is heard. {waits}"),
                 Action::host_as_root("ip link set").arg(name).arg("up"),
                 " switches it on",
             ],
-            Change::NoAddress => remedy![
+            InterfaceChange::NoAddress => remedy![
                 format!("the interface {name} has lost its address: no board is heard. {waits}"),
                 Action::host("ip addr show").arg(name),
                 " shows what it has",
             ],
-            Change::NoCarrier if self.looks => format!(
+            InterfaceChange::NoCarrier if self.looks => format!(
                 "{name} has no carrier: plug in its cable, or switch on what is at the other end. Then other DHCP servers \
                  are looked for, and until that is done nobody is answered."
             )
             .into(),
-            Change::NoCarrier => format!(
+            InterfaceChange::NoCarrier => format!(
                 "{name} has no carrier: plug in its cable, or switch on what is at the other end"
             )
             .into(),
-            Change::Renamed => remedy![
+            InterfaceChange::Renamed => remedy![
                 format!("the interface is called {name} now, and is served on. For the next start: "),
                 Knob::Interface.to(name),
             ],
-            Change::Back | Change::Moved | Change::Carrier => return None,
+            InterfaceChange::Back | InterfaceChange::Moved | InterfaceChange::Carrier => return None,
         })
     }
 }
@@ -205,11 +205,11 @@ impl AsFd for Attached {
 }
 
 impl Lack {
-    const fn change(self) -> Change {
+    const fn change(self) -> InterfaceChange {
         match self {
-            Self::Gone => Change::Gone,
-            Self::Down => Change::Down,
-            Self::NoAddress => Change::NoAddress,
+            Self::Gone => InterfaceChange::Gone,
+            Self::Down => InterfaceChange::Down,
+            Self::NoAddress => InterfaceChange::NoAddress,
         }
     }
 }

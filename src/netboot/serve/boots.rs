@@ -67,7 +67,7 @@ impl<'a> Boots<'a> {
             news.into_iter().for_each(|news| self.take(news));
             if left_out > 0 {
                 let text = format!(
-                    "{} were left out: the disk with the records, or whoever reads this, is too slow",
+                    "{} were left out: the disk with the records, or the reader of this, is too slow",
                     crate::format::count(left_out, "event")
                 );
                 self.warn(Moment::now(), text);

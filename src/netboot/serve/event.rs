@@ -61,7 +61,7 @@ pub enum What {
         /// Its name now, or the one that it had.
         interface: String,
         /// What happened to it.
-        change: Change,
+        change: InterfaceChange,
         /// This host's address on it, or the one that it had.
         address: Ipv4Addr,
     },
@@ -75,7 +75,7 @@ pub enum What {
 /// What happened to the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Change {
+pub enum InterfaceChange {
     /// There is none of that name. It is waited for.
     Gone,
     /// It was switched off. It is waited for.

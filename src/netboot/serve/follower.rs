@@ -13,7 +13,7 @@ use crate::board::{Known, Mac, Who};
 use crate::dhcp::event::{Answer, Event as DhcpEvent, Heard};
 use crate::dhcp::packet::Kind;
 use crate::dhcp::pi::Stage;
-use crate::netboot::content::clients::Clients;
+use crate::netboot::content::clients::NetbootClients;
 use crate::netboot::content::place::{self, Prefix};
 use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Steps, Told};
 use crate::run::Moment;
@@ -26,7 +26,7 @@ pub(super) struct Follower<'a> {
     /// This host's address.
     here: AtomicU32,
     boards: Arc<Known>,
-    clients: Arc<RwLock<Clients>>,
+    clients: Arc<RwLock<NetbootClients>>,
     neighbours: Arc<Neighbours>,
     state: Mutex<State>,
     queue: &'a Queue,
@@ -51,7 +51,7 @@ impl<'a> Follower<'a> {
     pub(super) fn new(
         here: Ipv4Addr,
         boards: Arc<Known>,
-        clients: Arc<RwLock<Clients>>,
+        clients: Arc<RwLock<NetbootClients>>,
         neighbours: Arc<Neighbours>,
         queue: &'a Queue,
         waker: &'a (dyn Fn() + Sync),

@@ -25,11 +25,11 @@ use rustix::event::{PollFd, PollFlags};
 
 pub use boots::Tell;
 pub use error::Error;
-pub use event::{Change as InterfaceChange, Event, Totals, What};
+pub use event::{Event, InterfaceChange, Totals, What};
 pub use link::Lack;
 
 use super::content::NetbootSource;
-use super::content::clients::Clients;
+use super::content::clients::NetbootClients;
 use super::content::place;
 use crate::board::Known;
 use crate::dhcp::{self, Handed, Mode};
@@ -80,7 +80,7 @@ pub struct Server {
     source: NetbootSource,
     tree: Tree,
     boards: Arc<Known>,
-    clients: Arc<RwLock<Clients>>,
+    clients: Arc<RwLock<NetbootClients>>,
     root: PathBuf,
     attached: Attached,
     notes: Vec<Change>,
@@ -104,7 +104,7 @@ impl Server {
         let records = state.join("clients");
         std::fs::create_dir_all(&records).map_err(|source| Error::State { path: records, source })?;
         let boards = Arc::new(Known::default());
-        let clients: Arc<RwLock<Clients>> = Arc::default();
+        let clients: Arc<RwLock<NetbootClients>> = Arc::default();
         let tree = Tree::new(&root, &state, Arc::clone(&clients))
             .map_err(|source| Error::Watch { path: root.clone(), source })?;
         let notes = tree.reload();
@@ -147,6 +147,8 @@ impl Server {
     /// What a server could not go on for.
     pub fn run(self, tell: Tell<'_>, runs: &Runs, stop: &Stop) -> Result<Totals, Error> {
         let Self { dhcp, tftp, source, tree, boards, clients, root, attached, notes } = self;
+        let _span = tracing::debug_span!("netboot", interface = dhcp.interface().name).entered();
+        tracing::debug!("serves");
         let plan = dhcp.plan();
         let here: Ipv4Addr = plan.server;
         let serving = What::Serving {
@@ -217,7 +219,7 @@ struct Care<'a> {
     health: Health,
     /// The status that the manager was told last.
     told: String,
-    clients: Arc<RwLock<Clients>>,
+    clients: Arc<RwLock<NetbootClients>>,
 }
 
 /// One round: waits for something, and does what is due.
@@ -275,7 +277,7 @@ fn look(
     Ok(())
 }
 
-fn told_of(change: Change, clients: &RwLock<Clients>) -> What {
+fn told_of(change: Change, clients: &RwLock<NetbootClients>) -> What {
     match change {
         Change::TooLarge(file) => What::TooLarge(file),
         Change::Clients => {

@@ -1,8 +1,12 @@
 //! What systemd and a service say to each other: readiness and status (sd_notify(3)), the watchdog
 //! (sd_watchdog_enabled(3)), and sockets that were opened before (sd_listen_fds(3)).
 
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -11,15 +15,17 @@ use sd_notify::NotifyState;
 #[derive(Debug)]
 pub struct Notify {
     watchdog: Option<Duration>,
+    /// The manager's socket where that is an abstract one: the crate takes it for a path.
+    abstract_name: Option<OsString>,
 }
 
 impl Notify {
     /// Looks at the environment.
     #[must_use]
     pub fn from_env() -> Self {
-        let told = std::env::var_os("NOTIFY_SOCKET").is_some();
-        let watchdog = sd_notify::watchdog_enabled().filter(|time| told && !time.is_zero());
-        Self { watchdog }
+        let socket = std::env::var_os("NOTIFY_SOCKET");
+        let watchdog = sd_notify::watchdog_enabled().filter(|time| socket.is_some() && !time.is_zero());
+        Self { watchdog, abstract_name: socket.as_deref().and_then(abstract_name) }
     }
 
     /// How often [`Notify::alive`] is to be called: twice as often as the manager wants it.
@@ -30,28 +36,43 @@ impl Notify {
 
     /// It is ready.
     pub fn ready(&self, status: &str) {
-        send(&[NotifyState::Ready, NotifyState::Status(&one_line(status))]);
+        self.send(&[NotifyState::Ready, NotifyState::Status(&one_line(status))]);
     }
 
     /// What it does right now.
     pub fn status(&self, status: &str) {
-        send(&[NotifyState::Status(&one_line(status))]);
+        self.send(&[NotifyState::Status(&one_line(status))]);
     }
 
     /// It is alive.
     pub fn alive(&self) {
-        send(&[NotifyState::Watchdog]);
+        self.send(&[NotifyState::Watchdog]);
     }
 
     /// It ends.
     pub fn stopping(&self) {
-        send(&[NotifyState::Stopping]);
+        self.send(&[NotifyState::Stopping]);
+    }
+
+    /// The manager may be gone; nothing depends on it.
+    fn send(&self, states: &[NotifyState<'_>]) {
+        let _ = match &self.abstract_name {
+            Some(name) => send_abstract(name, states),
+            None => sd_notify::notify(states),
+        };
     }
 }
 
-fn send(states: &[NotifyState<'_>]) {
-    // The manager may be gone; nothing depends on it.
-    let _ = sd_notify::notify(states);
+/// The name of a socket that has no place in the file system, which `NOTIFY_SOCKET` says by `@` (sd_notify(3)).
+fn abstract_name(socket: &OsStr) -> Option<OsString> {
+    let name = socket.as_bytes().strip_prefix(b"@")?;
+    Some(OsStr::from_bytes(name).to_owned())
+}
+
+fn send_abstract(name: &OsStr, states: &[NotifyState<'_>]) -> io::Result<()> {
+    let address = SocketAddr::from_abstract_name(name.as_bytes())?;
+    let text: String = states.iter().map(|state| format!("{state}\n")).collect();
+    UnixDatagram::unbound()?.send_to_addr(text.as_bytes(), &address).map(drop)
 }
 
 /// A second line would be another message.
@@ -88,7 +109,6 @@ fn meant(name: String, fd: &OwnedFd) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::net::UnixDatagram;
     use std::process::Command;
 
     /// Set in the process that plays the service; a test can't change its own environment.
@@ -113,19 +133,26 @@ mod tests {
         }
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("notify");
-        let manager = UnixDatagram::bind(&path).unwrap();
-        let mut command = service("the_manager_is_told", "WATCHDOG_PID=$$");
-        command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "30000000");
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        manager.set_nonblocking(true).unwrap();
-        let mut buf = [0; 200];
-        let mut next = || {
-            let len = manager.recv(&mut buf).unwrap();
-            String::from_utf8_lossy(&buf[..len]).into_owned()
-        };
-        assert_eq!(next(), "READY=1\nSTATUS=serving\\x0aon eth0\n");
-        assert_eq!(next(), "WATCHDOG=1\n");
+        // A name that no other process has: this one's.
+        let name = format!("piprov-test-notify-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        for (manager, socket) in [
+            (UnixDatagram::bind(&path).unwrap(), path.into_os_string()),
+            (UnixDatagram::bind_addr(&address).unwrap(), format!("@{name}").into()),
+        ] {
+            let mut command = service("the_manager_is_told", "WATCHDOG_PID=$$");
+            command.env("NOTIFY_SOCKET", &socket).env("WATCHDOG_USEC", "30000000");
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            manager.set_nonblocking(true).unwrap();
+            let mut buf = [0; 200];
+            let mut next = || {
+                let len = manager.recv(&mut buf).unwrap();
+                String::from_utf8_lossy(&buf[..len]).into_owned()
+            };
+            assert_eq!(next(), "READY=1\nSTATUS=serving\\x0aon eth0\n", "{}", socket.display());
+            assert_eq!(next(), "WATCHDOG=1\n");
+        }
     }
 
     #[test]

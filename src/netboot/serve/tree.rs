@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 
-use crate::netboot::content::clients::Clients;
+use crate::netboot::content::clients::NetbootClients;
 use crate::netboot::content::limits::{self, TooLarge};
 
 /// Directories of boards that are watched; the kernel's usual limit for a user is far above.
@@ -34,7 +34,7 @@ pub(super) struct Tree {
     fd: OwnedFd,
     root: PathBuf,
     state: PathBuf,
-    clients: Arc<RwLock<Clients>>,
+    clients: Arc<RwLock<NetbootClients>>,
     /// By the kernel's number.
     dirs: BTreeMap<i32, Place>,
 }
@@ -51,7 +51,7 @@ impl Tree {
     ///
     /// # Errors
     /// Where the kernel can't watch it: the limits of inotify are reached.
-    pub(super) fn new(root: &Path, state: &Path, clients: Arc<RwLock<Clients>>) -> io::Result<Self> {
+    pub(super) fn new(root: &Path, state: &Path, clients: Arc<RwLock<NetbootClients>>) -> io::Result<Self> {
         let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
         let (root, state) = (root.to_owned(), state.to_owned());
         let mut tree = Self { fd, root, state, clients, dirs: BTreeMap::new() };
@@ -112,7 +112,7 @@ impl Tree {
     /// Reads the records again.
     #[must_use]
     pub(super) fn reload(&self) -> Vec<Change> {
-        let (clients, wrong) = Clients::read(&self.state);
+        let (clients, wrong) = NetbootClients::read(&self.state);
         *self.clients.write().unwrap_or_else(PoisonError::into_inner) = clients;
         wrong.into_iter().map(Change::Note).collect()
     }

@@ -21,7 +21,7 @@ pub use record::{Boot, Broken, Missing};
 pub use step::{Happened, Offer, Sign, Signal, Step, Trouble};
 
 use crate::board::{Chip, Model, Serial};
-use crate::dhcp::pi::{Client, Stage};
+use crate::dhcp::pi::{DhcpClient, Stage};
 use crate::netboot::content::place;
 use crate::run;
 
@@ -138,7 +138,7 @@ impl Steps {
         steps
     }
 
-    fn discover(&mut self, client: &Client, now: Instant, steps: &mut Vec<Step>) {
+    fn discover(&mut self, client: &DhcpClient, now: Instant, steps: &mut Vec<Step>) {
         if self.is_system(client.stage) {
             self.up(Sign::Dhcp, now, steps);
             return;

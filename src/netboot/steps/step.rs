@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::files::Part;
-use crate::dhcp::pi::{Client, Stage};
+use crate::dhcp::pi::{DhcpClient, Stage};
 use crate::error::{Kind, Remedy};
 use crate::format::{count, size};
 use crate::run::{Detail, Ending, Weight, members};
@@ -15,9 +15,9 @@ use crate::run::{Detail, Ending, Weight, members};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signal {
     /// It looks for a DHCP server.
-    Discover(Client),
+    Discover(DhcpClient),
     /// It takes an offer, or renews its lease.
-    Request(Client),
+    Request(DhcpClient),
     /// A server has answered it.
     Offer(Offer),
     /// A server has given it an address.

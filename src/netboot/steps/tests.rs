@@ -1,8 +1,8 @@
 use super::*;
 
-fn client(stage: Stage) -> Client {
+fn client(stage: Stage) -> DhcpClient {
     let revision = (stage == Stage::Eeprom4).then_some(0x00c0_3114);
-    Client {
+    DhcpClient {
         stage,
         serial: (stage != Stage::Rom).then_some(crate::board::Serial::of_low(0x9c1d_03f2)),
         revision,
@@ -214,8 +214,11 @@ fn a_book_keeps_boards_apart_and_hears_no_strangers() {
     let id = |n: u8| Id::Mac(crate::board::Mac::new([0xdc, 0xa6, 0x32, 0, 0, n]));
     assert_eq!(book.hear(id(1), &Signal::Nfs, now), []);
     assert_eq!(book.hear(id(1), &Signal::Discover(client(Stage::Host)), now), []);
-    let probe =
-        Client { serial: Some(crate::board::Serial::of_low(0)), revision: Some(0), ..client(Stage::Eeprom4) };
+    let probe = DhcpClient {
+        serial: Some(crate::board::Serial::of_low(0)),
+        revision: Some(0),
+        ..client(Stage::Eeprom4)
+    };
     assert_eq!(book.hear(id(1), &Signal::Discover(probe), now), []);
     assert!(book.get(id(1)).is_none());
     book.hear(id(1), &Signal::Discover(client(Stage::Rom)), now);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::answer::{Answer, Verdict};
 use crate::board::{Known, Mac, Who};
 use crate::dhcp::packet::{Kind, Packet};
-use crate::dhcp::pi::{Client, Stage};
+use crate::dhcp::pi::{DhcpClient, Stage};
 use crate::error::{Remedy, Task, remedy};
 use crate::format::printable;
 use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Steps, Told};
@@ -208,7 +208,7 @@ impl Picture {
             self.server(from, frame.source, answer, seen);
             return;
         }
-        let client = Client::of(packet, &self.ouis);
+        let client = DhcpClient::of(packet, &self.ouis);
         // A board that asks for an address is done with what it fetched before.
         self.settle(&|transfer| transfer.id == id, now, seen);
         match (packet.kind, client.stage) {

@@ -98,7 +98,7 @@ pub enum Error {
         what: String,
     },
     /// Ctrl-C.
-    #[error("{}: stopped; nothing is left of it", path.display())]
+    #[error("{}: stopped; nothing is left behind", path.display())]
     Stopped {
         /// The output.
         path: PathBuf,

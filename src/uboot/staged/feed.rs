@@ -71,7 +71,8 @@ impl Feed {
             }
             FileUse::Written(_, path) => self.written(path, watch, material),
             FileUse::Missed => {
-                let text = "so much was done with the files that the kernel didn't tell all of it".to_owned();
+                let text =
+                    "so much was done with the files that the kernel didn't tell everything".to_owned();
                 watch.note(text, events);
             }
         }

@@ -35,7 +35,7 @@ pub struct Limits {
     pub leave: Duration,
     /// From then until it is back.
     pub back: Duration,
-    /// From leaving without a last word until something comes of it.
+    /// From leaving without a last word until it comes back.
     pub next: Duration,
     /// From its arrival until udev has let this user open it.
     pub permission: Duration,

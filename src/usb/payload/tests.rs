@@ -155,7 +155,7 @@ fn each_fuse_counts_in_whatever_section_and_writing() {
         }
         assert_eq!(config(&format!("{setting}=0\n[pi4]\n#{setting}=1\n")), Ok(vec![]));
     }
-    // It is told, and is none.
+    // It is told, and burns no fuse.
     let notes = config("eeprom_write_protect=1\nerase_eeprom=1\n").unwrap();
     assert_eq!(notes, ["config.txt:1 protects the EEPROM against writing; it is no fuse, 0 takes it back"]);
 }

@@ -87,7 +87,7 @@ fn no_answer_to_the_bootcode_is_no_failure() {
     for reply in [Reply::Start, Reply::Done, Reply::Done] {
         talk.next(reply);
     }
-    assert_eq!(talk.next(Reply::Bytes(&[1, 2])), "end Sent(None)", "a short answer is none");
+    assert_eq!(talk.next(Reply::Bytes(&[1, 2])), "end Sent(None)", "a short answer is no answer");
 }
 
 #[test]

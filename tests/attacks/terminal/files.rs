@@ -180,7 +180,7 @@ fn cells_of_the_targets_database() {
             run(room.path(), &[verb, &["--targets", "t.csv"]].concat(), |_| ());
         }
     }
-    // A header that is none.
+    // A line that is no header.
     fs::write(room.path().join("t.csv"), format!("name,mac,\"{quoted}\"\n")).unwrap();
     run(room.path(), &["targets", "check", "--targets", "t.csv"], |_| ());
 }

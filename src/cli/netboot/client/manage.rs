@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{Where, name};
 use crate::cli::Global;
-use crate::cli::report::Usage;
+use crate::cli::confirm::confirm;
 use crate::cli::ui::Ui;
 use crate::format::json::json;
 use crate::stop::Stop;
@@ -48,13 +48,10 @@ impl Remove {
             }
             return Ok(());
         }
-        if !confirmed(ui, name.as_str(), self.confirm.as_deref())? {
-            return Err(Usage {
-                message: format!("{name} was not removed: its name is needed to confirm"),
-                hint: Some(format!("in a script: --confirm {name}").into()),
-            }
-            .into());
+        if self.confirm.is_none() && ui.can_ask() {
+            ui.say(format_args!("This removes the root of {name} with all that is in it."));
         }
+        confirm(name.as_str(), self.confirm.as_deref(), ui, stop)?;
         clients.remove(&name)?;
         if ui.json {
             ui.object(&json!({ "event": "removed", "board": record.who(), "paths": texts(&paths) }));
@@ -67,21 +64,6 @@ impl Remove {
 
 fn texts(paths: &[PathBuf]) -> Vec<Cow<'_, str>> {
     paths.iter().map(|path| path.to_string_lossy()).collect()
-}
-
-/// Asks for the name on a terminal; elsewhere it has to be given.
-fn confirmed(ui: &Ui, name: &str, given: Option<&str>) -> crate::cli::Result<bool> {
-    use std::io::{BufRead, IsTerminal};
-    if let Some(given) = given {
-        return Ok(given == name);
-    }
-    if !std::io::stdin().is_terminal() {
-        return Ok(false);
-    }
-    ui.say(format_args!("This removes the root of {name} with all that is in it. Its name, to go on:"));
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line)?;
-    Ok(line.trim() == name)
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Enable, confirm, diff};
+use super::{Enable, diff};
+use crate::cli::confirm::confirm;
 use crate::cli::ui::{Style, Ui, wrap};
 use crate::eeprom::usb_boot::SETTING;
 use crate::format::json::json;
@@ -47,7 +48,7 @@ pub(super) fn run(args: &Enable, dir: &Path, ui: &Ui, stop: &Stop) -> crate::cli
         return Ok(());
     }
     if !args.undo {
-        confirm::confirm(SETTING, args.confirm.as_deref(), ui, stop)?;
+        confirm(SETTING, args.confirm.as_deref(), ui, stop)?;
     }
     plan.apply()?;
     tell(args, &plan, "changed", ui);

@@ -1,7 +1,6 @@
 //! `piprov netboot enable`.
 
 mod card;
-mod confirm;
 mod eeprom;
 mod otp;
 

@@ -64,7 +64,7 @@ pub(super) fn items(bytes: &[u8], width: Width, is_root: bool) -> Result<Vec<Ite
     Ok(items)
 }
 
-/// A name that may be very long, or none.
+/// A name that may be very long, or empty.
 fn shown_name(name: &str) -> String {
     let start: String = name.chars().take(60).collect();
     let more = if start.len() < name.len() { "…" } else { "" };

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::board::Mac;
-use crate::dhcp::pi::{self, Client};
+use crate::dhcp::pi::{self, DhcpClient};
 use crate::netboot::steps::{Book, Offer, Sign, Signal, Trouble};
 use crate::run::ledger::Ledger;
 use crate::run::{self, Record};
@@ -23,8 +23,8 @@ fn id(n: u8) -> Id {
     Id::Mac(Mac::new([0xdc, 0xa6, 0x32, 0, 0, n]))
 }
 
-fn client(stage: pi::Stage) -> Client {
-    Client {
+fn client(stage: pi::Stage) -> DhcpClient {
+    DhcpClient {
         stage,
         serial: Some(crate::board::Serial::of_low(0x9c1d_03f2)),
         revision: Some(0x00c0_3114),
@@ -98,7 +98,8 @@ impl Lab {
     }
 
     fn all(&self) -> Vec<Record> {
-        Ledger::open(self.dir.path()).unwrap().all().unwrap().0
+        let ledger = Ledger::open(self.dir.path()).unwrap();
+        ledger.records().unwrap().filter_map(|found| found.record).collect()
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) enum Error {
     })]
     NotConfirmed {
         /// What was to be given.
-        name: &'static str,
+        name: String,
         /// What was given.
         got: Option<String>,
     },
@@ -46,15 +46,14 @@ impl Explain for Error {
 }
 
 /// Whether it is meant.
-pub(super) fn confirm(name: &'static str, given: Option<&str>, ui: &Ui, stop: &Stop) -> Result<(), Error> {
-    let checked = |got: &str| {
-        if got == name { Ok(()) } else { Err(Error::NotConfirmed { name, got: Some(got.to_owned()) }) }
-    };
+pub(super) fn confirm(name: &str, given: Option<&str>, ui: &Ui, stop: &Stop) -> Result<(), Error> {
+    let not = |got: Option<&str>| Error::NotConfirmed { name: name.to_owned(), got: got.map(str::to_owned) };
+    let checked = |got: &str| if got == name { Ok(()) } else { Err(not(Some(got))) };
     if let Some(given) = given {
         return checked(given);
     }
     if !ui.can_ask() {
-        return Err(Error::NotConfirmed { name, got: None });
+        return Err(not(None));
     }
     let input = std::io::stdin();
     ui.ask(format_args!("Type {} to go on:", ui.paint_err(Style::Strong, name)));
