@@ -68,6 +68,15 @@ pub fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S
     serializer.serialize_f64((time.as_secs_f64() * 1000.0).round() / 1000.0)
 }
 
+/// Reads what [`seconds`] writes. For serde's `deserialize_with`.
+///
+/// # Errors
+/// Those of the deserializer, and where the number is no length of time.
+pub fn of_seconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let seconds = <f64 as serde::Deserialize>::deserialize(deserializer)?;
+    Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)
+}
+
 /// `done` of `total` in whole percent, rounded down so that 100 % means all of it: `58 %`.
 #[must_use]
 pub fn percent(done: u64, total: u64) -> String {

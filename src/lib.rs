@@ -23,6 +23,7 @@
 //! | [`tftp`] | the TFTP server and where its content comes from |
 //! | [`dhcp::packet`], [`dhcp::policy`] | DHCP without sockets |
 //! | [`dhcp`] | the DHCP server for boards that boot over the network |
+//! | [`control`], [`control::message`] | one port 69 for several programs: boards are handed over to who has it |
 //! | [`power`] | reset back-ends |
 //! | [`debian`] | kernels and firmware out of Debian's packages |
 //! | [`live`] | the live tree of USB boot, and what the udev helper does with it |
@@ -37,6 +38,8 @@ pub mod board;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
+#[cfg(feature = "net")]
+pub mod control;
 #[cfg(feature = "net")]
 pub mod debian;
 #[cfg(feature = "net")]

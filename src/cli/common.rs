@@ -1,6 +1,7 @@
 //! What several subcommands do in the same way.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use super::report::Usage;
@@ -64,6 +65,11 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
         "an IP address of this host is needed, as 10.0.0.2 or 10.0.0.2:69; 0.0.0.0 stands for all of them"
             .to_owned()
     })
+}
+
+/// The group whose users may hand boards over to a server, where this system has it.
+pub(super) fn control_group() -> Option<u32> {
+    crate::config::group_id(Path::new("/"), "piprov")
 }
 
 /// The limits of a TFTP server.

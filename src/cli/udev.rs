@@ -141,10 +141,8 @@ impl Udev {
     }
 }
 
-/// Whether a system has a group of its own, and not from a directory service.
 fn has_group(root: &Path, name: &str) -> bool {
-    let groups = std::fs::read_to_string(root.join("etc/group")).unwrap_or_default();
-    groups.lines().any(|line| line.split(':').next() == Some(name))
+    crate::config::group_id(root, name).is_some()
 }
 
 impl Ids {

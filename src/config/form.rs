@@ -114,6 +114,28 @@ impl Form for HostPath {
     }
 }
 
+/// A path of the host, or `off`, as an empty text is.
+pub(super) struct HostPathOrOff;
+
+impl Form for HostPathOrOff {
+    type Value = Option<PathBuf>;
+
+    fn wanted(&self) -> String {
+        "a path, or `off`".to_owned()
+    }
+
+    fn read(&self, raw: &Raw, base: &Path) -> Result<Option<PathBuf>, String> {
+        match raw.text() {
+            Some("" | "off") => Ok(None),
+            _ => HostPath.read(raw, base).map(Some).map_err(|_| raw.not(&self.wanted())),
+        }
+    }
+
+    fn write(&self, path: &Option<PathBuf>) -> Written {
+        path.as_ref().map_or_else(|| Written::One("off".to_owned()), |path| HostPath.write(path))
+    }
+}
+
 /// A time in seconds, also with a fraction.
 pub(super) struct Seconds(pub(super) RangeInclusive<f64>);
 

@@ -84,3 +84,13 @@ fn a_list_is_a_list_or_a_text_with_commas() {
         assert!(read(&List(Ip), &bad).is_err());
     }
 }
+
+#[test]
+fn a_path_can_be_switched_off() {
+    for off in ["off", ""] {
+        assert_eq!(read(&HostPathOrOff, &text(off)), Ok(None));
+    }
+    assert_eq!(read(&HostPathOrOff, &text("/run/x")), Ok(Some("/run/x".into())));
+    assert_eq!(HostPathOrOff.write(&None).to_string(), "off");
+    assert!(read(&HostPathOrOff, &Raw::Truth(false)).unwrap_err().contains("`off`"));
+}

@@ -224,6 +224,15 @@ impl Settings {
     }
 }
 
+/// The number of a group of a system, and not one from a directory service; `root` is where that system is.
+#[must_use]
+pub fn group_id(root: &Path, name: &str) -> Option<u32> {
+    let groups = std::fs::read_to_string(root.join("etc/group")).ok()?;
+    // group(5): name, password, number, members.
+    let mut lines = groups.lines().map(|line| line.split(':'));
+    lines.find_map(|mut words| (words.next() == Some(name)).then(|| words.nth(1)?.parse().ok())?)
+}
+
 /// The environment variable of a setting: `PIPROV_FLASH_PART_SIZE` is that of `flash.part-size`.
 #[must_use]
 pub fn variable(key: &str) -> String {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::form::{
-    HostPath, Interface, Ip, List, Listen, Optional, PartSize, Seconds, Truth, UsbIds, Whole, Wrong,
+    HostPath, HostPathOrOff, Interface, Ip, List, Listen, Optional, PartSize, Seconds, Truth, UsbIds, Whole,
+    Wrong,
 };
 use super::netboot::{BootFile, Mode, ModeForm, OfBoard, Oui, Range};
 use super::table::{Row, put, row, settings};
@@ -29,6 +30,11 @@ settings! {
         /// Where state is kept that the next start of the machine has no use for, such as what the udev
         /// helper knows of each USB port.
         runtime_dir: PathBuf = "/run/piprov".into(), "runtime-dir" as HostPath;
+        /// The socket at which `piprov netboot serve` takes boards of `piprov flash`, which finds TFTP's
+        /// port busy. Its directory belongs to root or to this user, and nobody else can write there. With
+        /// "off" there is none.
+        control_socket: Option<PathBuf> = Some("/run/piprov/control.sock".into()),
+            "control-socket" as HostPathOrOff;
     }
 
     /// Everything below `[flash]`.

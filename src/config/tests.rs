@@ -77,6 +77,7 @@ fn each_layer_beats_the_ones_below_it() {
 fn every_key_is_read_and_shown() {
     let mut machine = Place::new();
     let text = "targets = 'lab.csv'\nstate-dir = \"/srv/state\"\nruntime-dir = '/srv/run'\n\
+        control-socket = '/srv/run/piprov.sock'\n\
         [flash]\nlisten = \"10.0.0.2\"\npart-size = \"128MiB\"\nboot-timeout = 90\nstagger = 2.5\n\
         [reset]\nhold = 1\ncommand-timeout = 5\n[tftp]\nmax-window = 0x8\nmax-blksize = 1_024\n\
         [usb]\nlive = \"live\"\nclients = \"/srv/clients\"\ngadget = \"1d6b:0104\"\nrestart-window = 20\n\
@@ -96,6 +97,7 @@ fn every_key_is_read_and_shown() {
         &lab,
         "/srv/state",
         "/srv/run",
+        "/srv/run/piprov.sock",
         "10.0.0.2:69",
         "128MiB",
         "90",

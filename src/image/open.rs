@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -184,6 +184,18 @@ impl Image {
         match &self.inner.content {
             Content::File(file) => Some(file),
             Content::Spool { .. } => None,
+        }
+    }
+
+    /// A descriptor of the file that the raw bytes are in, for another process to read: the image itself, or the spool
+    /// that it is unpacked into. Says whether it is a spool, which may still grow, and which leaves zeros at its end out.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn stored(&self) -> io::Result<(OwnedFd, bool)> {
+        match &self.inner.content {
+            Content::File(file) => Ok((file.as_fd().try_clone_to_owned()?, false)),
+            Content::Spool { reader, .. } => Ok((reader.spool.reopened()?, true)),
         }
     }
 

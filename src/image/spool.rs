@@ -12,9 +12,12 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::{Mode, OFlags};
 
 use super::error::Error;
 use super::read_at::ReadAt;
@@ -77,6 +80,12 @@ impl Spool {
         self.state().available = offset + bytes.len() as u64;
         self.changed.notify_all();
         Ok(())
+    }
+
+    /// The file once more, for reading only.
+    pub(super) fn reopened(&self) -> io::Result<OwnedFd> {
+        let itself = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        Ok(rustix::fs::open(itself, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
     }
 
     /// Tells the length that stands in the compressed file.

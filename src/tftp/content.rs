@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-use super::source::{Content, Got};
+use super::source::{Content, Got, Stretch};
 use crate::image::read_at::ReadAt;
 
 /// Bytes in memory.
@@ -122,6 +122,10 @@ impl Content for RangeContent {
             };
         }
         Ok(Got::Bytes(self.image.read_at(&mut buf[..now], at)?))
+    }
+
+    fn stretch(&self) -> Option<Stretch> {
+        Some(Stretch { start: self.start, len: self.real, padded: self.padded })
     }
 }
 

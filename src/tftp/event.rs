@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::options::Agreed;
 use super::packet::{Code, Direction};
@@ -13,7 +13,8 @@ pub use crate::format::printable;
 /// Something that happened to a request or a transfer.
 #[derive(Debug, Clone, Serialize)]
 pub struct Event {
-    /// The number of the request, from 1; the same in all events of one transfer. 0 where there was no request.
+    /// The number of the request; the same in all events of one transfer. Of one server they count from 1; of servers
+    /// that share a port each has its own from a multiple of 2^48 on. 0 where there was no request.
     pub id: u64,
     /// The client.
     pub peer: SocketAddr,
@@ -27,7 +28,7 @@ pub struct Event {
 
 /// Kinds of [`Event`]. A request ends with exactly one of `Finished`, `Probed`, `Refused` and `Failed`. Of a flood of
 /// requests that come to nothing most aren't told at all, neither their beginning nor their end; `More` says how many.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum What {
@@ -59,7 +60,7 @@ pub enum What {
         /// Its length.
         bytes: u64,
         /// From the request to the last acknowledgement.
-        #[serde(serialize_with = "crate::format::seconds")]
+        #[serde(serialize_with = "crate::format::seconds", deserialize_with = "crate::format::of_seconds")]
         elapsed: Duration,
         /// Packets that had to be sent more than once.
         retransmits: u64,
@@ -98,7 +99,7 @@ pub enum What {
 }
 
 /// What there can be too much of to tell it one by one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// [`What::Malformed`].

@@ -3,6 +3,7 @@
 //! - [`packet`] and [`options`]: bytes and their meaning (RFC 1350, 2347, 2348, 2349, 7440).
 //! - [`session`]: transfers as state machines, without sockets and without a clock.
 //! - [`source`]: the traits that content and uploads plug in by; [`content`] and [`dir`] are ready ones.
+//! - [`switch`]: several sources on one server, which come and go while it runs.
 //! - [`Server`]: one thread that serves a [`Source`](source::Source) and tells everything as [`event`]s.
 //!
 //! A source decides for each request: send this, take that, refuse, or "later". Neither a source nor its
@@ -16,6 +17,7 @@ pub mod options;
 pub mod packet;
 pub mod session;
 pub mod source;
+pub mod switch;
 
 mod error;
 mod net;

@@ -7,7 +7,7 @@ use super::packet::{DEFAULT_BLKSIZE, MAX_BLKSIZE, MIN_BLKSIZE, Options, option_a
 
 /// The options that a client asked for and that are known. What is out of range or no number is as if it
 /// had not been asked for (RFC 2347: the server leaves it out of its answer).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Wanted {
     /// Bytes in a block, 8 and up.
     pub blksize: Option<u32>,
@@ -66,7 +66,7 @@ impl Default for Policy {
 }
 
 /// What holds for a transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Agreed {
     /// Bytes in a block.
     pub blksize: u16,

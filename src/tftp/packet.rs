@@ -78,7 +78,7 @@ pub enum Mode<'a> {
 }
 
 /// Error codes of RFC 1350 and RFC 2347. Others are kept as they came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Code(pub u16);
 
@@ -319,7 +319,7 @@ pub fn option_ack(options: &[(&str, u64)]) -> Vec<u8> {
 }
 
 /// What a transfer does, seen from the client as the requests are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// The client reads (RRQ); the server sends.

@@ -58,6 +58,8 @@ pub struct Server {
     pub(super) limits: Limits,
     pub(super) waker: Waker,
     pub(super) pulse: Pulse,
+    /// Which of the servers that share a port it is.
+    pub(super) number: u64,
 }
 
 impl Server {
@@ -77,11 +79,16 @@ impl Server {
         allow_files(limits.sessions);
         let socket = Socket::from(fd);
         let local = socket.local_addr().map_err(bind)?.as_socket().unwrap_or(addr);
-        Self::of(socket, local, limits)
+        Self::on(socket, local, limits, 0)
+    }
+
+    fn on(socket: Socket, addr: SocketAddr, limits: Limits, number: u64) -> Result<Self, Error> {
+        let waker = Waker::new().map_err(Error::Loop)?;
+        Ok(Self { socket, addr, limits, pulse: Pulse::of(waker.clone()), waker, number })
     }
 
     /// Opens a port for several servers, each of which is to run on a thread of its own. The kernel gives each client
-    /// to one of them. The limits are shared out. Numbers of requests are each server's own.
+    /// to one of them. The limits are shared out.
     ///
     /// # Errors
     /// As for [`Server::bind`].
@@ -96,11 +103,11 @@ impl Server {
         let limits =
             Limits { sessions: share(limits.sessions), memory: share(limits.memory), per_address, ..limits };
         let bind = |source| Error::Bind { addr, source };
-        let one = || {
+        let one = |number| {
             let socket = Socket::from(net::listen_shared(addr).map_err(bind)?);
-            Self::of(socket, addr, limits)
+            Self::on(socket, addr, limits, number)
         };
-        (0..servers).map(|_| one()).collect()
+        (0..servers as u64).map(one).collect()
     }
 
     /// Serves on a UDP socket that another program has opened and bound, such as systemd. `addr` is what it should be
@@ -114,12 +121,7 @@ impl Server {
         allow_files(limits.sessions);
         let socket = Socket::from(socket);
         let local = socket.local_addr().map_err(bind)?.as_socket().unwrap_or(addr);
-        Self::of(socket, local, limits)
-    }
-
-    fn of(socket: Socket, addr: SocketAddr, limits: Limits) -> Result<Self, Error> {
-        let waker = Waker::new().map_err(Error::Loop)?;
-        Ok(Self { socket, addr, limits, pulse: Pulse::of(waker.clone()), waker })
+        Self::on(socket, local, limits, 0)
     }
 
     /// The address that it listens on, with the port that was chosen where 0 was asked for.

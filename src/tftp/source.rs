@@ -11,7 +11,8 @@ use super::packet::{Code, Direction};
 /// A read or write request, as a source sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// The number under which the events speak of this request.
+    /// The number under which the events speak of this request. No other request of the servers that share a port has
+    /// it.
     pub id: u64,
     /// The client that asks.
     pub peer: SocketAddr,
@@ -91,6 +92,12 @@ pub trait Source: Send + Sync {
     /// After [`Answer::Later`] the same request (same `id`) is asked again whenever the [`Waker`](crate::stop::Waker) is poked, and
     /// at least every 50 ms.
     fn open(&self, request: &Request<'_>) -> Answer;
+
+    /// The request with this number is over, and was told so where it was told at all: what is kept for it can go.
+    /// Called once for each request, on the server's thread.
+    fn over(&self, id: u64) {
+        let _ = id;
+    }
 }
 
 /// What a read of content gives.
@@ -114,6 +121,23 @@ pub trait Content: Send {
     /// # Errors
     /// Ends the transfer; the message reaches the client and the events.
     fn read_at(&mut self, buf: &mut [u8], offset: u64) -> io::Result<Got>;
+
+    /// Which bytes of its source's image it is, where it is nothing else: another process that has the image open can
+    /// send them in this one's place.
+    fn stretch(&self) -> Option<Stretch> {
+        None
+    }
+}
+
+/// Bytes of an image, followed by zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Stretch {
+    /// The first byte in the image.
+    pub start: u64,
+    /// How many bytes of the image.
+    pub len: u64,
+    /// How many bytes with the zeros behind them; at least `len`.
+    pub padded: u64,
 }
 
 /// Takes one upload. Dropped without [`Sink::complete`] having been called, the upload is not whole.

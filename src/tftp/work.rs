@@ -131,7 +131,7 @@ impl<'a> Loop<'a> {
             by_peer: HashMap::new(),
             pending: Vec::new(),
             scratch: vec![0; 1 << 16],
-            last_id: 0,
+            last_id: server.number << 48,
             memory: 0,
             begun: Instant::now(),
             seats: Seats::default(),
@@ -237,6 +237,7 @@ impl<'a> Loop<'a> {
                         Some(_) => self.quota.withhold(Reason::Unanswered, now),
                         None => {}
                     }
+                    self.source.over(transfer.id);
                 }
             }
         }
@@ -445,6 +446,7 @@ impl<'a> Loop<'a> {
         } else {
             self.quota.withhold(Reason::Unanswered, now);
         }
+        self.source.over(pending.id);
     }
 
     /// Keeps a request until it can be answered.
@@ -563,13 +565,14 @@ impl<'a> Loop<'a> {
         let Pending { local, peer, direction, announced, .. } = pending;
         self.seats.leave(peer.ip());
         answer(local, peer, refusal.code, &refusal.message);
-        if !announced {
-            if !self.quota.allows(Reason::Refused, peer.ip(), now) {
-                return;
-            }
+        let told = announced || self.quota.allows(Reason::Refused, peer.ip(), now);
+        if told && !announced {
             pending.tell(self.events, What::Requested { direction });
         }
-        pending.tell(self.events, What::Refused { code: refusal.code, message: refusal.message });
+        if told {
+            pending.tell(self.events, What::Refused { code: refusal.code, message: refusal.message });
+        }
+        self.source.over(pending.id);
     }
 
     fn stop(&mut self, now: Instant) {

@@ -21,6 +21,7 @@ use crate::tftp::content::RangeContent;
 use crate::tftp::event::{Event as TftpEvent, What as TftpWhat};
 use crate::tftp::packet::Direction;
 use crate::tftp::source::{Answer, Refusal, Request, Sink, Source};
+use crate::tftp::switch::{Branch, of_board};
 
 /// A report of the original's kind has 4 bytes; a longer one is cut off there by refusing it.
 const REPORT_LIMIT: u64 = 64;
@@ -202,6 +203,20 @@ impl Source for Boards {
                 }))
             }
         }
+    }
+}
+
+impl Branch for Boards {
+    fn boards(&self) -> Vec<Mac> {
+        self.boards.keys().copied().collect()
+    }
+
+    fn claims(&self, request: &Request<'_>) -> bool {
+        of_board(request).is_some_and(|(mac, _)| self.boards.contains_key(&mac))
+    }
+
+    fn event(&self, event: &TftpEvent) {
+        self.transfer(event);
     }
 }
 

@@ -9,17 +9,20 @@ use super::boards::Boards;
 use super::event::{Ending, Stage};
 use super::material::ImageMaterial;
 use super::peer::Peer;
+use super::port::Port;
 use super::record::Flash;
 use super::secret::{self, Secret};
 use super::step::Material;
 use super::watch::{BoardWatch, Patience};
 use crate::board::Mac;
+use crate::control;
 use crate::error::{Explain, Kind, Remedy};
 use crate::power;
 use crate::run::{Record, Running, Runs, Way, ledger};
 use crate::stop::Stop;
 use crate::targets::Target;
 use crate::tftp;
+use crate::tftp::switch::NotJoined;
 use crate::wire;
 
 /// How often the boards' deadlines are looked at.
@@ -34,6 +37,15 @@ pub enum Error {
     /// The TFTP server can't go on.
     #[error("serving TFTP: {0}")]
     Tftp(#[from] tftp::Error),
+    /// The server of another process doesn't serve them any more.
+    #[error(transparent)]
+    Control(#[from] control::Error),
+    /// The server of this process doesn't take them.
+    #[error(transparent)]
+    NotJoined(#[from] NotJoined),
+    /// The server of this process has ended.
+    #[error("the TFTP server that served it has ended")]
+    Ended,
     /// What is done to them can't be recorded, so nothing is done.
     #[error(transparent)]
     Record(#[from] ledger::Error),
@@ -43,6 +55,9 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Tftp(error) => error.kind(),
+            Self::Control(error) => error.kind(),
+            Self::NotJoined(NotJoined::Ended) | Self::Ended => Kind::Unavailable,
+            Self::NotJoined(_) => Kind::Busy,
             Self::Record(error) => error.kind(),
         }
     }
@@ -50,6 +65,8 @@ impl Explain for Error {
     fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Tftp(error) => error.hint(),
+            Self::Control(error) => error.hint(),
+            Self::NotJoined(_) | Self::Ended => None,
             Self::Record(error) => error.hint(),
         }
     }
@@ -70,14 +87,16 @@ pub struct FlashOptions {
     pub secrets: BTreeMap<Mac, Secret>,
 }
 
-/// Flashes `targets`. Returns when every board has ended, one way or the other, in the order of `targets`.
+/// Flashes `targets`, which `port` serves. Returns when every board has ended, one way or the other, in the order of
+/// `targets`.
 ///
 /// # Errors
-/// When a record can't be begun, or the TFTP server can't go on. What goes wrong with a board is in its [`Record`].
+/// When a record can't be begun, or a server of its own can't go on. What goes wrong with a board is in its [`Record`];
+/// so is the end of a server that others share.
 pub fn flash(
     targets: &[Target],
     material: &Arc<ImageMaterial>,
-    server: &tftp::Server,
+    port: &Port,
     options: &FlashOptions,
     stop: &Stop,
     runs: &Runs,
@@ -85,24 +104,31 @@ pub fn flash(
     let _span = tracing::debug_span!("flash", boards = targets.len()).entered();
     tracing::debug!("begins");
     let began = Instant::now();
-    let local = server.local_addr().ip().to_canonical().is_loopback();
+    let local = port.is_local();
     let boards = targets.iter().map(|target| {
         let watch = watch(target, options, local, began).map_err(tftp::Error::Loop)?;
         Ok((watch, begin(runs, target, material, Stage::Boot)?))
     });
-    let boards = Boards::new(boards.collect::<Result<_, Error>>()?, Arc::clone(material));
+    let boards = Arc::new(Boards::new(boards.collect::<Result<_, Error>>()?, Arc::clone(material)));
+    let place = match port.place(&boards) {
+        Ok(place) => place,
+        Err(error) => {
+            not_served(&boards, &error);
+            return Ok(records(&boards, targets));
+        }
+    };
     // No child of `stop`: the boards hear of Ctrl-C from a server that still answers.
     let server_stop = Stop::new().map_err(tftp::Error::Loop)?;
-    material.on_progress(server.waker());
+    material.on_progress(port.wakers());
 
     let served = std::thread::scope(|scope| {
         let serving = scope.spawn(|| {
-            let result = server.run(&boards, &|event| boards.transfer(&event), &server_stop);
+            let result = place.serve(&boards, &server_stop);
             // A server that ends early ends the boards too: the loop below looks.
             server_stop.set();
             result
         });
-        let frames = &boards;
+        let frames = &*boards;
         let until = &server_stop;
         scope.spawn(move || {
             // Without the permission to look, a failure just says less.
@@ -123,7 +149,10 @@ pub fn flash(
         serving.join().unwrap_or(Ok(()))
     });
     boards.each(|watch, events| watch.tick(Instant::now(), &[], events));
-    served?;
+    match served {
+        Err(error @ (Error::Control(_) | Error::Ended)) => not_served(&boards, &error),
+        other => other?,
+    }
     finish(&boards, material, stop);
     Ok(records(&boards, targets))
 }
@@ -196,6 +225,13 @@ pub(super) fn drive(
                 }
             }
         }
+    });
+}
+
+/// Ends every board that hasn't ended: nobody serves it.
+fn not_served(boards: &Boards, error: &Error) {
+    boards.each(|watch, events| {
+        watch.end(watch.stage(), error.kind(), error.to_string(), error.hint(), events)
     });
 }
 

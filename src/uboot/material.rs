@@ -85,7 +85,7 @@ pub struct ImageMaterial {
     /// What is odd about its table.
     of_table: Vec<String>,
     followed: OnceLock<Result<Follow, Arc<Error>>>,
-    waker: Arc<Mutex<Option<Waker>>>,
+    wakers: Arc<Mutex<Vec<Waker>>>,
 }
 
 /// What follows the partitions' new numbers.
@@ -105,8 +105,8 @@ impl ImageMaterial {
         let table = image.table()?.ok_or_else(|| Error::NoTable { name: name.clone() })?;
         let layout = layout::plan(&table, image.raw_len(), &CardInfo::default())
             .map_err(|source| Error::Layout { name, source })?;
-        let waker: Arc<Mutex<Option<Waker>>> = Arc::default();
-        let wake = Arc::clone(&waker);
+        let wakers: Arc<Mutex<Vec<Waker>>> = Arc::default();
+        let wake = Arc::clone(&wakers);
         let parts = match table.scheme {
             // What lies behind the last partition is part of an MBR image and not of a GPT one.
             Scheme::Mbr { .. } => Parts::Every { skip: layout.source.start, size: part_size },
@@ -123,17 +123,17 @@ impl ImageMaterial {
             pass,
             of_table: layout.notes.clone(),
             followed: OnceLock::new(),
-            waker,
+            wakers,
         });
         let follower = Arc::clone(&material);
         std::thread::spawn(move || follower.follow(&layout));
         Ok(material)
     }
 
-    /// Wakes this server whenever something becomes known.
-    pub fn on_progress(&self, waker: Waker) {
-        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker);
-        poke(&self.waker);
+    /// Wakes these loops whenever something becomes known, and no longer those that were named before.
+    pub fn on_progress(&self, wakers: Vec<Waker>) {
+        *self.wakers.lock().unwrap_or_else(PoisonError::into_inner) = wakers;
+        poke(&self.wakers);
     }
 
     /// The image.
@@ -242,7 +242,7 @@ impl ImageMaterial {
         let found = found.map_err(|source| Arc::new(Error::Files { name: self.image.name(), source }));
         // Set once, here only.
         let _ = self.followed.set(found);
-        poke(&self.waker);
+        poke(&self.wakers);
     }
 }
 
@@ -304,8 +304,8 @@ fn ranges(source: &Range<u64>, size: u64) -> Vec<Range<u64>> {
     ranges
 }
 
-fn poke(waker: &Mutex<Option<Waker>>) {
-    if let Some(waker) = &*waker.lock().unwrap_or_else(PoisonError::into_inner) {
+fn poke(wakers: &Mutex<Vec<Waker>>) {
+    for waker in &*wakers.lock().unwrap_or_else(PoisonError::into_inner) {
         waker.wake();
     }
 }

@@ -10,6 +10,7 @@ pub mod layout;
 pub mod material;
 pub mod payload;
 pub mod peer;
+pub mod port;
 mod proof;
 pub mod recheck;
 pub mod record;

@@ -72,7 +72,7 @@ impl Flash {
     }
 
     fn host(&self, address: Ipv4Addr) -> Host {
-        Host { address, server: self.server }
+        Host { address, server: self.server, mac: MAC }
     }
 
     /// Runs the board, or a host that claims to be it, at an address.
@@ -335,7 +335,8 @@ fn a_job_belongs_to_the_address_that_arp_gives_to_the_board() {
     crate::common::clean(&mut command);
     let flash = Flash::with(command, dir, server, &["--timeout", "60"]);
     // Whoever comes first: the board's MAC address decides.
-    let run = |address| Board { host: Host { address, server }, secret: None, before: &mut |_| {} }.run();
+    let run =
+        |address| Board { host: Host { address, server, mac: MAC }, secret: None, before: &mut |_| {} }.run();
     assert!(!lan.inside("other", || run(other)));
     assert!(lan.inside("board", || run(board)));
     let ended = flash.end();

@@ -25,6 +25,7 @@ mod netboot;
 mod usb_model;
 
 mod client_tree;
+mod control;
 mod flash;
 mod hints;
 mod image_readers;

@@ -18,6 +18,8 @@ pub fn clean(command: &mut Command) {
     command.envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(kept)));
     // No such directory, so no user's configuration is found.
     command.env("HOME", "/nonexistent");
+    // Each test has its own server, and hands over only where that is what it is about.
+    command.env("PIPROV_CONTROL_SOCKET", "off");
     // Records of runs go where nobody looks for the records of this machine.
     command.env("PIPROV_STATE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
 }

@@ -15,6 +15,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Host {
     pub(crate) address: Ipv4Addr,
     pub(crate) server: SocketAddrV4,
+    /// The board that it is, or says that it is.
+    pub(crate) mac: &'static str,
 }
 
 impl Host {
@@ -41,7 +43,7 @@ impl Host {
 
     /// Fetches a file below the board's directory; `None` where it is refused.
     pub(crate) fn get(&self, path: impl AsRef<[u8]>) -> Option<Vec<u8>> {
-        let path = [MAC.as_bytes(), b"/", path.as_ref()].concat();
+        let path = [self.mac.as_bytes(), b"/", path.as_ref()].concat();
         let (socket, from, mut packet) = self.ask(&Self::request(1, &path, b"blksize\x001400\0"))?;
         let (mut bytes, mut acked, mut size) = (Vec::new(), 0u16, 512);
         loop {
@@ -76,7 +78,7 @@ impl Host {
 
     /// Uploads a file of four bytes; says whether it was taken.
     pub(crate) fn put(&self, file: &str) -> bool {
-        let path = format!("{MAC}/{file}");
+        let path = format!("{}/{file}", self.mac);
         let Some((socket, from, _)) = self.ask(&Self::request(2, path.as_bytes(), b"")) else { return false };
         socket.send_to(&[0, 3, 0, 1, 0, 0, 0, 0], from).unwrap();
         let mut buffer = [0; 600];
@@ -133,9 +135,10 @@ impl Board<'_> {
     pub(crate) fn run(self) -> bool {
         let nobody = |mac: &str| u64::from_str_radix(&mac.replace(':', ""), 16).unwrap();
         let mut proof: Option<(u64, u64)> = None;
+        let mac = self.host.mac;
         let sign = |proof: Option<(u64, u64)>, kind: u64, step: u64, value: u64| match (self.secret, proof) {
             (Some(secret), Some((nonce, order))) => {
-                let words = [nonce, kind << 48 | nobody(MAC), order << 32 | step, value];
+                let words = [nonce, kind << 48 | nobody(mac), order << 32 | step, value];
                 format!("/{:x}", siphash(secret, words))
             }
             _ => String::new(),
@@ -189,8 +192,12 @@ impl Board<'_> {
 
 /// An image with a table of one partition, which holds random bytes.
 pub(crate) fn image(path: &Path) {
+    image_of(path, 7);
+}
+
+/// The same with other bytes for each seed.
+pub(crate) fn image_of(path: &Path, mut seed: u32) {
     let mut bytes = vec![0; 9 << 20];
-    let mut seed = 7u32;
     for byte in &mut bytes[8 << 20..] {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         *byte = (seed >> 24) as u8;

@@ -19,6 +19,7 @@ mod usb_model;
 mod card;
 mod cli;
 mod config;
+mod control;
 mod docs;
 mod eeprom_real;
 mod enable;

@@ -632,3 +632,79 @@ fn servers_share_a_port_and_nobody_else_gets_it() {
     assert_eq!(served.values().sum::<usize>(), 16);
     assert!(served.len() > 1, "one server had all of them: {served:?}");
 }
+
+/// Keeps which requests it was asked about and which are over; those for `later` wait for ever.
+struct Counts {
+    asked: Arc<Mutex<Vec<u64>>>,
+    over: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Source for Counts {
+    fn open(&self, request: &Request<'_>) -> Answer {
+        self.asked.lock().unwrap().push(request.id);
+        match request.name().unwrap() {
+            "later" => Answer::Later,
+            "file" => Answer::bytes(pattern(2000)),
+            _ => Answer::not_found("no"),
+        }
+    }
+
+    fn over(&self, id: u64) {
+        self.over.lock().unwrap().push(id);
+    }
+}
+
+#[test]
+fn each_request_is_over_once_whatever_became_of_it() {
+    let (asked, over): (Arc<Mutex<Vec<u64>>>, Arc<Mutex<Vec<u64>>>) = Default::default();
+    let source = Counts { asked: Arc::clone(&asked), over: Arc::clone(&over) };
+    let mut server = Running::new(source, Limits::default());
+    fetch(server.addr, "file", &[], SECOND).unwrap();
+    // More refusals than are told, a request that comes to nothing, one that waits, and one that is in the middle.
+    for _ in 0..100 {
+        Client::ask(server.addr, "nothing", &[]).hear();
+    }
+    let waits = Client::ask(server.addr, "later", &[]);
+    let mut goes = Client::ask(server.addr, "file", &[]);
+    goes.hear();
+    let mut new = Client::ask(server.addr, "file", &[]);
+    new.hear();
+    // The same port asks for something else.
+    new.to_server(&request(Direction::Read, b"nothing", Mode::Octet, &[]));
+    server.wait_for("all of them", |_| asked.lock().unwrap().iter().max() == Some(&105));
+    server.end();
+    drop((waits, goes));
+    let sorted = |list: &Mutex<Vec<u64>>| {
+        let mut list = list.lock().unwrap().clone();
+        list.sort_unstable();
+        list
+    };
+    let mut all = sorted(&asked);
+    all.dedup();
+    assert_eq!(sorted(&over), all);
+}
+
+#[test]
+fn servers_of_one_port_number_their_requests_apart() {
+    let servers = Server::bind_shared("127.0.0.1:0".parse().unwrap(), Limits::default(), 3).unwrap();
+    let addr = servers[0].local_addr();
+    let (asked, over): (Arc<Mutex<Vec<u64>>>, Arc<Mutex<Vec<u64>>>) = Default::default();
+    let source = Counts { asked: Arc::clone(&asked), over };
+    let stop = Stop::new().unwrap();
+    std::thread::scope(|scope| {
+        for server in &servers {
+            let (source, stop) = (&source, &stop);
+            scope.spawn(move || server.run(source, &drop, stop).unwrap());
+        }
+        for _ in 0..40 {
+            Client::ask(addr, "nothing", &[]).hear();
+        }
+        stop.set();
+    });
+    let mut all = asked.lock().unwrap().clone();
+    all.sort_unstable();
+    let count = all.len();
+    all.dedup();
+    assert_eq!((all.len(), count), (40, 40));
+    assert!(all.last().unwrap() >> 48 > 0, "the kernel gave all clients to one of them: {all:?}");
+}

@@ -20,3 +20,17 @@ fn a_service_in_a_sandbox_can_write_its_records_and_its_leases() {
         assert!(writable.iter().any(|dir| dir == Path::new(path)), "{path}, but {writable:?}");
     }
 }
+
+#[test]
+fn a_service_in_a_sandbox_can_make_its_control_socket_and_leaves_what_others_have_there() {
+    let unit = std::fs::read_to_string("systemd/piprov-netboot.service").unwrap();
+    let socket = piprov::config::Settings::without_files().control_socket.value.unwrap();
+    let made: Vec<_> =
+        values(&unit, "RuntimeDirectory").into_iter().map(|name| Path::new("/run").join(name)).collect();
+    assert_eq!(made, [socket.parent().unwrap()]);
+    // Notes of the udev helper lie there, too.
+    assert_eq!(values(&unit, "RuntimeDirectoryPreserve"), ["yes"]);
+    // The socket is given to a group that the service isn't in.
+    assert!(values(&unit, "CapabilityBoundingSet").contains(&"CAP_CHOWN"));
+    assert!(values(&unit, "RestrictAddressFamilies").contains(&"AF_UNIX"));
+}

@@ -8,16 +8,23 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../dhcp_support/mod.rs"]
+mod dhcp_support;
 #[path = "../support/documented.rs"]
 mod documented;
 #[path = "../netboot/mod.rs"]
 mod netboot;
+#[path = "../netboot_model/mod.rs"]
+mod netboot_model;
+#[path = "../netboot_rig/mod.rs"]
+mod netboot_rig;
 #[path = "../rig/mod.rs"]
 mod rig;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod flash;
+mod handed;
 mod netboot_nfsd;
 mod pi_uboot;
 mod staged;

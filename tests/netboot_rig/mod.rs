@@ -23,6 +23,8 @@ pub(crate) struct Net {
     pub(crate) state: PathBuf,
     /// Where the runs' records are, in `runs` below it.
     pub(crate) records: PathBuf,
+    /// Where boards are handed over, where that is what it is about.
+    pub(crate) control: Option<PathBuf>,
 }
 
 impl Net {
@@ -31,7 +33,7 @@ impl Net {
         let (root, state) = (lan.dir.path().join("tftp"), lan.dir.path().join("netboot"));
         let records = lan.dir.path().join("piprov");
         std::fs::create_dir_all(&root).unwrap();
-        Self { lan, root, state, records }
+        Self { lan, root, state, records, control: None }
     }
 
     /// The records of all boots, the oldest first.
@@ -62,6 +64,7 @@ impl Net {
         let mut command = self.lan.command(host, env!("CARGO_BIN_EXE_piprov"));
         super::common::clean(&mut command);
         command.env("PIPROV_STATE_DIR", &self.records);
+        command.envs(self.control.iter().map(|path| ("PIPROV_CONTROL_SOCKET", path)));
         command
             .args(arguments)
             .arg("--json")

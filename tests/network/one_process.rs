@@ -17,8 +17,10 @@ use piprov::run::ledger::Ledger;
 use piprov::run::{Ending, Event, Proof, Record, Runs, Way, What};
 use piprov::stop::Stop;
 use piprov::targets::Target;
+use piprov::tftp::switch::Switch;
 use piprov::uboot::flash;
 use piprov::uboot::material::ImageMaterial;
+use piprov::uboot::port::Port;
 use piprov::uboot::watch::Patience;
 use piprov::usb::boot::{BootOptions, Limits};
 use piprov::usb::choose::AllAlike;
@@ -27,6 +29,7 @@ use piprov::usb::plan::OnePayload;
 use piprov::usb::service::{self, Service};
 
 use crate::flash_model;
+use crate::handed;
 use crate::netboot_model::{Board as NetBoard, Kind, run};
 use crate::netboot_rig::{Net, boots, tree};
 use crate::usb_model::Ask::{Done, File};
@@ -53,7 +56,7 @@ fn serve_netboot(
     net: &Net,
     runs: &Runs,
     stop: &Stop,
-    ready: &Mutex<Option<u16>>,
+    ready: &Mutex<Option<Arc<Switch>>>,
 ) -> Result<(), serve::Error> {
     net.lan.inside("ours", || {
         let mut config = dhcp::Config::new("eth0", net.state.clone());
@@ -62,15 +65,44 @@ fn serve_netboot(
             dhcp: config,
             tftp_root: net.root.clone(),
             limits: piprov::tftp::Limits::default(),
+            control: None,
             sockets: Vec::new(),
         };
+        let server = serve::Server::open(options, stop)?;
+        let switch = server.switch();
         let tell = |event: &serve::Event| {
             if matches!(event.what, serve::What::Serving { .. }) {
-                *ready.lock().unwrap() = Some(69);
+                *ready.lock().unwrap() = Some(Arc::clone(&switch));
             }
         };
-        serve::Server::open(options, stop)?.run(&tell, runs, stop).map(drop)
+        server.run(&tell, runs, stop).map(drop)
     })
+}
+
+/// Flashes boards, which need no reset, with an image.
+fn flash_with(image: &Path, boards: &[&str], port: &Port, runs: &Runs, stop: &Stop) -> Vec<Record> {
+    let image = Image::open(image, &piprov::image::ImageOptions::default()).unwrap();
+    let material = ImageMaterial::prepare(image, 4 << 20, stop).unwrap();
+    let target = |mac: &&str| Target {
+        name: format!("board {mac}"),
+        mac: mac.parse().unwrap(),
+        ip: None,
+        reset: None,
+        secret: None,
+        line: 2,
+    };
+    let targets: Vec<_> = boards.iter().map(target).collect();
+    flash::flash(&targets, &material, port, &options(), stop, runs).unwrap()
+}
+
+fn options() -> flash::FlashOptions {
+    flash::FlashOptions {
+        patience: Patience { boot: Some(PATIENCE), silence: PATIENCE },
+        stagger: Duration::ZERO,
+        reset: None,
+        original: false,
+        secrets: BTreeMap::new(),
+    }
 }
 
 /// Flashes the model board, which needs no reset.
@@ -89,14 +121,7 @@ fn flash_one(dir: &Path, runs: &Runs, stop: &Stop, address: &Mutex<Option<Socket
         secret: None,
         line: 2,
     }];
-    let options = flash::FlashOptions {
-        patience: Patience { boot: Some(PATIENCE), silence: PATIENCE },
-        stagger: Duration::ZERO,
-        reset: None,
-        original: false,
-        secrets: BTreeMap::new(),
-    };
-    flash::flash(&targets, &material, &server, &options, stop, runs).unwrap()
+    flash::flash(&targets, &material, &Port::Own(server), &options(), stop, runs).unwrap()
 }
 
 /// Boots whatever is on the bus, until it is told to end.
@@ -168,7 +193,11 @@ fn all_ways_share_a_process_a_stream_and_a_ledger_and_one_server_dies_alone() {
         }
         let Some(SocketAddr::V4(address)) = *flashing.lock().unwrap() else { panic!("no address") };
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, address.port());
-        let host = flash_model::Host { address: Ipv4Addr::new(127, 0, 0, 7), server: address };
+        let host = flash_model::Host {
+            address: Ipv4Addr::new(127, 0, 0, 7),
+            server: address,
+            mac: flash_model::MAC,
+        };
         assert!(flash_model::Board { host, secret: None, before: &mut |_| {} }.run());
         let record = flashed.join().unwrap().remove(0);
         assert_eq!(record.ending, Ending::Done { proof: Proof::ReadBack });
@@ -206,4 +235,81 @@ fn all_ways_share_a_process_a_stream_and_a_ledger_and_one_server_dies_alone() {
         let text = serde_json::to_vec(record).unwrap();
         assert_eq!(Record::read(&text).as_ref(), Some(record));
     }
+}
+
+#[test]
+fn flashes_come_to_the_server_of_network_boot_and_go_each_with_its_own_image() {
+    let net = handed::net();
+    net.lan.house_dnsmasq(&[]);
+    let (tell, told) = channel();
+    let runs = &Runs::new(Arc::new(tell), Ledger::open(&net.records).unwrap());
+    let program = Stop::new().unwrap();
+    let of_netboot = program.child().unwrap();
+    let serving = Mutex::new(None);
+    let mut seen = Vec::new();
+    let path = |name: &str| net.lan.dir.path().join(name);
+    std::thread::scope(|scope| {
+        let netboot = scope.spawn(|| serve_netboot(&net, runs, &of_netboot, &serving));
+        let deadline = Instant::now() + PATIENCE;
+        let switch = loop {
+            assert!(Instant::now() < deadline, "network boots aren't served");
+            match serving.lock().unwrap().clone() {
+                Some(switch) => break switch,
+                None => std::thread::yield_now(),
+            }
+        };
+        let flash = |image: &str, boards: &[&str]| {
+            let (image, port) = (path(image), Port::Shared(Arc::clone(&switch)));
+            let boards: Vec<_> = boards.iter().map(|&mac| mac.to_owned()).collect();
+            let program = &program;
+            scope.spawn(move || {
+                let boards: Vec<_> = boards.iter().map(String::as_str).collect();
+                flash_with(&image, &boards, &port, runs, program)
+            })
+        };
+        let [one, other] = [("lab-01.img", flash_model::MAC), ("lab-02.img", handed::OTHER)]
+            .map(|(image, mac)| flash(image, &[mac]));
+        let began = |mac: &'static str| {
+            move |event: &Event| {
+                matches!(event.what, What::Began) && event.board.mac == Some(mac.parse().unwrap())
+            }
+        };
+        until(&told, &mut seen, "one flash", began(flash_model::MAC));
+        until(&told, &mut seen, "the other flash", began(handed::OTHER));
+        // A third one can't have a board that one of them has; nothing is done to either of its boards.
+        let third = flash("lab-02.img", &[flash_model::MAC, "dc:a6:32:01:02:05"]).join().unwrap();
+        for record in &third {
+            let Ending::Failed { why, .. } = &record.ending else { panic!("{record:?}") };
+            assert!(why.contains("is being served for another flash"), "{why}");
+        }
+        let boards = scope.spawn(|| {
+            assert!(handed::run(&net, handed::OTHER));
+            assert!(handed::run(&net, flash_model::MAC));
+        });
+        handed::boot(&net, 1);
+        boards.join().unwrap();
+        for (flash, image) in [(one, "lab-01.img"), (other, "lab-02.img")] {
+            let record = flash.join().unwrap().remove(0);
+            assert_eq!(record.ending, Ending::Done { proof: Proof::ReadBack });
+            let steps = serde_json::to_value(&record).unwrap()["detail"]["steps"].clone();
+            let sum = crc32fast::hash(&std::fs::read(path(image)).unwrap()[8 << 20..]);
+            assert!(
+                steps.as_array().unwrap().iter().any(|step| step["crc32"] == format!("{sum:08x}")),
+                "{steps}"
+            );
+        }
+        // Both have left: the boards are free for the next one, which the end of the server takes along.
+        let last = flash("lab-02.img", &[flash_model::MAC]);
+        let again = |event: &Event| began(flash_model::MAC)(event) && event.run != third[0].run;
+        let deadline = Instant::now() + PATIENCE;
+        while !told.recv_timeout(deadline - Instant::now()).is_ok_and(|event| again(&event)) {}
+        of_netboot.set();
+        netboot.join().unwrap().unwrap();
+        let record = last.join().unwrap().remove(0);
+        let Ending::Failed { why, .. } = &record.ending else { panic!("{record:?}") };
+        assert!(
+            why.contains("the TFTP server that served it has ended") || why.contains("the server has ended"),
+            "{why}"
+        );
+    });
 }

@@ -23,6 +23,11 @@ pub(crate) struct Rig {
 impl Rig {
     /// A rig for so many boards. Waits until the machine has room for them.
     pub(crate) fn new(boards: usize) -> Self {
+        Self::at(boards, room::address())
+    }
+
+    /// The same, where the boards ask this address. They are seen from it, too: QEMU speaks for them.
+    pub(crate) fn at(boards: usize, address: Ipv4Addr) -> Self {
         need("qemu-system-aarch64", "qemu-system-arm");
         need("/usr/lib/u-boot/qemu_arm64/u-boot.bin", "u-boot-qemu");
         for tool in ["mkimage", "mformat", "sfdisk", "sgdisk", "mkfs.ext4", "xz", "zstd", "gzip"] {
@@ -31,7 +36,7 @@ impl Rig {
         let slots = Slots::take(boards);
         let rows = "name,mac,ip,reset,secret\n".to_owned();
         let dir = tempfile::tempdir().unwrap();
-        Self { dir, address: room::address(), boards: Vec::new(), rows, _slots: slots }
+        Self { dir, address, boards: Vec::new(), rows, _slots: slots }
     }
 
     /// A path in the rig's directory.
@@ -69,7 +74,9 @@ impl Rig {
     pub(crate) fn target(&mut self, name: &str, reset: &str) -> String {
         let [_, high, low, n] = self.address.octets();
         let mac = format!("52:54:{high:02x}:{low:02x}:{n:02x}:{:02x}", self.rows.lines().count());
-        writeln!(self.rows, "{name},{mac},,\"{}\"", reset.replace('"', "\"\"")).unwrap();
+        // On a network that isn't this machine's own nobody else vouches for it.
+        let ip = if self.address.is_loopback() { String::new() } else { self.address.to_string() };
+        writeln!(self.rows, "{name},{mac},{ip},\"{}\"", reset.replace('"', "\"\"")).unwrap();
         mac
     }
 

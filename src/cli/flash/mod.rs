@@ -1,6 +1,7 @@
 //! `piprov flash`.
 
 mod plan;
+mod port;
 mod staged;
 
 use std::collections::BTreeMap;
@@ -21,7 +22,6 @@ use crate::run::ledger::Ledger;
 use crate::run::{Record, Runs, Tell};
 use crate::stop::Stop;
 use crate::targets::{Target, Targets};
-use crate::tftp;
 use crate::uboot::flash::{self, FlashOptions};
 use crate::uboot::material::ImageMaterial;
 use crate::uboot::record;
@@ -121,12 +121,11 @@ impl Flash {
         if self.dry_run {
             return plan(ui, &targets, &material, &options, Way::Serve(listen));
         }
-        let policy = super::common::tftp_limits(&settings);
-        let server = tftp::Server::bind(listen, policy)?;
+        let (port, at) = port::open(listen, &settings, &targets, &material, (ui, stop))?;
 
-        head(ui, &material, Way::Serve(server.local_addr()), targets.len());
+        head(ui, &material, Way::Serve(at), targets.len());
         let shown = Shown::begin(ui, &settings, &targets)?;
-        let records = flash::flash(&targets, &material, &server, &options, stop, &shown.runs);
+        let records = flash::flash(&targets, &material, &port, &options, stop, &shown.runs);
         shown.end(ui, records?)
     }
 

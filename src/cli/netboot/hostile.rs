@@ -66,6 +66,11 @@ fn events(text: &str) -> Vec<What> {
         What::Interface { .. } => [What::Interface {
             interface: text.to_owned(), change: InterfaceChange::Moved, address: IP,
         }],
+        What::Admitted { .. } => [What::Admitted { pid: 1, uid: 0, boards: vec![MAC] }],
+        What::Withdrawn { .. } => [
+            What::Withdrawn { pid: 1, uid: 0, boards: vec![MAC], why: text.to_owned() },
+            What::Withdrawn { pid: 1, uid: 0, boards: vec![], why: text.to_owned() },
+        ],
         What::Warning { .. } => [What::Warning { text: text.into() }],
     ]
 }

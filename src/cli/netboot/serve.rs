@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::board::Mac;
 use crate::cli::screen::Screen;
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common, remedy};
@@ -82,6 +83,7 @@ impl Serve {
             dhcp: config,
             tftp_root: self.tftp_root.unwrap_or_else(|| netboot.tftp_root.value.clone()),
             limits: common::tftp_limits(&settings),
+            control: settings.control_socket.value.clone().map(|path| (path, common::control_group())),
             sockets: service::sockets()?,
         };
         let server = Server::open(options, stop)?;
@@ -121,6 +123,19 @@ pub(super) fn show(ui: &Ui, screen: &Screen, event: &Event) {
             ));
         }
         What::TooLarge(file) => warn(&file.to_string()),
+        What::Admitted { pid, boards, .. } => {
+            screen.above(format_args!(
+                "serving {} for process {pid}: {}",
+                count(boards.len() as u64, "board"),
+                named(boards)
+            ));
+        }
+        What::Withdrawn { pid, boards, why, .. } if boards.is_empty() => {
+            warn(&format!("process {pid} wanted boards to be served, and was refused: {why}"));
+        }
+        What::Withdrawn { pid, boards, why, .. } => {
+            screen.above(format_args!("no longer serving {} for process {pid}: {why}", named(boards)));
+        }
         What::Warning { text } => warn(&remedy::word(text)),
         What::Clients { count: all } => {
             if ui.verbose > 0 {
@@ -146,6 +161,15 @@ pub(super) fn show(ui: &Ui, screen: &Screen, event: &Event) {
             }
         }
     }
+}
+
+/// Boards' addresses, not all of a long list.
+fn named(boards: &[Mac]) -> String {
+    let mut names: Vec<_> = boards.iter().take(4).map(ToString::to_string).collect();
+    if boards.len() > names.len() {
+        names.push(format!("and {} more", boards.len() - names.len()));
+    }
+    names.join(", ")
 }
 
 /// What it came to.

@@ -6,15 +6,16 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 use super::error::Error;
 use super::follower::Follower;
 use crate::dhcp;
-use crate::netboot::content::NetbootSource;
 use crate::stop::{Pulse, Stop};
 use crate::tftp;
+use crate::tftp::switch::{Switch, Switched};
 
 /// The threads of a server that serves.
 pub(super) struct Crew<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     follower: &'env Follower<'env>,
-    source: &'env NetbootSource,
+    source: &'env Switched<'env>,
+    switch: &'env Switch,
     /// Ends all of them, and whoever waits for them.
     stop: &'env Stop,
     dhcp: Dhcp<'scope>,
@@ -50,11 +51,11 @@ impl<'scope, 'env> Crew<'scope, 'env> {
     pub(super) fn new(
         scope: &'scope Scope<'scope, 'env>,
         follower: &'env Follower<'env>,
-        source: &'env NetbootSource,
+        (source, switch): (&'env Switched<'env>, &'env Switch),
         stop: &'env Stop,
         dhcp: dhcp::Server,
     ) -> Self {
-        Self { scope, follower, source, stop, dhcp: Dhcp::Parked(Box::new(dhcp)), files: Vec::new() }
+        Self { scope, follower, source, switch, stop, dhcp: Dhcp::Parked(Box::new(dhcp)), files: Vec::new() }
     }
 
     /// Starts the DHCP server, unless it runs.
@@ -102,11 +103,13 @@ impl<'scope, 'env> Crew<'scope, 'env> {
 
     /// Starts TFTP servers, a thread each.
     pub(super) fn start_files(&mut self, servers: Vec<tftp::Server>) -> Result<(), Error> {
+        self.switch.served_by(&servers);
         for (server, number) in servers.into_iter().zip(1..) {
             let (all, own, pulse) = (self.stop, self.stop.child().map_err(Error::Loop)?, server.pulse());
-            let (follower, source, stop) = (self.follower, self.source, own.clone());
+            let (follower, source, switch, stop) = (self.follower, self.source, self.switch, own.clone());
             let work = move || {
-                let done = server.run(source, &|event| follower.tftp(event), &own);
+                let tell = |event| switch.sort(event).map_or((), |event| follower.tftp(event));
+                let done = server.run(source, &tell, &own);
                 if !own.is_set() {
                     all.set();
                 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use crate::board::Mac;
+use crate::control::Told;
 use crate::dhcp::Mode;
 use crate::error::Remedy;
 use crate::netboot::content::limits::TooLarge;
@@ -65,6 +67,26 @@ pub enum What {
         /// This host's address on it, or the one that it had.
         address: Ipv4Addr,
     },
+    /// Boards of another program are served too: it decides what they get, and keeps their records.
+    Admitted {
+        /// That program's process; 0 where it is in another container.
+        pid: u32,
+        /// Its user.
+        uid: u32,
+        /// The boards.
+        boards: Vec<Mac>,
+    },
+    /// They are no longer served, or weren't taken.
+    Withdrawn {
+        /// That program's process.
+        pid: u32,
+        /// Its user.
+        uid: u32,
+        /// The boards; none where they weren't taken.
+        boards: Vec<Mac>,
+        /// Why.
+        why: String,
+    },
     /// Something is not as it should be.
     Warning {
         /// What, and what helps.
@@ -92,6 +114,20 @@ pub enum InterfaceChange {
     NoCarrier,
     /// Somebody is at the other end of the cable again.
     Carrier,
+}
+
+impl From<Told> for What {
+    fn from(told: Told) -> Self {
+        match told {
+            Told::Admitted { client, boards } => Self::Admitted { pid: client.pid, uid: client.uid, boards },
+            Told::Withdrawn { client, boards, why } => {
+                Self::Withdrawn { pid: client.pid, uid: client.uid, boards, why }
+            }
+            Told::Refused { client, why } => {
+                Self::Withdrawn { pid: client.pid, uid: client.uid, boards: Vec::new(), why }
+            }
+        }
+    }
 }
 
 /// What was told of all boards when serving ended.

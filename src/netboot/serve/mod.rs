@@ -32,10 +32,12 @@ use super::content::NetbootSource;
 use super::content::clients::NetbootClients;
 use super::content::place;
 use crate::board::Known;
+use crate::control;
 use crate::dhcp::{self, Handed, Mode};
 use crate::error::{Remedy, Task, remedy};
 use crate::run::Runs;
 use crate::stop::{Stop, Waker, until};
+use crate::tftp::switch::Switch;
 use crate::tftp::{self, Limits};
 use crate::wire::frame::Payload;
 use crate::wire::interfaces::Follow;
@@ -68,6 +70,9 @@ pub struct ServeOptions {
     pub tftp_root: PathBuf,
     /// Limits of the TFTP server.
     pub limits: Limits,
+    /// The socket at which it takes boards of other programs, and the group whose users may bring them; without a group
+    /// only root and this user. `None`: it takes none.
+    pub control: Option<(PathBuf, Option<u32>)>,
     /// Sockets that a service manager has opened, by name: `dhcp`, `pxe`, `tftp`.
     pub sockets: Vec<(String, OwnedFd)>,
 }
@@ -84,6 +89,8 @@ pub struct Server {
     root: PathBuf,
     attached: Attached,
     notes: Vec<Change>,
+    switch: Arc<Switch>,
+    control: Option<Result<control::Server, control::Error>>,
 }
 
 impl Server {
@@ -92,7 +99,7 @@ impl Server {
     /// # Errors
     /// Where one of these isn't possible; no board was answered then.
     pub fn open(options: ServeOptions, stop: &Stop) -> Result<Self, Error> {
-        let ServeOptions { dhcp: config, tftp_root: root, limits, sockets } = options;
+        let ServeOptions { dhcp: config, tftp_root: root, limits, control, sockets } = options;
         let state = config.state.clone();
         // From here on no change is missed.
         let follow = Follow::new().map_err(Error::Loop)?;
@@ -137,7 +144,16 @@ impl Server {
             limits,
             looks: config.mode == Mode::Dhcp && !config.force,
         };
-        Ok(Self { dhcp, tftp, source, tree, boards, clients, root, attached, notes })
+        let switch = Switch::new(&tftp).map_err(Error::Loop)?;
+        // Without it network boot is served all the same.
+        let control = control.map(|(path, group)| control::Server::open(&path, "netboot", group));
+        Ok(Self { dhcp, tftp, source, tree, boards, clients, root, attached, notes, switch, control })
+    }
+
+    /// Where other sources of this process join its TFTP server, before or while it runs.
+    #[must_use]
+    pub fn switch(&self) -> Arc<Switch> {
+        Arc::clone(&self.switch)
     }
 
     /// Serves until `stop` is set, or until one of the servers can't go on. Each board's boot is one of `runs`; what
@@ -146,7 +162,7 @@ impl Server {
     /// # Errors
     /// What a server could not go on for.
     pub fn run(self, tell: Tell<'_>, runs: &Runs, stop: &Stop) -> Result<Totals, Error> {
-        let Self { dhcp, tftp, source, tree, boards, clients, root, attached, notes } = self;
+        let Self { dhcp, tftp, source, tree, boards, clients, root, attached, notes, switch, control } = self;
         let _span = tracing::debug_span!("netboot", interface = dhcp.interface().name).entered();
         tracing::debug!("serves");
         let plan = dhcp.plan();
@@ -174,6 +190,8 @@ impl Server {
         if let Some(text) = nothing_to_serve(&root) {
             follower.tell(What::Warning { text });
         }
+        let control =
+            control.and_then(|control| control.map_err(|error| follower.tell(no_control(&error))).ok());
         let now = tree.scan().into_iter().map(Change::TooLarge);
         for change in notes.into_iter().chain(now) {
             follower.tell(told_of(change, &clients));
@@ -185,11 +203,25 @@ impl Server {
         let health = Health::default();
         let mut care = Care { tree, attached, wake: &wake, notify, alive, health, told, clients };
         let mut boots = Boots::new(runs, tell);
+        let switched = switch.over(&source);
         let result = std::thread::scope(|scope| {
             let follower = &follower;
             let (telling, news) = (&mut boots, &queue);
             let telling = scope.spawn(move || telling.run(news));
-            let mut crew = Crew::new(scope, follower, &source, stop, dhcp);
+            let switch = &switch;
+            let mut crew = Crew::new(scope, follower, (&switched, switch), stop, dhcp);
+            let control = control.map(|control| {
+                scope.spawn(move || {
+                    let mut tell = |told: control::Told| follower.tell(told.into());
+                    let done = control.run(switch, &mut tell, stop);
+                    if let Err(error) = &done {
+                        follower.tell(What::Warning {
+                            text: format!("no more boards are taken from others: {error}").into(),
+                        });
+                    }
+                    done.is_ok()
+                })
+            });
             let mut looked = crew.start_files(tftp).and_then(|()| care.attached.begin(&mut crew, follower));
             while looked.is_ok() && !stop.is_set() {
                 looked = look(follower, &mut care, &mut crew, stop);
@@ -197,8 +229,11 @@ impl Server {
             care.notify.stopping();
             // All of them have ended before the first failure is looked at, and then no more comes.
             let ended = crew.end();
+            switch.end();
+            let control = control.map_or(Ok(true), |control| control.join());
             queue.close();
             telling.join().map_err(|_| Error::Ended { what: "what tells of the boots" })?;
+            control.map_err(|_| Error::Ended { what: "what takes boards of others" })?;
             // What a server could not go on for is why the rest could not.
             ended.and(looked)
         });
@@ -285,6 +320,11 @@ fn told_of(change: Change, clients: &RwLock<NetbootClients>) -> What {
         }
         Change::Note(text) => What::Warning { text: text.into() },
     }
+}
+
+fn no_control(error: &control::Error) -> What {
+    let text = format!("boards of others aren't taken: {}", crate::error::chain(error));
+    What::Warning { text: text.into() }
 }
 
 fn status(follower: &Follower<'_>) -> String {

@@ -33,6 +33,11 @@ impl BoardWatch {
                 self.tell(What::Fetching { step: n, label, bytes }, events);
             }
             News::Equal(n, step, crc) => {
+                // A server of several threads may hear the board's next request before its last acknowledgement. What
+                // another server sends isn't known.
+                if self.absent.is_none() {
+                    self.fetched(&step.file, now, events);
+                }
                 let since = self.fetched.take().unwrap_or(now);
                 let (bytes, label) = (step.len(), step.label.clone());
                 self.stage = Stage::ReadBack;

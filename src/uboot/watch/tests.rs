@@ -269,3 +269,33 @@ fn an_end_from_outside_ends_the_job_too() {
     assert_eq!(why(&watch).0, "damaged");
     assert!(matches!(watch.ask("job/2000-14000", &sample, clock.0, &mut events), Answer::NotFound(_)));
 }
+
+#[test]
+fn what_was_read_back_was_fetched_before_whenever_the_server_says_so() {
+    let sample = Sample::new(0);
+    for late in [true, false] {
+        let (mut watch, clock, mut events) = watch();
+        watch.reset_done(true, clock.0, &mut events);
+        text(watch.ask("job/2000-14000", &sample, clock.0, &mut events));
+        let Answer::Send(Content::Bytes(bytes)) =
+            watch.ask("00000077/table_boot", &sample, clock.0, &mut events)
+        else {
+            panic!()
+        };
+        let fetched = |watch: &mut BoardWatch, events: &mut Vec<Event>| {
+            watch.fetched("00000077/table_boot", clock.0, events);
+        };
+        if !late {
+            fetched(&mut watch, &mut events);
+        }
+        let read = format!("00000077/read/0/{:x}", crc32fast::hash(&bytes));
+        watch.ask(&read, &sample, clock.0, &mut events);
+        fetched(&mut watch, &mut events);
+        let told = |event: &Event| match &event.what {
+            What::Fetched { .. } => Some("fetched"),
+            What::Equal { .. } => Some("equal"),
+            _ => None,
+        };
+        assert_eq!(events.iter().filter_map(told).collect::<Vec<_>>(), ["fetched", "equal"], "{late}");
+    }
+}

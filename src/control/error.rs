@@ -1,0 +1,140 @@
+//! Why boards can't be handed over, or taken.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::message::Why;
+use crate::error::{Action, Explain, Kind, Remedy, remedy};
+
+/// Why nobody serves, or can be served, by the control socket.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nobody listens there.
+    #[error("no server listens at {}", path.display())]
+    NotThere {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// It is somebody else's, or others can change it.
+    #[error("{} can't be trusted: {why}", path.display())]
+    Distrusted {
+        /// The socket, or its directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A server listens there already.
+    #[error("process {pid} listens at {} already", path.display())]
+    Served {
+        /// The socket.
+        path: PathBuf,
+        /// That server.
+        pid: u32,
+    },
+    /// More connect than are taken in.
+    #[error("too many connect to {} at once", path.display())]
+    Busy {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// The system says no.
+    #[error("{}: {doing}", path.display())]
+    System {
+        /// The socket.
+        path: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// What it says.
+        source: io::Error,
+    },
+    /// The server doesn't want these boards.
+    #[error("process {pid} has TFTP's port, and doesn't serve these boards: {text}")]
+    Refused {
+        /// The server.
+        pid: u32,
+        /// Why, for programs.
+        why: Why,
+        /// Why, for people.
+        text: String,
+    },
+    /// The server says nothing, or what nobody understands.
+    #[error("process {pid} has TFTP's port, and doesn't answer as it should: {what}")]
+    Odd {
+        /// The server.
+        pid: u32,
+        /// What it did.
+        what: String,
+    },
+    /// It serves where these boards don't ask.
+    #[error("process {pid} serves TFTP at {}, not at {wanted}", list(addrs))]
+    Elsewhere {
+        /// The server.
+        pid: u32,
+        /// Where it serves.
+        addrs: Vec<SocketAddr>,
+        /// Where the boards ask.
+        wanted: SocketAddr,
+    },
+    /// The server has ended, or has put these boards out.
+    #[error("the server that served it (process {pid}) has ended: {why}")]
+    Lost {
+        /// The server.
+        pid: u32,
+        /// What it said, or what was seen.
+        why: String,
+    },
+    /// The image can't be handed over.
+    #[error("handing over {name}")]
+    Image {
+        /// The image.
+        name: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It was told to stop.
+    #[error("interrupted")]
+    Stopped,
+}
+
+fn list(addrs: &[SocketAddr]) -> String {
+    addrs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NotThere { .. } | Self::Elsewhere { .. } | Self::Odd { .. } | Self::Lost { .. } => {
+                Kind::Unavailable
+            }
+            Self::Distrusted { .. } => Kind::Permission,
+            Self::Served { .. } | Self::Busy { .. } => Kind::Busy,
+            Self::Refused { why: Why::Image, .. } => Kind::NoInput,
+            Self::Refused { .. } => Kind::Busy,
+            Self::System { source, .. } | Self::Image { source, .. } => Kind::of_io(source),
+            Self::Stopped => Kind::Interrupted,
+        }
+    }
+
+    fn hint(&self) -> Option<Remedy> {
+        match self {
+            Self::Refused { why: Why::Taken, .. } => {
+                Some("wait until the other flash has ended, or end it".into())
+            }
+            Self::Refused { why: Why::Image, .. } => {
+                Some(remedy!["it takes what it can read without waiting; ", Action::Stream])
+            }
+            Self::Refused { why: Why::Schema, .. } => {
+                Some("restart the server: it is of another version".into())
+            }
+            Self::Elsewhere { .. } => {
+                Some("its boards ask at its own addresses; stop it, or let these boards ask there".into())
+            }
+            Self::Lost { .. } => {
+                Some("its card starts U-Boot only until it is flashed again; flash it again".into())
+            }
+            _ => None,
+        }
+    }
+}

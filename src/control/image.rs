@@ -1,0 +1,147 @@
+//! An image that another process has opened, as it is read here.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{FileType, OFlags};
+
+use crate::image::read_at::ReadAt;
+
+/// The kind of a file system in user space (FUSE, linux/magic.h): who has mounted it decides how long a read takes.
+const FUSE: i64 = 0x6573_5546;
+
+/// A descriptor that was handed over, and how much of it may be read.
+#[derive(Debug)]
+pub(super) struct Handed {
+    file: File,
+    len: u64,
+    /// How much is there of an image that grows.
+    grown: Option<AtomicU64>,
+}
+
+impl Handed {
+    /// Looks at what was handed over. `available`: it still grows, and so much of it is there.
+    ///
+    /// # Errors
+    /// Why it can't be served.
+    pub(super) fn new(fd: OwnedFd, available: Option<u64>) -> Result<Self, String> {
+        let system = |errno: rustix::io::Errno| io::Error::from(errno).to_string();
+        let kind = FileType::from_raw_mode(rustix::fs::fstat(&fd).map_err(system)?.st_mode);
+        if !matches!(kind, FileType::RegularFile | FileType::BlockDevice) {
+            return Err("the descriptor is neither a regular file nor a block device".to_owned());
+        }
+        let flags = rustix::fs::fcntl_getfl(&fd).map_err(system)?;
+        let mode = flags & OFlags::ACCMODE;
+        if flags.contains(OFlags::PATH) || !(mode == OFlags::RDONLY || mode == OFlags::RDWR) {
+            return Err("the descriptor isn't open for reading".to_owned());
+        }
+        // Its type differs between processors.
+        #[allow(clippy::unnecessary_cast, reason = "f_type is 32 bits wide on some")]
+        let of = rustix::fs::fstatfs(&fd).map_err(system)?.f_type as i64;
+        if of == FUSE {
+            return Err("the file is on a file system in user space (FUSE), where reading may take any time"
+                .to_owned());
+        }
+        let file = File::from(fd);
+        let len = file.size().map_err(|error| error.to_string())?;
+        Ok(Self { file, len, grown: available.map(AtomicU64::new) })
+    }
+
+    /// So much is there now. Less than before is left out.
+    pub(super) fn grows(&self, bytes: u64) {
+        if let Some(grown) = &self.grown {
+            grown.fetch_max(bytes, Ordering::AcqRel);
+        }
+    }
+
+    /// Whether a range will ever be there: of an image that doesn't grow only what it has.
+    pub(super) fn has(&self, start: u64, len: u64) -> bool {
+        start.checked_add(len).is_some_and(|end| self.grown.is_some() || end <= self.len)
+    }
+}
+
+impl ReadAt for Handed {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let Some(grown) = &self.grown else { return ReadAt::read_at(&self.file, buf, offset) };
+        let most = grown.load(Ordering::Acquire).saturating_sub(offset).min(buf.len() as u64) as usize;
+        let buf = &mut buf[..most];
+        let got = ReadAt::read_at(&self.file, buf, offset)?;
+        // A spool leaves zeros at its end out.
+        buf[got..].fill(0);
+        Ok(most)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.available())
+    }
+
+    fn available(&self) -> u64 {
+        self.grown.as_ref().map_or_else(|| self.file.available(), |grown| grown.load(Ordering::Acquire))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt;
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use super::*;
+
+    fn file(bytes: &[u8]) -> (tempfile::NamedTempFile, OwnedFd) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().write_all_at(bytes, 0).unwrap();
+        let fd = File::open(file.path()).unwrap().into();
+        (file, fd)
+    }
+
+    #[test]
+    fn a_file_is_read_as_it_is_and_one_that_grows_as_far_as_it_is_there() {
+        let (kept, fd) = file(b"0123456789");
+        let whole = Handed::new(fd, None).unwrap();
+        assert!(whole.has(3, 7) && !whole.has(3, 8) && !whole.has(u64::MAX, 1));
+        let mut buf = [9; 16];
+        assert_eq!((whole.read_at(&mut buf, 4).unwrap(), whole.available()), (6, 10));
+        kept.as_file().set_len(3).unwrap();
+        assert_eq!(whole.available(), 3, "that it shrinks is seen");
+
+        let (_kept, fd) = file(b"0123456789");
+        let grows = Handed::new(fd, Some(4)).unwrap();
+        assert!(grows.has(1 << 40, 1) && !grows.has(u64::MAX, 1));
+        assert_eq!(grows.read_at(&mut buf, 2).unwrap(), 2);
+        assert_eq!(grows.read_at(&mut buf, 4).unwrap(), 0);
+        grows.grows(14);
+        grows.grows(3);
+        assert_eq!((grows.read_at(&mut buf, 8).unwrap(), grows.available()), (6, 14));
+        assert_eq!(buf[..6], *b"89\0\0\0\0");
+    }
+
+    #[test]
+    fn what_cannot_be_read_without_waiting_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        let open = |path: &std::path::Path, flags: OFlags| {
+            rustix::fs::open(path, flags | OFlags::CLOEXEC, rustix::fs::Mode::empty()).unwrap()
+        };
+        let (socket, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        for (what, fd) in [
+            ("pipe", reader),
+            ("pipe", writer),
+            ("pipe by name", open(&pipe, OFlags::RDONLY | OFlags::NONBLOCK)),
+            ("directory", open(dir.path(), OFlags::RDONLY)),
+            ("device", open("/dev/zero".as_ref(), OFlags::RDONLY)),
+            ("socket", socket.into()),
+        ] {
+            let why = Handed::new(fd, None).unwrap_err();
+            assert!(why.contains("neither a regular file"), "{what}: {why}");
+        }
+        let (kept, _) = file(b"x");
+        let write = std::fs::OpenOptions::new().write(true).custom_flags(0).open(kept.path()).unwrap();
+        for fd in [OwnedFd::from(write), open(kept.path(), OFlags::PATH)] {
+            assert!(Handed::new(fd, None).unwrap_err().contains("isn't open for reading"));
+        }
+    }
+}

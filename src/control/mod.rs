@@ -1,0 +1,24 @@
+//! One port 69 for several programs: a server that has it serves the boards of others too. `netboot serve` listens on a
+//! Unix socket; a flash that finds the port busy hands its boards over there. docs/control.md has the messages.
+//!
+//! - [`message`]: what is said, as bytes.
+//! - [`Server`]: takes clients in, each as a [branch](crate::tftp::switch::Branch) of the TFTP server.
+//! - [`Client`]: brings its own branch to such a server, and is its brain there.
+//!
+//! The client stays the brain: it decides each answer, and keeps deadlines, resets and records. The server is its arm:
+//! it reads the image by the descriptor that the client gave it, and can't be made to open anything.
+
+pub mod message;
+
+mod client;
+mod error;
+mod image;
+mod link;
+mod place;
+mod remote;
+mod server;
+
+pub use client::{Client, Image};
+pub use error::Error;
+pub use link::Peer;
+pub use server::{Server, Told};
