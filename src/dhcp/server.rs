@@ -380,9 +380,13 @@ impl Loop<'_> {
                     }
                 }
                 Some(why) => {
-                    self.outbox.lost(done.up_to);
+                    let lost = self.outbox.lost(done.up_to);
                     if self.unsaved.allows() {
-                        (self.events)(Event::Unsaved { path: self.server.leases.clone(), why });
+                        let path = self.server.leases.clone();
+                        (self.events)(Event::Unsaved { path, why: why.clone() });
+                    }
+                    for reply in lost {
+                        self.unsent(&reply, true, || why.clone());
                     }
                 }
             }
@@ -399,7 +403,9 @@ impl Loop<'_> {
                 && !arp.sender.1.is_unspecified()
             {
                 let (holder, address) = arp.sender;
-                let actions = self.policy.conflict(address, holder, unix_time());
+                let now = unix_time();
+                let mut actions = self.policy.conflict(address, holder, now);
+                actions.extend(self.policy.shown(holder, address, now));
                 self.act(actions);
             }
         }
@@ -433,6 +439,8 @@ impl Loop<'_> {
         let now = Instant::now();
         let mut records = Vec::new();
         let mut number = 0;
+        // What was heard is told before what was sent for it.
+        let mut ready = Vec::new();
         for action in actions {
             match action {
                 Action::Record(record) => records.push(record),
@@ -442,9 +450,7 @@ impl Loop<'_> {
                     if !records.is_empty() {
                         number = self.journal.put(std::mem::take(&mut records));
                     }
-                    if let Some(reply) = self.outbox.put(reply, number, now) {
-                        self.send(&reply);
-                    }
+                    ready.extend(self.outbox.put(reply, number, now));
                 }
                 Action::Tell(event) => (self.events)(event),
             }
@@ -452,6 +458,7 @@ impl Loop<'_> {
         if !records.is_empty() {
             self.journal.put(records);
         }
+        ready.iter().for_each(|reply| self.send(reply));
     }
 
     fn look(&self, address: Ipv4Addr) {
@@ -475,10 +482,16 @@ impl Loop<'_> {
             }
             (To::Broadcast, _) | (To::Frame { .. }, None) => port.send(everybody, &reply.bytes),
         };
-        if let Err(error) = sent
-            && self.unsent.allows()
-        {
-            (self.events)(Event::Unsent { mac: reply.mac, why: error.to_string() });
+        match sent {
+            Ok(()) => (self.events)(Event::Sent(reply.sent())),
+            Err(error) => self.unsent(reply, false, || error.to_string()),
+        }
+    }
+
+    /// An answer is lost.
+    fn unsent(&mut self, reply: &Reply, unsaved: bool, why: impl FnOnce() -> String) {
+        if self.unsent.allows() {
+            (self.events)(Event::Unsent { mac: reply.mac, message: reply.kind, unsaved, why: why() });
         }
     }
 }

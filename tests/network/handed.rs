@@ -78,7 +78,9 @@ fn record(net: &Net, name: &str) -> (Ending, Value) {
         match value {
             Value::Object(all) => {
                 all.retain(|key, _| {
-                    !matches!(&**key, "run" | "started" | "job") && !key.contains("seconds") && !key.contains("time")
+                    !matches!(&**key, "run" | "started" | "job")
+                        && !key.contains("seconds")
+                        && !key.contains("time")
                 });
                 all.values_mut().for_each(same);
             }
