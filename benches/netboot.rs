@@ -2,7 +2,7 @@
 //! dnsmasq, which serves DHCP and TFTP in one process too.
 //!
 //! `sudo -E cargo bench --bench netboot`; it needs root for network namespaces. Environment: `PIPROV_BENCH_BOARDS`
-//! (200), `PIPROV_BENCH_MIB` that each board fetches (40), `PIPROV_BENCH_ROUNDS` (1), `PIPROV_BENCH_SECONDS` for one
+//! (200), `PIPROV_BENCH_MIB` that each board fetches (40), `PIPROV_BENCH_ROUNDS` (3), `PIPROV_BENCH_SECONDS` for one
 //! run at most (300), `PIPROV_BENCH_OUT` (the table's file).
 #![allow(
     clippy::unwrap_used,
@@ -32,6 +32,7 @@ struct Run {
     complete: usize,
     seconds: f64,
     rate: f64,
+    /// Seconds of processor time for a GiB.
     cpu: f64,
     memory: f64,
     repeats: u64,
@@ -67,7 +68,8 @@ fn main() {
     let dir = tempfile::tempdir().unwrap();
     let files = tree(dir.path(), mib);
     let mut runs: [Vec<Run>; 2] = Default::default();
-    for _ in 0..number("PIPROV_BENCH_ROUNDS", 1) {
+    let rounds = number("PIPROV_BENCH_ROUNDS", 3);
+    for _ in 0..rounds {
         for (name, runs) in ["piprov", "dnsmasq"].into_iter().zip(&mut runs) {
             let run = measure(name, dir.path());
             eprintln!("{name:<8} {run:?}");
@@ -76,19 +78,35 @@ fn main() {
     }
     let mut table = format!(
         "### A rack that is switched on\n\n{boards} models of the Pi 4 within a second, each with DHCP and {files} files of \
-         {mib} MiB in all over TFTP (blksize 1468, lock step); veth, one run after the other.\n\n\
-         | server | complete | time | total rate | processor time | memory | longest file | repeated packets |\n\
-         |---|---|---|---|---|---|---|---|\n"
+         {mib} MiB in all over TFTP (blksize 1468, lock step); veth. Median of {rounds} rounds, the servers one after the \
+         other in each. Ratios: the other server divided by piprov.\n\n\
+         | server | complete | time | total rate | lowest to highest | ratio | CPU s/GiB | ratio | memory | longest file \
+         | sent again |\n\
+         |---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
     );
+    let median = |runs: &[Run], of: fn(&Run) -> f64| {
+        let mut values: Vec<f64> = runs.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    let (rate, cpu) = (|run: &Run| run.rate, |run: &Run| run.cpu);
+    let (base_rate, base_cpu) = (median(&runs[0], rate), median(&runs[0], cpu));
     for (name, runs) in ["piprov netboot serve", "dnsmasq"].into_iter().zip(&runs) {
-        // The median of the rounds by rate.
-        let mut runs = runs.clone();
-        runs.sort_by(|a, b| a.rate.total_cmp(&b.rate));
-        let run = runs[runs.len() / 2];
+        let most = |of: fn(&Run) -> f64| runs.iter().map(of).fold(0.0, f64::max);
         let _ = writeln!(
             table,
-            "| {name} | {} of {boards} | {:.1} s | {:.1} MiB/s | {:.1} s | {:.1} MiB | {:.1} s | {} |",
-            run.complete, run.seconds, run.rate, run.cpu, run.memory, run.slowest, run.repeats
+            "| {name} | {} of {boards} | {:.1} s | {:.1} MiB/s | {:.0}–{:.0} | {:.2} | {:.2} | {:.2} | {:.1} MiB | {:.1} s | {} |",
+            runs.iter().map(|run| run.complete).min().unwrap_or(0),
+            median(runs, |run| run.seconds),
+            median(runs, rate),
+            runs.iter().map(rate).fold(f64::INFINITY, f64::min),
+            most(rate),
+            median(runs, rate) / base_rate,
+            median(runs, cpu),
+            median(runs, cpu) / base_cpu,
+            most(|run| run.memory),
+            most(|run| run.slowest),
+            runs.iter().map(|run| run.repeats).max().unwrap_or(0),
         );
     }
     println!("{table}");
@@ -180,7 +198,7 @@ fn measure(name: &str, dir: &Path) -> Run {
         complete: load.complete,
         seconds: load.seconds,
         rate: load.bytes as f64 / load.seconds / f64::from(1 << 20),
-        cpu: group.cpu() - before,
+        cpu: (group.cpu() - before) / (load.bytes as f64 / f64::from(1 << 30)),
         memory: group.memory(),
         repeats: load.repeats,
         slowest: load.slowest,

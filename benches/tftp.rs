@@ -2,7 +2,8 @@
 //!
 //! `sudo -E cargo bench --bench tftp`; it needs root for network namespaces. Environment:
 //! `PIPROV_BENCH_ROUNDS` (3), `PIPROV_BENCH_SECONDS` for one run at most (8), `PIPROV_BENCH_ONLY` (names of servers),
-//! `PIPROV_BENCH_CASES` (`clients`x`window`, as in `1x1,200x16`), `PIPROV_BENCH_OUT` (the table's file).
+//! `PIPROV_BENCH_CASES` (`clients`x`window`, as in `1x1,200x16`), `PIPROV_BENCH_ALONE` (numbers of clients that are a
+//! process each, as in `1,20,200`; that part alone with `PIPROV_BENCH_CASES=-`), `PIPROV_BENCH_OUT` (the table's file).
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -10,6 +11,10 @@
     reason = "a bench is a program for people"
 )]
 
+#[path = "tftp/alone.rs"]
+mod alone;
+#[path = "tftp/alone_table.rs"]
+mod alone_table;
 #[path = "tftp/client.rs"]
 mod client;
 #[path = "tftp/ground.rs"]
@@ -42,8 +47,15 @@ struct Run {
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
-    if let Some(at) = args.iter().position(|arg| arg == "--load") {
-        return load(&args[at + 1..]);
+    let from = |name: &str| args.iter().position(|arg| arg == name).map(|at| &args[at + 1..]);
+    if let Some(args) = from("--load") {
+        return load(args);
+    }
+    if let Some(args) = from("--alone-load") {
+        return alone_table::load(args);
+    }
+    if let Some(args) = from("--alone") {
+        return alone::one(args, server(), &client::pattern());
     }
     assert!(
         rustix::process::geteuid().is_root(),
@@ -55,7 +67,7 @@ fn main() {
     let cases = std::env::var("PIPROV_BENCH_CASES").unwrap_or("1x1,20x1,200x1,1x16,20x16,200x16".to_owned());
     let cases: Vec<(usize, u16)> = cases
         .split(',')
-        .map(|case| case.split_once('x').unwrap())
+        .filter_map(|case| case.split_once('x'))
         .map(|(clients, window)| (clients.parse().unwrap(), window.parse().unwrap()))
         .collect();
     let servers = servers::all();
@@ -74,10 +86,16 @@ fn main() {
         }
         section(&mut table, clients, window, &servers, &runs);
     }
+    alone_table::measure_all(&mut table, &servers, &net, root.path(), rounds, seconds);
     println!("{table}");
     let out = std::env::var("PIPROV_BENCH_OUT").unwrap_or("target/bench-tftp.md".to_owned());
     std::fs::write(&out, table).unwrap();
     eprintln!("written to {out}");
+}
+
+/// Where the server answers.
+fn server() -> std::net::SocketAddr {
+    format!("{}:69", ground::SERVER).parse().unwrap()
 }
 
 /// A folder that every user may read, with the file.
@@ -96,7 +114,7 @@ fn content() -> tempfile::TempDir {
 fn load(args: &[String]) {
     let number = |at: usize| args[at].parse::<u64>().unwrap();
     let result = client::run(Load {
-        server: format!("{}:69", ground::SERVER).parse().unwrap(),
+        server: server(),
         clients: number(0) as usize,
         window: number(1) as u16,
         blksize: BLKSIZE,
@@ -161,7 +179,7 @@ fn heading(rounds: u64, seconds: u64) -> String {
     )
 }
 
-fn median(runs: &[Run], of: impl Fn(&Run) -> f64) -> f64 {
+fn median<T>(runs: &[T], of: impl Fn(&T) -> f64) -> f64 {
     let mut values: Vec<f64> = runs.iter().map(of).collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

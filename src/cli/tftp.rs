@@ -3,11 +3,11 @@
 #[cfg(test)]
 mod hostile;
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressState, ProgressStyle};
@@ -82,7 +82,7 @@ struct Log<'a> {
     ui: &'a Ui,
     lines: Lines,
     begun: Instant,
-    state: RefCell<State>,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
@@ -109,7 +109,7 @@ struct Summary {
 
 impl<'a> Log<'a> {
     fn new(ui: &'a Ui) -> Self {
-        Self { ui, lines: Lines::new(ui), begun: Instant::now(), state: RefCell::default() }
+        Self { ui, lines: Lines::new(ui), begun: Instant::now(), state: Mutex::default() }
     }
 
     fn listening(&self, server: &Server, root: &std::path::Path) {
@@ -122,9 +122,7 @@ impl<'a> Log<'a> {
     }
 
     fn event(&self, event: &Event) {
-        if let Ok(mut state) = self.state.try_borrow_mut() {
-            self.count(&mut state, event);
-        }
+        self.count(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner), event);
         if self.ui.json {
             self.ui.object(event);
         }
@@ -237,7 +235,7 @@ impl<'a> Log<'a> {
     }
 
     fn summary(&self) {
-        let sum = &self.state.borrow().sum;
+        let sum = &self.state.lock().unwrap_or_else(PoisonError::into_inner).sum;
         let elapsed = self.begun.elapsed();
         if self.ui.json {
             let mut object = json!({"event": "summary", "elapsed": elapsed.as_secs_f64().round()});

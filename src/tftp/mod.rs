@@ -4,7 +4,7 @@
 //! - [`session`]: transfers as state machines, without sockets and without a clock.
 //! - [`source`]: the traits that content and uploads plug in by; [`content`] and [`dir`] are ready ones.
 //! - [`switch`]: several sources on one server, which come and go while it runs.
-//! - [`Server`]: one thread that serves a [`Source`](source::Source) and tells everything as [`event`]s.
+//! - [`Server`]: threads, one a processor, that serve a [`Source`](source::Source) and tell everything as [`event`]s.
 //!
 //! A source decides for each request: send this, take that, refuse, or "later". Neither a source nor its
 //! content may wait; what isn't there yet is said to be so, and a [`Waker`](crate::stop::Waker) brings the server back.
@@ -19,8 +19,13 @@ pub mod session;
 pub mod source;
 pub mod switch;
 
+mod batch;
 mod error;
+mod lane;
+mod line;
 mod net;
+mod outs;
+mod ports;
 mod quota;
 mod readahead;
 mod seats;

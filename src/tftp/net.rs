@@ -5,6 +5,7 @@ use std::mem::{MaybeUninit, size_of};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use socket2::{MaybeUninitSlice, MsgHdrMut, SockAddr, Socket};
 
@@ -33,19 +34,6 @@ pub(super) fn listen(addr: SocketAddr) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-/// Opens one of several sockets on a port; the kernel gives each client to one of them, always the same
-/// (`SO_REUSEPORT`, socket(7)).
-pub(super) fn listen_shared(addr: SocketAddr) -> io::Result<OwnedFd> {
-    let fd = open(addr)?;
-    if addr.is_ipv6() {
-        rustix::net::sockopt::set_ipv6_v6only(&fd, false)?;
-    }
-    rustix::net::sockopt::set_socket_reuseport(&fd, true)?;
-    prepare(&fd, addr)?;
-    rustix::net::bind(&fd, &addr)?;
-    Ok(fd)
-}
-
 /// Makes a socket that another program has bound into one where requests arrive.
 pub(super) fn adopt(fd: &OwnedFd, addr: SocketAddr) -> io::Result<()> {
     if rustix::net::sockopt::socket_type(fd)? != SocketType::DGRAM {
@@ -67,26 +55,72 @@ fn prepare(fd: &OwnedFd, addr: SocketAddr) -> io::Result<()> {
     } else {
         set(fd, libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
     }
-    // A rack of boards that boots at once sends a burst of requests. Without the privilege the kernel cuts it down to
-    // what it allows everybody.
-    let wanted = 1 << 20;
+    // A rack of boards that boots at once sends a burst of requests.
+    receive_buffer(fd, 1 << 20);
+    Ok(())
+}
+
+/// Without the privilege the kernel cuts it down to what it allows everybody.
+fn receive_buffer(fd: &OwnedFd, wanted: usize) {
     let _ = rustix::net::sockopt::set_socket_recv_buffer_size_force(fd, wanted)
         .or_else(|_| rustix::net::sockopt::set_socket_recv_buffer_size(fd, wanted));
-    Ok(())
+}
+
+/// The address that a transfer answers from: the one that the client asked. Port 0: any.
+pub(super) fn answer_from(local: Option<IpAddr>, peer: SocketAddr) -> SocketAddr {
+    let any = if peer.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };
+    match (local.unwrap_or(any), peer) {
+        // A link-local address is only one together with its interface.
+        (IpAddr::V6(ip), SocketAddr::V6(peer)) => SocketAddrV6::new(ip, 0, 0, peer.scope_id()).into(),
+        (ip, _) => SocketAddr::new(ip, 0),
+    }
 }
 
 /// Opens a port of its own for one transfer, from the address that the client asked, to that client only.
 pub(super) fn connect(local: Option<IpAddr>, peer: SocketAddr) -> io::Result<OwnedFd> {
     let fd = open(peer)?;
-    let any = if peer.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };
-    let local = match (local.unwrap_or(any), peer) {
-        // A link-local address is only one together with its interface.
-        (IpAddr::V6(ip), SocketAddr::V6(peer)) => SocketAddrV6::new(ip, 0, 0, peer.scope_id()).into(),
-        (ip, _) => SocketAddr::new(ip, 0),
-    };
-    rustix::net::bind(&fd, &local)?;
+    rustix::net::bind(&fd, &answer_from(local, peer))?;
     rustix::net::connect(&fd, &peer)?;
     Ok(fd)
+}
+
+/// Opens a port for many transfers, to any client: a socket for each of `cpus`, which gets what that processor takes
+/// from the network. The kernel keeps what the network says of packets that were sent from it for [`take_error`].
+pub(super) fn shared(from: SocketAddr, cpus: &[Option<usize>]) -> io::Result<Vec<Socket>> {
+    let mut sockets: Vec<Socket> = Vec::with_capacity(cpus.len());
+    for cpu in cpus {
+        let fd = open(from)?;
+        if from.is_ipv6() {
+            set(&fd, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, 1)?;
+        } else {
+            set(&fd, libc::IPPROTO_IP, libc::IP_RECVERR, 1)?;
+        }
+        // Room for an ACK of each client, and for packets to hosts that aren't there, which the kernel keeps for up to
+        // three seconds while it looks for them.
+        receive_buffer(&fd, 1 << 20);
+        let wanted = 4 << 20;
+        let _ = rustix::net::sockopt::set_socket_send_buffer_size_force(&fd, wanted)
+            .or_else(|_| rustix::net::sockopt::set_socket_send_buffer_size(&fd, wanted));
+        if let Some(cpu) = cpu.and_then(|cpu| libc::c_int::try_from(cpu).ok()) {
+            // Before Linux 6.2 it is chosen by the client's address, which is right too, if slower.
+            let _ = set(&fd, libc::SOL_SOCKET, libc::SO_INCOMING_CPU, cpu);
+        }
+        match sockets.first() {
+            // The first one takes a port that is free, and lets others of this process join it only after that: among
+            // sockets that share a port none is refused.
+            None => {
+                rustix::net::bind(&fd, &from)?;
+                rustix::net::sockopt::set_socket_reuseport(&fd, true)?;
+            }
+            Some(first) => {
+                rustix::net::sockopt::set_socket_reuseport(&fd, true)?;
+                let addr = first.local_addr()?.as_socket().unwrap_or(from);
+                rustix::net::bind(&fd, &addr)?;
+            }
+        }
+        sockets.push(fd.into());
+    }
+    Ok(sockets)
 }
 
 fn open(addr: SocketAddr) -> io::Result<OwnedFd> {
@@ -110,66 +144,127 @@ fn set(fd: &OwnedFd, level: libc::c_int, name: libc::c_int, value: libc::c_int) 
 
 /// Takes one packet together with the address that it was sent to.
 pub(super) fn receive(socket: &Socket, buf: &mut [MaybeUninit<u8>]) -> io::Result<Arrival> {
-    // Aligned as the kernel's control messages are.
-    let mut control = [MaybeUninit::<u64>::uninit(); CONTROL / 8];
-    // SAFETY: the same memory, seen as bytes that need not be initialised.
-    let bytes =
-        unsafe { std::slice::from_raw_parts_mut(control.as_mut_ptr().cast::<MaybeUninit<u8>>(), CONTROL) };
-    // SAFETY: an all-zero address of family AF_UNSPEC is valid; the kernel fills it in.
-    let ((), mut from) = unsafe {
-        SockAddr::try_init(|_, len| {
-            *len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-            Ok(())
-        })?
-    };
-    let mut bufs = [MaybeUninitSlice::new(buf)];
-    let mut header = MsgHdrMut::new().with_addr(&mut from).with_buffers(&mut bufs).with_control(bytes);
-    let len = socket.recvmsg(&mut header, 0)?;
-    let used = header.control_len().min(CONTROL);
-    // SAFETY: the kernel has written `used` bytes of the control buffer.
-    let control = unsafe { std::slice::from_raw_parts(control.as_ptr().cast::<u8>(), used) };
-    let peer = from.as_socket().ok_or(io::ErrorKind::InvalidData)?;
-    let (local, broadcast) = destination(control);
+    let mut control = Control::default();
+    let (len, from) = control.receive(socket, buf, 0)?;
+    let peer = from.ok_or(io::ErrorKind::InvalidData)?;
+    let (local, broadcast) = destination(control.bytes());
     let canonical = peer.ip().to_canonical();
     let peer = if canonical.is_ipv4() { SocketAddr::new(canonical, peer.port()) } else { peer };
     Ok(Arrival { len, peer, local: local.map(|ip| ip.to_canonical()), broadcast })
 }
 
-/// Reads the control messages: where the packet was sent to, and whether that is everybody.
-fn destination(control: &[u8]) -> (Option<IpAddr>, bool) {
+/// Takes what the network said of a packet that was sent from a [`shared`] port: to which client it was, and what is
+/// wrong; `None` where the kernel doesn't say that.
+///
+/// # Errors
+/// `WouldBlock` where there is nothing to be said.
+pub(super) fn take_error(socket: &Socket) -> io::Result<Option<(SocketAddr, Errno)>> {
+    let mut control = Control::default();
+    // The packet itself comes too; who it was sent to is enough.
+    let (_, to) = control.receive(socket, &mut [], libc::MSG_ERRQUEUE)?;
+    let errno = messages(control.bytes()).find_map(|(level, kind, data)| {
+        let is_error = matches!(
+            (level, kind),
+            (libc::IPPROTO_IP, libc::IP_RECVERR) | (libc::IPPROTO_IPV6, libc::IPV6_RECVERR)
+        );
+        if !is_error || data.len() < size_of::<libc::sock_extended_err>() {
+            return None;
+        }
+        // SAFETY: there are enough bytes, and any bytes make a sock_extended_err.
+        let error = unsafe { data.as_ptr().cast::<libc::sock_extended_err>().read_unaligned() };
+        i32::try_from(error.ee_errno).ok().map(Errno::from_raw_os_error)
+    });
+    Ok(to.zip(errno))
+}
+
+/// Control messages of one packet, aligned as the kernel's are.
+struct Control {
+    room: [MaybeUninit<u64>; CONTROL / 8],
+    used: usize,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self { room: [MaybeUninit::uninit(); CONTROL / 8], used: 0 }
+    }
+}
+
+impl Control {
+    /// Takes one packet: its length, and the address that the kernel tells with it.
+    fn receive(
+        &mut self,
+        socket: &Socket,
+        buf: &mut [MaybeUninit<u8>],
+        flags: libc::c_int,
+    ) -> io::Result<(usize, Option<SocketAddr>)> {
+        // SAFETY: the same memory, seen as bytes that need not be initialised.
+        let bytes = unsafe {
+            std::slice::from_raw_parts_mut(self.room.as_mut_ptr().cast::<MaybeUninit<u8>>(), CONTROL)
+        };
+        // SAFETY: an all-zero address of family AF_UNSPEC is valid; the kernel fills it in.
+        let ((), mut from) = unsafe {
+            SockAddr::try_init(|_, len| {
+                *len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+                Ok(())
+            })?
+        };
+        let mut bufs = [MaybeUninitSlice::new(buf)];
+        let mut header = MsgHdrMut::new().with_addr(&mut from).with_buffers(&mut bufs).with_control(bytes);
+        let len = socket.recvmsg(&mut header, flags)?;
+        self.used = header.control_len().min(CONTROL);
+        Ok((len, from.as_socket()))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: the kernel has written `used` bytes.
+        unsafe { std::slice::from_raw_parts(self.room.as_ptr().cast::<u8>(), self.used) }
+    }
+}
+
+/// Control messages: level, type, and what they say. What is damaged ends them.
+fn messages(control: &[u8]) -> impl Iterator<Item = (libc::c_int, libc::c_int, &[u8])> {
     let header = size_of::<libc::cmsghdr>();
     let align = |len: usize| len.next_multiple_of(size_of::<usize>());
     let mut rest = control;
-    while rest.len() >= header {
+    std::iter::from_fn(move || {
+        if rest.len() < header {
+            return None;
+        }
         // SAFETY: there are enough bytes, and any bytes make a cmsghdr.
         let message = unsafe { rest.as_ptr().cast::<libc::cmsghdr>().read_unaligned() };
         // Its type differs between the C libraries.
         #[allow(clippy::unnecessary_cast, reason = "socklen_t with musl, size_t with glibc")]
         let len = message.cmsg_len as usize;
         if len < header || len > rest.len() {
-            break;
+            return None;
         }
         let data = &rest[align(header)..len];
-        match (message.cmsg_level, message.cmsg_type) {
-            (libc::IPPROTO_IP, libc::IP_PKTINFO) if data.len() >= size_of::<libc::in_pktinfo>() => {
-                // SAFETY: there are enough bytes, and any bytes make an in_pktinfo.
-                let info = unsafe { data.as_ptr().cast::<libc::in_pktinfo>().read_unaligned() };
-                let ip = |ip: libc::in_addr| Ipv4Addr::from(ip.s_addr.to_ne_bytes());
-                let (answer_from, sent_to) = (ip(info.ipi_spec_dst), ip(info.ipi_addr));
-                return (Some(answer_from.into()), answer_from != sent_to);
-            }
-            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) if data.len() >= size_of::<libc::in6_pktinfo>() => {
-                // SAFETY: there are enough bytes, and any bytes make an in6_pktinfo.
-                let info = unsafe { data.as_ptr().cast::<libc::in6_pktinfo>().read_unaligned() };
-                let ip = Ipv6Addr::from(info.ipi6_addr.s6_addr);
-                let everybody = ip.is_multicast()
-                    || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_broadcast() || ip.is_multicast());
-                return ((!everybody).then_some(ip.into()), everybody);
-            }
-            _ => rest = rest.get(align(len)..).unwrap_or_default(),
+        rest = rest.get(align(len)..).unwrap_or_default();
+        Some((message.cmsg_level, message.cmsg_type, data))
+    })
+}
+
+/// Reads the control messages: where the packet was sent to, and whether that is everybody.
+fn destination(control: &[u8]) -> (Option<IpAddr>, bool) {
+    let found = messages(control).find_map(|(level, kind, data)| match (level, kind) {
+        (libc::IPPROTO_IP, libc::IP_PKTINFO) if data.len() >= size_of::<libc::in_pktinfo>() => {
+            // SAFETY: there are enough bytes, and any bytes make an in_pktinfo.
+            let info = unsafe { data.as_ptr().cast::<libc::in_pktinfo>().read_unaligned() };
+            let ip = |ip: libc::in_addr| Ipv4Addr::from(ip.s_addr.to_ne_bytes());
+            let (answer_from, sent_to) = (ip(info.ipi_spec_dst), ip(info.ipi_addr));
+            Some((Some(answer_from.into()), answer_from != sent_to))
         }
-    }
-    (None, false)
+        (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) if data.len() >= size_of::<libc::in6_pktinfo>() => {
+            // SAFETY: there are enough bytes, and any bytes make an in6_pktinfo.
+            let info = unsafe { data.as_ptr().cast::<libc::in6_pktinfo>().read_unaligned() };
+            let ip = Ipv6Addr::from(info.ipi6_addr.s6_addr);
+            let everybody = ip.is_multicast()
+                || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_broadcast() || ip.is_multicast());
+            Some(((!everybody).then_some(ip.into()), everybody))
+        }
+        _ => None,
+    });
+    found.unwrap_or((None, false))
 }
 
 #[cfg(test)]

@@ -3,14 +3,13 @@
 use std::io;
 
 use super::options::Agreed;
-use super::packet::HEADER;
 use super::source::{Content, Got};
 
 /// How much is read at once, roughly: large enough that the reads cost nothing beside the sending, small enough
 /// that hundreds of transfers fit into a few MiB.
 const AIM: u64 = 64 << 10;
 
-/// A stretch of content in memory, with room in front of it for the header of its first block.
+/// A stretch of content in memory.
 pub(super) struct ReadAhead {
     buf: Vec<u8>,
     start: u64,
@@ -28,7 +27,7 @@ pub(super) fn sizes(agreed: &Agreed, content: u64) -> (usize, usize) {
 
 impl ReadAhead {
     pub(super) fn new(bytes: usize) -> Self {
-        Self { buf: vec![0; HEADER + bytes], start: 0, len: 0 }
+        Self { buf: vec![0; bytes], start: 0, len: 0 }
     }
 
     /// Bytes of memory that it takes.
@@ -48,12 +47,10 @@ impl ReadAhead {
         self.len = 0;
         let whole = content.len();
         let room = usize::try_from(whole.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let room = room.min(self.buf.len() - HEADER);
+        let room = room.min(self.buf.len());
         // A read that gives part of it goes on only as far as this call needs.
         while self.len < want.min(room) {
-            match content
-                .read_at(&mut self.buf[HEADER + self.len..HEADER + room], offset + self.len as u64)?
-            {
+            match content.read_at(&mut self.buf[self.len..room], offset + self.len as u64)? {
                 Got::NotYet => break,
                 Got::Bytes(0) => {
                     let end = offset + self.len as u64;
@@ -74,16 +71,8 @@ impl ReadAhead {
 
     /// Bytes that [`ReadAhead::fill`] has put there.
     pub(super) fn bytes(&self, offset: u64, len: usize) -> &[u8] {
-        let at = HEADER + (offset - self.start) as usize;
-        &self.buf[at..at + len]
-    }
-
-    /// The same with a header in front, in one piece. It overwrites the four bytes before `offset`: only for
-    /// lock step, where these were acknowledged.
-    pub(super) fn packet(&mut self, header: [u8; HEADER], offset: u64, len: usize) -> &[u8] {
         let at = (offset - self.start) as usize;
-        self.buf[at..at + HEADER].copy_from_slice(&header);
-        &self.buf[at..at + HEADER + len]
+        &self.buf[at..at + len]
     }
 }
 
@@ -120,10 +109,9 @@ mod tests {
         assert_eq!(ahead.fill(&mut content, 35, 10).unwrap(), 10);
         assert_eq!((ahead.start, ahead.bytes(35, 3)), (35, &[35, 36, 37][..]));
         assert_eq!(ahead.fill(&mut content, 5, 10).unwrap(), 10);
-        assert_eq!(ahead.packet([0, 3, 0, 1], 5, 2), [0, 3, 0, 1, 5, 6]);
-        assert_eq!(ahead.packet([0, 3, 0, 2], 7, 2), [0, 3, 0, 2, 7, 8]);
+        assert_eq!(ahead.bytes(7, 2), [7, 8]);
         assert_eq!(ahead.fill(&mut content, 100, 0).unwrap(), 0);
-        assert_eq!(ahead.packet([0, 3, 0, 9], 100, 0), [0, 3, 0, 9]);
+        assert!(ahead.bytes(100, 0).is_empty());
     }
 
     #[test]

@@ -1,18 +1,22 @@
-//! The server: one thread, one event loop, a socket of its own for each transfer.
+//! The server: its port, its limits, and its threads.
 
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex};
+use std::thread::Builder;
 
+use rustix::event::epoll;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use socket2::Socket;
 
 use super::error::Error;
 use super::event::Event;
+use super::lane::{self, Lane};
 use super::options::Policy;
 use super::session::Retry;
 use super::source::Source;
-use super::work::Loop;
+use super::work::Work;
 use super::{holder, net};
 use crate::stop::{Pulse, Stop, Waker};
 
@@ -57,9 +61,10 @@ pub struct Server {
     pub(super) addr: SocketAddr,
     pub(super) limits: Limits,
     pub(super) waker: Waker,
-    pub(super) pulse: Pulse,
-    /// Which of the servers that share a port it is.
-    pub(super) number: u64,
+    /// The processors that it has a thread for.
+    pub(super) cpus: Vec<Option<usize>>,
+    /// Of its threads.
+    pub(super) pulses: Vec<Pulse>,
 }
 
 impl Server {
@@ -79,35 +84,16 @@ impl Server {
         allow_files(limits.sessions);
         let socket = Socket::from(fd);
         let local = socket.local_addr().map_err(bind)?.as_socket().unwrap_or(addr);
-        Self::on(socket, local, limits, 0)
+        Self::on(socket, local, limits)
     }
 
-    fn on(socket: Socket, addr: SocketAddr, limits: Limits, number: u64) -> Result<Self, Error> {
-        let waker = Waker::new().map_err(Error::Loop)?;
-        Ok(Self { socket, addr, limits, pulse: Pulse::of(waker.clone()), waker, number })
-    }
-
-    /// Opens a port for several servers, each of which is to run on a thread of its own. The kernel gives each client
-    /// to one of them. The limits are shared out.
-    ///
-    /// # Errors
-    /// As for [`Server::bind`].
-    pub fn bind_shared(addr: SocketAddr, limits: Limits, servers: usize) -> Result<Vec<Self>, Error> {
-        let servers = servers.max(1);
-        // Finds out whether another program has the port: among sockets that share one nobody is refused. The port is
-        // free again after.
-        let addr = Self::bind(addr, limits)?.addr;
-        let share = |all: usize| all.div_ceil(servers);
-        // A board asks for several files at once, and the kernel may give them all to one server.
-        let per_address = share(limits.per_address).max(8);
-        let limits =
-            Limits { sessions: share(limits.sessions), memory: share(limits.memory), per_address, ..limits };
-        let bind = |source| Error::Bind { addr, source };
-        let one = |number| {
-            let socket = Socket::from(net::listen_shared(addr).map_err(bind)?);
-            Self::on(socket, addr, limits, number)
-        };
-        (0..servers as u64).map(one).collect()
+    fn on(socket: Socket, addr: SocketAddr, limits: Limits) -> Result<Self, Error> {
+        let (waker, cpus) = (Waker::new().map_err(Error::Loop)?, lane::processors());
+        let mut pulses = vec![Pulse::of(waker.clone())];
+        for _ in 1..cpus.len() {
+            pulses.push(Pulse::new().map_err(Error::Loop)?);
+        }
+        Ok(Self { socket, addr, limits, waker, cpus, pulses })
     }
 
     /// Serves on a UDP socket that another program has opened and bound, such as systemd. `addr` is what it should be
@@ -121,7 +107,7 @@ impl Server {
         allow_files(limits.sessions);
         let socket = Socket::from(socket);
         let local = socket.local_addr().map_err(bind)?.as_socket().unwrap_or(addr);
-        Self::on(socket, local, limits, 0)
+        Self::on(socket, local, limits)
     }
 
     /// The address that it listens on, with the port that was chosen where 0 was asked for.
@@ -136,21 +122,60 @@ impl Server {
         self.waker.clone()
     }
 
-    /// Shows whether the thread in [`Server::run`] goes round.
+    /// Show whether the threads in [`Server::run`] go round.
     #[must_use]
-    pub fn pulse(&self) -> Pulse {
-        self.pulse.clone()
+    pub fn pulses(&self) -> &[Pulse] {
+        &self.pulses
     }
 
-    /// Serves until `stop` is set; then tells every client that it ends. `events` is called on this thread.
+    /// Serves until `stop` is set; then tells every client that it ends. It has a thread for each processor, up to four;
+    /// `events` is called on one of them at a time.
     ///
     /// # Errors
     /// Where the operating system refuses what the event loop needs. Nothing that a client sends does that.
-    pub fn run(&self, source: &dyn Source, events: &dyn Fn(Event), stop: &Stop) -> Result<(), Error> {
+    pub fn run(
+        &self,
+        source: &dyn Source,
+        events: &(dyn Fn(Event) + Sync),
+        stop: &Stop,
+    ) -> Result<(), Error> {
         let _span = tracing::debug_span!("tftp", at = %self.local_addr()).entered();
         tracing::debug!("serves");
-        let mut work = Loop::new(self, source, events, stop).map_err(Error::Loop)?;
-        work.run().map_err(Error::Loop)
+        self.serve(source, events, stop).map_err(Error::Loop)
+    }
+
+    fn serve(&self, source: &dyn Source, events: &(dyn Fn(Event) + Sync), stop: &Stop) -> io::Result<()> {
+        let epolls = self.cpus.iter().map(|_| Ok(Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?)));
+        let epolls = epolls.collect::<io::Result<Vec<_>>>()?;
+        let work = Mutex::new(Work::new(self, source, events, &epolls)?);
+        let quit = Waker::new()?;
+        let lanes = epolls.iter().enumerate().map(|(number, epoll)| {
+            let mut lane = Lane::new(number, self, &work, Arc::clone(epoll), &quit)?;
+            if number == 0 {
+                lane.lead(stop)?;
+            }
+            Ok(lane)
+        });
+        let lanes = lanes.collect::<io::Result<Vec<_>>>()?;
+        std::thread::scope(|scope| {
+            let mut threads = Vec::new();
+            let mut ended = Vec::new();
+            for (lane, number) in lanes.into_iter().zip(1..) {
+                let named = Builder::new().name(format!("tftp-{number}"));
+                match named.spawn_scoped(scope, move || lane.run()) {
+                    Ok(thread) => threads.push(thread),
+                    Err(error) => {
+                        quit.wake();
+                        ended.push(Err(error));
+                    }
+                }
+            }
+            // All of them have ended before the first failure is told.
+            for thread in threads {
+                ended.push(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            ended.into_iter().collect()
+        })
     }
 }
 

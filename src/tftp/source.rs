@@ -11,8 +11,7 @@ use super::packet::{Code, Direction};
 /// A read or write request, as a source sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// The number under which the events speak of this request. No other request of the servers that share a port has
-    /// it.
+    /// The number under which the events speak of this request. No other request of this server has it.
     pub id: u64,
     /// The client that asks.
     pub peer: SocketAddr,
@@ -88,7 +87,7 @@ pub struct Refusal {
 
 /// Decides what is served. One source serves all clients.
 pub trait Source: Send + Sync {
-    /// Answers a request. Runs on the server's thread: it must be quick and must not wait for anything.
+    /// Answers a request. Runs on one of the server's threads at a time: it must be quick and must not wait for anything.
     /// After [`Answer::Later`] the same request (same `id`) is asked again whenever the [`Waker`](crate::stop::Waker) is poked, and
     /// at least every 50 ms.
     fn open(&self, request: &Request<'_>) -> Answer;

@@ -1,4 +1,4 @@
-//! One transfer of the server: a session together with its socket and its content.
+//! One transfer of the server: a session together with its way to the client and its content.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use rustix::net::RecvFlags;
 
 use super::event::{Event, What};
+use super::line::{Line, gather, passing};
 use super::net;
 use super::options::Agreed;
+use super::outs::Outs;
 use super::packet::{self, Code, Direction, HEADER, Packet};
 use super::readahead::ReadAhead;
 use super::session::{End, Heard, Next, Receiver, Sender};
@@ -31,7 +33,7 @@ pub(super) struct Transfer {
     pub(super) path: Arc<str>,
     /// The request as it came, to know it when it comes again.
     pub(super) request: Box<[u8]>,
-    pub(super) socket: OwnedFd,
+    pub(super) line: Line,
     pub(super) agreed: Agreed,
     pub(super) started: Instant,
     pub(super) role: Role,
@@ -76,7 +78,7 @@ impl Transfer {
         peer: SocketAddr,
         path: Arc<str>,
         request: &[u8],
-        socket: OwnedFd,
+        line: Line,
         agreed: Agreed,
         started: Instant,
         role: Role,
@@ -85,13 +87,13 @@ impl Transfer {
         let segmented = agreed.windowsize > 1
             && usize::from(agreed.blksize) > packet::MAX_MESSAGE
             && matches!(role, Role::Send { .. })
-            && net::segment(&socket, agreed.blksize + HEADER as u16).is_ok();
+            && line.own().is_some_and(|socket| net::segment(socket, agreed.blksize + HEADER as u16).is_ok());
         Self {
             id,
             peer,
             path,
             request: request.into(),
-            socket,
+            line,
             agreed,
             started,
             role,
@@ -197,26 +199,38 @@ impl Transfer {
     }
 
     /// The client sent its request again before it had acknowledged anything.
-    pub(super) fn asked_again(&mut self, now: Instant) -> Flow {
+    pub(super) fn asked_again(&mut self, now: Instant, outs: &mut Outs) -> Flow {
         match &mut self.role {
             Role::Send { session, .. } => session.asked_again(now),
             Role::Receive { session, .. } => session.asked_again(now),
         }
-        if self.blocked { Flow::On } else { self.drive(now) }
+        if self.blocked { Flow::On } else { self.drive(now, outs) }
     }
 
-    /// Takes packets that have arrived, and answers them.
+    /// Takes a packet that has arrived at its own socket, and answers it.
     pub(super) fn on_readable(
         &mut self,
         scratch: &mut [u8],
         now: Instant,
+        outs: &mut Outs,
         tell: &mut dyn FnMut(Event),
     ) -> Flow {
-        // One packet at a time: in lock step there is no second one, and epoll comes back if there is.
-        let bytes = match rustix::net::recv(&self.socket, &mut *scratch, RecvFlags::empty()) {
-            Ok((_, len)) => &scratch[..len.min(scratch.len())],
-            Err(errno) => return self.on_error(errno),
-        };
+        let Some(socket) = self.line.own() else { return Flow::On };
+        // One packet at a time: epoll comes back if there is a second one.
+        match rustix::net::recv(socket, &mut *scratch, RecvFlags::empty()) {
+            Ok((_, len)) => self.on_packet(&scratch[..len.min(scratch.len())], now, outs, tell),
+            Err(errno) => self.on_error(errno),
+        }
+    }
+
+    /// Takes a packet of its client, and answers it.
+    pub(super) fn on_packet(
+        &mut self,
+        bytes: &[u8],
+        now: Instant,
+        outs: &mut Outs,
+        tell: &mut dyn FnMut(Event),
+    ) -> Flow {
         match &mut self.role {
             Role::Send { session, .. } => {
                 if let [0, 4, high, low] = *bytes {
@@ -233,12 +247,12 @@ impl Transfer {
                     if let Err(error) = sink.write(data) {
                         let message = format!("storing it: {error}");
                         self.announce(tell);
-                        return self.give_up(Code::FULL, &message);
+                        return self.give_up(Code::FULL, &message, outs);
                     }
                     if last {
                         if let Err(refusal) = sink.complete() {
                             self.announce(tell);
-                            return self.give_up(refusal.code, &refusal.message);
+                            return self.give_up(refusal.code, &refusal.message, outs);
                         }
                         *stored = true;
                         self.announce(tell);
@@ -252,11 +266,11 @@ impl Transfer {
             self.announce(tell);
         }
         self.tell_progress(now, tell);
-        self.drive(now)
+        self.drive(now, outs)
     }
 
     /// Does everything that can be done now.
-    pub(super) fn drive(&mut self, now: Instant) -> Flow {
+    pub(super) fn drive(&mut self, now: Instant, outs: &mut Outs) -> Flow {
         loop {
             let next = match &mut self.role {
                 Role::Send { session, .. } => session.poll(),
@@ -264,10 +278,11 @@ impl Transfer {
             };
             match next {
                 Next::Wait => return Flow::On,
-                Next::End => return self.end(now),
+                Next::End => return self.end(now, outs),
                 Next::Greet => {
                     let greeting = self.agreed.packet();
-                    if let Err(errno) = self.send(greeting.as_deref().unwrap_or(&packet::ack(0))) {
+                    let greeting = greeting.as_deref().unwrap_or(&const { packet::ack(0) });
+                    if let Err(errno) = self.send(greeting, outs) {
                         return self.on_error(errno);
                     }
                     match &mut self.role {
@@ -276,14 +291,14 @@ impl Transfer {
                     }
                 }
                 Next::Ack { block } => {
-                    if let Err(errno) = self.send(&packet::ack(block)) {
+                    if let Err(errno) = self.send(&packet::ack(block), outs) {
                         return self.on_error(errno);
                     }
                     if let Role::Receive { session, .. } = &mut self.role {
                         session.acked(now);
                     }
                 }
-                Next::Send { first, count } => match self.send_blocks(first, count, now) {
+                Next::Send { first, count } => match self.send_blocks(first, count, now, outs) {
                     Ok(Sending::All) => self.starved = false,
                     Ok(Sending::Starved) => {
                         self.starved = true;
@@ -298,7 +313,8 @@ impl Transfer {
                     }
                     Err(Trouble::Net(errno)) => return self.on_error(errno),
                     Err(Trouble::Content(error)) => {
-                        return self.give_up(Code::NOT_DEFINED, &format!("reading it: {error}"));
+                        let message = format!("reading it: {error}");
+                        return self.give_up(Code::NOT_DEFINED, &message, outs);
                     }
                 },
             }
@@ -306,7 +322,7 @@ impl Transfer {
     }
 
     /// Something of the session is due. Also tells progress that was too small to be told at once.
-    pub(super) fn on_tick(&mut self, now: Instant, tell: &mut dyn FnMut(Event)) -> Flow {
+    pub(super) fn on_tick(&mut self, now: Instant, outs: &mut Outs, tell: &mut dyn FnMut(Event)) -> Flow {
         let due = self.deadline().is_some_and(|deadline| deadline <= now);
         if due {
             match &mut self.role {
@@ -317,7 +333,7 @@ impl Transfer {
         if now.saturating_duration_since(self.told_at) >= TELL_AFTER && self.bytes() != self.told {
             self.tell(now, tell);
         }
-        if (due || self.starved) && !self.blocked { self.drive(now) } else { Flow::On }
+        if (due || self.starved) && !self.blocked { self.drive(now, outs) } else { Flow::On }
     }
 
     fn tell_progress(&mut self, now: Instant, tell: &mut dyn FnMut(Event)) {
@@ -347,7 +363,7 @@ impl Transfer {
         }
     }
 
-    fn end(&mut self, now: Instant) -> Flow {
+    fn end(&mut self, now: Instant, outs: &mut Outs) -> Flow {
         let end = match &self.role {
             Role::Send { session, .. } => session.end(),
             Role::Receive { session, .. } => session.end(),
@@ -372,20 +388,20 @@ impl Transfer {
             }
             Some(End::TooLarge { limit }) => {
                 let message = format!("the upload is larger than the allowed {limit} bytes");
-                return self.give_up(Code::FULL, &message);
+                return self.give_up(Code::FULL, &message, outs);
             }
             Some(End::Oversized { got, blksize }) => {
                 let message = format!("a block has {got} bytes, agreed were {blksize}");
-                return self.give_up(Code::ILLEGAL, &message);
+                return self.give_up(Code::ILLEGAL, &message, outs);
             }
         };
         self.over(why)
     }
 
     /// Ends it with an ERROR packet to the client.
-    pub(super) fn give_up(&mut self, code: Code, why: &str) -> Flow {
+    pub(super) fn give_up(&mut self, code: Code, why: &str, outs: &mut Outs) -> Flow {
         if !self.lingers() {
-            let _ = self.send(&packet::error(code, why));
+            let _ = self.send(&packet::error(code, why), outs);
         }
         self.over(why.to_owned())
     }
@@ -405,9 +421,9 @@ impl Transfer {
         }
     }
 
-    /// An error of the socket. Only "port unreachable" is an answer of the client; a neighbour that
+    /// An error of its socket, or of a shared one about this client. Only "port unreachable" is an answer of the client; a neighbour that
     /// doesn't resolve right now (the Pi 3's boot ROM stops answering ARP) is as good as a lost packet.
-    fn on_error(&mut self, errno: Errno) -> Flow {
+    pub(super) fn on_error(&mut self, errno: Errno) -> Flow {
         match errno {
             Errno::CONNREFUSED => self.over("the client has closed its port".to_owned()),
             Errno::AGAIN | Errno::INTR | Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::HOSTDOWN => Flow::On,
@@ -416,45 +432,49 @@ impl Transfer {
     }
 
     /// Sends a small packet. What the network can't take right now is lost like any packet may be.
-    fn send(&self, bytes: &[u8]) -> Result<(), Errno> {
-        match rustix::net::send(&self.socket, bytes, SendFlags::empty()) {
-            Ok(_) => Ok(()),
+    fn send(&self, bytes: &[u8], outs: &mut Outs) -> Result<(), Errno> {
+        match self.line.send(self.peer, [bytes, &[]], outs) {
+            Ok(()) => Ok(()),
             Err(errno) if passing(errno) || errno == Errno::AGAIN => Ok(()),
             Err(errno) => Err(errno),
         }
     }
 
-    fn send_blocks(&mut self, first: u64, count: u16, now: Instant) -> Result<Sending, Trouble> {
+    fn send_blocks(
+        &mut self,
+        first: u64,
+        count: u16,
+        now: Instant,
+        outs: &mut Outs,
+    ) -> Result<Sending, Trouble> {
         let Role::Send { session, content, ahead } = &mut self.role else { return Ok(Sending::All) };
         let blksize = u64::from(self.agreed.blksize);
         let whole = content.len();
         let mut block = first;
         let until = first + u64::from(count);
-        if !self.segmented {
-            while block < until {
-                let offset = (block - 1) * blksize;
-                let len = (whole - offset).min(blksize) as usize;
-                if ahead.fill(&mut **content, offset, len).map_err(Trouble::Content)? < len {
-                    return Ok(Sending::Starved);
+        let socket = match &self.line {
+            Line::Own(socket) if self.segmented => socket,
+            line => {
+                while block < until {
+                    let offset = (block - 1) * blksize;
+                    let len = (whole - offset).min(blksize) as usize;
+                    if ahead.fill(&mut **content, offset, len).map_err(Trouble::Content)? < len {
+                        return Ok(Sending::Starved);
+                    }
+                    // The low 16 bits are the number on the wire.
+                    let header = packet::data_header(block as u16);
+                    match line.send(self.peer, [&header, ahead.bytes(offset, len)], outs) {
+                        Ok(()) => {}
+                        Err(Errno::AGAIN) => return Ok(Sending::Blocked),
+                        Err(errno) if passing(errno) => {}
+                        Err(errno) => return Err(Trouble::Net(errno)),
+                    }
+                    session.sent(1, now);
+                    block += 1;
                 }
-                // The low 16 bits are the number on the wire.
-                let header = packet::data_header(block as u16);
-                let result = if self.agreed.windowsize == 1 {
-                    rustix::net::send(&self.socket, ahead.packet(header, offset, len), SendFlags::empty())
-                } else {
-                    gather(&self.socket, &[IoSlice::new(&header), IoSlice::new(ahead.bytes(offset, len))])
-                };
-                match result {
-                    Ok(_) => {}
-                    Err(Errno::AGAIN) => return Ok(Sending::Blocked),
-                    Err(errno) if passing(errno) => {}
-                    Err(errno) => return Err(Trouble::Net(errno)),
-                }
-                session.sent(1, now);
-                block += 1;
+                return Ok(Sending::All);
             }
-            return Ok(Sending::All);
-        }
+        };
         let most = MOST_SEGMENTS.min(MOST_BYTES / (blksize as usize + HEADER)).max(1) as u64;
         while block < until {
             let offset = (block - 1) * blksize;
@@ -466,15 +486,15 @@ impl Transfer {
             if batch == 0 {
                 return Ok(Sending::Starved);
             }
-            match send_segments(&self.socket, ahead, block, batch as usize, offset, blksize as usize, have) {
+            match send_segments(socket, ahead, block, batch as usize, offset, blksize as usize, have) {
                 Ok(()) => {}
                 Err(Errno::AGAIN) => return Ok(Sending::Blocked),
                 Err(errno) if passing(errno) => {}
                 // Larger than the path takes in one frame, or a device that can't have its checksums computed.
                 Err(Errno::INVAL | Errno::MSGSIZE | Errno::IO | Errno::OPNOTSUPP | Errno::NOPROTOOPT) => {
+                    let _ = net::segment(socket, 0);
                     self.segmented = false;
-                    let _ = net::segment(&self.socket, 0);
-                    return self.send_blocks(block, (until - block) as u16, now);
+                    return self.send_blocks(block, (until - block) as u16, now, outs);
                 }
                 Err(errno) => return Err(Trouble::Net(errno)),
             }
@@ -488,23 +508,6 @@ impl Transfer {
 enum Trouble {
     Net(Errno),
     Content(io::Error),
-}
-
-/// Errors that mean no more than a lost packet.
-fn passing(errno: Errno) -> bool {
-    matches!(
-        errno,
-        Errno::NOBUFS
-            | Errno::INTR
-            | Errno::HOSTUNREACH
-            | Errno::NETUNREACH
-            | Errno::HOSTDOWN
-            | Errno::NETDOWN
-    )
-}
-
-fn gather(socket: &OwnedFd, parts: &[IoSlice<'_>]) -> Result<usize, Errno> {
-    rustix::net::sendmsg(socket, parts, &mut SendAncillaryBuffer::default(), SendFlags::empty())
 }
 
 /// Sends blocks in one call, each with its header in front; nothing is copied together for it.
@@ -528,5 +531,5 @@ fn send_segments(
         parts[2 * at] = IoSlice::new(header);
         parts[2 * at + 1] = IoSlice::new(&all[(at * blksize).min(bytes)..((at + 1) * blksize).min(bytes)]);
     }
-    gather(socket, &parts[..2 * count]).map(|_| ())
+    gather(socket, &parts[..2 * count])
 }

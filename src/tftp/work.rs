@@ -1,21 +1,24 @@
-//! What a server does: its event loop, and the requests and transfers in it.
+//! What a server does: the requests and transfers that all of its threads share. See [`lane`](super::lane).
+
+mod shared;
 
 use std::collections::HashMap;
 use std::io;
-use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll::{self, EventData, EventFlags};
-use rustix::io::Errno;
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 
 use super::event::{Event, Reason, What, printable};
-use super::net;
+use super::line::Line;
+use super::net::{self, Arrival};
 use super::options::{Agreed, Wanted};
-use super::packet::{self, Code, Direction, MAX_REQUEST, Mode, Packet};
+use super::outs::Outs;
+use super::packet::{self, Code, Direction, Mode, Packet};
+use super::ports::Ports;
 use super::quota::Quota;
 use super::readahead::{self, ReadAhead};
 use super::seats::{Room, Seat, Seats};
@@ -23,7 +26,6 @@ use super::server::Server;
 use super::session::{Receiver, Sender};
 use super::source::{Answer, Refusal, Request, Source};
 use super::transfer::{Flow, Role, Transfer};
-use crate::stop::Stop;
 
 /// How often timers are looked at, and requests and content that weren't there are asked for again.
 const TICK: Duration = Duration::from_millis(50);
@@ -33,11 +35,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const RESTART: Duration = Duration::from_secs(1);
 /// Malformed packets that are answered in each second. Their senders' addresses may be forged.
 const ANSWERED_A_SECOND: u32 = 100;
-
-const LISTEN: u64 = u64::MAX;
-const STOP: u64 = u64::MAX - 1;
-const WAKE: u64 = u64::MAX - 2;
-const TIMER: u64 = u64::MAX - 3;
 
 /// A request that the source couldn't answer yet.
 struct Pending {
@@ -83,16 +80,19 @@ impl Answers {
     }
 }
 
-pub(super) struct Loop<'a> {
+/// Everything that is served at the moment. One thread at a time works on it.
+pub(super) struct Work<'a> {
     server: &'a Server,
     source: &'a dyn Source,
-    events: &'a dyn Fn(Event),
-    epoll: OwnedFd,
-    timer: OwnedFd,
+    events: &'a (dyn Fn(Event) + Sync),
+    /// Of the first thread, which looks after sockets that only one transfer uses.
+    epoll: Arc<OwnedFd>,
+    timer: Arc<OwnedFd>,
     ticking: bool,
     slots: Vec<Slot>,
     free: Vec<usize>,
     by_peer: HashMap<SocketAddr, usize>,
+    ports: Ports,
     pending: Vec<Pending>,
     scratch: Vec<u8>,
     last_id: u64,
@@ -103,35 +103,32 @@ pub(super) struct Loop<'a> {
     answers: Answers,
 }
 
-impl<'a> Loop<'a> {
+impl<'a> Work<'a> {
+    /// For threads that wait by these.
     pub(super) fn new(
         server: &'a Server,
         source: &'a dyn Source,
-        events: &'a dyn Fn(Event),
-        stop: &Stop,
+        events: &'a (dyn Fn(Event) + Sync),
+        epolls: &[Arc<OwnedFd>],
     ) -> io::Result<Self> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let timer = rustix::time::timerfd_create(
             TimerfdClockId::Monotonic,
             TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
         )?;
-        epoll::add(&epoll, &server.socket, EventData::new_u64(LISTEN), EventFlags::IN)?;
-        epoll::add(&epoll, stop, EventData::new_u64(STOP), EventFlags::IN)?;
-        epoll::add(&epoll, &server.waker, EventData::new_u64(WAKE), EventFlags::IN)?;
-        epoll::add(&epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN)?;
         Ok(Self {
             server,
             source,
             events,
-            epoll,
-            timer,
+            epoll: Arc::clone(&epolls[0]),
+            timer: Arc::new(timer),
             ticking: false,
             slots: Vec::new(),
             free: Vec::new(),
             by_peer: HashMap::new(),
+            ports: Ports::new(epolls, &server.cpus),
             pending: Vec::new(),
             scratch: vec![0; 1 << 16],
-            last_id: server.number << 48,
+            last_id: 0,
             memory: 0,
             begun: Instant::now(),
             seats: Seats::default(),
@@ -140,74 +137,66 @@ impl<'a> Loop<'a> {
         })
     }
 
-    pub(super) fn run(&mut self) -> io::Result<()> {
-        let mut ready: Vec<epoll::Event> = Vec::with_capacity(256);
-        loop {
-            ready.clear();
-            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut ready), None) {
-                Ok(_) => {}
-                Err(Errno::INTR) => continue,
-                Err(errno) => return Err(errno.into()),
-            }
-            self.server.pulse.beat();
-            let now = Instant::now();
-            for event in &ready {
-                match event.data.u64() {
-                    STOP => {
-                        self.stop(now);
-                        return Ok(());
-                    }
-                    LISTEN => self.on_requests(now),
-                    WAKE => {
-                        self.server.waker.clear();
-                        self.ask_again(now);
-                        self.sweep(now);
-                    }
-                    TIMER => {
-                        let _ = rustix::io::read(&self.timer, &mut [0; 8]);
-                        self.ask_again(now);
-                        self.sweep(now);
-                        self.tell_more(now, false);
-                    }
-                    token => self.on_transfer(token, event.flags, now),
-                }
-            }
-            self.tick_while_needed()?;
-        }
+    /// What the first thread waits for beside its sockets.
+    pub(super) fn timer(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.timer)
+    }
+
+    /// Somebody says that the source has more.
+    pub(super) fn on_wake(&mut self, now: Instant, outs: &mut Outs) {
+        self.ask_again(now, outs);
+        self.sweep(now, outs);
+    }
+
+    pub(super) fn on_timer(&mut self, now: Instant, outs: &mut Outs) {
+        let _ = rustix::io::read(&*self.timer, &mut [0; 8]);
+        self.ask_again(now, outs);
+        self.sweep(now, outs);
+        self.tell_more(now, false);
     }
 
     /// The timer ticks only while there is something to look after: an idle server sleeps.
-    fn tick_while_needed(&mut self) -> io::Result<()> {
+    pub(super) fn tick_while_needed(&mut self) -> io::Result<()> {
         let needed = !self.by_peer.is_empty() || !self.pending.is_empty() || self.quota.owes();
         if needed != self.ticking {
             let period = if needed { TICK } else { Duration::ZERO };
             let period = Timespec { tv_sec: 0, tv_nsec: i64::from(period.subsec_nanos()) };
             let spec = Itimerspec { it_interval: period, it_value: period };
-            rustix::time::timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &spec)?;
+            rustix::time::timerfd_settime(&*self.timer, TimerfdTimerFlags::empty(), &spec)?;
             self.ticking = needed;
         }
         Ok(())
     }
 
-    fn on_transfer(&mut self, token: u64, flags: EventFlags, now: Instant) {
+    /// Something has come to the socket of one transfer.
+    pub(super) fn on_transfer(&mut self, token: u64, flags: EventFlags, now: Instant, outs: &mut Outs) {
         let (index, generation) = ((token & 0xffff_ffff) as usize, (token >> 32) as u32);
         let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.generation == generation) else {
             return;
         };
         let Some(transfer) = &mut slot.transfer else { return };
-        let ip = transfer.peer.ip();
-        let was_begun = transfer.begun();
         let mut flow = Flow::On;
-        if flags.contains(EventFlags::OUT) {
+        if flags.contains(EventFlags::OUT)
+            && let Some(socket) = transfer.line.own()
+        {
+            let _ = epoll::modify(&self.epoll, socket, EventData::new_u64(token), EventFlags::IN);
             transfer.unblock();
-            let _ = epoll::modify(&self.epoll, &transfer.socket, EventData::new_u64(token), EventFlags::IN);
-            flow = transfer.drive(now);
+            flow = transfer.drive(now, outs);
         }
         if flow == Flow::On && flags.intersects(EventFlags::IN | EventFlags::ERR | EventFlags::HUP) {
-            flow = transfer.on_readable(&mut self.scratch, now, &mut |event| (self.events)(event));
+            let tell = &mut |event| (self.events)(event);
+            flow = transfer.on_readable(&mut self.scratch, now, outs, tell);
         }
-        if !was_begun && transfer.begun() && std::mem::take(&mut transfer.charged) {
-            self.quota.give_back(Reason::Unanswered, ip);
+        self.heard(index, flow, now);
+    }
+
+    /// A transfer has heard its client.
+    fn heard(&mut self, index: usize, flow: Flow, now: Instant) {
+        if let Some(transfer) = &mut self.slots[index].transfer
+            && transfer.begun()
+            && std::mem::take(&mut transfer.charged)
+        {
+            self.quota.give_back(Reason::Unanswered, transfer.peer.ip());
         }
         self.after(index, flow, now);
     }
@@ -219,19 +208,24 @@ impl<'a> Loop<'a> {
             Flow::On => {
                 if let Some(transfer) = &slot.transfer
                     && transfer.is_blocked()
+                    && let Some(socket) = transfer.line.own()
                 {
                     let token = EventData::new_u64(u64::from(slot.generation) << 32 | index as u64);
                     let flags = EventFlags::IN | EventFlags::OUT;
-                    let _ = epoll::modify(&self.epoll, &transfer.socket, token, flags);
+                    let _ = epoll::modify(&self.epoll, socket, token, flags);
                 }
             }
             Flow::Over(last) => {
                 if let Some(transfer) = slot.transfer.take() {
-                    slot.generation = slot.generation.wrapping_add(1);
+                    // The highest bit of a token is the shared ports'.
+                    slot.generation = slot.generation.wrapping_add(1) & (u32::MAX >> 1);
                     self.free.push(index);
                     self.by_peer.remove(&transfer.peer);
                     self.memory -= transfer.memory();
                     self.seats.leave(transfer.peer.ip());
+                    if let Line::Shared(port) = &transfer.line {
+                        self.ports.leave(port);
+                    }
                     match last {
                         Some(what) if transfer.announced => (self.events)(transfer.event(what)),
                         Some(_) => self.quota.withhold(Reason::Unanswered, now),
@@ -243,40 +237,24 @@ impl<'a> Loop<'a> {
         }
     }
 
-    fn sweep(&mut self, now: Instant) {
+    fn sweep(&mut self, now: Instant, outs: &mut Outs) {
         for index in 0..self.slots.len() {
             if let Some(transfer) = &mut self.slots[index].transfer {
-                let flow = transfer.on_tick(now, &mut |event| (self.events)(event));
+                let flow = transfer.on_tick(now, outs, &mut |event| (self.events)(event));
                 self.after(index, flow, now);
             }
         }
     }
 
-    /// Takes the requests that have arrived.
-    fn on_requests(&mut self, now: Instant) {
-        // A bound, so that a flood of requests can't starve the transfers.
-        for _ in 0..64 {
-            let mut buf = [MaybeUninit::<u8>::uninit(); MAX_REQUEST + 1];
-            let arrival = match net::receive(&self.server.socket, &mut buf) {
-                Ok(arrival) => arrival,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // An ICMP error for something that was sent, or the like: the next packet may be fine.
-                Err(_) => continue,
-            };
-            // SAFETY: the kernel has written that many bytes of the buffer.
-            let bytes =
-                unsafe { std::slice::from_raw_parts(buf.as_ptr().cast::<u8>(), arrival.len.min(buf.len())) };
-            if !arrival.broadcast {
-                self.on_packet(bytes, arrival.peer, arrival.local, now);
-            }
-        }
-    }
-
-    fn on_packet(&mut self, bytes: &[u8], peer: SocketAddr, local: Option<IpAddr>, now: Instant) {
+    /// Takes a packet that has come to the port for requests.
+    pub(super) fn on_packet(&mut self, bytes: &[u8], arrival: &Arrival, now: Instant, outs: &mut Outs) {
+        let Arrival { peer, local, .. } = *arrival;
         match Packet::parse(bytes) {
-            Ok(Packet::Read(request)) => self.on_request(bytes, &request, Direction::Read, peer, local, now),
+            Ok(Packet::Read(request)) => {
+                self.on_request(bytes, &request, Direction::Read, peer, local, now, outs);
+            }
             Ok(Packet::Write(request)) => {
-                self.on_request(bytes, &request, Direction::Write, peer, local, now)
+                self.on_request(bytes, &request, Direction::Write, peer, local, now, outs);
             }
             Ok(Packet::Data { .. } | Packet::Ack { .. }) => {
                 self.answer_malformed(local, peer, Code::UNKNOWN_TID, "this port takes requests only", now);
@@ -323,6 +301,7 @@ impl<'a> Loop<'a> {
         }
     }
 
+    #[allow(clippy::too_many_arguments, reason = "a request, and where and when it came")]
     fn on_request(
         &mut self,
         bytes: &[u8],
@@ -331,8 +310,9 @@ impl<'a> Loop<'a> {
         peer: SocketAddr,
         local: Option<IpAddr>,
         now: Instant,
+        outs: &mut Outs,
     ) {
-        if self.is_repeated(bytes, peer, now) {
+        if self.is_repeated(bytes, peer, now, outs) {
             return;
         }
         if !self.make_room(peer.ip(), now) {
@@ -355,7 +335,7 @@ impl<'a> Loop<'a> {
             announced: false,
         };
         if request.mode == Mode::Octet {
-            self.ask(pending, now);
+            self.ask(pending, now, outs);
         } else {
             let mode = printable(request.mode.as_bytes());
             let message = format!("mode {mode} isn't served: ask for octet (binary)");
@@ -412,7 +392,7 @@ impl<'a> Loop<'a> {
 
     /// Whether a request came again that is being served. Where it is a new one from a port that was known,
     /// the old transfer ends: its client has forgotten it.
-    fn is_repeated(&mut self, bytes: &[u8], peer: SocketAddr, now: Instant) -> bool {
+    fn is_repeated(&mut self, bytes: &[u8], peer: SocketAddr, now: Instant, outs: &mut Outs) -> bool {
         if let Some(at) = self.pending.iter().position(|pending| pending.peer == peer) {
             if *self.pending[at].request == *bytes {
                 self.pending[at].heard = now;
@@ -427,7 +407,7 @@ impl<'a> Loop<'a> {
         let quiet = now.saturating_duration_since(transfer.heard());
         if same && !transfer.lingers() && (!transfer.begun() || quiet < RESTART) {
             if !transfer.begun() {
-                let flow = transfer.asked_again(now);
+                let flow = transfer.asked_again(now, outs);
                 self.after(index, flow, now);
             }
             return true;
@@ -459,17 +439,17 @@ impl<'a> Loop<'a> {
     }
 
     /// Asks the source again about everything that it couldn't answer yet.
-    fn ask_again(&mut self, now: Instant) {
+    fn ask_again(&mut self, now: Instant, outs: &mut Outs) {
         for pending in std::mem::take(&mut self.pending) {
             if now.saturating_duration_since(pending.heard) > PATIENCE {
                 self.end_pending(&pending, "the client went away before there was an answer", now);
             } else {
-                self.ask(pending, now);
+                self.ask(pending, now, outs);
             }
         }
     }
 
-    fn ask(&mut self, pending: Pending, now: Instant) {
+    fn ask(&mut self, pending: Pending, now: Instant, outs: &mut Outs) {
         let bytes = pending.request.clone();
         let (direction, Ok(Packet::Read(request) | Packet::Write(request))) =
             (pending.direction, Packet::parse(&bytes))
@@ -508,7 +488,7 @@ impl<'a> Loop<'a> {
                 };
                 let ahead = ReadAhead::new(best.min(room));
                 let session = Sender::new(&agreed, content.len(), retry, now);
-                self.start(pending, agreed, Role::Send { session, content, ahead }, now);
+                self.start(pending, agreed, Role::Send { session, content, ahead }, now, outs);
             }
             (Answer::Receive(sink), Direction::Write) => {
                 let limit = sink.limit().min(self.server.limits.upload);
@@ -519,7 +499,7 @@ impl<'a> Loop<'a> {
                 let agreed = Agreed::new(&wanted, None, policy);
                 let session = Receiver::new(&agreed, limit, retry, now);
                 let role = Role::Receive { session, sink, size: wanted.tsize, stored: false };
-                self.start(pending, agreed, role, now);
+                self.start(pending, agreed, role, now, outs);
             }
             (Answer::Send(_) | Answer::Receive(_), _) => {
                 let message = "that isn't possible in this direction".to_owned();
@@ -528,18 +508,13 @@ impl<'a> Loop<'a> {
         }
     }
 
-    fn start(&mut self, pending: Pending, agreed: Agreed, role: Role, now: Instant) {
+    fn start(&mut self, pending: Pending, agreed: Agreed, role: Role, now: Instant, outs: &mut Outs) {
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot { generation: 0, transfer: None });
             self.slots.len() - 1
         });
-        let token = EventData::new_u64(u64::from(self.slots[index].generation) << 32 | index as u64);
-        let opened = net::connect(pending.local, pending.peer).and_then(|socket| {
-            epoll::add(&self.epoll, &socket, token, EventFlags::IN)?;
-            Ok(socket)
-        });
-        let socket = match opened {
-            Ok(socket) => socket,
+        let line = match self.line(index, &pending, &agreed, &role) {
+            Ok(line) => line,
             Err(error) => {
                 self.free.push(index);
                 return self.end_pending(&pending, &format!("opening a port for it: {error}"), now);
@@ -547,7 +522,7 @@ impl<'a> Loop<'a> {
         };
         let Pending { id, peer, request, started, announced, .. } = pending;
         let path = path_of(&request);
-        let mut transfer = Transfer::new(id, peer, path, &request, socket, agreed, started, role);
+        let mut transfer = Transfer::new(id, peer, path, &request, line, agreed, started, role);
         if announced {
             transfer.tell_started(&mut |event| (self.events)(event));
         } else if self.quota.take(Reason::Unanswered, peer.ip(), now) {
@@ -556,7 +531,7 @@ impl<'a> Loop<'a> {
         }
         self.memory += transfer.memory();
         self.by_peer.insert(peer, index);
-        let flow = transfer.drive(now);
+        let flow = transfer.drive(now, outs);
         self.slots[index].transfer = Some(Box::new(transfer));
         self.after(index, flow, now);
     }
@@ -575,14 +550,15 @@ impl<'a> Loop<'a> {
         self.source.over(pending.id);
     }
 
-    fn stop(&mut self, now: Instant) {
+    /// Tells every client that it ends.
+    pub(super) fn stop(&mut self, now: Instant, outs: &mut Outs) {
         for pending in std::mem::take(&mut self.pending) {
             answer(pending.local, pending.peer, Code::NOT_DEFINED, "the server was stopped");
             self.end_pending(&pending, "the server was stopped", now);
         }
         for index in 0..self.slots.len() {
             if let Some(transfer) = &mut self.slots[index].transfer {
-                let flow = transfer.give_up(Code::NOT_DEFINED, "the server was stopped");
+                let flow = transfer.give_up(Code::NOT_DEFINED, "the server was stopped", outs);
                 self.after(index, flow, now);
             }
         }

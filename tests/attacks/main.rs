@@ -34,4 +34,5 @@ mod netboot_reasons;
 mod netboot_runs;
 mod terminal;
 mod tftp;
+mod tftp_ports;
 mod usb_boot;

@@ -38,6 +38,7 @@ mod tftp_cli;
 mod tftp_clients;
 mod tftp_lossy;
 mod tftp_server;
+mod tftp_shared;
 mod udev;
 mod units;
 mod usb_choose;

@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use piprov::stop::Stop;
 use piprov::tftp::dir::DirSource;
-use piprov::tftp::event::{Event, What};
+use piprov::tftp::event::What;
 use piprov::tftp::options::Policy;
 use piprov::tftp::packet::{self, Code, Direction, Mode, Packet, request};
 use piprov::tftp::session::Retry;
@@ -322,10 +321,13 @@ fn a_repeated_request_is_the_same_transfer() {
     );
     // The same from another port is a transfer of its own: bootcode.bin asks several times at once.
     let mut clients: Vec<Client> = (0..3).map(|_| Client::ask(server.addr, "f", &[])).collect();
-    let mut ports: Vec<_> = clients.iter_mut().map(|client| client.hear().1.port()).collect();
-    ports.sort_unstable();
-    ports.dedup();
-    assert_eq!(ports.len(), 3);
+    let ports: Vec<_> = clients.iter_mut().map(|client| client.hear().1).collect();
+    for (client, from) in clients.iter_mut().zip(ports) {
+        client.reply(from, &packet::ack(1));
+        assert_eq!(client.hear().0[..4], packet::data_header(2));
+        client.reply(from, &packet::ack(2));
+    }
+    server.wait_finished(1 + 3);
 }
 
 #[test]
@@ -599,38 +601,34 @@ fn a_client_that_is_served_hears_that_the_server_stops() {
 }
 
 #[test]
-fn servers_share_a_port_and_nobody_else_gets_it() {
-    let root = folder(&[("f", 100_000)]);
-    let limits = Limits::default();
-    let servers = Server::bind_shared("127.0.0.1:0".parse().unwrap(), limits, 3).unwrap();
-    let addr = servers[0].local_addr();
-    assert!(servers.iter().all(|server| server.local_addr() == addr));
-    for again in [Server::bind_shared(addr, limits, 3).map(drop), Server::bind(addr, limits).map(drop)] {
+fn nobody_else_gets_a_servers_port_whatever_address_it_has() {
+    for addr in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "[::]:0"] {
+        let root = folder(&[("f", 100_000)]);
+        let server = Running::on(addr, DirSource::new(root.path()).unwrap(), Limits::default());
+        let again = Server::bind(server.addr, Limits::default()).map(drop);
         assert!(matches!(again, Err(Error::InUse { holder: Some(_), .. })), "{again:?}");
+        // Over all of its threads.
+        let here: std::net::IpAddr = if addr.starts_with('[') { "::1" } else { "127.0.0.1" }.parse().unwrap();
+        let asked = std::net::SocketAddr::new(here, server.addr.port());
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    assert!(fetch(asked, "f", &[("blksize", 1468)], SECOND) == Ok(pattern(100_000)))
+                });
+            }
+        });
+        server.wait_finished(8);
+        // All events of a request are told in their order, and no two requests have a number together.
+        let events = server.events.lock().unwrap();
+        let ids: std::collections::BTreeSet<_> = events.iter().map(|event| event.id).collect();
+        assert_eq!(ids.len(), 8);
+        for id in ids {
+            let mine: Vec<_> =
+                events.iter().filter(|event| event.id == id).map(|event| &event.what).collect();
+            assert!(matches!(mine[..2], [What::Requested { .. }, What::Started { .. }]), "{mine:?}");
+            assert!(matches!(mine.last(), Some(What::Finished { .. })), "{mine:?}");
+        }
     }
-    let stop = Stop::new().unwrap();
-    let source = DirSource::new(root.path()).unwrap();
-    let served = std::sync::Mutex::new(std::collections::BTreeMap::<usize, usize>::new());
-    std::thread::scope(|scope| {
-        for (n, server) in servers.into_iter().enumerate() {
-            let (source, served, stop) = (&source, &served, &stop);
-            scope.spawn(move || {
-                let count = |event: Event| {
-                    if matches!(event.what, What::Finished { .. }) {
-                        *served.lock().unwrap().entry(n).or_default() += 1;
-                    }
-                };
-                server.run(source, &count, stop).unwrap();
-            });
-        }
-        for _ in 0..16 {
-            assert!(fetch(addr, "f", &U_BOOT, SECOND) == Ok(pattern(100_000)));
-        }
-        stop.set();
-    });
-    let served = served.into_inner().unwrap();
-    assert_eq!(served.values().sum::<usize>(), 16);
-    assert!(served.len() > 1, "one server had all of them: {served:?}");
 }
 
 /// Keeps which requests it was asked about and which are over; those for `later` wait for ever.
@@ -656,7 +654,8 @@ impl Source for Counts {
 
 #[test]
 fn each_request_is_over_once_whatever_became_of_it() {
-    let (asked, over): (Arc<Mutex<Vec<u64>>>, Arc<Mutex<Vec<u64>>>) = Default::default();
+    let asked: Arc<Mutex<Vec<u64>>> = Arc::default();
+    let over: Arc<Mutex<Vec<u64>>> = Arc::default();
     let source = Counts { asked: Arc::clone(&asked), over: Arc::clone(&over) };
     let mut server = Running::new(source, Limits::default());
     fetch(server.addr, "file", &[], SECOND).unwrap();
@@ -682,29 +681,4 @@ fn each_request_is_over_once_whatever_became_of_it() {
     let mut all = sorted(&asked);
     all.dedup();
     assert_eq!(sorted(&over), all);
-}
-
-#[test]
-fn servers_of_one_port_number_their_requests_apart() {
-    let servers = Server::bind_shared("127.0.0.1:0".parse().unwrap(), Limits::default(), 3).unwrap();
-    let addr = servers[0].local_addr();
-    let (asked, over): (Arc<Mutex<Vec<u64>>>, Arc<Mutex<Vec<u64>>>) = Default::default();
-    let source = Counts { asked: Arc::clone(&asked), over };
-    let stop = Stop::new().unwrap();
-    std::thread::scope(|scope| {
-        for server in &servers {
-            let (source, stop) = (&source, &stop);
-            scope.spawn(move || server.run(source, &drop, stop).unwrap());
-        }
-        for _ in 0..40 {
-            Client::ask(addr, "nothing", &[]).hear();
-        }
-        stop.set();
-    });
-    let mut all = asked.lock().unwrap().clone();
-    all.sort_unstable();
-    let count = all.len();
-    all.dedup();
-    assert_eq!((all.len(), count), (40, 40));
-    assert!(all.last().unwrap() >> 48 > 0, "the kernel gave all clients to one of them: {all:?}");
 }

@@ -353,9 +353,12 @@ fn a_thread_that_hangs_is_no_sign_of_life() {
         assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
     };
     // `ip netns exec` and `sh` become the program.
-    for name in ["dhcp", "tftp-1"] {
+    // TFTP has a thread for each processor, up to four.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(4);
+    let names = (1..=threads).map(|n| format!("tftp-{n}"));
+    for name in names.chain(["dhcp".to_owned()]) {
         alive(&manager, Duration::from_secs(20)).expect("it is well");
-        let tid = thread(serve.pid(), name);
+        let tid = thread(serve.pid(), &name);
         ptrace(libc::PTRACE_ATTACH, tid);
         // SAFETY: the status goes to a number of this thread's own.
         let waited = unsafe { libc::waitpid(tid, &mut 0, libc::__WALL) };

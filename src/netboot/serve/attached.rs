@@ -9,7 +9,7 @@ use super::error::Error;
 use super::event::{InterfaceChange, What};
 use super::follower::Follower;
 use super::link::{AWAY, Lack, Link, News};
-use super::{NFS_PORT, TFTP_PORT, threads};
+use super::{NFS_PORT, TFTP_PORT};
 use crate::dhcp::packet::{CLIENT_PORT, SERVER_PORT};
 use crate::error::{Action, Knob, Remedy, remedy};
 use crate::netboot::reason::Site;
@@ -138,7 +138,7 @@ impl Attached {
             }
             crew.end_files()?;
             let at = SocketAddr::from((address, TFTP_PORT));
-            crew.start_files(tftp::Server::bind_shared(at, self.limits, threads())?)?;
+            crew.start_files(tftp::Server::bind(at, self.limits)?)?;
         }
         self.capture = capture(&interface);
         follower.moved(address, site);

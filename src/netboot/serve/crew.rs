@@ -1,6 +1,5 @@
 //! The servers' threads: started, stopped and started anew while all else goes on.
 
-use std::net::SocketAddr;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use super::error::Error;
@@ -19,7 +18,7 @@ pub(super) struct Crew<'scope, 'env> {
     /// Ends all of them, and whoever waits for them.
     stop: &'env Stop,
     dhcp: Dhcp<'scope>,
-    files: Vec<Thread<'scope, Result<(), tftp::Error>>>,
+    files: Option<Thread<'scope, Result<(), tftp::Error>>>,
 }
 
 enum Dhcp<'scope> {
@@ -33,7 +32,7 @@ enum Dhcp<'scope> {
 struct Thread<'scope, T> {
     handle: ScopedJoinHandle<'scope, T>,
     stop: Stop,
-    pulse: Pulse,
+    pulses: Vec<Pulse>,
 }
 
 impl<T> Thread<'_, T> {
@@ -55,7 +54,7 @@ impl<'scope, 'env> Crew<'scope, 'env> {
         stop: &'env Stop,
         dhcp: dhcp::Server,
     ) -> Self {
-        Self { scope, follower, source, switch, stop, dhcp: Dhcp::Parked(Box::new(dhcp)), files: Vec::new() }
+        Self { scope, follower, source, switch, stop, dhcp: Dhcp::Parked(Box::new(dhcp)), files: None }
     }
 
     /// Starts the DHCP server, unless it runs.
@@ -67,7 +66,7 @@ impl<'scope, 'env> Crew<'scope, 'env> {
                 return Ok(());
             }
         };
-        let (all, own, pulse) = (self.stop, self.stop.child().map_err(Error::Loop)?, server.pulse());
+        let (all, own, pulses) = (self.stop, self.stop.child().map_err(Error::Loop)?, vec![server.pulse()]);
         let (follower, stop) = (self.follower, own.clone());
         let work = move || {
             let done = server.run(&mut |event| follower.dhcp(event), &own);
@@ -78,7 +77,7 @@ impl<'scope, 'env> Crew<'scope, 'env> {
             (server, done)
         };
         let handle = Builder::new().name("dhcp".to_owned()).spawn_scoped(self.scope, work);
-        self.dhcp = Dhcp::Running(Thread { handle: handle.map_err(Error::Loop)?, stop, pulse });
+        self.dhcp = Dhcp::Running(Thread { handle: handle.map_err(Error::Loop)?, stop, pulses });
         Ok(())
     }
 
@@ -101,43 +100,41 @@ impl<'scope, 'env> Crew<'scope, 'env> {
         }
     }
 
-    /// Starts TFTP servers, a thread each.
-    pub(super) fn start_files(&mut self, servers: Vec<tftp::Server>) -> Result<(), Error> {
-        self.switch.served_by(&servers);
-        for (server, number) in servers.into_iter().zip(1..) {
-            let (all, own, pulse) = (self.stop, self.stop.child().map_err(Error::Loop)?, server.pulse());
-            let (follower, source, switch, stop) = (self.follower, self.source, self.switch, own.clone());
-            let work = move || {
-                let tell = |event| switch.sort(event).map_or((), |event| follower.tftp(event));
-                let done = server.run(source, &tell, &own);
-                if !own.is_set() {
-                    all.set();
-                }
-                done
-            };
-            let handle = Builder::new().name(format!("tftp-{number}")).spawn_scoped(self.scope, work);
-            self.files.push(Thread { handle: handle.map_err(Error::Loop)?, stop, pulse });
-        }
+    /// Starts the TFTP server.
+    pub(super) fn start_files(&mut self, server: tftp::Server) -> Result<(), Error> {
+        self.switch.served_by(std::slice::from_ref(&server));
+        let (all, own, pulses) =
+            (self.stop, self.stop.child().map_err(Error::Loop)?, server.pulses().to_vec());
+        let (follower, source, switch, stop) = (self.follower, self.source, self.switch, own.clone());
+        let work = move || {
+            let tell = |event| switch.sort(event).map_or((), |event| follower.tftp(event));
+            let done = server.run(source, &tell, &own);
+            if !own.is_set() {
+                all.set();
+            }
+            done
+        };
+        let handle = Builder::new().name("tftp".to_owned()).spawn_scoped(self.scope, work);
+        self.files = Some(Thread { handle: handle.map_err(Error::Loop)?, stop, pulses });
         Ok(())
     }
 
-    /// Ends the TFTP servers; boards that are fetching are told so.
+    /// Ends the TFTP server; boards that are fetching are told so.
     ///
     /// # Errors
-    /// What one of them could not go on for.
+    /// What it could not go on for.
     pub(super) fn end_files(&mut self) -> Result<(), Error> {
-        self.files.iter().for_each(|file| file.stop.set());
-        let ended: Vec<_> = self.files.drain(..).map(|file| file.end(TFTP)).collect();
-        ended.into_iter().try_for_each(|ended| Ok(ended??))
+        self.files.take().map_or(Ok(()), |files| Ok(files.end(TFTP)??))
     }
 
     /// The pulses of all that run.
     pub(super) fn pulses(&self) -> Vec<Pulse> {
         let dhcp = match &self.dhcp {
-            Dhcp::Running(thread) => Some(&thread.pulse),
-            _ => None,
+            Dhcp::Running(thread) => &thread.pulses[..],
+            _ => &[],
         };
-        dhcp.into_iter().chain(self.files.iter().map(|file| &file.pulse)).cloned().collect()
+        let files = self.files.as_ref().map_or(&[][..], |files| &files.pulses);
+        [dhcp, files].concat()
     }
 
     /// Ends all of them. All have ended before the first failure is told.
@@ -176,11 +173,6 @@ impl Health {
     pub(super) fn forget(&mut self) {
         self.asked.clear();
     }
-}
-
-/// Where TFTP is served: all of the servers share one address.
-pub(super) fn address(servers: &[tftp::Server]) -> Option<SocketAddr> {
-    servers.first().map(tftp::Server::local_addr)
 }
 
 #[cfg(test)]

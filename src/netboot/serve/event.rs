@@ -94,7 +94,7 @@ pub enum What {
         pid: u32,
         /// Its user.
         uid: u32,
-        /// The boards; none where they weren't taken.
+        /// The boards; empty where they weren't taken.
         boards: Vec<Mac>,
         /// Why.
         why: String,

@@ -61,11 +61,6 @@ const TFTP_PORT: u16 = 69;
 /// The port of NFS.
 const NFS_PORT: u16 = 2049;
 
-/// Threads for TFTP: one for each processor, as far as a network can keep them busy.
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |count| count.get().min(4))
-}
-
 /// What is to be served, and where.
 #[derive(Debug)]
 pub struct ServeOptions {
@@ -86,7 +81,7 @@ pub struct ServeOptions {
 #[derive(Debug)]
 pub struct Server {
     dhcp: dhcp::Server,
-    tftp: Vec<tftp::Server>,
+    tftp: tftp::Server,
     source: NetbootSource,
     tree: Tree,
     boards: Arc<Known>,
@@ -136,8 +131,8 @@ impl Server {
             HandedOver { dhcp: handed.dhcp.is_some() || handed.pxe.is_some(), tftp: tftp_socket.is_some() };
         let address = SocketAddr::from((plan.server, TFTP_PORT));
         let tftp = match tftp_socket {
-            Some(socket) => vec![tftp::Server::from_socket(socket, address, limits)?],
-            None => tftp::Server::bind_shared(address, limits, threads())?,
+            Some(socket) => tftp::Server::from_socket(socket, address, limits)?,
+            None => tftp::Server::bind(address, limits)?,
         };
         let dhcp = dhcp::Server::open(&config, handed, stop)?;
         let interface = dhcp.interface().clone();
@@ -149,7 +144,7 @@ impl Server {
             limits,
             looks: config.mode == Mode::Dhcp && !config.force,
         };
-        let switch = Switch::new(&tftp).map_err(Error::Loop)?;
+        let switch = Switch::new(std::slice::from_ref(&tftp)).map_err(Error::Loop)?;
         // Without it network boot is served all the same.
         let control = control.map(|(path, group)| control::Server::open(&path, "netboot", group));
         Ok(Self { dhcp, tftp, source, tree, boards, clients, root, attached, notes, switch, control })
@@ -178,7 +173,7 @@ impl Server {
             mode: plan.mode,
             range: plan.range,
             tftp_root: root.clone(),
-            tftp: crew::address(&tftp).unwrap_or_else(|| (here, TFTP_PORT).into()),
+            tftp: tftp.local_addr(),
             clients: clients.read().unwrap_or_else(PoisonError::into_inner).all().len(),
         };
         // Its servers end together; whatever else runs in this process goes on.
