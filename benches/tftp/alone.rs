@@ -99,6 +99,7 @@ pub(crate) fn one(args: &[String], server: SocketAddr, pattern: &[u8]) {
     let from: Ipv4Addr = args[0].parse().unwrap();
     let limit = Duration::from_millis(args[1].parse().unwrap());
     let size: u64 = args[2].parse().unwrap();
+    #[allow(clippy::disallowed_methods, reason = "a program of its own, whose reader is the benchmark")]
     let mut out = std::io::stdout();
     out.write_all(b" ").unwrap();
     out.flush().unwrap();

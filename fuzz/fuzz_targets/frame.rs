@@ -12,6 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = classify(&frame);
         match frame.payload {
             Payload::Udp(udp) => assert!(udp.data.len() < bytes.len()),
+            Payload::Udp6(udp) => assert!(udp.data.len() < bytes.len()),
             Payload::Bpdu(bpdu) => assert!(bpdu.len() < bytes.len()),
             Payload::Arp(_) | Payload::Syn { .. } | Payload::Fragment { .. } => {}
         }

@@ -225,7 +225,7 @@ impl Loop<'_> {
     }
 
     /// An answer is lost.
-    fn unsent(&mut self, reply: &Reply, unsaved: bool, why: impl FnOnce() -> String) {
+    pub(super) fn unsent(&mut self, reply: &Reply, unsaved: bool, why: impl FnOnce() -> String) {
         if self.unsent.allows() {
             (self.events)(Event::Unsent { mac: reply.mac, message: reply.kind, unsaved, why: why() });
         }
