@@ -22,7 +22,8 @@ use crate::usb::wait_for::Wanted;
 /// Show the boards that are attached over USB, and why one can't be used
 ///
 /// Boot ROMs, boards that ask for files, and what boards have become: first-stage and mass storage gadgets, fastboot.
-/// OVERLAY says whose files the live tree has for the port. Nothing is opened, so no permission is needed.
+/// OVERLAY says whose files the live tree has for the port. With rules in the setting usb.board the last column says
+/// which is for a board. Nothing is opened, so no permission is needed.
 #[derive(Debug, clap::Args)]
 pub struct List {}
 

@@ -9,10 +9,10 @@ use rustix::fs::{FileType, OFlags};
 
 use crate::image::read_at::ReadAt;
 
-/// The kind of a file system in user space (FUSE, linux/magic.h): who has mounted it decides how long a read takes.
+/// The kind of a file system in user space (FUSE, linux/magic.h): the process that has mounted it decides how long a read takes.
 const FUSE: i64 = 0x6573_5546;
 
-/// A descriptor that was handed over, and how much of it may be read.
+/// A descriptor that was handed over, and how far it may be read.
 #[derive(Debug)]
 pub(super) struct Handed {
     file: File,
@@ -22,7 +22,7 @@ pub(super) struct Handed {
 }
 
 impl Handed {
-    /// Looks at what was handed over. `available`: it still grows, and so much of it is there.
+    /// Looks at what was handed over. `available`: it still grows, and so many bytes are there.
     ///
     /// # Errors
     /// Why it can't be served.

@@ -1,5 +1,5 @@
 //! One end of a connection: packets with at most one descriptor, and a bounded queue in front of the socket, so that
-//! nobody waits for somebody who doesn't read.
+//! nobody waits for a program that doesn't read.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -19,7 +19,7 @@ use super::message::LARGEST;
 /// Packets and bytes that wait for the other end at most.
 const MOST_QUEUED: usize = 2048;
 const MOST_BYTES: usize = 4 << 20;
-/// How long the other end may take none of what waits for it.
+/// How long the other end may take nothing of what waits for it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Descriptors for which there is room; a message has one at most.
 const DESCRIPTORS: usize = 4;
@@ -73,7 +73,7 @@ pub(super) struct Link {
 struct Queue {
     packets: VecDeque<Vec<u8>>,
     bytes: usize,
-    /// Since when nothing of it was taken.
+    /// Since when nothing was taken out.
     since: Option<Instant>,
     deaf: bool,
 }
@@ -166,7 +166,7 @@ impl Link {
     /// [flush](Self::flush).
     pub(super) fn push(&self, packet: Vec<u8>, now: Instant) -> bool {
         let mut queue = self.queue();
-        // That the other end has gone is found out by who reads.
+        // The thread that reads finds out that the other end has gone.
         if queue.deaf || (queue.packets.is_empty() && !matches!(self.send(&packet), Ok(false))) {
             return queue.deaf;
         }

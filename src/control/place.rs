@@ -1,4 +1,4 @@
-//! Where the socket lies, and whether that can be trusted. Anybody may make a socket somewhere and wait for who connects;
+//! Where the socket lies, and whether that can be trusted. Anybody may make a socket somewhere and wait for programs that connect;
 //! so the directory and the socket are opened once, looked at, and used through what was opened.
 
 use std::ffi::OsString;

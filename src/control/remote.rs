@@ -31,7 +31,7 @@ pub(super) struct Remote {
 /// The way to the client.
 pub(super) struct Way {
     pub(super) link: Link,
-    /// Wakes who sends what waits.
+    /// Wakes the thread that sends what waits.
     pub(super) waker: Waker,
 }
 

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::packet::Kind;
 use super::pi::DhcpClient;
@@ -15,8 +15,11 @@ use crate::board::Mac;
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Event {
-    /// A message came, and what was done about it. Told when it is decided; a delayed answer is on its way then.
+    /// A message came, and what is done about it. Told when that is decided: an answer that waits for its time or for
+    /// the disk may still be withdrawn or lost.
     Heard(Heard),
+    /// An answer has left this host.
+    Sent(Sent),
     /// Bytes came that are no DHCP message of a client. At most ten a second are told.
     Malformed {
         /// The host that sent them.
@@ -41,12 +44,23 @@ pub enum Event {
         /// What the system said.
         why: String,
     },
-    /// An answer could not be sent.
+    /// An answer was not sent: the system refused it, or its lease can't be written. At most ten a second are told.
     Unsent {
         /// Whose it was.
         mac: Mac,
+        /// What it was.
+        message: Kind,
+        /// Its lease can't be written; otherwise the system refused the answer.
+        unsaved: bool,
         /// What the system said.
         why: String,
+    },
+    /// In proxy mode: a board that was answered shows the address that another server has given it.
+    Addressed {
+        /// The board.
+        mac: Mac,
+        /// Its address, as it says by ARP.
+        address: Ipv4Addr,
     },
     /// There are no raw sockets: every answer goes out by broadcast, and addresses are not looked at before they are
     /// given out.
@@ -83,6 +97,20 @@ pub struct Heard {
     /// What was done.
     #[serde(flatten)]
     pub answer: Answer,
+}
+
+/// An answer that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Sent {
+    /// Who it is for.
+    pub mac: Mac,
+    /// What it is: an OFFER, an ACK or a NAK.
+    pub message: Kind,
+    /// The address that it gives; `None` where it gives none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Ipv4Addr>,
+    /// It tells a Raspberry Pi where to boot from.
+    pub boots: bool,
 }
 
 /// What was done about a message.
@@ -141,7 +169,7 @@ pub enum Answer {
 }
 
 /// Why a client may not have an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {
     /// It belongs to another network.
@@ -155,7 +183,7 @@ pub enum Refusal {
 }
 
 /// Why a message got no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "why", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Silence {

@@ -24,6 +24,7 @@ mod journal;
 mod net;
 mod outbox;
 mod server;
+mod work;
 
 pub use config::{AddressPlan, Config, Mode};
 pub use error::Error;

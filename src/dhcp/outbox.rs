@@ -62,9 +62,17 @@ impl Outbox {
         out
     }
 
-    /// Batches up to `number` could not be written: what they were for is not sent.
-    pub(super) fn lost(&mut self, number: u64) {
-        self.unsaved.retain(|(waits_for, ..)| *waits_for > number);
+    /// Batches up to `number` could not be written: what they were for is not sent. Gives these answers.
+    pub(super) fn lost(&mut self, number: u64) -> Vec<Reply> {
+        let split = self.unsaved.partition_point(|(waits_for, ..)| *waits_for <= number);
+        self.unsaved.drain(..split).map(|(.., reply)| reply).collect()
+    }
+
+    /// Gives all that waits, in whatever state: it is not going out.
+    pub(super) fn drain(&mut self) -> Vec<Reply> {
+        self.timed.clear();
+        let unsaved = self.unsaved.drain(..).map(|(.., reply)| reply);
+        unsaved.chain(self.waiting.drain().map(|(_, (_, reply))| reply)).collect()
     }
 
     /// Forgets what waits for a client.
@@ -102,7 +110,17 @@ mod tests {
     fn reply(n: u8, delay: u64, mark: u8) -> Reply {
         let mac = Mac::new([2, 0, 0, 0, 0, n]);
         let delay = Duration::from_millis(delay);
-        Reply { mac, kind: Kind::Offer, to: To::Broadcast, port: 67, delay, pin: false, bytes: vec![mark] }
+        Reply {
+            mac,
+            kind: Kind::Offer,
+            to: To::Broadcast,
+            port: 67,
+            delay,
+            pin: false,
+            gives: None,
+            boots: true,
+            bytes: vec![mark],
+        }
     }
 
     fn marks(replies: Vec<Reply>) -> Vec<u8> {
@@ -155,8 +173,13 @@ mod tests {
             assert!(outbox.put(reply(n, delay, n), u64::from(n), start).is_none());
         }
         assert_eq!(marks(outbox.saved(2, start)), [1]);
-        outbox.lost(3);
+        assert_eq!(marks(outbox.lost(3)), [3]);
         assert_eq!(marks(outbox.saved(4, start)), [4]);
         assert_eq!(marks(outbox.due(start + Duration::from_millis(500))), [2]);
+        // What waits at the end is known, wherever it waits.
+        outbox.put(reply(5, 0, 5), 9, start);
+        outbox.put(reply(6, 900, 6), 0, start);
+        assert_eq!(marks(outbox.drain()), [5, 6]);
+        assert!(outbox.drain().is_empty() && outbox.next().is_none());
     }
 }

@@ -10,6 +10,10 @@
 //! | `RPi4` or `RPi5`, board revision, last four bytes of the MAC, serial number | the bootloader of Pi 4 and 5 |
 //! | the same with another prefix | the bootloader with a `DHCP_OPTION97` of its user's |
 //!
+//! The first two forms are one word four times, and a PC's UUID may be that too. So they count only with a Pi's MAC
+//! address, or where the message asks for exactly what a Pi's boot programs ask for (option 55): class and architecture
+//! are the same in both.
+//!
 //! Sources: raspberrypi/documentation (network booting, `DHCP_OPTION97`); dnsmasq logs in raspberrypi/firmware#1362
 //! (one board as ROM and as bootcode.bin), raspberrypi/cmprovision#5 and #16 (byte order; one of two modules has its
 //! prefix reversed), raspberrypi/rpi-eeprom#103 (a release with zeros for the MAC).
@@ -32,6 +36,12 @@ pub const OUIS: [[u8; 3]; 7] = [
 
 /// What every network boot ROM calls itself, as the beginning of option 60.
 const PXE: &[u8] = b"PXEClient";
+
+/// What a Pi's boot programs ask for (option 55), in whatever order: the ROM these 12, the others [`ADDRESS`] too
+/// (raspberrypi/documentation, network booting: captures of both).
+const ASKED: [u8; 12] = [43, 60, 66, 67, 128, 129, 130, 131, 132, 133, 134, 135];
+/// A mask and a router.
+const ADDRESS: [u8; 2] = [1, 3];
 
 /// Which program of a board, or of what else, asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -168,12 +178,17 @@ impl DhcpClient {
             _ => 0,
         };
         let known = id.filter(|_| arch == 0).and_then(|id| {
-            let form = if *id == [0x44; 16] {
-                Some(Self { stage: Stage::Rom, ..Self::UNKNOWN })
-            } else {
-                bootloader(id, packet.mac)
-            };
-            form.or_else(|| four_serials(id))
+            bootloader(id, packet.mac).or_else(|| {
+                let one_word = id.chunks_exact(4).all(|word| word == &id[..4]);
+                if !one_word || !(pi_mac || asks_as_pi(packet)) {
+                    return None;
+                }
+                if *id == [0x44; 16] {
+                    Some(Self { stage: Stage::Rom, ..Self::UNKNOWN })
+                } else {
+                    four_serials(id)
+                }
+            })
         });
         let stage = match (pi_mac, arch) {
             (true, 0) => Stage::Pi,
@@ -198,11 +213,18 @@ fn bootloader(id: &[u8; 16], mac: Mac) -> Option<DhcpClient> {
     Some(DhcpClient { stage, revision: Some(word(4)), serial: Some(Serial::of_low(word(12))), arch: None })
 }
 
+/// Whether a message asks for what a Pi's boot programs ask for, and for nothing else.
+fn asks_as_pi(packet: &Packet<'_>) -> bool {
+    packet.option(code::PARAMETERS).is_some_and(|asked| {
+        ASKED.iter().all(|code| asked.contains(code))
+            && asked.iter().all(|code| ASKED.contains(code) || ADDRESS.contains(code))
+    })
+}
+
 /// The older form. Zeros and ones are what a PC's firmware sends that has no id.
 fn four_serials(id: &[u8; 16]) -> Option<DhcpClient> {
     let serial = u32::from_le_bytes(*id.first_chunk()?);
-    let same = id.chunks_exact(4).all(|word| word == &id[..4]);
-    (same && serial != 0 && serial != u32::MAX).then_some(DhcpClient {
+    (serial != 0 && serial != u32::MAX).then_some(DhcpClient {
         stage: Stage::Serial,
         serial: Some(Serial::of_low(serial)),
         revision: None,
@@ -291,6 +313,31 @@ pub(crate) mod tests {
         assert_eq!(uefi(PI5).stage, Stage::PiFirmware);
         let host = |mac| client(Builder::question(mac, 1, Kind::Discover, true).option(60, b"dhcpcd-9.4.1"));
         assert_eq!((host(PC).stage, host(PI5).stage), (Stage::Host, Stage::PiHost));
+    }
+
+    #[test]
+    fn a_pc_whose_uuid_is_one_word_four_times_is_no_pi() {
+        // What a PC's BIOS asks for (option 55): a PXE ROM's list, which has most of a Pi's and more.
+        let pxe = [1, 2, 3, 4, 5, 6, 11, 12, 43, 54, 60, 66, 67, 128, 129, 130, 131, 132, 133, 134, 135];
+        let of = |mac, id: [u8; 4], asked: &[u8]| {
+            let id = [&[0][..], &id.repeat(4)].concat();
+            let message = Builder::question(mac, 1, Kind::Discover, true).option(55, asked);
+            client(message.option(93, &[0, 0]).option(94, &[1, 2, 1]).option(97, &id).option(60, ARCH)).stage
+        };
+        let (rom, other): (&[u8], &[u8]) = (
+            &[43, 60, 67, 128, 129, 130, 131, 132, 133, 134, 135, 66],
+            &[1, 3, 43, 60, 66, 67, 128, 129, 130, 131, 132, 133, 134, 135],
+        );
+        for id in [[0x44; 4], [1, 2, 3, 4], [0x20, 0x20, 0x20, 0x20]] {
+            assert_eq!(of(PC, id, &pxe), Stage::Pc, "{id:?}");
+            assert_eq!(of(PC, id, &[]), Stage::Pc, "{id:?}");
+            assert_eq!(of(PC, id, &rom[1..]), Stage::Pc, "{id:?}");
+            let pi = if id == [0x44; 4] { Stage::Rom } else { Stage::Serial };
+            // A Pi with its own address, and one with its user's.
+            for (mac, asked) in [(PI3, &pxe[..]), (PC, rom), (PC, other)] {
+                assert_eq!(of(mac, id, asked), pi, "{mac} {id:?}");
+            }
+        }
     }
 
     #[test]

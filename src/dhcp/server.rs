@@ -1,12 +1,10 @@
-//! The driver: sockets, the clock, the disk. What to do is the policy's to say.
+//! The server: opened, moved to another interface, and run. Its loop stands in `work`.
 
 use std::io;
-use std::mem::MaybeUninit;
-use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 
@@ -17,21 +15,12 @@ use super::journal::{self, Journal, Reports};
 use super::lease::{Damage, Record, Store};
 use super::net::Port;
 use super::outbox::Outbox;
-use super::packet::{CLIENT_PORT, PXE_PORT, Packet, SERVER_PORT};
-use super::policy::{Action, Arrival, Policy, Reply, To};
+use super::packet::{PXE_PORT, SERVER_PORT};
+use super::policy::Policy;
 use super::probe::{self, Probe};
+use super::work::{Loop, Rate};
 use crate::stop::{Pulse, Stop, until};
-use crate::wire::frame::Payload;
 use crate::wire::{Interface, Neighbours, PacketSocket, Rule, Scope, interfaces};
-
-/// Messages that are taken from one port before the other things get their turn.
-const TURN: usize = 128;
-/// Troubles of one kind that are told in each second.
-const TOLD_A_SECOND: u32 = 10;
-/// How long the host keeps the Ethernet address of a board whose ROM answers no more questions about it.
-const PINNED: Duration = Duration::from_secs(120);
-/// The largest DHCP message that comes in one frame.
-const MESSAGE: usize = 2048;
 
 /// Sockets that another program has opened, such as systemd. What is missing is opened here.
 #[derive(Debug, Default)]
@@ -45,22 +34,22 @@ pub struct Handed {
 /// A DHCP server with its ports open.
 #[derive(Debug)]
 pub struct Server {
-    interface: Interface,
-    plan: AddressPlan,
-    dhcp: Port,
-    pxe: Port,
-    raw: Option<PacketSocket>,
-    no_raw: Option<String>,
-    store: Option<Store>,
-    leases: PathBuf,
-    damage: Option<Damage>,
-    neighbours: Arc<Neighbours>,
-    config: Config,
+    pub(super) interface: Interface,
+    pub(super) plan: AddressPlan,
+    pub(super) dhcp: Port,
+    pub(super) pxe: Port,
+    pub(super) raw: Option<PacketSocket>,
+    pub(super) no_raw: Option<String>,
+    pub(super) store: Option<Store>,
+    pub(super) leases: PathBuf,
+    pub(super) damage: Option<Damage>,
+    pub(super) neighbours: Arc<Neighbours>,
+    pub(super) config: Config,
     /// What is known of clients, while nothing serves.
-    policy: Option<Policy>,
+    pub(super) policy: Option<Policy>,
     /// It has to look for another server before it answers anybody.
-    has_to_look: bool,
-    pulse: Pulse,
+    pub(super) has_to_look: bool,
+    pub(super) pulse: Pulse,
 }
 
 impl Server {
@@ -198,7 +187,7 @@ impl Server {
     }
 
     /// It goes round; where its sockets aren't the interface's any more, that is worth nothing.
-    fn beat(&self, raw: Option<&PacketSocket>) {
+    pub(super) fn beat(&self, raw: Option<&PacketSocket>) {
         let index = self.interface.index;
         if self.dhcp.is_on(index) && self.pxe.is_on(index) && raw.is_none_or(|raw| raw.is_on(index)) {
             self.pulse.beat();
@@ -272,7 +261,11 @@ impl Server {
                 unsent: Rate::default(),
             };
             // The thread ends when the loop and with it the channel are gone; what was given to it is written first.
-            work.run(stop)
+            let done = work.run(stop);
+            for reply in work.outbox.drain() {
+                work.unsent(&reply, false, || "serving stopped before it was its time".to_owned());
+            }
+            done
         })
         .map_err(|source| Error::Loop { interface: self.interface.name.clone(), source });
         (self.store, self.raw, self.policy) = (store, raw, Some(policy));
@@ -290,195 +283,5 @@ fn open_raw(interface: &Interface) -> (Option<PacketSocket>, Option<String>) {
     match PacketSocket::on(interface, &[Rule::Arp], Scope::ToUs) {
         Ok(raw) => (Some(raw), None),
         Err(error) => (None, Some(error.to_string())),
-    }
-}
-
-struct Loop<'a> {
-    server: &'a Server,
-    raw: Option<&'a mut PacketSocket>,
-    events: &'a mut dyn FnMut(Event),
-    policy: &'a mut Policy,
-    journal: Journal,
-    outbox: Outbox,
-    reports: &'a Reports,
-    malformed: Rate,
-    unsaved: Rate,
-    unsent: Rate,
-}
-
-/// Keeps a flood of troubles from becoming a flood of events.
-#[derive(Default)]
-struct Rate {
-    since: Option<Instant>,
-    told: u32,
-}
-
-impl Rate {
-    fn allows(&mut self) -> bool {
-        if self.since.is_none_or(|since| since.elapsed() >= Duration::from_secs(1)) {
-            *self = Self { since: Some(Instant::now()), told: 0 };
-        }
-        self.told += 1;
-        self.told <= TOLD_A_SECOND
-    }
-}
-
-/// Unix time in seconds.
-fn unix_time() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
-}
-
-impl Loop<'_> {
-    fn run(&mut self, stop: &Stop) -> io::Result<()> {
-        if let Some(why) = self.server.no_raw.clone() {
-            (self.events)(Event::NoRaw { why });
-        }
-        loop {
-            self.wait(stop)?;
-            if stop.is_set() {
-                return Ok(());
-            }
-            self.server.pulse.clear();
-            self.server.beat(self.raw.as_deref());
-            self.on_reports();
-            self.on_arp();
-            self.on_port(&self.server.dhcp, SERVER_PORT);
-            self.on_port(&self.server.pxe, PXE_PORT);
-            let now = Instant::now();
-            for reply in self.outbox.due(now) {
-                self.send(&reply);
-            }
-        }
-    }
-
-    /// Waits for a message, for the disk, or for the time of an answer.
-    fn wait(&self, stop: &Stop) -> io::Result<()> {
-        let due = self.outbox.next();
-        let fd = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
-        let common = [
-            fd(stop.as_fd()),
-            fd(self.server.dhcp.as_fd()),
-            fd(self.server.pxe.as_fd()),
-            fd(self.reports.as_fd()),
-            fd(self.server.pulse.as_fd()),
-        ];
-        match &self.raw {
-            Some(raw) => {
-                let [a, b, c, d, e] = common;
-                until(&mut [a, b, c, d, e, fd(raw.as_fd())], due).map(drop)
-            }
-            None => until(&mut { common }, due).map(drop),
-        }
-    }
-
-    fn on_reports(&mut self) {
-        for done in self.reports.take() {
-            match done.failed {
-                None => {
-                    for reply in self.outbox.saved(done.up_to, Instant::now()) {
-                        self.send(&reply);
-                    }
-                }
-                Some(why) => {
-                    self.outbox.lost(done.up_to);
-                    if self.unsaved.allows() {
-                        (self.events)(Event::Unsaved { path: self.server.leases.clone(), why });
-                    }
-                }
-            }
-        }
-    }
-
-    fn on_arp(&mut self) {
-        for _ in 0..TURN {
-            let Some(raw) = &mut self.raw else { return };
-            // An error says that the interface is gone, and then nothing comes.
-            let Ok(Some(frame)) = raw.take() else { return };
-            // A device that only asks (RFC 5227) has no address yet.
-            if let Payload::Arp(arp) = frame.payload
-                && !arp.sender.1.is_unspecified()
-            {
-                let (holder, address) = arp.sender;
-                let actions = self.policy.conflict(address, holder, unix_time());
-                self.act(actions);
-            }
-        }
-    }
-
-    fn on_port(&mut self, port: &Port, number: u16) {
-        let mut buf = [MaybeUninit::uninit(); MESSAGE];
-        for _ in 0..TURN {
-            let (bytes, from) = match port.receive(&mut buf) {
-                Ok(Some(message)) => message,
-                Ok(None) => continue,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // An ICMP error for something that was sent, or the like: the next message may be fine.
-                Err(_) => continue,
-            };
-            match Packet::parse(bytes) {
-                Ok(packet) => {
-                    let arrival = Arrival { port: number, from };
-                    let actions = self.policy.handle(&packet, arrival, unix_time());
-                    self.act(actions);
-                }
-                Err(why) if self.malformed.allows() => {
-                    (self.events)(Event::Malformed { from, why: why.to_string() });
-                }
-                Err(_) => {}
-            }
-        }
-    }
-
-    fn act(&mut self, actions: Vec<Action>) {
-        let now = Instant::now();
-        let mut records = Vec::new();
-        let mut number = 0;
-        for action in actions {
-            match action {
-                Action::Record(record) => records.push(record),
-                Action::Look(address) => self.look(address),
-                Action::Withdraw(mac) => self.outbox.withdraw(mac),
-                Action::Send(reply) => {
-                    if !records.is_empty() {
-                        number = self.journal.put(std::mem::take(&mut records));
-                    }
-                    if let Some(reply) = self.outbox.put(reply, number, now) {
-                        self.send(&reply);
-                    }
-                }
-                Action::Tell(event) => (self.events)(event),
-            }
-        }
-        if !records.is_empty() {
-            self.journal.put(records);
-        }
-    }
-
-    fn look(&self, address: Ipv4Addr) {
-        // Where asking fails, the interface is down, and the answer won't arrive either.
-        if let Some(raw) = &self.raw {
-            let _ = raw.ask_arp(address);
-        }
-    }
-
-    fn send(&mut self, reply: &Reply) {
-        let port = if reply.port == PXE_PORT { &self.server.pxe } else { &self.server.dhcp };
-        let everybody = SocketAddrV4::new(Ipv4Addr::BROADCAST, CLIENT_PORT);
-        let sent = match (reply.to, &self.raw) {
-            (To::Host(to), _) => port.send(to, &reply.bytes),
-            (To::Frame { address }, Some(raw)) => {
-                if reply.pin {
-                    self.server.neighbours.pin(address, reply.mac, PINNED);
-                }
-                let from = SocketAddrV4::new(self.server.plan.server, reply.port);
-                raw.send_udp(reply.mac, from, SocketAddrV4::new(address, CLIENT_PORT), &reply.bytes)
-            }
-            (To::Broadcast, _) | (To::Frame { .. }, None) => port.send(everybody, &reply.bytes),
-        };
-        if let Err(error) = sent
-            && self.unsent.allows()
-        {
-            (self.events)(Event::Unsent { mac: reply.mac, why: error.to_string() });
-        }
     }
 }

@@ -32,17 +32,43 @@ pub(super) fn payloads(settings: &Settings) -> Vec<Finding> {
     let there: Vec<PathBuf> = installed.folders(None).into_iter().filter(|dir| dir.is_dir()).collect();
     there.iter().for_each(|dir| look(dir, &PayloadOptions::default()));
     let live = &settings.usb.live.value;
+    let clients = &settings.usb.clients.value;
+    let allow: Vec<PathBuf> = clients.is_dir().then(|| clients.clone()).into_iter().collect();
     if live.is_dir() {
-        let allow = if settings.usb.clients.value.is_dir() {
-            vec![settings.usb.clients.value.clone()]
-        } else {
-            Vec::new()
-        };
-        look(live, &PayloadOptions { overlays: true, allow });
+        look(live, &PayloadOptions { overlays: true, allow: allow.clone() });
+    }
+    for rule in &settings.usb.boards.value {
+        let allow = allow.iter().chain(&rule.allow).cloned().collect();
+        if let Some(dir) = &rule.payload {
+            look(dir, &PayloadOptions { overlays: rule.overlay, allow });
+        }
     }
     if findings.is_empty() {
         let text = "there is no payload in the usual places, so USB boot has to be given one";
         findings.push(Finding::warning(TOPIC, text, where_from()));
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::usb::BoardRule;
+
+    #[test]
+    fn the_payloads_of_rules_are_looked_at() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("bootcode4.bin"), [7; 3000]).unwrap();
+        let mut settings = Settings::without_files();
+        let rule = |dir: &Path| BoardRule { payload: Some(dir.to_owned()), ..BoardRule::default() };
+        let leave = BoardRule { leave: true, ..BoardRule::default() };
+        settings.usb.boards.value = vec![rule(dir.path()), leave, rule(Path::new("/nope"))];
+        let told = |findings: &[Finding], severity, path: &Path| {
+            let path = path.display().to_string();
+            findings.iter().filter(|found| found.severity == severity && found.what.contains(&path)).count()
+        };
+        let findings = payloads(&settings);
+        assert_eq!(told(&findings, Severity::Good, dir.path()), 1, "{findings:?}");
+        assert_eq!(told(&findings, Severity::Problem, Path::new("/nope")), 1, "{findings:?}");
+    }
 }

@@ -155,6 +155,8 @@ names! {
         Live,
         /// Where Debian's packages are fetched from.
         Mirror,
+        /// Whether network boot gives addresses, or only tells boards where to boot from.
+        Mode,
         /// The network that the clients are in.
         Network,
         /// Leave the exports to somebody else.
@@ -165,6 +167,8 @@ names! {
         PartSize,
         /// The directory with what a board is given over USB.
         Payload,
+        /// The addresses that are given out.
+        Range,
         /// The release of Debian.
         Release,
         /// The server's address, as the clients see it.

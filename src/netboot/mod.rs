@@ -2,6 +2,8 @@
 //!
 //! - [`content`]: what a board gets over TFTP: its own directory, and what all share.
 //! - [`steps`]: one board's boot, told by what it asks for: DISCOVER → OFFER → firmware → kernel → system.
+//! - [`reason`]: why a board gets nothing, in words and with what helps.
+//! - [`servers`]: the DHCP servers beside this one.
 //! - [`watch`]: what is on the wire, listening only: boards, DHCP servers, spanning tree.
 //! - [`serve`]: DHCP and TFTP together, with the three above.
 //! - [`enable`]: files that make a board look for a system on the network: a card's `config.txt`, an EEPROM's update.
@@ -14,6 +16,8 @@
 pub mod client;
 pub mod content;
 pub mod enable;
+pub mod reason;
 pub mod serve;
+pub mod servers;
 pub mod steps;
 pub mod watch;

@@ -100,6 +100,16 @@ pub trait Detail: fmt::Debug + Send + Sync {
         Weight::Usual
     }
 
+    /// Whether it is a warning.
+    fn is_warning(&self) -> bool {
+        false
+    }
+
+    /// What helps, where something does.
+    fn hint(&self) -> Option<&Remedy> {
+        None
+    }
+
     /// What the board's moving line says from now on, behind the stage: `2/4`, a file's name. `None` where that stays as
     /// it was.
     fn at(&self) -> Option<String> {

@@ -242,6 +242,14 @@ impl Running {
         self.tell(What::Warning(text.into()));
     }
 
+    /// Keeps something that is not as it should be for the record. It is told in another way.
+    pub fn keep_warning(&mut self, text: Remedy) {
+        let warnings = &mut self.kept.record.warnings;
+        if warnings.len() < MOST_WARNINGS && !warnings.contains(&text) {
+            warnings.push(text);
+        }
+    }
+
     /// Tells something that only this way of booting has.
     pub fn detail(&mut self, detail: impl Detail + 'static) {
         self.tell(What::detail(detail));
@@ -263,10 +271,7 @@ impl Running {
                 self.end(ending);
             }
             What::Warning(text) => {
-                let warnings = &mut self.kept.record.warnings;
-                if warnings.len() < MOST_WARNINGS && !warnings.contains(&text) {
-                    warnings.push(text.clone());
-                }
+                self.keep_warning(text.clone());
                 self.send(What::Warning(text));
             }
             what => self.send(what),
@@ -324,6 +329,7 @@ impl Running {
             What::Note(text) => tracing::info!(parent: &self.span, %stage, "{text:?}"),
             What::Warning(text) => tracing::warn!(parent: &self.span, %stage, "{:?}", text.plain()),
             What::Detail(detail) => match detail.line() {
+                Some(line) if detail.is_warning() => tracing::warn!(parent: &self.span, %stage, "{line:?}"),
                 Some(line) => tracing::debug!(parent: &self.span, %stage, "{line:?}"),
                 None => tracing::trace!(parent: &self.span, %stage, "{}", detail.word()),
             },

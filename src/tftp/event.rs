@@ -13,8 +13,7 @@ pub use crate::format::printable;
 /// Something that happened to a request or a transfer.
 #[derive(Debug, Clone, Serialize)]
 pub struct Event {
-    /// The number of the request; the same in all events of one transfer. Of one server they count from 1; of servers
-    /// that share a port each has its own from a multiple of 2^48 on. 0 where there was no request.
+    /// The number of the request, from 1; the same in all events of one transfer. 0 where there was no request.
     pub id: u64,
     /// The client.
     pub peer: SocketAddr,

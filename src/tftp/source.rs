@@ -11,7 +11,7 @@ use super::packet::{Code, Direction};
 /// A read or write request, as a source sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// The number under which the events speak of this request. No other request of this server has it.
+    /// The number under which the events speak of this request. No other request of its server has it.
     pub id: u64,
     /// The client that asks.
     pub peer: SocketAddr,

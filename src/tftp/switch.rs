@@ -24,7 +24,7 @@ use crate::stop::{Stop, Waker};
 pub const MOST_BRANCHES: usize = 64;
 
 /// What a client is told whose branch has gone.
-const GONE: &str = "who served this board has ended";
+const GONE: &str = "the program that served this board has ended";
 
 /// One of the sources on a switch.
 pub trait Branch: Source {
@@ -102,12 +102,19 @@ impl Switch {
         Ok(Arc::new(switch))
     }
 
-    /// From now on these servers serve it.
+    /// From now on these servers serve it. Those before them have ended, and what they left open is over: new servers
+    /// number their requests from the beginning.
     pub fn served_by(&self, servers: &[Server]) {
-        let mut state = self.write();
-        state.wakers = servers.iter().map(Server::waker).collect();
-        state.addrs = servers.iter().map(Server::local_addr).collect();
-        state.addrs.dedup();
+        let left = {
+            let mut state = self.write();
+            state.wakers = servers.iter().map(Server::waker).collect();
+            state.addrs = servers.iter().map(Server::local_addr).collect();
+            state.addrs.dedup();
+            std::mem::take(&mut state.claimed)
+        };
+        for (id, joint) in left {
+            joint.branch.over(id);
+        }
     }
 
     // A panic elsewhere doesn't make the lists wrong, so poison is ignored.

@@ -254,11 +254,12 @@ impl Boards<'_> {
             };
             let known = self.ended.get(&port).is_some_and(|ended| ended.device.is_same(&device));
             let room = self.service.boards.is_none_or(|n| self.active.len() + self.count < n);
-            if !waits || known || !room {
+            if !waits || known {
                 continue;
             }
             let Some(seen) = Seen::of(&device) else { continue };
             match self.choose.choose(&seen) {
+                Decision::Serve(_) if !room => {}
                 Decision::Serve(serving) => {
                     self.left.remove(&port);
                     self.start(device, serving)?;

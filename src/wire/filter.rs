@@ -26,6 +26,8 @@ pub enum Rule {
     Opcode(u16),
     /// The first segment of a TCP connection to a port.
     Syn(u16),
+    /// UDP over IPv6 to a port, without extension headers.
+    To6(u16),
 }
 
 impl Rule {
@@ -173,6 +175,11 @@ fn level(
     if rules.iter().any(|rule| rule.is_ip()) {
         program.if_so(EQUAL, 0x0800, ip);
     }
+    let ip6 = program.label();
+    let has_ip6 = rules.iter().any(|rule| matches!(rule, Rule::To6(_)));
+    if has_ip6 {
+        program.if_so(EQUAL, 0x86dd, ip6);
+    }
     if let Some(next) = next {
         TAGS.iter().for_each(|tag| program.if_so(EQUAL, (*tag).into(), next));
     }
@@ -182,6 +189,18 @@ fn level(
         program.step(LOAD_BYTE, 0);
         program.jump(EQUAL, 1, take, drop);
     } else {
+        program.step(END, 0);
+    }
+    program.mark(ip6);
+    if has_ip6 {
+        program.step(LOAD_BYTE, at + 6);
+        program.unless(EQUAL, 17, drop);
+        program.step(LOAD_HALF, at + 42);
+        for rule in rules {
+            if let Rule::To6(port) = rule {
+                program.if_so(EQUAL, (*port).into(), take);
+            }
+        }
         program.step(END, 0);
     }
     program.mark(ip);
@@ -242,10 +261,10 @@ fn level(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::frame::tests::{ethernet, udp};
+    use crate::wire::frame::tests::{ethernet, udp, udp6};
     use crate::wire::frame::{Payload, parse};
 
-    const WATCH: [Rule; 10] = [
+    const WATCH: [Rule; 11] = [
         Rule::Arp,
         Rule::Spanning,
         Rule::From(67),
@@ -256,6 +275,7 @@ mod tests {
         Rule::Opcode(5),
         Rule::Opcode(6),
         Rule::Syn(2049),
+        Rule::To6(547),
     ];
 
     /// Runs a program as the kernel does (linux/filter.h), for the instructions that are made here.
@@ -319,6 +339,16 @@ mod tests {
         }
         assert!(takes(&WATCH, &ethernet(0x0806, &[])));
         assert!(!takes(&WATCH, &ethernet(0x86dd, &[0; 40])));
+        for (port, want) in [(547, true), (53, false)] {
+            for mut frame in tagged(&udp6("[fe80::1]:546", &format!("[ff02::1:2]:{port}"), b"")) {
+                assert_eq!(takes(&WATCH, &frame), want, "{port}");
+                assert_eq!(takes(&[Rule::To6(547)], &frame), want, "{port}");
+                // TCP, or an extension header.
+                let at = frame.len() - 42;
+                frame[at] = 6;
+                assert!(!takes(&WATCH, &frame));
+            }
+        }
         let mut bpdu = ethernet(38, &[0x42, 0x42, 3]);
         assert!(!takes(&WATCH, &bpdu), "only to groups, not to all");
         bpdu[..6].copy_from_slice(&[1, 0x80, 0xc2, 0, 0, 0]);
@@ -362,6 +392,7 @@ mod tests {
         assert_eq!(protocol(&[Rule::To(68), Rule::Syn(2049)]), Some(0x0800));
         assert_eq!(protocol(&[Rule::Arp, Rule::To(68)]), None);
         assert_eq!(protocol(&[Rule::Spanning]), None);
+        assert_eq!(protocol(&[Rule::To6(547)]), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! Nothing is checked that only matters to a receiver: checksums of frames from this host aren't filled in when they
 //! are seen here.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
 use crate::board::Mac;
 
@@ -22,6 +22,8 @@ pub enum Payload<'a> {
     Arp(Arp),
     /// A UDP datagram over IPv4 (RFC 768, 791), or the first fragment of one.
     Udp(Udp<'a>),
+    /// A UDP datagram over IPv6 (RFC 8200) without extension headers.
+    Udp6(Udp6<'a>),
     /// The first segment of a TCP connection (RFC 9293).
     Syn {
         /// The host that opens it.
@@ -64,6 +66,17 @@ pub struct Udp<'a> {
     pub is_cut: bool,
 }
 
+/// A UDP datagram over IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Udp6<'a> {
+    /// Its sender.
+    pub from: SocketAddrV6,
+    /// Where it goes.
+    pub to: SocketAddrV6,
+    /// Its content.
+    pub data: &'a [u8],
+}
+
 /// A frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
@@ -102,6 +115,7 @@ pub fn parse(frame: &[u8], taken_off: Option<u16>) -> Option<Frame<'_>> {
     let payload = match kind {
         0x0806 => Payload::Arp(arp(rest)?),
         0x0800 => ip(rest)?,
+        0x86dd => Payload::Udp6(ip6(rest)?),
         // IEEE 802.3: a length, then LLC.
         ..=1500 => Payload::Bpdu(bpdu(rest.get(..usize::from(kind)).unwrap_or(rest))?),
         _ => return None,
@@ -164,6 +178,21 @@ fn ip(bytes: &[u8]) -> Option<Payload<'_>> {
     }
 }
 
+/// Extension headers aren't followed: what asks a server on its own network has none.
+fn ip6(bytes: &[u8]) -> Option<Udp6<'_>> {
+    let (header, rest) = bytes.split_first_chunk::<40>()?;
+    if header[0] >> 4 != 6 || header[6] != 17 {
+        return None;
+    }
+    let data = rest.get(..usize::from(pair(header, 4)?))?;
+    let end = |at: usize, port: u16| {
+        let ip: [u8; 16] = *header.get(at..)?.first_chunk()?;
+        Some(SocketAddrV6::new(Ipv6Addr::from(ip), port, 0, 0))
+    };
+    let (from, to) = (end(8, pair(data, 0)?)?, end(24, pair(data, 2)?)?);
+    Some(Udp6 { from, to, data: data.get(8..usize::from(pair(data, 4)?))? })
+}
+
 fn bpdu(bytes: &[u8]) -> Option<&[u8]> {
     match bytes {
         [0x42, 0x42, 3, rest @ ..] => Some(rest),
@@ -192,6 +221,18 @@ pub(crate) mod tests {
             [from.port().to_be_bytes(), to.port().to_be_bytes(), len.to_be_bytes(), [0, 0]].concat();
         udp.extend(data);
         ethernet(0x0800, &packet(17, from, to, &udp))
+    }
+
+    /// A UDP datagram over IPv6 as a frame.
+    pub(crate) fn udp6(from: &str, to: &str, data: &[u8]) -> Vec<u8> {
+        let (from, to): (SocketAddrV6, SocketAddrV6) = (from.parse().unwrap(), to.parse().unwrap());
+        let len = (data.len() as u16 + 8).to_be_bytes();
+        let mut packet = vec![0x60, 0, 0, 0, len[0], len[1], 17, 1];
+        packet.extend(from.ip().octets());
+        packet.extend(to.ip().octets());
+        packet.extend([from.port().to_be_bytes(), to.port().to_be_bytes(), len, [0, 0]].concat());
+        packet.extend(data);
+        ethernet(0x86dd, &packet)
     }
 
     fn packet(protocol: u8, from: SocketAddrV4, to: SocketAddrV4, data: &[u8]) -> Vec<u8> {
@@ -287,6 +328,25 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn udp_over_ipv6_is_read() {
+        let (from, to) = ("[fe80::1]:546", "[ff02::1:2]:547");
+        let mut frame = udp6(from, to, b"hello");
+        frame.resize(90, 0xee);
+        let got = parse(&frame, None).unwrap().payload;
+        let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+        assert_eq!(got, Payload::Udp6(Udp6 { from, to, data: b"hello" }));
+        for len in 0..14 + 40 + 13 {
+            assert_eq!(parse(&frame[..len], None), None, "{len} bytes");
+        }
+        // Other version, an extension header, UDP length too small and too large.
+        for (at, value) in [(14, 0x40), (20, 0), (59, 7), (59, 14)] {
+            let mut frame = frame.clone();
+            frame[at] = value;
+            assert_eq!(parse(&frame, None), None, "byte {at} = {value}");
+        }
+    }
+
+    #[test]
     fn fragments_are_known_as_such() {
         let mut frame = udp("10.0.0.1:67", "10.0.0.9:68", b"hello, and more");
         let (from, to) = ("10.0.0.1:67".parse().unwrap(), "10.0.0.9:68".parse().unwrap());
@@ -329,7 +389,7 @@ pub(crate) mod tests {
 
         #[test]
         fn no_packet_panics(kind: u16, bytes: Vec<u8>) {
-            for kind in [0x0800, 0x0806, 0x8100, kind] { let _ = parse(&ethernet(kind, &bytes), None); }
+            for kind in [0x0800, 0x0806, 0x8100, 0x86dd, kind] { let _ = parse(&ethernet(kind, &bytes), None); }
         }
     }
 }

@@ -27,6 +27,9 @@ const OUTGOING: u8 = 4;
 /// The groups that BPDUs go to: IEEE 802.1D's, and Cisco's for PVST+.
 const SPANNING: [[u8; 6]; 2] = [[1, 0x80, 0xc2, 0, 0, 0], [1, 0, 0x0c, 0xcc, 0xcc, 0xcd]];
 
+/// The group that questions to DHCPv6 servers go to (RFC 8415 section 7.1), as Ethernet has it (RFC 2464 section 7).
+const SERVERS6: [[u8; 6]; 1] = [[0x33, 0x33, 0, 1, 0, 2]];
+
 /// What is to be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -82,10 +85,12 @@ impl PacketSocket {
         }
         let protocol = if scope == Scope::ToUs { filter::protocol(rules) } else { None };
         socket.bind(&link(index, protocol.unwrap_or(libc::ETH_P_ALL as u16), [0; 6])?)?;
-        if rules.contains(&Rule::Spanning) && index != 0 {
+        if index != 0 {
             // A network card filters groups out that nobody has joined.
-            for group in SPANNING {
-                join(&socket, index, group)?;
+            let spanning = SPANNING.iter().filter(|_| rules.contains(&Rule::Spanning));
+            let servers = SERVERS6.iter().filter(|_| rules.iter().any(|rule| matches!(rule, Rule::To6(_))));
+            for group in spanning.chain(servers) {
+                join(&socket, index, *group)?;
             }
         }
         Ok(Self { socket, sends, scope, buffer: vec![0; SNAP as usize] })

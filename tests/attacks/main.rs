@@ -30,6 +30,7 @@ mod flash;
 mod hints;
 mod image_readers;
 mod live_tree;
+mod netboot_reasons;
 mod netboot_runs;
 mod terminal;
 mod tftp;

@@ -158,7 +158,8 @@ impl Lan {
 
     /// The leases on disk, once the server that wrote them has ended.
     pub(crate) fn leases(&self, config: &Config) -> Vec<Record> {
-        Store::open(&config.state.join("dhcp/eth0.leases")).unwrap().0.records()
+        let path = config.state.join("dhcp/eth0.leases");
+        patiently(|| Store::open(&path), |error| matches!(error, Error::LeasesInUse { .. })).0.records()
     }
 
     /// Opens a server on the host `ours`. What another server had may be open a moment longer in a process that
@@ -169,7 +170,9 @@ impl Lan {
         loop {
             let opened = self.inside("ours", || Server::open(config, Handed::default(), &never));
             let passing = match &opened {
-                Err(Error::InUse { holder, .. }) => holder.as_ref().is_none_or(|holder| holder.pid.is_none()),
+                Err(Error::InUse { holder, .. }) => {
+                    holder.as_ref().is_none_or(|holder| holder.pid.is_none_or(is_starting))
+                }
                 Err(Error::LeasesInUse { .. }) => true,
                 _ => false,
             };
@@ -194,6 +197,25 @@ impl Drop for Lan {
         }
         for space in &self.spaces {
             let _ = Command::new("ip").args(["netns", "del", space]).status();
+        }
+    }
+}
+
+/// A process that another test is just starting: it is this program still, and has open what this one has.
+fn is_starting(pid: u32) -> bool {
+    std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| Some(exe) == std::env::current_exe().ok())
+}
+
+/// Tries again what a process has open for a moment that another test is just starting.
+fn patiently<T, E: std::fmt::Debug>(try_it: impl Fn() -> Result<T, E>, passing: impl Fn(&E) -> bool) -> T {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let never = Stop::new().unwrap();
+    loop {
+        match try_it() {
+            Err(error) if passing(&error) && Instant::now() < deadline => {
+                let _ = never.wait(Duration::from_millis(20));
+            }
+            result => return result.unwrap(),
         }
     }
 }
@@ -305,7 +327,8 @@ impl DhcpClient {
         let send = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).unwrap();
         send.bind_device(Some(b"eth0")).unwrap();
         send.set_broadcast(true).unwrap();
-        send.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68).into()).unwrap();
+        let port = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68).into();
+        patiently(|| send.bind(&port), |error| error.kind() == std::io::ErrorKind::AddrInUse);
         // ETH_P_IP; there is one interface that something comes over.
         let see =
             Socket::new(Domain::PACKET, Type::DGRAM, Some(Protocol::from(i32::from(0x0800u16.to_be()))))

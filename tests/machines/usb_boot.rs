@@ -14,6 +14,7 @@ rig::scenarios! {
     a_user_without_permission_is_told_and_what_to_do,
     under_the_name_of_rpiboot_the_live_tree_is_served,
     by_serial_each_board_gets_its_own,
+    rules_of_the_settings_choose_for_each_board,
     what_a_board_becomes_is_waited_for_and_printed,
     what_is_attached_is_listed,
     nothing_attached_is_told_in_time,
@@ -377,6 +378,46 @@ mod scenario {
             (rom[1].len(), got[0]["config.txt"].as_ref().unwrap().len())
         };
         assert_eq!((lens(one), lens(two)), ((1000, 11), (2000, 12)));
+    }
+
+    pub(super) fn rules_of_the_settings_choose_for_each_board() {
+        let newer = Payload::new("rules-newer", &[("bootcode4.bin", 1000), ("config.txt", 11)]);
+        let older = Payload::new("rules-older", &[("bootcode.bin", 2000), ("config.txt", 12)]);
+        let settings = newer.0.join("piprov.toml");
+        let rules = format!(
+            "[[usb.board]]\nserial = \"10000000aa000001\"\npayload = \"{}\"\n\
+             [[usb.board]]\nchip = \"bcm2837\"\npayload = \"{}\"\n\
+             [[usb.board]]\nport = \"{}\"\nleave = true\n",
+            newer.text(),
+            older.text(),
+            port(2),
+        );
+        std::fs::write(&settings, rules).unwrap();
+        let config = settings.to_str().unwrap();
+        // The board that is left alone is there first.
+        let left = plug(2, Rom::new(0x2711, Some("aa000002")));
+        settle();
+        let mut dry = Command::new(env!("CARGO_BIN_EXE_piprov"));
+        let dry = dry.args(["usbboot", "-n", "--json", "--config", config]).output().unwrap();
+        let would: Value = serde_json::from_slice(&dry.stdout).unwrap();
+        assert_eq!((&would["event"], &would["dir"]), (&"would-serve".into(), &Value::Null));
+        assert_eq!(would["why"], format!("rule 3 is for port {}", port(2)));
+        let piprov =
+            Usbboot::start(&["--json", "--boards", "2", "-l", "--timeout", "100", "--config", config]);
+        let one = board(0, Rom::new(0x2711, Some("aa000001")), vec![(0x2711, &["config.txt"])]);
+        let two = board(1, Rom::new(0x2764, None), vec![(0x2764, &["config.txt"])]);
+        let ended = piprov.end();
+        assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
+        let lens = |board: JoinHandle<(Vec<Vec<u8>>, Vec<Got>)>| {
+            let (rom, got) = board.join().unwrap();
+            (rom[1].len(), got[0]["config.txt"].as_ref().unwrap().len())
+        };
+        assert_eq!((lens(one), lens(two)), ((1000, 11), (2000, 12)));
+        let told: Vec<_> = ended.events.iter().filter(|event| event["event"] == "left-alone").collect();
+        assert_eq!(told.len(), 1, "{}", ended.stdout);
+        assert_eq!(told[0]["board"]["port"], port(2));
+        assert_eq!(ended.board(&port(0))["detail"]["why"], "rule 1 is for serial 10000000aa000001");
+        left.unplug();
     }
 
     pub(super) fn what_a_board_becomes_is_waited_for_and_printed() {

@@ -215,7 +215,7 @@ fn a_flash_that_is_killed_takes_its_boards_along_and_network_boot_goes_on() {
                 [0, 3, ..] => {}
                 [0, 5, _, _, ref text @ ..] => {
                     let text = String::from_utf8_lossy(text);
-                    assert!(text.contains("who served this board has ended"), "{text}");
+                    assert!(text.contains("the program that served this board has ended"), "{text}");
                     break;
                 }
                 ref other => panic!("{other:?}"),

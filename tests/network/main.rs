@@ -27,6 +27,7 @@ mod netboot_client;
 mod netboot_dhcp;
 mod netboot_moves;
 mod netboot_pc;
+mod netboot_reasons;
 mod netboot_runs;
 mod netboot_serve;
 mod netboot_watch;

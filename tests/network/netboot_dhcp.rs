@@ -418,6 +418,36 @@ fn a_wrong_interface_is_answered_with_the_right_one() {
     assert!(matches!(down, wire::Error::Down { .. }));
 }
 
+/// A device in a virtual network of the same wire has an address there, which is none of ours.
+#[test]
+fn an_address_in_a_virtual_network_is_no_conflict() {
+    let lan = Lan::new();
+    let ours = lan.serve(&lan.config(Mode::Dhcp));
+    let offer = lan.inside("client", || {
+        let client = DhcpClient::new();
+        client.say(&discover(PI5, &pi5_id(), false).finish());
+        let wire = crate::netboot_model::socket("eth0");
+        let mut frame = vec![0xff; 6];
+        frame.extend(PC.bytes());
+        frame.extend([0x81, 0, 0, 7, 0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 2]);
+        frame.extend(PC.bytes());
+        frame.extend(ip(100).octets());
+        frame.extend([0xff; 6]);
+        frame.extend(ip(100).octets());
+        frame.resize(64, 0);
+        // While the server listens for objections.
+        let never = Stop::new().unwrap();
+        for _ in 0..10 {
+            wire.send(&frame).unwrap();
+            let _ = never.wait(Duration::from_millis(20));
+        }
+        let until = Instant::now() + Duration::from_secs(10);
+        client.hear(until).expect("an offer")
+    });
+    assert_eq!(offer.packet().yiaddr, ip(100));
+    assert!(!ours.told().iter().any(|event| matches!(event, Event::Conflict { .. })), "{:?}", ours.told());
+}
+
 #[test]
 fn sockets_may_be_handed_in() {
     let lan = Lan::new();

@@ -8,6 +8,7 @@ use crate::netboot;
 use crate::netboot_model;
 use crate::netboot_rig;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dhcp_support::{HOUSE, OURS};
@@ -208,10 +209,10 @@ fn a_rom_keeps_its_neighbour_entry_while_it_boots() {
     boards[0].system = false;
     let large = std::fs::File::options().write(true).open(net.root.join("bootcode.bin")).unwrap();
     large.set_len(4 << 20).unwrap();
+    let over = AtomicBool::new(false);
     let seen = std::thread::scope(|scope| {
         let watch = scope.spawn(|| {
-            let until = std::time::Instant::now() + Duration::from_secs(20);
-            while std::time::Instant::now() < until {
+            while !over.load(Ordering::Relaxed) {
                 let table = neigh(&["show", "nud", "permanent"]);
                 if table.contains("b8:27:eb:03:00:01") {
                     // Noted before it was made, with its interface.
@@ -221,6 +222,7 @@ fn a_rom_keeps_its_neighbour_entry_while_it_boots() {
             String::new()
         });
         net.lan.inside("client", || run(&mut boards, "eth0", Duration::from_secs(40)));
+        over.store(true, Ordering::Relaxed);
         watch.join().unwrap()
     });
     boots(&boards[0]);

@@ -15,17 +15,25 @@ use crate::cli::ui::Ui;
 use crate::cli::ui::memory::{every, texts};
 use crate::config::netboot::Mode;
 use crate::dhcp;
+use crate::dhcp::packet::Kind;
 use crate::dhcp::pi;
 use crate::netboot::content::limits::{Limit, TooLarge};
+use crate::netboot::reason::{Grade, Reason, Told};
 use crate::netboot::serve::{Event, InterfaceChange, Totals, What};
+use crate::netboot::servers::{Role, Sighting};
 use crate::netboot::steps::{Happened, Offer, Part, Sign, Step, Trouble};
-use crate::netboot::watch::answer::{Answer, Verdict};
+use crate::netboot::watch::answer::{Answer, Doubt, Verdict};
 use crate::netboot::watch::picture::{Other, Seen};
 use crate::run::{self, RunId, Stage, Way};
 use crate::wire::bpdu::{Bpdu, State, Version};
 
 const MAC: Mac = Mac::new([0xdc, 0xa6, 0x32, 1, 2, 3]);
 const IP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
+
+fn told(text: &str) -> Told {
+    let reason = Reason::Unsent { message: Kind::Offer, unsaved: false, error: text.to_owned() };
+    Told { reason, grade: Grade::Warning, why: text.to_owned(), hint: text.into() }
+}
 
 fn steps(text: &str) -> Vec<Step> {
     let text = || text.to_owned();
@@ -34,6 +42,7 @@ fn steps(text: &str) -> Vec<Step> {
         Step::Again => [Step::Again],
         Step::Offer(_) => [Step::Offer(Offer { from: IP, ours: false, boots: true, address: None })],
         Step::Address { .. } => [Step::Address { address: IP }],
+        Step::Reason(_) => [Step::Reason(told(&text()))],
         Step::Part { .. } => [Step::Part { part: Part::Firmware, path: text() }],
         Step::Got { .. } => [Step::Got { path: text(), bytes: 1 }],
         Step::Probe { .. } => [Step::Probe { path: text() }],
@@ -63,6 +72,10 @@ fn events(text: &str) -> Vec<What> {
             path: text.to_owned(), bytes: 1, client: some(), limits,
         })],
         What::Clients { .. } => [What::Clients { count: 1 }],
+        What::Reason { .. } => [What::Reason { board: Who::named(text), told: told(text) }],
+        What::Server(_) => [What::Server(Sighting {
+            ip: IP, mac: None, role: Role::Rival, grade: Grade::Warning, why: text.to_owned(), hint: text.into(),
+        })],
         What::Interface { .. } => [What::Interface {
             interface: text.to_owned(), change: InterfaceChange::Moved, address: IP,
         }],
@@ -77,7 +90,9 @@ fn events(text: &str) -> Vec<What> {
 
 fn seen(text: &str) -> Vec<Seen> {
     let option66 = Some(text.to_owned());
-    let answer = Answer { server: None, address: None, siaddr: None, option66, verdict: Verdict::Boots };
+    let doubts = vec![Doubt::Name { option66: text.to_owned() }];
+    let answer =
+        Answer { server: None, address: None, siaddr: None, option66, verdict: Verdict::Boots, doubts };
     let tree = Bpdu {
         version: Version::Stp,
         state: State::Forwarding,
@@ -89,6 +104,7 @@ fn seen(text: &str) -> Vec<Seen> {
     };
     let others = every![Other;
         Other::Pc { .. } => [Other::Pc { mac: MAC, arch: 1 }],
+        Other::Dhcpv6 { .. } => [Other::Dhcpv6 { mac: MAC, arch: Some(41), boots: true, hint: text.into() }],
         Other::Server { .. } => [Other::Server { ip: IP, mac: MAC, answer, tftp: IP }],
         Other::Tree(_) => [Other::Tree(tree)],
         Other::Arp { .. } => [Other::Arp { mac: MAC, target: IP }],
@@ -105,10 +121,12 @@ proptest! {
         let ui = Ui { json, ..ui };
         let screen = Screen::of_service(&ui);
         for what in events(&text) {
+            let hint = matches!(what, What::Reason { .. } | What::Server(_)) && !text.is_empty();
             show(&ui, &screen, &Event { time: Timestamp::UNIX_EPOCH, what });
-            prop_assert_eq!(memory.take_clean().len(), 1);
+            prop_assert_eq!(memory.take_clean().len(), if json { 1 } else { 1 + usize::from(hint) });
         }
         for step in steps(&text) {
+            let hint = matches!(step, Step::Reason(_)) && !text.is_empty();
             let happened = run::What::detail(Happened { step, trail: text.clone() });
             screen.event(&run::Event {
                 time: Timestamp::UNIX_EPOCH,
@@ -120,7 +138,7 @@ proptest! {
                 total: None,
                 what: happened,
             });
-            prop_assert_eq!(memory.take_clean().len(), 1);
+            prop_assert_eq!(memory.take_clean().len(), if json { 1 } else { 1 + usize::from(hint) });
         }
         end(&ui, &Totals::default());
         prop_assert_eq!(memory.take_clean().len(), 1);
@@ -131,7 +149,12 @@ proptest! {
         let (ui, memory) = Ui::remembering();
         let ui = Ui { json, ..ui };
         for seen in seen(&text) {
-            let hint = matches!(&seen, Seen::Board { step: Step::Stuck { .. }, .. });
+            let hint = match &seen {
+                Seen::Board { step: Step::Stuck { .. }, .. } => true,
+                Seen::Board { step: Step::Reason(_), .. } => !text.is_empty(),
+                Seen::Other(Other::Server { .. } | Other::Dhcpv6 { .. }) => true,
+                _ => false,
+            };
             tell(&ui, &seen);
             prop_assert_eq!(memory.take_clean().len(), if json { 1 } else { 1 + usize::from(hint) });
         }

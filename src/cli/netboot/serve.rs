@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::board::Mac;
-use crate::cli::screen::Screen;
+use crate::cli::screen::{Remark, Screen};
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common, remedy};
 use crate::config::netboot::{Mode, parse_range};
 use crate::dhcp;
 use crate::format::{count, json};
+use crate::netboot::reason::Grade;
 use crate::netboot::serve::service;
 use crate::netboot::serve::{Event, InterfaceChange, ServeOptions, Server, Totals, What};
 use crate::run::ledger::Ledger;
@@ -137,6 +138,20 @@ pub(super) fn show(ui: &Ui, screen: &Screen, event: &Event) {
             screen.above(format_args!("no longer serving {} for process {pid}: {why}", named(boards)));
         }
         What::Warning { text } => warn(&remedy::word(text)),
+        What::Reason { board, told } => screen.remark(&Remark {
+            time: event.time,
+            label: Some(board.label()),
+            is_warning: told.grade == Grade::Warning,
+            why: &told.why,
+            hint: &told.hint,
+        }),
+        What::Server(sighting) => screen.remark(&Remark {
+            time: event.time,
+            label: None,
+            is_warning: sighting.grade == Grade::Warning,
+            why: &sighting.sentence(),
+            hint: &sighting.hint,
+        }),
         What::Clients { count: all } => {
             if ui.verbose > 0 {
                 screen.above(format_args!("records read again: {}", count(*all as u64, "client")));

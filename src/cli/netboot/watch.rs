@@ -136,21 +136,37 @@ pub(super) fn tell(ui: &Ui, seen: &Seen) {
             let word = style(step).map_or_else(|| Text::line(word), |style| ui.paint_err(style, word));
             let line = Text::message(format_args!("{board}{model} {word}{rest}"));
             let hint = match step {
-                Step::Stuck { hint, .. } => Some(Text::message(format_args!(
-                    "  {} {}",
-                    ui.paint_err(Style::Strong, "hint:"),
-                    remedy::word(hint)
-                ))),
+                Step::Stuck { hint, .. } => Some(hint),
+                Step::Reason(told) => Some(&told.hint).filter(|hint| !hint.is_empty()),
                 _ => None,
             };
+            let hint = hint.map(|hint| {
+                let word = ui.paint_err(Style::Strong, "hint:");
+                Text::message(format_args!("  {word} {}", remedy::word(hint)))
+            });
             Text::lines(std::iter::once(line).chain(hint))
         }
         Seen::Other(Other::Pc { mac, .. }) => {
             Text::message(format_args!("{mac} is a PC that looks for a boot server"))
         }
+        Seen::Other(Other::Dhcpv6 { mac, boots: true, hint, .. }) => {
+            let word = ui.paint_err(Style::Strong, "hint:");
+            Text::lines([
+                Text::message(format_args!("{mac} is a Raspberry Pi that looks for a boot server by DHCPv6")),
+                Text::message(format_args!("  {word} {}", remedy::word(hint))),
+            ])
+        }
+        Seen::Other(Other::Dhcpv6 { mac, .. }) => Text::message(format_args!(
+            "{mac} is a system on a Raspberry Pi that asks for an address by DHCPv6"
+        )),
         Seen::Other(Other::Server { ip, mac, answer, tftp }) => {
             let tftp = if answer.verdict.boots() { format!(", files from {tftp}") } else { String::new() };
-            Text::message(format_args!("DHCP server {ip} ({mac}) {}{tftp}", answer.verdict.phrase()))
+            let line = format!("DHCP server {ip} ({mac}) {}{tftp}", answer.verdict.phrase());
+            let doubts = answer.doubts.iter().map(|doubt| {
+                let word = ui.paint_err(Style::Warn, "warning:");
+                Text::message(format_args!("  {word} it {}", doubt.phrase()))
+            });
+            Text::lines(std::iter::once(Text::message(line)).chain(doubts))
         }
         Seen::Other(Other::Tree(tree)) => Text::message(tree),
         Seen::Other(Other::Arp { mac, target }) => Text::message(format_args!("{mac} looks for {target}")),
@@ -163,7 +179,7 @@ fn style(step: &Step) -> Option<Style> {
     match step {
         Step::Loaded { .. } | Step::Up { .. } => Some(Style::Good),
         Step::Stuck { .. } | Step::Broken { .. } | Step::Missing { fatal: true, .. } => Some(Style::Bad),
-        Step::Missing { .. } => Some(Style::Warn),
+        Step::Missing { .. } | Step::Reason(_) => Some(Style::Warn),
         step if step.is_detail() => Some(Style::Faint),
         _ => None,
     }

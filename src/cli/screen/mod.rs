@@ -11,8 +11,11 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use super::remedy::word;
 use super::ui::{Bar, Severity, Style, Text, Ui};
+use crate::error::Remedy;
 use crate::format::{minutes, rate, size};
 use crate::run::{Ending, Event, RunId, Tell, Weight, What};
 use layout::{Layout, Moving};
@@ -36,6 +39,20 @@ pub(super) struct Screen {
 struct State {
     rows: BTreeMap<RunId, Row>,
     layout: Layout,
+}
+
+/// Something that a server says of a client or another host, beside the boards' runs.
+pub(super) struct Remark<'a> {
+    /// When it was.
+    pub(super) time: Timestamp,
+    /// Of which client; `None` where the sentence says it.
+    pub(super) label: Option<String>,
+    /// Whether something is not as it should be.
+    pub(super) is_warning: bool,
+    /// What it is.
+    pub(super) why: &'a str,
+    /// What helps; may say nothing.
+    pub(super) hint: &'a Remedy,
 }
 
 /// A board that is shown.
@@ -179,11 +196,35 @@ impl Screen {
             row.logged = Some(Instant::now());
             self.lines.log(severity(&event.what), event.time, event.board.label(), line);
         }
-        if self.service
-            && let What::Ended(ending) = &event.what
-            && let Some(hint) = ending.hint()
-        {
-            self.lines.above(format_args!("  {} {}", self.ui.paint_err(Style::Strong, "hint:"), word(hint)));
+        let hint = match &event.what {
+            What::Ended(ending) => ending.hint().filter(|_| self.service),
+            What::Detail(detail) => detail.hint().filter(|_| shown),
+            _ => None,
+        };
+        hint.into_iter().for_each(|hint| self.hint(hint));
+    }
+
+    /// What helps, below the line that says against what.
+    fn hint(&self, hint: &Remedy) {
+        self.lines.above(format_args!("  {} {}", self.ui.paint_err(Style::Strong, "hint:"), word(hint)));
+    }
+
+    /// Something about a board that has no run, as a line of its log and what helps.
+    pub(super) fn remark(&self, remark: &Remark<'_>) {
+        let Remark { time, label, is_warning, why, hint } = remark;
+        let (severity, word) = if *is_warning {
+            (Severity::Warning, self.ui.paint_err(Style::Warn, "warning:"))
+        } else {
+            (Severity::Info, Text::line("note:"))
+        };
+        match label {
+            Some(label) => {
+                self.lines.log(severity, *time, label, format_args!("{word} {}", Text::message(why)))
+            }
+            None => self.lines.log(severity, *time, word, Text::message(why)),
+        }
+        if !hint.is_empty() {
+            self.hint(hint);
         }
     }
 
@@ -236,6 +277,7 @@ impl Screen {
 fn severity(what: &What) -> Severity {
     match what {
         What::Warning(_) | What::Ended(Ending::NotVerified { .. }) => Severity::Warning,
+        What::Detail(detail) if detail.is_warning() => Severity::Warning,
         What::Ended(Ending::Failed { .. } | Ending::Lost { .. }) => Severity::Error,
         _ => Severity::Info,
     }

@@ -18,14 +18,14 @@ pub(super) enum Chosen {
     /// The command line, for all boards.
     Same(AllAlike),
     /// The rules.
-    Rules(Rules),
+    Rules(Box<Rules>),
 }
 
 impl Chosen {
     pub(super) fn choose(&self) -> &dyn Choose {
         match self {
             Self::Same(same) => same,
-            Self::Rules(rules) => rules,
+            Self::Rules(rules) => rules.as_ref(),
         }
     }
 
@@ -46,7 +46,7 @@ impl Usbboot {
         }
         let rules = &settings.usb.boards.value;
         if self.dir.is_none() && !self.by_serial && !rules.is_empty() {
-            return Ok(Chosen::Rules(self.by_rules(settings, allow, ui)));
+            return Ok(Chosen::Rules(Box::new(self.by_rules(settings, allow, ui))));
         }
         if !rules.is_empty() {
             ui.detail("the rules of usb.board don't count: the command line says what is served");

@@ -59,6 +59,8 @@ struct Seen {
     client: DhcpClient,
     tries: u32,
     at: u64,
+    /// It was told where to boot from, and hasn't shown the address that another server gives it.
+    awaited: bool,
 }
 
 /// The policy of one server.
@@ -120,10 +122,24 @@ impl Policy {
             && let Ok(packet) = Packet::parse(&question)
         {
             let client = self.seen.get(&mac).map_or(DhcpClient::UNKNOWN, |seen| seen.client);
-            // The event of the question was told; where it now gets no answer, that follows from the conflict.
-            let _ = self.grant(&packet, arrival, client, now, &mut actions);
+            // The event of the question was told. That it gets no answer after all is another one.
+            let answer = self.grant(&packet, arrival, client, now, &mut actions);
+            if matches!(answer, Answer::None { .. }) {
+                let tries = self.seen.get(&mac).map_or(0, |seen| seen.tries);
+                let heard = self.heard(&packet, arrival, client, tries);
+                actions.push(Action::Tell(Event::Heard(Heard { answer, ..heard })));
+            }
         }
         actions
+    }
+
+    /// A device says that it has an address. In proxy mode that is how a board is seen to have one from another server:
+    /// a ROM says nothing else of it.
+    pub fn shown(&mut self, mac: Mac, address: Ipv4Addr, now: u64) -> Option<Action> {
+        let seen = self.seen.get_mut(&mac)?;
+        let counts = seen.awaited && now.saturating_sub(seen.at) < ANEW;
+        (counts && std::mem::take(&mut seen.awaited))
+            .then_some(Action::Tell(Event::Addressed { mac, address }))
     }
 
     /// Which board it is, and how often it has asked.
@@ -135,7 +151,7 @@ impl Policy {
                 self.seen.clear();
             }
         }
-        let seen = self.seen.entry(packet.mac).or_insert(Seen { client, tries: 0, at: now });
+        let seen = self.seen.entry(packet.mac).or_insert(Seen { client, tries: 0, at: now, awaited: false });
         let recent = now.saturating_sub(seen.at) < ANEW;
         // What follows an offer comes from the same program, also where it doesn't say so again.
         if packet.kind == Kind::Request
@@ -154,6 +170,8 @@ impl Policy {
         };
         seen.client = client;
         seen.at = now;
+        seen.awaited =
+            self.plan.mode == Mode::Proxy && packet.kind == Kind::Discover && client.stage.boots_as_pi();
         (client, seen.tries)
     }
 

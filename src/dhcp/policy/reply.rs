@@ -7,6 +7,7 @@ use super::Arrival;
 use crate::board::Mac;
 use crate::dhcp::build::Builder;
 use crate::dhcp::config::AddressPlan;
+use crate::dhcp::event::Sent;
 use crate::dhcp::packet::{BROADCAST, CLIENT_PORT, Kind, PXE_PORT, Packet, SERVER_PORT, code};
 use crate::dhcp::pi::DhcpClient;
 
@@ -51,21 +52,43 @@ pub struct Reply {
     /// The client is a ROM that will not say its Ethernet address once it fetches files (raspberrypi/documentation,
     /// network booting: the 3B's short of ARP), so this host should keep it in mind; see [`crate::wire::neighbours`].
     pub pin: bool,
+    /// The address that it gives.
+    pub gives: Option<Ipv4Addr>,
+    /// It tells a Raspberry Pi where to boot from.
+    pub boots: bool,
     /// The message.
     pub bytes: Vec<u8>,
+}
+
+impl Reply {
+    /// What is told of it once it has left.
+    #[must_use]
+    pub const fn sent(&self) -> Sent {
+        Sent { mac: self.mac, message: self.kind, address: self.gives, boots: self.boots }
+    }
 }
 
 /// A message on its way to being a [`Reply`].
 pub(super) struct Draft {
     kind: Kind,
     address: Ipv4Addr,
+    boots: bool,
     builder: Builder,
 }
 
 impl Draft {
     fn reply(self, packet: &Packet<'_>, to: To, port: u16) -> Reply {
-        let bytes = self.builder.finish();
-        Reply { mac: packet.mac, kind: self.kind, to, port, delay: Duration::ZERO, pin: false, bytes }
+        Reply {
+            mac: packet.mac,
+            kind: self.kind,
+            to,
+            port,
+            delay: Duration::ZERO,
+            pin: false,
+            gives: Some(self.address).filter(|address| !address.is_unspecified()),
+            boots: self.boots,
+            bytes: self.builder.finish(),
+        }
     }
 
     /// The way of RFC 2131 section 4.1: by the relay, to the address that the client has, to all, or to the address
@@ -95,7 +118,12 @@ impl Draft {
 /// Tells where to boot from, and gives no address. `file` is for PCs.
 pub(super) fn boot(plan: &AddressPlan, packet: &Packet<'_>, kind: Kind, file: Option<&str>) -> Draft {
     let builder = Builder::reply(packet, kind).address(code::SERVER_ID, plan.server);
-    Draft { kind, address: Ipv4Addr::UNSPECIFIED, builder: with_boot(builder, plan, packet, file) }
+    Draft {
+        kind,
+        address: Ipv4Addr::UNSPECIFIED,
+        boots: file.is_none(),
+        builder: with_boot(builder, plan, packet, file),
+    }
 }
 
 /// What tells a network boot ROM where to boot from. A Pi takes the server's address from `siaddr`, option 66 or
@@ -160,7 +188,7 @@ pub(super) fn lease(
         }
         None => builder,
     };
-    Draft { kind, address, builder }
+    Draft { kind, address, boots: pxe == Some(None), builder }
 }
 
 /// Tells the settings of the network to a client that has an address (RFC 2131 section 4.3.5).
@@ -171,7 +199,7 @@ pub(super) fn info(plan: &AddressPlan, packet: &Packet<'_>, pxe: Option<Option<&
         Some(file) => with_boot(builder, plan, packet, file),
         None => builder,
     };
-    Draft { kind: Kind::Ack, address: Ipv4Addr::UNSPECIFIED, builder }
+    Draft { kind: Kind::Ack, address: Ipv4Addr::UNSPECIFIED, boots: pxe == Some(None), builder }
 }
 
 fn with_network(builder: Builder, plan: &AddressPlan) -> Builder {
@@ -191,7 +219,7 @@ fn with_network(builder: Builder, plan: &AddressPlan) -> Builder {
 /// Refuses an address (RFC 2131 section 4.3.2): by broadcast, also behind a relay.
 pub(super) fn refuse(plan: &AddressPlan, packet: &Packet<'_>) -> Draft {
     let builder = Builder::reply(packet, Kind::Nak).broadcast().address(code::SERVER_ID, plan.server);
-    Draft { kind: Kind::Nak, address: Ipv4Addr::UNSPECIFIED, builder }
+    Draft { kind: Kind::Nak, address: Ipv4Addr::UNSPECIFIED, boots: false, builder }
 }
 
 #[cfg(test)]

@@ -434,6 +434,51 @@ fn an_address_in_use_is_not_given_out() {
 }
 
 #[test]
+fn what_a_conflict_leaves_a_board_with_is_told() {
+    let mut policy = policy(Mode::Dhcp, |c| c.range = Some((ip(100), ip(100))));
+    let _ = handle(&mut policy, discover(PI5, &pi5_id()), NOW);
+    let actions = policy.conflict(ip(100), PC, NOW);
+    assert_eq!(silence(&actions), Silence::Exhausted);
+    assert!(matches!(actions.last(), Some(Action::Tell(Event::Heard(heard))) if heard.tries == 1));
+}
+
+#[test]
+fn a_board_beside_another_server_shows_its_address_once() {
+    let mut proxy = policy(Mode::Proxy, |_| {});
+    assert_eq!(proxy.shown(PI3, ip(7), NOW), None);
+    for at in [NOW, NOW + 5] {
+        let _ = handle(&mut proxy, discover(PI3, &ROM_ID), at);
+        let shown = Some(Action::Tell(Event::Addressed { mac: PI3, address: ip(7) }));
+        assert_eq!([(), ()].map(|()| proxy.shown(PI3, ip(7), at + 2)), [shown, None]);
+    }
+    // Neither a PC, nor a board that asked long ago, nor one that has its address from here.
+    let _ = handle(&mut proxy, discover(PC, &[7; 17]), NOW);
+    assert_eq!(proxy.shown(PC, ip(8), NOW), None);
+    let _ = handle(&mut proxy, discover(PI5, &pi5_id()), NOW);
+    assert_eq!(proxy.shown(PI5, ip(8), NOW + ANEW), None);
+    let mut full = policy(Mode::Dhcp, |_| {});
+    let _ = handle(&mut full, discover(PI5, &pi5_id()), NOW);
+    assert_eq!(full.shown(PI5, ip(8), NOW), None);
+}
+
+#[test]
+fn an_answer_says_what_it_gives() {
+    let mut proxy = policy(Mode::Proxy, |c| c.boot_files = [(0, "a.kpxe".to_owned())].into());
+    let sent = |actions: &[Action]| {
+        let sent = reply(actions).sent();
+        (sent.message, sent.address, sent.boots)
+    };
+    assert_eq!(sent(&handle(&mut proxy, discover(PI5, &pi5_id()), NOW)), (Kind::Offer, None, true));
+    assert_eq!(sent(&handle(&mut proxy, discover(PC, &[7; 17]), NOW)), (Kind::Offer, None, false));
+    let mut full = policy(Mode::Dhcp, |_| {});
+    assert_eq!(sent(&handle(&mut full, discover(PI5, &pi5_id()), NOW)), (Kind::Offer, Some(ip(100)), true));
+    let system = Builder::question(PI3, 77, Kind::Discover, false);
+    assert_eq!(sent(&handle(&mut full, system, NOW)), (Kind::Offer, Some(ip(101)), false));
+    let refused = handle(&mut full, request(PI5).address(54, ip(1)).address(50, ip(9)), NOW);
+    assert_eq!(sent(&refused), (Kind::Nak, None, false));
+}
+
+#[test]
 fn leases_outlive_the_process() {
     let mut first = policy(Mode::Dhcp, |_| {});
     let mut records = Vec::new();

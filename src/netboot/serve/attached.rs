@@ -10,7 +10,9 @@ use super::event::{InterfaceChange, What};
 use super::follower::Follower;
 use super::link::{AWAY, Lack, Link, News};
 use super::{NFS_PORT, TFTP_PORT};
+use crate::dhcp::packet::{CLIENT_PORT, SERVER_PORT};
 use crate::error::{Action, Knob, Remedy, remedy};
+use crate::netboot::reason::Site;
 use crate::tftp::{self, Limits};
 use crate::wire::interfaces::Follow;
 use crate::wire::{Interface, PacketSocket, Rule, Scope};
@@ -31,13 +33,14 @@ pub(super) struct Attached {
     pub(super) limits: Limits,
     /// Other DHCP servers are looked for before anybody is answered.
     pub(super) looks: bool,
-    /// Only to see a system come up; without the privilege that isn't seen.
+    /// To see a system come up, and other DHCP servers; without the privilege they aren't seen.
     pub(super) capture: Option<PacketSocket>,
 }
 
-/// Opens the socket that sees connections to NFS.
+/// Opens the socket that sees connections to NFS, and what other DHCP servers say.
 pub(super) fn capture(interface: &Interface) -> Option<PacketSocket> {
-    PacketSocket::on(interface, &[Rule::Syn(NFS_PORT)], Scope::ToUs).ok()
+    let rules = [Rule::Syn(NFS_PORT), Rule::Between(SERVER_PORT, CLIENT_PORT)];
+    PacketSocket::on(interface, &rules, Scope::ToUs).ok()
 }
 
 impl Attached {
@@ -88,6 +91,7 @@ impl Attached {
             }
             News::Back => self.tell(follower, InterfaceChange::Back),
             News::Renamed(interface) => {
+                follower.renamed(&interface.name);
                 crew.park_dhcp()?.rename(interface);
                 self.resume(crew)?;
                 self.tell(follower, InterfaceChange::Renamed);
@@ -127,6 +131,7 @@ impl Attached {
         }
         dhcp.move_to(interface.clone())?;
         let address = dhcp.plan().server;
+        let site = Site::new(&interface.name, dhcp.plan());
         if address != before {
             if self.handed.tftp {
                 return Err(Error::HandedOver { interface: interface.name });
@@ -136,7 +141,7 @@ impl Attached {
             crew.start_files(tftp::Server::bind(at, self.limits)?)?;
         }
         self.capture = capture(&interface);
-        follower.moved(address);
+        follower.moved(address, site);
         self.link.adopt(interface, address);
         self.tell(follower, InterfaceChange::Moved);
         self.resume(crew)

@@ -9,10 +9,12 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::allowance::Allowance;
 use super::event::{Event, Totals, What};
 use super::queue::{News, Queue, Stepped};
 use crate::board::Who;
 use crate::error::{Kind, chain};
+use crate::netboot::reason::{Grade, Told};
 use crate::netboot::steps::{Boot, Happened, Id, Step};
 use crate::run::{Ending, Moment, Proof, Running, Runs, Stage, Way};
 
@@ -104,6 +106,9 @@ impl<'a> Boots<'a> {
             }
             return;
         }
+        if let Step::Reason(told) = step {
+            return self.reason(id, &told, who, (stage, trail), moment);
+        }
         let mut board = self.boards.remove(&id).unwrap_or_else(|| {
             self.totals.boards += 1;
             Board::new(moment)
@@ -130,6 +135,34 @@ impl<'a> Boots<'a> {
             self.boards.retain(|_, board| board.running.as_ref().is_some_and(|running| !running.is_over()));
         }
         self.boards.insert(id, board);
+    }
+
+    /// A board gets no answer, or not the one that it wants: told with its boot, and in its record.
+    fn reason(&mut self, id: Id, told: &Told, who: Who, at: (Stage, String), moment: Moment) {
+        let board = self
+            .boards
+            .get_mut(&id)
+            .and_then(|board| Some((&mut board.boot, board.done, board.running.as_mut()?)));
+        let Some((boot, done, running)) = board else { return self.remark(who, told.clone(), moment) };
+        let (stage, trail) = at;
+        boot.take(&Step::Reason(told.clone()));
+        running.heard_at(moment);
+        if told.grade == Grade::Warning {
+            running.keep_warning(told.text());
+        }
+        if running.is_over() {
+            // Its record has it too. That it couldn't be written is remembered by all runs.
+            let _ = running.amend(boot);
+            return self.remark(who, told.clone(), moment);
+        }
+        running.learn(&who);
+        running.set(stage, done, None);
+        running.detail(Happened { step: Step::Reason(told.clone()), trail });
+    }
+
+    /// Tells of a board that has no run.
+    fn remark(&self, board: Who, told: Told, moment: Moment) {
+        (self.tell)(&Event { time: moment.time, what: What::Reason { board, told } });
     }
 
     /// Begins a run. One that can't be recorded, or would be one record too many, is told all the same.
@@ -227,34 +260,6 @@ impl Board {
         };
         running.keep(&self.boot);
         running.end(ending);
-    }
-}
-
-/// How many more may come: some at once, and then one in a while.
-#[derive(Debug)]
-struct Allowance {
-    left: u32,
-    since: Instant,
-}
-
-impl Allowance {
-    fn new((most, _): (u32, Duration), now: Instant) -> Self {
-        Self { left: most, since: now }
-    }
-
-    /// Whether one more may come, which it then does.
-    fn take(&mut self, (most, every): (u32, Duration), now: Instant) -> bool {
-        let passed = now.saturating_duration_since(self.since);
-        let more = u32::try_from(passed.as_nanos() / every.as_nanos().max(1)).unwrap_or(u32::MAX);
-        if self.left.saturating_add(more) >= most {
-            (self.left, self.since) = (most, now);
-        } else {
-            self.left += more;
-            self.since += every * more;
-        }
-        let may = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        may
     }
 }
 

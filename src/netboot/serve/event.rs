@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::board::Mac;
+use crate::board::{Mac, Who};
 use crate::control::Told;
 use crate::dhcp::Mode;
 use crate::error::Remedy;
 use crate::netboot::content::limits::TooLarge;
+use crate::netboot::reason;
+use crate::netboot::servers::Sighting;
 
 /// Something that happened to the server itself.
 #[derive(Debug, Clone, Serialize)]
@@ -58,6 +60,16 @@ pub enum What {
         /// How many there are.
         count: usize,
     },
+    /// A client that has no run gets no answer, or not the one that it wants.
+    Reason {
+        /// The client.
+        board: Who,
+        /// Why, and what helps.
+        #[serde(flatten)]
+        told: reason::Told,
+    },
+    /// Another DHCP server is there, or says something else than before.
+    Server(Sighting),
     /// The interface that is served has changed.
     Interface {
         /// Its name now, or the one that it had.
@@ -82,7 +94,7 @@ pub enum What {
         pid: u32,
         /// Its user.
         uid: u32,
-        /// The boards; none where they weren't taken.
+        /// The boards; empty where they weren't taken.
         boards: Vec<Mac>,
         /// Why.
         why: String,

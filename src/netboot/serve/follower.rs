@@ -1,21 +1,26 @@
 //! Follows the boots of all boards by what the servers tell: DHCP, TFTP and the wire. Whose it is and what it means is
 //! said here, in the servers' threads, so nothing here waits: what is to be shown and recorded goes into a queue.
 
-use std::collections::BTreeSet;
+mod others;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use super::allowance::Allowance;
 use super::event::What;
 use super::queue::{News, Queue, Stepped};
 use crate::board::{Known, Mac, Who};
-use crate::dhcp::event::{Answer, Event as DhcpEvent, Heard};
+use crate::dhcp::event::{Answer, Event as DhcpEvent, Heard, Silence};
 use crate::dhcp::packet::Kind;
-use crate::dhcp::pi::Stage;
+use crate::dhcp::pi::{DhcpClient, Stage};
 use crate::netboot::content::clients::NetbootClients;
 use crate::netboot::content::place::{self, Prefix};
-use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Steps, Told};
+use crate::netboot::reason::{Once, Reason, Site, Told as Explained};
+use crate::netboot::servers::Servers;
+use crate::netboot::steps::{Book, Id, Signal, Step, Steps, Told};
 use crate::run::Moment;
 use crate::tftp::event::{Event as TftpEvent, What as TftpWhat};
 use crate::tftp::packet::{Code, Direction};
@@ -38,26 +43,45 @@ struct State {
     book: Book,
     roms: BTreeSet<Mac>,
     warned: BTreeSet<String>,
+    /// What clients without a boot of their own were told to have.
+    others: BTreeMap<Mac, Once>,
+    /// How much more is told of them.
+    allowance: Allowance,
+    servers: Servers,
+    /// What the reasons need to know of this server.
+    site: Site,
+    /// Servers that only a client has named: a look at the network is to tell more.
+    named: BTreeSet<Ipv4Addr>,
     /// When the thread that looks at the time is going to.
     armed: Option<Instant>,
 }
 
 /// How long a ROM's neighbour entry stays from its first request on: it fetches one file of 50 KB, and gives up after 25 s.
 const KEPT: Duration = Duration::from_secs(60);
-/// ROMs that are remembered, and warnings that aren't repeated.
+/// ROMs that are remembered, warnings that aren't repeated, clients without a boot that are told apart.
 const MOST: usize = 4096;
 
 impl<'a> Follower<'a> {
     pub(super) fn new(
         here: Ipv4Addr,
+        site: Site,
         boards: Arc<Known>,
         clients: Arc<RwLock<NetbootClients>>,
         neighbours: Arc<Neighbours>,
         queue: &'a Queue,
         waker: &'a (dyn Fn() + Sync),
     ) -> Self {
-        let state =
-            State { book: Book::default(), roms: BTreeSet::new(), warned: BTreeSet::new(), armed: None };
+        let state = State {
+            book: Book::default(),
+            roms: BTreeSet::new(),
+            warned: BTreeSet::new(),
+            others: BTreeMap::new(),
+            allowance: Allowance::new(others::OF_OTHERS, Instant::now()),
+            servers: Servers::new(here, site.mode),
+            site,
+            named: BTreeSet::new(),
+            armed: None,
+        };
         Self {
             here: AtomicU32::new(here.into()),
             boards,
@@ -78,9 +102,22 @@ impl<'a> Follower<'a> {
         self.here.load(Ordering::Relaxed).into()
     }
 
-    /// This host has another address.
-    pub(super) fn moved(&self, here: Ipv4Addr) {
+    /// This host has another address, on an interface that may be another one.
+    pub(super) fn moved(&self, here: Ipv4Addr, site: Site) {
         self.here.store(here.into(), Ordering::Relaxed);
+        let mut state = self.state();
+        state.servers.moved(here);
+        state.site = site;
+    }
+
+    /// The interface has another name.
+    pub(super) fn renamed(&self, interface: &str) {
+        self.state().site.interface = interface.to_owned();
+    }
+
+    /// The name of the interface.
+    pub(super) fn interface(&self) -> String {
+        self.state().site.interface.clone()
     }
 
     /// Takes what the DHCP server tells.
@@ -89,6 +126,11 @@ impl<'a> Follower<'a> {
         self.tell(What::Dhcp { dhcp: event.clone() });
         match event {
             DhcpEvent::Heard(heard) => self.heard(&mut state, &heard),
+            DhcpEvent::Sent(sent) => self.sent(&mut state, &sent),
+            DhcpEvent::Addressed { mac, address } => {
+                self.signal(&mut state, Id::Mac(mac), &Signal::Has(address));
+                self.boards.learn(&Who { address: Some(address.into()), ..Who::with_mac(mac) });
+            }
             DhcpEvent::Unsaved { path, why } => {
                 self.warn(
                     &mut state,
@@ -99,10 +141,7 @@ impl<'a> Follower<'a> {
                 );
             }
             DhcpEvent::Conflict { address, holder, mac } => {
-                self.warn(
-                    &mut state,
-                    format!("{address} was about to be given to {mac}, but {holder} has it"),
-                );
+                self.reason(&mut state, mac, Reason::InUse { address, holder });
             }
             DhcpEvent::NoRaw { why } => {
                 self.warn(
@@ -110,8 +149,8 @@ impl<'a> Follower<'a> {
                     format!("answers go to everybody, since raw sockets can't be had: {why}"),
                 );
             }
-            DhcpEvent::Unsent { mac, why } => {
-                self.warn(&mut state, format!("an answer to {mac} could not be sent: {why}"))
+            DhcpEvent::Unsent { mac, message, unsaved, why } => {
+                self.reason(&mut state, mac, Reason::Unsent { message, unsaved, error: why });
             }
             _ => {}
         }
@@ -143,24 +182,14 @@ impl<'a> Follower<'a> {
             Kind::Request => self.signal(state, id, &Signal::Request(client)),
             _ => {}
         }
-        let (from, boots) = (self.here(), client.stage.boots_as_pi());
-        let offer = |address| Signal::Offer(Offer { from, ours: true, boots, address });
+        // Who has which address is known before its answer goes out: it may ask for a file at once.
         let address = match heard.answer {
-            Answer::Offer { address, .. } => {
-                self.signal(state, id, &offer(Some(address)));
-                // A ROM uses it without asking for it.
-                Some(address)
-            }
-            Answer::BootOffer { .. } => {
-                self.signal(state, id, &offer(None));
-                None
-            }
-            Answer::Ack { address, .. } => {
-                self.signal(state, id, &Signal::Ack(address));
-                Some(address)
-            }
-            // It takes another server's offer: that is its address, beside a proxy.
-            Answer::None { .. } if heard.message == Kind::Request => {
+            // A ROM uses it without asking for it.
+            Answer::Offer { address, .. } | Answer::Ack { address, .. } => Some(address),
+            // It takes another server's offer, or renews it: that is its address, beside a proxy.
+            Answer::None { why: Silence::OtherServer { .. } | Silence::NotGivenHere }
+                if heard.message == Kind::Request =>
+            {
                 if let Some(address) = heard.wanted {
                     self.signal(state, id, &Signal::Ack(address));
                 }
@@ -171,6 +200,12 @@ impl<'a> Follower<'a> {
         if address.is_some() {
             let address = address.map(IpAddr::V4);
             self.boards.learn(&Who { address, ..client.who(heard.mac) });
+        }
+        if let Answer::None { why: Silence::OtherServer { server } } = heard.answer {
+            self.named(state, server);
+        }
+        if let Some(reason) = Reason::of(heard) {
+            self.tell_reason(state, heard.mac, reason, client);
         }
     }
 
@@ -254,8 +289,16 @@ impl<'a> Follower<'a> {
         self.arm(state, deadline);
     }
 
-    fn stepped(&self, state: &State, told: Told, moment: Moment) {
-        let Told { id, step } = told;
+    fn stepped(&self, state: &mut State, told: Told, moment: Moment) {
+        let Told { id, mut step } = told;
+        if let Step::Reason(Explained { reason: Reason::NoAddress { .. }, .. }) = step {
+            // The boot alone doesn't show which servers there are.
+            let reason = Reason::NoAddress { servers: state.servers.giving().collect() };
+            let client = state.book.get(id).map_or(DhcpClient::UNKNOWN, Steps::client);
+            let told = reason.told(client, &state.site);
+            state.book.explain(id, &told);
+            step = Step::Reason(told);
+        }
         let steps = state.book.get(id);
         self.queue.push(News::Step(Stepped {
             id,
@@ -293,7 +336,7 @@ impl<'a> Follower<'a> {
         let mut state = self.state();
         let moment = Moment { at: now, ..Moment::now() };
         for told in state.book.tick(now) {
-            self.stepped(&state, told, moment);
+            self.stepped(&mut state, told, moment);
         }
         if let Some(why) = self.neighbours.trouble() {
             self.warn(

@@ -4,6 +4,7 @@
 //! after the tree, the time, and connections to NFS. What they hear comes together in the follower, which knows each
 //! board's boot step by step; what that comes to is told and recorded by one more thread.
 
+mod allowance;
 mod attached;
 mod boots;
 mod crew;
@@ -12,6 +13,7 @@ mod event;
 mod follower;
 mod link;
 mod queue;
+mod scout;
 pub mod service;
 mod tree;
 
@@ -31,15 +33,17 @@ pub use link::Lack;
 use super::content::NetbootSource;
 use super::content::clients::NetbootClients;
 use super::content::place;
+use super::reason::Site;
 use crate::board::Known;
 use crate::control;
+use crate::dhcp::packet::{CLIENT_PORT, Packet, SERVER_PORT};
 use crate::dhcp::{self, Handed, Mode};
 use crate::error::{Remedy, Task, remedy};
 use crate::run::Runs;
 use crate::stop::{Stop, Waker, until};
 use crate::tftp::switch::Switch;
 use crate::tftp::{self, Limits};
-use crate::wire::frame::Payload;
+use crate::wire::frame::{Payload, Udp};
 use crate::wire::interfaces::Follow;
 use crate::wire::{interfaces, neighbours};
 use attached::{Attached, HandedOver};
@@ -48,6 +52,7 @@ use crew::{Crew, Health};
 use follower::Follower;
 use link::Link;
 use queue::Queue;
+use scout::Scout;
 use service::Notify;
 use tree::{Change, Tree};
 
@@ -177,7 +182,10 @@ impl Server {
         let waker = || wake.wake();
         let neighbours = dhcp.neighbours();
         let queue = Queue::default();
-        let follower = Follower::new(here, boards, Arc::clone(&clients), neighbours, &queue, &waker);
+        let site = Site::new(&dhcp.interface().name, plan);
+        // Where others may give addresses, they are looked for; a server that is the only one has looked already.
+        let scout = Scout::new(plan.mode == Mode::Proxy || !plan.authoritative).map_err(Error::Loop)?;
+        let follower = Follower::new(here, site, boards, Arc::clone(&clients), neighbours, &queue, &waker);
         follower.tell(serving);
         if let Some(damage) = dhcp.damage() {
             follower.tell(What::Warning { text: damage.to_string().into() });
@@ -217,17 +225,24 @@ impl Server {
                     done.is_ok()
                 })
             });
+            let looking = &scout;
+            let looks = scope.spawn(move || looking.run(follower, stop));
             let mut looked = crew.start_files(tftp).and_then(|()| care.attached.begin(&mut crew, follower));
             while looked.is_ok() && !stop.is_set() {
                 looked = look(follower, &mut care, &mut crew, stop);
+                if follower.wants_a_look() {
+                    scout.look();
+                }
             }
             care.notify.stopping();
             // All of them have ended before the first failure is looked at, and then no more comes.
             let ended = crew.end();
             switch.end();
             let control = control.map_or(Ok(true), |control| control.join());
+            let looks = looks.join();
             queue.close();
             telling.join().map_err(|_| Error::Ended { what: "what tells of the boots" })?;
+            looks.map_err(|_| Error::Ended { what: "what looks for other DHCP servers" })?;
             control.map_err(|_| Error::Ended { what: "what takes boards of others" })?;
             // What a server could not go on for is why the rest could not.
             ended.and(looked)
@@ -297,10 +312,17 @@ fn look(
     }
     if let Some(capture) = &mut attached.capture {
         while let Some(frame) = capture.take().map_err(Error::Loop)? {
-            if let Payload::Syn { from, to } = frame.payload
-                && to.port() == NFS_PORT
-            {
-                follower.nfs(*from.ip(), frame.source);
+            match frame.payload {
+                Payload::Syn { from, to } if to.port() == NFS_PORT => follower.nfs(*from.ip(), frame.source),
+                // What another DHCP server says to a client.
+                Payload::Udp(Udp { from, to, data, .. })
+                    if (from.port(), to.port()) == (SERVER_PORT, CLIENT_PORT) =>
+                {
+                    if let Ok(packet) = Packet::parse(data) {
+                        follower.wire(frame.source, *from.ip(), &packet);
+                    }
+                }
+                _ => {}
             }
         }
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{Signal, Step, Steps};
 use crate::board::{Known, Mac, Who};
+use crate::netboot::reason::Told as Reason;
 
 /// Boards that are followed at once; more than a rack has. The board that was silent longest gives way.
 const MOST: usize = 1024;
@@ -76,6 +77,13 @@ impl Book {
         let Some(steps) = self.boards.get_mut(&id) else { return told };
         told.extend(steps.hear(signal, now).into_iter().map(|step| Told { id, step }));
         told
+    }
+
+    /// What keeps a board from booting is known better by now than its boot alone shows it.
+    pub fn explain(&mut self, id: Id, told: &Reason) {
+        if let Some(steps) = self.boards.get_mut(&id) {
+            steps.explain(told);
+        }
     }
 
     /// Looks at the time.

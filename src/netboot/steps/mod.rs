@@ -5,6 +5,7 @@
 //! `serve` and for `watch`. The orders of requests are those of real boards' logs (raspberrypi/firmware issues 1012,
 //! 1362, 1605; rpi-eeprom issues 74 and 87; tinkerbell's report on the Pi 5).
 
+mod answers;
 mod book;
 mod files;
 mod record;
@@ -22,7 +23,9 @@ pub use step::{Happened, Offer, Sign, Signal, Step, Trouble};
 
 use crate::board::{Chip, Model, Serial};
 use crate::dhcp::pi::{DhcpClient, Stage};
+use crate::error::Remedy;
 use crate::netboot::content::place;
+use crate::netboot::reason::{Once, Told as Reason};
 use crate::run;
 
 /// How far a boot is.
@@ -60,6 +63,13 @@ pub struct Steps {
     last_file: Option<String>,
     told_stuck: Option<Phase>,
     ours: bool,
+    /// When it was first told where to boot from without an address, and it has shown none since.
+    unaddressed: Option<Instant>,
+    /// It asks a server for an address that another offered it.
+    requests: bool,
+    reasons: Once,
+    /// What keeps it from booting, as far as that is known: why, and what helps.
+    kept: Option<(String, Remedy)>,
 }
 
 /// What is kept of the names of files: more than any board asks for.
@@ -95,6 +105,10 @@ impl Steps {
             last_file: None,
             told_stuck: None,
             ours: false,
+            unaddressed: None,
+            requests: false,
+            reasons: Once::default(),
+            kept: None,
         }
     }
 
@@ -102,22 +116,18 @@ impl Steps {
     pub fn hear(&mut self, signal: &Signal, now: Instant) -> Vec<Step> {
         let mut steps = Vec::new();
         match signal {
+            // What doesn't come from the board says nothing of whether it is still there.
+            Signal::Reason(reason) => return self.reason(reason).into_iter().collect(),
             Signal::Discover(client) => self.discover(client, now, &mut steps),
             Signal::Request(client) => {
+                self.requests = true;
                 if self.is_system(client.stage) {
                     self.up(Sign::Dhcp, now, &mut steps);
                 }
             }
-            Signal::Offer(offer) => {
-                self.ours |= offer.ours;
-                if self.phase <= Phase::Offered && !self.offers.contains(offer) && self.offers.len() < 16 {
-                    self.offers.push(*offer);
-                    self.phase = Phase::Offered;
-                    self.walk("OFFER");
-                    steps.push(Step::Offer(*offer));
-                }
-            }
-            Signal::Ack(address) => self.has_address(*address, &mut steps),
+            Signal::Offer(offer) => self.offer(*offer, now, &mut steps),
+            Signal::Ack(address) => self.has_address(*address, Some("ACK"), &mut steps),
+            Signal::Has(address) => self.has_address(*address, None, &mut steps),
             Signal::Asked(path) => self.asked(path, now, &mut steps),
             Signal::Sent(path, bytes) => self.sent(path, *bytes, now, &mut steps),
             Signal::Probed(path) => {
@@ -189,12 +199,12 @@ impl Steps {
         matches!(stage, Stage::PiHost | Stage::Host) && self.got.contains(&Part::Kernel)
     }
 
-    fn has_address(&mut self, address: Ipv4Addr, steps: &mut Vec<Step>) {
+    fn has_address(&mut self, address: Ipv4Addr, label: Option<&str>, steps: &mut Vec<Step>) {
         if self.address != Some(address) && !address.is_unspecified() {
             self.address = Some(address);
-            if self.phase <= Phase::Offered {
+            if let Some(label) = label.filter(|_| self.phase <= Phase::Offered) {
                 self.phase = Phase::Offered;
-                self.walk("ACK");
+                self.walk(label);
             }
             steps.push(Step::Address { address });
         }
@@ -297,6 +307,10 @@ impl Steps {
 
     /// Looks at the time: says so when the board should have been heard by now. Once in each phase.
     pub fn tick(&mut self, now: Instant) -> Option<Step> {
+        if self.lacks_address_at().is_some_and(|at| at <= now) {
+            self.unaddressed = None;
+            return self.reason(&Reason::no_address());
+        }
         if self.told_stuck == Some(self.phase) {
             return None;
         }
@@ -309,7 +323,8 @@ impl Steps {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let wait = stuck::patience(self)?;
-        (self.told_stuck != Some(self.phase)).then(|| self.heard + wait)
+        let stuck = (self.told_stuck != Some(self.phase)).then(|| self.heard + wait);
+        stuck.into_iter().chain(self.lacks_address_at()).min()
     }
 
     /// What has happened so far, in a line: `DISCOVER → OFFER → start4.elf → kernel8.img → loaded`.
@@ -334,6 +349,13 @@ impl Steps {
     #[must_use]
     pub fn kind(&self) -> (Option<Model>, Option<Chip>) {
         (self.revision.and_then(Model::of_revision), self.stage.and_then(Stage::chip))
+    }
+
+    /// What its boot program told of it.
+    #[must_use]
+    pub fn client(&self) -> DhcpClient {
+        let stage = self.stage.unwrap_or(DhcpClient::UNKNOWN.stage);
+        DhcpClient { stage, serial: self.serial, revision: self.revision, arch: None }
     }
 
     /// The step in the words of all runs.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::step::{Offer, Sign, Step, Trouble};
+use crate::netboot::reason::Reason;
 use crate::run::{Record, RunId, Way};
 
 /// A record names so many servers, and so many files of each kind; a board that has more of them is in no other trouble.
@@ -16,6 +17,9 @@ pub struct Boot {
     /// The servers' answers to its DISCOVERs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offers: Vec<Offer>,
+    /// Why it got no answer, or not the one that it wanted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<Reason>,
     /// Files that it has fetched.
     pub files: u32,
     /// Bytes of them.
@@ -77,6 +81,7 @@ impl Boot {
     pub fn take(&mut self, step: &Step) {
         match step {
             Step::Offer(offer) if self.offers.len() < MOST => self.offers.push(*offer),
+            Step::Reason(told) if self.reasons.len() < MOST => self.reasons.push(told.reason.clone()),
             Step::Got { bytes, .. } => {
                 self.files = self.files.saturating_add(1);
                 self.bytes = self.bytes.saturating_add(*bytes);

@@ -9,10 +9,11 @@ use super::files::Part;
 use crate::dhcp::pi::{DhcpClient, Stage};
 use crate::error::{Kind, Remedy};
 use crate::format::{count, size};
+use crate::netboot::reason::{Grade, Told};
 use crate::run::{Detail, Ending, Weight, members};
 
 /// What was heard of a board, or was sent to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Signal {
     /// It looks for a DHCP server.
     Discover(DhcpClient),
@@ -22,6 +23,10 @@ pub enum Signal {
     Offer(Offer),
     /// A server has given it an address.
     Ack(Ipv4Addr),
+    /// It shows that it has an address.
+    Has(Ipv4Addr),
+    /// It gets no answer, or not the one that it wants.
+    Reason(Told),
     /// It asks for a file.
     Asked(String),
     /// It has a file: its path and its bytes.
@@ -70,6 +75,8 @@ pub enum Step {
         /// The address.
         address: Ipv4Addr,
     },
+    /// It gets no answer, or not the one that it wants. Told once, and again when the reason changes.
+    Reason(Told),
     /// It begins to fetch a part of what it needs.
     Part {
         /// What it is.
@@ -208,6 +215,7 @@ impl Step {
             Self::Again => "again",
             Self::Offer(_) => "offer",
             Self::Address { .. } => "address",
+            Self::Reason(_) => "reason",
             Self::Part { .. } => "part",
             Self::Got { .. } => "got",
             Self::Probe { .. } => "probe",
@@ -240,6 +248,10 @@ impl Step {
                 format!("OFFER from {who}{address}, {boots}")
             }
             Self::Address { address } => format!("address {address}"),
+            Self::Reason(told) => match told.grade {
+                Grade::Warning => format!("warning: {}", told.why),
+                Grade::Note | Grade::Everyday => format!("note: {}", told.why),
+            },
             Self::Part { path, .. } => format!("fetches {path}"),
             Self::Got { path, bytes: 0 } => format!("got {path}"),
             Self::Got { path, bytes } => format!("got {path}, {}", size(*bytes)),
@@ -280,12 +292,24 @@ impl Detail for Happened {
     fn weight(&self) -> Weight {
         match &self.step {
             step if step.is_detail() => Weight::Fine,
-            Step::Missing { .. }
+            Step::Reason(_)
+            | Step::Missing { .. }
             | Step::Broken { .. }
             | Step::Stuck { .. }
             | Step::Loaded { .. }
             | Step::Up { .. } => Weight::Unusual,
             _ => Weight::Usual,
+        }
+    }
+
+    fn is_warning(&self) -> bool {
+        matches!(&self.step, Step::Reason(told) if told.grade == Grade::Warning)
+    }
+
+    fn hint(&self) -> Option<&Remedy> {
+        match &self.step {
+            Step::Reason(told) => Some(&told.hint).filter(|hint| !hint.is_empty()),
+            _ => None,
         }
     }
 
@@ -321,6 +345,7 @@ mod tests {
             Step::Again,
             Step::Offer(Offer { from, ours: true, boots: true, address: None }),
             Step::Address { address: from },
+            Step::Reason(Told::no_address()),
             Step::Part { part: Part::Kernel, path: text() },
             Step::Got { path: text(), bytes: 1 },
             Step::Probe { path: text() },

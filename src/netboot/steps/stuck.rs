@@ -32,6 +32,11 @@ pub(super) fn look(steps: &Steps, silent: Duration) -> Option<(Trouble, String, 
         return None;
     }
     let rom = matches!(steps.stage, Some(Stage::Rom));
+    if let Some((why, hint)) = steps.kept.clone().filter(|_| steps.phase <= Phase::Offered) {
+        let trouble =
+            if steps.phase == Phase::Discovering { Trouble::Unanswered } else { Trouble::NoRequest };
+        return Some((trouble, why, hint));
+    }
     Some(match steps.phase {
         Phase::Discovering => {
             let why = format!("nobody answered its {}", times(steps.discovers));

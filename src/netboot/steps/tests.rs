@@ -1,4 +1,5 @@
 use super::*;
+use crate::netboot::reason::ADDRESS_COMES;
 
 fn client(stage: Stage) -> DhcpClient {
     let revision = (stage == Stage::Eeprom4).then_some(0x00c0_3114);
@@ -227,4 +228,96 @@ fn a_book_keeps_boards_apart_and_hears_no_strangers() {
     assert_eq!(book.deadline(), Some(now + Duration::from_secs(15)));
     assert_eq!(book.tick(now + Duration::from_secs(20)).len(), 1);
     assert_eq!(book.tick(now + Duration::from_secs(41)).len(), 1);
+}
+
+#[test]
+fn why_a_board_gets_nothing_is_told_once_and_is_what_it_got_stuck_for() {
+    use crate::netboot::reason::{Grade, Reason as Why, Told};
+    let told = |seconds: f64, grade| Told {
+        reason: if seconds == 0.0 {
+            Why::Refused { why: crate::dhcp::event::Refusal::Taken, address: None }
+        } else {
+            Why::HeldBack { seconds }
+        },
+        grade,
+        why: "it is so".to_owned(),
+        hint: "this helps".into(),
+    };
+    let mut boot = Boot::new(Stage::Eeprom4);
+    let refused = || Signal::Reason(told(0.0, Grade::Warning));
+    assert_eq!(boot.hear(refused()), [Step::Reason(told(0.0, Grade::Warning))]);
+    assert_eq!(boot.hear(refused()), []);
+    // It says nothing of whether the board is still there.
+    let Some(Step::Stuck { trouble, why, hint }) = boot.late(14) else { panic!("nobody answers") };
+    assert_eq!((trouble, why.as_str(), hint), (Trouble::Unanswered, "it is so", "this helps".into()));
+    // An offer comes after all; and what is only held back keeps it from nothing.
+    boot.offer();
+    assert_eq!(boot.hear(Signal::Reason(told(2.0, Grade::Note))).len(), 1);
+    let Some(Step::Stuck { why, .. }) = boot.late(20) else { panic!("no file is asked for") };
+    assert!(why.contains("asks for no file"), "{why}");
+    // Another boot is told of it anew.
+    boot.fetch(&["start4.elf"]);
+    boot.hear(Signal::Discover(client(Stage::Eeprom4)));
+    assert_eq!(boot.hear(refused()).len(), 1);
+}
+
+/// A board that looks for a server every four seconds.
+fn asks_on(boot: &mut Boot, times: usize) -> Vec<Step> {
+    let mut told = Vec::new();
+    for _ in 0..times {
+        boot.now += Duration::from_millis(3500);
+        told.extend(boot.steps.tick(boot.now));
+        boot.hear(Signal::Discover(client(Stage::Eeprom4)));
+    }
+    told
+}
+
+#[test]
+fn that_nobody_gives_a_board_an_address_is_told_while_it_asks() {
+    use crate::netboot::reason::Told;
+    let mut boot = Boot::new(Stage::Eeprom4);
+    boot.offer();
+    assert_eq!(asks_on(&mut boot, 1), []);
+    assert_eq!(boot.steps.deadline(), Some(boot.now - Duration::from_millis(4000) + ADDRESS_COMES));
+    assert_eq!(asks_on(&mut boot, 9), [Step::Reason(Told::no_address())], "and once");
+    let Some(Step::Stuck { trouble, why, .. }) = boot.late(20) else { panic!("no file is asked for") };
+    assert_eq!((trouble, why), (Trouble::NoRequest, Told::no_address().why));
+}
+
+#[test]
+fn a_board_that_has_an_address_or_asks_for_one_lacks_none() {
+    let from = Ipv4Addr::new(10, 0, 0, 9);
+    let other = Offer { from, ours: false, boots: false, address: Some(from) };
+    let signs = [
+        Signal::Offer(other),
+        Signal::Request(client(Stage::Eeprom4)),
+        Signal::Ack(from),
+        Signal::Has(from),
+        Signal::Asked("start4.elf".to_owned()),
+    ];
+    for sign in signs {
+        let mut boot = Boot::new(Stage::Eeprom4);
+        boot.offer();
+        boot.hear(sign.clone());
+        let again = matches!(sign, Signal::Asked(_));
+        assert!(again || asks_on(&mut boot, 5).is_empty(), "{sign:?}");
+        assert_eq!(
+            boot.steps.address().is_some(),
+            matches!(sign, Signal::Ack(_) | Signal::Has(_)),
+            "{sign:?}"
+        );
+    }
+    // One that asks once and is content with what it has is silent for another reason.
+    let mut boot = Boot::new(Stage::Rom);
+    boot.offer();
+    assert!(matches!(boot.late(30), Some(Step::Stuck { .. })));
+}
+
+#[test]
+fn an_offer_that_is_told_late_stands_in_its_place() {
+    let mut boot = Boot::new(Stage::Eeprom4);
+    boot.fetch(&["start4.elf"]);
+    assert!(matches!(boot.offer()[..], [Step::Offer(_)]));
+    assert_eq!(boot.steps.trail(), "DISCOVER → OFFER → start4.elf");
+    assert_eq!(boot.offer(), []);
 }

@@ -28,6 +28,63 @@ pub struct Answer {
     pub option66: Option<String>,
     /// What it means to a Pi.
     pub verdict: Verdict,
+    /// What may keep some Pis from their files with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<Doubt>,
+}
+
+/// What is odd about where an answer says that boot files are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "doubt", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Doubt {
+    /// siaddr and option 66 name two hosts.
+    Differ {
+        /// The one.
+        siaddr: Ipv4Addr,
+        /// The other.
+        option66: Ipv4Addr,
+    },
+    /// Option 66 is a name.
+    Name {
+        /// The name.
+        option66: String,
+    },
+    /// Option 66 is an address, and siaddr says nothing.
+    Alone {
+        /// The address.
+        option66: Ipv4Addr,
+    },
+}
+
+impl Doubt {
+    /// The rest of a sentence that begins with the server.
+    #[must_use]
+    pub fn phrase(&self) -> String {
+        match self {
+            Self::Differ { siaddr, option66 } => format!(
+                "names two hosts for the files, {siaddr} (siaddr) and {option66} (option 66): which of them a board \
+                 asks is its bootloader's choice"
+            ),
+            Self::Name { option66 } => format!(
+                "names the host with the files as `{option66}` (option 66), which is no address: a Pi's ROM resolves no names"
+            ),
+            Self::Alone { option66 } => format!(
+                "names the host with the files, {option66}, in option 66 only: bootcode.bin of 2017 doesn't look there, \
+                 and a Pi 4's bootloader of 2019 reads short addresses wrong"
+            ),
+        }
+    }
+
+    /// What helps.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Differ { .. } => "let siaddr (next-server) and option 66 name the same host.",
+            Self::Name { .. } => "write the host's address there, and into siaddr (next-server).",
+            Self::Alone { .. } => "let siaddr (next-server) name the host too.",
+        }
+    }
 }
 
 /// Whether a Pi boots with an answer.
@@ -91,21 +148,41 @@ impl Answer {
         } else {
             Verdict::AddressOnly
         };
+        let option66 = option66.map(|text| {
+            let end = text.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+            crate::format::printable(text[..end].trim_ascii_end())
+        });
+        let option66 = option66.filter(|text| !text.is_empty());
+        let doubts = if verdict.boots() { doubts(siaddr, option66.as_deref()) } else { Vec::new() };
         Some(Self {
             server: packet.address(code::SERVER_ID),
             address: given(packet.yiaddr),
             siaddr,
-            option66: option66.map(|text| crate::format::printable(text.trim_ascii_end())),
+            option66,
             verdict,
+            doubts,
         })
     }
 
     /// Where a Pi asks for files after this answer, given its sender.
     #[must_use]
     pub fn tftp(&self, sender: Ipv4Addr) -> Ipv4Addr {
-        let named = self.option66.as_ref().and_then(|text| text.trim_end_matches('\0').parse().ok());
+        let named = self.option66.as_ref().and_then(|text| text.parse().ok());
         self.siaddr.or(named).or(self.server).unwrap_or(sender)
     }
+}
+
+/// What is odd about an answer's two names of the host with the files. Sources: raspberrypi/firmware issues 801 and 871
+/// (option 66 ignored), rpi-eeprom issue 72 (short addresses).
+fn doubts(siaddr: Option<Ipv4Addr>, option66: Option<&str>) -> Vec<Doubt> {
+    let Some(text) = option66 else { return Vec::new() };
+    let doubt = match (text.parse::<Ipv4Addr>(), siaddr) {
+        (Err(_), _) => Doubt::Name { option66: text.to_owned() },
+        (Ok(option66), Some(siaddr)) if option66 != siaddr => Doubt::Differ { siaddr, option66 },
+        (Ok(_), Some(_)) => return Vec::new(),
+        (Ok(option66), None) => Doubt::Alone { option66 },
+    };
+    vec![doubt]
 }
 
 #[cfg(test)]
@@ -138,5 +215,33 @@ mod tests {
         let pc = answer(|reply| reply.siaddr(Ipv4Addr::new(10, 99, 0, 8)).file(b"pxelinux.0"));
         assert_eq!((pc.verdict, pc.tftp(SERVER)), (Verdict::NotForPis, Ipv4Addr::new(10, 99, 0, 8)));
         assert!(!pc.verdict.boots() && bare.verdict.boots());
+    }
+
+    #[test]
+    fn two_names_of_the_host_with_the_files_are_compared() {
+        let other = Ipv4Addr::new(10, 99, 0, 7);
+        let of = |siaddr: Option<Ipv4Addr>, text: &[u8]| {
+            answer(|reply| {
+                let reply = reply.option(43, b"Raspberry Pi Boot   ").option(66, text);
+                siaddr.map_or_else(|| reply.clone(), |siaddr| reply.clone().siaddr(siaddr))
+            })
+            .doubts
+        };
+        assert_eq!(of(Some(SERVER), b"10.99.0.2"), []);
+        assert_eq!(of(Some(SERVER), b"10.99.0.2\0"), []);
+        assert_eq!(of(Some(SERVER), b"\0"), []);
+        assert_eq!(of(Some(SERVER), b"10.99.0.7"), [Doubt::Differ { siaddr: SERVER, option66: other }]);
+        assert_eq!(of(None, b"10.99.0.7"), [Doubt::Alone { option66: other }]);
+        for (siaddr, text) in
+            [(None, "files.lan"), (Some(SERVER), "files.lan"), (None, "10.99.7"), (None, "010.99.0.7")]
+        {
+            assert_eq!(of(siaddr, text.as_bytes()), [Doubt::Name { option66: text.to_owned() }]);
+        }
+        // What doesn't boot Pis keeps none of them from anything.
+        let pc = answer(|reply| reply.siaddr(SERVER).option(66, b"files.lan"));
+        assert_eq!((pc.verdict, pc.doubts.len()), (Verdict::NotForPis, 0));
+        for doubt in [of(Some(SERVER), b"10.99.0.7"), of(None, b"x"), of(None, b"10.99.0.7")].concat() {
+            assert!(!doubt.phrase().is_empty() && doubt.hint().ends_with('.'));
+        }
     }
 }

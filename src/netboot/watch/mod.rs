@@ -9,11 +9,12 @@ use crate::dhcp::packet::{CLIENT_PORT, PXE_PORT, SERVER_PORT};
 use crate::wire::{Interface, PacketSocket, Rule, Scope};
 
 pub mod answer;
+pub mod dhcpv6;
 pub mod picture;
 
-/// ARP, DHCP, TFTP requests and answers without content, the beginnings of connections to NFS and to the port mapper, and
-/// spanning tree: what a boot consists of, without the files, which would keep a core busy here.
-const RULES: [Rule; 12] = [
+/// ARP, DHCP, TFTP requests and answers without content, the beginnings of connections to NFS and to the port mapper,
+/// spanning tree, and questions by DHCPv6: what a boot consists of, without the files, which would keep a core busy here.
+const RULES: [Rule; 13] = [
     Rule::Arp,
     Rule::Spanning,
     Rule::From(SERVER_PORT),
@@ -27,6 +28,7 @@ const RULES: [Rule; 12] = [
     Rule::Opcode(6),
     Rule::Syn(2049),
     Rule::Syn(111),
+    Rule::To6(dhcpv6::SERVER_PORT),
 ];
 
 /// Opens a socket that sees what matters on an interface, what this host sends too. No port is opened.

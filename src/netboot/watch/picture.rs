@@ -1,21 +1,24 @@
 //! What the frames mean, put together: boards, DHCP servers, spanning tree. No sockets, no clock.
 
+mod conclusions;
+
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::answer::{Answer, Verdict};
+use super::answer::Answer;
+use super::dhcpv6;
 use crate::board::{Known, Mac, Who};
 use crate::dhcp::packet::{Kind, Packet};
 use crate::dhcp::pi::{DhcpClient, Stage};
-use crate::error::{Remedy, Task, remedy};
+use crate::error::Remedy;
 use crate::format::printable;
 use crate::netboot::steps::{Book, Id, Offer, Signal, Step, Steps, Told};
 use crate::tftp::packet::{Code, Packet as Tftp};
-use crate::wire::bpdu::{Bpdu, Version};
-use crate::wire::frame::{Arp, Frame, Payload, Udp};
+use crate::wire::bpdu::Bpdu;
+use crate::wire::frame::{Arp, Frame, Payload, Udp, Udp6};
 
 /// Transfers that are remembered to know what an answer belongs to.
 const MOST_TRANSFERS: usize = 4096;
@@ -23,6 +26,8 @@ const MOST_TRANSFERS: usize = 4096;
 const LONGEST: Duration = Duration::from_secs(30);
 /// Servers and switches that are told apart.
 const MOST_OTHERS: usize = 64;
+/// How often a server that changes what it says is told.
+const MOST_CHANGES: u32 = 8;
 
 /// Something that was seen.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -53,6 +58,19 @@ pub enum Other {
         mac: Mac,
         /// Its architecture (RFC 4578).
         arch: u16,
+    },
+    /// A Raspberry Pi asks by DHCPv6.
+    Dhcpv6 {
+        /// The board.
+        mac: Mac,
+        /// The architecture that it says it has: 41 for a boot program. A system says none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        arch: Option<u16>,
+        /// It is a boot program. It doesn't ask by DHCPv4 then.
+        boots: bool,
+        /// What helps a board that is to boot.
+        #[serde(skip_serializing_if = "Remedy::is_empty")]
+        hint: Remedy,
     },
     /// A DHCP server answers; told when it is first heard, and when what it says changes.
     Server {
@@ -85,11 +103,22 @@ pub struct Picture {
     boards: Known,
     ouis: Vec<[u8; 3]>,
     ours: Vec<Ipv4Addr>,
-    servers: BTreeMap<Ipv4Addr, (Mac, Answer)>,
+    servers: BTreeMap<Ipv4Addr, Server>,
+    /// A board was offered an address, or speaks of one.
+    addressed: bool,
     trees: BTreeMap<String, Bpdu>,
     pcs: BTreeMap<Mac, u16>,
     transfers: HashMap<SocketAddrV4, Transfer>,
     arps: BTreeMap<Mac, Ipv4Addr>,
+    /// Boards that ask by DHCPv6, and whether a boot program does.
+    by_ipv6: BTreeMap<Mac, bool>,
+}
+
+#[derive(Debug)]
+struct Server {
+    answer: Answer,
+    /// How often it was told.
+    told: u32,
 }
 
 #[derive(Debug)]
@@ -110,10 +139,12 @@ impl Picture {
             ouis,
             ours,
             servers: BTreeMap::new(),
+            addressed: false,
             trees: BTreeMap::new(),
             pcs: BTreeMap::new(),
             transfers: HashMap::new(),
             arps: BTreeMap::new(),
+            by_ipv6: BTreeMap::new(),
         }
     }
 
@@ -123,9 +154,9 @@ impl Picture {
         &self.book
     }
 
-    /// The DHCP servers that answered: address, MAC, and what they say.
+    /// The DHCP servers that answered: address, and what they say.
     pub fn servers(&self) -> impl Iterator<Item = (Ipv4Addr, &Answer)> {
-        self.servers.iter().map(|(ip, (_, answer))| (*ip, answer))
+        self.servers.iter().map(|(ip, server)| (*ip, &server.answer))
     }
 
     /// The switches' word on spanning tree.
@@ -142,13 +173,14 @@ impl Picture {
     pub fn hear(&mut self, frame: &Frame<'_>, now: Instant) -> Vec<Seen> {
         let mut seen = Vec::new();
         match frame.payload {
-            Payload::Arp(arp) => self.arp(&arp, &mut seen),
+            Payload::Arp(arp) => self.arp(&arp, now, &mut seen),
             Payload::Bpdu(bytes) => self.bpdu(bytes, &mut seen),
             Payload::Syn { from, to } if to.port() == 2049 && self.ours.contains(to.ip()) => {
                 let id = self.id(*from.ip(), frame.source);
                 self.signal(id, &Signal::Nfs, now, &mut seen);
             }
             Payload::Udp(udp) => self.udp(frame, &udp, now, &mut seen),
+            Payload::Udp6(udp) => self.dhcpv6(frame.source, &udp, &mut seen),
             Payload::Syn { .. } | Payload::Fragment { .. } => {}
         }
         seen
@@ -196,6 +228,7 @@ impl Picture {
             let Some(answer) = Answer::of(packet) else { return };
             let from = answer.server.unwrap_or(*udp.from.ip());
             let (boots, address) = (answer.verdict.boots(), answer.address);
+            self.addressed |= address.is_some();
             if packet.kind == Kind::Ack
                 && let Some(address) = address
             {
@@ -224,21 +257,28 @@ impl Picture {
                 }
                 self.signal(id, &Signal::Discover(client), now, seen);
             }
-            (Kind::Request, _) => self.signal(id, &Signal::Request(client), now, seen),
+            (Kind::Request, _) => {
+                // It answers an offer, or has an address: of the answers to it none may have been seen.
+                self.addressed |= client.stage.is_pi();
+                self.signal(id, &Signal::Request(client), now, seen);
+            }
             _ => {}
         }
     }
 
     fn server(&mut self, ip: Ipv4Addr, mac: Mac, answer: Answer, seen: &mut Vec<Seen>) {
         // Every client gets another address; what matters is what it means to a Pi. The answer to a PC says less.
-        let known = self.servers.get(&ip).map(|(_, known)| known.verdict);
-        if known.is_some_and(|known| known >= answer.verdict)
-            || (known.is_none() && self.servers.len() >= MOST_OTHERS)
-        {
+        let known = self.servers.get(&ip);
+        let same = |Server { answer: known, told }: &Server| {
+            let more = answer.verdict == known.verdict && answer.doubts != known.doubts;
+            *told >= MOST_CHANGES || !(answer.verdict > known.verdict || more)
+        };
+        if known.is_some_and(same) || (known.is_none() && self.servers.len() >= MOST_OTHERS) {
             return;
         }
+        let told = known.map_or(0, |known| known.told) + 1;
         let tftp = answer.tftp(ip);
-        self.servers.insert(ip, (mac, answer.clone()));
+        self.servers.insert(ip, Server { answer: answer.clone(), told });
         seen.push(Seen::Other(Other::Server { ip, mac, answer, tftp }));
     }
 
@@ -294,16 +334,36 @@ impl Picture {
         }
     }
 
-    fn arp(&mut self, arp: &Arp, seen: &mut Vec<Seen>) {
+    fn arp(&mut self, arp: &Arp, now: Instant, seen: &mut Vec<Seen>) {
         let (mac, ip) = arp.sender;
         let known = self.book.get(Id::Mac(mac)).is_some();
         if known && !ip.is_unspecified() {
+            self.addressed = true;
             self.boards.learn(&Who { address: Some(ip.into()), ..Who::with_mac(mac) });
+            self.signal(Id::Mac(mac), &Signal::Has(ip), now, seen);
         }
         if known && arp.asks && self.arps.get(&mac) != Some(&arp.target) && self.arps.len() < MOST_TRANSFERS {
             self.arps.insert(mac, arp.target);
             seen.push(Seen::Other(Other::Arp { mac, target: arp.target }));
         }
+    }
+
+    fn dhcpv6(&mut self, source: Mac, udp: &Udp6<'_>, seen: &mut Vec<Seen>) {
+        if udp.from.port() != dhcpv6::CLIENT_PORT || udp.to.port() != dhcpv6::SERVER_PORT {
+            return;
+        }
+        let Some(asks) = dhcpv6::parse(udp.data) else { return };
+        let mac = asks.mac.unwrap_or(source);
+        let [a, b, c, ..] = mac.bytes();
+        let boots = asks.arch == Some(dhcpv6::ARCH_RPIBOOT);
+        let is_known = self.by_ipv6.get(&mac).is_some_and(|before| *before || !boots);
+        let has_room = self.by_ipv6.len() < MOST_TRANSFERS || self.by_ipv6.contains_key(&mac);
+        if is_known || !has_room || !(boots || self.ouis.contains(&[a, b, c])) {
+            return;
+        }
+        self.by_ipv6.insert(mac, boots);
+        let hint = if boots { conclusions::by_ipv4() } else { Remedy::default() };
+        seen.push(Seen::Other(Other::Dhcpv6 { mac, arch: asks.arch, boots, hint }));
     }
 
     fn bpdu(&mut self, bytes: &[u8], seen: &mut Vec<Seen>) {
@@ -350,39 +410,6 @@ impl Picture {
     #[must_use]
     pub fn who(&self, id: Id, steps: Option<&Steps>) -> Who {
         id.who(steps, &self.boards)
-    }
-
-    /// The conclusions, in sentences: why boards don't come, as far as it isn't said of a single one.
-    #[must_use]
-    pub fn conclusions(&self) -> Vec<Remedy> {
-        let mut all = Vec::new();
-        let boots: Vec<_> = self.servers.iter().filter(|(_, (_, answer))| answer.verdict.boots()).collect();
-        if let [_, _, ..] = boots[..] {
-            let who: Vec<String> = boots.iter().map(|(ip, _)| ip.to_string()).collect();
-            let who = who.join(" and ");
-            all.push(format!("{who} tell boards where to boot from: boards take whichever is first").into());
-        }
-        let asked = !self.book.all().is_empty();
-        if asked && boots.is_empty() && !self.servers.is_empty() {
-            all.push(remedy!["no server tells boards where to boot from; ", Task::Serve, " does"]);
-        }
-        if asked && self.servers.is_empty() {
-            all.push(
-                "no DHCP server's answer was seen; answers to single hosts don't pass a switch's other ports"
-                    .into(),
-            );
-        }
-        for (ip, (_, answer)) in &self.servers {
-            if answer.verdict == Verdict::NotForRoms {
-                all.push(format!("{ip} {}", answer.verdict.phrase()).into());
-            }
-        }
-        if let Some(tree) =
-            self.trees.values().find(|tree| tree.version == Version::Stp).or(self.trees.values().next())
-        {
-            all.push(tree.hint().into());
-        }
-        all
     }
 }
 

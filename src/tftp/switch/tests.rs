@@ -185,3 +185,18 @@ fn a_stretch_of_an_image_is_seen_through_the_switch() {
     let content: OfBranch<dyn Content> = OfBranch { joint, what: Box::new(Memory::new(*b"x")) };
     assert_eq!(content.stretch(), None);
 }
+
+#[test]
+fn what_servers_left_open_is_over_when_others_take_their_place() {
+    let switch = Switch::new(&[]).unwrap();
+    let (trunk, one) = (Named::new("trunk", &[]), Named::new("one", &[ONE]));
+    let _one = switch.join(one.clone()).unwrap();
+    let source = switch.over(&*trunk);
+    let path = format!("{ONE}/job/1");
+    assert_eq!(served(source.open(&request(1, &path))), "one");
+    switch.served_by(&[]);
+    assert_eq!(one.told(), ["open 1", "over 1"]);
+    // The first request of the new ones has that number again, and is somebody else's.
+    assert_eq!(served(source.open(&request(1, "config.txt"))), "trunk");
+    assert!(switch.sort(event(1, What::Probed)).is_some());
+}

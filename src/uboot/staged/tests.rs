@@ -157,6 +157,22 @@ fn links_are_not_followed_and_strangers_are_named() {
 }
 
 #[test]
+fn a_tree_that_is_deeper_than_ours_stays_whole() {
+    let (sample, dir) = (sample(), tempfile::tempdir().unwrap());
+    let mut old = put(dir.path(), "board", &sample).unwrap();
+    old.publish().unwrap();
+    old.keep();
+    let job = dir.path().join("board/00001a2b");
+    fs::create_dir_all(job.join("a/b/c/d/e")).unwrap();
+    fs::write(job.join("a/b/c/d/e/mine"), "mine").unwrap();
+    fs::remove_dir_all(dir.path().join("board/job")).unwrap();
+    let before = walk(&job);
+    let error = put(dir.path(), "board", &sample).unwrap_err();
+    assert!(error.to_string().contains("/a/b/c/d is in the way"), "{error}");
+    assert_eq!(walk(&job), before, "what is ours in it stays too: the mark by which it is known is there");
+}
+
+#[test]
 fn parts_of_the_second_board_are_shared() {
     use std::os::unix::fs::MetadataExt;
     let (sample, dir) = (sample(), tempfile::tempdir().unwrap());

@@ -340,12 +340,56 @@ fn boards_that_nobody_follows_any_more_take_no_memory() {
     assert_eq!(lost.count(), 1100 - 1024);
 }
 
+fn told(grade: Grade) -> Told {
+    let reason =
+        crate::netboot::reason::Reason::Refused { why: crate::dhcp::event::Refusal::Taken, address: None };
+    Told { reason, grade, why: "it is so".to_owned(), hint: "this helps".into() }
+}
+
 #[test]
-fn an_allowance_comes_back_with_time() {
-    let start = Instant::now();
-    let after = |seconds| start + Duration::from_secs(seconds);
-    let limit = (2, Duration::from_secs(10));
-    let mut allowance = Allowance::new(limit, start);
-    let taken = [0, 0, 0, 9, 10, 11, 29, 30, 1000, 1000, 1000].map(|at| allowance.take(limit, after(at)));
-    assert_eq!(taken, [true, true, false, false, true, false, true, true, true, true, false]);
+fn why_a_board_gets_nothing_is_in_its_record() {
+    let mut lab = Lab::new();
+    lab.with(|lab, boots| {
+        for (n, grade) in [(1, Grade::Warning), (2, Grade::Note)] {
+            lab.hear(boots, n, &Signal::Discover(client(pi::Stage::Eeprom4)));
+            lab.hear(boots, n, &Signal::Reason(told(grade)));
+            lab.hear(boots, n, &Signal::Reason(told(grade)));
+        }
+        lab.silence(boots, 30.0);
+    });
+    let warnings: Vec<_> = lab.all().into_iter().map(|record| record.warnings).collect();
+    assert_eq!(warnings, [vec!["it is so. this helps".into()], vec![]]);
+    for record in lab.all() {
+        assert_eq!(Boot::of(&record).unwrap().reasons, [told(Grade::Note).reason]);
+        assert_eq!(
+            (record.ending.why(), record.ending.hint()),
+            (Some("it is so"), Some(&"this helps".into()))
+        );
+    }
+    let words: Vec<_> =
+        lab.told.try_iter().map(|event| event.what.word()).filter(|word| *word == "reason").collect();
+    assert_eq!(words.len(), 2, "each is told once");
+}
+
+#[test]
+fn what_comes_after_the_end_of_a_boot_is_told_and_kept_all_the_same() {
+    let mut lab = Lab::new();
+    let told_of = Arc::new(Mutex::new(0));
+    let runs = lab.runs.clone();
+    let count = Arc::clone(&told_of);
+    let tell = move |event: &Event| {
+        if let What::Reason { board, told } = &event.what {
+            assert_eq!((board.mac.is_some(), told.why.as_str()), (true, "it is so"));
+            *count.lock().unwrap() += 1;
+        }
+    };
+    let mut boots = Boots::new(&runs, &tell);
+    lab.begin(&mut boots, 1);
+    lab.fetch(&mut boots, 1, &WHOLE);
+    lab.hear(&mut boots, 1, &Signal::Nfs);
+    lab.hear(&mut boots, 1, &Signal::Reason(told(Grade::Warning)));
+    let record = lab.all().pop().unwrap();
+    assert!(record.ending.is_done());
+    assert_eq!((record.warnings.len(), Boot::of(&record).unwrap().reasons.len()), (1, 1));
+    assert_eq!(*told_of.lock().unwrap(), 1);
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::dhcp::build::Builder;
 use crate::dhcp::pi::OUIS;
+use crate::netboot::watch::answer::Verdict;
 use crate::tftp::packet::{self as tftp, Direction, Mode};
 use crate::wire::bpdu::tests::STP;
 use crate::wire::frame::parse;
@@ -150,6 +151,39 @@ fn of_an_answer_in_fragments_the_first_one_is_read() {
         matches!(&seen[..], [.., Seen::Other(Other::Server { ip, answer, .. })] if *ip == home && answer.verdict.boots()),
         "{seen:?}"
     );
+}
+
+#[test]
+fn a_pi_that_asks_by_dhcpv6_only_is_told_with_what_helps() {
+    use crate::netboot::watch::dhcpv6::tests::solicit;
+    use crate::wire::frame::tests::udp6;
+    let mut picture = picture();
+    let now = Instant::now();
+    let ask = |data: &[u8]| udp6("[fe80::e65f:1ff:fe20:240b]:546", "[ff02::1:2]:547", data);
+    let board = Mac::new([0xe4, 0x5f, 0x01, 0x20, 0x24, 0x0b]);
+    // A system on it first, which says no architecture.
+    let mut system = solicit();
+    system.truncate(18);
+    let seen = hear(&mut picture, &ask(&system), now);
+    assert!(
+        matches!(&seen[..], [Seen::Other(Other::Dhcpv6 { mac, arch: None, boots: false, .. })] if *mac == board)
+    );
+    assert!(picture.conclusions().is_empty(), "{:?}", picture.conclusions());
+    let seen = hear(&mut picture, &ask(&solicit()), now);
+    assert!(
+        matches!(&seen[..], [Seen::Other(Other::Dhcpv6 { arch: Some(0x29), boots: true, hint, .. })] if hint.says("USE_IPV6"))
+    );
+    assert_eq!(hear(&mut picture, &ask(&solicit()), now), [], "once");
+    assert!(picture.conclusions()[0].says("e4:5f:01:20:24:0b asks by DHCPv6 only"));
+    // A PC's is nobody's.
+    let mut pc = solicit();
+    pc.truncate(18);
+    pc[12] = 2;
+    assert_eq!(hear(&mut picture, &ask(&pc), now), []);
+    // One that asks by DHCPv4 too is no such board.
+    let too = discover(board, b"\0RPi4\x14\x31\xc0\x00\x01\x20\x24\x0b\xf2\x03\x1d\x9c");
+    hear(&mut picture, &udp("0.0.0.0:68", "255.255.255.255:67", &too.finish()), now);
+    assert!(!picture.conclusions().iter().any(|line| line.says("DHCPv6")));
 }
 
 proptest::proptest! {

@@ -1,0 +1,233 @@
+//! The driver: sockets, the clock, the disk. What to do is the policy's to say.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::event::{PollFd, PollFlags};
+
+use super::event::Event;
+use super::journal::{Journal, Reports};
+use super::net::Port;
+use super::outbox::Outbox;
+use super::packet::{CLIENT_PORT, PXE_PORT, Packet, SERVER_PORT};
+use super::policy::{Action, Arrival, Policy, Reply, To};
+use super::server::Server;
+use crate::stop::{Stop, until};
+use crate::wire::PacketSocket;
+use crate::wire::frame::Payload;
+
+/// Messages that are taken from one port before the other things get their turn.
+const TURN: usize = 128;
+/// Troubles of one kind that are told in each second.
+const TOLD_A_SECOND: u32 = 10;
+/// How long the host keeps the Ethernet address of a board whose ROM answers no more questions about it.
+const PINNED: Duration = Duration::from_secs(120);
+/// The largest DHCP message that comes in one frame.
+const MESSAGE: usize = 2048;
+
+/// A server that serves: its sockets, the clock, the disk. What to do is the policy's to say.
+pub(super) struct Loop<'a> {
+    pub(super) server: &'a Server,
+    pub(super) raw: Option<&'a mut PacketSocket>,
+    pub(super) events: &'a mut dyn FnMut(Event),
+    pub(super) policy: &'a mut Policy,
+    pub(super) journal: Journal,
+    pub(super) outbox: Outbox,
+    pub(super) reports: &'a Reports,
+    pub(super) malformed: Rate,
+    pub(super) unsaved: Rate,
+    pub(super) unsent: Rate,
+}
+
+/// Keeps a flood of troubles from becoming a flood of events.
+#[derive(Default)]
+pub(super) struct Rate {
+    since: Option<Instant>,
+    told: u32,
+}
+
+impl Rate {
+    fn allows(&mut self) -> bool {
+        if self.since.is_none_or(|since| since.elapsed() >= Duration::from_secs(1)) {
+            *self = Self { since: Some(Instant::now()), told: 0 };
+        }
+        self.told += 1;
+        self.told <= TOLD_A_SECOND
+    }
+}
+
+/// Unix time in seconds.
+fn unix_time() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+impl Loop<'_> {
+    pub(super) fn run(&mut self, stop: &Stop) -> io::Result<()> {
+        if let Some(why) = self.server.no_raw.clone() {
+            (self.events)(Event::NoRaw { why });
+        }
+        loop {
+            self.wait(stop)?;
+            if stop.is_set() {
+                return Ok(());
+            }
+            self.server.pulse.clear();
+            self.server.beat(self.raw.as_deref());
+            self.on_reports();
+            self.on_arp();
+            self.on_port(&self.server.dhcp, SERVER_PORT);
+            self.on_port(&self.server.pxe, PXE_PORT);
+            let now = Instant::now();
+            for reply in self.outbox.due(now) {
+                self.send(&reply);
+            }
+        }
+    }
+
+    /// Waits for a message, for the disk, or for the time of an answer.
+    fn wait(&self, stop: &Stop) -> io::Result<()> {
+        let due = self.outbox.next();
+        let fd = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
+        let common = [
+            fd(stop.as_fd()),
+            fd(self.server.dhcp.as_fd()),
+            fd(self.server.pxe.as_fd()),
+            fd(self.reports.as_fd()),
+            fd(self.server.pulse.as_fd()),
+        ];
+        match &self.raw {
+            Some(raw) => {
+                let [a, b, c, d, e] = common;
+                until(&mut [a, b, c, d, e, fd(raw.as_fd())], due).map(drop)
+            }
+            None => until(&mut { common }, due).map(drop),
+        }
+    }
+
+    fn on_reports(&mut self) {
+        for done in self.reports.take() {
+            match done.failed {
+                None => {
+                    for reply in self.outbox.saved(done.up_to, Instant::now()) {
+                        self.send(&reply);
+                    }
+                }
+                Some(why) => {
+                    let lost = self.outbox.lost(done.up_to);
+                    if self.unsaved.allows() {
+                        let path = self.server.leases.clone();
+                        (self.events)(Event::Unsaved { path, why: why.clone() });
+                    }
+                    for reply in lost {
+                        self.unsent(&reply, true, || why.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_arp(&mut self) {
+        for _ in 0..TURN {
+            let Some(raw) = &mut self.raw else { return };
+            // An error says that the interface is gone, and then nothing comes.
+            let Ok(Some(frame)) = raw.take() else { return };
+            // A device that only asks (RFC 5227) has no address yet.
+            if let Payload::Arp(arp) = frame.payload
+                && !arp.sender.1.is_unspecified()
+            {
+                let (holder, address) = arp.sender;
+                let now = unix_time();
+                let mut actions = self.policy.conflict(address, holder, now);
+                actions.extend(self.policy.shown(holder, address, now));
+                self.act(actions);
+            }
+        }
+    }
+
+    fn on_port(&mut self, port: &Port, number: u16) {
+        let mut buf = [MaybeUninit::uninit(); MESSAGE];
+        for _ in 0..TURN {
+            let (bytes, from) = match port.receive(&mut buf) {
+                Ok(Some(message)) => message,
+                Ok(None) => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // An ICMP error for something that was sent, or the like: the next message may be fine.
+                Err(_) => continue,
+            };
+            match Packet::parse(bytes) {
+                Ok(packet) => {
+                    let arrival = Arrival { port: number, from };
+                    let actions = self.policy.handle(&packet, arrival, unix_time());
+                    self.act(actions);
+                }
+                Err(why) if self.malformed.allows() => {
+                    (self.events)(Event::Malformed { from, why: why.to_string() });
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn act(&mut self, actions: Vec<Action>) {
+        let now = Instant::now();
+        let mut records = Vec::new();
+        let mut number = 0;
+        // What was heard is told before what was sent for it.
+        let mut ready = Vec::new();
+        for action in actions {
+            match action {
+                Action::Record(record) => records.push(record),
+                Action::Look(address) => self.look(address),
+                Action::Withdraw(mac) => self.outbox.withdraw(mac),
+                Action::Send(reply) => {
+                    if !records.is_empty() {
+                        number = self.journal.put(std::mem::take(&mut records));
+                    }
+                    ready.extend(self.outbox.put(reply, number, now));
+                }
+                Action::Tell(event) => (self.events)(event),
+            }
+        }
+        if !records.is_empty() {
+            self.journal.put(records);
+        }
+        ready.iter().for_each(|reply| self.send(reply));
+    }
+
+    fn look(&self, address: Ipv4Addr) {
+        // Where asking fails, the interface is down, and the answer won't arrive either.
+        if let Some(raw) = &self.raw {
+            let _ = raw.ask_arp(address);
+        }
+    }
+
+    fn send(&mut self, reply: &Reply) {
+        let port = if reply.port == PXE_PORT { &self.server.pxe } else { &self.server.dhcp };
+        let everybody = SocketAddrV4::new(Ipv4Addr::BROADCAST, CLIENT_PORT);
+        let sent = match (reply.to, &self.raw) {
+            (To::Host(to), _) => port.send(to, &reply.bytes),
+            (To::Frame { address }, Some(raw)) => {
+                if reply.pin {
+                    self.server.neighbours.pin(address, reply.mac, PINNED);
+                }
+                let from = SocketAddrV4::new(self.server.plan.server, reply.port);
+                raw.send_udp(reply.mac, from, SocketAddrV4::new(address, CLIENT_PORT), &reply.bytes)
+            }
+            (To::Broadcast, _) | (To::Frame { .. }, None) => port.send(everybody, &reply.bytes),
+        };
+        match sent {
+            Ok(()) => (self.events)(Event::Sent(reply.sent())),
+            Err(error) => self.unsent(reply, false, || error.to_string()),
+        }
+    }
+
+    /// An answer is lost.
+    fn unsent(&mut self, reply: &Reply, unsaved: bool, why: impl FnOnce() -> String) {
+        if self.unsent.allows() {
+            (self.events)(Event::Unsent { mac: reply.mac, message: reply.kind, unsaved, why: why() });
+        }
+    }
+}
