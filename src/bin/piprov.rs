@@ -38,7 +38,7 @@ fn listen(ui: &Ui, cli: &Cli) -> piprov::cli::Result<Stop> {
         for (count, signal) in signals.forever().enumerate() {
             if count == 0 {
                 ui.say(
-                    "stopping: finishing what is on the wire and releasing reset lines; again ends at once",
+                    "stopping: what is on the wire is finished, a reset line that is low is released; again ends at once",
                 );
                 flag.set();
             } else {

@@ -131,6 +131,23 @@ impl Explain for Error {
             Self::Elsewhere { .. } => {
                 Some("its boards ask at its own addresses; stop it, or let these boards ask there".into())
             }
+            Self::System { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(remedy![
+                Action::AsRoot,
+                ", or as a member of the group piprov: ",
+                Action::host_as_root("usermod -aG piprov NAME"),
+                ", then log in anew; the group has to be there before the server starts",
+            ]),
+            Self::Distrusted { path, .. } => Some(remedy![
+                Action::host("ls -ld").arg(path.parent().unwrap_or(path).display()).arg(path.display()),
+                " shows whose they are; remove what nobody needs, or name another place in the setting control-socket",
+            ]),
+            Self::Served { pid, .. } => Some(
+                format!(
+                    "all else goes on. A flash hands its boards to process {pid}; where this network's are to come here, \
+                     give both this server and the flash another `control-socket`"
+                )
+                .into(),
+            ),
             Self::Lost { .. } => {
                 Some("its card starts U-Boot only until it is flashed again; flash it again".into())
             }

@@ -11,6 +11,19 @@ use crate::image::read_at::ReadAt;
 
 /// The kind of a file system in user space (FUSE, linux/magic.h): the process that has mounted it decides how long a read takes.
 const FUSE: i64 = 0x6573_5546;
+/// File systems of the kernel's own, whose files may be read without end or never: proc, sysfs, debugfs, tracefs, cgroup,
+/// cgroup2, securityfs, bpf, configfs (linux/magic.h).
+const OF_KERNEL: [i64; 9] = [
+    0x9fa0,
+    0x6265_6572,
+    0x6462_6720,
+    0x7472_6163,
+    0x0027_e0eb,
+    0x6367_7270,
+    0x7363_6673,
+    0xcafe_4a11,
+    0x6265_6570,
+];
 
 /// A descriptor that was handed over, and how far it may be read.
 #[derive(Debug)]
@@ -43,6 +56,9 @@ impl Handed {
         if of == FUSE {
             return Err("the file is on a file system in user space (FUSE), where reading may take any time"
                 .to_owned());
+        }
+        if OF_KERNEL.contains(&of) {
+            return Err("the file is one of the kernel's own, which is no image".to_owned());
         }
         let file = File::from(fd);
         let len = file.size().map_err(|error| error.to_string())?;
@@ -94,6 +110,16 @@ mod tests {
         file.as_file().write_all_at(bytes, 0).unwrap();
         let fd = File::open(file.path()).unwrap().into();
         (file, fd)
+    }
+
+    #[test]
+    fn what_the_kernel_makes_up_is_no_image() {
+        for path in ["/proc/self/maps", "/proc/kmsg", "/sys/kernel/uevent_seqnum"] {
+            // Not everybody may open each of them, and then nobody can hand it over.
+            let Ok(file) = File::open(path) else { continue };
+            assert!(Handed::new(file.into(), None).unwrap_err().contains("kernel"), "{path}");
+        }
+        assert!(File::open("/proc/self/maps").is_ok());
     }
 
     #[test]

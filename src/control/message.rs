@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::board::Mac;
+use crate::format::json;
 use crate::tftp::event::What;
 use crate::tftp::options::Wanted;
 use crate::tftp::packet::{Code, Direction};
@@ -194,7 +195,7 @@ pub enum BadMessage {
 /// [`BadMessage::TooLarge`].
 pub fn encode(message: &impl Serialize, behind: &[u8]) -> Result<Vec<u8>, BadMessage> {
     let not_known = |error: serde_json::Error| BadMessage::NotKnown { what: error.to_string() };
-    let mut packet = serde_json::to_vec(message).map_err(not_known)?;
+    let mut packet = json::line(message).map_err(not_known)?.into_bytes();
     if !behind.is_empty() {
         packet.push(0);
         packet.extend_from_slice(behind);

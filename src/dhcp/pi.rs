@@ -210,7 +210,9 @@ fn bootloader(id: &[u8; 16], mac: Mac) -> Option<DhcpClient> {
         _ if id[8..12] == mac.bytes()[2..] => Stage::Eeprom,
         _ => return None,
     };
-    Some(DhcpClient { stage, revision: Some(word(4)), serial: Some(Serial::of_low(word(12))), arch: None })
+    // Zeros are no number: who has none yet sends them.
+    let serial = Some(word(12)).filter(|serial| *serial != 0).map(Serial::of_low);
+    Some(DhcpClient { stage, revision: Some(word(4)), serial, arch: None })
 }
 
 /// Whether a message asks for what a Pi's boot programs ask for, and for nothing else.

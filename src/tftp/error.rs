@@ -67,6 +67,9 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<Remedy> {
         match self {
+            Self::InUse { holder: Some(holder), addr } if addr.port() == crate::tftp::PORT => {
+                Some(format!("stop {}: boards ask this port and no other", holder.name()).into())
+            }
             Self::InUse { holder: Some(holder), addr } => {
                 Some(format!("stop {}, or listen on another port than {}", holder.name(), addr.port()).into())
             }
@@ -74,11 +77,12 @@ impl Explain for Error {
                 Action::host_as_root("ss -ulpn sport =").arg(format_args!(":{}", addr.port())),
                 " shows who has it; or listen on another port",
             ]),
+            Self::Privileged { addr } if addr.port() == crate::tftp::PORT => {
+                Some(remedy![Action::AsRoot, ", or give the program the capability CAP_NET_BIND_SERVICE"])
+            }
             Self::Privileged { .. } => Some(remedy![
                 Action::AsRoot,
-                ", give the program the capability with ",
-                Action::host_as_root("setcap cap_net_bind_service=+ep"),
-                ", or listen on a port from 1024 up",
+                ", give the program the capability CAP_NET_BIND_SERVICE, or listen on a port from 1024 up",
             ]),
             Self::NotHere { .. } => Some(remedy![
                 Action::host("ip -brief address"),

@@ -35,3 +35,6 @@ mod work;
 
 pub use error::Error;
 pub use server::{Limits, Server};
+
+/// The port that boards ask for files, and no other (RFC 1350 section 4).
+pub const PORT: u16 = 69;

@@ -231,7 +231,9 @@ pub(super) fn drive(
 /// Ends every board that hasn't ended: nobody serves it.
 fn not_served(boards: &Boards, error: &Error) {
     boards.each(|watch, events| {
-        watch.end(watch.stage(), error.kind(), error.to_string(), error.hint(), events)
+        let untouched = || Some("nothing was done to it; flash it again".into());
+        let hint = if watch.was_heard() { error.hint() } else { untouched() };
+        watch.end(watch.stage(), error.kind(), error.to_string(), hint, events);
     });
 }
 

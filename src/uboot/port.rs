@@ -1,6 +1,7 @@
 //! What serves the boards of a flash: a server of its own, a place on a server of this process, or a server of another
 //! process. Boards ask port 69 and no other, so a flash takes it where it is.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags};
@@ -14,6 +15,7 @@ use crate::stop::{Stop, Waker, until};
 use crate::tftp::event::Event;
 use crate::tftp::switch::{Branch, Joined, Switch};
 use crate::tftp::{self, Server};
+use crate::wire::Interface;
 
 /// What serves the boards.
 #[derive(Debug)]
@@ -87,6 +89,26 @@ impl Port {
     }
 }
 
+/// This host's address in a board's network, where a server at `addrs` has none there: a board asks the address that its
+/// card names, which is mostly one of its own network. `None` too where the network is none of this host's.
+#[must_use]
+pub fn beyond(board: IpAddr, addrs: &[SocketAddr], interfaces: &[Interface]) -> Option<Ipv4Addr> {
+    let IpAddr::V4(board) = board.to_canonical() else { return None };
+    if addrs.iter().any(|addr| addr.ip().is_unspecified()) {
+        return None;
+    }
+    let mask = |prefix: u8| u32::MAX.checked_shl(32 - u32::from(prefix.min(32))).unwrap_or(0);
+    let near = |(own, prefix): &&(Ipv4Addr, u8)| (u32::from(*own) ^ u32::from(board)) & mask(*prefix) == 0;
+    let mut own: Vec<_> = interfaces.iter().flat_map(|one| one.addresses.iter()).filter(near).collect();
+    let served = |own: &Ipv4Addr| addrs.iter().any(|addr| addr.ip().to_canonical() == IpAddr::V4(*own));
+    if own.iter().any(|(own, _)| served(own)) {
+        return None;
+    }
+    // The nearest network first.
+    own.sort_by_key(|(_, prefix)| std::cmp::Reverse(*prefix));
+    own.first().map(|(own, _)| *own)
+}
+
 impl Place<'_> {
     /// Serves the boards until `stop` is set.
     ///
@@ -101,6 +123,44 @@ impl Place<'_> {
                 until(&mut fds, None).map_err(tftp::Error::Loop)?;
                 if stop.is_set() { Ok(()) } else { Err(Error::Ended) }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_board_of_another_network_is_told_apart() {
+        let interface = |name: &str, addresses: &[(&str, u8)]| Interface {
+            name: name.to_owned(),
+            index: 1,
+            mac: None,
+            is_up: true,
+            has_carrier: true,
+            carrier_changes: 0,
+            addresses: addresses.iter().map(|(own, prefix)| (own.parse().unwrap(), *prefix)).collect(),
+        };
+        let interfaces = [
+            interface("eth0", &[("10.99.0.2", 24)]),
+            interface("eth1", &[("10.98.0.2", 24), ("10.97.0.2", 24)]),
+            interface("vpn", &[("10.0.0.1", 8)]),
+        ];
+        let at = |addr: &str| vec![addr.parse::<SocketAddr>().unwrap()];
+        let own = |text: &str| Some(text.parse::<Ipv4Addr>().unwrap());
+        for (board, addrs, want) in [
+            ("10.99.0.7", at("10.99.0.2:69"), None),
+            ("10.98.0.7", at("10.99.0.2:69"), own("10.98.0.2")),
+            ("10.97.0.7", at("10.98.0.2:69"), own("10.97.0.2")),
+            ("::ffff:10.98.0.7", at("10.99.0.2:69"), own("10.98.0.2")),
+            // Of everybody's server, and where a router has to know.
+            ("10.98.0.7", at("0.0.0.0:69"), None),
+            ("10.98.0.7", at("[::]:69"), None),
+            ("192.168.1.1", at("10.99.0.2:69"), None),
+            ("fd00::1", at("10.99.0.2:69"), None),
+        ] {
+            assert_eq!(beyond(board.parse().unwrap(), &addrs, &interfaces), want, "{board} {addrs:?}");
         }
     }
 }

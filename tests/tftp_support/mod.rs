@@ -148,6 +148,17 @@ impl Client {
         (&self.buf[..len], from)
     }
 
+    /// Waits for a block; the one before may come again when this machine is slow.
+    pub(crate) fn hear_block(&mut self, block: u16) {
+        loop {
+            let header: [u8; 4] = *self.hear().0.first_chunk().unwrap();
+            if header == packet::data_header(block) {
+                return;
+            }
+            assert_eq!(header, packet::data_header(block - 1));
+        }
+    }
+
     /// Nothing comes for so long.
     pub(crate) fn hears_nothing(&mut self, time: Duration) {
         self.socket.set_read_timeout(Some(time)).unwrap();

@@ -2,14 +2,17 @@
 
 use std::net::SocketAddr;
 
+use crate::cli::remedy::word;
 use crate::cli::{common, ui::Ui};
 use crate::config::Settings;
 use crate::control::{self, Client};
+use crate::error::Explain;
 use crate::stop::Stop;
 use crate::targets::Target;
 use crate::tftp;
 use crate::uboot::material::ImageMaterial;
-use crate::uboot::port::Port;
+use crate::uboot::port::{Port, beyond};
+use crate::wire::interfaces;
 
 /// Takes the port, or hands the boards over to who has it. Gives where boards are served, too.
 ///
@@ -37,13 +40,27 @@ pub(super) fn open(
             Err(error) => {
                 // That nobody listens there is as good as told by what the port's error says.
                 if !matches!(error, control::Error::NotThere { .. }) {
-                    ui.warn(format_args!("the boards can't be handed over: {}", crate::error::chain(&error)));
+                    let hint = error.hint().map_or_else(String::new, |hint| format!(". {}", word(&hint)));
+                    ui.warn(format_args!(
+                        "the boards can't be handed over: {}{hint}",
+                        crate::error::chain(&error)
+                    ));
                 }
                 return Err(busy.into());
             }
         };
     let at = server.addrs().iter().copied().find(|at| at.port() == listen.port()).unwrap_or(listen);
     let (pid, serves) = (server.pid(), server.serves().to_owned());
+    let interfaces = interfaces::list().unwrap_or_default();
+    for target in targets {
+        if let Some(own) = target.ip.and_then(|ip| beyond(ip, server.addrs(), &interfaces)) {
+            ui.warn(format_args!(
+                "{} is in another network than {}, where it is served: if its card asks at {own}, use `--listen {own}`",
+                target.name,
+                at.ip()
+            ));
+        }
+    }
     let port = Port::hand_over(server, targets.iter().map(|target| target.mac).collect(), material, stop)?;
     let program = if serves == "netboot" { "`netboot serve`" } else { "another program" };
     ui.say(format_args!("{program} (pid {pid}) serves port {}; it serves these boards too", at.port()));

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
+use super::NFS_PORT;
 use super::crew::{Crew, Health};
 use super::error::Error;
 use super::event::{InterfaceChange, What};
 use super::follower::Follower;
 use super::link::{AWAY, Lack, Link, News};
-use super::{NFS_PORT, TFTP_PORT};
 use crate::dhcp::packet::{CLIENT_PORT, SERVER_PORT};
 use crate::error::{Action, Knob, Remedy, remedy};
 use crate::netboot::reason::Site;
@@ -87,7 +87,8 @@ impl Attached {
         match news {
             News::Away(lack) => self.tell(follower, lack.change()),
             News::Over(lack) => {
-                return Err(Error::Away { interface: self.link.served().name.clone(), lack });
+                let (interface, address) = (self.link.served().name.clone(), self.link.address());
+                return Err(Error::Away { interface, lack, address });
             }
             News::Back => self.tell(follower, InterfaceChange::Back),
             News::Renamed(interface) => {
@@ -137,7 +138,7 @@ impl Attached {
                 return Err(Error::HandedOver { interface: interface.name });
             }
             crew.end_files()?;
-            let at = SocketAddr::from((address, TFTP_PORT));
+            let at = SocketAddr::from((address, tftp::PORT));
             crew.start_files(tftp::Server::bind(at, self.limits)?)?;
         }
         self.capture = capture(&interface);

@@ -1,6 +1,7 @@
 //! Why boards can't be served.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use super::link::Lack;
@@ -48,6 +49,8 @@ pub enum Error {
         interface: String,
         /// What it lacks.
         lack: Lack,
+        /// The address that it had.
+        address: Ipv4Addr,
     },
     /// The interface has changed, but sockets can't be opened anew.
     #[error(
@@ -114,12 +117,13 @@ impl Explain for Error {
             Self::Watch { .. } => {
                 Some(remedy!["the limits are fs.inotify.*: ", Action::host("sysctl fs.inotify"), " shows them"])
             }
-            Self::Away { lack, interface } => Some(match lack {
+            Self::Away { lack, interface, address } => Some(match lack {
                 Lack::Gone => remedy![Action::host("ip link"), " shows what there is; ", Knob::Interface, " names another"],
                 Lack::Down => remedy!["switch it on: ", Action::host_as_root("ip link set").arg(interface).arg("up")],
                 Lack::NoAddress => remedy![
-                    "give it one: ",
-                    Action::host_as_root("ip addr add 192.168.77.1/24 dev").arg(interface)
+                    format!("it had {address}; "),
+                    Action::host_as_root("ip addr add").arg(format_args!("{address}/24")).arg("dev").arg(interface),
+                    " gives it back, with the length of your network's prefix",
                 ],
             }),
             Self::HandedOver { .. } => Some("start it again: the service manager opens them anew then".into()),

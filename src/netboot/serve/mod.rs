@@ -11,6 +11,7 @@ mod crew;
 mod error;
 mod event;
 mod follower;
+mod guests;
 mod link;
 mod queue;
 mod scout;
@@ -38,7 +39,7 @@ use crate::board::Known;
 use crate::control;
 use crate::dhcp::packet::{CLIENT_PORT, Packet, SERVER_PORT};
 use crate::dhcp::{self, Handed, Mode};
-use crate::error::{Remedy, Task, remedy};
+use crate::error::{Explain, Remedy, Task, remedy};
 use crate::run::Runs;
 use crate::stop::{Stop, Waker, until};
 use crate::tftp::switch::Switch;
@@ -50,14 +51,13 @@ use attached::{Attached, HandedOver};
 use boots::Boots;
 use crew::{Crew, Health};
 use follower::Follower;
+use guests::Guests;
 use link::Link;
 use queue::Queue;
 use scout::Scout;
 use service::Notify;
 use tree::{Change, Tree};
 
-/// The port that boards ask for files.
-const TFTP_PORT: u16 = 69;
 /// The port of NFS.
 const NFS_PORT: u16 = 2049;
 
@@ -129,7 +129,7 @@ impl Server {
         }
         let handed_over =
             HandedOver { dhcp: handed.dhcp.is_some() || handed.pxe.is_some(), tftp: tftp_socket.is_some() };
-        let address = SocketAddr::from((plan.server, TFTP_PORT));
+        let address = SocketAddr::from((plan.server, tftp::PORT));
         let tftp = match tftp_socket {
             Some(socket) => tftp::Server::from_socket(socket, address, limits)?,
             None => tftp::Server::bind(address, limits)?,
@@ -215,7 +215,8 @@ impl Server {
             let mut crew = Crew::new(scope, follower, (&switched, switch), stop, dhcp);
             let control = control.map(|control| {
                 scope.spawn(move || {
-                    let mut tell = |told: control::Told| follower.tell(told.into());
+                    let mut guests = Guests::new(Instant::now());
+                    let mut tell = |told| guests.tell(told, Instant::now(), &|what| follower.tell(what));
                     let done = control.run(switch, &mut tell, stop);
                     if let Err(error) = &done {
                         follower.tell(What::Warning {
@@ -341,7 +342,12 @@ fn told_of(change: Change, clients: &RwLock<NetbootClients>) -> What {
 
 fn no_control(error: &control::Error) -> What {
     let text = format!("boards of others aren't taken: {}", crate::error::chain(error));
-    What::Warning { text: text.into() }
+    What::Warning {
+        text: match error.hint() {
+            Some(hint) => remedy![text, ". ", hint],
+            None => text.into(),
+        },
+    }
 }
 
 fn status(follower: &Follower<'_>) -> String {

@@ -207,15 +207,19 @@ impl Keeper {
 fn sweep(kernel: &mut Kernel, note: &Path) {
     let Ok(noted) = std::fs::read_to_string(note) else { return };
     let (table, interfaces) = (table::read(), interfaces::list().unwrap_or_default());
+    let mut all_gone = true;
     for (place, ip, mac) in pins::read_note(&noted) {
         let is_there = interfaces.iter().any(|one| Place::of(one) == place);
         let is_ours = table::entries(&table)
             .any(|entry| entry.is(ip, &place.name) && entry.is_permanent && entry.mac == mac);
         if is_there && is_ours {
-            let _ = kernel.ask(&netlink::remove_neighbour(place.index, ip));
+            all_gone &= kernel.ask(&netlink::remove_neighbour(place.index, ip)).is_ok();
         }
     }
-    let _ = std::fs::remove_file(note);
+    // What stays is still noted, for one that may remove it.
+    if all_gone {
+        let _ = std::fs::remove_file(note);
+    }
 }
 
 fn write_note(note: &Path, pins: &Pins) -> io::Result<()> {

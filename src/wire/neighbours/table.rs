@@ -22,7 +22,9 @@ impl Entry<'_> {
 
 /// The table of this thread's network namespace.
 pub(super) fn read() -> String {
-    std::fs::read_to_string("/proc/thread-self/net/arp").unwrap_or_default()
+    // Interfaces may be called by any bytes, and one of them must not hide the rest.
+    let table = std::fs::read("/proc/thread-self/net/arp").unwrap_or_default();
+    String::from_utf8_lossy(&table).into_owned()
 }
 
 /// Reads the table: address, type, flags, MAC address, mask, interface. What isn't known completely is left out.
