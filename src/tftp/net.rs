@@ -45,6 +45,7 @@ pub(super) fn adopt(fd: &OwnedFd, addr: SocketAddr) -> io::Result<()> {
     let bound = rustix::net::getsockname(fd)?;
     let bound = SocketAddr::try_from(bound).unwrap_or(addr);
     rustix::io::ioctl_fionbio(fd, true)?;
+    not_by_hearsay(fd, bound)?;
     prepare(fd, bound)
 }
 
@@ -126,7 +127,19 @@ pub(super) fn shared(from: SocketAddr, cpus: &[Option<usize>]) -> io::Result<Vec
 fn open(addr: SocketAddr) -> io::Result<OwnedFd> {
     let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    Ok(rustix::net::socket_with(family, SocketType::DGRAM, flags, None)?)
+    let fd = rustix::net::socket_with(family, SocketType::DGRAM, flags, None)?;
+    not_by_hearsay(&fd, addr)?;
+    Ok(fd)
+}
+
+/// Packets are as long as the interface allows, whatever ICMP says: anybody may send "fragmentation needed" about a port
+/// that many clients know, and no boot program puts fragments together (ip(7), `IP_MTU_DISCOVER`; linux/in.h).
+fn not_by_hearsay(fd: &OwnedFd, addr: SocketAddr) -> io::Result<()> {
+    if addr.is_ipv6() {
+        set(fd, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_OMIT)?;
+    }
+    // Also for IPv4 over an IPv6 socket.
+    set(fd, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT)
 }
 
 /// Makes the kernel cut what is sent into packets of `size` bytes (UDP generic segmentation offload, Linux 4.18);

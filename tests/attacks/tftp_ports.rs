@@ -15,8 +15,8 @@ use crate::dhcp_support::{HOUSE, Lan, OURS};
 const SIZE: usize = 200 * 512 + 100;
 
 /// Fetches the file in lock step from where the server answers, and tells how long it took. `meanwhile` gets that
-/// address before the first block is acknowledged.
-fn fetch(server: SocketAddr, meanwhile: impl FnOnce(SocketAddr)) -> Duration {
+/// address and the client's port before the first block is acknowledged.
+fn fetch(server: SocketAddr, meanwhile: impl FnOnce(SocketAddr, u16)) -> Duration {
     let socket = UdpSocket::bind((HOUSE, 0)).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
     let mut last = request(Direction::Read, b"f", Mode::Octet, &[]);
@@ -36,7 +36,7 @@ fn fetch(server: SocketAddr, meanwhile: impl FnOnce(SocketAddr)) -> Duration {
             continue;
         }
         if let Some(meanwhile) = meanwhile.take() {
-            meanwhile(from);
+            meanwhile(from, socket.local_addr().unwrap().port());
         }
         got += data.len();
         (last, to) = (packet::ack(block).to_vec(), from);
@@ -69,7 +69,7 @@ fn serve() -> (Lan, SocketAddr) {
     lan.start(command.stdout(Stdio::null()).stderr(Stdio::null()));
     let server = SocketAddr::from((OURS, 69));
     // It serves as soon as it answers.
-    lan.inside("house", || fetch(server, |_| {}));
+    lan.inside("house", || fetch(server, |_, _| {}));
     (lan, server)
 }
 
@@ -102,7 +102,7 @@ fn a_flood_at_a_boards_port_holds_it_up_no_longer_than_it_lasts() {
     let took = std::thread::scope(|scope| {
         let (lan, stop) = (&lan, &stop);
         let took = lan.inside("house", move || {
-            fetch(server, |port| {
+            fetch(server, |port, _| {
                 // Each packet is one that counts for somebody: an ACK, an ERROR, a block, nonsense.
                 scope.spawn(move || {
                     lan.inside("client", || {
@@ -124,6 +124,48 @@ fn a_flood_at_a_boards_port_holds_it_up_no_longer_than_it_lasts() {
     assert!(took < Duration::from_secs(30), "{took:?}");
 }
 
+/// An ICMP message about a UDP packet from `from` to `to` (RFC 792).
+fn icmp(kind: u8, code: u8, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16)) -> Vec<u8> {
+    // "Fragmentation needed" has the length that would pass in its last two bytes.
+    let mut message = vec![kind, code, 0, 0, 0, 0, 0x02, 0x58];
+    message.extend([0x45, 0, 5, 0xdc, 0, 1, 0x40, 0, 64, libc::IPPROTO_UDP as u8, 0, 0]);
+    message.extend(from.0.octets());
+    message.extend(to.0.octets());
+    for word in [from.1, to.1, 1480, 0] {
+        message.extend(word.to_be_bytes());
+    }
+    message.extend([0; 64]);
+    let words = message.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])));
+    let sum = words.sum::<u32>();
+    let sum = (sum & 0xffff) + (sum >> 16);
+    message[2..4].copy_from_slice(&(!((sum & 0xffff) + (sum >> 16)) as u16).to_be_bytes());
+    message
+}
+
+#[test]
+fn what_another_host_says_by_icmp_neither_ends_a_transfer_nor_cuts_its_packets() {
+    let (lan, server) = serve();
+    lan.inside("house", || {
+        fetch(server, |port, own| {
+            lan.inside("client", || {
+                let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)).unwrap();
+                let to = SocketAddr::from(([10, 98, 0, 2], 0)).into();
+                // Protocol unreachable, fragmentation needed, source route failed, time exceeded, a wrong parameter; but
+                // "port unreachable" is believed.
+                for (kind, code) in [(3, 2), (3, 4), (3, 5), (11, 0), (12, 0)] {
+                    for own in [own, 9] {
+                        socket.send_to(&icmp(kind, code, (OURS, port.port()), (HOUSE, own)), &to).unwrap();
+                    }
+                }
+            });
+        })
+    });
+    let route = ["-n", &lan.space("ours"), "route", "get", &HOUSE.to_string()];
+    let route = Command::new("ip").args(route).output().unwrap();
+    let route = String::from_utf8_lossy(&route.stdout).into_owned();
+    assert!(route.contains("eth0") && !route.contains("mtu"), "{route}");
+}
+
 #[test]
 fn requests_in_the_name_of_hosts_that_are_not_there_hold_up_no_board() {
     let (lan, server) = serve();
@@ -139,7 +181,7 @@ fn requests_in_the_name_of_hosts_that_are_not_there_hold_up_no_board() {
             }
             let _ = never.wait(Duration::from_millis(20));
         }
-        lan.inside("house", || fetch(server, |_| {}))
+        lan.inside("house", || fetch(server, |_, _| {}))
     });
     assert!(took < Duration::from_secs(2), "{took:?}");
 }
