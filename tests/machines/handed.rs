@@ -46,7 +46,7 @@ fn real_u_boot_is_flashed_through_network_boots_port_while_a_pi_boots() {
 
     let ended = flash.end();
     assert_eq!((ended.code, ended.outcome("lab-01")), (0, ("done", "done")), "{ended:#?}");
-    assert!(ended.stderr.contains("serves port 69; it serves these boards too"), "{ended:#?}");
+    assert!(ended.stderr.contains(":69; it serves these boards too"), "{ended:#?}");
     card.assert_holds(&image, 8 * MIB, FOLLOWED, &[(90_112, 40_960), (131_072, 24_576)]);
     let told = serve.end();
     for wanted in ["admitted", "withdrawn"] {

@@ -63,6 +63,6 @@ pub(super) fn open(
     }
     let port = Port::hand_over(server, targets.iter().map(|target| target.mac).collect(), material, stop)?;
     let program = if serves == "netboot" { "`netboot serve`" } else { "another program" };
-    ui.say(format_args!("{program} (pid {pid}) serves port {}; it serves these boards too", at.port()));
+    ui.say(format_args!("{program} (pid {pid}) serves {at}; it serves these boards too"));
     Ok((port, at))
 }
