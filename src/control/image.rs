@@ -9,21 +9,32 @@ use rustix::fs::{FileType, OFlags};
 
 use crate::image::read_at::ReadAt;
 
-/// The kind of a file system in user space (FUSE, linux/magic.h): the process that has mounted it decides how long a read takes.
-const FUSE: i64 = 0x6573_5546;
-/// File systems of the kernel's own, whose files may be read without end or never: proc, sysfs, debugfs, tracefs, cgroup,
-/// cgroup2, securityfs, bpf, configfs (linux/magic.h).
-const OF_KERNEL: [i64; 9] = [
-    0x9fa0,
-    0x6265_6572,
-    0x6462_6720,
-    0x7472_6163,
-    0x0027_e0eb,
-    0x6367_7270,
-    0x7363_6673,
-    0xcafe_4a11,
-    0x6265_6570,
+/// File systems on a disk or in memory of this host (linux/magic.h, and their own headers), whose reads come to an end.
+/// Others may keep a reader waiting for as long as somebody likes: one in user space (FUSE), one of another host (NFS,
+/// CIFS), one that lies over such a one (overlay), and what the kernel makes up (proc). An ordinary user can mount some of
+/// these.
+const LOCAL: [i64; 18] = [
+    0xef53,      // ext2, ext3, ext4
+    0x5846_5342, // XFS
+    0x9123_683e, // Btrfs
+    0xca45_1a4e, // bcachefs
+    0xf2f5_2010, // F2FS
+    0x2fc1_2fc1, // ZFS
+    0x5265_4973, // ReiserFS
+    0x3153_464a, // JFS
+    0x3434,      // NILFS2
+    0x4d44,      // FAT
+    0x2011_bab0, // exFAT
+    0x7366_746e, // NTFS of the kernel
+    0x9660,      // ISO 9660
+    0x1501_3346, // UDF
+    0x7371_7368, // SquashFS
+    0xe0f5_e1e2, // EROFS
+    0x0102_1994, // tmpfs
+    0x8584_58f6, // ramfs
 ];
+/// An overlay. Containers have one below everything; those who may mount what lies below it are root.
+const OVERLAY: i64 = 0x794c_7630;
 
 /// A descriptor that was handed over, and how far it may be read.
 #[derive(Debug)]
@@ -35,11 +46,11 @@ pub(super) struct Handed {
 }
 
 impl Handed {
-    /// Looks at what was handed over. `available`: it still grows, and so many bytes are there.
+    /// Looks at what was handed over. `available`: it still grows, and so many bytes are there. `of_root`: root did it.
     ///
     /// # Errors
     /// Why it can't be served.
-    pub(super) fn new(fd: OwnedFd, available: Option<u64>) -> Result<Self, String> {
+    pub(super) fn new(fd: OwnedFd, available: Option<u64>, of_root: bool) -> Result<Self, String> {
         let system = |errno: rustix::io::Errno| io::Error::from(errno).to_string();
         let kind = FileType::from_raw_mode(rustix::fs::fstat(&fd).map_err(system)?.st_mode);
         if !matches!(kind, FileType::RegularFile | FileType::BlockDevice) {
@@ -50,15 +61,16 @@ impl Handed {
         if flags.contains(OFlags::PATH) || !(mode == OFlags::RDONLY || mode == OFlags::RDWR) {
             return Err("the descriptor isn't open for reading".to_owned());
         }
-        // Its type differs between processors.
-        #[allow(clippy::unnecessary_cast, reason = "f_type is 32 bits wide on some")]
-        let of = rustix::fs::fstatfs(&fd).map_err(system)?.f_type as i64;
-        if of == FUSE {
-            return Err("the file is on a file system in user space (FUSE), where reading may take any time"
-                .to_owned());
-        }
-        if OF_KERNEL.contains(&of) {
-            return Err("the file is one of the kernel's own, which is no image".to_owned());
+        if kind == FileType::RegularFile {
+            // Its type differs between processors, and some are 32 bits wide with a sign.
+            #[allow(clippy::unnecessary_cast, reason = "f_type is 32 bits wide on some")]
+            let of = i64::from(rustix::fs::fstatfs(&fd).map_err(system)?.f_type as u32);
+            if !(LOCAL.contains(&of) || (of == OVERLAY && of_root)) {
+                return Err(
+                    "the file is on no file system of this host's disks or memory, so reading it may take any time"
+                        .to_owned(),
+                );
+            }
         }
         let file = File::from(fd);
         let len = file.size().map_err(|error| error.to_string())?;
@@ -117,7 +129,7 @@ mod tests {
         for path in ["/proc/self/maps", "/proc/kmsg", "/sys/kernel/uevent_seqnum"] {
             // Not everybody may open each of them, and then nobody can hand it over.
             let Ok(file) = File::open(path) else { continue };
-            assert!(Handed::new(file.into(), None).unwrap_err().contains("kernel"), "{path}");
+            assert!(Handed::new(file.into(), None, true).unwrap_err().contains("any time"), "{path}");
         }
         assert!(File::open("/proc/self/maps").is_ok());
     }
@@ -125,7 +137,7 @@ mod tests {
     #[test]
     fn a_file_is_read_as_it_is_and_one_that_grows_as_far_as_it_is_there() {
         let (kept, fd) = file(b"0123456789");
-        let whole = Handed::new(fd, None).unwrap();
+        let whole = Handed::new(fd, None, true).unwrap();
         assert!(whole.has(3, 7) && !whole.has(3, 8) && !whole.has(u64::MAX, 1));
         let mut buf = [9; 16];
         assert_eq!((whole.read_at(&mut buf, 4).unwrap(), whole.available()), (6, 10));
@@ -133,7 +145,7 @@ mod tests {
         assert_eq!(whole.available(), 3, "that it shrinks is seen");
 
         let (_kept, fd) = file(b"0123456789");
-        let grows = Handed::new(fd, Some(4)).unwrap();
+        let grows = Handed::new(fd, Some(4), true).unwrap();
         assert!(grows.has(1 << 40, 1) && !grows.has(u64::MAX, 1));
         assert_eq!(grows.read_at(&mut buf, 2).unwrap(), 2);
         assert_eq!(grows.read_at(&mut buf, 4).unwrap(), 0);
@@ -161,13 +173,13 @@ mod tests {
             ("device", open("/dev/zero".as_ref(), OFlags::RDONLY)),
             ("socket", socket.into()),
         ] {
-            let why = Handed::new(fd, None).unwrap_err();
+            let why = Handed::new(fd, None, true).unwrap_err();
             assert!(why.contains("neither a regular file"), "{what}: {why}");
         }
         let (kept, _) = file(b"x");
         let write = std::fs::OpenOptions::new().write(true).custom_flags(0).open(kept.path()).unwrap();
         for fd in [OwnedFd::from(write), open(kept.path(), OFlags::PATH)] {
-            assert!(Handed::new(fd, None).unwrap_err().contains("isn't open for reading"));
+            assert!(Handed::new(fd, None, true).unwrap_err().contains("isn't open for reading"));
         }
     }
 }

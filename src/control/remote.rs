@@ -141,6 +141,8 @@ impl Source for Remote {
                     };
                     // Under the lock, so that it comes before anything else of this request.
                     self.way.tell(&open, b"");
+                    // From now on the client can be late.
+                    self.way.waker.wake();
                     return Answer::Later;
                 }
             }
@@ -235,7 +237,7 @@ mod tests {
         let (ours, client) = pair();
         let file = tempfile::tempfile().unwrap();
         std::os::unix::fs::FileExt::write_all_at(&file, b"0123456789", 0).unwrap();
-        let image = Arc::new(Handed::new(file.into(), None).unwrap());
+        let image = Arc::new(Handed::new(file.into(), None, true).unwrap());
         let way = Arc::new(Way { link: ours, waker: Waker::new().unwrap() });
         (Remote::new(BTreeSet::from([BOARD.parse().unwrap()]), image, way), client)
     }

@@ -298,7 +298,9 @@ impl Hall<'_> {
             ));
         }
         let fd = fd.ok_or_else(|| (Why::Image, "no descriptor came along".to_owned()))?;
-        let image = Arc::new(Handed::new(fd, available).map_err(|why| (Why::Image, why))?);
+        let image = Arc::new(
+            Handed::new(fd, available, self.clients[at].peer.uid == 0).map_err(|why| (Why::Image, why))?,
+        );
         let client = &mut self.clients[at];
         let remote = Arc::new(Remote::new(boards, image, Arc::clone(&client.way)));
         let joined = self.switch.join(Arc::clone(&remote) as _).map_err(|error| {

@@ -140,6 +140,12 @@ fn hex<S: Serializer>(number: &Option<u32>, serializer: S) -> Result<S::Ok, S::E
 }
 
 impl DhcpClient {
+    /// It is no board but a look for servers, by piprov on another host: no board has revision 0 and no number.
+    #[must_use]
+    pub fn is_look(&self) -> bool {
+        self.stage == Stage::Eeprom4 && self.revision == Some(0) && self.serial.is_none()
+    }
+
     /// An operating system of which nothing is known.
     pub const UNKNOWN: Self = Self { stage: Stage::Host, serial: None, revision: None, arch: None };
 

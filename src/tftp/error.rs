@@ -68,7 +68,11 @@ impl Explain for Error {
     fn hint(&self) -> Option<Remedy> {
         match self {
             Self::InUse { holder: Some(holder), addr } if addr.port() == crate::tftp::PORT => {
-                Some(format!("stop {}: boards ask this port and no other", holder.name()).into())
+                // Another piprov is at work for boards; what else has the port is only in the way.
+                Some(match holder.name() {
+                    "piprov" => "wait until it has ended: boards ask this port and no other".into(),
+                    name => format!("stop {name}: boards ask this port and no other").into(),
+                })
             }
             Self::InUse { holder: Some(holder), addr } => {
                 Some(format!("stop {}, or listen on another port than {}", holder.name(), addr.port()).into())

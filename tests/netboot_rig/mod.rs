@@ -51,8 +51,14 @@ impl Net {
 
     /// Starts `piprov netboot serve`, and waits until it serves.
     pub(crate) fn serve(&self, arguments: &[&str]) -> Program {
+        self.serve_on("eth0", arguments)
+    }
+
+    /// The same on an interface with another name.
+    pub(crate) fn serve_on(&self, interface: &str, arguments: &[&str]) -> Program {
         let (root, state) = (self.root.to_str().unwrap(), self.state.to_str().unwrap());
-        let mut all = vec!["netboot", "serve", "--interface", "eth0", "--tftp-root", root, "--state", state];
+        let mut all =
+            vec!["netboot", "serve", "--interface", interface, "--tftp-root", root, "--state", state];
         all.extend(arguments);
         let program = self.start("ours", &all);
         program.until("it serves", |event| event["event"] == "serving");

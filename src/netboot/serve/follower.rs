@@ -158,6 +158,9 @@ impl<'a> Follower<'a> {
 
     fn heard(&self, state: &mut State, heard: &Heard) {
         let (id, client) = (Id::Mac(heard.mac), heard.client);
+        if client.is_look() {
+            return;
+        }
         if let Some(other) = client.serial.and_then(|serial| self.boards.by_serial(&serial))
             && let (Some(serial), Some(owner)) = (other.serial, other.mac)
             && owner != heard.mac

@@ -153,7 +153,8 @@ impl Answer {
             crate::format::printable(text[..end].trim_ascii_end())
         });
         let option66 = option66.filter(|text| !text.is_empty());
-        let doubts = if verdict.boots() { doubts(siaddr, option66.as_deref()) } else { Vec::new() };
+        // Also of a server that has no words for Pis: a board that is told to boot by another one may take these names.
+        let doubts = doubts(siaddr, option66.as_deref());
         Some(Self {
             server: packet.address(code::SERVER_ID),
             address: given(packet.yiaddr),
@@ -237,9 +238,9 @@ mod tests {
         {
             assert_eq!(of(siaddr, text.as_bytes()), [Doubt::Name { option66: text.to_owned() }]);
         }
-        // What doesn't boot Pis keeps none of them from anything.
+        // Also of one that is there for PCs: a board that another server tells to boot may take the names from here.
         let pc = answer(|reply| reply.siaddr(SERVER).option(66, b"files.lan"));
-        assert_eq!((pc.verdict, pc.doubts.len()), (Verdict::NotForPis, 0));
+        assert_eq!((pc.verdict, pc.doubts.len()), (Verdict::NotForPis, 1));
         for doubt in [of(Some(SERVER), b"10.99.0.7"), of(None, b"x"), of(None, b"10.99.0.7")].concat() {
             assert!(!doubt.phrase().is_empty() && doubt.hint().ends_with('.'));
         }

@@ -234,7 +234,8 @@ impl Picture {
             {
                 self.boards.learn(&Who { address: Some(address.into()), ..Who::with_mac(packet.mac) });
                 self.signal(id, &Signal::Ack(address), now, seen);
-            } else {
+            } else if self.book.get(id).is_some() {
+                // A look for servers, which is no board, is offered something too.
                 let offer = Offer { from, ours: self.ours.contains(&from), boots, address };
                 self.signal(id, &Signal::Offer(offer), now, seen);
             }
@@ -251,6 +252,7 @@ impl Picture {
                     seen.push(Seen::Other(Other::Pc { mac: packet.mac, arch }));
                 }
             }
+            (Kind::Discover, _) if client.is_look() => {}
             (Kind::Discover, _) => {
                 if client.stage.is_pi() {
                     self.boards.learn(&client.who(packet.mac));

@@ -5,8 +5,8 @@
 //! ROM runs. Whatever part of this program wants such an entry asks the one [`Neighbours`] of its interface.
 //!
 //! What is made is noted on disk before, so that a process that was killed leaves nothing behind for ever: the next one
-//! removes what is noted. The note names the interface by number and name, because another interface may have the
-//! number by then. Notes and entries are made by a thread of its own: no server waits for a disk.
+//! removes what is noted, also under another interface's name, unless the process that noted it still runs. Notes and
+//! entries are made by a thread of its own: no server waits for a disk.
 
 mod pins;
 mod table;
@@ -29,6 +29,8 @@ use crate::board::Mac;
 use crate::stop::{Waker, until};
 use pins::{Key, Order, Pins, Place};
 
+/// Notes of other interfaces that are looked at.
+const MOST_NOTES: usize = 256;
 /// Orders that wait at most. A flood of senders that call themselves a Pi 3's ROM gets no entries.
 const MOST_ORDERS: usize = 1024;
 
@@ -85,6 +87,7 @@ impl Neighbours {
     pub fn open(interface: &Interface, note: PathBuf) -> io::Result<Self> {
         let mut kernel = Kernel::open(0)?;
         sweep(&mut kernel, &note);
+        sweep_beside(&mut kernel, &note);
         let state =
             State { place: Place::of(interface), orders: VecDeque::new(), trouble: None, is_over: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), wake: Waker::new()? });
@@ -202,17 +205,39 @@ impl Keeper {
     }
 }
 
-/// Removes what an earlier process has noted, as far as it is still there: the interface with that number has that
-/// name, and the entry is a permanent one with that address.
+/// Removes what processes that are gone have noted for other interfaces, or for this one under another name.
+fn sweep_beside(kernel: &mut Kernel, note: &Path) {
+    let Some((dir, end)) = note.parent().zip(note.extension()) else { return };
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten().take(MOST_NOTES) {
+        let path = entry.path();
+        if path != note && path.extension() == Some(end) {
+            let owner = std::fs::read_to_string(&path).ok().and_then(|text| pins::read_owner(&text));
+            if owner.is_none_or(|(pid, started)| started_at(pid) != Some(started)) {
+                sweep(kernel, &path);
+            }
+        }
+    }
+}
+
+/// When a process was started, in ticks of the kernel's clock since the host was (proc(5), field 22 of `stat`); `None`
+/// where there is no such process.
+fn started_at(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in brackets, may have anything in it.
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+/// Removes what an earlier process has noted, as far as it is still there: a permanent entry with that address, on the
+/// interface that has the number now; it may have got another name since.
 fn sweep(kernel: &mut Kernel, note: &Path) {
     let Ok(noted) = std::fs::read_to_string(note) else { return };
     let (table, interfaces) = (table::read(), interfaces::list().unwrap_or_default());
     let mut all_gone = true;
     for (place, ip, mac) in pins::read_note(&noted) {
-        let is_there = interfaces.iter().any(|one| Place::of(one) == place);
+        let Some(now) = interfaces.iter().find(|one| one.index == place.index) else { continue };
         let is_ours = table::entries(&table)
-            .any(|entry| entry.is(ip, &place.name) && entry.is_permanent && entry.mac == mac);
-        if is_there && is_ours {
+            .any(|entry| entry.is(ip, &now.name) && entry.is_permanent && entry.mac == mac);
+        if is_ours {
             all_gone &= kernel.ask(&netlink::remove_neighbour(place.index, ip)).is_ok();
         }
     }
@@ -231,5 +256,7 @@ fn write_note(note: &Path, pins: &Pins) -> io::Result<()> {
     if text.is_empty() {
         return dir.remove_file(name);
     }
+    let own = std::process::id();
+    let text = format!("process {own} {}\n{text}", started_at(own).unwrap_or(0));
     dir.replace_file(name, text.as_bytes(), Access::Usual(0o666))
 }

@@ -136,6 +136,12 @@ impl Pins {
     }
 }
 
+/// The process that wrote a note, as its first line says: its number, and when it was started.
+pub(super) fn read_owner(text: &str) -> Option<(u32, u64)> {
+    let mut columns = text.lines().next()?.strip_prefix("process ")?.split(' ');
+    Some((columns.next()?.parse().ok()?, columns.next()?.parse().ok()?))
+}
+
 /// Reads a note; lines that make no sense are left out.
 pub(super) fn read_note(text: &str) -> impl Iterator<Item = (Place, Ipv4Addr, Mac)> {
     text.lines().take(MOST).filter_map(|line| {

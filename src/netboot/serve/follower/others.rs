@@ -25,6 +25,10 @@ impl Follower<'_> {
     /// An answer has left this host.
     pub(super) fn sent(&self, state: &mut State, sent: &Sent) {
         let id = Id::Mac(sent.mac);
+        // A look for servers, from another host, is no board.
+        if state.book.get(id).is_none() {
+            return;
+        }
         match (sent.message, sent.address) {
             (Kind::Offer, address) => {
                 let offer = Offer { from: self.here(), ours: true, boots: sent.boots, address };
