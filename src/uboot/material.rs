@@ -181,7 +181,9 @@ impl ImageMaterial {
     /// minutes to come so far, and no board needs to wait for warnings.
     pub fn settle(&self, limit: Duration, stop: &Stop) {
         let deadline = Instant::now() + limit;
-        while self.followed.get().is_none() && self.pass.ended().is_none() && Instant::now() < deadline {
+        // A small image's pass may end before the files are read.
+        let failed = || matches!(self.pass.ended(), Some(Err(_)));
+        while self.followed.get().is_none() && !failed() && Instant::now() < deadline {
             if stop.wait(Duration::from_millis(10)) {
                 break;
             }
