@@ -50,7 +50,10 @@ impl Lan {
         ip(&["-n", &hub, "link", "add", "br0", "type", "bridge"]);
         ip(&["-n", &hub, "link", "set", "br0", "up"]);
         for (host, address) in [("house", Some(HOUSE)), ("ours", Some(OURS)), ("client", None)] {
-            lan.host(host, address);
+            lan.plug(host, address);
+        }
+        for host in ["house", "ours", "client"] {
+            lan.wait_for_link(host);
         }
         lan
     }
@@ -67,6 +70,28 @@ impl Lan {
 
     /// One more host, with an `eth0` on the bridge.
     pub(crate) fn host(&mut self, host: &str, address: Option<Ipv4Addr>) {
+        self.plug(host, address);
+        self.wait_for_link(host);
+    }
+
+    /// The kernel takes note of new cables once a second at most, whatever namespace they are in; until then what is
+    /// sent is lost.
+    fn wait_for_link(&self, host: &str) {
+        let says = |space: &str, device: &str, what: &str| {
+            let shown =
+                Command::new("ip").args(["-n", space, "-d", "link", "show", "dev", device]).output().unwrap();
+            String::from_utf8_lossy(&shown.stdout).contains(what)
+        };
+        let (deadline, never) = (Instant::now() + Duration::from_secs(20), Stop::new().unwrap());
+        while !says(&self.space(host), "eth0", "state UP")
+            || !says(&self.space("hub"), &format!("v-{host}"), "state forwarding")
+        {
+            assert!(Instant::now() < deadline, "the cable of {host} carries nothing");
+            let _ = never.wait(Duration::from_millis(20));
+        }
+    }
+
+    fn plug(&mut self, host: &str, address: Option<Ipv4Addr>) {
         let (space, hub) = (self.space(host), self.space("hub"));
         self.add(&space);
         let port = format!("v-{host}");
