@@ -9,12 +9,15 @@
 //! | [`board`] | what a board is called: MAC address, USB port path |
 //! | [`config`] | flags, environment and `piprov.toml` files become settings |
 //! | [`near`] | the known names closest to a wrong one |
+//! | [`per_second`] | how often something is done for those who can ask without end |
 //! | [`mod@format`] | how sizes, times and rates are written |
 //! | [`progress`] | how long work tells how far it is |
 //! | [`stop`] | one flag that every waiting place listens to, so that Ctrl-C is heard |
 //! | [`run`] | one attempt to do something to one board: its stages, events, ending and record |
 //! | [`image`] | disk images: open, digest, tables, split, files inside, write, verify |
 //! | [`eeprom`] | a Pi 4's or 5's EEPROM image and boot order, a Pi 2's or 3's burned-in bits |
+//! | [`device_api`] | the words between the station and a board |
+//! | [`station_api`] | the words between the station and people's programs |
 //! | [`targets`] | the CSV database of boards |
 //! | [`tftp::packet`], [`tftp::session`] | TFTP without sockets |
 //! | [`usb::message`], [`usb::bootfiles`] | the boot ROM's protocol without devices |
@@ -42,6 +45,7 @@ pub mod config;
 pub mod control;
 #[cfg(feature = "net")]
 pub mod debian;
+pub mod device_api;
 #[cfg(feature = "net")]
 pub mod dhcp;
 #[cfg(feature = "net")]
@@ -55,11 +59,14 @@ pub mod near;
 #[cfg(feature = "net")]
 pub mod netboot;
 #[cfg(feature = "net")]
+pub mod per_second;
+#[cfg(feature = "net")]
 pub mod power;
 pub mod progress;
 pub mod run;
 #[cfg(feature = "net")]
 pub mod stage1;
+pub mod station_api;
 pub mod stop;
 pub mod targets;
 #[cfg(feature = "net")]

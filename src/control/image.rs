@@ -36,6 +36,11 @@ const LOCAL: [i64; 18] = [
 /// An overlay. Containers have one below everything; those who may mount what lies below it are root.
 const OVERLAY: i64 = 0x794c_7630;
 
+/// Whether reading a file on a file system of this kind is bound to end.
+fn comes_to_an_end(kind: i64, of_root: bool) -> bool {
+    LOCAL.contains(&kind) || (kind == OVERLAY && of_root)
+}
+
 /// A descriptor that was handed over, and how far it may be read.
 #[derive(Debug)]
 pub(super) struct Handed {
@@ -65,7 +70,7 @@ impl Handed {
             // Its type differs between processors, and some are 32 bits wide with a sign.
             #[allow(clippy::unnecessary_cast, reason = "f_type is 32 bits wide on some")]
             let of = i64::from(rustix::fs::fstatfs(&fd).map_err(system)?.f_type as u32);
-            if !(LOCAL.contains(&of) || (of == OVERLAY && of_root)) {
+            if !comes_to_an_end(of, of_root) {
                 return Err(
                     "the file is on no file system of this host's disks or memory, so reading it may take any time"
                         .to_owned(),
@@ -122,6 +127,17 @@ mod tests {
         file.as_file().write_all_at(bytes, 0).unwrap();
         let fd = File::open(file.path()).unwrap().into();
         (file, fd)
+    }
+
+    #[test]
+    fn a_file_system_that_may_make_a_reader_wait_is_for_nobody() {
+        let (ext4, tmpfs, fuse, nfs, proc) = (0xef53, 0x0102_1994, 0x6573_5546, 0x6969, 0x9fa0);
+        for of_root in [false, true] {
+            assert!([ext4, tmpfs].iter().all(|kind| comes_to_an_end(*kind, of_root)));
+            assert!(![fuse, nfs, proc, 0].iter().any(|kind| comes_to_an_end(*kind, of_root)));
+        }
+        // What lies below an overlay may be a file system in user space, which anybody can mount.
+        assert!(comes_to_an_end(OVERLAY, true) && !comes_to_an_end(OVERLAY, false));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::message::{self, LARGEST, MOST_BOARDS, SCHEMA, ToClient, ToServer, Why
 use super::place::{Listener, Place};
 use super::remote::{ANSWER, Remote, Way};
 use crate::board::Mac;
+use crate::per_second::PerSecond;
 use crate::stop::{Stop, Waker, until};
 use crate::tftp::switch::{Joined, NotJoined, Switch};
 
@@ -115,28 +116,13 @@ struct Client {
     way: Arc<Way>,
     since: Instant,
     admitted: Option<Admitted>,
-    unasked: Unasked,
+    /// Messages that nobody asked for.
+    unasked: PerSecond,
 }
 
 struct Admitted {
     remote: Arc<Remote>,
     _joined: Joined,
-}
-
-/// How many messages came in this second that nobody asked for.
-struct Unasked {
-    second: Instant,
-    count: u32,
-}
-
-impl Unasked {
-    fn allows(&mut self, now: Instant) -> bool {
-        if now.saturating_duration_since(self.second) >= Duration::from_secs(1) {
-            *self = Self { second: now, count: 0 };
-        }
-        self.count += 1;
-        self.count <= UNASKED
-    }
 }
 
 /// Why a client is put out.
@@ -214,7 +200,7 @@ impl Hall<'_> {
             tftp: self.switch.addrs(),
         };
         way.tell(&hello, b"");
-        let unasked = Unasked { second: now, count: 0 };
+        let unasked = PerSecond::new(UNASKED);
         self.clients.push(Client { peer, way, since: now, admitted: None, unasked });
     }
 

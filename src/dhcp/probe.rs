@@ -276,6 +276,9 @@ mod tests {
         let (system, pi) = (as_system(MAC, 7), as_pi(MAC, 7));
         let stage = |bytes: &[u8]| DhcpClient::of(&Packet::parse(bytes).unwrap(), &OUIS).stage;
         assert_eq!((stage(&system), stage(&pi)), (Stage::Host, Stage::Eeprom4));
+        // Another piprov knows that this is no board.
+        let is_look = |bytes: &[u8]| DhcpClient::of(&Packet::parse(bytes).unwrap(), &OUIS).is_look();
+        assert!(is_look(&pi) && !is_look(&system));
         assert_ne!(Packet::parse(&system).unwrap().mac, Packet::parse(&pi).unwrap().mac);
     }
 

@@ -18,7 +18,8 @@ use super::outbox::Outbox;
 use super::packet::{PXE_PORT, SERVER_PORT};
 use super::policy::Policy;
 use super::probe::{self, Probe};
-use super::work::{Loop, Rate};
+use super::work::{Loop, TOLD_A_SECOND};
+use crate::per_second::PerSecond;
 use crate::stop::{Pulse, Stop, until};
 use crate::wire::{Interface, Neighbours, PacketSocket, Rule, Scope, interfaces};
 
@@ -256,9 +257,9 @@ impl Server {
                 journal: Journal::new(batches),
                 outbox: Outbox::default(),
                 reports: &reports,
-                malformed: Rate::default(),
-                unsaved: Rate::default(),
-                unsent: Rate::default(),
+                malformed: PerSecond::new(TOLD_A_SECOND),
+                unsaved: PerSecond::new(TOLD_A_SECOND),
+                unsent: PerSecond::new(TOLD_A_SECOND),
             };
             // The thread ends when the loop and with it the channel are gone; what was given to it is written first.
             let done = work.run(stop);

@@ -15,6 +15,7 @@ use super::outbox::Outbox;
 use super::packet::{CLIENT_PORT, PXE_PORT, Packet, SERVER_PORT};
 use super::policy::{Action, Arrival, Policy, Reply, To};
 use super::server::Server;
+use crate::per_second::PerSecond;
 use crate::stop::{Stop, until};
 use crate::wire::PacketSocket;
 use crate::wire::frame::Payload;
@@ -22,7 +23,7 @@ use crate::wire::frame::Payload;
 /// Messages that are taken from one port before the other things get their turn.
 const TURN: usize = 128;
 /// Troubles of one kind that are told in each second.
-const TOLD_A_SECOND: u32 = 10;
+pub(super) const TOLD_A_SECOND: u32 = 10;
 /// How long the host keeps the Ethernet address of a board whose ROM answers no more questions about it.
 const PINNED: Duration = Duration::from_secs(120);
 /// The largest DHCP message that comes in one frame.
@@ -37,26 +38,9 @@ pub(super) struct Loop<'a> {
     pub(super) journal: Journal,
     pub(super) outbox: Outbox,
     pub(super) reports: &'a Reports,
-    pub(super) malformed: Rate,
-    pub(super) unsaved: Rate,
-    pub(super) unsent: Rate,
-}
-
-/// Keeps a flood of troubles from becoming a flood of events.
-#[derive(Default)]
-pub(super) struct Rate {
-    since: Option<Instant>,
-    told: u32,
-}
-
-impl Rate {
-    fn allows(&mut self) -> bool {
-        if self.since.is_none_or(|since| since.elapsed() >= Duration::from_secs(1)) {
-            *self = Self { since: Some(Instant::now()), told: 0 };
-        }
-        self.told += 1;
-        self.told <= TOLD_A_SECOND
-    }
+    pub(super) malformed: PerSecond,
+    pub(super) unsaved: PerSecond,
+    pub(super) unsent: PerSecond,
 }
 
 /// Unix time in seconds.
@@ -117,7 +101,7 @@ impl Loop<'_> {
                 }
                 Some(why) => {
                     let lost = self.outbox.lost(done.up_to);
-                    if self.unsaved.allows() {
+                    if self.unsaved.allows(Instant::now()) {
                         let path = self.server.leases.clone();
                         (self.events)(Event::Unsaved { path, why: why.clone() });
                     }
@@ -163,7 +147,7 @@ impl Loop<'_> {
                     let actions = self.policy.handle(&packet, arrival, unix_time());
                     self.act(actions);
                 }
-                Err(why) if self.malformed.allows() => {
+                Err(why) if self.malformed.allows(Instant::now()) => {
                     (self.events)(Event::Malformed { from, why: why.to_string() });
                 }
                 Err(_) => {}
@@ -226,7 +210,7 @@ impl Loop<'_> {
 
     /// An answer is lost.
     pub(super) fn unsent(&mut self, reply: &Reply, unsaved: bool, why: impl FnOnce() -> String) {
-        if self.unsent.allows() {
+        if self.unsent.allows(Instant::now()) {
             (self.events)(Event::Unsent { mac: reply.mac, message: reply.kind, unsaved, why: why() });
         }
     }

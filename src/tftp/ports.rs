@@ -6,7 +6,7 @@
 //! never taken for one of the other. A port is closed when its last transfer has ended.
 //!
 //! A port has a socket for each thread. The kernel gives a packet to the socket of the processor that took it from the
-//! network (`SO_INCOMING_CPU`, socket(7)), and there it is answered: nothing waits for another processor to wake up.
+//! network (`SO_INCOMING_CPU`, socket(7)), so that two threads don't take turns at one socket.
 
 use std::collections::HashSet;
 use std::io;

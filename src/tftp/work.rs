@@ -26,6 +26,7 @@ use super::server::Server;
 use super::session::{Receiver, Sender};
 use super::source::{Answer, Refusal, Request, Source};
 use super::transfer::{Flow, Role, Transfer};
+use crate::per_second::PerSecond;
 
 /// How often timers are looked at, and requests and content that weren't there are asked for again.
 const TICK: Duration = Duration::from_millis(50);
@@ -63,23 +64,6 @@ struct Slot {
     transfer: Option<Box<Transfer>>,
 }
 
-/// How many malformed packets were answered in this second.
-#[derive(Default)]
-struct Answers {
-    second: u64,
-    count: u32,
-}
-
-impl Answers {
-    fn allows(&mut self, since_start: Duration) -> bool {
-        if since_start.as_secs() != self.second {
-            *self = Self { second: since_start.as_secs(), count: 0 };
-        }
-        self.count += 1;
-        self.count <= ANSWERED_A_SECOND
-    }
-}
-
 /// Everything that is served at the moment. One thread at a time works on it.
 pub(super) struct Work<'a> {
     server: &'a Server,
@@ -97,10 +81,9 @@ pub(super) struct Work<'a> {
     scratch: Vec<u8>,
     last_id: u64,
     memory: usize,
-    begun: Instant,
     seats: Seats,
     quota: Quota,
-    answers: Answers,
+    answers: PerSecond,
 }
 
 impl<'a> Work<'a> {
@@ -130,10 +113,9 @@ impl<'a> Work<'a> {
             scratch: vec![0; 1 << 16],
             last_id: 0,
             memory: 0,
-            begun: Instant::now(),
             seats: Seats::default(),
             quota: Quota::default(),
-            answers: Answers::default(),
+            answers: PerSecond::new(ANSWERED_A_SECOND),
         })
     }
 
@@ -282,7 +264,7 @@ impl<'a> Work<'a> {
         why: &str,
         now: Instant,
     ) {
-        if self.answers.allows(now.saturating_duration_since(self.begun)) {
+        if self.answers.allows(now) {
             answer(local, peer, code, why);
         }
     }

@@ -374,6 +374,8 @@ fn nothing_that_is_sent_ends_the_server() {
         let Packet::Error { code, .. } = Packet::parse(client.hear().0).unwrap() else { panic!() };
         codes.push(code.0);
     }
+    // Two threads answer; whose answer is first is left to the kernel.
+    codes.sort_unstable();
     assert_eq!(codes, [4, 4, 4, 4, 5, 5]);
     assert_eq!(fetch(server.addr, "f", &[], SECOND), Ok(pattern(10)));
     let malformed = server.told().into_iter().filter(|what| matches!(what, What::Malformed { .. })).count();

@@ -328,6 +328,31 @@ fn who_says_nothing_is_put_out_and_there_are_not_too_many() {
 }
 
 #[test]
+fn a_client_that_keeps_a_board_waiting_is_put_out() {
+    let rig = Rig::new();
+    let link = rig.raw();
+    let board = MAC.parse().unwrap();
+    let admit = ToServer::Admit { schema: SCHEMA, boards: vec![board], available: None };
+    link.send_with(&message::encode(&admit, b"").unwrap(), image().as_fd()).unwrap();
+    assert!(matches!(hear(&link), Some(ToClient::Admitted { .. })));
+    // Asked once, and then nothing else happens: nobody but the server itself looks at the time.
+    let path = format!("{MAC}/part");
+    let request = Request {
+        id: 1,
+        peer: "10.0.0.7:1069".parse().unwrap(),
+        local: "10.0.0.1".parse().unwrap(),
+        path: path.as_bytes(),
+        direction: Direction::Read,
+        options: Wanted::default(),
+    };
+    assert!(matches!(rig.switch.over(&Nothing).open(&request), Answer::Later));
+    assert!(matches!(hear(&link), Some(ToClient::Open { id: 1, .. })));
+    assert!(matches!(hear(&link), Some(ToClient::Refused { why: Why::Rules, .. })));
+    rig.until("its board is free", |told| matches!(told, Told::Withdrawn { .. }));
+    let _free = rig.switch.join(Arc::new(One(board))).unwrap();
+}
+
+#[test]
 fn a_server_that_ends_says_so() {
     let rig = Rig::new();
     let stop = Stop::new().unwrap();

@@ -74,7 +74,7 @@ impl Work<'_> {
             self.heard(index, flow, now);
         } else if running.is_none()
             && matches!(Packet::parse(bytes), Ok(Packet::Ack { .. } | Packet::Data { .. }))
-            && self.answers.allows(now.saturating_duration_since(self.begun))
+            && self.answers.allows(now)
         {
             // RFC 1350 section 4. Not to a client that has another transfer meanwhile: it might take it for that.
             let answer = packet::error(Code::UNKNOWN_TID, "there is no such transfer");
