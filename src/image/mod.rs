@@ -2,6 +2,7 @@
 //! digests computed in one pass, split into parts, and compared with what was written; and FAT file systems, written whole.
 
 pub mod checksum_file;
+pub mod chunk;
 pub mod compare;
 pub mod compare_parts;
 pub mod device;

@@ -1,0 +1,142 @@
+//! What a board is told to do, and what it tells of that.
+
+use serde::{Deserialize, Serialize};
+
+use super::Role;
+use crate::run::Stage;
+
+/// Something to do. It belongs to the board until its lease ends; each [`Progress`] renews that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Work {
+    /// The job's name.
+    pub job: String,
+    /// Grows each time that the job is given to somebody; what comes with a lower number is refused.
+    pub fence: u64,
+    /// For the calls below `jobs/{job}`.
+    pub token: String,
+    /// What to do.
+    pub action: Action,
+    /// The lease in seconds.
+    pub lease: u32,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Write an image, and read it back. The manifest says which and where.
+    Deploy,
+    /// Read a disk, and send it. The manifest says which.
+    Backup,
+    /// Start again.
+    Reboot,
+    /// Switch off.
+    PowerOff,
+}
+
+/// What comes after a job that is done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// Start again, from the disk.
+    #[default]
+    Reboot,
+    /// Switch off.
+    PowerOff,
+    /// Stay, and ask for more.
+    Wait,
+}
+
+/// All of a job, signed by the station.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`super::VERSION`].
+    pub api: u32,
+    /// The job.
+    pub job: String,
+    /// Its number, as in [`Work::fence`].
+    pub fence: u64,
+    /// The board that it is for, by its key: 64 hexadecimal digits. Nobody else follows it.
+    pub key: String,
+    /// What to do.
+    pub action: Action,
+    /// The image; `None` where none is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageRef>,
+    /// Which disk: the first role of which the board has exactly one disk.
+    #[serde(default)]
+    pub target: Vec<Role>,
+    /// What comes after.
+    #[serde(default)]
+    pub end: End,
+}
+
+/// The image that is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageRef {
+    /// Its name for people.
+    pub name: String,
+    /// BLAKE3 of its index, 64 hexadecimal digits.
+    pub index: String,
+    /// Length of the raw image in bytes.
+    pub raw_len: u64,
+    /// sha256 of the raw image, 64 hexadecimal digits.
+    pub raw_sha256: String,
+}
+
+/// How far it is. Sent at least three times a lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// As in [`Work::fence`].
+    pub fence: u64,
+    /// The step that it is in.
+    pub stage: Stage,
+    /// Bytes done of this step.
+    pub done: u64,
+    /// Of so many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    /// Bytes that came over the network so far.
+    #[serde(default)]
+    pub fetched: u64,
+    /// Lines for the job's log, at most 100 of 500 characters.
+    #[serde(default)]
+    pub log: Vec<String>,
+}
+
+/// The station's answer to [`Progress`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Orders {
+    /// Somebody has cancelled it: leave nothing bootable, and tell so.
+    pub cancel: bool,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// As in [`Work::fence`].
+    pub fence: u64,
+    /// The step that it ended in.
+    pub stage: Stage,
+    /// What went wrong: `None` where it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+    /// The disk, by the kernel's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// The system's error number, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errno: Option<i32>,
+    /// sha256 of what was read back from the disk, as long as the image: 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_back_sha256: Option<String>,
+    /// Bytes that were written.
+    #[serde(default)]
+    pub written: u64,
+    /// Bytes that the disk had already.
+    #[serde(default)]
+    pub kept: u64,
+    /// Bytes that came over the network.
+    #[serde(default)]
+    pub fetched: u64,
+}

@@ -1,0 +1,30 @@
+//! The words between the station and a board: version 1 of the device protocol, as JSON over HTTP below
+//! `/api/v1/device`. docs/device-api.md tells it for those who write a client of their own.
+//!
+//! | call | what it is for |
+//! |---|---|
+//! | `GET hello` | [`Hello`]: which station this is, and a number to sign |
+//! | `POST register` | [`Register`], signed by the board's key → [`Registered`] |
+//! | `GET work?wait=30` | the board's token → [`Work`], or 204 where there is nothing to do |
+//! | `GET jobs/{job}/manifest` | the job's token → [`Manifest`], signed by the station's key |
+//! | `GET jobs/{job}/index` | the image's [index](crate::image::chunk::Index), whose digest stands in the manifest |
+//! | `GET jobs/{job}/chunks/{digest}` | a chunk as it is stored; ranges, ETag, immutable |
+//! | `POST jobs/{job}/progress` | [`Progress`] → [`Orders`] |
+//! | `POST jobs/{job}/result` | [`Outcome`] → 200 as soon as it is on disk |
+//! | `POST jobs/{job}/missing` | of a backup: digests → those that the station has not |
+//! | `PUT jobs/{job}/chunks/{digest}` | of a backup: a chunk as it is stored |
+//! | `PUT jobs/{job}/index` | of a backup: its index, after all its chunks |
+//!
+//! No I/O, no clock.
+
+mod facts;
+mod job;
+
+pub use facts::{Disk, Hello, Register, Registered, Role, Standing};
+pub use job::{Action, End, ImageRef, Manifest, Orders, Outcome, Progress, Work};
+
+/// The version of the protocol. A member that a side doesn't know is left out; a version that the station doesn't know
+/// is refused with the versions that it does.
+pub const VERSION: u32 = 1;
+/// The HTTP header with an Ed25519 signature over the body, as 128 hexadecimal digits.
+pub const SIGNATURE: &str = "piprov-signature";

@@ -1,0 +1,18 @@
+//! An image cut into chunks that are stored once, whatever number of images has them, and that prove themselves.
+//!
+//! A chunk is 4 MiB of the raw image, the last one shorter. It consists of pieces of 64 KiB, the last one shorter. The
+//! [`Index`] of an image has a BLAKE3 digest for each piece and one for each chunk, so a board can tell piece by piece
+//! what its disk has already, fetch only the rest, and prove what it has read back. A chunk of zeros is stored nowhere.
+//!
+//! A chunk is stored as an [object](object): its pieces, each compressed by itself, so that a range of the object gives
+//! a piece without the rest.
+
+pub mod index;
+pub mod object;
+
+pub use index::{Chunk, Digest, Index, Piece};
+
+/// Bytes of the raw image in a chunk.
+pub const CHUNK: u64 = 4 << 20;
+/// Bytes of the raw image in a piece.
+pub const PIECE: u64 = 64 << 10;

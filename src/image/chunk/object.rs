@@ -1,0 +1,1 @@
+//! A chunk as it is stored and sent.

@@ -1,0 +1,120 @@
+//! Boards, where they were seen, and where they are plugged in.
+
+use serde::{Deserialize, Serialize};
+
+use super::Time;
+use crate::board::{Mac, Serial};
+use crate::device_api::Disk;
+
+/// A board that the station knows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Board {
+    /// The station's name of it.
+    pub id: String,
+    /// What people call it. One board a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its serial number. One board a number, unless somebody lies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<Serial>,
+    /// Its Ethernet addresses.
+    #[serde(default)]
+    pub macs: Vec<Mac>,
+    /// The model, as its device tree or revision code says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Memory in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// Its disks, as it told last.
+    #[serde(default)]
+    pub disks: Vec<Disk>,
+    /// A program that behaves as a board.
+    #[serde(default)]
+    pub simulated: bool,
+    /// Whether it may take work.
+    pub enrolment: Enrolment,
+    /// The public key that it proves itself by, 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Whether the network answers it.
+    pub held: Held,
+    /// Where it is plugged in, by the slot's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
+    /// When it was first seen.
+    pub first_seen: Time,
+    /// When it was seen last.
+    pub last_seen: Time,
+    /// The job that it is at, or that waits for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    /// Notes of people.
+    #[serde(default)]
+    pub note: String,
+}
+
+/// Whether a board may take work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Enrolment {
+    /// Seen, and nobody has said anything.
+    Waiting,
+    /// It may, with its key.
+    Enrolled,
+    /// It may not.
+    Refused,
+}
+
+/// Whether a board gets answers when it asks the network to boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Held {
+    /// It is answered: it is new, or somebody has armed it.
+    Armed,
+    /// It is answered once more, and then not.
+    Once,
+    /// It isn't, so that it starts from its disk: it is done.
+    Done,
+}
+
+/// That a board was seen: one row for each way and address, with its newest time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// The board, where it is known which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board: Option<String>,
+    /// How it was seen: `dhcp`, `tftp`, `usb`, `agent`, or another word of a flow.
+    pub way: String,
+    /// Its address on that way: an IP address or a USB port.
+    pub at: String,
+    /// When, the newest.
+    pub time: Time,
+    /// What it did, for people.
+    pub what: String,
+}
+
+/// A place where a board is plugged in. It outlives the board.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// What people call it.
+    pub name: String,
+    /// What it is.
+    pub kind: SlotKind,
+    /// Which one: a USB port path, a switch with its port, a reset line as in the targets database.
+    pub place: String,
+    /// Its position on the bench, from 0.
+    pub position: u32,
+}
+
+/// What a slot is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlotKind {
+    /// A USB port.
+    Usb,
+    /// A port of an Ethernet switch.
+    Switch,
+    /// A reset line.
+    Reset,
+}

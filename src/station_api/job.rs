@@ -1,0 +1,111 @@
+//! What boards are to do, and what was done.
+
+use serde::{Deserialize, Serialize};
+
+use super::Time;
+use crate::device_api::{Action, End, Role};
+
+/// Something that a board is to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// The station's name of it.
+    pub id: String,
+    /// The board.
+    pub board: String,
+    /// The project that it belongs to; `None` where somebody asked for this one thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// What to do.
+    pub action: Action,
+    /// The image that is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Which disk: the first role of which the board has exactly one disk. Empty: the only disk, else eMMC, NVMe, SD,
+    /// USB in this order.
+    #[serde(default)]
+    pub target: Vec<Role>,
+    /// What comes after.
+    #[serde(default)]
+    pub end: End,
+    /// Where it stands.
+    pub state: JobState,
+    /// Grows each time that it is given to somebody.
+    pub fence: u64,
+    /// Until then it belongs to the one that has it; 0 where nobody has it.
+    pub lease_until: Time,
+    /// Somebody wants it to end.
+    #[serde(default)]
+    pub cancel: bool,
+    /// The run of its newest attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// Who asked for it: a user, a rule, a token.
+    pub by: String,
+    /// When.
+    pub made: Time,
+    /// When it last changed.
+    pub changed: Time,
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobState {
+    /// It waits for its board.
+    Queued,
+    /// A board has it.
+    Running,
+    /// The board has told that it is done, with the proof; what comes after isn't seen yet.
+    Finishing,
+    /// Done, and read back.
+    Done,
+    /// Done as far as anybody knows: nothing was read back.
+    NotVerified,
+    /// It failed. Trying again makes another job.
+    Failed,
+    /// The board went away.
+    Lost,
+    /// Somebody has cancelled it.
+    Cancelled,
+}
+
+/// A run as lists show it. All of it is its record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunLine {
+    /// Its name.
+    pub run: String,
+    /// What was done.
+    pub way: String,
+    /// The board, where the station knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board: Option<String>,
+    /// What people call it.
+    pub label: String,
+    /// Its serial number.
+    #[serde(default)]
+    pub serial: String,
+    /// The job that it is an attempt of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    /// When it began.
+    pub started: Time,
+    /// How long it took in milliseconds; `None` where it has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took: Option<i64>,
+    /// The step that it is in, or ended in.
+    pub stage: String,
+    /// How it ended, in the word of records: `done`, `failed`, …; `unfinished` while it goes on.
+    pub outcome: String,
+    /// Why, where it failed.
+    #[serde(default)]
+    pub why: String,
+    /// Bytes done of this step.
+    #[serde(default)]
+    pub done: u64,
+    /// Of so many; 0 where that isn't known.
+    #[serde(default)]
+    pub total: u64,
+    /// No board, but a program that behaves as one.
+    #[serde(default)]
+    pub simulated: bool,
+}
