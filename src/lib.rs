@@ -34,6 +34,7 @@
 //! | [`uboot`] | recovery card, boot script, manifest, the flash flow |
 //! | [`doctor`] | what this host needs for all of that, looked at |
 //! | [`stage1`] | the first stage of USB boot, built out of packages |
+//! | [`station`] | the server: its store, jobs and interfaces |
 //! | [`cli`] | one file a subcommand |
 
 pub mod beneath;
@@ -66,6 +67,8 @@ pub mod progress;
 pub mod run;
 #[cfg(feature = "net")]
 pub mod stage1;
+#[cfg(feature = "station")]
+pub mod station;
 pub mod station_api;
 pub mod stop;
 pub mod targets;
