@@ -35,15 +35,8 @@ pub enum Way {
 
 impl Way {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Flash,
-        Self::UsbBoot,
-        Self::NetBoot,
-        Self::Reset,
-        Self::ClientAdd,
-        Self::Deploy,
-        Self::Backup,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Flash, Self::UsbBoot, Self::NetBoot, Self::Reset, Self::ClientAdd, Self::Deploy, Self::Backup];
 
     /// The word for it.
     #[must_use]
