@@ -84,7 +84,8 @@ fn seen(heard: &Heard) -> Option<Seen> {
         // A PC that nothing is to be done with.
         Answer::None { why: Silence::NoBootFile | Silence::NoPi } => None,
         _ if client.is_system() => {
-            (client.stage.is_pi() && heard.message == Kind::Request).then_some(Seen::System)
+            let asks = matches!(heard.message, Kind::Discover | Kind::Request);
+            (client.stage.is_pi() && asks).then_some(Seen::System)
         }
         Answer::None { .. } => (heard.message == Kind::Discover).then_some(Seen::Asks { answered: false }),
         _ => (heard.message == Kind::Discover).then_some(Seen::Asks { answered: true }),
