@@ -36,6 +36,7 @@
 //! | [`doctor`] | what this host needs for all of that, looked at |
 //! | [`bootd`] | the privileged half of a station: network boot, USB boot, reset lines |
 //! | [`stage1`] | the first stage of USB boot, built out of packages |
+//! | [`station`] | the server: its store, jobs and interfaces |
 //! | [`cli`] | one file a subcommand |
 
 pub mod arming;
@@ -71,6 +72,8 @@ pub mod progress;
 pub mod run;
 #[cfg(feature = "net")]
 pub mod stage1;
+#[cfg(feature = "station")]
+pub mod station;
 pub mod station_api;
 pub mod stop;
 pub mod targets;
