@@ -9,6 +9,7 @@ pub mod ui;
 
 mod assembled;
 mod bar;
+mod bootd;
 mod card;
 mod clnlive;
 mod common;
@@ -117,6 +118,8 @@ pub enum Command {
     #[cfg(feature = "station")]
     /// Run the station: images, boards that boot from the network, jobs
     Serve(serve::Serve),
+    #[expect(missing_docs, reason = "as above")]
+    Bootd(bootd::Bootd),
     /// Link the first stage's boot files into the live tree of USB boot
     Mklive(mklive::Mklive),
     /// Remove the ports' links from the live tree
@@ -177,6 +180,7 @@ impl Cli {
             Command::Netboot(args) => args.run(global, ui, stop),
             #[cfg(feature = "station")]
             Command::Serve(args) => args.run(global, ui, stop),
+            Command::Bootd(args) => args.run(global, ui, stop),
             Command::Mklive(args) => args.run(global, ui),
             Command::Clnlive(args) => args.run(global, ui),
             Command::Nukelive(args) => args.run(global, ui),

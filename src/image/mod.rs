@@ -20,6 +20,7 @@ pub mod report;
 pub mod split;
 pub mod spool;
 pub mod table;
+pub mod unused;
 
 mod codec;
 mod lengths;
