@@ -24,6 +24,9 @@ mod netboot;
 #[path = "../usb_model/mod.rs"]
 mod usb_model;
 
+#[path = "../support/station.rs"]
+mod station;
+
 mod client_tree;
 mod control;
 mod flash;
@@ -33,6 +36,7 @@ mod live_tree;
 mod netboot_reasons;
 mod netboot_runs;
 mod terminal;
+mod station_api;
 mod tftp;
 mod tftp_ports;
 mod usb_boot;

@@ -3,12 +3,14 @@
 
 mod guard;
 mod problem;
+mod range;
 mod refill;
 mod table;
 mod who;
 
 pub(super) use guard::Guard;
 pub(super) use problem::Refusal;
+pub(super) use range::{Wanted, wanted};
 pub(super) use refill::Refill;
 pub(super) use table::{Access, Call, JSON, Row, Table, from_slice, json};
 pub(super) use who::{Origin, Who, bearer};
