@@ -91,4 +91,7 @@ pub mod wire;
 mod samples {
     pub(crate) mod eeprom;
     pub(crate) mod fat;
+    #[cfg(feature = "station")]
+    #[allow(dead_code, unreachable_pub, reason = "tests outside need more of it")]
+    pub(crate) mod postgres;
 }
