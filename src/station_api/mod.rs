@@ -13,7 +13,7 @@ mod project;
 
 pub use board::{Board, Enrolment, Held, Sighting, Slot, SlotKind};
 pub use call::{
-    BoardChange, BoardsAsked, Change, ImageFrom, JobsAsked, ListAsked, LogLine, MadeToken, NewJob, NewRule,
+    BoardChange, BoardsAsked, Change, ImageFrom, JobsAsked, ListAsked, LogLine, LoggedIn, Login, MadeToken, NewJob, NewRule,
     NewToken, NewUser, Page, Problem, RuleTest, RuleWhy, RunsAsked, Status, Thing, UserChange, Verdict,
 };
 pub use image::{Backup, Image, ImageState};
