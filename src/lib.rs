@@ -18,6 +18,7 @@
 //! | [`eeprom`] | a Pi 4's or 5's EEPROM image and boot order, a Pi 2's or 3's burned-in bits |
 //! | [`device_api`] | the words between the station and a board |
 //! | [`station_api`] | the words between the station and people's programs |
+//! | [`arming`] | which boards the network answers when they want to boot from it |
 //! | [`targets`] | the CSV database of boards |
 //! | [`tftp::packet`], [`tftp::session`] | TFTP without sockets |
 //! | [`usb::message`], [`usb::bootfiles`] | the boot ROM's protocol without devices |
@@ -34,12 +35,16 @@
 //! | [`netboot`] | boards that boot from this host: their roots and boot files, their boots as steps, what is on the wire |
 //! | [`uboot`] | recovery card, boot script, manifest, the flash flow |
 //! | [`doctor`] | what this host needs for all of that, looked at |
+//! | [`bootd`] | the privileged half of a station: network boot, USB boot, reset lines |
 //! | [`stage1`] | the first stage of USB boot, built out of packages |
 //! | [`station`] | the server: its store, jobs and interfaces |
 //! | [`cli`] | one file a subcommand |
 
+pub mod arming;
 pub mod beneath;
 pub mod board;
+#[cfg(feature = "net")]
+pub mod bootd;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;

@@ -9,6 +9,7 @@ pub mod ui;
 
 mod assembled;
 mod bar;
+mod bootd;
 mod card;
 mod clnlive;
 mod common;
@@ -112,6 +113,8 @@ pub enum Command {
     Doctor(doctor::Doctor),
     /// Boot boards over the network, from this host
     Netboot(netboot::Netboot),
+    #[expect(missing_docs, reason = "as above")]
+    Bootd(bootd::Bootd),
     /// Link the first stage's boot files into the live tree of USB boot
     Mklive(mklive::Mklive),
     /// Remove the ports' links from the live tree
@@ -170,6 +173,7 @@ impl Cli {
             Command::List(args) => args.run(global, ui),
             Command::Doctor(args) => args.run(global, ui, stop),
             Command::Netboot(args) => args.run(global, ui, stop),
+            Command::Bootd(args) => args.run(global, ui, stop),
             Command::Mklive(args) => args.run(global, ui),
             Command::Clnlive(args) => args.run(global, ui),
             Command::Nukelive(args) => args.run(global, ui),
