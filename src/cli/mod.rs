@@ -30,6 +30,8 @@ mod reset;
 mod rpiboot;
 mod run;
 mod screen;
+#[cfg(feature = "station")]
+mod serve;
 mod split_image;
 mod stage1;
 mod table;
@@ -115,6 +117,9 @@ pub enum Command {
     Netboot(netboot::Netboot),
     #[expect(missing_docs, reason = "as above")]
     Bootd(bootd::Bootd),
+    #[cfg(feature = "station")]
+    /// Run the station: images, boards that boot from the network, jobs
+    Serve(serve::Serve),
     /// Link the first stage's boot files into the live tree of USB boot
     Mklive(mklive::Mklive),
     /// Remove the ports' links from the live tree
@@ -174,6 +179,8 @@ impl Cli {
             Command::Doctor(args) => args.run(global, ui, stop),
             Command::Netboot(args) => args.run(global, ui, stop),
             Command::Bootd(args) => args.run(global, ui, stop),
+            #[cfg(feature = "station")]
+            Command::Serve(args) => args.run(global, ui, stop),
             Command::Mklive(args) => args.run(global, ui),
             Command::Clnlive(args) => args.run(global, ui),
             Command::Nukelive(args) => args.run(global, ui),

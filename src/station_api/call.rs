@@ -381,7 +381,7 @@ pub struct Problem {
     pub kind: crate::error::Kind,
     /// What helps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    pub hint: Option<crate::error::Remedy>,
     /// Each thing that is wrong, where there are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub more: Vec<String>,
