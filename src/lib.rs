@@ -23,6 +23,7 @@
 //! | [`tftp::packet`], [`tftp::session`] | TFTP without sockets |
 //! | [`usb::message`], [`usb::bootfiles`] | the boot ROM's protocol without devices |
 //! | [`usb`] | boards in USB boot: what to serve, to whom, over which transport |
+//! | [`http`] | the HTTP client, over TCP, TLS and Unix sockets |
 //! | [`wire`] | frames on the network, neighbours, interfaces that come and go |
 //! | [`tftp`] | the TFTP server and where its content comes from |
 //! | [`dhcp::packet`], [`dhcp::policy`] | DHCP without sockets |
@@ -59,6 +60,8 @@ pub mod doctor;
 pub mod eeprom;
 pub mod error;
 pub mod format;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod image;
 pub mod live;
 pub mod near;
