@@ -36,11 +36,14 @@
 //! | [`uboot`] | recovery card, boot script, manifest, the flash flow |
 //! | [`doctor`] | what this host needs for all of that, looked at |
 //! | [`bootd`] | the privileged half of a station: network boot, USB boot, reset lines |
+//! | [`agent`] | the program on a board: disks are written, read back and told about |
 //! | [`stage1`] | the first stage of USB boot, built out of packages |
 //! | [`station`] | the server: its store, jobs and interfaces |
 //! | [`cli`] | one file a subcommand |
 
 pub mod arming;
+#[cfg(feature = "agent")]
+pub mod agent;
 pub mod beneath;
 pub mod board;
 #[cfg(feature = "net")]
