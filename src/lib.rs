@@ -41,9 +41,9 @@
 //! | [`station`] | the server: its store, jobs and interfaces |
 //! | [`cli`] | one file a subcommand |
 
-pub mod arming;
 #[cfg(feature = "agent")]
 pub mod agent;
+pub mod arming;
 pub mod beneath;
 pub mod board;
 #[cfg(feature = "net")]

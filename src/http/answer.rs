@@ -67,7 +67,9 @@ pub(super) fn problem(body: &[u8]) -> Option<Box<Problem>> {
     cut(&mut problem.title);
     cut(&mut problem.detail);
     problem.more.truncate(MORE);
-    problem.more.iter_mut().chain(problem.hint.as_mut()).for_each(cut);
+    problem.more.iter_mut().for_each(cut);
+    // Its pieces belong together, so it is there whole or not at all.
+    problem.hint = problem.hint.filter(|hint| hint.plain().chars().nth(MOST).is_none());
     Some(Box::new(problem))
 }
 

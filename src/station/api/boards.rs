@@ -7,7 +7,8 @@ use crate::station::store::Asked;
 use crate::station::web::{Access, Call, Refusal, Row, Table};
 use crate::station::{Station, now};
 use crate::station_api::{
-    Board, BoardChange, BoardsAsked, Enrolment, Held, Job, JobsAsked, ListAsked, NewJob, Page, Role, RuleTest, Sighting, Thing,
+    Board, BoardChange, BoardsAsked, Enrolment, Held, Job, JobsAsked, ListAsked, NewJob, Page, Role,
+    RuleTest, Sighting, Thing,
 };
 
 const LOOK: Access = Access::Role(Role::Viewer);
@@ -97,7 +98,9 @@ async fn asked(station: &Station, board: String, new: NewJob, by: String) -> Res
         None => None,
     };
     let image = match (&new.image, project.as_ref().and_then(|project| project.image.as_ref())) {
-        (Some(_), Some(_)) => return Err(Refusal::meaningless("`image` and `project` can't both say which image")),
+        (Some(_), Some(_)) => {
+            return Err(Refusal::meaningless("`image` and `project` can't both say which image"));
+        }
         (Some(name), None) | (None, Some(name)) => Some(station.store().image(name).await?.id),
         (None, None) => None,
     };

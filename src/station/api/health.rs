@@ -10,7 +10,8 @@ use crate::station_api::Role;
 pub(super) fn add_to(table: &mut Table) {
     let row = Row::get("/healthz", Access::Open, "Whether the station and its database answer");
     table.add_stream(row, (None, Some("text/plain")), healthz);
-    let row = Row::get("/metrics", Access::Open, "Figures for Prometheus; of other hosts a token is asked for");
+    let row =
+        Row::get("/metrics", Access::Open, "Figures for Prometheus; of other hosts a token is asked for");
     table.add_stream(row, (None, Some("text/plain")), metrics);
 }
 

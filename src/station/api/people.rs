@@ -10,7 +10,7 @@ use crate::station::key::{hex, random};
 use crate::station::now;
 use crate::station::web::{Access, Call, Refusal, Row, Table};
 use crate::station_api::{
-    Login, LoggedIn, MadeToken, NewToken, NewUser, Page, Role, Thing, Token, User, UserChange,
+    LoggedIn, Login, MadeToken, NewToken, NewUser, Page, Role, Thing, Token, User, UserChange,
 };
 
 const ADMIN: Access = Access::Role(Role::Admin);
@@ -18,7 +18,10 @@ const ADMIN: Access = Access::Role(Role::Admin);
 const SESSION: Duration = Duration::from_secs(12 * 3600);
 
 pub(super) fn add_to(table: &mut Table) {
-    table.add(Row::post("/api/v1/login", Access::Open, "A token for a while, for a name and a password"), login);
+    table.add(
+        Row::post("/api/v1/login", Access::Open, "A token for a while, for a name and a password"),
+        login,
+    );
     table.add(Row::get("/api/v1/users", ADMIN, "Accounts"), users);
     table.add(Row::post("/api/v1/users", ADMIN, "Make an account").answers(StatusCode::CREATED), add_user);
     table.add(Row::patch("/api/v1/users/{user}", ADMIN, "Change an account"), change_user);
@@ -69,7 +72,9 @@ async fn users(call: Call, (): (), (): ()) -> Result<Page<User>, Refusal> {
 async fn hash(call: &Call, password: String) -> Result<String, Refusal> {
     good_password(&password)?;
     let hash = call.station.passwords.hash(password).await;
-    hash.ok_or_else(|| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, Kind::Failed, "the password can't be hashed"))
+    hash.ok_or_else(|| {
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, Kind::Failed, "the password can't be hashed")
+    })
 }
 
 async fn add_user(call: Call, (): (), new: NewUser) -> Result<User, Refusal> {
@@ -86,7 +91,8 @@ async fn change_user(call: Call, (): (), change: UserChange) -> Result<User, Ref
         None => None,
     };
     let store = call.station.store();
-    let user = store.change_user(call.part("user"), change.role, change.disabled, password.as_deref()).await?;
+    let user =
+        store.change_user(call.part("user"), change.role, change.disabled, password.as_deref()).await?;
     call.station.did(&call.who(), "user.change", &user.name).await;
     call.station.changes.tell(Thing::Settings, &user.name, None);
     Ok(user)
@@ -105,8 +111,14 @@ async fn add_token(call: Call, (): (), new: NewToken) -> Result<MadeToken, Refus
         return Err(Refusal::meaningless("`expires` is in the past"));
     }
     let secret = secret()?;
-    let token =
-        Token { name: new.name, role: new.role, user: who.user.clone(), made: now(), expires: new.expires, used: None };
+    let token = Token {
+        name: new.name,
+        role: new.role,
+        user: who.user.clone(),
+        made: now(),
+        expires: new.expires,
+        used: None,
+    };
     call.station.store().add_token(&token, &digest(&secret)).await?;
     call.station.did(&who, "token.add", &token.name).await;
     call.station.changes.tell(Thing::Settings, &token.name, None);

@@ -9,7 +9,10 @@ pub(super) fn add_to(table: &mut Table) {
     table.add(Row::get("/api/v1/runs", LOOK, "Runs, the newest first"), runs);
     table.add(Row::get("/api/v1/runs/{run}", LOOK, "The record of a run"), run);
     table.add(Row::get("/api/v1/runs/{run}/log", LOOK, "What a board said in a run"), log);
-    table.add(Row::get("/api/v1/audit", Access::Role(Role::Admin), "What people did, the newest first"), audit);
+    table.add(
+        Row::get("/api/v1/audit", Access::Role(Role::Admin), "What people did, the newest first"),
+        audit,
+    );
 }
 
 async fn runs(call: Call, asked: RunsAsked, (): ()) -> Result<Page<RunLine>, Refusal> {

@@ -12,8 +12,12 @@ const CHANGE: Access = Access::Role(Role::Admin);
 
 pub(super) fn add_to(table: &mut Table) {
     table.add(Row::get("/api/v1/station", LOOK, "The station as a whole"), status);
-    table.add(Row::post("/api/v1/station/arm", WORK, "Let rules start something"), |call, (), ()| arm(call, true));
-    table.add(Row::post("/api/v1/station/disarm", WORK, "Let rules start nothing"), |call, (), ()| arm(call, false));
+    table.add(Row::post("/api/v1/station/arm", WORK, "Let rules start something"), |call, (), ()| {
+        arm(call, true)
+    });
+    table.add(Row::post("/api/v1/station/disarm", WORK, "Let rules start nothing"), |call, (), ()| {
+        arm(call, false)
+    });
     table.add(Row::get("/api/v1/projects", LOOK, "Projects"), projects);
     table.add(Row::get("/api/v1/projects/{project}", LOOK, "A project"), project);
     table.add(Row::put("/api/v1/projects/{project}", CHANGE, "Make or change a project"), put_project);

@@ -13,9 +13,11 @@ use crate::station::web::{Access, Call, JSON, Refusal, Row, Table};
 use crate::station_api::{ImageState, JobState, Thing};
 
 pub(super) fn add_to(table: &mut Table) {
-    let row = Row::get("/api/v1/device/jobs/{job}/manifest", Access::Board, "All of a job, signed by the station");
+    let row =
+        Row::get("/api/v1/device/jobs/{job}/manifest", Access::Board, "All of a job, signed by the station");
     table.add_stream(row, (None, Some(JSON)), manifest);
-    let row = Row::post("/api/v1/device/jobs/{job}/progress", Access::Board, "How far a job is; renews its lease");
+    let row =
+        Row::post("/api/v1/device/jobs/{job}/progress", Access::Board, "How far a job is; renews its lease");
     table.add(row, progress);
     let row = Row::post("/api/v1/device/jobs/{job}/result", Access::Board, "How a job ended");
     table.add(row, result);
@@ -69,7 +71,8 @@ async fn progress(call: Call, (): (), progress: Progress) -> Result<Orders, Refu
 }
 
 async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
-    let long = |text: &Option<String>, most: usize| text.as_ref().is_some_and(|text| text.chars().count() > most);
+    let long =
+        |text: &Option<String>, most: usize| text.as_ref().is_some_and(|text| text.chars().count() > most);
     if long(&outcome.failed, 2000) || long(&outcome.device, 64) || long(&outcome.read_back_sha256, 64) {
         return Err(Refusal::meaningless("a text is too long: 2000 characters, a device or a digest 64"));
     }

@@ -71,7 +71,9 @@ fn late(fence: u64, shown: u64) -> Refusal {
 fn may_work(board: &Board) -> Result<(), Refusal> {
     match board.enrolment {
         Enrolment::Enrolled => Ok(()),
-        Enrolment::Waiting => Err(Refusal::forbidden("a person has to say first that this board may take work")),
+        Enrolment::Waiting => {
+            Err(Refusal::forbidden("a person has to say first that this board may take work"))
+        }
         Enrolment::Refused => Err(Refusal::forbidden("a person has said that this board may not take work")),
     }
 }

@@ -21,7 +21,8 @@ const POLL: u32 = 5;
 const MOST_NONCES: usize = 1 << 16;
 
 pub(super) fn add_to(table: &mut Table) {
-    let row = Row::post("/api/v1/device/register", Access::Open, "A board tells what it is, signed by its key");
+    let row =
+        Row::post("/api/v1/device/register", Access::Open, "A board tells what it is, signed by its key");
     table.add_bytes::<(), Register, Registered, _, _>(row, LONGEST, register);
 }
 
@@ -59,15 +60,22 @@ async fn register(call: Call, (): (), body: Bytes) -> Result<Registered, Refusal
     let spoken = spoken.get("api").and_then(serde_json::Value::as_u64);
     if spoken.is_some_and(|spoken| spoken != u64::from(VERSION)) {
         let text = format!("this station speaks version {VERSION} of the device interface only");
-        return Err(Refusal::meaningless(text).with_hint("put the station's own version of the agent onto the board"));
+        return Err(
+            Refusal::meaningless(text).with_hint("put the station's own version of the agent onto the board")
+        );
     }
     let told: Register = from_slice(&body)?;
     check(&told)?;
     let signature = call.headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !is_signed(&told.key, &body, signature) {
-        return Err(Refusal::unknown(format!("the header {SIGNATURE} isn't the signature of this key over this body")));
+        return Err(Refusal::unknown(format!(
+            "the header {SIGNATURE} isn't the signature of this key over this body"
+        )));
     }
-    station.nonces.take(&told.nonce, station.key().nonce_time(&told.nonce), now()).map_err(Refusal::unknown)?;
+    station
+        .nonces
+        .take(&told.nonce, station.key().nonce_time(&told.nonce), now())
+        .map_err(Refusal::unknown)?;
 
     let open = station.options.enrol == Enrol::Open;
     let mut met = station.store().register(&told, open, now()).await?;
@@ -90,7 +98,8 @@ async fn register(call: Call, (): (), body: Bytes) -> Result<Registered, Refusal
         (_, Enrolment::Refused) => Standing::Refused,
     };
     let place = call.from.to_string();
-    let who = crate::board::Who { mac: told.macs.first().copied(), serial: told.serial, ..Default::default() };
+    let who =
+        crate::board::Who { mac: told.macs.first().copied(), serial: told.serial, ..Default::default() };
     if standing != Standing::Double {
         station.store().see(&who, "agent", &place, "registered", now()).await?;
     }
@@ -110,7 +119,9 @@ fn check(told: &Register) -> Result<(), Refusal> {
         disk.name.chars().count() > 64 || long(&disk.model) || long(&disk.cid) || long(&disk.csd)
     };
     if told.macs.len() > 16 || told.disks.len() > 64 || told.disks.iter().any(disk) {
-        return Err(Refusal::meaningless("a board has 16 addresses and 64 disks at most, with names of 64 characters"));
+        return Err(Refusal::meaningless(
+            "a board has 16 addresses and 64 disks at most, with names of 64 characters",
+        ));
     }
     if long(&told.model) || long(&told.boot) || told.agent.chars().count() > 64 {
         return Err(Refusal::meaningless("a text has 200 characters at most, a version 64"));

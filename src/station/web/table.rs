@@ -203,7 +203,8 @@ impl Table {
         let mut operation = operation(&row).parameters(Some(query_of::<Q>()));
         if !no_body {
             let content = ContentBuilder::new().schema(Some(self.schema_of::<B>())).build();
-            let body = RequestBodyBuilder::new().required(Some(Required::True)).content(JSON, content).build();
+            let body =
+                RequestBodyBuilder::new().required(Some(Required::True)).content(JSON, content).build();
             operation = operation.request_body(Some(body));
         }
         let mut done = ResponseBuilder::new().description("Done.");
