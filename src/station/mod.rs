@@ -5,6 +5,8 @@
 //! | [`jobs`] | what boards are to do: a state machine, without clock and store |
 //! | [`rules`] | which project a board gets that comes by itself |
 //! | [`store`] | what the station knows, in a database |
+//! | [`objects`] | chunks and indexes, by names that come from their content |
+//! | [`images`] | images: taken in, given out, proved, collected |
 //! | [`cert`] | a certificate of its own |
 //! | [`key`] | its key, tokens of boards, signatures |
 //! | [`changes`], [`waiting`] | those that watch, and boards that wait for work |
@@ -16,8 +18,10 @@
 
 pub mod cert;
 pub mod changes;
+pub mod images;
 pub mod jobs;
 pub mod key;
+pub mod objects;
 pub mod rules;
 pub mod serve;
 pub mod store;
