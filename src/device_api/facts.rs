@@ -6,6 +6,7 @@ use crate::board::{Mac, Serial};
 
 /// What the station says of itself to anybody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Hello {
     /// [`super::VERSION`].
     pub api: u32,
@@ -19,6 +20,7 @@ pub struct Hello {
 
 /// A board tells what it is. The body is signed by the key that it names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Register {
     /// [`super::VERSION`].
     pub api: u32,
@@ -65,6 +67,7 @@ pub struct Register {
 
 /// What a disk is for, seen from how it is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Soldered on.
@@ -83,6 +86,7 @@ pub enum Role {
 
 /// A disk of a board.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Disk {
     /// The kernel's name: `mmcblk0`.
     pub name: String,
@@ -109,6 +113,7 @@ pub struct Disk {
 
 /// What the station makes of a board that has registered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Registered {
     /// The station's name of the board.
     pub board: String,
@@ -125,6 +130,7 @@ pub struct Registered {
 
 /// Whether a board may take work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// It may.

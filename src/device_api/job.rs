@@ -7,6 +7,7 @@ use crate::run::Stage;
 
 /// Something to do. It belongs to the board until its lease ends; each [`Progress`] renews that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Work {
     /// The job's name.
     pub job: String,
@@ -22,6 +23,7 @@ pub struct Work {
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// Write an image, and read it back. The manifest says which and where.
@@ -36,6 +38,7 @@ pub enum Action {
 
 /// What comes after a job that is done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum End {
     /// Start again, from the disk.
@@ -49,6 +52,7 @@ pub enum End {
 
 /// All of a job, signed by the station.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Manifest {
     /// [`super::VERSION`].
     pub api: u32,
@@ -73,6 +77,7 @@ pub struct Manifest {
 
 /// The image that is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct ImageRef {
     /// Its name for people.
     pub name: String,
@@ -86,6 +91,7 @@ pub struct ImageRef {
 
 /// How far it is. Sent at least three times a lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Progress {
     /// As in [`Work::fence`].
     pub fence: u64,
@@ -106,6 +112,7 @@ pub struct Progress {
 
 /// The station's answer to [`Progress`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Orders {
     /// Somebody has cancelled it: leave nothing bootable, and tell so.
     pub cancel: bool,
@@ -113,6 +120,7 @@ pub struct Orders {
 
 /// How it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Outcome {
     /// As in [`Work::fence`].
     pub fence: u64,

@@ -8,6 +8,7 @@ use crate::device_api::Disk;
 
 /// A board that the station knows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Board {
     /// The station's name of it.
     pub id: String,
@@ -56,6 +57,7 @@ pub struct Board {
 
 /// Whether a board may take work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Enrolment {
     /// Seen, and nobody has said anything.
@@ -68,6 +70,7 @@ pub enum Enrolment {
 
 /// Whether a board gets answers when it asks the network to boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Held {
     /// It is answered: it is new, or somebody has armed it.
@@ -80,6 +83,7 @@ pub enum Held {
 
 /// That a board was seen: one row for each way and address, with its newest time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Sighting {
     /// The board, where it is known which.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,6 +100,7 @@ pub struct Sighting {
 
 /// A place where a board is plugged in. It outlives the board.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Slot {
     /// What people call it.
     pub name: String,
@@ -109,6 +114,7 @@ pub struct Slot {
 
 /// What a slot is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SlotKind {
     /// A USB port.

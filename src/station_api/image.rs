@@ -6,6 +6,7 @@ use super::Time;
 
 /// An image in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Image {
     /// The station's name of it.
     pub id: String,
@@ -46,6 +47,7 @@ pub struct Image {
 
 /// Whether an image can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ImageState {
     /// It is being taken in.
@@ -60,6 +62,7 @@ pub enum ImageState {
 
 /// A backup: an image with where it came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Backup {
     /// The image that it is.
     pub image: Image,

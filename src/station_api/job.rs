@@ -7,6 +7,7 @@ use crate::device_api::{Action, End, Role};
 
 /// Something that a board is to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Job {
     /// The station's name of it.
     pub id: String,
@@ -49,6 +50,7 @@ pub struct Job {
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum JobState {
     /// It waits for its board.
@@ -71,6 +73,7 @@ pub enum JobState {
 
 /// A run as lists show it. All of it is its record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct RunLine {
     /// Its name.
     pub run: String,

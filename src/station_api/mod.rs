@@ -5,12 +5,18 @@
 //! the time of their making. No I/O, no clock.
 
 mod board;
+mod call;
 mod image;
 mod job;
 mod people;
 mod project;
 
 pub use board::{Board, Enrolment, Held, Sighting, Slot, SlotKind};
+pub use call::{
+    BoardChange, BoardsAsked, Change, ImageFrom, JobsAsked, ListAsked, LogLine, LoggedIn, Login, MadeToken,
+    NewJob, NewRule, NewToken, NewUser, Page, Problem, RuleTest, RuleWhy, RunsAsked, Status, Thing,
+    UserChange, Verdict,
+};
 pub use image::{Backup, Image, ImageState};
 pub use job::{Job, JobState, RunLine};
 pub use people::{Audit, Role, Token, User};

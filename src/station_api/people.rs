@@ -6,6 +6,7 @@ use super::Time;
 
 /// Somebody who may use the station.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct User {
     /// The name that they log in with.
     pub name: String,
@@ -23,6 +24,7 @@ pub struct User {
 
 /// What somebody may do; each may what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Look.
@@ -35,6 +37,7 @@ pub enum Role {
 
 /// What a program proves itself by. Its text is told once, when it is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Token {
     /// What people call it. One token a name.
     pub name: String,
@@ -54,6 +57,7 @@ pub struct Token {
 
 /// That somebody did something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Audit {
     /// When.
     pub time: Time,

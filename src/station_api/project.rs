@@ -7,6 +7,7 @@ use crate::device_api::{End, Role};
 
 /// What is to be done with a board.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Project {
     /// What people call it. One project a name.
     pub name: String,
@@ -29,6 +30,7 @@ pub struct Project {
 
 /// What becomes of a board for which the same was done before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Again {
     /// Nothing: it is left as it is.
@@ -42,6 +44,7 @@ pub enum Again {
 
 /// Which project an arriving board gets. Rules are tried in their order; the first that matches counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Rule {
     /// What people call it. One rule a name.
     pub name: String,
@@ -61,6 +64,7 @@ pub struct Rule {
 
 /// What a board has to be. What isn't said holds for any board.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Matching {
     /// Serial number, with `*` for any digits.
@@ -91,6 +95,7 @@ pub struct Matching {
 
 /// What happens with a board that a rule matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case", tag = "do")]
 pub enum What {
     /// It gets this project.

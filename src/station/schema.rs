@@ -1,0 +1,81 @@
+//! What OpenAPI says of words that rooms below have: those rooms know nothing of OpenAPI.
+
+use std::borrow::Cow;
+
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::board::{Mac, Serial};
+use crate::error::{Kind, Remedy};
+use crate::run::Stage;
+
+fn text(pattern: &str, description: &str) -> RefOr<Schema> {
+    let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+    text.description(Some(description)).into()
+}
+
+impl PartialSchema for Mac {
+    fn schema() -> RefOr<Schema> {
+        text("^[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}$", "An Ethernet address: dc:a6:32:01:02:03.")
+    }
+}
+
+impl ToSchema for Mac {
+    fn name() -> Cow<'static, str> {
+        "Mac".into()
+    }
+}
+
+impl PartialSchema for Serial {
+    fn schema() -> RefOr<Schema> {
+        text("^[0-9a-f]{1,16}$", "A serial number, hexadecimal digits.")
+    }
+}
+
+impl ToSchema for Serial {
+    fn name() -> Cow<'static, str> {
+        "Serial".into()
+    }
+}
+
+impl PartialSchema for Stage {
+    fn schema() -> RefOr<Schema> {
+        let words = Stage::ALL.iter().map(|stage| stage.word());
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).into()
+    }
+}
+
+impl ToSchema for Stage {
+    fn name() -> Cow<'static, str> {
+        "Stage".into()
+    }
+}
+
+impl PartialSchema for Kind {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("What sort of failure it was."))
+            .into()
+    }
+}
+
+impl ToSchema for Kind {
+    fn name() -> Cow<'static, str> {
+        "Kind".into()
+    }
+}
+
+impl PartialSchema for Remedy {
+    fn schema() -> RefOr<Schema> {
+        let description = "A sentence, or its parts: texts, and things to do with a member `do`.";
+        ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some(description)).into()
+    }
+}
+
+impl ToSchema for Remedy {
+    fn name() -> Cow<'static, str> {
+        "Remedy".into()
+    }
+}

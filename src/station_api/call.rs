@@ -1,0 +1,427 @@
+//! What is asked for and answered, beside the things themselves.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Enrolment, Held, Image, JobState, Matching, Role, Time, Token, What};
+use crate::board::{Mac, Serial};
+use crate::device_api::{Action, End, Role as DiskRole};
+
+/// A part of a list, and where the next one begins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct Page<T> {
+    /// The lines, at most as many as were asked for.
+    pub items: Vec<T>,
+    /// For `after` of the next call; `None` where this was the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// The station as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct Status {
+    /// The version of the program.
+    pub version: String,
+    /// Whether rules start something by themselves.
+    pub armed: bool,
+    /// Whether a new board waits for a person: `ask` or `open`.
+    pub enrol: String,
+    /// The station's public key, 64 hexadecimal digits: agents are told it by `piprov.key=`.
+    pub key: String,
+    /// `sqlite` or `postgres`.
+    pub store: String,
+    /// Since when it serves.
+    pub since: Time,
+    /// Boards that it knows.
+    pub boards: u64,
+    /// Boards that wait for a person.
+    pub waiting: u64,
+    /// Boards that ask for work right now.
+    pub present: u64,
+    /// Jobs that go on or wait for their board.
+    pub jobs: u64,
+}
+
+/// What is changed in a board. What isn't said stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BoardChange {
+    /// Its name; empty takes it away. 1 to 63 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Notes, at most 2000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The slot's name; empty takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
+    /// Whether the network answers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+    /// Whether it may take work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrolment: Option<Enrolment>,
+    /// Forget its key: the next one that registers under its serial number counts as it, once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forget_key: bool,
+}
+
+/// Something that a board is to do. Either a project, or an action with what belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewJob {
+    /// What to do; `deploy` where a project is named.
+    pub action: Action,
+    /// The project, by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// The image to be written, by name or id: also a backup's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// As in [`super::Job::target`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub target: Vec<DiskRole>,
+    /// What comes after; [`End::Reboot`] without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<End>,
+}
+
+/// An image to be fetched by the station.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ImageFrom {
+    /// What people are to call it. 1 to 63 characters.
+    pub name: String,
+    /// `http://` or `https://`.
+    pub url: String,
+    /// What sha256 of the file has to be, 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// What reading an image again has found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct Verdict {
+    /// The image as it stands now.
+    pub image: Image,
+    /// Chunks that were read.
+    pub chunks: u64,
+    /// What is damaged, a line each; at most 100.
+    pub damaged: Vec<String>,
+}
+
+/// A line of a run's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct LogLine {
+    /// Its number, from 0.
+    pub n: u64,
+    /// When.
+    pub time: Time,
+    /// What the board said, as it said it.
+    pub text: String,
+}
+
+/// A rule as it is made. Its place is the last one where none is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewRule {
+    /// What people call it. One rule a name.
+    pub name: String,
+    /// Its place among the rules, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<u32>,
+    /// All of these have to hold.
+    #[serde(default)]
+    pub matching: Matching,
+    /// What happens then.
+    pub what: What,
+}
+
+/// What the rules say of a board.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct RuleTest {
+    /// Each rule in its order, with why it doesn't match; empty where it does.
+    pub rules: Vec<RuleWhy>,
+    /// What happens: the first match; `None` where no rule matches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub what: Option<What>,
+}
+
+/// What one rule says of a board.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct RuleWhy {
+    /// The rule's name.
+    pub rule: String,
+    /// Why it doesn't match, a line each; empty where it does.
+    pub why_not: Vec<String>,
+}
+
+/// An account as it is made.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// The name that they log in with. 1 to 63 characters.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// 10 to 256 characters.
+    pub password: String,
+}
+
+/// What is changed in an account. What isn't said stays.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct UserChange {
+    /// What they may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// They may not log in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<bool>,
+    /// 10 to 256 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+}
+
+impl std::fmt::Debug for NewUser {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("NewUser")
+            .field("name", &self.name)
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for UserChange {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = out.debug_struct("UserChange");
+        out.field("role", &self.role).field("disabled", &self.disabled).finish_non_exhaustive()
+    }
+}
+
+/// Somebody shows a password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// The name.
+    pub name: String,
+    /// The password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Login").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A password was right.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct LoggedIn {
+    /// What to show as a token.
+    pub secret: String,
+    /// When it ends.
+    pub expires: Time,
+    /// What its user may do.
+    pub role: Role,
+}
+
+impl std::fmt::Debug for LoggedIn {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("LoggedIn").field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+/// A token as it is made. It can't do more than its maker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    /// What people call it. One token a name.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// When it ends; `None`: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Time>,
+}
+
+/// A token that was made.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct MadeToken {
+    /// What is known of it later.
+    #[serde(flatten)]
+    pub token: Token,
+    /// What a program shows, told this once.
+    pub secret: String,
+}
+
+impl std::fmt::Debug for MadeToken {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("MadeToken").field("token", &self.token).finish_non_exhaustive()
+    }
+}
+
+/// That something changed: an event of `GET events`. Whoever reads it asks for the thing itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct Change {
+    /// What sort of thing.
+    pub of: Thing,
+    /// Which one, by its id or name.
+    pub id: String,
+    /// The board that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board: Option<String>,
+}
+
+/// What a [`Change`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Thing {
+    /// A board: seen, changed, forgotten.
+    Board,
+    /// A job: made, taken, ended.
+    Job,
+    /// A run: its progress, its log, its end.
+    Run,
+    /// An image or a backup.
+    Image,
+    /// A project, rule, slot, user, token, or the station's settings.
+    Settings,
+    /// Changes were left out: read everything anew.
+    Gap,
+}
+
+/// Which boards.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BoardsAsked {
+    /// Boards of which name, serial number or an address begins so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begins: Option<String>,
+    /// With this serial number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<Serial>,
+    /// With this address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<Mac>,
+    /// In this standing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrolment: Option<Enrolment>,
+    /// In this slot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
+    /// [`Page::next`] of the call before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// At most so many; 1 to 500, 50 without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// Which jobs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct JobsAsked {
+    /// Of this board, by id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board: Option<String>,
+    /// In this state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<JobState>,
+    /// [`Page::next`] of the call before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// At most so many; 1 to 500, 50 without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// Which runs; the newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RunsAsked {
+    /// Of this board, by id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board: Option<String>,
+    /// Of this job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    /// With this serial number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<Serial>,
+    /// What was done: `deploy`, `backup`, `flash`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<String>,
+    /// How it ended, in the word of records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// [`Page::next`] of the call before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// At most so many; 1 to 500, 50 without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// A part of any other list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ListAsked {
+    /// Of this board, by id, where lines belong to boards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board: Option<String>,
+    /// [`Page::next`] of the call before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// At most so many; 1 to 500, 50 without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// An error, as RFC 9457 has it: the body of each answer that isn't 2xx, `application/problem+json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct Problem {
+    /// `about:blank`: the status says the type.
+    #[serde(rename = "type", default = "blank")]
+    pub kind_of: String,
+    /// What the status is called.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What went wrong, one line.
+    pub detail: String,
+    /// The kind, in the words of [`crate::error::Kind`]: it decides a program's exit code.
+    pub kind: crate::error::Kind,
+    /// What helps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<crate::error::Remedy>,
+    /// Each thing that is wrong, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<String>,
+}
+
+fn blank() -> String {
+    "about:blank".to_owned()
+}
