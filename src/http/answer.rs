@@ -67,7 +67,9 @@ pub(super) fn problem(body: &[u8]) -> Option<Box<Problem>> {
     cut(&mut problem.title);
     cut(&mut problem.detail);
     problem.more.truncate(MORE);
-    problem.more.iter_mut().chain(problem.hint.as_mut()).for_each(cut);
+    problem.more.iter_mut().for_each(cut);
+    // One that is longer helps nobody.
+    problem.hint = problem.hint.filter(|hint| hint.plain().chars().count() <= MOST);
     Some(Box::new(problem))
 }
 

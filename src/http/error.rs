@@ -252,9 +252,7 @@ impl Explain for Error {
     fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Url(error) => error.hint(),
-            Self::Refused { problem: Some(problem), .. } => {
-                problem.hint.as_ref().map(|hint| Remedy::from(hint.as_str()))
-            }
+            Self::Refused { problem: Some(problem), .. } => problem.hint.clone(),
             Self::Pin { .. } => Some(
                 "Either the server has a new certificate, or somebody stands between. Compare it on the server's host.".into(),
             ),
