@@ -36,10 +36,13 @@
 //! | [`uboot`] | recovery card, boot script, manifest, the flash flow |
 //! | [`doctor`] | what this host needs for all of that, looked at |
 //! | [`bootd`] | the privileged half of a station: network boot, USB boot, reset lines |
+//! | [`agent`] | the program on a board: disks are written, read back and told about |
 //! | [`stage1`] | the first stage of USB boot, built out of packages |
 //! | [`station`] | the server: its store, jobs and interfaces |
 //! | [`cli`] | one file a subcommand |
 
+#[cfg(feature = "agent")]
+pub mod agent;
 pub mod arming;
 pub mod beneath;
 pub mod board;
@@ -94,4 +97,7 @@ pub mod wire;
 mod samples {
     pub(crate) mod eeprom;
     pub(crate) mod fat;
+    #[cfg(feature = "station")]
+    #[allow(dead_code, unreachable_pub, reason = "tests outside need more of it")]
+    pub(crate) mod postgres;
 }

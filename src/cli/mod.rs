@@ -140,11 +140,11 @@ pub enum Command {
     Doctor(doctor::Doctor),
     /// Boot boards over the network, from this host
     Netboot(netboot::Netboot),
-    #[expect(missing_docs, reason = "as above")]
-    Bootd(bootd::Bootd),
     #[cfg(feature = "station")]
     /// Run the station: images, boards that boot from the network, jobs
     Serve(serve::Serve),
+    #[expect(missing_docs, reason = "as above")]
+    Bootd(bootd::Bootd),
     /// Link the first stage's boot files into the live tree of USB boot
     Mklive(mklive::Mklive),
     /// Remove the ports' links from the live tree
@@ -211,9 +211,9 @@ impl Cli {
             Command::List(args) => args.run(global, ui),
             Command::Doctor(args) => args.run(global, ui, stop),
             Command::Netboot(args) => args.run(global, ui, stop),
-            Command::Bootd(args) => args.run(global, ui, stop),
             #[cfg(feature = "station")]
             Command::Serve(args) => args.run(global, ui, stop),
+            Command::Bootd(args) => args.run(global, ui, stop),
             Command::Mklive(args) => args.run(global, ui),
             Command::Clnlive(args) => args.run(global, ui),
             Command::Nukelive(args) => args.run(global, ui),

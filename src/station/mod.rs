@@ -2,6 +2,9 @@
 //!
 //! | part | what it is |
 //! |---|---|
+//! | [`jobs`] | what boards are to do: a state machine, without clock and store |
+//! | [`rules`] | which project a board gets that comes by itself |
+//! | [`store`] | what the station knows, in a database |
 //! | [`cert`] | a certificate of its own |
 //! | [`key`] | its key, tokens of boards, signatures |
 //! | [`changes`], [`waiting`] | those that watch, and boards that wait for work |
@@ -13,12 +16,18 @@
 
 pub mod cert;
 pub mod changes;
+pub mod jobs;
 pub mod key;
+pub mod rules;
 pub mod serve;
+pub mod store;
 pub mod waiting;
 
 mod api;
+mod background;
 mod device;
+mod metrics;
+mod password;
 mod schema;
 mod web;
 
@@ -28,12 +37,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::http::HeaderMap;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::station::Enrol;
 use crate::error::{Explain, Kind, Remedy};
-use crate::station_api::{Role, Time};
+use crate::station_api::{Audit, Role, Time};
 use web::{Guard, Origin, Refill, Refusal, Table, Who};
 
 /// What a station is to be.
@@ -61,6 +69,9 @@ pub enum OpenError {
     /// Its key can't.
     #[error(transparent)]
     Key(#[from] key::Error),
+    /// Its database can't.
+    #[error(transparent)]
+    Store(#[from] store::Error),
 }
 
 impl Explain for OpenError {
@@ -68,6 +79,7 @@ impl Explain for OpenError {
         match self {
             Self::State { source, .. } => Kind::of_io(source),
             Self::Key(error) => error.kind(),
+            Self::Store(error) => error.kind(),
         }
     }
 
@@ -75,6 +87,7 @@ impl Explain for OpenError {
         match self {
             Self::State { .. } => None,
             Self::Key(error) => error.hint(),
+            Self::Store(error) => error.hint(),
         }
     }
 }
@@ -82,7 +95,11 @@ impl Explain for OpenError {
 /// A station that serves.
 pub(crate) struct Station {
     options: Options,
+    store: store::Store,
     key: key::StationKey,
+    nonces: device::Nonces,
+    passwords: password::Passwords,
+    metrics: metrics::Metrics,
     guard: Guard,
     waiting: waiting::Waiting,
     changes: changes::Changes,
@@ -98,9 +115,15 @@ impl Station {
         let state = |source| OpenError::State { path: options.state.clone(), source };
         tokio::fs::create_dir_all(&options.state).await.map_err(state)?;
         let key = key::StationKey::open(&options.state)?;
+        let url = store::StoreUrl::read(options.store.as_deref().unwrap_or_default(), &options.state)?;
+        let store = store::Store::open(&url).await?;
         Ok(Arc::new(Self {
             options,
+            store,
             key,
+            nonces: device::Nonces::default(),
+            passwords: password::Passwords::default(),
+            metrics: metrics::Metrics::default(),
             guard: Guard::default(),
             waiting: waiting::Waiting::default(),
             changes: changes::Changes::default(),
@@ -124,13 +147,18 @@ impl Station {
         &self.guard
     }
 
-    /// What goes on without being asked for.
-    fn background(self: &Arc<Self>) -> JoinSet<()> {
-        JoinSet::new()
+    fn store(&self) -> &store::Store {
+        &self.store
     }
 
+    fn metrics(&self) -> &metrics::Metrics {
+        &self.metrics
+    }
+
+    /// Whether its database does.
     async fn answers(&self) -> bool {
-        true
+        let answers = tokio::time::timeout(Duration::from_secs(10), self.store.answers()).await;
+        matches!(answers, Ok(Ok(())))
     }
 
     /// Streams and those that wait are let go.
@@ -138,7 +166,18 @@ impl Station {
         self.ending.cancel();
     }
 
-    async fn close(&self) {}
+    async fn close(&self) {
+        self.store.close().await;
+    }
+
+    /// Notes what somebody did. That it was done isn't undone where this can't be noted.
+    async fn did(&self, who: &Who, what: &str, on: &str) {
+        let (by, from) = (who.by.clone(), who.from.to_string());
+        let done = Audit { time: now(), by, from, what: what.to_owned(), on: on.to_owned() };
+        if let Err(error) = self.store.note(&done).await {
+            tracing::warn!(%error, what, "the audit has a gap");
+        }
+    }
 
     /// Who makes a call that wants a role.
     async fn who(&self, from: Origin, headers: &HeaderMap, role: Role) -> Result<Who, Refusal> {
@@ -161,8 +200,31 @@ impl Station {
                 Origin::Address(_) => Err(Refusal::unknown("a token is needed")),
             };
         };
-        let _ = token;
+        let digest = api::digest(token);
+        if let Some(token) = self.store.token(&digest, now()).await? {
+            self.store.token_used(&token, now()).await?;
+            return Ok(Who { by: token.name, user: token.user, from, role: token.role });
+        }
+        if let Some(user) = self.store.session(&digest, now()).await? {
+            return Ok(Who { by: user.name.clone(), user: user.name, from, role: user.role });
+        }
         Err(self.wrong_token(from))
+    }
+
+    /// Whether this address may try a secret now.
+    fn may_try(&self, from: Origin) -> Result<(), Refusal> {
+        let Some(place) = from.place() else { return Ok(()) };
+        let wrong = self.wrong_tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        match wrong.wait(&place, self.began.elapsed()) {
+            Some(wait) => Err(Refusal::too_often(wait.as_secs() + 1)),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes that somebody showed a wrong password.
+    fn wrong_password(&self, from: Origin) -> Refusal {
+        let _ = self.wrong_token(from);
+        Refusal::unknown("name or password are wrong")
     }
 
     /// Notes that somebody showed a wrong token.

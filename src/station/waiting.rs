@@ -63,6 +63,13 @@ impl Waiting {
         boards.get(board).is_some_and(|entry| entry.key != key && entry.last.elapsed() < PRESENT)
     }
 
+    /// Those that are present, in no order.
+    pub fn boards_present(&self) -> Vec<String> {
+        let boards = self.boards();
+        let present = boards.iter().filter(|(_, entry)| entry.last.elapsed() < PRESENT);
+        present.map(|(board, _)| board.clone()).collect()
+    }
+
     /// How many are present.
     pub fn present(&self) -> u64 {
         let boards = self.boards();

@@ -23,7 +23,7 @@ pub(super) struct List {
     /// Only boards whose name, address, MAC, serial number or port is this
     #[arg(long, value_name = "BOARD")]
     board: Option<String>,
-    /// Only this kind of run: flash, usb-boot, net-boot, reset or client-add
+    /// Only this kind of run: flash, net-boot, deploy or another one
     #[arg(long, value_name = "KIND")]
     kind: Option<Way>,
     /// Only runs that ended so: done, not-verified, failed, lost or unfinished
@@ -101,7 +101,8 @@ impl List {
 
     /// The same of a station: its latest 100 runs, where no number is given.
     pub(super) fn of_station(&self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
-        let board = self.board.as_ref().map(|board| station.get::<Board>(&path(["boards", board]))).transpose()?;
+        let board =
+            self.board.as_ref().map(|board| station.get::<Board>(&path(["boards", board]))).transpose()?;
         let query = [
             ("board", board.map(|board| board.id)),
             ("way", self.kind.map(|kind| kind.to_string())),

@@ -35,7 +35,11 @@ pub(super) struct Watch {
 
 /// A board as a run tells it.
 fn who(run: &RunLine) -> Who {
-    Who { name: Some(run.label.clone()).filter(|label| !label.is_empty()), serial: run.serial.parse().ok(), ..Who::default() }
+    Who {
+        name: Some(run.label.clone()).filter(|label| !label.is_empty()),
+        serial: run.serial.parse().ok(),
+        ..Who::default()
+    }
 }
 
 fn told(ui: &Ui, run: &RunLine) {
@@ -85,12 +89,13 @@ pub(super) fn list(
     };
     let rows: Vec<_> = std::iter::once(heading).chain(all.iter().map(row)).collect();
     for (number, line) in columns(&rows).iter().enumerate() {
-        let style = match number.checked_sub(1).and_then(|number| all.get(number)).map(|run| run.outcome.as_str()) {
-            None => Style::Faint,
-            Some("done") => Style::Good,
-            Some("not-verified" | "unfinished") => Style::Warn,
-            Some(_) => Style::Bad,
-        };
+        let style =
+            match number.checked_sub(1).and_then(|number| all.get(number)).map(|run| run.outcome.as_str()) {
+                None => Style::Faint,
+                Some("done") => Style::Good,
+                Some("not-verified" | "unfinished") => Style::Warn,
+                Some(_) => Style::Bad,
+            };
         ui.result(ui.paint(style, line));
     }
     Ok(())
@@ -112,7 +117,8 @@ impl Log {
         let mut next = 0;
         loop {
             let over = !self.follow
-                || station.get::<Record>(&path(["runs", &self.run]))?.ending != crate::run::Ending::Unfinished;
+                || station.get::<Record>(&path(["runs", &self.run]))?.ending
+                    != crate::run::Ending::Unfinished;
             let query: Vec<_> = (next > 0).then(|| ("after", (next - 1).to_string())).into_iter().collect();
             let lines: Vec<LogLine> = station.all(&path(["runs", &self.run, "log"]), &query)?;
             for line in lines.iter().filter(|line| line.n >= next) {

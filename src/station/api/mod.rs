@@ -1,7 +1,14 @@
 //! Calls of people's programs. docs/station-api.md has them as a table.
 
+mod boards;
 mod events;
 mod health;
+mod images;
+mod people;
+mod runs;
+mod settings;
+
+pub(super) use people::digest;
 
 use axum::Router;
 use axum::http::header;
@@ -16,6 +23,11 @@ use super::web::{JSON, Table};
 pub(super) fn add_to(table: &mut Table) {
     health::add_to(table);
     events::add_to(table);
+    boards::add_to(table);
+    images::add_to(table);
+    people::add_to(table);
+    runs::add_to(table);
+    settings::add_to(table);
 }
 
 /// With the description of all calls.

@@ -10,5 +10,5 @@ mod who;
 pub(super) use guard::Guard;
 pub(super) use problem::Refusal;
 pub(super) use refill::Refill;
-pub(super) use table::{Access, Call, JSON, Row, Table, json, long_json};
+pub(super) use table::{Access, Call, JSON, Row, Table, from_slice, json};
 pub(super) use who::{Origin, Who, bearer};

@@ -179,6 +179,24 @@ impl Table {
         F: Fn(Call, Q, B) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Result<T, Refusal>> + Send + 'static,
     {
+        self.add_bytes::<Q, B, T, _, _>(row, LONGEST, move |call, query, body| {
+            let handler = handler.clone();
+            async move {
+                let body = from_slice(&body)?;
+                handler(call, query, body).await
+            }
+        });
+    }
+
+    /// The same, with the body as it came, of at most `most` bytes: it is signed, or longer.
+    pub(in crate::station) fn add_bytes<Q, B, T, F, R>(&mut self, row: Row, most: usize, handler: F)
+    where
+        Q: DeserializeOwned + ToSchema + Send + 'static,
+        B: DeserializeOwned + ToSchema + Send + 'static,
+        T: Serialize + ToSchema + Send + 'static,
+        F: Fn(Call, Q, Bytes) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<T, Refusal>> + Send + 'static,
+    {
         let is_nothing = |id: TypeId| id == TypeId::of::<()>();
         let (no_body, no_answer) = (is_nothing(TypeId::of::<B>()), is_nothing(TypeId::of::<T>()));
         let row = if no_answer { row.answers(StatusCode::NO_CONTENT) } else { row };
@@ -198,8 +216,11 @@ impl Table {
             let handler = handler.clone();
             async move {
                 let query = query::<Q>(call.query.as_deref())?;
-                let body =
-                    if no_body { from_slice(b"null")? } else { json_body(&call.headers, body).await? };
+                let body = if no_body {
+                    Bytes::from_static(b"null")
+                } else {
+                    json_bytes(&call.headers, body, most).await?
+                };
                 let answer = handler(call, query, body).await?;
                 Ok(if no_answer { row.status.into_response() } else { json(row.status, &answer) })
             }
@@ -250,10 +271,13 @@ impl Table {
             let handler = handler.clone();
             async move {
                 let (mut parts, body) = request.into_parts();
-                match call(station, &mut parts, row.access).await {
+                let metrics = Arc::clone(&station);
+                let answer = match call(station, &mut parts, row.access).await {
                     Ok(call) => handler(call, body).await.unwrap_or_else(IntoResponse::into_response),
                     Err(refusal) => refusal.into_response(),
-                }
+                };
+                metrics.metrics().answered(answer.status().as_u16());
+                answer
             }
         });
         self.router = std::mem::take(&mut self.router).route(row.path, route);
@@ -356,7 +380,8 @@ async fn call(station: Arc<Station>, parts: &mut Parts, access: Access) -> Resul
     Ok(Call { station, who, from, headers: std::mem::take(&mut parts.headers), query, path })
 }
 
-fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+/// A value out of JSON.
+pub(in crate::station) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(bytes).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => Refusal::meaningless(error.to_string()),
         _ => Refusal::malformed(error.to_string()),
@@ -390,14 +415,7 @@ pub(in crate::station) async fn whole(body: Body, most: usize, time: Duration) -
     })
 }
 
-/// A body of JSON.
-pub(in crate::station) async fn json_body<B: DeserializeOwned>(
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<B, Refusal> {
-    from_slice(&json_bytes(headers, body, LONGEST).await?)
-}
-
+/// A body that says that it is JSON.
 async fn json_bytes(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, Refusal> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -410,15 +428,6 @@ async fn json_bytes(headers: &HeaderMap, body: Body, most: usize) -> Result<Byte
         return Err(refusal);
     }
     whole(body, most, BODY_TIME).await
-}
-
-/// A body of JSON that is looked at as it came, since it is signed, and may be longer.
-pub(in crate::station) async fn long_json(
-    headers: &HeaderMap,
-    body: Body,
-    most: usize,
-) -> Result<Bytes, Refusal> {
-    json_bytes(headers, body, most).await
 }
 
 /// An answer of JSON.
