@@ -33,6 +33,7 @@
 //! | [`live`] | the live tree of USB boot, and what the udev helper does with it |
 //! | [`netboot`] | boards that boot from this host: their roots and boot files, their boots as steps, what is on the wire |
 //! | [`uboot`] | recovery card, boot script, manifest, the flash flow |
+//! | [`initramfs`] | the system that a board runs while it is deployed, built out of packages |
 //! | [`doctor`] | what this host needs for all of that, looked at |
 //! | [`bootd`] | the privileged half of a station: network boot, USB boot, reset lines |
 //! | [`stage1`] | the first stage of USB boot, built out of packages |
@@ -60,6 +61,8 @@ pub mod eeprom;
 pub mod error;
 pub mod format;
 pub mod image;
+#[cfg(feature = "net")]
+pub mod initramfs;
 pub mod live;
 pub mod near;
 #[cfg(feature = "net")]

@@ -17,6 +17,7 @@ mod config;
 mod confirm;
 mod doctor;
 mod flash;
+mod initramfs;
 mod list;
 mod live;
 pub mod log;
@@ -125,6 +126,8 @@ pub enum Command {
     Live(live::Live),
     /// Build the first stage, which tells boards apart
     Stage1(stage1::Stage1),
+    /// Build the system that boards run while they are deployed
+    Initramfs(initramfs::Initramfs),
     #[cfg(feature = "udev")]
     /// Install the udev rules that give each board its own files
     Udev(udev::Udev),
@@ -179,6 +182,7 @@ impl Cli {
             Command::Nukelive(args) => args.run(global, ui),
             Command::Live(args) => args.run(global, ui),
             Command::Stage1(args) => args.run(ui, stop),
+            Command::Initramfs(args) => args.run(ui, stop),
             #[cfg(feature = "udev")]
             Command::Udev(args) => args.run(global, ui, stop),
             Command::Config(args) => args.run(global, ui, stop),
