@@ -23,6 +23,7 @@
 //! | [`tftp::packet`], [`tftp::session`] | TFTP without sockets |
 //! | [`usb::message`], [`usb::bootfiles`] | the boot ROM's protocol without devices |
 //! | [`usb`] | boards in USB boot: what to serve, to whom, over which transport |
+//! | [`http`] | the HTTP client, over TCP, TLS and Unix sockets |
 //! | [`wire`] | frames on the network, neighbours, interfaces that come and go |
 //! | [`tftp`] | the TFTP server and where its content comes from |
 //! | [`dhcp::packet`], [`dhcp::policy`] | DHCP without sockets |
@@ -36,10 +37,13 @@
 //! | [`initramfs`] | the system that a board runs while it is deployed, built out of packages |
 //! | [`doctor`] | what this host needs for all of that, looked at |
 //! | [`bootd`] | the privileged half of a station: network boot, USB boot, reset lines |
+//! | [`agent`] | the program on a board: disks are written, read back and told about |
 //! | [`stage1`] | the first stage of USB boot, built out of packages |
 //! | [`station`] | the server: its store, jobs and interfaces |
 //! | [`cli`] | one file a subcommand |
 
+#[cfg(feature = "agent")]
+pub mod agent;
 pub mod arming;
 pub mod beneath;
 pub mod board;
@@ -60,6 +64,8 @@ pub mod doctor;
 pub mod eeprom;
 pub mod error;
 pub mod format;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod image;
 #[cfg(feature = "net")]
 pub mod initramfs;
@@ -94,4 +100,7 @@ pub mod wire;
 mod samples {
     pub(crate) mod eeprom;
     pub(crate) mod fat;
+    #[cfg(feature = "station")]
+    #[allow(dead_code, unreachable_pub, reason = "tests outside need more of it")]
+    pub(crate) mod postgres;
 }

@@ -1,0 +1,21 @@
+//! What is done on the board, or on this host for disks that are attached here: an image goes onto a disk and is read
+//! back, or a disk is read and sent.
+//!
+//! [`deploy`] and [`backup`](mod@backup) know neither HTTP nor block devices: where bytes come from is a [`Source`], the disk is a
+//! [`Storage`]. [`disk`] finds and opens real disks.
+
+pub mod deploy;
+
+pub mod error;
+pub mod source;
+pub mod storage;
+pub mod watch;
+
+#[cfg(test)]
+mod model;
+
+pub use deploy::{Deployed, deploy};
+pub use error::{Error, Failure, Left};
+pub use source::{FetchError, Got, Plan, Source};
+pub use storage::{Storage, Zeroing};
+pub use watch::{At, Watch};
