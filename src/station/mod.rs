@@ -7,6 +7,7 @@
 //! | [`store`] | what the station knows, in a database |
 //! | [`objects`] | chunks and indexes, by names that come from their content |
 //! | [`images`] | images: taken in, given out, proved, collected |
+//! | [`bootd`] | its side of the privileged half, which boots boards |
 //! | [`cert`] | a certificate of its own |
 //! | [`key`] | its key, tokens of boards, signatures |
 //! | [`changes`], [`waiting`] | those that watch, and boards that wait for work |
@@ -16,6 +17,7 @@
 //! | `device` | calls of boards |
 //! | `schema` | what OpenAPI says of words of lower rooms |
 
+pub mod bootd;
 pub mod cert;
 pub mod changes;
 pub mod images;
@@ -57,6 +59,8 @@ pub struct Options {
     pub store: Option<String>,
     /// What becomes of boards that nobody knows.
     pub enrol: Enrol,
+    /// The control socket of the privileged half; `None`: there is none to speak to.
+    pub bootd: Option<PathBuf>,
 }
 
 /// Why a station can't begin.
