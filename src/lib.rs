@@ -18,10 +18,12 @@
 //! | [`eeprom`] | a Pi 4's or 5's EEPROM image and boot order, a Pi 2's or 3's burned-in bits |
 //! | [`device_api`] | the words between the station and a board |
 //! | [`station_api`] | the words between the station and people's programs |
+//! | [`arming`] | which boards the network answers when they want to boot from it |
 //! | [`targets`] | the CSV database of boards |
 //! | [`tftp::packet`], [`tftp::session`] | TFTP without sockets |
 //! | [`usb::message`], [`usb::bootfiles`] | the boot ROM's protocol without devices |
 //! | [`usb`] | boards in USB boot: what to serve, to whom, over which transport |
+//! | [`http`] | the HTTP client, over TCP, TLS and Unix sockets |
 //! | [`wire`] | frames on the network, neighbours, interfaces that come and go |
 //! | [`tftp`] | the TFTP server and where its content comes from |
 //! | [`dhcp::packet`], [`dhcp::policy`] | DHCP without sockets |
@@ -33,6 +35,7 @@
 //! | [`netboot`] | boards that boot from this host: their roots and boot files, their boots as steps, what is on the wire |
 //! | [`uboot`] | recovery card, boot script, manifest, the flash flow |
 //! | [`doctor`] | what this host needs for all of that, looked at |
+//! | [`bootd`] | the privileged half of a station: network boot, USB boot, reset lines |
 //! | [`agent`] | the program on a board: disks are written, read back and told about |
 //! | [`stage1`] | the first stage of USB boot, built out of packages |
 //! | [`station`] | the server: its store, jobs and interfaces |
@@ -40,8 +43,11 @@
 
 #[cfg(feature = "agent")]
 pub mod agent;
+pub mod arming;
 pub mod beneath;
 pub mod board;
+#[cfg(feature = "net")]
+pub mod bootd;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
@@ -57,6 +63,8 @@ pub mod doctor;
 pub mod eeprom;
 pub mod error;
 pub mod format;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod image;
 pub mod live;
 pub mod near;
@@ -89,4 +97,7 @@ pub mod wire;
 mod samples {
     pub(crate) mod eeprom;
     pub(crate) mod fat;
+    #[cfg(feature = "station")]
+    #[allow(dead_code, unreachable_pub, reason = "tests outside need more of it")]
+    pub(crate) mod postgres;
 }

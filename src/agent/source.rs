@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use crate::error::{Kind, Remedy};
-use crate::image::chunk::{CHUNK, Chunk, Digest, Index, PIECE, Piece};
+use crate::image::chunk::{CHUNK, Digest, Index, PIECE, Piece};
+#[cfg(test)]
+use crate::image::chunk::Chunk;
 
 /// What a chunk consists of.
 #[derive(Debug, Clone, PartialEq, Eq)]

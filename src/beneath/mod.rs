@@ -9,6 +9,7 @@ mod item;
 mod mounts;
 mod remove;
 mod replace;
+mod socket;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -25,6 +26,7 @@ pub use item::{Attributes, Item};
 pub use mounts::{Mount, mount_of, mounted_below, unescape};
 pub use remove::NotRemoved;
 pub use replace::{Access, NewFile, place_of};
+pub use socket::{Listener, Peer, SocketError, SocketPlace};
 
 /// How symbolic links are taken on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@ pub mod ui;
 
 mod assembled;
 mod bar;
+mod bootd;
 mod card;
 mod clnlive;
 mod common;
@@ -29,6 +30,8 @@ mod reset;
 mod rpiboot;
 mod run;
 mod screen;
+#[cfg(feature = "station")]
+mod serve;
 mod split_image;
 mod stage1;
 mod table;
@@ -112,6 +115,11 @@ pub enum Command {
     Doctor(doctor::Doctor),
     /// Boot boards over the network, from this host
     Netboot(netboot::Netboot),
+    #[cfg(feature = "station")]
+    /// Run the station: images, boards that boot from the network, jobs
+    Serve(serve::Serve),
+    #[expect(missing_docs, reason = "as above")]
+    Bootd(bootd::Bootd),
     /// Link the first stage's boot files into the live tree of USB boot
     Mklive(mklive::Mklive),
     /// Remove the ports' links from the live tree
@@ -170,6 +178,9 @@ impl Cli {
             Command::List(args) => args.run(global, ui),
             Command::Doctor(args) => args.run(global, ui, stop),
             Command::Netboot(args) => args.run(global, ui, stop),
+            #[cfg(feature = "station")]
+            Command::Serve(args) => args.run(global, ui, stop),
+            Command::Bootd(args) => args.run(global, ui, stop),
             Command::Mklive(args) => args.run(global, ui),
             Command::Clnlive(args) => args.run(global, ui),
             Command::Nukelive(args) => args.run(global, ui),

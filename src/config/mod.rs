@@ -6,6 +6,7 @@
 //! `./piprov.toml`. A file named by `--config` or `PIPROV_CONFIG` stands in for all of them.
 
 pub mod netboot;
+pub mod station;
 pub mod usb;
 
 mod file;
@@ -23,7 +24,7 @@ use crate::error::{Explain, Kind, Remedy, Task, remedy};
 use value::Raw;
 
 pub use form::Written;
-pub use settings::{Flash, KEYS, Netboot, Reset, Settings, Tftp, Usb};
+pub use settings::{Flash, KEYS, Netboot, Reset, Settings, Station, Tftp, Usb};
 pub use table::Row;
 pub use tables::Member;
 

@@ -9,7 +9,7 @@ use super::value::Raw;
 use crate::board::Mac;
 
 /// Where boards get their addresses from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// From another DHCP server on the network; this one only tells them where to boot from.

@@ -10,6 +10,7 @@ use super::form::{
     Wrong,
 };
 use super::netboot::{BootFile, Mode, ModeForm, OfBoard, Oui, Range};
+use super::station::{Database, Enrol, EnrolForm};
 use super::table::{Row, put, row, settings};
 use super::tables::Tables;
 use super::usb::BoardRule;
@@ -131,5 +132,27 @@ settings! {
         shared: PathBuf = "/srv/netboot/shared".into(), "netboot.shared" as HostPath;
         /// Where the records of clients and the leases are kept.
         state: PathBuf = "/var/lib/piprov/netboot".into(), "netboot.state" as HostPath;
+    }
+    /// Everything below `[station]`.
+    station: Station {
+        /// Where the station listens for boards and for programs on other hosts, such as
+        /// `["10.0.0.1:8080", "[::1]:8080"]`. Without TLS, tokens and images can be read on the way.
+        listen: Vec<SocketAddr> = vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
+            "station.listen" as List(Listen { port: 8080 });
+        /// The Unix socket of the station, for root and the group piprov. With "off" there is none.
+        socket: Option<PathBuf> = Some("/run/piprov/station.sock".into()), "station.socket" as HostPathOrOff;
+        /// Where the station keeps its database, its images and its keys. Without it, `station` below state-dir.
+        state: Option<PathBuf> = None, "station.state" as Optional(HostPath);
+        /// A PostgreSQL database instead of SQLite in the station's state, such as
+        /// `postgres:///piprov?host=/run/postgresql`. Its password comes from ~/.pgpass or PGPASSWORD.
+        store: Option<String> = None, "station.store" as Optional(Database);
+        /// What becomes of a board that nobody knows. With `ask` a person has to say that it may take work; with
+        /// `open` it may.
+        enrol: Enrol = Enrol::Ask, "station.enrol" as EnrolForm;
+        /// The certificate of the station, PEM. With it the station speaks HTTPS only. Without it, what
+        /// `piprov station cert` made is taken.
+        tls_cert: Option<PathBuf> = None, "station.tls-cert" as Optional(HostPath);
+        /// The key of that certificate, PEM, which only the station's user can read.
+        tls_key: Option<PathBuf> = None, "station.tls-key" as Optional(HostPath);
     }
 }

@@ -192,6 +192,58 @@ impl Client {
         }
     }
 
+    /// Says that this is a station, and hears what the server does.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the server's reason.
+    pub fn station(&self, stop: &Stop) -> Result<ToClient, Error> {
+        let packet = message::encode(&ToServer::Station { schema: SCHEMA }, b"");
+        self.link.push(packet.map_err(|bad| self.odd(bad.to_string()))?, Instant::now());
+        match self.hear(stop)? {
+            serving @ ToClient::Serving { .. } => Ok(serving),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// As a station: says what `ask` has to say, until it has no more for now, and passes on what is told to `hear`, until
+    /// `stop` is set. Whoever has something new to ask wakes [`Client::waker`].
+    ///
+    /// # Errors
+    /// [`Error::Lost`] where the server ends first, or puts the station out.
+    pub fn follow(
+        &self,
+        ask: &mut dyn FnMut() -> Option<ToServer>,
+        hear: &mut dyn FnMut(ToClient),
+        stop: &Stop,
+    ) -> Result<(), Error> {
+        let mut buf = vec![0; LARGEST + 1];
+        while !stop.is_set() {
+            self.waker.clear();
+            while let Some((message, _)) = self.take(&mut buf)? {
+                match message {
+                    ToClient::Refused { text, .. } => {
+                        return Err(self.lost(crate::format::shown(&text).into_owned()));
+                    }
+                    message => hear(message),
+                }
+            }
+            while let Some(message) = ask() {
+                let packet = message::encode(&message, b"").map_err(|bad| self.odd(bad.to_string()))?;
+                self.link.push(packet, Instant::now());
+            }
+            self.link.flush(Instant::now()).map_err(|broken| self.lost(broken.to_string()))?;
+            let out = if self.link.is_behind() { PollFlags::OUT } else { PollFlags::empty() };
+            let mut fds = [
+                PollFd::new(&self.link, PollFlags::IN | out),
+                PollFd::new(&self.waker, PollFlags::IN),
+                PollFd::new(stop, PollFlags::IN),
+            ];
+            let deadline = (out != PollFlags::empty()).then(|| Instant::now() + TICK);
+            until(&mut fds, deadline).map_err(|error| self.lost(error.to_string()))?;
+        }
+        Ok(())
+    }
+
     /// Answers what the boards ask, out of `branch`, until `stop` is set. Then the boards are no longer served.
     ///
     /// # Errors
@@ -294,9 +346,7 @@ impl Talk<'_> {
             ToClient::Refused { text, .. } => {
                 return Err(self.client.lost(crate::format::shown(&text).into_owned()));
             }
-            ToClient::Hello { .. } | ToClient::Admitted { .. } => {
-                return Err(self.client.odd("it greets again".to_owned()));
-            }
+            _ => return Err(self.client.odd("it says what only others are told".to_owned())),
         }
         Ok(())
     }

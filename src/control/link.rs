@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use rustix::net::{
 };
 
 use super::message::LARGEST;
+pub use crate::beneath::Peer;
 
 /// Packets and bytes that wait for the other end at most.
 const MOST_QUEUED: usize = 2048;
@@ -23,16 +24,6 @@ const MOST_BYTES: usize = 4 << 20;
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Descriptors for which there is room; a message has one at most.
 const DESCRIPTORS: usize = 4;
-
-/// The process at the other end, as the kernel knows it (`SO_PEERCRED`, unix(7)): of a client when it connected, of a
-/// server when it began to listen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer {
-    /// Its number; 0 where it is in another container.
-    pub pid: u32,
-    /// Its user.
-    pub uid: u32,
-}
 
 /// What was received.
 pub(super) enum Received {
@@ -82,26 +73,6 @@ impl Link {
     /// A socket of kind SEQPACKET that is connected and doesn't block.
     pub(super) fn new(fd: OwnedFd) -> Self {
         Self { fd, queue: Mutex::default() }
-    }
-
-    /// Who is at the other end.
-    pub(super) fn peer(&self) -> io::Result<Peer> {
-        let mut found = libc::ucred { pid: 0, uid: 0, gid: 0 };
-        let mut len = size_of::<libc::ucred>() as libc::socklen_t;
-        // SAFETY: `found` has room for `len` bytes, and outlives the call. Any bytes make a ucred.
-        let result = unsafe {
-            libc::getsockopt(
-                self.fd.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_PEERCRED,
-                (&raw mut found).cast(),
-                &raw mut len,
-            )
-        };
-        if result != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(Peer { pid: u32::try_from(found.pid).unwrap_or(0), uid: found.uid })
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -248,7 +219,7 @@ pub(super) mod tests {
         assert_eq!(take(&other).unwrap().unwrap(), b"second");
         assert_eq!(take(&other).unwrap(), None);
         assert_eq!(
-            one.peer().unwrap(),
+            Peer::of(&one).unwrap(),
             Peer { pid: std::process::id(), uid: rustix::process::getuid().as_raw() }
         );
         drop(one);

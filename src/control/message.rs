@@ -7,11 +7,16 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::board::Mac;
+use crate::arming::Rule;
+use crate::board::{Mac, Who};
+use crate::config::netboot::Mode;
 use crate::format::json;
+use crate::run::Way;
 use crate::tftp::event::What;
 use crate::tftp::options::Wanted;
 use crate::tftp::packet::{Code, Direction};
@@ -54,6 +59,29 @@ pub enum ToServer {
         /// What.
         #[serde(flatten)]
         give: Give,
+    },
+    /// The client is a station: tell it what is seen, and take its word on which boards are answered. Once, and first.
+    Station {
+        /// [`SCHEMA`].
+        schema: u32,
+    },
+    /// From now on these boards have this word. Wants a [`ToClient::Done`], which comes when it is on disk.
+    Arm {
+        /// The number under which the answer comes.
+        id: u64,
+        /// Whether boards without a rule are answered; without this it stays as it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        others: Option<bool>,
+        /// Single boards, at most [`MOST_BOARDS`].
+        #[serde(default)]
+        boards: Vec<Rule>,
+    },
+    /// Reset the board of this target, as the server's own database says. Wants a [`ToClient::Done`].
+    Reset {
+        /// The number under which the answer comes.
+        id: u64,
+        /// The target's name.
+        target: String,
     },
 }
 
@@ -148,6 +176,71 @@ pub enum ToClient {
         /// The request.
         id: u64,
     },
+    /// What the server does, for a station; the answer to [`ToServer::Station`].
+    Serving {
+        /// The network interface; `None` where no network is served.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        interface: Option<String>,
+        /// `dhcp` where the server gives the addresses. `proxy` where another one does: what that one tells boards can't
+        /// be withheld.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mode: Option<Mode>,
+        /// It serves boards in USB boot.
+        usb: bool,
+        /// Whether boards without a rule are answered.
+        others: bool,
+        /// How many boards have a rule.
+        rules: usize,
+        /// Targets with a reset line.
+        targets: Vec<String>,
+    },
+    /// What a station wanted is done, or isn't.
+    Done {
+        /// The number of its message.
+        id: u64,
+        /// Why it isn't.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failed: Option<String>,
+    },
+    /// A board was seen.
+    Sighting {
+        /// When.
+        time: Timestamp,
+        /// The board, as far as it is known.
+        board: Who,
+        /// How it was seen: `net-boot`, `usb-boot`.
+        way: Way,
+        /// What it did.
+        #[serde(flatten)]
+        seen: Seen,
+    },
+    /// Something happened in a run: the object that `--json` has for it.
+    Run {
+        /// The event.
+        event: Value,
+    },
+}
+
+/// What a board did when it was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "seen", rename_all = "kebab-case")]
+pub enum Seen {
+    /// Its boot program asks for a server.
+    Asks {
+        /// It is told where to boot from.
+        answered: bool,
+    },
+    /// Its boot program asks, and gets nothing: it is done.
+    Withheld,
+    /// Its system is up: it asks for an address.
+    System,
+    /// A run began.
+    Began,
+    /// A run ended.
+    Ended,
+    /// Something that this version doesn't know.
+    #[serde(other)]
+    Other,
 }
 
 /// Why a client's boards aren't served.
@@ -228,6 +321,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::arming::{Name, Word};
 
     fn both<M: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(
         message: M,
@@ -329,6 +423,58 @@ mod tests {
         );
         both(ToClient::Upload { id: 3 }, r#"{"type":"upload","id":3}"#, &[0, 0, 1, 2]);
         both(ToClient::Over { id: 3 }, r#"{"type":"over","id":3}"#, b"");
+    }
+
+    #[test]
+    fn each_message_of_a_station_as_it_stands_on_the_socket() {
+        let mac = "dc:a6:32:01:02:03".parse().unwrap();
+        both(ToServer::Station { schema: 1 }, r#"{"type":"station","schema":1}"#, b"");
+        let rule = |name, say| Rule { name, say };
+        let boards = vec![
+            rule(Name::Mac(mac), Some(Word::Once { turn: 7 })),
+            rule(Name::Serial("10000000af04b2da".parse().unwrap()), Some(Word::Withheld)),
+            rule(Name::Mac(mac), None),
+        ];
+        both(
+            ToServer::Arm { id: 1, others: Some(false), boards },
+            r#"{"type":"arm","id":1,"others":false,"boards":[{"mac":"dc:a6:32:01:02:03","say":{"word":"once","turn":7}},{"serial":"10000000af04b2da","say":{"word":"withheld"}},{"mac":"dc:a6:32:01:02:03"}]}"#,
+            b"",
+        );
+        both(
+            ToServer::Reset { id: 2, target: "lab-01".to_owned() },
+            r#"{"type":"reset","id":2,"target":"lab-01"}"#,
+            b"",
+        );
+        both(
+            ToClient::Serving {
+                interface: Some("eth0".to_owned()),
+                mode: Some(Mode::Proxy),
+                usb: false,
+                others: true,
+                rules: 3,
+                targets: vec!["lab-01".to_owned()],
+            },
+            r#"{"type":"serving","interface":"eth0","mode":"proxy","usb":false,"others":true,"rules":3,"targets":["lab-01"]}"#,
+            b"",
+        );
+        both(ToClient::Done { id: 2, failed: None }, r#"{"type":"done","id":2}"#, b"");
+        both(
+            ToClient::Sighting {
+                time: "2026-01-02T03:04:05Z".parse().unwrap(),
+                board: Who::with_mac(mac),
+                way: Way::NetBoot,
+                seen: Seen::Asks { answered: true },
+            },
+            r#"{"type":"sighting","time":"2026-01-02T03:04:05Z","board":{"mac":"dc:a6:32:01:02:03"},"way":"net-boot","seen":"asks","answered":true}"#,
+            b"",
+        );
+        both(
+            ToClient::Run { event: serde_json::json!({"event":"began"}) },
+            r#"{"type":"run","event":{"event":"began"}}"#,
+            b"",
+        );
+        let later = br#"{"type":"sighting","time":"2026-01-02T03:04:05Z","board":{},"way":"net-boot","seen":"sings","loud":1}"#;
+        assert!(matches!(decode(later).unwrap().0, ToClient::Sighting { seen: Seen::Other, .. }));
     }
 
     #[test]

@@ -7,6 +7,9 @@
 //!
 //! The client stays the brain: it decides each answer, and keeps deadlines, resets and records. The server is its arm:
 //! it reads the image by the descriptor that the client gave it, and can't be made to open anything.
+//!
+//! A station is a client of another kind: it hears what is seen, and says which boards are answered. [`Desk`] is what a
+//! server has for it.
 
 pub mod message;
 
@@ -17,8 +20,10 @@ mod link;
 mod place;
 mod remote;
 mod server;
+mod stations;
 
 pub use client::{Client, Image};
 pub use error::Error;
 pub use link::Peer;
 pub use server::{Server, Told};
+pub use stations::{Desk, Reply, Stations, TooMuch, Want};

@@ -15,6 +15,8 @@ use super::link::{Broken, Link, PATIENCE, Peer, Received};
 use super::message::{self, LARGEST, MOST_BOARDS, SCHEMA, ToClient, ToServer, Why};
 use super::place::{Listener, Place};
 use super::remote::{ANSWER, Remote, Way};
+use super::stations::{Desk, Reply, Stations, Want};
+use crate::arming::Change;
 use crate::board::Mac;
 use crate::per_second::PerSecond;
 use crate::stop::{Stop, Waker, until};
@@ -63,11 +65,17 @@ pub enum Told {
 }
 
 /// The control socket of a server, open.
-#[derive(Debug)]
 pub struct Server {
     listener: Listener,
     serves: String,
     waker: Waker,
+    stations: Option<(Stations, Arc<dyn Desk>)>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Server").field("serves", &self.serves).finish_non_exhaustive()
+    }
 }
 
 impl Server {
@@ -80,7 +88,13 @@ impl Server {
         let listener = Place::open(path, true)?.listen(group)?;
         let system = |source| Error::System { path: path.to_owned(), doing: "listening there", source };
         let waker = Waker::new().map_err(system)?;
-        Ok(Self { listener, serves: serves.to_owned(), waker })
+        Ok(Self { listener, serves: serves.to_owned(), waker, stations: None })
+    }
+
+    /// Takes stations in too.
+    #[must_use]
+    pub fn for_stations(self, stations: Stations, desk: Arc<dyn Desk>) -> Self {
+        Self { stations: Some((stations, desk)), ..self }
     }
 
     /// Serves clients until `stop` is set, or the TFTP server has ended. `tell` is called on this thread.
@@ -116,6 +130,8 @@ struct Client {
     way: Arc<Way>,
     since: Instant,
     admitted: Option<Admitted>,
+    /// It is a station.
+    is_station: bool,
     /// Messages that nobody asked for.
     unasked: PerSecond,
 }
@@ -201,7 +217,7 @@ impl Hall<'_> {
         };
         way.tell(&hello, b"");
         let unasked = PerSecond::new(UNASKED);
-        self.clients.push(Client { peer, way, since: now, admitted: None, unasked });
+        self.clients.push(Client { peer, way, since: now, admitted: None, is_station: false, unasked });
     }
 
     /// Takes what a client says. Says whether a board's question was answered.
@@ -222,7 +238,7 @@ impl Hall<'_> {
             }
             match message {
                 ToServer::Admit { schema, boards, available } => {
-                    if client.admitted.is_some() {
+                    if client.admitted.is_some() || client.is_station {
                         return Err(rules("it has said already which boards it has"));
                     }
                     self.admit(at, schema, boards, available, fd)?;
@@ -248,6 +264,14 @@ impl Hall<'_> {
                     }
                     answered |= wanted;
                 }
+                ToServer::Station { schema } => self.station(at, schema)?,
+                ToServer::Arm { id, others, boards } => {
+                    if boards.len() > MOST_BOARDS {
+                        return Err(rules(format!("{} boards in a message are too many", boards.len())));
+                    }
+                    self.want(at, id, Want::Arm(Change { others, rules: boards }), now)?;
+                }
+                ToServer::Reset { id, target } => self.want(at, id, Want::Reset { target }, now)?,
             }
         }
         Ok(answered)
@@ -262,11 +286,7 @@ impl Hall<'_> {
         fd: Option<OwnedFd>,
     ) -> Result<(), Out> {
         if schema != SCHEMA {
-            let version = env!("CARGO_PKG_VERSION");
-            return Err((
-                Why::Schema,
-                format!("it is version {version}, which speaks schema {SCHEMA}, not {schema}"),
-            ));
+            return Err(other_schema(schema));
         }
         let boards: BTreeSet<Mac> = boards.into_iter().collect();
         if boards.is_empty() {
@@ -303,9 +323,43 @@ impl Hall<'_> {
         Ok(())
     }
 
+    fn station(&mut self, at: usize, schema: u32) -> Result<(), Out> {
+        let client = &mut self.clients[at];
+        if client.admitted.is_some() || client.is_station {
+            return Err(rules("it has said already what it is"));
+        }
+        let Some((stations, desk)) = &self.server.stations else {
+            return Err((Why::Rules, "no station is served here".to_owned()));
+        };
+        if schema != SCHEMA {
+            return Err(other_schema(schema));
+        }
+        // Nothing is seen between this answer and the first thing that it is told.
+        client.way.tell(&desk.serving(), b"");
+        if !stations.join(&client.way) {
+            return Err((Why::Full, "too many stations".to_owned()));
+        }
+        client.is_station = true;
+        Ok(())
+    }
+
+    fn want(&mut self, at: usize, id: u64, want: Want, now: Instant) -> Result<(), Out> {
+        let client = &mut self.clients[at];
+        let Some((_, desk)) = self.server.stations.as_ref().filter(|_| client.is_station) else {
+            return Err(rules("it hasn't said that it is a station"));
+        };
+        if !client.unasked.allows(now) {
+            return Err(rules("it says too much"));
+        }
+        desk.want(want, Reply::new(Arc::clone(&client.way), id)).map_err(|error| rules(error.to_string()))
+    }
+
     /// Ends with a client: its boards are its own affair again.
     fn put_out(&mut self, at: usize, why: Why, text: String) {
         let client = self.clients.swap_remove(at);
+        if let Some((stations, _)) = self.server.stations.as_ref().filter(|_| client.is_station) {
+            stations.leave(&client.way);
+        }
         client.way.tell(&refused(why, &text), b"");
         (self.tell)(match client.admitted {
             Some(Admitted { remote, _joined: joined }) => {
@@ -314,6 +368,9 @@ impl Hall<'_> {
             }
             // Who only looks whether somebody listens is nobody's business.
             None if why == Why::Ended => return,
+            None if client.is_station => {
+                Told::Withdrawn { client: client.peer, boards: Vec::new(), why: text }
+            }
             None => Told::Refused { client: client.peer, why: text },
         });
     }
@@ -327,6 +384,7 @@ impl Client {
             Some(admitted) if admitted.remote.is_late(now) => {
                 Err(rules(format!("it hasn't answered a board for {} s", ANSWER.as_secs())))
             }
+            None if self.is_station => Ok(()),
             None if now.saturating_duration_since(self.since) >= GREETING => {
                 Err(rules(format!("it hasn't said what it wants for {} s", GREETING.as_secs())))
             }
@@ -336,11 +394,19 @@ impl Client {
 
     /// When it has to be looked at, at the latest.
     fn deadline(&self, now: Instant) -> Option<Instant> {
-        let Some(admitted) = &self.admitted else { return Some(self.since + GREETING) };
-        let late = admitted.remote.is_waiting().then_some(ANSWER / 10);
+        if self.admitted.is_none() && !self.is_station {
+            return Some(self.since + GREETING);
+        }
+        let waiting = self.admitted.as_ref().is_some_and(|admitted| admitted.remote.is_waiting());
+        let late = waiting.then_some(ANSWER / 10);
         let deaf = self.way.link.is_behind().then_some(PATIENCE / 10);
         late.into_iter().chain(deaf).min().map(|after| now + after)
     }
+}
+
+fn other_schema(schema: u32) -> Out {
+    let version = env!("CARGO_PKG_VERSION");
+    (Why::Schema, format!("this is version {version}, which speaks schema {SCHEMA}, not {schema}"))
 }
 
 fn refused(why: Why, text: &str) -> ToClient {

@@ -4,3 +4,5 @@
 pub mod apt;
 pub mod deb;
 pub mod files;
+pub mod initramfs;
+pub mod modules;

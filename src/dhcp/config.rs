@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::config::netboot::Mode;
 
 use super::error::Error;
 use super::pi;
+use crate::arming::Arms;
 use crate::board::Mac;
 use crate::wire::Interface;
 
@@ -49,6 +51,8 @@ pub struct Config {
     pub state: PathBuf,
     /// Starts beside another full DHCP server too.
     pub force: bool,
+    /// Which boards may boot from here.
+    pub arms: Arc<Arms>,
 }
 
 impl Config {
@@ -71,6 +75,7 @@ impl Config {
             boot_files: BTreeMap::new(),
             state,
             force: false,
+            arms: Arc::default(),
         }
     }
 }

@@ -212,6 +212,8 @@ pub enum Silence {
     NoQuestion,
     /// It makes no sense on this port.
     WrongPort,
+    /// It is done, and is to start from its disk: see [`crate::arming`].
+    Withheld,
 }
 
 pub(super) fn as_seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -146,6 +146,12 @@ impl DhcpClient {
         self.stage == Stage::Eeprom4 && self.revision == Some(0) && self.serial.is_none()
     }
 
+    /// It is an operating system, so its boot programs have done their part.
+    #[must_use]
+    pub const fn is_system(&self) -> bool {
+        matches!(self.stage, Stage::PiHost | Stage::Host)
+    }
+
     /// An operating system of which nothing is known.
     pub const UNKNOWN: Self = Self { stage: Stage::Host, serial: None, revision: None, arch: None };
 

@@ -144,7 +144,9 @@ impl Loop<'_> {
             match Packet::parse(bytes) {
                 Ok(packet) => {
                     let arrival = Arrival { port: number, from };
-                    let actions = self.policy.handle(&packet, arrival, unix_time());
+                    let arms = &self.server.config.arms;
+                    let verdict = |mac, serial| arms.boots(Some(mac), serial, Instant::now());
+                    let actions = self.policy.handle_where(&packet, arrival, unix_time(), &verdict);
                     self.act(actions);
                 }
                 Err(why) if self.malformed.allows(Instant::now()) => {
@@ -161,8 +163,19 @@ impl Loop<'_> {
         let mut number = 0;
         // What was heard is told before what was sent for it.
         let mut ready = Vec::new();
+        let mut unspent = None;
         for action in actions {
             match action {
+                Action::Spend(mac, turn) => {
+                    if let Err(error) = self.server.config.arms.spend(turn, now) {
+                        tracing::debug!(%mac, turn, %error, "its one boot can't be written");
+                        unspent = Some(error);
+                    }
+                }
+                Action::Send(reply) if unspent.is_some() => {
+                    let why = unspent.as_ref().map(ToString::to_string).unwrap_or_default();
+                    self.unsent(&reply, true, || why);
+                }
                 Action::Record(record) => records.push(record),
                 Action::Look(address) => self.look(address),
                 Action::Withdraw(mac) => self.outbox.withdraw(mac),

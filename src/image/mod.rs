@@ -21,6 +21,7 @@ pub mod report;
 pub mod split;
 pub mod spool;
 pub mod table;
+pub mod unused;
 
 mod codec;
 mod lengths;

@@ -27,11 +27,16 @@ pub enum Way {
     Reset,
     /// What it boots from over the network was made.
     ClientAdd,
+    /// An image was written by the agent, on the board or on this host.
+    Deploy,
+    /// A disk was read by the agent, and kept.
+    Backup,
 }
 
 impl Way {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Flash, Self::UsbBoot, Self::NetBoot, Self::Reset, Self::ClientAdd];
+    pub const ALL: [Self; 7] =
+        [Self::Flash, Self::UsbBoot, Self::NetBoot, Self::Reset, Self::ClientAdd, Self::Deploy, Self::Backup];
 
     /// The word for it.
     #[must_use]
@@ -42,6 +47,8 @@ impl Way {
             Self::NetBoot => "net-boot",
             Self::Reset => "reset",
             Self::ClientAdd => "client-add",
+            Self::Deploy => "deploy",
+            Self::Backup => "backup",
         }
     }
 }
@@ -62,7 +69,7 @@ impl FromStr for Way {
 
 /// A text that names nothing that is done to boards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("there are flash, usb-boot, net-boot, reset and client-add")]
+#[error("there are flash, usb-boot, net-boot, reset, client-add, deploy and backup")]
 pub struct NoWay;
 
 /// The name of a run: twelve hexadecimal digits of chance.

@@ -4,10 +4,19 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::initramfs::{Initramfs, gzip};
-use super::{Arch, modules, overlay};
+use super::{Arch, overlay};
 use crate::debian::deb::Deb;
 use crate::debian::files::{Error, File, Files};
+use crate::debian::initramfs::{Initramfs, gzip};
+use crate::debian::modules::{self, Module, Modules};
+
+/// What it takes to be a USB serial port and to restart: the controller and its (absent) transceiver, the gadget, and
+/// the watchdog, through which a Pi restarts and switches off.
+const WANTED: [&str; 6] = ["configfs", "phy_generic", "dwc2", "libcomposite", "usb_f_acm", "bcm2835_wdt"];
+
+/// Where modules are that these can depend on.
+const PLACES: [&str; 4] =
+    ["/kernel/fs/configfs/", "/kernel/drivers/usb/", "/kernel/drivers/watchdog/", "/kernel/lib/"];
 
 /// What runs on the board.
 const INIT: &[u8] = include_bytes!("../../firmware/stage1/init");
@@ -78,7 +87,7 @@ fn read(path: &Path, archs: &BTreeSet<Arch>) -> Result<Deb, Error> {
             || path.starts_with("boot/vmlinuz-")
             || matches!(path, "bin/busybox" | "usr/bin/busybox")
             || path.ends_with("/copyright")
-            || modules::concerns(path)
+            || modules::concerns(path, &PLACES)
             || tree(path)
     };
     Ok(Deb::read(path, wanted)?)
@@ -122,7 +131,7 @@ fn one(arch: Arch, debs: &[Deb], time: u32, files: &mut Files) -> Result<(), Err
         file: "bin/busybox".to_owned(),
         why: "it is not there",
     })?;
-    let modules = modules::closure(kernel)?;
+    let modules = Modules::of(kernel).closure(&WANTED)?;
     let packed = pack(program, &modules, time).map_err(packing)?;
     files.add(&format!("stage1-{}.gz", arch.name()), packed);
     Ok(())
@@ -133,7 +142,7 @@ fn packing(source: std::io::Error) -> Error {
     Error::Os { path: PathBuf::from("initramfs"), doing: "packing", source }
 }
 
-fn pack(busybox: &[u8], modules: &[(String, Vec<u8>)], time: u32) -> std::io::Result<Vec<u8>> {
+fn pack(busybox: &[u8], modules: &[Module], time: u32) -> std::io::Result<Vec<u8>> {
     let mut archive = Initramfs::new(time);
     for name in ["bin", "dev", "modules", "proc", "sys"] {
         archive.directory(name)?;
@@ -141,7 +150,7 @@ fn pack(busybox: &[u8], modules: &[(String, Vec<u8>)], time: u32) -> std::io::Re
     archive.file("bin/busybox", true, busybox)?;
     archive.link("bin/sh", "busybox")?;
     archive.file("init", true, INIT)?;
-    for (number, (name, bytes)) in modules.iter().enumerate() {
+    for (number, Module { name, bytes, .. }) in modules.iter().enumerate() {
         archive.file(&format!("modules/{number:02}-{name}.ko"), false, bytes)?;
     }
     archive.finish()
@@ -168,9 +177,9 @@ fn config(archs: &BTreeSet<Arch>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::modules::tests::module;
     use super::*;
     use crate::debian::deb::tests::package;
+    use crate::debian::modules::tests::module;
 
     /// Packages as Debian has them, with little in them.
     fn packages(dir: &Path, archs: &[Arch]) -> Vec<PathBuf> {

@@ -6,8 +6,6 @@
 //! or the hour: the same packages give the same bytes.
 
 pub mod build;
-mod initramfs;
-mod modules;
 mod overlay;
 
 /// The processors of the boards that need a first stage.

@@ -2,6 +2,259 @@
 //!
 //! | part | what it is |
 //! |---|---|
-//! | [`schema`] | what OpenAPI says of words of lower rooms |
+//! | [`jobs`] | what boards are to do: a state machine, without clock and store |
+//! | [`rules`] | which project a board gets that comes by itself |
+//! | [`store`] | what the station knows, in a database |
+//! | [`cert`] | a certificate of its own |
+//! | [`key`] | its key, tokens of boards, signatures |
+//! | [`changes`], [`waiting`] | those that watch, and boards that wait for work |
+//! | [`serve`] | its sockets, its begin and its end |
+//! | `web` | what each call goes through: bounds, proof, refusals, the table of calls |
+//! | `api` | calls of people's programs |
+//! | `device` | calls of boards |
+//! | `schema` | what OpenAPI says of words of lower rooms |
 
+pub mod cert;
+pub mod changes;
+pub mod jobs;
+pub mod key;
+pub mod rules;
+pub mod serve;
+pub mod store;
+pub mod waiting;
+
+mod api;
+mod background;
+mod device;
+mod metrics;
+mod password;
 mod schema;
+mod web;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::http::HeaderMap;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::station::Enrol;
+use crate::error::{Explain, Kind, Remedy};
+use crate::station_api::{Audit, Role, Time};
+use web::{Guard, Origin, Refill, Refusal, Table, Who};
+
+/// What a station is to be.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Its directory.
+    pub state: PathBuf,
+    /// A PostgreSQL database; `None`: SQLite in the directory.
+    pub store: Option<String>,
+    /// What becomes of boards that nobody knows.
+    pub enrol: Enrol,
+}
+
+/// Why a station can't begin.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its directory can't be used.
+    #[error("{} can't be used", path.display())]
+    State {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Its key can't.
+    #[error(transparent)]
+    Key(#[from] key::Error),
+    /// Its database can't.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Explain for OpenError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::State { source, .. } => Kind::of_io(source),
+            Self::Key(error) => error.kind(),
+            Self::Store(error) => error.kind(),
+        }
+    }
+
+    fn hint(&self) -> Option<Remedy> {
+        match self {
+            Self::State { .. } => None,
+            Self::Key(error) => error.hint(),
+            Self::Store(error) => error.hint(),
+        }
+    }
+}
+
+/// A station that serves.
+pub(crate) struct Station {
+    options: Options,
+    store: store::Store,
+    key: key::StationKey,
+    nonces: device::Nonces,
+    passwords: password::Passwords,
+    metrics: metrics::Metrics,
+    guard: Guard,
+    waiting: waiting::Waiting,
+    changes: changes::Changes,
+    wrong_tokens: Mutex<Refill<std::net::IpAddr>>,
+    began: Instant,
+    since: Time,
+    /// Set when it ends.
+    ending: CancellationToken,
+}
+
+impl Station {
+    async fn open(options: Options) -> Result<Arc<Self>, OpenError> {
+        let state = |source| OpenError::State { path: options.state.clone(), source };
+        tokio::fs::create_dir_all(&options.state).await.map_err(state)?;
+        let key = key::StationKey::open(&options.state)?;
+        let url = store::StoreUrl::read(options.store.as_deref().unwrap_or_default(), &options.state)?;
+        let store = store::Store::open(&url).await?;
+        Ok(Arc::new(Self {
+            options,
+            store,
+            key,
+            nonces: device::Nonces::default(),
+            passwords: password::Passwords::default(),
+            metrics: metrics::Metrics::default(),
+            guard: Guard::default(),
+            waiting: waiting::Waiting::default(),
+            changes: changes::Changes::default(),
+            // Ten at once, then one each six seconds.
+            wrong_tokens: Mutex::new(Refill::new(10, Duration::from_secs(6), 4096)),
+            began: Instant::now(),
+            since: now(),
+            ending: CancellationToken::new(),
+        }))
+    }
+
+    fn state(&self) -> &Path {
+        &self.options.state
+    }
+
+    fn key(&self) -> &key::StationKey {
+        &self.key
+    }
+
+    fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    fn store(&self) -> &store::Store {
+        &self.store
+    }
+
+    fn metrics(&self) -> &metrics::Metrics {
+        &self.metrics
+    }
+
+    /// Whether its database does.
+    async fn answers(&self) -> bool {
+        let answers = tokio::time::timeout(Duration::from_secs(10), self.store.answers()).await;
+        matches!(answers, Ok(Ok(())))
+    }
+
+    /// Streams and those that wait are let go.
+    fn end(&self) {
+        self.ending.cancel();
+    }
+
+    async fn close(&self) {
+        self.store.close().await;
+    }
+
+    /// Notes what somebody did. That it was done isn't undone where this can't be noted.
+    async fn did(&self, who: &Who, what: &str, on: &str) {
+        let (by, from) = (who.by.clone(), who.from.to_string());
+        let done = Audit { time: now(), by, from, what: what.to_owned(), on: on.to_owned() };
+        if let Err(error) = self.store.note(&done).await {
+            tracing::warn!(%error, what, "the audit has a gap");
+        }
+    }
+
+    /// Who makes a call that wants a role.
+    async fn who(&self, from: Origin, headers: &HeaderMap, role: Role) -> Result<Who, Refusal> {
+        let found = self.known(from, headers).await?;
+        if found.role < role {
+            return Err(Refusal::forbidden(format!(
+                "`{}` may not do this: it takes the role {role:?}",
+                found.by
+            )));
+        }
+        Ok(found)
+    }
+
+    async fn known(&self, from: Origin, headers: &HeaderMap) -> Result<Who, Refusal> {
+        let Some(token) = web::bearer(headers) else {
+            return match from {
+                Origin::Socket { uid } => {
+                    Ok(Who { by: format!("uid {uid}"), user: String::new(), from, role: Role::Admin })
+                }
+                Origin::Address(_) => Err(Refusal::unknown("a token is needed")),
+            };
+        };
+        let digest = api::digest(token);
+        if let Some(token) = self.store.token(&digest, now()).await? {
+            self.store.token_used(&token, now()).await?;
+            return Ok(Who { by: token.name, user: token.user, from, role: token.role });
+        }
+        if let Some(user) = self.store.session(&digest, now()).await? {
+            return Ok(Who { by: user.name.clone(), user: user.name, from, role: user.role });
+        }
+        Err(self.wrong_token(from))
+    }
+
+    /// Whether this address may try a secret now.
+    fn may_try(&self, from: Origin) -> Result<(), Refusal> {
+        let Some(place) = from.place() else { return Ok(()) };
+        let wrong = self.wrong_tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        match wrong.wait(&place, self.began.elapsed()) {
+            Some(wait) => Err(Refusal::too_often(wait.as_secs() + 1)),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes that somebody showed a wrong password.
+    fn wrong_password(&self, from: Origin) -> Refusal {
+        let _ = self.wrong_token(from);
+        Refusal::unknown("name or password are wrong")
+    }
+
+    /// Notes that somebody showed a wrong token.
+    fn wrong_token(&self, from: Origin) -> Refusal {
+        if let Some(place) = from.place() {
+            let mut wrong = self.wrong_tokens.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(wait) = wrong.wait(&place, self.began.elapsed()) {
+                return Refusal::too_often(wait.as_secs() + 1);
+            }
+            wrong.note(place, self.began.elapsed());
+        }
+        Refusal::unknown("the token is wrong, or has ended")
+    }
+}
+
+/// The time.
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// All that a station answers.
+fn table() -> Table {
+    let mut table = Table::new();
+    api::add_to(&mut table);
+    device::add_to(&mut table);
+    table
+}
+
+fn routes(station: Arc<Station>) -> Router {
+    let (router, openapi) = table().finish();
+    api::with_openapi(router, &openapi).with_state(station)
+}

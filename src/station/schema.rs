@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::board::{Mac, Serial};
-use crate::error::Kind;
+use crate::error::{Kind, Remedy};
 use crate::run::Stage;
 
 fn text(pattern: &str, description: &str) -> RefOr<Schema> {
@@ -64,5 +64,18 @@ impl PartialSchema for Kind {
 impl ToSchema for Kind {
     fn name() -> Cow<'static, str> {
         "Kind".into()
+    }
+}
+
+impl PartialSchema for Remedy {
+    fn schema() -> RefOr<Schema> {
+        let description = "A sentence, or its parts: texts, and things to do with a member `do`.";
+        ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some(description)).into()
+    }
+}
+
+impl ToSchema for Remedy {
+    fn name() -> Cow<'static, str> {
+        "Remedy".into()
     }
 }

@@ -210,6 +210,41 @@ impl std::fmt::Debug for UserChange {
     }
 }
 
+/// Somebody shows a password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// The name.
+    pub name: String,
+    /// The password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Login").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A password was right.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct LoggedIn {
+    /// What to show as a token.
+    pub secret: String,
+    /// When it ends.
+    pub expires: Time,
+    /// What its user may do.
+    pub role: Role,
+}
+
+impl std::fmt::Debug for LoggedIn {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("LoggedIn").field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
 /// A token as it is made. It can't do more than its maker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
@@ -381,7 +416,7 @@ pub struct Problem {
     pub kind: crate::error::Kind,
     /// What helps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    pub hint: Option<crate::error::Remedy>,
     /// Each thing that is wrong, where there are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub more: Vec<String>,

@@ -34,3 +34,27 @@ fn a_service_in_a_sandbox_can_make_its_control_socket_and_leaves_what_others_hav
     assert!(values(&unit, "CapabilityBoundingSet").contains(&"CAP_CHOWN"));
     assert!(values(&unit, "RestrictAddressFamilies").contains(&"AF_UNIX"));
 }
+
+#[test]
+fn the_station_is_nobodys_root_and_its_sandbox_is_tight() {
+    let unit = std::fs::read_to_string("systemd/piprov-station.service").unwrap();
+    assert_eq!(values(&unit, "User"), ["piprov"]);
+    assert!(values(&unit, "CapabilityBoundingSet").is_empty() && unit.contains("\nCapabilityBoundingSet=\n"));
+    // What root's program takes without a configuration is not where the station may write: its own part of it is.
+    let settings = piprov::config::Settings::without_files();
+    assert_eq!(settings.station.state.value, None);
+    assert_eq!(values(&unit, "StateDirectory"), ["piprov/station"]);
+    // Its sockets are where the settings say, and root's.
+    let socket = std::fs::read_to_string("systemd/piprov-station.socket").unwrap();
+    let path = settings.station.socket.value.unwrap();
+    let mut places = vec![path.display().to_string()];
+    places.extend(settings.station.listen.value.iter().map(ToString::to_string));
+    assert_eq!(values(&socket, "ListenStream"), places);
+    assert_eq!((values(&socket, "SocketUser"), values(&socket, "SocketMode")), (vec!["root"], vec!["0660"]));
+    assert_eq!(values(&unit, "Requires"), ["piprov-station.socket"]);
+    let analyze = std::process::Command::new("systemd-analyze")
+        .args(["security", "--offline=true", "--threshold=30", "systemd/piprov-station.service"])
+        .output()
+        .expect("systemd-analyze is needed: apt-get install systemd");
+    assert!(analyze.status.success(), "{}", String::from_utf8_lossy(&analyze.stdout));
+}

@@ -20,6 +20,7 @@ mod slots;
 #[path = "../usb_model/mod.rs"]
 mod usb_model;
 
+mod bootd;
 mod handed;
 mod killed;
 mod netboot_boot;

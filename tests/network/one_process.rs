@@ -67,6 +67,7 @@ fn serve_netboot(
             limits: piprov::tftp::Limits::default(),
             control: None,
             sockets: Vec::new(),
+            stations: None,
         };
         let server = serve::Server::open(options, stop)?;
         let switch = server.switch();

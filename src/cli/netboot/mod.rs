@@ -5,7 +5,7 @@ mod enable;
 #[cfg(test)]
 mod hostile;
 mod nfs;
-mod serve;
+pub(super) mod serve;
 mod watch;
 
 use clap::{Args, Subcommand};

@@ -8,6 +8,7 @@ use crate::board::Mac;
 use crate::cli::screen::{Remark, Screen};
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common, remedy};
+use crate::config::Settings;
 use crate::config::netboot::{Mode, parse_range};
 use crate::dhcp;
 use crate::format::{count, json};
@@ -34,7 +35,7 @@ Ctrl-C ends it; boards that are fetching are told so.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = MORE)]
-pub(super) struct Serve {
+pub(in crate::cli) struct Serve {
     /// Serve on this network interface; it is never guessed
     #[arg(short, long, value_name = "IF")]
     interface: Option<String>,
@@ -58,6 +59,21 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
+        let options = self.options(&settings, ui)?;
+        let server = Server::open(options, stop)?;
+        // Nobody was answered yet, and nobody is where it can't be recorded.
+        let ledger = Ledger::open(&settings.state_dir.value)?;
+        ui.detail(format_args!("records: {}", ledger.path().display()));
+        let screen = Arc::new(Screen::of_service(ui));
+        let runs = Runs::new(Arc::clone(&screen) as Arc<dyn Tell>, ledger);
+        let result = server.run(&|event| show(ui, &screen, event), &runs, stop);
+        screen.finish();
+        end(ui, &result?);
+        Ok(())
+    }
+
+    /// What is to be served, by flags and settings.
+    pub(in crate::cli) fn options(self, settings: &Settings, ui: &Ui) -> crate::cli::Result<ServeOptions> {
         let netboot = &settings.netboot;
         let interface = super::interface(self.interface.or(netboot.interface.value.clone()), "serve")?;
         let state = self.state.unwrap_or_else(|| netboot.state.value.clone());
@@ -80,28 +96,19 @@ impl Serve {
         if config.mode == Mode::Dhcp && !config.force {
             ui.detail(format_args!("looking for other DHCP servers on {interface}"));
         }
-        let options = ServeOptions {
+        Ok(ServeOptions {
             dhcp: config,
             tftp_root: self.tftp_root.unwrap_or_else(|| netboot.tftp_root.value.clone()),
-            limits: common::tftp_limits(&settings),
+            limits: common::tftp_limits(settings),
             control: settings.control_socket.value.clone().map(|path| (path, common::control_group())),
             sockets: service::sockets()?,
-        };
-        let server = Server::open(options, stop)?;
-        // Nobody was answered yet, and nobody is where it can't be recorded.
-        let ledger = Ledger::open(&settings.state_dir.value)?;
-        ui.detail(format_args!("records: {}", ledger.path().display()));
-        let screen = Arc::new(Screen::of_service(ui));
-        let runs = Runs::new(Arc::clone(&screen) as Arc<dyn Tell>, ledger);
-        let result = server.run(&|event| show(ui, &screen, event), &runs, stop);
-        screen.finish();
-        end(ui, &result?);
-        Ok(())
+            stations: None,
+        })
     }
 }
 
 /// Shows what belongs to no board. The boards' boots are runs, which the screen shows.
-pub(super) fn show(ui: &Ui, screen: &Screen, event: &Event) {
+pub(in crate::cli) fn show(ui: &Ui, screen: &Screen, event: &Event) {
     if ui.json {
         // DHCP's own words are for users that want details.
         if ui.verbose > 0 || !matches!(event.what, What::Dhcp { .. }) {
@@ -188,7 +195,7 @@ fn named(boards: &[Mac]) -> String {
 }
 
 /// What it came to.
-pub(super) fn end(ui: &Ui, totals: &Totals) {
+pub(in crate::cli) fn end(ui: &Ui, totals: &Totals) {
     if ui.json {
         ui.named("summary", None, totals);
         return;

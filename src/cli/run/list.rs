@@ -21,7 +21,7 @@ pub(super) struct List {
     /// Only boards whose name, address, MAC, serial number or port is this
     #[arg(long, value_name = "BOARD")]
     board: Option<String>,
-    /// Only this kind of run: flash, usb-boot, net-boot, reset or client-add
+    /// Only this kind of run: flash, net-boot, deploy or another one
     #[arg(long, value_name = "KIND")]
     kind: Option<Way>,
     /// Only runs that ended so: done, not-verified, failed, lost or unfinished

@@ -5,7 +5,7 @@ mod chosen;
 mod dry;
 mod told;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -19,7 +19,10 @@ use crate::run::Runs;
 use crate::run::ledger::Ledger;
 use crate::stop::Stop;
 use crate::usb::boot::BootOptions;
+use crate::usb::choose::AllAlike;
 use crate::usb::libusb::LibusbBus;
+use crate::usb::lookup;
+use crate::usb::plan::OnePayload;
 use crate::usb::service::{self, Filter, Service};
 use crate::usb::sysfs::Sysfs;
 use crate::usb::transport::Bus;
@@ -147,6 +150,30 @@ fn transfer(text: &str) -> Result<usize, String> {
         return Err("whole blocks of 512 bytes are needed, at most 16 MiB".to_owned());
     }
     Ok(size)
+}
+
+/// Boots every board that is plugged in with the files of a directory, until it is stopped; each boot is one of `runs`.
+///
+/// # Errors
+/// Where the host has no USB, or nothing can be booted with these files.
+pub(super) fn beside<'a>(
+    dir: &Path,
+    runs: &'a Runs,
+    ui: &'a Ui,
+) -> crate::cli::Result<crate::bootd::Beside<'a>> {
+    let options = lookup::PayloadOptions { overlays: false, allow: Vec::new() };
+    let payload = lookup::Payload::open(dir, &options)?;
+    let wanted = payload::Wanted { chips: Vec::new(), signed: false, boot_sig: false, confirmed: Vec::new() };
+    for note in payload::check(&payload, None, &wanted)? {
+        ui.warn(note);
+    }
+    let choose = AllAlike::new(Arc::new(OnePayload(Arc::new(payload))), BootOptions::default());
+    let bus: Arc<dyn Bus> = Arc::new(LibusbBus::new()?);
+    Ok(Box::new(move |stop| {
+        let service = Service { forever: true, ..Service::default() };
+        let mut ended = |_: service::Outcome| {};
+        service::run(bus, &choose, &service, stop, runs, &mut ended).map_err(|error| Box::new(error) as _)
+    }))
 }
 
 impl Usbboot {

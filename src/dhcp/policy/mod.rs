@@ -13,7 +13,8 @@ use super::event::{Answer, Event, Heard, Silence};
 use super::lease::Record;
 use super::packet::{Kind, PXE_PORT, Packet, SERVER_PORT, code};
 use super::pi::{DhcpClient, Stage};
-use crate::board::Mac;
+use crate::arming::Verdict;
+use crate::board::{Mac, Serial};
 use crate::format::printable;
 use pool::Pool;
 
@@ -41,6 +42,9 @@ pub struct Arrival {
 /// What is to be done, in this order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
+    /// This board's one boot is used up with the answer. What is sent after it in the same list may go out only when that
+    /// is on disk.
+    Spend(Mac, u64),
     /// Put this on disk. What is sent after it in the same list may go out only when it is there.
     Record(Record),
     /// Ask the network whether a device has this address; see [`Policy::conflict`].
@@ -87,8 +91,20 @@ impl Policy {
         Self { plan, pool, look, seen: HashMap::new(), questions: HashMap::new() }
     }
 
-    /// Decides about one message. `now` is Unix time in seconds.
+    /// Decides about one message, where every board may boot. `now` is Unix time in seconds.
     pub fn handle(&mut self, packet: &Packet<'_>, arrival: Arrival, now: u64) -> Vec<Action> {
+        self.handle_where(packet, arrival, now, &|_, _| Verdict::Answer)
+    }
+
+    /// Decides about one message. `verdict` says of a board whether it may boot from here. One that may not gets no answer
+    /// while its boot program asks; the system on it goes on having its address.
+    pub fn handle_where(
+        &mut self,
+        packet: &Packet<'_>,
+        arrival: Arrival,
+        now: u64,
+        verdict: &dyn Fn(Mac, Option<Serial>) -> Verdict,
+    ) -> Vec<Action> {
         if packet.is_reply {
             let mut actions = Vec::with_capacity(1);
             let heard = self.heard(packet, arrival, DhcpClient::UNKNOWN, 0);
@@ -99,12 +115,22 @@ impl Policy {
         let (client, tries) = self.remember(packet, now);
         let heard = self.heard(packet, arrival, client, tries);
         let mut actions = Vec::with_capacity(4);
+        let verdict = match self.boots(client) {
+            Ok(_) => verdict(packet.mac, client.serial),
+            Err(_) => Verdict::Answer,
+        };
         let answer = match (arrival.port, self.plan.mode) {
+            _ if verdict == Verdict::Withhold => Answer::None { why: Silence::Withheld },
             (PXE_PORT, _) => self.boot_server(packet, arrival, client, &mut actions),
             (SERVER_PORT, Mode::Proxy) => self.proxy(packet, client, &mut actions),
             (SERVER_PORT, Mode::Dhcp) => self.grant(packet, arrival, client, now, &mut actions),
             _ => Answer::None { why: Silence::WrongPort },
         };
+        if let Verdict::Spend(turn) = verdict
+            && !matches!(answer, Answer::None { .. })
+        {
+            actions.insert(0, Action::Spend(packet.mac, turn));
+        }
         actions.push(Action::Tell(Event::Heard(Heard { answer, ..heard })));
         actions
     }

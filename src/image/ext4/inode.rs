@@ -92,7 +92,7 @@ impl Ext4 {
         let index = number.checked_sub(1).filter(|index| *index < self.inodes);
         let index = index.ok_or_else(|| Error::damaged(format!("there is no inode {number}")))?;
         let group = (index / self.inodes_per_group) as usize;
-        let table = self.tables.get(group).copied();
+        let table = self.groups.get(group).map(|group| group.table);
         let table = table.ok_or_else(|| Error::damaged(format!("there is no group for inode {number}")))?;
         let at = u64::from(index % self.inodes_per_group) * self.inode_len;
         let at = table.checked_mul(self.block).and_then(|table| table.checked_add(at));

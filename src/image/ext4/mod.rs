@@ -11,6 +11,7 @@
 mod acl;
 mod blocks;
 mod dir;
+mod free;
 mod inode;
 mod path;
 mod xattr;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 pub use blocks::{Contents, Run};
 pub use dir::Entry;
+pub use free::Free;
 pub use inode::{Device, FileKind, Inode, Time};
 
 use super::read_at::ReadAt;
@@ -135,7 +137,8 @@ pub struct Ext4 {
     inodes: u32,
     inodes_per_group: u32,
     inode_len: u64,
-    tables: Arc<Vec<u64>>,
+    groups: Arc<Vec<free::Group>>,
+    blocks: free::Blocks,
     uuid: [u8; 16],
     label: String,
     used: u64,
@@ -171,7 +174,8 @@ impl Ext4 {
             inodes: 0,
             inodes_per_group: 0,
             inode_len: 128,
-            tables: Arc::default(),
+            groups: Arc::default(),
+            blocks: free::Blocks::default(),
             uuid: [0; 16],
             label: String::new(),
             used: 0,
@@ -227,11 +231,8 @@ impl Ext4 {
             return Err(Error::damaged(format!("{groups} groups of blocks")));
         }
         fs.read(&mut bytes, (first + 1) * fs.block)?;
-        let tables = bytes.chunks_exact(descriptor as usize).map(|group| {
-            let high = if descriptor >= 64 { u64::from(u32_at(group, 0x28)) } else { 0 };
-            u64::from(u32_at(group, 8)) | high << 32
-        });
-        fs.tables = Arc::new(tables.collect());
+        fs.groups = Arc::new(bytes.chunks_exact(descriptor as usize).map(free::Group::of).collect());
+        fs.blocks = free::Blocks { count: blocks, first, per_group, free, told: free::told(&sb) };
         fs.uuid.copy_from_slice(&sb[0x68..0x78]);
         let label = &sb[0x78..0x88];
         let end = label.iter().position(|byte| *byte == 0).unwrap_or(label.len());

@@ -4,6 +4,7 @@
 //! it, so a damaged image ends the program (seen: a multiplication that overflows). Here every number is
 //! checked, every chain has an end, and nothing is allocated that was not read.
 
+mod free;
 mod names;
 mod tree;
 
@@ -12,6 +13,7 @@ use std::cell::RefCell;
 use super::volume::Window;
 use crate::image::ext4::Run;
 
+pub use free::fat_free;
 pub use tree::{FatItem, fat_runs, fat_tree};
 
 const ENTRY: usize = 32;
@@ -28,6 +30,8 @@ pub(super) struct Fat {
     /// First byte of the first table.
     table: u64,
     table_len: u64,
+    /// How many copies of the table there are, one behind the other.
+    tables: u64,
     ahead: RefCell<Ahead>,
     /// First byte of cluster 2.
     data: u64,
@@ -112,6 +116,7 @@ impl Fat {
             cluster_len,
             table: reserved * sector,
             table_len: table_sectors * sector,
+            tables,
             ahead: RefCell::default(),
             data,
             clusters,
@@ -227,16 +232,25 @@ impl Fat {
         if number < 2 || number >= self.clusters + 2 {
             return Err(format!("its chain of clusters leads to {cluster}, which doesn't exist"));
         }
-        let (value, last) = match self.width {
-            Width::Twelve => {
-                let pair = self.entry::<2>(number * 3 / 2)?;
-                let pair = u16::from_le_bytes(pair);
-                (u32::from(if cluster.is_multiple_of(2) { pair & 0xfff } else { pair >> 4 }), 0xff8)
-            }
-            Width::Sixteen => (u32::from(u16::from_le_bytes(self.entry(number * 2)?)), 0xfff8),
-            Width::ThirtyTwo => (u32::from_le_bytes(self.entry(number * 4)?) & 0x0fff_ffff, 0x0fff_fff8),
+        let last = match self.width {
+            Width::Twelve => 0xff8,
+            Width::Sixteen => 0xfff8,
+            Width::ThirtyTwo => 0x0fff_fff8,
         };
+        let value = self.value(number)?;
         Ok((value < last).then_some(value))
+    }
+
+    /// What the table says of a cluster, or of the two numbers before the first one.
+    fn value(&self, number: u64) -> Result<u32, String> {
+        Ok(match self.width {
+            Width::Twelve => {
+                let pair = u16::from_le_bytes(self.entry::<2>(number * 3 / 2)?);
+                u32::from(if number.is_multiple_of(2) { pair & 0xfff } else { pair >> 4 })
+            }
+            Width::Sixteen => u32::from(u16::from_le_bytes(self.entry(number * 2)?)),
+            Width::ThirtyTwo => u32::from_le_bytes(self.entry(number * 4)?) & 0x0fff_ffff,
+        })
     }
 
     /// Bytes of the table. Neighbours stand beside each other, so some are read ahead.

@@ -28,7 +28,9 @@ mod rule;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::{Arc, RwLock};
+use std::time::Instant;
 
+use crate::arming::Arms;
 use crate::board::{Known, Mac, Who};
 use crate::tftp::Error;
 use crate::tftp::content::WholeFile;
@@ -48,6 +50,7 @@ pub struct NetbootSource {
     boards: Arc<Known>,
     clients: Arc<RwLock<NetbootClients>>,
     neighbours: Neighbours,
+    arms: Arc<Arms>,
 }
 
 impl std::fmt::Debug for NetbootSource {
@@ -76,7 +79,13 @@ impl NetbootSource {
         clients: Arc<RwLock<NetbootClients>>,
         neighbours: Neighbours,
     ) -> Result<Self, Error> {
-        Ok(Self { folder: Folder::new(root)?, boards, clients, neighbours })
+        Ok(Self { folder: Folder::new(root)?, boards, clients, neighbours, arms: Arc::default() })
+    }
+
+    /// Only boards that may boot from here get files.
+    #[must_use]
+    pub fn for_armed(self, arms: Arc<Arms>) -> Self {
+        Self { arms, ..self }
     }
 
     /// Opens what a board asks for.
@@ -88,6 +97,10 @@ impl NetbootSource {
         let path = String::from_utf8(normal(path)?).map_err(|_| not_found("the path is no UTF-8"))?;
         let first = path.split_once('/').map(|(first, _)| first);
         let asker = self.asker(peer);
+        let nobody = Who::default();
+        if !self.arms.gets_files(asker.as_ref().unwrap_or(&nobody), Instant::now()) {
+            return Err(not_found("this board is done, and is to start from its disk"));
+        }
         let (prefix, rest) = place::split(&path);
         if let (Some(_), Some(first), Some(board)) = (prefix, first, &asker)
             && self.is_anothers(first, board)

@@ -131,6 +131,7 @@ fn silent(why: Silence, about: &About, client: DhcpClient, site: &Site) -> (Grad
             "it looks for a server anew by itself; where it doesn't, switch it off and on.".into(),
         ),
         Silence::NoPi => everyday("it is no Raspberry Pi"),
+        Silence::Withheld => everyday("it is done, and is to start from its disk"),
         Silence::NoNetboot => everyday("its system asks for an address, which another server gives"),
         Silence::NotGivenHere => everyday("its address isn't from here"),
         Silence::NotIts => everyday("it gives back an address that it doesn't have"),

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::allowance::Allowance;
 use super::event::What;
 use super::queue::{News, Queue, Stepped};
+use crate::arming::Arms;
 use crate::board::{Known, Mac, Who};
 use crate::dhcp::event::{Answer, Event as DhcpEvent, Heard, Silence};
 use crate::dhcp::packet::Kind;
@@ -33,6 +34,7 @@ pub(super) struct Follower<'a> {
     boards: Arc<Known>,
     clients: Arc<RwLock<NetbootClients>>,
     neighbours: Arc<Neighbours>,
+    arms: Arc<Arms>,
     state: Mutex<State>,
     queue: &'a Queue,
     /// Wakes the thread that looks at the time.
@@ -67,7 +69,7 @@ impl<'a> Follower<'a> {
         site: Site,
         boards: Arc<Known>,
         clients: Arc<RwLock<NetbootClients>>,
-        neighbours: Arc<Neighbours>,
+        (neighbours, arms): (Arc<Neighbours>, Arc<Arms>),
         queue: &'a Queue,
         waker: &'a (dyn Fn() + Sync),
     ) -> Self {
@@ -87,6 +89,7 @@ impl<'a> Follower<'a> {
             boards,
             clients,
             neighbours,
+            arms,
             state: Mutex::new(state),
             queue,
             waker,
@@ -179,6 +182,17 @@ impl<'a> Follower<'a> {
             // The ROM has done its part.
             _ if state.roms.remove(&heard.mac) => self.neighbours.unpin(heard.mac),
             _ => {}
+        }
+        if client.is_system() {
+            // Its boot is over: what asks next is another one.
+            self.arms.loaded(&client.who(heard.mac), Instant::now());
+        }
+        if matches!(heard.answer, Answer::None { why: Silence::Withheld }) {
+            // It goes on to its disk: there is no boot to follow.
+            if let Some(reason) = Reason::of(heard) {
+                self.tell_reason(state, heard.mac, reason, client);
+            }
+            return;
         }
         match heard.message {
             Kind::Discover => self.signal(state, id, &Signal::Discover(client)),
@@ -285,6 +299,10 @@ impl<'a> Follower<'a> {
             // The status has changed.
             if matches!(told.step, Step::Discover { count: 1, .. } | Step::Loaded { .. }) {
                 (self.waker)();
+            }
+            if matches!(told.step, Step::Loaded { .. }) {
+                let steps = state.book.get(told.id);
+                self.arms.loaded(&told.id.who(steps, &self.boards), moment.at);
             }
             self.stepped(state, told, moment);
         }

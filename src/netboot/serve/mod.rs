@@ -35,6 +35,7 @@ use super::content::NetbootSource;
 use super::content::clients::NetbootClients;
 use super::content::place;
 use super::reason::Site;
+use crate::arming::Arms;
 use crate::board::Known;
 use crate::control;
 use crate::dhcp::packet::{CLIENT_PORT, Packet, SERVER_PORT};
@@ -62,7 +63,6 @@ use tree::{Change, Tree};
 const NFS_PORT: u16 = 2049;
 
 /// What is to be served, and where.
-#[derive(Debug)]
 pub struct ServeOptions {
     /// DHCP: the interface, the mode, the state directory.
     pub dhcp: dhcp::Config,
@@ -75,6 +75,8 @@ pub struct ServeOptions {
     pub control: Option<(PathBuf, Option<u32>)>,
     /// Sockets that a service manager has opened, by name: `dhcp`, `pxe`, `tftp`.
     pub sockets: Vec<(String, OwnedFd)>,
+    /// Stations may come to the control socket too, and what does what they want.
+    pub stations: Option<(control::Stations, Arc<dyn control::Desk>)>,
 }
 
 /// Everything that serving needs, opened.
@@ -91,6 +93,7 @@ pub struct Server {
     notes: Vec<Change>,
     switch: Arc<Switch>,
     control: Option<Result<control::Server, control::Error>>,
+    arms: Arc<Arms>,
 }
 
 impl Server {
@@ -99,7 +102,7 @@ impl Server {
     /// # Errors
     /// Where one of these isn't possible; no board was answered then.
     pub fn open(options: ServeOptions, stop: &Stop) -> Result<Self, Error> {
-        let ServeOptions { dhcp: config, tftp_root: root, limits, control, sockets } = options;
+        let ServeOptions { dhcp: config, tftp_root: root, limits, control, sockets, stations } = options;
         let state = config.state.clone();
         // From here on no change is missed.
         let follow = Follow::new().map_err(Error::Loop)?;
@@ -116,7 +119,8 @@ impl Server {
             .map_err(|source| Error::Watch { path: root.clone(), source })?;
         let notes = tree.reload();
         let neighbours = Box::new(neighbours::find);
-        let source = NetbootSource::new(&root, Arc::clone(&boards), Arc::clone(&clients), neighbours)?;
+        let source = NetbootSource::new(&root, Arc::clone(&boards), Arc::clone(&clients), neighbours)?
+            .for_armed(Arc::clone(&config.arms));
         let mut handed = Handed::default();
         let mut tftp_socket = None;
         for (name, socket) in sockets {
@@ -134,6 +138,7 @@ impl Server {
             Some(socket) => tftp::Server::from_socket(socket, address, limits)?,
             None => tftp::Server::bind(address, limits)?,
         };
+        let arms = Arc::clone(&config.arms);
         let dhcp = dhcp::Server::open(&config, handed, stop)?;
         let interface = dhcp.interface().clone();
         let attached = Attached {
@@ -146,8 +151,14 @@ impl Server {
         };
         let switch = Switch::new(std::slice::from_ref(&tftp)).map_err(Error::Loop)?;
         // Without it network boot is served all the same.
-        let control = control.map(|(path, group)| control::Server::open(&path, "netboot", group));
-        Ok(Self { dhcp, tftp, source, tree, boards, clients, root, attached, notes, switch, control })
+        let control = control.map(|(path, group)| {
+            let server = control::Server::open(&path, "netboot", group)?;
+            Ok(match stations {
+                Some((stations, desk)) => server.for_stations(stations, desk),
+                None => server,
+            })
+        });
+        Ok(Self { dhcp, tftp, source, tree, boards, clients, root, attached, notes, switch, control, arms })
     }
 
     /// Where other sources of this process join its TFTP server, before or while it runs.
@@ -162,7 +173,8 @@ impl Server {
     /// # Errors
     /// What a server could not go on for.
     pub fn run(self, tell: Tell<'_>, runs: &Runs, stop: &Stop) -> Result<Totals, Error> {
-        let Self { dhcp, tftp, source, tree, boards, clients, root, attached, notes, switch, control } = self;
+        let Self { dhcp, tftp, source, tree, boards, clients, root, attached, notes, switch, control, arms } =
+            self;
         let _span = tracing::debug_span!("netboot", interface = dhcp.interface().name).entered();
         tracing::debug!("serves");
         let plan = dhcp.plan();
@@ -185,7 +197,8 @@ impl Server {
         let site = Site::new(&dhcp.interface().name, plan);
         // Where others may give addresses, they are looked for; a server that is the only one has looked already.
         let scout = Scout::new(plan.mode == Mode::Proxy || !plan.authoritative).map_err(Error::Loop)?;
-        let follower = Follower::new(here, site, boards, Arc::clone(&clients), neighbours, &queue, &waker);
+        let follower =
+            Follower::new(here, site, boards, Arc::clone(&clients), (neighbours, arms), &queue, &waker);
         follower.tell(serving);
         if let Some(damage) = dhcp.damage() {
             follower.tell(What::Warning { text: damage.to_string().into() });

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use cpio::newc::{Builder, trailer};
 
 /// An archive that is being written.
-pub(super) struct Initramfs {
+pub struct Initramfs {
     bytes: Vec<u8>,
     time: u32,
     count: u32,
@@ -14,22 +14,22 @@ pub(super) struct Initramfs {
 
 impl Initramfs {
     /// An archive whose entries are of this time, in seconds since 1970.
-    pub(super) fn new(time: u32) -> Self {
+    pub fn new(time: u32) -> Self {
         Self { bytes: Vec::new(), time, count: 0 }
     }
 
     /// Adds a directory. Those above it must be there already.
-    pub(super) fn directory(&mut self, name: &str) -> io::Result<()> {
+    pub fn directory(&mut self, name: &str) -> io::Result<()> {
         self.entry(name, 0o040_755, 2, &[])
     }
 
     /// Adds a file.
-    pub(super) fn file(&mut self, name: &str, program: bool, bytes: &[u8]) -> io::Result<()> {
+    pub fn file(&mut self, name: &str, program: bool, bytes: &[u8]) -> io::Result<()> {
         self.entry(name, if program { 0o100_755 } else { 0o100_644 }, 1, bytes)
     }
 
     /// Adds a symbolic link.
-    pub(super) fn link(&mut self, name: &str, target: &str) -> io::Result<()> {
+    pub fn link(&mut self, name: &str, target: &str) -> io::Result<()> {
         self.entry(name, 0o120_777, 1, target.as_bytes())
     }
 
@@ -44,14 +44,14 @@ impl Initramfs {
     }
 
     /// The archive, compressed.
-    pub(super) fn finish(mut self) -> io::Result<Vec<u8>> {
+    pub fn finish(mut self) -> io::Result<Vec<u8>> {
         trailer(&mut self.bytes)?;
         gzip(&self.bytes)
     }
 }
 
 /// Compresses without a name or a time.
-pub(super) fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
+pub fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = flate2::GzBuilder::new().mtime(0).write(Vec::new(), flate2::Compression::best());
     encoder.write_all(bytes)?;
     encoder.finish()

@@ -1,0 +1,167 @@
+//! Does what stations want: brings their word on boards to the disk, and resets boards. One after the other, on a thread
+//! of its own, so that no board and no other program waits for a disk or a reset line.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use super::Does;
+use crate::arming::Arms;
+use crate::config::netboot::Mode;
+use crate::control::message::ToClient;
+use crate::control::{self, Reply, TooMuch, Want};
+use crate::error::chain;
+use crate::power::{self, ResetOptions};
+use crate::run::Runs;
+use crate::stop::Stop;
+use crate::targets::Targets;
+
+/// What waits to be done, at most. A station waits for its answers, and there are few of them.
+const MOST: usize = 64;
+/// How often a thread that has nothing to do looks whether it is to end.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What it works with.
+#[derive(Debug)]
+pub struct DeskOptions {
+    /// The interface and the mode of network boot.
+    pub network: Option<(String, Mode)>,
+    /// Which boards are answered.
+    pub arms: Arc<Arms>,
+    /// The targets database, read anew for each reset.
+    pub targets: PathBuf,
+    /// How lines are held.
+    pub reset: ResetOptions,
+    /// What else is served.
+    pub does: Arc<Does>,
+}
+
+/// The desk.
+pub struct Desk {
+    options: Arc<DeskOptions>,
+    queue: SyncSender<(Want, Reply)>,
+    stop: Stop,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Desk").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl Desk {
+    /// Opens it. Its thread ends with `stop`.
+    ///
+    /// # Errors
+    /// Where there is no thread.
+    pub fn open(
+        options: DeskOptions,
+        runs: &Runs,
+        stop: &Stop,
+    ) -> std::io::Result<(Arc<Self>, JoinHandle<()>)> {
+        let (queue, work) = sync_channel(MOST);
+        let options = Arc::new(options);
+        let clerk = Clerk { options: Arc::clone(&options), runs: runs.clone(), stop: stop.clone() };
+        let thread = Builder::new().name("desk".to_owned()).spawn(move || clerk.work(&work))?;
+        Ok((Arc::new(Self { options, queue, stop: stop.clone() }), thread))
+    }
+}
+
+impl control::Desk for Desk {
+    fn serving(&self) -> ToClient {
+        let (rules, others) = self.options.arms.summary();
+        let network = self.options.network.clone();
+        // A database that can't be read has no targets for a station; a reset tells why.
+        let targets = Targets::load(&self.options.targets, &self.stop);
+        let targets = targets.map(|targets| {
+            let lines = targets.rows().iter().filter(|target| target.reset.is_some());
+            lines.map(|target| target.name.clone()).collect::<Vec<_>>()
+        });
+        ToClient::Serving {
+            interface: network.as_ref().map(|(interface, _)| interface.clone()),
+            mode: network.map(|(_, mode)| mode),
+            usb: self.options.does.usb(),
+            others,
+            rules,
+            // They go into a packet, with room for all else.
+            targets: bounded(targets.unwrap_or_default(), 48 << 10),
+        }
+    }
+
+    fn want(&self, want: Want, reply: Reply) -> Result<(), TooMuch> {
+        match self.queue.try_send((want, reply)) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => Err(TooMuch),
+            Err(TrySendError::Disconnected((_, reply))) => {
+                reply.done(Some("the server ends"));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// As many names as go into so many bytes.
+fn bounded(names: Vec<String>, most: usize) -> Vec<String> {
+    let mut left = most;
+    names
+        .into_iter()
+        .take_while(|name| {
+            let room = left.checked_sub(name.len() + 8);
+            left = room.unwrap_or(0);
+            room.is_some()
+        })
+        .collect()
+}
+
+struct Clerk {
+    options: Arc<DeskOptions>,
+    runs: Runs,
+    stop: Stop,
+}
+
+impl Clerk {
+    fn work(&self, queue: &Receiver<(Want, Reply)>) {
+        loop {
+            match queue.recv_timeout(LOOK) {
+                Ok((want, reply)) => {
+                    let failed = self.act(want).err();
+                    reply.done(failed.as_deref());
+                }
+                Err(RecvTimeoutError::Timeout) if !self.stop.is_set() => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn act(&self, want: Want) -> Result<(), String> {
+        match want {
+            Want::Arm(change) => self.options.arms.change(&change).map_err(|error| error.to_string()),
+            Want::Reset { target } => {
+                let targets =
+                    Targets::load(&self.options.targets, &self.stop).map_err(|error| chain(&error))?;
+                let target = targets.find(&target).map_err(|error| chain(&error))?;
+                let mut power =
+                    power::of_target(target, &self.options.reset).map_err(|error| chain(&error))?;
+                let record =
+                    power::run::reset(target.board(), &mut *power, Duration::ZERO, &self.runs, &self.stop)
+                        .map_err(|error| chain(&error))?;
+                record.ending.why().map_or(Ok(()), |why| Err(why.to_owned()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_go_into_a_packet() {
+        let names: Vec<String> = (0..10_000).map(|n| format!("board-{n:05}")).collect();
+        let some = bounded(names.clone(), 48 << 10);
+        assert!(some.len() > 2000 && some.len() < names.len());
+        assert_eq!(bounded(names[..3].to_vec(), 48 << 10), names[..3]);
+    }
+}

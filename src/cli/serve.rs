@@ -1,0 +1,79 @@
+//! `piprov serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::cli::ui::Ui;
+use crate::cli::{Global, common};
+use crate::config::station::Enrol;
+use crate::netboot::serve::service;
+use crate::station::Options;
+use crate::station::serve::{Event, Sockets, serve};
+use crate::stop::Stop;
+
+/// What is said below the options.
+const MORE: &str = "\
+It listens at a Unix socket for root and the group piprov, and at \
+127.0.0.1:8080 until --listen or the settings say otherwise. Boards that \
+nobody knows wait until a person says that they may take work: `piprov board \
+list` shows them.
+
+It needs no root. What boots boards from the network is another process.
+
+Ctrl-C ends it; what is in flight is finished.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = MORE)]
+pub struct Serve {
+    /// Listen here for boards and programs; again for more addresses
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Vec<SocketAddr>,
+    /// Listen at this Unix socket [default: /run/piprov/station.sock]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Keep database, images and keys here
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// What becomes of boards that nobody knows: ask or open
+    #[arg(long, value_name = "HOW")]
+    enrol: Option<Enrol>,
+}
+
+impl Serve {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+        let settings = common::settings(global, ui)?;
+        let station = &settings.station;
+        let state = self.state.or(station.state.value.clone());
+        let options = Options {
+            state: state.unwrap_or_else(|| settings.state_dir.value.join("station")),
+            store: station.store.value.clone(),
+            enrol: self.enrol.unwrap_or(station.enrol.value),
+        };
+        let tls = match (&station.tls_cert.value, &station.tls_key.value) {
+            (Some(cert), Some(key)) => Some((cert.clone(), key.clone())),
+            (None, None) => None,
+            _ => return Err(crate::station::serve::Error::HalfTls.into()),
+        };
+        let listen = if self.listen.is_empty() { station.listen.value.clone() } else { self.listen };
+        let socket = self.socket.or(station.socket.value.clone());
+        let sockets = Sockets { listen, socket, group: common::control_group(), tls };
+        let handed = service::sockets()?.into_iter().map(|(_, fd)| fd).collect();
+        serve(options, &sockets, handed, &|event| show(ui, &event), stop)?;
+        ui.result("ended");
+        Ok(())
+    }
+}
+
+fn show(ui: &Ui, event: &Event) {
+    if ui.json {
+        ui.object(event);
+        return;
+    }
+    let Event::Serving { urls, socket, key, cert } = event;
+    let places = urls.iter().cloned().chain(socket.iter().map(|path| path.display().to_string()));
+    ui.say(format_args!("serving at {}. Ctrl-C ends it.", places.collect::<Vec<_>>().join(", ")));
+    ui.detail(format_args!("key: {key}"));
+    if let Some(cert) = cert {
+        ui.detail(format_args!("certificate: {cert}"));
+    }
+}

@@ -1,0 +1,108 @@
+//! What only the settings below `[station]` have.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use super::form::{Form, Written};
+use super::value::Raw;
+
+/// What becomes of a board that nobody knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Enrol {
+    /// A person has to say that it may take work.
+    #[default]
+    Ask,
+    /// It may: for a network on which nobody else is.
+    Open,
+}
+
+impl fmt::Display for Enrol {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(match self {
+            Self::Ask => "ask",
+            Self::Open => "open",
+        })
+    }
+}
+
+impl FromStr for Enrol {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "ask" => Ok(Self::Ask),
+            "open" => Ok(Self::Open),
+            _ => Err("there are ask and open"),
+        }
+    }
+}
+
+/// An [`Enrol`].
+pub(super) struct EnrolForm;
+
+impl Form for EnrolForm {
+    type Value = Enrol;
+
+    fn wanted(&self) -> String {
+        "`ask` or `open`".to_owned()
+    }
+
+    fn read(&self, raw: &Raw, _: &Path) -> Result<Enrol, String> {
+        raw.text().and_then(|text| text.parse().ok()).ok_or_else(|| raw.not(&self.wanted()))
+    }
+
+    fn write(&self, enrol: &Enrol) -> Written {
+        Written::One(enrol.to_string())
+    }
+}
+
+/// Where a PostgreSQL database is. A password doesn't stand there: everybody may read settings.
+pub(super) struct Database;
+
+impl Form for Database {
+    type Value = String;
+
+    fn wanted(&self) -> String {
+        "a URL such as postgres:///piprov?host=/run/postgresql, without a password".to_owned()
+    }
+
+    fn read(&self, raw: &Raw, _: &Path) -> Result<String, String> {
+        let good = |text: &&str| {
+            let rest = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"));
+            let secret = |rest: &str| {
+                let login = rest.split('/').next().and_then(|host| host.rsplit_once('@'));
+                login.is_some_and(|(login, _)| login.contains(':')) || rest.contains("password=")
+            };
+            rest.is_some_and(|rest| !secret(rest)) && text.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        raw.text().filter(good).map(str::to_owned).ok_or_else(|| raw.not(&self.wanted()))
+    }
+
+    fn write(&self, url: &String) -> Written {
+        Written::One(url.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_named_without_its_password() {
+        let read = |text: &str| Database.read(&Raw::Text(text.to_owned()), Path::new("/"));
+        for good in ["postgres:///piprov?host=/run/postgresql", "postgresql://piprov@db.local:5432/piprov"] {
+            assert_eq!(read(good).as_deref(), Ok(good));
+        }
+        for bad in [
+            "",
+            "sqlite:x",
+            "postgres://piprov:secret@db/piprov",
+            "postgres:///p?password=x",
+            "postgres://a b",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+}

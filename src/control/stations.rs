@@ -1,0 +1,113 @@
+//! Stations at a control socket: what is seen goes to all of them, and what one wants goes to the desk.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::message::{self, ToClient};
+use super::remote::Way;
+use crate::arming::Change;
+
+/// Stations at once.
+pub(super) const MOST: usize = 4;
+
+/// What a station may want of a server.
+pub trait Desk: Send + Sync {
+    /// What the server does: [`ToClient::Serving`].
+    fn serving(&self) -> ToClient;
+
+    /// Takes what a station wants, to be done in its order. Must not wait.
+    ///
+    /// # Errors
+    /// Where more is wanted than is kept for later: the station is put out.
+    fn want(&self, want: Want, reply: Reply) -> Result<(), TooMuch>;
+}
+
+/// Something that a station wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Want {
+    /// That other boards are answered.
+    Arm(Change),
+    /// That the board of a target is reset.
+    Reset {
+        /// The target's name.
+        target: String,
+    },
+}
+
+/// A station wants more at once than is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it wants too much at once")]
+pub struct TooMuch;
+
+/// The way to tell a station that what it wanted is done.
+pub struct Reply {
+    way: Arc<Way>,
+    id: u64,
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Reply").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Reply {
+    pub(super) fn new(way: Arc<Way>, id: u64) -> Self {
+        Self { way, id }
+    }
+
+    /// It is done, or why it isn't.
+    pub fn done(self, failed: Option<&str>) {
+        // A message of the system may be long; it goes into a packet.
+        let failed = failed.map(|text| text.chars().take(500).collect());
+        self.way.tell(&ToClient::Done { id: self.id, failed }, b"");
+    }
+}
+
+/// All stations that listen. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Stations(Arc<Mutex<Vec<Arc<Way>>>>);
+
+impl std::fmt::Debug for Stations {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Stations").field("listen", &self.ways().len()).finish()
+    }
+}
+
+impl Stations {
+    fn ways(&self) -> MutexGuard<'_, Vec<Arc<Way>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether anybody listens.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ways().is_empty()
+    }
+
+    /// Tells all of them. Never waits: one that doesn't read is put out by the server.
+    pub fn tell(&self, message: &ToClient) {
+        self.ways().iter().for_each(|way| way.tell(message, b""));
+    }
+
+    /// The same for what the next one says too: left out where a station is behind.
+    pub fn tell_if_free(&self, message: &ToClient) {
+        let ways = self.ways();
+        if let (false, Ok(packet)) = (ways.is_empty(), message::encode(message, b"")) {
+            ways.iter().for_each(|way| way.link.push_if_free(&packet));
+        }
+    }
+
+    /// Takes one in. Says whether there was room.
+    pub(super) fn join(&self, way: &Arc<Way>) -> bool {
+        let mut ways = self.ways();
+        let room = ways.len() < MOST;
+        if room {
+            ways.push(Arc::clone(way));
+        }
+        room
+    }
+
+    pub(super) fn leave(&self, way: &Arc<Way>) {
+        self.ways().retain(|other| !Arc::ptr_eq(other, way));
+    }
+}

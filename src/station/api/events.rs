@@ -1,0 +1,47 @@
+//! Changes as they happen.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use tokio_stream::wrappers::BroadcastStream;
+
+use crate::station::changes::gap;
+use crate::station::web::{Access, Call, Refusal, Row, Table};
+use crate::station_api::{Change, Role};
+
+pub(super) fn add_to(table: &mut Table) {
+    let row = Row::get(
+        "/api/v1/events",
+        Access::Role(Role::Viewer),
+        "Changes as they happen, as server-sent events",
+    );
+    table.add_stream(row, (None, Some("text/event-stream")), events);
+}
+
+async fn events(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
+    let seen =
+        call.headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
+    let (before, receiver) = call.station.changes.after(seen);
+    let ending = call.station.ending.clone();
+    let later = BroadcastStream::new(receiver).map(|change| match change {
+        Ok((n, change)) => event(Some(n), &change),
+        Err(_) => event(None, &gap()),
+    });
+    let before = futures::stream::iter(before.into_iter().map(|(n, change)| event(Some(n), &change)));
+    // The end of the station ends the stream: it would never end by itself.
+    let stream = before.chain(later).take_until(ending.cancelled_owned());
+    let stream = Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)));
+    Ok(([("x-accel-buffering", "no")], stream).into_response())
+}
+
+fn event(n: Option<u64>, change: &Change) -> Result<Event, Infallible> {
+    let event = Event::default().data(serde_json::to_string(change).unwrap_or_default());
+    Ok(match n {
+        Some(n) => event.id(n.to_string()),
+        None => event,
+    })
+}

@@ -1,0 +1,47 @@
+//! Whether it is well.
+
+use axum::body::Body;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use crate::station::web::{Access, Call, Refusal, Row, Table};
+use crate::station_api::Role;
+
+pub(super) fn add_to(table: &mut Table) {
+    let row = Row::get("/healthz", Access::Open, "Whether the station and its database answer");
+    table.add_stream(row, (None, Some("text/plain")), healthz);
+    let row =
+        Row::get("/metrics", Access::Open, "Figures for Prometheus; of other hosts a token is asked for");
+    table.add_stream(row, (None, Some("text/plain")), metrics);
+}
+
+async fn healthz(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
+    if !call.station.answers().await {
+        return Err(Refusal::new(
+            axum::http::StatusCode::SERVICE_UNAVAILABLE,
+            crate::error::Kind::Unavailable,
+            "the database doesn't answer",
+        ));
+    }
+    Ok(([(header::CONTENT_TYPE, "text/plain")], "ok\n").into_response())
+}
+
+async fn metrics(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
+    let station = &call.station;
+    if !call.from.is_here() {
+        station.who(call.from, &call.headers, Role::Viewer).await?;
+    }
+    let status = station.status().await?;
+    let metrics = station.metrics();
+    let gauge = |figure: u64| i64::try_from(figure).unwrap_or(i64::MAX);
+    metrics.boards.set(gauge(status.boards));
+    metrics.waiting.set(gauge(status.waiting));
+    metrics.present.set(gauge(status.present));
+    metrics.jobs.set(gauge(status.jobs));
+    metrics.connections.set(gauge(station.guard().count() as u64));
+    metrics.armed.set(status.armed.into());
+    #[expect(clippy::cast_precision_loss, reason = "unix milliseconds have fewer digits")]
+    metrics.since.set(status.since as f64 / 1000.0);
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], metrics.text()).into_response())
+}

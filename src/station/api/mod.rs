@@ -1,0 +1,37 @@
+//! Calls of people's programs. docs/station-api.md has them as a table.
+
+mod boards;
+mod events;
+mod health;
+mod images;
+mod people;
+mod runs;
+mod settings;
+
+pub(super) use people::digest;
+
+use axum::Router;
+use axum::http::header;
+use axum::routing::get;
+use std::sync::Arc;
+use utoipa::openapi::OpenApi;
+
+use super::Station;
+use super::web::{JSON, Table};
+
+/// Puts them into the table.
+pub(super) fn add_to(table: &mut Table) {
+    health::add_to(table);
+    events::add_to(table);
+    boards::add_to(table);
+    images::add_to(table);
+    people::add_to(table);
+    runs::add_to(table);
+    settings::add_to(table);
+}
+
+/// With the description of all calls.
+pub(super) fn with_openapi(router: Router<Arc<Station>>, api: &OpenApi) -> Router<Arc<Station>> {
+    let text = api.to_json().unwrap_or_default();
+    router.route("/api/v1/openapi.json", get(async move || ([(header::CONTENT_TYPE, JSON)], text)))
+}

@@ -1,0 +1,33 @@
+//! What was done.
+
+use crate::station::web::{Access, Call, Refusal, Row, Table};
+use crate::station_api::{Audit, ListAsked, LogLine, Page, Role, RunLine, RunsAsked};
+
+const LOOK: Access = Access::Role(Role::Viewer);
+
+pub(super) fn add_to(table: &mut Table) {
+    table.add(Row::get("/api/v1/runs", LOOK, "Runs, the newest first"), runs);
+    table.add(Row::get("/api/v1/runs/{run}", LOOK, "The record of a run"), run);
+    table.add(Row::get("/api/v1/runs/{run}/log", LOOK, "What a board said in a run"), log);
+    table.add(
+        Row::get("/api/v1/audit", Access::Role(Role::Admin), "What people did, the newest first"),
+        audit,
+    );
+}
+
+async fn runs(call: Call, asked: RunsAsked, (): ()) -> Result<Page<RunLine>, Refusal> {
+    Ok(call.station.store().runs(&asked).await?)
+}
+
+async fn run(call: Call, (): (), (): ()) -> Result<serde_json::Value, Refusal> {
+    let record = call.station.store().run(call.part("run")).await?;
+    serde_json::to_value(record).map_err(|error| Refusal::meaningless(error.to_string()))
+}
+
+async fn log(call: Call, asked: ListAsked, (): ()) -> Result<Page<LogLine>, Refusal> {
+    Ok(call.station.store().run_log(call.part("run"), &asked).await?)
+}
+
+async fn audit(call: Call, asked: ListAsked, (): ()) -> Result<Page<Audit>, Refusal> {
+    Ok(call.station.store().audit(&asked).await?)
+}

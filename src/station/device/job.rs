@@ -1,0 +1,118 @@
+//! What a board does with its job.
+
+use axum::body::Body;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::device_api::{Action, ImageRef, Manifest, Orders, Outcome, Progress, SIGNATURE, VERSION};
+use crate::station::jobs::judge;
+use crate::station::now;
+use crate::station::store::Finished;
+use crate::station::web::{Access, Call, JSON, Refusal, Row, Table};
+use crate::station_api::{ImageState, JobState, Thing};
+
+pub(super) fn add_to(table: &mut Table) {
+    let row =
+        Row::get("/api/v1/device/jobs/{job}/manifest", Access::Board, "All of a job, signed by the station");
+    table.add_stream(row, (None, Some(JSON)), manifest);
+    let row =
+        Row::post("/api/v1/device/jobs/{job}/progress", Access::Board, "How far a job is; renews its lease");
+    table.add(row, progress);
+    let row = Row::post("/api/v1/device/jobs/{job}/result", Access::Board, "How a job ended");
+    table.add(row, result);
+}
+
+async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
+    let job = super::job_of(&call).await?;
+    let station = &call.station;
+    let board = station.store().board(&job.board).await?;
+    let image = match &job.image {
+        None => None,
+        Some(id) => {
+            let image = station.store().image(id).await?;
+            if image.state != ImageState::Ready {
+                return Err(Refusal::conflict(format!("the image `{}` is not ready", image.name)));
+            }
+            let (name, index) = (image.name, image.index);
+            Some(ImageRef { name, index, raw_len: image.raw_len, raw_sha256: image.raw_sha256 })
+        }
+    };
+    let manifest = Manifest {
+        api: VERSION,
+        job: job.id,
+        fence: job.fence,
+        key: board.key.unwrap_or_default(),
+        action: job.action,
+        image,
+        target: job.target,
+        end: job.end,
+    };
+    let body = serde_json::to_vec(&manifest).map_err(|error| Refusal::meaningless(error.to_string()))?;
+    let signature = station.key().sign(&body);
+    let headers = [(header::CONTENT_TYPE.as_str(), JSON.to_owned()), (SIGNATURE, signature)];
+    Ok((headers, body).into_response())
+}
+
+async fn progress(call: Call, (): (), progress: Progress) -> Result<Orders, Refusal> {
+    if progress.log.len() > 100 || progress.log.iter().any(|line| line.chars().count() > 500) {
+        return Err(Refusal::meaningless("a log has 100 lines of 500 characters at most"));
+    }
+    let large = |n: u64| i64::try_from(n).is_err();
+    if large(progress.done) || large(progress.fetched) || progress.total.is_some_and(large) {
+        return Err(Refusal::meaningless("a number of bytes is larger than there are"));
+    }
+    let job = super::job_of(&call).await?;
+    let orders = call.station.store().renew(&job.id, &progress, now()).await?;
+    if let Some(run) = &job.run {
+        call.station.changes.tell(Thing::Run, run, Some(&job.board));
+    }
+    Ok(orders)
+}
+
+async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
+    let long =
+        |text: &Option<String>, most: usize| text.as_ref().is_some_and(|text| text.chars().count() > most);
+    if long(&outcome.failed, 2000) || long(&outcome.device, 64) || long(&outcome.read_back_sha256, 64) {
+        return Err(Refusal::meaningless("a text is too long: 2000 characters, a device or a digest 64"));
+    }
+    let job = super::job_of(&call).await?;
+    let station = &call.station;
+    let image = match &job.image {
+        Some(id) => station.store().image(id).await.ok(),
+        None => None,
+    };
+    // What a backup is compared with is what came.
+    let image = match job.action {
+        Action::Backup => station.backup_of(&job).await?,
+        _ => image,
+    };
+    let expected = image.as_ref().map(|image| image.raw_sha256.as_str());
+    let ending = judge(job.action, &outcome, expected);
+    let detail = json!({
+        "job": job.id,
+        "image": image.as_ref().map(|image| &image.name),
+        "raw_sha256": image.as_ref().map(|image| &image.raw_sha256),
+        "raw_len": image.as_ref().map(|image| image.raw_len),
+        "device": outcome.device,
+        "read_back_sha256": outcome.read_back_sha256,
+        "written": outcome.written,
+        "kept": outcome.kept,
+        "fetched": outcome.fetched,
+    });
+    let finished = Finished { fence: outcome.fence, stage: outcome.stage, ending, detail };
+    let job = station.store().finish(&job.id, &finished, now()).await?;
+    let metrics = station.metrics();
+    if matches!(job.state, JobState::Done | JobState::Finishing) {
+        metrics.done.inc();
+    } else {
+        metrics.not_done.inc();
+    }
+    tracing::info!(job = %job.id, board = %job.board, state = ?job.state, "a job ended");
+    station.changes.tell(Thing::Job, &job.id, Some(&job.board));
+    station.changes.tell(Thing::Board, &job.board, Some(&job.board));
+    if let Some(run) = &job.run {
+        station.changes.tell(Thing::Run, run, Some(&job.board));
+    }
+    Ok(())
+}

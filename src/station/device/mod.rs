@@ -1,0 +1,95 @@
+//! Calls of boards. docs/device-api.md has them as a table.
+
+mod hello;
+mod job;
+mod register;
+mod work;
+
+pub(super) use register::Nonces;
+
+use axum::http::StatusCode;
+
+use super::Station;
+use super::key::Pass;
+use super::web::{Call, Refusal, Table, bearer};
+use crate::error::Kind;
+use crate::station_api::{Board, Enrolment, Job};
+
+/// Puts them into the table.
+pub(super) fn add_to(table: &mut Table) {
+    hello::add_to(table);
+    register::add_to(table);
+    work::add_to(table);
+    job::add_to(table);
+}
+
+/// What the token of a call stands for.
+fn pass(call: &Call) -> Result<Pass, Refusal> {
+    let token = bearer(&call.headers).ok_or_else(|| Refusal::unknown("a token is needed"))?;
+    call.station.key().pass(token).ok_or_else(|| call.station.wrong_token(call.from))
+}
+
+/// The board whose token it is, with the key that it has shown.
+async fn board_of(call: &Call) -> Result<(Board, String), Refusal> {
+    let Pass::Board { board, key } = pass(call)? else {
+        return Err(Refusal::forbidden("this is the token of a job, not of a board"));
+    };
+    let found = call.station.store().board(&board).await;
+    let found = found.map_err(|_| Refusal::unknown("the board was forgotten: register again"))?;
+    if found.key.as_deref() != Some(&key) {
+        return Err(Refusal::unknown("the board has another key now: register again"));
+    }
+    Ok((found, key))
+}
+
+/// The job whose token it is, if it is still this one's, and the path's.
+async fn job_of(call: &Call) -> Result<Job, Refusal> {
+    let Pass::Job { job, fence, board } = pass(call)? else {
+        return Err(Refusal::forbidden("this is the token of a board, not of a job"));
+    };
+    if job != call.part("job") {
+        return Err(Refusal::forbidden("this is the token of another job"));
+    }
+    let job = call.station.store().job(&job).await?;
+    if job.board != board {
+        return Err(Refusal::forbidden("this is the token of another board"));
+    }
+    if job.fence != fence {
+        return Err(late(job.fence, fence));
+    }
+    let board = call.station.store().board(&board).await?;
+    may_work(&board)?;
+    Ok(job)
+}
+
+/// An older number than the job has.
+fn late(fence: u64, shown: u64) -> Refusal {
+    let text = format!("the job was given out again: its number is {fence}, not {shown}");
+    Refusal::new(StatusCode::CONFLICT, Kind::Busy, text)
+}
+
+fn may_work(board: &Board) -> Result<(), Refusal> {
+    match board.enrolment {
+        Enrolment::Enrolled => Ok(()),
+        Enrolment::Waiting => {
+            Err(Refusal::forbidden("a person has to say first that this board may take work"))
+        }
+        Enrolment::Refused => Err(Refusal::forbidden("a person has said that this board may not take work")),
+    }
+}
+
+impl Station {
+    /// A board has come that may take work: the rules say what it gets.
+    pub(super) async fn arrived(&self, board: &str) -> Result<(), Refusal> {
+        use super::store::Arrival;
+        match self.store().arrive(board, super::now()).await? {
+            Arrival::Starts(job) => {
+                tracing::info!(board, job = %job.id, by = %job.by, "a rule starts a job");
+                self.job_made(&job).await?;
+            }
+            Arrival::Broken { rule, why } => tracing::warn!(board, rule, why, "a rule can't do what it says"),
+            other => tracing::debug!(board, ?other, "a board has come"),
+        }
+        Ok(())
+    }
+}

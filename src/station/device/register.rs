@@ -1,0 +1,171 @@
+//! A board tells what it is.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use axum::body::Bytes;
+
+use crate::config::station::Enrol;
+use crate::device_api::{Register, Registered, SIGNATURE, Standing, VERSION};
+use crate::station::key::{NONCE_TIME, Pass, is_signed};
+use crate::station::now;
+use crate::station::store::Met;
+use crate::station::web::{Access, Call, Refusal, Row, Table, from_slice};
+use crate::station_api::{BoardChange, Enrolment, Thing, Time};
+
+/// How long a board's words may be.
+const LONGEST: usize = 64 << 10;
+/// How often a board asks that can't wait for an answer, in seconds.
+const POLL: u32 = 5;
+/// Numbers that are remembered as used.
+const MOST_NONCES: usize = 1 << 16;
+
+pub(super) fn add_to(table: &mut Table) {
+    let row =
+        Row::post("/api/v1/device/register", Access::Open, "A board tells what it is, signed by its key");
+    table.add_bytes::<(), Register, Registered, _, _>(row, LONGEST, register);
+}
+
+/// Numbers that were signed already.
+#[derive(Debug, Default)]
+pub(in crate::station) struct Nonces {
+    used: Mutex<HashMap<String, Time>>,
+}
+
+impl Nonces {
+    /// Whether it is used for the first time, and in time.
+    fn take(&self, nonce: &str, given: Option<Time>, now: Time) -> Result<(), &'static str> {
+        let given = given.ok_or("the number isn't this station's")?;
+        if !(0..NONCE_TIME).contains(&now.saturating_sub(given)) {
+            return Err("the number is too old");
+        }
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.len() >= MOST_NONCES {
+            used.retain(|_, given| now.saturating_sub(*given) < NONCE_TIME);
+            if used.len() >= MOST_NONCES {
+                return Err("too many boards register at once");
+            }
+        }
+        match used.insert(nonce.to_owned(), given) {
+            None => Ok(()),
+            Some(_) => Err("the number was used before"),
+        }
+    }
+}
+
+async fn register(call: Call, (): (), body: Bytes) -> Result<Registered, Refusal> {
+    let station = &call.station;
+    // Which version it speaks is looked at first: another one may have other members.
+    let spoken: serde_json::Value = from_slice(&body)?;
+    let spoken = spoken.get("api").and_then(serde_json::Value::as_u64);
+    if spoken.is_some_and(|spoken| spoken != u64::from(VERSION)) {
+        let text = format!("this station speaks version {VERSION} of the device interface only");
+        return Err(
+            Refusal::meaningless(text).with_hint("put the station's own version of the agent onto the board")
+        );
+    }
+    let told: Register = from_slice(&body)?;
+    check(&told)?;
+    let signature = call.headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !is_signed(&told.key, &body, signature) {
+        return Err(Refusal::unknown(format!(
+            "the header {SIGNATURE} isn't the signature of this key over this body"
+        )));
+    }
+    station
+        .nonces
+        .take(&told.nonce, station.key().nonce_time(&told.nonce), now())
+        .map_err(Refusal::unknown)?;
+
+    let open = station.options.enrol == Enrol::Open;
+    let mut met = station.store().register(&told, open, now()).await?;
+    if let Met::Double(board) = &met
+        && open
+        && !station.waiting.is_there_with_another(&board.id, &told.key)
+        && board.job.is_none()
+    {
+        // On a network on which nobody else is, a board that has lost its key is the same board. Where a person has to
+        // be asked, a person says so.
+        let change = BoardChange { forget_key: true, ..BoardChange::default() };
+        station.store().change_board(&board.id, &change).await?;
+        met = station.store().register(&told, open, now()).await?;
+    }
+    let board = met.board();
+    let standing = match (&met, board.enrolment) {
+        (Met::Double(_), _) => Standing::Double,
+        (_, Enrolment::Enrolled) => Standing::Enrolled,
+        (_, Enrolment::Waiting) => Standing::Waiting,
+        (_, Enrolment::Refused) => Standing::Refused,
+    };
+    let place = call.from.to_string();
+    let who =
+        crate::board::Who { mac: told.macs.first().copied(), serial: told.serial, ..Default::default() };
+    if standing != Standing::Double {
+        station.store().see(&who, "agent", &place, "registered", now()).await?;
+    }
+    tracing::info!(board = %board.id, ?standing, from = %place, "a board registers");
+    station.changes.tell(Thing::Board, &board.id, Some(&board.id));
+    if standing == Standing::Enrolled {
+        station.arrived(&board.id).await?;
+    }
+    let token = station.key().token(&Pass::Board { board: board.id.clone(), key: told.key.clone() });
+    Ok(Registered { board: board.id.clone(), standing, token, poll: POLL, notice: notice(&told, standing) })
+}
+
+/// Bounds of what is told.
+fn check(told: &Register) -> Result<(), Refusal> {
+    let long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.chars().count() > 200);
+    let disk = |disk: &crate::device_api::Disk| {
+        disk.name.chars().count() > 64 || long(&disk.model) || long(&disk.cid) || long(&disk.csd)
+    };
+    if told.macs.len() > 16 || told.disks.len() > 64 || told.disks.iter().any(disk) {
+        return Err(Refusal::meaningless(
+            "a board has 16 addresses and 64 disks at most, with names of 64 characters",
+        ));
+    }
+    if long(&told.model) || long(&told.boot) || told.agent.chars().count() > 64 {
+        return Err(Refusal::meaningless("a text has 200 characters at most, a version 64"));
+    }
+    if told.serial.is_none() && told.macs.is_empty() {
+        return Err(Refusal::meaningless("a board tells its serial number or an Ethernet address"));
+    }
+    if told.memory.is_some_and(|memory| i64::try_from(memory).is_err())
+        || told.disks.iter().any(|disk| i64::try_from(disk.size).is_err())
+    {
+        return Err(Refusal::meaningless("a size is larger than there is"));
+    }
+    Ok(())
+}
+
+/// What people should read.
+fn notice(told: &Register, standing: Standing) -> Option<String> {
+    if standing == Standing::Double {
+        return Some("another board is known under this serial number, with another key".to_owned());
+    }
+    let own = env!("CARGO_PKG_VERSION");
+    (told.agent != own).then(|| {
+        let agent = crate::format::message(&told.agent);
+        format!("the agent is version {agent}, the station {own}: put the station's agent onto the board")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_good_once_and_for_a_minute() {
+        let nonces = Nonces::default();
+        assert_eq!(nonces.take("a", Some(1000), 1000), Ok(()));
+        assert_eq!(nonces.take("a", Some(1000), 1001), Err("the number was used before"));
+        assert_eq!(nonces.take("b", None, 1000), Err("the number isn't this station's"));
+        assert_eq!(nonces.take("c", Some(1000), 1000 + NONCE_TIME), Err("the number is too old"));
+        // Given out by a clock that was set back since.
+        assert_eq!(nonces.take("d", Some(2000), 1000), Err("the number is too old"));
+        for n in 0..MOST_NONCES {
+            let _ = nonces.take(&format!("n{n}"), Some(1000), 1000);
+        }
+        assert_eq!(nonces.take("e", Some(1000), 1000), Err("too many boards register at once"));
+        assert_eq!(nonces.take("f", Some(90_000), 90_000), Ok(()));
+    }
+}

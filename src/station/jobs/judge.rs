@@ -1,0 +1,102 @@
+//! What a board's result is worth. The board tells what it has read back; whether that is enough is decided here.
+
+use super::Verdict;
+use crate::device_api::{Action, End, Outcome};
+use crate::error::Kind;
+use crate::run::{Ending, Proof};
+
+/// A board's words in a record: so many characters.
+const WORDS: usize = 500;
+
+/// How a job ended. `expected`: the sha256 of what has to be on the disk, or of what the station has of a backup, 64
+/// hexadecimal digits.
+#[must_use]
+pub fn judge(action: Action, outcome: &Outcome, expected: Option<&str>) -> Ending {
+    if let Some(why) = &outcome.failed {
+        let why: String = why.chars().take(WORDS).collect();
+        let why = if why.is_empty() { "the board gives no reason".to_owned() } else { why };
+        let place = outcome.device.as_deref().map(|device| device.chars().take(64).collect::<String>());
+        let why = match (place, outcome.errno) {
+            (Some(device), Some(errno)) => format!("{device}: {why} (error {errno})"),
+            (Some(device), None) => format!("{device}: {why}"),
+            (None, Some(errno)) => format!("{why} (error {errno})"),
+            (None, None) => why,
+        };
+        return Ending::Failed { why, last_seen: None, hint: None, kind: Kind::Failed };
+    }
+    if matches!(action, Action::Reboot | Action::PowerOff) {
+        return Ending::Done { proof: Proof::Board };
+    }
+    match (&outcome.read_back_sha256, expected) {
+        (Some(read), Some(expected)) if read.eq_ignore_ascii_case(expected) && !expected.is_empty() => {
+            Ending::Done { proof: Proof::ReadBack }
+        }
+        (Some(_), Some(expected)) if !expected.is_empty() => Ending::Failed {
+            why: "what was read back isn't what was to be there".to_owned(),
+            last_seen: None,
+            hint: Some("the disk may be worn, or lie about its size".into()),
+            kind: Kind::Failed,
+        },
+        (Some(_), _) => Ending::NotVerified {
+            why: "the station has nothing to compare with what was read back".to_owned(),
+            hint: None,
+        },
+        (None, _) => Ending::NotVerified { why: "nothing was read back".to_owned(), hint: None },
+    }
+}
+
+/// What an ending means for its job.
+#[must_use]
+pub const fn verdict(action: Action, end: End, ending: &Ending) -> Verdict {
+    match (ending, action, end) {
+        // Only of a board that starts its own system something is seen afterwards.
+        (Ending::Done { .. }, Action::Deploy | Action::Backup, End::Reboot) => Verdict::Proved,
+        (Ending::Done { .. }, _, _) => Verdict::ProvedAndOver,
+        (Ending::NotVerified { .. }, _, _) => Verdict::NotVerified,
+        (Ending::Failed { .. } | Ending::Lost { .. } | Ending::Unfinished, _, _) => Verdict::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::Stage;
+
+    fn outcome(failed: Option<&str>, read: Option<&str>) -> Outcome {
+        Outcome {
+            fence: 1,
+            stage: Stage::ReadBack,
+            failed: failed.map(str::to_owned),
+            device: Some("mmcblk0".to_owned()),
+            errno: failed.map(|_| 5),
+            read_back_sha256: read.map(str::to_owned),
+            written: 0,
+            kept: 0,
+            fetched: 0,
+        }
+    }
+
+    #[test]
+    fn done_only_where_what_was_read_back_is_equal() {
+        let deploy = |outcome: &Outcome, expected| judge(Action::Deploy, outcome, expected);
+        assert_eq!(deploy(&outcome(None, Some("AB")), Some("ab")), Ending::Done { proof: Proof::ReadBack });
+        assert_eq!(deploy(&outcome(None, Some("ac")), Some("ab")).word(), "failed");
+        for (read, expected) in [(None, Some("ab")), (None, None), (Some("ab"), None), (Some(""), Some(""))] {
+            assert_eq!(deploy(&outcome(None, read), expected).word(), "not verified", "{read:?}");
+        }
+        let failed = deploy(&outcome(Some("read failed"), Some("ab")), Some("ab"));
+        assert_eq!(failed.why(), Some("mmcblk0: read failed (error 5)"));
+        assert_eq!(judge(Action::Reboot, &outcome(None, None), None), Ending::Done { proof: Proof::Board });
+    }
+
+    #[test]
+    fn a_board_that_stays_is_done_at_once() {
+        let done = Ending::Done { proof: Proof::ReadBack };
+        assert_eq!(verdict(Action::Deploy, End::Reboot, &done), Verdict::Proved);
+        assert_eq!(verdict(Action::Deploy, End::PowerOff, &done), Verdict::ProvedAndOver);
+        assert_eq!(verdict(Action::Deploy, End::Wait, &done), Verdict::ProvedAndOver);
+        assert_eq!(verdict(Action::Reboot, End::Reboot, &done), Verdict::ProvedAndOver);
+        let not = Ending::NotVerified { why: String::new(), hint: None };
+        assert_eq!(verdict(Action::Deploy, End::Reboot, &not), Verdict::NotVerified);
+    }
+}

@@ -1,0 +1,227 @@
+//! Rules: which project a board gets that comes by itself. Pure.
+
+use crate::station_api::{Again, Board, JobState, Matching, Rule, RuleTest, RuleWhy};
+
+/// Why a board isn't what a rule wants, a line each; empty where it is.
+#[must_use]
+pub fn why_not(matching: &Matching, board: &Board) -> Vec<String> {
+    let mut why = Vec::new();
+    let mut text = |what: &str, pattern: &Option<String>, have: Vec<String>| {
+        let Some(pattern) = pattern else { return };
+        if have.iter().any(|have| fits(pattern, have)) {
+            return;
+        }
+        why.push(match &have[..] {
+            [] => format!("its {what} isn't known, and should be {pattern}"),
+            have => format!("its {what} is {}, not {pattern}", have.join(", ")),
+        });
+    };
+    // A boot ROM tells the last eight digits only; a pattern for those counts for the long form too.
+    let serials = board.serial.map(|serial| vec![serial.as_str().to_owned(), serial.directory()]);
+    let mut serials = serials.unwrap_or_default();
+    serials.dedup();
+    text("serial number", &matching.serial, serials);
+    text("address", &matching.mac, board.macs.iter().map(ToString::to_string).collect());
+    text("slot", &matching.slot, board.slot.iter().cloned().collect());
+    let model = matching.model.as_ref().map(|part| format!("*{part}*"));
+    text("model", &model, board.model.iter().cloned().collect());
+
+    let mut number = |what: &str, least: Option<u64>, most: Option<u64>, have: Option<u64>| {
+        if least.is_none() && most.is_none() {
+            return;
+        }
+        match have {
+            None => why.push(format!("its {what} isn't known")),
+            Some(have) if least.is_some_and(|least| have < least) => {
+                why.push(format!("its {what} is {have}, less than {}", least.unwrap_or_default()));
+            }
+            Some(have) if most.is_some_and(|most| have > most) => {
+                why.push(format!("its {what} is {have}, more than {}", most.unwrap_or_default()));
+            }
+            Some(_) => {}
+        }
+    };
+    number("memory", matching.memory_min, matching.memory_max, board.memory);
+    let largest = board.disks.iter().map(|disk| disk.size).max();
+    number("largest disk", matching.storage_min, matching.storage_max, largest);
+    why
+}
+
+/// Whether a text is what a pattern says, in any case of letters: `*` stands for any characters. It takes the time of
+/// both lengths multiplied at most.
+#[must_use]
+pub fn fits(pattern: &str, text: &str) -> bool {
+    let lower = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<Vec<_>>();
+    let (pattern, text) = (lower(pattern), lower(text));
+    let (mut at, mut from) = (0, 0);
+    // Where the newest star stands, and how much it covers so far.
+    let mut star = None;
+    while from < text.len() {
+        if pattern.get(at) == Some(&'*') {
+            star = Some((at, from));
+            at += 1;
+        } else if pattern.get(at) == text.get(from) {
+            (at, from) = (at + 1, from + 1);
+        } else if let Some((place, covered)) = star {
+            star = Some((place, covered + 1));
+            (at, from) = (place + 1, covered + 1);
+        } else {
+            return false;
+        }
+    }
+    pattern.iter().skip(at).all(|char| *char == '*')
+}
+
+/// The first rule that matches.
+#[must_use]
+pub fn first<'a>(rules: &'a [Rule], board: &Board) -> Option<&'a Rule> {
+    rules.iter().find(|rule| why_not(&rule.matching, board).is_empty())
+}
+
+/// What each rule says of a board, and what happens.
+#[must_use]
+pub fn test(rules: &[Rule], board: &Board) -> RuleTest {
+    let why = |rule: &Rule| RuleWhy { rule: rule.name.clone(), why_not: why_not(&rule.matching, board) };
+    RuleTest {
+        rules: rules.iter().map(why).collect(),
+        what: first(rules, board).map(|rule| rule.what.clone()),
+    }
+}
+
+/// What a rule does with a board that comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// It starts.
+    Start,
+    /// Nothing: the same was done before.
+    Skip,
+    /// A person decides.
+    Ask,
+}
+
+/// `before`: how the newest job of the same kind ended for this board.
+///
+/// What failed isn't tried again by itself: a board that fails and starts again would never end.
+#[must_use]
+pub const fn turn(again: Again, before: Option<JobState>) -> Turn {
+    match (before, again) {
+        (None, _) => Turn::Start,
+        (Some(JobState::Done | JobState::NotVerified | JobState::Finishing), Again::Skip) => Turn::Skip,
+        (Some(JobState::Done | JobState::NotVerified | JobState::Finishing), Again::Again) => Turn::Start,
+        (Some(_), _) => Turn::Ask,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::station_api::What;
+
+    fn board() -> Board {
+        serde_json::from_str(
+            r#"{"id":"1","serial":"10000000af04b2da","macs":["dc:a6:32:01:02:03"],
+                "model":"Raspberry Pi Compute Module 4 Rev 1.1","memory":4294967296,
+                "disks":[{"name":"mmcblk0","role":"emmc","size":31268536320}],
+                "enrolment":"enrolled","held":"armed","slot":"A-03","first_seen":0,"last_seen":0}"#,
+        )
+        .unwrap()
+    }
+
+    fn matching(text: &str) -> Matching {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn each_condition_and_why_it_does_not_hold() {
+        for (text, why) in [
+            ("{}", ""),
+            (r#"{"serial":"10000000af04b2da"}"#, ""),
+            (r#"{"serial":"AF04*"}"#, ""),
+            (r#"{"serial":"10000000*"}"#, ""),
+            (r#"{"serial":"af04b2db"}"#, "its serial number is 10000000af04b2da, af04b2da, not af04b2db"),
+            (r#"{"mac":"dc:a6:32:*"}"#, ""),
+            (r#"{"mac":"b8:27:eb:*"}"#, "its address is dc:a6:32:01:02:03, not b8:27:eb:*"),
+            (r#"{"model":"module 4"}"#, ""),
+            (r#"{"model":"Pi 5"}"#, "its model is Raspberry Pi Compute Module 4 Rev 1.1, not *Pi 5*"),
+            (r#"{"slot":"A-*"}"#, ""),
+            (r#"{"slot":"B-*"}"#, "its slot is A-03, not B-*"),
+            (r#"{"memory_min":4294967296,"memory_max":4294967296}"#, ""),
+            (r#"{"memory_min":4294967297}"#, "its memory is 4294967296, less than 4294967297"),
+            (r#"{"memory_max":1}"#, "its memory is 4294967296, more than 1"),
+            (r#"{"storage_min":1,"storage_max":31268536320}"#, ""),
+            (r#"{"storage_min":64000000000}"#, "its largest disk is 31268536320, less than 64000000000"),
+            (
+                r#"{"slot":"B-*","memory_max":1}"#,
+                "its slot is A-03, not B-*|its memory is 4294967296, more than 1",
+            ),
+        ] {
+            assert_eq!(why_not(&matching(text), &board()).join("|"), why, "{text}");
+        }
+        let unknown = Board { serial: None, slot: None, memory: None, disks: Vec::new(), ..board() };
+        assert_eq!(
+            why_not(&matching(r#"{"serial":"*","slot":"*","memory_min":1,"storage_max":1}"#), &unknown)
+                .join("|"),
+            "its serial number isn't known, and should be *|its slot isn't known, and should be *|\
+             its memory isn't known|its largest disk isn't known"
+        );
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_counts_and_the_others_say_why_not() {
+        let rule = |name: &str, matching_text: &str, what| Rule {
+            name: name.into(),
+            position: 0,
+            matching: matching(matching_text),
+            what,
+            matched: 0,
+            last: None,
+        };
+        let rules = [
+            rule("fives", r#"{"model":"Pi 5"}"#, What::Wait),
+            rule("modules", r#"{"model":"Module"}"#, What::Backup),
+            rule("all", "{}", What::Wait),
+        ];
+        assert_eq!(first(&rules, &board()).map(|rule| rule.name.as_str()), Some("modules"));
+        let test = test(&rules, &board());
+        assert_eq!(test.what, Some(What::Backup));
+        assert_eq!(test.rules.iter().map(|rule| rule.why_not.len()).collect::<Vec<_>>(), [1, 0, 0]);
+        assert_eq!(first(&rules[..1], &board()), None);
+    }
+
+    #[test]
+    fn what_was_done_before_decides() {
+        use JobState as S;
+        for (again, before, expected) in [
+            (Again::Skip, None, Turn::Start),
+            (Again::Ask, None, Turn::Start),
+            (Again::Skip, Some(S::Done), Turn::Skip),
+            (Again::Skip, Some(S::NotVerified), Turn::Skip),
+            (Again::Ask, Some(S::Done), Turn::Ask),
+            (Again::Again, Some(S::Done), Turn::Start),
+            (Again::Again, Some(S::Failed), Turn::Ask),
+            (Again::Again, Some(S::Cancelled), Turn::Ask),
+            (Again::Skip, Some(S::Lost), Turn::Ask),
+        ] {
+            assert_eq!(turn(again, before), expected, "{again:?} {before:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_fits_itself_and_any_pattern_made_of_it(text in "[a-f0-9:]{0,20}", at in 0usize..20, len in 0usize..20) {
+            prop_assert!(fits(&text, &text.to_uppercase()));
+            let (at, end) = (at.min(text.len()), (at + len).min(text.len()));
+            let pattern = format!("{}*{}", &text[..at], &text[end.max(at)..]);
+            prop_assert!(fits(&pattern, &text));
+            let longer = format!("{}x", text);
+            prop_assert!(!fits(&longer, &text));
+        }
+
+        #[test]
+        fn any_pattern_ends(pattern in "[*a]{0,60}", text in "[ab]{0,60}") {
+            let _ = fits(&pattern, &text);
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Boards: listed, looked up, changed, forgotten; and where they were seen.
+
+use super::db::{Question, Row, Tx, Value, values, word};
+use super::page::{at, limit, page};
+use super::{Error, Store, check_name};
+use crate::board::{Mac, Serial};
+use crate::station_api::{Board, BoardChange, BoardsAsked, Enrolment, Held, ListAsked, Page, Sighting, Time};
+
+/// The columns of a board, its open job among them.
+const BOARD: &str = "SELECT b.id, b.name, b.serial, b.model, b.memory, b.disks, b.simulated, b.enrolment, b.key, b.held,
+    b.slot, b.first_seen, b.last_seen, b.note,
+    (SELECT j.id FROM job j WHERE j.board = b.id AND j.state IN ('queued', 'running', 'finishing')) FROM board b";
+
+fn board(row: Row) -> Result<Board, Error> {
+    let mut row = row.of("board");
+    Ok(Board {
+        id: row.text()?,
+        name: row.maybe_text()?,
+        serial: row.maybe_text()?.map(|text| text.parse()).transpose().map_err(|error| row.wrong(error))?,
+        macs: Vec::new(),
+        model: row.maybe_text()?,
+        memory: row.maybe_number()?.map(i64::unsigned_abs),
+        disks: row.json()?,
+        simulated: row.truth()?,
+        enrolment: row.word()?,
+        key: row.maybe_text()?,
+        held: row.word()?,
+        slot: row.maybe_text()?,
+        first_seen: row.number()?,
+        last_seen: row.number()?,
+        note: row.text()?,
+        job: row.maybe_text()?,
+    })
+}
+
+/// One board, within a transaction.
+pub(super) async fn one(tx: &mut Tx, id: &str) -> Result<Board, Error> {
+    let row = tx.row(&format!("{BOARD} WHERE b.id = $1"), values![id]).await?;
+    let mut board = board(row.ok_or_else(|| missing(id))?)?;
+    for mut row in tx.rows("SELECT mac FROM board_mac WHERE board = $1 ORDER BY mac", values![id]).await? {
+        board.macs.push(row.parsed()?);
+    }
+    Ok(board)
+}
+
+fn missing(name: &str) -> Error {
+    Error::NoSuch { what: "board", name: name.to_owned() }
+}
+
+impl Store {
+    /// The board with this id.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub async fn board(&self, id: &str) -> Result<Board, Error> {
+        let row = self.db.row(&format!("{BOARD} WHERE b.id = $1"), values![id]).await?;
+        let mut boards = vec![board(row.ok_or_else(|| missing(id))?)?];
+        self.with_addresses(&mut boards).await?;
+        boards.pop().ok_or_else(|| missing(id))
+    }
+
+    /// The id of the one board that has this id, name, serial number or Ethernet address.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::Several`].
+    pub async fn find_board(&self, text: &str) -> Result<String, Error> {
+        let mut question = Question::new("SELECT id FROM board WHERE id = {} OR name = {}");
+        let mut question_values = vec![Value::from(text), Value::from(text)];
+        let mut sql = question.sql.clone();
+        if let Ok(serial) = text.parse::<Serial>() {
+            sql.push_str(" OR (serial_low = {} AND (serial = {} OR length(serial) = 8 OR {} = 8))");
+            let text = serial.as_str();
+            question_values.extend([serial.directory().into(), text.into(), Value::from(text.len() as u64)]);
+        }
+        if let Ok(mac) = text.parse::<Mac>() {
+            sql.push_str(" OR id IN (SELECT board FROM board_mac WHERE mac = {})");
+            question_values.push(mac.to_string().into());
+        }
+        question.sql.clear();
+        question.more(&sql, &question_values).more(" LIMIT 2", &[]);
+        let mut rows = self.db.rows(&question.sql, &question.values).await?;
+        match (rows.pop(), rows.pop()) {
+            (Some(mut row), None) => row.text(),
+            (None, _) => Err(missing(text)),
+            _ => Err(Error::Several { name: text.to_owned() }),
+        }
+    }
+
+    /// Boards, the first one that came first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn boards(&self, asked: &BoardsAsked) -> Result<Page<Board>, Error> {
+        let limit = limit(asked.limit);
+        let mut question = Question::new(BOARD);
+        if let Some(text) = &asked.begins {
+            let length = text.chars().count() as u64;
+            question.and(
+                "(substr(lower(b.name), 1, CAST({} AS INTEGER)) = lower({}) OR substr(b.serial, 1, CAST({} AS INTEGER)) = lower({}) OR b.id IN
+                 (SELECT m.board FROM board_mac m WHERE substr(m.mac, 1, CAST({} AS INTEGER)) = lower({})))",
+                values![length, text, length, text, length, text],
+            );
+        }
+        if let Some(serial) = asked.serial {
+            serial_is(&mut question, "b.", &serial);
+        }
+        if let Some(mac) = asked.mac {
+            question.and("b.id IN (SELECT board FROM board_mac WHERE mac = {})", values![mac.to_string()]);
+        }
+        if let Some(enrolment) = asked.enrolment {
+            question.and("b.enrolment = {}", values![word(enrolment)]);
+        }
+        if let Some(slot) = &asked.slot {
+            question.and("b.slot = {}", values![slot]);
+        }
+        if let Some(after) = &asked.after {
+            question.and("b.id > {}", values![after]);
+        }
+        question.more(" ORDER BY b.id LIMIT {}", values![limit as u64 + 1]);
+        let rows = self.db.rows(&question.sql, &question.values).await?;
+        let boards = rows.into_iter().map(board).collect::<Result<_, _>>()?;
+        let mut boards = page(boards, limit, |board: &Board| board.id.clone());
+        self.with_addresses(&mut boards.items).await?;
+        Ok(boards)
+    }
+
+    async fn with_addresses(&self, boards: &mut [Board]) -> Result<(), Error> {
+        if boards.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<Value> = boards.iter().map(|board| Value::from(&board.id)).collect();
+        let places = vec!["{}"; ids.len()].join(", ");
+        let mut question = Question::new("SELECT board, mac FROM board_mac");
+        question.and(&format!("board IN ({places})"), &ids).more(" ORDER BY board, mac", &[]);
+        for mut row in self.db.rows(&question.sql, &question.values).await? {
+            let (id, mac) = (row.text()?, row.parsed()?);
+            if let Some(board) = boards.iter_mut().find(|board| board.id == id) {
+                board.macs.push(mac);
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes what people may change of a board.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::Taken`], [`Error::BadValue`].
+    pub async fn change_board(&self, id: &str, change: &BoardChange) -> Result<Board, Error> {
+        let mut tx = self.db.begin().await?;
+        one(&mut tx, id).await?;
+        if let Some(name) = &change.name {
+            let name = Some(name.as_str()).filter(|name| !name.is_empty());
+            name.map_or(Ok(()), check_name)?;
+            tx.run("UPDATE board SET name = $2 WHERE id = $1", values![id, name])
+                .await
+                .map_err(|error| error.taken("board", name.unwrap_or_default()))?;
+        }
+        if let Some(note) = &change.note {
+            if note.chars().count() > 2000 {
+                return Err(Error::BadValue {
+                    what: "note",
+                    why: "it has 2000 characters at most".to_owned(),
+                });
+            }
+            tx.run("UPDATE board SET note = $2 WHERE id = $1", values![id, note]).await?;
+        }
+        if let Some(slot) = &change.slot {
+            let slot = Some(slot.as_str()).filter(|slot| !slot.is_empty());
+            if let Some(slot) = slot
+                && tx.row("SELECT name FROM slot WHERE name = $1", values![slot]).await?.is_none()
+            {
+                return Err(Error::NoSuch { what: "slot", name: slot.to_owned() });
+            }
+            tx.run("UPDATE board SET slot = $2 WHERE id = $1", values![id, slot]).await?;
+        }
+        if let Some(held) = change.held {
+            tx.run("UPDATE board SET held = $2 WHERE id = $1", values![id, word(held)]).await?;
+        }
+        if let Some(enrolment) = change.enrolment {
+            tx.run("UPDATE board SET enrolment = $2 WHERE id = $1", values![id, word(enrolment)]).await?;
+        }
+        if change.forget_key || change.enrolment == Some(Enrolment::Refused) {
+            tx.run("DELETE FROM pass WHERE board = $1", values![id]).await?;
+        }
+        if change.forget_key {
+            tx.run("UPDATE board SET key = NULL WHERE id = $1", values![id]).await?;
+        }
+        tx.commit().await?;
+        self.board(id).await
+    }
+
+    /// A board that is answered once more was answered: from now on it isn't.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn answered(&self, id: &str) -> Result<bool, Error> {
+        let mut tx = self.db.begin().await?;
+        let sql = "UPDATE board SET held = $2 WHERE id = $1 AND held = $3";
+        let changed = tx.run(sql, values![id, word(Held::Done), word(Held::Once)]).await?;
+        tx.commit().await?;
+        Ok(changed > 0)
+    }
+
+    /// Forgets a board: its addresses and sightings. Its runs stay, as they are what was done.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`]; [`Error::InUse`] while it has a job.
+    pub async fn forget_board(&self, id: &str) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        let board = one(&mut tx, id).await?;
+        if let Some(job) = board.job {
+            return Err(Error::InUse { what: "board", name: id.to_owned(), by: format!("job {job}") });
+        }
+        tx.run("DELETE FROM board WHERE id = $1", values![id]).await?;
+        tx.commit().await
+    }
+
+    /// How many boards there are, and how many of them wait for a person.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn count_boards(&self) -> Result<(u64, u64), Error> {
+        let sql = "SELECT count(*), count(CASE WHEN enrolment = 'waiting' THEN 1 END) FROM board";
+        let row = self.db.row(sql, &[]).await?;
+        row.map_or(Ok((0, 0)), |mut row| Ok((row.count()?, row.count()?)))
+    }
+
+    /// Where boards were seen, the newest first.
+    ///
+    /// # Errors
+    /// [`Error::BadValue`] for a wrong place in the list.
+    pub async fn sightings(&self, asked: &ListAsked) -> Result<Page<Sighting>, Error> {
+        let limit = limit(asked.limit);
+        let mut question = Question::new("SELECT board, way, place, seen, doing FROM sighting");
+        if let Some(board) = &asked.board {
+            question.and("board = {}", values![board]);
+        }
+        if let Some(after) = &asked.after {
+            let (time, rest) = at(after)?;
+            let (way, place) = rest.split_once(' ').unwrap_or((&rest, ""));
+            question.and("(seen, way, place) < ({}, {}, {})", values![time, way, place]);
+        }
+        question.more(" ORDER BY seen DESC, way DESC, place DESC LIMIT {}", values![limit as u64 + 1]);
+        let rows = self.db.rows(&question.sql, &question.values).await?;
+        let seen = rows.into_iter().map(|row| {
+            let mut row = row.of("sighting");
+            Ok(Sighting {
+                board: row.maybe_text()?,
+                way: row.text()?,
+                at: row.text()?,
+                time: row.number()?,
+                what: row.text()?,
+            })
+        });
+        let last = |seen: &Sighting| format!("{}.{} {}", seen.time, seen.way, seen.at);
+        Ok(page(seen.collect::<Result<_, Error>>()?, limit, last))
+    }
+
+    /// Boards of which no rule has matched when they came, the first one that came first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn boards_without_rule(&self, most: u32) -> Result<Vec<Board>, Error> {
+        let sql = format!("{BOARD} WHERE b.ruled_at IS NOT NULL AND b.rule IS NULL ORDER BY b.id LIMIT $1");
+        let rows = self.db.rows(&sql, values![most]).await?;
+        let mut boards = rows.into_iter().map(board).collect::<Result<Vec<_>, _>>()?;
+        self.with_addresses(&mut boards).await?;
+        Ok(boards)
+    }
+
+    /// Boards that are answered once more, and those that aren't: what the network's half has to know.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn boards_held(&self) -> Result<Vec<Board>, Error> {
+        let rows = self.db.rows(&format!("{BOARD} WHERE b.held <> 'armed' ORDER BY b.id"), &[]).await?;
+        let mut boards = rows.into_iter().map(board).collect::<Result<Vec<_>, _>>()?;
+        for part in boards.chunks_mut(500) {
+            self.with_addresses(part).await?;
+        }
+        Ok(boards)
+    }
+}
+
+/// The condition that a serial number is this one, in its long or its short form.
+pub(super) fn serial_is(question: &mut Question, table: &str, serial: &Serial) {
+    let text = serial.as_str();
+    question.and(
+        &format!(
+            "{table}serial_low = {{}} AND ({table}serial = {{}} OR length({table}serial) = 8 OR {{}} = 8)"
+        ),
+        values![serial.directory(), text, text.len() as u64],
+    );
+}
+
+/// What is kept of a board's network answer, within a transaction.
+pub(super) async fn hold(tx: &mut Tx, id: &str, held: Held, now: Time) -> Result<(), Error> {
+    let sql = "UPDATE board SET held = $2, last_seen = $3 WHERE id = $1";
+    tx.run(sql, values![id, word(held), now]).await.map(drop)
+}

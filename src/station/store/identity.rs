@@ -1,0 +1,249 @@
+//! Who a board is: by its key, else by its serial number, and by an Ethernet address only where nothing else is known.
+
+use super::db::{Tx, json, values, word};
+use super::{Error, Store, new_name};
+use crate::board::{Mac, Serial, Who};
+use crate::device_api::Register;
+use crate::station_api::{Board, Enrolment, Held, Time};
+
+/// So many boards that nobody has let in are kept: frames with forged addresses cost nothing.
+const MOST_WAITING: u64 = 20_000;
+/// So many addresses of one board.
+const MOST_MACS: usize = 16;
+
+/// What a board is that registers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Met {
+    /// It is new.
+    New(Board),
+    /// It is this one, by its key; or it has given the key that it is known by from now on.
+    Known(Board),
+    /// Its serial number belongs to this board, which has another key. It gets nothing.
+    Double(Board),
+}
+
+impl Met {
+    /// The board.
+    #[must_use]
+    pub const fn board(&self) -> &Board {
+        match self {
+            Self::New(board) | Self::Known(board) | Self::Double(board) => board,
+        }
+    }
+}
+
+impl Store {
+    /// A board has shown its key and told what it is. `open`: new boards are let in without a person.
+    ///
+    /// A board is known by its key. One without a key gets it by its serial number, once; so a board that a person has
+    /// let in beforehand is let in. By an Ethernet address alone it gets the key too, but has to be let in again: an
+    /// address is seen by everybody on the network.
+    ///
+    /// # Errors
+    /// [`Error::Many`], or what the database says.
+    pub async fn register(&self, told: &Register, open: bool, now: Time) -> Result<Met, Error> {
+        let mut tx = self.db.begin().await?;
+        let standing = if open { Enrolment::Enrolled } else { Enrolment::Waiting };
+        let by_key = tx.row("SELECT id FROM board WHERE key = $1", values![&told.key]).await?;
+        let mut new = false;
+        let id = if let Some(mut row) = by_key {
+            row.text()?
+        } else if let Some(id) = by_serial(&mut tx, told.serial.as_ref()).await? {
+            let key = tx.row("SELECT key FROM board WHERE id = $1", values![&id]).await?;
+            if key.map_or(Ok(None), |mut row| row.maybe_text())?.is_some() {
+                tx.run("UPDATE board SET last_seen = $2 WHERE id = $1", values![&id, now]).await?;
+                tx.commit().await?;
+                return Ok(Met::Double(self.board(&id).await?));
+            }
+            id
+        } else if let Some(id) = by_address(&mut tx, &told.macs).await? {
+            tx.run(
+                "UPDATE board SET enrolment = $2 WHERE id = $1 AND enrolment <> 'refused'",
+                values![&id, word(standing)],
+            )
+            .await?;
+            id
+        } else {
+            new = true;
+            make(&mut tx, standing, told.simulated, now).await?
+        };
+        tx.run(
+            "UPDATE board SET key = $2, serial = coalesce($3, serial), serial_low = coalesce($4, serial_low),
+             model = coalesce($5, model), memory = coalesce($6, memory), disks = $7, simulated = $8, last_seen = $9
+             WHERE id = $1",
+            values![
+                &id,
+                &told.key,
+                told.serial.map(|serial| serial.as_str().to_owned()),
+                told.serial.map(|serial| serial.directory()),
+                &told.model,
+                told.memory,
+                json(&told.disks),
+                told.simulated,
+                now,
+            ],
+        )
+        .await?;
+        if open {
+            let waits = "UPDATE board SET enrolment = 'enrolled' WHERE id = $1 AND enrolment = 'waiting'";
+            tx.run(waits, values![&id]).await?;
+        }
+        addresses(&mut tx, &id, &told.macs).await?;
+        absorb(&mut tx, &id, &told.macs).await?;
+        tx.commit().await?;
+        let board = self.board(&id).await?;
+        Ok(if new { Met::New(board) } else { Met::Known(board) })
+    }
+
+    /// A board was seen: by whatever way, `place` an IP address or a USB port, `doing` for people. A board that isn't
+    /// known yet becomes known, and waits. `None` where it told neither address nor serial number.
+    ///
+    /// # Errors
+    /// [`Error::Many`], or what the database says.
+    pub async fn see(
+        &self,
+        who: &Who,
+        way: &str,
+        place: &str,
+        doing: &str,
+        now: Time,
+    ) -> Result<Option<String>, Error> {
+        let mut tx = self.db.begin().await?;
+        let id = find_or_make(&mut tx, who, now).await?;
+        tx.run(
+            "INSERT INTO sighting (way, place, board, seen, doing) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (way, place) DO UPDATE SET board = excluded.board, seen = excluded.seen, doing = excluded.doing",
+            values![cut(way, 32), cut(place, 128), &id, now, cut(doing, 200)],
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+}
+
+fn cut(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
+}
+
+/// The board that somebody has seen, made where it isn't known.
+pub(super) async fn find_or_make(tx: &mut Tx, who: &Who, now: Time) -> Result<Option<String>, Error> {
+    let macs: Vec<Mac> = who.mac.into_iter().collect();
+    let id = match by_serial(tx, who.serial.as_ref()).await? {
+        Some(id) => id,
+        None => match any_by_address(tx, &macs, who.serial.as_ref()).await? {
+            Some(id) => id,
+            None if who.serial.is_none() && who.mac.is_none() => return Ok(None),
+            None => make(tx, Enrolment::Waiting, false, now).await?,
+        },
+    };
+    // The longer serial number tells more.
+    tx.run(
+        "UPDATE board SET last_seen = CASE WHEN last_seen < $2 THEN $2 ELSE last_seen END,
+         serial = CASE WHEN serial IS NULL OR length(serial) < length($3) THEN coalesce($3, serial) ELSE serial END,
+         serial_low = coalesce(serial_low, $4), model = coalesce(model, $5) WHERE id = $1",
+        values![
+            &id,
+            now,
+            who.serial.map(|serial| serial.as_str().to_owned()),
+            who.serial.map(|serial| serial.directory()),
+            who.model.map(|model| model.to_string()),
+        ],
+    )
+    .await?;
+    addresses(tx, &id, &macs).await?;
+    absorb(tx, &id, &macs).await?;
+    Ok(Some(id))
+}
+
+/// The board with this serial number, in its long or its short form.
+async fn by_serial(tx: &mut Tx, serial: Option<&Serial>) -> Result<Option<String>, Error> {
+    let Some(serial) = serial else { return Ok(None) };
+    let sql = "SELECT id, serial FROM board WHERE serial_low = $1 ORDER BY id";
+    for mut row in tx.rows(sql, values![serial.directory()]).await? {
+        let (id, known): (String, Serial) = (row.text()?, row.parsed()?);
+        if known.is_of_same_board(serial) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// A board with one of these addresses, of which neither key nor serial number is known.
+async fn by_address(tx: &mut Tx, macs: &[Mac]) -> Result<Option<String>, Error> {
+    for mac in macs.iter().take(MOST_MACS) {
+        let sql = "SELECT b.id FROM board_mac m JOIN board b ON b.id = m.board
+                   WHERE m.mac = $1 AND b.key IS NULL AND b.serial IS NULL ORDER BY b.id";
+        if let Some(mut row) = tx.row(sql, values![mac.to_string()]).await? {
+            return Ok(Some(row.text()?));
+        }
+    }
+    Ok(None)
+}
+
+/// A board with one of these addresses. One of which another serial number is known is another one.
+async fn any_by_address(tx: &mut Tx, macs: &[Mac], serial: Option<&Serial>) -> Result<Option<String>, Error> {
+    for mac in macs {
+        let sql = "SELECT b.id, b.serial FROM board_mac m JOIN board b ON b.id = m.board
+                   WHERE m.mac = $1 ORDER BY b.last_seen DESC, b.id";
+        for mut row in tx.rows(sql, values![mac.to_string()]).await? {
+            let (id, known) = (row.text()?, row.maybe_text()?);
+            if serial.is_none() || known.is_none() {
+                return Ok(Some(id));
+            }
+        }
+    }
+    Ok(None)
+}
+
+async fn make(tx: &mut Tx, standing: Enrolment, simulated: bool, now: Time) -> Result<String, Error> {
+    let waiting = tx.row("SELECT count(*) FROM board WHERE enrolment = 'waiting'", &[]).await?;
+    if waiting.map_or(Ok(0), |mut row| row.count())? >= MOST_WAITING {
+        return Err(Error::Many { what: "boards that wait", most: MOST_WAITING });
+    }
+    let id = new_name();
+    tx.run(
+        "INSERT INTO board (id, disks, simulated, enrolment, held, note, first_seen, last_seen)
+         VALUES ($1, '[]', $2, $3, $4, '', $5, $5)",
+        values![&id, simulated, word(standing), word(Held::Armed), now],
+    )
+    .await?;
+    Ok(id)
+}
+
+async fn addresses(tx: &mut Tx, id: &str, macs: &[Mac]) -> Result<(), Error> {
+    for mac in macs.iter().take(MOST_MACS) {
+        tx.run(
+            "INSERT INTO board_mac (mac, board) SELECT $1, $2
+             WHERE (SELECT count(*) FROM board_mac WHERE board = $2) < $3 ON CONFLICT DO NOTHING",
+            values![mac.to_string(), id, MOST_MACS as u64],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// A board that was known by its address only turns out to be this one.
+async fn absorb(tx: &mut Tx, id: &str, macs: &[Mac]) -> Result<(), Error> {
+    let has_serial = "SELECT id FROM board WHERE id = $1 AND serial IS NOT NULL";
+    if macs.is_empty() || tx.row(has_serial, values![id]).await?.is_none() {
+        return Ok(());
+    }
+    for mac in macs.iter().take(MOST_MACS) {
+        let sql = "SELECT b.id FROM board_mac m JOIN board b ON b.id = m.board
+                   WHERE m.mac = $1 AND b.id <> $2 AND b.key IS NULL AND b.serial IS NULL AND b.name IS NULL
+                   AND NOT EXISTS (SELECT 1 FROM job j WHERE j.board = b.id)";
+        for mut row in tx.rows(sql, values![mac.to_string(), id]).await? {
+            let other = row.text()?;
+            for sql in [
+                "UPDATE sighting SET board = $1 WHERE board = $2",
+                "UPDATE run SET board = $1 WHERE board = $2",
+                "UPDATE board SET first_seen = (SELECT o.first_seen FROM board o WHERE o.id = $2)
+                 WHERE id = $1 AND first_seen > (SELECT o.first_seen FROM board o WHERE o.id = $2)",
+            ] {
+                tx.run(sql, values![id, &other]).await?;
+            }
+            tx.run("DELETE FROM board WHERE id = $1", values![&other]).await?;
+        }
+    }
+    Ok(())
+}

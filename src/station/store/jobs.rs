@@ -1,0 +1,465 @@
+//! Jobs on disk: the transitions of [`crate::station::jobs`], each in one transaction with what belongs to it.
+
+use jiff::Timestamp;
+
+use super::db::{Question, Row, Tx, json, values, word};
+use super::page::{limit, page};
+use super::runs::{self, Beside};
+use super::{Error, Store, boards, new_name};
+use crate::board::Who;
+use crate::device_api::{Action, End, Orders, Progress, Role};
+use crate::run::{Ending, Record, Stage, Way, ledger};
+use crate::station::jobs::{Event, LEASE, Refused, SILENCE, Step, Verdict, claim, is_open, next, verdict};
+use crate::station_api::{Board, Enrolment, Held, Job, JobState, JobsAsked, Page, Time};
+
+const JOB: &str =
+    "SELECT id, board, project, action, image, target, ending, state, fence, lease_until, cancel, run,
+    made_by, made, changed FROM job";
+
+fn job(row: Row) -> Result<Job, Error> {
+    let mut row = row.of("job");
+    Ok(Job {
+        id: row.text()?,
+        board: row.text()?,
+        project: row.maybe_text()?,
+        action: row.word()?,
+        image: row.maybe_text()?,
+        target: row.json()?,
+        end: row.word()?,
+        state: row.word()?,
+        fence: row.count()?,
+        lease_until: row.number()?,
+        cancel: row.truth()?,
+        run: row.maybe_text()?,
+        by: row.text()?,
+        made: row.number()?,
+        changed: row.number()?,
+    })
+}
+
+/// What a board is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The board, by id.
+    pub board: String,
+    /// The project, where it is one.
+    pub project: Option<String>,
+    /// What to do.
+    pub action: Action,
+    /// The image, by id; for a deploy.
+    pub image: Option<String>,
+    /// As in [`Job::target`].
+    pub target: Vec<Role>,
+    /// What comes after.
+    pub end: End,
+    /// Who asks.
+    pub by: String,
+}
+
+/// A job that a board has got.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawn {
+    /// The job, with its new number.
+    pub job: Job,
+    /// The attempt that begins.
+    pub run: String,
+}
+
+/// How a job ended, as its board tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finished {
+    /// The number that the board has.
+    pub fence: u64,
+    /// The step that it ended in.
+    pub stage: Stage,
+    /// How, after [`crate::station::jobs::judge`].
+    pub ending: Ending,
+    /// What the record keeps beside that.
+    pub detail: serde_json::Value,
+}
+
+fn no_job(id: &str) -> Error {
+    Error::NoSuch { what: "job", name: id.to_owned() }
+}
+
+/// One job, within a transaction.
+async fn one(tx: &mut Tx, id: &str) -> Result<Job, Error> {
+    let row = tx.row(&format!("{JOB} WHERE id = $1"), values![id]).await?;
+    job(row.ok_or_else(|| no_job(id))?)
+}
+
+/// The job that a board has to do.
+async fn open_of(tx: &mut Tx, board: &str) -> Result<Option<Job>, Error> {
+    let sql = format!("{JOB} WHERE board = $1 AND state IN ('queued', 'running', 'finishing')");
+    tx.row(&sql, values![board]).await?.map(job).transpose()
+}
+
+/// Writes what changes in a job.
+async fn put(tx: &mut Tx, job: &Job) -> Result<(), Error> {
+    tx.run(
+        "UPDATE job SET state = $2, fence = $3, lease_until = $4, cancel = $5, run = $6, changed = $7 WHERE id = $1",
+        values![&job.id, word(job.state), job.fence, job.lease_until, job.cancel, &job.run, job.changed],
+    )
+    .await
+    .map(drop)
+}
+
+/// Makes a job.
+pub(super) async fn make(tx: &mut Tx, asked: &Asked, now: Time) -> Result<Job, Error> {
+    if let Some(open) = open_of(tx, &asked.board).await? {
+        // It is written and proved; only its system was not seen. What is asked for now comes next.
+        if open.state != JobState::Finishing {
+            return Err(Refused::Occupied.into());
+        }
+        end(tx, open, Event::Expire, now).await?;
+    }
+    if asked.action == Action::Deploy && asked.image.is_none() {
+        return Err(Error::BadValue { what: "image", why: "a deploy has one".to_owned() });
+    }
+    if let Some(image) = &asked.image {
+        let sql = "SELECT state FROM image WHERE id = $1";
+        let row = tx.row(sql, values![image]).await?;
+        let state = row.ok_or_else(|| Error::NoSuch { what: "image", name: image.clone() })?.text()?;
+        if state != "ready" {
+            return Err(Error::BadValue { what: "image", why: format!("it is {state}, not ready") });
+        }
+    }
+    let job = Job {
+        id: new_name(),
+        board: asked.board.clone(),
+        project: asked.project.clone(),
+        action: asked.action,
+        image: asked.image.clone(),
+        target: asked.target.clone(),
+        end: asked.end,
+        state: JobState::Queued,
+        fence: 0,
+        lease_until: 0,
+        cancel: false,
+        run: None,
+        by: asked.by.clone(),
+        made: now,
+        changed: now,
+    };
+    tx.run(
+        "INSERT INTO job (id, board, project, action, image, target, ending, state, fence, lease_until, cancel, made_by,
+             made, changed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, $9, $10, $10)",
+        values![
+            &job.id,
+            &job.board,
+            &job.project,
+            word(job.action),
+            &job.image,
+            json(&job.target),
+            word(job.end),
+            word(job.state),
+            &job.by,
+            now,
+        ],
+    )
+    .await?;
+    Ok(job)
+}
+
+/// A job ends by something that its board doesn't tell.
+async fn end(tx: &mut Tx, mut job: Job, event: Event, now: Time) -> Result<Job, Error> {
+    job.state = next(job.state, event, job.cancel)?;
+    (job.changed, job.lease_until) = (now, 0);
+    if let Some(run) = &job.run
+        && !matches!(job.state, JobState::Done)
+    {
+        let why = match job.state {
+            JobState::Cancelled => "somebody has cancelled it, and the board wasn't heard again",
+            _ => "nothing was heard of the board",
+        };
+        end_run(tx, run, Ending::Lost { why: why.to_owned(), hint: None }, now).await?;
+    }
+    put(tx, &job).await?;
+    Ok(job)
+}
+
+/// An attempt that nobody will tell the end of.
+async fn end_run(tx: &mut Tx, run: &str, ending: Ending, now: Time) -> Result<(), Error> {
+    let Some(mut record) = runs::record(tx, run).await? else { return Ok(()) };
+    if record.ending != Ending::Unfinished {
+        return Ok(());
+    }
+    let stage = tx.row("SELECT stage FROM run WHERE id = $1", values![run]).await?;
+    if let Some(mut row) = stage {
+        record.stage = row.word()?;
+    }
+    complete(tx, record, ending, now).await
+}
+
+async fn complete(tx: &mut Tx, mut record: Record, ending: Ending, now: Time) -> Result<(), Error> {
+    record.ending = ending;
+    let took = now.saturating_sub(record.started.as_millisecond()).max(0);
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are few")]
+    let seconds = took as f64 / 1000.0;
+    record.seconds = Some(seconds);
+    runs::keep(tx, &record, Beside::default()).await
+}
+
+fn who(board: &Board) -> Who {
+    Who { name: board.name.clone(), mac: board.macs.first().copied(), serial: board.serial, ..Who::default() }
+}
+
+impl Store {
+    /// Makes a job: its board gets it when it asks.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] while the board has another one; [`Error::NoSuch`], [`Error::BadValue`].
+    pub async fn make_job(&self, asked: &Asked, now: Time) -> Result<Job, Error> {
+        let mut tx = self.db.begin().await?;
+        boards::one(&mut tx, &asked.board).await?;
+        let job = make(&mut tx, asked, now).await?;
+        tx.commit().await?;
+        Ok(job)
+    }
+
+    /// A board asks for work. It gets its job with a new number, and the job's attempt begins; what shows an older
+    /// number from now on is refused. A board that asks again, because it has started again, goes on with its job.
+    ///
+    /// A job that waits for what comes after it is over with that: its board has come back.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a board that isn't enrolled.
+    pub async fn draw(&self, board: &str, now: Time) -> Result<Option<Drawn>, Error> {
+        // What usually happens is that there is nothing to do: no writer waits for that.
+        let sql = "SELECT id FROM job WHERE board = $1 AND state IN ('queued', 'running', 'finishing')";
+        if self.db.row(sql, values![board]).await?.is_none() {
+            return Ok(None);
+        }
+        let mut tx = self.db.begin().await?;
+        let board = boards::one(&mut tx, board).await?;
+        if board.enrolment != Enrolment::Enrolled {
+            return Err(Refused::NotEnrolled.into());
+        }
+        let Some(mut job) = open_of(&mut tx, &board.id).await? else { return Ok(None) };
+        if job.state == JobState::Finishing {
+            return Ok(None);
+        }
+        job.state = next(job.state, Event::Draw, job.cancel)?;
+        job.changed = now;
+        if let Some(run) = &job.run {
+            let why = "the board has started again, and goes on in another attempt";
+            end_run(&mut tx, run, Ending::Lost { why: why.to_owned(), hint: None }, now).await?;
+        }
+        if job.state != JobState::Running {
+            job.lease_until = 0;
+            put(&mut tx, &job).await?;
+            tx.commit().await?;
+            return Ok(None);
+        }
+        let id = ledger::new_id().map_err(|error| Error::Os {
+            doing: "naming",
+            path: "a run".into(),
+            source: std::io::Error::other(error),
+        })?;
+        let way = match job.action {
+            Action::Deploy => Way::Deploy,
+            Action::Backup => Way::Backup,
+            Action::Reboot | Action::PowerOff => Way::Reset,
+        };
+        let started = Timestamp::from_millisecond(now).unwrap_or_default();
+        let record = Record::begin(id, way, who(&board), started);
+        job.fence += 1;
+        job.lease_until = now.saturating_add(LEASE);
+        job.run = Some(record.run.as_str().to_owned());
+        let beside = Beside {
+            board: Some(&board.id),
+            job: Some(&job.id),
+            fence: job.fence,
+            simulated: board.simulated,
+        };
+        runs::keep(&mut tx, &record, beside).await?;
+        put(&mut tx, &job).await?;
+        tx.commit().await?;
+        Ok(Some(Drawn { run: record.run.as_str().to_owned(), job }))
+    }
+
+    /// A board tells how far it is: its lease begins anew, even where it had ended and nobody has noticed.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for an older number, or a job that has ended.
+    pub async fn renew(&self, id: &str, progress: &Progress, now: Time) -> Result<Orders, Error> {
+        let mut tx = self.db.begin().await?;
+        let mut job = one(&mut tx, id).await?;
+        claim(job.fence, progress.fence)?;
+        job.state = next(job.state, Event::Renew, job.cancel)?;
+        job.lease_until = now.saturating_add(LEASE);
+        tx.run("UPDATE job SET lease_until = $2 WHERE id = $1", values![id, job.lease_until]).await?;
+        if let Some(run) = &job.run {
+            tx.run(
+                "UPDATE run SET stage = $2, done = $3, total = $4 WHERE id = $1",
+                values![run, progress.stage.word(), progress.done, progress.total.unwrap_or_default()],
+            )
+            .await?;
+            runs::log(&mut tx, run, &progress.log, now).await?;
+        }
+        tx.commit().await?;
+        Ok(Orders { cancel: job.cancel })
+    }
+
+    /// A board tells how its job ended. The job, the record of the attempt and what the network answers the board from
+    /// now on change together. Told again, it changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for an older number.
+    pub async fn finish(&self, id: &str, finished: &Finished, now: Time) -> Result<Job, Error> {
+        let mut tx = self.db.begin().await?;
+        let mut job = one(&mut tx, id).await?;
+        claim(job.fence, finished.fence)?;
+        let verdict = verdict(job.action, job.end, &finished.ending);
+        let state = next(job.state, Event::Finish(verdict), job.cancel)?;
+        if job.state != JobState::Running {
+            return Ok(job);
+        }
+        job.state = state;
+        job.changed = now;
+        job.lease_until = if is_open(state) { now } else { 0 };
+        if let Some(run) = &job.run
+            && let Some(mut record) = runs::record(&mut tx, run).await?
+        {
+            record.stage = finished.stage;
+            record.detail = finished.detail.clone();
+            complete(&mut tx, record, finished.ending.clone(), now).await?;
+        }
+        let lasting = matches!(job.action, Action::Deploy | Action::Backup);
+        if lasting && verdict != Verdict::Failed && job.end != End::Wait {
+            boards::hold(&mut tx, &job.board, Held::Done, now).await?;
+        }
+        put(&mut tx, &job).await?;
+        tx.commit().await?;
+        Ok(job)
+    }
+
+    /// A board was seen doing what comes after its job: `true` where it had one that waited for that.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn seen_after(&self, board: &str, now: Time) -> Result<bool, Error> {
+        let mut tx = self.db.begin().await?;
+        let sql = "UPDATE job SET state = $2, changed = $3, lease_until = 0 WHERE board = $1 AND state = $4";
+        let changed =
+            tx.run(sql, values![board, word(JobState::Done), now, word(JobState::Finishing)]).await?;
+        tx.commit().await?;
+        Ok(changed > 0)
+    }
+
+    /// Somebody wants a job to end. One that nobody has drawn ends at once; a board that is at it is told with its next
+    /// progress.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where it has ended.
+    pub async fn cancel_job(&self, id: &str, now: Time) -> Result<Job, Error> {
+        let mut tx = self.db.begin().await?;
+        let mut job = one(&mut tx, id).await?;
+        job.state = next(job.state, Event::Cancel, true)?;
+        (job.cancel, job.changed) = (true, now);
+        put(&mut tx, &job).await?;
+        tx.commit().await?;
+        Ok(job)
+    }
+
+    /// The same once more: another job for the same board. The one before stays as it ended.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] while it goes on.
+    pub async fn again(&self, id: &str, by: &str, now: Time) -> Result<Job, Error> {
+        let mut tx = self.db.begin().await?;
+        let old = one(&mut tx, id).await?;
+        if is_open(old.state) {
+            return Err(Refused::Occupied.into());
+        }
+        let asked = Asked {
+            board: old.board,
+            project: old.project,
+            action: old.action,
+            image: old.image,
+            target: old.target,
+            end: old.end,
+            by: by.to_owned(),
+        };
+        boards::one(&mut tx, &asked.board).await?;
+        let job = make(&mut tx, &asked, now).await?;
+        tx.commit().await?;
+        Ok(job)
+    }
+
+    /// Ends the jobs of boards that went away, and gives them back. Called every few seconds, with what
+    /// [`Clock`](crate::station::jobs::Clock) says of the time. Where the station has just started, or its clock was set,
+    /// leases move along first: no board loses its job by that.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn expire(&self, step: Step, now: Time) -> Result<Vec<Job>, Error> {
+        let open = "state IN ('running', 'finishing')";
+        let old = "SELECT id FROM job WHERE state IN ('running', 'finishing') AND lease_until < $1 LIMIT 1";
+        let before = now.saturating_sub(SILENCE);
+        if step == Step::Steady && self.db.row(old, values![before]).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut tx = self.db.begin().await?;
+        match step {
+            Step::Began => {
+                let sql = format!("UPDATE job SET lease_until = $1 WHERE {open}");
+                tx.run(&sql, values![now.saturating_add(LEASE)]).await?;
+            }
+            Step::Jumped(by) => {
+                let sql = format!("UPDATE job SET lease_until = lease_until + $1 WHERE {open}");
+                // A number beyond any clock's stays one that can be added to.
+                tx.run(&sql, values![by.clamp(-(1 << 60), 1 << 60)]).await?;
+            }
+            Step::Steady => {}
+        }
+        let sql = format!("{JOB} WHERE {open} AND lease_until < $1 ORDER BY lease_until, id LIMIT 500");
+        let late = tx.rows(&sql, values![before]).await?;
+        let mut ended = Vec::new();
+        for late in late.into_iter().map(job) {
+            ended.push(end(&mut tx, late?, Event::Expire, now).await?);
+        }
+        tx.commit().await?;
+        Ok(ended)
+    }
+
+    /// The job.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub async fn job(&self, id: &str) -> Result<Job, Error> {
+        let row = self.db.row(&format!("{JOB} WHERE id = $1"), values![id]).await?;
+        job(row.ok_or_else(|| no_job(id))?)
+    }
+
+    /// Jobs, the newest first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn jobs(&self, asked: &JobsAsked) -> Result<Page<Job>, Error> {
+        let limit = limit(asked.limit);
+        let mut question = Question::new(JOB);
+        if let Some(board) = &asked.board {
+            question.and("board = {}", values![board]);
+        }
+        if let Some(state) = asked.state {
+            question.and("state = {}", values![word(state)]);
+        }
+        if let Some(after) = &asked.after {
+            question.and("id < {}", values![after]);
+        }
+        question.more(" ORDER BY id DESC LIMIT {}", values![limit as u64 + 1]);
+        let rows = self.db.rows(&question.sql, &question.values).await?;
+        let jobs = rows.into_iter().map(job).collect::<Result<_, _>>()?;
+        Ok(page(jobs, limit, |job: &Job| job.id.clone()))
+    }
+
+    /// How many jobs go on or wait for their board.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn count_open_jobs(&self) -> Result<u64, Error> {
+        let sql = "SELECT count(*) FROM job WHERE state IN ('queued', 'running', 'finishing')";
+        self.db.row(sql, &[]).await?.map_or(Ok(0), |mut row| row.count())
+    }
+}

@@ -1,0 +1,251 @@
+//! Accounts, sessions and tokens. Secrets are kept as digests only; who makes digests is elsewhere.
+
+use super::db::{Row, Tx, values, word};
+use super::{Error, Store, check_name};
+use crate::station_api::{Role, Time, Token, User};
+
+/// An account with what proves it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// What everybody may know of it.
+    pub user: User,
+    /// argon2id, in the form that has its parameters.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Account").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+fn user(row: &mut Row) -> Result<User, Error> {
+    Ok(User {
+        name: row.text()?,
+        role: row.word()?,
+        disabled: row.truth()?,
+        made: row.number()?,
+        last: row.maybe_number()?,
+    })
+}
+
+fn token(row: Row) -> Result<Token, Error> {
+    let mut row = row.of("token");
+    Ok(Token {
+        name: row.text()?,
+        role: row.word()?,
+        user: row.text()?,
+        made: row.number()?,
+        expires: row.maybe_number()?,
+        used: row.maybe_number()?,
+    })
+}
+
+fn no_user(name: &str) -> Error {
+    Error::NoSuch { what: "user", name: name.to_owned() }
+}
+
+/// Somebody has to be left who may let others in.
+async fn an_admin_is_left(tx: &mut Tx, name: &str) -> Result<(), Error> {
+    if tx.row("SELECT 1 FROM person WHERE role = 'admin' AND disabled = 0", &[]).await?.is_none() {
+        let by = "there is no other administrator".to_owned();
+        return Err(Error::InUse { what: "user", name: name.to_owned(), by });
+    }
+    Ok(())
+}
+
+impl Store {
+    /// All accounts, by name.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn users(&self) -> Result<Vec<User>, Error> {
+        let rows =
+            self.db.rows("SELECT name, role, disabled, made, last FROM person ORDER BY name", &[]).await?;
+        rows.into_iter().map(|row| user(&mut row.of("person"))).collect()
+    }
+
+    /// The account.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub async fn account(&self, name: &str) -> Result<Account, Error> {
+        let sql = "SELECT name, role, disabled, made, last, password FROM person WHERE name = $1";
+        let row = self.db.row(sql, values![name]).await?;
+        let mut row = row.ok_or_else(|| no_user(name))?.of("person");
+        Ok(Account { user: user(&mut row)?, password: row.text()? })
+    }
+
+    /// Makes an account. `password`: its argon2id form.
+    ///
+    /// # Errors
+    /// [`Error::Taken`], [`Error::BadValue`].
+    pub async fn add_user(&self, name: &str, role: Role, password: &str, now: Time) -> Result<User, Error> {
+        check_name(name)?;
+        let mut tx = self.db.begin().await?;
+        tx.run(
+            "INSERT INTO person (name, role, disabled, made, last, password) VALUES ($1, $2, 0, $3, NULL, $4)",
+            values![name, word(role), now, password],
+        )
+        .await
+        .map_err(|error| error.taken("user", name))?;
+        tx.commit().await?;
+        Ok(User { name: name.to_owned(), role, disabled: false, made: now, last: None })
+    }
+
+    /// Changes an account. With another password, or disabled, its sessions end; disabled, its tokens count for nothing.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`]; [`Error::InUse`] where no administrator would be left.
+    pub async fn change_user(
+        &self,
+        name: &str,
+        role: Option<Role>,
+        disabled: Option<bool>,
+        password: Option<&str>,
+    ) -> Result<User, Error> {
+        let mut tx = self.db.begin().await?;
+        let had_admin = an_admin_is_left(&mut tx, name).await.is_ok();
+        let changed = tx
+            .run(
+                "UPDATE person SET role = coalesce($2, role), disabled = coalesce($3, disabled),
+                 password = coalesce($4, password) WHERE name = $1",
+                values![name, role.map(word), disabled.map(i64::from), password],
+            )
+            .await?;
+        if changed == 0 {
+            return Err(no_user(name));
+        }
+        if had_admin {
+            an_admin_is_left(&mut tx, name).await?;
+        }
+        if password.is_some() || disabled == Some(true) || role.is_some() {
+            tx.run("DELETE FROM session WHERE person = $1", values![name]).await?;
+        }
+        tx.commit().await?;
+        Ok(self.account(name).await?.user)
+    }
+
+    /// Begins a session. `digest`: of the secret that the browser keeps.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub async fn begin_session(
+        &self,
+        digest: &str,
+        name: &str,
+        now: Time,
+        expires: Time,
+    ) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        tx.run("DELETE FROM session WHERE expires < $1", values![now]).await?;
+        if tx.run("UPDATE person SET last = $2 WHERE name = $1", values![name, now]).await? == 0 {
+            return Err(no_user(name));
+        }
+        let sql = "INSERT INTO session (digest, person, made, used, expires) VALUES ($1, $2, $3, $3, $4)";
+        tx.run(sql, values![digest, name, now, expires]).await?;
+        tx.commit().await
+    }
+
+    /// Whose session it is.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn session(&self, digest: &str, now: Time) -> Result<Option<User>, Error> {
+        let sql = "SELECT p.name, p.role, p.disabled, p.made, p.last FROM session s JOIN person p ON p.name = s.person
+                   WHERE s.digest = $1 AND s.expires > $2 AND p.disabled = 0";
+        let row = self.db.row(sql, values![digest, now]).await?;
+        row.map(|row| user(&mut row.of("person"))).transpose()
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn end_session(&self, digest: &str) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        tx.run("DELETE FROM session WHERE digest = $1", values![digest]).await?;
+        tx.commit().await
+    }
+
+    /// Makes a token. `digest`: of its secret.
+    ///
+    /// # Errors
+    /// [`Error::Taken`], [`Error::BadValue`].
+    pub async fn add_token(&self, token: &Token, digest: &str) -> Result<(), Error> {
+        check_name(&token.name)?;
+        let mut tx = self.db.begin().await?;
+        tx.run(
+            "INSERT INTO token (name, digest, role, person, made, expires, used) VALUES ($1, $2, $3, $4, $5, $6, NULL)",
+            values![&token.name, digest, word(token.role), &token.user, token.made, token.expires],
+        )
+        .await
+        .map_err(|error| error.taken("token", &token.name))?;
+        tx.commit().await
+    }
+
+    /// All tokens, by name.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn tokens(&self) -> Result<Vec<Token>, Error> {
+        let sql = "SELECT name, role, person, made, expires, used FROM token ORDER BY name";
+        self.db.rows(sql, &[]).await?.into_iter().map(token).collect()
+    }
+
+    /// The token with this digest, where it counts now: it hasn't ended, and its user isn't disabled. It can do no more
+    /// than its user can now.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn token(&self, digest: &str, now: Time) -> Result<Option<Token>, Error> {
+        let sql = "SELECT t.name, t.role, t.person, t.made, t.expires, t.used, p.role, p.disabled
+                   FROM token t LEFT JOIN person p ON p.name = t.person
+                   WHERE t.digest = $1 AND (t.expires IS NULL OR t.expires > $2)";
+        let Some(row) = self.db.row(sql, values![digest, now]).await? else { return Ok(None) };
+        let mut row = row.of("token");
+        let mut token = Token {
+            name: row.text()?,
+            role: row.word()?,
+            user: row.text()?,
+            made: row.number()?,
+            expires: row.maybe_number()?,
+            used: row.maybe_number()?,
+        };
+        // A token that was made on the host itself has no account.
+        let role = row.maybe_text()?;
+        if let Some(role) = role {
+            let role: Role = serde_json::from_value(role.into()).map_err(|error| row.wrong(error))?;
+            token.role = token.role.min(role);
+        }
+        if row.maybe_number()?.is_some_and(|disabled| disabled != 0) {
+            return Ok(None);
+        }
+        Ok(Some(token))
+    }
+
+    /// A token was used. Written once a minute at most.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn token_used(&self, token: &Token, now: Time) -> Result<(), Error> {
+        if token.used.is_some_and(|used| (used..used.saturating_add(60_000)).contains(&now)) {
+            return Ok(());
+        }
+        let mut tx = self.db.begin().await?;
+        tx.run("UPDATE token SET used = $2 WHERE name = $1", values![&token.name, now]).await?;
+        tx.commit().await
+    }
+
+    /// Removes a token.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub async fn remove_token(&self, name: &str) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        if tx.run("DELETE FROM token WHERE name = $1", values![name]).await? == 0 {
+            return Err(Error::NoSuch { what: "token", name: name.to_owned() });
+        }
+        tx.commit().await
+    }
+}

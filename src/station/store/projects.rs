@@ -1,0 +1,96 @@
+//! Projects: what is to be done with boards.
+
+use super::db::{Row, Tx, json, values, word};
+use super::{Error, Store, check_name};
+use crate::station_api::Project;
+
+const PROJECT: &str = "SELECT name, image, target, ending, again, made FROM project";
+
+fn project(row: Row) -> Result<Project, Error> {
+    let mut row = row.of("project");
+    Ok(Project {
+        name: row.text()?,
+        image: row.maybe_text()?,
+        target: row.json()?,
+        end: row.word()?,
+        again: row.word()?,
+        made: row.number()?,
+    })
+}
+
+/// One project, within a transaction.
+pub(super) async fn one(tx: &mut Tx, name: &str) -> Result<Option<Project>, Error> {
+    tx.row(&format!("{PROJECT} WHERE name = $1"), values![name]).await?.map(project).transpose()
+}
+
+impl Store {
+    /// All projects, by name. People make them: they are few.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn projects(&self) -> Result<Vec<Project>, Error> {
+        let rows = self.db.rows(&format!("{PROJECT} ORDER BY name"), &[]).await?;
+        rows.into_iter().map(project).collect()
+    }
+
+    /// The project.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub async fn project(&self, name: &str) -> Result<Project, Error> {
+        let row = self.db.row(&format!("{PROJECT} WHERE name = $1"), values![name]).await?;
+        project(row.ok_or_else(|| Error::NoSuch { what: "project", name: name.to_owned() })?)
+    }
+
+    /// Makes a project, or changes it; its `made` stays as it was. The image has to be there.
+    ///
+    /// # Errors
+    /// [`Error::BadValue`], [`Error::NoSuch`].
+    pub async fn put_project(&self, project: &Project) -> Result<Project, Error> {
+        check_name(&project.name)?;
+        if project.target.len() > 16 {
+            return Err(Error::BadValue { what: "target", why: "it has 16 roles at most".to_owned() });
+        }
+        let mut tx = self.db.begin().await?;
+        if let Some(image) = &project.image
+            && tx.row("SELECT id FROM image WHERE name = $1", values![image]).await?.is_none()
+        {
+            return Err(Error::NoSuch { what: "image", name: image.clone() });
+        }
+        tx.run(
+            "INSERT INTO project (name, image, target, ending, again, made) VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (name) DO UPDATE SET image = excluded.image, target = excluded.target,
+             ending = excluded.ending, again = excluded.again",
+            values![
+                &project.name,
+                &project.image,
+                json(&project.target),
+                word(project.end),
+                word(project.again),
+                project.made,
+            ],
+        )
+        .await?;
+        tx.commit().await?;
+        self.project(&project.name).await
+    }
+
+    /// Removes a project. What was done with it stays.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`]; [`Error::InUse`] while a rule names it.
+    pub async fn remove_project(&self, name: &str) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        for mut row in tx.rows("SELECT name, doing FROM rule ORDER BY place", &[]).await? {
+            let (rule, what): (String, crate::station_api::What) = (row.text()?, row.json()?);
+            if matches!(&what, crate::station_api::What::Project { project } if project == name) {
+                let by = format!("rule {rule}");
+                return Err(Error::InUse { what: "project", name: name.to_owned(), by });
+            }
+        }
+        if tx.run("DELETE FROM project WHERE name = $1", values![name]).await? == 0 {
+            return Err(Error::NoSuch { what: "project", name: name.to_owned() });
+        }
+        tx.commit().await
+    }
+}

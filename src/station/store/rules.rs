@@ -1,0 +1,259 @@
+//! Rules in the store, and what they do with a board that comes.
+
+use super::db::{Row, Tx, json, values};
+use super::jobs::{self, Asked};
+use super::{Error, Store, boards, check_name, projects};
+use crate::device_api::{Action, End};
+use crate::station::rules::{Turn, first, test, turn};
+use crate::station_api::{Again, Enrolment, Job, JobState, NewRule, Project, Rule, RuleTest, Time, What};
+
+const RULE: &str = "SELECT name, place, matching, doing, matched, last FROM rule ORDER BY place, name";
+
+/// People make rules; a board is held against all of them.
+const MOST: usize = 500;
+
+fn rule(row: Row) -> Result<Rule, Error> {
+    let mut row = row.of("rule");
+    Ok(Rule {
+        name: row.text()?,
+        position: u32::try_from(row.count()?).unwrap_or(u32::MAX),
+        matching: row.json()?,
+        what: row.json()?,
+        matched: row.count()?,
+        last: row.maybe_number()?,
+    })
+}
+
+async fn all(tx: &mut Tx) -> Result<Vec<Rule>, Error> {
+    tx.rows(RULE, &[]).await?.into_iter().map(rule).collect()
+}
+
+/// Their places are 0, 1, 2, …
+async fn number(tx: &mut Tx, names: &[String]) -> Result<(), Error> {
+    for (place, name) in names.iter().enumerate() {
+        let sql = "UPDATE rule SET place = $2 WHERE name = $1 AND place <> $2";
+        tx.run(sql, values![name, place as u64]).await?;
+    }
+    Ok(())
+}
+
+/// What became of a board that came.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Arrival {
+    /// It has something to do already.
+    HasJob(String),
+    /// Nobody has let it in.
+    NotEnrolled,
+    /// The station is disarmed: rules start nothing.
+    Disarmed,
+    /// No rule matches.
+    NoRule,
+    /// A rule says that it waits for a person.
+    Waits {
+        /// The rule.
+        rule: String,
+    },
+    /// The same was done with it before.
+    DoneBefore {
+        /// The rule.
+        rule: String,
+    },
+    /// The same was done or tried before, and a person decides.
+    Asks {
+        /// The rule.
+        rule: String,
+        /// How it ended.
+        before: JobState,
+    },
+    /// The rule can't do what it says.
+    Broken {
+        /// The rule.
+        rule: String,
+        /// Why.
+        why: String,
+    },
+    /// It gets this job.
+    Starts(Box<Job>),
+}
+
+impl Store {
+    /// All rules, in their order.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn rules(&self) -> Result<Vec<Rule>, Error> {
+        self.db.rows(RULE, &[]).await?.into_iter().map(rule).collect()
+    }
+
+    /// Makes a rule. Without a place it is the last one.
+    ///
+    /// # Errors
+    /// [`Error::Taken`], [`Error::NoSuch`] where the project isn't there, [`Error::BadValue`].
+    pub async fn add_rule(&self, new: &NewRule) -> Result<Rule, Error> {
+        check_name(&new.name)?;
+        let texts = [&new.matching.serial, &new.matching.mac, &new.matching.model, &new.matching.slot];
+        if texts
+            .into_iter()
+            .flatten()
+            .any(|text| text.is_empty() || text.chars().count() > 100 || text.contains('\0'))
+        {
+            return Err(Error::BadValue {
+                what: "matching",
+                why: "a text has 1 to 100 characters".to_owned(),
+            });
+        }
+        let mut tx = self.db.begin().await?;
+        if let What::Project { project } = &new.what
+            && projects::one(&mut tx, project).await?.is_none()
+        {
+            return Err(Error::NoSuch { what: "project", name: project.clone() });
+        }
+        let mut names: Vec<String> = all(&mut tx).await?.into_iter().map(|rule| rule.name).collect();
+        if names.contains(&new.name) {
+            return Err(Error::Taken { what: "rule", name: new.name.clone() });
+        }
+        if names.len() >= MOST {
+            return Err(Error::Many { what: "rules", most: MOST as u64 });
+        }
+        let place = new.position.map_or(names.len(), |place| (place as usize).min(names.len()));
+        tx.run(
+            "INSERT INTO rule (name, place, matching, doing, matched, last) VALUES ($1, $2, $3, $4, 0, NULL)",
+            values![&new.name, place as u64, json(&new.matching), json(&new.what)],
+        )
+        .await?;
+        names.insert(place, new.name.clone());
+        number(&mut tx, &names).await?;
+        tx.commit().await?;
+        Ok(Rule {
+            name: new.name.clone(),
+            position: u32::try_from(place).unwrap_or(u32::MAX),
+            matching: new.matching.clone(),
+            what: new.what.clone(),
+            matched: 0,
+            last: None,
+        })
+    }
+
+    /// Removes a rule.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub async fn remove_rule(&self, name: &str) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        if tx.run("DELETE FROM rule WHERE name = $1", values![name]).await? == 0 {
+            return Err(Error::NoSuch { what: "rule", name: name.to_owned() });
+        }
+        let names: Vec<String> = all(&mut tx).await?.into_iter().map(|rule| rule.name).collect();
+        number(&mut tx, &names).await?;
+        tx.commit().await
+    }
+
+    /// What the rules say of a board. Nothing happens, and nothing is counted.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub async fn test_rules(&self, board: &str) -> Result<RuleTest, Error> {
+        Ok(test(&self.rules().await?, &self.board(board).await?))
+    }
+
+    /// A board has come, and asks for work. The rules say what it gets; that a rule has matched, or that no rule has, is
+    /// kept.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], or what the database says.
+    pub async fn arrive(&self, board: &str, now: Time) -> Result<Arrival, Error> {
+        let mut tx = self.db.begin().await?;
+        let board = boards::one(&mut tx, board).await?;
+        if board.enrolment != Enrolment::Enrolled {
+            return Ok(Arrival::NotEnrolled);
+        }
+        if let Some(job) = board.job {
+            return Ok(Arrival::HasJob(job));
+        }
+        let rules = all(&mut tx).await?;
+        let Some(rule) = first(&rules, &board) else {
+            tx.run("UPDATE board SET ruled_at = $2, rule = NULL WHERE id = $1", values![&board.id, now])
+                .await?;
+            tx.commit().await?;
+            return Ok(Arrival::NoRule);
+        };
+        // A board that asks every few seconds is one board: it counts once for a rule.
+        let sql = "UPDATE board SET rule = $2, ruled_at = $3 WHERE id = $1 AND (rule IS NULL OR rule <> $2)";
+        if tx.run(sql, values![&board.id, &rule.name, now]).await? > 0 {
+            let sql = "UPDATE rule SET matched = matched + 1, last = $2 WHERE name = $1";
+            tx.run(sql, values![&rule.name, now]).await?;
+        }
+        let armed = super::settings::armed(&mut tx).await?;
+        let name = rule.name.clone();
+        let arrival = match (&rule.what, armed) {
+            (_, false) => Arrival::Disarmed,
+            (What::Wait, _) => Arrival::Waits { rule: name },
+            (What::Backup, _) => {
+                let asked = Asked {
+                    board: board.id.clone(),
+                    project: None,
+                    action: Action::Backup,
+                    image: None,
+                    target: Vec::new(),
+                    end: End::Wait,
+                    by: format!("rule {name}"),
+                };
+                start(&mut tx, name, Again::Skip, asked, now).await?
+            }
+            (What::Project { project }, _) => match projects::one(&mut tx, project).await? {
+                None => Arrival::Broken { rule: name, why: format!("there is no project `{project}`") },
+                Some(project) => deploy(&mut tx, name, project, board.id.clone(), now).await?,
+            },
+        };
+        tx.commit().await?;
+        Ok(arrival)
+    }
+}
+
+async fn deploy(
+    tx: &mut Tx,
+    rule: String,
+    project: Project,
+    board: String,
+    now: Time,
+) -> Result<Arrival, Error> {
+    let image = match &project.image {
+        None => None,
+        Some(image) => {
+            let row = tx.row("SELECT id FROM image WHERE name = $1", values![image]).await?;
+            row.map(|mut row| row.text()).transpose()?
+        }
+    };
+    let asked = Asked {
+        board,
+        project: Some(project.name),
+        action: Action::Deploy,
+        image,
+        target: project.target,
+        end: project.end,
+        by: format!("rule {rule}"),
+    };
+    start(tx, rule, project.again, asked, now).await
+}
+
+async fn start(tx: &mut Tx, rule: String, again: Again, asked: Asked, now: Time) -> Result<Arrival, Error> {
+    let sql = match asked.project {
+        Some(_) => "SELECT state FROM job WHERE board = $1 AND project = $2 ORDER BY id DESC LIMIT 1",
+        None => "SELECT state FROM job WHERE board = $1 AND action = $2 ORDER BY id DESC LIMIT 1",
+    };
+    let action = super::db::word(asked.action);
+    let same = asked.project.clone().unwrap_or(action);
+    let before: Option<JobState> =
+        tx.row(sql, values![&asked.board, same]).await?.map(|mut row| row.word()).transpose()?;
+    match (turn(again, before), before) {
+        (Turn::Skip, _) => Ok(Arrival::DoneBefore { rule }),
+        (Turn::Ask, Some(before)) => Ok(Arrival::Asks { rule, before }),
+        _ => match jobs::make(tx, &asked, now).await {
+            Ok(job) => Ok(Arrival::Starts(Box::new(job))),
+            Err(error @ (Error::BadValue { .. } | Error::NoSuch { .. })) => {
+                Ok(Arrival::Broken { rule, why: error.to_string() })
+            }
+            Err(error) => Err(error),
+        },
+    }
+}

@@ -1,0 +1,213 @@
+//! Runs: what was done to boards. The whole record is kept; the columns beside it are what lists look for.
+
+use super::boards::serial_is;
+use super::db::{Question, Row, Tx, Value, json, values};
+use super::page::{at, limit, page};
+use super::{Error, Store};
+use crate::run::{Ending, Record};
+use crate::station_api::{ListAsked, LogLine, Page, RunLine, RunsAsked, Time};
+
+/// A run's log has so many lines at most; the last one says that there were more.
+const MOST_LINES: u64 = 20_000;
+/// A line has so many characters at most.
+const LONGEST_LINE: usize = 500;
+
+const LINE: &str =
+    "SELECT id, way, board, label, serial, job, started, took, stage, outcome, why, done, total, simulated
+    FROM run";
+
+fn line(row: Row) -> Result<RunLine, Error> {
+    let mut row = row.of("run");
+    Ok(RunLine {
+        run: row.text()?,
+        way: row.text()?,
+        board: row.maybe_text()?,
+        label: row.text()?,
+        serial: row.text()?,
+        job: row.maybe_text()?,
+        started: row.number()?,
+        took: row.maybe_number()?,
+        stage: row.text()?,
+        outcome: row.text()?,
+        why: row.text()?,
+        done: row.count()?,
+        total: row.count()?,
+        simulated: row.truth()?,
+    })
+}
+
+/// What belongs to a run beside its record.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Beside<'a> {
+    pub(super) board: Option<&'a str>,
+    pub(super) job: Option<&'a str>,
+    pub(super) fence: u64,
+    pub(super) simulated: bool,
+}
+
+/// The word of an ending, as records have it.
+pub(super) fn outcome(ending: &Ending) -> String {
+    ending.word().replace(' ', "-")
+}
+
+/// The time that a record took, in milliseconds.
+fn took(record: &Record) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "a float becomes the nearest number that there is")]
+    record.seconds.map(|seconds| (seconds * 1000.0).round() as i64)
+}
+
+/// Keeps a run, or what has become of it.
+pub(super) async fn keep(tx: &mut Tx, record: &Record, beside: Beside<'_>) -> Result<(), Error> {
+    let serial = record.board.serial;
+    tx.run(
+        "INSERT INTO run (id, way, board, label, serial, serial_low, job, fence, started, took, stage, outcome, why, done,
+             total, simulated, lines, record)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, 0, $15)
+         ON CONFLICT (id) DO UPDATE SET board = coalesce(run.board, excluded.board), label = excluded.label,
+             serial = excluded.serial, serial_low = excluded.serial_low, took = excluded.took, stage = excluded.stage,
+             outcome = excluded.outcome, why = excluded.why, record = excluded.record",
+        values![
+            record.run.as_str(),
+            record.way.word(),
+            beside.board,
+            record.board.label(),
+            serial.map_or_else(String::new, |serial| serial.as_str().to_owned()),
+            serial.map_or_else(String::new, |serial| serial.directory()),
+            beside.job,
+            beside.fence,
+            record.started.as_millisecond(),
+            took(record),
+            record.stage.word(),
+            outcome(&record.ending),
+            record.ending.why().unwrap_or_default(),
+            beside.simulated,
+            json(record),
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+/// The record of a run, within a transaction.
+pub(super) async fn record(tx: &mut Tx, run: &str) -> Result<Option<Record>, Error> {
+    let row = tx.row("SELECT record FROM run WHERE id = $1", values![run]).await?;
+    row.map(|row| row.of("run").json()).transpose()
+}
+
+/// Puts lines behind a run's log.
+pub(super) async fn log(tx: &mut Tx, run: &str, lines: &[String], now: Time) -> Result<(), Error> {
+    let Some(mut row) = tx.row("SELECT lines FROM run WHERE id = $1", values![run]).await? else {
+        return Ok(());
+    };
+    let first = row.count()?;
+    let mut next = first;
+    for text in lines {
+        if next >= MOST_LINES {
+            break;
+        }
+        let text: String = match next + 1 {
+            MOST_LINES => "there were more lines; they aren't kept".to_owned(),
+            _ => text.chars().take(LONGEST_LINE).collect(),
+        };
+        // PostgreSQL's texts can't have it.
+        let text = text.replace('\0', "\u{fffd}");
+        let sql = "INSERT INTO run_line (run, n, said, line) VALUES ($1, $2, $3, $4)";
+        tx.run(sql, values![run, next, now, text]).await?;
+        next += 1;
+    }
+    if next != first {
+        tx.run("UPDATE run SET lines = $2 WHERE id = $1", values![run, next]).await?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Runs, the newest first.
+    ///
+    /// # Errors
+    /// [`Error::BadValue`] for a wrong place in the list.
+    pub async fn runs(&self, asked: &RunsAsked) -> Result<Page<RunLine>, Error> {
+        let (question, limit) = runs_question(asked)?;
+        let rows = self.db.rows(&question.sql, &question.values).await?;
+        let lines = rows.into_iter().map(line).collect::<Result<_, _>>()?;
+        Ok(page(lines, limit, |line: &RunLine| format!("{}.{}", line.started, line.run)))
+    }
+
+    /// The record of the one run of which the name begins so.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`] where there is no such run, or several.
+    pub async fn run(&self, run: &str) -> Result<Record, Error> {
+        self.run_line(run).await.map(|(_, record)| record)
+    }
+
+    /// The same, with its line in lists.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`] where there is no such run, or several.
+    pub async fn run_line(&self, run: &str) -> Result<(RunLine, Record), Error> {
+        let missing = || Error::NoSuch { what: "run", name: run.to_owned() };
+        if run.is_empty() || !run.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(missing());
+        }
+        let sql = "SELECT id, record, stage FROM run WHERE id >= $1 AND id <= $2 ORDER BY id LIMIT 2";
+        let low = run.to_ascii_lowercase();
+        let mut rows = self.db.rows(sql, values![&low, format!("{low}g")]).await?;
+        let (Some(row), None) = (rows.pop(), rows.pop()) else { return Err(missing()) };
+        let mut row = row.of("run");
+        let id = row.text()?;
+        let mut record: Record = row.json()?;
+        // While it goes on only the column is written.
+        record.stage = row.word()?;
+        let row = self.db.row(&format!("{LINE} WHERE id = $1"), values![&id]).await?;
+        Ok((line(row.ok_or_else(missing)?)?, record))
+    }
+
+    /// A part of a run's log.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], [`Error::BadValue`].
+    pub async fn run_log(&self, run: &str, asked: &ListAsked) -> Result<Page<LogLine>, Error> {
+        if self.db.row("SELECT id FROM run WHERE id = $1", values![run]).await?.is_none() {
+            return Err(Error::NoSuch { what: "run", name: run.to_owned() });
+        }
+        let limit = limit(asked.limit);
+        let mut question = Question::new("SELECT n, said, line FROM run_line");
+        question.and("run = {}", values![run]);
+        if let Some(after) = &asked.after {
+            let after: i64 = after.parse().map_err(|_| Error::BadValue {
+                what: "after",
+                why: format!("`{after}` is no place in this list"),
+            })?;
+            question.and("n > {}", values![after]);
+        }
+        question.more(" ORDER BY n LIMIT {}", values![limit as u64 + 1]);
+        let rows = self.db.rows(&question.sql, &question.values).await?;
+        let lines = rows
+            .into_iter()
+            .map(|mut row| Ok(LogLine { n: row.count()?, time: row.number()?, text: row.text()? }));
+        Ok(page(lines.collect::<Result<_, Error>>()?, limit, |line: &LogLine| line.n.to_string()))
+    }
+}
+
+/// The question for a list of runs.
+pub(super) fn runs_question(asked: &RunsAsked) -> Result<(Question, usize), Error> {
+    let limit = limit(asked.limit);
+    let mut question = Question::new(LINE);
+    let same: [(&str, &Option<String>); 4] =
+        [("board", &asked.board), ("job", &asked.job), ("way", &asked.way), ("outcome", &asked.outcome)];
+    for (column, value) in same {
+        if let Some(value) = value {
+            question.and(&format!("{column} = {{}}"), &[Value::from(value)]);
+        }
+    }
+    if let Some(serial) = asked.serial {
+        serial_is(&mut question, "", &serial);
+    }
+    if let Some(after) = &asked.after {
+        let (time, id) = at(after)?;
+        question.and("(started, id) < ({}, {})", values![time, id]);
+    }
+    question.more(" ORDER BY started DESC, id DESC LIMIT {}", values![limit as u64 + 1]);
+    Ok((question, limit))
+}

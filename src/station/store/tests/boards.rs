@@ -1,0 +1,125 @@
+use super::*;
+use crate::board::Who;
+use crate::station::store::{Error, Met};
+use crate::station_api::{BoardChange, BoardsAsked, Enrolment, Held, ListAsked, Slot, SlotKind};
+
+fn who(text: &str) -> Who {
+    serde_json::from_str(text).unwrap()
+}
+
+on_both! {
+    async fn a_board_is_seen_registers_and_is_one_board(place: &Place) {
+        let store = place.open().await;
+        let seen = who(r#"{"mac":"dc:a6:32:01:02:03"}"#);
+        let id = store.see(&seen, "dhcp", "10.0.0.9", "asked for an address", NOW).await.unwrap().unwrap();
+        let over_usb = who(r#"{"serial":"af04b2da"}"#);
+        let usb = store.see(&over_usb, "usb", "1-1.2", "boot ROM", NOW + 1).await.unwrap().unwrap();
+        assert_ne!(id, usb);
+        assert_eq!(store.see(&Who::default(), "usb", "1-1.3", "?", NOW).await.unwrap(), None);
+
+        // It tells both, so both were one board: that of the serial number.
+        let told = register(1, Some("10000000af04b2da"), &["dc:a6:32:01:02:03"]);
+        let Met::Known(board) = store.register(&told, false, NOW + 2).await.unwrap() else { panic!() };
+        assert_eq!((board.id.as_str(), board.enrolment), (usb.as_str(), Enrolment::Waiting));
+        assert_eq!((board.first_seen, board.last_seen), (NOW, NOW + 2));
+        assert_eq!(board.serial.unwrap().as_str(), "10000000af04b2da");
+        assert_eq!((board.disks.len(), board.macs.len(), board.memory), (1, 1, Some(4 << 30)));
+        assert!(matches!(store.board(&id).await, Err(Error::NoSuch { .. })));
+        let asked = ListAsked { board: Some(usb.clone()), ..ListAsked::default() };
+        assert_eq!(store.sightings(&asked).await.unwrap().items.len(), 2);
+        for text in [&usb, "af04b2da", "10000000AF04B2DA", "DC:A6:32:01:02:03"] {
+            assert_eq!(store.find_board(text).await.unwrap(), usb, "{text}");
+        }
+
+        // The same key again, then another key with the same number: that one gets nothing.
+        assert!(matches!(store.register(&told, false, NOW + 3).await.unwrap(), Met::Known(_)));
+        let other = register(2, Some("10000000af04b2da"), &[]);
+        let met = store.register(&other, true, NOW + 4).await.unwrap();
+        assert!(matches!(&met, Met::Double(board) if board.id == usb && board.key != Some(other.key.clone())));
+
+        // A person has changed its board: its key is forgotten, once.
+        let forget = BoardChange { forget_key: true, ..BoardChange::default() };
+        store.change_board(&usb, &forget).await.unwrap();
+        assert!(matches!(store.register(&other, false, NOW + 5).await.unwrap(), Met::Known(_)));
+        assert!(matches!(store.register(&told, false, NOW + 6).await.unwrap(), Met::Double(_)));
+    }
+
+    async fn an_address_alone_lets_nobody_in(place: &Place) {
+        let store = place.open().await;
+        let seen = who(r#"{"mac":"dc:a6:32:01:02:03"}"#);
+        let id = store.see(&seen, "dhcp", "10.0.0.9", "asked", NOW).await.unwrap().unwrap();
+        let enrol = BoardChange { enrolment: Some(Enrolment::Enrolled), ..BoardChange::default() };
+        store.change_board(&id, &enrol).await.unwrap();
+        let told = register(1, Some("10000000af04b2da"), &["dc:a6:32:01:02:03"]);
+        let Met::Known(board) = store.register(&told, false, NOW).await.unwrap() else { panic!() };
+        assert_eq!((board.id, board.enrolment), (id, Enrolment::Waiting));
+        // A station that is open lets it in.
+        let Met::Known(board) = store.register(&told, true, NOW).await.unwrap() else { panic!() };
+        assert_eq!(board.enrolment, Enrolment::Enrolled);
+        // What a person has refused stays so.
+        let refuse = BoardChange { enrolment: Some(Enrolment::Refused), ..BoardChange::default() };
+        store.change_board(&board.id, &refuse).await.unwrap();
+        let met = store.register(&told, true, NOW).await.unwrap();
+        assert_eq!(met.board().enrolment, Enrolment::Refused);
+    }
+
+    async fn boards_are_changed_listed_and_forgotten(place: &Place) {
+        let store = place.open().await;
+        let mut ids = Vec::new();
+        for n in 0..5u8 {
+            let told = register(n, Some(&format!("0000000{n}")), &[&format!("dc:a6:32:00:00:0{n}")]);
+            ids.push(store.register(&told, n > 2, NOW).await.unwrap().board().id.clone());
+        }
+        let slot = Slot { name: "A-01".into(), kind: SlotKind::Usb, place: "1-1.2".into(), position: 0 };
+        store.put_slot(&slot).await.unwrap();
+        let change = BoardChange {
+            name: Some("lab-01".into()),
+            note: Some("Größe".into()),
+            slot: Some("A-01".into()),
+            held: Some(Held::Once),
+            ..BoardChange::default()
+        };
+        let board = store.change_board(&ids[0], &change).await.unwrap();
+        assert_eq!((board.name.as_deref(), board.note.as_str(), board.held), (Some("lab-01"), "Größe", Held::Once));
+        assert!(matches!(store.change_board(&ids[1], &change).await, Err(Error::Taken { .. })));
+        for name in ["a\u{1b}[2J", " a", "", "x/y"] {
+            let change = BoardChange { name: Some(name.into()), slot: Some("no".into()), ..BoardChange::default() };
+            let error = store.change_board(&ids[1], &change).await.unwrap_err();
+            assert!(matches!(error, Error::BadValue { .. } | Error::NoSuch { .. }), "{name:?}: {error}");
+        }
+        assert_eq!(store.find_board("lab-01").await.unwrap(), ids[0]);
+        assert!(store.answered(&ids[0]).await.unwrap() && !store.answered(&ids[0]).await.unwrap());
+        assert_eq!(store.boards_held().await.unwrap()[0].held, Held::Done);
+
+        let list = async |asked: BoardsAsked| {
+            let page = store.boards(&asked).await.unwrap();
+            let places: Vec<_> =
+                page.items.iter().map(|board| ids.iter().position(|id| *id == board.id).unwrap()).collect();
+            (places, page.next)
+        };
+        let (first, next) = list(BoardsAsked { limit: Some(2), ..BoardsAsked::default() }).await;
+        assert_eq!(first, [0, 1]);
+        let (second, next) = list(BoardsAsked { limit: Some(2), after: next, ..BoardsAsked::default() }).await;
+        assert_eq!(second, [2, 3]);
+        assert_eq!(list(BoardsAsked { after: next, ..BoardsAsked::default() }).await, (vec![4], None));
+        let only = |asked: BoardsAsked| async { list(asked).await.0 };
+        let begins = |text: &str| BoardsAsked { begins: Some(text.into()), ..BoardsAsked::default() };
+        assert_eq!(only(begins("LAB")).await, [0]);
+        assert_eq!(only(begins("dc:a6:32:00:00:03")).await, [3]);
+        assert_eq!(only(begins("0000")).await, [0, 1, 2, 3, 4]);
+        assert_eq!(only(begins("%")).await, [0; 0]);
+        let serial = Some("1000000000000002".parse().unwrap());
+        assert_eq!(only(BoardsAsked { serial, ..BoardsAsked::default() }).await, [2]);
+        let enrolment = Some(Enrolment::Enrolled);
+        assert_eq!(only(BoardsAsked { enrolment, ..BoardsAsked::default() }).await, [3, 4]);
+        assert_eq!(only(BoardsAsked { slot: Some("A-01".into()), ..BoardsAsked::default() }).await, [0]);
+        let mac = Some("dc:a6:32:00:00:04".parse().unwrap());
+        assert_eq!(only(BoardsAsked { mac, ..BoardsAsked::default() }).await, [4]);
+        assert_eq!(store.count_boards().await.unwrap(), (5, 3));
+
+        store.remove_slot("A-01").await.unwrap();
+        assert_eq!(store.board(&ids[0]).await.unwrap().slot, None);
+        store.forget_board(&ids[0]).await.unwrap();
+        assert!(matches!(store.find_board("lab-01").await, Err(Error::NoSuch { .. })));
+    }
+}

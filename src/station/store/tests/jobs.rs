@@ -1,0 +1,165 @@
+use super::*;
+use crate::device_api::{Action, End, Progress};
+use crate::run::{Ending, Proof, Stage};
+use crate::station::jobs::{LEASE, Refused, SILENCE, Step};
+use crate::station::store::{Asked, Error, Finished};
+use crate::station_api::{Held, JobState, JobsAsked, ListAsked, RunsAsked};
+
+async fn board(store: &Store, key: u8) -> String {
+    let serial = format!("1000000000000{key:03}");
+    store.register(&register(key, Some(&serial), &[]), true, NOW).await.unwrap().board().id.clone()
+}
+
+fn deploy(board: &str, image: &Image) -> Asked {
+    Asked {
+        board: board.into(),
+        project: None,
+        action: Action::Deploy,
+        image: Some(image.id.clone()),
+        target: Vec::new(),
+        end: End::Reboot,
+        by: "ada".into(),
+    }
+}
+
+fn progress(fence: u64) -> Progress {
+    let log = vec!["writing".to_owned()];
+    Progress { fence, stage: Stage::Write, done: 5, total: Some(9), fetched: 3, log }
+}
+
+fn finished(fence: u64) -> Finished {
+    let ending = Ending::Done { proof: Proof::ReadBack };
+    Finished { fence, stage: Stage::ReadBack, ending, detail: serde_json::json!({ "written": 9 }) }
+}
+
+fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> Refused {
+    match result {
+        Err(Error::Refused(refused)) => refused,
+        other => panic!("{other:?}"),
+    }
+}
+
+on_both! {
+    async fn a_job_from_its_making_to_the_end(place: &Place) {
+        let store = place.open().await;
+        let (image, board) = (image("a"), board(&store, 1).await);
+        store.add_image(&image).await.unwrap();
+        assert_eq!(store.draw(&board, NOW).await.unwrap(), None);
+        let job = store.make_job(&deploy(&board, &image), NOW).await.unwrap();
+        assert_eq!(store.job(&job.id).await.unwrap(), job);
+        assert_eq!(store.board(&board).await.unwrap().job, Some(job.id.clone()));
+        assert_eq!(refused(store.make_job(&deploy(&board, &image), NOW).await), Refused::Occupied);
+        assert_eq!(refused(store.finish(&job.id, &finished(0), NOW).await), Refused::Never { held: 0, shown: 0 });
+
+        let drawn = store.draw(&board, NOW + 10).await.unwrap().unwrap();
+        assert_eq!((drawn.job.fence, drawn.job.state, drawn.job.lease_until), (1, JobState::Running, NOW + 10 + LEASE));
+        let record = store.run(&drawn.run).await.unwrap();
+        assert_eq!((record.ending.word(), record.way.word()), ("unfinished", "deploy"));
+        assert!(!store.renew(&job.id, &progress(1), NOW + 20).await.unwrap().cancel);
+        let lines = store.runs(&RunsAsked { job: Some(job.id.clone()), ..RunsAsked::default() }).await.unwrap().items;
+        assert_eq!((lines[0].done, lines[0].total, lines[0].stage.as_str()), (5, 9, "write"));
+
+        // Its power went away. It comes back, and the attempt before counts for nothing any more.
+        let again = store.draw(&board, NOW + 30).await.unwrap().unwrap();
+        assert_eq!(again.job.fence, 2);
+        let late = Refused::Late { held: 2, shown: 1 };
+        assert_eq!(refused(store.renew(&job.id, &progress(1), NOW).await), late);
+        assert_eq!(refused(store.finish(&job.id, &finished(1), NOW).await), late);
+        let never = Refused::Never { held: 2, shown: 3 };
+        assert_eq!(refused(store.finish(&job.id, &finished(3), NOW).await), never);
+        let lost = store.run(&drawn.run).await.unwrap();
+        assert_eq!((lost.ending.word(), lost.stage), ("lost", Stage::Write));
+
+        let done = store.finish(&job.id, &finished(2), NOW + 1530).await.unwrap();
+        assert_eq!(done.state, JobState::Finishing);
+        let record = store.run(&again.run).await.unwrap();
+        assert_eq!(record.ending, Ending::Done { proof: Proof::ReadBack });
+        assert_eq!((record.seconds, record.detail["written"].as_u64()), (Some(1.5), Some(9)));
+        assert_eq!(store.board(&board).await.unwrap().held, Held::Done);
+        // The answer was lost, and it tells it again: nothing changes.
+        assert_eq!(store.finish(&job.id, &finished(2), NOW + 9999).await.unwrap(), done);
+        assert_eq!(store.run(&again.run).await.unwrap(), record);
+
+        assert!(store.seen_after(&board, NOW + 2000).await.unwrap());
+        assert!(!store.seen_after(&board, NOW + 2000).await.unwrap());
+        assert_eq!(store.job(&job.id).await.unwrap().state, JobState::Done);
+        assert_eq!(store.board(&board).await.unwrap().job, None);
+        let log = store.run_log(&drawn.run, &ListAsked::default()).await.unwrap().items;
+        assert_eq!((log.len(), log[0].text.as_str(), log[0].n), (1, "writing", 0));
+
+        let more = store.again(&job.id, "ada", NOW + 3000).await.unwrap();
+        assert_eq!((more.state, more.image, more.fence), (JobState::Queued, Some(image.id.clone()), 0));
+        assert_eq!(store.cancel_job(&more.id, NOW).await.unwrap().state, JobState::Cancelled);
+        assert_eq!(refused(store.cancel_job(&more.id, NOW).await), Refused::Over);
+        let asked = JobsAsked { board: Some(board), state: Some(JobState::Done), ..JobsAsked::default() };
+        assert_eq!(store.jobs(&asked).await.unwrap().items.len(), 1);
+    }
+
+    async fn a_board_that_is_silent_is_lost_only_after_long(place: &Place) {
+        let store = place.open().await;
+        let (image, board) = (image("a"), board(&store, 1).await);
+        store.add_image(&image).await.unwrap();
+        let job = store.make_job(&deploy(&board, &image), NOW).await.unwrap();
+        let drawn = store.draw(&board, NOW).await.unwrap().unwrap();
+        let late = NOW + LEASE + SILENCE;
+        assert_eq!(store.expire(Step::Steady, late).await.unwrap(), []);
+        // It is late, and it still goes on.
+        store.renew(&job.id, &progress(1), late).await.unwrap();
+        assert_eq!(store.expire(Step::Steady, late + 1).await.unwrap(), []);
+        let gone = late + LEASE + SILENCE + 1;
+        let ended = store.expire(Step::Steady, gone).await.unwrap();
+        assert_eq!((ended.len(), ended[0].state), (1, JobState::Lost));
+        assert_eq!(store.run(&drawn.run).await.unwrap().ending.word(), "lost");
+        // Whoever comes back after that can't harm.
+        assert_eq!(refused(store.renew(&job.id, &progress(1), gone).await), Refused::Over);
+        assert_eq!(store.finish(&job.id, &finished(1), gone).await.unwrap().state, JobState::Lost);
+        assert_eq!(store.run(&drawn.run).await.unwrap().ending.word(), "lost");
+        assert_eq!(store.board(&board).await.unwrap().held, Held::Armed);
+    }
+
+    async fn a_clock_that_jumps_takes_no_job_away(place: &Place) {
+        let store = place.open().await;
+        let (image, board) = (image("a"), board(&store, 1).await);
+        store.add_image(&image).await.unwrap();
+        let job = store.make_job(&deploy(&board, &image), NOW).await.unwrap();
+        store.draw(&board, NOW).await.unwrap().unwrap();
+        let year = 365 * 86_400_000;
+        let lease = async || store.job(&job.id).await.unwrap().lease_until;
+        // Forward: leases move along.
+        assert_eq!(store.expire(Step::Jumped(year), NOW + year + 1000).await.unwrap(), []);
+        assert_eq!(lease().await, NOW + year + LEASE);
+        // Back: the lease doesn't last for a year.
+        assert_eq!(store.expire(Step::Jumped(-year), NOW + 2000).await.unwrap(), []);
+        assert_eq!(lease().await, NOW + LEASE);
+        // A station that was away for a year, or that was in another one.
+        for now in [NOW + year, NOW - year] {
+            assert_eq!(store.expire(Step::Began, now).await.unwrap(), []);
+            assert_eq!(lease().await, now + LEASE);
+        }
+        // The run began after it ended, by that clock: it took no time.
+        let done = store.finish(&job.id, &finished(1), NOW - year).await.unwrap();
+        assert_eq!(store.run(&done.run.unwrap()).await.unwrap().seconds, Some(0.0));
+    }
+
+    async fn what_is_cancelled_is_told_to_its_board(place: &Place) {
+        let store = place.open().await;
+        let (image, board) = (image("a"), board(&store, 1).await);
+        store.add_image(&image).await.unwrap();
+        let job = store.make_job(&deploy(&board, &image), NOW).await.unwrap();
+        store.draw(&board, NOW).await.unwrap().unwrap();
+        assert_eq!(store.cancel_job(&job.id, NOW).await.unwrap().state, JobState::Running);
+        assert!(store.renew(&job.id, &progress(1), NOW).await.unwrap().cancel);
+        let why = "cancelled".to_owned();
+        let ending = Ending::Failed { why, last_seen: None, hint: None, kind: crate::error::Kind::Interrupted };
+        let told = Finished { ending, ..finished(1) };
+        assert_eq!(store.finish(&job.id, &told, NOW).await.unwrap().state, JobState::Cancelled);
+        assert_eq!(store.board(&board).await.unwrap().held, Held::Armed);
+        // Another one starts again before it has heard: it gets nothing to do.
+        let job = store.make_job(&deploy(&board, &image), NOW).await.unwrap();
+        let drawn = store.draw(&board, NOW).await.unwrap().unwrap();
+        store.cancel_job(&job.id, NOW).await.unwrap();
+        assert_eq!(store.draw(&board, NOW).await.unwrap(), None);
+        assert_eq!(store.job(&job.id).await.unwrap().state, JobState::Cancelled);
+        assert_eq!(store.run(&drawn.run).await.unwrap().ending.word(), "lost");
+    }
+}

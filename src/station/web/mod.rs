@@ -1,0 +1,14 @@
+//! What every call over HTTP goes through: connections with bounds, who asks, what is refused and how that is said, and
+//! one table from which the routes and their description in OpenAPI come.
+
+mod guard;
+mod problem;
+mod refill;
+mod table;
+mod who;
+
+pub(super) use guard::Guard;
+pub(super) use problem::Refusal;
+pub(super) use refill::Refill;
+pub(super) use table::{Access, Call, JSON, Row, Table, from_slice, json};
+pub(super) use who::{Origin, Who, bearer};

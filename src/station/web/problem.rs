@@ -1,0 +1,132 @@
+//! A call that is refused, as RFC 9457 says it.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::error::{Explain, Kind, Remedy, chain};
+use crate::format::message;
+use crate::station_api::Problem;
+
+/// Why a call isn't done.
+#[derive(Debug)]
+pub(in crate::station) struct Refusal {
+    status: StatusCode,
+    kind: Kind,
+    detail: String,
+    hint: Option<Remedy>,
+    more: Vec<String>,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+impl Refusal {
+    /// With a status of its own.
+    pub(in crate::station) fn new(status: StatusCode, kind: Kind, detail: impl Into<String>) -> Self {
+        Self { status, kind, detail: detail.into(), hint: None, more: Vec::new(), header: None }
+    }
+
+    /// 400: a path, a query or a body that can't be read.
+    pub(in crate::station) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, Kind::Usage, detail)
+    }
+
+    /// 422: it can be read, and means nothing.
+    pub(in crate::station) fn meaningless(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, Kind::BadData, detail)
+    }
+
+    /// 401: no token, or a wrong one.
+    pub(in crate::station) fn unknown(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, Kind::Permission, detail)
+            .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// 403: one that may not.
+    pub(in crate::station) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, Kind::Permission, detail)
+    }
+
+    /// 404.
+    pub(in crate::station) fn missing(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, Kind::NoInput, detail)
+    }
+
+    /// 409: something is in the way.
+    pub(in crate::station) fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, Kind::Busy, detail)
+    }
+
+    /// 429: too often.
+    pub(in crate::station) fn too_often(seconds: u64) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, Kind::Busy, "too many wrong tokens from this address")
+            .with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// 503: the station ends.
+    pub(in crate::station) fn ending() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Kind::Unavailable, "the station ends")
+    }
+
+    /// With what helps.
+    pub(in crate::station) fn with_hint(mut self, hint: impl Into<Remedy>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// With a header.
+    pub(in crate::station) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.header = Some((name, value));
+        self
+    }
+
+    /// What went wrong.
+    #[cfg(test)]
+    pub(in crate::station) fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+/// Which status a kind of failure has.
+fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::Usage => StatusCode::BAD_REQUEST,
+        Kind::BadData => StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::NoInput => StatusCode::NOT_FOUND,
+        Kind::Busy => StatusCode::CONFLICT,
+        Kind::Permission => StatusCode::FORBIDDEN,
+        Kind::Unavailable | Kind::Interrupted => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl<E: Explain + 'static> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        let kind = error.kind();
+        let refusal = Self::new(status(kind), kind, chain(&error));
+        Self { hint: error.hint(), more: error.more(), ..refusal }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        if self.status.is_server_error() {
+            tracing::warn!(status = self.status.as_u16(), detail = %message(&self.detail), "a call failed");
+        }
+        let problem = Problem {
+            kind_of: "about:blank".to_owned(),
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.status.as_u16(),
+            // It may quote what was asked for.
+            detail: message(&self.detail).into_owned(),
+            kind: self.kind,
+            hint: self.hint,
+            more: self.more.iter().take(100).map(|line| message(line).into_owned()).collect(),
+        };
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let kind = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let mut response = (self.status, [kind], body).into_response();
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}

@@ -1,0 +1,456 @@
+//! One table of calls. Routes, roles and the description in OpenAPI come from it, so they can't differ.
+
+use std::any::TypeId;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequestParts, RawPathParams, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, on};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::path::{
+    HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
+};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Components, Info, OpenApi, OpenApiBuilder, Paths, Ref, RefOr, Required};
+
+use super::{Origin, Refusal, Who};
+use crate::station::Station;
+use crate::station_api::{Problem, Role};
+
+/// The type of bodies.
+pub(in crate::station) const JSON: &str = "application/json";
+/// The longest body of a call, where it says nothing else.
+const LONGEST: usize = 64 << 10;
+/// How long a body of JSON may take to come.
+const BODY_TIME: Duration = Duration::from_secs(15);
+
+/// What a call has to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::station) enum Access {
+    /// Nothing.
+    Open,
+    /// A token of at least this role, or the Unix socket.
+    Role(Role),
+    /// A board's token, which the call looks at itself.
+    Board,
+}
+
+/// A line of the table.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::station) struct Row {
+    pub(in crate::station) method: HttpMethodOf,
+    pub(in crate::station) path: &'static str,
+    pub(in crate::station) access: Access,
+    pub(in crate::station) status: StatusCode,
+    pub(in crate::station) summary: &'static str,
+}
+
+/// The methods that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::station) enum HttpMethodOf {
+    Get,
+    Put,
+    Post,
+    Patch,
+    Delete,
+}
+
+impl HttpMethodOf {
+    const fn both(self) -> (MethodFilter, HttpMethod, &'static str) {
+        match self {
+            Self::Get => (MethodFilter::GET, HttpMethod::Get, "get"),
+            Self::Put => (MethodFilter::PUT, HttpMethod::Put, "put"),
+            Self::Post => (MethodFilter::POST, HttpMethod::Post, "post"),
+            Self::Patch => (MethodFilter::PATCH, HttpMethod::Patch, "patch"),
+            Self::Delete => (MethodFilter::DELETE, HttpMethod::Delete, "delete"),
+        }
+    }
+}
+
+impl Row {
+    const fn new(method: HttpMethodOf, path: &'static str, access: Access, summary: &'static str) -> Self {
+        Self { method, path, access, status: StatusCode::OK, summary }
+    }
+
+    pub(in crate::station) const fn get(path: &'static str, access: Access, summary: &'static str) -> Self {
+        Self::new(HttpMethodOf::Get, path, access, summary)
+    }
+
+    pub(in crate::station) const fn put(path: &'static str, access: Access, summary: &'static str) -> Self {
+        Self::new(HttpMethodOf::Put, path, access, summary)
+    }
+
+    pub(in crate::station) const fn post(path: &'static str, access: Access, summary: &'static str) -> Self {
+        Self::new(HttpMethodOf::Post, path, access, summary)
+    }
+
+    pub(in crate::station) const fn patch(path: &'static str, access: Access, summary: &'static str) -> Self {
+        Self::new(HttpMethodOf::Patch, path, access, summary)
+    }
+
+    pub(in crate::station) const fn delete(
+        path: &'static str,
+        access: Access,
+        summary: &'static str,
+    ) -> Self {
+        Self::new(HttpMethodOf::Delete, path, access, summary)
+    }
+
+    /// With another status than 200 where it is done.
+    pub(in crate::station) const fn answers(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    fn parameters(&self) -> impl Iterator<Item = &'static str> {
+        self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+    }
+}
+
+/// A call as its handler gets it.
+pub(in crate::station) struct Call {
+    pub(in crate::station) station: Arc<Station>,
+    /// Who asks, where the row wants a role.
+    who: Option<Who>,
+    pub(in crate::station) from: Origin,
+    pub(in crate::station) headers: HeaderMap,
+    pub(in crate::station) query: Option<String>,
+    path: Vec<(String, String)>,
+}
+
+impl Call {
+    /// A part of the path, by its name there.
+    pub(in crate::station) fn part(&self, name: &str) -> &str {
+        self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// Who asks. A handler of a row without a role gets nobody's name.
+    pub(in crate::station) fn who(&self) -> Who {
+        self.who.clone().unwrap_or_else(|| Who {
+            by: String::new(),
+            user: String::new(),
+            from: self.from,
+            role: Role::Viewer,
+        })
+    }
+}
+
+/// All calls.
+pub(in crate::station) struct Table {
+    router: Router<Arc<Station>>,
+    paths: Paths,
+    schemas: BTreeMap<String, RefOr<Schema>>,
+    rows: Vec<Row>,
+}
+
+impl Table {
+    pub(in crate::station) fn new() -> Self {
+        let mut table =
+            Self { router: Router::new(), paths: Paths::new(), schemas: BTreeMap::new(), rows: Vec::new() };
+        table.schema_of::<Problem>();
+        table
+    }
+
+    /// The rows so far.
+    #[cfg(test)]
+    pub(in crate::station) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// A call with JSON in and out. `()` is no query, no body, or 204.
+    pub(in crate::station) fn add<Q, B, T, F, R>(&mut self, row: Row, handler: F)
+    where
+        Q: DeserializeOwned + ToSchema + Send + 'static,
+        B: DeserializeOwned + ToSchema + Send + 'static,
+        T: Serialize + ToSchema + Send + 'static,
+        F: Fn(Call, Q, B) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<T, Refusal>> + Send + 'static,
+    {
+        self.add_bytes::<Q, B, T, _, _>(row, LONGEST, move |call, query, body| {
+            let handler = handler.clone();
+            async move {
+                let body = from_slice(&body)?;
+                handler(call, query, body).await
+            }
+        });
+    }
+
+    /// The same, with the body as it came, of at most `most` bytes: it is signed, or longer.
+    pub(in crate::station) fn add_bytes<Q, B, T, F, R>(&mut self, row: Row, most: usize, handler: F)
+    where
+        Q: DeserializeOwned + ToSchema + Send + 'static,
+        B: DeserializeOwned + ToSchema + Send + 'static,
+        T: Serialize + ToSchema + Send + 'static,
+        F: Fn(Call, Q, Bytes) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<T, Refusal>> + Send + 'static,
+    {
+        let is_nothing = |id: TypeId| id == TypeId::of::<()>();
+        let (no_body, no_answer) = (is_nothing(TypeId::of::<B>()), is_nothing(TypeId::of::<T>()));
+        let row = if no_answer { row.answers(StatusCode::NO_CONTENT) } else { row };
+        let mut operation = operation(&row).parameters(Some(query_of::<Q>()));
+        if !no_body {
+            let content = ContentBuilder::new().schema(Some(self.schema_of::<B>())).build();
+            let body =
+                RequestBodyBuilder::new().required(Some(Required::True)).content(JSON, content).build();
+            operation = operation.request_body(Some(body));
+        }
+        let mut done = ResponseBuilder::new().description("Done.");
+        if !no_answer {
+            done = done.content(JSON, ContentBuilder::new().schema(Some(self.schema_of::<T>())).build());
+        }
+        let operation = operation.response(row.status.as_str(), done.build()).build();
+        self.add_raw(row, operation, move |call, body| {
+            let handler = handler.clone();
+            async move {
+                let query = query::<Q>(call.query.as_deref())?;
+                let body = if no_body {
+                    Bytes::from_static(b"null")
+                } else {
+                    json_bytes(&call.headers, body, most).await?
+                };
+                let answer = handler(call, query, body).await?;
+                Ok(if no_answer { row.status.into_response() } else { json(row.status, &answer) })
+            }
+        });
+    }
+
+    /// A call that is answered by something else than JSON, or takes something else.
+    pub(in crate::station) fn add_stream<Q, F, R>(
+        &mut self,
+        row: Row,
+        (takes, answers): (Option<&str>, Option<&str>),
+        handler: F,
+    ) where
+        Q: DeserializeOwned + ToSchema + Send + 'static,
+        F: Fn(Call, Q, Body) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<Response, Refusal>> + Send + 'static,
+    {
+        let mut operation = operation(&row).parameters(Some(query_of::<Q>()));
+        let binary =
+            || ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String))).build();
+        if let Some(takes) = takes {
+            let body =
+                RequestBodyBuilder::new().required(Some(Required::True)).content(takes, binary()).build();
+            operation = operation.request_body(Some(body));
+        }
+        let mut done = ResponseBuilder::new().description("Done.");
+        if let Some(answers) = answers {
+            done = done.content(answers, binary());
+        }
+        let operation = operation.response(row.status.as_str(), done.build()).build();
+        self.add_raw(row, operation, move |call, body| {
+            let handler = handler.clone();
+            async move {
+                let query = query::<Q>(call.query.as_deref())?;
+                handler(call, query, body).await
+            }
+        });
+    }
+
+    fn add_raw<F, R>(&mut self, row: Row, operation: Operation, handler: F)
+    where
+        F: Fn(Call, Body) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<Response, Refusal>> + Send + 'static,
+    {
+        let (filter, method, _) = row.method.both();
+        self.paths.add_path_operation(row.path, vec![method], operation);
+        let route = on(filter, move |State(station): State<Arc<Station>>, request: Request| {
+            let handler = handler.clone();
+            async move {
+                let (mut parts, body) = request.into_parts();
+                let metrics = Arc::clone(&station);
+                let answer = match call(station, &mut parts, row.access).await {
+                    Ok(call) => handler(call, body).await.unwrap_or_else(IntoResponse::into_response),
+                    Err(refusal) => refusal.into_response(),
+                };
+                metrics.metrics().answered(answer.status().as_u16());
+                answer
+            }
+        });
+        self.router = std::mem::take(&mut self.router).route(row.path, route);
+        self.rows.push(row);
+    }
+
+    /// Takes up what a type looks like; gives a reference to it.
+    fn schema_of<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        let mut found = Vec::new();
+        T::schemas(&mut found);
+        let name = T::name().into_owned();
+        found.push((name.clone(), T::schema()));
+        self.schemas.extend(found);
+        RefOr::Ref(Ref::from_schema_name(name))
+    }
+
+    /// Everything: routes, and what they look like.
+    pub(in crate::station) fn finish(self) -> (Router<Arc<Station>>, OpenApi) {
+        let mut components = Components::new();
+        components.schemas = self.schemas;
+        for (name, what) in [
+            ("token", "A token of the station."),
+            ("board", "What a board got when it registered, or with its job."),
+        ] {
+            let scheme = utoipa::openapi::security::HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .description(Some(what))
+                .build();
+            let _: &Http = &scheme;
+            components.add_security_scheme(name, SecurityScheme::Http(scheme));
+        }
+        let info = Info::new("piprov station", env!("CARGO_PKG_VERSION"));
+        let api = OpenApiBuilder::new().info(info).paths(self.paths).components(Some(components)).build();
+        let router = self
+            .router
+            .method_not_allowed_fallback(|| async {
+                Refusal::new(StatusCode::METHOD_NOT_ALLOWED, crate::error::Kind::Usage, "no such method here")
+            })
+            .fallback(|| async { Refusal::missing("there is no such call") });
+        (router, api)
+    }
+}
+
+/// What all rows say of themselves.
+fn operation(row: &Row) -> OperationBuilder {
+    let (_, _, method) = row.method.both();
+    let words =
+        row.path.split(['/', '{', '}', '.', '-', '_']).filter(|word| !matches!(*word, "" | "api" | "v1"));
+    let id = std::iter::once(method).chain(words).collect::<Vec<_>>().join("_");
+    let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let refused = ResponseBuilder::new().description("Refused.").content("application/problem+json", problem);
+    let mut operation = OperationBuilder::new()
+        .operation_id(Some(id))
+        .summary(Some(row.summary))
+        .response("default", refused.build());
+    for name in row.parameters() {
+        let text = ObjectBuilder::new().schema_type(Type::String).build();
+        operation = operation.parameter(
+            ParameterBuilder::new()
+                .name(name)
+                .parameter_in(ParameterIn::Path)
+                .required(Required::True)
+                .schema(Some(text))
+                .build(),
+        );
+    }
+    match row.access {
+        Access::Open => operation,
+        Access::Role(_) => operation.security(SecurityRequirement::new("token", Vec::<String>::new())),
+        Access::Board => operation.security(SecurityRequirement::new("board", Vec::<String>::new())),
+    }
+}
+
+/// The members of a type as what stands behind the `?`.
+fn query_of<Q: ToSchema>() -> Vec<Parameter> {
+    let RefOr::T(Schema::Object(object)) = Q::schema() else { return Vec::new() };
+    let required = object.required;
+    let members = object.properties.into_iter().map(|(name, schema)| {
+        let needed = if required.contains(&name) { Required::True } else { Required::False };
+        let parameter = ParameterBuilder::new().parameter_in(ParameterIn::Query).required(needed);
+        parameter.name(name).schema(Some(schema)).build()
+    });
+    members.collect()
+}
+
+async fn call(station: Arc<Station>, parts: &mut Parts, access: Access) -> Result<Call, Refusal> {
+    let from = parts.extensions.get::<Origin>().copied();
+    let from = from.ok_or_else(|| Refusal::forbidden("nobody knows where this comes from"))?;
+    let who = match access {
+        Access::Open | Access::Board => None,
+        Access::Role(role) => Some(station.who(from, &parts.headers, role).await?),
+    };
+    let params = RawPathParams::from_request_parts(parts, &()).await;
+    let params = params.map_err(|_| Refusal::malformed("the path is no UTF-8"))?;
+    let path: Vec<_> = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    if path.iter().any(|(_, value)| value.contains('\0') || value.len() > 256) {
+        return Err(Refusal::malformed("a part of the path is no name of anything"));
+    }
+    let query = parts.uri.query().map(str::to_owned);
+    Ok(Call { station, who, from, headers: std::mem::take(&mut parts.headers), query, path })
+}
+
+/// A value out of JSON.
+pub(in crate::station) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => Refusal::meaningless(error.to_string()),
+        _ => Refusal::malformed(error.to_string()),
+    })
+}
+
+/// Query members are texts; numbers among them are read as numbers where the type wants that.
+fn query<Q: DeserializeOwned + 'static>(text: Option<&str>) -> Result<Q, Refusal> {
+    if TypeId::of::<Q>() == TypeId::of::<()>() {
+        return from_slice(b"null");
+    }
+    let uri = format!("/?{}", text.unwrap_or_default());
+    let uri = uri.parse::<axum::http::Uri>().map_err(|_| Refusal::malformed("the query can't be read"))?;
+    let query = axum::extract::Query::<Q>::try_from_uri(&uri);
+    query.map(|query| query.0).map_err(|error| Refusal::malformed(error.body_text()))
+}
+
+/// All of a body, if it isn't longer and doesn't take longer.
+pub(in crate::station) async fn whole(body: Body, most: usize, time: Duration) -> Result<Bytes, Refusal> {
+    let too_large =
+        || Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, crate::error::Kind::BadData, "the body is too large");
+    let read = tokio::time::timeout(time, axum::body::to_bytes(body, most)).await;
+    let late = || {
+        let refusal =
+            Refusal::new(StatusCode::REQUEST_TIMEOUT, crate::error::Kind::Io, "the body comes too slowly");
+        refusal.with_header(header::CONNECTION, header::HeaderValue::from_static("close"))
+    };
+    read.map_err(|_| late())?.map_err(|error| {
+        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        if source.contains("limit") { too_large() } else { Refusal::malformed("the body broke off") }
+    })
+}
+
+/// A body that says that it is JSON.
+async fn json_bytes(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, Refusal> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case(JSON) {
+        let refusal = Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            crate::error::Kind::Usage,
+            "the body is to be application/json",
+        );
+        return Err(refusal);
+    }
+    whole(body, most, BODY_TIME).await
+}
+
+/// An answer of JSON.
+pub(in crate::station) fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(body) => (status, [(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, "no-store")], body)
+            .into_response(),
+        Err(error) => {
+            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, crate::error::Kind::Failed, error.to_string())
+                .into_response()
+        }
+    }
+}
+
+/// So that a method is never one that the table doesn't have.
+impl From<HttpMethodOf> for Method {
+    fn from(method: HttpMethodOf) -> Self {
+        match method {
+            HttpMethodOf::Get => Self::GET,
+            HttpMethodOf::Put => Self::PUT,
+            HttpMethodOf::Post => Self::POST,
+            HttpMethodOf::Patch => Self::PATCH,
+            HttpMethodOf::Delete => Self::DELETE,
+        }
+    }
+}

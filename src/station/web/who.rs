@@ -1,0 +1,104 @@
+//! Where a call comes from, and what its token is.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use axum::http::{HeaderMap, header};
+
+use crate::station_api::Role;
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::station) enum Origin {
+    /// The Unix socket, whose permissions have said that this user may.
+    Socket {
+        /// The user.
+        uid: u32,
+    },
+    /// The network.
+    Address(SocketAddr),
+}
+
+impl Origin {
+    /// What is counted together: an IPv4 address, or the network of an IPv6 address, of which one host has all
+    /// addresses. A link is many hosts, though.
+    pub(in crate::station) fn place(&self) -> Option<IpAddr> {
+        let Self::Address(address) = self else { return None };
+        Some(match address.ip().to_canonical() {
+            IpAddr::V6(ip) if !ip.is_unicast_link_local() && !ip.is_loopback() => {
+                let [a, b, c, d, ..] = ip.segments();
+                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+            ip => ip,
+        })
+    }
+
+    /// Whether it is this host.
+    pub(in crate::station) fn is_here(&self) -> bool {
+        match self {
+            Self::Socket { .. } => true,
+            Self::Address(address) => address.ip().to_canonical().is_loopback(),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket { .. } => out.write_str("socket"),
+            Self::Address(address) => address.ip().to_canonical().fmt(out),
+        }
+    }
+}
+
+/// A person or a program that may do something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::station) struct Who {
+    /// Its name in the audit.
+    pub(in crate::station) by: String,
+    /// The user that it belongs to, where it is a token.
+    pub(in crate::station) user: String,
+    /// Where it comes from.
+    pub(in crate::station) from: Origin,
+    /// What it may do.
+    pub(in crate::station) role: Role,
+}
+
+/// The token of a call, where it shows one.
+pub(in crate::station) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    let plain = token.len() <= 200 && token.bytes().all(|byte| byte.is_ascii_graphic());
+    (scheme.eq_ignore_ascii_case("bearer") && plain && !token.is_empty()).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_counts_as_one_whatever_addresses_it_takes() {
+        let place = |text: &str| Origin::Address(text.parse().unwrap()).place().unwrap().to_string();
+        assert_eq!(place("10.0.0.7:99"), "10.0.0.7");
+        assert_eq!(place("[::ffff:10.0.0.7]:99"), "10.0.0.7");
+        assert_eq!(place("[2001:db8:1:2:3:4:5:6]:99"), "2001:db8:1:2::");
+        assert_eq!(place("[fe80::1:2]:99"), "fe80::1:2");
+        assert_eq!(place("[::1]:99"), "::1");
+    }
+
+    #[test]
+    fn a_token_is_short_plain_and_behind_bearer() {
+        let token = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+            bearer(&headers).map(str::to_owned)
+        };
+        assert_eq!(token("Bearer abc").as_deref(), Some("abc"));
+        assert_eq!(token("bearer  abc").as_deref(), Some("abc"));
+        for wrong in ["Basic abc", "Bearer", "Bearer ", "abc", "Bearer a b"] {
+            assert_eq!(token(wrong), None, "{wrong}");
+        }
+        assert_eq!(token(&format!("Bearer {}", "a".repeat(201))), None);
+    }
+}

@@ -1,0 +1,217 @@
+//! `piprov bootd` and a station at its control socket: a board that is done gets nothing when it asks the network again,
+//! so it falls to its disk; one that is armed boots.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use piprov::arming::{Name, Rule, Word};
+use piprov::board::Mac;
+use piprov::config::netboot::Mode;
+use piprov::control::Client;
+use piprov::control::message::{Seen, ToClient, ToServer};
+use piprov::stop::{Stop, Waker};
+
+use crate::netboot_model::{self, Board, Kind};
+use crate::netboot_rig::{self, Net, Program, boots, tree};
+
+const DHCP: &[&str] = &["--mode", "dhcp", "--range", "10.99.0.100-10.99.0.120"];
+
+/// A station, as far as this is about it.
+pub(crate) struct Station {
+    outbox: Arc<Mutex<VecDeque<ToServer>>>,
+    told: Receiver<ToClient>,
+    pub(crate) serving: ToClient,
+    waker: Waker,
+    stop: Stop,
+    thread: Option<JoinHandle<()>>,
+    next: u64,
+}
+
+impl Station {
+    pub(crate) fn new(net: &Net) -> Self {
+        let stop = Stop::new().unwrap();
+        let path = net.control.clone().unwrap();
+        let client = Client::connect(&path, &stop).unwrap();
+        let serving = client.station(&stop).unwrap();
+        let outbox: Arc<Mutex<VecDeque<ToServer>>> = Arc::default();
+        let (tell, told): (Sender<ToClient>, _) = channel();
+        let (waker, queue, own) = (client.waker(), Arc::clone(&outbox), stop.clone());
+        let thread = std::thread::spawn(move || {
+            let _ = client.follow(
+                &mut || queue.lock().unwrap().pop_front(),
+                &mut |message| drop(tell.send(message)),
+                &own,
+            );
+        });
+        Self { outbox, told, serving, waker, stop, thread: Some(thread), next: 0 }
+    }
+
+    fn ask(&mut self, message: ToServer, id: u64) -> Option<String> {
+        self.outbox.lock().unwrap().push_back(message);
+        self.waker.wake();
+        match self.until("done", |message| matches!(message, ToClient::Done { id: done, .. } if *done == id))
+        {
+            ToClient::Done { failed, .. } => failed,
+            _ => unreachable!(),
+        }
+    }
+
+    pub(crate) fn say(&mut self, board: &Board, word: Word) {
+        self.next += 1;
+        let rule = Rule { name: Name::Mac(Mac::new(board.mac)), say: Some(word) };
+        let message = ToServer::Arm { id: self.next, others: None, boards: vec![rule] };
+        assert_eq!(self.ask(message, self.next), None);
+    }
+
+    fn until(&self, what: &str, is: impl Fn(&ToClient) -> bool) -> ToClient {
+        let deadline = Instant::now() + Duration::from_secs(40);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let message = self.told.recv_timeout(left).unwrap_or_else(|error| panic!("{what}: {error}"));
+            if is(&message) {
+                return message;
+            }
+        }
+    }
+
+    pub(crate) fn saw(&self, board: &Board, what: &Seen) {
+        let mac = Some(Mac::new(board.mac));
+        self.until(
+            &format!("{what:?}"),
+            |message| matches!(message, ToClient::Sighting { board, seen, .. } if board.mac == mac && seen == what),
+        );
+    }
+}
+
+impl Drop for Station {
+    fn drop(&mut self) {
+        self.stop.set();
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+fn net() -> Net {
+    let mut net = Net::new();
+    tree(&net.root, "");
+    net.control = Some(net.lan.dir.path().join("run/control.sock"));
+    net
+}
+
+fn bootd(net: &Net, more: &[&str]) -> Program {
+    let (root, state) = (net.root.to_str().unwrap(), net.state.to_str().unwrap());
+    let mut all = vec!["bootd", "--interface", "eth0", "--tftp-root", root, "--state", state, "-v"];
+    all.extend(more);
+    let program = net.start("ours", &all);
+    program.until("it serves", |event| event["event"] == "serving");
+    program
+}
+
+/// Switches a board on.
+fn power(net: &Net, kind: Kind, seconds: u64) -> Board {
+    let mut boards = vec![Board::new(kind, 1)];
+    net.lan.inside("client", || netboot_model::run(&mut boards, "eth0", Duration::from_secs(seconds)));
+    boards.remove(0)
+}
+
+/// It got nothing, and goes on to its disk.
+fn falls_to_its_disk(board: &Board) {
+    assert!(board.end.as_ref().is_some_and(Result::is_err) && board.files.is_empty(), "{:?}", board.log);
+}
+
+#[test]
+fn a_done_board_gets_nothing_and_an_armed_one_boots_beside_a_full_server() {
+    let net = net();
+    net.lan.house_dnsmasq(&[]);
+    let serve = bootd(&net, &["--mode", "proxy"]);
+    let mut station = Station::new(&net);
+    let ToClient::Serving { interface, mode, others, rules, .. } = &station.serving else { panic!() };
+    assert_eq!((interface.as_deref(), *mode, *others, *rules), (Some("eth0"), Some(Mode::Proxy), true, 0));
+    let board = power(&net, Kind::Pi4, 30);
+    boots(&board);
+    station.saw(&board, &Seen::Asks { answered: true });
+    station.saw(&board, &Seen::Ended);
+    station.say(&board, Word::Withheld);
+    let board = power(&net, Kind::Pi4, 12);
+    falls_to_its_disk(&board);
+    station.saw(&board, &Seen::Withheld);
+    station.say(&board, Word::Armed);
+    boots(&power(&net, Kind::Pi4, 30));
+    let told = serve.end();
+    let withheld = |event: &&serde_json::Value| event["dhcp"]["why"]["why"] == "withheld";
+    assert!(told.iter().filter(withheld).count() >= 1);
+    // It was nobody's boot: there is no third record, and no warning.
+    assert_eq!(net.boots_of(&board).len(), 2);
+}
+
+#[test]
+fn one_boot_is_given_once_also_where_the_server_is_killed_and_the_station_is_away() {
+    let net = net();
+    let serve = bootd(&net, DHCP);
+    let mut station = Station::new(&net);
+    // All stages of a Pi 3's boot are one: ROM, then bootcode.bin.
+    let board = Board::new(Kind::Pi3, 1);
+    station.say(&board, Word::Once { turn: 7 });
+    boots(&power(&net, Kind::Pi3, 60));
+    falls_to_its_disk(&power(&net, Kind::Pi3, 12));
+    // The same word again is not another boot.
+    station.say(&board, Word::Once { turn: 7 });
+    falls_to_its_disk(&power(&net, Kind::Pi3, 12));
+    station.say(&board, Word::Once { turn: 8 });
+    drop(station);
+    serve.kill();
+    let serve = bootd(&net, DHCP);
+    boots(&power(&net, Kind::Pi3, 60));
+    serve.kill();
+    let serve = bootd(&net, DHCP);
+    falls_to_its_disk(&power(&net, Kind::Pi3, 12));
+    serve.end();
+}
+
+#[test]
+fn boards_that_no_station_spoke_of_are_left_alone_where_that_is_wanted_and_systems_keep_their_address() {
+    let net = net();
+    let serve = bootd(&net, &[DHCP, &["--withhold"]].concat());
+    falls_to_its_disk(&power(&net, Kind::Pi5, 12));
+    let mut station = Station::new(&net);
+    let board = Board::new(Kind::Pi5, 1);
+    station.say(&board, Word::Once { turn: 1 });
+    // Its system asks for its address when the boot is used up, and gets it.
+    let board = power(&net, Kind::Pi5, 30);
+    boots(&board);
+    station.saw(&board, &Seen::System);
+    let told = serve.end();
+    let mac = netboot_rig::mac(&board);
+    let of_system = |event: &&serde_json::Value| {
+        event["dhcp"]["mac"] == mac
+            && event["dhcp"]["stage"] == "pi-host"
+            && event["dhcp"]["answer"] == "offer"
+    };
+    assert!(told.iter().any(|event| of_system(&event)), "{told:#?}");
+}
+
+#[test]
+fn a_station_resets_targets_by_their_names_and_nothing_else() {
+    let net = net();
+    let database = net.lan.dir.path().join("lab.csv");
+    let mark = net.lan.dir.path().join("was-reset");
+    let rows = format!(
+        "name,mac,ip,reset\nlab-01,dc:a6:32:01:02:03,,command:touch {}\nlab-02,dc:a6:32:01:02:04,,\n",
+        mark.display()
+    );
+    std::fs::write(&database, rows).unwrap();
+    let serve = bootd(&net, &[DHCP, &["--targets", database.to_str().unwrap()]].concat());
+    let mut station = Station::new(&net);
+    let ToClient::Serving { targets, .. } = &station.serving else { panic!() };
+    assert_eq!(*targets, ["lab-01"]);
+    let reset = |target: &str, id| ToServer::Reset { id, target: target.to_owned() };
+    assert_eq!(station.ask(reset("lab-01", 1), 1), None);
+    assert!(mark.exists());
+    let why = station.ask(reset("lab-02", 2), 2).unwrap();
+    assert!(why.contains("no reset is configured"), "{why}");
+    assert!(station.ask(reset("command:touch /tmp/x", 3), 3).is_some());
+    serve.end();
+    assert!(net.boots().iter().any(|record| record.board.name.as_deref() == Some("lab-01")));
+}
