@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`jobs`] | what boards are to do: a state machine, without clock and store |
 //! | [`rules`] | which project a board gets that comes by itself |
+//! | [`spool`] | records of other commands come into the store |
 //! | [`store`] | what the station knows, in a database |
 //! | [`cert`] | a certificate of its own |
 //! | [`key`] | its key, tokens of boards, signatures |
@@ -20,6 +21,7 @@ pub mod jobs;
 pub mod key;
 pub mod rules;
 pub mod serve;
+pub mod spool;
 pub mod store;
 pub mod waiting;
 
