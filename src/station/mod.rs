@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`jobs`] | what boards are to do: a state machine, without clock and store |
 //! | [`rules`] | which project a board gets that comes by itself |
+//! | [`spool`] | records of other commands come into the store |
 //! | [`store`] | what the station knows, in a database |
 //! | [`objects`] | chunks and indexes, by names that come from their content |
 //! | [`images`] | images: taken in, given out, proved, collected |
@@ -26,6 +27,7 @@ pub mod key;
 pub mod objects;
 pub mod rules;
 pub mod serve;
+pub mod spool;
 pub mod store;
 pub mod waiting;
 

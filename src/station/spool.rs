@@ -66,7 +66,8 @@ pub async fn take(store: &Store, state_dir: &Path, now: Time) -> Result<Taken, E
     let mut taken = Taken::default();
     for part in new.chunks(PART) {
         let (dir, part) = (Arc::clone(&dir), part.to_vec());
-        let read = tokio::task::spawn_blocking(move || part.into_iter().map(|one| read(&dir, one)).collect()).await;
+        let read =
+            tokio::task::spawn_blocking(move || part.into_iter().map(|one| read(&dir, one)).collect()).await;
         let read: Vec<Read> = read.map_err(|error| failed("reading", &path)(std::io::Error::other(error)))?;
         store.spool_keep(&read, now).await?;
         for one in read {
@@ -84,7 +85,8 @@ fn stamps(dir: &Dir) -> std::io::Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     for name in dir.names()? {
         // Other names are no records, and what is being written has another end.
-        let Some(name) = name.to_str().filter(|name| name.ends_with(".json") && !name.starts_with('.')) else {
+        let Some(name) = name.to_str().filter(|name| name.ends_with(".json") && !name.starts_with('.'))
+        else {
             continue;
         };
         if let Some(stat) = dir.stat(name)? {

@@ -30,6 +30,7 @@ mod rules;
 mod runs;
 mod settings;
 mod slots;
+mod spool;
 
 #[cfg(test)]
 pub(super) mod tests;

@@ -61,7 +61,8 @@ impl Store {
                 if tx.row(of_a_job, values![record.run.as_str()]).await?.is_some() {
                     why = Some("it has the name of a run of the station's own".to_owned());
                 } else {
-                    runs::keep(&mut tx, record, Beside { board: board.as_deref(), ..Beside::default() }).await?;
+                    runs::keep(&mut tx, record, Beside { board: board.as_deref(), ..Beside::default() })
+                        .await?;
                 }
             }
             tx.run(

@@ -53,7 +53,8 @@ pub(crate) async fn fill(store: &Store) {
         crate::board::Who::named("lab-02"),
         "2026-11-20T14:02:11Z".parse().unwrap(),
     );
-    let read = |file: &str, record| crate::station::spool::Read { file: file.into(), stamp: "1".into(), record };
+    let read =
+        |file: &str, record| crate::station::spool::Read { file: file.into(), stamp: "1".into(), record };
     let files = [read("a.json", Ok(Box::new(record))), read("b.json", Err("it is no record".into()))];
     store.spool_keep(&files, NOW).await.unwrap();
 }
@@ -106,7 +107,8 @@ on_both! {
     }
 
     async fn a_copy_that_is_not_whole_leaves_the_store_empty(place: &Place) {
-        let full = Place::sqlite().open().await;
+        let elsewhere = Place::sqlite();
+        let full = elsewhere.open().await;
         fill(&full).await;
         let mut copy = Vec::new();
         full.copy_to(&mut copy).await.unwrap();

@@ -91,7 +91,8 @@ fn store_bytes(place: &Place) -> Vec<u8> {
         StoreUrl::Sqlite(file) => std::fs::read(file).unwrap(),
         StoreUrl::Postgres(url) => {
             let name = url.split('?').next().unwrap().rsplit('/').next().unwrap();
-            let sql = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'
+            let sql =
+                "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'
                        ORDER BY 1, 2";
             Postgres::get().sql(name, sql).into_bytes()
         }
