@@ -21,6 +21,7 @@ mod confirm;
 mod doctor;
 mod flash;
 mod image;
+mod initramfs;
 mod list;
 mod live;
 pub mod log;
@@ -155,6 +156,8 @@ pub enum Command {
     Live(live::Live),
     /// Build the first stage, which tells boards apart
     Stage1(stage1::Stage1),
+    /// Build the system that boards run while they are deployed
+    Initramfs(initramfs::Initramfs),
     #[cfg(feature = "udev")]
     /// Install the udev rules that give each board its own files
     Udev(udev::Udev),
@@ -219,6 +222,7 @@ impl Cli {
             Command::Nukelive(args) => args.run(global, ui),
             Command::Live(args) => args.run(global, ui),
             Command::Stage1(args) => args.run(ui, stop),
+            Command::Initramfs(args) => args.run(ui, stop),
             #[cfg(feature = "udev")]
             Command::Udev(args) => args.run(global, ui, stop),
             Command::Config(args) => args.run(global, ui, stop),
