@@ -141,7 +141,7 @@ fn show(project: &Known, ui: &Ui) -> crate::cli::Result<()> {
             ("disk", disks(&project.target)),
             ("end", word(project.end)),
             ("done before", word(project.again)),
-            ("made", moment(project.made)),
+            ("made", if project.made > 0 { moment(project.made) } else { String::new() }),
         ],
     );
     Ok(())
