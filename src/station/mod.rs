@@ -57,6 +57,8 @@ use web::{Guard, Origin, Refill, Refusal, Table, Who};
 pub struct Options {
     /// Its directory.
     pub state: PathBuf,
+    /// The state directory of the other commands: what they have done to boards is taken in from there.
+    pub records: PathBuf,
     /// A PostgreSQL database; `None`: SQLite in the directory.
     pub store: Option<String>,
     /// What becomes of boards that nobody knows.
