@@ -7,7 +7,13 @@
 pub mod deploy;
 
 pub mod disk;
+pub mod backup;
+pub mod cmdline;
 pub mod error;
+pub mod facts;
+pub mod identity;
+pub mod leds;
+pub mod session;
 pub mod source;
 pub mod storage;
 pub mod watch;
@@ -20,3 +26,10 @@ pub use error::{Error, Failure, Left};
 pub use source::{FetchError, Got, Plan, Source};
 pub use storage::{Storage, Zeroing};
 pub use watch::{At, Watch};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A lock whose holder has panicked is as good as another.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -134,7 +134,7 @@ impl Storage for BlockDisk {
 
     fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize> {
         if let Some((direct, whole)) = self.for_place(at, buf.len(), buf.as_ptr() as usize) {
-            match direct.read_at(&mut buf[..whole], at) {
+            match FileExt::read_at(direct, &mut buf[..whole], at) {
                 Err(error) if unaligned(&error) => {}
                 other => return other,
             }
