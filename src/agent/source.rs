@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use crate::error::{Kind, Remedy};
-use crate::image::chunk::{CHUNK, Digest, Index, PIECE, Piece};
 #[cfg(test)]
 use crate::image::chunk::Chunk;
+use crate::image::chunk::{CHUNK, Digest, Index, PIECE, Piece};
 
 /// What a chunk consists of.
 #[derive(Debug, Clone, PartialEq, Eq)]

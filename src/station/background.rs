@@ -17,6 +17,9 @@ impl Station {
     pub(super) fn background(self: &Arc<Self>) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(self).leases());
+        if let Some(path) = self.options.bootd.clone() {
+            tasks.spawn(Arc::clone(self).with_bootd(path));
+        }
         tasks
     }
 
