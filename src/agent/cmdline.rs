@@ -36,7 +36,9 @@ mod tests {
 
     #[test]
     fn the_last_word_of_a_name_counts() {
-        let told = Told::of("quiet piprov.station=http://a root=x piprov.station=\"http://[fe80::1%25eth0]:80\" piprov.key= piprov.pin=00\n");
+        let told = Told::of(
+            "quiet piprov.station=http://a root=x piprov.station=\"http://[fe80::1%25eth0]:80\" piprov.key= piprov.pin=00\n",
+        );
         assert_eq!(told.station.as_deref(), Some("http://[fe80::1%25eth0]:80"));
         assert_eq!((told.key, told.pin.as_deref()), (None, Some("00")));
         assert_eq!(Told::of(""), Told::default());

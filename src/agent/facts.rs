@@ -100,7 +100,8 @@ const fn boot_word(mode: u32) -> &'static str {
 pub fn secret(sys: &Path) -> Option<Vec<u8>> {
     use std::io::Read;
     let devices = std::fs::read_dir(sys.join("bus/nvmem/devices")).ok()?.flatten();
-    let private = devices.take(64).find(|entry| entry.file_name().to_string_lossy().starts_with("rpi_otp_priv"))?;
+    let private =
+        devices.take(64).find(|entry| entry.file_name().to_string_lossy().starts_with("rpi_otp_priv"))?;
     let mut bytes = Vec::new();
     std::fs::File::open(private.path().join("nvmem")).ok()?.take(64).read_to_end(&mut bytes).ok()?;
     // Nothing burnt in is zeros.
@@ -127,7 +128,8 @@ mod tests {
         put("proc/meminfo", b"MemTotal:        3884276 kB\nMemFree: 1 kB\n");
         put("sys/class/thermal/thermal_zone0/temp", b"48312\n");
         put("sys/devices/platform/soc/soc:firmware/get_throttled", b"50000\n");
-        for (name, mac, carrier) in [("eth0", "dc:a6:32:01:02:03", "1"), ("wlan0", "dc:a6:32:01:02:04", "0")] {
+        for (name, mac, carrier) in [("eth0", "dc:a6:32:01:02:03", "1"), ("wlan0", "dc:a6:32:01:02:04", "0")]
+        {
             put(&format!("sys/class/net/{name}/address"), mac.as_bytes());
             put(&format!("sys/class/net/{name}/carrier"), carrier.as_bytes());
             put(&format!("sys/class/net/{name}/speed"), b"1000");

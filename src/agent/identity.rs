@@ -65,7 +65,8 @@ impl Identity {
     }
 
     fn of(pair: Result<Ed25519KeyPair, ring::error::KeyRejected>) -> io::Result<Self> {
-        let pair = pair.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("no key: {error}")))?;
+        let pair =
+            pair.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("no key: {error}")))?;
         Ok(Self { pair })
     }
 

@@ -6,13 +6,14 @@
 
 pub mod deploy;
 
-pub mod disk;
 pub mod backup;
 pub mod cmdline;
+pub mod disk;
 pub mod error;
 pub mod facts;
 pub mod identity;
 pub mod leds;
+pub mod local;
 pub mod session;
 pub mod source;
 pub mod storage;

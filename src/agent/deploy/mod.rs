@@ -20,11 +20,11 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::lock;
 use super::error::{Error, Failure, Left};
+use super::lock;
 use super::source::{FetchError, Source};
 use super::storage::{Disk, Storage, Zeroing};
 use super::watch::{At, Watch};

@@ -166,7 +166,13 @@ impl Job<'_> {
     }
 
     /// Says which piece is damaged.
-    fn fetch_run(&self, work: &Work<'_>, run: Range<usize>, raw: &mut [u8], unpacker: &mut Unpacker) -> Result<Option<usize>, Error> {
+    fn fetch_run(
+        &self,
+        work: &Work<'_>,
+        run: Range<usize>,
+        raw: &mut [u8],
+        unpacker: &mut Unpacker,
+    ) -> Result<Option<usize>, Error> {
         let got = self.source.fetch(work.number, work.plan, run.clone())?;
         let (Got::Stored(bytes) | Got::Raw(bytes)) = &got;
         self.counts.fetched.fetch_add(bytes.len() as u64, Ordering::Relaxed);
@@ -180,7 +186,10 @@ impl Job<'_> {
                 }),
                 Got::Stored(bytes) => {
                     let len = work.plan.pieces.get(piece).map_or(0, |piece| piece.stored_len as usize);
-                    bytes.get(at..at + len).filter(|stored| unpacker.piece(stored, space).is_ok()).map(<[u8]>::len)
+                    bytes
+                        .get(at..at + len)
+                        .filter(|stored| unpacker.piece(stored, space).is_ok())
+                        .map(<[u8]>::len)
                 }
             };
             match taken {

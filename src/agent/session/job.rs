@@ -14,7 +14,9 @@ use crate::agent::identity::is_signed;
 use crate::agent::leds::Light;
 use crate::agent::watch::{At, Watch};
 use crate::agent::{self, Deployed};
-use crate::device_api::{Action, Disk, End, Manifest, Orders, Outcome, Progress, Role, SIGNATURE, VERSION, Work};
+use crate::device_api::{
+    Action, Disk, End, Manifest, Orders, Outcome, Progress, Role, SIGNATURE, VERSION, Work,
+};
 use crate::format::hex;
 use crate::http::Client;
 use crate::image::chunk::{Digest, Index};
@@ -28,8 +30,10 @@ const LINES: usize = 100;
 
 /// A job's name in a path: the station's names need no escaping.
 fn checked(job: &str) -> Result<&str, Error> {
-    let fine = !job.is_empty() && job.len() <= 64 && job.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    fine.then_some(job).ok_or_else(|| Error::Manifest { what: "the job's name has odd characters".to_owned() })
+    let fine =
+        !job.is_empty() && job.len() <= 64 && job.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    fine.then_some(job)
+        .ok_or_else(|| Error::Manifest { what: "the job's name has odd characters".to_owned() })
 }
 
 /// What the threads of a job tell each other.
@@ -89,7 +93,8 @@ impl Session<'_> {
         }
         self.leds.show(if ended.outcome.failed.is_none() { Light::Done } else { Light::Failed });
         // Until it is on the station's disk.
-        let mut pauses = crate::http::Pauses::new(Duration::from_millis(250), Duration::from_secs(15), u32::MAX);
+        let mut pauses =
+            crate::http::Pauses::new(Duration::from_millis(250), Duration::from_secs(15), u32::MAX);
         let told = patient(&mut pauses, self.stop, || {
             client.post(&format!("{path}/result")).send_json(&ended.outcome).map(drop)
         });
@@ -114,11 +119,14 @@ impl Session<'_> {
         if !is_signed(&self.station_key()?, &bytes, &signature) {
             return wrong("it isn't signed by this station");
         }
-        let Ok(manifest) = serde_json::from_slice::<Manifest>(&bytes) else { return wrong("it makes no sense") };
+        let Ok(manifest) = serde_json::from_slice::<Manifest>(&bytes) else {
+            return wrong("it makes no sense");
+        };
         if manifest.api != VERSION {
             return wrong("it has another version");
         }
-        if manifest.key != self.identity.public() || manifest.job != work.job || manifest.fence != work.fence {
+        if manifest.key != self.identity.public() || manifest.job != work.job || manifest.fence != work.fence
+        {
             return wrong("it is for another board or another job");
         }
         Ok(manifest)
@@ -146,7 +154,8 @@ impl Session<'_> {
                     let log = std::mem::take(&mut *agent::lock(&told.lines));
                     let At { stage, done, total, fetched } = at;
                     let progress = Progress { fence: work.fence, stage, done, total, fetched, log };
-                    let reply = client.post(&format!("{path}/progress")).within(every * 5).send_json(&progress);
+                    let reply =
+                        client.post(&format!("{path}/progress")).within(every * 5).send_json(&progress);
                     match reply.and_then(crate::http::Reply::json::<Orders>) {
                         Ok(Orders { cancel: false }) => {}
                         Ok(Orders { cancel: true }) => stop.set(),
@@ -200,13 +209,17 @@ impl Session<'_> {
         };
         let http = |error: crate::http::Error| before(agent::FetchError::of(&error).into());
         let disk = self.disk(&manifest.target, device).map_err(before)?;
-        let Some(image) = &manifest.image else { return Err(fetch("the manifest names no image".to_owned())) };
+        let Some(image) = &manifest.image else {
+            return Err(fetch("the manifest names no image".to_owned()));
+        };
         let client = self.client_with(stop).map_err(http)?.with_token(token).map_err(http)?;
         let Some(name) = Digest::parse(&image.index) else {
             return Err(fetch("the manifest names no index".to_owned()));
         };
-        let bytes = patient(&mut patience(), stop, || client.get(&format!("{path}/index")).send()?.bytes(INDEX));
-        let index = Index::decode_named(&bytes.map_err(http)?, name).map_err(|error| fetch(error.to_string()))?;
+        let bytes =
+            patient(&mut patience(), stop, || client.get(&format!("{path}/index")).send()?.bytes(INDEX));
+        let index =
+            Index::decode_named(&bytes.map_err(http)?, name).map_err(|error| fetch(error.to_string()))?;
         if index.raw_len != image.raw_len || hex(&index.raw_sha256) != image.raw_sha256 {
             return Err(fetch("the index is that of another image than the manifest says".to_owned()));
         }
@@ -215,7 +228,11 @@ impl Session<'_> {
     }
 
     /// The disk that is meant, opened.
-    pub(super) fn disk(&self, target: &[Role], device: &mut Option<String>) -> Result<BlockDisk, agent::Error> {
+    pub(super) fn disk(
+        &self,
+        target: &[Role],
+        device: &mut Option<String>,
+    ) -> Result<BlockDisk, agent::Error> {
         let disks = self.disks();
         // A file stands for whatever disk is asked for.
         let disk = match (&self.options.disks, disks.as_slice()) {

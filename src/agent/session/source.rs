@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
+use super::patient;
 use crate::agent::source::{FetchError, Got, Plan, Source};
 use crate::error::Kind;
 use crate::http::{Client, Error, Pauses};
-use crate::image::chunk::object::{Head, LONGEST};
 use crate::image::chunk::Index;
-use super::patient;
+use crate::image::chunk::object::{Head, LONGEST};
 
 /// An image of the station.
 pub(super) struct Remote {
