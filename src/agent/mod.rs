@@ -6,6 +6,7 @@
 
 pub mod deploy;
 
+pub mod disk;
 pub mod error;
 pub mod source;
 pub mod storage;

@@ -8,15 +8,19 @@ pub mod report;
 pub mod ui;
 
 mod assembled;
+mod backup;
 mod bar;
+mod board;
 mod bootd;
 mod card;
+mod client;
 mod clnlive;
 mod common;
 mod config;
 mod confirm;
 mod doctor;
 mod flash;
+mod image;
 mod initramfs;
 mod list;
 mod live;
@@ -26,22 +30,27 @@ pub mod name;
 mod netboot;
 mod nukelive;
 pub mod parse;
+mod project;
 pub mod remedy;
 mod reset;
 mod rpiboot;
+mod rule;
 mod run;
 mod screen;
 #[cfg(feature = "station")]
 mod serve;
 mod split_image;
 mod stage1;
+mod station;
 mod table;
 mod targets;
 mod tftp;
+mod token;
 #[cfg(feature = "udev")]
 mod udev;
 #[cfg(feature = "usb")]
 mod usbboot;
+mod user;
 mod verify;
 
 use std::path::PathBuf;
@@ -101,6 +110,22 @@ pub enum Command {
     Reset(reset::Reset),
     /// Show what was done to boards, and how it ended
     Run(run::Run),
+    /// Show the station's boards, and tell them what to do
+    Board(board::Board),
+    /// Show the station's images, and add, check and take out some
+    Image(image::Image),
+    /// Show the backups of boards, check them, and put them back
+    Backup(backup::Backup),
+    /// Show and change projects: image, disk and end that boards get together
+    Project(project::Project),
+    /// Show and change which project an arriving board gets
+    Rule(rule::Rule),
+    /// Show and change the accounts of people
+    User(user::User),
+    /// Show, make and take back the tokens of programs
+    Token(token::Token),
+    /// Show the station, and say whether its rules start something
+    Station(station::Station),
     /// Show, check and change the targets database
     Targets(targets::Targets),
     /// Make and check recovery cards
@@ -173,6 +198,14 @@ impl Cli {
             Command::SplitImage(args) => args.run(global, ui, stop),
             Command::Reset(args) => args.run(global, ui, stop),
             Command::Run(args) => args.run(global, ui, stop),
+            Command::Board(args) => args.run(global, ui, stop),
+            Command::Image(args) => args.run(global, ui, stop),
+            Command::Backup(args) => args.run(global, ui, stop),
+            Command::Project(args) => args.run(global, ui, stop),
+            Command::Rule(args) => args.run(global, ui, stop),
+            Command::User(args) => args.run(global, ui, stop),
+            Command::Token(args) => args.run(global, ui, stop),
+            Command::Station(args) => args.run(global, ui, stop),
             Command::Targets(args) => args.run(global, ui, stop),
             Command::Card(args) => args.run(global, ui, stop),
             Command::Tftp(args) => args.run(global, ui, stop),

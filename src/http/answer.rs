@@ -68,8 +68,8 @@ pub(super) fn problem(body: &[u8]) -> Option<Box<Problem>> {
     cut(&mut problem.detail);
     problem.more.truncate(MORE);
     problem.more.iter_mut().for_each(cut);
-    // Its pieces belong together, so it is there whole or not at all.
-    problem.hint = problem.hint.filter(|hint| hint.plain().chars().nth(MOST).is_none());
+    // One that is longer helps nobody.
+    problem.hint = problem.hint.filter(|hint| hint.plain().chars().count() <= MOST);
     Some(Box::new(problem))
 }
 

@@ -20,10 +20,10 @@ pub use prune::{Old, Prune, PruneOptions};
 pub use records::{Found, Records};
 
 /// The directory below the state directory.
-const DIR: &str = "runs";
+pub(crate) const DIR: &str = "runs";
 
 /// A record is this long at most; what is longer was not written by piprov.
-const LONGEST: u64 = 16 << 20;
+pub(crate) const LONGEST: u64 = 16 << 20;
 
 /// How long another process may have the directory's lock for itself.
 const LOCK: Duration = Duration::from_secs(1);

@@ -4,7 +4,10 @@
 //! |---|---|
 //! | [`jobs`] | what boards are to do: a state machine, without clock and store |
 //! | [`rules`] | which project a board gets that comes by itself |
+//! | [`spool`] | records of other commands come into the store |
 //! | [`store`] | what the station knows, in a database |
+//! | [`objects`] | chunks and indexes, by names that come from their content |
+//! | [`images`] | images: taken in, given out, proved, collected |
 //! | [`bootd`] | its side of the privileged half, which boots boards |
 //! | [`cert`] | a certificate of its own |
 //! | [`key`] | its key, tokens of boards, signatures |
@@ -18,10 +21,13 @@
 pub mod bootd;
 pub mod cert;
 pub mod changes;
+pub mod images;
 pub mod jobs;
 pub mod key;
+pub mod objects;
 pub mod rules;
 pub mod serve;
+pub mod spool;
 pub mod store;
 pub mod waiting;
 

@@ -22,12 +22,14 @@ impl Postgres {
         SERVER.get_or_init(|| {
             let server = Self::start();
             // Nothing of this process is called when it ends: so somebody else watches.
+            let dir = server.dir.display();
+            let stop = if rustix::process::geteuid().is_root() { "runuser -u postgres -- " } else { "" };
             let script = format!(
-                "while kill -0 {} 2>/dev/null; do sleep 0.2; done; {PROGRAMS}/pg_ctl -D {dir}/data -m immediate stop; rm -rf {dir}",
+                "cd /; while [ -d /proc/{} ]; do sleep 0.2; done; \
+                 {stop}{PROGRAMS}/pg_ctl -D {dir}/data -m immediate stop; rm -rf {dir}",
                 std::process::id(),
-                dir = server.dir.display(),
             );
-            let mut watcher = as_postgres("sh");
+            let mut watcher = Command::new("sh");
             watcher.args(["-c", &script]).stdin(std::process::Stdio::null());
             watcher.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
             std::os::unix::process::CommandExt::process_group(&mut watcher, 0);

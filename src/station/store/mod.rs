@@ -14,6 +14,7 @@
 //! here has a clock: the time comes in.
 
 mod boards;
+mod copy;
 mod db;
 mod error;
 mod identity;
@@ -24,10 +25,12 @@ mod page;
 mod passes;
 mod people;
 mod projects;
+mod retain;
 mod rules;
 mod runs;
 mod settings;
 mod slots;
+mod spool;
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -38,6 +41,7 @@ pub use jobs::{Asked, Drawn, Finished};
 pub use open::StoreUrl;
 pub use passes::Pass;
 pub use people::Account;
+pub use retain::{Keep, Removed, Room};
 pub use rules::Arrival;
 
 use db::Db;

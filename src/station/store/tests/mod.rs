@@ -1,7 +1,12 @@
 //! Each test runs on both databases.
 
 mod boards;
+mod copy;
 mod jobs;
+mod open;
+mod people;
+mod rules;
+mod spool;
 
 use super::{Store, StoreUrl};
 use crate::device_api::{Disk, Register, Role};

@@ -1,0 +1,8 @@
+//! Real disks: found, looked at, and opened for writing.
+
+mod block;
+mod facts;
+mod used;
+
+pub use block::BlockDisk;
+pub use facts::{find, pick};
