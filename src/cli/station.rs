@@ -75,6 +75,7 @@ fn own(global: &Global, ui: &Ui) -> crate::cli::Result<Options> {
     let station = &settings.station;
     Ok(Options {
         state: station.state.value.clone().unwrap_or_else(|| settings.state_dir.value.join("station")),
+        records: settings.state_dir.value.clone(),
         store: station.store.value.clone(),
         enrol: station.enrol.value,
         bootd: None,
