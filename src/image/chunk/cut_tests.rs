@@ -150,6 +150,32 @@ fn an_index_tells_the_lengths_of_what_is_stored_and_not_of_what_would_be() {
     assert_eq!(index.chunks, [chunk]);
 }
 
+/// Lets chunks through by twos only, each from another thread.
+struct Gate(std::sync::Barrier);
+
+impl Keep for Gate {
+    type Error = Trouble;
+
+    fn known(&self, _: &mut Chunk) -> Result<bool, Trouble> {
+        self.0.wait();
+        Ok(false)
+    }
+
+    fn keep(&self, _: &mut Chunk, _: Vec<u8>) -> Result<(), Trouble> {
+        Ok(())
+    }
+}
+
+#[test]
+fn chunks_stand_in_their_order_whichever_thread_packed_them() {
+    let mut raw = image(4 * CHUNK as usize, 0);
+    raw.chunks_mut(CHUNK as usize).enumerate().for_each(|(n, chunk)| chunk[0] = n as u8 + 1);
+    let gate = Gate(std::sync::Barrier::new(2));
+    let index = cut(&mut reader(&raw, &[1 << 20], None), &gate, 2).unwrap();
+    let ids: Vec<_> = raw.chunks(CHUNK as usize).map(|chunk| object::digest(chunk).id).collect();
+    assert_eq!(index.chunks.iter().map(|chunk| chunk.id).collect::<Vec<_>>(), ids);
+}
+
 #[test]
 fn a_source_that_fails_is_told_and_gives_no_index() {
     let raw = image(5 * CHUNK as usize, 0);
