@@ -49,7 +49,7 @@ impl Store {
     pub async fn spool_keep(&self, files: &[Read], now: Time) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
         for Read { file, stamp, record } in files {
-            let mut why = record.as_ref().err().map(|why| why.replace('\0', "\u{fffd}"));
+            let mut why = record.as_ref().err().cloned();
             if let Ok(record) = record {
                 let seen = record.started.as_millisecond().min(now);
                 let board = match find_or_make(&mut tx, &record.board, seen).await {

@@ -20,11 +20,11 @@ async fn holds(store: &Store) {
     assert_eq!((jobs.len(), jobs[0].state, jobs[0].fence), (1, JobState::Finishing, 2));
     let runs = store.runs(&RunsAsked::default()).await.unwrap().items;
     let outcomes: Vec<_> = runs.iter().map(|line| (line.way.as_str(), line.outcome.as_str())).collect();
-    assert_eq!(outcomes, [("deploy", "done"), ("deploy", "lost"), ("flash", "unfinished")]);
+    assert_eq!(outcomes, [("flash", "unfinished"), ("deploy", "done"), ("deploy", "lost")]);
     for line in &runs {
         assert_eq!(store.run(&line.run).await.unwrap().run.as_str(), line.run);
     }
-    assert_eq!(store.run_log(&runs[1].run, &ListAsked::default()).await.unwrap().items[0].text, "writing");
+    assert_eq!(store.run_log(&runs[2].run, &ListAsked::default()).await.unwrap().items[0].text, "writing");
     let image = store.image("raspios").await.unwrap();
     assert_eq!((image.state, store.chunks("", 500).await.unwrap().len()), (ImageState::Ready, 450));
     assert_eq!(store.backups(&ListAsked::default()).await.unwrap().items[0].board, board.id);

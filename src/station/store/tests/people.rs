@@ -53,6 +53,15 @@ on_both! {
         assert!(matches!(store.remove_token("ci").await, Err(Error::NoSuch { .. })));
     }
 
+    async fn texts_with_a_nul_are_kept_without_it(place: &Place) {
+        let store = place.open().await;
+        let mut told = register(1, None, &[]);
+        told.model = Some("Pi\0".into());
+        assert_eq!(store.register(&told, true, NOW).await.unwrap().board().model.as_deref(), Some("Pi\u{fffd}"));
+        assert!(matches!(store.find_board("a\0").await, Err(Error::NoSuch { .. })));
+        assert!(matches!(store.image("\0").await, Err(Error::NoSuch { .. })));
+    }
+
     async fn images_are_kept_with_what_they_need(place: &Place) {
         let store = place.open().await;
         let mut one = image("a");
