@@ -367,7 +367,11 @@ fn every_setting_says_what_it_is() {
     let mut tables: Vec<&str> =
         KEYS.iter().map(|key| key.rsplit_once('.').map_or("", |(table, _)| table)).collect();
     tables.dedup();
-    assert_eq!(tables, ["", "flash", "reset", "tftp", "usb", "netboot", "station"], "a table stands in two places");
+    assert_eq!(
+        tables,
+        ["", "flash", "reset", "tftp", "usb", "netboot", "station"],
+        "a table stands in two places"
+    );
     for row in rows {
         assert!(row.help.trim_end().ends_with('.') && !row.wanted.is_empty(), "{}", row.key);
         assert_eq!(row.origin, &Origin::Default);

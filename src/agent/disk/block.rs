@@ -93,7 +93,11 @@ impl BlockDisk {
         .map_err(refused)?;
         let same = |file: &File| {
             file.metadata().is_ok_and(|now| {
-                if block { now.rdev() == kind.rdev() } else { (now.dev(), now.ino()) == (kind.dev(), kind.ino()) }
+                if block {
+                    now.rdev() == kind.rdev()
+                } else {
+                    (now.dev(), now.ino()) == (kind.dev(), kind.ino())
+                }
             })
         };
         if !same(&cached) || !direct.as_ref().is_none_or(same) {
@@ -114,7 +118,8 @@ impl BlockDisk {
         let direct = self.direct.as_ref()?;
         // The odd end of an image goes the other way.
         let whole = len - len % ALIGN;
-        (whole > 0 && at.is_multiple_of(ALIGN as u64) && memory.is_multiple_of(ALIGN)).then_some((direct, whole))
+        (whole > 0 && at.is_multiple_of(ALIGN as u64) && memory.is_multiple_of(ALIGN))
+            .then_some((direct, whole))
     }
 }
 
@@ -226,7 +231,8 @@ mod tests {
             for len in [9 << 20, (5 << 20) + 12_345] {
                 let file = tempfile::NamedTempFile::new_in(dir).unwrap();
                 std::fs::write(file.path(), vec![0xee; 10 << 20]).unwrap();
-                let raw: Vec<u8> = (0..len).map(|n: u32| if n / 9000 % 3 == 0 { 0 } else { n as u8 }).collect();
+                let raw: Vec<u8> =
+                    (0..len).map(|n: u32| if n / 9000 % 3 == 0 { 0 } else { n as u8 }).collect();
                 let disk = BlockDisk::open_file(file.path()).unwrap();
                 let source = Memory::new(raw);
                 let done = deploy(&disk, &source, &Stop::new().unwrap(), &()).unwrap();
@@ -242,7 +248,10 @@ mod tests {
         assert!(matches!(open("/tmp"), Error::NotADisk { what: "a directory", .. }));
         assert!(matches!(open("/dev/null"), Error::NotADisk { what: "no block device", .. }));
         let error = open("/nonexistent");
-        assert_eq!((error.errno(), error.to_string().as_str()), (Some(libc::ENOENT), "/nonexistent: opening"));
+        assert_eq!(
+            (error.errno(), error.to_string().as_str()),
+            (Some(libc::ENOENT), "/nonexistent: opening")
+        );
         assert!(matches!(BlockDisk::open_file(Path::new("/dev/null")), Err(Error::NotADisk { .. })));
     }
 }

@@ -43,13 +43,16 @@ fn look(sys: &Path, name: String) -> Option<Disk> {
         _ => Role::Other,
     };
     let register = |file: &str| {
-        text(&device.join(file)).filter(|text| text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit()))
+        text(&device.join(file))
+            .filter(|text| text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit()))
     };
     Some(Disk {
         role,
         size,
         read_only: text(&dir.join("ro")).is_some_and(|ro| ro != "0"),
-        model: text(&device.join("model")).or_else(|| text(&device.join("name"))).filter(|text| !text.is_empty()),
+        model: text(&device.join("model"))
+            .or_else(|| text(&device.join("name")))
+            .filter(|text| !text.is_empty()),
         cid: register("cid"),
         csd: register("csd"),
         life: text(&device.join("life_time")).and_then(|text| life(&text)),
@@ -135,7 +138,10 @@ mod tests {
         let found = find(sys.path());
         let names: Vec<_> = found.iter().map(|disk| (disk.name.as_str(), disk.role)).collect();
         assert_eq!(names, [("mmcblk0", Role::Emmc), ("mmcblk1", Role::Sd), ("nvme0n1", Role::Nvme)]);
-        assert_eq!((found[0].size, found[0].life, found[0].cid.as_deref()), (61_071_360 * 512, Some(3), Some(cid)));
+        assert_eq!(
+            (found[0].size, found[0].life, found[0].cid.as_deref()),
+            (61_071_360 * 512, Some(3), Some(cid))
+        );
         assert!(found[1].read_only && found[1].cid.is_none());
         assert_eq!(pick(&found, &[Role::Usb, Role::Emmc]).unwrap().name, "mmcblk0");
         let error = pick(&found, &[Role::Usb]).unwrap_err().to_string();
