@@ -126,7 +126,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -f -a "show" -d 'Show one run, with everything that its record holds'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -f -a "prune" -d 'Remove the records of old runs'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l board -d 'Only boards whose name, address, MAC, serial number or port is this' -r
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l kind -d 'Only this kind of run: flash, usb-boot, net-boot, reset or client-add' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l kind -d 'Only this kind of run: flash, net-boot, deploy or another one' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l outcome -d 'Only runs that ended so: done, not-verified, failed, lost or unfinished' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l since -d 'Only runs that began since: a date, or a time before now as 30m, 12h or 7d' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s n -l last -d 'Only the latest N of them' -r

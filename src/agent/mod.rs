@@ -6,8 +6,15 @@
 
 pub mod deploy;
 
+pub mod backup;
+pub mod cmdline;
 pub mod disk;
 pub mod error;
+pub mod facts;
+pub mod identity;
+pub mod leds;
+pub mod local;
+pub mod session;
 pub mod source;
 pub mod storage;
 pub mod watch;
@@ -20,3 +27,10 @@ pub use error::{Error, Failure, Left};
 pub use source::{FetchError, Got, Plan, Source};
 pub use storage::{Storage, Zeroing};
 pub use watch::{At, Watch};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A lock whose holder has panicked is as good as another.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -120,23 +120,6 @@ pub trait Source: Sync {
     fn fetch(&self, number: u64, plan: &Plan, pieces: Range<usize>) -> Result<Got, FetchError>;
 }
 
-/// The stored bytes of pieces in a chunk's object, behind its header.
-#[must_use]
-pub fn stored_range(chunk: &[Piece], pieces: &Range<usize>) -> Range<u64> {
-    let len = |pieces: &[Piece]| pieces.iter().map(|piece| u64::from(piece.stored_len)).sum::<u64>();
-    let start = len(&chunk[..pieces.start]);
-    start..start + len(&chunk[pieces.clone()])
-}
-
-/// A piece as it is stored becomes raw. False where it isn't one of this length.
-pub(super) fn unpack(stored: &[u8], raw: &mut [u8]) -> bool {
-    if stored.len() == raw.len() {
-        raw.copy_from_slice(stored);
-        return true;
-    }
-    zstd::bulk::decompress_to_buffer(stored, raw).is_ok_and(|len| len == raw.len())
-}
-
 /// An image in memory.
 #[cfg(test)]
 pub(crate) struct Memory {
@@ -218,6 +201,5 @@ mod tests {
         assert!(last.digest(0).is_none() && last.digest(1).is_some());
         assert!(last.is(1, &raw[CHUNK as usize + 65_536..]) && !last.is(1, &[0; 4464]));
         assert_eq!(Plan::of(&index, 2), None);
-        assert_eq!(stored_range(&last.pieces, &(1..2)), 0..4464);
     }
 }

@@ -18,6 +18,7 @@ mod clnlive;
 mod common;
 mod config;
 mod confirm;
+mod deploy;
 mod doctor;
 mod flash;
 mod image;
@@ -100,6 +101,8 @@ pub struct Global {
 /// All subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write an image onto disks of this host, and read it back
+    Deploy(deploy::Deploy),
     /// Flash boards over the network, through their U-Boot
     Flash(flash::Flash),
     /// Compare an image with a device, a file or a board's report
@@ -193,6 +196,7 @@ impl Cli {
     pub fn run(self, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let global = &self.global;
         match self.command {
+            Command::Deploy(args) => args.run(global, ui, stop),
             Command::Flash(args) => args.run(global, ui, stop),
             Command::Verify(args) => args.run(global, ui, stop),
             Command::SplitImage(args) => args.run(global, ui, stop),

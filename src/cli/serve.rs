@@ -56,6 +56,7 @@ impl Serve {
         let station = &settings.station;
         let state = self.state.or(station.state.value.clone());
         let options = Options {
+            records: settings.state_dir.value.clone(),
             state: state.unwrap_or_else(|| settings.state_dir.value.join("station")),
             store: station.store.value.clone(),
             enrol: self.enrol.unwrap_or(station.enrol.value),

@@ -280,6 +280,10 @@ impl Station {
             other => other.word(),
         };
         let Some(id) = self.store().see(board, way, &place, doing, now()).await? else { return Ok(()) };
+        // A board that is done starts its own system; or it asks the network, gets nothing, and does so then.
+        if matches!(seen, Seen::System | Seen::Withheld) && self.store().seen_after(&id, now()).await? {
+            self.changes.tell(Thing::Job, "", Some(&id));
+        }
         if matches!(seen, Seen::Asks { answered: true }) && self.store().answered(&id).await? {
             let key = format!("turn:{id}");
             if let Some((turn, false)) = turn_of(self.store().setting(&key).await?.as_deref()) {

@@ -10,6 +10,7 @@
 //! | [`images`] | images: taken in, given out, proved, collected |
 //! | [`bootd`] | its side of the privileged half, which boots boards |
 //! | [`cert`] | a certificate of its own |
+//! | [`copies`] | a copy of the store in a file, and back |
 //! | [`key`] | its key, tokens of boards, signatures |
 //! | [`changes`], [`waiting`] | those that watch, and boards that wait for work |
 //! | [`serve`] | its sockets, its begin and its end |
@@ -21,6 +22,7 @@
 pub mod bootd;
 pub mod cert;
 pub mod changes;
+pub mod copies;
 pub mod images;
 pub mod jobs;
 pub mod key;
@@ -57,6 +59,8 @@ use web::{Guard, Origin, Refill, Refusal, Table, Who};
 pub struct Options {
     /// Its directory.
     pub state: PathBuf,
+    /// The state directory of the other commands: what they have done to boards is taken in from there.
+    pub records: PathBuf,
     /// A PostgreSQL database; `None`: SQLite in the directory.
     pub store: Option<String>,
     /// What becomes of boards that nobody knows.

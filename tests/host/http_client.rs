@@ -272,13 +272,11 @@ fn what_a_server_says_before_it_hangs_up_on_an_upload_is_heard() {
         let _ = stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
         let mut some = [0; 100_000];
         let _ = stream.read_exact(&mut some);
-        let body = br#"{"title":"Full","status":507,"detail":"the disk is full","kind":"cant-create"}"#;
-        let _ = write!(
-            stream,
-            "HTTP/1.1 507 Full\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        let _ = stream.write_all(body);
+        let body = r#"{"title":"Full","status":507,"detail":"the disk is full","kind":"cant-create"}"#;
+        // In one go, as servers do: what is held back for more is lost when it hangs up.
+        let head = "HTTP/1.1 507 Full\r\nContent-Type: application/problem+json\r\n";
+        let answer = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        let _ = stream.write_all(answer.as_bytes());
     });
     let stop = Stop::new().unwrap();
     let client = client(&address, quick(), &stop);

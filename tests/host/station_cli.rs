@@ -178,6 +178,35 @@ fn a_file_in_the_working_directory_does_not_say_to_whom_a_token_is_shown() {
 }
 
 #[test]
+fn a_copy_of_the_database_comes_back_into_an_empty_one_and_into_no_other() {
+    let station = Station::start();
+    station.json(&["project", "add", "lab"]);
+    let state = station.path("station");
+    let own = |arguments: &[&str], state: &Path| {
+        let out = station.command(arguments).env("PIPROV_STATION_STATE", state).output().unwrap();
+        (out.status.code().unwrap(), String::from_utf8(out.stderr).unwrap())
+    };
+    assert_eq!(own(&["station", "backup", "-o", "copy"], &state).0, 0);
+    assert_eq!(std::fs::metadata(station.path("copy")).unwrap().permissions().mode() & 0o777, 0o600);
+    let other = station.path("other");
+    assert_eq!(own(&["station", "restore", "copy"], &other), (0, String::new()));
+    let (code, text) = own(&["station", "restore", "copy"], &other);
+    assert!(code != 0 && text.contains("empty"), "{code} {text}");
+    // The same comes out again.
+    assert_eq!(own(&["station", "backup", "-o", "again"], &other).0, 0);
+    let read = |name: &str| zstd::decode_all(&std::fs::read(station.path(name)).unwrap()[..]).unwrap();
+    let rows = |name: &str| {
+        let text = String::from_utf8(read(name)).unwrap();
+        text.lines().filter(|line| line.starts_with("[\"project\"")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(rows("copy").len() == 1 && rows("copy") == rows("again"));
+    let bytes = std::fs::read(station.path("copy")).unwrap();
+    std::fs::write(station.path("half"), &bytes[..bytes.len() / 2]).unwrap();
+    let (code, text) = own(&["station", "restore", "half"], &station.path("third"));
+    assert_eq!(code, 65, "{text}");
+}
+
+#[test]
 fn where_there_is_no_station_it_is_said_how_to_get_one() {
     let dir = tempfile::tempdir().unwrap();
     let run = |socket: &str, arguments: &[&str]| {

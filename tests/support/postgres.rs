@@ -84,6 +84,25 @@ impl Postgres {
         self.url(&name)
     }
 
+    /// A database of its own, made by a script of SQL, as `pg_dump` writes them.
+    pub fn database_of(&self, script: &Path) -> String {
+        let url = self.database();
+        let name = url.split(['/', '?']).find(|part| part.starts_with('d')).expect("a database's name");
+        let dir = self.dir.display().to_string();
+        let script = std::fs::File::open(script).expect("the script");
+        run(program("psql")
+            .args(["-h", &dir, "-U", "piprov", "-v", "ON_ERROR_STOP=1", "-q", name])
+            .stdin(script));
+        url
+    }
+
+    /// A database as a script of SQL.
+    pub fn dump(&self, url: &str) -> String {
+        let name = url.split(['/', '?']).find(|part| part.starts_with('d')).expect("a database's name");
+        let dir = self.dir.display().to_string();
+        run(program("pg_dump").args(["-h", &dir, "-U", "piprov", "--no-owner", "--inserts", name]))
+    }
+
     /// Does something in a database, by PostgreSQL's own client.
     pub fn sql(&self, database: &str, sql: &str) -> String {
         let dir = self.dir.display().to_string();

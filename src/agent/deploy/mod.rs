@@ -20,10 +20,11 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::error::{Error, Failure, Left};
+use super::lock;
 use super::source::{FetchError, Source};
 use super::storage::{Disk, Storage, Zeroing};
 use super::watch::{At, Watch};
@@ -89,10 +90,6 @@ struct Counts {
     written: AtomicU64,
     kept: AtomicU64,
     zeroed: AtomicU64,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Writes an image onto a disk, and reads it back.

@@ -1,11 +1,13 @@
 //! Chunk by chunk: look, fetch, prove, write.
 
+use std::io;
 use std::ops::Range;
 
 use super::similar::samples;
 use super::{Error, Job, Ordering, Stage, lock};
-use crate::agent::source::{Got, Plan, unpack};
+use crate::agent::source::{Got, Plan};
 use crate::image::aligned::Aligned;
+use crate::image::chunk::object::Unpacker;
 use crate::image::chunk::{CHUNK, PIECE};
 
 /// So many zero pieces in a row are zeroed by the disk; fewer are sent with what is beside them, which costs it less.
@@ -57,6 +59,8 @@ impl Job<'_> {
     pub(super) fn write_chunks(&self) -> Result<(), Error> {
         let mut raw = Aligned::new(CHUNK as usize);
         let zeros = Aligned::new(CHUNK as usize / 4);
+        let mut unpacker =
+            Unpacker::new().map_err(|error| Error::Thread(io::Error::other(error.to_string())))?;
         while let Some(number) = self.turn()? {
             let Some(plan) = self.source.plan(number)? else { break };
             let end = number * CHUNK + plan.len as u64;
@@ -64,7 +68,7 @@ impl Job<'_> {
             self.end.fetch_max(end, Ordering::Relaxed);
             let mut work = Work { number, plan: &plan, todo: Vec::with_capacity(plan.count()) };
             self.choose(&mut work, &mut raw)?;
-            self.fetch(&work, &mut raw)?;
+            self.fetch(&work, &mut raw, &mut unpacker)?;
             self.put(&work, &mut raw, &zeros)?;
             self.advance(Stage::Write, plan.len as u64);
         }
@@ -138,7 +142,7 @@ impl Job<'_> {
     }
 
     /// Fetches what is missing, and proves it.
-    fn fetch(&self, work: &Work<'_>, raw: &mut [u8]) -> Result<(), Error> {
+    fn fetch(&self, work: &Work<'_>, raw: &mut [u8], unpacker: &mut Unpacker) -> Result<(), Error> {
         let wanted = |todo| matches!(todo, Todo::Write | Todo::Hold);
         let mut from = 0;
         while from < work.todo.len() {
@@ -149,10 +153,10 @@ impl Job<'_> {
             }
             from = run.end;
             // What is damaged on its way is asked for again, once.
-            match self.fetch_run(work, run.clone(), raw)? {
+            match self.fetch_run(work, run.clone(), raw, unpacker)? {
                 None => {}
                 Some(_) => {
-                    if let Some(piece) = self.fetch_run(work, run, raw)? {
+                    if let Some(piece) = self.fetch_run(work, run, raw, unpacker)? {
                         return Err(Error::Damaged { at: work.place(piece).start });
                     }
                 }
@@ -162,7 +166,13 @@ impl Job<'_> {
     }
 
     /// Says which piece is damaged.
-    fn fetch_run(&self, work: &Work<'_>, run: Range<usize>, raw: &mut [u8]) -> Result<Option<usize>, Error> {
+    fn fetch_run(
+        &self,
+        work: &Work<'_>,
+        run: Range<usize>,
+        raw: &mut [u8],
+        unpacker: &mut Unpacker,
+    ) -> Result<Option<usize>, Error> {
         let got = self.source.fetch(work.number, work.plan, run.clone())?;
         let (Got::Stored(bytes) | Got::Raw(bytes)) = &got;
         self.counts.fetched.fetch_add(bytes.len() as u64, Ordering::Relaxed);
@@ -176,7 +186,10 @@ impl Job<'_> {
                 }),
                 Got::Stored(bytes) => {
                     let len = work.plan.pieces.get(piece).map_or(0, |piece| piece.stored_len as usize);
-                    bytes.get(at..at + len).filter(|stored| unpack(stored, space)).map(<[u8]>::len)
+                    bytes
+                        .get(at..at + len)
+                        .filter(|stored| unpacker.piece(stored, space).is_ok())
+                        .map(<[u8]>::len)
                 }
             };
             match taken {

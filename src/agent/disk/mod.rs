@@ -5,4 +5,5 @@ mod facts;
 mod used;
 
 pub use block::BlockDisk;
+pub(crate) use facts::text;
 pub use facts::{find, pick};

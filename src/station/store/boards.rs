@@ -4,7 +4,7 @@ use super::db::{Question, Row, Tx, Value, values, word};
 use super::page::{at, limit, page};
 use super::{Error, Store, check_name};
 use crate::board::{Mac, Serial};
-use crate::station_api::{Board, BoardChange, BoardsAsked, Enrolment, Held, ListAsked, Page, Sighting, Time};
+use crate::station_api::{Board, BoardChange, BoardsAsked, Held, ListAsked, Page, Sighting, Time};
 
 /// The columns of a board, its open job among them.
 const BOARD: &str = "SELECT b.id, b.name, b.serial, b.model, b.memory, b.disks, b.simulated, b.enrolment, b.key, b.held,
@@ -178,9 +178,6 @@ impl Store {
         }
         if let Some(enrolment) = change.enrolment {
             tx.run("UPDATE board SET enrolment = $2 WHERE id = $1", values![id, word(enrolment)]).await?;
-        }
-        if change.forget_key || change.enrolment == Some(Enrolment::Refused) {
-            tx.run("DELETE FROM pass WHERE board = $1", values![id]).await?;
         }
         if change.forget_key {
             tx.run("UPDATE board SET key = NULL WHERE id = $1", values![id]).await?;

@@ -2,10 +2,13 @@
 
 mod boards;
 mod copy;
+mod fixture;
 mod jobs;
+mod killed;
 mod open;
 mod people;
 mod rules;
+mod scale;
 mod spool;
 
 use super::{Store, StoreUrl};

@@ -1,5 +1,5 @@
 use super::*;
-use crate::station::store::{Error, Pass};
+use crate::station::store::Error;
 use crate::station_api::{Audit, Backup, ListAsked, Role as May, Token};
 
 on_both! {
@@ -51,31 +51,6 @@ on_both! {
         assert_eq!(store.token("t1", NOW).await.unwrap(), None);
         store.remove_token("ci").await.unwrap();
         assert!(matches!(store.remove_token("ci").await, Err(Error::NoSuch { .. })));
-    }
-
-    async fn boards_tokens_and_numbers_count_once(place: &Place) {
-        let store = place.open().await;
-        store.add_nonce("n", NOW, NOW + 60).await.unwrap();
-        assert!(!store.take_nonce("m", NOW).await.unwrap());
-        assert!(store.take_nonce("n", NOW).await.unwrap());
-        assert!(!store.take_nonce("n", NOW).await.unwrap());
-        store.add_nonce("late", NOW, NOW + 60).await.unwrap();
-        assert!(!store.take_nonce("late", NOW + 61).await.unwrap());
-
-        let board = store.register(&register(1, None, &[]), true, NOW).await.unwrap().board().id.clone();
-        let own = Pass { board: board.clone(), job: None, fence: 0 };
-        let first = Pass { board: board.clone(), job: Some("j".into()), fence: 1 };
-        store.give_pass("own", &own, NOW, NOW + 60).await.unwrap();
-        store.give_pass("first", &first, NOW, NOW + 60).await.unwrap();
-        assert_eq!(store.pass("own", NOW).await.unwrap(), Some(own));
-        assert_eq!(store.pass("first", NOW).await.unwrap(), Some(first.clone()));
-        store.give_pass("second", &Pass { fence: 2, ..first }, NOW, NOW + 60).await.unwrap();
-        assert_eq!(store.pass("first", NOW).await.unwrap(), None);
-        assert_eq!(store.pass("second", NOW).await.unwrap().unwrap().fence, 2);
-        assert_eq!(store.pass("second", NOW + 60).await.unwrap(), None);
-        let forget = crate::station_api::BoardChange { forget_key: true, ..Default::default() };
-        store.change_board(&board, &forget).await.unwrap();
-        assert_eq!(store.pass("own", NOW).await.unwrap(), None);
     }
 
     async fn images_are_kept_with_what_they_need(place: &Place) {
