@@ -38,6 +38,11 @@ build: ## build the release binaries
 	tools/install-packages build
 	$(CARGO) build --locked --release
 
+.PHONY: agent
+agent: ## build the agent for boards and PCs, static (Debian on amd64)
+	tools/install-packages build agent
+	CARGO="$(CARGO)" tools/build-agent
+
 # Doesn't build: under sudo there may be no cargo. Run `make build` first.
 .PHONY: install
 install: ## install binaries, man pages and completions below PREFIX (/usr/local)

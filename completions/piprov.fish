@@ -36,6 +36,14 @@ complete -c piprov -n "__fish_piprov_needs_command" -f -a "verify" -d 'Compare a
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "split-image" -d 'Split an image into the parts that U-Boot fetches'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "reset" -d 'Reset boards'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "run" -d 'Show what was done to boards, and how it ended'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "board" -d 'Show the station\'s boards, and tell them what to do'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "image" -d 'Show the station\'s images, and add, check and take out some'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "backup" -d 'Show the backups of boards, check them, and put them back'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "project" -d 'Show and change projects: image, disk and end that boards get together'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "rule" -d 'Show and change which project an arriving board gets'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "user" -d 'Show and change the accounts of people'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "token" -d 'Show, make and take back the tokens of programs'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "station" -d 'Show the station, and say whether its rules start something'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "targets" -d 'Show, check and change the targets database'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "card" -d 'Make and check recovery cards'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "tftp" -d 'Serve a folder over TFTP, with a live log'
@@ -43,11 +51,14 @@ complete -c piprov -n "__fish_piprov_needs_command" -f -a "usbboot" -d 'Boot boa
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "list" -d 'Show the boards that are attached over USB, and why one can\'t be used'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "doctor" -d 'Check what this host needs to boot and to flash boards, and say what to do'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "netboot" -d 'Boot boards over the network, from this host'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "serve" -d 'Run the station: images, boards that boot from the network, jobs'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "bootd" -d 'Serve boards for a station: network boot, USB boot and reset lines'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "mklive" -d 'Link the first stage\'s boot files into the live tree of USB boot'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "clnlive" -d 'Remove the ports\' links from the live tree'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "nukelive" -d 'Remove all of piprov\'s links from the live tree'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "live" -d 'Show which USB port is linked to which client\'s files'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "stage1" -d 'Build the first stage, which tells boards apart'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "initramfs" -d 'Build the system that boards run while they are deployed'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "udev" -d 'Install the udev rules that give each board its own files'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "config" -d 'Show the settings and where each comes from'
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l targets -d 'Targets database' -r -F
@@ -115,22 +126,28 @@ complete -c piprov -n "__fish_piprov_using_subcommand reset" -s v -l verbose -d 
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -l config -d 'Read this configuration file instead of the usual ones' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -l json -d 'Print results as JSON, one object a line'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -s q -l quiet -d 'Print results and errors only'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -s v -l verbose -d 'Say more about the same events'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -f -a "list" -d 'List runs, the latest last'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -f -a "show" -d 'Show one run, with everything that its record holds'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show prune" -f -a "prune" -d 'Remove the records of old runs'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -f -a "list" -d 'List runs, the latest last'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -f -a "show" -d 'Show one run, with everything that its record holds'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -f -a "watch" -d 'Follow the runs of a station, until Ctrl-C'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -f -a "log" -d 'Show what a board has told during a run of a station'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -f -a "prune" -d 'Remove the records of old runs'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l board -d 'Only boards whose name, address, MAC, serial number or port is this' -r
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l kind -d 'Only this kind of run: flash, usb-boot, net-boot, reset or client-add' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l kind -d 'Only this kind of run: flash, net-boot, deploy or another one' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l outcome -d 'Only runs that ended so: done, not-verified, failed, lost or unfinished' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l since -d 'Only runs that began since: a date, or a time before now as 30m, 12h or 7d' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s n -l last -d 'Only the latest N of them' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l state -d 'Read the records below this state directory [default: the setting state-dir]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
@@ -139,6 +156,8 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subco
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l state -d 'Read the records below this state directory [default: the setting state-dir]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
@@ -146,11 +165,33 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subco
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l board -d 'Only runs of this board' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -s f -l follow -d 'Go on until the run has ended'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l older-than -d 'Only runs that began so many days ago, or before' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l keep -d 'The latest N runs stay' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l damaged -d 'Remove this file too, which is no record or can\'t be read; may be given again' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l confirm -d 'Remove them without asking; `runs`, for scripts' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l state -d 'Read the records below this state directory [default: the setting state-dir]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l json -d 'Print results as JSON, one object a line'
@@ -159,6 +200,593 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subco
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "list" -d 'List boards, the ones seen last first'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "show" -d 'Show one board: what it is, where it was seen, and its job'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "watch" -d 'Follow what happens, until Ctrl-C'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "set" -d 'Change what is known of a board, and whether the network answers it'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "enrol" -d 'Say that boards may take work'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "refuse" -d 'Say that boards may not take work'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "deploy" -d 'Write an image onto boards, and read it back'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "backup" -d 'Read the disk of boards into the station'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "reboot" -d 'Start boards again'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "cancel" -d 'End the jobs of boards'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "forget" -d 'Take a board out of the station; its runs stay'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l begins -d 'Only boards of which name, serial number or address begins so' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l enrolment -d 'Only boards in this standing: waiting, enrolled or refused' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l slot -d 'Only boards in this slot' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -s n -l most -d 'At most N of them' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l name -d 'What to call it; "" takes the name away' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l note -d 'Notes' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l slot -d 'Where it is plugged in; "" takes that away' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l arm -d 'The network answers it again, and goes on doing so'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l once -d 'The network answers it once more'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l hold -d 'The network doesn\'t answer it, so that it starts from its disk'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l forget-key -d 'Forget its key: the next that registers under its serial number counts as it'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l image -d 'The image, by name or id; a backup is one' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l project -d 'The project, which says image, disk and end' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l target -d 'Which disk: emmc, sd, nvme or usb, the first of these that it has one of' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l end -d 'What comes after: reboot, power-off or wait' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l confirm -d 'The boards whose disks are overwritten: name them again, with commas' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l no-wait -d 'Don\'t wait until they are done'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l target -d 'Which disk: emmc, sd, nvme or usb, the first of these that it has one of' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l end -d 'What comes after: reboot, power-off or wait' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l no-wait -d 'Don\'t wait until they are done'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l no-wait -d 'Don\'t wait until they are done'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l confirm -d 'Its name, to show that it is meant' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -f -a "add" -d 'Take an image into the station'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -f -a "list" -d 'List images'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -f -a "show" -d 'Show one image'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -f -a "remove" -d 'Take an image out; what other images share stays'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -f -a "verify" -d 'Read an image in the station again, and compare it with its digests'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -f -a "export" -d 'Get the raw image back, byte for byte'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l name -d 'What to call it [default: the name of the file]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l sha256 -d 'What sha256 of the file has to be' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l no-wait -d 'Don\'t wait until the station has fetched it'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -s n -l most -d 'At most N of them' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -s o -l output -d 'The file that is written; it must not be there yet' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -f -a "list" -d 'List backups'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -f -a "show" -d 'Show one backup'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -f -a "restore" -d 'Write a backup onto a board, also onto another one with a larger disk'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -f -a "verify" -d 'Read a backup in the station again, and compare it with its digests'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -f -a "remove" -d 'Take a backup out; what other images share stays'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l board -d 'Only backups of this board' -r
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l target -d 'Which disk: emmc, sd, nvme or usb, the first of these that it has one of' -r
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l end -d 'What comes after: reboot, power-off or wait' -r
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l confirm -d 'The board again, to show that it is meant' -r
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l no-wait -d 'Don\'t wait until it is done'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -f -a "list" -d 'List projects'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -f -a "show" -d 'Show one project'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -f -a "add" -d 'Make a project'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -f -a "set" -d 'Change a project; what isn\'t said stays'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -f -a "remove" -d 'Take a project out; its runs stay'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l image -d 'The image, by name' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l target -d 'Which disk: emmc, sd, nvme or usb, the first of these that a board has one of' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l end -d 'What comes after: reboot, power-off or wait' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l again -d 'What becomes of a board that was done before: skip, ask or again' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l image -d 'The image, by name' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l target -d 'Which disk: emmc, sd, nvme or usb, the first of these that a board has one of' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l end -d 'What comes after: reboot, power-off or wait' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l again -d 'What becomes of a board that was done before: skip, ask or again' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -f -a "list" -d 'List the rules in their order, with how often each has matched'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -f -a "add" -d 'Add a rule'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -f -a "remove" -d 'Take a rule out'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -f -a "test" -d 'Say what the rules make of a board, and why'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l project -d 'The board gets this project' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l position -d 'Its place among the rules, from 0 [default: the last]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l serial -d 'Only boards with this serial number; * stands for any digits' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l mac -d 'Only boards with this MAC address; * stands for any digits' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l model -d 'Only boards with this in their model\'s name' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l slot -d 'Only boards in this slot; * stands for anything' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l memory-min -d 'Only boards with at least so much memory, such as 2GiB' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l memory-max -d 'Only boards with at most so much memory' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l storage-min -d 'Only boards with a disk of at least that size' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l storage-max -d 'Only boards without a disk above that size' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l backup -d 'Its disk is backed up'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l wait -d 'It waits for a person'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l any -d 'For every board, where nothing else is said of it'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -f -a "list" -d 'List accounts'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -f -a "add" -d 'Make an account; its password is asked for'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -f -a "reset" -d 'Give an account another password or role'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -f -a "disable" -d 'Don\'t let an account log in any more'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -f -a "enable" -d 'Let an account log in again'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l role -d 'What they may do: viewer, operator or admin' -r
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l password-file -d 'A file with the password, which only its owner may read' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l role -d 'Change what they may do, and leave the password: viewer, operator or admin' -r
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l password-file -d 'A file with the new password, which only its owner may read' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -f -a "list" -d 'List tokens; their text isn\'t known any more'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -f -a "add" -d 'Make a token, and write its text into a file'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -f -a "remove" -d 'Take a token back, at once'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l role -d 'What it may do: viewer, operator or admin' -r
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -s o -l output -d 'The file that it is written to, its owner\'s alone; it must not be there yet' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l days -d 'It ends after so many days [default: never]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -f -a "status" -d 'Show what the station is and does'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -f -a "arm" -d 'Let its rules start something by themselves'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -f -a "disarm" -d 'Don\'t let its rules start anything; what goes on goes on'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -f -a "cert" -d 'Make a certificate for the station on this host, and tell its sha256'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -f -a "backup" -d 'Write a copy of the database of the station on this host into a file'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -f -a "restore" -d 'Take such a copy into an empty database: the way from SQLite to PostgreSQL and back'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l force -d 'Replace the one that is there; who pins that one no longer trusts the station'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -s o -l output -d 'The file, its owner\'s alone; it must not be there yet' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -s q -l quiet -d 'Print results and errors only'
@@ -409,6 +1037,34 @@ complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand serve" -l listen -d 'Listen here for boards and programs; again for more addresses' -r
+complete -c piprov -n "__fish_piprov_using_subcommand serve" -l socket -d 'Listen at this Unix socket [default: /run/piprov/station.sock]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand serve" -l state -d 'Keep database, images and keys here' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand serve" -l enrol -d 'What becomes of boards that nobody knows: ask or open' -r
+complete -c piprov -n "__fish_piprov_using_subcommand serve" -l with-bootd -d 'Start `piprov bootd` too, on this network interface; takes root' -r
+complete -c piprov -n "__fish_piprov_using_subcommand serve" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand serve" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand serve" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand serve" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand serve" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand serve" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -s i -l interface -d 'Serve on this network interface; it is never guessed' -r
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l mode -d 'Beside the network\'s DHCP server, or instead of one: proxy or dhcp' -r
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l range -d 'Give out these addresses, in mode dhcp: 10.0.0.100-10.0.0.199' -r
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l tftp-root -d 'Serve the boot files below this directory [default: /srv/netboot/tftp]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l state -d 'Keep leases and records here [default: /var/lib/piprov/netboot]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l usb -d 'Boot boards over USB too, with these files' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l targets -d 'Targets database, whose reset lines a station may pull [env: PIPROV_TARGETS]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l force -d 'Start in mode dhcp although another DHCP server answers'
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l withhold -d 'Leave boards alone that no station has spoken of'
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand mklive" -l live -d 'The live tree [default: /srv/usbboot/live]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand mklive" -l clients -d 'The clients\' directories [default: /srv/usbboot/clients]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand mklive" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -475,6 +1131,33 @@ complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and not __fish_seen_subcommand_from build" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and not __fish_seen_subcommand_from build" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and not __fish_seen_subcommand_from build" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and not __fish_seen_subcommand_from build" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and not __fish_seen_subcommand_from build" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and not __fish_seen_subcommand_from build" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and not __fish_seen_subcommand_from build" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and not __fish_seen_subcommand_from build" -f -a "build" -d 'Build it out of Debian\'s packages and the agent'
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l arch -d 'The boards\' processor' -r -f -a "arm64\t'Pi 3, 4, 5, Zero 2 W, Compute Module 3, 4, 5'
+amd64\t'PCs'"
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -s o -l output -d 'The directory to write, such as /srv/netboot/tftp' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l agent -d 'The agent: a static program for that processor [default: beside this program, or below /usr/lib/piprov]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l station -d 'Where the boards find the station, such as http://10.0.0.1:7400' -r
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l cmdline -d 'More words for the kernel\'s command line' -r
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l deb -d 'A package that is there already; give it for each one' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l package -d 'Put this package\'s files into the system too; give it for each one' -r
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l mirror -d 'Debian archive to fetch from; default: the one in apt\'s own sources' -r
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l release -d 'Debian release to fetch from' -r -f -a "bookworm\t'Debian 12, Linux 6.1; the last with a kernel for armv6'
+trixie\t'Debian 13, Linux 6.12'"
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -s f -l force -d 'Write into a directory that has something in it'
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -s q -l quiet -d 'Print results and errors only'

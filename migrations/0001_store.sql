@@ -204,24 +204,6 @@ CREATE TABLE token (
     used BIGINT
 );
 
--- What boards and their jobs prove themselves by, after a board has shown its key.
-CREATE TABLE pass (
-    digest TEXT PRIMARY KEY,
-    board TEXT NOT NULL REFERENCES board (id) ON DELETE CASCADE,
-    job TEXT,
-    fence BIGINT NOT NULL,
-    expires BIGINT NOT NULL
-);
-CREATE INDEX pass_board ON pass (board);
-CREATE INDEX pass_expires ON pass (expires);
-
--- Numbers that a board signs once.
-CREATE TABLE nonce (
-    nonce TEXT PRIMARY KEY,
-    expires BIGINT NOT NULL
-);
-CREATE INDEX nonce_expires ON nonce (expires);
-
 CREATE TABLE setting (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL

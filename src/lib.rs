@@ -34,12 +34,16 @@
 //! | [`live`] | the live tree of USB boot, and what the udev helper does with it |
 //! | [`netboot`] | boards that boot from this host: their roots and boot files, their boots as steps, what is on the wire |
 //! | [`uboot`] | recovery card, boot script, manifest, the flash flow |
+//! | [`initramfs`] | the system that a board runs while it is deployed, built out of packages |
 //! | [`doctor`] | what this host needs for all of that, looked at |
 //! | [`bootd`] | the privileged half of a station: network boot, USB boot, reset lines |
+//! | [`agent`] | the program on a board: disks are written, read back and told about |
 //! | [`stage1`] | the first stage of USB boot, built out of packages |
 //! | [`station`] | the server: its store, jobs and interfaces |
 //! | [`cli`] | one file a subcommand |
 
+#[cfg(feature = "agent")]
+pub mod agent;
 pub mod arming;
 pub mod beneath;
 pub mod board;
@@ -63,6 +67,8 @@ pub mod format;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod image;
+#[cfg(feature = "net")]
+pub mod initramfs;
 pub mod live;
 pub mod near;
 #[cfg(feature = "net")]

@@ -8,15 +8,21 @@ pub mod report;
 pub mod ui;
 
 mod assembled;
+mod backup;
 mod bar;
+mod board;
 mod bootd;
 mod card;
+mod client;
 mod clnlive;
 mod common;
 mod config;
 mod confirm;
+mod deploy;
 mod doctor;
 mod flash;
+mod image;
+mod initramfs;
 mod list;
 mod live;
 pub mod log;
@@ -25,22 +31,27 @@ pub mod name;
 mod netboot;
 mod nukelive;
 pub mod parse;
+mod project;
 pub mod remedy;
 mod reset;
 mod rpiboot;
+mod rule;
 mod run;
 mod screen;
 #[cfg(feature = "station")]
 mod serve;
 mod split_image;
 mod stage1;
+mod station;
 mod table;
 mod targets;
 mod tftp;
+mod token;
 #[cfg(feature = "udev")]
 mod udev;
 #[cfg(feature = "usb")]
 mod usbboot;
+mod user;
 mod verify;
 
 use std::path::PathBuf;
@@ -90,6 +101,8 @@ pub struct Global {
 /// All subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write an image onto disks of this host, and read it back
+    Deploy(deploy::Deploy),
     /// Flash boards over the network, through their U-Boot
     Flash(flash::Flash),
     /// Compare an image with a device, a file or a board's report
@@ -100,6 +113,22 @@ pub enum Command {
     Reset(reset::Reset),
     /// Show what was done to boards, and how it ended
     Run(run::Run),
+    /// Show the station's boards, and tell them what to do
+    Board(board::Board),
+    /// Show the station's images, and add, check and take out some
+    Image(image::Image),
+    /// Show the backups of boards, check them, and put them back
+    Backup(backup::Backup),
+    /// Show and change projects: image, disk and end that boards get together
+    Project(project::Project),
+    /// Show and change which project an arriving board gets
+    Rule(rule::Rule),
+    /// Show and change the accounts of people
+    User(user::User),
+    /// Show, make and take back the tokens of programs
+    Token(token::Token),
+    /// Show the station, and say whether its rules start something
+    Station(station::Station),
     /// Show, check and change the targets database
     Targets(targets::Targets),
     /// Make and check recovery cards
@@ -130,6 +159,8 @@ pub enum Command {
     Live(live::Live),
     /// Build the first stage, which tells boards apart
     Stage1(stage1::Stage1),
+    /// Build the system that boards run while they are deployed
+    Initramfs(initramfs::Initramfs),
     #[cfg(feature = "udev")]
     /// Install the udev rules that give each board its own files
     Udev(udev::Udev),
@@ -165,11 +196,20 @@ impl Cli {
     pub fn run(self, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let global = &self.global;
         match self.command {
+            Command::Deploy(args) => args.run(global, ui, stop),
             Command::Flash(args) => args.run(global, ui, stop),
             Command::Verify(args) => args.run(global, ui, stop),
             Command::SplitImage(args) => args.run(global, ui, stop),
             Command::Reset(args) => args.run(global, ui, stop),
             Command::Run(args) => args.run(global, ui, stop),
+            Command::Board(args) => args.run(global, ui, stop),
+            Command::Image(args) => args.run(global, ui, stop),
+            Command::Backup(args) => args.run(global, ui, stop),
+            Command::Project(args) => args.run(global, ui, stop),
+            Command::Rule(args) => args.run(global, ui, stop),
+            Command::User(args) => args.run(global, ui, stop),
+            Command::Token(args) => args.run(global, ui, stop),
+            Command::Station(args) => args.run(global, ui, stop),
             Command::Targets(args) => args.run(global, ui, stop),
             Command::Card(args) => args.run(global, ui, stop),
             Command::Tftp(args) => args.run(global, ui, stop),
@@ -186,6 +226,7 @@ impl Cli {
             Command::Nukelive(args) => args.run(global, ui),
             Command::Live(args) => args.run(global, ui),
             Command::Stage1(args) => args.run(ui, stop),
+            Command::Initramfs(args) => args.run(ui, stop),
             #[cfg(feature = "udev")]
             Command::Udev(args) => args.run(global, ui, stop),
             Command::Config(args) => args.run(global, ui, stop),

@@ -7,8 +7,8 @@ use crate::cli::ui::Ui;
 use crate::cli::{Global, common};
 use crate::config::station::Enrol;
 use crate::netboot::serve::service;
-use crate::station::Options;
 use crate::station::serve::{Event, Sockets, serve};
+use crate::station::{Options, bootd};
 use crate::stop::Stop;
 
 /// What is said below the options.
@@ -37,6 +37,17 @@ pub struct Serve {
     /// What becomes of boards that nobody knows: ask or open
     #[arg(long, value_name = "HOW")]
     enrol: Option<Enrol>,
+    /// Start `piprov bootd` too, on this network interface; takes root
+    #[arg(long, value_name = "IF")]
+    with_bootd: Option<String>,
+}
+
+/// Starts the privileged half, with the same configuration.
+fn start_bootd(global: &Global, interface: &str) -> crate::cli::Result<bootd::Spawned> {
+    let config = global.config.as_ref().map(|path| path.display().to_string());
+    let mut arguments = vec!["--quiet", "--interface", interface];
+    arguments.extend(config.iter().flat_map(|path| ["--config", path]));
+    bootd::spawn(&arguments).map_err(|source| crate::bootd::Error::System(source).into())
 }
 
 impl Serve {
@@ -45,9 +56,16 @@ impl Serve {
         let station = &settings.station;
         let state = self.state.or(station.state.value.clone());
         let options = Options {
+            records: settings.state_dir.value.clone(),
             state: state.unwrap_or_else(|| settings.state_dir.value.join("station")),
             store: station.store.value.clone(),
             enrol: self.enrol.unwrap_or(station.enrol.value),
+            bootd: settings.control_socket.value.clone(),
+        };
+        // It ends with this command.
+        let _bootd = match &self.with_bootd {
+            Some(interface) => Some(start_bootd(global, interface)?),
+            None => None,
         };
         let tls = match (&station.tls_cert.value, &station.tls_key.value) {
             (Some(cert), Some(key)) => Some((cert.clone(), key.clone())),

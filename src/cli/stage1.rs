@@ -65,11 +65,20 @@ enum ArchName {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Release {
+pub(super) enum Release {
     /// Debian 12, Linux 6.1; the last with a kernel for armv6
     Bookworm,
     /// Debian 13, Linux 6.12
     Trixie,
+}
+
+impl Release {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Bookworm => "bookworm",
+            Self::Trixie => "trixie",
+        }
+    }
 }
 
 impl Stage1 {
@@ -97,10 +106,7 @@ impl Build {
         check_directory(&self.output, self.force)?;
         let mut fetched = Vec::new();
         let packages = if self.deb.is_empty() {
-            let release = match self.release {
-                Release::Bookworm => "bookworm",
-                Release::Trixie => "trixie",
-            };
+            let release = self.release.name();
             for (at, arch) in archs.iter().enumerate() {
                 let mut wanted = vec![Wanted::Behind(arch.kernel()), Wanted::Package("busybox-static")];
                 if at == 0 {
@@ -134,7 +140,7 @@ impl Build {
 
 /// The time that goes into the initramfs: that of SOURCE_DATE_EPOCH (reproducible-builds.org), or the first second.
 /// The clock would make every build another one.
-fn time() -> Result<u32, Usage> {
+pub(super) fn time() -> Result<u32, Usage> {
     let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) else {
         return Ok(1);
     };

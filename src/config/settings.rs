@@ -10,7 +10,7 @@ use super::form::{
     Wrong,
 };
 use super::netboot::{BootFile, Mode, ModeForm, OfBoard, Oui, Range};
-use super::station::{Database, Enrol, EnrolForm};
+use super::station::{Database, Enrol, EnrolForm, Sha256, StationUrl};
 use super::table::{Row, put, row, settings};
 use super::tables::Tables;
 use super::usb::BoardRule;
@@ -154,5 +154,13 @@ settings! {
         tls_cert: Option<PathBuf> = None, "station.tls-cert" as Optional(HostPath);
         /// The key of that certificate, PEM, which only the station's user can read.
         tls_key: Option<PathBuf> = None, "station.tls-key" as Optional(HostPath);
+        /// The station that `piprov board`, `piprov image` and the others speak to, such as
+        /// `https://station.example:8080`. Without it, the one on this host, through its socket.
+        url: Option<String> = None, "station.url" as Optional(StationUrl);
+        /// The file with the token for that station, which only its owner can read.
+        token_file: Option<PathBuf> = None, "station.token-file" as Optional(HostPath);
+        /// sha256 of that station's certificate, as `piprov station cert` tells it. Without it the certificate has to
+        /// be of an authority that this system trusts.
+        pin: Option<String> = None, "station.pin" as Optional(Sha256);
     }
 }

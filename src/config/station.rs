@@ -85,6 +85,52 @@ impl Form for Database {
     }
 }
 
+/// Where a station is. Only its outer form is looked at here.
+pub(super) struct StationUrl;
+
+impl Form for StationUrl {
+    type Value = String;
+
+    fn wanted(&self) -> String {
+        "https://HOST:PORT, http://HOST:PORT or unix:/PATH, without a user".to_owned()
+    }
+
+    fn read(&self, raw: &Raw, _: &Path) -> Result<String, String> {
+        let good = |text: &&str| {
+            let known = ["https://", "http://", "unix:/"].into_iter().any(|scheme| text.starts_with(scheme));
+            known
+                && !text.contains('@')
+                && !text.chars().any(|char| char.is_control() || char.is_whitespace())
+        };
+        raw.text().filter(good).map(str::to_owned).ok_or_else(|| raw.not(&self.wanted()))
+    }
+
+    fn write(&self, url: &String) -> Written {
+        Written::One(url.clone())
+    }
+}
+
+/// A SHA-256 digest.
+pub(super) struct Sha256;
+
+impl Form for Sha256 {
+    type Value = String;
+
+    fn wanted(&self) -> String {
+        "64 hexadecimal digits".to_owned()
+    }
+
+    fn read(&self, raw: &Raw, _: &Path) -> Result<String, String> {
+        let good = |text: &String| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let plain = raw.text().map(|text| text.replace(':', "").to_ascii_lowercase());
+        plain.filter(good).ok_or_else(|| raw.not(&self.wanted()))
+    }
+
+    fn write(&self, digest: &String) -> Written {
+        Written::One(digest.clone())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,5 +150,14 @@ mod tests {
         ] {
             assert!(read(bad).is_err(), "{bad}");
         }
+    }
+    #[test]
+    fn a_station_is_named_without_a_password_and_a_pin_with_or_without_colons() {
+        let url = |text: &str| StationUrl.read(&Raw::Text(text.to_owned()), Path::new("/")).is_ok();
+        assert!(url("https://a:8080") && url("unix:/run/x") && !url("a:8080") && !url("http://me:x@a"));
+        let pin = |text: &str| Sha256.read(&Raw::Text(text.to_owned()), Path::new("/"));
+        let colons = ["AB"; 32].join(":");
+        assert_eq!(pin(&colons), Ok("ab".repeat(32)));
+        assert!(pin("ab").is_err() && pin(&"g".repeat(64)).is_err());
     }
 }

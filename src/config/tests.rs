@@ -86,9 +86,16 @@ fn every_key_is_read_and_shown() {
         [netboot]\ninterface = 'eth1'\nmode = 'dhcp'\nrange = '10.0.0.9-20'\nlease-time = 600\nrouter = '10.0.0.1'\n\
         dns = ['10.0.0.1', '9.9.9.9']\nhosts = [\n  'dc:a6:32:01:02:03=10.0.0.7',\n]\noui = '2c:cf:67'\nrom-delay = 1\n\
         delays = 'dc:a6:32:01:02:03=0.5'\neveryone = true\nboot-files = ['7=ipxe.efi']\n\
-        tftp-root = '/srv/tftp'\nclients = '/srv/roots'\nshared = '/srv/shared'\nstate = '/srv/netboot'\n";
-    machine.explicit = Some(machine.write("piprov.toml", text));
+        tftp-root = '/srv/tftp'\nclients = '/srv/roots'\nshared = '/srv/shared'\nstate = '/srv/netboot'\n\
+        [station]\nlisten = ['10.0.0.1:8443', '[::1]:8080']\nsocket = '/srv/run/station.sock'\nstate = '/srv/station'\n\
+        store = 'postgres://db/piprov'\nenrol = 'open'\ntls-cert = '/srv/cert.pem'\ntls-key = '/srv/key.pem'\n\
+        url = 'https://station:8443'\ntoken-file = '/srv/token'\npin = '"
+        .to_owned()
+        + &"0a".repeat(32)
+        + "'\n";
+    machine.explicit = Some(machine.write("piprov.toml", &text));
     let settings = machine.load().unwrap();
+    let pin = "0a".repeat(32);
     let lab = machine.path("lab.csv").display().to_string();
     let live = machine.path("live").display().to_string();
     let own = machine.path("").display().to_string();
@@ -127,6 +134,16 @@ fn every_key_is_read_and_shown() {
         "/srv/roots",
         "/srv/shared",
         "/srv/netboot",
+        "10.0.0.1:8443, [::1]:8080",
+        "/srv/run/station.sock",
+        "/srv/station",
+        "postgres://db/piprov",
+        "open",
+        "/srv/cert.pem",
+        "/srv/key.pem",
+        "https://station:8443",
+        "/srv/token",
+        &pin,
     ];
     let rows = settings.rows();
     assert_eq!(rows.iter().map(|row| row.value.to_string()).collect::<Vec<_>>(), want);
@@ -350,7 +367,11 @@ fn every_setting_says_what_it_is() {
     let mut tables: Vec<&str> =
         KEYS.iter().map(|key| key.rsplit_once('.').map_or("", |(table, _)| table)).collect();
     tables.dedup();
-    assert_eq!(tables, ["", "flash", "reset", "tftp", "usb", "netboot"], "a table stands in two places");
+    assert_eq!(
+        tables,
+        ["", "flash", "reset", "tftp", "usb", "netboot", "station"],
+        "a table stands in two places"
+    );
     for row in rows {
         assert!(row.help.trim_end().ends_with('.') && !row.wanted.is_empty(), "{}", row.key);
         assert_eq!(row.origin, &Origin::Default);

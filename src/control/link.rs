@@ -219,7 +219,7 @@ pub(super) mod tests {
         assert_eq!(take(&other).unwrap().unwrap(), b"second");
         assert_eq!(take(&other).unwrap(), None);
         assert_eq!(
-            one.peer().unwrap(),
+            Peer::of(&one).unwrap(),
             Peer { pid: std::process::id(), uid: rustix::process::getuid().as_raw() }
         );
         drop(one);

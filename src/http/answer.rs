@@ -68,7 +68,7 @@ pub(super) fn problem(body: &[u8]) -> Option<Box<Problem>> {
     cut(&mut problem.detail);
     problem.more.truncate(MORE);
     problem.more.iter_mut().for_each(cut);
-    // What is too long to be read helps nobody.
+    // One that is longer helps nobody.
     problem.hint = problem.hint.filter(|hint| hint.plain().chars().count() <= MOST);
     Some(Box::new(problem))
 }

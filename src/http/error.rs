@@ -123,7 +123,7 @@ pub enum Error {
         limit: u64,
     },
     /// The server says no.
-    #[error("{to}: {}", said(*.status, .problem.as_deref()))]
+    #[error("{}", said(to, *.status, .problem.as_deref()))]
     Refused {
         /// What was asked.
         to: String,
@@ -158,16 +158,16 @@ pub enum Error {
     Input(io::Error),
 }
 
-/// What a server says that says no.
-fn said(status: u16, problem: Option<&Problem>) -> String {
+/// What a server says that says no. What it says itself is whole.
+fn said(to: &str, status: u16, problem: Option<&Problem>) -> String {
     match problem {
         Some(problem) if !problem.detail.is_empty() => problem.detail.clone(),
-        Some(problem) if !problem.title.is_empty() => format!("{} ({status})", problem.title),
+        Some(problem) if !problem.title.is_empty() => format!("{to}: {} ({status})", problem.title),
         _ => match status {
-            401 => "it wants to know who asks (401)".to_owned(),
-            403 => "that isn't allowed (403)".to_owned(),
-            404 => "it isn't there (404)".to_owned(),
-            _ => format!("the server says no ({status})"),
+            401 => format!("{to}: it wants to know who asks (401)"),
+            403 => format!("{to}: that isn't allowed (403)"),
+            404 => format!("{to}: it isn't there (404)"),
+            _ => format!("{to}: the server says no ({status})"),
         },
     }
 }
@@ -304,7 +304,7 @@ mod tests {
         };
         let error =
             Error::Refused { to: "a".into(), status: 409, problem: Some(Box::new(problem)), again: None };
-        assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Failed, "a: the board has a job"));
+        assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Failed, "the board has a job"));
         assert!(error.hint().unwrap().says("wait") && error.more() == ["x"]);
         assert_eq!(
             (refused(404).kind(), refused(401).kind(), refused(409).kind()),

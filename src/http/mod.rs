@@ -22,4 +22,4 @@ pub use error::{Error, Step};
 pub use pauses::Pauses;
 pub use resume::Resuming;
 pub use trust::{Pin, Trust};
-pub use url::{BadUrl, Origin, Url};
+pub use url::{BadUrl, Origin, Url, segment};

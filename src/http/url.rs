@@ -121,7 +121,7 @@ fn escape(out: &mut String, text: &str, plain: impl Fn(u8) -> bool) {
 
 /// A text as one segment of a path, or as a name or value in a query: nothing in it means anything there.
 #[must_use]
-pub(super) fn segment(text: &str) -> String {
+pub fn segment(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     // A segment of dots only would be taken away as a step upwards.
     let dots = !text.is_empty() && text.bytes().all(|byte| byte == b'.');

@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use rustix::fs::{Advice, Mode, OFlags};
 
+use super::aligned::Aligned;
 use super::error::Error;
 use super::read_at::ReadAt;
 
@@ -18,9 +19,6 @@ use super::read_at::ReadAt;
 const BUFFER: usize = 2 << 20;
 /// How many buffers there are.
 const BUFFERS: usize = 3;
-/// What `O_DIRECT` wants: at least the logical block size, and 4 KiB are enough for every disk.
-const ALIGN: usize = 4096;
-
 /// A device opened for being compared.
 #[derive(Debug)]
 pub struct Device {
@@ -108,7 +106,7 @@ impl Device {
             buffer.len = 0;
             return Ok(0);
         }
-        let result = read_once(&self.file, buffer.space(), at);
+        let result = read_once(&self.file, &mut buffer.space, at);
         let result = match result {
             // Not aligned well enough for this device after all.
             Err(error)
@@ -117,7 +115,7 @@ impl Device {
                 self.file = File::open(&self.path)?;
                 self.direct = false;
                 self.drop_cache();
-                read_once(&self.file, buffer.space(), at)
+                read_once(&self.file, &mut buffer.space, at)
             }
             other => other,
         };
@@ -142,22 +140,15 @@ fn read_once(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
     }
 }
 
-/// Memory that begins at a multiple of [`ALIGN`].
+/// What was read at once.
 struct Buffer {
-    bytes: Vec<u8>,
-    start: usize,
+    space: Aligned,
     len: usize,
 }
 
 impl Buffer {
     fn new() -> Self {
-        let bytes = vec![0; BUFFER + ALIGN];
-        let start = bytes.as_ptr().align_offset(ALIGN).min(ALIGN);
-        Self { bytes, start, len: 0 }
-    }
-
-    fn space(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.start..self.start + BUFFER]
+        Self { space: Aligned::new(BUFFER), len: 0 }
     }
 }
 
@@ -192,8 +183,7 @@ impl Read for DeviceReader {
         }
         let Some(buffer) = self.current.as_ref().filter(|_| !self.ended) else { return Ok(0) };
         let count = buf.len().min(buffer.len - self.at);
-        let from = buffer.start + self.at;
-        buf[..count].copy_from_slice(&buffer.bytes[from..from + count]);
+        buf[..count].copy_from_slice(&buffer.space[self.at..self.at + count]);
         self.at += count;
         Ok(count)
     }

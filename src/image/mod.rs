@@ -1,6 +1,7 @@
 //! Disk images: opened by content whatever their compression, their partition tables read, their
 //! digests computed in one pass, split into parts, and compared with what was written; and FAT file systems, written whole.
 
+pub mod aligned;
 pub mod checksum_file;
 pub mod chunk;
 pub mod compare;

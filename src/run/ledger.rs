@@ -20,10 +20,10 @@ pub use prune::{Old, Prune, PruneOptions};
 pub use records::{Found, Records};
 
 /// The directory below the state directory.
-const DIR: &str = "runs";
+pub(crate) const DIR: &str = "runs";
 
 /// A record is this long at most; what is longer was not written by piprov.
-const LONGEST: u64 = 16 << 20;
+pub(crate) const LONGEST: u64 = 16 << 20;
 
 /// How long another process may have the directory's lock for itself.
 const LOCK: Duration = Duration::from_secs(1);
@@ -107,6 +107,8 @@ impl Explain for Error {
 #[derive(Debug)]
 pub struct Ledger {
     dir: Dir,
+    /// Its group may read the records.
+    shared: bool,
 }
 
 /// A record that is kept while its run goes on.
@@ -142,15 +144,18 @@ impl Ledger {
         if made {
             state.sync().map_err(failed("writing", state_dir))?;
         }
-        // What a reset command or a board said stands in records; it is for nobody else to read. Of another user's
+        // What a reset command or a board said stands in records; it is for nobody else to read, but for the group of a
+        // directory that gives its group to what is made in it: that is how the station sees them. Of another user's
         // directory the mode stays.
-        let _ = rustix::fs::fchmod(&dir, Mode::RWXU);
+        let shared = is_shared(&dir);
+        let mode = if shared { Mode::RWXU | Mode::RGRP | Mode::XGRP | Mode::SGID } else { Mode::RWXU };
+        let _ = rustix::fs::fchmod(&dir, mode);
         // Not only when the first record is to be written, which a board has then waited for.
         rustix::fs::accessat(&dir, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
             .map_err(|error| failed("writing into", dir.path())(error.into()))?;
         dir.sweep().map_err(failed("tidying up", dir.path()))?;
         share(&dir);
-        Ok(Self { dir })
+        Ok(Self { dir, shared })
     }
 
     /// Opens it to read, where it is there; nothing is made or tidied up.
@@ -160,7 +165,7 @@ impl Ledger {
     pub fn existing(state_dir: &Path) -> Result<Option<Self>, Error> {
         let path = state_dir.join(DIR);
         match Dir::open(&path) {
-            Ok(dir) => Ok(Some(Self { dir })),
+            Ok(dir) => Ok(Some(Self { shared: is_shared(&dir), dir })),
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(Error::Os { doing: "opening", path, source: error.into() }),
         }
@@ -197,7 +202,8 @@ impl Ledger {
             move |source: io::Error| Error::Os { doing, path, source }
         };
         let text = json::pretty(&kept.record).map_err(|error| failed("writing")(error.into()))? + "\n";
-        self.dir.replace_file(&kept.name, text.as_bytes(), 0o600).map_err(failed("writing"))?;
+        let mode = if self.shared { 0o640 } else { 0o600 };
+        self.dir.replace_file(&kept.name, text.as_bytes(), mode).map_err(failed("writing"))?;
         let again = self.dir.read(&kept.name, LONGEST).map_err(failed("reading"))?;
         match serde_json::from_slice::<Record>(&again) {
             Ok(record) if record == kept.record => Ok(path),
@@ -223,6 +229,11 @@ impl Ledger {
             (Some(_), count) => Err(Error::Many { id: id.to_owned(), count }),
         }
     }
+}
+
+/// Whether what is made in a directory belongs to the directory's group.
+fn is_shared(dir: &Dir) -> bool {
+    rustix::fs::fstat(dir).is_ok_and(|stat| Mode::from_raw_mode(stat.st_mode).contains(Mode::SGID))
 }
 
 /// Shares the lock. [`Ledger::plan_prune`] has it for itself for the time that it takes to read a directory's names. On a
@@ -296,6 +307,22 @@ mod tests {
             assert_eq!(ledger.one("0000").unwrap(), kept.record);
         }
         assert_eq!(ledger.records().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_group_reads_records_only_where_the_directory_says_so() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let dir = tempfile::tempdir().unwrap();
+        let runs = dir.path().join("runs");
+        let modes = |number| {
+            let ledger = Ledger::open(dir.path()).unwrap();
+            let kept = ledger.begin(record("a", number)).unwrap();
+            let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o7777;
+            (mode(&runs), mode(&ledger.write(&kept).unwrap()))
+        };
+        assert_eq!(modes(1), (0o700, 0o600));
+        std::fs::set_permissions(&runs, std::fs::Permissions::from_mode(0o2750)).unwrap();
+        assert_eq!(modes(2), (0o2750, 0o640));
     }
 
     #[test]

@@ -6,18 +6,89 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::jobs::Clock;
+use super::spool;
+use super::store::{Keep, Room};
 use super::{Station, now};
 use crate::station_api::Thing;
 
 /// How often boards that went away are looked for.
 const LOOK: Duration = Duration::from_secs(5);
+/// How often records of other commands are looked for.
+const SPOOL: Duration = Duration::from_secs(10);
+/// How often what is old is removed.
+const TIDY: Duration = Duration::from_secs(3600);
+
+/// How long things are kept. Runs are kept for ever: they are what was done.
+const KEEP: Keep = Keep {
+    runs_days: None,
+    runs_most: None,
+    logs_days: Some(90),
+    sightings_days: Some(30),
+    audit_days: Some(730),
+};
 
 impl Station {
     /// Starts it. It ends when what is given back is dropped.
     pub(super) fn background(self: &Arc<Self>) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(self).leases());
+        tasks.spawn(Arc::clone(self).spool());
+        tasks.spawn(Arc::clone(self).tidy());
+        if let Some(path) = self.options.bootd.clone() {
+            tasks.spawn(Arc::clone(self).with_bootd(path));
+        }
         tasks
+    }
+
+    /// What other commands of this host have done to boards is seen here too.
+    async fn spool(self: Arc<Self>) {
+        let mut each = tokio::time::interval(SPOOL);
+        each.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut told = String::new();
+        loop {
+            each.tick().await;
+            match spool::take(self.store(), &self.options.records, now()).await {
+                Ok(taken) => {
+                    told.clear();
+                    for (file, why) in &taken.damaged {
+                        tracing::warn!(?file, ?why, "a record can't be taken in");
+                    }
+                    if taken.records > 0 {
+                        self.changes.tell(Thing::Gap, "", None);
+                    }
+                }
+                Err(error) => {
+                    let error = crate::error::chain(&error);
+                    // It stays so until somebody changes it: it is told once.
+                    if error != told {
+                        tracing::warn!(error, "records of other commands can't be looked at");
+                        told = error;
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is old goes; more of it, where the disk is full.
+    async fn tidy(self: Arc<Self>) {
+        let mut each = tokio::time::interval(TIDY);
+        each.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            each.tick().await;
+            let room = rustix::fs::statvfs(self.state()).map_or(Room::Enough, |disk| {
+                Room::of(
+                    disk.f_bavail.saturating_mul(disk.f_frsize),
+                    disk.f_blocks.saturating_mul(disk.f_frsize),
+                )
+            });
+            if room != Room::Enough {
+                tracing::warn!(?room, "the station's disk gets full");
+            }
+            match self.store().retain(&KEEP.with(room), now()).await {
+                Ok(removed) => tracing::debug!(?removed, "what is old was removed"),
+                Err(error) => tracing::warn!(%error, "what is old can't be removed"),
+            }
+        }
     }
 
     /// Boards that went away lose their jobs.

@@ -4,8 +4,13 @@
 //! |---|---|
 //! | [`jobs`] | what boards are to do: a state machine, without clock and store |
 //! | [`rules`] | which project a board gets that comes by itself |
+//! | [`spool`] | records of other commands come into the store |
 //! | [`store`] | what the station knows, in a database |
+//! | [`objects`] | chunks and indexes, by names that come from their content |
+//! | [`images`] | images: taken in, given out, proved, collected |
+//! | [`bootd`] | its side of the privileged half, which boots boards |
 //! | [`cert`] | a certificate of its own |
+//! | [`copies`] | a copy of the store in a file, and back |
 //! | [`key`] | its key, tokens of boards, signatures |
 //! | [`changes`], [`waiting`] | those that watch, and boards that wait for work |
 //! | [`serve`] | its sockets, its begin and its end |
@@ -14,12 +19,17 @@
 //! | `device` | calls of boards |
 //! | `schema` | what OpenAPI says of words of lower rooms |
 
+pub mod bootd;
 pub mod cert;
 pub mod changes;
+pub mod copies;
+pub mod images;
 pub mod jobs;
 pub mod key;
+pub mod objects;
 pub mod rules;
 pub mod serve;
+pub mod spool;
 pub mod store;
 pub mod waiting;
 
@@ -49,10 +59,14 @@ use web::{Guard, Origin, Refill, Refusal, Table, Who};
 pub struct Options {
     /// Its directory.
     pub state: PathBuf,
+    /// The state directory of the other commands: what they have done to boards is taken in from there.
+    pub records: PathBuf,
     /// A PostgreSQL database; `None`: SQLite in the directory.
     pub store: Option<String>,
     /// What becomes of boards that nobody knows.
     pub enrol: Enrol,
+    /// The control socket of the privileged half; `None`: there is none to speak to.
+    pub bootd: Option<PathBuf>,
 }
 
 /// Why a station can't begin.

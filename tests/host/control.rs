@@ -4,9 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use piprov::board::Who;
+use piprov::config::netboot::Mode;
 use piprov::control::message::{
-    Give, LARGEST, LARGEST_UPLOAD, MOST_BOARDS, MOST_REQUESTS, SCHEMA, ToClient, ToServer, Why,
+    Give, LARGEST, LARGEST_UPLOAD, MOST_BOARDS, MOST_REQUESTS, SCHEMA, Seen, ToClient, ToServer, Why,
 };
+use piprov::run::Way;
 use piprov::tftp::event::What;
 use piprov::tftp::options::{Agreed, Policy, Wanted};
 use piprov::tftp::packet::{Code, Direction};
@@ -36,7 +39,7 @@ fn words(value: &Value, found: &mut BTreeSet<String>) {
     let Value::Object(all) = value else { return };
     for (name, value) in all {
         found.insert(name.clone());
-        if matches!(&**name, "type" | "give" | "why" | "event" | "direction" | "serves")
+        if matches!(&**name, "type" | "give" | "why" | "event" | "direction" | "serves" | "seen")
             && let Some(text) = value.as_str().filter(|text| !text.is_empty())
         {
             found.insert(text.to_owned());
@@ -61,10 +64,18 @@ fn clients() -> Vec<ToServer> {
     let mut all = vec![
         ToServer::Admit { schema: SCHEMA, boards: vec![], available: Some(1) },
         ToServer::Available { bytes: 1 },
+        ToServer::Station { schema: SCHEMA },
+        ToServer::Arm { id: 1, others: Some(true), boards: vec![] },
+        ToServer::Reset { id: 1, target: "x".to_owned() },
     ];
     all.extend(give.into_iter().map(|give| ToServer::Answer { id: 1, give }));
     let known = |message: &ToServer| match message {
-        ToServer::Admit { .. } | ToServer::Available { .. } | ToServer::Answer { .. } => (),
+        ToServer::Admit { .. }
+        | ToServer::Available { .. }
+        | ToServer::Answer { .. }
+        | ToServer::Station { .. }
+        | ToServer::Arm { .. }
+        | ToServer::Reset { .. } => (),
     };
     all.iter().for_each(known);
     all
@@ -107,7 +118,28 @@ fn servers() -> Vec<ToClient> {
         open(Direction::Write),
         ToClient::Upload { id: 1 },
         ToClient::Over { id: 1 },
+        ToClient::Serving {
+            interface: Some("eth0".to_owned()),
+            mode: Some(Mode::Dhcp),
+            usb: true,
+            others: true,
+            rules: 1,
+            targets: vec![],
+        },
+        ToClient::Done { id: 1, failed: Some("x".to_owned()) },
+        ToClient::Run { event: Value::Null },
     ];
+    let seen = [Seen::Asks { answered: true }, Seen::Withheld, Seen::System, Seen::Began, Seen::Ended];
+    let known = |seen: &Seen| match seen {
+        Seen::Asks { .. } | Seen::Withheld | Seen::System | Seen::Began | Seen::Ended | Seen::Other => (),
+    };
+    seen.iter().for_each(known);
+    all.extend(seen.into_iter().map(|seen| ToClient::Sighting {
+        time: "2026-01-02T03:04:05Z".parse().unwrap(),
+        board: Who::default(),
+        way: Way::NetBoot,
+        seen,
+    }));
     all.extend(events.into_iter().map(|what| ToClient::Event { id: 1, what }));
     all.extend(whys.into_iter().map(|why| ToClient::Refused { why, text: String::new() }));
     let known = |message: &ToClient| match message {
@@ -117,7 +149,11 @@ fn servers() -> Vec<ToClient> {
         | ToClient::Open { .. }
         | ToClient::Event { .. }
         | ToClient::Upload { .. }
-        | ToClient::Over { .. } => (),
+        | ToClient::Over { .. }
+        | ToClient::Serving { .. }
+        | ToClient::Done { .. }
+        | ToClient::Sighting { .. }
+        | ToClient::Run { .. } => (),
     };
     all.iter().for_each(known);
     all
@@ -128,7 +164,13 @@ fn the_page_has_each_message_with_its_members() {
     let (text, page) = page();
     let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let of = |from: &'static str, value: Value| (from, value);
-    let clients = clients().into_iter().map(|message| of("client", serde_json::to_value(message).unwrap()));
+    let clients = clients().into_iter().map(|message| {
+        let from = match message {
+            ToServer::Station { .. } | ToServer::Arm { .. } | ToServer::Reset { .. } => "station",
+            _ => "client",
+        };
+        of(from, serde_json::to_value(message).unwrap())
+    });
     let servers = servers().into_iter().map(|message| of("server", serde_json::to_value(message).unwrap()));
     for (from, value) in clients.chain(servers) {
         let message = value["type"].as_str().unwrap().to_owned();

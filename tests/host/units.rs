@@ -58,3 +58,18 @@ fn the_station_is_nobodys_root_and_its_sandbox_is_tight() {
         .expect("systemd-analyze is needed: apt-get install systemd");
     assert!(analyze.status.success(), "{}", String::from_utf8_lossy(&analyze.stdout));
 }
+
+#[test]
+fn the_privileged_half_reaches_reset_lines_and_usb_and_nothing_of_the_station() {
+    let unit = std::fs::read_to_string("systemd/piprov-bootd.service").unwrap();
+    assert_eq!(values(&unit, "DevicePolicy"), ["closed"]);
+    let devices = values(&unit, "DeviceAllow");
+    assert_eq!(devices, ["char-gpiochip", "rw", "char-usb_device", "rw"]);
+    assert_eq!(values(&unit, "StateDirectory"), ["piprov", "piprov/netboot"]);
+    assert!(values(&unit, "CapabilityBoundingSet").iter().all(|name| !name.contains("SYS_ADMIN")));
+    // All of what keeps network boot in bounds keeps this in bounds, but for the devices.
+    let netboot = std::fs::read_to_string("systemd/piprov-netboot.service").unwrap();
+    for line in netboot.lines().filter(|line| line.starts_with("Protect") || line.starts_with("Restrict")) {
+        assert!(unit.lines().any(|other| other == line), "{line}");
+    }
+}

@@ -28,5 +28,6 @@ mod handed;
 mod netboot_nfsd;
 mod pi_uboot;
 mod staged;
+mod station;
 mod usb_boot;
 mod usb_rig;

@@ -1,6 +1,8 @@
 //! A network with `piprov netboot serve` on the host `ours`, and a TFTP tree.
 #![allow(dead_code, reason = "every test program uses another part of it")]
 
+pub(crate) mod station;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -1,97 +1,17 @@
 //! `piprov bootd` and a station at its control socket: a board that is done gets nothing when it asks the network again,
 //! so it falls to its disk; one that is armed boots.
 
-use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use piprov::arming::{Name, Rule, Word};
-use piprov::board::Mac;
+use piprov::arming::Word;
 use piprov::config::netboot::Mode;
-use piprov::control::Client;
 use piprov::control::message::{Seen, ToClient, ToServer};
-use piprov::stop::{Stop, Waker};
 
 use crate::netboot_model::{self, Board, Kind};
+use crate::netboot_rig::station::Station;
 use crate::netboot_rig::{self, Net, Program, boots, tree};
 
 const DHCP: &[&str] = &["--mode", "dhcp", "--range", "10.99.0.100-10.99.0.120"];
-
-/// A station, as far as this is about it.
-pub(crate) struct Station {
-    outbox: Arc<Mutex<VecDeque<ToServer>>>,
-    told: Receiver<ToClient>,
-    pub(crate) serving: ToClient,
-    waker: Waker,
-    stop: Stop,
-    thread: Option<JoinHandle<()>>,
-    next: u64,
-}
-
-impl Station {
-    pub(crate) fn new(net: &Net) -> Self {
-        let stop = Stop::new().unwrap();
-        let path = net.control.clone().unwrap();
-        let client = Client::connect(&path, &stop).unwrap();
-        let serving = client.station(&stop).unwrap();
-        let outbox: Arc<Mutex<VecDeque<ToServer>>> = Arc::default();
-        let (tell, told): (Sender<ToClient>, _) = channel();
-        let (waker, queue, own) = (client.waker(), Arc::clone(&outbox), stop.clone());
-        let thread = std::thread::spawn(move || {
-            let _ = client.follow(
-                &mut || queue.lock().unwrap().pop_front(),
-                &mut |message| drop(tell.send(message)),
-                &own,
-            );
-        });
-        Self { outbox, told, serving, waker, stop, thread: Some(thread), next: 0 }
-    }
-
-    fn ask(&mut self, message: ToServer, id: u64) -> Option<String> {
-        self.outbox.lock().unwrap().push_back(message);
-        self.waker.wake();
-        match self.until("done", |message| matches!(message, ToClient::Done { id: done, .. } if *done == id))
-        {
-            ToClient::Done { failed, .. } => failed,
-            _ => unreachable!(),
-        }
-    }
-
-    pub(crate) fn say(&mut self, board: &Board, word: Word) {
-        self.next += 1;
-        let rule = Rule { name: Name::Mac(Mac::new(board.mac)), say: Some(word) };
-        let message = ToServer::Arm { id: self.next, others: None, boards: vec![rule] };
-        assert_eq!(self.ask(message, self.next), None);
-    }
-
-    fn until(&self, what: &str, is: impl Fn(&ToClient) -> bool) -> ToClient {
-        let deadline = Instant::now() + Duration::from_secs(40);
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let message = self.told.recv_timeout(left).unwrap_or_else(|error| panic!("{what}: {error}"));
-            if is(&message) {
-                return message;
-            }
-        }
-    }
-
-    pub(crate) fn saw(&self, board: &Board, what: &Seen) {
-        let mac = Some(Mac::new(board.mac));
-        self.until(
-            &format!("{what:?}"),
-            |message| matches!(message, ToClient::Sighting { board, seen, .. } if board.mac == mac && seen == what),
-        );
-    }
-}
-
-impl Drop for Station {
-    fn drop(&mut self) {
-        self.stop.set();
-        let _ = self.thread.take().map(JoinHandle::join);
-    }
-}
 
 fn net() -> Net {
     let mut net = Net::new();
@@ -131,13 +51,13 @@ fn a_done_board_gets_nothing_and_an_armed_one_boots_beside_a_full_server() {
     assert_eq!((interface.as_deref(), *mode, *others, *rules), (Some("eth0"), Some(Mode::Proxy), true, 0));
     let board = power(&net, Kind::Pi4, 30);
     boots(&board);
-    station.saw(&board, &Seen::Asks { answered: true });
-    station.saw(&board, &Seen::Ended);
-    station.say(&board, Word::Withheld);
+    station.saw(board.mac, &Seen::Asks { answered: true });
+    station.saw(board.mac, &Seen::Ended);
+    station.say(board.mac, Word::Withheld);
     let board = power(&net, Kind::Pi4, 12);
     falls_to_its_disk(&board);
-    station.saw(&board, &Seen::Withheld);
-    station.say(&board, Word::Armed);
+    station.saw(board.mac, &Seen::Withheld);
+    station.say(board.mac, Word::Armed);
     boots(&power(&net, Kind::Pi4, 30));
     let told = serve.end();
     let withheld = |event: &&serde_json::Value| event["dhcp"]["why"]["why"] == "withheld";
@@ -153,13 +73,13 @@ fn one_boot_is_given_once_also_where_the_server_is_killed_and_the_station_is_awa
     let mut station = Station::new(&net);
     // All stages of a Pi 3's boot are one: ROM, then bootcode.bin.
     let board = Board::new(Kind::Pi3, 1);
-    station.say(&board, Word::Once { turn: 7 });
+    station.say(board.mac, Word::Once { turn: 7 });
     boots(&power(&net, Kind::Pi3, 60));
     falls_to_its_disk(&power(&net, Kind::Pi3, 12));
     // The same word again is not another boot.
-    station.say(&board, Word::Once { turn: 7 });
+    station.say(board.mac, Word::Once { turn: 7 });
     falls_to_its_disk(&power(&net, Kind::Pi3, 12));
-    station.say(&board, Word::Once { turn: 8 });
+    station.say(board.mac, Word::Once { turn: 8 });
     drop(station);
     serve.kill();
     let serve = bootd(&net, DHCP);
@@ -177,11 +97,11 @@ fn boards_that_no_station_spoke_of_are_left_alone_where_that_is_wanted_and_syste
     falls_to_its_disk(&power(&net, Kind::Pi5, 12));
     let mut station = Station::new(&net);
     let board = Board::new(Kind::Pi5, 1);
-    station.say(&board, Word::Once { turn: 1 });
+    station.say(board.mac, Word::Once { turn: 1 });
     // Its system asks for its address when the boot is used up, and gets it.
     let board = power(&net, Kind::Pi5, 30);
     boots(&board);
-    station.saw(&board, &Seen::System);
+    station.saw(board.mac, &Seen::System);
     let told = serve.end();
     let mac = netboot_rig::mac(&board);
     let of_system = |event: &&serde_json::Value| {

@@ -22,12 +22,14 @@ impl Postgres {
         SERVER.get_or_init(|| {
             let server = Self::start();
             // Nothing of this process is called when it ends: so somebody else watches.
+            let dir = server.dir.display();
+            let stop = if rustix::process::geteuid().is_root() { "runuser -u postgres -- " } else { "" };
             let script = format!(
-                "while kill -0 {} 2>/dev/null; do sleep 0.2; done; {PROGRAMS}/pg_ctl -D {dir}/data -m immediate stop; rm -rf {dir}",
+                "cd /; while [ -d /proc/{} ]; do sleep 0.2; done; \
+                 {stop}{PROGRAMS}/pg_ctl -D {dir}/data -m immediate stop; rm -rf {dir}",
                 std::process::id(),
-                dir = server.dir.display(),
             );
-            let mut watcher = as_postgres("sh");
+            let mut watcher = Command::new("sh");
             watcher.args(["-c", &script]).stdin(std::process::Stdio::null());
             watcher.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
             std::os::unix::process::CommandExt::process_group(&mut watcher, 0);
@@ -80,6 +82,25 @@ impl Postgres {
         let name = format!("d{}", DATABASES.fetch_add(1, Ordering::Relaxed));
         self.sql("postgres", &format!("CREATE DATABASE {name}"));
         self.url(&name)
+    }
+
+    /// A database of its own, made by a script of SQL, as `pg_dump` writes them.
+    pub fn database_of(&self, script: &Path) -> String {
+        let url = self.database();
+        let name = url.split(['/', '?']).find(|part| part.starts_with('d')).expect("a database's name");
+        let dir = self.dir.display().to_string();
+        let script = std::fs::File::open(script).expect("the script");
+        run(program("psql")
+            .args(["-h", &dir, "-U", "piprov", "-v", "ON_ERROR_STOP=1", "-q", name])
+            .stdin(script));
+        url
+    }
+
+    /// A database as a script of SQL.
+    pub fn dump(&self, url: &str) -> String {
+        let name = url.split(['/', '?']).find(|part| part.starts_with('d')).expect("a database's name");
+        let dir = self.dir.display().to_string();
+        run(program("pg_dump").args(["-h", &dir, "-U", "piprov", "--no-owner", "--inserts", name]))
     }
 
     /// Does something in a database, by PostgreSQL's own client.

@@ -6,12 +6,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Place, style, tell_left_out, took, word};
+use crate::cli::client::{Station, path};
 use crate::cli::table::Columns;
 use crate::cli::ui::{Style, Ui};
 use crate::config::Settings;
 use crate::format::json::json;
 use crate::run::ledger::Found;
 use crate::run::{Ending, Record, Way};
+use crate::station_api::Board;
 
 /// So many rows are told at a time: more records may have gathered than fit into memory.
 const ROWS: usize = 1000;
@@ -92,6 +94,25 @@ impl Since {
 }
 
 impl List {
+    /// Whether records on this host are meant, whatever station is named.
+    pub(super) const fn is_local(&self) -> bool {
+        self.place.state.is_some()
+    }
+
+    /// The same of a station: its latest 100 runs, where no number is given.
+    pub(super) fn of_station(&self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
+        let board =
+            self.board.as_ref().map(|board| station.get::<Board>(&path(["boards", board]))).transpose()?;
+        let query = [
+            ("board", board.map(|board| board.id)),
+            ("way", self.kind.map(|kind| kind.to_string())),
+            ("outcome", self.outcome.as_ref().map(|outcome| outcome.0.to_owned())),
+        ];
+        let query: Vec<_> = query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        let since = self.since.map(|since| since.moment(Timestamp::now()).as_millisecond());
+        super::station::list(station, ui, &query, since, self.last.unwrap_or(100))
+    }
+
     pub(super) fn run(&self, ui: &Ui, settings: &Settings) -> crate::cli::Result<()> {
         let since = self.since.map(|since| since.moment(Timestamp::now()));
         let mut left_out = 0;

@@ -3,10 +3,12 @@
 mod list;
 mod prune;
 mod show;
+mod station;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::cli::client::At;
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
 use crate::config::Settings;
@@ -22,12 +24,16 @@ a run, and has a record from before the first thing is done. A run that was \
 killed says `unfinished`, and so does one that goes on.
 
 Records are files below `runs` in the state directory. Only `piprov run prune` \
-removes one.";
+removes one. With --station, or where the setting station.url names one, `list` \
+and `show` are about the runs of that station; --state DIR is about records on \
+this host all the same.";
 
 /// Show what was done to boards, and how it ended
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = MORE)]
 pub struct Run {
+    #[command(flatten)]
+    at: At,
     #[command(subcommand)]
     what: What,
 }
@@ -38,6 +44,10 @@ enum What {
     List(list::List),
     /// Show one run, with everything that its record holds
     Show(Show),
+    /// Follow the runs of a station, until Ctrl-C
+    Watch(station::Watch),
+    /// Show what a board has told during a run of a station
+    Log(station::Log),
     /// Remove the records of old runs
     ///
     /// What has no end on record stays as long as a piprov runs that may be at it. What is no record, or can't be
@@ -89,8 +99,17 @@ impl Run {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
         match self.what {
+            What::List(list) if self.at.is_named(&settings) && !list.is_local() => {
+                list.of_station(&self.at.open(global, ui, stop)?, ui)
+            }
+            What::Show(run) if self.at.is_named(&settings) && run.place.state.is_none() => {
+                show::show(ui, &station::record(&self.at.open(global, ui, stop)?, &run.run)?);
+                Ok(())
+            }
             What::List(list) => list.run(ui, &settings),
             What::Show(show) => show.run(ui, &settings),
+            What::Watch(watch) => watch.run(&self.at.open(global, ui, stop)?, ui),
+            What::Log(log) => log.run(&self.at.open(global, ui, stop)?, ui, stop),
             What::Prune(prune) => prune.run(ui, &settings, stop),
         }
     }

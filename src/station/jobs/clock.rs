@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::station_api::Time;
 
 /// Both clocks may differ by so much, in milliseconds, before it counts as a jump: a clock that is slewed does.
-const TOLERANCE: i64 = 5_000;
+const TOLERANCE: u64 = 5_000;
 
 /// Compares the clock of people with one that nobody sets.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ impl Clock {
         let Some((then, before)) = self.last.replace((now, steady)) else { return Step::Began };
         let passed = i64::try_from(steady.saturating_sub(before).as_millis()).unwrap_or(i64::MAX);
         let jump = now.saturating_sub(then).saturating_sub(passed);
-        if jump.abs() > TOLERANCE { Step::Jumped(jump) } else { Step::Steady }
+        if jump.unsigned_abs() > TOLERANCE { Step::Jumped(jump) } else { Step::Steady }
     }
 }
 

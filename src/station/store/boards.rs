@@ -4,7 +4,7 @@ use super::db::{Question, Row, Tx, Value, values, word};
 use super::page::{at, limit, page};
 use super::{Error, Store, check_name};
 use crate::board::{Mac, Serial};
-use crate::station_api::{Board, BoardChange, BoardsAsked, Enrolment, Held, ListAsked, Page, Sighting, Time};
+use crate::station_api::{Board, BoardChange, BoardsAsked, Held, ListAsked, Page, Sighting, Time};
 
 /// The columns of a board, its open job among them.
 const BOARD: &str = "SELECT b.id, b.name, b.serial, b.model, b.memory, b.disks, b.simulated, b.enrolment, b.key, b.held,
@@ -68,9 +68,9 @@ impl Store {
         let mut question_values = vec![Value::from(text), Value::from(text)];
         let mut sql = question.sql.clone();
         if let Ok(serial) = text.parse::<Serial>() {
-            sql.push_str(" OR (serial_low = {} AND (serial = {} OR length(serial) = 8 OR {} = 8))");
-            let text = serial.as_str();
-            question_values.extend([serial.directory().into(), text.into(), Value::from(text.len() as u64)]);
+            let (condition, more) = serial_condition("", &serial);
+            sql.push_str(&format!(" OR ({condition})"));
+            question_values.extend(more);
         }
         if let Ok(mac) = text.parse::<Mac>() {
             sql.push_str(" OR id IN (SELECT board FROM board_mac WHERE mac = {})");
@@ -179,9 +179,6 @@ impl Store {
         if let Some(enrolment) = change.enrolment {
             tx.run("UPDATE board SET enrolment = $2 WHERE id = $1", values![id, word(enrolment)]).await?;
         }
-        if change.forget_key || change.enrolment == Some(Enrolment::Refused) {
-            tx.run("DELETE FROM pass WHERE board = $1", values![id]).await?;
-        }
         if change.forget_key {
             tx.run("UPDATE board SET key = NULL WHERE id = $1", values![id]).await?;
         }
@@ -283,14 +280,19 @@ impl Store {
 }
 
 /// The condition that a serial number is this one, in its long or its short form.
-pub(super) fn serial_is(question: &mut Question, table: &str, serial: &Serial) {
-    let text = serial.as_str();
-    question.and(
-        &format!(
-            "{table}serial_low = {{}} AND ({table}serial = {{}} OR length({table}serial) = 8 OR {{}} = 8)"
-        ),
-        values![serial.directory(), text, text.len() as u64],
+fn serial_condition(table: &str, serial: &Serial) -> (String, [Value; 3]) {
+    let text = serial.as_str().to_ascii_lowercase();
+    let length = Value::from(text.len() as u64);
+    let condition = format!(
+        "{table}serial_low = {{}} AND (lower({table}serial) = {{}} OR length({table}serial) = 8 OR {{}} = 8)"
     );
+    (condition, [serial.directory().into(), text.into(), length])
+}
+
+/// Adds that condition.
+pub(super) fn serial_is(question: &mut Question, table: &str, serial: &Serial) {
+    let (condition, values) = serial_condition(table, serial);
+    question.and(&condition, &values);
 }
 
 /// What is kept of a board's network answer, within a transaction.

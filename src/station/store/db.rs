@@ -127,12 +127,17 @@ pub(super) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
+/// PostgreSQL's texts can't have a NUL; what boards and people send may.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 macro_rules! question {
     ($sql:expr, $values:expr) => {{
         let mut query = sqlx::query(AssertSqlSafe($sql));
         for value in $values {
             query = match value {
-                Value::Text(text) => query.bind(text.clone()),
+                Value::Text(text) => query.bind(text.as_deref().map(storable)),
                 Value::Number(number) => query.bind(*number),
             };
         }

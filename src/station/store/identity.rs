@@ -198,7 +198,13 @@ async fn any_by_address(tx: &mut Tx, macs: &[Mac], serial: Option<&Serial>) -> R
 async fn make(tx: &mut Tx, standing: Enrolment, simulated: bool, now: Time) -> Result<String, Error> {
     let waiting = tx.row("SELECT count(*) FROM board WHERE enrolment = 'waiting'", &[]).await?;
     if waiting.map_or(Ok(0), |mut row| row.count())? >= MOST_WAITING {
-        return Err(Error::Many { what: "boards that wait", most: MOST_WAITING });
+        // The one that was silent for longest makes room: of it nothing is known but that it was seen.
+        let sql = "DELETE FROM board WHERE id IN (SELECT b.id FROM board b WHERE b.enrolment = 'waiting'
+                   AND b.name IS NULL AND b.note = '' AND NOT EXISTS (SELECT 1 FROM run r WHERE r.board = b.id)
+                   AND NOT EXISTS (SELECT 1 FROM job j WHERE j.board = b.id) ORDER BY b.last_seen, b.id LIMIT 1)";
+        if tx.run(sql, &[]).await? == 0 {
+            return Err(Error::Many { what: "boards that wait", most: MOST_WAITING });
+        }
     }
     let id = new_name();
     tx.run(

@@ -220,8 +220,6 @@ impl Store {
     /// A board asks for work. It gets its job with a new number, and the job's attempt begins; what shows an older
     /// number from now on is refused. A board that asks again, because it has started again, goes on with its job.
     ///
-    /// A job that waits for what comes after it is over with that: its board has come back.
-    ///
     /// # Errors
     /// [`Error::Refused`] for a board that isn't enrolled.
     pub async fn draw(&self, board: &str, now: Time) -> Result<Option<Drawn>, Error> {

@@ -7,13 +7,14 @@
 //! | `boards`, `identity`, `slots` | boards, how they were seen and who they are |
 //! | `jobs`, `runs` | what boards are to do, and what was done |
 //! | `images`, `projects`, `rules` | what it is done with, and for whom |
-//! | `people`, `passes`, `settings` | who may do what, what was done by whom |
+//! | `people`, `settings` | who may do what, what was done by whom |
 //! | `copy`, `retain` | a copy of all, and how long things are kept |
 //!
 //! Each call is one transaction: when it returns, it is on disk. All writers of a store wait for each other. Nothing
 //! here has a clock: the time comes in.
 
 mod boards;
+mod copy;
 mod db;
 mod error;
 mod identity;
@@ -21,13 +22,14 @@ mod images;
 mod jobs;
 mod open;
 mod page;
-mod passes;
 mod people;
 mod projects;
+mod retain;
 mod rules;
 mod runs;
 mod settings;
 mod slots;
+mod spool;
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -36,8 +38,8 @@ pub use error::Error;
 pub use identity::Met;
 pub use jobs::{Asked, Drawn, Finished};
 pub use open::StoreUrl;
-pub use passes::Pass;
 pub use people::Account;
+pub use retain::{Keep, Removed, Room};
 pub use rules::Arrival;
 
 use db::Db;

@@ -132,7 +132,7 @@ impl Store {
 }
 
 /// The newest form that is known.
-fn newest() -> i64 {
+pub(super) fn newest() -> i64 {
     FORMS.iter().map(|form| form.version).max().unwrap_or_default()
 }
 

@@ -109,8 +109,6 @@ pub(super) async fn log(tx: &mut Tx, run: &str, lines: &[String], now: Time) -> 
             MOST_LINES => "there were more lines; they aren't kept".to_owned(),
             _ => text.chars().take(LONGEST_LINE).collect(),
         };
-        // PostgreSQL's texts can't have it.
-        let text = text.replace('\0', "\u{fffd}");
         let sql = "INSERT INTO run_line (run, n, said, line) VALUES ($1, $2, $3, $4)";
         tx.run(sql, values![run, next, now, text]).await?;
         next += 1;

@@ -61,7 +61,7 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn note(&self, done: &Audit) -> Result<(), Error> {
-        let text = |text: &str| text.chars().take(300).collect::<String>().replace('\0', "\u{fffd}");
+        let text = |text: &str| text.chars().take(300).collect::<String>();
         let mut tx = self.db.begin().await?;
         tx.run(
             "INSERT INTO audit (id, at, person, origin, doing, subject) VALUES ($1, $2, $3, $4, $5, $6)",

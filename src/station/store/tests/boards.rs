@@ -63,6 +63,26 @@ on_both! {
         assert_eq!(met.board().enrolment, Enrolment::Refused);
     }
 
+    async fn a_flood_of_new_boards_pushes_out_only_what_nobody_knows(place: &Place) {
+        let store = place.open().await;
+        let named = store.see(&who(r#"{"serial":"00000001"}"#), "usb", "1-1", "?", 0).await.unwrap().unwrap();
+        let name = BoardChange { name: Some("lab-01".into()), ..BoardChange::default() };
+        store.change_board(&named, &name).await.unwrap();
+        let mut tx = store.db.begin().await.unwrap();
+        let flood = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 19999)
+                     INSERT INTO board (id, disks, simulated, enrolment, held, note, first_seen, last_seen)
+                     SELECT CAST(i AS TEXT), '[]', 0, 'waiting', 'armed', '', i, i FROM n";
+        tx.run(flood, &[]).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.count_boards().await.unwrap(), (20_000, 20_000));
+        let new = store.see(&who(r#"{"serial":"00000002"}"#), "usb", "1-2", "?", NOW).await.unwrap().unwrap();
+        assert_eq!(store.count_boards().await.unwrap(), (20_000, 20_000));
+        store.board(&new).await.unwrap();
+        store.board(&named).await.unwrap();
+        assert!(matches!(store.board("1").await, Err(Error::NoSuch { .. })));
+        store.board("2").await.unwrap();
+    }
+
     async fn boards_are_changed_listed_and_forgotten(place: &Place) {
         let store = place.open().await;
         let mut ids = Vec::new();

@@ -163,3 +163,12 @@ on_both! {
         assert_eq!(store.run(&drawn.run).await.unwrap().ending.word(), "lost");
     }
 }
+
+/// A job that is done in its second attempt.
+pub(super) async fn through(store: &Store, board: &str, image: &Image) {
+    let job = store.make_job(&deploy(board, image), NOW).await.unwrap();
+    store.draw(board, NOW).await.unwrap().unwrap();
+    store.renew(&job.id, &progress(1), NOW + 1).await.unwrap();
+    store.draw(board, NOW + 2).await.unwrap().unwrap();
+    store.finish(&job.id, &finished(2), NOW + 3).await.unwrap();
+}

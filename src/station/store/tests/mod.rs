@@ -1,7 +1,15 @@
 //! Each test runs on both databases.
 
 mod boards;
+mod copy;
+mod fixture;
 mod jobs;
+mod killed;
+mod open;
+mod people;
+mod rules;
+mod scale;
+mod spool;
 
 use super::{Store, StoreUrl};
 use crate::device_api::{Disk, Register, Role};

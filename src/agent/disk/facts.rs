@@ -1,0 +1,153 @@
+//! Which disks there are, from what the kernel tells in /sys.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crate::agent::error::Error;
+use crate::device_api::{Disk, Role};
+
+/// More disks than this aren't told of; a board has a few.
+const MOST: usize = 64;
+/// No file of /sys that is read here is longer.
+const LONGEST: u64 = 4096;
+
+/// The disks below `sys` (which is `/sys`), sorted by name.
+#[must_use]
+pub fn find(sys: &Path) -> Vec<Disk> {
+    let Ok(entries) = std::fs::read_dir(sys.join("block")) else { return Vec::new() };
+    let mut names: Vec<String> =
+        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names.into_iter().filter_map(|name| look(sys, name)).take(MOST).collect()
+}
+
+fn look(sys: &Path, name: String) -> Option<Disk> {
+    let dir = sys.join("block").join(&name);
+    // Memory, and what lies on other disks. Boot areas of an eMMC are no place for an image.
+    const NOT: [&str; 8] = ["loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd"];
+    let mmc_area = name.starts_with("mmcblk") && (name.contains("boot") || name.contains("rpmb"));
+    if mmc_area || NOT.iter().any(|start| name.starts_with(start)) {
+        return None;
+    }
+    // In sectors of 512 bytes, whatever the disk's own are.
+    let size = text(&dir.join("size"))?.parse::<u64>().ok()?.checked_mul(512).filter(|size| *size > 0)?;
+    let device = dir.join("device");
+    let real = std::fs::canonicalize(&dir).unwrap_or_default();
+    let on = |bus: &str| real.components().any(|part| part.as_os_str().to_string_lossy().starts_with(bus));
+    let role = match text(&device.join("type")).as_deref() {
+        Some("MMC") => Role::Emmc,
+        Some("SD") => Role::Sd,
+        _ if name.starts_with("nvme") => Role::Nvme,
+        _ if on("usb") => Role::Usb,
+        _ => Role::Other,
+    };
+    let register = |file: &str| {
+        text(&device.join(file))
+            .filter(|text| text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    Some(Disk {
+        role,
+        size,
+        read_only: text(&dir.join("ro")).is_some_and(|ro| ro != "0"),
+        model: text(&device.join("model"))
+            .or_else(|| text(&device.join("name")))
+            .filter(|text| !text.is_empty()),
+        cid: register("cid"),
+        csd: register("csd"),
+        life: text(&device.join("life_time")).and_then(|text| life(&text)),
+        name,
+    })
+}
+
+/// `0x01 0x02`: used life of both kinds of memory in steps of 10 %; the larger one counts. 0 is not told.
+fn life(text: &str) -> Option<u8> {
+    text.split_whitespace()
+        .filter_map(|word| u8::from_str_radix(word.strip_prefix("0x")?, 16).ok())
+        .max()
+        .filter(|life| *life > 0)
+}
+
+/// A short file's text without the space around it.
+pub(crate) fn text(path: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(LONGEST).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    Some(text.trim_matches(|c: char| c.is_whitespace() || c == '\0').to_owned())
+}
+
+/// The disk that is meant: the first role of which there is exactly one.
+///
+/// # Errors
+/// [`Error::NoDisk`], with what there is.
+pub fn pick<'a>(disks: &'a [Disk], target: &[Role]) -> Result<&'a Disk, Error> {
+    for role in target {
+        let mut of: Vec<_> = disks.iter().filter(|disk| disk.role == *role).collect();
+        match (of.pop(), of.len()) {
+            (Some(disk), 0) => return Ok(disk),
+            (None, _) => {}
+            (Some(_), _) => {
+                return Err(Error::NoDisk { why: format!("there are several for {}", word(*role)) });
+            }
+        }
+    }
+    let list = |words: Vec<String>| if words.is_empty() { "nothing".to_owned() } else { words.join(", ") };
+    let wanted = list(target.iter().map(|role| word(*role)).collect());
+    let there = list(disks.iter().map(|disk| format!("{} ({})", disk.name, word(disk.role))).collect());
+    Err(Error::NoDisk { why: format!("{wanted} was asked for, {there} is there") })
+}
+
+fn word(role: Role) -> String {
+    serde_json::to_value(role).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        dir
+    }
+
+    #[test]
+    fn disks_are_told_apart_by_how_they_are_attached() {
+        let cid = "150100424a544434520ac5d1b4b1a600";
+        let sys = tree(&[
+            ("block/mmcblk0/size", "61071360\n"),
+            ("block/mmcblk0/ro", "0\n"),
+            ("block/mmcblk0/device/type", "MMC\n"),
+            ("block/mmcblk0/device/name", "BJTD4R\n"),
+            ("block/mmcblk0/device/cid", cid),
+            ("block/mmcblk0/device/life_time", "0x01 0x03\n"),
+            ("block/mmcblk0boot0/size", "8192\n"),
+            ("block/mmcblk1/size", "100\n"),
+            ("block/mmcblk1/ro", "1\n"),
+            ("block/mmcblk1/device/type", "SD\n"),
+            ("block/mmcblk1/device/cid", "not a register"),
+            ("block/nvme0n1/size", "1000\n"),
+            ("block/loop0/size", "1000\n"),
+            ("block/sdb/size", "0\n"),
+            ("block/sdc/size", "-1\n"),
+        ]);
+        let found = find(sys.path());
+        let names: Vec<_> = found.iter().map(|disk| (disk.name.as_str(), disk.role)).collect();
+        assert_eq!(names, [("mmcblk0", Role::Emmc), ("mmcblk1", Role::Sd), ("nvme0n1", Role::Nvme)]);
+        assert_eq!(
+            (found[0].size, found[0].life, found[0].cid.as_deref()),
+            (61_071_360 * 512, Some(3), Some(cid))
+        );
+        assert!(found[1].read_only && found[1].cid.is_none());
+        assert_eq!(pick(&found, &[Role::Usb, Role::Emmc]).unwrap().name, "mmcblk0");
+        let error = pick(&found, &[Role::Usb]).unwrap_err().to_string();
+        assert!(error.contains("usb was asked for, mmcblk0 (emmc), mmcblk1 (sd)"), "{error}");
+        let twice = [found[0].clone(), found[0].clone()];
+        assert!(pick(&twice, &[Role::Emmc]).unwrap_err().to_string().contains("several"));
+        assert!(find(Path::new("/nonexistent")).is_empty());
+    }
+}

@@ -1,0 +1,9 @@
+//! Real disks: found, looked at, and opened for writing.
+
+mod block;
+mod facts;
+mod used;
+
+pub use block::BlockDisk;
+pub(crate) use facts::text;
+pub use facts::{find, pick};

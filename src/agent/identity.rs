@@ -1,0 +1,119 @@
+//! The board's own key, and signatures of others.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use ring::rand::SystemRandom;
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+
+use crate::beneath::place_of;
+use crate::format::{hex, unhex};
+
+/// Longer than any file of a key.
+const LONGEST: u64 = 4096;
+
+/// An Ed25519 key.
+pub struct Identity {
+    pair: Ed25519KeyPair,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Identity").field("public", &self.public()).finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    /// Reads the key of a file (PKCS#8); makes one where there is no file yet, for its owner alone.
+    ///
+    /// # Errors
+    /// What the system says; [`io::ErrorKind::InvalidData`] for a file that is no key.
+    pub fn of_file(path: &Path) -> io::Result<Self> {
+        let (dir, name) = place_of(path)?;
+        if dir.stat(&name)?.is_some() {
+            let bytes = dir.read(&name, LONGEST)?;
+            return Self::of(Ed25519KeyPair::from_pkcs8(&bytes));
+        }
+        let (identity, bytes) = Self::made()?;
+        let new = dir.new_file(&name, 0o600)?;
+        new.file().write_all(&bytes)?;
+        new.put()?;
+        Ok(identity)
+    }
+
+    /// One that is forgotten at the end of the program.
+    ///
+    /// # Errors
+    /// Where the system gives no random numbers.
+    pub fn new() -> io::Result<Self> {
+        Self::made().map(|(identity, _)| identity)
+    }
+
+    /// The key that follows from 32 secret bytes which only this board has: the same after every start.
+    ///
+    /// # Errors
+    /// Never in practice: every seed is good.
+    pub fn of_secret(secret: &[u8]) -> io::Result<Self> {
+        let seed = blake3::derive_key("piprov 2026-11-28 the key of a board", secret);
+        Self::of(Ed25519KeyPair::from_seed_unchecked(&seed))
+    }
+
+    fn made() -> io::Result<(Self, Vec<u8>)> {
+        let bytes = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
+            .map_err(|_| io::Error::other("the system gives no random numbers"))?;
+        Ok((Self::of(Ed25519KeyPair::from_pkcs8(bytes.as_ref()))?, bytes.as_ref().to_vec()))
+    }
+
+    fn of(pair: Result<Ed25519KeyPair, ring::error::KeyRejected>) -> io::Result<Self> {
+        let pair =
+            pair.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("no key: {error}")))?;
+        Ok(Self { pair })
+    }
+
+    /// The public key, 64 hexadecimal digits.
+    #[must_use]
+    pub fn public(&self) -> String {
+        hex(self.pair.public_key().as_ref())
+    }
+
+    /// A signature, 128 hexadecimal digits.
+    #[must_use]
+    pub fn sign(&self, bytes: &[u8]) -> String {
+        hex(self.pair.sign(bytes).as_ref())
+    }
+}
+
+/// Whether the owner of a key has signed these bytes. Key and signature are hexadecimal digits.
+#[must_use]
+pub fn is_signed(key: &str, bytes: &[u8], signature: &str) -> bool {
+    match (unhex::<32>(key), unhex::<64>(signature)) {
+        (Some(key), Some(signature)) => {
+            UnparsedPublicKey::new(&ED25519, key).verify(bytes, &signature).is_ok()
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_kept_and_signs() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("board.key");
+        let (one, other) = (Identity::of_file(&path).unwrap(), Identity::of_file(&path).unwrap());
+        assert_eq!(one.public(), other.public());
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let signature = one.sign(b"text");
+        assert!(is_signed(&other.public(), b"text", &signature));
+        assert!(!is_signed(&other.public(), b"texts", &signature));
+        assert!(!is_signed(&Identity::new().unwrap().public(), b"text", &signature));
+        assert!(!is_signed("", b"text", "") && !is_signed(&one.public(), b"text", &signature[..126]));
+        std::fs::write(&path, "no key").unwrap();
+        assert_eq!(Identity::of_file(&path).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        let of = |secret: &[u8]| Identity::of_secret(secret).unwrap().public();
+        assert!(of(&[1; 32]) == of(&[1; 32]) && of(&[1; 32]) != of(&[2; 32]));
+    }
+}

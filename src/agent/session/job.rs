@@ -1,0 +1,306 @@
+//! One job, from its manifest to the result that the station has acknowledged.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::source::{Remote, patience};
+use super::{Disks, Error, Session, patient};
+use crate::agent::deploy::deploy;
+use crate::agent::disk::{BlockDisk, find, pick};
+use crate::agent::error::{Failure, Left};
+use crate::agent::identity::is_signed;
+use crate::agent::leds::Light;
+use crate::agent::watch::{At, Watch};
+use crate::agent::{self, Deployed};
+use crate::device_api::{
+    Action, Disk, End, Manifest, Orders, Outcome, Progress, Role, SIGNATURE, VERSION, Work,
+};
+use crate::format::hex;
+use crate::http::Client;
+use crate::image::chunk::{Digest, Index};
+use crate::run::Stage;
+use crate::stop::Stop;
+
+/// An index of the largest image is shorter.
+const INDEX: u64 = 512 << 20;
+/// A log that grows faster than it is told is cut.
+const LINES: usize = 100;
+
+/// A job's name in a path: the station's names need no escaping.
+fn checked(job: &str) -> Result<&str, Error> {
+    let fine =
+        !job.is_empty() && job.len() <= 64 && job.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    fine.then_some(job)
+        .ok_or_else(|| Error::Manifest { what: "the job's name has odd characters".to_owned() })
+}
+
+/// What the threads of a job tell each other.
+pub(super) struct Told<'a> {
+    at: Mutex<At>,
+    lines: Mutex<Vec<String>>,
+    say: &'a (dyn Fn(&str) + Sync),
+}
+
+impl Watch for Told<'_> {
+    fn at(&self, at: At) {
+        *agent::lock(&self.at) = at;
+    }
+
+    fn note(&self, text: String) {
+        (self.say)(&text);
+        let mut lines = agent::lock(&self.lines);
+        if lines.len() < LINES {
+            lines.push(text.chars().take(500).collect());
+        }
+    }
+}
+
+/// How a job ended, and whether anybody wants to know.
+pub(super) struct Ended {
+    outcome: Outcome,
+    end: Option<End>,
+}
+
+impl Session<'_> {
+    /// Does a job. What is to come after it, where it is done.
+    pub(super) fn work(&self, work: &Work) -> Result<Option<End>, Error> {
+        let client = self.client()?.with_token(&work.token)?;
+        let path = format!("{}/jobs/{}", super::BASE, checked(&work.job)?);
+        let manifest = self.manifest(&client, &path, work)?;
+        (self.say)(&format!("job {}: {:?}", work.job, manifest.action));
+        self.leds.show(Light::Works);
+        let stop = self.stop.child().map_err(Error::System)?;
+        let ended = match manifest.action {
+            Action::Deploy => self.with_progress(&client, &path, work, &stop, |told| {
+                self.deploy(&work.token, &path, &manifest, &stop, told)
+            })?,
+            Action::Backup => self.with_progress(&client, &path, work, &stop, |told| {
+                self.backup(&work.token, &path, &manifest, &stop, told)
+            })?,
+            Action::Reboot => done(End::Reboot),
+            Action::PowerOff => done(End::PowerOff),
+        };
+        let Some(mut ended) = ended else {
+            (self.say)("another one has this job now");
+            return Ok(None);
+        };
+        ended.outcome.fence = work.fence;
+        match &ended.outcome.failed {
+            None => (self.say)("done, read back and equal"),
+            Some(why) => (self.say)(&format!("failed: {why}")),
+        }
+        self.leds.show(if ended.outcome.failed.is_none() { Light::Done } else { Light::Failed });
+        // Until it is on the station's disk.
+        let mut pauses =
+            crate::http::Pauses::new(Duration::from_millis(250), Duration::from_secs(15), u32::MAX);
+        let told = patient(&mut pauses, self.stop, || {
+            client.post(&format!("{path}/result")).send_json(&ended.outcome).map(drop)
+        });
+        match told {
+            Ok(()) => Ok(ended.end),
+            Err(error) if error.status().is_some() => {
+                (self.say)(&format!("the station doesn't take the result: {error}"));
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn manifest(&self, client: &Client, path: &str, work: &Work) -> Result<Manifest, Error> {
+        let mut pauses = patience();
+        let (signature, bytes) = patient(&mut pauses, self.stop, || {
+            let reply = client.get(&format!("{path}/manifest")).send()?;
+            let signature = reply.header(SIGNATURE).unwrap_or_default().to_owned();
+            Ok((signature, reply.bytes(1 << 20)?))
+        })?;
+        let wrong = |what: &str| Err(Error::Manifest { what: what.to_owned() });
+        if !is_signed(&self.station_key()?, &bytes, &signature) {
+            return wrong("it isn't signed by this station");
+        }
+        let Ok(manifest) = serde_json::from_slice::<Manifest>(&bytes) else {
+            return wrong("it makes no sense");
+        };
+        if manifest.api != VERSION {
+            return wrong("it has another version");
+        }
+        if manifest.key != self.identity.public() || manifest.job != work.job || manifest.fence != work.fence
+        {
+            return wrong("it is for another board or another job");
+        }
+        Ok(manifest)
+    }
+
+    /// Does it while the station is told how far it is. `None` where the job belongs to another one by now.
+    fn with_progress(
+        &self,
+        client: &Client,
+        path: &str,
+        work: &Work,
+        stop: &Stop,
+        run: impl FnOnce(&Told<'_>) -> Ended,
+    ) -> Result<Option<Ended>, Error> {
+        let at = At { stage: Stage::Prepare, done: 0, total: None, fetched: 0 };
+        let told = Told { at: Mutex::new(at), lines: Mutex::default(), say: self.say };
+        let over = self.stop.child().map_err(Error::System)?;
+        let lost = AtomicBool::new(false);
+        // A person looks at it too, so it is told more often than the lease needs.
+        let every = Duration::from_secs(u64::from(work.lease / 4).clamp(1, 2));
+        let ended = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.wait(every) {
+                    let at = *agent::lock(&told.at);
+                    let log = std::mem::take(&mut *agent::lock(&told.lines));
+                    let At { stage, done, total, fetched } = at;
+                    let progress = Progress { fence: work.fence, stage, done, total, fetched, log };
+                    let reply =
+                        client.post(&format!("{path}/progress")).within(every * 5).send_json(&progress);
+                    match reply.and_then(crate::http::Reply::json::<Orders>) {
+                        Ok(Orders { cancel: false }) => {}
+                        Ok(Orders { cancel: true }) => stop.set(),
+                        Err(error) if matches!(error.status(), Some(403 | 404 | 409)) => {
+                            lost.store(true, Ordering::Relaxed);
+                            stop.set();
+                        }
+                        // It comes back, or the lease ends and it says so then.
+                        Err(_) => agent::lock(&told.lines).splice(0..0, progress.log).for_each(drop),
+                    }
+                }
+            });
+            let ended = run(&told);
+            over.set();
+            ended
+        });
+        Ok((!lost.load(Ordering::Relaxed)).then_some(ended))
+    }
+
+    fn deploy(&self, token: &str, path: &str, manifest: &Manifest, stop: &Stop, told: &Told<'_>) -> Ended {
+        let mut device = None;
+        let result = self.deploy_to(token, path, manifest, stop, told, &mut device);
+        let outcome = match result {
+            Ok(done) => Outcome {
+                stage: Stage::Done,
+                read_back_sha256: Some(hex(&done.read_back_sha256)),
+                written: done.written,
+                kept: done.kept,
+                fetched: done.fetched,
+                device,
+                ..nothing()
+            },
+            Err(failure) => failed(&failure, device),
+        };
+        ended(outcome, manifest.end)
+    }
+
+    fn deploy_to(
+        &self,
+        token: &str,
+        path: &str,
+        manifest: &Manifest,
+        stop: &Stop,
+        told: &Told<'_>,
+        device: &mut Option<String>,
+    ) -> Result<Deployed, Failure> {
+        let before = |error| Failure { stage: Stage::Prepare, error, left: Left::Untouched };
+        let fetch = |what: String| {
+            let kind = crate::error::Kind::BadData;
+            before(agent::FetchError { what, kind, hint: None }.into())
+        };
+        let http = |error: crate::http::Error| before(agent::FetchError::of(&error).into());
+        let disk = self.disk(&manifest.target, device).map_err(before)?;
+        let Some(image) = &manifest.image else {
+            return Err(fetch("the manifest names no image".to_owned()));
+        };
+        let client = self.client_with(stop).map_err(http)?.with_token(token).map_err(http)?;
+        let Some(name) = Digest::parse(&image.index) else {
+            return Err(fetch("the manifest names no index".to_owned()));
+        };
+        let bytes =
+            patient(&mut patience(), stop, || client.get(&format!("{path}/index")).send()?.bytes(INDEX));
+        let index =
+            Index::decode_named(&bytes.map_err(http)?, name).map_err(|error| fetch(error.to_string()))?;
+        if index.raw_len != image.raw_len || hex(&index.raw_sha256) != image.raw_sha256 {
+            return Err(fetch("the index is that of another image than the manifest says".to_owned()));
+        }
+        let source = Remote { client, job: path.to_owned(), index };
+        deploy(&disk, &source, stop, told)
+    }
+
+    /// The disk that is meant, opened.
+    pub(super) fn disk(
+        &self,
+        target: &[Role],
+        device: &mut Option<String>,
+    ) -> Result<BlockDisk, agent::Error> {
+        let disks = self.disks();
+        // A file stands for whatever disk is asked for.
+        let disk = match (&self.options.disks, disks.as_slice()) {
+            (Disks::Files(_), [only]) => only,
+            _ => pick(&disks, target)?,
+        };
+        *device = Some(disk.name.clone());
+        match &self.options.disks {
+            Disks::Real => BlockDisk::open(&Path::new("/dev").join(&disk.name)),
+            Disks::Files(files) => {
+                let place = disks.iter().position(|other| other == disk).and_then(|n| files.get(n));
+                BlockDisk::open_file(place.map_or(Path::new(""), |path| path))
+            }
+        }
+    }
+
+    /// The disks that there are.
+    pub(super) fn disks(&self) -> Vec<Disk> {
+        match &self.options.disks {
+            Disks::Real => find(Path::new("/sys")),
+            Disks::Files(files) => files.iter().map(|path| file(path)).collect(),
+        }
+    }
+}
+
+fn file(path: &Path) -> Disk {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Disk {
+        name: name.chars().take(64).collect(),
+        role: Role::File,
+        size: std::fs::metadata(path).map_or(0, |file| file.len()),
+        read_only: false,
+        model: None,
+        cid: None,
+        csd: None,
+        life: None,
+    }
+}
+
+pub(super) const fn nothing() -> Outcome {
+    Outcome {
+        fence: 0,
+        stage: Stage::Done,
+        failed: None,
+        device: None,
+        errno: None,
+        read_back_sha256: None,
+        written: 0,
+        kept: 0,
+        fetched: 0,
+    }
+}
+
+pub(super) fn failed(failure: &Failure, device: Option<String>) -> Outcome {
+    Outcome {
+        stage: failure.stage,
+        failed: Some(failure.to_string().chars().take(2000).collect()),
+        errno: failure.error.errno(),
+        device,
+        ..nothing()
+    }
+}
+
+pub(super) fn ended(outcome: Outcome, end: End) -> Ended {
+    let end = outcome.failed.is_none().then_some(end);
+    Ended { outcome, end }
+}
+
+const fn done(end: End) -> Option<Ended> {
+    Some(Ended { outcome: nothing(), end: Some(end) })
+}

@@ -1,0 +1,215 @@
+//! The program on a board: it asks the station for work, writes and reads back disks, and tells what came of it. On a
+//! host it stands for a board whose disks are files.
+#![allow(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "this program has no other surface than its console"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use piprov::agent::cmdline::Told;
+use piprov::agent::facts;
+use piprov::agent::identity::Identity;
+use piprov::agent::leds::Leds;
+use piprov::agent::session::{Disks, Options, Session};
+use piprov::board::{Mac, Serial};
+use piprov::device_api::{End, Register};
+use piprov::error::{Explain, chain};
+use piprov::format::{message, unhex};
+use piprov::http::{Origin, Trust};
+use piprov::stop::Stop;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+const HELP: &str = "\
+Writes disks of a board for a piprov station, reads them back, and tells what came of it
+
+Usage: piprov-agent [OPTIONS]
+
+Without options all stands on the kernel's command line: piprov.station=URL, piprov.key=HEX, piprov.pin=HEX.
+
+Options:
+      --station <URL>      The station: http://host:port, https://host:port, unix:/path
+      --station-key <HEX>  Its public key; without it the first station that answers is followed
+      --pin <HEX>          sha256 of its certificate, for https
+      --key <FILE>         Keep the board's own key here; without it it is made anew at each start
+      --disk <FILE>        A file stands for a disk: this is a simulated board (several times: several disks)
+      --serial <SERIAL>    Serial number of a simulated board
+  -h, --help               Print help
+  -V, --version            Print version
+
+A simulated board ends when its job says that a board starts again or is switched off.";
+
+/// Something that the caller has to change.
+struct Usage(String);
+
+#[derive(Default)]
+struct Arguments {
+    told: Told,
+    key: Option<PathBuf>,
+    disks: Vec<PathBuf>,
+    serial: Option<Serial>,
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> =
+        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    match words.first().map(String::as_str) {
+        Some("-h" | "--help") => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Some("-V" | "--version") => {
+            println!("piprov-agent {}", env!("CARGO_PKG_VERSION"));
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
+    }
+    match arguments(words).and_then(|arguments| work(&arguments)) {
+        Ok(code) => code,
+        Err(Usage(text)) => {
+            say(&text);
+            say("`piprov-agent --help` tells the options");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// A line on the console. What others have sent is in it, so nothing of it may move the cursor.
+fn say(text: &str) {
+    eprintln!("piprov-agent: {}", message(text));
+}
+
+fn arguments(words: Vec<String>) -> Result<Arguments, Usage> {
+    let mut arguments = Arguments::default();
+    // A simulated board has nothing to do with how this host was started.
+    if !words.iter().any(|word| word == "--disk") {
+        arguments.told = Told::of(&std::fs::read_to_string("/proc/cmdline").unwrap_or_default());
+    }
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+            None => (word, words.next()),
+        };
+        let value = value.ok_or_else(|| Usage(format!("{name} needs a value, or isn't known")))?;
+        match name.as_str() {
+            "--station" => arguments.told.station = Some(value),
+            "--station-key" => arguments.told.key = Some(value),
+            "--pin" => arguments.told.pin = Some(value),
+            "--key" => arguments.key = Some(value.into()),
+            "--disk" => arguments.disks.push(value.into()),
+            "--serial" => {
+                arguments.serial = Some(value.parse().map_err(|error| Usage(format!("--serial: {error}")))?);
+            }
+            _ => return Err(Usage(format!("`{name}` isn't known"))),
+        }
+    }
+    Ok(arguments)
+}
+
+fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
+    let told = &arguments.told;
+    let station = told.station.as_deref().ok_or_else(|| Usage("no station is named".into()))?;
+    let origin: Origin = station.parse().map_err(|error| Usage(chain(&error)))?;
+    let trust = match &told.pin {
+        Some(pin) => Trust::Pinned(pin.parse().map_err(|error| Usage(format!("the pin: {error}")))?),
+        None => Trust::System,
+    };
+    if told.key.as_ref().is_some_and(|key| unhex::<32>(key).is_none()) {
+        return Err(Usage("the station's key has 64 hexadecimal digits".into()));
+    }
+    let simulated = !arguments.disks.is_empty();
+    let failed = |error: &dyn std::error::Error| {
+        say(&chain(error));
+        Ok(ExitCode::FAILURE)
+    };
+    let identity = match (&arguments.key, facts::secret(Path::new("/sys")).filter(|_| !simulated)) {
+        (Some(path), _) => Identity::of_file(path),
+        (None, Some(secret)) => Identity::of_secret(&secret),
+        (None, None) => Identity::new(),
+    };
+    let identity = match identity {
+        Ok(identity) => identity,
+        Err(error) => return failed(&error),
+    };
+    let stop = match listen() {
+        Ok(stop) => stop,
+        Err(error) => return failed(&error),
+    };
+    let (public, serial) = (identity.public(), arguments.serial);
+    let tell = move || if simulated { model(&public, serial) } else { facts::facts(Path::new("/")) };
+    let disks = if simulated { Disks::Files(arguments.disks.clone()) } else { Disks::Real };
+    let session = Session {
+        options: Options { origin, trust, key: told.key.clone(), disks },
+        identity,
+        facts: &tell,
+        leds: if simulated { Leds::default() } else { Leds::find(Path::new("/sys")) },
+        stop: &stop,
+        say: &say,
+        seen: Mutex::default(),
+    };
+    match session.run() {
+        Ok(Some(end)) if !simulated => leave(end, &stop),
+        Ok(_) => Ok(ExitCode::SUCCESS),
+        Err(error) => {
+            say(&chain(&error));
+            Ok(ExitCode::from(error.kind().exit_code()))
+        }
+    }
+}
+
+/// What a simulated board tells: an address and a serial number that follow from its key.
+fn model(public: &str, serial: Option<Serial>) -> Register {
+    let digits = unhex::<32>(public).unwrap_or_default();
+    let [a, b, c, d, e, ..] = digits;
+    Register {
+        serial: serial.or_else(|| Serial::of_digits(public.get(..16)?)),
+        // Administered locally, of one station.
+        macs: vec![Mac::new([2, a, b, c, d, e])],
+        model: Some("Simulated board".into()),
+        simulated: true,
+        ..facts::facts(Path::new("/nonexistent"))
+    }
+}
+
+/// The board starts again or switches itself off: process 1 does that.
+fn leave(end: End, stop: &Stop) -> Result<ExitCode, Usage> {
+    let command = if end == End::PowerOff { "poweroff" } else { "reboot" };
+    say(command);
+    rustix::fs::sync();
+    match std::process::Command::new(command).status() {
+        Ok(status) if status.success() => {
+            // Whatever comes now, no other job is begun.
+            while !stop.wait(std::time::Duration::from_secs(3600)) {}
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(status) => {
+            say(&format!("{command} ends with {status}"));
+            Ok(ExitCode::FAILURE)
+        }
+        Err(error) => {
+            say(&format!("{command}: {error}"));
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Ctrl-C and SIGTERM set the flag; a second one ends the program.
+fn listen() -> std::io::Result<Stop> {
+    let stop = Stop::new()?;
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    let flag = stop.clone();
+    std::thread::spawn(move || {
+        for (count, signal) in signals.forever().enumerate() {
+            if count == 0 {
+                flag.set();
+            } else {
+                let _ = signal_hook::low_level::emulate_default_handler(signal);
+            }
+        }
+    });
+    Ok(stop)
+}

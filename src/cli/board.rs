@@ -1,0 +1,469 @@
+//! `piprov board`: the boards that a station knows.
+
+use crate::board::{Mac, Serial};
+use crate::cli::client::{self, At, Station, label, moment, parse, path, tell, tell_one, who, word};
+use crate::cli::confirm::confirm;
+use crate::cli::ui::Ui;
+use crate::cli::{Global, client::wait};
+use crate::device_api::{Action, End, Role};
+use crate::error::Kind;
+use crate::format::json::json;
+use crate::format::size;
+use crate::station_api::{
+    Board as Known, BoardChange, Enrolment, Held, Job, JobState, NewJob, Sighting, Thing,
+};
+use crate::stop::Stop;
+
+/// Show the station's boards, and tell them what to do
+#[derive(Debug, clap::Args)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Board {
+    #[command(flatten)]
+    at: At,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List boards, the ones seen last first
+    List(List),
+    /// Show one board: what it is, where it was seen, and its job
+    Show(One),
+    /// Follow what happens, until Ctrl-C
+    Watch(Watch),
+    /// Change what is known of a board, and whether the network answers it
+    Set(Set),
+    /// Say that boards may take work
+    Enrol(Several),
+    /// Say that boards may not take work
+    Refuse(Several),
+    /// Write an image onto boards, and read it back
+    ///
+    /// Waits until each board is done, and says `verified` only where the board has read back what it wrote. With
+    /// --no-wait it ends as soon as the station has it on disk.
+    Deploy(Deploy),
+    /// Read the disk of boards into the station
+    Backup(Backup),
+    /// Start boards again
+    Reboot(Reboot),
+    /// End the jobs of boards
+    Cancel(Several),
+    /// Take a board out of the station; its runs stay
+    Forget(Forget),
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    /// Only boards of which name, serial number or address begins so
+    #[arg(long, value_name = "TEXT")]
+    begins: Option<String>,
+    /// Only boards in this standing: waiting, enrolled or refused
+    #[arg(long, value_name = "STANDING", value_parser = parse::<Enrolment>)]
+    enrolment: Option<Enrolment>,
+    /// Only boards in this slot
+    #[arg(long, value_name = "SLOT")]
+    slot: Option<String>,
+    /// At most N of them
+    #[arg(short = 'n', long, value_name = "N")]
+    most: Option<usize>,
+}
+
+#[derive(Debug, clap::Args)]
+struct One {
+    /// Its name, serial number, MAC address or id
+    #[arg(value_name = "BOARD")]
+    board: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Several {
+    /// Their names, serial numbers, MAC addresses or ids
+    #[arg(value_name = "BOARD", required = true)]
+    boards: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Watch {
+    /// Only this board
+    #[arg(value_name = "BOARD")]
+    board: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(id = "network", multiple = false)]
+struct Network {
+    /// The network answers it again, and goes on doing so
+    #[arg(long)]
+    arm: bool,
+    /// The network answers it once more
+    #[arg(long)]
+    once: bool,
+    /// The network doesn't answer it, so that it starts from its disk
+    #[arg(long)]
+    hold: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Set {
+    #[command(flatten)]
+    board: One,
+    /// What to call it; "" takes the name away
+    #[arg(long)]
+    name: Option<String>,
+    /// Notes
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    /// Where it is plugged in; "" takes that away
+    #[arg(long)]
+    slot: Option<String>,
+    #[command(flatten)]
+    network: Network,
+    /// Forget its key: the next that registers under its serial number counts as it
+    #[arg(long)]
+    forget_key: bool,
+}
+
+/// What a job is done with.
+#[derive(Debug, clap::Args)]
+struct Disk {
+    /// Which disk: emmc, sd, nvme or usb, the first of these that it has one of
+    #[arg(long, value_name = "DISK", value_delimiter = ',', value_parser = parse::<Role>)]
+    target: Vec<Role>,
+    /// What comes after: reboot, power-off or wait
+    #[arg(long, value_name = "END", value_parser = parse::<End>)]
+    end: Option<End>,
+    /// Don't wait until they are done
+    #[arg(long)]
+    no_wait: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(id = "what", required = true, multiple = false)]
+struct What {
+    /// The image, by name or id; a backup is one
+    #[arg(long)]
+    image: Option<String>,
+    /// The project, which says image, disk and end
+    #[arg(long, conflicts_with_all = ["target", "end"])]
+    project: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Deploy {
+    #[command(flatten)]
+    boards: Several,
+    #[command(flatten)]
+    what: What,
+    #[command(flatten)]
+    disk: Disk,
+    /// The boards whose disks are overwritten: name them again, with commas
+    #[arg(long, value_name = "BOARDS")]
+    confirm: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Backup {
+    #[command(flatten)]
+    boards: Several,
+    #[command(flatten)]
+    disk: Disk,
+}
+
+#[derive(Debug, clap::Args)]
+struct Reboot {
+    #[command(flatten)]
+    boards: Several,
+    /// Don't wait until they are done
+    #[arg(long)]
+    no_wait: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Forget {
+    #[command(flatten)]
+    board: One,
+    /// Its name, to show that it is meant
+    #[arg(long, value_name = "BOARD")]
+    confirm: Option<String>,
+}
+
+impl Board {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+        let station = self.at.open(global, ui, stop)?;
+        match self.command {
+            Command::List(args) => args.run(&station, ui),
+            Command::Show(args) => show(&args.board, &station, ui),
+            Command::Watch(args) => watch(args.board.as_deref(), &station, ui),
+            Command::Set(args) => args.run(&station, ui),
+            Command::Enrol(args) => enrol(&args.boards, Enrolment::Enrolled, &station, ui),
+            Command::Refuse(args) => enrol(&args.boards, Enrolment::Refused, &station, ui),
+            Command::Deploy(args) => args.run(&station, ui, stop),
+            Command::Backup(args) => {
+                let job = NewJob { target: args.disk.target, end: args.disk.end, ..new(Action::Backup) };
+                start(&args.boards.boards, &job, args.disk.no_wait, &station, ui, stop)
+            }
+            Command::Reboot(args) => {
+                start(&args.boards.boards, &new(Action::Reboot), args.no_wait, &station, ui, stop)
+            }
+            Command::Cancel(args) => cancel(&args.boards, &station, ui),
+            Command::Forget(args) => {
+                let board = known(&args.board.board, &station)?;
+                confirm(&label(&board), args.confirm.as_deref(), ui, stop)?;
+                station.delete(&path(["boards", &board.id]))?;
+                client::done(ui, "forgot", "board", &label(&board));
+                Ok(())
+            }
+        }
+    }
+}
+
+const fn new(action: Action) -> NewJob {
+    NewJob { action, project: None, image: None, target: Vec::new(), end: None }
+}
+
+/// A board by whatever it is called.
+fn known(board: &str, station: &Station) -> Result<Known, crate::http::Error> {
+    station.get(&path(["boards", board]))
+}
+
+/// What the network does, in a word for people.
+const fn network(held: Held) -> &'static str {
+    match held {
+        Held::Armed => "answered",
+        Held::Once => "answered once",
+        Held::Done => "held: starts from its disk",
+    }
+}
+
+fn row(board: &Known) -> [String; 7] {
+    [
+        label(board),
+        board.serial.as_ref().map(ToString::to_string).unwrap_or_default(),
+        board.model.clone().unwrap_or_default() + if board.simulated { " (simulated)" } else { "" },
+        word(board.enrolment),
+        network(board.held).split(':').next().unwrap_or_default().to_owned(),
+        if board.job.is_some() { "yes".to_owned() } else { String::new() },
+        moment(board.last_seen),
+    ]
+}
+
+impl List {
+    fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
+        let query = [("begins", self.begins), ("enrolment", self.enrolment.map(word)), ("slot", self.slot)];
+        let query: Vec<_> = query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        let mut all: Vec<Known> = Vec::new();
+        station.each("/api/v1/boards", &query, self.most, |page: Vec<Known>| all.extend(page))?;
+        if ui.json {
+            all.iter().for_each(|board| told(ui, board));
+            return Ok(());
+        }
+        let heading = ["BOARD", "SERIAL", "MODEL", "STANDING", "NETWORK", "JOB", "SEEN"];
+        tell(ui, "known-board", heading, &all, row, "the station knows no such board");
+        Ok(())
+    }
+}
+
+fn told(ui: &Ui, board: &Known) {
+    ui.object(&json!({ "event": "known-board", "board": who(board), "value": board }));
+}
+
+fn show(board: &str, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
+    let board = known(board, station)?;
+    let mut seen: Vec<Sighting> = Vec::new();
+    station.each(&path(["boards", &board.id, "sightings"]), &[], Some(50), |page| seen.extend(page))?;
+    if ui.json {
+        told(ui, &board);
+        seen.iter()
+            .for_each(|one| ui.object(&json!({ "event": "sighting", "board": who(&board), "value": one })));
+        return Ok(());
+    }
+    let macs: Vec<_> = board.macs.iter().map(Mac::to_string).collect();
+    let disks = board.disks.iter().map(|disk| {
+        let model = disk.model.as_deref().map(|model| format!(" {model}")).unwrap_or_default();
+        format!("{} {} {}{model}", disk.name, word(disk.role), size(disk.size))
+    });
+    let simulated = if board.simulated { "yes: a program that behaves as a board" } else { "" };
+    let job = board.job.as_ref().map(|job| station.get::<Job>(&path(["jobs", job]))).transpose()?;
+    let job = job.map(|job| format!("{} {}", word(job.action), word(job.state))).unwrap_or_default();
+    tell_one(
+        ui,
+        "known-board",
+        &board,
+        &[
+            ("name", board.name.clone().unwrap_or_default()),
+            ("serial", board.serial.as_ref().map(Serial::to_string).unwrap_or_default()),
+            ("addresses", macs.join(", ")),
+            ("model", board.model.clone().unwrap_or_default()),
+            ("memory", board.memory.map(size).unwrap_or_default()),
+            ("disks", disks.collect::<Vec<_>>().join("; ")),
+            ("standing", word(board.enrolment)),
+            ("network", network(board.held).to_owned()),
+            ("slot", board.slot.clone().unwrap_or_default()),
+            ("simulated", simulated.to_owned()),
+            ("job", job),
+            ("first seen", moment(board.first_seen)),
+            ("last seen", moment(board.last_seen)),
+            ("note", board.note.clone()),
+            ("id", board.id.clone()),
+        ],
+    );
+    if !seen.is_empty() {
+        ui.result("");
+    }
+    let row = |one: &Sighting| [moment(one.time), one.way.clone(), one.at.clone(), one.what.clone()];
+    tell(ui, "sighting", ["SEEN", "BY", "AT", "WHAT"], &seen, row, "it was seen nowhere");
+    Ok(())
+}
+
+fn watch(board: Option<&str>, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
+    let only = board.map(|board| known(board, station)).transpose()?;
+    ui.say("following; Ctrl-C ends it");
+    client::follow(station, ui, |change| {
+        let about = change.board.as_deref().or((change.of == Thing::Board).then_some(change.id.as_str()));
+        if only.as_ref().is_some_and(|only| about != Some(only.id.as_str())) {
+            return Ok(false);
+        }
+        match change.of {
+            Thing::Board => match known(&change.id, station) {
+                Ok(board) if ui.json => told(ui, &board),
+                Ok(board) => {
+                    let (name, held) = (label(&board), network(board.held));
+                    ui.result(format_args!("{name}: {}, {held}", word(board.enrolment)));
+                }
+                Err(error) if error.status() == Some(404) => {
+                    client::done(ui, "forgot", "board", &change.id);
+                }
+                Err(error) => return Err(error)?,
+            },
+            Thing::Job => {
+                let job: Job = match station.get(&path(["jobs", &change.id])) {
+                    Ok(job) => job,
+                    Err(error) if error.status() == Some(404) => return Ok(false),
+                    Err(error) => return Err(error)?,
+                };
+                let board = known(&job.board, station)?;
+                if ui.json {
+                    ui.object(&json!({ "event": "job", "board": who(&board), "value": job }));
+                } else {
+                    ui.result(format_args!("{}: {} {}", label(&board), word(job.action), word(job.state)));
+                }
+            }
+            Thing::Gap => ui.warn("changes were left out: there were too many"),
+            Thing::Run | Thing::Image | Thing::Settings => {}
+        }
+        Ok(false)
+    })
+}
+
+impl Set {
+    fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
+        let held = match self.network {
+            Network { arm: true, .. } => Some(Held::Armed),
+            Network { once: true, .. } => Some(Held::Once),
+            Network { hold: true, .. } => Some(Held::Done),
+            _ => None,
+        };
+        let Self { name, note, slot, forget_key, board, .. } = self;
+        let change = BoardChange { name, note, slot, held, enrolment: None, forget_key };
+        if change == BoardChange::default() {
+            let message = "nothing is to be changed".to_owned();
+            let hint = Some("`piprov board set --help` lists what can be.".into());
+            return Err(crate::cli::report::Usage { message, hint })?;
+        }
+        let board: Known = station.patch(&path(["boards", &board.board]), &change)?;
+        changed(ui, &board);
+        Ok(())
+    }
+}
+
+fn changed(ui: &Ui, board: &Known) {
+    if ui.json {
+        told(ui, board);
+    } else {
+        let held = network(board.held);
+        ui.result(format_args!("{}: {}, {held}", label(board), word(board.enrolment)));
+    }
+}
+
+fn enrol(boards: &[String], enrolment: Enrolment, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
+    for board in boards {
+        let change = BoardChange { enrolment: Some(enrolment), ..BoardChange::default() };
+        let board: Known = station.patch(&path(["boards", board]), &change)?;
+        changed(ui, &board);
+    }
+    Ok(())
+}
+
+impl Deploy {
+    fn run(self, station: &Station, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+        let names = self.boards.boards;
+        let Disk { target, end, no_wait } = self.disk;
+        confirm(&names.join(","), self.confirm.as_deref(), ui, stop)?;
+        let job =
+            NewJob { project: self.what.project, image: self.what.image, target, end, ..new(Action::Deploy) };
+        start(&names, &job, no_wait, station, ui, stop)
+    }
+}
+
+/// Gives boards the same to do. One that can't have it is told, and the others get it all the same.
+fn start(
+    boards: &[String],
+    job: &NewJob,
+    no_wait: bool,
+    station: &Station,
+    ui: &Ui,
+    stop: &Stop,
+) -> crate::cli::Result<()> {
+    // All of them are known before the first is told.
+    let known = boards.iter().map(|board| known(board, station)).collect::<Result<Vec<_>, _>>()?;
+    let (mut given, mut kinds) = (Vec::new(), Vec::new());
+    for board in known {
+        match station.post::<Job>(&path(["boards", &board.id, "jobs"]), job) {
+            Ok(job) => {
+                if ui.json {
+                    ui.object(&json!({ "event": "job", "board": who(&board), "value": job }));
+                } else if no_wait {
+                    ui.result(format_args!("{}: {} {}", label(&board), word(job.action), word(job.state)));
+                }
+                if board.enrolment == Enrolment::Waiting {
+                    let name = label(&board);
+                    ui.warn(format_args!("{name} waits for a person: `piprov board enrol {name}`"));
+                }
+                given.push((board, job));
+            }
+            Err(error) if error.status().is_some() => {
+                let failure = crate::cli::Failure::from(error).context(label(&board));
+                kinds.push(Some(crate::cli::report::tell(ui, &failure)));
+            }
+            Err(error) => return Err(error)?,
+        }
+    }
+    let waited = if no_wait { Ok(()) } else { wait(station, ui, stop, given) };
+    match waited {
+        Ok(()) => kinds.push(None),
+        Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
+        Err(failure) => kinds.push(Some(failure.kind())),
+    }
+    crate::cli::report::boards(kinds)
+}
+
+fn cancel(boards: &[String], station: &Station, ui: &Ui) -> crate::cli::Result<()> {
+    for board in boards {
+        let board = known(board, station)?;
+        let name = label(&board);
+        let Some(job) = &board.job else {
+            ui.say(format_args!("{name}: it has no job"));
+            continue;
+        };
+        let job: Job = station.act(&path(["jobs", job, "cancel"]))?;
+        if ui.json {
+            ui.object(&json!({ "event": "job", "board": who(&board), "value": job }));
+        } else {
+            let state =
+                if job.cancel && job.state != JobState::Cancelled { "is told to end" } else { "cancelled" };
+            ui.result(format_args!("{name}: {} {state}", word(job.action)));
+        }
+    }
+    Ok(())
+}

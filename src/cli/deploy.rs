@@ -1,0 +1,201 @@
+//! `piprov deploy`.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::confirm::confirm;
+use super::report::Usage;
+use super::screen::{Facts, Screen, Summary};
+use crate::agent::disk::BlockDisk;
+use crate::agent::local::Local;
+use crate::agent::{At, Deployed, Failure, Storage, Watch, deploy};
+use crate::board::Who;
+use crate::cli::{Global, ui::Ui};
+use crate::error::{Explain, Kind};
+use crate::format::{hex, size};
+use crate::image::{Image, ImageOptions};
+use crate::run::ledger::Ledger;
+use crate::run::{Ending, Proof, Record, Running, Runs, Stage, Tell, Way};
+use crate::stop::Stop;
+
+/// Write an image onto disks of this host, and read it back
+///
+/// For card readers, and for the storage of a board that `piprov usbboot` shows as a disk. Several disks are written at
+/// once; the image is unpacked once for all of them, and a slow or broken disk costs the others nothing.
+///
+/// No board starts from a disk until all of it was read back: its beginning is zeroed first and written last. What a
+/// disk has already isn't written again. A disk that is mounted, in use or too small is refused before anything is
+/// written. Only what was read back, past the system's cache, and is equal counts as done.
+#[derive(Debug, clap::Args)]
+pub struct Deploy {
+    /// Image: raw, gz, xz, zst, bz2 or zip; `-` for standard input
+    #[arg(value_name = "IMAGE")]
+    image: PathBuf,
+    /// The disks: whole ones, like /dev/sdb; or files of a disk's size
+    #[arg(long = "device", value_name = "DEV", required = true, num_args = 1..)]
+    devices: Vec<PathBuf>,
+    /// What a person types when asked: the disks as they were named, with commas
+    #[arg(long, value_name = "DEV,...")]
+    confirm: Option<String>,
+    /// Print what would be done, and do nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Folder for the spool of a compressed image
+    #[arg(long, value_name = "DIR")]
+    spool_dir: Option<PathBuf>,
+}
+
+/// What a record keeps of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Kept {
+    /// The image's name.
+    image: String,
+    /// The disk.
+    device: String,
+    /// Its size in bytes.
+    disk_len: u64,
+    /// Length of the raw image in bytes.
+    raw_len: Option<u64>,
+    /// sha256 of what was read back.
+    read_back_sha256: Option<String>,
+    /// Bytes that were written.
+    written: u64,
+    /// Bytes that the disk had already.
+    kept: u64,
+    /// Bytes that were zeroed without being sent.
+    zeroed: u64,
+}
+
+/// One disk's run.
+struct Told(Mutex<Running>);
+
+impl Told {
+    fn with<T>(&self, work: impl FnOnce(&mut Running) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Watch for Told {
+    fn at(&self, at: At) {
+        self.with(|running| {
+            running.enter(at.stage);
+            running.advance(at.done, at.total);
+        });
+    }
+
+    fn note(&self, text: String) {
+        self.with(|running| running.warn(text));
+    }
+}
+
+impl Deploy {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+        let names: Vec<String> = self.devices.iter().map(|path| path.display().to_string()).collect();
+        let mut sorted: Vec<_> = self.devices.iter().map(|path| path.canonicalize().ok()).collect();
+        sorted.sort();
+        if sorted.windows(2).any(|two| two[0].is_some() && two[0] == two[1]) {
+            return Err(Usage { message: "a disk is named twice".into(), hint: None }.into());
+        }
+        // All are opened before any is written: a mistake in the last name costs the first one nothing.
+        let disks =
+            self.devices.iter().map(|path| BlockDisk::open_file(path)).collect::<Result<Vec<_>, _>>()?;
+        let options = ImageOptions { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
+        let image = Image::open(&self.image, &options)?;
+        if let Some(needs) = image.raw_len()
+            && let Some(disk) = disks.iter().find(|disk| disk.size() < needs)
+        {
+            let (name, has) = (disk.name().to_owned(), disk.size());
+            return Err(crate::agent::Error::TooSmall { disk: name, has, needs, at_least: false }.into());
+        }
+        let long = image.raw_len().map(|len| format!(", {}", size(len))).unwrap_or_default();
+        for disk in &disks {
+            ui.say(format_args!(
+                "{} ({}): all that is on it is replaced by {}{long}",
+                disk.name(),
+                size(disk.size()),
+                image.name()
+            ));
+        }
+        if self.dry_run {
+            ui.say("nothing was written: this was a dry run");
+            return Ok(());
+        }
+        confirm(&names.join(","), self.confirm.as_deref(), ui, stop)?;
+        let settings = super::common::settings(global, ui)?;
+        let screen = Arc::new(Screen::new(ui, names.iter().map(String::as_str)));
+        let ledger = Ledger::open(&settings.state_dir.value)?;
+        let runs = Runs::new(Arc::clone(&screen) as Arc<dyn Tell>, ledger);
+        let begun = begin(&runs, &disks, &image)?;
+        let name = image.name();
+        let local = Local::start(image, stop).map_err(crate::agent::Error::Thread)?;
+        let records = std::thread::scope(|scope| {
+            let threads: Vec<_> = disks
+                .iter()
+                .zip(&begun)
+                .map(|(disk, told)| {
+                    let (local, name) = (&local, &name);
+                    scope.spawn(move || {
+                        let result = deploy(disk, local, stop, told);
+                        told.with(|running| end(running, disk, name, &result))
+                    })
+                })
+                .collect();
+            threads.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
+        });
+        screen.finish();
+        Summary::as_result(ui).finish(&records, |record| {
+            let kept = serde_json::from_value::<Kept>(record.detail.clone()).ok();
+            let Some(kept) = kept.filter(|_| record.ending.is_done()) else { return Facts::default() };
+            let text = (kept.kept > 0).then(|| format!("{} were there already", size(kept.kept)));
+            Facts { bytes: kept.raw_len, rated: true, text: text.into_iter().collect(), ..Facts::default() }
+        })?;
+        Ok(runs.complete()?)
+    }
+}
+
+/// A record for each disk, before the first one is written.
+fn begin(runs: &Runs, disks: &[BlockDisk], image: &Image) -> crate::cli::Result<Vec<Told>> {
+    disks
+        .iter()
+        .map(|disk| {
+            let mut running = runs.begin(Way::Deploy, Who::named(disk.name()), Stage::Prepare)?;
+            running.keep(&kept(disk, &image.name(), image.raw_len(), None));
+            Ok(Told(Mutex::new(running)))
+        })
+        .collect()
+}
+
+fn kept(disk: &BlockDisk, image: &str, raw_len: Option<u64>, done: Option<&Deployed>) -> Kept {
+    Kept {
+        image: image.to_owned(),
+        device: disk.name().to_owned(),
+        disk_len: disk.size(),
+        raw_len,
+        read_back_sha256: done.map(|done| hex(&done.read_back_sha256)),
+        written: done.map_or(0, |done| done.written),
+        kept: done.map_or(0, |done| done.kept),
+        zeroed: done.map_or(0, |done| done.zeroed),
+    }
+}
+
+fn end(running: &mut Running, disk: &BlockDisk, image: &str, result: &Result<Deployed, Failure>) -> Record {
+    let ending = match result {
+        Ok(done) => {
+            running.keep(&kept(disk, image, Some(done.raw_len), Some(done)));
+            Ending::Done { proof: Proof::ReadBack }
+        }
+        Err(failure) => {
+            running.enter(failure.stage);
+            let kind = failure.kind();
+            let why = if kind == Kind::Interrupted {
+                format!("interrupted; {}", failure.left.phrase())
+            } else {
+                failure.to_string()
+            };
+            Ending::Failed { why, last_seen: None, hint: failure.hint(), kind }
+        }
+    };
+    running.end(ending).clone()
+}

@@ -1,0 +1,392 @@
+//! `piprov image`: the images that a station has.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::beneath::place_of;
+use crate::cli::bar::Bar;
+use crate::cli::client::{self, At, Station, moment, path, tell, tell_one, word};
+use crate::cli::confirm::confirm;
+use crate::cli::report::Usage;
+use crate::cli::ui::{Style, Ui};
+use crate::cli::{Failure, Global};
+use crate::error::Kind;
+use crate::format::{hex, size, size_exact};
+use crate::http::{Pauses, Resuming};
+use crate::progress::Progress;
+use crate::station_api::{Image as Known, ImageFrom, ImageState, Verdict};
+use crate::stop::{Stop, read_or_stop};
+
+/// Taking an image in may take so long after its last byte has gone out.
+const TAKE_IN: Duration = Duration::from_secs(3600);
+/// So often is looked how far the station is with one that it fetches itself.
+const EVERY: Duration = Duration::from_secs(1);
+/// Bytes at a time.
+const BUF: usize = 1 << 20;
+
+/// Show the station's images, and add, check and take out some
+#[derive(Debug, clap::Args)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Image {
+    #[command(flatten)]
+    at: At,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Take an image into the station
+    ///
+    /// A file and - (standard input) are sent from here; a URL is fetched by the station, which goes on where the
+    /// connection broke. All forms that piprov reads will do: raw, gz, xz, zst, bz2, zip. It is there as soon as all
+    /// of it is on the station's disk.
+    Add(Add),
+    /// List images
+    List(List),
+    /// Show one image
+    Show(One),
+    /// Take an image out; what other images share stays
+    Remove(Remove),
+    /// Read an image in the station again, and compare it with its digests
+    Verify(One),
+    /// Get the raw image back, byte for byte
+    ///
+    /// What arrives is compared with the image's sha256 before the file is there under its name.
+    Export(Export),
+}
+
+#[derive(Debug, clap::Args)]
+struct Add {
+    /// A file, a URL, or - for standard input
+    #[arg(value_name = "FILE|URL|-")]
+    source: String,
+    /// What to call it [default: the name of the file]
+    #[arg(long)]
+    name: Option<String>,
+    /// What sha256 of the file has to be
+    #[arg(long, value_name = "HEX", value_parser = digest)]
+    sha256: Option<String>,
+    /// Don't wait until the station has fetched it
+    #[arg(long)]
+    no_wait: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    /// At most N of them
+    #[arg(short = 'n', long, value_name = "N")]
+    most: Option<usize>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct One {
+    /// Its name or id
+    #[arg(value_name = "IMAGE")]
+    pub(super) image: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Remove {
+    #[command(flatten)]
+    pub(super) one: One,
+    /// Its name, to show that it is meant
+    #[arg(long, value_name = "IMAGE")]
+    pub(super) confirm: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Export {
+    #[command(flatten)]
+    one: One,
+    /// The file that is written; it must not be there yet
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+fn digest(text: &str) -> Result<String, String> {
+    let good = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    good.then(|| text.to_ascii_lowercase()).ok_or_else(|| "64 hexadecimal digits are needed".to_owned())
+}
+
+impl Image {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+        let station = self.at.open(global, ui, stop)?;
+        match self.command {
+            Command::Add(args) => args.run(&station, ui, stop),
+            Command::List(args) => args.run(&station, ui),
+            Command::Show(args) => show(&known(&args.image, &station)?, ui),
+            Command::Remove(args) => remove(&args, "image", &station, ui, stop),
+            Command::Verify(args) => verify(&args, &station, ui),
+            Command::Export(args) => args.run(&station, ui),
+        }
+    }
+}
+
+/// An image by its name or id.
+pub(super) fn known(image: &str, station: &Station) -> Result<Known, crate::http::Error> {
+    station.get(&path(["images", image]))
+}
+
+/// The name of a file as the name of an image.
+fn name_of(source: &str) -> Option<String> {
+    let path = source.split(['?', '#']).next().unwrap_or_default();
+    let name = path.rsplit('/').next().filter(|name| !name.is_empty())?;
+    let fit = |char: char| if char.is_ascii_alphanumeric() || "._-".contains(char) { char } else { '-' };
+    let name: String = name.chars().map(fit).take(63).collect();
+    let name = name.trim_matches(|char: char| !char.is_ascii_alphanumeric());
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+impl Add {
+    fn run(self, station: &Station, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+        let name = self.name.clone().or_else(|| name_of(&self.source).filter(|_| self.source != "-"));
+        let name = name.ok_or_else(|| Usage {
+            message: "it isn't said what to call the image".to_owned(),
+            hint: Some("`--name NAME` says it.".into()),
+        })?;
+        let remote = ["http://", "https://"].iter().any(|scheme| self.source.starts_with(scheme));
+        if remote {
+            let from = ImageFrom { name, url: self.source, sha256: self.sha256 };
+            let image: Known = station.post("/api/v1/images", &from)?;
+            let image = if self.no_wait { image } else { fetched(image, station, ui, stop)? };
+            return added(&image, ui);
+        }
+        let (file, len) = if self.source == "-" {
+            let file = File::from(rustix::io::dup(io::stdin()).map_err(io::Error::from)?);
+            (file, None)
+        } else {
+            let path = Path::new(&self.source);
+            let file = crate::beneath::open_regular(path)
+                .map_err(|error| Failure::from(error).context(format_args!("opening {}", path.display())))?;
+            let len = file.metadata()?.len();
+            (file, Some(len))
+        };
+        let bar = Bar::new(ui, "sending");
+        let mut source = Source { file, at: 0, len, bar: &bar, stop };
+        let mut call = station.client.put(&path(["images", &name])).answer_within(TAKE_IN);
+        if let Some(sha256) = &self.sha256 {
+            call = call.query("sha256", sha256);
+        }
+        let answer = call.send_stream(&mut source, len);
+        drop(bar);
+        let answer = answer.map_err(|error| if stop.is_set() { crate::http::Error::Stopped } else { error });
+        added(&answer?.json()?, ui)
+    }
+}
+
+/// What is sent, with how far that is.
+struct Source<'a> {
+    file: File,
+    at: u64,
+    len: Option<u64>,
+    bar: &'a Bar,
+    stop: &'a Stop,
+}
+
+impl Read for Source<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let len = match self.len {
+            Some(_) => self.file.read(buf)?,
+            // Nobody knows when more comes.
+            None => read_or_stop(&mut self.file, buf, &[self.stop])?
+                .ok_or_else(|| io::Error::other("interrupted"))?,
+        };
+        self.at += len as u64;
+        self.bar.at(self.at, self.len);
+        Ok(len)
+    }
+}
+
+/// Waits until the station has fetched an image.
+fn fetched(mut image: Known, station: &Station, ui: &Ui, stop: &Stop) -> crate::cli::Result<Known> {
+    let bar = Bar::new(ui, "fetching");
+    while image.state == ImageState::Coming {
+        if stop.wait(EVERY) {
+            ui.say("the station goes on without us; `piprov image list` shows how far it is");
+            return Err(crate::http::Error::Stopped)?;
+        }
+        image = match station.get(&path(["images", &image.id])) {
+            Ok(image) => image,
+            Err(error) if error.may_pass() => continue,
+            Err(error) => return Err(error)?,
+        };
+        bar.at(image.raw_len, None);
+    }
+    Ok(image)
+}
+
+fn added(image: &Known, ui: &Ui) -> crate::cli::Result<()> {
+    if ui.json {
+        show(image, ui)?;
+    } else {
+        let style = if image.state == ImageState::Ready { Style::Good } else { Style::Warn };
+        let word = ui.paint(style, word(image.state));
+        ui.result(format_args!("{}: {word}, {}", image.name, size(image.raw_len)));
+    }
+    if matches!(image.state, ImageState::Failed | ImageState::Damaged) {
+        let why = image.why.as_deref().unwrap_or("it didn't come whole");
+        crate::cli::report::error(ui, Some(&image.name), why, &[], None);
+        return Err(Failure::already_told(Kind::BadData));
+    }
+    Ok(())
+}
+
+impl List {
+    fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
+        let mut all: Vec<Known> = Vec::new();
+        station.each("/api/v1/images", &[], self.most, |page| all.extend(page))?;
+        let heading = ["IMAGE", "STATE", "SIZE", "STORED", "ADDED"];
+        tell(ui, "image", heading, &all, row, "the station has no images");
+        Ok(())
+    }
+}
+
+fn row(image: &Known) -> [String; 5] {
+    let stored = if image.stored > 0 { size(image.stored) } else { String::new() };
+    [image.name.clone(), word(image.state), size(image.raw_len), stored, moment(image.added)]
+}
+
+pub(super) fn show(image: &Known, ui: &Ui) -> crate::cli::Result<()> {
+    let bytes = |len: u64| if len > 0 { size_exact(len) } else { String::new() };
+    tell_one(
+        ui,
+        "image",
+        image,
+        &[
+            ("name", image.name.clone()),
+            ("state", word(image.state)),
+            ("why", image.why.clone().unwrap_or_default()),
+            ("size", bytes(image.raw_len)),
+            ("stored", bytes(image.stored)),
+            ("zero", bytes(image.zero)),
+            ("unused", bytes(image.unused)),
+            ("sha256 (raw)", image.raw_sha256.clone()),
+            ("sha256 (file)", image.file_sha256.clone()),
+            ("index", image.index.clone()),
+            ("backup of", image.backup_of.clone().unwrap_or_default()),
+            ("added", moment(image.added)),
+            ("id", image.id.clone()),
+        ],
+    );
+    Ok(())
+}
+
+pub(super) fn remove(
+    args: &Remove,
+    what: &str,
+    station: &Station,
+    ui: &Ui,
+    stop: &Stop,
+) -> crate::cli::Result<()> {
+    let image = known(&args.one.image, station)?;
+    confirm(&image.name, args.confirm.as_deref(), ui, stop)?;
+    station.delete(&path(["images", &image.id]))?;
+    client::done(ui, "removed", what, &image.name);
+    Ok(())
+}
+
+pub(super) fn verify(args: &One, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
+    let call = station.client.post(&path(["images", &args.image, "verify"]));
+    let verdict: Verdict = call.answer_within(TAKE_IN).send()?.json()?;
+    let good = verdict.image.state == ImageState::Ready && verdict.damaged.is_empty();
+    if ui.json {
+        ui.object(&crate::format::json::json!({ "event": "verdict", "value": verdict }));
+    } else if good {
+        let equal = ui.paint(Style::Good, "equal");
+        let chunks = crate::format::count(verdict.chunks, "chunk");
+        ui.result(format_args!("{}: {equal}, {chunks} read", verdict.image.name));
+    }
+    if good {
+        return Ok(());
+    }
+    let message = format!("it is {} in the store", word(verdict.image.state));
+    crate::cli::report::error(ui, Some(&verdict.image.name), &message, &verdict.damaged, None);
+    Err(Failure::already_told(Kind::BadData))
+}
+
+impl Export {
+    fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
+        let image = known(&self.one.image, station)?;
+        let doing = format!("writing {}", self.output.display());
+        let failed = |error: io::Error| Failure::from(error).context(&doing);
+        let (dir, name) = place_of(&self.output).map_err(failed)?;
+        let new = dir.new_file(name, 0o644).map_err(failed)?;
+        let mut from = Resuming::of(&station.client, &path(["images", &image.id, "raw"]), Pauses::usual())?;
+        let (mut hash, mut buf) = (Sha256::new(), vec![0; BUF]);
+        let bar = Bar::new(ui, "getting");
+        loop {
+            let len = from.read(&mut buf).map_err(of_reader)?;
+            if len == 0 {
+                break;
+            }
+            hash.update(&buf[..len]);
+            new.file().write_all(&buf[..len]).map_err(failed)?;
+            bar.at(from.at(), from.len());
+        }
+        drop(bar);
+        let got = hex(&hash.finalize());
+        if from.at() != image.raw_len || got != image.raw_sha256 {
+            return Err(NotEqual { name: image.name, got, want: image.raw_sha256 })?;
+        }
+        new.put().map_err(failed)?;
+        if ui.json {
+            let path = &self.output;
+            ui.object(&crate::format::json::json!({
+                "event": "exported", "value": image, "path": path, "bytes": from.at(),
+            }));
+        } else {
+            let equal = ui.paint(Style::Good, "equal");
+            ui.result(format_args!("{}: {equal}, {}", self.output.display(), size_exact(from.at())));
+        }
+        Ok(())
+    }
+}
+
+/// An error of a reader of the HTTP client.
+fn of_reader(error: io::Error) -> Failure {
+    match error.downcast::<crate::http::Error>() {
+        Ok(error) => error.into(),
+        Err(error) => error.into(),
+    }
+}
+
+/// What arrived isn't the image.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "what came of {name} is not the image: its sha256 is {got}, and {want} is expected; nothing was kept"
+)]
+struct NotEqual {
+    name: String,
+    got: String,
+    want: String,
+}
+
+impl crate::error::Explain for NotEqual {
+    fn kind(&self) -> Kind {
+        Kind::BadData
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_called_as_its_file() {
+        for (source, name) in [
+            ("/srv/raspios lite.img.xz", Some("raspios-lite.img.xz")),
+            ("https://a/b/raspios.img.xz?x=/y", Some("raspios.img.xz")),
+            ("https://a/", None),
+            ("../..", None),
+            ("-", None),
+        ] {
+            assert_eq!(name_of(source).as_deref(), name, "{source}");
+        }
+        assert_eq!(name_of(&"x".repeat(200)).unwrap().len(), 63);
+    }
+}

@@ -1,0 +1,199 @@
+//! `piprov initramfs`.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::stage1::{Release, time};
+use crate::beneath::{open_regular, read_bounded};
+use crate::cli::assembled;
+use crate::cli::report::Usage;
+use crate::cli::ui::Ui;
+use crate::debian::apt::{self, Source, Wanted};
+use crate::debian::files::check_directory;
+use crate::format::json::json;
+use crate::initramfs::Arch;
+use crate::initramfs::boards::{Served, Serves};
+use crate::initramfs::build::{self, Built, Options};
+use crate::stop::Stop;
+
+/// A static agent is a few megabytes.
+const LARGEST_AGENT: u64 = 64 << 20;
+
+#[derive(Debug, clap::Args)]
+pub struct Initramfs {
+    #[command(subcommand)]
+    command: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Build it out of Debian's packages and the agent
+    ///
+    /// The directory has all that a board fetches: firmware, kernel, device trees, the initramfs with drivers, busybox
+    /// and the agent, config.txt and cmdline.txt. It is served over the network (--tftp-root of `piprov bootd`) and over
+    /// USB (`piprov usbboot -d`). Which boards the kernel serves is said.
+    Build(Build),
+}
+
+#[derive(Debug, clap::Args)]
+struct Build {
+    /// The boards' processor
+    #[arg(long, value_enum)]
+    arch: ArchName,
+    /// The directory to write, such as /srv/netboot/tftp
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// The agent: a static program for that processor [default: beside this program, or below /usr/lib/piprov]
+    #[arg(long, value_name = "FILE")]
+    agent: Option<PathBuf>,
+    /// Where the boards find the station, such as http://10.0.0.1:7400
+    #[arg(long, value_name = "URL")]
+    station: Option<String>,
+    /// More words for the kernel's command line
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    cmdline: String,
+    /// A package that is there already; give it for each one
+    ///
+    /// A kernel (Debian's linux-image-…-arm64 or …-amd64, or Raspberry Pi's linux-image-…-rpi-v8), busybox-static, and
+    /// for arm64 raspi-firmware are needed. No other programs are needed then.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mirror", "release", "package"])]
+    deb: Vec<PathBuf>,
+    /// Put this package's files into the system too; give it for each one
+    ///
+    /// What it depends on is not looked for: name that too.
+    #[arg(long, value_name = "NAME")]
+    package: Vec<String>,
+    /// Debian archive to fetch from; default: the one in apt's own sources
+    #[arg(long, value_name = "URL")]
+    mirror: Option<String>,
+    /// Debian release to fetch from
+    #[arg(long, value_enum, default_value = "bookworm")]
+    release: Release,
+    /// Write into a directory that has something in it
+    #[arg(short, long)]
+    force: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ArchName {
+    /// Pi 3, 4, 5, Zero 2 W, Compute Module 3, 4, 5
+    Arm64,
+    /// PCs
+    Amd64,
+}
+
+impl Initramfs {
+    pub(super) fn run(self, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+        match self.command {
+            What::Build(build) => build.run(ui, stop),
+        }
+    }
+}
+
+impl Build {
+    fn run(self, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+        let arch = match self.arch {
+            ArchName::Arm64 => Arch::Arm64,
+            ArchName::Amd64 => Arch::Amd64,
+        };
+        let time = time()?;
+        check_directory(&self.output, self.force)?;
+        let agent = self.agent(arch)?;
+        let fetched = self.packages(arch, ui, stop)?;
+        let packages = fetched.as_ref().map_or_else(|| self.deb.clone(), |fetched| fetched.packages.clone());
+        let options = Options {
+            arch,
+            packages,
+            agent,
+            station: self.station.clone(),
+            cmdline: self.cmdline.clone(),
+            time,
+        };
+        let built = build::assemble(&options)?;
+        built.files.write(&self.output, self.force)?;
+        self.tell(ui, arch, &built);
+        Ok(())
+    }
+
+    /// What is fetched; nothing where the packages are there.
+    fn packages(&self, arch: Arch, ui: &Ui, stop: &Stop) -> crate::cli::Result<Option<apt::Fetched>> {
+        if !self.deb.is_empty() {
+            return Ok(None);
+        }
+        let release = self.release.name();
+        let mut wanted = vec![Wanted::Behind(arch.kernel()), Wanted::Package("busybox-static")];
+        if arch == Arch::Arm64 {
+            wanted.push(Wanted::Package("raspi-firmware"));
+        }
+        wanted.extend(self.package.iter().map(|name| Wanted::Package(name)));
+        ui.say(format_args!("fetching kernel and tools from Debian {release} {}", arch.name()));
+        let source = Source { architecture: arch.name(), release, mirror: self.mirror.as_deref() };
+        Ok(Some(apt::fetch(&wanted, source, stop)?))
+    }
+
+    /// The agent's program.
+    fn agent(&self, arch: Arch) -> crate::cli::Result<Vec<u8>> {
+        let name = format!("piprov-agent-{}", arch.name());
+        let beside = std::env::current_exe().ok().and_then(|path| Some(path.parent()?.join(&name)));
+        let usual = Path::new("/usr/lib/piprov").join(&name);
+        let places: Vec<PathBuf> = match &self.agent {
+            Some(path) => vec![path.clone()],
+            None => beside.into_iter().chain([usual]).collect(),
+        };
+        for path in &places {
+            match open_regular(path).and_then(|file| read_bounded(&file, LARGEST_AGENT)) {
+                Ok(bytes) => return Ok(bytes),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound && self.agent.is_none() => {}
+                Err(error) => {
+                    let message = format!("{}: {error}", path.display());
+                    return Err(Usage { message, hint: None }.into());
+                }
+            }
+        }
+        let places: Vec<String> = places.iter().map(|path| path.display().to_string()).collect();
+        Err(Usage {
+            message: format!("there is no agent for {}; looked for {}", arch.name(), places.join(", ")),
+            hint: Some("`make agent` builds it; --agent says where it is".into()),
+        }
+        .into())
+    }
+
+    fn tell(&self, ui: &Ui, arch: Arch, built: &Built) {
+        for lack in &built.lacks {
+            ui.warn(format_args!("Linux {} has no driver for {lack}", built.version));
+        }
+        if ui.json {
+            let more = [
+                ("arch", json!(arch)),
+                ("kernel", json!(built.version)),
+                ("modules", json!(built.modules)),
+                ("boards", json!(built.boards)),
+            ];
+            assembled::object(ui, "initramfs", &self.output, &built.files, &more);
+            return;
+        }
+        assembled::lines(ui, &self.output, &built.files, "");
+        for Served { board, serves } in &built.boards {
+            match serves {
+                Serves::Driven { by } => ui.result(format_args!("{board}: starts, with Ethernet ({by})")),
+                Serves::Absent => ui.result(format_args!(
+                    "{board}: starts, without Ethernet of its own; a USB adapter or USB boot serves it"
+                )),
+                Serves::Undriven { by } => ui.result(format_args!(
+                    "{board}: starts, but Linux {} has no driver for its Ethernet ({by})",
+                    built.version
+                )),
+                Serves::NoTree => ui.result(format_args!(
+                    "{board}: isn't served; Linux {} has no device tree for it",
+                    built.version
+                )),
+            }
+        }
+        if arch == Arch::Arm64 {
+            ui.say(
+                "note: raspi-firmware may only be used with a Raspberry Pi; see licence/raspi-firmware.txt",
+            );
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `piprov token`: what programs prove themselves by at a station.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::beneath::place_of;
+use crate::cli::client::{self, At, Station, moment, parse, path, tell, tell_one, word};
+use crate::cli::ui::Ui;
+use crate::cli::{Failure, Global};
+use crate::station_api::{MadeToken, NewToken, Role, Token as Known};
+use crate::stop::Stop;
+
+/// Show, make and take back the tokens of programs
+#[derive(Debug, clap::Args)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Token {
+    #[command(flatten)]
+    at: At,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List tokens; their text isn't known any more
+    List,
+    /// Make a token, and write its text into a file
+    Add(Add),
+    /// Take a token back, at once
+    Remove(One),
+}
+
+#[derive(Debug, clap::Args)]
+struct One {
+    /// Its name
+    #[arg(value_name = "TOKEN")]
+    name: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Add {
+    #[command(flatten)]
+    one: One,
+    /// What it may do: viewer, operator or admin
+    #[arg(long, value_parser = parse::<Role>)]
+    role: Role,
+    /// The file that it is written to, its owner's alone; it must not be there yet
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// It ends after so many days [default: never]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36500))]
+    days: Option<u32>,
+}
+
+impl Token {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+        let station = self.at.open(global, ui, stop)?;
+        match self.command {
+            Command::List => list(&station, ui),
+            Command::Add(args) => args.run(&station, ui),
+            Command::Remove(args) => {
+                station.delete(&path(["tokens", &args.name]))?;
+                client::done(ui, "removed", "token", &args.name);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn list(station: &Station, ui: &Ui) -> crate::cli::Result<()> {
+    let all: Vec<Known> = station.all("/api/v1/tokens", &[])?;
+    let row = |one: &Known| {
+        let when = |time: Option<i64>| time.map(moment).unwrap_or_else(|| "never".to_owned());
+        [
+            one.name.clone(),
+            word(one.role),
+            one.user.clone(),
+            moment(one.made),
+            when(one.expires),
+            when(one.used),
+        ]
+    };
+    tell(ui, "token", ["TOKEN", "ROLE", "OF", "MADE", "ENDS", "USED"], &all, row, "there are no tokens");
+    Ok(())
+}
+
+impl Add {
+    fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
+        let doing = format!("writing {}", self.output.display());
+        let failed = |error: std::io::Error| Failure::from(error).context(&doing);
+        // The file first: a token whose text got lost is of no use to anybody.
+        let (dir, name) = place_of(&self.output).map_err(failed)?;
+        let new = dir.new_file(name, 0o600).map_err(failed)?;
+        let day = 24 * 60 * 60 * 1000;
+        let now = jiff::Timestamp::now().as_millisecond();
+        let expires = self.days.map(|days| now + i64::from(days) * day);
+        let made: MadeToken =
+            station.post("/api/v1/tokens", &NewToken { name: self.one.name, role: self.role, expires })?;
+        writeln!(new.file(), "{}", made.secret).map_err(failed)?;
+        new.put().map_err(failed)?;
+        tell_one(
+            ui,
+            "token",
+            &made.token,
+            &[
+                ("token", made.token.name.clone()),
+                ("role", word(made.token.role)),
+                ("ends", made.token.expires.map(moment).unwrap_or_default()),
+                ("written to", self.output.display().to_string()),
+            ],
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! `piprov user`: who may log in at a station.
+
+use std::path::PathBuf;
+
+use crate::cli::Global;
+use crate::cli::client::{At, Station, moment, parse, password, path, tell, tell_one, word};
+use crate::cli::ui::Ui;
+use crate::station_api::{NewUser, Role, User as Known, UserChange};
+use crate::stop::Stop;
+
+/// Show and change the accounts of people
+#[derive(Debug, clap::Args)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct User {
+    #[command(flatten)]
+    at: At,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List accounts
+    List,
+    /// Make an account; its password is asked for
+    Add(Add),
+    /// Give an account another password or role
+    Reset(Reset),
+    /// Don't let an account log in any more
+    Disable(One),
+    /// Let an account log in again
+    Enable(One),
+}
+
+#[derive(Debug, clap::Args)]
+struct One {
+    /// Its name
+    #[arg(value_name = "USER")]
+    name: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Add {
+    #[command(flatten)]
+    one: One,
+    /// What they may do: viewer, operator or admin
+    #[arg(long, value_parser = parse::<Role>)]
+    role: Role,
+    /// A file with the password, which only its owner may read
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Reset {
+    #[command(flatten)]
+    one: One,
+    /// Change what they may do, and leave the password: viewer, operator or admin
+    #[arg(long, value_parser = parse::<Role>, conflicts_with = "password_file")]
+    role: Option<Role>,
+    /// A file with the new password, which only its owner may read
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+impl User {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+        let station = self.at.open(global, ui, stop)?;
+        match self.command {
+            Command::List => {
+                let all: Vec<Known> = station.all("/api/v1/users", &[])?;
+                let row = |one: &Known| {
+                    let state = if one.disabled { "disabled" } else { "" }.to_owned();
+                    let last = one.last.map(moment).unwrap_or_else(|| "never".to_owned());
+                    [one.name.clone(), word(one.role), state, moment(one.made), last]
+                };
+                tell(
+                    ui,
+                    "user",
+                    ["USER", "ROLE", "STATE", "MADE", "LAST LOGIN"],
+                    &all,
+                    row,
+                    "there are no accounts",
+                );
+                Ok(())
+            }
+            Command::Add(args) => {
+                let password = password(args.password_file.as_deref(), ui, stop)?;
+                let new = NewUser { name: args.one.name, role: args.role, password };
+                show(&station.post("/api/v1/users", &new)?, ui);
+                Ok(())
+            }
+            Command::Reset(args) => {
+                let password = match args.role {
+                    Some(_) => None,
+                    None => Some(password(args.password_file.as_deref(), ui, stop)?),
+                };
+                change(&args.one, &UserChange { role: args.role, password, disabled: None }, &station, ui)
+            }
+            Command::Disable(args) => change(&args, &disabled(true), &station, ui),
+            Command::Enable(args) => change(&args, &disabled(false), &station, ui),
+        }
+    }
+}
+
+const fn disabled(disabled: bool) -> UserChange {
+    UserChange { role: None, disabled: Some(disabled), password: None }
+}
+
+fn change(one: &One, change: &UserChange, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
+    show(&station.patch(&path(["users", &one.name]), change)?, ui);
+    Ok(())
+}
+
+fn show(user: &Known, ui: &Ui) {
+    let state = if user.disabled { "disabled" } else { "" }.to_owned();
+    tell_one(ui, "user", user, &[("user", user.name.clone()), ("role", word(user.role)), ("state", state)]);
+}

@@ -1,0 +1,77 @@
+//! Which records of other commands are in the store already.
+
+use super::db::values;
+use super::identity::find_or_make;
+use super::runs::{self, Beside};
+use super::{Error, Store};
+use crate::station::spool::{Read, Stamps};
+use crate::station_api::Time;
+
+impl Store {
+    /// The files that were looked at, as they were then.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn spooled(&self) -> Result<Stamps, Error> {
+        let rows = self.db.rows("SELECT file, stamp FROM spool", &[]).await?;
+        rows.into_iter().map(|mut row| Ok((row.text()?, row.text()?))).collect()
+    }
+
+    /// Files that could not be taken in, with why.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn spool_damaged(&self) -> Result<Vec<(String, String)>, Error> {
+        let sql = "SELECT file, why FROM spool WHERE why IS NOT NULL ORDER BY file LIMIT 500";
+        let rows = self.db.rows(sql, &[]).await?;
+        rows.into_iter().map(|mut row| Ok((row.text()?, row.text()?))).collect()
+    }
+
+    /// These files aren't there any more. Their runs stay.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn spool_forget(&self, files: &[String]) -> Result<(), Error> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.db.begin().await?;
+        for file in files {
+            tx.run("DELETE FROM spool WHERE file = $1", values![file]).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Keeps records of other commands, and that their files were looked at. The boards become known.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn spool_keep(&self, files: &[Read], now: Time) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        for Read { file, stamp, record } in files {
+            let mut why = record.as_ref().err().cloned();
+            if let Ok(record) = record {
+                let seen = record.started.as_millisecond().min(now);
+                let board = match find_or_make(&mut tx, &record.board, seen).await {
+                    // The run counts, also where no more boards do.
+                    Err(Error::Many { .. }) => None,
+                    board => board?,
+                };
+                let of_a_job = "SELECT 1 FROM run WHERE id = $1 AND job IS NOT NULL";
+                if tx.row(of_a_job, values![record.run.as_str()]).await?.is_some() {
+                    why = Some("it has the name of a run of the station's own".to_owned());
+                } else {
+                    runs::keep(&mut tx, record, Beside { board: board.as_deref(), ..Beside::default() })
+                        .await?;
+                }
+            }
+            tx.run(
+                "INSERT INTO spool (file, stamp, why) VALUES ($1, $2, $3)
+                 ON CONFLICT (file) DO UPDATE SET stamp = excluded.stamp, why = excluded.why",
+                values![file, stamp, why],
+            )
+            .await?;
+        }
+        tx.commit().await
+    }
+}

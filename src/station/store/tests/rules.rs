@@ -1,0 +1,104 @@
+use super::*;
+use crate::device_api::{Action, End};
+use crate::run::{Ending, Proof, Stage};
+use crate::station::store::{Arrival, Error, Finished};
+use crate::station_api::{Again, JobState, Matching, NewRule, Project, What};
+
+fn project(name: &str, image: &str, again: Again) -> Project {
+    Project { name: name.into(), image: Some(image.into()), target: vec![], end: End::Wait, again, made: NOW }
+}
+
+fn rule(name: &str, model: &str, what: What, position: Option<u32>) -> NewRule {
+    let matching = Matching { model: Some(model.into()), ..Matching::default() };
+    NewRule { name: name.into(), position, matching, what }
+}
+
+on_both! {
+    async fn a_rule_gives_a_board_its_project_once(place: &Place) {
+        let store = place.open().await;
+        store.add_image(&image("a")).await.unwrap();
+        store.put_project(&project("p", "a", Again::Skip)).await.unwrap();
+        let board = store.register(&register(1, None, &[]), true, NOW).await.unwrap().board().id.clone();
+        assert_eq!(store.arrive(&board, NOW).await.unwrap(), Arrival::NoRule);
+        assert_eq!(store.boards_without_rule(10).await.unwrap()[0].id, board);
+
+        let what = What::Project { project: "p".into() };
+        assert!(matches!(
+            store.add_rule(&rule("r", "Pi 4", What::Project { project: "no".into() }, None)).await,
+            Err(Error::NoSuch { what: "project", .. })
+        ));
+        store.add_rule(&rule("fives", "Pi 5", What::Wait, None)).await.unwrap();
+        store.add_rule(&rule("fours", "Pi 4", what.clone(), None)).await.unwrap();
+        assert!(matches!(store.add_rule(&rule("fours", "x", What::Wait, None)).await, Err(Error::Taken { .. })));
+        assert!(matches!(store.remove_project("p").await, Err(Error::InUse { .. })));
+        let test = store.test_rules(&board).await.unwrap();
+        assert_eq!((test.what, test.rules[0].why_not.len()), (Some(what), 1));
+
+        store.arm(false).await.unwrap();
+        assert_eq!(store.arrive(&board, NOW).await.unwrap(), Arrival::Disarmed);
+        store.arm(true).await.unwrap();
+        let Arrival::Starts(job) = store.arrive(&board, NOW + 5).await.unwrap() else { panic!() };
+        assert_eq!((job.by.as_str(), job.action, job.state), ("rule fours", Action::Deploy, JobState::Queued));
+        assert_eq!(store.arrive(&board, NOW).await.unwrap(), Arrival::HasJob(job.id.clone()));
+        store.draw(&board, NOW).await.unwrap().unwrap();
+        let ending = Ending::Done { proof: Proof::ReadBack };
+        let finished = Finished { fence: 1, stage: Stage::Done, ending, detail: serde_json::Value::Null };
+        assert_eq!(store.finish(&job.id, &finished, NOW).await.unwrap().state, JobState::Done);
+        assert_eq!(store.arrive(&board, NOW).await.unwrap(), Arrival::DoneBefore { rule: "fours".into() });
+        let rules = store.rules().await.unwrap();
+        let counts: Vec<_> = rules.iter().map(|rule| (rule.name.as_str(), rule.matched, rule.last)).collect();
+        assert_eq!(counts, [("fives", 0, None), ("fours", 1, Some(NOW))]);
+        assert!(store.boards_without_rule(10).await.unwrap().is_empty());
+
+        store.put_project(&project("p", "a", Again::Ask)).await.unwrap();
+        let asks = Arrival::Asks { rule: "fours".into(), before: JobState::Done };
+        assert_eq!(store.arrive(&board, NOW).await.unwrap(), asks);
+        store.put_project(&project("p", "a", Again::Again)).await.unwrap();
+        let Arrival::Starts(job) = store.arrive(&board, NOW).await.unwrap() else { panic!() };
+        // What failed isn't begun again by itself.
+        store.cancel_job(&job.id, NOW).await.unwrap();
+        let asks = Arrival::Asks { rule: "fours".into(), before: JobState::Cancelled };
+        assert_eq!(store.arrive(&board, NOW).await.unwrap(), asks);
+    }
+
+    async fn rules_have_an_order_and_the_first_counts(place: &Place) {
+        let store = place.open().await;
+        let board = store.register(&register(1, None, &[]), false, NOW).await.unwrap().board().id.clone();
+        assert_eq!(store.arrive(&board, NOW).await.unwrap(), Arrival::NotEnrolled);
+        store.register(&register(1, None, &[]), true, NOW).await.unwrap();
+        for (name, position) in [("a", None), ("b", None), ("c", Some(0)), ("d", Some(1)), ("e", Some(99))] {
+            store.add_rule(&rule(name, "Pi", What::Wait, position)).await.unwrap();
+        }
+        let names = async || {
+            let rules = store.rules().await.unwrap();
+            assert!(rules.iter().enumerate().all(|(at, rule)| rule.position as usize == at));
+            rules.iter().map(|rule| rule.name.clone()).collect::<String>()
+        };
+        assert_eq!(names().await, "cdabe");
+        assert_eq!(store.arrive(&board, NOW).await.unwrap(), Arrival::Waits { rule: "c".into() });
+        store.remove_rule("c").await.unwrap();
+        assert_eq!(names().await, "dabe");
+        assert_eq!(store.arrive(&board, NOW).await.unwrap(), Arrival::Waits { rule: "d".into() });
+        store.add_rule(&rule("first", "Pi 4", What::Backup, Some(0))).await.unwrap();
+        let Arrival::Starts(job) = store.arrive(&board, NOW).await.unwrap() else { panic!() };
+        assert_eq!((job.action, job.end), (Action::Backup, End::Wait));
+    }
+
+    async fn a_rule_that_can_not_do_what_it_says_is_seen(place: &Place) {
+        let store = place.open().await;
+        let board = store.register(&register(1, None, &[]), true, NOW).await.unwrap().board().id.clone();
+        let mut coming = image("a");
+        coming.state = ImageState::Coming;
+        store.add_image(&coming).await.unwrap();
+        store.put_project(&project("p", "a", Again::Skip)).await.unwrap();
+        store.add_rule(&rule("r", "Pi", What::Project { project: "p".into() }, None)).await.unwrap();
+        let Arrival::Broken { why, .. } = store.arrive(&board, NOW).await.unwrap() else { panic!() };
+        assert_eq!(why, "image: it is coming, not ready");
+    }
+}
+
+/// A project and a rule.
+pub(super) async fn set_up(store: &Store, image: &str) {
+    store.put_project(&project("p", image, Again::Skip)).await.unwrap();
+    store.add_rule(&rule("r", "Pi 4", What::Project { project: "p".into() }, None)).await.unwrap();
+}
