@@ -2,7 +2,7 @@
 //! `piprov initramfs build` made out of Debian's packages, and its agent reaches the station. When that board is done, its
 //! ROM gets nothing and it falls to its disk. The same system for arm64 runs on a virtual board.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -85,8 +85,25 @@ fn wait_for(console: &Path, text: &str) {
     }
 }
 
+/// A machine, switched off with this value at the latest.
+struct Machine(std::process::Child);
+
+impl Machine {
+    /// Pulls its plug.
+    fn off(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.off();
+    }
+}
+
 /// Switches the PC on: the network first, then its disk.
-fn pc(net: &Net, console: &Path, disk: &Path) -> std::process::Child {
+fn pc(net: &Net, console: &Path, disk: &Path) -> Machine {
     let mac = piprov::board::Mac::new(MAC);
     let mut command = net.lan.command("hub", "qemu-system-x86_64");
     command.args(["-accel", "tcg", "-m", "384", "-smp", "1", "-nographic", "-monitor", "none", "-no-reboot"]);
@@ -94,7 +111,8 @@ fn pc(net: &Net, console: &Path, disk: &Path) -> std::process::Child {
     command.args(["-boot", "order=nc", "-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no"]);
     command.arg("-device").arg(format!("virtio-net-pci,netdev=n0,mac={mac}"));
     command.arg("-drive").arg(format!("file={},format=raw,if=virtio", disk.display()));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap()
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+    Machine(command.spawn().unwrap())
 }
 
 #[test]
@@ -142,30 +160,26 @@ fn a_pc_boots_from_its_rom_to_the_agent_and_falls_to_its_disk_when_it_is_done() 
     let mut machine = pc(&net, &console, &path("disk.img"));
     wait_for(&console, "piprov: the agent runs");
     // On the board it has the network and the disk.
-    let (mut agent, from) = listener.accept().unwrap();
+    let (agent, from) = listener.accept().unwrap();
     agent.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut said = [0; 64];
-    let len = agent.read(&mut said).unwrap();
-    let said = String::from_utf8_lossy(&said[..len]).into_owned();
+    let mut said = String::new();
+    BufReader::new(agent.take(256)).read_line(&mut said).unwrap();
     assert!(said.starts_with("AGENT x86_64 ") && said.contains("vda"), "{said}");
     let std::net::IpAddr::V4(address) = from.ip() else { panic!("{from}") };
     assert!((Ipv4Addr::new(10, 99, 0, 100)..=Ipv4Addr::new(10, 99, 0, 120)).contains(&address), "{address}");
     // A power cut. Its one boot was given: its ROM gets nothing, and it starts from its disk.
-    machine.kill().unwrap();
-    machine.wait().unwrap();
+    machine.off();
     let console = path("second.console");
     let mut machine = pc(&net, &console, &path("disk.img"));
     wait_for(&console, "STARTED-FROM-ITS-DISK");
     station.saw(MAC, &Seen::Withheld);
-    machine.kill().unwrap();
-    machine.wait().unwrap();
+    machine.off();
     // Armed again it boots from the network once more.
     station.say(MAC, Word::Once { turn: 2 });
     let console = path("third.console");
     let mut machine = pc(&net, &console, &path("disk.img"));
     wait_for(&console, "piprov: the agent runs");
-    machine.kill().unwrap();
-    machine.wait().unwrap();
+    machine.off();
     serve.end();
 }
 
@@ -190,7 +204,7 @@ fn the_system_for_boards_starts_on_one_and_says_which_boards_its_kernel_serves()
     support::shell(&format!("zcat {} >{}", path("boot/piprov-arm64.img").display(), image.display()));
     disk(&path("disk.img"));
     let console = path("console");
-    let mut machine = Command::new("qemu-system-aarch64")
+    let machine = Command::new("qemu-system-aarch64")
         .args([
             "-M",
             "virt",
@@ -225,10 +239,10 @@ fn the_system_for_boards_starts_on_one_and_says_which_boards_its_kernel_serves()
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
+    let mut machine = Machine(machine);
     wait_for(&console, "[vda] 32768 512-byte logical blocks");
     wait_for(&console, "piprov: the agent runs");
     wait_for(&console, "piprov: eth0 has 10.0.2.15");
     wait_for(&console, "piprov: the agent ended with 127; it starts again");
-    machine.kill().unwrap();
-    machine.wait().unwrap();
+    machine.off();
 }
