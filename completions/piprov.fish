@@ -126,8 +126,8 @@ complete -c piprov -n "__fish_piprov_using_subcommand reset" -s v -l verbose -d 
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -s q -l quiet -d 'Print results and errors only'
@@ -146,52 +146,52 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subco
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l since -d 'Only runs that began since: a date, or a time before now as 30m, 12h or 7d' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s n -l last -d 'Only the latest N of them' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l state -d 'Read the records below this state directory [default: the setting state-dir]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l state -d 'Read the records below this state directory [default: the setting state-dir]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l board -d 'Only runs of this board' -r
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -s f -l follow -d 'Go on until the run has ended'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l older-than -d 'Only runs that began so many days ago, or before' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l keep -d 'The latest N runs stay' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l damaged -d 'Remove this file too, which is no record or can\'t be read; may be given again' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l confirm -d 'Remove them without asking; `runs`, for scripts' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l state -d 'Read the records below this state directory [default: the setting state-dir]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l json -d 'Print results as JSON, one object a line'
@@ -200,14 +200,14 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subco
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "list" -d 'List boards, the ones seen last first'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "show" -d 'Show one board: what it is, where it was seen, and its job'
@@ -224,38 +224,38 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l enrolment -d 'Only boards in this standing: waiting, enrolled or refused' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l slot -d 'Only boards in this slot' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -s n -l most -d 'At most N of them' -r
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l name -d 'What to call it; "" takes the name away' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l note -d 'Notes' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l slot -d 'Where it is plugged in; "" takes that away' -r
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l arm -d 'The network answers it again, and goes on doing so'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l once -d 'The network answers it once more'
@@ -265,33 +265,33 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l image -d 'The image, by name or id; a backup is one' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l project -d 'The project, which says image, disk and end' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l target -d 'Which disk: emmc, sd, nvme or usb, the first of these that it has one of' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l end -d 'What comes after: reboot, power-off or wait' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l confirm -d 'The boards whose disks are overwritten: name them again, with commas' -r
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l no-wait -d 'Don\'t wait until they are done'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l json -d 'Print results as JSON, one object a line'
@@ -302,53 +302,53 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l target -d 'Which disk: emmc, sd, nvme or usb, the first of these that it has one of' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l end -d 'What comes after: reboot, power-off or wait' -r
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l no-wait -d 'Don\'t wait until they are done'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l no-wait -d 'Don\'t wait until they are done'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l confirm -d 'Its name, to show that it is meant' -r
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -f -a "add" -d 'Take an image into the station'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -f -a "list" -d 'List images'
@@ -358,8 +358,8 @@ complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen
 complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -f -a "export" -d 'Get the raw image back, byte for byte'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l name -d 'What to call it [default: the name of the file]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l sha256 -d 'What sha256 of the file has to be' -r
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l no-wait -d 'Don\'t wait until the station has fetched it'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
@@ -369,46 +369,46 @@ complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -s n -l most -d 'At most N of them' -r
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -s o -l output -d 'The file that is written; it must not be there yet' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print results and errors only'
@@ -416,14 +416,14 @@ complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -f -a "list" -d 'List backups'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -f -a "show" -d 'Show one backup'
@@ -431,145 +431,145 @@ complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_see
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -f -a "verify" -d 'Read a backup in the station again, and compare it with its digests'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -f -a "remove" -d 'Take a backup out; what other images share stays'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l board -d 'Only backups of this board' -r
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l target -d 'Which disk: emmc, sd, nvme or usb, the first of these that it has one of' -r
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l end -d 'What comes after: reboot, power-off or wait' -r
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l confirm -d 'The board again, to show that it is meant' -r
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l no-wait -d 'Don\'t wait until it is done'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -f -a "list" -d 'List projects'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -f -a "show" -d 'Show one project'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -f -a "add" -d 'Make a project'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -f -a "set" -d 'Change a project; what isn\'t said stays'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -f -a "remove" -d 'Take a project out; its runs stay'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l image -d 'The image, by name' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l target -d 'Which disk: emmc, sd, nvme or usb, the first of these that a board has one of' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l end -d 'What comes after: reboot, power-off or wait' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l again -d 'What becomes of a board that was done before: skip, ask or again' -r
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l image -d 'The image, by name' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l target -d 'Which disk: emmc, sd, nvme or usb, the first of these that a board has one of' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l end -d 'What comes after: reboot, power-off or wait' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l again -d 'What becomes of a board that was done before: skip, ask or again' -r
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -f -a "list" -d 'List the rules in their order, with how often each has matched'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -f -a "add" -d 'Add a rule'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -f -a "remove" -d 'Take a rule out'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -f -a "test" -d 'Say what the rules make of a board, and why'
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l project -d 'The board gets this project' -r
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l position -d 'Its place among the rules, from 0 [default: the last]' -r
@@ -581,8 +581,8 @@ complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l memory-max -d 'Only boards with at most so much memory' -r
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l storage-min -d 'Only boards with a disk of at least that size' -r
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l storage-max -d 'Only boards without a disk above that size' -r
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l backup -d 'Its disk is backed up'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l wait -d 'It waits for a person'
@@ -591,139 +591,139 @@ complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -f -a "list" -d 'List accounts'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -f -a "add" -d 'Make an account; its password is asked for'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -f -a "reset" -d 'Give an account another password or role'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -f -a "disable" -d 'Don\'t let an account log in any more'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -f -a "enable" -d 'Let an account log in again'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l role -d 'What they may do: viewer, operator or admin' -r
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l password-file -d 'A file with the password, which only its owner may read' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l role -d 'Change what they may do, and leave the password: viewer, operator or admin' -r
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l password-file -d 'A file with the new password, which only its owner may read' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -f -a "list" -d 'List tokens; their text isn\'t known any more'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -f -a "add" -d 'Make a token, and write its text into a file'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -f -a "remove" -d 'Take a token back, at once'
-complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l role -d 'What it may do: viewer, operator or admin' -r
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -s o -l output -d 'The file that it is written to, its owner\'s alone; it must not be there yet' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l days -d 'It ends after so many days [default: never]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -f -a "status" -d 'Show what the station is and does'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -f -a "arm" -d 'Let its rules start something by themselves'
@@ -731,35 +731,35 @@ complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_se
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -f -a "cert" -d 'Make a certificate for the station on this host, and tell its sha256'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -f -a "backup" -d 'Write a copy of the database of the station on this host into a file'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -f -a "restore" -d 'Take such a copy into an empty database: the way from SQLite to PostgreSQL and back'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l force -d 'Replace the one that is there; who pins that one no longer trusts the station'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l json -d 'Print results as JSON, one object a line'
@@ -769,8 +769,8 @@ complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -s o -l output -d 'The file, its owner\'s alone; it must not be there yet' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -s q -l quiet -d 'Print results and errors only'
@@ -778,14 +778,14 @@ complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l station -d 'The station, as https://HOST:PORT [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l token-file -d 'The file with the token for it, which only its owner may read [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -l json -d 'Print results as JSON, one object a line'

@@ -150,6 +150,7 @@ struct What {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "piprov board deploy [OPTIONS] <--image IMAGE|--project PROJECT> <BOARD>...")]
 struct Deploy {
     #[command(flatten)]
     boards: Several,

@@ -68,7 +68,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("src/cli/netboot/enable/card.rs", &["unchanged", "would-change", "changed"]),
     ("src/cli/netboot/enable/eeprom.rs", &["unchanged", "would-write", "wrote"]),
     ("src/cli/run/prune.rs", &["removed", "would-remove"]),
-    ("src/cli/station.rs", &["copied", "restored"]),
+    ("src/cli/station/own.rs", &["copied", "restored"]),
     ("src/cli/targets.rs", &["added", "removed", "problem", "warning"]),
     ("src/cli/udev.rs", &["unchanged", "installed", "would install", "removed", "would remove"]),
 ];

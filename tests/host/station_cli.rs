@@ -123,7 +123,10 @@ fn projects_rules_users_and_tokens_are_made_shown_changed_and_taken_back() {
     for (armed, word) in [(false, "disarm"), (true, "arm")] {
         assert_eq!(station.json(&["station", word])[0]["value"]["armed"], armed);
     }
-    station.json(&["project", "remove", "lab", "--confirm", "lab"]);
+    let remove = ["project", "remove", "lab", "--confirm", "lab"];
+    assert!(station.stderr(&remove, 75).contains("rule eights"), "a rule has it");
+    station.json(&["rule", "remove", "eights"]);
+    station.json(&remove);
 }
 
 #[test]

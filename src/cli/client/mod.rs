@@ -32,12 +32,14 @@ const PAGES: usize = 100_000;
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Station options")]
 pub(super) struct At {
-    /// The station, as https://HOST:PORT [default: the setting station.url, else
-    /// the one on this host]
+    /// The station [default: the setting station.url, else the one on this host]
+    ///
+    /// As https://HOST:PORT, http://HOST:PORT or unix:/PATH.
     #[arg(long, value_name = "URL", global = true)]
     station: Option<Origin>,
-    /// The file with the token for it, which only its owner may read [default:
-    /// the setting station.token-file]
+    /// The file with its token [default: the setting station.token-file]
+    ///
+    /// Only its owner may be able to read it.
     #[arg(long, value_name = "FILE", global = true)]
     token_file: Option<PathBuf>,
 }

@@ -1,0 +1,96 @@
+//! What is done with the station's files on this host, whether it serves or not.
+
+use std::path::{Path, PathBuf};
+
+use crate::beneath::place_of;
+use crate::cli::failure::Context;
+use crate::cli::table::columns;
+use crate::cli::ui::Ui;
+use crate::cli::{Global, common};
+use crate::format::count;
+use crate::format::json::json;
+use crate::station::{Options, copies};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Cert {
+    /// The names and addresses by which it is spoken to
+    #[arg(value_name = "NAME", required = true)]
+    names: Vec<String>,
+    /// Replace the one that is there; who pins that one no longer trusts the station
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Backup {
+    /// The file, its owner's alone; it must not be there yet
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Restore {
+    /// The copy
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// The station on this host, as the settings have it.
+fn own(global: &Global, ui: &Ui) -> crate::cli::Result<Options> {
+    let settings = common::settings(global, ui)?;
+    let station = &settings.station;
+    Ok(Options {
+        state: station.state.value.clone().unwrap_or_else(|| settings.state_dir.value.join("station")),
+        records: settings.state_dir.value.clone(),
+        store: station.store.value.clone(),
+        enrol: station.enrol.value,
+        bootd: None,
+    })
+}
+
+impl Cert {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> crate::cli::Result<()> {
+        let state = own(global, ui)?.state;
+        std::fs::create_dir_all(&state).context(format_args!("making {}", state.display()))?;
+        let made = crate::station::cert::make(&state, &self.names, self.force)?;
+        if ui.json {
+            let crate::station::cert::Made { cert, key, sha256 } = made;
+            ui.object(&json!({ "event": "certificate", "cert": cert, "key": key, "sha256": sha256 }));
+        } else {
+            let rows = [("certificate", made.cert.display().to_string()), ("sha256", made.sha256)];
+            let rows = rows.map(|(name, value)| [name.to_owned(), value]);
+            columns(&rows).iter().for_each(|line| ui.result(line));
+        }
+        Ok(())
+    }
+}
+
+impl Backup {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> crate::cli::Result<()> {
+        let doing = format!("writing {}", self.output.display());
+        let (dir, name) = place_of(&self.output).context(&doing)?;
+        let new = dir.new_file(name, 0o600).context(&doing)?;
+        let rows = copies::backup(&own(global, ui)?, std::io::BufWriter::new(new.file()))?;
+        new.put().context(&doing)?;
+        copied(ui, "copied", &self.output, rows);
+        Ok(())
+    }
+}
+
+impl Restore {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> crate::cli::Result<()> {
+        let file = crate::beneath::open_regular(&self.file);
+        let file = file.context(format_args!("opening {}", self.file.display()))?;
+        let rows = copies::restore(&own(global, ui)?, file)?;
+        copied(ui, "restored", &self.file, rows);
+        Ok(())
+    }
+}
+
+fn copied(ui: &Ui, event: &'static str, path: &Path, rows: u64) {
+    if ui.json {
+        ui.object(&json!({ "event": event, "path": path, "rows": rows }));
+    } else {
+        ui.result(format_args!("{event} {}: {}", path.display(), count(rows, "row")));
+    }
+}
