@@ -215,3 +215,109 @@ fn pieces_within(place: &Range<u64>, unused: &[Range<u64>]) -> Vec<Range<u64>> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::agent::deploy::deploy;
+    use crate::agent::model::{Fault, Model};
+    use crate::agent::source::Got;
+    use crate::agent::{Source, lock};
+    use crate::image::chunk::Digest;
+    use crate::image::chunk::object::Head;
+
+    /// A store in memory that takes so many chunks before it is cut off.
+    #[derive(Default)]
+    struct Store {
+        objects: Mutex<BTreeMap<Digest, Vec<u8>>>,
+        index: Mutex<Option<Index>>,
+        room: Option<usize>,
+    }
+
+    impl Sink for Store {
+        fn known(&self, _: &mut Chunk) -> Result<bool, FetchError> {
+            Ok(false)
+        }
+
+        fn take(&self, chunk: &mut Chunk, object: Vec<u8>) -> Result<(), FetchError> {
+            let mut objects = lock(&self.objects);
+            if self.room.is_some_and(|room| objects.len() >= room) {
+                let kind = crate::error::Kind::Unavailable;
+                return Err(FetchError { what: "the cable is cut".into(), kind, hint: None });
+            }
+            objects.insert(chunk.id.unwrap(), object);
+            Ok(())
+        }
+
+        fn finish(&self, index: &Index) -> Result<(), FetchError> {
+            *lock(&self.index) = Some(index.clone());
+            Ok(())
+        }
+    }
+
+    impl Source for Store {
+        fn raw_len(&self) -> Option<u64> {
+            lock(&self.index).as_ref().map(|index| index.raw_len)
+        }
+
+        fn plan(&self, number: u64) -> Result<Option<Plan>, FetchError> {
+            Ok(lock(&self.index).as_ref().and_then(|index| Plan::of(index, number)))
+        }
+
+        fn fetch(&self, number: u64, plan: &Plan, pieces: Range<usize>) -> Result<Got, FetchError> {
+            let chunk = lock(&self.index).as_ref().unwrap().chunks[number as usize].clone();
+            let head = Head::of(&chunk, plan.len as u64);
+            let range = head.piece(pieces.start).start..head.piece(pieces.end).start;
+            Ok(Got::Stored(lock(&self.objects)[&chunk.id.unwrap()][range].to_vec()))
+        }
+    }
+
+    fn bytes(len: usize) -> Vec<u8> {
+        (0..len as u64)
+            .map(|n| if n / 200_000 % 3 == 0 { 0 } else { n.wrapping_mul(0x9e37_79b9) as u8 })
+            .collect()
+    }
+
+    #[test]
+    fn a_backup_is_restored_onto_a_larger_disk_byte_for_byte_but_for_what_nothing_uses() {
+        let raw = bytes((9 << 20) + 512);
+        let disk = Model::new(raw.clone(), &[]);
+        let unused = [(3 << 20)..(5 << 20) + 100, (6 << 20) + 1..(6 << 20) + 5];
+        let (store, stop) = (Store::default(), Stop::new().unwrap());
+        let done = backup(&disk, &unused, &store, &stop, &()).unwrap();
+        assert!(disk.bytes() == raw, "the disk isn't written");
+        let mut wanted = raw;
+        wanted[3 << 20..5 << 20].fill(0);
+        let larger = Model::new(vec![0xee; 12 << 20], &[]);
+        let back = deploy(&larger, &store, &stop, &()).unwrap();
+        assert!(larger.bytes()[..wanted.len()] == wanted);
+        assert_eq!(back.read_back_sha256, done.index.raw_sha256);
+    }
+
+    #[test]
+    fn a_disk_that_gives_two_answers_and_a_store_that_is_cut_off_make_no_backup() {
+        let stop = Stop::new().unwrap();
+        let store = Store { room: Some(1), ..Store::default() };
+        let error = backup(&Model::new(bytes(9 << 20), &[]), &[], &store, &stop, &()).unwrap_err();
+        assert!(matches!(error, Error::Fetch(_)) && lock(&store.index).is_none());
+        let disk = Model::new(bytes(9 << 20), &[Fault::Unsteady(5 << 20)]);
+        let store = Store::default();
+        let error = backup(&disk, &[], &store, &stop, &()).unwrap_err();
+        assert!(matches!(error, Error::Unsteady { at, .. } if at == 5 << 20), "{error}");
+        assert!(lock(&store.index).is_none());
+        let disk = Model::new(bytes(9 << 20), &[Fault::Read(5 << 20..(5 << 20) + 1, libc::EIO)]);
+        assert_eq!(backup(&disk, &[], &store, &stop, &()).unwrap_err().errno(), Some(libc::EIO));
+    }
+
+    #[test]
+    fn only_whole_pieces_are_left_out() {
+        let p = PIECE;
+        let unused = [p / 2..3 * p + 1, 5 * p..20 * p];
+        assert_eq!(pieces_within(&(0..6 * p), &unused), [p..3 * p, 5 * p..6 * p]);
+        assert_eq!(pieces_within(&(3 * p..4 * p), &unused), []);
+        assert_eq!(pieces_within(&(19 * p..30 * p), &unused), [19 * p..20 * p]);
+    }
+}

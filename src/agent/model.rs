@@ -18,6 +18,8 @@ pub(crate) enum Fault {
     Short(usize),
     /// This byte comes back with one bit flipped.
     Flips(u64),
+    /// This byte is another one each time that it is read.
+    Unsteady(u64),
     /// What is written into this range is lost: a fake of a larger disk.
     Loses(Range<u64>),
     /// It says that it has zeroed, and hasn't, from this byte on.
@@ -36,13 +38,20 @@ pub(crate) struct Model {
     pub(crate) bytes: Mutex<Vec<u8>>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) writes: AtomicU64,
+    reads: AtomicU64,
     /// Called before each write, with its place.
     pub(crate) on_write: Option<Box<dyn Fn(&Model, Range<u64>) + Sync + Send>>,
 }
 
 impl Model {
     pub(crate) fn new(bytes: Vec<u8>, faults: &[Fault]) -> Self {
-        Self { bytes: Mutex::new(bytes), faults: faults.to_vec(), writes: 0.into(), on_write: None }
+        Self {
+            bytes: Mutex::new(bytes),
+            faults: faults.to_vec(),
+            writes: 0.into(),
+            reads: 0.into(),
+            on_write: None,
+        }
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {
@@ -103,6 +112,11 @@ impl Storage for Model {
                 && place.contains(byte)
             {
                 buf[(byte - at) as usize] ^= 0x10;
+            }
+            if let Fault::Unsteady(byte) = fault
+                && place.contains(byte)
+            {
+                buf[(byte - at) as usize] = self.reads.fetch_add(1, Relaxed) as u8;
             }
         }
         Ok(count)

@@ -88,7 +88,8 @@ impl Session<'_> {
         };
         ended.outcome.fence = work.fence;
         match &ended.outcome.failed {
-            None => (self.say)("done, read back and equal"),
+            None if ended.outcome.read_back_sha256.is_some() => (self.say)("done, read back and equal"),
+            None => (self.say)("done"),
             Some(why) => (self.say)(&format!("failed: {why}")),
         }
         self.leds.show(if ended.outcome.failed.is_none() { Light::Done } else { Light::Failed });
