@@ -149,13 +149,5 @@ pub struct Outcome {
     pub fetched: u64,
 }
 
-/// Chunks by their names: those that a backup has, and in answer those of them that the station hasn't.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
-pub struct Digests {
-    /// At most [`MOST_DIGESTS`], 64 hexadecimal digits each.
-    pub digests: Vec<String>,
-}
-
-/// Names in a [`Digests`].
+/// Digests that are asked for at once, at most.
 pub const MOST_DIGESTS: usize = 4096;

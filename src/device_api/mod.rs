@@ -11,7 +11,7 @@
 //! | `GET jobs/{job}/chunks/{digest}` | a chunk as it is stored; ranges, ETag, immutable |
 //! | `POST jobs/{job}/progress` | [`Progress`] → [`Orders`] |
 //! | `POST jobs/{job}/result` | [`Outcome`] → 200 as soon as it is on disk |
-//! | `POST jobs/{job}/missing` | of a backup: [`Digests`] → those of them that the station has not |
+//! | `POST jobs/{job}/missing` | of a backup: a list of at most [`MOST_DIGESTS`] digests → those of them that the station has not |
 //! | `PUT jobs/{job}/chunks/{digest}` | of a backup: a chunk as it is stored |
 //! | `PUT jobs/{job}/index` | of a backup: its index, after all its chunks |
 //!
@@ -21,7 +21,7 @@ mod facts;
 mod job;
 
 pub use facts::{Disk, Hello, Register, Registered, Role, Standing};
-pub use job::{Action, Digests, End, ImageRef, MOST_DIGESTS, Manifest, Orders, Outcome, Progress, Work};
+pub use job::{Action, End, ImageRef, MOST_DIGESTS, Manifest, Orders, Outcome, Progress, Work};
 
 /// The version of the protocol. A member that a side doesn't know is left out; a version that the station doesn't know
 /// is refused with the versions that it does.

@@ -35,6 +35,7 @@ pub mod waiting;
 
 mod api;
 mod background;
+mod bytes;
 mod device;
 mod metrics;
 mod password;
@@ -83,6 +84,12 @@ pub enum OpenError {
     /// Its key can't.
     #[error(transparent)]
     Key(#[from] key::Error),
+    /// Its objects can't.
+    #[error(transparent)]
+    Objects(#[from] objects::Error),
+    /// Its images can't.
+    #[error(transparent)]
+    Images(#[from] images::Error),
     /// Its database can't.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -94,6 +101,8 @@ impl Explain for OpenError {
             Self::State { source, .. } => Kind::of_io(source),
             Self::Key(error) => error.kind(),
             Self::Store(error) => error.kind(),
+            Self::Objects(error) => error.kind(),
+            Self::Images(error) => error.kind(),
         }
     }
 
@@ -102,6 +111,8 @@ impl Explain for OpenError {
             Self::State { .. } => None,
             Self::Key(error) => error.hint(),
             Self::Store(error) => error.hint(),
+            Self::Objects(error) => error.hint(),
+            Self::Images(error) => error.hint(),
         }
     }
 }
@@ -111,6 +122,9 @@ pub(crate) struct Station {
     options: Options,
     store: store::Store,
     key: key::StationKey,
+    images: images::Images,
+    /// Backups whose chunks come, by their jobs.
+    arrivals: Mutex<std::collections::HashMap<String, Arc<images::Arriving>>>,
     nonces: device::Nonces,
     passwords: password::Passwords,
     metrics: metrics::Metrics,
@@ -131,10 +145,16 @@ impl Station {
         let key = key::StationKey::open(&options.state)?;
         let url = store::StoreUrl::read(options.store.as_deref().unwrap_or_default(), &options.state)?;
         let store = store::Store::open(&url).await?;
+        let objects = objects::Objects::in_directory(&options.state.join("objects"))?;
+        let runtime = tokio::runtime::Handle::current();
+        let images = images::Images::new(store.clone(), objects, options.state.clone(), runtime);
+        images.tidy_up().await?;
         Ok(Arc::new(Self {
             options,
             store,
             key,
+            images,
+            arrivals: Mutex::default(),
             nonces: device::Nonces::default(),
             passwords: password::Passwords::default(),
             metrics: metrics::Metrics::default(),

@@ -15,7 +15,8 @@ fn station() -> (tempfile::TempDir, Station) {
 
 /// A job that needs no image.
 fn give(station: &Station, board: &str) -> String {
-    let job = station.admin("POST", &format!("/api/v1/boards/{board}/jobs"), Some(&json!({"action": "reboot"})));
+    let job =
+        station.admin("POST", &format!("/api/v1/boards/{board}/jobs"), Some(&json!({"action": "reboot"})));
     job.ok()["id"].as_str().unwrap().to_owned()
 }
 
@@ -116,7 +117,10 @@ fn a_token_opens_one_job_of_one_board_and_an_older_number_is_refused() {
     // It starts again: the one before comes too late, with its token and with a number that it makes up.
     let again = one.work(&station, 0).ok();
     assert_eq!((again["job"].clone(), again["fence"].as_u64()), (first["job"].clone(), Some(2)));
-    assert_eq!(station.call("POST", &path(&first, "progress"), Some(&token(&first)), Some(&progress)).status, 409);
+    assert_eq!(
+        station.call("POST", &path(&first, "progress"), Some(&token(&first)), Some(&progress)).status,
+        409
+    );
     let result = |fence: u64| json!({"fence": fence, "stage": "done"});
     for (token, fence) in [(token(&first), 1), (token(&first), 2), (token(&again), 1), (token(&again), 3)] {
         let status = station.call("POST", &path(&again, "result"), Some(&token), Some(&result(fence))).status;
@@ -146,10 +150,34 @@ fn what_makes_no_sense_is_refused_with_a_reason_and_nothing_of_it_comes_back_raw
         (request("GET", "/api/v1/boards?what=x", Some(&token), None, &[]), 400),
         (request("GET", "/api/v1/runs/..", Some(&token), None, &[]), 404),
         (request("POST", "/api/v1/rules", Some(&token), Some(b"{}"), &[]), 415),
-        (request("POST", "/api/v1/rules", Some(&token), Some(b"{"), &[("content-type", "application/json")]), 400),
-        (request("POST", "/api/v1/rules", Some(&token), Some(b"[]"), &[("content-type", "application/json")]), 422),
         (
-            request("POST", "/api/v1/rules", Some(&token), Some(&[b' '; 70_000]), &[("content-type", "application/json")]),
+            request(
+                "POST",
+                "/api/v1/rules",
+                Some(&token),
+                Some(b"{"),
+                &[("content-type", "application/json")],
+            ),
+            400,
+        ),
+        (
+            request(
+                "POST",
+                "/api/v1/rules",
+                Some(&token),
+                Some(b"[]"),
+                &[("content-type", "application/json")],
+            ),
+            422,
+        ),
+        (
+            request(
+                "POST",
+                "/api/v1/rules",
+                Some(&token),
+                Some(&[b' '; 70_000]),
+                &[("content-type", "application/json")],
+            ),
             413,
         ),
         (request("GET", "/healthz", None, None, &[("x-long", &"a".repeat(100_000))]), 431),

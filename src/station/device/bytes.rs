@@ -6,7 +6,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::device_api::{Action, Digests, MOST_DIGESTS};
+use crate::device_api::{Action, MOST_DIGESTS};
 use crate::image::chunk::{Digest, object};
 use crate::station::Station;
 use crate::station::web::{Access, Call, Refusal, Row, Table, Wanted, from_slice, wanted, whole};
@@ -23,13 +23,25 @@ const LONGEST_INDEX: usize = 64 << 20;
 pub(super) fn add_to(table: &mut Table) {
     let row = Row::get("/api/v1/device/jobs/{job}/index", Access::Board, "The index of a job's image");
     table.add_stream(row, (None, Some(BYTES)), index);
-    let row = Row::get("/api/v1/device/jobs/{job}/chunks/{digest}", Access::Board, "A chunk of a job's image, as it is stored");
+    let row = Row::get(
+        "/api/v1/device/jobs/{job}/chunks/{digest}",
+        Access::Board,
+        "A chunk of a job's image, as it is stored",
+    );
     table.add_stream(row, (None, Some(BYTES)), chunk);
-    let row = Row::post("/api/v1/device/jobs/{job}/missing", Access::Board, "Which chunks of a backup the station hasn't");
-    table.add_bytes::<(), Digests, Digests, _, _>(row, 1 << 20, missing);
+    let row = Row::post(
+        "/api/v1/device/jobs/{job}/missing",
+        Access::Board,
+        "Which chunks of a backup the station hasn't",
+    );
+    table.add_bytes::<(), Vec<String>, Vec<String>, _, _>(row, 1 << 20, missing);
     let row = Row::put("/api/v1/device/jobs/{job}/chunks/{digest}", Access::Board, "A chunk of a backup");
     table.add_stream(row.answers(StatusCode::NO_CONTENT), (Some(BYTES), None), put_chunk);
-    let row = Row::put("/api/v1/device/jobs/{job}/index", Access::Board, "The index of a backup, after all its chunks");
+    let row = Row::put(
+        "/api/v1/device/jobs/{job}/index",
+        Access::Board,
+        "The index of a backup, after all its chunks",
+    );
     table.add_stream(row.answers(StatusCode::NO_CONTENT), (Some(BYTES), None), put_index);
 }
 
@@ -92,7 +104,7 @@ async fn chunk(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
     if !call.station.has_chunk(&image, digest).await? {
         return Err(Refusal::missing("the image of this job has no such chunk"));
     }
-    let bytes = call.station.chunk_bytes(&image, digest).await?;
+    let bytes = call.station.chunk_bytes(digest).await?;
     Ok(immutable(&call, &digest.to_string(), bytes))
 }
 
@@ -108,17 +120,17 @@ async fn backup_job(call: &Call) -> Result<Job, Refusal> {
     Ok(job)
 }
 
-async fn missing(call: Call, (): (), body: Bytes) -> Result<Digests, Refusal> {
-    let asked: Digests = from_slice(&body)?;
-    if asked.digests.len() > MOST_DIGESTS {
+async fn missing(call: Call, (): (), body: Bytes) -> Result<Vec<String>, Refusal> {
+    let asked: Vec<String> = from_slice(&body)?;
+    if asked.len() > MOST_DIGESTS {
         return Err(Refusal::meaningless(format!("{MOST_DIGESTS} digests at most are asked for at once")));
     }
     let wrong = || Refusal::meaningless("a digest is 64 hexadecimal digits");
-    let digests = asked.digests.iter().map(|text| Digest::parse(text).ok_or_else(wrong));
+    let digests = asked.iter().map(|text| Digest::parse(text).ok_or_else(wrong));
     let digests = digests.collect::<Result<Vec<_>, _>>()?;
     let job = backup_job(&call).await?;
     let missing = call.station.missing_chunks(&job, digests).await?;
-    Ok(Digests { digests: missing.iter().map(ToString::to_string).collect() })
+    Ok(missing.iter().map(ToString::to_string).collect())
 }
 
 async fn put_chunk(call: Call, (): (), body: Body) -> Result<Response, Refusal> {

@@ -102,6 +102,7 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
     });
     let finished = Finished { fence: outcome.fence, stage: outcome.stage, ending, detail };
     let job = station.store().finish(&job.id, &finished, now()).await?;
+    station.arrived_all(&job.id);
     let metrics = station.metrics();
     if matches!(job.state, JobState::Done | JobState::Finishing) {
         metrics.done.inc();

@@ -1,5 +1,6 @@
 //! Calls of boards. docs/device-api.md has them as a table.
 
+mod bytes;
 mod hello;
 mod job;
 mod register;
@@ -21,6 +22,7 @@ pub(super) fn add_to(table: &mut Table) {
     register::add_to(table);
     work::add_to(table);
     job::add_to(table);
+    bytes::add_to(table);
 }
 
 /// What the token of a call stands for.

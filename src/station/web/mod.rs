@@ -12,5 +12,5 @@ pub(super) use guard::Guard;
 pub(super) use problem::Refusal;
 pub(super) use range::{Wanted, wanted};
 pub(super) use refill::Refill;
-pub(super) use table::{Access, Call, JSON, Row, Table, from_slice, json};
+pub(super) use table::{Access, Call, JSON, Row, Table, from_slice, json, whole};
 pub(super) use who::{Origin, Who, bearer};

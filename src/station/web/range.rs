@@ -21,7 +21,8 @@ pub(in crate::station) enum Wanted {
 /// all of it, as the RFC has it.
 pub(in crate::station) fn wanted(headers: &HeaderMap, len: u64, etag: &str) -> Wanted {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let names = |value: &str| value == "*" || value.split(',').any(|one| one.trim().trim_start_matches("W/") == etag);
+    let names =
+        |value: &str| value == "*" || value.split(',').any(|one| one.trim().trim_start_matches("W/") == etag);
     if text(header::IF_NONE_MATCH).is_some_and(names) {
         return Wanted::Nothing;
     }
