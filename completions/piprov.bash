@@ -34,6 +34,9 @@ _piprov() {
             piprov,config)
                 cmd="piprov__subcmd__config"
                 ;;
+            piprov,deploy)
+                cmd="piprov__subcmd__deploy"
+                ;;
             piprov,doctor)
                 cmd="piprov__subcmd__doctor"
                 ;;
@@ -341,7 +344,7 @@ _piprov() {
 
     case "${cmd}" in
         piprov)
-            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version flash verify split-image reset run board image backup project rule user token station targets card tftp usbboot list doctor netboot serve bootd mklive clnlive nukelive live stage1 initramfs udev config"
+            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version deploy flash verify split-image reset run board image backup project rule user token station targets card tftp usbboot list doctor netboot serve bootd mklive clnlive nukelive live stage1 initramfs udev config"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1205,6 +1208,36 @@ _piprov() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__deploy)
+            opts="-n -q -v -h -V --device --confirm --dry-run --spool-dir --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

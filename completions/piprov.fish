@@ -31,6 +31,7 @@ complete -c piprov -n "__fish_piprov_needs_command" -s v -l verbose -d 'Say more
 complete -c piprov -n "__fish_piprov_needs_command" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_needs_command" -s h -l help -d 'Print help'
 complete -c piprov -n "__fish_piprov_needs_command" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "deploy" -d 'Write an image onto disks of this host, and read it back'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "flash" -d 'Flash boards over the network, through their U-Boot'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "verify" -d 'Compare an image with a device, a file or a board\'s report'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "split-image" -d 'Split an image into the parts that U-Boot fetches'
@@ -61,6 +62,17 @@ complete -c piprov -n "__fish_piprov_needs_command" -f -a "stage1" -d 'Build the
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "initramfs" -d 'Build the system that boards run while they are deployed'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "udev" -d 'Install the udev rules that give each board its own files'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "config" -d 'Show the settings and where each comes from'
+complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l device -d 'The disks: whole ones, like /dev/sdb; or files of a disk\'s size' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l confirm -d 'What a person types when asked: the disks as they were named, with commas' -r
+complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l spool-dir -d 'Folder for the spool of a compressed image' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s n -l dry-run -d 'Print what would be done, and do nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l targets -d 'Targets database' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l stagger -d 'Seconds between the resets of two boards' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l timeout -d 'Seconds that a board may say nothing' -r
