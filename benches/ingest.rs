@@ -133,9 +133,9 @@ fn upgrade(bench: &Bench, mib: u64) -> String {
     let mut state = 7;
     for _ in 0..mib / 16 {
         // Files of up to 200 KiB, anywhere.
-        let mut bytes = vec![0; 1 + random(&mut state) as usize % 200_000];
+        let mut bytes = vec![0; 1 + (random(&mut state) as usize % 200_000)];
         bytes.fill_with(|| random(&mut state) as u8);
-        let at = random(&mut state) % ((mib << 20) - 200_000) & !4095;
+        let at = (random(&mut state) % ((mib << 20) - 200_000)) & !4095;
         file.write_all_at(&bytes, at).unwrap();
     }
     let (after, second) = cut_into(&image, &chunks);

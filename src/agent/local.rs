@@ -151,7 +151,8 @@ mod tests {
 
     #[test]
     fn one_pass_of_a_compressed_image_feeds_good_and_bad_disks() {
-        let raw: Vec<u8> = (0..9 << 20).map(|n: u32| if n / 70_000 % 2 == 0 { 0 } else { n as u8 }).collect();
+        let raw: Vec<u8> =
+            (0..9 << 20).map(|n: u32| if (n / 70_000).is_multiple_of(2) { 0 } else { n as u8 }).collect();
         let file = tempfile::NamedTempFile::new().unwrap();
         let packed = zstd::bulk::compress(&raw, 1).unwrap();
         std::fs::write(file.path(), &packed).unwrap();

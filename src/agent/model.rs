@@ -34,13 +34,15 @@ pub(crate) enum Fault {
     Ends(u64),
 }
 
+type OnWrite = Box<dyn Fn(&Model, Range<u64>) + Sync + Send>;
+
 pub(crate) struct Model {
     pub(crate) bytes: Mutex<Vec<u8>>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) writes: AtomicU64,
     reads: AtomicU64,
     /// Called before each write, with its place.
-    pub(crate) on_write: Option<Box<dyn Fn(&Model, Range<u64>) + Sync + Send>>,
+    pub(crate) on_write: Option<OnWrite>,
 }
 
 impl Model {

@@ -208,7 +208,7 @@ fn fetched(mut image: Known, station: &Station, ui: &Ui, stop: &Stop) -> crate::
     while image.state == ImageState::Coming {
         if stop.wait(EVERY) {
             ui.say("the station goes on without us; `piprov image list` shows how far it is");
-            return Err(crate::http::Error::Stopped)?;
+            Err(crate::http::Error::Stopped)?;
         }
         image = match station.get(&path(["images", &image.id])) {
             Ok(image) => image,

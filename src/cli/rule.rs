@@ -27,7 +27,7 @@ enum Command {
     /// List the rules in their order, with how often each has matched
     List,
     /// Add a rule
-    Add(Add),
+    Add(Box<Add>),
     /// Take a rule out
     Remove(One),
     /// Say what the rules make of a board, and why

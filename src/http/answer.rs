@@ -28,6 +28,7 @@ pub(super) fn number(text: &str) -> Option<u64> {
 
 /// `Content-Range` (RFC 9110, section 14.4): first byte, last byte, length of the whole. The first two are missing in an
 /// answer that says that there is no such range, the last where the server doesn't know it.
+#[expect(clippy::type_complexity, reason = "two things that may be missing")]
 pub(super) fn content_range(text: &str) -> Option<(Option<(u64, u64)>, Option<u64>)> {
     let (unit, rest) = text.split_once(' ')?;
     if !unit.eq_ignore_ascii_case("bytes") {

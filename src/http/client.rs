@@ -127,31 +127,26 @@ impl Client {
     }
 
     /// Asks for something. `path` may have a query; what can't stand in a request is escaped.
-    #[must_use]
     pub fn get(&self, path: &str) -> Call<'_> {
         self.call(Method::GET, path)
     }
 
     /// Asks for something to be done.
-    #[must_use]
     pub fn post(&self, path: &str) -> Call<'_> {
         self.call(Method::POST, path)
     }
 
     /// Puts something there.
-    #[must_use]
     pub fn put(&self, path: &str) -> Call<'_> {
         self.call(Method::PUT, path)
     }
 
     /// Changes something.
-    #[must_use]
     pub fn patch(&self, path: &str) -> Call<'_> {
         self.call(Method::PATCH, path)
     }
 
     /// Removes something.
-    #[must_use]
     pub fn delete(&self, path: &str) -> Call<'_> {
         self.call(Method::DELETE, path)
     }

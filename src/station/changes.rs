@@ -47,6 +47,7 @@ impl Changes {
     }
 
     /// What came after number `seen`, and all that comes. A gap comes first where some of it isn't kept any more.
+    #[expect(clippy::type_complexity, reason = "what was, and what comes")]
     pub fn after(&self, seen: Option<u64>) -> (Vec<(u64, Change)>, broadcast::Receiver<(u64, Change)>) {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let receiver = self.sender.subscribe();

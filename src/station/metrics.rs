@@ -80,10 +80,10 @@ impl Metrics {
     /// An answer went out.
     pub(super) fn answered(&self, status: u16) {
         let code = match status {
-            ..200 => "1xx",
-            ..300 => "2xx",
-            ..400 => "3xx",
-            ..500 => "4xx",
+            ..=199 => "1xx",
+            200..=299 => "2xx",
+            300..=399 => "3xx",
+            400..=499 => "4xx",
             _ => "5xx",
         };
         self.answers.get_or_create(&Answer { code }).inc();

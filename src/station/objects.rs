@@ -66,7 +66,7 @@ pub enum Error {
         /// Its name.
         id: Digest,
         /// What is wrong.
-        source: chunk::Error,
+        source: Box<chunk::Error>,
     },
     /// No room.
     #[error("the disk of the object store is full")]
@@ -197,7 +197,7 @@ impl Objects {
     /// [`Error::Missing`], [`Error::Damaged`], [`Error::Store`].
     pub async fn chunk(&self, id: Digest) -> Result<(Head, Bytes), Error> {
         let bytes = self.read(Sort::Chunk, id).await?;
-        let damaged = |source| Error::Damaged { sort: Sort::Chunk, id, source };
+        let damaged = |error| Error::Damaged { sort: Sort::Chunk, id, source: Box::new(error) };
         let head = object::check(&bytes).map_err(damaged)?;
         Ok((head, bytes))
     }
@@ -208,7 +208,7 @@ impl Objects {
     /// As [`Self::chunk`].
     pub async fn index(&self, id: Digest) -> Result<(Index, Bytes), Error> {
         let bytes = self.read(Sort::Index, id).await?;
-        let damaged = |source| Error::Damaged { sort: Sort::Index, id, source };
+        let damaged = |error| Error::Damaged { sort: Sort::Index, id, source: Box::new(error) };
         let index = Index::decode_named(&bytes, id).map_err(damaged)?;
         Ok((index, bytes))
     }
@@ -225,7 +225,7 @@ impl Objects {
         let found = self.store.get(&key(sort, id)).await.map_err(fail)?;
         // What somebody has put there isn't taken into memory whatever its length.
         if found.meta.size > most {
-            let source = chunk::Error::TooLong { what: sort.word(), len: found.meta.size, most };
+            let source = Box::new(chunk::Error::TooLong { what: sort.word(), len: found.meta.size, most });
             return Err(Error::Damaged { sort, id, source });
         }
         found.bytes().await.map_err(fail)

@@ -33,6 +33,10 @@ impl Postgres {
             watcher.args(["-c", &script]).stdin(std::process::Stdio::null());
             watcher.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
             std::os::unix::process::CommandExt::process_group(&mut watcher, 0);
+            #[expect(
+                clippy::zombie_processes,
+                reason = "it outlives this process: that is what it waits for"
+            )]
             watcher.spawn().expect("sh starts");
             server
         })

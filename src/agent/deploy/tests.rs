@@ -114,7 +114,8 @@ fn each_fault_is_named_and_nothing_bootable_is_left() {
         ),
         (Fault::Loses(middle..20 * MIB), "gives back other bytes", None),
     ] {
-        let (disk, source) = (Model::new(dirty(14 * MIB), &[fault.clone()]), Memory::new(image(13 * MIB)));
+        let (disk, source) =
+            (Model::new(dirty(14 * MIB), std::slice::from_ref(&fault)), Memory::new(image(13 * MIB)));
         let failure = run(&disk, &source).unwrap_err();
         assert!(failure.to_string().contains(text), "{fault:?}: {failure}");
         assert_eq!(failure.error.errno(), errno, "{fault:?}");

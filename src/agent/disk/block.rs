@@ -232,7 +232,7 @@ mod tests {
                 let file = tempfile::NamedTempFile::new_in(dir).unwrap();
                 std::fs::write(file.path(), vec![0xee; 10 << 20]).unwrap();
                 let raw: Vec<u8> =
-                    (0..len).map(|n: u32| if n / 9000 % 3 == 0 { 0 } else { n as u8 }).collect();
+                    (0..len).map(|n: u32| if (n / 9000).is_multiple_of(3) { 0 } else { n as u8 }).collect();
                 let disk = BlockDisk::open_file(file.path()).unwrap();
                 let source = Memory::new(raw);
                 let done = deploy(&disk, &source, &Stop::new().unwrap(), &()).unwrap();

@@ -73,7 +73,7 @@ pub(in crate::cli) fn wait(
                         Instant::now()
                     });
                     if since.elapsed() > AWAY {
-                        return Err(error)?;
+                        Err(error)?;
                     }
                     break;
                 }

@@ -68,14 +68,14 @@ pub(in crate::cli) fn follow(
             Ok(false) => {
                 ui.detail("the station has ended the stream; it is asked again");
                 if !pauses.wait(None, station.client.stop()) {
-                    return Err(Error::Stopped)?;
+                    Err(Error::Stopped)?;
                 }
             }
             Err(Ended::Failed(failure)) => return Err(failure),
             Err(Ended::Http(error)) if error.may_pass() => {
                 ui.detail(format_args!("{error}; it is tried again"));
                 if !pauses.wait(None, station.client.stop()) {
-                    return Err(if station.client.stop().is_set() { Error::Stopped } else { error })?;
+                    Err(if station.client.stop().is_set() { Error::Stopped } else { error })?;
                 }
             }
             Err(Ended::Http(error)) => return Err(error)?,

@@ -276,12 +276,7 @@ pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
 
 /// A board as all commands tell it.
 pub(super) fn who(board: &Board) -> Who {
-    Who {
-        name: board.name.clone(),
-        mac: board.macs.first().copied(),
-        serial: board.serial.clone(),
-        ..Who::default()
-    }
+    Who { name: board.name.clone(), mac: board.macs.first().copied(), serial: board.serial, ..Who::default() }
 }
 
 /// What a board is called in lines for people.

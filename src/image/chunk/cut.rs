@@ -61,6 +61,7 @@ impl Drop for Buffer {
 ///
 /// # Errors
 /// What `read` and `keep` say; [`Error::TooLong`], [`Error::Empty`], [`Error::Short`].
+#[expect(clippy::type_complexity, reason = "one closure")]
 pub fn cut<K: Keep>(
     read: &mut dyn FnMut(&mut [u8]) -> Result<usize, K::Error>,
     keep: &K,

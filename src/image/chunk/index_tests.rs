@@ -1,3 +1,4 @@
+#![expect(clippy::single_range_in_vec_init, reason = "lists of ranges")]
 use proptest::prelude::*;
 
 use super::*;

@@ -183,8 +183,8 @@ impl Raw {
         };
         let bytes = images.inner.runtime.block_on(images.chunk(id))?;
         let proved = self.unpacker.unpack_named(&bytes, id, &mut self.buffer);
-        if let Err(source) = proved {
-            let error = objects::Error::Damaged { sort: Sort::Chunk, id, source };
+        if let Err(error) = proved {
+            let error = objects::Error::Damaged { sort: Sort::Chunk, id, source: Box::new(error) };
             return Err(images.inner.runtime.block_on(images.noted(id, error)));
         }
         Ok(())

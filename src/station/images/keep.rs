@@ -50,7 +50,11 @@ impl Images {
                     verdict.chunks += 1;
                     let proved = inner.runtime.block_on(inner.objects.chunk(id)).and_then(|(_, bytes)| {
                         let proved = unpacker.unpack_named(&bytes, id, &mut raw);
-                        proved.map_err(|source| objects::Error::Damaged { sort: Sort::Chunk, id, source })
+                        proved.map_err(|error| objects::Error::Damaged {
+                            sort: Sort::Chunk,
+                            id,
+                            source: Box::new(error),
+                        })
                     });
                     if let Err(error) = proved {
                         let line = self.named(id, error)?;

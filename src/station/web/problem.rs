@@ -9,7 +9,10 @@ use crate::station_api::Problem;
 
 /// Why a call isn't done.
 #[derive(Debug)]
-pub(in crate::station) struct Refusal {
+pub(in crate::station) struct Refusal(Box<Facts>);
+
+#[derive(Debug)]
+struct Facts {
     status: StatusCode,
     kind: Kind,
     detail: String,
@@ -21,7 +24,8 @@ pub(in crate::station) struct Refusal {
 impl Refusal {
     /// With a status of its own.
     pub(in crate::station) fn new(status: StatusCode, kind: Kind, detail: impl Into<String>) -> Self {
-        Self { status, kind, detail: detail.into(), hint: None, more: Vec::new(), header: None }
+        let detail = detail.into();
+        Self(Box::new(Facts { status, kind, detail, hint: None, more: Vec::new(), header: None }))
     }
 
     /// 400: a path, a query or a body that can't be read.
@@ -68,20 +72,14 @@ impl Refusal {
 
     /// With what helps.
     pub(in crate::station) fn with_hint(mut self, hint: impl Into<Remedy>) -> Self {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
     /// With a header.
     pub(in crate::station) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+        self.0.header = Some((name, value));
         self
-    }
-
-    /// What went wrong.
-    #[cfg(test)]
-    pub(in crate::station) fn status(&self) -> StatusCode {
-        self.status
     }
 }
 
@@ -101,30 +99,33 @@ fn status(kind: Kind) -> StatusCode {
 impl<E: Explain + 'static> From<E> for Refusal {
     fn from(error: E) -> Self {
         let kind = error.kind();
-        let refusal = Self::new(status(kind), kind, chain(&error));
-        Self { hint: error.hint(), more: error.more(), ..refusal }
+        let mut refusal = Self::new(status(kind), kind, chain(&error));
+        refusal.0.hint = error.hint();
+        refusal.0.more = error.more();
+        refusal
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        if self.status.is_server_error() {
-            tracing::warn!(status = self.status.as_u16(), detail = %message(&self.detail), "a call failed");
+        let facts = *self.0;
+        if facts.status.is_server_error() {
+            tracing::warn!(status = facts.status.as_u16(), detail = %message(&facts.detail), "a call failed");
         }
         let problem = Problem {
             kind_of: "about:blank".to_owned(),
-            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
-            status: self.status.as_u16(),
+            title: facts.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: facts.status.as_u16(),
             // It may quote what was asked for.
-            detail: message(&self.detail).into_owned(),
-            kind: self.kind,
-            hint: self.hint,
-            more: self.more.iter().take(100).map(|line| message(line).into_owned()).collect(),
+            detail: message(&facts.detail).into_owned(),
+            kind: facts.kind,
+            hint: facts.hint,
+            more: facts.more.iter().take(100).map(|line| message(line).into_owned()).collect(),
         };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let kind = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        let mut response = (self.status, [kind], body).into_response();
-        if let Some((name, value)) = self.header {
+        let mut response = (facts.status, [kind], body).into_response();
+        if let Some((name, value)) = facts.header {
             response.headers_mut().insert(name, value);
         }
         response

@@ -164,12 +164,6 @@ impl Table {
         table
     }
 
-    /// The rows so far.
-    #[cfg(test)]
-    pub(in crate::station) fn rows(&self) -> &[Row] {
-        &self.rows
-    }
-
     /// A call with JSON in and out. `()` is no query, no body, or 204.
     pub(in crate::station) fn add<Q, B, T, F, R>(&mut self, row: Row, handler: F)
     where
