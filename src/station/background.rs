@@ -10,6 +10,7 @@ use super::spool;
 use super::store::{Keep, Room};
 use super::{Station, now};
 use crate::station_api::Thing;
+use crate::stop::Stop;
 
 /// How often boards that went away are looked for.
 const LOOK: Duration = Duration::from_secs(5);
@@ -34,6 +35,7 @@ impl Station {
         tasks.spawn(Arc::clone(self).leases());
         tasks.spawn(Arc::clone(self).spool());
         tasks.spawn(Arc::clone(self).tidy());
+        tasks.spawn(Arc::clone(self).collect());
         if let Some(path) = self.options.bootd.clone() {
             tasks.spawn(Arc::clone(self).with_bootd(path));
         }
@@ -91,6 +93,41 @@ impl Station {
         }
     }
 
+    /// The bytes of images that were removed, or that never came whole, go: soon after that, and each hour.
+    async fn collect(self: Arc<Self>) {
+        let mut each = tokio::time::interval(TIDY);
+        each.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = each.tick() => {}
+                () = self.unneeded.notified() => {}
+                () = self.ending.cancelled() => return,
+            }
+            let stop = match Stop::new() {
+                Ok(stop) => stop,
+                Err(error) => {
+                    tracing::warn!(%error, "what nobody needs can't be removed");
+                    continue;
+                }
+            };
+            let (images, end) = (self.images.clone(), stop.clone());
+            let mut work = tokio::task::spawn_blocking(move || images.collect(&stop));
+            let collected = tokio::select! {
+                collected = &mut work => collected,
+                () = self.ending.cancelled() => {
+                    end.set();
+                    work.await
+                }
+            };
+            match collected {
+                Ok(Ok(collected)) => tracing::debug!(?collected, "what nobody needs was removed"),
+                Ok(Err(_)) if end.is_set() => return,
+                Ok(Err(error)) => tracing::warn!(%error, "what nobody needs can't be removed"),
+                Err(error) => tracing::warn!(%error, "what nobody needs can't be removed"),
+            }
+        }
+    }
+
     /// Boards that went away lose their jobs.
     async fn leases(self: Arc<Self>) {
         let mut clock = Clock::default();
@@ -104,6 +141,7 @@ impl Station {
                 Ok(ended) => {
                     for job in ended {
                         tracing::info!(job = %job.id, board = %job.board, state = ?job.state, "a job ended: its lease did");
+                        self.arrived_all(&job.id);
                         self.changes.tell(Thing::Job, &job.id, Some(&job.board));
                         if let Some(run) = &job.run {
                             self.changes.tell(Thing::Run, run, Some(&job.board));

@@ -1,19 +1,21 @@
 //! Where the bytes of images come from and go to, for the calls that carry them.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use futures::StreamExt;
 
-use super::Station;
-use super::images::{Arriving, Wanted};
+use super::images::{self, Arriving, Wanted};
 use super::web::Refusal;
+use super::{Station, store};
 use crate::error::Kind;
-use crate::image::chunk::Digest;
-use crate::station_api::{Backup, Image, Job, ListAsked, Thing};
+use crate::format::hex;
+use crate::image::chunk::{Digest, Index};
+use crate::station_api::{Backup, Image, ImageState, Job, Thing};
 use crate::stop::Stop;
 
 /// How long a body may bring nothing.
@@ -50,7 +52,11 @@ impl Station {
 
     /// Nobody brings anything for this job any more.
     pub(super) fn arrived_all(&self, job: &str) {
-        self.arrivals.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(job);
+        let had = self.arrivals.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(job);
+        if had.is_some() {
+            // What didn't become an image isn't held any more.
+            self.unneeded.notify_one();
+        }
     }
 
     pub(super) async fn missing_chunks(&self, job: &Job, ids: Vec<Digest>) -> Result<Vec<Digest>, Refusal> {
@@ -61,50 +67,87 @@ impl Station {
         Ok(self.arriving(job).take(id, bytes).await?)
     }
 
-    /// The row of a backup. Its name is made of the job's.
-    async fn backup_row(&self, job: &Job) -> Result<Image, Refusal> {
-        Ok(self.images.begin(&format!("backup-{}", job.id), Some(job.board.clone())).await?)
+    /// The name of the backup that a job makes.
+    fn backup_name(job: &Job) -> String {
+        format!("backup-{}", job.id)
     }
 
     pub(super) async fn take_index(&self, job: &Job, bytes: Bytes) -> Result<Image, Refusal> {
+        let index = Index::decode(&bytes).map_err(images::Error::from)?;
         if let Some(image) = self.backup_of(job).await? {
-            return Ok(image);
+            if image.raw_sha256 == hex(&index.raw_sha256) {
+                // It is told again, or the board has started again and read the same.
+                self.note_backup(job, &image, "", "").await?;
+                return Ok(image);
+            }
+            // The board has started again, and its disk isn't what it was.
+            self.store().remove_image(&image.id).await?;
         }
-        let row = self.backup_row(job).await?;
-        let image = self.arriving(job).finish(row, &bytes).await?;
-        self.note_backup(job, &image, "").await?;
+        let row = self.images.begin(&Self::backup_name(job), Some(job.board.clone())).await?;
+        let image = self.arriving(job).finish(row, index).await?;
+        self.note_backup(job, &image, "", "").await?;
         Ok(image)
     }
 
-    async fn note_backup(&self, job: &Job, image: &Image, proof: &str) -> Result<(), Refusal> {
-        let run = job.run.clone().unwrap_or_default();
-        let (board, proof) = (job.board.clone(), proof.to_owned());
-        let backup = Backup { image: image.clone(), board, run, device: String::new(), proof };
+    /// Says where a backup came from.
+    pub(super) async fn note_backup(
+        &self,
+        job: &Job,
+        image: &Image,
+        device: &str,
+        proof: &str,
+    ) -> Result<(), Refusal> {
+        let backup = Backup {
+            image: image.clone(),
+            board: job.board.clone(),
+            run: job.run.clone().unwrap_or_default(),
+            device: device.to_owned(),
+            proof: proof.to_owned(),
+        };
         Ok(self.store().put_backup(&backup).await?)
     }
 
     /// The backup that a job has made, if all of it has come.
     pub(super) async fn backup_of(&self, job: &Job) -> Result<Option<Image>, Refusal> {
-        let asked = ListAsked { board: Some(job.board.clone()), after: None, limit: Some(500) };
-        let backups = self.store().backups(&asked).await?.items;
-        Ok(backups
-            .into_iter()
-            .find(|backup| job.run.as_deref() == Some(&backup.run))
-            .map(|backup| backup.image))
+        let name = Self::backup_name(job);
+        let image = match self.store().image(&name).await {
+            Ok(image) => image,
+            Err(store::Error::NoSuch { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let is_it = image.name == name
+            && image.state == ImageState::Ready
+            && image.backup_of.as_ref() == Some(&job.board);
+        Ok(is_it.then_some(image))
     }
 
-    /// Takes in an image whose row is there, out of a body.
-    pub(super) async fn take_body(&self, row: Image, wanted: Wanted, body: Body) -> Result<Image, Refusal> {
-        let system = |error: std::io::Error| {
-            Refusal::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                Kind::Io,
-                format!("a pipe can't be made: {error}"),
-            )
-        };
+    /// Takes in an image whose row is there, out of a body of this length, where that was told. The image is whole or
+    /// `failed`, also where the connection ends and nobody waits for this any more.
+    pub(super) async fn take_body(
+        self: &Arc<Self>,
+        row: Image,
+        wanted: Wanted,
+        body: Body,
+        len: Option<u64>,
+    ) -> Result<Image, Refusal> {
+        let stop = Stop::new().map_err(system)?;
+        let caller = CutOff(stop.clone());
+        let work = tokio::spawn(Arc::clone(self).take_stream(row, wanted, body, len, stop));
+        let done = work.await.map_err(|error| system(io::Error::other(error)))?;
+        drop(caller);
+        done
+    }
+
+    async fn take_stream(
+        self: Arc<Self>,
+        row: Image,
+        wanted: Wanted,
+        body: Body,
+        len: Option<u64>,
+        stop: Stop,
+    ) -> Result<Image, Refusal> {
         let (end, begin) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
             .map_err(|errno| system(errno.into()))?;
-        let stop = Stop::new().map_err(system)?;
         let (images, cut, id) = (self.images.clone(), stop.clone(), row.id.clone());
         let ingest = tokio::task::spawn_blocking(move || {
             let path = PathBuf::from(format!("/proc/self/fd/{}", end.as_raw_fd()));
@@ -112,42 +155,59 @@ impl Station {
             drop(end);
             result
         });
-        let mut into = std::fs::File::from(begin);
+        let mut into = Some(std::fs::File::from(begin));
         let mut stream = body.into_data_stream();
-        let mut broken = false;
-        loop {
+        let (mut broken, mut came) = (false, 0);
+        while let Some(mut file) = into.take() {
             let bytes = match tokio::time::timeout(PATIENCE, stream.next()).await {
                 Ok(Some(Ok(bytes))) => bytes,
-                Ok(None) => break,
+                Ok(None) => {
+                    broken = len.is_some_and(|len| came < len);
+                    into = Some(file);
+                    break;
+                }
                 Ok(Some(Err(_))) | Err(_) => {
                     broken = true;
+                    into = Some(file);
                     break;
                 }
             };
+            came += bytes.len() as u64;
             self.metrics().taken.inc_by(bytes.len() as u64);
-            let written = tokio::task::spawn_blocking(move || into.write_all(&bytes).map(|()| into)).await;
-            match written {
-                Ok(Ok(file)) => into = file,
-                // The other end has had enough: it says why.
-                _ => {
-                    into = match std::fs::File::open("/dev/null") {
-                        Ok(file) => file,
-                        Err(error) => return Err(system(error)),
-                    };
-                    break;
-                }
-            }
+            let written = tokio::task::spawn_blocking(move || file.write_all(&bytes).map(|()| file)).await;
+            // Otherwise the other end has had enough: it says why.
+            into = written.ok().and_then(Result::ok);
         }
         if broken {
             // What came so far is no image, also where it looks like one.
             stop.set();
         }
         drop(into);
-        let result = ingest.await.map_err(|error| system(std::io::Error::other(error)))?;
+        let result = ingest.await.map_err(|error| system(io::Error::other(error)))?;
         self.changes.tell(Thing::Image, &id, None);
+        if result.is_err() {
+            self.unneeded.notify_one();
+        }
         if broken {
             return Err(Refusal::malformed("the body broke off: nothing of it is kept"));
         }
         Ok(result?)
+    }
+}
+
+fn system(error: io::Error) -> Refusal {
+    Refusal::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        Kind::Io,
+        format!("the system refuses what it needs: {error}"),
+    )
+}
+
+/// Ends what goes on elsewhere, where it isn't waited for any more.
+struct CutOff(Stop);
+
+impl Drop for CutOff {
+    fn drop(&mut self) {
+        self.0.set();
     }
 }

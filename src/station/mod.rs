@@ -125,6 +125,8 @@ pub(crate) struct Station {
     images: images::Images,
     /// Backups whose chunks come, by their jobs.
     arrivals: Mutex<std::collections::HashMap<String, Arc<images::Arriving>>>,
+    /// Told when objects may have become such that nobody needs.
+    unneeded: tokio::sync::Notify,
     nonces: device::Nonces,
     passwords: password::Passwords,
     metrics: metrics::Metrics,
@@ -155,6 +157,7 @@ impl Station {
             key,
             images,
             arrivals: Mutex::default(),
+            unneeded: tokio::sync::Notify::new(),
             nonces: device::Nonces::default(),
             passwords: password::Passwords::default(),
             metrics: metrics::Metrics::default(),

@@ -35,6 +35,7 @@ mod run;
 mod split_image;
 mod stage1;
 mod station_cli;
+mod station_deploy;
 mod targets;
 mod tftp_cli;
 mod tftp_clients;

@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 use crate::{common, documented};
 
 /// A station of its own, ended with the test.
-struct Station {
+pub(crate) struct Station {
     dir: tempfile::TempDir,
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Station {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(&[])
     }
 
@@ -44,26 +44,31 @@ impl Station {
         station
     }
 
-    fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.dir.path().join("s.sock")
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// The socket as a station is named.
+    pub(crate) fn url(&self) -> String {
+        format!("unix:{}", self.socket().display())
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = common::piprov();
         command.args(arguments).env("PIPROV_STATION_SOCKET", self.socket()).current_dir(self.dir.path());
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
     /// What a command prints with `--json`, of which each line is as docs/json.md says.
-    fn json(&self, arguments: &[&str]) -> Vec<Value> {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Vec<Value> {
         let out = self.command(arguments).arg("--json").output().unwrap();
         let text = String::from_utf8(out.stdout).unwrap();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

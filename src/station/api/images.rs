@@ -61,7 +61,8 @@ async fn put(call: Call, expect: Expect, body: Body) -> Result<Response, Refusal
     let row = station.images.begin(call.part("image"), None).await?;
     station.did(&call.who(), "image.add", &row.name).await;
     station.changes.tell(Thing::Image, &row.id, None);
-    let image = station.take_body(row, Expected { sha256, bmap: None }, body).await?;
+    let len = call.headers.get(header::CONTENT_LENGTH).and_then(|len| len.to_str().ok()?.parse().ok());
+    let image = station.take_body(row, Expected { sha256, bmap: None }, body, len).await?;
     Ok(json(StatusCode::CREATED, &image))
 }
 
@@ -69,6 +70,7 @@ async fn remove(call: Call, (): (), (): ()) -> Result<(), Refusal> {
     let station = &call.station;
     let image = station.store().image(call.part("image")).await?;
     station.store().remove_image(&image.id).await?;
+    station.unneeded.notify_one();
     station.did(&call.who(), "image.remove", &image.name).await;
     station.changes.tell(Thing::Image, &image.id, None);
     Ok(())

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::device_api::{Action, ImageRef, Manifest, Orders, Outcome, Progress, SIGNATURE, VERSION};
+use crate::run::Ending;
 use crate::station::jobs::judge;
 use crate::station::now;
 use crate::station::store::Finished;
@@ -89,6 +90,10 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
     };
     let expected = image.as_ref().map(|image| image.raw_sha256.as_str());
     let ending = judge(job.action, &outcome, expected);
+    let proof = match ending {
+        Ending::Done { proof } => Some(proof),
+        _ => None,
+    };
     let detail = json!({
         "job": job.id,
         "image": image.as_ref().map(|image| &image.name),
@@ -102,6 +107,12 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
     });
     let finished = Finished { fence: outcome.fence, stage: outcome.stage, ending, detail };
     let job = station.store().finish(&job.id, &finished, now()).await?;
+    if let (Action::Backup, Some(image), Some(proof)) = (job.action, &image, proof)
+        && matches!(job.state, JobState::Done | JobState::Finishing)
+    {
+        let device = outcome.device.as_deref().unwrap_or_default();
+        station.note_backup(&job, image, device, proof.phrase()).await?;
+    }
     station.arrived_all(&job.id);
     let metrics = station.metrics();
     if matches!(job.state, JobState::Done | JobState::Finishing) {

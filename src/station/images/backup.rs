@@ -67,12 +67,20 @@ impl Arriving {
         Ok(())
     }
 
-    /// Takes the index, and makes the image ready. All its chunks have to be there.
+    /// Takes the index, and makes the image ready. All its chunks have to be there. Otherwise the row is `failed`, with
+    /// the reason.
     ///
     /// # Errors
-    /// [`Error::NotWhole`]; [`Error::Chunk`] for what is no index; what database and object store say.
-    pub async fn finish(&self, mut row: Image, index: &[u8]) -> Result<Image, Error> {
-        let mut index = Index::decode(index)?;
+    /// [`Error::NotWhole`]; [`Error::Chunk`] for an index that fits no chunks; what database and object store say.
+    pub async fn finish(&self, row: Image, index: Index) -> Result<Image, Error> {
+        let done = self.put_together(row.clone(), index).await;
+        if let Err(error) = &done {
+            self.images.failed(row, error).await;
+        }
+        done
+    }
+
+    async fn put_together(&self, mut row: Image, mut index: Index) -> Result<Image, Error> {
         let mut stored = HashMap::new();
         let mut missing = Vec::new();
         for n in 0..index.chunks.len() {

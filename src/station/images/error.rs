@@ -66,7 +66,7 @@ pub enum Error {
         first: chunk::Digest,
     },
     /// What was to be brought has ended meanwhile.
-    #[error("it was cancelled")]
+    #[error("it broke off, or was cancelled")]
     Cancelled,
     /// A thread couldn't be started, or has panicked.
     #[error("the station's own work on it failed")]

@@ -48,15 +48,19 @@ impl Images {
         let hold = self.inner.holds.hold();
         let done = self.take_in(row.clone(), file, wanted, stop, told, &hold);
         if let Err(error) = &done {
-            let mut failed = row;
-            failed.state = ImageState::Failed;
-            failed.why = Some(crate::error::chain(error));
-            // Where the database is gone, the next start does it.
-            if let Err(error) = self.inner.runtime.block_on(self.inner.store.put_image(&failed, None)) {
-                tracing::warn!(%error, image = failed.name, "an image that failed can't be noted as such");
-            }
+            self.inner.runtime.block_on(self.failed(row, error));
         }
         done
+    }
+
+    /// Notes why an image didn't come.
+    pub(super) async fn failed(&self, mut row: Image, error: &Error) {
+        row.state = ImageState::Failed;
+        row.why = Some(crate::error::chain(error));
+        // Where the database is gone, the next start does it.
+        if let Err(error) = self.inner.store.put_image(&row, None).await {
+            tracing::warn!(%error, image = row.name, "an image that failed can't be noted as such");
+        }
     }
 
     fn take_in(
@@ -87,6 +91,10 @@ impl Images {
             Ok(got)
         };
         let mut index = cut(&mut read, &taking, usual_threads())?;
+        // The end of what broke off looks like the end of the image.
+        if stop.is_set() {
+            return Err(Error::Cancelled);
+        }
         let file_sha256 = opened.file_sha256().transpose()?.unwrap_or(index.raw_sha256);
         if let Some(expected) = wanted.sha256
             && expected != file_sha256

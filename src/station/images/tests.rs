@@ -246,14 +246,14 @@ fn a_backup_is_ready_when_all_its_chunks_have_come_and_are_what_they_say() {
         assert!(matches!(swapped, Err(Error::Chunk(_))), "{swapped:?}");
         arriving.take(ids[0], chunks[0].1.clone().into()).await.unwrap();
         let row = images.begin("backup", Some("board".to_owned())).await.unwrap();
-        let early = arriving.finish(row.clone(), &index.encode().unwrap()).await;
+        let early = arriving.finish(row.clone(), index.clone()).await;
         assert!(matches!(early, Err(Error::NotWhole { count: 1, .. })), "{early:?}");
         // After a break, only the rest comes.
         let again = images.arriving();
         drop(arriving);
         assert_eq!(again.missing(&ids).await.unwrap(), ids[1..]);
         again.take(ids[1], chunks[1].1.clone().into()).await.unwrap();
-        let image = again.finish(row, &index.encode().unwrap()).await.unwrap();
+        let image = again.finish(row, index.clone()).await.unwrap();
         assert_eq!((image.state, image.raw_len), (ImageState::Ready, raw.len() as u64));
     });
     assert!(fixture.exported(&fixture.row("backup"), 0..u64::MAX).unwrap() == raw);

@@ -1,0 +1,250 @@
+//! The station and the agent: images go in, disks are written and read back, disks come back as images.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::FileExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::common;
+use crate::station_cli::Station;
+
+/// How long something may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+const MIB: usize = 1 << 20;
+
+/// Looks until it is so.
+#[track_caller]
+fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "{what} doesn't come");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A simulated board: the agent, with a file as its disk.
+struct Agent {
+    child: Child,
+    disk: PathBuf,
+}
+
+impl Agent {
+    /// Its disk and its key are files of this name.
+    fn start(station: &Station, name: &str, serial: &str) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_piprov-agent"));
+        common::clean(&mut command);
+        let disk = station.path(&format!("{name}.disk"));
+        command.args(["--station", &format!("http://127.0.0.1:{}", station.port), "--serial", serial]);
+        command.arg("--key").arg(station.path(&format!("{name}.key"))).arg("--disk").arg(&disk);
+        Self { child: command.stdout(Stdio::null()).spawn().unwrap(), disk }
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until the station knows these boards.
+fn boards(station: &Station, count: usize) {
+    until("a board", || (station.json(&["board", "list"]).len() == count).then_some(()));
+}
+
+/// Bytes that can't be packed, with zeros between them.
+fn bytes(len: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut all = Vec::with_capacity(len + 8);
+    while all.len() < len {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let zero = all.len() / 3_000_000 % 4 == 3;
+        all.extend(if zero { [0; 8] } else { (state ^ state >> 29).to_le_bytes() });
+    }
+    all.truncate(len);
+    all
+}
+
+/// A disk with something on it.
+fn disk(station: &Station, name: &str, mib: usize) -> PathBuf {
+    let path = station.path(&format!("{name}.disk"));
+    fs::write(&path, vec![0xee; mib * MIB]).unwrap();
+    path
+}
+
+/// The runs of the station, the latest last.
+fn runs(station: &Station) -> Vec<Value> {
+    station
+        .json(&["run", "list", "--station", &station.url()])
+        .iter()
+        .map(|line| line["value"].clone())
+        .collect()
+}
+
+/// The bytes in the object store.
+fn stored(station: &Station) -> u64 {
+    fn below(path: &Path) -> u64 {
+        // What is removed meanwhile counts no more.
+        let Ok(entries) = fs::read_dir(path) else { return fs::metadata(path).map_or(0, |file| file.len()) };
+        entries.flatten().map(|entry| below(&entry.path())).sum()
+    }
+    below(&station.path("station/objects"))
+}
+
+#[test]
+fn an_image_raw_or_packed_is_written_by_an_agent_and_read_back() {
+    let station = Station::start();
+    let image = bytes(9 * MIB + 512);
+    fs::write(station.path("os.img"), &image).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(&image[..5 * MIB]).unwrap();
+    fs::write(station.path("other.img.gz"), packed.finish().unwrap()).unwrap();
+    let added = station.json(&["image", "add", "os.img", "--name", "os"]);
+    assert_eq!(added[0]["value"]["raw_len"], image.len());
+    let added = station.json(&["image", "add", "other.img.gz", "--name", "other"]);
+    assert_eq!(added[0]["value"]["raw_len"], 5 * MIB);
+
+    disk(&station, "a", 12);
+    let agent = Agent::start(&station, "a", "10000000aaaa0001");
+    boards(&station, 1);
+    let board = "10000000aaaa0001";
+    for (name, wanted) in [("os", &image[..]), ("other", &image[..5 * MIB])] {
+        let deploy = ["board", "deploy", board, "--image", name, "--end", "wait", "--confirm", board];
+        let lines = station.json(&deploy);
+        assert!(lines.iter().any(|line| line["event"] == "job"), "{lines:?}");
+        assert!(fs::read(&agent.disk).unwrap()[..wanted.len()] == *wanted, "{name}");
+    }
+    let runs = runs(&station);
+    assert_eq!(runs.len(), 2);
+    for run in runs {
+        assert_eq!((&run["outcome"], &run["simulated"]), (&"done".into(), &true.into()), "{run}");
+        let record =
+            station.json(&["run", "show", run["run"].as_str().unwrap(), "--station", &station.url()]);
+        let text = serde_json::to_string(&record).unwrap();
+        assert!(text.contains("read-back"), "{text}");
+    }
+}
+
+#[test]
+fn of_three_agents_one_is_killed_and_goes_on_in_another_attempt() {
+    let station = Station::start();
+    let image = bytes(48 * MIB);
+    fs::write(station.path("os.img"), &image).unwrap();
+    station.json(&["image", "add", "os.img", "--name", "os"]);
+    let names = ["a", "b", "c"];
+    let serials = ["10000000aaaa0001", "10000000aaaa0002", "10000000aaaa0003"];
+    let mut agents = Vec::new();
+    for (name, serial) in names.iter().zip(serials) {
+        disk(&station, name, 50);
+        agents.push(Agent::start(&station, name, serial));
+    }
+    boards(&station, 3);
+    let mut deploy = vec!["board", "deploy", "--image", "os", "--end", "wait"];
+    let confirm = serials.join(",");
+    deploy.extend(serials);
+    deploy.extend(["--confirm", &confirm]);
+    let mut waiting = station.command(&deploy).stdout(Stdio::null()).spawn().unwrap();
+    // In the middle: a part of the disk is written.
+    let killed = agents.remove(1);
+    let file = fs::File::open(&killed.disk).unwrap();
+    until("a part of the disk", || {
+        let mut part = [0; 4096];
+        file.read_exact_at(&mut part, 4 * MIB as u64).unwrap();
+        (part != [0xee; 4096]).then_some(())
+    });
+    let at = killed.disk.clone();
+    killed.kill();
+    assert!(fs::read(&at).unwrap()[..image.len()] != image, "it was too fast for this test");
+    agents.push(Agent::start(&station, "b", serials[1]));
+    assert!(waiting.wait().unwrap().success());
+    for agent in &agents {
+        assert!(fs::read(&agent.disk).unwrap()[..image.len()] == image, "{}", agent.disk.display());
+    }
+    let runs = runs(&station);
+    let of = |outcome: &str| runs.iter().filter(|run| run["outcome"] == outcome).collect::<Vec<_>>();
+    assert_eq!((runs.len(), of("done").len(), of("lost").len()), (4, 3, 1), "{runs:?}");
+    assert!(of("lost")[0]["why"].as_str().unwrap().contains("started again"), "{runs:?}");
+}
+
+#[test]
+fn a_disk_comes_back_as_an_image_byte_for_byte() {
+    let station = Station::start();
+    let path = disk(&station, "a", 13);
+    let content = bytes(13 * MIB);
+    fs::write(&path, &content).unwrap();
+    let _agent = Agent::start(&station, "a", "10000000aaaa0001");
+    boards(&station, 1);
+    station.json(&["board", "backup", "10000000aaaa0001", "--end", "wait"]);
+    assert!(fs::read(&path).unwrap() == content, "its disk isn't written");
+    let backups = station.json(&["backup", "list"]);
+    assert_eq!(backups.len(), 1);
+    let backup = &backups[0]["value"];
+    assert_eq!((&backup["device"], &backup["proof"]), (&"a.disk".into(), &"read back and equal".into()));
+    let name = backup["image"]["name"].as_str().unwrap();
+    station.json(&["image", "export", name, "-o", "back.img"]);
+    assert!(fs::read(station.path("back.img")).unwrap() == content);
+    station.json(&["backup", "verify", name]);
+
+    // Onto a larger disk of another board.
+    let larger = disk(&station, "b", 20);
+    let _other = Agent::start(&station, "b", "10000000aaaa0002");
+    boards(&station, 2);
+    let board = "10000000aaaa0002";
+    station.json(&["backup", "restore", name, board, "--end", "wait", "--confirm", board]);
+    assert!(fs::read(&larger).unwrap()[..content.len()] == content);
+}
+
+#[test]
+fn what_breaks_off_is_no_image_and_its_bytes_go_as_those_of_one_that_is_removed() {
+    let station = Station::start();
+    let image = bytes(24 * MIB);
+    for (name, length) in [
+        ("known", format!("content-length: {}", image.len())),
+        ("chunked", "transfer-encoding: chunked".into()),
+    ] {
+        let mut stream = UnixStream::connect(station.socket()).unwrap();
+        write!(stream, "PUT /api/v1/images/{name} HTTP/1.1\r\nhost: station\r\n{length}\r\n\r\n").unwrap();
+        if name == "chunked" {
+            write!(stream, "{:x}\r\n", image.len()).unwrap();
+        }
+        stream.write_all(&image[..16 * MIB]).unwrap();
+        drop(stream);
+        let show = until("the failure", || {
+            let lines = station.json(&["image", "show", name]);
+            (lines[0]["value"]["state"] != "coming").then(|| lines[0]["value"].clone())
+        });
+        assert_eq!(show["state"], "failed", "{show}");
+        assert!(show["why"].as_str().unwrap().contains("broke off"), "{show}");
+    }
+    until("an empty store", || (stored(&station) == 0).then_some(()));
+
+    // The same name again, and whole.
+    fs::write(station.path("os.img"), &image).unwrap();
+    station.json(&["image", "add", "os.img", "--name", "known"]);
+    fs::write(station.path("part.img"), &image[..8 * MIB]).unwrap();
+    station.json(&["image", "add", "part.img", "--name", "part"]);
+    let both = stored(&station);
+    station.json(&["image", "remove", "known", "--confirm", "known"]);
+    until("room", || (stored(&station) < both / 2).then_some(()));
+    // What the other one shares with it stays.
+    station.json(&["image", "verify", "part"]);
+    station.json(&["image", "export", "part", "-o", "back.img"]);
+    let mut back = Vec::new();
+    fs::File::open(station.path("back.img")).unwrap().read_to_end(&mut back).unwrap();
+    assert!(back == image[..8 * MIB]);
+    station.json(&["image", "remove", "part", "--confirm", "part"]);
+    until("an empty store", || (stored(&station) == 0).then_some(()));
+}
