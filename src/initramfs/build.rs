@@ -259,7 +259,7 @@ fn config(upstream: bool) -> String {
         ""
     };
     format!(
-        "# piprov's system for deploying and backing up. Made by `piprov initramfs build`.\n{names}\
+        "# piprov's system for deploying and backing up. Made by piprov.\n{names}\
          arm_64bit=1\nkernel=piprov-arm64.img\ninitramfs piprov-arm64.gz followkernel\nenable_uart=1\n\
          disable_splash=1\nboot_delay=0\n\n[pi02]\ndevice_tree=bcm2837-rpi-zero-2-w.dtb\n"
     )
@@ -275,7 +275,7 @@ fn cmdline(options: &Options, consoles: &[&str]) -> String {
 /// What a PC's network boot program runs; the settings name it: `boot-files = ["0=piprov.ipxe"]`.
 fn ipxe(options: &Options) -> String {
     format!(
-        "#!ipxe\n# piprov's system for deploying and backing up. Made by `piprov initramfs build`.\n\
+        "#!ipxe\n# piprov's system for deploying and backing up. Made by piprov.\n\
          kernel piprov-amd64.img initrd=piprov-amd64.gz {}\ninitrd piprov-amd64.gz\nboot\n",
         cmdline(options, &["console=tty0", "console=ttyS0,115200"])
     )

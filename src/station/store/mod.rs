@@ -68,7 +68,7 @@ pub fn check_name(name: &str) -> Result<(), Error> {
     }
     if name.trim() != name || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | ' '))
     {
-        return wrong("it has letters, digits, `.`, `_`, `-`, and spaces within");
+        return wrong("it has letters, digits, dots, underscores, hyphens, and spaces within");
     }
     Ok(())
 }

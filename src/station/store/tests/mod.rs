@@ -4,7 +4,7 @@ mod boards;
 mod copy;
 mod fixture;
 mod jobs;
-mod killed;
+mod killed_tests;
 mod open;
 mod people;
 mod rules;

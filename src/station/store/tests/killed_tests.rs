@@ -133,7 +133,7 @@ on_both! {
             // Two at once, as a station and the one that is started after it.
             let mut children: Vec<_> = (0..2)
                 .map(|_| {
-                    let name = "station::store::tests::killed::the_one_that_is_killed";
+                    let name = "station::store::tests::killed_tests::the_one_that_is_killed";
                     Command::new(std::env::current_exe().unwrap())
                         .args(["--exact", name, "--ignored", "--nocapture"])
                         .env(STORE, &url)
