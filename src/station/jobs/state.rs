@@ -70,8 +70,10 @@ impl Explain for Refused {
     fn kind(&self) -> Kind {
         match self {
             Self::NotEnrolled => Kind::Permission,
-            Self::Late { .. } | Self::Never { .. } | Self::NotDrawn | Self::Over => Kind::Failed,
-            Self::Occupied => Kind::Busy,
+            // Somebody else, or something before, is in the way.
+            Self::Late { .. } | Self::Never { .. } | Self::NotDrawn | Self::Over | Self::Occupied => {
+                Kind::Busy
+            }
         }
     }
 }
