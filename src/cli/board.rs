@@ -150,7 +150,7 @@ struct What {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(override_usage = "piprov board deploy [OPTIONS] <--image IMAGE|--project PROJECT> <BOARD>...")]
+#[command(override_usage = "piprov board deploy [OPTIONS] <--image IMAGE|--project NAME> <BOARD>...")]
 struct Deploy {
     #[command(flatten)]
     boards: Several,

@@ -39,7 +39,7 @@ enum Command {
     /// station may go on serving. A password of PostgreSQL isn't in it.
     Backup(own::Backup),
     #[cfg(feature = "station")]
-    /// Take such a copy into an empty database: the way from SQLite to PostgreSQL and back
+    /// Take such a copy into an empty database, whichever of the two it is
     Restore(own::Restore),
 }
 
