@@ -1352,7 +1352,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__image__subcmd__add)
-            opts="-q -v -h -V --name --sha256 --no-wait --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            opts="-q -v -h -V --name --sha256 --station --token-file --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

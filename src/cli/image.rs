@@ -16,15 +16,13 @@ use crate::cli::ui::{Style, Ui};
 use crate::cli::{Failure, Global};
 use crate::error::Kind;
 use crate::format::{hex, size, size_exact};
-use crate::http::{Pauses, Resuming};
+use crate::http::{Limits, Pauses, Resuming, Trust, Url};
 use crate::progress::Progress;
-use crate::station_api::{Image as Known, ImageFrom, ImageState, Verdict};
+use crate::station_api::{Image as Known, ImageState, Verdict};
 use crate::stop::{Stop, read_or_stop};
 
 /// Taking an image in may take so long after its last byte has gone out.
 const TAKE_IN: Duration = Duration::from_secs(3600);
-/// So often is looked how far the station is with one that it fetches itself.
-const EVERY: Duration = Duration::from_secs(1);
 /// Bytes at a time.
 const BUF: usize = 1 << 20;
 
@@ -42,8 +40,7 @@ pub struct Image {
 enum Command {
     /// Take an image into the station
     ///
-    /// A file and - (standard input) are sent from here; a URL is fetched by the station, which goes on where the
-    /// connection broke. All forms that piprov reads will do: raw, gz, xz, zst, bz2, zip. It is there as soon as all
+    /// What comes from a URL goes through this host; where the connection to it breaks, it goes on from there. All forms that piprov reads will do: raw, gz, xz, zst, bz2, zip. It is there as soon as all
     /// of it is on the station's disk.
     Add(Add),
     /// List images
@@ -71,9 +68,6 @@ struct Add {
     /// What sha256 of the file has to be
     #[arg(long, value_name = "HEX", value_parser = digest)]
     sha256: Option<String>,
-    /// Don't wait until the station has fetched it
-    #[arg(long)]
-    no_wait: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -150,24 +144,23 @@ impl Add {
             hint: Some("`--name NAME` says it.".into()),
         })?;
         let remote = ["http://", "https://"].iter().any(|scheme| self.source.starts_with(scheme));
-        if remote {
-            let from = ImageFrom { name, url: self.source, sha256: self.sha256 };
-            let image: Known = station.post("/api/v1/images", &from)?;
-            let image = if self.no_wait { image } else { fetched(image, station, ui, stop)? };
-            return added(&image, ui);
-        }
-        let (file, len) = if self.source == "-" {
-            let file = File::from(rustix::io::dup(io::stdin()).map_err(io::Error::from)?);
-            (file, None)
+        let (from, len) = if remote {
+            let url: Url = self.source.parse().map_err(Failure::from)?;
+            let (limits, pauses) = (Limits::default(), Pauses::usual());
+            let file = Resuming::open(&url, Trust::System, limits, pauses, stop)?;
+            let len = file.len();
+            (From::Far(Box::new(file)), len)
+        } else if self.source == "-" {
+            (From::Here(File::from(rustix::io::dup(io::stdin()).map_err(io::Error::from)?)), None)
         } else {
             let path = Path::new(&self.source);
             let file = crate::beneath::open_regular(path)
                 .map_err(|error| Failure::from(error).context(format_args!("opening {}", path.display())))?;
             let len = file.metadata()?.len();
-            (file, Some(len))
+            (From::Here(file), Some(len))
         };
         let bar = Bar::new(ui, "sending");
-        let mut source = Source { file, at: 0, len, bar: &bar, stop };
+        let mut source = Source { from, at: 0, len, bar: &bar, stop };
         let mut call = station.client.put(&path(["images", &name])).answer_within(TAKE_IN);
         if let Some(sha256) = &self.sha256 {
             call = call.query("sha256", sha256);
@@ -179,9 +172,17 @@ impl Add {
     }
 }
 
+/// Where the bytes come from.
+enum From {
+    /// A file or standard input of this host.
+    Here(File),
+    /// A URL.
+    Far(Box<Resuming>),
+}
+
 /// What is sent, with how far that is.
 struct Source<'a> {
-    file: File,
+    from: From,
     at: u64,
     len: Option<u64>,
     bar: &'a Bar,
@@ -190,34 +191,18 @@ struct Source<'a> {
 
 impl Read for Source<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let len = match self.len {
-            Some(_) => self.file.read(buf)?,
+        let len = match (&mut self.from, self.len) {
+            (From::Far(file), _) => file.read(buf)?,
+            (From::Here(file), Some(_)) => file.read(buf)?,
             // Nobody knows when more comes.
-            None => read_or_stop(&mut self.file, buf, &[self.stop])?
-                .ok_or_else(|| io::Error::other("interrupted"))?,
+            (From::Here(file), None) => {
+                read_or_stop(file, buf, &[self.stop])?.ok_or_else(|| io::Error::other("interrupted"))?
+            }
         };
         self.at += len as u64;
         self.bar.at(self.at, self.len);
         Ok(len)
     }
-}
-
-/// Waits until the station has fetched an image.
-fn fetched(mut image: Known, station: &Station, ui: &Ui, stop: &Stop) -> crate::cli::Result<Known> {
-    let bar = Bar::new(ui, "fetching");
-    while image.state == ImageState::Coming {
-        if stop.wait(EVERY) {
-            ui.say("the station goes on without us; `piprov image list` shows how far it is");
-            Err(crate::http::Error::Stopped)?;
-        }
-        image = match station.get(&path(["images", &image.id])) {
-            Ok(image) => image,
-            Err(error) if error.may_pass() => continue,
-            Err(error) => return Err(error)?,
-        };
-        bar.at(image.raw_len, None);
-    }
-    Ok(image)
 }
 
 fn added(image: &Known, ui: &Ui) -> crate::cli::Result<()> {

@@ -89,20 +89,6 @@ pub struct NewJob {
     pub end: Option<End>,
 }
 
-/// An image to be fetched by the station.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
-pub struct ImageFrom {
-    /// What people are to call it. 1 to 63 characters.
-    pub name: String,
-    /// `http://` or `https://`.
-    pub url: String,
-    /// What sha256 of the file has to be, 64 hexadecimal digits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-}
-
 /// What reading an image again has found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]

@@ -26,7 +26,7 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         assert!(began.elapsed() < PATIENCE, "{what} doesn't come");
-        std::thread::sleep(Duration::from_millis(20));
+        let _ = piprov::stop::Stop::new().unwrap().wait(Duration::from_millis(20));
     }
 }
 
