@@ -44,7 +44,7 @@ struct Build {
     /// The directory to write, such as /srv/netboot/tftp
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// The agent, a static program [default: beside this program, or below /usr/lib/piprov]
+    /// The agent [default: beside this program, or below /usr/lib/piprov]
     #[arg(long, value_name = "FILE")]
     agent: Option<PathBuf>,
     /// Where the boards find the station, such as http://10.0.0.1:7400

@@ -265,7 +265,7 @@ impl Call<'_> {
     /// # Errors
     /// As [`Self::send`].
     pub fn send_json(self, value: &impl Serialize) -> Result<Reply, Error> {
-        let bytes = serde_json::to_vec(value).map_err(|error| Error::Odd {
+        let bytes = crate::format::json::line(value).map(String::into_bytes).map_err(|error| Error::Odd {
             to: self.to(),
             why: format!("it can't be written as JSON: {error}"),
         })?;

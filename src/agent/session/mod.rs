@@ -12,6 +12,7 @@ use super::identity::Identity;
 use super::leds::{Leds, Light};
 use crate::device_api::{End, Hello, Register, Registered, SIGNATURE, Standing, VERSION, Work};
 use crate::error::{Explain, Kind, Remedy};
+use crate::format::json;
 use crate::http::{self, Client, Limits, Origin, Pauses, Trust};
 use crate::stop::Stop;
 
@@ -193,7 +194,8 @@ impl Session<'_> {
             disks: self.disks(),
             ..(self.facts)()
         };
-        let body = serde_json::to_vec(&told)
+        let body = json::line(&told)
+            .map(String::into_bytes)
             .map_err(|error| Error::System(std::io::Error::other(error.to_string())))?;
         let signature = self.identity.sign(&body);
         let path = format!("{BASE}/register");

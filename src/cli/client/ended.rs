@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Station, path, who};
 use crate::cli::report;
 use crate::cli::ui::{Style, Ui};
+use crate::device_api::Action;
 use crate::error::Kind;
 use crate::format::json::json;
 use crate::format::{minutes, percent};
@@ -30,12 +31,21 @@ struct Waiting {
     last_line: Instant,
 }
 
-/// Whether nothing more becomes of a job.
-const fn over(state: JobState) -> bool {
-    matches!(
-        state,
-        JobState::Done | JobState::NotVerified | JobState::Failed | JobState::Lost | JobState::Cancelled
-    )
+/// Whether nothing more becomes of a job that somebody would wait for. What was written and read back is proved before the
+/// board's own system is seen.
+const fn over(job: &Job) -> bool {
+    match job.state {
+        JobState::Done | JobState::NotVerified | JobState::Failed | JobState::Lost | JobState::Cancelled => {
+            true
+        }
+        JobState::Finishing => is_proved(job.action),
+        JobState::Queued | JobState::Running => false,
+    }
+}
+
+/// Whether this is proved by reading.
+const fn is_proved(action: Action) -> bool {
+    matches!(action, Action::Deploy | Action::Backup)
 }
 
 /// Waits until all of them are over, tells how far they are, and ends with what the worst of them means.
@@ -83,7 +93,7 @@ pub(in crate::cli) fn wait(
         }
         let mut still = Vec::with_capacity(open.len());
         for one in open {
-            if over(one.job.state) {
+            if over(&one.job) {
                 kinds.push(ended(station, ui, &one));
             } else {
                 still.push(one);
@@ -121,7 +131,7 @@ fn tell(ui: &Ui, one: &mut Waiting) {
     }
     one.last_line = Instant::now();
     let (state, stage) = one.told.insert(now);
-    if over(*state) {
+    if over(&one.job) {
         return;
     }
     if ui.json {
@@ -143,7 +153,7 @@ fn ended(station: &Station, ui: &Ui, one: &Waiting) -> Option<Kind> {
     let record = one.job.run.as_ref().filter(|_| one.job.state == JobState::Failed);
     let record = record.and_then(|run| station.get::<Record>(&path(["runs", run])).ok());
     let kind = match one.job.state {
-        JobState::Done => None,
+        JobState::Done | JobState::Finishing => None,
         JobState::Lost => Some(Kind::Unavailable),
         _ => Some(record.as_ref().and_then(|record| record.ending.kind()).unwrap_or(Kind::Failed)),
     };
@@ -167,12 +177,8 @@ fn ended(station: &Station, ui: &Ui, one: &Waiting) -> Option<Kind> {
         report::error(ui, Some(label), &message, &[], None);
     };
     match one.job.state {
-        JobState::Done => {
-            let verified = matches!(
-                one.job.action,
-                crate::device_api::Action::Deploy | crate::device_api::Action::Backup
-            );
-            let word = if verified { "verified" } else { "done" };
+        JobState::Done | JobState::Finishing => {
+            let word = if is_proved(one.job.action) { "verified" } else { "done" };
             ui.result(format_args!("{label}: {}{took}{simulated}", ui.paint(Style::Good, word)));
         }
         JobState::NotVerified => {

@@ -39,7 +39,7 @@ async fn events(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
 }
 
 fn event(n: Option<u64>, change: &Change) -> Result<Event, Infallible> {
-    let event = Event::default().data(serde_json::to_string(change).unwrap_or_default());
+    let event = Event::default().data(crate::format::json::line(change).unwrap_or_default());
     Ok(match n {
         Some(n) => event.id(n.to_string()),
         None => event,

@@ -122,7 +122,7 @@ impl IntoResponse for Refusal {
             hint: facts.hint,
             more: facts.more.iter().take(100).map(|line| message(line).into_owned()).collect(),
         };
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let body = crate::format::json::line(&problem).unwrap_or_default();
         let kind = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         let mut response = (facts.status, [kind], body).into_response();
         if let Some((name, value)) = facts.header {

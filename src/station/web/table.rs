@@ -426,7 +426,7 @@ async fn json_bytes(headers: &HeaderMap, body: Body, most: usize) -> Result<Byte
 
 /// An answer of JSON.
 pub(in crate::station) fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    match serde_json::to_vec(value) {
+    match crate::format::json::line(value) {
         Ok(body) => (status, [(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, "no-store")], body)
             .into_response(),
         Err(error) => {
