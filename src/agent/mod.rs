@@ -1,7 +1,7 @@
 //! What is done on the board, or on this host for disks that are attached here: an image goes onto a disk and is read
 //! back, or a disk is read and sent.
 //!
-//! [`deploy`] and [`backup`](mod@backup) know neither HTTP nor block devices: where bytes come from is a [`Source`], the disk is a
+//! [`deploy`](mod@deploy) and [`backup`](mod@backup) know neither HTTP nor block devices: where bytes come from is a [`Source`], the disk is a
 //! [`Storage`]. [`disk`] finds and opens real disks.
 
 pub mod deploy;
