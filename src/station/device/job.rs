@@ -3,9 +3,9 @@
 use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
 
 use crate::device_api::{Action, ImageRef, Manifest, Orders, Outcome, Progress, SIGNATURE, VERSION};
+use crate::format::json::{self, json};
 use crate::run::Ending;
 use crate::station::jobs::judge;
 use crate::station::now;
@@ -49,7 +49,9 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
         target: job.target,
         end: job.end,
     };
-    let body = serde_json::to_vec(&manifest).map_err(|error| Refusal::meaningless(error.to_string()))?;
+    let body = json::line(&manifest)
+        .map(String::into_bytes)
+        .map_err(|error| Refusal::meaningless(error.to_string()))?;
     let signature = station.key().sign(&body);
     let headers = [(header::CONTENT_TYPE.as_str(), JSON.to_owned()), (SIGNATURE, signature)];
     Ok((headers, body).into_response())

@@ -96,7 +96,7 @@ impl Store {
     pub async fn copy_to(&self, out: impl Write + Send) -> Result<u64, Error> {
         let out = zstd::Encoder::new(out, 6).map_err(io("writing"))?;
         let mut lines = Lines { out, digest: blake3::Hasher::new(), rows: 0 };
-        lines.put(&serde_json::json!(["piprov-store", COPY, newest()]))?;
+        lines.put(&Json::Array(vec!["piprov-store".into(), COPY.into(), newest().into()]))?;
         let mut tx = self.db.look().await?;
         for (table, keys) in TABLES {
             let mut after: Option<Vec<Value>> = None;
@@ -114,7 +114,7 @@ impl Store {
                     let row = columns(row);
                     let at = keys.iter().map(|key| value(row.get(*key).unwrap_or(&Json::Null)));
                     after = at.collect::<Result<_, _>>()?;
-                    lines.put(&serde_json::json!([table, row]))?;
+                    lines.put(&Json::Array(vec![Json::from(*table), row.into()]))?;
                     lines.rows += 1;
                 }
                 if count < PART {
@@ -124,7 +124,7 @@ impl Store {
         }
         let digest = lines.digest.finalize().to_hex();
         let rows = lines.rows;
-        lines.put(&serde_json::json!(["end", rows, digest.as_str()]))?;
+        lines.put(&Json::Array(vec!["end".into(), rows.into(), digest.as_str().into()]))?;
         lines.out.finish().and_then(|mut out| out.flush()).map_err(io("writing"))?;
         Ok(rows)
     }

@@ -124,7 +124,7 @@ pub(super) fn word(value: impl serde::Serialize) -> String {
 
 /// JSON of a value.
 pub(super) fn json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+    crate::format::json::line(value).unwrap_or_default()
 }
 
 /// PostgreSQL's texts can't have a NUL; what boards and people send may.
