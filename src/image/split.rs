@@ -24,6 +24,7 @@ use super::parts::{Parts, padding};
 use super::pass::Pass;
 use super::table::{BLOCK, Table};
 use crate::error::{Knob, Remedy, remedy};
+use crate::format::hex;
 use crate::progress::Progress;
 use crate::stop::Stop;
 use place::Place;
@@ -200,10 +201,6 @@ pub fn split(
     let manifest = Manifest::new(record, options.skip, options.part_size, options.format, parts);
     place.settle(&manifest)?;
     Ok(manifest)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::key::hex;
 use crate::beneath::Dir;
 use crate::error::{Explain, Kind};
+use crate::format::hex;
 
 /// The certificate's file in the station's state directory.
 pub const CERT: &str = "tls-cert.pem";

@@ -12,6 +12,7 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
 use crate::beneath::Dir;
 use crate::error::{Explain, Kind};
+use crate::format::hex;
 
 /// The file of the key, PKCS#8.
 const FILE: &str = "station.key";
@@ -202,18 +203,6 @@ pub fn random<const N: usize>() -> Option<[u8; N]> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).ok()?;
     Some(bytes)
-}
-
-/// Bytes as hexadecimal digits.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// So many bytes from hexadecimal digits of lower case, no more and no fewer.

@@ -6,7 +6,8 @@ use axum::http::StatusCode;
 use sha2::{Digest, Sha256};
 
 use crate::error::Kind;
-use crate::station::key::{hex, random};
+use crate::format::hex;
+use crate::station::key::random;
 use crate::station::now;
 use crate::station::web::{Access, Call, Refusal, Row, Table};
 use crate::station_api::{

@@ -9,7 +9,8 @@ use std::sync::PoisonError;
 use bytes::Bytes;
 
 use super::holds::Hold;
-use super::{Error, Images, hex};
+use super::{Error, Images};
+use crate::format::hex;
 use crate::image::chunk::cut::{Keep, cut, usual_threads};
 use crate::image::chunk::object::Head;
 use crate::image::chunk::{CHUNK, Chunk, Digest, Index, PIECE};

@@ -124,10 +124,5 @@ impl Images {
     }
 }
 
-/// Digits of a digest.
-fn hex(bytes: &[u8; 32]) -> String {
-    Digest(*bytes).to_string()
-}
-
 #[cfg(test)]
 mod tests;
