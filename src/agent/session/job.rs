@@ -10,12 +10,11 @@ use super::{Disks, Error, Session, patient};
 use crate::agent::deploy::deploy;
 use crate::agent::disk::{BlockDisk, find, pick};
 use crate::agent::error::{Failure, Left};
-use crate::agent::identity::is_signed;
 use crate::agent::leds::Light;
 use crate::agent::watch::{At, Watch};
 use crate::agent::{self, Deployed};
 use crate::device_api::{
-    Action, Disk, End, Manifest, Orders, Outcome, Progress, Role, SIGNATURE, VERSION, Work,
+    Action, Disk, End, Manifest, Orders, Outcome, Progress, Role, SIGNATURE, VERSION, Work, is_signed,
 };
 use crate::format::hex;
 use crate::http::Client;
