@@ -9,6 +9,8 @@ mod disks;
 mod documented;
 #[path = "../support/eeprom.rs"]
 mod eeprom;
+#[path = "../support/faulty.rs"]
+mod faulty;
 #[path = "../sample/mod.rs"]
 mod sample;
 #[path = "../tftp_support/mod.rs"]
@@ -23,6 +25,7 @@ mod control;
 mod docs;
 mod eeprom_real;
 mod enable;
+mod faulty_disks;
 mod floors;
 mod follow;
 mod http_client;
