@@ -17,17 +17,21 @@ const MIB: usize = 1 << 20;
 const IN: u64 = 9 << 20;
 const PLACE: std::ops::Range<u64> = IN..IN + 4096;
 
+/// Bytes that can't be packed.
+pub(crate) fn noise(len: usize) -> Vec<u8> {
+    let mut state = 7_u64;
+    let words = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    words.flatten().take(len).collect()
+}
+
 /// Four chunks that can't be packed, with zeros in the second.
 fn image() -> Vec<u8> {
-    let mut state = 7_u32;
-    let mut bytes: Vec<u8> = (0..14 * MIB)
-        .map(|_| {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            state as u8
-        })
-        .collect();
+    let mut bytes = noise(14 * MIB);
     bytes[5 * MIB..7 * MIB].fill(0);
     bytes
 }

@@ -3,6 +3,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../support/cutting.rs"]
+mod cutting;
 #[path = "../disks/mod.rs"]
 mod disks;
 #[path = "../support/documented.rs"]
@@ -38,6 +40,7 @@ mod run;
 mod split_image;
 mod stage1;
 mod station_cli;
+mod station_cuts;
 mod station_deploy;
 mod targets;
 mod tftp_cli;
