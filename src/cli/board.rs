@@ -260,7 +260,11 @@ impl List {
             return Ok(());
         }
         let heading = ["BOARD", "SERIAL", "MODEL", "STANDING", "NETWORK", "JOB", "SEEN"];
-        tell(ui, "known-board", heading, &all, row, "the station knows no such board");
+        let nothing = match query.is_empty() {
+            true => "the station has seen no board yet",
+            false => "the station knows no such board",
+        };
+        tell(ui, "known-board", heading, &all, row, nothing);
         Ok(())
     }
 }
