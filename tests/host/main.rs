@@ -3,12 +3,16 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../support/cutting.rs"]
+mod cutting;
 #[path = "../disks/mod.rs"]
 mod disks;
 #[path = "../support/documented.rs"]
 mod documented;
 #[path = "../support/eeprom.rs"]
 mod eeprom;
+#[path = "../support/faulty.rs"]
+mod faulty;
 #[path = "../sample/mod.rs"]
 mod sample;
 #[path = "../tftp_support/mod.rs"]
@@ -23,6 +27,7 @@ mod control;
 mod docs;
 mod eeprom_real;
 mod enable;
+mod faulty_disks;
 mod floors;
 mod follow;
 mod http_client;
@@ -35,6 +40,7 @@ mod run;
 mod split_image;
 mod stage1;
 mod station_cli;
+mod station_cuts;
 mod station_deploy;
 mod targets;
 mod tftp_cli;
