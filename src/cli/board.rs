@@ -431,7 +431,8 @@ fn start(
                 } else if no_wait {
                     ui.result(format_args!("{}: {} {}", label(&board), word(job.action), word(job.state)));
                 }
-                if board.enrolment == Enrolment::Waiting {
+                // One that was only seen has not asked yet whether it may.
+                if board.enrolment == Enrolment::Waiting && !board.disks.is_empty() {
                     let name = label(&board);
                     ui.warn(format_args!("{name} waits for a person: `piprov board enrol {name}`"));
                 }
