@@ -23,11 +23,20 @@ impl Station {
         Self::with(&[])
     }
 
+    /// One that lets nobody in without a person.
+    pub(crate) fn asking() -> Self {
+        Self::enrolling("ask", &[])
+    }
+
     fn with(settings: &[(&str, &Path)]) -> Self {
+        Self::enrolling("open", settings)
+    }
+
+    fn enrolling(enrol: &str, settings: &[(&str, &Path)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = common::piprov();
-        command.args(["serve", "--enrol", "open", "--listen", &format!("127.0.0.1:{port}"), "--socket"]);
+        command.args(["serve", "--enrol", enrol, "--listen", &format!("127.0.0.1:{port}"), "--socket"]);
         command.arg(dir.path().join("s.sock")).arg("--state").arg(dir.path().join("station"));
         command.envs(settings.iter().copied()).env("PIPROV_STATE_DIR", dir.path());
         let child = command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap();
