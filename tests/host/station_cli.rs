@@ -15,6 +15,7 @@ use crate::{common, documented};
 /// A station of its own, ended with the test.
 pub(crate) struct Station {
     dir: tempfile::TempDir,
+    state: Option<PathBuf>,
     settings: Vec<(String, OsString)>,
     child: Option<Child>,
     pub(crate) port: u16,
@@ -25,15 +26,27 @@ impl Station {
         Self::with(&[])
     }
 
+    /// The same with its state in this directory.
+    pub(crate) fn in_state(state: &Path) -> Self {
+        let mut station = Self::new(&[]);
+        station.state = Some(state.to_owned());
+        station.begin();
+        station
+    }
+
     /// The same with settings from the environment.
     pub(crate) fn with(settings: &[(&str, &OsStr)]) -> Self {
+        let mut station = Self::new(settings);
+        station.begin();
+        station
+    }
+
+    fn new(settings: &[(&str, &OsStr)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let settings =
             settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut station = Self { dir, settings, child: None, port };
-        station.begin();
-        station
+        Self { dir, state: None, settings, child: None, port }
     }
 
     /// Starts it, where it was before, and waits until it answers.
@@ -61,10 +74,19 @@ impl Station {
     fn spawn(&mut self, stderr: Stdio) {
         let mut command = common::piprov();
         command.args(["serve", "--enrol", "open", "--listen", &format!("127.0.0.1:{}", self.port)]);
-        command.arg("--socket").arg(self.socket()).arg("--state").arg(self.path("station"));
+        command.arg("--socket").arg(self.socket()).arg("--state");
+        command.arg(self.state.clone().unwrap_or_else(|| self.path("station")));
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command.env("PIPROV_STATE_DIR", self.dir.path());
         self.child = Some(command.stdout(Stdio::null()).stderr(stderr).spawn().unwrap());
+    }
+
+    /// SIGTERM, and its end.
+    pub(crate) fn end(&mut self) {
+        let mut child = self.child.take().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(child.wait().unwrap().success());
     }
 
     /// kill -9.
