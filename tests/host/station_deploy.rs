@@ -72,6 +72,11 @@ impl Agent {
         Self { child: command.stdout(Stdio::null()).spawn().unwrap(), disk: disk.to_owned() }
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
+    }
+
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -82,6 +82,11 @@ async fn image_of(station: &Station, job: &Job) -> Result<Image, Refusal> {
     let image = station.store().image(id).await?;
     match image.state {
         ImageState::Ready => Ok(image),
+        // What was found is what the board tells as its reason.
+        ImageState::Damaged => {
+            let why = image.why.unwrap_or_default();
+            Err(Refusal::meaningless(format!("the image `{}` is damaged: {why}", image.name)))
+        }
         _ => Err(Refusal::conflict(format!("the image `{}` is not ready", image.name))),
     }
 }

@@ -61,6 +61,7 @@ async fn job_of(call: &Call) -> Result<Job, Refusal> {
     }
     let board = call.station.store().board(&board).await?;
     may_work(&board)?;
+    call.station.waiting.heard(&board.id);
     Ok(job)
 }
 
