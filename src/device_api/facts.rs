@@ -67,7 +67,7 @@ pub struct Register {
 
 /// What a disk is for, seen from how it is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema), schema(as = DiskRole))]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Soldered on.

@@ -8,7 +8,6 @@ use crate::device_api::{Action, End, Role as DiskRole};
 
 /// A part of a list, and where the next one begins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Page<T> {
     /// The lines, at most as many as were asked for.
     pub items: Vec<T>,
@@ -319,6 +318,7 @@ pub struct BoardsAsked {
     pub after: Option<String>,
     /// At most so many; 1 to 500, 50 without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(minimum = 1, maximum = 500))]
     pub limit: Option<u32>,
 }
 
@@ -338,6 +338,7 @@ pub struct JobsAsked {
     pub after: Option<String>,
     /// At most so many; 1 to 500, 50 without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(minimum = 1, maximum = 500))]
     pub limit: Option<u32>,
 }
 
@@ -366,6 +367,7 @@ pub struct RunsAsked {
     pub after: Option<String>,
     /// At most so many; 1 to 500, 50 without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(minimum = 1, maximum = 500))]
     pub limit: Option<u32>,
 }
 
@@ -382,6 +384,7 @@ pub struct ListAsked {
     pub after: Option<String>,
     /// At most so many; 1 to 500, 50 without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(minimum = 1, maximum = 500))]
     pub limit: Option<u32>,
 }
 

@@ -1,6 +1,7 @@
 //! What every call over HTTP goes through: connections with bounds, who asks, what is refused and how that is said, and
 //! one table from which the routes and their description in OpenAPI come.
 
+mod describe;
 mod guard;
 mod problem;
 mod range;
@@ -12,5 +13,5 @@ pub(super) use guard::Guard;
 pub(super) use problem::Refusal;
 pub(super) use range::{Wanted, wanted};
 pub(super) use refill::Refill;
-pub(super) use table::{Access, Call, JSON, Row, Table, from_slice, json, whole};
+pub(super) use table::{Access, Call, JSON, PARTS, Row, Table, from_slice, json, whole};
 pub(super) use who::{Origin, Who, bearer};
