@@ -9,6 +9,7 @@ use crate::board::{Mac, Serial};
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Hello {
     /// [`super::VERSION`].
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub api: u32,
     /// The version of the program.
     pub station: String,
@@ -23,6 +24,7 @@ pub struct Hello {
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Register {
     /// [`super::VERSION`].
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub api: u32,
     /// From [`Hello::nonce`].
     pub nonce: String,
@@ -41,6 +43,7 @@ pub struct Register {
     pub model: Option<String>,
     /// The revision code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub revision: Option<u32>,
     /// Memory in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,9 +56,11 @@ pub struct Register {
     pub temperature: Option<f64>,
     /// The firmware's word on throttling and too low a voltage (`vcgencmd get_throttled`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub throttled: Option<u32>,
     /// The speed of the link in Mbit/s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub link_mbps: Option<u32>,
     /// How it was started: `network`, `usb`, `sd`, or another word of the firmware.
     #[serde(default, skip_serializing_if = "Option::is_none")]

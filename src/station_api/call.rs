@@ -121,6 +121,7 @@ pub struct NewRule {
     pub name: String,
     /// Its place among the rules, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub position: Option<u32>,
     /// All of these have to hold.
     #[serde(default)]

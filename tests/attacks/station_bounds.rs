@@ -97,7 +97,8 @@ fn no_name_in_a_path_leads_out_of_what_it_names() {
 fn json_that_is_deep_long_or_double_is_refused_and_costs_nothing() {
     let (_dir, station) = station();
     let token = station.token("t", "admin");
-    let post = |path: &str, body: &[u8]| station.raw(&request("POST", path, Some(&token), Some(body), &[JSON]));
+    let post =
+        |path: &str, body: &[u8]| station.raw(&request("POST", path, Some(&token), Some(body), &[JSON]));
     for body in [
         "[".repeat(60_000),
         "{\"a\":".repeat(12_000),
@@ -110,6 +111,11 @@ fn json_that_is_deep_long_or_double_is_refused_and_costs_nothing() {
         let answer = post("/api/v1/rules", body.as_bytes());
         assert!(matches!(answer.status, 400 | 422), "{}: {answer:?}", &body[..40]);
         assert!(answer.body.len() < 2000, "{answer:?}");
+    }
+    // Members by their places, without their names.
+    for (path, body) in [("/api/v1/tokens", "[\"x\", \"admin\", null]"), ("/api/v1/login", " [\"a\", \"b\"]")]
+    {
+        assert_eq!(post(path, body.as_bytes()).status, 422, "{body}");
     }
     assert_eq!(post("/api/v1/rules", &[0xff, 0xfe, 0x00]).status, 400);
     // What a board is told by nobody may be as bad.
@@ -143,7 +149,8 @@ fn a_body_is_not_waited_for_where_nobody_may_send_it_or_where_it_says_that_it_is
         ("POST", "/api/v1/rules".to_owned(), &admin, 413),
         ("POST", "/api/v1/device/register".to_owned(), "", 413),
     ] {
-        let token = if token.is_empty() { String::new() } else { format!("authorization: Bearer {token}\r\n") };
+        let token =
+            if token.is_empty() { String::new() } else { format!("authorization: Bearer {token}\r\n") };
         let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
              {token}content-length: {long}\r\n\r\n{{"
@@ -170,7 +177,8 @@ fn a_body_is_not_waited_for_where_nobody_may_send_it_or_where_it_says_that_it_is
 fn many_headers_long_ones_and_requests_with_two_ends_are_refused() {
     let (_dir, station) = station();
     let head = |lines: &str| {
-        station.raw(format!("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{lines}\r\n").as_bytes())
+        station
+            .raw(format!("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{lines}\r\n").as_bytes())
     };
     let mut many = String::new();
     for number in 0..3000 {
@@ -190,9 +198,8 @@ fn many_headers_long_ones_and_requests_with_two_ends_are_refused() {
         "x: 1\r\n y: folded\r\n",
         "x y: 1\r\n",
     ] {
-        let text = format!(
-            "POST /api/v1/login HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{lines}\r\n{smuggled}"
-        );
+        let text =
+            format!("POST /api/v1/login HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{lines}\r\n{smuggled}");
         let answer = station.raw(text.as_bytes());
         assert_eq!(answer.status, 400, "{lines:?}: {answer:?}");
         let text = String::from_utf8_lossy(&answer.body).into_owned();

@@ -77,11 +77,15 @@ fn tables(known: &dyn Fn(&str) -> bool) -> BTreeMap<String, (Told, String)> {
                     _ => "",
                 },
                 takes: Some(word(takes)).filter(|word| takes.starts_with('`') && known(word)),
-                query: takes.starts_with("query ") || page.contains(&format!("`{}?", &name.replace(below, ""))),
+                query: takes.starts_with("query ")
+                    || page.contains(&format!("`{}?", &name.replace(below, ""))),
                 gives: gives.filter(|word| known(word)),
                 empty: status.starts_with("204"),
             };
-            assert!(all.insert(name.clone(), (told, shows.to_owned())).is_none(), "{name} stands there twice");
+            assert!(
+                all.insert(name.clone(), (told, shows.to_owned())).is_none(),
+                "{name} stands there twice"
+            );
         }
     }
     all
@@ -107,9 +111,7 @@ fn description(api: &Value) -> BTreeMap<String, Told> {
                 },
                 takes: schema(&operation["requestBody"]["content"]),
                 query: parameters.iter().any(|parameter| parameter["in"] == "query"),
-                gives: done
-                    .and_then(|(_, answer)| schema(&answer["content"]))
-                    .filter(|name| name != "Value"),
+                gives: done.and_then(|(_, answer)| schema(&answer["content"])).filter(|name| name != "Value"),
                 empty: done.is_none(),
             };
             all.insert(format!("{} {path}", method.to_uppercase()), told);

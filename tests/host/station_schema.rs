@@ -53,7 +53,8 @@ fn config(station: &Station) -> String {
             };
             // Events never end.
             let enabled = path != "/api/v1/events";
-            writeln!(text, "[[operations]]\ninclude-name = \"{method} {path}\"\nenabled = {enabled}").unwrap();
+            writeln!(text, "[[operations]]\ninclude-name = \"{method} {path}\"\nenabled = {enabled}")
+                .unwrap();
             writeln!(text, "headers = {{ Authorization = \"Bearer {token}\" }}").unwrap();
             let mut given = String::new();
             for (name, value) in names {
@@ -84,7 +85,8 @@ fn schemathesis_finds_no_server_error_and_no_answer_that_the_description_does_no
     command.args(["--no-color", "--continue-on-failure", "--warnings", "off"]);
     command.arg(format!("http://{}/api/v1/openapi.json", station.address)).current_dir(dir.path());
     command.env("PYTHONDONTWRITEBYTECODE", "1").env("HOME", dir.path());
-    let mut child = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+    let mut child =
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
     let began = Instant::now();
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {

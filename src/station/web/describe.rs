@@ -12,7 +12,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, Info, OpenApi, OpenApiBuilder, Paths, Ref, RefOr, Required};
 
-use super::table::{Access, Row};
+use super::row::{Access, Row};
 use crate::station_api::Problem;
 
 /// Calls, and what goes in and out.

@@ -6,6 +6,7 @@ mod guard;
 mod problem;
 mod range;
 mod refill;
+mod row;
 mod table;
 mod who;
 
@@ -13,5 +14,6 @@ pub(super) use guard::Guard;
 pub(super) use problem::Refusal;
 pub(super) use range::{Wanted, wanted};
 pub(super) use refill::Refill;
-pub(super) use table::{Access, Call, JSON, PARTS, Row, Table, from_slice, json, whole};
+pub(super) use row::{Access, PARTS, Row};
+pub(super) use table::{Call, JSON, Table, from_slice, json, whole};
 pub(super) use who::{Origin, Who, bearer};

@@ -9,19 +9,21 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, on};
+use axum::routing::on;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 use utoipa::openapi::content::Content;
-use utoipa::openapi::path::{HttpMethod, Operation};
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::response::{Response as Answer, ResponseBuilder};
-use utoipa::openapi::{OpenApi, Required};
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::{OpenApi, RefOr, Required};
 
 use super::describe::{Description, binary, operation, query_of};
+use super::row::{Access, Row};
 use super::{Origin, Refusal, Who};
 use crate::station::Station;
 use crate::station_api::Role;
@@ -32,115 +34,6 @@ pub(in crate::station) const JSON: &str = "application/json";
 const LONGEST: usize = 64 << 10;
 /// How long a body of JSON may take to come.
 const BODY_TIME: Duration = Duration::from_secs(15);
-
-/// What a call has to show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::station) enum Access {
-    /// Nothing.
-    Open,
-    /// A token of at least this role, or the Unix socket.
-    Role(Role),
-    /// A token that the station has made for a board or its job. Which one it is, the call looks at itself.
-    Board,
-}
-
-/// A line of the table.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::station) struct Row {
-    pub(in crate::station) method: HttpMethodOf,
-    pub(in crate::station) path: &'static str,
-    pub(in crate::station) access: Access,
-    pub(in crate::station) status: StatusCode,
-    pub(in crate::station) summary: &'static str,
-    /// Other answers than `status` that are no refusals, and what they mean.
-    pub(in crate::station) also: &'static [(u16, &'static str)],
-}
-
-/// What else a call answers that gives parts of something.
-pub(in crate::station) const PARTS: &[(u16, &str)] = &[
-    (206, "The part that `Range` asks for."),
-    (304, "It is what `If-None-Match` names."),
-    (416, "There is no such part."),
-];
-
-/// The methods that there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::station) enum HttpMethodOf {
-    Get,
-    Put,
-    Post,
-    Patch,
-    Delete,
-}
-
-impl HttpMethodOf {
-    const fn both(self) -> (MethodFilter, HttpMethod) {
-        match self {
-            Self::Get => (MethodFilter::GET, HttpMethod::Get),
-            Self::Put => (MethodFilter::PUT, HttpMethod::Put),
-            Self::Post => (MethodFilter::POST, HttpMethod::Post),
-            Self::Patch => (MethodFilter::PATCH, HttpMethod::Patch),
-            Self::Delete => (MethodFilter::DELETE, HttpMethod::Delete),
-        }
-    }
-
-    /// As it stands in the description.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Get => "get",
-            Self::Put => "put",
-            Self::Post => "post",
-            Self::Patch => "patch",
-            Self::Delete => "delete",
-        }
-    }
-}
-
-impl Row {
-    const fn new(method: HttpMethodOf, path: &'static str, access: Access, summary: &'static str) -> Self {
-        Self { method, path, access, status: StatusCode::OK, summary, also: &[] }
-    }
-
-    pub(in crate::station) const fn get(path: &'static str, access: Access, summary: &'static str) -> Self {
-        Self::new(HttpMethodOf::Get, path, access, summary)
-    }
-
-    pub(in crate::station) const fn put(path: &'static str, access: Access, summary: &'static str) -> Self {
-        Self::new(HttpMethodOf::Put, path, access, summary)
-    }
-
-    pub(in crate::station) const fn post(path: &'static str, access: Access, summary: &'static str) -> Self {
-        Self::new(HttpMethodOf::Post, path, access, summary)
-    }
-
-    pub(in crate::station) const fn patch(path: &'static str, access: Access, summary: &'static str) -> Self {
-        Self::new(HttpMethodOf::Patch, path, access, summary)
-    }
-
-    pub(in crate::station) const fn delete(
-        path: &'static str,
-        access: Access,
-        summary: &'static str,
-    ) -> Self {
-        Self::new(HttpMethodOf::Delete, path, access, summary)
-    }
-
-    /// With another status than 200 where it is done.
-    pub(in crate::station) const fn answers(mut self, status: StatusCode) -> Self {
-        self.status = status;
-        self
-    }
-
-    /// With other answers that are no refusals.
-    pub(in crate::station) const fn also(mut self, also: &'static [(u16, &'static str)]) -> Self {
-        self.also = also;
-        self
-    }
-
-    pub(super) fn parameters(&self) -> impl Iterator<Item = &'static str> {
-        self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
-    }
-}
 
 /// A call as its handler gets it.
 pub(in crate::station) struct Call {
@@ -211,6 +104,7 @@ impl Table {
         let is_nothing = |id: TypeId| id == TypeId::of::<()>();
         let (no_body, no_answer) = (is_nothing(TypeId::of::<B>()), is_nothing(TypeId::of::<T>()));
         let row = if no_answer { row.answers(StatusCode::NO_CONTENT) } else { row };
+        let is_list = matches!(B::schema(), RefOr::T(Schema::Array(_)));
         let takes = (!no_body).then(|| body(JSON, self.description.of::<B>()));
         let answers = (!no_answer).then(|| (JSON, self.description.of::<T>()));
         let operation = operation(&row).parameters(Some(query_of::<Q>())).request_body(takes);
@@ -224,6 +118,10 @@ impl Table {
                 } else {
                     json_bytes(&call.headers, body, most).await?
                 };
+                if !is_list && body.trim_ascii_start().starts_with(b"[") {
+                    // Members by their place alone would mean something else with the next version.
+                    return Err(Refusal::meaningless("the body is to be a JSON object, and is a list"));
+                }
                 let answer = handler(call, query, body).await?;
                 Ok(if no_answer { row.status.into_response() } else { json(row.status, &answer) })
             }
@@ -409,19 +307,6 @@ pub(in crate::station) fn json(status: StatusCode, value: &impl Serialize) -> Re
         Err(error) => {
             Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, crate::error::Kind::Failed, error.to_string())
                 .into_response()
-        }
-    }
-}
-
-/// So that a method is never one that the table doesn't have.
-impl From<HttpMethodOf> for Method {
-    fn from(method: HttpMethodOf) -> Self {
-        match method {
-            HttpMethodOf::Get => Self::GET,
-            HttpMethodOf::Put => Self::PUT,
-            HttpMethodOf::Post => Self::POST,
-            HttpMethodOf::Patch => Self::PATCH,
-            HttpMethodOf::Delete => Self::DELETE,
         }
     }
 }
