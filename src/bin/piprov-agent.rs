@@ -9,10 +9,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use piprov::agent::cmdline::Told;
 use piprov::agent::facts;
 use piprov::agent::identity::Identity;
+use piprov::agent::kept;
 use piprov::agent::leds::Leds;
 use piprov::agent::session::{Disks, Options, Session};
 use piprov::board::{Mac, Serial};
@@ -41,6 +43,9 @@ Options:
   -V, --version            Print version
 
 A simulated board ends when its job says that a board starts again or is switched off.";
+
+/// A disk that isn't there so long after the start has no key that is looked for.
+const DISKS_COME: Duration = Duration::from_secs(5);
 
 /// Something that the caller has to change.
 struct Usage(String);
@@ -142,6 +147,8 @@ fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
     let (public, serial) = (identity.public(), arguments.serial);
     let tell = move || if simulated { model(&public, serial) } else { facts::facts(Path::new("/")) };
     let disks = if simulated { Disks::Files(arguments.disks.clone()) } else { Disks::Real };
+    let kept = if arguments.key.is_some() { None } else { kept(&tell, &disks, &stop) };
+    let identity = identity.with_kept(kept);
     let session = Session {
         options: Options { origin, trust, key: told.key.clone(), disks },
         identity,
@@ -157,6 +164,22 @@ fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
         Err(error) => {
             say(&chain(&error));
             Ok(ExitCode::from(error.kind().exit_code()))
+        }
+    }
+}
+
+/// The key that this board has kept on the disk that it was writing, if it was.
+fn kept(tell: &dyn Fn() -> Register, disks: &Disks, stop: &Stop) -> Option<Identity> {
+    if let Disks::Files(files) = disks {
+        return kept::find(&tell(), files.iter().map(PathBuf::as_path));
+    }
+    let end = Instant::now() + DISKS_COME;
+    loop {
+        let told = tell();
+        if !told.disks.is_empty() || Instant::now() >= end || stop.wait(Duration::from_millis(200)) {
+            let paths: Vec<PathBuf> =
+                told.disks.iter().map(|disk| Path::new("/dev").join(&disk.name)).collect();
+            return kept::find(&told, paths.iter().map(PathBuf::as_path));
         }
     }
 }
@@ -183,7 +206,7 @@ fn leave(end: End, stop: &Stop) -> Result<ExitCode, Usage> {
     match std::process::Command::new(command).status() {
         Ok(status) if status.success() => {
             // Whatever comes now, no other job is begun.
-            while !stop.wait(std::time::Duration::from_secs(3600)) {}
+            while !stop.wait(Duration::from_secs(3600)) {}
             Ok(ExitCode::SUCCESS)
         }
         Ok(status) => {

@@ -30,6 +30,10 @@ pub struct Register {
     pub nonce: String,
     /// The board's Ed25519 public key, 64 hexadecimal digits.
     pub key: String,
+    /// The key was found on a disk: it counts only if the station knows it, and while the board has a job. Else the answer
+    /// is 409.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
     /// The agent's version.
     pub agent: String,
     /// The serial number.

@@ -45,6 +45,9 @@ async fn board(call: Call, (): (), (): ()) -> Result<Board, Refusal> {
 async fn change(call: Call, (): (), change: BoardChange) -> Result<Board, Refusal> {
     let id = id(&call).await?;
     let station = &call.station;
+    if matches!(change.held, Some(Held::Armed | Held::Once)) {
+        station.expect_anew(&id).await?;
+    }
     let board = station.store().change_board(&id, &change).await?;
     station.did(&call.who(), "board.change", &id).await;
     station.changes.tell(Thing::Board, &id, Some(&id));
@@ -85,6 +88,7 @@ async fn new_job(call: Call, (): (), new: NewJob) -> Result<Job, Refusal> {
         Action::Reboot => "board.reboot",
         Action::PowerOff => "board.power-off",
     };
+    call.station.expect_anew(&asked.board).await?;
     let job = call.station.store().make_job(&asked, now()).await?;
     call.station.did(&who, what, &asked.board).await;
     call.station.job_made(&job).await?;
@@ -138,6 +142,14 @@ async fn cancel(call: Call, (): (), (): ()) -> Result<Job, Refusal> {
 }
 
 impl Station {
+    /// A person wants something from a board. If it isn't there, it comes with another key where it has no place for one.
+    async fn expect_anew(&self, board: &str) -> Result<(), Refusal> {
+        if !self.waiting.is_there(board) {
+            self.store().expect_anew(board).await?;
+        }
+        Ok(())
+    }
+
     /// A job was made: its board is told at once, and the network answers it until it has done it.
     pub(in crate::station) async fn job_made(&self, job: &Job) -> Result<(), Refusal> {
         let board = self.store().board(&job.board).await?;
