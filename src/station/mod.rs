@@ -248,6 +248,12 @@ impl Station {
         Err(self.wrong_token(from))
     }
 
+    /// What the token of a board's call stands for.
+    fn pass(&self, from: Origin, headers: &HeaderMap) -> Result<key::Pass, Refusal> {
+        let token = web::bearer(headers).ok_or_else(|| Refusal::unknown("a token is needed"))?;
+        self.key.pass(token).ok_or_else(|| self.wrong_token(from))
+    }
+
     /// Whether this address may try a secret now.
     fn may_try(&self, from: Origin) -> Result<(), Refusal> {
         let Some(place) = from.place() else { return Ok(()) };

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use crate::device_api::{Action, MOST_DIGESTS};
 use crate::image::chunk::{Digest, object};
 use crate::station::Station;
-use crate::station::web::{Access, Call, Refusal, Row, Table, Wanted, from_slice, wanted, whole};
+use crate::station::web::{Access, Call, PARTS, Refusal, Row, Table, Wanted, from_slice, wanted, whole};
 use crate::station_api::{Image, ImageState, Job, JobState, Thing};
 
 /// Bytes, as they are.
@@ -21,13 +21,15 @@ const INDEX_TIME: Duration = Duration::from_secs(300);
 const LONGEST_INDEX: usize = 64 << 20;
 
 pub(super) fn add_to(table: &mut Table) {
-    let row = Row::get("/api/v1/device/jobs/{job}/index", Access::Board, "The index of a job's image");
+    let row =
+        Row::get("/api/v1/device/jobs/{job}/index", Access::Board, "The index of a job's image").also(PARTS);
     table.add_stream(row, (None, Some(BYTES)), index);
     let row = Row::get(
         "/api/v1/device/jobs/{job}/chunks/{digest}",
         Access::Board,
         "A chunk of a job's image, as it is stored",
-    );
+    )
+    .also(PARTS);
     table.add_stream(row, (None, Some(BYTES)), chunk);
     let row = Row::post(
         "/api/v1/device/jobs/{job}/missing",

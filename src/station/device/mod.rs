@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 
 use super::Station;
 use super::key::Pass;
-use super::web::{Call, Refusal, Table, bearer};
+use super::web::{Call, Refusal, Table};
 use crate::error::Kind;
 use crate::station_api::{Board, Enrolment, Job};
 
@@ -27,8 +27,7 @@ pub(super) fn add_to(table: &mut Table) {
 
 /// What the token of a call stands for.
 fn pass(call: &Call) -> Result<Pass, Refusal> {
-    let token = bearer(&call.headers).ok_or_else(|| Refusal::unknown("a token is needed"))?;
-    call.station.key().pass(token).ok_or_else(|| call.station.wrong_token(call.from))
+    call.station.pass(call.from, &call.headers)
 }
 
 /// The board whose token it is, with the key that it has shown.

@@ -81,6 +81,16 @@ impl Refusal {
         self
     }
 
+    /// With another name for what it calls by a path that only this process knows.
+    pub(in crate::station) fn renaming(mut self, path: &std::path::Path, name: &str) -> Self {
+        let path = path.display().to_string();
+        self.0.detail = self.0.detail.replace(&path, name);
+        for line in &mut self.0.more {
+            *line = line.replace(&path, name);
+        }
+        self
+    }
+
     /// With a header.
     pub(in crate::station) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.header = Some((name, value));
