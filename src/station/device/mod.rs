@@ -4,9 +4,11 @@ mod bytes;
 mod hello;
 mod job;
 mod register;
+mod serving;
 mod work;
 
 pub(super) use register::Nonces;
+pub(super) use serving::Serving;
 
 use axum::http::StatusCode;
 
