@@ -63,6 +63,11 @@ impl Waiting {
         boards.get(board).is_some_and(|entry| entry.key != key && entry.last.elapsed() < PRESENT)
     }
 
+    /// Whether a board is present.
+    pub fn is_present(&self, board: &str) -> bool {
+        self.boards().get(board).is_some_and(|entry| entry.last.elapsed() < PRESENT)
+    }
+
     /// Those that are present, in no order.
     pub fn boards_present(&self) -> Vec<String> {
         let boards = self.boards();

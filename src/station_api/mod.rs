@@ -13,8 +13,8 @@ mod project;
 
 pub use board::{Board, Enrolment, Held, Sighting, Slot, SlotKind};
 pub use call::{
-    BoardChange, BoardsAsked, Change, JobsAsked, ListAsked, LogLine, LoggedIn, Login, MadeToken, NewJob,
-    NewRule, NewToken, NewUser, Page, Problem, RuleTest, RuleWhy, RunsAsked, Status, Thing, UserChange,
+    BoardChange, BoardsAsked, Bootd, BootdState, Change, JobsAsked, ListAsked, LogLine, LoggedIn, Login, MadeToken, NewJob,
+    NewRule, NewToken, NewUser, Page, Problem, Room, RuleTest, RuleWhy, RunsAsked, Status, Thing, UserChange,
     Verdict,
 };
 pub use image::{Backup, Image, ImageState};

@@ -50,6 +50,10 @@ impl Station {
             waiting,
             present: self.waiting.present(),
             jobs: self.store().count_open_jobs().await?,
+            unruled: self.store().count_unruled().await?,
+            damaged_records: self.store().count_damaged().await?,
+            room: self.room(),
+            bootd: self.privileged.known(),
         })
     }
 

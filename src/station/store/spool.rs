@@ -27,6 +27,15 @@ impl Store {
         rows.into_iter().map(|mut row| Ok((row.text()?, row.text()?))).collect()
     }
 
+    /// How many those are.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn count_damaged(&self) -> Result<u64, Error> {
+        let sql = "SELECT count(*) FROM spool WHERE why IS NOT NULL";
+        self.db.row(sql, &[]).await?.map_or(Ok(0), |mut row| row.count())
+    }
+
     /// These files aren't there any more. Their runs stay.
     ///
     /// # Errors
