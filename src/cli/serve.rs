@@ -7,8 +7,8 @@ use crate::cli::ui::Ui;
 use crate::cli::{Global, common};
 use crate::config::station::Enrol;
 use crate::netboot::serve::service;
-use crate::station::store::Keep;
 use crate::station::serve::{Event, Sockets, serve};
+use crate::station::store::Keep;
 use crate::station::{Options, bootd};
 use crate::stop::Stop;
 
@@ -50,7 +50,10 @@ fn start_bootd(global: &Global, ui: &Ui, interface: &str) -> crate::cli::Result<
     arguments.extend(config.into_iter().flat_map(|path| ["--config".to_owned(), path]));
     let ui = ui.clone();
     let told = move |bootd::Ended { status, again }| {
-        ui.warn(format_args!("`piprov bootd` has ended ({status}); it is started again in {} s", again.as_secs()));
+        ui.warn(format_args!(
+            "`piprov bootd` has ended ({status}); it is started again in {} s",
+            again.as_secs()
+        ));
     };
     bootd::Spawned::start(arguments, told).map_err(|source| crate::bootd::Error::System(source).into())
 }
@@ -94,7 +97,9 @@ impl Serve {
         let sockets = Sockets { listen, socket, group: common::control_group(), tls };
         let handed = service::sockets()?.into_iter().map(|(_, fd)| fd).collect();
         serve(options, &sockets, handed, &|event| show(ui, &event), stop)?;
-        ui.result("ended");
+        if !ui.json {
+            ui.result("ended");
+        }
         Ok(())
     }
 }

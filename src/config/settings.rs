@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::form::{
-    HostPath, DaysOrOff, HostPathOrOff, Interface, Ip, List, Listen, Optional, PartSize, Seconds, Truth, UsbIds, Whole,
-    Wrong,
+    DaysOrOff, HostPath, HostPathOrOff, Interface, Ip, List, Listen, Optional, PartSize, Seconds, Truth,
+    UsbIds, Whole, Wrong,
 };
 use super::netboot::{BootFile, Mode, ModeForm, OfBoard, Oui, Range};
 use super::station::{Database, Enrol, EnrolForm, Sha256, StationUrl};

@@ -55,6 +55,16 @@ pub struct Status {
     pub bootd: Bootd,
 }
 
+/// A record of another command that can't be taken in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct DamagedRecord {
+    /// The file's name, in the directory of records.
+    pub file: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
 /// How much room the station's disk has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]

@@ -30,14 +30,14 @@ fn bootd(net: &Net, more: &[&str]) -> Program {
 }
 
 /// Switches a board on.
-fn power(net: &Net, kind: Kind, seconds: u64) -> Board {
+pub(crate) fn power(net: &Net, kind: Kind, seconds: u64) -> Board {
     let mut boards = vec![Board::new(kind, 1)];
     net.lan.inside("client", || netboot_model::run(&mut boards, "eth0", Duration::from_secs(seconds)));
     boards.remove(0)
 }
 
 /// It got nothing, and goes on to its disk.
-fn falls_to_its_disk(board: &Board) {
+pub(crate) fn falls_to_its_disk(board: &Board) {
     assert!(board.end.as_ref().is_some_and(Result::is_err) && board.files.is_empty(), "{:?}", board.log);
 }
 

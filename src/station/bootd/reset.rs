@@ -33,8 +33,10 @@ impl Station {
 
     /// Pulls the reset line of a board; what it is called.
     async fn pull(&self, board: &Board) -> Result<String, NotReset> {
-        let lines = self.lines_of(board).await.map_err(|error| NotReset::Failed(crate::error::chain(&error)))?;
-        let mut not = NotReset::NoLine("it has no slot with a reset line, and no Ethernet address".to_owned());
+        let lines =
+            self.lines_of(board).await.map_err(|error| NotReset::Failed(crate::error::chain(&error)))?;
+        let mut not =
+            NotReset::NoLine("it has no slot with a reset line, and no Ethernet address".to_owned());
         for target in lines {
             let (reply, told) = oneshot::channel();
             let ask = Ask { target: target.clone(), reply };
@@ -72,8 +74,12 @@ impl Station {
         }
         let done = self.pull(&board).await;
         match &done {
-            Ok(line) => tracing::info!(board = board.id, line, "a silent board was started again by its reset line"),
-            Err(NotReset::NoLine(why)) => tracing::debug!(board = board.id, why, "a silent board has no reset line"),
+            Ok(line) => {
+                tracing::info!(board = board.id, line, "a silent board was started again by its reset line")
+            }
+            Err(NotReset::NoLine(why)) => {
+                tracing::debug!(board = board.id, why, "a silent board has no reset line")
+            }
             Err(why) => tracing::warn!(board = board.id, %why, "a silent board isn't started again"),
         }
         if job.action == Action::Reboot && !matches!(done, Err(NotReset::NoLine(_) | NotReset::Away(_))) {

@@ -51,10 +51,7 @@ fn ended(child: &mut Child, stop: &Stop) -> io::Result<Option<ExitStatus>> {
     // The kernel's descriptor of a process can be waited for together with a flag.
     let pid = Pid::from_child(child);
     let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-    let mut fds = [
-        PollFd::new(&process, PollFlags::IN),
-        PollFd::new(stop, PollFlags::IN),
-    ];
+    let mut fds = [PollFd::new(&process, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
     crate::stop::until(&mut fds, None)?;
     if let Some(status) = child.try_wait()? {
         return Ok(Some(status));

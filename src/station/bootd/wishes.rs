@@ -68,7 +68,8 @@ impl Wishes {
     /// A board is to be reset.
     pub(super) fn reset(&mut self, ask: Ask) {
         if self.resets.len() >= MOST_RESETS {
-            let _ = ask.reply.send(Err(NotReset::Failed("too many boards are to be reset at once".to_owned())));
+            let _ =
+                ask.reply.send(Err(NotReset::Failed("too many boards are to be reset at once".to_owned())));
             return;
         }
         self.resets.push_back(ask);
@@ -166,7 +167,6 @@ pub(super) fn turn_of(kept: Option<&str>) -> Option<(u64, bool)> {
         None => Some((kept.parse().ok()?, false)),
     }
 }
-
 
 #[cfg(test)]
 mod tests {
