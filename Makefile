@@ -17,9 +17,9 @@ INSTALL = install -D
 ##@ Two commands
 
 .PHONY: demo
-demo: ## flash a virtual board (real U-Boot in QEMU) and show the read-back
+demo: ## a station deploys three simulated boards and a PC in QEMU, and shows that it is true
 	tools/install-packages build test
-	examples/demo.sh
+	CARGO="$(CARGO)" examples/demo.sh
 
 # The slow part comes last, so that what it says is what one sees last.
 .PHONY: test
@@ -29,7 +29,12 @@ test: ## check and test everything; installs the Debian packages it needs
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --quiet
 	CARGO="$(CARGO)" tools/check-features
-	$(CARGO) test --locked --no-fail-fast
+	CARGO="$(CARGO)" tools/run-tests
+
+.PHONY: demo-flash
+demo-flash: ## flash a virtual board (real U-Boot in QEMU) over TFTP, and show the read-back
+	tools/install-packages build test
+	examples/demo-flash.sh
 
 ##@ Build and install
 

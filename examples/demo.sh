@@ -1,121 +1,124 @@
 #!/usr/bin/env bash
-# Flashes a virtual board over the network, and proves on the host what arrived.
+# A station deploys an image onto boards, and other tools look at what arrived: three simulated boards at once, one of
+# them killed in the middle; then a PC in QEMU, from its PXE ROM to a verified disk.
 #
 #   demo.sh [DIR]
 #
-# Everything is made below DIR (default: ./demo), which may be deleted at any time. PIPROV names the binary (default:
-# target/demo/piprov, built if need be), PIPROV_DEMO_SERVER the loopback address to serve at (default: 127.0.0.2).
-# Runs as root, with unprivileged user namespaces, or with sudo.
+# Everything is made below DIR (default: ./demo), which may be deleted at any time. PIPROV names the binary, PIPROV_AGENT
+# the agent (default: below target, built if need be); PIPROV_DEMO_PC=no leaves the PC out. Runs as root, with
+# unprivileged user namespaces, or with sudo: the network that PC boots from is one of its own, not this host's.
 set -euo pipefail
 here=$(realpath "$(dirname "$0")")
 cd "$here/.."
 PATH=$PATH:/usr/sbin:/sbin
-
-board=demo-01 mac=52:54:00:de:40:01 server=${PIPROV_DEMO_SERVER:-127.0.0.2}
-# Where piprov puts an image's partitions on a card: behind U-Boot's, which ends at 44 MiB.
-image_start=$((8 << 20)) card_start=$((44 << 20)) boot_len=$((40 << 20)) root_len=$((64 << 20))
-
-if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m' green=$'\e[32m' plain=$'\e[0m'; else bold='' green='' plain=''; fi
-step() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
-say() { printf '  %s\n' "$*"; }
-proved() { printf '  %s✓%s %s\n' "$green" "$plain" "$*"; }
-fail() { echo "demo: $*" >&2; exit 1; }
+# shellcheck source=examples/demo-lib.sh
+. "$here/demo-lib.sh"
 # Shows a piprov command as one would type it, and runs it.
-piprov() { printf '  $ piprov %s\n' "$*"; "${as_server[@]}" "$PIPROV" "$@"; }
-table() { sfdisk -l "$1" | sed -n "s/^\(Device\|$1\)/  \1/p"; }
+piprov() { printf '  $ piprov %s\n' "$*"; "$PIPROV" "$@" 2>&1 | sed 's/^/  /'; }
 
-for tool in qemu-system-aarch64:qemu-system-arm mformat:mtools sfdisk:fdisk debugfs:e2fsprogs xz:xz-utils cmp:diffutils; do
-    command -v "${tool%:*}" > /dev/null || fail "${tool%:*} is missing: apt-get install ${tool#*:}"
-done
-[ -f /usr/lib/u-boot/qemu_arm64/u-boot.bin ] || fail "U-Boot is missing: apt-get install u-boot-qemu"
+need_tools mformat:mtools sfdisk:fdisk mkfs.ext4:e2fsprogs xz:xz-utils cmp:diffutils ip:iproute2 unshare:util-linux
+pc=${PIPROV_DEMO_PC:-yes}
+[ "$pc" = no ] || need_tools qemu-system-x86_64:qemu-system-x86
 
-# Before the network below is left: building may have to fetch crates.
+# Before this network is left: building may have to fetch crates, and the boards' system is made of Debian's packages.
 if [ -z "${PIPROV:-}" ]; then
-    ! command -v cargo > /dev/null || cargo build --locked --profile demo --bin piprov --quiet
+    ! command -v cargo > /dev/null || "${CARGO:-cargo}" build --locked --profile demo --bin piprov --quiet
     export PIPROV=$PWD/target/demo/piprov
 fi
 [ -x "$PIPROV" ] || fail "$PIPROV is missing: cargo build --profile demo"
-
-# U-Boot asks for TFTP on port 69 and nowhere else, and a port below 1024 is not for everybody.
-as_server=()
-first_port=$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start 2> /dev/null || echo 1024)
-if [ "$(id -u)" != 0 ] && [ "$first_port" -gt 69 ]; then
-    if unshare -rn ip link set lo up 2> /dev/null; then
-        say "Port 69 needs a privilege, so the demo runs in a network of its own (unshare -rn): no root needed."
-        exec unshare -rn sh -c 'ip link set lo up && exec "$@"' sh "$here/demo.sh" "$@"
-    fi
-    command -v sudo > /dev/null && command -v setpriv > /dev/null ||
-        fail "port 69 needs root, sudo, or user namespaces for everybody"
-    say "Port 69 needs a privilege: sudo lends piprov that one (cap_net_bind_service), and no other."
-    as_server=(sudo setpriv --reuid "$(id -u)" --regid "$(id -g)" --init-groups
-        --inh-caps +net_bind_service --ambient-caps +net_bind_service --)
+if [ -z "${PIPROV_AGENT:-}" ]; then
+    ! command -v cargo > /dev/null || tools/build-agent --profile demo amd64 > /dev/null
+    export PIPROV_AGENT=$PWD/target/demo/piprov-agent-amd64
 fi
+[ -x "$PIPROV_AGENT" ] || fail "$PIPROV_AGENT is missing: tools/build-agent --profile demo amd64"
 
 dir=$(realpath -m "${1:-demo}")
-export PIPROV_BOARDS=$dir/boards PIPROV_BOARDS_OWNER=$$ PIPROV_STATE_DIR=$dir/state
-# sudo hands on nothing of that by itself.
-as_server+=(env "PIPROV_BOARDS=$PIPROV_BOARDS" "PIPROV_BOARDS_OWNER=$$" "PIPROV_STATE_DIR=$PIPROV_STATE_DIR")
-virtual_board=$here/virtual-board
-switch_off() { [ ! -d "$PIPROV_BOARDS/$board" ] || "$virtual_board" stop $board; }
-trap switch_off EXIT
-trap 'exit 130' INT TERM
-switch_off
-# What isn't a demo's is not ours to delete.
-[ ! -e "$dir" ] || [ -e "$dir/.piprov-demo" ] || fail "$dir is there already, and no demo has made it"
-rm -rf "$dir"
-mkdir -p "$dir/uboot"
-touch "$dir/.piprov-demo"
+ours=10.55.0.1 port=7400
+if [ -z "${PIPROV_DEMO_INSIDE:-}" ]; then
+    fresh_directory "$dir"
+    if [ "$pc" != no ]; then
+        step "Before all: the system that a PC runs while it is deployed, out of Debian's packages and our agent"
+        piprov initramfs build --arch amd64 --agent "$PIPROV_AGENT" --station "http://$ours:$port" -o "$dir/boot"
+    fi
+    export PIPROV_DEMO_INSIDE=yes
+    if [ "$(id -u)" = 0 ]; then exec unshare -n -- "$here/demo.sh" "$dir"; fi
+    if unshare -rn true 2> /dev/null; then exec unshare -rn -- "$here/demo.sh" "$dir"; fi
+    fail "a network of its own needs root, or user namespaces for everybody: sudo -E $here/demo.sh"
+fi
+
 cd "$dir"
+export PIPROV_STATE_DIR=$dir/state PIPROV_STATION_URL=unix:$dir/station.sock PIPROV_CONFIG=$dir/piprov.toml
+started=()
+end() { ((${#started[@]} == 0)) || kill "${started[@]}" 2> /dev/null || true; wait; }
+trap end EXIT
+trap 'exit 130' INT TERM
+# Waits until a command works: DEADLINE-IN-SECONDS WHAT COMMAND…
+until_it() {
+    local end=$((SECONDS + $1)) what=$2
+    shift 2
+    until "$@" > /dev/null 2>&1; do
+        ((SECONDS < end)) || fail "$what doesn't come; look below $dir"
+        sleep 0.1
+    done
+}
+known() { [ "$("$PIPROV" board list --json | wc -l)" -ge "$1" ]; }
+# A simulated board: the agent, with a file as its disk. NAME SERIAL
+board() {
+    "$PIPROV_AGENT" --station "http://127.0.0.1:$port" --serial "$2" --key "$1.key" --disk "$1.disk" > "$1.log" 2>&1 &
+    started+=($!)
+}
+# Whether 150 MiB are on a disk; a block of stat's is 512 bytes.
+written() { [ "$(stat -c %b "$1")" -gt 307200 ]; }
+same() { cmp --bytes="$(stat -c %s os.img)" os.img "$1"; }
+
+# One switch with this host and, later, the PC.
+ip link set lo up
+ip link add br0 type bridge
+ip link add up0 type veth peer name up1
+ip link set up0 master br0 up
+ip link set up1 up
+ip addr add "$ours/24" dev br0
+ip link set br0 up
+printf 'control-socket = "%s/control/bootd.sock"\n[netboot]\nboot-files = ["0=piprov.ipxe"]\n' "$dir" > piprov.toml
 
 step "1. An image as it could be for a Raspberry Pi: FAT boot partition, ext4 root, compressed with xz"
-"$here"/make-sample-image.sh os.img --root-size 64 --files 60 --marker "the new system"
-xz -T0 -1 -k os.img
-table os.img
-say "$(du -h os.img.xz | cut -f1) compressed; its root partition is known by PARTUUID=35c84628-02"
+"$here"/make-sample-image.sh os.img --root-size 300 --files 450 --marker "the new system"
+xz -T0 -0 -k os.img
+say "$(du -h --apparent-size os.img | cut -f1) raw, $(du -h os.img.xz | cut -f1) compressed"
 
-step "2. A recovery card: U-Boot in front, an older and smaller system behind it"
-"$here"/make-sample-image.sh base.img --p1-offset 4 --boot-size 8 --root-size 6 --files 1 --marker "the old system"
-echo "# A virtual board has no firmware that would read this." > uboot/config.txt
-piprov card build --quiet --image base.img --uboot uboot --size 192MiB \
-    --server $server --board-ip 10.0.2.15/24 --gateway 10.0.2.2 -o card.img
-cp --sparse=always card.img card-before.img
-table card.img
+step "2. A station, which takes no set-up, and the image into its store"
+say "\$ piprov serve --listen $ours:$port &"
+"$PIPROV" serve --listen "127.0.0.1:$port" --listen "$ours:$port" --socket "$dir/station.sock" --state "$dir/station" --enrol open \
+    > serve.log 2>&1 &
+started+=($!)
+until_it 20 "the station" "$PIPROV" station status
+piprov image add os.img.xz --name os
 
-step "3. A board with that card: real U-Boot in QEMU, switched off; a command of ours is its reset"
-"$virtual_board" create $board card.img $mac
-piprov targets add $board --mac $mac --reset "command:'$virtual_board' reset $board" --targets targets.csv
+step "3. Three simulated boards: each is the real agent, with a file as its disk"
+serials=(100000000000000a 100000000000000b 100000000000000c)
+for name in a b c; do
+    truncate -s 500M $name.disk
+    board $name 100000000000000$name
+    [ $name != b ] || victim=$!
+done
+until_it 30 "three boards" known 3
+piprov board list
 
-step "4. Flash it"
-piprov flash $board os.img.xz --targets targets.csv --listen $server:69 --part-size 32MiB
-"$virtual_board" wait $board 20
+step "4. All at once; in the middle of it board b loses its power"
+printf '  $ piprov board deploy %s --image os --end wait\n' "${serials[*]}"
+"$PIPROV" board deploy "${serials[@]}" --image os --end wait --confirm "$(IFS=,; echo "${serials[*]}")" > deploy.log 2>&1 &
+deploy=$!
+until_it 60 "something on b.disk" written b.disk
+kill -9 "$victim"
+wait "$victim" 2> /dev/null || true
+# Without its first sector nothing starts from a disk.
+cmp -s --bytes=512 b.disk /dev/zero || fail "board b has half an image, and something would start from it"
+proved "$(($(stat -c %b b.disk) / 2048)) MiB are on its disk; its first sector is empty, so nothing starts from it. On again:"
+board b 100000000000000b
+wait "$deploy" || fail "the deploy ended badly: $(cat deploy.log)"
+sed 's/^/  /' deploy.log
+for name in a b c; do same $name.disk || fail "$name.disk isn't what the image is"; done
+proved "cmp says the same: all three disks hold the image, byte for byte"
 
-step "5. Was it true? Other tools look at the card"
-# Compares ranges of two files; gives how many bytes differ.
-differ() { cmp -l --bytes="$5" --ignore-initial="$2:$4" "$1" "$3" | wc -l; }
-expect() { [ "$2" -eq "$3" ] || fail "$1: $2 bytes differ, expected were $3"; }
-
-table card.img
-expect "U-Boot's partition" "$(differ card-before.img $((4 << 20)) card.img $((4 << 20)) $((40 << 20)))" 0
-proved "U-Boot's own partition: not one byte of 40 MiB has changed"
-expect "the boot partition" "$(differ os.img $image_start card.img $card_start $boot_len)" 1
-cmdline=$(mtype -i card.img@@$card_start ::cmdline.txt)
-[[ $cmdline == *root=PARTUUID=35c84628-03\ * ]] || fail "cmdline.txt: $cmdline"
-proved "boot partition: 40 MiB as in the image, but for one digit. cmdline.txt now says:"
-say "    $cmdline"
-root_image=$((image_start + boot_len)) root_card=$((card_start + boot_len))
-expect "the root partition" "$(differ os.img $root_image card.img $root_card $root_len)" 2
-fstab=$(debugfs -R "cat /etc/fstab" "card.img?offset=$root_card" 2> /dev/null | grep PARTUUID)
-[[ $fstab == *35c84628-02*/boot/firmware*35c84628-03*/\ * ]] || fail "fstab: $fstab"
-proved "root partition: 64 MiB as in the image, but for two digits. /etc/fstab now says:"
-sed 's/^/      /' <<< "$fstab"
-e2fsck -fn "card.img?offset=$root_card" > e2fsck.log 2>&1 || fail "e2fsck: $(cat e2fsck.log)"
-release=$(debugfs -R "cat /etc/sample-release" "card.img?offset=$root_card" 2> /dev/null)
-proved "its file system is clean, and /etc/sample-release reads: $release"
-
-step "What happened"
-say "piprov reset the board by its command, and answered its U-Boot over TFTP. The board wrote every"
-say "part and read it back; piprov compared checksums, and the partition table went out last."
-say "The partitions moved up by one, because U-Boot's is the first, and the files that name them followed."
-say "See for yourself: the board's console, and the record of the run:"
-say "  $dir/boards/$board/console.log"
-say "  $(ls "$dir"/state/runs/*.json)"
+step "5. The record: every attempt is there, also the one that was lost"
+piprov run list

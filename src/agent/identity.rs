@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use ring::rand::SystemRandom;
-use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use ring::signature::{Ed25519KeyPair, KeyPair};
 
 use crate::beneath::place_of;
-use crate::format::{hex, unhex};
+use crate::format::hex;
 
 /// Longer than any file of a key.
 const LONGEST: u64 = 4096;
@@ -83,20 +83,10 @@ impl Identity {
     }
 }
 
-/// Whether the owner of a key has signed these bytes. Key and signature are hexadecimal digits.
-#[must_use]
-pub fn is_signed(key: &str, bytes: &[u8], signature: &str) -> bool {
-    match (unhex::<32>(key), unhex::<64>(signature)) {
-        (Some(key), Some(signature)) => {
-            UnparsedPublicKey::new(&ED25519, key).verify(bytes, &signature).is_ok()
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device_api::is_signed;
 
     #[test]
     fn a_key_is_kept_and_signs() {

@@ -10,7 +10,7 @@ use crate::error::Kind;
 use crate::format::json::json;
 use crate::format::size;
 use crate::station_api::{
-    Board as Known, BoardChange, Enrolment, Held, Job, JobState, NewJob, Sighting, Thing,
+    Board as Known, BoardChange, BootdState, Enrolment, Held, Job, JobState, NewJob, Sighting, Status, Thing,
 };
 use crate::stop::Stop;
 
@@ -46,6 +46,9 @@ enum Command {
     /// Read the disk of boards into the station
     Backup(Backup),
     /// Start boards again
+    ///
+    /// One that asks for work does it itself. One that is silent is started again by its reset line: that of its slot, or
+    /// of the target with its Ethernet address. Without such a line it starts again when it asks.
     Reboot(Reboot),
     /// Do the last job of boards once more
     Again(Again),
@@ -105,6 +108,10 @@ struct Network {
     #[arg(long)]
     once: bool,
     /// The network doesn't answer it, so that it starts from its disk
+    ///
+    /// That is so for each board that is done. It asks, gets nothing, and goes on with the next mode of its BOOT_ORDER,
+    /// which is read from right to left: 0xf21 tries the SD card or eMMC first and then the network, 0xf12 the network
+    /// first, and 0x21 is SD first too. `piprov netboot enable` explains an order and changes it.
     #[arg(long)]
     hold: bool,
 }
@@ -247,6 +254,10 @@ fn known(board: &str, station: &Station) -> Result<Known, crate::http::Error> {
     station.get(&path(["boards", board]))
 }
 
+/// What a board that gets nothing from the network goes on with.
+const ORDER: &str = "from the network it goes on to a disk only if its BOOT_ORDER has one: 0xf21 (SD or eMMC first, \
+                     then the network) or 0xf12 (the network first). It is read from right to left: 0x21 is SD first too";
+
 /// What the network does, in a word for people.
 const fn network(held: Held) -> &'static str {
     match held {
@@ -285,7 +296,11 @@ impl List {
             return Ok(());
         }
         let heading = ["BOARD", "SERIAL", "MODEL", "STANDING", "NETWORK", "JOB", "SEEN"];
-        tell(ui, "known-board", heading, &all, row, "the station knows no such board");
+        let nothing = match query.is_empty() {
+            true => "the station has seen no board yet",
+            false => "the station knows no such board",
+        };
+        tell(ui, "known-board", heading, &all, row, nothing);
         Ok(())
     }
 }
@@ -309,6 +324,14 @@ fn show(board: &str, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
         let model = disk.model.as_deref().map(|model| format!(" {model}")).unwrap_or_default();
         format!("{} {} {}{model}", disk.name, word(disk.role), size(disk.size))
     });
+    // What it falls to, and what a held board may still be told.
+    let order = if board.held == Held::Armed { "" } else { ORDER };
+    let status: Status = station.get("/api/v1/station")?;
+    let serving = status.bootd.state == BootdState::Serving;
+    let beside = match board.held {
+        Held::Done if serving && !status.bootd.withholds => "; another DHCP server may still tell it to boot",
+        _ => "",
+    };
     let simulated = if board.simulated { "yes: a program that behaves as a board" } else { "" };
     let job = board.job.as_ref().map(|job| station.get::<Job>(&path(["jobs", job]))).transpose()?;
     let job = job.map(|job| format!("{} {}", word(job.action), word(job.state))).unwrap_or_default();
@@ -324,7 +347,8 @@ fn show(board: &str, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
             ("memory", board.memory.map(size).unwrap_or_default()),
             ("disks", disks.collect::<Vec<_>>().join("; ")),
             ("standing", word(board.enrolment)),
-            ("network", network(board.held).to_owned()),
+            ("network", format!("{}{beside}", network(board.held))),
+            ("boot order", order.to_owned()),
             ("slot", board.slot.clone().unwrap_or_default()),
             ("simulated", simulated.to_owned()),
             ("job", job),

@@ -47,6 +47,8 @@ pub struct Serve {
 fn start_bootd(global: &Global, ui: &Ui, interface: &str) -> crate::cli::Result<bootd::Spawned> {
     let config = global.config.as_ref().map(|path| path.display().to_string());
     let mut arguments = vec!["--quiet".to_owned(), "--interface".to_owned(), interface.to_owned()];
+    // It ends with this process, also where that is killed.
+    arguments.extend(["--with-parent".to_owned(), std::process::id().to_string()]);
     arguments.extend(config.into_iter().flat_map(|path| ["--config".to_owned(), path]));
     let ui = ui.clone();
     let told = move |bootd::Ended { status, again }| {

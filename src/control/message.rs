@@ -76,7 +76,7 @@ pub enum ToServer {
         #[serde(default)]
         boards: Vec<Rule>,
     },
-    /// Tell which boards have a word of their own. Wants a [`ToClient::Rules`].
+    /// Tell which boards have a word of their own. Wants a [`ToClient::Words`].
     Rules {
         /// The number of this message.
         id: u64,
@@ -214,7 +214,7 @@ pub enum ToClient {
         missing: bool,
     },
     /// Boards with a word of their own, in the order of their names: [`MOST_BOARDS`] of them at most.
-    Rules {
+    Words {
         /// The number of the message that asked.
         id: u64,
         /// The boards.
@@ -490,8 +490,8 @@ mod tests {
             b"",
         );
         both(
-            ToClient::Rules { id: 4, boards: Vec::new(), more: false },
-            r#"{"type":"rules","id":4,"boards":[],"more":false}"#,
+            ToClient::Words { id: 4, boards: Vec::new(), more: false },
+            r#"{"type":"words","id":4,"boards":[],"more":false}"#,
             b"",
         );
         both(

@@ -72,7 +72,7 @@ impl Reply {
 
     /// These are the boards; there may be more behind them.
     pub fn rules(self, boards: Vec<Rule>, more: bool) {
-        self.way.tell(&ToClient::Rules { id: self.id, boards, more }, b"");
+        self.way.tell(&ToClient::Words { id: self.id, boards, more }, b"");
     }
 
     fn tell(self, failed: Option<&str>, missing: bool) {

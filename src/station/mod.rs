@@ -235,7 +235,7 @@ impl Station {
         let found = self.known(from, headers).await?;
         if found.role < role {
             return Err(Refusal::forbidden(format!(
-                "`{}` may not do this: it takes the role {role:?}",
+                "`{}` may not do this: it takes the role {role}",
                 found.by
             )));
         }

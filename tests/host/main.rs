@@ -3,14 +3,20 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../support/cutting.rs"]
+mod cutting;
 #[path = "../disks/mod.rs"]
 mod disks;
 #[path = "../support/documented.rs"]
 mod documented;
 #[path = "../support/eeprom.rs"]
 mod eeprom;
+#[path = "../support/faulty.rs"]
+mod faulty;
 #[path = "../sample/mod.rs"]
 mod sample;
+#[path = "../support/station.rs"]
+mod station;
 #[path = "../tftp_support/mod.rs"]
 mod tftp_support;
 #[path = "../usb_model/mod.rs"]
@@ -23,6 +29,7 @@ mod control;
 mod docs;
 mod eeprom_real;
 mod enable;
+mod faulty_disks;
 mod floors;
 mod follow;
 mod http_client;
@@ -32,9 +39,11 @@ mod lost_output;
 mod remedies;
 mod reset;
 mod run;
+mod serve_handed;
 mod split_image;
 mod stage1;
 mod station_cli;
+mod station_cuts;
 mod station_deploy;
 mod targets;
 mod tftp_cli;

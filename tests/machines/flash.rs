@@ -454,9 +454,9 @@ fn the_reset_does_not_wait_for_the_image() {
 }
 
 #[test]
-fn the_demo_proves_what_it_shows() {
+fn the_demo_of_flashing_proves_what_it_shows() {
     let rig = Rig::new(1);
-    let mut demo = support::room::command(support::rig::example("demo.sh"));
+    let mut demo = support::room::command(support::rig::example("demo-flash.sh"));
     demo.arg(rig.path("demo")).env("PIPROV", env!("CARGO_BIN_EXE_piprov"));
     demo.env("PIPROV_DEMO_SERVER", rig.address.to_string());
     let output = demo.output().unwrap();

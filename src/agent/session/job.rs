@@ -3,28 +3,30 @@
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::source::{Remote, patience};
 use super::{Disks, Error, Session, patient};
 use crate::agent::deploy::deploy;
 use crate::agent::disk::{BlockDisk, find, pick};
 use crate::agent::error::{Failure, Left};
-use crate::agent::identity::is_signed;
 use crate::agent::leds::Light;
 use crate::agent::watch::{At, Watch};
 use crate::agent::{self, Deployed};
 use crate::device_api::{
-    Action, Disk, End, Manifest, Orders, Outcome, Progress, Role, SIGNATURE, VERSION, Work,
+    Action, Disk, End, Manifest, Orders, Outcome, Progress, Role, SIGNATURE, VERSION, Work, is_signed,
 };
 use crate::format::hex;
 use crate::http::Client;
 use crate::image::chunk::{Digest, Index};
+use crate::image::read_at::ReadAt as _;
 use crate::run::Stage;
 use crate::stop::Stop;
 
 /// An index of the largest image is shorter.
 const INDEX: u64 = 512 << 20;
+/// So often is looked whether there is another step to tell.
+const LOOK: Duration = Duration::from_millis(100);
 /// A log that grows faster than it is told is cut.
 const LINES: usize = 100;
 
@@ -150,8 +152,14 @@ impl Session<'_> {
         let every = Duration::from_secs(u64::from(work.lease / 4).clamp(1, 2));
         let ended = std::thread::scope(|scope| {
             scope.spawn(|| {
-                while !over.wait(every) {
+                let (mut last, mut stage_told) = (Instant::now(), None);
+                while !over.wait(LOOK) {
                     let at = *agent::lock(&told.at);
+                    // A new step is told at once, so that what is lost is lost in the right one.
+                    if stage_told == Some(at.stage) && last.elapsed() < every {
+                        continue;
+                    }
+                    (last, stage_told) = (Instant::now(), Some(at.stage));
                     let log = std::mem::take(&mut *agent::lock(&told.lines));
                     let At { stage, done, total, fetched } = at;
                     let progress = Progress { fence: work.fence, stage, done, total, fetched, log };
@@ -264,7 +272,8 @@ fn file(path: &Path) -> Disk {
     Disk {
         name: name.chars().take(64).collect(),
         role: Role::File,
-        size: std::fs::metadata(path).map_or(0, |file| file.len()),
+        // Also that of a block device.
+        size: std::fs::File::open(path).and_then(|file| file.size()).unwrap_or(0),
         read_only: false,
         model: None,
         cid: None,

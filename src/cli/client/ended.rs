@@ -1,23 +1,30 @@
 //! Waiting until boards have done what they were told.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Station, path, who};
+use jiff::Timestamp;
+
+use super::{Station, parse, path, who};
+use crate::board::Who;
 use crate::cli::report;
+use crate::cli::screen::Screen;
 use crate::cli::ui::{Style, Ui};
 use crate::device_api::Action;
 use crate::error::Kind;
 use crate::format::json::json;
-use crate::format::{minutes, percent};
+use crate::format::minutes;
 use crate::http::Error;
-use crate::run::Record;
+use crate::run::{Ending, Event, Record, What};
 use crate::station_api::{Board, Job, JobState, Page, RunLine};
 use crate::stop::Stop;
 
 /// So often is looked.
 const EVERY: Duration = Duration::from_secs(1);
-/// So often a line tells how far it is, within one step.
-const LINE_EVERY: Duration = Duration::from_secs(10);
+/// So often an object tells how far it is, within one step.
+const OBJECT_EVERY: Duration = Duration::from_secs(10);
+/// A board that has not asked for its work after this is told of.
+const QUIET: Duration = Duration::from_secs(3);
 /// So long a station may be away, as where it starts again.
 const AWAY: Duration = Duration::from_secs(120);
 
@@ -27,8 +34,13 @@ struct Waiting {
     label: String,
     job: Job,
     run: Option<RunLine>,
-    told: Option<(JobState, String)>,
-    last_line: Instant,
+    /// What was told last: its state, and the run with its step.
+    told: Option<(JobState, Option<(String, String)>)>,
+    /// When it began, or an object told it.
+    since: Instant,
+    /// Whether it was told that the board doesn't ask.
+    is_off: bool,
+    is_over: bool,
 }
 
 /// Whether nothing more becomes of a job that somebody would wait for. What was written and read back is proved before the
@@ -59,93 +71,126 @@ pub(in crate::cli) fn wait(
     jobs: Vec<(Board, Job)>,
 ) -> crate::cli::Result<()> {
     let now = Instant::now();
-    let mut open: Vec<_> = jobs
+    let mut all: Vec<_> = jobs
         .into_iter()
-        .map(|(board, job)| Waiting {
-            label: super::label(&board),
-            board,
-            job,
-            run: None,
-            told: None,
-            last_line: now,
+        .map(|(board, job)| {
+            let (label, is_over) = (super::label(&board), over(&job));
+            Waiting { label, board, job, run: None, told: None, since: now, is_off: false, is_over }
         })
         .collect();
-    let mut kinds = Vec::new();
+    let screen = Screen::new(ui, all.iter().map(|one| one.label.as_str()));
     let mut away: Option<Instant> = None;
-    while !open.is_empty() {
-        for one in &mut open {
-            match look(station, one) {
+    loop {
+        for one in all.iter_mut().filter(|one| !one.is_over) {
+            match look(station, one, &screen, ui) {
                 Ok(()) => away = None,
-                Err(Error::Stopped) => return stopped(ui),
+                Err(Error::Stopped) => return stopped(ui, &screen),
                 Err(error) if error.may_pass() => {
                     let since = *away.get_or_insert_with(|| {
-                        ui.warn(format_args!("{error}; it is asked again"));
+                        screen.aside(|| ui.warn(format_args!("{error}; it is asked again")));
                         Instant::now()
                     });
                     if since.elapsed() > AWAY {
+                        screen.finish();
                         Err(error)?;
                     }
                     break;
                 }
-                Err(error) => return Err(error)?,
-            }
-            tell(ui, one);
-        }
-        let mut still = Vec::with_capacity(open.len());
-        for one in open {
-            if over(&one.job) {
-                kinds.push(ended(station, ui, &one));
-            } else {
-                still.push(one);
+                Err(error) => {
+                    screen.finish();
+                    return Err(error)?;
+                }
             }
         }
-        open = still;
-        if !open.is_empty() && stop.wait(EVERY) {
-            return stopped(ui);
+        if all.iter().all(|one| one.is_over) {
+            break;
+        }
+        if stop.wait(EVERY) {
+            return stopped(ui, &screen);
         }
     }
-    report::boards(kinds)
+    screen.finish();
+    report::boards(all.iter().map(|one| ended(station, ui, one)).collect::<Vec<_>>())
 }
 
-fn stopped(ui: &Ui) -> crate::cli::Result<()> {
+fn stopped(ui: &Ui, screen: &Screen) -> crate::cli::Result<()> {
+    screen.finish();
     ui.say(
         "the station goes on without us; `piprov run watch` shows it, `piprov board cancel BOARD` ends it",
     );
     Err(Error::Stopped)?
 }
 
-fn look(station: &Station, one: &mut Waiting) -> Result<(), Error> {
+fn look(station: &Station, one: &mut Waiting, screen: &Screen, ui: &Ui) -> Result<(), Error> {
     one.job = station.get(&path(["jobs", &one.job.id]))?;
     let call = station.client.get("/api/v1/runs").query("job", &one.job.id).query("limit", 1);
     let page: Page<RunLine> = call.within(Duration::from_secs(60)).send()?.json()?;
-    one.run = page.items.into_iter().next();
+    let run = page.items.into_iter().next();
+    let is_over = over(&one.job);
+    let before = std::mem::replace(&mut one.run, run);
+    let new = (one.job.state, one.run.as_ref().map(|run| (run.run.clone(), run.stage.clone())));
+    if ui.json {
+        if one.told.as_ref() != Some(&new) || one.since.elapsed() >= OBJECT_EVERY {
+            (one.told, one.since) = (Some(new), Instant::now());
+            if !is_over {
+                ui.object(
+                    &json!({ "event": "job", "board": who(&one.board), "value": one.job, "at": one.run }),
+                );
+            }
+        }
+        one.is_over = is_over;
+        return Ok(());
+    }
+    let again = before.filter(|before| one.run.as_ref().is_none_or(|run| run.run != before.run));
+    if let Some(before) = again {
+        end(station, one, &before, screen)?;
+    }
+    if let Some(run) = &one.run {
+        let is_new = one.told.as_ref() != Some(&new);
+        let what = if is_new { What::Entered } else { What::Progress };
+        event(one, run, what).iter().for_each(|event| screen.event(event));
+        if is_over {
+            end(station, one, run, screen)?;
+        }
+    }
+    // A board that runs asks within a second; one that is off is told of.
+    if one.job.state == JobState::Queued && !one.is_off && one.since.elapsed() > QUIET {
+        one.is_off = true;
+        screen.above(format_args!("{}: waits for the board to ask for work", one.label));
+    }
+    let told = one.told.replace(new);
+    if one.job.state == JobState::Finishing
+        && told.is_none_or(|(state, _)| state != JobState::Finishing)
+        && !is_over
+    {
+        screen.above(format_args!("{}: starts its own system", one.label));
+    }
+    one.is_over = is_over;
     Ok(())
 }
 
-fn tell(ui: &Ui, one: &mut Waiting) {
-    let stage = one.run.as_ref().map(|run| run.stage.clone()).unwrap_or_default();
-    let now = (one.job.state, stage);
-    let new = one.told.as_ref() != Some(&now);
-    if !new && one.last_line.elapsed() < LINE_EVERY {
-        return;
-    }
-    one.last_line = Instant::now();
-    let (state, stage) = one.told.insert(now);
-    if over(&one.job) {
-        return;
-    }
-    if ui.json {
-        ui.object(&json!({ "event": "job", "board": who(&one.board), "value": one.job, "at": one.run }));
-        return;
-    }
-    let far = one.run.as_ref().filter(|run| run.total > 0).map(|run| percent(run.done, run.total));
-    let far = far.map(|far| format!("  {far}")).unwrap_or_default();
-    match state {
-        JobState::Queued if new => ui.say(format_args!("{}: waits for the board to ask for work", one.label)),
-        JobState::Finishing if new => ui.say(format_args!("{}: starts its own system", one.label)),
-        JobState::Running if !stage.is_empty() => ui.say(format_args!("{}: {stage}{far}", one.label)),
-        _ => {}
-    }
+/// What the screen shows of a run that a station has.
+fn event(one: &Waiting, run: &RunLine, what: What) -> Option<Event> {
+    Some(Event {
+        time: Timestamp::now(),
+        run: parse(&run.run).ok()?,
+        way: parse(&run.way).ok()?,
+        board: Arc::new(Who { name: Some(one.label.clone()), ..who(&one.board) }),
+        stage: parse(&run.stage).ok()?,
+        done: run.done,
+        total: Some(run.total).filter(|total| *total > 0),
+        what,
+    })
+}
+
+/// Shows how a run ended; its record says it.
+fn end(station: &Station, one: &Waiting, run: &RunLine, screen: &Screen) -> Result<(), Error> {
+    let record: Record = station.get(&path(["runs", &run.run]))?;
+    let what = if record.ending == Ending::Unfinished { What::Progress } else { What::Ended(record.ending) };
+    // The line in the list may be older.
+    let event = event(one, run, what).map(|event| Event { stage: record.stage, ..event });
+    event.iter().for_each(|event| screen.event(event));
+    Ok(())
 }
 
 /// Tells how it ended, and what that means for the exit code.

@@ -52,7 +52,6 @@ impl Lines {
     }
 
     /// Prints something else, and meanwhile no line moves.
-    #[cfg(any(test, feature = "usb"))]
     pub(in crate::cli) fn aside(&self, print: impl FnOnce()) {
         match &self.bars {
             Some(bars) => bars.aside(print),

@@ -89,7 +89,6 @@ impl Screen {
     }
 
     /// Prints something else, where no moving line is in its way.
-    #[cfg(any(test, feature = "usb"))]
     pub(super) fn aside(&self, print: impl FnOnce()) {
         self.lines.aside(print);
     }

@@ -187,7 +187,7 @@ impl Station {
                     tracing::debug!(%error, "a sighting isn't kept");
                 }
             }
-            News::Told(ToClient::Rules { boards, more, .. }) => {
+            News::Told(ToClient::Words { boards, more, .. }) => {
                 talk.said.learn(&boards);
                 match boards.last().filter(|_| more) {
                     Some(last) => talk.wishes.learn(Some(last.name)),

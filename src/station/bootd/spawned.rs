@@ -33,11 +33,10 @@ pub struct Spawned {
     thread: Option<JoinHandle<()>>,
 }
 
-/// The same program as this one, as the privileged half. `arguments` come behind `bootd`; `parent` makes it end with this
-/// process, also where that is killed.
+/// The same program as this one, as the privileged half. `arguments` come behind `bootd`.
 fn start(arguments: &[String]) -> io::Result<Child> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("bootd").args(arguments).arg("--with-parent").arg(std::process::id().to_string());
+    command.arg("bootd").args(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()
 }
 
@@ -62,7 +61,8 @@ fn ended(child: &mut Child, stop: &Stop) -> io::Result<Option<ExitStatus>> {
 }
 
 impl Spawned {
-    /// Starts it. `told` is called when it ends by itself.
+    /// Starts it. `arguments` make it end with this process, also where that is killed. `told` is called when it ends by
+    /// itself.
     ///
     /// # Errors
     /// When it can't be started.

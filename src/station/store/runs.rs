@@ -4,6 +4,7 @@ use super::boards::serial_is;
 use super::db::{Question, Row, Tx, Value, json, values};
 use super::page::{at, limit, page};
 use super::{Error, Store};
+use crate::board::Who;
 use crate::run::{Ending, Record};
 use crate::station_api::{ListAsked, LogLine, Page, RunLine, RunsAsked, Time};
 
@@ -56,6 +57,12 @@ fn took(record: &Record) -> Option<i64> {
     record.seconds.map(|seconds| (seconds * 1000.0).round() as i64)
 }
 
+/// What a board is called in lists: as people call it, else by what is printed on it.
+fn label(board: &Who) -> String {
+    let serial = || board.serial.as_ref().map(ToString::to_string);
+    board.name.clone().or_else(serial).unwrap_or_else(|| board.label())
+}
+
 /// Keeps a run, or what has become of it.
 pub(super) async fn keep(tx: &mut Tx, record: &Record, beside: Beside<'_>) -> Result<(), Error> {
     let serial = record.board.serial;
@@ -70,7 +77,7 @@ pub(super) async fn keep(tx: &mut Tx, record: &Record, beside: Beside<'_>) -> Re
             record.run.as_str(),
             record.way.word(),
             beside.board,
-            record.board.label(),
+            label(&record.board),
             serial.map_or_else(String::new, |serial| serial.as_str().to_owned()),
             serial.map_or_else(String::new, |serial| serial.directory()),
             beside.job,
@@ -90,8 +97,15 @@ pub(super) async fn keep(tx: &mut Tx, record: &Record, beside: Beside<'_>) -> Re
 
 /// The record of a run, within a transaction.
 pub(super) async fn record(tx: &mut Tx, run: &str) -> Result<Option<Record>, Error> {
-    let row = tx.row("SELECT record FROM run WHERE id = $1", values![run]).await?;
-    row.map(|row| row.of("run").json()).transpose()
+    let row = tx.row("SELECT record, stage FROM run WHERE id = $1", values![run]).await?;
+    row.map(|row| whole(&mut row.of("run"))).transpose()
+}
+
+/// A record with the step that it is in: while it goes on only the column is written.
+fn whole(row: &mut Row) -> Result<Record, Error> {
+    let mut record: Record = row.json()?;
+    record.stage = row.word()?;
+    Ok(record)
 }
 
 /// Puts lines behind a run's log.
@@ -154,9 +168,7 @@ impl Store {
         let (Some(row), None) = (rows.pop(), rows.pop()) else { return Err(missing()) };
         let mut row = row.of("run");
         let id = row.text()?;
-        let mut record: Record = row.json()?;
-        // While it goes on only the column is written.
-        record.stage = row.word()?;
+        let record = whole(&mut row)?;
         let row = self.db.row(&format!("{LINE} WHERE id = $1"), values![&id]).await?;
         Ok((line(row.ok_or_else(missing)?)?, record))
     }
