@@ -122,7 +122,14 @@ fn a_station_that_breaks_the_rules_is_put_out_and_told_why_and_the_others_stay()
     }
     // Too many of them, and such that never read.
     let kept: Vec<OwnedFd> = (0..3).map(|_| connect(&path).unwrap()).collect();
-    assert!(kept.iter().all(|fd| say(fd, &hello)));
+    for fd in &kept {
+        assert!(say(fd, &hello));
+        // They read that they are served, and nothing more.
+        let mut buf = vec![0; LARGEST + 1];
+        for _ in 0..2 {
+            assert!(rustix::net::recv(fd, &mut buf[..], rustix::net::RecvFlags::empty()).unwrap().1 > 0);
+        }
+    }
     let fifth = connect(&path).unwrap();
     assert!(say(&fifth, &hello));
     let Some(ToClient::Refused { text, .. }) = last(&fifth) else { panic!("a fifth station is served") };
