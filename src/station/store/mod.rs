@@ -39,7 +39,7 @@ pub use identity::Met;
 pub use jobs::{Asked, Drawn, Finished};
 pub use open::StoreUrl;
 pub use people::Account;
-pub use retain::{Keep, Removed, Room};
+pub use retain::{Keep, Removed, room};
 pub use rules::Arrival;
 
 use db::Db;
