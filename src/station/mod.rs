@@ -128,6 +128,7 @@ pub(crate) struct Station {
     /// Told when objects may have become such that nobody needs.
     unneeded: tokio::sync::Notify,
     nonces: device::Nonces,
+    serving: device::Serving,
     passwords: password::Passwords,
     metrics: metrics::Metrics,
     guard: Guard,
@@ -159,6 +160,7 @@ impl Station {
             arrivals: Mutex::default(),
             unneeded: tokio::sync::Notify::new(),
             nonces: device::Nonces::default(),
+            serving: device::Serving::default(),
             passwords: password::Passwords::default(),
             metrics: metrics::Metrics::default(),
             guard: Guard::default(),

@@ -50,6 +50,13 @@ impl Waiting {
         Arc::clone(&entry.notify)
     }
 
+    /// A board was heard while it is at work: it is as present as one that asks.
+    pub fn heard(&self, board: &str) {
+        if let Some(entry) = self.boards().get_mut(board) {
+            entry.last = Instant::now();
+        }
+    }
+
     /// A board is to look again.
     pub fn wake(&self, board: &str) {
         if let Some(entry) = self.boards().get(board) {

@@ -3,7 +3,8 @@
 use axum::http::StatusCode;
 
 use crate::device_api::Action;
-use crate::station::store::Asked;
+use crate::station::jobs::Refused;
+use crate::station::store::{self, Asked};
 use crate::station::web::{Access, Call, Refusal, Row, Table};
 use crate::station::{Station, now};
 use crate::station_api::{
@@ -134,7 +135,10 @@ async fn job(call: Call, (): (), (): ()) -> Result<Job, Refusal> {
 }
 
 async fn cancel(call: Call, (): (), (): ()) -> Result<Job, Refusal> {
-    let job = call.station.store().cancel_job(call.part("job"), now()).await?;
+    let job = match call.station.store().cancel_job(call.part("job"), now()).await {
+        Err(store::Error::Refused(ended @ Refused::Ended { .. })) => return Err(Refusal::over(&ended)),
+        other => other?,
+    };
     call.station.did(&call.who(), "job.cancel", &job.id).await;
     call.station.changes.tell(Thing::Job, &job.id, Some(&job.board));
     call.station.waiting.wake(&job.board);

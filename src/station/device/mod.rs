@@ -4,9 +4,11 @@ mod bytes;
 mod hello;
 mod job;
 mod register;
+mod serving;
 mod work;
 
 pub(super) use register::Nonces;
+pub(super) use serving::Serving;
 
 use axum::http::StatusCode;
 
@@ -60,6 +62,7 @@ async fn job_of(call: &Call) -> Result<Job, Refusal> {
     }
     let board = call.station.store().board(&board).await?;
     may_work(&board)?;
+    call.station.waiting.heard(&board.id);
     Ok(job)
 }
 

@@ -60,7 +60,7 @@ impl Arriving {
         let objects = &self.images.inner.objects;
         match objects.chunk(id).await {
             Ok(_) => {}
-            Err(objects::Error::Missing { .. }) => objects.put(Sort::Chunk, id, object).await?,
+            Err(objects::Error::Missing { .. }) => objects.put(Sort::Chunk, id, object).await.map(drop)?,
             Err(objects::Error::Damaged { .. }) => objects.replace(Sort::Chunk, id, object).await?,
             Err(error) => return Err(error.into()),
         }

@@ -142,7 +142,7 @@ impl Images {
         match self.inner.objects.index(name).await {
             Ok(_) => {}
             Err(objects::Error::Missing { .. }) => {
-                self.inner.objects.put(Sort::Index, name, bytes.into()).await?;
+                self.inner.objects.put(Sort::Index, name, bytes.into()).await.map(drop)?;
             }
             Err(_) => self.inner.objects.replace(Sort::Index, name, bytes.into()).await?,
         }
@@ -222,7 +222,10 @@ impl Keep for Taking<'_> {
         let len = object.len() as u64;
         inner.runtime.block_on(async {
             let bytes = Bytes::from(object);
-            inner.objects.put(Sort::Chunk, id, bytes.clone()).await?;
+            if inner.objects.put(Sort::Chunk, id, bytes.clone()).await? {
+                self.note(id, len);
+                return Ok(());
+            }
             // Another one may have been faster, or one that is damaged lies there: what counts is what lies there.
             match inner.objects.chunk(id).await {
                 Ok((head, there)) if lengths(&head, chunk, head.raw_len() as u64) => {

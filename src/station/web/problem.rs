@@ -59,6 +59,11 @@ impl Refusal {
         Self::new(StatusCode::CONFLICT, Kind::Busy, detail)
     }
 
+    /// 409 for what is over: trying again changes nothing.
+    pub(in crate::station) fn over(error: &impl Explain) -> Self {
+        Self::new(StatusCode::CONFLICT, error.kind(), chain(error))
+    }
+
     /// 429: too often.
     pub(in crate::station) fn too_often(seconds: u64) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, Kind::Busy, "too many wrong tokens from this address")
