@@ -66,6 +66,9 @@ pub fn check_name(name: &str) -> Result<(), Error> {
     if name.is_empty() || name.chars().count() > 63 {
         return wrong("it has 1 to 63 characters");
     }
+    if matches!(name, "." | "..") {
+        return wrong("in a path it means a directory");
+    }
     if name.trim() != name || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | ' '))
     {
         return wrong("it has letters, digits, dots, underscores, hyphens, and spaces within");
