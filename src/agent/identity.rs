@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ring::rand::SystemRandom;
-use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use ring::signature::{Ed25519KeyPair, KeyPair};
 
 use crate::beneath::place_of;
-use crate::format::{hex, unhex};
+use crate::format::hex;
 
 /// Longer than any file of a key.
 const LONGEST: u64 = 4096;
@@ -128,20 +128,10 @@ fn pair(pair: Result<Ed25519KeyPair, ring::error::KeyRejected>) -> io::Result<Ed
     pair.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("no key: {error}")))
 }
 
-/// Whether the owner of a key has signed these bytes. Key and signature are hexadecimal digits.
-#[must_use]
-pub fn is_signed(key: &str, bytes: &[u8], signature: &str) -> bool {
-    match (unhex::<32>(key), unhex::<64>(signature)) {
-        (Some(key), Some(signature)) => {
-            UnparsedPublicKey::new(&ED25519, key).verify(bytes, &signature).is_ok()
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device_api::is_signed;
 
     #[test]
     fn a_key_is_kept_and_signs() {

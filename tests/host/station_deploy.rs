@@ -19,7 +19,7 @@ const MIB: usize = 1 << 20;
 
 /// Looks until it is so.
 #[track_caller]
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look() {
@@ -31,34 +31,53 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A simulated board: the agent, with a file as its disk.
-struct Agent {
-    child: Child,
-    disk: PathBuf,
+pub(crate) struct Agent {
+    pub(crate) child: Child,
+    pub(crate) disk: PathBuf,
 }
 
 impl Agent {
     /// Its disk and its key are files of this name.
     fn start(station: &Station, name: &str, serial: &str) -> Self {
+        Self::on(station, name, serial, &station.path(&format!("{name}.disk")))
+    }
+
+    /// The same, with a disk of its own.
+    pub(crate) fn on(station: &Station, name: &str, serial: &str, disk: &Path) -> Self {
         let key = station.path(&format!("{name}.key"));
-        Self::started(station, name, serial, &["--key", key.to_str().unwrap()])
+        Self::at(&format!("http://127.0.0.1:{}", station.port), &key, serial, disk)
     }
 
-    /// One that has no place for a key, as a board that boots from the network.
+    /// An agent of the station with this URL.
+    pub(crate) fn at(url: &str, key: &Path, serial: &str, disk: &Path) -> Self {
+        Self::started(url, serial, disk, |command| {
+            command.arg("--key").arg(key);
+        })
+    }
+
+    /// One that has no place for a key, as a board that boots from the network. What it says is in its log.
     fn without_key(station: &Station, name: &str, serial: &str) -> Self {
-        Self::started(station, name, serial, &[])
+        let log = fs::File::create(station.path(&format!("{name}.log"))).unwrap();
+        let disk = station.path(&format!("{name}.disk"));
+        Self::started(&format!("http://127.0.0.1:{}", station.port), serial, &disk, |command| {
+            command.stderr(log);
+        })
     }
 
-    fn started(station: &Station, name: &str, serial: &str, more: &[&str]) -> Self {
+    fn started(url: &str, serial: &str, disk: &Path, more: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_piprov-agent"));
         common::clean(&mut command);
-        let disk = station.path(&format!("{name}.disk"));
-        command.args(["--station", &format!("http://127.0.0.1:{}", station.port), "--serial", serial]);
-        command.arg("--disk").arg(&disk).args(more);
-        let log = fs::File::create(station.path(&format!("{name}.log"))).unwrap();
-        Self { child: command.stdout(Stdio::null()).stderr(log).spawn().unwrap(), disk }
+        command.args(["--station", url, "--serial", serial]).arg("--disk").arg(disk);
+        more(&mut command);
+        Self { child: command.stdout(Stdio::null()).spawn().unwrap(), disk: disk.to_owned() }
     }
 
-    fn kill(mut self) {
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -72,12 +91,12 @@ impl Drop for Agent {
 }
 
 /// Waits until the station knows these boards.
-fn boards(station: &Station, count: usize) {
+pub(crate) fn boards(station: &Station, count: usize) {
     until("a board", || (station.json(&["board", "list"]).len() == count).then_some(()));
 }
 
 /// Bytes that can't be packed, with zeros between them.
-fn bytes(len: usize) -> Vec<u8> {
+pub(crate) fn bytes(len: usize) -> Vec<u8> {
     let mut state = 1_u64;
     let mut all = Vec::with_capacity(len + 8);
     while all.len() < len {
@@ -90,14 +109,14 @@ fn bytes(len: usize) -> Vec<u8> {
 }
 
 /// A disk with something on it.
-fn disk(station: &Station, name: &str, mib: usize) -> PathBuf {
+pub(crate) fn disk(station: &Station, name: &str, mib: usize) -> PathBuf {
     let path = station.path(&format!("{name}.disk"));
     fs::write(&path, vec![0xee; mib * MIB]).unwrap();
     path
 }
 
 /// The runs of the station, the latest last.
-fn runs(station: &Station) -> Vec<Value> {
+pub(crate) fn runs(station: &Station) -> Vec<Value> {
     station
         .json(&["run", "list", "--station", &station.url()])
         .iter()
@@ -106,7 +125,7 @@ fn runs(station: &Station) -> Vec<Value> {
 }
 
 /// The bytes in the object store.
-fn stored(station: &Station) -> u64 {
+pub(crate) fn stored(station: &Station) -> u64 {
     fn below(path: &Path) -> u64 {
         // What is removed meanwhile counts no more.
         let Ok(entries) = fs::read_dir(path) else { return fs::metadata(path).map_or(0, |file| file.len()) };
@@ -323,4 +342,32 @@ fn what_breaks_off_is_no_image_and_its_bytes_go_as_those_of_one_that_is_removed(
     assert!(back == image[..8 * MIB]);
     station.json(&["image", "remove", "part", "--confirm", "part"]);
     until("an empty store", || (stored(&station) == 0).then_some(()));
+}
+
+#[test]
+fn what_no_rule_matched_and_no_record_is_seen_and_a_job_is_done_once_more() {
+    let station = Station::start();
+    fs::create_dir_all(station.path("runs")).unwrap();
+    fs::write(station.path("runs/x.json"), "{").unwrap();
+    fs::write(station.path("os.img"), vec![7; MIB]).unwrap();
+    station.json(&["image", "add", "os.img", "--name", "os"]);
+    disk(&station, "a", 2);
+    let board = "10000000aaaa0009";
+    let agent = Agent::start(&station, "a", board);
+    boards(&station, 1);
+    until("a board without a rule", || {
+        (station.json(&["board", "list", "--unruled"]).len() == 1).then_some(())
+    });
+    station.json(&["board", "deploy", board, "--image", "os", "--end", "wait", "--confirm", board]);
+    // Its disk is overwritten again: that is confirmed again.
+    let again = ["board", "again", board];
+    assert!(!station.run(&again).status.success());
+    fs::write(&agent.disk, vec![0xee; 2 * MIB]).unwrap();
+    station.json(&[&again[..], &["--confirm", board]].concat());
+    assert!(fs::read(&agent.disk).unwrap()[..MIB] == vec![7; MIB]);
+    assert_eq!(runs(&station).len(), 2);
+    let damaged = until("the record", || station.json(&["station", "records"]).pop());
+    assert_eq!(damaged["value"], serde_json::json!({ "file": "x.json", "why": "it is no record" }));
+    let status = &station.json(&["station", "status"])[0]["value"];
+    assert_eq!((&status["unruled"], &status["damaged_records"]), (&1.into(), &1.into()));
 }

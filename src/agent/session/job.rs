@@ -10,17 +10,17 @@ use super::{Disks, Error, Session, patient};
 use crate::agent::deploy::deploy_keeping;
 use crate::agent::disk::{BlockDisk, find, pick};
 use crate::agent::error::{Failure, Left};
-use crate::agent::identity::is_signed;
 use crate::agent::kept;
 use crate::agent::leds::Light;
 use crate::agent::watch::{At, Watch};
 use crate::agent::{self, Deployed};
 use crate::device_api::{
-    Action, Disk, End, Manifest, Orders, Outcome, Progress, Role, SIGNATURE, VERSION, Work,
+    Action, Disk, End, Manifest, Orders, Outcome, Progress, Role, SIGNATURE, VERSION, Work, is_signed,
 };
 use crate::format::hex;
 use crate::http::Client;
 use crate::image::chunk::{Digest, Index};
+use crate::image::read_at::ReadAt as _;
 use crate::run::Stage;
 use crate::stop::Stop;
 
@@ -274,7 +274,8 @@ fn file(path: &Path) -> Disk {
     Disk {
         name: name.chars().take(64).collect(),
         role: Role::File,
-        size: std::fs::metadata(path).map_or(0, |file| file.len()),
+        // Also that of a block device.
+        size: std::fs::File::open(path).and_then(|file| file.size()).unwrap_or(0),
         read_only: false,
         model: None,
         cid: None,

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use axum::body::Bytes;
 
 use crate::config::station::Enrol;
-use crate::device_api::{Register, Registered, SIGNATURE, Standing, VERSION};
-use crate::station::key::{NONCE_TIME, Pass, is_signed};
+use crate::device_api::{Register, Registered, SIGNATURE, Standing, VERSION, is_signed};
+use crate::station::key::{NONCE_TIME, Pass};
 use crate::station::now;
 use crate::station::store::Met;
 use crate::station::web::{Access, Call, Refusal, Row, Table, from_slice};
