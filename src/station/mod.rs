@@ -130,6 +130,7 @@ pub(crate) struct Station {
     /// Told when objects may have become such that nobody needs.
     unneeded: tokio::sync::Notify,
     nonces: device::Nonces,
+    serving: device::Serving,
     passwords: password::Passwords,
     metrics: metrics::Metrics,
     guard: Guard,
@@ -164,6 +165,7 @@ impl Station {
             arrivals: Mutex::default(),
             unneeded: tokio::sync::Notify::new(),
             nonces: device::Nonces::default(),
+            serving: device::Serving::default(),
             passwords: password::Passwords::default(),
             metrics: metrics::Metrics::default(),
             guard: Guard::default(),
@@ -260,6 +262,12 @@ impl Station {
             return Ok(Who { by: user.name.clone(), user: user.name, from, role: user.role });
         }
         Err(self.wrong_token(from))
+    }
+
+    /// What the token of a board's call stands for.
+    fn pass(&self, from: Origin, headers: &HeaderMap) -> Result<key::Pass, Refusal> {
+        let token = web::bearer(headers).ok_or_else(|| Refusal::unknown("a token is needed"))?;
+        self.key.pass(token).ok_or_else(|| self.wrong_token(from))
     }
 
     /// Whether this address may try a secret now.

@@ -50,6 +50,13 @@ impl Waiting {
         Arc::clone(&entry.notify)
     }
 
+    /// A board was heard while it is at work: it is as present as one that asks.
+    pub fn heard(&self, board: &str) {
+        if let Some(entry) = self.boards().get_mut(board) {
+            entry.last = Instant::now();
+        }
+    }
+
     /// A board is to look again.
     pub fn wake(&self, board: &str) {
         if let Some(entry) = self.boards().get(board) {
@@ -63,8 +70,8 @@ impl Waiting {
         boards.get(board).is_some_and(|entry| entry.key != key && entry.last.elapsed() < PRESENT)
     }
 
-    /// Whether a board is present.
-    pub fn is_present(&self, board: &str) -> bool {
+    /// Whether a board asked lately.
+    pub fn is_there(&self, board: &str) -> bool {
         self.boards().get(board).is_some_and(|entry| entry.last.elapsed() < PRESENT)
     }
 

@@ -13,6 +13,9 @@ mod documented;
 mod eeprom;
 #[path = "../support/faulty.rs"]
 mod faulty;
+#[path = "../support/postgres.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the tests of the store use the rest")]
+mod postgres;
 #[path = "../sample/mod.rs"]
 mod sample;
 #[path = "../support/station.rs"]
@@ -42,9 +45,15 @@ mod run;
 mod serve_handed;
 mod split_image;
 mod stage1;
+mod station_calls;
 mod station_cli;
 mod station_cuts;
+mod station_damage;
 mod station_deploy;
+mod station_fences;
+mod station_https;
+mod station_killed;
+mod station_schema;
 mod targets;
 mod tftp_cli;
 mod tftp_clients;

@@ -4,8 +4,8 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 
 /// What becomes of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,12 @@ pub(crate) enum Fate {
     Cut(usize),
     /// All of it arrives, then the connection is cut.
     Last,
+    /// The server has it and answers; the client doesn't hear that.
+    Lost,
+    /// All of it arrives, and is kept.
+    Keep,
+    /// The client gets what was kept, and the server isn't asked.
+    Replay,
 }
 
 /// Says what becomes of an exchange: by the connection's number from 1, and the request's head.
@@ -36,6 +42,7 @@ struct Shared {
     /// Bytes of answers' bodies that went through.
     through: AtomicU64,
     cuts: AtomicU64,
+    kept: Mutex<Vec<u8>>,
     over: AtomicBool,
 }
 
@@ -49,6 +56,7 @@ impl Cutting {
             connections: 0.into(),
             through: 0.into(),
             cuts: 0.into(),
+            kept: Mutex::default(),
             over: false.into(),
         });
         let own = Arc::clone(&shared);
@@ -116,9 +124,11 @@ impl Shared {
         let mut body = vec![0; length];
         client.read_exact(&mut body).ok()?;
         let fate = (self.judge)(number, &request);
-        self.cuts.fetch_add((fate != Fate::Whole).into(), SeqCst);
-        if fate == Fate::Unasked {
-            return None;
+        self.cuts.fetch_add((!matches!(fate, Fate::Whole | Fate::Keep)).into(), SeqCst);
+        match fate {
+            Fate::Unasked => return None,
+            Fate::Replay => return client.write_all(&self.kept.lock().unwrap()).ok(),
+            _ => {}
         }
         server.write_all(request.as_bytes()).ok()?;
         server.write_all(&body).ok()?;
@@ -127,11 +137,16 @@ impl Shared {
         server.read_exact(&mut body).ok()?;
         let most = match fate {
             Fate::Cut(most) => most.min(length),
+            Fate::Lost => return None,
+            Fate::Keep => {
+                *self.kept.lock().unwrap() = [answer.as_bytes(), &body].concat();
+                length
+            }
             _ => length,
         };
         client.write_all(answer.as_bytes()).ok()?;
         client.write_all(&body[..most]).ok()?;
         self.through.fetch_add(most as u64, SeqCst);
-        (fate == Fate::Whole).then_some(())
+        matches!(fate, Fate::Whole | Fate::Keep).then_some(())
     }
 }

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::source::{Remote, patience};
 use super::{Disks, Error, Session, patient};
-use crate::agent::deploy::deploy;
+use crate::agent::deploy::deploy_keeping;
 use crate::agent::disk::{BlockDisk, find, pick};
 use crate::agent::error::{Failure, Left};
+use crate::agent::kept;
 use crate::agent::leds::Light;
 use crate::agent::watch::{At, Watch};
 use crate::agent::{self, Deployed};
@@ -233,7 +234,8 @@ impl Session<'_> {
             return Err(fetch("the index is that of another image than the manifest says".to_owned()));
         }
         let source = Remote { client, job: path.to_owned(), index };
-        deploy(&disk, &source, stop, told)
+        let kept = kept::owner(&(self.facts)()).and_then(|owner| kept::encode(&self.identity, &owner));
+        deploy_keeping(&disk, &source, kept, stop, told)
     }
 
     /// The disk that is meant, opened.

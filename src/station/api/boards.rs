@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 
 use crate::device_api::Action;
-use crate::station::store::Asked;
+use crate::station::jobs::Refused;
+use crate::station::store::{self, Asked};
 use crate::station::web::{Access, Call, Refusal, Row, Table};
 use crate::station::{Station, now};
 use crate::station_api::{
@@ -49,6 +50,9 @@ async fn board(call: Call, (): (), (): ()) -> Result<Board, Refusal> {
 async fn change(call: Call, (): (), change: BoardChange) -> Result<Board, Refusal> {
     let id = id(&call).await?;
     let station = &call.station;
+    if matches!(change.held, Some(Held::Armed | Held::Once)) {
+        station.expect_anew(&id).await?;
+    }
     let board = station.store().change_board(&id, &change).await?;
     station.did(&call.who(), "board.change", &id).await;
     station.changes.tell(Thing::Board, &id, Some(&id));
@@ -90,6 +94,7 @@ async fn new_job(call: Call, (): (), new: NewJob) -> Result<Job, Refusal> {
         Action::PowerOff => "board.power-off",
     };
     call.station.has_room(asked.action)?;
+    call.station.expect_anew(&asked.board).await?;
     let job = call.station.store().make_job(&asked, now()).await?;
     call.station.did(&who, what, &asked.board).await;
     wanted(&call, &job).await?;
@@ -99,7 +104,7 @@ async fn new_job(call: Call, (): (), new: NewJob) -> Result<Job, Refusal> {
 /// A person wants a board to do something: where it doesn't ask for work, its reset line makes it.
 async fn wanted(call: &Call, job: &Job) -> Result<(), Refusal> {
     call.station.job_made(job).await?;
-    if job.action != Action::PowerOff && !call.station.waiting.is_present(&job.board) {
+    if job.action != Action::PowerOff && !call.station.waiting.is_there(&job.board) {
         Arc::clone(&call.station).rouse(job.clone());
     }
     Ok(())
@@ -107,7 +112,9 @@ async fn wanted(call: &Call, job: &Job) -> Result<(), Refusal> {
 
 async fn again(call: Call, (): (), (): ()) -> Result<Job, Refusal> {
     let (station, who) = (&call.station, call.who());
-    station.has_room(station.store().job(call.part("job")).await?.action)?;
+    let before = station.store().job(call.part("job")).await?;
+    station.has_room(before.action)?;
+    station.expect_anew(&before.board).await?;
     let job = station.store().again(call.part("job"), &who.by, now()).await?;
     station.did(&who, "job.again", &job.id).await;
     wanted(&call, &job).await?;
@@ -153,7 +160,10 @@ async fn job(call: Call, (): (), (): ()) -> Result<Job, Refusal> {
 }
 
 async fn cancel(call: Call, (): (), (): ()) -> Result<Job, Refusal> {
-    let job = call.station.store().cancel_job(call.part("job"), now()).await?;
+    let job = match call.station.store().cancel_job(call.part("job"), now()).await {
+        Err(store::Error::Refused(ended @ Refused::Ended { .. })) => return Err(Refusal::over(&ended)),
+        other => other?,
+    };
     call.station.did(&call.who(), "job.cancel", &job.id).await;
     call.station.changes.tell(Thing::Job, &job.id, Some(&job.board));
     call.station.waiting.wake(&job.board);
@@ -171,6 +181,14 @@ impl Station {
             return Ok(());
         }
         Err(Refusal::no_room())
+    }
+
+    /// A person wants something from a board. If it isn't there, it comes with another key where it has no place for one.
+    async fn expect_anew(&self, board: &str) -> Result<(), Refusal> {
+        if !self.waiting.is_there(board) {
+            self.store().expect_anew(board).await?;
+        }
+        Ok(())
     }
 
     /// A job was made: its board is told at once, and the network answers it until it has done it.
