@@ -94,15 +94,19 @@ pub fn count(n: u64, noun: &str) -> String {
 /// bytes are always the same text.
 #[must_use]
 pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    if text.len() == N * 2 { unhex_bytes(text)?.try_into().ok() } else { None }
+}
+
+/// The bytes of pairs of hexadecimal digits.
+#[must_use]
+pub fn unhex_bytes(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    if digits.len() != N * 2 || !digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
+    if !digits.len().is_multiple_of(2)
+        || !digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    {
         return None;
     }
-    let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
+    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 /// Bytes as lower-case hexadecimal digits, as checksums are written.

@@ -1,5 +1,7 @@
 //! What the benches of images share: images like real ones, and commands that race each other.
 
+#![allow(dead_code, reason = "each bench uses its part")]
+
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -127,4 +129,8 @@ pub(crate) fn cpu() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find(|line| line.starts_with("model name"));
     model.and_then(|line| line.split_once(": ")).map_or("unknown processor", |(_, name)| name).to_owned()
+}
+
+pub(crate) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -113,7 +113,7 @@ pub trait Source: Sync {
     /// Where it can't be had any more.
     fn plan(&self, number: u64) -> Result<Option<Plan>, FetchError>;
 
-    /// Pieces of a chunk that aren't zero, at least one.
+    /// Pieces of a chunk, at least one. The first and the last aren't zero; among them some may be.
     ///
     /// # Errors
     /// Where they can't be had any more. A connection that breaks is mended inside.

@@ -30,7 +30,8 @@ Writes disks of a board for a piprov station, reads them back, and tells what ca
 
 Usage: piprov-agent [OPTIONS]
 
-Without options all stands on the kernel's command line: piprov.station=URL, piprov.key=HEX, piprov.pin=HEX.
+Without options all stands on the kernel's command line or in /etc/piprov/agent: piprov.station=URL, piprov.key=HEX,
+piprov.pin=HEX. Where the station is, DHCP may say too (option 224).
 
 Options:
       --station <URL>      The station: http://host:port, https://host:port, unix:/path
@@ -44,6 +45,8 @@ Options:
 
 A simulated board ends when its job says that a board starts again or is switched off.";
 
+/// Where the DHCP client of the system for boards says what it was told.
+const FOUND_BY_DHCP: &str = "/run/piprov";
 /// A disk that isn't there so long after the start has no key that is looked for.
 const DISKS_COME: Duration = Duration::from_secs(5);
 
@@ -91,7 +94,7 @@ fn arguments(words: Vec<String>) -> Result<Arguments, Usage> {
     let mut arguments = Arguments::default();
     // A simulated board has nothing to do with how this host was started.
     if !words.iter().any(|word| word == "--disk") {
-        arguments.told = Told::of(&std::fs::read_to_string("/proc/cmdline").unwrap_or_default());
+        arguments.told = Told::by(Path::new("/"));
     }
     let mut words = words.into_iter();
     while let Some(word) = words.next() {
@@ -116,7 +119,14 @@ fn arguments(words: Vec<String>) -> Result<Arguments, Usage> {
 }
 
 fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
-    let told = &arguments.told;
+    let stop = match listen() {
+        Ok(stop) => stop,
+        Err(error) => {
+            say(&chain(&error));
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let told = &told(arguments, &stop);
     let station = told.station.as_deref().ok_or_else(|| Usage("no station is named".into()))?;
     let origin: Origin = station.parse().map_err(|error| Usage(chain(&error)))?;
     let trust = match &told.pin {
@@ -138,10 +148,6 @@ fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
     };
     let identity = match identity {
         Ok(identity) => identity,
-        Err(error) => return failed(&error),
-    };
-    let stop = match listen() {
-        Ok(stop) => stop,
         Err(error) => return failed(&error),
     };
     let (public, serial) = (identity.public(), arguments.serial);
@@ -166,6 +172,16 @@ fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
             Ok(ExitCode::from(error.kind().exit_code()))
         }
     }
+}
+
+/// What it is told. On a board DHCP may say where the station is, as soon as there is an answer.
+fn told(arguments: &Arguments, stop: &Stop) -> Told {
+    let mut told = arguments.told.clone();
+    let on_a_board = arguments.disks.is_empty() && Path::new(FOUND_BY_DHCP).exists();
+    while on_a_board && told.station.is_none() && !stop.wait(Duration::from_millis(500)) {
+        told.station = Told::by(Path::new("/")).station;
+    }
+    told
 }
 
 /// The key that this board has kept on the disk that it was writing, if it was.

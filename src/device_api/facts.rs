@@ -9,6 +9,7 @@ use crate::board::{Mac, Serial};
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Hello {
     /// [`super::VERSION`].
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub api: u32,
     /// The version of the program.
     pub station: String,
@@ -23,6 +24,7 @@ pub struct Hello {
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Register {
     /// [`super::VERSION`].
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub api: u32,
     /// From [`Hello::nonce`].
     pub nonce: String,
@@ -45,6 +47,7 @@ pub struct Register {
     pub model: Option<String>,
     /// The revision code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub revision: Option<u32>,
     /// Memory in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,9 +60,11 @@ pub struct Register {
     pub temperature: Option<f64>,
     /// The firmware's word on throttling and too low a voltage (`vcgencmd get_throttled`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub throttled: Option<u32>,
     /// The speed of the link in Mbit/s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub link_mbps: Option<u32>,
     /// How it was started: `network`, `usb`, `sd`, or another word of the firmware.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,7 +76,7 @@ pub struct Register {
 
 /// What a disk is for, seen from how it is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema), schema(as = DiskRole))]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Soldered on.

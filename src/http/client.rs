@@ -507,8 +507,10 @@ impl Reply {
     /// # Errors
     /// When it is longer, or the connection breaks.
     pub fn bytes(self, limit: u64) -> Result<Vec<u8>, Error> {
-        let Self { to, reader, .. } = self;
-        let mut bytes = Vec::new();
+        let Self { to, reader, headers, .. } = self;
+        // What a server says may be a lie, and then costs no more than it may cost.
+        let told = answer::header(&headers, "content-length").and_then(answer::number);
+        let mut bytes = Vec::with_capacity(told.unwrap_or(0).min(limit).min(8 << 20) as usize);
         reader
             .take(limit.saturating_add(1))
             .read_to_end(&mut bytes)

@@ -1,5 +1,6 @@
 //! Where the bytes of images come from and go to, for the calls that carry them.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
@@ -20,10 +21,14 @@ use crate::stop::Stop;
 
 /// How long a body may bring nothing.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+/// So much of a body lies between the network and what reads it.
+const PIPE: usize = 1 << 20;
+/// So many parts of a body, as they come, wait for the pipe.
+const PARTS: usize = 4;
 
 impl Station {
     /// The name of an image's index.
-    fn index_name(image: &Image) -> Result<Digest, Refusal> {
+    pub(super) fn index_name(image: &Image) -> Result<Digest, Refusal> {
         Digest::parse(&image.index)
             .ok_or_else(|| Refusal::conflict(format!("the image `{}` has no index", image.name)))
     }
@@ -32,10 +37,10 @@ impl Station {
         Ok(self.images.index_bytes(Self::index_name(image)?).await?)
     }
 
-    /// Whether an image needs a chunk.
-    pub(super) async fn has_chunk(&self, image: &Image, id: Digest) -> Result<bool, Refusal> {
-        let with = self.store().images_with(&id.to_string()).await?;
-        Ok(with.iter().any(|one| one.id == image.id))
+    /// The chunks that an image needs.
+    pub(super) async fn chunks_of(&self, image: &Image) -> Result<HashSet<Digest>, Refusal> {
+        let index = self.images.index(image).await?;
+        Ok(index.chunks.iter().filter_map(|chunk| chunk.id).collect())
     }
 
     pub(super) async fn chunk_bytes(&self, id: Digest) -> Result<Bytes, Refusal> {
@@ -148,41 +153,51 @@ impl Station {
     ) -> Result<Image, Refusal> {
         let (end, begin) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
             .map_err(|errno| system(errno.into()))?;
+        // Where it may not be larger, it stays as it is.
+        let _ = rustix::pipe::fcntl_setpipe_size(&begin, PIPE);
         let (images, cut, id) = (self.images.clone(), stop.clone(), row.id.clone());
         let ingest = tokio::task::spawn_blocking(move || {
             let path = PathBuf::from(format!("/proc/self/fd/{}", end.as_raw_fd()));
             let result = images.ingest(row, &path, &wanted, &cut, &|_| {});
             drop(end);
-            result
+            // Who has sent it knows nothing of that path.
+            result.map_err(|error| Refusal::from(error).renaming(&path, "the body"))
         });
-        let mut into = Some(std::fs::File::from(begin));
+        let (into, mut from) = tokio::sync::mpsc::channel::<Bytes>(PARTS);
+        let writer = tokio::task::spawn_blocking(move || {
+            let mut file = std::fs::File::from(begin);
+            // Where that fails, the other end has had enough: it says why.
+            while let Some(bytes) = from.blocking_recv()
+                && file.write_all(&bytes).is_ok()
+            {}
+            file
+        });
         let mut stream = body.into_data_stream();
         let (mut broken, mut came) = (false, 0);
-        while let Some(mut file) = into.take() {
+        loop {
             let bytes = match tokio::time::timeout(PATIENCE, stream.next()).await {
                 Ok(Some(Ok(bytes))) => bytes,
                 Ok(None) => {
                     broken = len.is_some_and(|len| came < len);
-                    into = Some(file);
                     break;
                 }
                 Ok(Some(Err(_))) | Err(_) => {
                     broken = true;
-                    into = Some(file);
                     break;
                 }
             };
             came += bytes.len() as u64;
             self.metrics().taken.inc_by(bytes.len() as u64);
-            let written = tokio::task::spawn_blocking(move || file.write_all(&bytes).map(|()| file)).await;
-            // Otherwise the other end has had enough: it says why.
-            into = written.ok().and_then(Result::ok);
+            if into.send(bytes).await.is_err() {
+                break;
+            }
         }
         if broken {
-            // What came so far is no image, also where it looks like one.
+            // What came so far is no image, also where it looks like one: that is known before the end is seen.
             stop.set();
         }
         drop(into);
+        drop(writer.await);
         let result = ingest.await.map_err(|error| system(io::Error::other(error)))?;
         self.changes.tell(Thing::Image, &id, None);
         if result.is_err() {
@@ -191,7 +206,7 @@ impl Station {
         if broken {
             return Err(Refusal::malformed("the body broke off: nothing of it is kept"));
         }
-        Ok(result?)
+        result
     }
 }
 

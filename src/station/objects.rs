@@ -161,14 +161,15 @@ impl Objects {
         Self { store }
     }
 
-    /// Puts an object; one that is there stays. It is on the disk when this returns.
+    /// Puts an object; one that is there stays: then no is answered. It is on the disk when this returns.
     ///
     /// # Errors
     /// [`Error::Full`], [`Error::Store`].
-    pub async fn put(&self, sort: Sort, id: Digest, bytes: Bytes) -> Result<(), Error> {
+    pub async fn put(&self, sort: Sort, id: Digest, bytes: Bytes) -> Result<bool, Error> {
         match self.write(sort, id, bytes, PutMode::Create).await {
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
-            other => other.map_err(failed("writing to")),
+            Ok(()) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(failed("writing to")(error)),
         }
     }
 

@@ -27,6 +27,7 @@ mod usb_model;
 #[path = "../support/station.rs"]
 mod station;
 
+mod bootd;
 mod client_tree;
 mod control;
 mod flash;
@@ -36,6 +37,7 @@ mod live_tree;
 mod netboot_reasons;
 mod netboot_runs;
 mod station_api;
+mod station_bounds;
 mod terminal;
 mod tftp;
 mod tftp_ports;

@@ -18,6 +18,8 @@ mod faulty;
 mod postgres;
 #[path = "../sample/mod.rs"]
 mod sample;
+#[path = "../support/station.rs"]
+mod station;
 #[path = "../tftp_support/mod.rs"]
 mod tftp_support;
 #[path = "../usb_model/mod.rs"]
@@ -40,14 +42,18 @@ mod lost_output;
 mod remedies;
 mod reset;
 mod run;
+mod serve_handed;
 mod split_image;
 mod stage1;
+mod station_calls;
 mod station_cli;
 mod station_cuts;
 mod station_damage;
 mod station_deploy;
 mod station_fences;
+mod station_https;
 mod station_killed;
+mod station_schema;
 mod targets;
 mod tftp_cli;
 mod tftp_clients;

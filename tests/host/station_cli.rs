@@ -17,6 +17,7 @@ pub(crate) struct Station {
     dir: tempfile::TempDir,
     state: Option<PathBuf>,
     settings: Vec<(String, OsString)>,
+    enrol: &'static str,
     child: Option<Child>,
     pub(crate) port: u16,
 }
@@ -24,6 +25,14 @@ pub(crate) struct Station {
 impl Station {
     pub(crate) fn start() -> Self {
         Self::with(&[])
+    }
+
+    /// One that lets nobody in without a person.
+    pub(crate) fn asking() -> Self {
+        let mut station = Self::new(&[]);
+        station.enrol = "ask";
+        station.begin();
+        station
     }
 
     /// The same with its state in this directory.
@@ -46,7 +55,7 @@ impl Station {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let settings =
             settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self { dir, state: None, settings, child: None, port }
+        Self { dir, state: None, settings, enrol: "open", child: None, port }
     }
 
     /// Starts it, where it was before, and waits until it answers.
@@ -73,7 +82,7 @@ impl Station {
 
     fn spawn(&mut self, stderr: Stdio) {
         let mut command = common::piprov();
-        command.args(["serve", "--enrol", "open", "--listen", &format!("127.0.0.1:{}", self.port)]);
+        command.args(["serve", "--enrol", self.enrol, "--listen", &format!("127.0.0.1:{}", self.port)]);
         command.arg("--socket").arg(self.socket()).arg("--state");
         command.arg(self.state.clone().unwrap_or_else(|| self.path("station")));
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));

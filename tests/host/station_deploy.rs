@@ -50,10 +50,25 @@ impl Agent {
 
     /// An agent of the station with this URL.
     pub(crate) fn at(url: &str, key: &Path, serial: &str, disk: &Path) -> Self {
+        Self::started(url, serial, disk, |command| {
+            command.arg("--key").arg(key);
+        })
+    }
+
+    /// One that has no place for a key, as a board that boots from the network. What it says is in its log.
+    fn without_key(station: &Station, name: &str, serial: &str) -> Self {
+        let log = fs::File::create(station.path(&format!("{name}.log"))).unwrap();
+        let disk = station.path(&format!("{name}.disk"));
+        Self::started(&format!("http://127.0.0.1:{}", station.port), serial, &disk, |command| {
+            command.stderr(log);
+        })
+    }
+
+    fn started(url: &str, serial: &str, disk: &Path, more: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_piprov-agent"));
         common::clean(&mut command);
-        command.args(["--station", url, "--serial", serial]);
-        command.arg("--key").arg(key).arg("--disk").arg(disk);
+        command.args(["--station", url, "--serial", serial]).arg("--disk").arg(disk);
+        more(&mut command);
         Self { child: command.stdout(Stdio::null()).spawn().unwrap(), disk: disk.to_owned() }
     }
 
@@ -195,6 +210,71 @@ fn of_three_agents_one_is_killed_and_goes_on_in_another_attempt() {
 }
 
 #[test]
+fn a_board_without_a_place_for_its_key_goes_on_after_a_power_cut_and_another_one_with_its_number_gets_nothing()
+ {
+    let station = Station::asking();
+    let image = bytes(48 * MIB);
+    fs::write(station.path("os.img"), &image).unwrap();
+    station.json(&["image", "add", "os.img", "--name", "os"]);
+    let serial = "10000000aaaa0001";
+    let shown = |what: &str, is: &dyn Fn(&Value) -> bool| {
+        until(what, || {
+            let boards = station.json(&["board", "list"]);
+            assert!(boards.len() <= 1, "{boards:?}");
+            boards.first().map(|board| board["value"].clone()).filter(|board| is(board))
+        })
+    };
+    let at = disk(&station, "a", 50);
+    let first = Agent::without_key(&station, "a", serial);
+    let key = shown("the board", &|_| true)["key"].clone();
+    station.json(&["board", "enrol", serial]);
+    let deploy = ["board", "deploy", serial, "--image", "os", "--end", "wait", "--confirm", serial];
+    let mut waiting = station.command(&deploy).stdout(Stdio::null()).spawn().unwrap();
+    let file = fs::File::open(&at).unwrap();
+    until("a part of the disk", || {
+        let mut part = [0; 4096];
+        file.read_exact_at(&mut part, 4 * MIB as u64).unwrap();
+        (part != [0xee; 4096]).then_some(())
+    });
+    first.kill();
+    assert!(fs::read(&at).unwrap()[..image.len()] != image, "it was too fast for this test");
+
+    // Another one with its serial number, is not let in.
+    disk(&station, "b", 50);
+    let other = Agent::without_key(&station, "b", serial);
+    until("a double", || {
+        let log = fs::read_to_string(station.path("b.log")).unwrap_or_default();
+        log.contains("another board has this serial number").then_some(())
+    });
+    // Itself again, with what is on its disk.
+    let second = Agent::without_key(&station, "a", serial);
+    assert!(waiting.wait().unwrap().success());
+    assert!(fs::read(&at).unwrap()[..image.len()] == image);
+    assert_eq!(shown("the board", &|_| true)["key"], key);
+    assert!(fs::read(&other.disk).unwrap() == [0xee; 50 * MIB], "the other one was written");
+    other.kill();
+    second.kill();
+
+    // What an image's maker has put to that place is no key: the station doesn't know it, or the job is over.
+    let kept = kept_key(serial);
+    let mut bytes = fs::read(&at).unwrap();
+    bytes[MIB - 4096..MIB].copy_from_slice(&kept);
+    fs::write(&at, bytes).unwrap();
+    let third = Agent::without_key(&station, "a", serial);
+    until("a double", || {
+        let log = fs::read_to_string(station.path("a.log")).unwrap_or_default();
+        log.contains("another board has this serial number").then_some(())
+    });
+    assert_eq!(shown("the board", &|_| true)["key"], key);
+    third.kill();
+}
+
+/// A key as an agent keeps it, that the station doesn't know.
+fn kept_key(serial: &str) -> Vec<u8> {
+    piprov::agent::kept::encode(&piprov::agent::identity::Identity::new().unwrap(), serial).unwrap()
+}
+
+#[test]
 fn a_disk_comes_back_as_an_image_byte_for_byte() {
     let station = Station::start();
     let path = disk(&station, "a", 13);
@@ -262,4 +342,32 @@ fn what_breaks_off_is_no_image_and_its_bytes_go_as_those_of_one_that_is_removed(
     assert!(back == image[..8 * MIB]);
     station.json(&["image", "remove", "part", "--confirm", "part"]);
     until("an empty store", || (stored(&station) == 0).then_some(()));
+}
+
+#[test]
+fn what_no_rule_matched_and_no_record_is_seen_and_a_job_is_done_once_more() {
+    let station = Station::start();
+    fs::create_dir_all(station.path("runs")).unwrap();
+    fs::write(station.path("runs/x.json"), "{").unwrap();
+    fs::write(station.path("os.img"), vec![7; MIB]).unwrap();
+    station.json(&["image", "add", "os.img", "--name", "os"]);
+    disk(&station, "a", 2);
+    let board = "10000000aaaa0009";
+    let agent = Agent::start(&station, "a", board);
+    boards(&station, 1);
+    until("a board without a rule", || {
+        (station.json(&["board", "list", "--unruled"]).len() == 1).then_some(())
+    });
+    station.json(&["board", "deploy", board, "--image", "os", "--end", "wait", "--confirm", board]);
+    // Its disk is overwritten again: that is confirmed again.
+    let again = ["board", "again", board];
+    assert!(!station.run(&again).status.success());
+    fs::write(&agent.disk, vec![0xee; 2 * MIB]).unwrap();
+    station.json(&[&again[..], &["--confirm", board]].concat());
+    assert!(fs::read(&agent.disk).unwrap()[..MIB] == vec![7; MIB]);
+    assert_eq!(runs(&station).len(), 2);
+    let damaged = until("the record", || station.json(&["station", "records"]).pop());
+    assert_eq!(damaged["value"], serde_json::json!({ "file": "x.json", "why": "it is no record" }));
+    let status = &station.json(&["station", "status"])[0]["value"];
+    assert_eq!((&status["unruled"], &status["damaged_records"]), (&1.into(), &1.into()));
 }

@@ -19,8 +19,12 @@ use crate::run::{Ending, Event, Record, What};
 use crate::station_api::{Board, Job, JobState, Page, RunLine};
 use crate::stop::Stop;
 
-/// So often is looked.
-const EVERY: Duration = Duration::from_secs(1);
+/// So often is looked: a board that is quick is told of quickly.
+fn every(boards: usize, began: Instant) -> Duration {
+    let boards = u32::try_from(boards).unwrap_or(u32::MAX);
+    let least = Duration::from_millis(25).saturating_mul(boards).max(Duration::from_millis(100));
+    (began.elapsed() / 8).max(least).min(Duration::from_secs(1))
+}
 /// So often an object tells how far it is, within one step.
 const OBJECT_EVERY: Duration = Duration::from_secs(10);
 /// A board that has not asked for its work after this is told of.
@@ -105,7 +109,7 @@ pub(in crate::cli) fn wait(
         if all.iter().all(|one| one.is_over) {
             break;
         }
-        if stop.wait(EVERY) {
+        if stop.wait(every(all.len(), now)) {
             return stopped(ui, &screen);
         }
     }

@@ -1,6 +1,8 @@
 //! Indexes and chunks: what a deploy fetches, and what a backup brings.
 
-use std::time::Duration;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
@@ -9,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use crate::device_api::{Action, MOST_DIGESTS};
 use crate::image::chunk::{Digest, object};
 use crate::station::Station;
-use crate::station::web::{Access, Call, Refusal, Row, Table, Wanted, from_slice, wanted, whole};
+use crate::station::web::{Access, Call, PARTS, Refusal, Row, Table, Wanted, from_slice, wanted, whole};
 use crate::station_api::{Image, ImageState, Job, JobState, Thing};
 
 /// Bytes, as they are.
@@ -21,13 +23,15 @@ const INDEX_TIME: Duration = Duration::from_secs(300);
 const LONGEST_INDEX: usize = 64 << 20;
 
 pub(super) fn add_to(table: &mut Table) {
-    let row = Row::get("/api/v1/device/jobs/{job}/index", Access::Board, "The index of a job's image");
+    let row =
+        Row::get("/api/v1/device/jobs/{job}/index", Access::Board, "The index of a job's image").also(PARTS);
     table.add_stream(row, (None, Some(BYTES)), index);
     let row = Row::get(
         "/api/v1/device/jobs/{job}/chunks/{digest}",
         Access::Board,
         "A chunk of a job's image, as it is stored",
-    );
+    )
+    .also(PARTS);
     table.add_stream(row, (None, Some(BYTES)), chunk);
     let row = Row::post(
         "/api/v1/device/jobs/{job}/missing",
@@ -102,11 +106,27 @@ async fn index(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
     Ok(immutable(&call, &image.index, bytes))
 }
 
+/// What the job of a call may fetch.
+async fn chunks_of(call: &Call) -> Result<Arc<HashSet<Digest>>, Refusal> {
+    let (pass, name, serving) = (super::pass(call)?, call.part("job"), &call.station.serving);
+    if let Some(chunks) = serving.allowed(name, &pass, Instant::now()) {
+        return Ok(chunks);
+    }
+    let asked = Instant::now();
+    let job = super::job_of(call).await?;
+    let image = image_of(&call.station, &job).await?;
+    let index = Station::index_name(&image)?;
+    let chunks = match serving.chunks(index) {
+        Some(chunks) => chunks,
+        None => Arc::new(call.station.chunks_of(&image).await?),
+    };
+    serving.note(job.id, pass, (index, Arc::clone(&chunks)), asked);
+    Ok(chunks)
+}
+
 async fn chunk(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
     let digest = digest(&call)?;
-    let job = super::job_of(&call).await?;
-    let image = image_of(&call.station, &job).await?;
-    if !call.station.has_chunk(&image, digest).await? {
+    if !chunks_of(&call).await?.contains(&digest) {
         return Err(Refusal::missing("the image of this job has no such chunk"));
     }
     let bytes = call.station.chunk_bytes(digest).await?;

@@ -4,15 +4,17 @@ mod bytes;
 mod hello;
 mod job;
 mod register;
+mod serving;
 mod work;
 
 pub(super) use register::Nonces;
+pub(super) use serving::Serving;
 
 use axum::http::StatusCode;
 
 use super::Station;
 use super::key::Pass;
-use super::web::{Call, Refusal, Table, bearer};
+use super::web::{Call, Refusal, Table};
 use crate::error::Kind;
 use crate::station_api::{Board, Enrolment, Job};
 
@@ -27,8 +29,7 @@ pub(super) fn add_to(table: &mut Table) {
 
 /// What the token of a call stands for.
 fn pass(call: &Call) -> Result<Pass, Refusal> {
-    let token = bearer(&call.headers).ok_or_else(|| Refusal::unknown("a token is needed"))?;
-    call.station.key().pass(token).ok_or_else(|| call.station.wrong_token(call.from))
+    call.station.pass(call.from, &call.headers)
 }
 
 /// The board whose token it is, with the key that it has shown.
@@ -85,6 +86,10 @@ impl Station {
     /// A board has come that may take work: the rules say what it gets.
     pub(super) async fn arrived(&self, board: &str) -> Result<(), Refusal> {
         use super::store::Arrival;
+        if !self.room().begins_jobs() {
+            tracing::warn!(board, "no rule starts a job: the station's disk has too little room left");
+            return Ok(());
+        }
         match self.store().arrive(board, super::now()).await? {
             Arrival::Starts(job) => {
                 tracing::info!(board, job = %job.id, by = %job.by, "a rule starts a job");

@@ -107,6 +107,8 @@ async fn register(call: Call, (): (), body: Bytes) -> Result<Registered, Refusal
         crate::board::Who { mac: told.macs.first().copied(), serial: told.serial, ..Default::default() };
     if standing != Standing::Double {
         station.store().see(&who, "agent", &place, "registered", now()).await?;
+        // It is there before it asks for work the first time.
+        drop(station.waiting.asks(&board.id, &told.key));
     }
     tracing::info!(board = %board.id, ?standing, from = %place, "a board registers");
     station.changes.tell(Thing::Board, &board.id, Some(&board.id));

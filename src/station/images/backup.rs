@@ -60,7 +60,7 @@ impl Arriving {
         let objects = &self.images.inner.objects;
         match objects.chunk(id).await {
             Ok(_) => {}
-            Err(objects::Error::Missing { .. }) => objects.put(Sort::Chunk, id, object).await?,
+            Err(objects::Error::Missing { .. }) => objects.put(Sort::Chunk, id, object).await.map(drop)?,
             Err(objects::Error::Damaged { .. }) => objects.replace(Sort::Chunk, id, object).await?,
             Err(error) => return Err(error.into()),
         }
@@ -75,7 +75,7 @@ impl Arriving {
     pub async fn finish(&self, row: Image, index: Index) -> Result<Image, Error> {
         let done = self.put_together(row.clone(), index).await;
         if let Err(error) = &done {
-            self.images.failed(row, error).await;
+            self.images.failed(row, crate::error::chain(error)).await;
         }
         done
     }

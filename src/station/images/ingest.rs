@@ -49,15 +49,20 @@ impl Images {
         let hold = self.inner.holds.hold();
         let done = self.take_in(row.clone(), file, wanted, stop, told, &hold);
         if let Err(error) = &done {
-            self.inner.runtime.block_on(self.failed(row, error));
+            let mut why = crate::error::chain(error);
+            if file.starts_with("/proc/self/fd") {
+                // That path says nothing to who has sent it.
+                why = why.replace(&file.display().to_string(), "the body");
+            }
+            self.inner.runtime.block_on(self.failed(row, why));
         }
         done
     }
 
     /// Notes why an image didn't come.
-    pub(super) async fn failed(&self, mut row: Image, error: &Error) {
+    pub(super) async fn failed(&self, mut row: Image, why: String) {
         row.state = ImageState::Failed;
-        row.why = Some(crate::error::chain(error));
+        row.why = Some(why);
         // Where the database is gone, the next start does it.
         if let Err(error) = self.inner.store.put_image(&row, None).await {
             tracing::warn!(%error, image = row.name, "an image that failed can't be noted as such");
@@ -137,7 +142,7 @@ impl Images {
         match self.inner.objects.index(name).await {
             Ok(_) => {}
             Err(objects::Error::Missing { .. }) => {
-                self.inner.objects.put(Sort::Index, name, bytes.into()).await?;
+                self.inner.objects.put(Sort::Index, name, bytes.into()).await.map(drop)?;
             }
             Err(_) => self.inner.objects.replace(Sort::Index, name, bytes.into()).await?,
         }
@@ -217,7 +222,10 @@ impl Keep for Taking<'_> {
         let len = object.len() as u64;
         inner.runtime.block_on(async {
             let bytes = Bytes::from(object);
-            inner.objects.put(Sort::Chunk, id, bytes.clone()).await?;
+            if inner.objects.put(Sort::Chunk, id, bytes.clone()).await? {
+                self.note(id, len);
+                return Ok(());
+            }
             // Another one may have been faster, or one that is damaged lies there: what counts is what lies there.
             match inner.objects.chunk(id).await {
                 Ok((head, there)) if lengths(&head, chunk, head.raw_len() as u64) => {

@@ -70,6 +70,13 @@ impl Refusal {
             .with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
     }
 
+    /// 507: the station's disk has too little room left.
+    pub(in crate::station) fn no_room() -> Self {
+        let detail = "the station's disk has too little room left for this";
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, Kind::CantCreate, detail)
+            .with_hint("remove images or backups that nobody needs, or give its state a larger disk")
+    }
+
     /// 503: the station ends.
     pub(in crate::station) fn ending() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, Kind::Unavailable, "the station ends")
@@ -78,6 +85,16 @@ impl Refusal {
     /// With what helps.
     pub(in crate::station) fn with_hint(mut self, hint: impl Into<Remedy>) -> Self {
         self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// With another name for what it calls by a path that only this process knows.
+    pub(in crate::station) fn renaming(mut self, path: &std::path::Path, name: &str) -> Self {
+        let path = path.display().to_string();
+        self.0.detail = self.0.detail.replace(&path, name);
+        for line in &mut self.0.more {
+            *line = line.replace(&path, name);
+        }
         self
     }
 

@@ -1,0 +1,24 @@
+-- 10,000 boards and 100,000 runs, in words that both databases know.
+WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
+INSERT INTO board (id, name, serial, serial_low, disks, simulated, enrolment, held, note, first_seen, last_seen)
+SELECT CAST(100000 + i AS TEXT), 'b' || CAST(i AS TEXT), CAST(1000000010000000 + i AS TEXT),
+    CAST(10000000 + i AS TEXT), '[]', 0, CASE WHEN i % 10 = 0 THEN 'waiting' ELSE 'enrolled' END, 'armed', '', i, i
+FROM n;
+
+WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
+INSERT INTO board_mac (mac, board)
+SELECT 'dc:a6:32:0' || CAST(i / 1000 AS TEXT) || ':0' || CAST(i / 100 % 10 AS TEXT) || ':'
+    || CAST(i / 10 % 10 AS TEXT) || CAST(i % 10 AS TEXT), CAST(100000 + i AS TEXT)
+FROM n;
+
+WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)
+INSERT INTO run (id, way, board, label, serial, serial_low, job, fence, started, took, stage, outcome, why, done, total,
+    simulated, lines, record)
+SELECT CAST(100000000000 + i AS TEXT), CASE WHEN i % 3 = 0 THEN 'flash' ELSE 'deploy' END,
+    CAST(100000 + i % 10000 AS TEXT), 'b', CAST(1000000010000000 + i % 10000 AS TEXT),
+    CAST(10000000 + i % 10000 AS TEXT), NULL, 1, i * 1000, 5, 'done',
+    CASE WHEN i % 1000 = 0 THEN 'failed' ELSE 'done' END, '', 0, 0, 0, 0, '{}'
+FROM n;
+
+-- What a database does by itself within minutes.
+ANALYZE;
