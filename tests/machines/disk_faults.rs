@@ -150,7 +150,7 @@ mod scenario {
         let text = String::from_utf8_lossy(&out.stdout).into_owned();
         assert_eq!(out.status.code(), Some(1), "{text}");
         assert!(text.contains("Input/output error (os error 5)"), "{text}");
-        load(&whole(5, 2));
+        load(&whole(15, 2));
         let mut failed = 0;
         let text = until("a deploy that is verified", || {
             let out = ask(&job);
