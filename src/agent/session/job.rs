@@ -20,6 +20,7 @@ use crate::device_api::{
 use crate::format::hex;
 use crate::http::Client;
 use crate::image::chunk::{Digest, Index};
+use crate::image::read_at::ReadAt as _;
 use crate::run::Stage;
 use crate::stop::Stop;
 
@@ -272,7 +273,8 @@ fn file(path: &Path) -> Disk {
     Disk {
         name: name.chars().take(64).collect(),
         role: Role::File,
-        size: std::fs::metadata(path).map_or(0, |file| file.len()),
+        // Asked so that a block device tells it too.
+        size: std::fs::File::open(path).and_then(|file| file.size()).unwrap_or(0),
         read_only: false,
         model: None,
         cid: None,
