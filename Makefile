@@ -29,7 +29,7 @@ test: ## check and test everything; installs the Debian packages it needs
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --quiet
 	CARGO="$(CARGO)" tools/check-features
-	$(CARGO) test --locked --no-fail-fast
+	CARGO="$(CARGO)" tools/run-tests
 
 .PHONY: demo-flash
 demo-flash: ## flash a virtual board (real U-Boot in QEMU) over TFTP, and show the read-back

@@ -90,18 +90,23 @@ pub fn count(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
-/// The bytes of exactly so many pairs of hexadecimal digits.
+/// The bytes of exactly so many pairs of hexadecimal digits, which [`hex`] has written: no upper case, so that the same
+/// bytes are always the same text.
 #[must_use]
 pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    if text.len() == N * 2 { unhex_bytes(text)?.try_into().ok() } else { None }
+}
+
+/// The bytes of pairs of hexadecimal digits.
+#[must_use]
+pub fn unhex_bytes(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    if digits.len() != N * 2 || !digits.iter().all(u8::is_ascii_hexdigit) {
+    if !digits.len().is_multiple_of(2)
+        || !digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    {
         return None;
     }
-    let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
+    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 /// Bytes as lower-case hexadecimal digits, as checksums are written.
@@ -215,6 +220,16 @@ mod tests {
         assert_eq!(percent(u64::MAX, u64::MAX), "100 %");
         assert_eq!((count(1, "part"), count(2, "part")), ("1 part".into(), "2 parts".into()));
         assert_eq!(hex(&[0, 0xab]), "00ab");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn hexadecimal_digits_are_bytes(bytes: [u8; 32], text in ".{0,70}") {
+            proptest::prop_assert_eq!(unhex::<32>(&hex(&bytes)), Some(bytes));
+            if let Some(bytes) = unhex::<32>(&text) {
+                proptest::prop_assert_eq!(hex(&bytes), text);
+            }
+        }
     }
 
     #[test]

@@ -1,4 +1,18 @@
-//! What the kernel's command line tells the agent: `piprov.station=`, `piprov.key=`, `piprov.pin=`.
+//! What the agent is told before it begins: `piprov.station=`, `piprov.key=`, `piprov.pin=`.
+//!
+//! The kernel's command line says it, else the file `/etc/piprov/agent` of the system that the board runs, with the same
+//! words. Where the station is, DHCP may say too (option 224); whom to believe it may not.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crate::format::unhex_bytes;
+
+/// No file that is read here is longer.
+const LONGEST: u64 = 16 << 10;
+/// Interfaces that a station is looked for at.
+const INTERFACES: usize = 16;
 
 /// What was told. A word that comes twice counts as it comes last, as for the kernel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,6 +26,25 @@ pub struct Told {
 }
 
 impl Told {
+    /// What a system tells; `root` is `/`. What DHCP says may come later.
+    #[must_use]
+    pub fn by(root: &Path) -> Self {
+        let of = |path: &str| Self::of(&text(&root.join(path)).unwrap_or_default());
+        let told = of("proc/cmdline").or(of("etc/piprov/agent"));
+        let station = told.station.clone().or_else(|| by_dhcp(&root.join("run/piprov")));
+        Self { station, ..told }
+    }
+
+    /// What isn't told here is as it is there.
+    #[must_use]
+    fn or(self, other: Self) -> Self {
+        Self {
+            station: self.station.or(other.station),
+            key: self.key.or(other.key),
+            pin: self.pin.or(other.pin),
+        }
+    }
+
     /// Reads a command line. Quotes around a value are left out.
     #[must_use]
     pub fn of(cmdline: &str) -> Self {
@@ -30,9 +63,57 @@ impl Told {
     }
 }
 
+/// What the DHCP client has put into `station.INTERFACE`: the option's bytes in hexadecimal digits.
+fn by_dhcp(dir: &Path) -> Option<String> {
+    let mut files: Vec<_> = std::fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("station.")));
+    files.sort();
+    files.iter().take(INTERFACES).find_map(|path| {
+        let url = String::from_utf8(unhex_bytes(text(path)?.trim())?).ok()?;
+        // Servers of C programs send the end of the text too.
+        let url = url.trim_end_matches('\0');
+        (!url.is_empty() && url.bytes().all(|byte| byte.is_ascii_graphic())).then(|| url.to_owned())
+    })
+}
+
+fn text(path: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(LONGEST).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_command_line_counts_before_the_file_and_dhcp_says_only_where_the_station_is() {
+        let root = tempfile::tempdir().unwrap();
+        let put = |path: &str, text: &str| {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        assert_eq!(Told::by(root.path()), Told::default());
+        put("run/piprov/dhcp.eth0", "server=1");
+        put("run/piprov/station.eth0", "zz");
+        put("run/piprov/station.eth1", "687474703a2f2f61");
+        assert_eq!(Told::by(root.path()).station.as_deref(), Some("http://a"));
+        put("run/piprov/station.eth0", "687474703a2f2f6200\n");
+        assert_eq!(Told::by(root.path()).station.as_deref(), Some("http://b"));
+        // A line break in it is no URL.
+        put("run/piprov/station.eth0", "687474703a2f2f620a70");
+        assert_eq!(Told::by(root.path()).station.as_deref(), Some("http://a"));
+        put("etc/piprov/agent", "piprov.station=http://c\npiprov.key=11\n");
+        put("proc/cmdline", "quiet piprov.pin=22");
+        let told = Told::by(root.path());
+        assert_eq!(
+            (told.station.as_deref(), told.key.as_deref(), told.pin.as_deref()),
+            (Some("http://c"), Some("11"), Some("22"))
+        );
+        put("proc/cmdline", "piprov.station=http://d");
+        assert_eq!(Told::by(root.path()).station.as_deref(), Some("http://d"));
+    }
 
     #[test]
     fn the_last_word_of_a_name_counts() {

@@ -12,6 +12,7 @@ pub mod disk;
 pub mod error;
 pub mod facts;
 pub mod identity;
+pub mod kept;
 pub mod leds;
 pub mod local;
 pub mod session;
@@ -22,7 +23,7 @@ pub mod watch;
 #[cfg(test)]
 mod model;
 
-pub use deploy::{Deployed, deploy};
+pub use deploy::{Deployed, deploy, deploy_keeping};
 pub use error::{Error, Failure, Left};
 pub use source::{FetchError, Got, Plan, Source};
 pub use storage::{Storage, Zeroing};

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::{Dir, Item};
+use crate::error::{Explain, Kind};
 
 /// The mode of a directory that is made for the socket.
 const DIRECTORY_MODE: u32 = 0o755;
@@ -58,6 +59,17 @@ pub enum SocketError {
         /// What it says.
         source: io::Error,
     },
+}
+
+impl Explain for SocketError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NotThere { .. } => Kind::Unavailable,
+            Self::Distrusted { .. } => Kind::Permission,
+            Self::Served { .. } | Self::Busy { .. } => Kind::Busy,
+            Self::System { source, .. } => Kind::of_io(source),
+        }
+    }
 }
 
 use SocketError as Error;

@@ -9,10 +9,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use piprov::agent::cmdline::Told;
 use piprov::agent::facts;
 use piprov::agent::identity::Identity;
+use piprov::agent::kept;
 use piprov::agent::leds::Leds;
 use piprov::agent::session::{Disks, Options, Session};
 use piprov::board::{Mac, Serial};
@@ -28,7 +30,8 @@ Writes disks of a board for a piprov station, reads them back, and tells what ca
 
 Usage: piprov-agent [OPTIONS]
 
-Without options all stands on the kernel's command line: piprov.station=URL, piprov.key=HEX, piprov.pin=HEX.
+Without options all stands on the kernel's command line or in /etc/piprov/agent: piprov.station=URL, piprov.key=HEX,
+piprov.pin=HEX. Where the station is, DHCP may say too (option 224).
 
 Options:
       --station <URL>      The station: http://host:port, https://host:port, unix:/path
@@ -41,6 +44,11 @@ Options:
   -V, --version            Print version
 
 A simulated board ends when its job says that a board starts again or is switched off.";
+
+/// Where the DHCP client of the system for boards says what it was told.
+const FOUND_BY_DHCP: &str = "/run/piprov";
+/// A disk that isn't there so long after the start has no key that is looked for.
+const DISKS_COME: Duration = Duration::from_secs(5);
 
 /// Something that the caller has to change.
 struct Usage(String);
@@ -86,7 +94,7 @@ fn arguments(words: Vec<String>) -> Result<Arguments, Usage> {
     let mut arguments = Arguments::default();
     // A simulated board has nothing to do with how this host was started.
     if !words.iter().any(|word| word == "--disk") {
-        arguments.told = Told::of(&std::fs::read_to_string("/proc/cmdline").unwrap_or_default());
+        arguments.told = Told::by(Path::new("/"));
     }
     let mut words = words.into_iter();
     while let Some(word) = words.next() {
@@ -111,7 +119,14 @@ fn arguments(words: Vec<String>) -> Result<Arguments, Usage> {
 }
 
 fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
-    let told = &arguments.told;
+    let stop = match listen() {
+        Ok(stop) => stop,
+        Err(error) => {
+            say(&chain(&error));
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let told = &told(arguments, &stop);
     let station = told.station.as_deref().ok_or_else(|| Usage("no station is named".into()))?;
     let origin: Origin = station.parse().map_err(|error| Usage(chain(&error)))?;
     let trust = match &told.pin {
@@ -135,13 +150,11 @@ fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
         Ok(identity) => identity,
         Err(error) => return failed(&error),
     };
-    let stop = match listen() {
-        Ok(stop) => stop,
-        Err(error) => return failed(&error),
-    };
     let (public, serial) = (identity.public(), arguments.serial);
     let tell = move || if simulated { model(&public, serial) } else { facts::facts(Path::new("/")) };
     let disks = if simulated { Disks::Files(arguments.disks.clone()) } else { Disks::Real };
+    let kept = if arguments.key.is_some() { None } else { kept(&tell, &disks, &stop) };
+    let identity = identity.with_kept(kept);
     let session = Session {
         options: Options { origin, trust, key: told.key.clone(), disks },
         identity,
@@ -157,6 +170,32 @@ fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
         Err(error) => {
             say(&chain(&error));
             Ok(ExitCode::from(error.kind().exit_code()))
+        }
+    }
+}
+
+/// What it is told. On a board DHCP may say where the station is, as soon as there is an answer.
+fn told(arguments: &Arguments, stop: &Stop) -> Told {
+    let mut told = arguments.told.clone();
+    let on_a_board = arguments.disks.is_empty() && Path::new(FOUND_BY_DHCP).exists();
+    while on_a_board && told.station.is_none() && !stop.wait(Duration::from_millis(500)) {
+        told.station = Told::by(Path::new("/")).station;
+    }
+    told
+}
+
+/// The key that this board has kept on the disk that it was writing, if it was.
+fn kept(tell: &dyn Fn() -> Register, disks: &Disks, stop: &Stop) -> Option<Identity> {
+    if let Disks::Files(files) = disks {
+        return kept::find(&tell(), files.iter().map(PathBuf::as_path));
+    }
+    let end = Instant::now() + DISKS_COME;
+    loop {
+        let told = tell();
+        if !told.disks.is_empty() || Instant::now() >= end || stop.wait(Duration::from_millis(200)) {
+            let paths: Vec<PathBuf> =
+                told.disks.iter().map(|disk| Path::new("/dev").join(&disk.name)).collect();
+            return kept::find(&told, paths.iter().map(PathBuf::as_path));
         }
     }
 }
@@ -183,7 +222,7 @@ fn leave(end: End, stop: &Stop) -> Result<ExitCode, Usage> {
     match std::process::Command::new(command).status() {
         Ok(status) if status.success() => {
             // Whatever comes now, no other job is begun.
-            while !stop.wait(std::time::Duration::from_secs(3600)) {}
+            while !stop.wait(Duration::from_secs(3600)) {}
             Ok(ExitCode::SUCCESS)
         }
         Ok(status) => {

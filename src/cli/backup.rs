@@ -95,7 +95,7 @@ impl List {
             ]
         };
         let heading = ["BACKUP", "DISK", "SIZE", "STORED", "PROOF", "MADE"];
-        tell(ui, "backup", heading, &all, row, "the station has no such backup");
+        tell(ui, "backup", heading, &all, row, "the station has no backup");
         Ok(())
     }
 }

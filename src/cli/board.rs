@@ -10,7 +10,7 @@ use crate::error::Kind;
 use crate::format::json::json;
 use crate::format::size;
 use crate::station_api::{
-    Board as Known, BoardChange, Enrolment, Held, Job, JobState, NewJob, Sighting, Thing,
+    Board as Known, BoardChange, Enrolment, Held, Job, JobState, NewJob, Page, Sighting, Thing,
 };
 use crate::stop::Stop;
 
@@ -260,7 +260,11 @@ impl List {
             return Ok(());
         }
         let heading = ["BOARD", "SERIAL", "MODEL", "STANDING", "NETWORK", "JOB", "SEEN"];
-        tell(ui, "known-board", heading, &all, row, "the station knows no such board");
+        let nothing = match query.is_empty() {
+            true => "the station has seen no board yet",
+            false => "the station knows no such board",
+        };
+        tell(ui, "known-board", heading, &all, row, nothing);
         Ok(())
     }
 }
@@ -427,7 +431,8 @@ fn start(
                 } else if no_wait {
                     ui.result(format_args!("{}: {} {}", label(&board), word(job.action), word(job.state)));
                 }
-                if board.enrolment == Enrolment::Waiting {
+                // One that was only seen has not asked yet whether it may.
+                if board.enrolment == Enrolment::Waiting && !board.disks.is_empty() {
                     let name = label(&board);
                     ui.warn(format_args!("{name} waits for a person: `piprov board enrol {name}`"));
                 }
@@ -440,31 +445,53 @@ fn start(
             Err(error) => return Err(error)?,
         }
     }
+    let some = !given.is_empty();
     let waited = if no_wait { Ok(()) } else { wait(station, ui, stop, given) };
     match waited {
-        Ok(()) => kinds.push(None),
+        Ok(()) => kinds.extend(some.then_some(None)),
         Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
         Err(failure) => kinds.push(Some(failure.kind())),
     }
     crate::cli::report::boards(kinds)
 }
 
+/// Ends what boards have to do. One that has nothing to end is told, and the others are told to end all the same.
 fn cancel(boards: &[String], station: &Station, ui: &Ui) -> crate::cli::Result<()> {
-    for board in boards {
-        let board = known(board, station)?;
+    let known = boards.iter().map(|board| known(board, station)).collect::<Result<Vec<_>, _>>()?;
+    let mut kinds = Vec::new();
+    for board in known {
         let name = label(&board);
-        let Some(job) = &board.job else {
+        let job = match &board.job {
+            Some(job) => Some(job.clone()),
+            None => last_job(&board, station)?,
+        };
+        let Some(job) = job else {
             ui.say(format_args!("{name}: it has no job"));
             continue;
         };
-        let job: Job = station.act(&path(["jobs", job, "cancel"]))?;
-        if ui.json {
-            ui.object(&json!({ "event": "job", "board": who(&board), "value": job }));
-        } else {
-            let state =
-                if job.cancel && job.state != JobState::Cancelled { "is told to end" } else { "cancelled" };
-            ui.result(format_args!("{name}: {} {state}", word(job.action)));
+        // Of a job that has ended the station says how.
+        match station.act::<Job>(&path(["jobs", &job, "cancel"])) {
+            Ok(job) if ui.json => {
+                ui.object(&json!({ "event": "job", "board": who(&board), "value": job }));
+            }
+            Ok(job) => {
+                let ends = job.cancel && job.state != JobState::Cancelled;
+                let state = if ends { "is told to end" } else { "cancelled" };
+                ui.result(format_args!("{name}: {} {state}", word(job.action)));
+            }
+            Err(error) if error.status() == Some(409) => {
+                let failure = crate::cli::Failure::from(error).context(name);
+                kinds.push(Some(crate::cli::report::tell(ui, &failure)));
+            }
+            Err(error) => return Err(error)?,
         }
     }
-    Ok(())
+    crate::cli::report::boards(kinds)
+}
+
+/// The job that a board had last.
+fn last_job(board: &Known, station: &Station) -> crate::cli::Result<Option<String>> {
+    let page = station.client.get("/api/v1/jobs").query("board", &board.id).query("limit", 1).send()?;
+    let page: Page<Job> = page.json()?;
+    Ok(page.items.into_iter().next().map(|job| job.id))
 }

@@ -123,6 +123,9 @@ settings! {
         /// What PCs are to boot, by architecture: 0 is BIOS, 7 is UEFI, such as
         /// `["0=undionly.kpxe", "7=ipxe.efi"]`. Without it they are left alone.
         boot_files: Vec<(u16, String)> = Vec::new(), "netboot.boot-files" as List(BootFile);
+        /// Where boards find their station, such as `http://10.0.0.1:8080`: what DHCP tells those that ask for it
+        /// (option 224). Their boot files may say so too.
+        station: Option<String> = None, "netboot.station" as Optional(StationUrl);
         /// The directory that boards fetch their boot files from: DIR/SERIAL or DIR/MAC for one board,
         /// DIR itself for all.
         tftp_root: PathBuf = "/srv/netboot/tftp".into(), "netboot.tftp-root" as HostPath;

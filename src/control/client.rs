@@ -13,6 +13,7 @@ use super::error::Error;
 use super::link::{Broken, Link, Received};
 use super::message::{self, Give, LARGEST, MOST_REQUESTS, SCHEMA, ToClient, ToServer, Why};
 use super::place::Place;
+use crate::beneath::SocketError;
 use crate::board::Mac;
 use crate::image::read_at::ReadAt;
 use crate::stop::{Stop, Waker, until};
@@ -67,7 +68,7 @@ impl Client {
     /// [`Error::NotThere`] where nobody listens; where the socket, or who listens, can't be trusted.
     pub fn connect(path: &Path, stop: &Stop) -> Result<Self, Error> {
         let (link, peer) = Place::open(path, false)?.connect()?;
-        let system = |source| Error::System { path: path.to_owned(), doing: "talking to it", source };
+        let system = |source| SocketError::System { path: path.to_owned(), doing: "talking to it", source };
         let waker = Waker::new().map_err(system)?;
         let mut client =
             Self { link, pid: peer.pid, serves: String::new(), addrs: Vec::new(), waker, image: None };

@@ -2,53 +2,18 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use super::message::Why;
+use crate::beneath::SocketError;
 use crate::error::{Action, Explain, Kind, Remedy, remedy};
 
 /// Why nobody serves, or can be served, by the control socket.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Nobody listens there.
-    #[error("no server listens at {}", path.display())]
-    NotThere {
-        /// The socket.
-        path: PathBuf,
-    },
-    /// It is somebody else's, or others can change it.
-    #[error("{} can't be trusted: {why}", path.display())]
-    Distrusted {
-        /// The socket, or its directory.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// A server listens there already.
-    #[error("process {pid} listens at {} already", path.display())]
-    Served {
-        /// The socket.
-        path: PathBuf,
-        /// That server.
-        pid: u32,
-    },
-    /// More connect than are taken in.
-    #[error("too many connect to {} at once", path.display())]
-    Busy {
-        /// The socket.
-        path: PathBuf,
-    },
-    /// The system says no.
-    #[error("{}: {doing}", path.display())]
-    System {
-        /// The socket.
-        path: PathBuf,
-        /// What was being done.
-        doing: &'static str,
-        /// What it says.
-        source: io::Error,
-    },
+    /// There is no connection, or no socket that listens.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
     /// The server doesn't want these boards.
     #[error("process {pid} has TFTP's port, and doesn't serve these boards: {text}")]
     Refused {
@@ -105,14 +70,11 @@ fn list(addrs: &[SocketAddr]) -> String {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NotThere { .. } | Self::Elsewhere { .. } | Self::Odd { .. } | Self::Lost { .. } => {
-                Kind::Unavailable
-            }
-            Self::Distrusted { .. } => Kind::Permission,
-            Self::Served { .. } | Self::Busy { .. } => Kind::Busy,
+            Self::Socket(error) => error.kind(),
+            Self::Elsewhere { .. } | Self::Odd { .. } | Self::Lost { .. } => Kind::Unavailable,
             Self::Refused { why: Why::Image, .. } => Kind::NoInput,
             Self::Refused { .. } => Kind::Busy,
-            Self::System { source, .. } | Self::Image { source, .. } => Kind::of_io(source),
+            Self::Image { source, .. } => Kind::of_io(source),
             Self::Stopped => Kind::Interrupted,
         }
     }
@@ -131,17 +93,17 @@ impl Explain for Error {
             Self::Elsewhere { .. } => {
                 Some("its boards ask at its own addresses; stop it, or let these boards ask there".into())
             }
-            Self::System { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(remedy![
+            Self::Socket(SocketError::System { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => Some(remedy![
                 Action::AsRoot,
                 ", or as a member of the group piprov: ",
                 Action::host_as_root("usermod -aG piprov NAME"),
                 ", then log in anew; the group has to be there before the server starts",
             ]),
-            Self::Distrusted { path, .. } => Some(remedy![
+            Self::Socket(SocketError::Distrusted { path, .. }) => Some(remedy![
                 Action::host("ls -ld").arg(path.parent().unwrap_or(path).display()).arg(path.display()),
                 " shows whose they are; remove what nobody needs, or name another place in the setting control-socket",
             ]),
-            Self::Served { pid, .. } => Some(
+            Self::Socket(SocketError::Served { pid, .. }) => Some(
                 format!(
                     "all else goes on. A flash hands its boards to process {pid}; where this network's are to come here, \
                      give both this server and the flash another `control-socket`"

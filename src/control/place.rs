@@ -8,7 +8,7 @@ use rustix::net::SocketType;
 
 use super::error::Error;
 use super::link::{Link, Peer};
-use crate::beneath::{self, SocketError, SocketPlace};
+use crate::beneath::{self, SocketPlace};
 
 /// A place for a socket of packets.
 #[derive(Debug)]
@@ -17,18 +17,6 @@ pub(super) struct Place(SocketPlace);
 /// A socket that listens. Its name goes with it.
 #[derive(Debug)]
 pub(super) struct Listener(beneath::Listener);
-
-impl From<SocketError> for Error {
-    fn from(error: SocketError) -> Self {
-        match error {
-            SocketError::NotThere { path } => Self::NotThere { path },
-            SocketError::Distrusted { path, why } => Self::Distrusted { path, why },
-            SocketError::Served { path, pid } => Self::Served { path, pid },
-            SocketError::Busy { path } => Self::Busy { path },
-            SocketError::System { path, doing, source } => Self::System { path, doing, source },
-        }
-    }
-}
 
 impl Place {
     /// See [`SocketPlace::open`].

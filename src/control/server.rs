@@ -17,6 +17,7 @@ use super::place::{Listener, Place};
 use super::remote::{ANSWER, Remote, Way};
 use super::stations::{Desk, Reply, Stations, Want};
 use crate::arming::Change;
+use crate::beneath::SocketError;
 use crate::board::Mac;
 use crate::per_second::PerSecond;
 use crate::stop::{Stop, Waker, until};
@@ -86,7 +87,7 @@ impl Server {
     /// Where another server listens there, or the place isn't to be trusted.
     pub fn open(path: &Path, serves: &str, group: Option<u32>) -> Result<Self, Error> {
         let listener = Place::open(path, true)?.listen(group)?;
-        let system = |source| Error::System { path: path.to_owned(), doing: "listening there", source };
+        let system = |source| SocketError::System { path: path.to_owned(), doing: "listening there", source };
         let waker = Waker::new().map_err(system)?;
         Ok(Self { listener, serves: serves.to_owned(), waker, stations: None })
     }

@@ -1,7 +1,7 @@
 //! Files out of a Debian package: an ar archive with two compressed tar archives in it (deb(5)).
 //! Read here, so that packages can be taken apart where there is no dpkg.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -20,8 +20,20 @@ pub struct Deb {
     pub version: String,
     /// Its architecture, `all` for those without.
     pub architecture: String,
-    /// Files by path, without `./` or `/` in front.
+    /// Files by path, without `./` or `/` in front. A hard link is a file of its own.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Where symbolic links point to, by path.
+    pub links: BTreeMap<String, String>,
+    /// Directories.
+    pub directories: BTreeSet<String>,
+}
+
+/// What a tar archive has.
+#[derive(Default)]
+struct Contents {
+    files: BTreeMap<String, Vec<u8>>,
+    links: BTreeMap<String, String>,
+    directories: BTreeSet<String>,
 }
 
 /// Why a package can't be read.
@@ -53,7 +65,7 @@ impl Explain for Error {
 }
 
 impl Deb {
-    /// Reads a package; of its files those whose path `wanted` likes. Links are not followed.
+    /// Reads a package; of its files, links and directories those whose path `wanted` likes. Links are not followed.
     ///
     /// # Errors
     /// When the file can't be read, or is no package of format 2.
@@ -82,7 +94,8 @@ impl Deb {
                 }
                 _ if name.starts_with("control.tar") && !format.is_empty() => {
                     let found = unpack(member, &name, |path| path == "control").map_err(damaged)?;
-                    control = found.get("control").map(|text| String::from_utf8_lossy(text).into_owned());
+                    control =
+                        found.files.get("control").map(|text| String::from_utf8_lossy(text).into_owned());
                 }
                 _ if name.starts_with("data.tar") && !format.is_empty() => {
                     files = Some(unpack(member, &name, &wanted).map_err(damaged)?);
@@ -93,7 +106,7 @@ impl Deb {
             io::copy(&mut rest, &mut io::sink()).map_err(damaged)?;
             io::copy(&mut (&mut file).take(len % 2), &mut io::sink()).map_err(damaged)?;
         }
-        let (Some(control), Some(files)) = (control, files) else {
+        let (Some(control), Some(contents)) = (control, files) else {
             return Err(fail(
                 "this is no Debian package: control.tar or data.tar is missing".to_owned(),
                 None,
@@ -110,7 +123,9 @@ impl Deb {
             package: field("Package")?,
             version: field("Version")?,
             architecture: field("Architecture")?,
-            files,
+            files: contents.files,
+            links: contents.links,
+            directories: contents.directories,
         })
     }
 }
@@ -133,12 +148,8 @@ fn next_member(file: &mut impl Read) -> io::Result<Option<(String, u64)>> {
     Ok(Some((text(0..16).trim_end_matches('/').to_owned(), len)))
 }
 
-/// The files of a compressed tar archive that are wanted.
-fn unpack(
-    member: impl Read,
-    name: &str,
-    wanted: impl Fn(&str) -> bool,
-) -> io::Result<BTreeMap<String, Vec<u8>>> {
+/// What is wanted of a compressed tar archive.
+fn unpack(member: impl Read, name: &str, wanted: impl Fn(&str) -> bool) -> io::Result<Contents> {
     let mut plain: Box<dyn Read + '_> = match name.rsplit_once(".tar").map_or("", |(_, ending)| ending) {
         "" => Box::new(member),
         ".gz" => Box::new(flate2::read::MultiGzDecoder::new(member)),
@@ -149,24 +160,42 @@ fn unpack(
             return Err(io::Error::new(io::ErrorKind::Unsupported, what));
         }
     };
-    let mut files = BTreeMap::new();
+    let mut found = Contents::default();
+    let plain_path = |bytes: &[u8]| {
+        let path = String::from_utf8_lossy(bytes).into_owned();
+        path.trim_start_matches("./").trim_matches('/').to_owned()
+    };
     for entry in tar::Archive::new(&mut plain).entries()? {
         let entry = entry?;
-        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let path = path.trim_start_matches("./").trim_start_matches('/').to_owned();
-        if entry.header().entry_type().is_file() && wanted(&path) {
+        let path = plain_path(&entry.path_bytes());
+        // Nothing of a package stands above its root.
+        if path.is_empty() || path.split('/').any(|part| part == "..") || !wanted(&path) {
+            continue;
+        }
+        let kind = entry.header().entry_type();
+        let target = entry.link_name_bytes().map(std::borrow::Cow::into_owned).unwrap_or_default();
+        if kind.is_file() {
             if entry.size() > LONGEST {
                 let what = format!("{path} has {} bytes", entry.size());
                 return Err(io::Error::new(io::ErrorKind::InvalidData, what));
             }
             let mut bytes = Vec::new();
             entry.take(LONGEST).read_to_end(&mut bytes)?;
-            files.insert(path, bytes);
+            found.files.insert(path, bytes);
+        } else if kind.is_symlink() {
+            found.links.insert(path, String::from_utf8_lossy(&target).into_owned());
+        } else if kind.is_hard_link() {
+            // It comes after what it is another name of.
+            if let Some(bytes) = found.files.get(&plain_path(&target)).cloned() {
+                found.files.insert(path, bytes);
+            }
+        } else if kind.is_dir() {
+            found.directories.insert(path);
         }
     }
     // The decompressor's checksums come last.
     io::copy(&mut plain, &mut io::sink())?;
-    Ok(files)
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -212,6 +241,36 @@ pub(crate) mod tests {
             assert_eq!(read.files.keys().collect::<Vec<_>>(), ["etc/c", "usr/lib/a"]);
             assert!(read.files["usr/lib/a"] == big, "{compression}");
         }
+    }
+
+    #[test]
+    fn links_and_directories_come_along_and_nothing_stands_above_the_root() {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut add = |path: &str, kind, target: Option<&str>, bytes: &[u8]| {
+            let mut header = tar::Header::new_gnu();
+            // As it is: the crate's own calls refuse such names.
+            header.as_gnu_mut().unwrap().name[..path.len()].copy_from_slice(path.as_bytes());
+            header.set_entry_type(kind);
+            header.set_mode(0o755);
+            header.set_size(bytes.len() as u64);
+            if let Some(target) = target {
+                header.as_gnu_mut().unwrap().linkname[..target.len()].copy_from_slice(target.as_bytes());
+            }
+            header.set_cksum();
+            tar.append(&header, bytes).unwrap();
+        };
+        add("./usr/", tar::EntryType::Directory, None, b"");
+        add("./usr/lib/empty/", tar::EntryType::Directory, None, b"");
+        add("./usr/a", tar::EntryType::Regular, None, b"bytes");
+        add("./usr/b", tar::EntryType::Link, Some("./usr/a"), b"");
+        add("./lib64/ld.so", tar::EntryType::Symlink, Some("/usr/a"), b"");
+        add("./../up", tar::EntryType::Regular, None, b"no");
+        let bytes = tar.into_inner().unwrap();
+        let found = unpack(&bytes[..], "data.tar", |path| path != "usr").unwrap();
+        assert_eq!(found.files.keys().collect::<Vec<_>>(), ["usr/a", "usr/b"]);
+        assert_eq!(found.files["usr/b"], b"bytes");
+        assert_eq!(found.links["lib64/ld.so"], "/usr/a");
+        assert_eq!(found.directories.iter().collect::<Vec<_>>(), ["usr/lib/empty"]);
     }
 
     #[test]

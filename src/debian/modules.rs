@@ -226,6 +226,8 @@ pub(crate) mod tests {
             version: "1".into(),
             architecture: "armel".into(),
             files: files.iter().map(place).collect(),
+            links: std::collections::BTreeMap::new(),
+            directories: std::collections::BTreeSet::new(),
         }
     }
 

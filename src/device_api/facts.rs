@@ -9,6 +9,7 @@ use crate::board::{Mac, Serial};
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Hello {
     /// [`super::VERSION`].
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub api: u32,
     /// The version of the program.
     pub station: String,
@@ -23,11 +24,16 @@ pub struct Hello {
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Register {
     /// [`super::VERSION`].
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub api: u32,
     /// From [`Hello::nonce`].
     pub nonce: String,
     /// The board's Ed25519 public key, 64 hexadecimal digits.
     pub key: String,
+    /// The key was found on a disk: it counts only if the station knows it, and while the board has a job. Else the answer
+    /// is 409.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
     /// The agent's version.
     pub agent: String,
     /// The serial number.
@@ -41,6 +47,7 @@ pub struct Register {
     pub model: Option<String>,
     /// The revision code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub revision: Option<u32>,
     /// Memory in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,9 +60,11 @@ pub struct Register {
     pub temperature: Option<f64>,
     /// The firmware's word on throttling and too low a voltage (`vcgencmd get_throttled`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub throttled: Option<u32>,
     /// The speed of the link in Mbit/s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub link_mbps: Option<u32>,
     /// How it was started: `network`, `usb`, `sd`, or another word of the firmware.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,7 +76,7 @@ pub struct Register {
 
 /// What a disk is for, seen from how it is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema), schema(as = DiskRole))]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Soldered on.

@@ -19,9 +19,13 @@
 
 mod facts;
 mod job;
+#[cfg(feature = "http")]
+mod signature;
 
 pub use facts::{Disk, Hello, Register, Registered, Role, Standing};
 pub use job::{Action, End, ImageRef, MOST_DIGESTS, Manifest, Orders, Outcome, Progress, Work};
+#[cfg(feature = "http")]
+pub use signature::is_signed;
 
 /// The version of the protocol. A member that a side doesn't know is left out; a version that the station doesn't know
 /// is refused with the versions that it does.

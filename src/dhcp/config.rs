@@ -47,6 +47,8 @@ pub struct Config {
     pub everyone: bool,
     /// Boot files for PCs, by architecture (option 93; 0 BIOS, 7 UEFI). A PC of another architecture is left alone.
     pub boot_files: BTreeMap<u16, String>,
+    /// Where boards find their station: the URL for those that ask for [`STATION`](super::packet::code::STATION).
+    pub station: Option<String>,
     /// The directory for the leases.
     pub state: PathBuf,
     /// Starts beside another full DHCP server too.
@@ -73,6 +75,7 @@ impl Config {
             delays: BTreeMap::new(),
             everyone: false,
             boot_files: BTreeMap::new(),
+            station: None,
             state,
             force: false,
             arms: Arc::default(),
@@ -111,6 +114,8 @@ pub struct AddressPlan {
     pub everyone: bool,
     /// For PCs.
     pub boot_files: BTreeMap<u16, String>,
+    /// For boards that ask where their station is.
+    pub station: Option<String>,
 }
 
 impl AddressPlan {
@@ -178,6 +183,7 @@ impl AddressPlan {
             delays: config.delays.clone(),
             everyone: config.everyone,
             boot_files: config.boot_files.clone(),
+            station: config.station.clone(),
         })
     }
 

@@ -53,6 +53,8 @@ pub mod code {
     pub const NETWORK_INTERFACE: u8 = 94;
     /// RFC 4578.
     pub const MACHINE_ID: u8 = 97;
+    /// The station's URL, for piprov's agent. The number is one of those that a site may use as it likes (RFC 3942).
+    pub const STATION: u8 = 224;
     pub const END: u8 = 255;
 }
 

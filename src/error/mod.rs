@@ -74,6 +74,8 @@ impl Kind {
             E::AddrInUse | E::ResourceBusy | E::WouldBlock => Self::Busy,
             E::AddrNotAvailable | E::NotConnected => Self::Unavailable,
             E::InvalidData | E::UnexpectedEof => Self::BadData,
+            // What is to be made is there, and stays.
+            E::AlreadyExists => Self::CantCreate,
             _ => Self::Io,
         }
     }

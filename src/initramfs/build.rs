@@ -1,6 +1,6 @@
 //! Puts the system together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::boards::{Served, served};
@@ -163,6 +163,14 @@ fn check_agent(bytes: &[u8], arch: Arch) -> Result<(), Error> {
     if interpreter { Err(fail("it isn't linked statically: there is no libc on the board")) } else { Ok(()) }
 }
 
+/// Something in the system.
+enum Entry<'a> {
+    Directory,
+    /// A file, and whether it is a program.
+    File(bool, &'a [u8]),
+    Link(&'a str),
+}
+
 /// Memory is all that can fail there.
 fn packing(source: std::io::Error) -> Error {
     Error::Os { path: PathBuf::from("initramfs"), doing: "packing", source }
@@ -178,8 +186,10 @@ fn pack(
     let program = program.ok_or_else(|| lacking(busybox, "bin/busybox"))?;
     let (dep, alias) = modules::tables(taken);
     let base = format!("lib/modules/{version}");
-    // By path, so that the order is always the same, and each directory stands before what is in it.
-    let mut all: Vec<(String, bool, &[u8])> = vec![
+    // By path, so that the order is always the same, and each directory stands before what is in it. Of two with one path
+    // the first one counts.
+    let mut all: BTreeMap<String, Entry<'_>> = BTreeMap::new();
+    let ours: [(String, bool, &[u8]); 8] = [
         ("bin/busybox".to_owned(), true, program),
         ("bin/piprov-agent".to_owned(), true, &options.agent),
         ("etc/mdev.conf".to_owned(), false, MDEV),
@@ -189,31 +199,42 @@ fn pack(
         (format!("{base}/modules.alias"), false, alias.as_bytes()),
         (format!("{base}/modules.symbols"), false, b""),
     ];
-    all.extend(taken.iter().map(|module| (format!("{base}/{}", module.path), false, &module.bytes[..])));
-    for tool in tools {
-        let own = tool.files.iter().filter(|(path, _)| !path.starts_with("usr/share/doc/"));
-        all.extend(own.map(|(path, bytes)| {
-            (path.clone(), bytes.starts_with(b"\x7fELF") || bytes.starts_with(b"#!"), &bytes[..])
-        }));
-    }
-    all.sort_by(|one, other| one.0.cmp(&other.0));
-    all.dedup_by(|one, other| one.0 == other.0);
-    let mut archive = Initramfs::new(options.time);
-    let mut made: BTreeSet<String> = BTreeSet::new();
-    for name in ["bin", "dev", "etc", "proc", "run", "sys", "tmp"] {
-        archive.directory(name).map_err(packing)?;
-        made.insert(name.to_owned());
-    }
+    all.extend(ours.map(|(path, is_program, bytes)| (path, Entry::File(is_program, bytes))));
     // The kernel starts the shell before busybox has put its names there.
-    archive.link("bin/sh", "busybox").map_err(packing)?;
-    for (path, is_program, bytes) in all {
-        let above = path.match_indices('/').map(|(at, _)| path[..at].to_owned()).collect::<Vec<_>>();
-        for dir in above {
-            if made.insert(dir.clone()) {
-                archive.directory(&dir).map_err(packing)?;
-            }
+    all.insert("bin/sh".to_owned(), Entry::Link("busybox"));
+    let words = words(options);
+    if !words.is_empty() {
+        all.insert("etc/piprov/agent".to_owned(), Entry::File(false, words.as_bytes()));
+    }
+    for module in taken {
+        all.insert(format!("{base}/{}", module.path), Entry::File(false, &module.bytes));
+    }
+    for tool in tools {
+        let is_own = |path: &str| !path.starts_with("usr/share/doc/");
+        let is_program = |bytes: &[u8]| bytes.starts_with(b"\x7fELF") || bytes.starts_with(b"#!");
+        let files = tool.files.iter().map(|(path, bytes)| (path, Entry::File(is_program(bytes), bytes)));
+        let links = tool.links.iter().map(|(path, target)| (path, Entry::Link(target)));
+        let directories = tool.directories.iter().map(|path| (path, Entry::Directory));
+        for (path, entry) in files.chain(links).chain(directories).filter(|(path, _)| is_own(path)) {
+            all.entry(path.clone()).or_insert(entry);
         }
-        archive.file(&path, is_program, bytes).map_err(packing)?;
+    }
+    for name in ["bin", "dev", "etc", "proc", "run", "sys", "tmp"] {
+        all.insert(name.to_owned(), Entry::Directory);
+    }
+    let above = |path: &str| path.match_indices('/').map(|(at, _)| path[..at].to_owned()).collect::<Vec<_>>();
+    for directory in all.keys().flat_map(|path| above(path)).collect::<BTreeSet<_>>() {
+        // Also where another package has a link.
+        all.insert(directory, Entry::Directory);
+    }
+    let mut archive = Initramfs::new(options.time);
+    for (path, entry) in all {
+        match entry {
+            Entry::Directory => archive.directory(&path),
+            Entry::File(is_program, bytes) => archive.file(&path, is_program, bytes),
+            Entry::Link(target) => archive.link(&path, target),
+        }
+        .map_err(packing)?;
     }
     archive.finish().map_err(packing)
 }
@@ -270,6 +291,16 @@ fn cmdline(options: &Options, consoles: &[&str]) -> String {
     let words = consoles.iter().map(|word| (*word).to_owned());
     let more = options.cmdline.split_whitespace().map(str::to_owned);
     words.chain(["panic=10".to_owned()]).chain(station).chain(more).collect::<Vec<_>>().join(" ")
+}
+
+/// What the agent is told in its own file: where something else starts the kernel than these boot files, the command line
+/// is another one.
+fn words(options: &Options) -> String {
+    let line = cmdline(options, &[]);
+    let ours = line.split_whitespace().filter(|word| {
+        ["piprov.station=", "piprov.key=", "piprov.pin="].iter().any(|name| word.starts_with(name))
+    });
+    ours.map(|word| format!("{word}\n")).collect()
 }
 
 /// What a PC's network boot program runs; the settings name it: `boot-files = ["0=piprov.ipxe"]`.

@@ -160,7 +160,8 @@ impl Station {
             let path = PathBuf::from(format!("/proc/self/fd/{}", end.as_raw_fd()));
             let result = images.ingest(row, &path, &wanted, &cut, &|_| {});
             drop(end);
-            result
+            // Who has sent it knows nothing of that path.
+            result.map_err(|error| Refusal::from(error).renaming(&path, "the body"))
         });
         let (into, mut from) = tokio::sync::mpsc::channel::<Bytes>(PARTS);
         let writer = tokio::task::spawn_blocking(move || {
@@ -205,7 +206,7 @@ impl Station {
         if broken {
             return Err(Refusal::malformed("the body broke off: nothing of it is kept"));
         }
-        Ok(result?)
+        result
     }
 }
 

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
-use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use ring::signature::{Ed25519KeyPair, KeyPair};
 
 use crate::beneath::Dir;
 use crate::error::{Explain, Kind};
-use crate::format::hex;
+use crate::format::{hex, unhex};
 
 /// The file of the key, PKCS#8.
 const FILE: &str = "station.key";
@@ -190,13 +190,6 @@ impl StationKey {
 /// How long a nonce is good, in milliseconds.
 pub const NONCE_TIME: i64 = 60_000;
 
-/// Whether a signature over bytes is that of a key; both as hexadecimal digits.
-#[must_use]
-pub fn is_signed(key: &str, bytes: &[u8], signature: &str) -> bool {
-    let (Some(key), Some(signature)) = (unhex::<32>(key), unhex::<64>(signature)) else { return false };
-    UnparsedPublicKey::new(&ED25519, key).verify(bytes, &signature).is_ok()
-}
-
 /// Random bytes.
 #[must_use]
 pub fn random<const N: usize>() -> Option<[u8; N]> {
@@ -205,25 +198,10 @@ pub fn random<const N: usize>() -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// So many bytes from hexadecimal digits of lower case, no more and no fewer.
-#[must_use]
-pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
-    let text = text.as_bytes();
-    if text.len() != N * 2 {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-        let [high, low] = pair else { return None };
-        *byte = u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()?;
-    }
-    Some(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device_api::is_signed;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
@@ -273,15 +251,5 @@ mod tests {
         assert_eq!(other.nonce_time(&nonce), None);
         assert_eq!(key.nonce_time(&nonce.replacen('1', "2", 1)), None);
         assert_ne!(nonce, key.nonce(1_790_000_000_123).unwrap());
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn hexadecimal_digits_are_bytes(bytes: [u8; 32], text in ".{0,70}") {
-            proptest::prop_assert_eq!(unhex::<32>(&hex(&bytes)), Some(bytes));
-            if let Some(bytes) = unhex::<32>(&text) {
-                proptest::prop_assert_eq!(hex(&bytes), text);
-            }
-        }
     }
 }

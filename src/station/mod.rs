@@ -223,7 +223,7 @@ impl Station {
         let found = self.known(from, headers).await?;
         if found.role < role {
             return Err(Refusal::forbidden(format!(
-                "`{}` may not do this: it takes the role {role:?}",
+                "`{}` may not do this: it takes the role {role}",
                 found.by
             )));
         }
@@ -248,6 +248,12 @@ impl Station {
             return Ok(Who { by: user.name.clone(), user: user.name, from, role: user.role });
         }
         Err(self.wrong_token(from))
+    }
+
+    /// What the token of a board's call stands for.
+    fn pass(&self, from: Origin, headers: &HeaderMap) -> Result<key::Pass, Refusal> {
+        let token = web::bearer(headers).ok_or_else(|| Refusal::unknown("a token is needed"))?;
+        self.key.pass(token).ok_or_else(|| self.wrong_token(from))
     }
 
     /// Whether this address may try a secret now.

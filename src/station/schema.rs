@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::board::{Mac, Serial};
 use crate::error::{Kind, Remedy};
 use crate::run::Stage;
+use crate::station_api::Page;
 
 fn text(pattern: &str, description: &str) -> RefOr<Schema> {
     let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
@@ -77,5 +78,29 @@ impl PartialSchema for Remedy {
 impl ToSchema for Remedy {
     fn name() -> Cow<'static, str> {
         "Remedy".into()
+    }
+}
+
+/// Each list has a name of its own: what is derived gives all of them one.
+impl<T: ToSchema> PartialSchema for Page<T> {
+    fn schema() -> RefOr<Schema> {
+        let items = ArrayBuilder::new().items(Ref::from_schema_name(T::name()));
+        let items = items.description(Some("The lines, at most as many as were asked for."));
+        let next = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("For `after` of the next call; missing where this was the end."));
+        let page = ObjectBuilder::new().property("items", items).required("items").property("next", next);
+        page.description(Some("A part of a list, and where the next one begins.")).into()
+    }
+}
+
+impl<T: ToSchema> ToSchema for Page<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}Page", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
     }
 }

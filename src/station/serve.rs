@@ -92,10 +92,7 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Listen { source, .. } | Self::System { source, .. } => Kind::of_io(source),
-            Self::Socket(SocketError::NotThere { .. }) => Kind::Unavailable,
-            Self::Socket(SocketError::Distrusted { .. }) => Kind::Permission,
-            Self::Socket(SocketError::Served { .. } | SocketError::Busy { .. }) => Kind::Busy,
-            Self::Socket(SocketError::System { source, .. }) => Kind::of_io(source),
+            Self::Socket(error) => error.kind(),
             Self::Tls { .. } | Self::HalfTls | Self::Nowhere => Kind::Config,
             Self::Open(error) => error.kind(),
         }

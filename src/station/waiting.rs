@@ -50,6 +50,13 @@ impl Waiting {
         Arc::clone(&entry.notify)
     }
 
+    /// A board was heard while it is at work: it is as present as one that asks.
+    pub fn heard(&self, board: &str) {
+        if let Some(entry) = self.boards().get_mut(board) {
+            entry.last = Instant::now();
+        }
+    }
+
     /// A board is to look again.
     pub fn wake(&self, board: &str) {
         if let Some(entry) = self.boards().get(board) {
@@ -61,6 +68,11 @@ impl Waiting {
     pub fn is_there_with_another(&self, board: &str, key: &str) -> bool {
         let boards = self.boards();
         boards.get(board).is_some_and(|entry| entry.key != key && entry.last.elapsed() < PRESENT)
+    }
+
+    /// Whether a board asked lately.
+    pub fn is_there(&self, board: &str) -> bool {
+        self.boards().get(board).is_some_and(|entry| entry.last.elapsed() < PRESENT)
     }
 
     /// Those that are present, in no order.

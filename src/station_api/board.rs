@@ -109,6 +109,7 @@ pub struct Slot {
     /// Which one: a USB port path, a switch with its port, a reset line as in the targets database.
     pub place: String,
     /// Its position on the bench, from 0.
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub position: u32,
 }
 

@@ -8,7 +8,6 @@ use crate::device_api::{Action, End, Role as DiskRole};
 
 /// A part of a list, and where the next one begins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Page<T> {
     /// The lines, at most as many as were asked for.
     pub items: Vec<T>,
@@ -122,6 +121,7 @@ pub struct NewRule {
     pub name: String,
     /// Its place among the rules, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub position: Option<u32>,
     /// All of these have to hold.
     #[serde(default)]
@@ -319,6 +319,7 @@ pub struct BoardsAsked {
     pub after: Option<String>,
     /// At most so many; 1 to 500, 50 without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(minimum = 1, maximum = 500))]
     pub limit: Option<u32>,
 }
 
@@ -338,6 +339,7 @@ pub struct JobsAsked {
     pub after: Option<String>,
     /// At most so many; 1 to 500, 50 without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(minimum = 1, maximum = 500))]
     pub limit: Option<u32>,
 }
 
@@ -366,6 +368,7 @@ pub struct RunsAsked {
     pub after: Option<String>,
     /// At most so many; 1 to 500, 50 without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(minimum = 1, maximum = 500))]
     pub limit: Option<u32>,
 }
 
@@ -382,6 +385,7 @@ pub struct ListAsked {
     pub after: Option<String>,
     /// At most so many; 1 to 500, 50 without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(minimum = 1, maximum = 500))]
     pub limit: Option<u32>,
 }
 

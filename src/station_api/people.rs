@@ -1,5 +1,7 @@
 //! People, what they may do, and what they did.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::Time;
@@ -33,6 +35,16 @@ pub enum Role {
     Operator,
     /// Change images, projects, rules, users, settings.
     Admin,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        })
+    }
 }
 
 /// What a program proves itself by. Its text is told once, when it is made.

@@ -49,6 +49,7 @@ pub struct Rule {
     /// What people call it. One rule a name.
     pub name: String,
     /// Its place among the rules, from 0.
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub position: u32,
     /// All of these have to hold.
     pub matching: Matching,

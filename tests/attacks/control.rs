@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use piprov::beneath::SocketError;
 use piprov::board::Mac;
 use piprov::control::message::{LARGEST, ToServer, encode};
 use piprov::control::{self, Client, Image};
@@ -179,7 +180,7 @@ fn who_has_no_right_to_the_socket_can_not_connect() {
     })
     .join()
     .unwrap();
-    let control::Error::System { source, .. } = &error else { panic!("{error:?}") };
+    let control::Error::Socket(SocketError::System { source, .. }) = &error else { panic!("{error:?}") };
     assert_eq!(source.kind(), std::io::ErrorKind::PermissionDenied);
     serve.end();
 }

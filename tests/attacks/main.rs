@@ -36,6 +36,7 @@ mod live_tree;
 mod netboot_reasons;
 mod netboot_runs;
 mod station_api;
+mod station_bounds;
 mod terminal;
 mod tftp;
 mod tftp_ports;

@@ -92,6 +92,44 @@ fn a_board_takes_no_work_until_a_person_says_so_and_proves_itself_by_its_key() {
 }
 
 #[test]
+fn a_board_that_is_started_again_with_another_key_waits_for_a_person_and_nobody_else_takes_its_place() {
+    let (_dir, station) = station();
+    let serial = "10000000af04b2da";
+    let arm = |board: &Board| {
+        let change = json!({"held": "armed"});
+        station.admin("PATCH", &format!("/api/v1/boards/{}", board.id), Some(&change)).ok();
+    };
+    let mut board = Board::new(serial);
+    board.register(&station).ok();
+    enrol(&station, &board);
+    let key = |board: &Board| {
+        station.admin("GET", &format!("/api/v1/boards/{}", board.id), None).ok()["key"].clone()
+    };
+    // It is there: what a person wants from it is done with its own key.
+    arm(&board);
+    let mut thief = Board::new(serial);
+    thief.register(&station).ok();
+    assert_eq!((thief.standing.as_str(), key(&board)), ("double", board.key().into()));
+    // A key that was kept on a disk is no way in: not one that nobody knows, nor a known one without a job.
+    let kept = |board: &Board| {
+        let hello = station.call("GET", "/api/v1/device/hello", None, None).ok();
+        let mut told = board.told(hello["nonce"].as_str().unwrap());
+        told["kept"] = true.into();
+        let body = told.to_string();
+        board.register_with(&station, body.as_bytes(), &board.sign(body.as_bytes())).status
+    };
+    assert_eq!((kept(&thief), kept(&board)), (409, 409));
+    give(&station, &board.id);
+    assert_eq!((kept(&thief), kept(&board)), (409, 200));
+    // In the middle of a job nobody takes its place, also when a person says so and it is away.
+    board.register(&station).ok();
+    board.work(&station, 0).ok();
+    arm(&board);
+    thief.register(&station).ok();
+    assert_eq!((thief.standing.as_str(), key(&board)), ("double", board.key().into()));
+}
+
+#[test]
 fn a_token_opens_one_job_of_one_board_and_an_older_number_is_refused() {
     let (_dir, station) = station();
     let (mut one, mut two) = (Board::new("00000001"), Board::new("00000002"));

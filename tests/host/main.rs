@@ -3,14 +3,23 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../support/cutting.rs"]
+mod cutting;
 #[path = "../disks/mod.rs"]
 mod disks;
 #[path = "../support/documented.rs"]
 mod documented;
 #[path = "../support/eeprom.rs"]
 mod eeprom;
+#[path = "../support/faulty.rs"]
+mod faulty;
+#[path = "../support/postgres.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the tests of the store use the rest")]
+mod postgres;
 #[path = "../sample/mod.rs"]
 mod sample;
+#[path = "../support/station.rs"]
+mod station;
 #[path = "../tftp_support/mod.rs"]
 mod tftp_support;
 #[path = "../usb_model/mod.rs"]
@@ -23,6 +32,7 @@ mod control;
 mod docs;
 mod eeprom_real;
 mod enable;
+mod faulty_disks;
 mod floors;
 mod follow;
 mod http_client;
@@ -34,8 +44,15 @@ mod reset;
 mod run;
 mod split_image;
 mod stage1;
+mod station_calls;
 mod station_cli;
+mod station_cuts;
+mod station_damage;
 mod station_deploy;
+mod station_fences;
+mod station_https;
+mod station_killed;
+mod station_schema;
 mod targets;
 mod tftp_cli;
 mod tftp_clients;

@@ -1,5 +1,6 @@
 //! The command line as the first client of a real station.
 
+use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -14,7 +15,10 @@ use crate::{common, documented};
 /// A station of its own, ended with the test.
 pub(crate) struct Station {
     dir: tempfile::TempDir,
-    child: Child,
+    state: Option<PathBuf>,
+    settings: Vec<(String, OsString)>,
+    enrol: &'static str,
+    child: Option<Child>,
     pub(crate) port: u16,
 }
 
@@ -23,25 +27,83 @@ impl Station {
         Self::with(&[])
     }
 
-    fn with(settings: &[(&str, &Path)]) -> Self {
+    /// One that lets nobody in without a person.
+    pub(crate) fn asking() -> Self {
+        let mut station = Self::new(&[]);
+        station.enrol = "ask";
+        station.begin();
+        station
+    }
+
+    /// The same with its state in this directory.
+    pub(crate) fn in_state(state: &Path) -> Self {
+        let mut station = Self::new(&[]);
+        station.state = Some(state.to_owned());
+        station.begin();
+        station
+    }
+
+    /// The same with settings from the environment.
+    pub(crate) fn with(settings: &[(&str, &OsStr)]) -> Self {
+        let mut station = Self::new(settings);
+        station.begin();
+        station
+    }
+
+    fn new(settings: &[(&str, &OsStr)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = common::piprov();
-        command.args(["serve", "--enrol", "open", "--listen", &format!("127.0.0.1:{port}"), "--socket"]);
-        command.arg(dir.path().join("s.sock")).arg("--state").arg(dir.path().join("station"));
-        command.envs(settings.iter().copied()).env("PIPROV_STATE_DIR", dir.path());
-        let child = command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap();
-        let mut station = Self { dir, child, port };
+        let settings =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self { dir, state: None, settings, enrol: "open", child: None, port }
+    }
+
+    /// Starts it, where it was before, and waits until it answers.
+    pub(crate) fn begin(&mut self) {
+        self.spawn(Stdio::inherit());
         let began = Instant::now();
         let stop = Stop::new().unwrap();
         let client =
-            Client::new(Origin::Unix(station.socket()), Trust::System, Limits::default(), &stop).unwrap();
+            Client::new(Origin::Unix(self.socket()), Trust::System, Limits::default(), &stop).unwrap();
         while client.get("/healthz").send().is_err() {
-            assert!(station.child.try_wait().unwrap().is_none(), "the station has ended");
+            let ended = self.child.as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "the station has ended: {ended:?}");
             assert!(began.elapsed() < Duration::from_secs(60), "the station doesn't answer");
-            assert!(!stop.wait(Duration::from_millis(50)));
+            assert!(!stop.wait(Duration::from_millis(20)));
         }
-        station
+    }
+
+    /// Starts it where it can't begin: its exit code, and what it says.
+    pub(crate) fn refuses(&mut self) -> (i32, String) {
+        self.spawn(Stdio::piped());
+        let out = self.child.take().unwrap().wait_with_output().unwrap();
+        (out.status.code().unwrap(), String::from_utf8(out.stderr).unwrap())
+    }
+
+    fn spawn(&mut self, stderr: Stdio) {
+        let mut command = common::piprov();
+        command.args(["serve", "--enrol", self.enrol, "--listen", &format!("127.0.0.1:{}", self.port)]);
+        command.arg("--socket").arg(self.socket()).arg("--state");
+        command.arg(self.state.clone().unwrap_or_else(|| self.path("station")));
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command.env("PIPROV_STATE_DIR", self.dir.path());
+        self.child = Some(command.stdout(Stdio::null()).stderr(stderr).spawn().unwrap());
+    }
+
+    /// SIGTERM, and its end.
+    pub(crate) fn end(&mut self) {
+        let mut child = self.child.take().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -77,7 +139,7 @@ impl Station {
         lines
     }
 
-    fn stderr(&self, arguments: &[&str], code: i32) -> String {
+    pub(crate) fn stderr(&self, arguments: &[&str], code: i32) -> String {
         let out = self.run(arguments);
         let text = String::from_utf8(out.stderr).unwrap();
         assert_eq!(out.status.code(), Some(code), "{arguments:?}: {text}");
@@ -87,8 +149,7 @@ impl Station {
 
 impl Drop for Station {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 
@@ -240,8 +301,10 @@ fn where_there_is_no_station_it_is_said_how_to_get_one() {
 fn a_pin_is_all_the_trust_that_is_needed_and_another_certificate_is_not_spoken_to() {
     let certs = tempfile::tempdir().unwrap();
     let made = piprov::station::cert::make(certs.path(), &["127.0.0.1".to_owned()], false).unwrap();
-    let station =
-        Station::with(&[("PIPROV_STATION_TLS_CERT", &made.cert), ("PIPROV_STATION_TLS_KEY", &made.key)]);
+    let station = Station::with(&[
+        ("PIPROV_STATION_TLS_CERT", made.cert.as_os_str()),
+        ("PIPROV_STATION_TLS_KEY", made.key.as_os_str()),
+    ]);
     let stop = Stop::new().unwrap();
     let origin: Origin = format!("https://127.0.0.1:{}", station.port).parse().unwrap();
     let ask = |trust| {

@@ -19,7 +19,7 @@ const MIB: usize = 1 << 20;
 
 /// Looks until it is so.
 #[track_caller]
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look() {
@@ -31,23 +31,53 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A simulated board: the agent, with a file as its disk.
-struct Agent {
-    child: Child,
-    disk: PathBuf,
+pub(crate) struct Agent {
+    pub(crate) child: Child,
+    pub(crate) disk: PathBuf,
 }
 
 impl Agent {
     /// Its disk and its key are files of this name.
     fn start(station: &Station, name: &str, serial: &str) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_piprov-agent"));
-        common::clean(&mut command);
-        let disk = station.path(&format!("{name}.disk"));
-        command.args(["--station", &format!("http://127.0.0.1:{}", station.port), "--serial", serial]);
-        command.arg("--key").arg(station.path(&format!("{name}.key"))).arg("--disk").arg(&disk);
-        Self { child: command.stdout(Stdio::null()).spawn().unwrap(), disk }
+        Self::on(station, name, serial, &station.path(&format!("{name}.disk")))
     }
 
-    fn kill(mut self) {
+    /// The same, with a disk of its own.
+    pub(crate) fn on(station: &Station, name: &str, serial: &str, disk: &Path) -> Self {
+        let key = station.path(&format!("{name}.key"));
+        Self::at(&format!("http://127.0.0.1:{}", station.port), &key, serial, disk)
+    }
+
+    /// An agent of the station with this URL.
+    pub(crate) fn at(url: &str, key: &Path, serial: &str, disk: &Path) -> Self {
+        Self::started(url, serial, disk, |command| {
+            command.arg("--key").arg(key);
+        })
+    }
+
+    /// One that has no place for a key, as a board that boots from the network. What it says is in its log.
+    fn without_key(station: &Station, name: &str, serial: &str) -> Self {
+        let log = fs::File::create(station.path(&format!("{name}.log"))).unwrap();
+        let disk = station.path(&format!("{name}.disk"));
+        Self::started(&format!("http://127.0.0.1:{}", station.port), serial, &disk, |command| {
+            command.stderr(log);
+        })
+    }
+
+    fn started(url: &str, serial: &str, disk: &Path, more: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_piprov-agent"));
+        common::clean(&mut command);
+        command.args(["--station", url, "--serial", serial]).arg("--disk").arg(disk);
+        more(&mut command);
+        Self { child: command.stdout(Stdio::null()).spawn().unwrap(), disk: disk.to_owned() }
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -61,12 +91,12 @@ impl Drop for Agent {
 }
 
 /// Waits until the station knows these boards.
-fn boards(station: &Station, count: usize) {
+pub(crate) fn boards(station: &Station, count: usize) {
     until("a board", || (station.json(&["board", "list"]).len() == count).then_some(()));
 }
 
 /// Bytes that can't be packed, with zeros between them.
-fn bytes(len: usize) -> Vec<u8> {
+pub(crate) fn bytes(len: usize) -> Vec<u8> {
     let mut state = 1_u64;
     let mut all = Vec::with_capacity(len + 8);
     while all.len() < len {
@@ -79,14 +109,14 @@ fn bytes(len: usize) -> Vec<u8> {
 }
 
 /// A disk with something on it.
-fn disk(station: &Station, name: &str, mib: usize) -> PathBuf {
+pub(crate) fn disk(station: &Station, name: &str, mib: usize) -> PathBuf {
     let path = station.path(&format!("{name}.disk"));
     fs::write(&path, vec![0xee; mib * MIB]).unwrap();
     path
 }
 
 /// The runs of the station, the latest last.
-fn runs(station: &Station) -> Vec<Value> {
+pub(crate) fn runs(station: &Station) -> Vec<Value> {
     station
         .json(&["run", "list", "--station", &station.url()])
         .iter()
@@ -95,7 +125,7 @@ fn runs(station: &Station) -> Vec<Value> {
 }
 
 /// The bytes in the object store.
-fn stored(station: &Station) -> u64 {
+pub(crate) fn stored(station: &Station) -> u64 {
     fn below(path: &Path) -> u64 {
         // What is removed meanwhile counts no more.
         let Ok(entries) = fs::read_dir(path) else { return fs::metadata(path).map_or(0, |file| file.len()) };
@@ -177,6 +207,71 @@ fn of_three_agents_one_is_killed_and_goes_on_in_another_attempt() {
     let of = |outcome: &str| runs.iter().filter(|run| run["outcome"] == outcome).collect::<Vec<_>>();
     assert_eq!((runs.len(), of("done").len(), of("lost").len()), (4, 3, 1), "{runs:?}");
     assert!(of("lost")[0]["why"].as_str().unwrap().contains("started again"), "{runs:?}");
+}
+
+#[test]
+fn a_board_without_a_place_for_its_key_goes_on_after_a_power_cut_and_another_one_with_its_number_gets_nothing()
+ {
+    let station = Station::asking();
+    let image = bytes(48 * MIB);
+    fs::write(station.path("os.img"), &image).unwrap();
+    station.json(&["image", "add", "os.img", "--name", "os"]);
+    let serial = "10000000aaaa0001";
+    let shown = |what: &str, is: &dyn Fn(&Value) -> bool| {
+        until(what, || {
+            let boards = station.json(&["board", "list"]);
+            assert!(boards.len() <= 1, "{boards:?}");
+            boards.first().map(|board| board["value"].clone()).filter(|board| is(board))
+        })
+    };
+    let at = disk(&station, "a", 50);
+    let first = Agent::without_key(&station, "a", serial);
+    let key = shown("the board", &|_| true)["key"].clone();
+    station.json(&["board", "enrol", serial]);
+    let deploy = ["board", "deploy", serial, "--image", "os", "--end", "wait", "--confirm", serial];
+    let mut waiting = station.command(&deploy).stdout(Stdio::null()).spawn().unwrap();
+    let file = fs::File::open(&at).unwrap();
+    until("a part of the disk", || {
+        let mut part = [0; 4096];
+        file.read_exact_at(&mut part, 4 * MIB as u64).unwrap();
+        (part != [0xee; 4096]).then_some(())
+    });
+    first.kill();
+    assert!(fs::read(&at).unwrap()[..image.len()] != image, "it was too fast for this test");
+
+    // Another one with its serial number, is not let in.
+    disk(&station, "b", 50);
+    let other = Agent::without_key(&station, "b", serial);
+    until("a double", || {
+        let log = fs::read_to_string(station.path("b.log")).unwrap_or_default();
+        log.contains("another board has this serial number").then_some(())
+    });
+    // Itself again, with what is on its disk.
+    let second = Agent::without_key(&station, "a", serial);
+    assert!(waiting.wait().unwrap().success());
+    assert!(fs::read(&at).unwrap()[..image.len()] == image);
+    assert_eq!(shown("the board", &|_| true)["key"], key);
+    assert!(fs::read(&other.disk).unwrap() == [0xee; 50 * MIB], "the other one was written");
+    other.kill();
+    second.kill();
+
+    // What an image's maker has put to that place is no key: the station doesn't know it, or the job is over.
+    let kept = kept_key(serial);
+    let mut bytes = fs::read(&at).unwrap();
+    bytes[MIB - 4096..MIB].copy_from_slice(&kept);
+    fs::write(&at, bytes).unwrap();
+    let third = Agent::without_key(&station, "a", serial);
+    until("a double", || {
+        let log = fs::read_to_string(station.path("a.log")).unwrap_or_default();
+        log.contains("another board has this serial number").then_some(())
+    });
+    assert_eq!(shown("the board", &|_| true)["key"], key);
+    third.kill();
+}
+
+/// A key as an agent keeps it, that the station doesn't know.
+fn kept_key(serial: &str) -> Vec<u8> {
+    piprov::agent::kept::encode(&piprov::agent::identity::Identity::new().unwrap(), serial).unwrap()
 }
 
 #[test]

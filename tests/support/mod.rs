@@ -7,6 +7,7 @@
     reason = "a helper of tests fails the test, and may print"
 )]
 
+pub(crate) mod agent;
 pub(crate) mod card;
 pub(crate) mod cpio;
 pub(crate) mod debian;

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Instant;
 
 use super::{Error, HEAD, Job, Ordering, Stage, TAIL, Zeroing, lock};
+use crate::agent::kept;
 use crate::agent::source::is_zero;
 use crate::image::aligned::Aligned;
 use crate::image::chunk::CHUNK;
@@ -61,10 +62,30 @@ impl Job<'_> {
         Ok(())
     }
 
+    /// Puts the board's key to its place, where there is one. It starts nothing.
+    pub(super) fn keep(&self) -> Result<(), Error> {
+        let Some(bytes) = &self.kept else { return Ok(()) };
+        let mut space = Aligned::new(bytes.len());
+        space.copy_from_slice(bytes);
+        self.disk.write(&space, kept::PLACE)?;
+        self.disk.flush()
+    }
+
+    /// Takes it away again, as nothing that belongs there may be written over it.
+    fn unkeep(&self) -> Result<(), Error> {
+        let Some(bytes) = &self.kept else { return Ok(()) };
+        let mut space = Aligned::new(bytes.len());
+        self.disk.write(&space, kept::PLACE)?;
+        self.disk.flush()?;
+        self.disk.read(&mut space, kept::PLACE)?;
+        if is_zero(&space) { Ok(()) } else { Err(Error::Differs { disk: self.disk.name(), at: kept::PLACE }) }
+    }
+
     /// Writes what was held back, the very first piece last, and reads it back.
     pub(super) fn write_ends(&self) -> Result<(), Error> {
         let held = std::mem::take(&mut *lock(&self.held));
         let mut space = Aligned::new(crate::image::chunk::PIECE as usize);
+        self.unkeep()?;
         for (at, bytes) in held.iter().rev() {
             if self.stop.is_set() {
                 return Err(Error::Stopped);

@@ -5,6 +5,7 @@
 //! 2. Chunk by chunk: what the disk has already stays, the rest is fetched, unpacked, proven and written, each by
 //!    several threads at once. What belongs into the first MiB is kept in memory.
 //! 3. All that was written is read from the disk, not from a cache, and compared with the index.
+//!    A board that would forget its key in a power cut keeps it in the first MiB meanwhile ([`kept`](super::kept)).
 //! 4. Only then the first MiB is written, its first piece last, and read back.
 //! 5. The system reads the partition table again.
 //!
@@ -70,6 +71,8 @@ struct Job<'a> {
     saved: Vec<u8>,
     /// What is written last, by its place on the disk.
     held: Mutex<BTreeMap<u64, Vec<u8>>>,
+    /// What lies at `kept::PLACE` until then.
+    kept: Option<Vec<u8>>,
     /// What was zeroed without being sent. To be looked at closely.
     zeroed: Mutex<Vec<Range<u64>>>,
     similar: Mutex<Similar>,
@@ -102,6 +105,22 @@ pub fn deploy(
     stop: &Stop,
     watch: &dyn Watch,
 ) -> Result<Deployed, Failure> {
+    deploy_keeping(disk, source, None, stop, watch)
+}
+
+/// The same, with a key that lies on the disk until its beginning is written: what [`encode`](super::kept::encode) gives.
+///
+/// # Errors
+/// As [`deploy()`].
+pub fn deploy_keeping(
+    disk: &dyn Storage,
+    source: &dyn Source,
+    kept: Option<Vec<u8>>,
+    stop: &Stop,
+    watch: &dyn Watch,
+) -> Result<Deployed, Failure> {
+    // On a disk without that place it isn't kept.
+    let kept = kept.filter(|_| disk.size() >= HEAD + TAIL);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut job = Job {
         disk: Disk(disk),
@@ -113,6 +132,7 @@ pub fn deploy(
         zeroing: Mutex::default(),
         saved: Vec::new(),
         held: Mutex::default(),
+        kept,
         zeroed: Mutex::default(),
         similar: Mutex::default(),
         writer: Mutex::default(),
@@ -164,6 +184,7 @@ impl Job<'_> {
     fn run(&self, stage: &mut Stage) -> Result<Deployed, Error> {
         self.enter(stage, Stage::Prepare);
         self.clear_ends()?;
+        self.keep()?;
         self.enter(stage, Stage::Write);
         self.on_threads(|| self.write_chunks())?;
         self.disk.flush()?;

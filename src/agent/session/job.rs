@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use super::source::{Remote, patience};
 use super::{Disks, Error, Session, patient};
-use crate::agent::deploy::deploy;
+use crate::agent::deploy::deploy_keeping;
 use crate::agent::disk::{BlockDisk, find, pick};
 use crate::agent::error::{Failure, Left};
-use crate::agent::identity::is_signed;
+use crate::agent::kept;
 use crate::agent::leds::Light;
 use crate::agent::watch::{At, Watch};
 use crate::agent::{self, Deployed};
 use crate::device_api::{
-    Action, Disk, End, Manifest, Orders, Outcome, Progress, Role, SIGNATURE, VERSION, Work,
+    Action, Disk, End, Manifest, Orders, Outcome, Progress, Role, SIGNATURE, VERSION, Work, is_signed,
 };
 use crate::format::hex;
 use crate::http::Client;
@@ -234,7 +234,8 @@ impl Session<'_> {
             return Err(fetch("the index is that of another image than the manifest says".to_owned()));
         }
         let source = Remote { client, job: path.to_owned(), index };
-        deploy(&disk, &source, stop, told)
+        let kept = kept::owner(&(self.facts)()).and_then(|owner| kept::encode(&self.identity, &owner));
+        deploy_keeping(&disk, &source, kept, stop, told)
     }
 
     /// The disk that is meant, opened.
@@ -273,7 +274,7 @@ fn file(path: &Path) -> Disk {
     Disk {
         name: name.chars().take(64).collect(),
         role: Role::File,
-        // Asked so that a block device tells it too.
+        // Also that of a block device.
         size: std::fs::File::open(path).and_then(|file| file.size()).unwrap_or(0),
         read_only: false,
         model: None,

@@ -151,7 +151,19 @@ impl Session<'_> {
 
     /// Registers, and works until the station doesn't know this board any more.
     fn once(&self, pauses: &mut Pauses) -> Result<Option<End>, Error> {
-        let registered = self.register()?;
+        let registered = match self.register() {
+            Ok(registered) if self.identity.is_kept() && registered.standing != Standing::Enrolled => None,
+            // The station doesn't know this key, or nothing is to be gone on with.
+            Err(Error::Http(error)) if self.identity.is_kept() && error.status() == Some(409) => None,
+            other => Some(other?),
+        };
+        let Some(registered) = registered else {
+            self.identity.drop_kept();
+            return Ok(None);
+        };
+        if self.identity.is_kept() {
+            (self.say)("this board's key was kept on its disk");
+        }
         (self.say)(&match registered.standing {
             Standing::Enrolled => format!("registered as {}", registered.board),
             Standing::Waiting => format!("registered as {}; a person has to say yes", registered.board),
@@ -191,6 +203,7 @@ impl Session<'_> {
             api: VERSION,
             nonce: hello.nonce,
             key: self.identity.public(),
+            kept: self.identity.is_kept(),
             disks: self.disks(),
             ..(self.facts)()
         };

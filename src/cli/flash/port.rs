@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::beneath::SocketError;
 use crate::cli::remedy::word;
 use crate::cli::{common, ui::Ui};
 use crate::config::Settings;
@@ -39,7 +40,7 @@ pub(super) fn open(
             Ok(server) => server,
             Err(error) => {
                 // That nobody listens there is as good as told by what the port's error says.
-                if !matches!(error, control::Error::NotThere { .. }) {
+                if !matches!(error, control::Error::Socket(SocketError::NotThere { .. })) {
                     let hint = error.hint().map_or_else(String::new, |hint| format!(". {}", word(&hint)));
                     ui.warn(format_args!(
                         "the boards can't be handed over: {}{hint}",

@@ -89,6 +89,7 @@ impl Serve {
         config.delays = netboot.delays.value.iter().copied().collect();
         config.everyone = netboot.everyone.value;
         config.boot_files = netboot.boot_files.value.iter().cloned().collect();
+        config.station.clone_from(&netboot.station.value);
         config.force = self.force;
         if self.range.is_some() && config.mode == Mode::Proxy {
             ui.warn("--range is of no use in mode proxy: addresses come from the other server");

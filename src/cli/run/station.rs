@@ -80,7 +80,9 @@ pub(super) fn list(
         return Ok(());
     }
     if all.is_empty() {
-        ui.say(format_args!("{} has no such run", station.client.origin()));
+        let none = query.is_empty() && since.is_none();
+        let what = if none { "has no run yet" } else { "has no such run" };
+        ui.say(format_args!("{} {what}", station.client.origin()));
         return Ok(());
     }
     let heading = ["RUN", "BEGAN", "KIND", "BOARD", "TOOK", "OUTCOME"].map(str::to_owned);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::super::client::{Client as OfClient, Image};
 use super::super::message::Give;
 use super::*;
+use crate::beneath::SocketError;
 use crate::tftp::content::RangeContent;
 use crate::tftp::event::{Event, What};
 use crate::tftp::options::Wanted;
@@ -362,7 +363,7 @@ fn a_server_that_ends_says_so() {
     drop(rig);
     let error = client.serve(&Brain::default(), &stop).unwrap_err();
     assert!(matches!(&error, Error::Lost { why, .. } if why == "the server was stopped"), "{error}");
-    assert!(matches!(OfClient::connect(&path, &stop), Err(Error::NotThere { .. })));
+    assert!(matches!(OfClient::connect(&path, &stop), Err(Error::Socket(SocketError::NotThere { .. }))));
 }
 
 struct One(Mac);

@@ -174,7 +174,7 @@ pub(super) fn lease(
         .seconds(code::LEASE_TIME, time)
         .seconds(code::RENEWAL, time / 2)
         .seconds(code::REBINDING, time - time / 8);
-    let builder = with_network(builder, plan);
+    let builder = with_station(with_network(builder, plan), plan, packet);
     let builder = match pxe {
         Some(file) => with_boot(builder, plan, packet, file),
         // U-Boot on a Pi looks for its server there too.
@@ -194,7 +194,7 @@ pub(super) fn lease(
 /// Tells the settings of the network to a client that has an address (RFC 2131 section 4.3.5).
 pub(super) fn info(plan: &AddressPlan, packet: &Packet<'_>, pxe: Option<Option<&str>>) -> Draft {
     let builder = Builder::reply(packet, Kind::Ack).address(code::SERVER_ID, plan.server);
-    let builder = with_network(builder, plan);
+    let builder = with_station(with_network(builder, plan), plan, packet);
     let builder = match pxe {
         Some(file) => with_boot(builder, plan, packet, file),
         None => builder,
@@ -214,6 +214,14 @@ fn with_network(builder: Builder, plan: &AddressPlan) -> Builder {
         builder = builder.option(code::DNS, &all);
     }
     builder
+}
+
+/// Tells where the station is, to those that ask.
+fn with_station(builder: Builder, plan: &AddressPlan, packet: &Packet<'_>) -> Builder {
+    match &plan.station {
+        Some(url) if packet.asks_for(code::STATION) => builder.option(code::STATION, url.as_bytes()),
+        _ => builder,
+    }
 }
 
 /// Refuses an address (RFC 2131 section 4.3.2): by broadcast, also behind a relay.

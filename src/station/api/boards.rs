@@ -3,7 +3,8 @@
 use axum::http::StatusCode;
 
 use crate::device_api::Action;
-use crate::station::store::Asked;
+use crate::station::jobs::Refused;
+use crate::station::store::{self, Asked};
 use crate::station::web::{Access, Call, Refusal, Row, Table};
 use crate::station::{Station, now};
 use crate::station_api::{
@@ -45,6 +46,9 @@ async fn board(call: Call, (): (), (): ()) -> Result<Board, Refusal> {
 async fn change(call: Call, (): (), change: BoardChange) -> Result<Board, Refusal> {
     let id = id(&call).await?;
     let station = &call.station;
+    if matches!(change.held, Some(Held::Armed | Held::Once)) {
+        station.expect_anew(&id).await?;
+    }
     let board = station.store().change_board(&id, &change).await?;
     station.did(&call.who(), "board.change", &id).await;
     station.changes.tell(Thing::Board, &id, Some(&id));
@@ -85,6 +89,7 @@ async fn new_job(call: Call, (): (), new: NewJob) -> Result<Job, Refusal> {
         Action::Reboot => "board.reboot",
         Action::PowerOff => "board.power-off",
     };
+    call.station.expect_anew(&asked.board).await?;
     let job = call.station.store().make_job(&asked, now()).await?;
     call.station.did(&who, what, &asked.board).await;
     call.station.job_made(&job).await?;
@@ -130,7 +135,10 @@ async fn job(call: Call, (): (), (): ()) -> Result<Job, Refusal> {
 }
 
 async fn cancel(call: Call, (): (), (): ()) -> Result<Job, Refusal> {
-    let job = call.station.store().cancel_job(call.part("job"), now()).await?;
+    let job = match call.station.store().cancel_job(call.part("job"), now()).await {
+        Err(store::Error::Refused(ended @ Refused::Ended { .. })) => return Err(Refusal::over(&ended)),
+        other => other?,
+    };
     call.station.did(&call.who(), "job.cancel", &job.id).await;
     call.station.changes.tell(Thing::Job, &job.id, Some(&job.board));
     call.station.waiting.wake(&job.board);
@@ -138,6 +146,14 @@ async fn cancel(call: Call, (): (), (): ()) -> Result<Job, Refusal> {
 }
 
 impl Station {
+    /// A person wants something from a board. If it isn't there, it comes with another key where it has no place for one.
+    async fn expect_anew(&self, board: &str) -> Result<(), Refusal> {
+        if !self.waiting.is_there(board) {
+            self.store().expect_anew(board).await?;
+        }
+        Ok(())
+    }
+
     /// A job was made: its board is told at once, and the network answers it until it has done it.
     pub(in crate::station) async fn job_made(&self, job: &Job) -> Result<(), Refusal> {
         let board = self.store().board(&job.board).await?;

@@ -12,7 +12,7 @@ pub(super) fn add_to(table: &mut Table) {
     table.add_stream(row, (None, Some("text/plain")), healthz);
     let row =
         Row::get("/metrics", Access::Open, "Figures for Prometheus; of other hosts a token is asked for");
-    table.add_stream(row, (None, Some("text/plain")), metrics);
+    table.add_stream(row, (None, Some("application/openmetrics-text")), metrics);
 }
 
 async fn healthz(call: Call, (): (), _: Body) -> Result<Response, Refusal> {

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::error::Kind;
 use crate::image::chunk::Digest;
 use crate::station::images::Wanted as Expected;
-use crate::station::web::{Access, Call, Refusal, Row, Table, Wanted, json, wanted};
+use crate::station::web::{Access, Call, PARTS, Refusal, Row, Table, Wanted, json, wanted};
 use crate::station_api::{Backup, Image, ListAsked, Page, Role, Thing, Verdict};
 use crate::stop::Stop;
 
@@ -24,10 +24,11 @@ pub(super) fn add_to(table: &mut Table) {
     table.add(Row::get("/api/v1/images", LOOK, "Images, the newest first"), images);
     table.add(Row::get("/api/v1/images/{image}", LOOK, "An image"), image);
     let row = Row::put("/api/v1/images/{image}", CHANGE, "Take in an image: the body is the file");
-    table.add_stream(row.answers(StatusCode::CREATED), (Some(BYTES), Some("application/json")), put);
+    table.add_stream_of::<Image, _, _, _>(row.answers(StatusCode::CREATED), Some(BYTES), put);
     table.add(Row::delete("/api/v1/images/{image}", CHANGE, "Remove an image"), remove);
     table.add(Row::post("/api/v1/images/{image}/verify", WORK, "Read all of an image again"), verify);
-    table.add_stream(Row::get("/api/v1/images/{image}/raw", WORK, "The raw image"), (None, Some(BYTES)), raw);
+    let row = Row::get("/api/v1/images/{image}/raw", WORK, "The raw image").also(PARTS);
+    table.add_stream(row, (None, Some(BYTES)), raw);
     table.add(Row::get("/api/v1/backups", LOOK, "Backups, the newest first"), backups);
 }
 

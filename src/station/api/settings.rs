@@ -2,8 +2,8 @@
 
 use axum::http::StatusCode;
 
-use crate::station::Station;
 use crate::station::web::{Access, Call, Refusal, Row, Table};
+use crate::station::{Station, now};
 use crate::station_api::{NewRule, Page, Project, Role, Rule, Slot, Status, Thing};
 
 const LOOK: Access = Access::Role(Role::Viewer);
@@ -89,7 +89,7 @@ async fn put_project(call: Call, (): (), project: Project) -> Result<Project, Re
     if project.name != call.part("project") {
         return Err(Refusal::meaningless("the name in the body isn't that of the path"));
     }
-    let project = call.station.store().put_project(&project).await?;
+    let project = call.station.store().put_project(&Project { made: now(), ..project }).await?;
     call.station.set(&call, "project.put", &project.name).await;
     Ok(project)
 }

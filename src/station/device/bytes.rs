@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use crate::device_api::{Action, MOST_DIGESTS};
 use crate::image::chunk::{Digest, object};
 use crate::station::Station;
-use crate::station::web::{Access, Call, Refusal, Row, Table, Wanted, from_slice, wanted, whole};
+use crate::station::web::{Access, Call, PARTS, Refusal, Row, Table, Wanted, from_slice, wanted, whole};
 use crate::station_api::{Image, ImageState, Job, JobState, Thing};
 
 /// Bytes, as they are.
@@ -23,13 +23,15 @@ const INDEX_TIME: Duration = Duration::from_secs(300);
 const LONGEST_INDEX: usize = 64 << 20;
 
 pub(super) fn add_to(table: &mut Table) {
-    let row = Row::get("/api/v1/device/jobs/{job}/index", Access::Board, "The index of a job's image");
+    let row =
+        Row::get("/api/v1/device/jobs/{job}/index", Access::Board, "The index of a job's image").also(PARTS);
     table.add_stream(row, (None, Some(BYTES)), index);
     let row = Row::get(
         "/api/v1/device/jobs/{job}/chunks/{digest}",
         Access::Board,
         "A chunk of a job's image, as it is stored",
-    );
+    )
+    .also(PARTS);
     table.add_stream(row, (None, Some(BYTES)), chunk);
     let row = Row::post(
         "/api/v1/device/jobs/{job}/missing",
@@ -84,6 +86,11 @@ async fn image_of(station: &Station, job: &Job) -> Result<Image, Refusal> {
     let image = station.store().image(id).await?;
     match image.state {
         ImageState::Ready => Ok(image),
+        // What was found is what the board tells as its reason.
+        ImageState::Damaged => {
+            let why = image.why.unwrap_or_default();
+            Err(Refusal::meaningless(format!("the image `{}` is damaged: {why}", image.name)))
+        }
         _ => Err(Refusal::conflict(format!("the image `{}` is not ready", image.name))),
     }
 }

@@ -16,7 +16,7 @@ use crate::station_api::{ImageState, JobState, Thing};
 pub(super) fn add_to(table: &mut Table) {
     let row =
         Row::get("/api/v1/device/jobs/{job}/manifest", Access::Board, "All of a job, signed by the station");
-    table.add_stream(row, (None, Some(JSON)), manifest);
+    table.add_stream_of::<Manifest, _, _, _>(row, None, manifest);
     let row =
         Row::post("/api/v1/device/jobs/{job}/progress", Access::Board, "How far a job is; renews its lease");
     table.add(row, progress);

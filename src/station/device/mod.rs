@@ -14,7 +14,7 @@ use axum::http::StatusCode;
 
 use super::Station;
 use super::key::Pass;
-use super::web::{Call, Refusal, Table, bearer};
+use super::web::{Call, Refusal, Table};
 use crate::error::Kind;
 use crate::station_api::{Board, Enrolment, Job};
 
@@ -29,8 +29,7 @@ pub(super) fn add_to(table: &mut Table) {
 
 /// What the token of a call stands for.
 fn pass(call: &Call) -> Result<Pass, Refusal> {
-    let token = bearer(&call.headers).ok_or_else(|| Refusal::unknown("a token is needed"))?;
-    call.station.key().pass(token).ok_or_else(|| call.station.wrong_token(call.from))
+    call.station.pass(call.from, &call.headers)
 }
 
 /// The board whose token it is, with the key that it has shown.
@@ -63,6 +62,7 @@ async fn job_of(call: &Call) -> Result<Job, Refusal> {
     }
     let board = call.station.store().board(&board).await?;
     may_work(&board)?;
+    call.station.waiting.heard(&board.id);
     Ok(job)
 }
 

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use axum::body::Bytes;
 
 use crate::config::station::Enrol;
-use crate::device_api::{Register, Registered, SIGNATURE, Standing, VERSION};
-use crate::station::key::{NONCE_TIME, Pass, is_signed};
+use crate::device_api::{Register, Registered, SIGNATURE, Standing, VERSION, is_signed};
+use crate::station::key::{NONCE_TIME, Pass};
 use crate::station::now;
 use crate::station::store::Met;
 use crate::station::web::{Access, Call, Refusal, Row, Table, from_slice};
@@ -77,15 +77,20 @@ async fn register(call: Call, (): (), body: Bytes) -> Result<Registered, Refusal
         .take(&told.nonce, station.key().nonce_time(&told.nonce), now())
         .map_err(Refusal::unknown)?;
 
+    if told.kept {
+        station.store().check_kept(&told).await.map_err(|_| {
+            Refusal::conflict("this key was kept on a disk, and no board with it is in the middle of a job")
+        })?;
+    }
     let open = station.options.enrol == Enrol::Open;
     let mut met = station.store().register(&told, open, now()).await?;
+    // On a network on which nobody else is, a board that has lost its key is the same board; and one that was never let in
+    // loses nothing. Where a person was asked, a person says so.
     if let Met::Double(board) = &met
-        && open
+        && (open || board.enrolment == Enrolment::Waiting)
         && !station.waiting.is_there_with_another(&board.id, &told.key)
         && board.job.is_none()
     {
-        // On a network on which nobody else is, a board that has lost its key is the same board. Where a person has to
-        // be asked, a person says so.
         let change = BoardChange { forget_key: true, ..BoardChange::default() };
         station.store().change_board(&board.id, &change).await?;
         met = station.store().register(&told, open, now()).await?;
@@ -102,6 +107,8 @@ async fn register(call: Call, (): (), body: Bytes) -> Result<Registered, Refusal
         crate::board::Who { mac: told.macs.first().copied(), serial: told.serial, ..Default::default() };
     if standing != Standing::Double {
         station.store().see(&who, "agent", &place, "registered", now()).await?;
+        // It is there before it asks for work the first time.
+        drop(station.waiting.asks(&board.id, &told.key));
     }
     tracing::info!(board = %board.id, ?standing, from = %place, "a board registers");
     station.changes.tell(Thing::Board, &board.id, Some(&board.id));

@@ -19,13 +19,15 @@ use crate::station_api::{Enrolment, Thing};
 
 pub(super) fn add_to(table: &mut Table) {
     let row = Row::get("/api/v1/device/work", Access::Board, "Something to do, or 204 after a while");
-    table.add_stream(row, (None, Some("application/json")), work);
+    let row = row.also(&[(204, "There is nothing to do.")]);
+    table.add_stream_of::<Work, _, _, _>(row, None, work);
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 struct Asked {
     /// So many seconds; 0 to 60, 30 without it.
     #[serde(default)]
+    #[schema(maximum = 60)]
     wait: Option<u8>,
 }
 

@@ -75,7 +75,7 @@ impl Arriving {
     pub async fn finish(&self, row: Image, index: Index) -> Result<Image, Error> {
         let done = self.put_together(row.clone(), index).await;
         if let Err(error) = &done {
-            self.images.failed(row, error).await;
+            self.images.failed(row, crate::error::chain(error)).await;
         }
         done
     }

@@ -49,15 +49,20 @@ impl Images {
         let hold = self.inner.holds.hold();
         let done = self.take_in(row.clone(), file, wanted, stop, told, &hold);
         if let Err(error) = &done {
-            self.inner.runtime.block_on(self.failed(row, error));
+            let mut why = crate::error::chain(error);
+            if file.starts_with("/proc/self/fd") {
+                // That path says nothing to who has sent it.
+                why = why.replace(&file.display().to_string(), "the body");
+            }
+            self.inner.runtime.block_on(self.failed(row, why));
         }
         done
     }
 
     /// Notes why an image didn't come.
-    pub(super) async fn failed(&self, mut row: Image, error: &Error) {
+    pub(super) async fn failed(&self, mut row: Image, why: String) {
         row.state = ImageState::Failed;
-        row.why = Some(crate::error::chain(error));
+        row.why = Some(why);
         // Where the database is gone, the next start does it.
         if let Err(error) = self.inner.store.put_image(&row, None).await {
             tracing::warn!(%error, image = row.name, "an image that failed can't be noted as such");

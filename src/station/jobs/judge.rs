@@ -15,13 +15,7 @@ pub fn judge(action: Action, outcome: &Outcome, expected: Option<&str>) -> Endin
     if let Some(why) = &outcome.failed {
         let why: String = why.chars().take(WORDS).collect();
         let why = if why.is_empty() { "the board gives no reason".to_owned() } else { why };
-        let place = outcome.device.as_deref().map(|device| device.chars().take(64).collect::<String>());
-        let why = match (place, outcome.errno) {
-            (Some(device), Some(errno)) => format!("{device}: {why} (error {errno})"),
-            (Some(device), None) => format!("{device}: {why}"),
-            (None, Some(errno)) => format!("{why} (error {errno})"),
-            (None, None) => why,
-        };
+        let why = with_facts(why, outcome);
         return Ending::Failed { why, last_seen: None, hint: None, kind: Kind::Failed };
     }
     if matches!(action, Action::Reboot | Action::PowerOff) {
@@ -42,6 +36,20 @@ pub fn judge(action: Action, outcome: &Outcome, expected: Option<&str>) -> Endin
             hint: None,
         },
         (None, _) => Ending::NotVerified { why: "nothing was read back".to_owned(), hint: None },
+    }
+}
+
+/// The reason with the disk and the error number, where the board's words don't have them already.
+fn with_facts(mut why: String, outcome: &Outcome) -> String {
+    if let Some(device) = &outcome.device {
+        let device: String = device.chars().take(64).collect();
+        if !why.contains(&device) {
+            why = format!("{device}: {why}");
+        }
+    }
+    match outcome.errno {
+        Some(errno) if !why.contains(&format!("error {errno})")) => format!("{why} (error {errno})"),
+        _ => why,
     }
 }
 
@@ -86,6 +94,9 @@ mod tests {
         }
         let failed = deploy(&outcome(Some("read failed"), Some("ab")), Some("ab"));
         assert_eq!(failed.why(), Some("mmcblk0: read failed (error 5)"));
+        // What is told twice is told once.
+        let told = "/dev/mmcblk0: reading: Input/output error (os error 5)";
+        assert_eq!(deploy(&outcome(Some(told), None), None).why(), Some(told));
         assert_eq!(judge(Action::Reboot, &outcome(None, None), None), Ending::Done { proof: Proof::Board });
     }
 

@@ -58,6 +58,12 @@ pub enum Refused {
     /// It has ended.
     #[error("the job has ended")]
     Over,
+    /// It has ended, so nothing is left to cancel.
+    #[error("the job has ended already: {}", ending(*.how))]
+    Ended {
+        /// How.
+        how: JobState,
+    },
     /// The board has something else to do.
     #[error("the board has another job, which goes on")]
     Occupied,
@@ -70,11 +76,26 @@ impl Explain for Refused {
     fn kind(&self) -> Kind {
         match self {
             Self::NotEnrolled => Kind::Permission,
+            // Trying again changes nothing.
+            Self::Ended { .. } => Kind::Failed,
             // Somebody else, or something before, is in the way.
             Self::Late { .. } | Self::Never { .. } | Self::NotDrawn | Self::Over | Self::Occupied => {
                 Kind::Busy
             }
         }
+    }
+}
+
+/// How a job has ended, in words.
+const fn ending(state: JobState) -> &'static str {
+    match state {
+        JobState::Queued | JobState::Running => "it hasn't",
+        // It is written and proved; only the board's own system wasn't seen.
+        JobState::Finishing | JobState::Done => "done",
+        JobState::NotVerified => "done, and not verified",
+        JobState::Failed => "failed",
+        JobState::Lost => "the board went away",
+        JobState::Cancelled => "cancelled",
     }
 }
 
@@ -126,6 +147,7 @@ pub const fn next(state: JobState, event: Event, cancelled: bool) -> Result<JobS
         (S::Finishing, Event::Seen | Event::Expire) => S::Done,
 
         (state, Event::Finish(_)) => state,
+        (how, Event::Cancel) => return Err(Refused::Ended { how }),
         (_, _) => return Err(Refused::Over),
     })
 }
@@ -196,7 +218,7 @@ mod tests {
                     Ok(S::Finishing),
                     Ok(S::Finishing),
                     Ok(S::Done),
-                    over,
+                    Err(Refused::Ended { how: S::Finishing }),
                     Ok(S::Done),
                 ],
             ),
@@ -208,7 +230,11 @@ mod tests {
         }
         for state in STATES.into_iter().filter(|state| !is_open(*state)) {
             for event in EVENTS {
-                let expected = if matches!(event, Event::Finish(_)) { Ok(state) } else { over };
+                let expected = match event {
+                    Event::Finish(_) => Ok(state),
+                    Event::Cancel => Err(Refused::Ended { how: state }),
+                    _ => over,
+                };
                 assert_eq!(next(state, event, false), expected, "{state:?} {event:?}");
             }
         }

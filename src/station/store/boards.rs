@@ -91,7 +91,7 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn boards(&self, asked: &BoardsAsked) -> Result<Page<Board>, Error> {
-        let limit = limit(asked.limit);
+        let limit = limit(asked.limit)?;
         let mut question = Question::new(BOARD);
         if let Some(text) = &asked.begins {
             let length = text.chars().count() as u64;
@@ -227,7 +227,7 @@ impl Store {
     /// # Errors
     /// [`Error::BadValue`] for a wrong place in the list.
     pub async fn sightings(&self, asked: &ListAsked) -> Result<Page<Sighting>, Error> {
-        let limit = limit(asked.limit);
+        let limit = limit(asked.limit)?;
         let mut question = Question::new("SELECT board, way, place, seen, doing FROM sighting");
         if let Some(board) = &asked.board {
             question.and("board = {}", values![board]);

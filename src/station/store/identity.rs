@@ -18,7 +18,7 @@ pub enum Met {
     New(Board),
     /// It is this one, by its key; or it has given the key that it is known by from now on.
     Known(Board),
-    /// Its serial number belongs to this board, which has another key. It gets nothing.
+    /// Its serial number, or the address of one without, belongs to this board, which has another key. It gets nothing.
     Double(Board),
 }
 
@@ -63,6 +63,10 @@ impl Store {
             )
             .await?;
             id
+        } else if let Some(id) = by_address_with_key(&mut tx, told).await? {
+            tx.run("UPDATE board SET last_seen = $2 WHERE id = $1", values![&id, now]).await?;
+            tx.commit().await?;
+            return Ok(Met::Double(self.board(&id).await?));
         } else {
             new = true;
             make(&mut tx, standing, told.simulated, now).await?
@@ -93,6 +97,38 @@ impl Store {
         tx.commit().await?;
         let board = self.board(&id).await?;
         Ok(if new { Met::New(board) } else { Met::Known(board) })
+    }
+
+    /// Whether a key that a board has found on a disk is good for it: it belongs to a board that is in the middle of a
+    /// job, and has the same serial number, or where it has none, one of these addresses. Anybody may have put a key on
+    /// a disk.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`] where it isn't.
+    pub async fn check_kept(&self, told: &Register) -> Result<(), Error> {
+        let no = || Error::NoSuch { what: "key", name: told.key.clone() };
+        let by_key = self.db.row("SELECT id FROM board WHERE key = $1", values![&told.key]).await?;
+        let board = self.board(&by_key.ok_or_else(no)?.text()?).await?;
+        let same = match (&board.serial, &told.serial) {
+            (Some(known), Some(told)) => known.is_of_same_board(told),
+            (None, None) => told.macs.iter().any(|mac| board.macs.contains(mac)),
+            _ => false,
+        };
+        if same && board.job.is_some() { Ok(()) } else { Err(no()) }
+    }
+
+    /// A person wants something from a board that isn't there: the next key that is shown under its serial number is its
+    /// own, as with a board that is let in before it comes.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn expect_anew(&self, id: &str) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        // In the middle of a job it is the board that has begun it.
+        let sql = "UPDATE board SET key = NULL WHERE id = $1 AND NOT EXISTS
+                   (SELECT 1 FROM job j WHERE j.board = $1 AND j.state IN ('running', 'finishing'))";
+        tx.run(sql, values![id]).await?;
+        tx.commit().await
     }
 
     /// A board was seen: by whatever way, `place` an IP address or a USB port, `doing` for people. A board that isn't
@@ -173,6 +209,19 @@ async fn by_address(tx: &mut Tx, macs: &[Mac]) -> Result<Option<String>, Error> 
     for mac in macs.iter().take(MOST_MACS) {
         let sql = "SELECT b.id FROM board_mac m JOIN board b ON b.id = m.board
                    WHERE m.mac = $1 AND b.key IS NULL AND b.serial IS NULL ORDER BY b.id";
+        if let Some(mut row) = tx.row(sql, values![mac.to_string()]).await? {
+            return Ok(Some(row.text()?));
+        }
+    }
+    Ok(None)
+}
+
+/// A board without a serial number that has another key and one of these addresses: for one that has no serial number
+/// either, its address is all that it is called by.
+async fn by_address_with_key(tx: &mut Tx, told: &Register) -> Result<Option<String>, Error> {
+    for mac in told.macs.iter().take(if told.serial.is_none() { MOST_MACS } else { 0 }) {
+        let sql = "SELECT b.id FROM board_mac m JOIN board b ON b.id = m.board
+                   WHERE m.mac = $1 AND b.key IS NOT NULL AND b.serial IS NULL ORDER BY b.id";
         if let Some(mut row) = tx.row(sql, values![mac.to_string()]).await? {
             return Ok(Some(row.text()?));
         }

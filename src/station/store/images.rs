@@ -123,7 +123,7 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn images(&self, asked: &ListAsked) -> Result<Page<Image>, Error> {
-        let limit = limit(asked.limit);
+        let limit = limit(asked.limit)?;
         let mut question = Question::new(&format!("SELECT {IMAGE} FROM image i"));
         question.and("i.backup_of IS NULL", &[]);
         if let Some(after) = &asked.after {
@@ -217,7 +217,7 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn backups(&self, asked: &ListAsked) -> Result<Page<Backup>, Error> {
-        let limit = limit(asked.limit);
+        let limit = limit(asked.limit)?;
         let sql = format!(
             "SELECT {IMAGE}, b.board, b.run, b.device, b.proof FROM backup b JOIN image i ON i.id = b.image"
         );

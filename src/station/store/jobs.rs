@@ -435,7 +435,7 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn jobs(&self, asked: &JobsAsked) -> Result<Page<Job>, Error> {
-        let limit = limit(asked.limit);
+        let limit = limit(asked.limit)?;
         let mut question = Question::new(JOB);
         if let Some(board) = &asked.board {
             question.and("board = {}", values![board]);

@@ -10,8 +10,11 @@ const USUAL: u32 = 50;
 const MOST: u32 = 500;
 
 /// How many lines.
-pub(super) fn limit(asked: Option<u32>) -> usize {
-    asked.unwrap_or(USUAL).clamp(1, MOST) as usize
+pub(super) fn limit(asked: Option<u32>) -> Result<usize, Error> {
+    match asked.unwrap_or(USUAL) {
+        limit @ 1..=MOST => Ok(limit as usize),
+        other => Err(Error::BadValue { what: "limit", why: format!("{other} isn't 1 to {MOST}") }),
+    }
 }
 
 /// One line more was asked for than is told: where it came, there is a next part.

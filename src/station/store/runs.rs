@@ -181,7 +181,7 @@ impl Store {
         if self.db.row("SELECT id FROM run WHERE id = $1", values![run]).await?.is_none() {
             return Err(Error::NoSuch { what: "run", name: run.to_owned() });
         }
-        let limit = limit(asked.limit);
+        let limit = limit(asked.limit)?;
         let mut question = Question::new("SELECT n, said, line FROM run_line");
         question.and("run = {}", values![run]);
         if let Some(after) = &asked.after {
@@ -202,7 +202,7 @@ impl Store {
 
 /// The question for a list of runs.
 pub(super) fn runs_question(asked: &RunsAsked) -> Result<(Question, usize), Error> {
-    let limit = limit(asked.limit);
+    let limit = limit(asked.limit)?;
     let mut question = Question::new(LINE);
     let same: [(&str, &Option<String>); 4] =
         [("board", &asked.board), ("job", &asked.job), ("way", &asked.way), ("outcome", &asked.outcome)];

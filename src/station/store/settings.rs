@@ -83,7 +83,7 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn audit(&self, asked: &ListAsked) -> Result<Page<Audit>, Error> {
-        let limit = limit(asked.limit);
+        let limit = limit(asked.limit)?;
         let mut question = Question::new("SELECT id, at, person, origin, doing, subject FROM audit");
         if let Some(after) = &asked.after {
             question.and("id < {}", values![after]);

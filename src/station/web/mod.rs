@@ -1,10 +1,12 @@
 //! What every call over HTTP goes through: connections with bounds, who asks, what is refused and how that is said, and
 //! one table from which the routes and their description in OpenAPI come.
 
+mod describe;
 mod guard;
 mod problem;
 mod range;
 mod refill;
+mod row;
 mod table;
 mod who;
 
@@ -12,5 +14,6 @@ pub(super) use guard::Guard;
 pub(super) use problem::Refusal;
 pub(super) use range::{Wanted, wanted};
 pub(super) use refill::Refill;
-pub(super) use table::{Access, Call, JSON, Row, Table, from_slice, json, whole};
+pub(super) use row::{Access, PARTS, Row};
+pub(super) use table::{Call, JSON, Table, from_slice, json, whole};
 pub(super) use who::{Origin, Who, bearer};

@@ -59,6 +59,11 @@ impl Refusal {
         Self::new(StatusCode::CONFLICT, Kind::Busy, detail)
     }
 
+    /// 409 for what is over: trying again changes nothing.
+    pub(in crate::station) fn over(error: &impl Explain) -> Self {
+        Self::new(StatusCode::CONFLICT, error.kind(), chain(error))
+    }
+
     /// 429: too often.
     pub(in crate::station) fn too_often(seconds: u64) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, Kind::Busy, "too many wrong tokens from this address")
@@ -73,6 +78,16 @@ impl Refusal {
     /// With what helps.
     pub(in crate::station) fn with_hint(mut self, hint: impl Into<Remedy>) -> Self {
         self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// With another name for what it calls by a path that only this process knows.
+    pub(in crate::station) fn renaming(mut self, path: &std::path::Path, name: &str) -> Self {
+        let path = path.display().to_string();
+        self.0.detail = self.0.detail.replace(&path, name);
+        for line in &mut self.0.more {
+            *line = line.replace(&path, name);
+        }
         self
     }
 

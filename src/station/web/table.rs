@@ -1,7 +1,6 @@
 //! One table of calls. Routes, roles and the description in OpenAPI come from it, so they can't differ.
 
 use std::any::TypeId;
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,25 +9,24 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, on};
+use axum::routing::on;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
-use utoipa::openapi::content::ContentBuilder;
-use utoipa::openapi::path::{
-    HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
-};
-use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Components, Info, OpenApi, OpenApiBuilder, Paths, Ref, RefOr, Required};
+use utoipa::openapi::content::Content;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::response::{Response as Answer, ResponseBuilder};
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::{OpenApi, RefOr, Required};
 
+use super::describe::{Description, binary, operation, query_of};
+use super::row::{Access, Row};
 use super::{Origin, Refusal, Who};
 use crate::station::Station;
-use crate::station_api::{Problem, Role};
+use crate::station_api::Role;
 
 /// The type of bodies.
 pub(in crate::station) const JSON: &str = "application/json";
@@ -36,89 +34,6 @@ pub(in crate::station) const JSON: &str = "application/json";
 const LONGEST: usize = 64 << 10;
 /// How long a body of JSON may take to come.
 const BODY_TIME: Duration = Duration::from_secs(15);
-
-/// What a call has to show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::station) enum Access {
-    /// Nothing.
-    Open,
-    /// A token of at least this role, or the Unix socket.
-    Role(Role),
-    /// A board's token, which the call looks at itself.
-    Board,
-}
-
-/// A line of the table.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::station) struct Row {
-    pub(in crate::station) method: HttpMethodOf,
-    pub(in crate::station) path: &'static str,
-    pub(in crate::station) access: Access,
-    pub(in crate::station) status: StatusCode,
-    pub(in crate::station) summary: &'static str,
-}
-
-/// The methods that there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::station) enum HttpMethodOf {
-    Get,
-    Put,
-    Post,
-    Patch,
-    Delete,
-}
-
-impl HttpMethodOf {
-    const fn both(self) -> (MethodFilter, HttpMethod, &'static str) {
-        match self {
-            Self::Get => (MethodFilter::GET, HttpMethod::Get, "get"),
-            Self::Put => (MethodFilter::PUT, HttpMethod::Put, "put"),
-            Self::Post => (MethodFilter::POST, HttpMethod::Post, "post"),
-            Self::Patch => (MethodFilter::PATCH, HttpMethod::Patch, "patch"),
-            Self::Delete => (MethodFilter::DELETE, HttpMethod::Delete, "delete"),
-        }
-    }
-}
-
-impl Row {
-    const fn new(method: HttpMethodOf, path: &'static str, access: Access, summary: &'static str) -> Self {
-        Self { method, path, access, status: StatusCode::OK, summary }
-    }
-
-    pub(in crate::station) const fn get(path: &'static str, access: Access, summary: &'static str) -> Self {
-        Self::new(HttpMethodOf::Get, path, access, summary)
-    }
-
-    pub(in crate::station) const fn put(path: &'static str, access: Access, summary: &'static str) -> Self {
-        Self::new(HttpMethodOf::Put, path, access, summary)
-    }
-
-    pub(in crate::station) const fn post(path: &'static str, access: Access, summary: &'static str) -> Self {
-        Self::new(HttpMethodOf::Post, path, access, summary)
-    }
-
-    pub(in crate::station) const fn patch(path: &'static str, access: Access, summary: &'static str) -> Self {
-        Self::new(HttpMethodOf::Patch, path, access, summary)
-    }
-
-    pub(in crate::station) const fn delete(
-        path: &'static str,
-        access: Access,
-        summary: &'static str,
-    ) -> Self {
-        Self::new(HttpMethodOf::Delete, path, access, summary)
-    }
-
-    /// With another status than 200 where it is done.
-    pub(in crate::station) const fn answers(mut self, status: StatusCode) -> Self {
-        self.status = status;
-        self
-    }
-
-    fn parameters(&self) -> impl Iterator<Item = &'static str> {
-        self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
-    }
-}
 
 /// A call as its handler gets it.
 pub(in crate::station) struct Call {
@@ -151,17 +66,12 @@ impl Call {
 /// All calls.
 pub(in crate::station) struct Table {
     router: Router<Arc<Station>>,
-    paths: Paths,
-    schemas: BTreeMap<String, RefOr<Schema>>,
-    rows: Vec<Row>,
+    description: Description,
 }
 
 impl Table {
     pub(in crate::station) fn new() -> Self {
-        let mut table =
-            Self { router: Router::new(), paths: Paths::new(), schemas: BTreeMap::new(), rows: Vec::new() };
-        table.schema_of::<Problem>();
-        table
+        Self { router: Router::new(), description: Description::new() }
     }
 
     /// A call with JSON in and out. `()` is no query, no body, or 204.
@@ -194,18 +104,11 @@ impl Table {
         let is_nothing = |id: TypeId| id == TypeId::of::<()>();
         let (no_body, no_answer) = (is_nothing(TypeId::of::<B>()), is_nothing(TypeId::of::<T>()));
         let row = if no_answer { row.answers(StatusCode::NO_CONTENT) } else { row };
-        let mut operation = operation(&row).parameters(Some(query_of::<Q>()));
-        if !no_body {
-            let content = ContentBuilder::new().schema(Some(self.schema_of::<B>())).build();
-            let body =
-                RequestBodyBuilder::new().required(Some(Required::True)).content(JSON, content).build();
-            operation = operation.request_body(Some(body));
-        }
-        let mut done = ResponseBuilder::new().description("Done.");
-        if !no_answer {
-            done = done.content(JSON, ContentBuilder::new().schema(Some(self.schema_of::<T>())).build());
-        }
-        let operation = operation.response(row.status.as_str(), done.build()).build();
+        let is_list = matches!(B::schema(), RefOr::T(Schema::Array(_)));
+        let takes = (!no_body).then(|| body(JSON, self.description.of::<B>()));
+        let answers = (!no_answer).then(|| (JSON, self.description.of::<T>()));
+        let operation = operation(&row).parameters(Some(query_of::<Q>())).request_body(takes);
+        let operation = operation.response(row.status.as_str(), done(answers)).build();
         self.add_raw(row, operation, move |call, body| {
             let handler = handler.clone();
             async move {
@@ -215,6 +118,10 @@ impl Table {
                 } else {
                     json_bytes(&call.headers, body, most).await?
                 };
+                if !is_list && body.trim_ascii_start().starts_with(b"[") {
+                    // Members by their place alone would mean something else with the next version.
+                    return Err(Refusal::meaningless("the body is to be a JSON object, and is a list"));
+                }
                 let answer = handler(call, query, body).await?;
                 Ok(if no_answer { row.status.into_response() } else { json(row.status, &answer) })
             }
@@ -232,19 +139,35 @@ impl Table {
         F: Fn(Call, Q, Body) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Result<Response, Refusal>> + Send + 'static,
     {
-        let mut operation = operation(&row).parameters(Some(query_of::<Q>()));
-        let binary =
-            || ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String))).build();
-        if let Some(takes) = takes {
-            let body =
-                RequestBodyBuilder::new().required(Some(Required::True)).content(takes, binary()).build();
-            operation = operation.request_body(Some(body));
-        }
-        let mut done = ResponseBuilder::new().description("Done.");
-        if let Some(answers) = answers {
-            done = done.content(answers, binary());
-        }
-        let operation = operation.response(row.status.as_str(), done.build()).build();
+        self.add_any(row, takes, answers.map(|kind| (kind, binary())), handler);
+    }
+
+    /// A call that answers JSON of its own making, a `T`, and may take something else.
+    pub(in crate::station) fn add_stream_of<T, Q, F, R>(&mut self, row: Row, takes: Option<&str>, handler: F)
+    where
+        T: ToSchema,
+        Q: DeserializeOwned + ToSchema + Send + 'static,
+        F: Fn(Call, Q, Body) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<Response, Refusal>> + Send + 'static,
+    {
+        let answer = self.description.of::<T>();
+        self.add_any(row, takes, Some((JSON, answer)), handler);
+    }
+
+    fn add_any<Q, F, R>(
+        &mut self,
+        row: Row,
+        takes: Option<&str>,
+        answers: Option<(&str, Content)>,
+        handler: F,
+    ) where
+        Q: DeserializeOwned + ToSchema + Send + 'static,
+        F: Fn(Call, Q, Body) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<Response, Refusal>> + Send + 'static,
+    {
+        let takes = takes.map(|takes| body(takes, binary()));
+        let operation = operation(&row).parameters(Some(query_of::<Q>())).request_body(takes);
+        let operation = operation.response(row.status.as_str(), done(answers)).build();
         self.add_raw(row, operation, move |call, body| {
             let handler = handler.clone();
             async move {
@@ -259,8 +182,8 @@ impl Table {
         F: Fn(Call, Body) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Result<Response, Refusal>> + Send + 'static,
     {
-        let (filter, method, _) = row.method.both();
-        self.paths.add_path_operation(row.path, vec![method], operation);
+        let (filter, method) = row.method.both();
+        self.description.add(row.path, method, operation);
         let route = on(filter, move |State(station): State<Arc<Station>>, request: Request| {
             let handler = handler.clone();
             async move {
@@ -275,93 +198,45 @@ impl Table {
             }
         });
         self.router = std::mem::take(&mut self.router).route(row.path, route);
-        self.rows.push(row);
     }
 
-    /// Takes up what a type looks like; gives a reference to it.
-    fn schema_of<T: ToSchema>(&mut self) -> RefOr<Schema> {
-        let mut found = Vec::new();
-        T::schemas(&mut found);
-        let name = T::name().into_owned();
-        found.push((name.clone(), T::schema()));
-        self.schemas.extend(found);
-        RefOr::Ref(Ref::from_schema_name(name))
+    /// Names in the description that two things have.
+    #[cfg(test)]
+    pub(super) fn doubles(&self) -> &[String] {
+        &self.description.doubles
     }
 
     /// Everything: routes, and what they look like.
     pub(in crate::station) fn finish(self) -> (Router<Arc<Station>>, OpenApi) {
-        let mut components = Components::new();
-        components.schemas = self.schemas;
-        for (name, what) in [
-            ("token", "A token of the station."),
-            ("board", "What a board got when it registered, or with its job."),
-        ] {
-            let scheme = utoipa::openapi::security::HttpBuilder::new()
-                .scheme(HttpAuthScheme::Bearer)
-                .description(Some(what))
-                .build();
-            let _: &Http = &scheme;
-            components.add_security_scheme(name, SecurityScheme::Http(scheme));
-        }
-        let info = Info::new("piprov station", env!("CARGO_PKG_VERSION"));
-        let api = OpenApiBuilder::new().info(info).paths(self.paths).components(Some(components)).build();
         let router = self
             .router
             .method_not_allowed_fallback(|| async {
                 Refusal::new(StatusCode::METHOD_NOT_ALLOWED, crate::error::Kind::Usage, "no such method here")
             })
             .fallback(|| async { Refusal::missing("there is no such call") });
-        (router, api)
+        (router, self.description.finish())
     }
 }
 
-/// What all rows say of themselves.
-fn operation(row: &Row) -> OperationBuilder {
-    let (_, _, method) = row.method.both();
-    let words =
-        row.path.split(['/', '{', '}', '.', '-', '_']).filter(|word| !matches!(*word, "" | "api" | "v1"));
-    let id = std::iter::once(method).chain(words).collect::<Vec<_>>().join("_");
-    let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-    let refused = ResponseBuilder::new().description("Refused.").content("application/problem+json", problem);
-    let mut operation = OperationBuilder::new()
-        .operation_id(Some(id))
-        .summary(Some(row.summary))
-        .response("default", refused.build());
-    for name in row.parameters() {
-        let text = ObjectBuilder::new().schema_type(Type::String).build();
-        operation = operation.parameter(
-            ParameterBuilder::new()
-                .name(name)
-                .parameter_in(ParameterIn::Path)
-                .required(Required::True)
-                .schema(Some(text))
-                .build(),
-        );
-    }
-    match row.access {
-        Access::Open => operation,
-        Access::Role(_) => operation.security(SecurityRequirement::new("token", Vec::<String>::new())),
-        Access::Board => operation.security(SecurityRequirement::new("board", Vec::<String>::new())),
-    }
+fn body(kind: &str, content: Content) -> RequestBody {
+    RequestBodyBuilder::new().required(Some(Required::True)).content(kind, content).build()
 }
 
-/// The members of a type as what stands behind the `?`.
-fn query_of<Q: ToSchema>() -> Vec<Parameter> {
-    let RefOr::T(Schema::Object(object)) = Q::schema() else { return Vec::new() };
-    let required = object.required;
-    let members = object.properties.into_iter().map(|(name, schema)| {
-        let needed = if required.contains(&name) { Required::True } else { Required::False };
-        let parameter = ParameterBuilder::new().parameter_in(ParameterIn::Query).required(needed);
-        parameter.name(name).schema(Some(schema)).build()
-    });
-    members.collect()
+fn done(answers: Option<(&str, Content)>) -> Answer {
+    let done = ResponseBuilder::new().description("Done.");
+    match answers {
+        Some((kind, content)) => done.content(kind, content).build(),
+        None => done.build(),
+    }
 }
 
 async fn call(station: Arc<Station>, parts: &mut Parts, access: Access) -> Result<Call, Refusal> {
     let from = parts.extensions.get::<Origin>().copied();
     let from = from.ok_or_else(|| Refusal::forbidden("nobody knows where this comes from"))?;
     let who = match access {
-        Access::Open | Access::Board => None,
+        Access::Open => None,
+        // Before anything of the body is taken.
+        Access::Board => station.pass(from, &parts.headers).map(|_| None)?,
         Access::Role(role) => Some(station.who(from, &parts.headers, role).await?),
     };
     let params = RawPathParams::from_request_parts(parts, &()).await;
@@ -432,19 +307,6 @@ pub(in crate::station) fn json(status: StatusCode, value: &impl Serialize) -> Re
         Err(error) => {
             Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, crate::error::Kind::Failed, error.to_string())
                 .into_response()
-        }
-    }
-}
-
-/// So that a method is never one that the table doesn't have.
-impl From<HttpMethodOf> for Method {
-    fn from(method: HttpMethodOf) -> Self {
-        match method {
-            HttpMethodOf::Get => Self::GET,
-            HttpMethodOf::Put => Self::PUT,
-            HttpMethodOf::Post => Self::POST,
-            HttpMethodOf::Patch => Self::PATCH,
-            HttpMethodOf::Delete => Self::DELETE,
         }
     }
 }

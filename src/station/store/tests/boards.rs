@@ -1,6 +1,7 @@
 use super::*;
 use crate::board::Who;
-use crate::station::store::{Error, Met};
+use crate::device_api::{Action, End, Register};
+use crate::station::store::{Asked, Error, Met};
 use crate::station_api::{BoardChange, BoardsAsked, Enrolment, Held, ListAsked, Slot, SlotKind};
 
 fn who(text: &str) -> Who {
@@ -61,6 +62,50 @@ on_both! {
         store.change_board(&board.id, &refuse).await.unwrap();
         let met = store.register(&told, true, NOW).await.unwrap();
         assert_eq!(met.board().enrolment, Enrolment::Refused);
+    }
+
+    async fn a_kept_key_is_good_for_its_board_in_the_middle_of_a_job_and_a_person_may_expect_another(place: &Place) {
+        let store = place.open().await;
+        let told = Register { kept: true, ..register(1, Some("10000000af04b2da"), &["dc:a6:32:01:02:03"]) };
+        assert!(store.check_kept(&told).await.is_err(), "nobody knows it");
+        let id = store.register(&told, true, NOW).await.unwrap().board().id.clone();
+        assert!(store.check_kept(&told).await.is_err(), "it has no job");
+        let reboot = Asked {
+            board: id.clone(),
+            project: None,
+            action: Action::Reboot,
+            image: None,
+            target: Vec::new(),
+            end: End::Reboot,
+            by: "ada".into(),
+        };
+        let job = store.make_job(&reboot, NOW).await.unwrap();
+        store.check_kept(&told).await.unwrap();
+        let moved = Register { serial: Some("10000000af04b2db".parse().unwrap()), ..told.clone() };
+        assert!(store.check_kept(&moved).await.is_err(), "the disk is in another board");
+        let nameless = Register { serial: None, ..told.clone() };
+        assert!(store.check_kept(&nameless).await.is_err());
+
+        // Before it has begun the next key may be another; in the middle it may not.
+        store.draw(&id, NOW).await.unwrap().unwrap();
+        store.expect_anew(&id).await.unwrap();
+        assert_eq!(store.board(&id).await.unwrap().key, Some(told.key.clone()));
+        store.cancel_job(&job.id, NOW).await.unwrap();
+        let other = register(2, Some("10000000af04b2da"), &[]);
+        assert!(matches!(store.register(&other, false, NOW).await.unwrap(), Met::Double(_)));
+    }
+
+    async fn a_board_that_has_only_an_address_is_known_by_it_and_another_key_gets_nothing(place: &Place) {
+        let store = place.open().await;
+        let mac = ["52:54:00:aa:00:07"];
+        let id = store.register(&register(1, None, &mac), true, NOW).await.unwrap().board().id.clone();
+        let again = store.register(&register(2, None, &mac), true, NOW).await.unwrap();
+        assert!(matches!(&again, Met::Double(board) if board.id == id), "{again:?}");
+        assert_eq!(store.count_boards().await.unwrap().0, 1);
+        store.expect_anew(&id).await.unwrap();
+        let Met::Known(board) = store.register(&register(2, None, &mac), false, NOW).await.unwrap() else { panic!() };
+        // An address is seen by everybody: a person says yes again.
+        assert_eq!((board.id, board.enrolment), (id, Enrolment::Waiting));
     }
 
     async fn a_flood_of_new_boards_pushes_out_only_what_nobody_knows(place: &Place) {
