@@ -166,8 +166,9 @@ fn board_of(url: &str, n: u64, stop: &Stop) {
 
 /// How long each list takes, asked for over HTTP.
 fn list_times(dir: &Path, database: Option<&str>) -> Vec<(String, Duration)> {
-    let file = format!("sqlite:{}", dir.join("station.db").display());
-    let _station = Station::start(dir, &format!("[station]\nstore = \"{}\"\n", database.unwrap_or(&file)));
+    let config = database.map_or_else(String::new, |url| format!("[station]\nstore = \"{url}\"\n"));
+    let _station = Station::start(dir, &config);
+    let file = format!("sqlite:{}", dir.join("station/station.db").display());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         match database {
@@ -202,7 +203,7 @@ fn list_times(dir: &Path, database: Option<&str>) -> Vec<(String, Duration)> {
         ("boards in a slot", "boards?slot=A-01"),
         ("a board by its name", "boards/b4711"),
         ("jobs", "jobs"),
-        ("the station's state", "status"),
+        ("the station's state", "station"),
     ];
     let time = |path: &str| {
         let once = || {
