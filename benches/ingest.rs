@@ -5,6 +5,7 @@
 //! `PIPROV_BENCH_OUT` (the table's file, `target/bench-ingest.md`). Each time a station begins with nothing, and the
 //! image is on its disk when `piprov image add` ends. The images lie in the page cache.
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,

@@ -4,6 +4,7 @@
 //! long they are watched, 30), `PIPROV_BENCH_DIR` (`target/bench-station`), `PIPROV_BENCH_OUT` (the table's file,
 //! `target/bench-station.md`). The boards are the agent's session, a thread each, in a process of their own.
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,
@@ -11,6 +12,7 @@
 )]
 
 mod common;
+#[allow(dead_code, unreachable_pub, reason = "tests use the rest")]
 #[path = "../tests/support/postgres.rs"]
 mod postgres;
 #[path = "common/station.rs"]
