@@ -336,7 +336,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l confirm -d 'The boards, where that job was a deploy: their disks are overwritten. Name them again, with commas' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l confirm -d 'After a deploy: the boards whose disks are overwritten, named again, with commas' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l config -d 'Read this configuration file instead of the usual ones' -r -F

@@ -200,7 +200,7 @@ struct Again {
     /// Don't wait until they are done
     #[arg(long)]
     no_wait: bool,
-    /// The boards, where that job was a deploy: their disks are overwritten. Name them again, with commas
+    /// After a deploy: the boards whose disks are overwritten, named again, with commas
     #[arg(long, value_name = "BOARDS")]
     confirm: Option<String>,
 }

@@ -104,7 +104,7 @@ async fn new_job(call: Call, (): (), new: NewJob) -> Result<Job, Refusal> {
 /// A person wants a board to do something: where it doesn't ask for work, its reset line makes it.
 async fn wanted(call: &Call, job: &Job) -> Result<(), Refusal> {
     call.station.job_made(job).await?;
-    if job.action != Action::PowerOff && !call.station.waiting.is_present(&job.board) {
+    if job.action != Action::PowerOff && !call.station.waiting.is_there(&job.board) {
         Arc::clone(&call.station).rouse(job.clone());
     }
     Ok(())
