@@ -7,6 +7,7 @@
 //!
 //! The disks lie in memory, so that no other disk is measured; all goes over HTTP on the loopback interface.
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,

@@ -4,6 +4,7 @@
 //! long they are watched, 30), `PIPROV_BENCH_DIR` (`target/bench-station`), `PIPROV_BENCH_OUT` (the table's file,
 //! `target/bench-station.md`). The boards are the agent's session, a thread each, in a process of their own.
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,
@@ -11,6 +12,7 @@
 )]
 
 mod common;
+#[allow(dead_code, unreachable_pub, reason = "tests use the rest")]
 #[path = "../tests/support/postgres.rs"]
 mod postgres;
 #[path = "common/station.rs"]
@@ -166,8 +168,9 @@ fn board_of(url: &str, n: u64, stop: &Stop) {
 
 /// How long each list takes, asked for over HTTP.
 fn list_times(dir: &Path, database: Option<&str>) -> Vec<(String, Duration)> {
-    let file = format!("sqlite:{}", dir.join("station.db").display());
-    let _station = Station::start(dir, &format!("[station]\nstore = \"{}\"\n", database.unwrap_or(&file)));
+    let config = database.map_or_else(String::new, |url| format!("[station]\nstore = \"{url}\"\n"));
+    let _station = Station::start(dir, &config);
+    let file = format!("sqlite:{}", dir.join("station/station.db").display());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         match database {
@@ -202,7 +205,7 @@ fn list_times(dir: &Path, database: Option<&str>) -> Vec<(String, Duration)> {
         ("boards in a slot", "boards?slot=A-01"),
         ("a board by its name", "boards/b4711"),
         ("jobs", "jobs"),
-        ("the station's state", "status"),
+        ("the station's state", "station"),
     ];
     let time = |path: &str| {
         let once = || {

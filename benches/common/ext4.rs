@@ -22,10 +22,16 @@ pub(crate) fn image(dir: &Path, mib: u64, pack: &[&str]) {
         let name = name.replace("gzip", "gz").replace("zstd", "zst").replace("bmaptool", "bmap");
         shell(place, &format!("[ -s {name} ] || {{ {pack} >{name}.new; mv {name}.new {name}; }}"));
         if place != dir {
-            shell(
-                dir,
-                &format!("ln -s {0}/{name} {name}; [ -e image ] || ln -s {0}/image image", place.display()),
-            );
+            // No symbolic ones: zstd leaves those alone.
+            for name in [&*name, "image"] {
+                shell(
+                    dir,
+                    &format!(
+                        "[ -e {name} ] || ln {0}/{name} {name} || cp {0}/{name} {name}",
+                        place.display()
+                    ),
+                );
+            }
         }
     }
 }

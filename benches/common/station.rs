@@ -134,19 +134,14 @@ impl Station {
     }
 }
 
-/// Runs a command to its end: whether it ended well, and its processor time in seconds.
-pub(crate) fn ended(command: &mut Command) -> (bool, f64) {
-    let children = || {
-        let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-        // SAFETY: the pointer is valid for the call, and zeros are a valid rusage.
-        let usage = unsafe {
-            libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr());
-            usage.assume_init()
-        };
-        let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
-        seconds(usage.ru_utime) + seconds(usage.ru_stime)
+/// Processor time of all children that were waited for, in seconds.
+pub(crate) fn children() -> f64 {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the pointer is valid for the call, and zeros are a valid rusage.
+    let usage = unsafe {
+        libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr());
+        usage.assume_init()
     };
-    let before = children();
-    let status = command.status().unwrap();
-    (status.success(), children() - before)
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+    seconds(usage.ru_utime) + seconds(usage.ru_stime)
 }

@@ -72,10 +72,10 @@ pub(crate) fn run(ground: &Ground, count: usize) -> String {
     let bytes = ground.len as f64 * count as f64 / f64::from(1 << 20);
     // If nobody waited for anybody, the processors would be busy all the time with what one board costs.
     let ideal = one.cpu() * count as f64 / processors() as f64;
-    let mut table = format!(
+    let mut table = String::from(
         "\n### Boards at once\n\nEach has a file in memory as its disk. What the processors give: the processor time of \
          one deploy, of agent and station together, on all of them.\n\n\
-         | boards | seconds | raw MiB/s | processor time, agents | station | station's per GiB sent |\n|---:|---:|---:|---:|---:|---:|\n"
+         | boards | seconds | raw MiB/s | processor time, agents | station | station's per GiB sent |\n|---:|---:|---:|---:|---:|---:|\n",
     );
     for (boards, took) in [(1, &one), (count, &many)] {
         table += &format!(
@@ -97,7 +97,8 @@ pub(crate) fn run(ground: &Ground, count: usize) -> String {
         &mut table,
         &format!("{count} boards at once, beside what the processors give"),
         "at least 0.9",
-        &format!("{share:.2}"),
+        // What else the machine did counts against the first and not against the second.
+        &format!("{share:.2}; by processor time {:.2}", one.cpu() * count as f64 / many.cpu()),
         share >= SHARE,
     );
     let beside = ours / nginx;

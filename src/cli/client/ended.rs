@@ -102,7 +102,7 @@ pub(in crate::cli) fn wait(
                 }
                 Err(error) => {
                     screen.finish();
-                    return Err(error)?;
+                    Err(error)?;
                 }
             }
         }

@@ -1,10 +1,10 @@
 //! Chunks for boards, and raw bytes for people. What is damaged reaches nobody: it is named, and its images are noted as
 //! damaged.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
@@ -15,7 +15,7 @@ use crate::station::objects::{self, Sort};
 use crate::station_api::{Image, ImageState};
 
 /// So many bytes of chunks are kept in memory for the next board that asks: boards of one image run side by side.
-const RECENT: usize = 32 << 20;
+const RECENT: usize = 64 << 20;
 /// So many damaged images are named in one sentence.
 const NAMED: usize = 5;
 
@@ -23,9 +23,34 @@ const NAMED: usize = 5;
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     list: Mutex<VecDeque<(Digest, Bytes)>>,
+    /// Those that are read at this moment.
+    coming: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// The place of somebody who reads a chunk, or waits for another one who reads it: boards that were told at the same time
+/// ask for the same one at the same time.
+struct Turn<'a> {
+    recent: &'a Recent,
+    id: Digest,
+    lock: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut coming = self.recent.coming.lock().unwrap_or_else(PoisonError::into_inner);
+        // The list's and this one: nobody else waits.
+        if Arc::strong_count(&self.lock) <= 2 {
+            coming.remove(&self.id);
+        }
+    }
 }
 
 impl Recent {
+    fn turn(&self, id: Digest) -> Turn<'_> {
+        let mut coming = self.coming.lock().unwrap_or_else(PoisonError::into_inner);
+        Turn { recent: self, id, lock: Arc::clone(coming.entry(id).or_default()) }
+    }
+
     fn get(&self, id: Digest) -> Option<Bytes> {
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
         let at = list.iter().position(|(there, _)| *there == id)?;
@@ -54,6 +79,11 @@ impl Images {
     /// # Errors
     /// [`Error::Damaged`], where it is damaged or missing; what the object store says.
     pub async fn chunk(&self, id: Digest) -> Result<Bytes, Error> {
+        if let Some(bytes) = self.inner.recent.get(id) {
+            return Ok(bytes);
+        }
+        let turn = self.inner.recent.turn(id);
+        let _one = turn.lock.lock().await;
         if let Some(bytes) = self.inner.recent.get(id) {
             return Ok(bytes);
         }
@@ -204,5 +234,34 @@ impl io::Read for Raw {
         let bytes = given.map_err(io::Error::other)?.unwrap_or_default();
         buf[..bytes.len()].copy_from_slice(&bytes);
         Ok(bytes.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_chunk_that_many_ask_for_at_once_is_read_once() {
+        let (recent, id, reads) = (Recent::default(), Digest([1; 32]), AtomicU32::new(0));
+        let board = async || {
+            let turn = recent.turn(id);
+            let _one = turn.lock.lock().await;
+            if recent.get(id).is_none() {
+                reads.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+                recent.put(id, Bytes::from_static(b"x"));
+            }
+        };
+        futures::future::join_all((0..10).map(|_| board())).await;
+        assert_eq!(reads.load(Ordering::Relaxed), 1);
+        // One that goes away while it waits leaves nothing behind.
+        let (turn, other) = (recent.turn(id), recent.turn(id));
+        drop(turn);
+        assert_eq!(recent.coming.lock().unwrap().len(), 1);
+        drop(other);
+        assert!(recent.coming.lock().unwrap().is_empty());
     }
 }
