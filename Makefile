@@ -73,7 +73,7 @@ docs: ## write the man pages and the completions anew
 .PHONY: bench
 bench: ## measure against the tools one would use instead; writes docs/benchmarks.md
 	tools/install-packages build test bench
-	$(CARGO) bench --locked
+	PIPROV_BENCH_IMAGES=$(CURDIR)/target/bench-images $(CARGO) bench --locked
 	tools/collect-benchmarks
 
 # The targets stand in fuzz/; cargo-fuzz needs the nightly toolchain.

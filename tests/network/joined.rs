@@ -129,7 +129,7 @@ impl Joined {
         let last = || {
             let text = std::fs::read_to_string(&file).unwrap_or_default();
             let of_board = format!("mac {} ", mac(board));
-            text.lines().filter(|line| line.starts_with(&of_board)).last().map(str::to_owned)
+            text.lines().rfind(|line| line.starts_with(&of_board)).map(str::to_owned)
         };
         while !last().is_some_and(|line| line.starts_with(&name)) {
             assert!(began.elapsed() < PATIENCE, "{name}: {:?}", last());
