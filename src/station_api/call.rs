@@ -72,9 +72,9 @@ pub enum Room {
     /// All is well.
     #[default]
     Enough,
-    /// No image is taken in, no backup is begun, and logs are kept for a week.
+    /// Logs are kept for a week.
     Short,
-    /// What is left is for the records of what goes on. Nothing new is begun.
+    /// What is left is for the records of what goes on: no image is taken in, and nothing new is begun.
     Last,
 }
 

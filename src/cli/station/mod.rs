@@ -111,7 +111,7 @@ fn unless_zero(count: u64, more: &str) -> String {
 const fn room(room: Room) -> &'static str {
     match room {
         Room::Enough => "",
-        Room::Short => "gets full: no image is taken in, and no backup begins",
+        Room::Short => "gets full: logs are kept for a week",
         Room::Last => "is full: nothing new begins",
     }
 }

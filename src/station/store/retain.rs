@@ -56,7 +56,7 @@ impl Room {
     /// Whether an image may be taken in, or a backup begun.
     #[must_use]
     pub const fn takes_images(self) -> bool {
-        matches!(self, Self::Enough)
+        !matches!(self, Self::Last)
     }
 
     /// Whether a job may be begun.
