@@ -60,6 +60,7 @@ impl Serve {
             state: state.unwrap_or_else(|| settings.state_dir.value.join("station")),
             store: station.store.value.clone(),
             enrol: self.enrol.unwrap_or(station.enrol.value),
+            shell_clients: station.shell_clients.value,
             bootd: settings.control_socket.value.clone(),
         };
         // It ends with this command.

@@ -152,6 +152,9 @@ settings! {
         /// What becomes of a board that nobody knows. With `ask` a person has to say that it may take work; with
         /// `open` it may.
         enrol: Enrol = Enrol::Ask, "station.enrol" as EnrolForm;
+        /// Whether boards are served whose client is a shell script. It has no key: its board is known by its Ethernet
+        /// address alone, which others on the network can tell too.
+        shell_clients: bool = true, "station.shell-clients" as Truth;
         /// The certificate of the station, PEM. With it the station speaks HTTPS only. Without it, what
         /// `piprov station cert` made is taken.
         tls_cert: Option<PathBuf> = None, "station.tls-cert" as Optional(HostPath);

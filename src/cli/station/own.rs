@@ -44,6 +44,7 @@ fn own(global: &Global, ui: &Ui) -> crate::cli::Result<Options> {
         records: settings.state_dir.value.clone(),
         store: station.store.value.clone(),
         enrol: station.enrol.value,
+        shell_clients: station.shell_clients.value,
         bootd: None,
     })
 }
