@@ -42,6 +42,7 @@ mod lost_output;
 mod remedies;
 mod reset;
 mod run;
+mod shell_clients;
 mod split_image;
 mod stage1;
 mod station_calls;

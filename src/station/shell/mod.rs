@@ -124,7 +124,7 @@ async fn poll(call: Call, asked: Asked, _: Body) -> Result<Response, Refusal> {
     served(&call)?;
     let mac = mac(&asked.mac)?;
     let station = &call.station;
-    let nothing = || Ok(answer(StatusCode::OK, &json!({"action": null})));
+    let nothing = || Ok(answer(StatusCode::OK, &json!({"action": Option::<String>::None})));
     let id = match station.store().find_board(&mac.to_string()).await {
         Ok(id) => id,
         // It hasn't registered, or was forgotten.

@@ -88,11 +88,11 @@ impl Streams {
     }
 
     pub(super) fn far(&self, job: &str, fence: u64) -> Far {
-        self.with(job, fence, |sent| match sent {
-            _ if sent.fence != fence => Far::Nothing,
+        self.with(job, fence, |sent| match *sent {
+            Sent { fence: held, .. } if held != fence => Far::Nothing,
             Sent { open: 1.., .. } => Far::Open,
-            Sent { all: 1.., to, all, .. } if to >= all => Far::All,
             Sent { all: 0, .. } => Far::Nothing,
+            Sent { to, all, .. } if to >= all => Far::All,
             _ => Far::Part,
         })
     }
