@@ -90,7 +90,8 @@ impl Station {
     ) -> Result<Response, Refusal> {
         let (etag, len) = (format!("\"{}\"", image.raw_sha256), image.raw_len);
         let kind = (header::CONTENT_TYPE, BYTES.to_owned());
-        let headers = [(header::ETAG, etag.clone()), (header::ACCEPT_RANGES, "bytes".to_owned()), kind.clone()];
+        let headers =
+            [(header::ETAG, etag.clone()), (header::ACCEPT_RANGES, "bytes".to_owned()), kind.clone()];
         let wants = if packed == Packed::Raw { wanted(asked, len, &etag) } else { Wanted::Whole };
         let (status, part) = match wants {
             Wanted::Nothing => return Ok((StatusCode::NOT_MODIFIED, headers).into_response()),
@@ -163,7 +164,11 @@ impl Raw {
         let stream = ReceiverStream::new(self.receiver).map(move |next| match next {
             Ok((bytes, at)) => {
                 sent.inc_by(bytes.len() as u64);
-                if watch(Sent::To(at)) { Ok(bytes) } else { Err(io::Error::other("it isn't wanted any more")) }
+                if watch(Sent::To(at)) {
+                    Ok(bytes)
+                } else {
+                    Err(io::Error::other("it isn't wanted any more"))
+                }
             }
             Err(error) => {
                 watch(Sent::Broken(error.to_string()));

@@ -257,7 +257,8 @@ fn the_client_of_busybox_proves_what_it_has_written() {
 #[test]
 fn the_client_of_busybox_finds_a_disk_that_gives_back_other_bytes() {
     let rig = rig(&["--enrol", "open"]);
-    let disk = crate::faulty::Faulty::new(vec![0; 3 * CHUNK], &[crate::faulty::Fault::Flips(CHUNK as u64 + 77)]);
+    let disk =
+        crate::faulty::Faulty::new(vec![0; 3 * CHUNK], &[crate::faulty::Fault::Flips(CHUNK as u64 + 77)]);
     let job = rig.deploy();
     let output = rig.busybox_client(&disk.path);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -91,7 +91,8 @@ pub(super) async fn image(mut call: Call, asked: Part, _: Body) -> Result<Respon
     }
     let mut sender = Sender { station: Arc::clone(&call.station), job, stream: None, noted: None };
     let all = image.raw_len;
-    let answer = call.station.raw(&call.headers, &image, packed, Box::new(move |sent| sender.sent(sent, all)));
+    let answer =
+        call.station.raw(&call.headers, &image, packed, Box::new(move |sent| sender.sent(sent, all)));
     let mut answer = answer.await?;
     if asked.part.is_some() && answer.status() == StatusCode::PARTIAL_CONTENT {
         // It has asked for all of a part, not for a part of all.
@@ -234,8 +235,14 @@ pub(super) async fn upload(call: Call, (): (), body: Body) -> Result<Response, R
             let (station, job, fence) = (Arc::clone(&teller), told.clone(), told.fence);
             station.waiting.heard(&job.board);
             tokio::spawn(async move {
-                let progress =
-                    Progress { fence, stage: Stage::Fetch, done: came, total: len, fetched: came, log: Vec::new() };
+                let progress = Progress {
+                    fence,
+                    stage: Stage::Fetch,
+                    done: came,
+                    total: len,
+                    fetched: came,
+                    log: Vec::new(),
+                };
                 let _ = station.store().renew(&job.id, &progress, now()).await;
             });
         }

@@ -34,17 +34,23 @@ const BODY_TIME: std::time::Duration = std::time::Duration::from_secs(15);
 const BYTES: &str = "application/octet-stream";
 
 pub(super) fn add_to(table: &mut Table) {
-    let row = Row::post("/api/register-device", Access::Open, "A shell client tells its addresses: JSON or a form");
+    let row =
+        Row::post("/api/register-device", Access::Open, "A shell client tells its addresses: JSON or a form");
     table.add_stream(row, (Some(JSON), Some(JSON)), register);
     let row = Row::get("/api/device-action-poll", Access::Open, "A shell client asks what to do");
     table.add_stream(row, (None, Some(JSON)), poll);
-    let row = Row::get("/api/shell/{file}", Access::Open, "A raw image for a shell client; with .gz or .zst packed");
+    let row = Row::get(
+        "/api/shell/{file}",
+        Access::Open,
+        "A raw image for a shell client; with .gz or .zst packed",
+    );
     table.add_stream(row.also(PARTS), (None, Some(BYTES)), job::image);
     let row = Row::post("/api/shell/{file}", Access::Open, "The raw disk of a shell client, for a backup");
     table.add_stream(row, (Some(BYTES), Some(JSON)), job::upload);
     let row = Row::get("/api/shell/{file}/proof", Access::Open, "What a shell client has to read back");
     table.add_stream(row, (None, Some("text/plain")), proof::wanted);
-    let row = Row::post("/api/shell/{file}/proof", Access::Open, "Digests of what a shell client has read back");
+    let row =
+        Row::post("/api/shell/{file}/proof", Access::Open, "Digests of what a shell client has read back");
     table.add_stream(row, (Some("text/plain"), Some(JSON)), proof::compare);
 }
 
