@@ -85,7 +85,7 @@ impl Rig {
 
     fn busybox_client(&self, disk: &Path) -> Output {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/firmware/agent/shell-client");
-        let mut command = Command::new("busybox");
+        let mut command = Command::new(bin_of_busybox());
         // Only what busybox has: each name is busybox's own.
         let bin = self.dir.path().join("bin");
         if !bin.exists() {
@@ -103,6 +103,13 @@ impl Rig {
         assert!(bytes[self.image.len()..].iter().all(|byte| *byte == 0xaa));
         assert_eq!(self.job(job)["state"], state, "{}", self.run(job));
     }
+}
+
+/// By its path: what it runs has no PATH but its own.
+fn bin_of_busybox() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|dir| dir.join("busybox")).find(|file| file.exists());
+    found.expect("busybox is missing: apt-get install busybox")
 }
 
 #[track_caller]
