@@ -82,6 +82,7 @@ impl Serve {
             store: station.store.value.clone(),
             enrol: self.enrol.unwrap_or(station.enrol.value),
             keep: keep(station),
+            shell_clients: station.shell_clients.value,
             bootd: settings.control_socket.value.clone(),
         };
         // It ends with this command.

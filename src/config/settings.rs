@@ -161,6 +161,9 @@ settings! {
         keep_sightings: Option<u16> = Some(30), "station.keep-sightings" as DaysOrOff;
         /// So many days it stays what people did.
         keep_audit: Option<u16> = Some(730), "station.keep-audit" as DaysOrOff;
+        /// Whether boards are served whose client is a shell script. It has no key: its board is known by its Ethernet
+        /// address alone, which others on the network can tell too.
+        shell_clients: bool = true, "station.shell-clients" as Truth;
         /// The certificate of the station, PEM. With it the station speaks HTTPS only. Without it, what
         /// `piprov station cert` made is taken.
         tls_cert: Option<PathBuf> = None, "station.tls-cert" as Optional(HostPath);

@@ -73,7 +73,7 @@ impl Station {
     }
 
     /// The name of the backup that a job makes.
-    fn backup_name(job: &Job) -> String {
+    pub(super) fn backup_name(job: &Job) -> String {
         format!("backup-{}", job.id)
     }
 

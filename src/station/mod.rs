@@ -17,6 +17,8 @@
 //! | `web` | what each call goes through: bounds, proof, refusals, the table of calls |
 //! | `api` | calls of people's programs |
 //! | `device` | calls of boards |
+//! | `shell` | calls of boards whose client is a shell script |
+//! | `stream` | raw bytes of images, as answers |
 //! | `schema` | what OpenAPI says of words of lower rooms |
 
 pub mod bootd;
@@ -40,6 +42,8 @@ mod device;
 mod metrics;
 mod password;
 mod schema;
+mod shell;
+mod stream;
 mod web;
 
 use std::path::{Path, PathBuf};
@@ -68,6 +72,8 @@ pub struct Options {
     pub enrol: Enrol,
     /// How long things are kept.
     pub keep: store::Keep,
+    /// Whether clients without keys are served: `shell`.
+    pub shell_clients: bool,
     /// The control socket of the privileged half; `None`: there is none to speak to.
     pub bootd: Option<PathBuf>,
 }
@@ -131,6 +137,9 @@ pub(crate) struct Station {
     unneeded: tokio::sync::Notify,
     nonces: device::Nonces,
     serving: device::Serving,
+    streams: shell::Streams,
+    /// Whether it speaks HTTPS over the network.
+    tls: std::sync::atomic::AtomicBool,
     passwords: password::Passwords,
     metrics: metrics::Metrics,
     guard: Guard,
@@ -166,6 +175,8 @@ impl Station {
             unneeded: tokio::sync::Notify::new(),
             nonces: device::Nonces::default(),
             serving: device::Serving::default(),
+            streams: shell::Streams::default(),
+            tls: false.into(),
             passwords: password::Passwords::default(),
             metrics: metrics::Metrics::default(),
             guard: Guard::default(),
@@ -310,6 +321,7 @@ fn table() -> Table {
     let mut table = Table::new();
     api::add_to(&mut table);
     device::add_to(&mut table);
+    shell::add_to(&mut table);
     table
 }
 

@@ -149,6 +149,7 @@ pub fn serve(
         let station = Station::open(options).await?;
         let open = Open::all(sockets, handed)?;
         let tls = tls(sockets, station.state()).await?;
+        station.tls.store(tls.is_some(), std::sync::atomic::Ordering::Relaxed);
         let serving = open.event(&station, tls.as_ref());
         let ended = tokio::spawn(stopped(stop.clone()));
         run(Arc::clone(&station), open, tls.map(|tls| tls.config), || tell(serving), async {

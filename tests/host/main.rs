@@ -43,6 +43,7 @@ mod remedies;
 mod reset;
 mod run;
 mod serve_handed;
+mod shell_clients;
 mod split_image;
 mod stage1;
 mod station_calls;

@@ -1,17 +1,16 @@
 //! Images and backups.
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use futures::StreamExt;
+use axum::response::Response;
 use serde::Deserialize;
-use tokio_stream::wrappers::ReceiverStream;
 use utoipa::ToSchema;
 
 use crate::error::Kind;
 use crate::image::chunk::Digest;
 use crate::station::images::Wanted as Expected;
-use crate::station::web::{Access, Call, PARTS, Refusal, Row, Table, Wanted, json, wanted};
+use crate::station::stream::Packed;
+use crate::station::web::{Access, Call, PARTS, Refusal, Row, Table, json};
 use crate::station_api::{Backup, Image, ListAsked, Page, Role, Thing, Verdict};
 use crate::stop::Stop;
 
@@ -98,45 +97,5 @@ async fn verify(call: Call, (): (), (): ()) -> Result<Verdict, Refusal> {
 async fn raw(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
     let station = &call.station;
     let image = station.store().image(call.part("image")).await?;
-    let etag = format!("\"{}\"", image.raw_sha256);
-    let len = image.raw_len;
-    let headers = [
-        (header::ETAG, etag.clone()),
-        (header::ACCEPT_RANGES, "bytes".to_owned()),
-        (header::CONTENT_TYPE, BYTES.to_owned()),
-    ];
-    let (status, part) = match wanted(&call.headers, len, &etag) {
-        Wanted::Nothing => return Ok((StatusCode::NOT_MODIFIED, headers).into_response()),
-        Wanted::Beyond => {
-            let range = [(header::CONTENT_RANGE, format!("bytes */{len}"))];
-            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, headers, range).into_response());
-        }
-        Wanted::Whole => (StatusCode::OK, 0..len),
-        Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
-    };
-    let range =
-        [(header::CONTENT_RANGE, format!("bytes {}-{}/{len}", part.start, part.end.saturating_sub(1)))];
-    let length = [(header::CONTENT_LENGTH, (part.end - part.start).to_string())];
-    let mut raw = station.images.raw(&image, part).await?;
-    let (sender, receiver) = tokio::sync::mpsc::channel::<std::io::Result<Bytes>>(2);
-    tokio::task::spawn_blocking(move || {
-        loop {
-            // Damage ends the stream without its end.
-            let next = raw.next_bytes().map_err(std::io::Error::other).transpose();
-            let Some(next) = next else { return };
-            let is_end = next.is_err();
-            if sender.blocking_send(next).is_err() || is_end {
-                return;
-            }
-        }
-    });
-    let sent = station.metrics().sent.clone();
-    let stream = ReceiverStream::new(receiver).inspect(move |bytes| {
-        sent.inc_by(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64));
-    });
-    let body = Body::from_stream(stream);
-    Ok(match status {
-        StatusCode::OK => (headers, length, body).into_response(),
-        status => (status, headers, length, range, body).into_response(),
-    })
+    station.raw(&call.headers, &image, Packed::Raw, Box::new(|_| true)).await
 }

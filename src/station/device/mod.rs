@@ -62,6 +62,10 @@ async fn job_of(call: &Call) -> Result<Job, Refusal> {
     }
     let board = call.station.store().board(&board).await?;
     may_work(&board)?;
+    if board.key.is_none() {
+        // A shell client: what it says of its disk is no proof.
+        return Err(Refusal::forbidden("this board has shown no key"));
+    }
     call.station.waiting.heard(&board.id);
     Ok(job)
 }

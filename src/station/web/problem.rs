@@ -28,6 +28,11 @@ impl Refusal {
         Self(Box::new(Facts { status, kind, detail, hint: None, more: Vec::new(), header: None }))
     }
 
+    /// Its status.
+    pub(in crate::station) fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
     /// 400: a path, a query or a body that can't be read.
     pub(in crate::station) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, Kind::Usage, detail)

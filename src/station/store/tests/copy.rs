@@ -197,7 +197,12 @@ fn a_full_disk_keeps_less_and_begins_nothing() {
     ] {
         assert_eq!(crate::station::store::room(free, total), expected, "{free} of {total}");
     }
-    assert!(Room::Short.begins_jobs() && Room::Short.takes_images() && !Room::Last.takes_images() && !Room::Last.begins_jobs());
+    assert!(
+        Room::Short.begins_jobs()
+            && Room::Short.takes_images()
+            && !Room::Last.takes_images()
+            && !Room::Last.begins_jobs()
+    );
     let keep = Keep { logs_days: Some(3), ..Keep::default() };
     assert_eq!(keep.with(Room::Short).logs_days, Some(3));
     assert_eq!(Keep::default().with(Room::Short).logs_days, Some(7));

@@ -1,0 +1,276 @@
+//! Boards whose client is a shell script: one of curl and dd, written from the text of the interface alone, and the
+//! project's own of busybox, which proves what it has written.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::station::Station;
+
+const MAC: &str = "dc:a6:32:01:02:03";
+const CHUNK: usize = 4 << 20;
+
+struct Rig {
+    dir: tempfile::TempDir,
+    station: Station,
+    image: Vec<u8>,
+}
+
+/// A station with an image that packs badly and isn't whole chunks long, and a board that has registered.
+fn rig(args: &[&str]) -> Rig {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), args);
+    let mut seed = 1u32;
+    let mut image = vec![0; 2 * CHUNK + 70_000];
+    for byte in image.iter_mut().step_by(3) {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        *byte = (seed >> 24) as u8;
+    }
+    image[CHUNK..CHUNK + 500_000].fill(0);
+    station.put("/api/v1/images/os", &image).ok();
+    Rig { dir, station, image }
+}
+
+impl Rig {
+    fn disk(&self) -> PathBuf {
+        self.dir.path().join("disk")
+    }
+
+    fn fresh_disk(&self) {
+        fs::write(self.disk(), vec![0xaa; 3 * CHUNK]).unwrap();
+    }
+
+    fn board(&self) -> String {
+        self.register();
+        let boards = self.station.admin("GET", "/api/v1/boards", None).ok();
+        boards["items"][0]["id"].as_str().unwrap().to_owned()
+    }
+
+    fn register(&self) {
+        let told = json!({"mac": MAC, "ip": "10.0.0.7"});
+        self.station.call("POST", "/api/register-device", None, Some(&told)).ok();
+    }
+
+    fn poll(&self) -> Value {
+        self.station.call("GET", &format!("/api/device-action-poll?mac={MAC}"), None, None).ok()
+    }
+
+    fn give(&self, job: Value) -> String {
+        let path = format!("/api/v1/boards/{}/jobs", self.board());
+        self.station.admin("POST", &path, Some(&job)).ok()["id"].as_str().unwrap().to_owned()
+    }
+
+    fn deploy(&self) -> String {
+        self.give(json!({"action": "deploy", "image": "os", "end": "wait"}))
+    }
+
+    fn job(&self, id: &str) -> Value {
+        self.station.admin("GET", &format!("/api/v1/jobs/{id}"), None).ok()
+    }
+
+    fn run(&self, id: &str) -> Value {
+        let run = self.job(id)["run"].as_str().unwrap().to_owned();
+        self.station.admin("GET", &format!("/api/v1/runs/{run}"), None).ok()
+    }
+
+    fn curl_client(&self, more: &[(&str, &str)]) -> Output {
+        let mut command = Command::new("sh");
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/host/shell_clients.sh"));
+        command.env("PROVISIONING_SERVER", format!("http://{}", self.station.address));
+        command.env("MAC", MAC).env("DISK", self.disk()).envs(more.iter().copied());
+        command.output().unwrap()
+    }
+
+    fn busybox_client(&self, disk: &Path) -> Output {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/firmware/agent/shell-client");
+        let mut command = Command::new(bin_of_busybox());
+        // Only what busybox has: each name is busybox's own.
+        let bin = self.dir.path().join("bin");
+        if !bin.exists() {
+            fs::create_dir(&bin).unwrap();
+            assert!(Command::new("busybox").args(["--install", "-s"]).arg(&bin).status().unwrap().success());
+        }
+        command.args(["sh", script, &format!("http://{}", self.station.address), MAC]).arg(disk).arg("1");
+        command.env("PATH", bin).env("PIPROV_POLL", "1").output().unwrap()
+    }
+
+    #[track_caller]
+    fn is_deployed(&self, job: &str, state: &str) {
+        let bytes = fs::read(self.disk()).unwrap();
+        assert!(bytes[..self.image.len()] == self.image, "the disk has something else");
+        assert!(bytes[self.image.len()..].iter().all(|byte| *byte == 0xaa));
+        assert_eq!(self.job(job)["state"], state, "{}", self.run(job));
+    }
+}
+
+/// By its path: what it runs has no PATH but its own.
+fn bin_of_busybox() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|dir| dir.join("busybox")).find(|file| file.exists());
+    found.expect("busybox is missing: apt-get install busybox")
+}
+
+#[track_caller]
+fn said(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    assert!(output.status.success(), "{text} {}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+#[test]
+fn a_client_of_curl_and_dd_deploys_raw_and_packed_backs_up_and_reboots_and_nothing_of_it_is_verified() {
+    let rig = rig(&["--enrol", "open"]);
+    for kind in ["", ".gz", ".zst"] {
+        rig.fresh_disk();
+        let job = rig.deploy();
+        assert_eq!(said(&rig.curl_client(&[("KIND", kind)])), "deployed");
+        // It has fetched everything, and asks again.
+        assert_eq!(rig.poll()["action"], Value::Null);
+        rig.is_deployed(&job, "not-verified");
+    }
+    // The line is cut, and curl goes on where it was.
+    rig.fresh_disk();
+    let job = rig.deploy();
+    let text = said(&rig.curl_client(&[("CUT", "2M")]));
+    assert!(text.starts_with("cut ") && !text.starts_with("cut 0"), "{text}");
+    rig.poll();
+    rig.is_deployed(&job, "not-verified");
+
+    let job = rig.give(json!({"action": "backup", "end": "wait"}));
+    assert_eq!(said(&rig.curl_client(&[])), "backed up");
+    assert_eq!(rig.job(&job)["state"], "not-verified");
+    let image = format!("backup-{job}");
+    let raw = rig.station.admin("GET", &format!("/api/v1/images/{image}/raw"), None);
+    assert!(raw.body == fs::read(rig.disk()).unwrap());
+
+    let job = rig.give(json!({"action": "reboot"}));
+    assert_eq!(said(&rig.curl_client(&[])), "rebooted");
+    // It comes back.
+    rig.register();
+    assert_eq!(rig.job(&job)["state"], "not-verified");
+    assert_eq!(rig.poll()["action"], Value::Null);
+}
+
+#[test]
+fn an_answer_that_was_lost_is_given_again_and_what_is_done_is_not_told_twice() {
+    let rig = rig(&["--enrol", "open"]);
+    let job = rig.deploy();
+    let told = rig.poll();
+    assert_eq!(told["action"], "deploy");
+    assert_eq!(rig.poll(), told);
+    let path = told["url"].as_str().unwrap().splitn(4, '/').nth(3).unwrap().to_owned();
+    let get = |headers: &[(&str, &str)]| {
+        rig.station.raw(&crate::station::request("GET", &format!("/{path}"), None, None, headers))
+    };
+    // A part, the part of another version, and the rest.
+    let part = get(&[("range", "bytes=0-99")]);
+    assert_eq!((part.status, &part.body[..]), (206, &rig.image[..100]));
+    assert_eq!(get(&[("range", "bytes=0-99"), ("if-range", "\"x\"")]).status, 200);
+    let etag = part.header("etag").unwrap().to_owned();
+    let part = get(&[("range", "bytes=100-"), ("if-range", &etag)]);
+    assert_eq!((part.status, part.body.len()), (206, rig.image.len() - 100));
+    // Started again: another attempt, and the address of before is over.
+    rig.register();
+    let again = rig.poll();
+    assert!(again["action"] == "deploy" || again["action"] == Value::Null, "{again}");
+    assert_eq!(rig.poll()["action"], Value::Null);
+    assert_eq!(rig.job(&job)["state"], "not-verified");
+    assert_eq!(get(&[]).status, 410);
+    // Its token is no token of a board with a key, whatever it claims.
+    let job = rig.deploy();
+    let url = rig.poll()["url"].as_str().unwrap().to_owned();
+    let token = url.rsplit('/').next().unwrap();
+    let claim = json!({"fence": 1, "stage": "done", "read_back_sha256": "00".repeat(32)});
+    let path = format!("/api/v1/device/jobs/{job}/result");
+    assert_eq!(rig.station.call("POST", &path, Some(token), Some(&claim)).status, 403);
+    // A poll of the Unix socket, a wrong address, a wrong token.
+    assert_eq!(rig.station.call("GET", "/api/device-action-poll?mac=x", None, None).status, 400);
+    assert_eq!(rig.station.call("GET", "/api/shell/x", None, None).status, 404);
+}
+
+#[test]
+fn a_board_that_nobody_has_let_in_gets_nothing_and_a_setting_turns_all_of_it_off() {
+    let ask = rig(&["--enrol", "ask"]);
+    ask.deploy();
+    assert_eq!(ask.poll()["action"], Value::Null);
+    let change = json!({"enrolment": "enrolled"});
+    ask.station.admin("PATCH", &format!("/api/v1/boards/{}", ask.board()), Some(&change)).ok();
+    assert_eq!(ask.poll()["action"], "deploy");
+    drop(ask);
+
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("off.toml"), "[station]\nshell-clients = false\n").unwrap();
+    let station = Station::start(dir.path(), &["--config", "off.toml"]);
+    let told = json!({"mac": MAC});
+    assert_eq!(station.call("POST", "/api/register-device", None, Some(&told)).status, 404);
+    assert_eq!(station.call("GET", &format!("/api/device-action-poll?mac={MAC}"), None, None).status, 404);
+}
+
+#[test]
+fn a_damaged_chunk_breaks_the_download_off_and_the_job_says_why() {
+    let rig = rig(&["--enrol", "open"]);
+    // Each object that is large: the chunks.
+    let mut dirs = vec![rig.dir.path().join("station/objects")];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                dirs.push(entry);
+            } else if entry.metadata().unwrap().len() > 1_000_000 {
+                let mut bytes = fs::read(&entry).unwrap();
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 1;
+                fs::write(&entry, bytes).unwrap();
+            }
+        }
+    }
+    let kinds = ["", ".gz", ".zst"];
+    let mut failed = 0;
+    for kind in kinds {
+        rig.fresh_disk();
+        let path = format!("/api/v1/boards/{}/jobs", rig.board());
+        let made = rig.station.admin("POST", &path, Some(&json!({"action": "deploy", "image": "os"})));
+        if made.status >= 300 {
+            // It is known as damaged from the first time on.
+            assert!(failed > 0);
+            continue;
+        }
+        let job = made.ok()["id"].as_str().unwrap().to_owned();
+        assert!(!rig.curl_client(&[("KIND", kind)]).status.success());
+        assert_eq!(rig.job(&job)["state"], "failed");
+        assert!(rig.run(&job).to_string().contains("damaged"), "{}", rig.run(&job));
+        failed += 1;
+    }
+    assert!(failed > 0);
+}
+
+#[test]
+fn the_client_of_busybox_proves_what_it_has_written() {
+    let rig = rig(&["--enrol", "open"]);
+    rig.fresh_disk();
+    let job = rig.deploy();
+    let output = rig.busybox_client(&rig.disk());
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("read back and equal"), "{text}");
+    rig.is_deployed(&job, "done");
+    // A backup, by the same one.
+    let job = rig.give(json!({"action": "backup", "end": "wait"}));
+    said(&rig.busybox_client(&rig.disk()));
+    let raw = rig.station.admin("GET", &format!("/api/v1/images/backup-{job}/raw"), None);
+    assert!(raw.body == fs::read(rig.disk()).unwrap());
+}
+
+#[test]
+fn the_client_of_busybox_finds_a_disk_that_gives_back_other_bytes() {
+    let rig = rig(&["--enrol", "open"]);
+    let disk =
+        crate::faulty::Faulty::new(vec![0; 3 * CHUNK], &[crate::faulty::Fault::Flips(CHUNK as u64 + 77)]);
+    let job = rig.deploy();
+    let output = rig.busybox_client(&disk.path);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("isn't what was to be there"), "{text}");
+    assert_eq!(rig.job(&job)["state"], "failed");
+    let run = rig.run(&job).to_string();
+    assert!(run.contains("bytes 4194304 to 8388608"), "{run}");
+}
