@@ -124,6 +124,9 @@ _piprov() {
             piprov__subcmd__backup,verify)
                 cmd="piprov__subcmd__backup__subcmd__verify"
                 ;;
+            piprov__subcmd__board,again)
+                cmd="piprov__subcmd__board__subcmd__again"
+                ;;
             piprov__subcmd__board,backup)
                 cmd="piprov__subcmd__board__subcmd__backup"
                 ;;
@@ -282,6 +285,9 @@ _piprov() {
                 ;;
             piprov__subcmd__station,disarm)
                 cmd="piprov__subcmd__station__subcmd__disarm"
+                ;;
+            piprov__subcmd__station,records)
+                cmd="piprov__subcmd__station__subcmd__records"
                 ;;
             piprov__subcmd__station,restore)
                 cmd="piprov__subcmd__station__subcmd__restore"
@@ -538,12 +544,42 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__board)
-            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version list show watch set enrol refuse deploy backup reboot cancel forget"
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version list show watch set enrol refuse deploy backup reboot again cancel forget"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__board__subcmd__again)
+            opts="-q -v -h -V --no-wait --confirm --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --station)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -726,7 +762,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__board__subcmd__list)
-            opts="-n -q -v -h -V --begins --enrolment --slot --most --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            opts="-n -q -v -h -V --begins --enrolment --slot --unruled --most --station --token-file --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -914,7 +950,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__bootd)
-            opts="-i -q -v -h -V --interface --mode --range --tftp-root --state --force --usb --withhold --targets --json --quiet --verbose --no-color --config --help --version"
+            opts="-i -q -v -h -V --interface --mode --range --tftp-root --state --force --usb --withhold --with-parent --targets --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -945,6 +981,10 @@ _piprov() {
                     return 0
                     ;;
                 --usb)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --with-parent)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2940,7 +2980,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__station)
-            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version status arm disarm cert backup restore"
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version status arm disarm records cert backup restore"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3052,6 +3092,32 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__station__subcmd__disarm)
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__station__subcmd__records)
             opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -212,26 +212,27 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subco
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -l config -d 'Read this configuration file instead of the usual ones' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -l json -d 'Print results as JSON, one object a line'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -s q -l quiet -d 'Print results and errors only'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -s v -l verbose -d 'Say more about the same events'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "list" -d 'List boards, the ones seen last first'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "show" -d 'Show one board: what it is, where it was seen, and its job'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "watch" -d 'Follow what happens, until Ctrl-C'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "set" -d 'Change what is known of a board, and whether the network answers it'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "enrol" -d 'Say that boards may take work'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "refuse" -d 'Say that boards may not take work'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "deploy" -d 'Write an image onto boards, and read it back'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "backup" -d 'Read the disk of boards into the station'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "reboot" -d 'Start boards again'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "cancel" -d 'End the jobs of boards'
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot cancel forget" -f -a "forget" -d 'Take a board out of the station; its runs stay'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -f -a "list" -d 'List boards, the ones seen last first'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -f -a "show" -d 'Show one board: what it is, where it was seen, and its job'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -f -a "watch" -d 'Follow what happens, until Ctrl-C'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -f -a "set" -d 'Change what is known of a board, and whether the network answers it'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -f -a "enrol" -d 'Say that boards may take work'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -f -a "refuse" -d 'Say that boards may not take work'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -f -a "deploy" -d 'Write an image onto boards, and read it back'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -f -a "backup" -d 'Read the disk of boards into the station'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -f -a "reboot" -d 'Start boards again'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -f -a "again" -d 'Do the last job of boards once more'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -f -a "cancel" -d 'End the jobs of boards'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -f -a "forget" -d 'Take a board out of the station; its runs stay'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l begins -d 'Only boards of which name, serial number or address begins so' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l enrolment -d 'Only boards in this standing: waiting, enrolled or refused' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l slot -d 'Only boards in this slot' -r
@@ -239,6 +240,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l unruled -d 'Only boards that came and that no rule matched'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
@@ -334,6 +336,17 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l confirm -d 'After a deploy: the boards whose disks are overwritten, named again, with commas' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l no-wait -d 'Don\'t wait until they are done'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -727,21 +740,22 @@ complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -l config -d 'Read this configuration file instead of the usual ones' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -l json -d 'Print results as JSON, one object a line'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -s q -l quiet -d 'Print results and errors only'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -s v -l verbose -d 'Say more about the same events'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -f -a "status" -d 'Show what the station is and does'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -f -a "arm" -d 'Let its rules start something by themselves'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -f -a "disarm" -d 'Don\'t let its rules start anything; what goes on goes on'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -f -a "cert" -d 'Make a certificate for the station on this host, and tell its sha256'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -f -a "backup" -d 'Write a copy of the database of the station on this host into a file'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm cert backup restore" -f -a "restore" -d 'Take such a copy into an empty database, whichever of the two it is'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -f -a "status" -d 'Show what the station is and does'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -f -a "arm" -d 'Let its rules start something by themselves'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -f -a "disarm" -d 'Don\'t let its rules start anything; what goes on goes on'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -f -a "records" -d 'List records of other commands that the station can\'t take in, with why'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -f -a "cert" -d 'Make a certificate for the station on this host, and tell its sha256'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -f -a "backup" -d 'Write a copy of the database of the station on this host into a file'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -f -a "restore" -d 'Take such a copy into an empty database, whichever of the two it is'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -769,6 +783,15 @@ complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -1066,6 +1089,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l range -d 'Give o
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l tftp-root -d 'Serve the boot files below this directory [default: /srv/netboot/tftp]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l state -d 'Keep leases and records here [default: /var/lib/piprov/netboot]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l usb -d 'Boot boards over USB too, with these files' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l with-parent -d 'End when this process does, which has started this one' -r
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l targets -d 'Targets database, whose reset lines a station may pull [env: PIPROV_TARGETS]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l force -d 'Start in mode dhcp although another DHCP server answers'

@@ -119,6 +119,20 @@ impl Arms {
         (table.len(), table.others())
     }
 
+    /// Boards with a word of their own, in the order of their names, behind `after`: `most` of them at most, and whether
+    /// there are more.
+    #[must_use]
+    pub fn rules(&self, after: Option<Name>, most: usize) -> (Vec<Rule>, bool) {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let (mut rules, _) = table.all();
+        drop(table);
+        rules.sort_by_key(|rule| rule.name);
+        rules.retain(|rule| after.is_none_or(|after| rule.name > after));
+        let more = rules.len() > most;
+        rules.truncate(most);
+        (rules, more)
+    }
+
     /// A boot is used up: on disk when this returns well.
     ///
     /// # Errors
@@ -314,6 +328,26 @@ mod tests {
         assert_eq!(arms.boots(Some(PI), None, Instant::now()), Verdict::Withhold);
         std::fs::create_dir(dir.path().join("x")).unwrap();
         assert!(Arms::open(&dir.path().join("x")).is_err());
+    }
+
+    #[test]
+    fn rules_are_told_page_by_page() {
+        let arms = Arms::default();
+        let names = (0..5).map(|n| Name::Mac(Mac::new([2, 0, 0, 0, 0, n])));
+        let names: Vec<_> = names.chain([Name::Serial(Serial::of_low(1))]).collect();
+        let rules = names.iter().rev().map(|name| Rule { name: *name, say: Some(Word::Withheld) }).collect();
+        arms.change(&Change { others: None, rules }).unwrap();
+        let (mut told, mut after) = (Vec::new(), None);
+        loop {
+            let (page, more) = arms.rules(after, 4);
+            told.extend(page.iter().map(|rule| rule.name));
+            after = told.last().copied();
+            if !more {
+                break;
+            }
+        }
+        assert_eq!(told, names);
+        assert_eq!(arms.rules(after, 4), (Vec::new(), false));
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! Does what stations want: brings their word on boards to the disk, and resets boards. One after the other, on a thread
-//! of its own, so that no board and no other program waits for a disk or a reset line.
+//! Does what stations want: brings their word on boards to the disk, and resets boards. Each of the two has a thread, on
+//! which one comes after the other: no board and no other program waits for a disk or a reset line, and no word for a line
+//! that is held for half a minute.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use super::Does;
 use crate::arming::Arms;
 use crate::config::netboot::Mode;
-use crate::control::message::ToClient;
+use crate::control::message::{MOST_BOARDS, ToClient};
 use crate::control::{self, Reply, TooMuch, Want};
 use crate::error::chain;
 use crate::power::{self, ResetOptions};
@@ -41,8 +42,23 @@ pub struct DeskOptions {
 /// The desk.
 pub struct Desk {
     options: Arc<DeskOptions>,
-    queue: SyncSender<(Want, Reply)>,
+    words: SyncSender<(Want, Reply)>,
+    resets: SyncSender<(Want, Reply)>,
     stop: Stop,
+}
+
+/// Its threads.
+#[derive(Debug)]
+pub struct Clerks([JoinHandle<()>; 2]);
+
+impl Clerks {
+    /// Waits until they have ended.
+    pub fn join(self) {
+        for clerk in self.0 {
+            // One that died has nothing left to say.
+            let _ = clerk.join();
+        }
+    }
 }
 
 impl std::fmt::Debug for Desk {
@@ -52,20 +68,21 @@ impl std::fmt::Debug for Desk {
 }
 
 impl Desk {
-    /// Opens it. Its thread ends with `stop`.
+    /// Opens it. Its threads end with `stop`.
     ///
     /// # Errors
     /// Where there is no thread.
-    pub fn open(
-        options: DeskOptions,
-        runs: &Runs,
-        stop: &Stop,
-    ) -> std::io::Result<(Arc<Self>, JoinHandle<()>)> {
-        let (queue, work) = sync_channel(MOST);
+    pub fn open(options: DeskOptions, runs: &Runs, stop: &Stop) -> std::io::Result<(Arc<Self>, Clerks)> {
         let options = Arc::new(options);
-        let clerk = Clerk { options: Arc::clone(&options), runs: runs.clone(), stop: stop.clone() };
-        let thread = Builder::new().name("desk".to_owned()).spawn(move || clerk.work(&work))?;
-        Ok((Arc::new(Self { options, queue, stop: stop.clone() }), thread))
+        let begin = |name: &str| {
+            let (queue, work) = sync_channel(MOST);
+            let clerk = Clerk { options: Arc::clone(&options), runs: runs.clone(), stop: stop.clone() };
+            let thread = Builder::new().name(name.to_owned()).spawn(move || clerk.work(&work))?;
+            Ok::<_, std::io::Error>((queue, thread))
+        };
+        let ((words, one), (resets, other)) = (begin("desk")?, begin("resets")?);
+        let desk = Self { options: Arc::clone(&options), words, resets, stop: stop.clone() };
+        Ok((Arc::new(desk), Clerks([one, other])))
     }
 }
 
@@ -91,11 +108,15 @@ impl control::Desk for Desk {
     }
 
     fn want(&self, want: Want, reply: Reply) -> Result<(), TooMuch> {
-        match self.queue.try_send((want, reply)) {
+        let queue = match want {
+            Want::Arm(_) | Want::Rules { .. } => &self.words,
+            Want::Reset { .. } => &self.resets,
+        };
+        match queue.try_send((want, reply)) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(_)) => Err(TooMuch),
             Err(TrySendError::Disconnected((_, reply))) => {
-                reply.done(Some("the server ends"));
+                reply.failed("the server ends", false);
                 Ok(())
             }
         }
@@ -125,31 +146,56 @@ impl Clerk {
     fn work(&self, queue: &Receiver<(Want, Reply)>) {
         loop {
             match queue.recv_timeout(LOOK) {
-                Ok((want, reply)) => {
-                    let failed = self.act(want).err();
-                    reply.done(failed.as_deref());
-                }
+                Ok((want, reply)) => self.act(want, reply),
                 Err(RecvTimeoutError::Timeout) if !self.stop.is_set() => {}
                 Err(_) => return,
             }
         }
     }
 
-    fn act(&self, want: Want) -> Result<(), String> {
-        match want {
-            Want::Arm(change) => self.options.arms.change(&change).map_err(|error| error.to_string()),
-            Want::Reset { target } => {
-                let targets =
-                    Targets::load(&self.options.targets, &self.stop).map_err(|error| chain(&error))?;
-                let target = targets.find(&target).map_err(|error| chain(&error))?;
-                let mut power =
-                    power::of_target(target, &self.options.reset).map_err(|error| chain(&error))?;
-                let record =
-                    power::run::reset(target.board(), &mut *power, Duration::ZERO, &self.runs, &self.stop)
-                        .map_err(|error| chain(&error))?;
-                record.ending.why().map_or(Ok(()), |why| Err(why.to_owned()))
+    fn act(&self, want: Want, reply: Reply) {
+        let done = match want {
+            Want::Arm(change) => {
+                self.options.arms.change(&change).map_err(|error| Failed::of(error.to_string()))
             }
+            Want::Rules { after } => {
+                let (boards, more) = self.options.arms.rules(after, MOST_BOARDS);
+                return reply.rules(boards, more);
+            }
+            Want::Reset { target } => self.reset(&target),
+        };
+        match done {
+            Ok(()) => reply.done(),
+            Err(Failed { why, missing }) => reply.failed(&why, missing),
         }
+    }
+
+    fn reset(&self, target: &str) -> Result<(), Failed> {
+        let targets =
+            Targets::load(&self.options.targets, &self.stop).map_err(|error| Failed::of(chain(&error)))?;
+        let target = targets.find(target).map_err(|error| Failed::missing(chain(&error)))?;
+        let mut power =
+            power::of_target(target, &self.options.reset).map_err(|error| Failed::missing(chain(&error)))?;
+        let record = power::run::reset(target.board(), &mut *power, Duration::ZERO, &self.runs, &self.stop)
+            .map_err(|error| Failed::of(chain(&error)))?;
+        record.ending.why().map_or(Ok(()), |why| Err(Failed::of(why.to_owned())))
+    }
+}
+
+/// Why something wasn't done.
+struct Failed {
+    why: String,
+    /// There is no such target, or no line.
+    missing: bool,
+}
+
+impl Failed {
+    const fn of(why: String) -> Self {
+        Self { why, missing: false }
+    }
+
+    const fn missing(why: String) -> Self {
+        Self { why, missing: true }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::netboot::serve::{self, Event, Totals};
 use crate::run::Runs;
 use crate::stop::Stop;
 
-pub use desk::{Desk, DeskOptions};
+pub use desk::{Clerks, Desk, DeskOptions};
 pub use news::{Both, News};
 
 /// Something else that runs beside network boot until its stop is set: boards in USB boot.
@@ -123,6 +123,21 @@ impl Does {
     fn usb(&self) -> bool {
         self.usb.load(Ordering::Relaxed)
     }
+}
+
+/// Makes this process end as by SIGTERM when its parent does, also where that is killed: the next one finds the ports
+/// free. `parent` is the one that has started it.
+///
+/// # Errors
+/// Where it has ended already, or the system says no.
+pub fn end_with(parent: i32) -> std::io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+    // From here on nothing is missed; it may have been before.
+    let now = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
+    if now == parent {
+        return Ok(());
+    }
+    Err(std::io::Error::other("the process that has started this one has ended"))
 }
 
 /// The stations of a process, and what they are told by.

@@ -10,7 +10,8 @@ use crate::error::Kind;
 use crate::format::json::json;
 use crate::format::size;
 use crate::station_api::{
-    Board as Known, BoardChange, Enrolment, Held, Job, JobState, NewJob, Page, Sighting, Thing,
+    Board as Known, BoardChange, BootdState, Enrolment, Held, Job, JobState, NewJob, Page, Sighting, Status,
+    Thing,
 };
 use crate::stop::Stop;
 
@@ -46,7 +47,12 @@ enum Command {
     /// Read the disk of boards into the station
     Backup(Backup),
     /// Start boards again
+    ///
+    /// One that asks for work does it itself. One that is silent is started again by its reset line: that of its slot, or
+    /// of the target with its Ethernet address. Without such a line it starts again when it asks.
     Reboot(Reboot),
+    /// Do the last job of boards once more
+    Again(Again),
     /// End the jobs of boards
     Cancel(Several),
     /// Take a board out of the station; its runs stay
@@ -64,6 +70,9 @@ struct List {
     /// Only boards in this slot
     #[arg(long, value_name = "SLOT")]
     slot: Option<String>,
+    /// Only boards that came and that no rule matched
+    #[arg(long)]
+    unruled: bool,
     /// At most N of them
     #[arg(short = 'n', long, value_name = "N")]
     most: Option<usize>,
@@ -100,6 +109,10 @@ struct Network {
     #[arg(long)]
     once: bool,
     /// The network doesn't answer it, so that it starts from its disk
+    ///
+    /// That is so for each board that is done. It asks, gets nothing, and goes on with the next mode of its BOOT_ORDER,
+    /// which is read from right to left: 0xf21 tries the SD card or eMMC first and then the network, 0xf12 the network
+    /// first, and 0x21 is SD first too. `piprov netboot enable` explains an order and changes it.
     #[arg(long)]
     hold: bool,
 }
@@ -181,6 +194,18 @@ struct Reboot {
 }
 
 #[derive(Debug, clap::Args)]
+struct Again {
+    #[command(flatten)]
+    boards: Several,
+    /// Don't wait until they are done
+    #[arg(long)]
+    no_wait: bool,
+    /// After a deploy: the boards whose disks are overwritten, named again, with commas
+    #[arg(long, value_name = "BOARDS")]
+    confirm: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
 struct Forget {
     #[command(flatten)]
     board: One,
@@ -202,11 +227,13 @@ impl Board {
             Command::Deploy(args) => args.run(&station, ui, stop),
             Command::Backup(args) => {
                 let job = NewJob { target: args.disk.target, end: args.disk.end, ..new(Action::Backup) };
-                start(&args.boards.boards, &job, args.disk.no_wait, &station, ui, stop)
+                start(&args.boards.boards, Given::New(&job), args.disk.no_wait, &station, ui, stop)
             }
             Command::Reboot(args) => {
-                start(&args.boards.boards, &new(Action::Reboot), args.no_wait, &station, ui, stop)
+                let job = new(Action::Reboot);
+                start(&args.boards.boards, Given::New(&job), args.no_wait, &station, ui, stop)
             }
+            Command::Again(args) => args.run(&station, ui, stop),
             Command::Cancel(args) => cancel(&args.boards, &station, ui),
             Command::Forget(args) => {
                 let board = known(&args.board.board, &station)?;
@@ -227,6 +254,10 @@ const fn new(action: Action) -> NewJob {
 fn known(board: &str, station: &Station) -> Result<Known, crate::http::Error> {
     station.get(&path(["boards", board]))
 }
+
+/// What a board that gets nothing from the network goes on with.
+const ORDER: &str = "from the network it goes on to a disk only if its BOOT_ORDER has one: 0xf21 (SD or eMMC first, \
+                     then the network) or 0xf12 (the network first). It is read from right to left: 0x21 is SD first too";
 
 /// What the network does, in a word for people.
 const fn network(held: Held) -> &'static str {
@@ -251,7 +282,13 @@ fn row(board: &Known) -> [String; 7] {
 
 impl List {
     fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
-        let query = [("begins", self.begins), ("enrolment", self.enrolment.map(word)), ("slot", self.slot)];
+        let unruled = self.unruled.then(|| "true".to_owned());
+        let query = [
+            ("begins", self.begins),
+            ("enrolment", self.enrolment.map(word)),
+            ("slot", self.slot),
+            ("unruled", unruled),
+        ];
         let query: Vec<_> = query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         let mut all: Vec<Known> = Vec::new();
         station.each("/api/v1/boards", &query, self.most, |page: Vec<Known>| all.extend(page))?;
@@ -288,6 +325,14 @@ fn show(board: &str, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
         let model = disk.model.as_deref().map(|model| format!(" {model}")).unwrap_or_default();
         format!("{} {} {}{model}", disk.name, word(disk.role), size(disk.size))
     });
+    // What it falls to, and what a held board may still be told.
+    let order = if board.held == Held::Armed { "" } else { ORDER };
+    let status: Status = station.get("/api/v1/station")?;
+    let serving = status.bootd.state == BootdState::Serving;
+    let beside = match board.held {
+        Held::Done if serving && !status.bootd.withholds => "; another DHCP server may still tell it to boot",
+        _ => "",
+    };
     let simulated = if board.simulated { "yes: a program that behaves as a board" } else { "" };
     let job = board.job.as_ref().map(|job| station.get::<Job>(&path(["jobs", job]))).transpose()?;
     let job = job.map(|job| format!("{} {}", word(job.action), word(job.state))).unwrap_or_default();
@@ -303,7 +348,8 @@ fn show(board: &str, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
             ("memory", board.memory.map(size).unwrap_or_default()),
             ("disks", disks.collect::<Vec<_>>().join("; ")),
             ("standing", word(board.enrolment)),
-            ("network", network(board.held).to_owned()),
+            ("network", format!("{}{beside}", network(board.held))),
+            ("boot order", order.to_owned()),
             ("slot", board.slot.clone().unwrap_or_default()),
             ("simulated", simulated.to_owned()),
             ("job", job),
@@ -407,14 +453,58 @@ impl Deploy {
         confirm(&names.join(","), self.confirm.as_deref(), ui, stop)?;
         let job =
             NewJob { project: self.what.project, image: self.what.image, target, end, ..new(Action::Deploy) };
-        start(&names, &job, no_wait, station, ui, stop)
+        start(&names, Given::New(&job), no_wait, station, ui, stop)
+    }
+}
+
+impl Again {
+    fn run(self, station: &Station, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+        let names = self.boards.boards;
+        let mut deploys = false;
+        for board in &names {
+            let last = newest(&known(board, station)?, station)?;
+            deploys |= last.is_some_and(|job| job.action == Action::Deploy);
+        }
+        if deploys {
+            confirm(&names.join(","), self.confirm.as_deref(), ui, stop)?;
+        }
+        start(&names, Given::Again, self.no_wait, station, ui, stop)
+    }
+}
+
+/// The newest job of a board.
+fn newest(board: &Known, station: &Station) -> Result<Option<Job>, crate::http::Error> {
+    let mut jobs: Vec<Job> = Vec::new();
+    station.each("/api/v1/jobs", &[("board", board.id.clone())], Some(1), |page| jobs.extend(page))?;
+    Ok(jobs.into_iter().next())
+}
+
+/// What boards are given to do.
+#[derive(Clone, Copy)]
+enum Given<'a> {
+    /// This.
+    New(&'a NewJob),
+    /// What each of them did last.
+    Again,
+}
+
+impl Given<'_> {
+    fn to(self, board: &Known, station: &Station) -> Result<Job, crate::http::Error> {
+        match self {
+            Self::New(job) => station.post(&path(["boards", &board.id, "jobs"]), job),
+            Self::Again => match newest(board, station)? {
+                Some(job) => station.act(&path(["jobs", &job.id, "again"])),
+                // The station says that there is nothing.
+                None => station.act(&path(["jobs", "none", "again"])),
+            },
+        }
     }
 }
 
 /// Gives boards the same to do. One that can't have it is told, and the others get it all the same.
 fn start(
     boards: &[String],
-    job: &NewJob,
+    job: Given<'_>,
     no_wait: bool,
     station: &Station,
     ui: &Ui,
@@ -424,7 +514,7 @@ fn start(
     let known = boards.iter().map(|board| known(board, station)).collect::<Result<Vec<_>, _>>()?;
     let (mut given, mut kinds) = (Vec::new(), Vec::new());
     for board in known {
-        match station.post::<Job>(&path(["boards", &board.id, "jobs"]), job) {
+        match job.to(&board, station) {
             Ok(job) => {
                 if ui.json {
                     ui.object(&json!({ "event": "job", "board": who(&board), "value": job }));

@@ -43,6 +43,9 @@ pub struct Bootd {
     /// Otherwise every board that asks is told where to boot from. A station changes it.
     #[arg(long)]
     withhold: bool,
+    /// End when this process does, which has started this one
+    #[arg(long, value_name = "PID", hide = true)]
+    with_parent: Option<i32>,
     /// Targets database, whose reset lines a station may pull [env: PIPROV_TARGETS]
     #[arg(long = "targets", value_name = "FILE")]
     targets: Option<PathBuf>,
@@ -50,6 +53,9 @@ pub struct Bootd {
 
 impl Bootd {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+        if let Some(parent) = self.with_parent {
+            bootd::end_with(parent).map_err(bootd::Error::System)?;
+        }
         let settings = common::settings(global, ui)?;
         let mut options = self.serve.options(&settings, ui)?;
         let (arms, damage) = open_arms(&options.dhcp.state)?;
@@ -80,7 +86,7 @@ impl Bootd {
             does: Arc::clone(&does),
         };
         let ending = stop.child().map_err(bootd::Error::System)?;
-        let (desk, clerk) = Desk::open(desk, &runs, &ending).map_err(bootd::Error::System)?;
+        let (desk, clerks) = Desk::open(desk, &runs, &ending).map_err(bootd::Error::System)?;
         options.stations = Some((stations, desk));
         #[cfg(feature = "usb")]
         let beside = match &self.usb {
@@ -94,8 +100,7 @@ impl Bootd {
             bootd::run(server, beside, (&|event| show(ui, &screen, event), &news), &runs, stop)
         });
         ending.set();
-        // It has nothing left to say.
-        let _ = clerk.join();
+        clerks.join();
         screen.finish();
         end(ui, &result?);
         Ok(())

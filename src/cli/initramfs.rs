@@ -192,6 +192,10 @@ impl Build {
         }
         if arch == Arch::Arm64 {
             ui.say(
+                "note: over USB a Pi 3 boots from this directory; a Pi 4 needs bootcode4.bin beside it and a Pi 5 \
+                 bootcode5.bin, which Debian has no package of: copy them from Raspberry Pi's usbboot",
+            );
+            ui.say(
                 "note: raspi-firmware may only be used with a Raspberry Pi; see licence/raspi-firmware.txt",
             );
         }

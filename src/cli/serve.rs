@@ -8,6 +8,7 @@ use crate::cli::{Global, common};
 use crate::config::station::Enrol;
 use crate::netboot::serve::service;
 use crate::station::serve::{Event, Sockets, serve};
+use crate::station::store::Keep;
 use crate::station::{Options, bootd};
 use crate::stop::Stop;
 
@@ -43,11 +44,31 @@ pub struct Serve {
 }
 
 /// Starts the privileged half, with the same configuration.
-fn start_bootd(global: &Global, interface: &str) -> crate::cli::Result<bootd::Spawned> {
+fn start_bootd(global: &Global, ui: &Ui, interface: &str) -> crate::cli::Result<bootd::Spawned> {
     let config = global.config.as_ref().map(|path| path.display().to_string());
-    let mut arguments = vec!["--quiet", "--interface", interface];
-    arguments.extend(config.iter().flat_map(|path| ["--config", path]));
-    bootd::spawn(&arguments).map_err(|source| crate::bootd::Error::System(source).into())
+    let mut arguments = vec!["--quiet".to_owned(), "--interface".to_owned(), interface.to_owned()];
+    // It ends with this process, also where that is killed.
+    arguments.extend(["--with-parent".to_owned(), std::process::id().to_string()]);
+    arguments.extend(config.into_iter().flat_map(|path| ["--config".to_owned(), path]));
+    let ui = ui.clone();
+    let told = move |bootd::Ended { status, again }| {
+        ui.warn(format_args!(
+            "`piprov bootd` has ended ({status}); it is started again in {} s",
+            again.as_secs()
+        ));
+    };
+    bootd::Spawned::start(arguments, told).map_err(|source| crate::bootd::Error::System(source).into())
+}
+
+/// How long things are kept.
+fn keep(station: &crate::config::Station) -> Keep {
+    Keep {
+        runs_days: station.keep_runs.value.map(Into::into),
+        runs_most: None,
+        logs_days: station.keep_logs.value.map(Into::into),
+        sightings_days: station.keep_sightings.value.map(Into::into),
+        audit_days: station.keep_audit.value.map(Into::into),
+    }
 }
 
 impl Serve {
@@ -61,11 +82,12 @@ impl Serve {
             store: station.store.value.clone(),
             enrol: self.enrol.unwrap_or(station.enrol.value),
             shell_clients: station.shell_clients.value,
+            keep: keep(station),
             bootd: settings.control_socket.value.clone(),
         };
         // It ends with this command.
         let _bootd = match &self.with_bootd {
-            Some(interface) => Some(start_bootd(global, interface)?),
+            Some(interface) => Some(start_bootd(global, ui, interface)?),
             None => None,
         };
         let tls = match (&station.tls_cert.value, &station.tls_key.value) {
@@ -78,7 +100,9 @@ impl Serve {
         let sockets = Sockets { listen, socket, group: common::control_group(), tls };
         let handed = service::sockets()?.into_iter().map(|(_, fd)| fd).collect();
         serve(options, &sockets, handed, &|event| show(ui, &event), stop)?;
-        ui.result("ended");
+        if !ui.json {
+            ui.result("ended");
+        }
         Ok(())
     }
 }

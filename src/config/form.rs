@@ -156,6 +156,28 @@ impl Form for Seconds {
     }
 }
 
+/// A number of days, or `off`.
+pub(super) struct DaysOrOff;
+
+impl Form for DaysOrOff {
+    type Value = Option<u16>;
+
+    fn wanted(&self) -> String {
+        "a whole number of days from 1 to 36500, or `off`".to_owned()
+    }
+
+    fn read(&self, raw: &Raw, base: &Path) -> Result<Option<u16>, String> {
+        match raw.text() {
+            Some("" | "off") => Ok(None),
+            _ => Whole(1..=36_500).read(raw, base).map(Some).map_err(|_| raw.not(&self.wanted())),
+        }
+    }
+
+    fn write(&self, days: &Option<u16>) -> Written {
+        Written::One(days.map_or_else(|| "off".to_owned(), |days| days.to_string()))
+    }
+}
+
 /// A number without a fraction.
 pub(super) struct Whole(pub(super) RangeInclusive<u16>);
 

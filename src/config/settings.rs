@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::form::{
-    HostPath, HostPathOrOff, Interface, Ip, List, Listen, Optional, PartSize, Seconds, Truth, UsbIds, Whole,
-    Wrong,
+    DaysOrOff, HostPath, HostPathOrOff, Interface, Ip, List, Listen, Optional, PartSize, Seconds, Truth,
+    UsbIds, Whole, Wrong,
 };
 use super::netboot::{BootFile, Mode, ModeForm, OfBoard, Oui, Range};
 use super::station::{Database, Enrol, EnrolForm, Sha256, StationUrl};
@@ -155,6 +155,15 @@ settings! {
         /// Whether boards are served whose client is a shell script. It has no key: its board is known by its Ethernet
         /// address alone, which others on the network can tell too.
         shell_clients: bool = true, "station.shell-clients" as Truth;
+        /// So many days runs stay in the station, with their logs: what was done to boards. With "off" for ever. One
+        /// that goes on, and one that has made a backup, stays.
+        keep_runs: Option<u16> = None, "station.keep-runs" as DaysOrOff;
+        /// So many days the lines of runs' logs stay; with "off" as long as their runs.
+        keep_logs: Option<u16> = Some(90), "station.keep-logs" as DaysOrOff;
+        /// So many days it stays where boards were seen, and boards stay of which nothing else is known.
+        keep_sightings: Option<u16> = Some(30), "station.keep-sightings" as DaysOrOff;
+        /// So many days it stays what people did.
+        keep_audit: Option<u16> = Some(730), "station.keep-audit" as DaysOrOff;
         /// The certificate of the station, PEM. With it the station speaks HTTPS only. Without it, what
         /// `piprov station cert` made is taken.
         tls_cert: Option<PathBuf> = None, "station.tls-cert" as Optional(HostPath);

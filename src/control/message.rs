@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::arming::Rule;
+use crate::arming::{Name, Rule};
 use crate::board::{Mac, Who};
 use crate::config::netboot::Mode;
 use crate::format::json;
@@ -75,6 +75,14 @@ pub enum ToServer {
         /// Single boards, at most [`MOST_BOARDS`].
         #[serde(default)]
         boards: Vec<Rule>,
+    },
+    /// Tell which boards have a word of their own. Wants a [`ToClient::Words`].
+    Rules {
+        /// The number of this message.
+        id: u64,
+        /// Those behind this name only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<Name>,
     },
     /// Reset the board of this target, as the server's own database says. Wants a [`ToClient::Done`].
     Reset {
@@ -201,6 +209,18 @@ pub enum ToClient {
         /// Why it isn't.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failed: Option<String>,
+        /// It isn't because the server's database has no such target, or no reset line for it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        missing: bool,
+    },
+    /// Boards with a word of their own, in the order of their names: [`MOST_BOARDS`] of them at most.
+    Words {
+        /// The number of the message that asked.
+        id: u64,
+        /// The boards.
+        boards: Vec<Rule>,
+        /// There are more behind the last one.
+        more: bool,
     },
     /// A board was seen.
     Sighting {
@@ -457,7 +477,23 @@ mod tests {
             r#"{"type":"serving","interface":"eth0","mode":"proxy","usb":false,"others":true,"rules":3,"targets":["lab-01"]}"#,
             b"",
         );
-        both(ToClient::Done { id: 2, failed: None }, r#"{"type":"done","id":2}"#, b"");
+        both(ToClient::Done { id: 2, failed: None, missing: false }, r#"{"type":"done","id":2}"#, b"");
+        both(
+            ToClient::Done { id: 3, failed: Some("no".to_owned()), missing: true },
+            r#"{"type":"done","id":3,"failed":"no","missing":true}"#,
+            b"",
+        );
+        let after = Some(Name::Mac(Mac::new([0xdc, 0xa6, 0x32, 1, 2, 3])));
+        both(
+            ToServer::Rules { id: 4, after },
+            r#"{"type":"rules","id":4,"after":{"mac":"dc:a6:32:01:02:03"}}"#,
+            b"",
+        );
+        both(
+            ToClient::Words { id: 4, boards: Vec::new(), more: false },
+            r#"{"type":"words","id":4,"boards":[],"more":false}"#,
+            b"",
+        );
         both(
             ToClient::Sighting {
                 time: "2026-01-02T03:04:05Z".parse().unwrap(),

@@ -272,6 +272,7 @@ impl Hall<'_> {
                     }
                     self.want(at, id, Want::Arm(Change { others, rules: boards }), now)?;
                 }
+                ToServer::Rules { id, after } => self.want(at, id, Want::Rules { after }, now)?,
                 ToServer::Reset { id, target } => self.want(at, id, Want::Reset { target }, now)?,
             }
         }

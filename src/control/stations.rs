@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::message::{self, ToClient};
 use super::remote::Way;
-use crate::arming::Change;
+use crate::arming::{Change, Name, Rule};
 
 /// Stations at once.
 pub(super) const MOST: usize = 4;
@@ -26,6 +26,11 @@ pub trait Desk: Send + Sync {
 pub enum Want {
     /// That other boards are answered.
     Arm(Change),
+    /// To know which boards have a word of their own.
+    Rules {
+        /// Those behind this name only.
+        after: Option<Name>,
+    },
     /// That the board of a target is reset.
     Reset {
         /// The target's name.
@@ -55,11 +60,25 @@ impl Reply {
         Self { way, id }
     }
 
-    /// It is done, or why it isn't.
-    pub fn done(self, failed: Option<&str>) {
+    /// It is done.
+    pub fn done(self) {
+        self.tell(None, false);
+    }
+
+    /// It isn't, and why. `missing`: there is no such target, or no reset line for it.
+    pub fn failed(self, why: &str, missing: bool) {
+        self.tell(Some(why), missing);
+    }
+
+    /// These are the boards; there may be more behind them.
+    pub fn rules(self, boards: Vec<Rule>, more: bool) {
+        self.way.tell(&ToClient::Words { id: self.id, boards, more }, b"");
+    }
+
+    fn tell(self, failed: Option<&str>, missing: bool) {
         // A message of the system may be long; it goes into a packet.
         let failed = failed.map(|text| text.chars().take(500).collect());
-        self.way.tell(&ToClient::Done { id: self.id, failed }, b"");
+        self.way.tell(&ToClient::Done { id: self.id, failed, missing }, b"");
     }
 }
 

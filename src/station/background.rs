@@ -1,15 +1,16 @@
 //! What a station does without being asked for.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::jobs::Clock;
+use super::jobs::{Clock, ROUSE};
 use super::spool;
-use super::store::{Keep, Room};
+
 use super::{Station, now};
-use crate::station_api::Thing;
+use crate::station_api::{Room, Thing, Time};
 use crate::stop::Stop;
 
 /// How often boards that went away are looked for.
@@ -18,15 +19,6 @@ const LOOK: Duration = Duration::from_secs(5);
 const SPOOL: Duration = Duration::from_secs(10);
 /// How often what is old is removed.
 const TIDY: Duration = Duration::from_secs(3600);
-
-/// How long things are kept. Runs are kept for ever: they are what was done.
-const KEEP: Keep = Keep {
-    runs_days: None,
-    runs_most: None,
-    logs_days: Some(90),
-    sightings_days: Some(30),
-    audit_days: Some(730),
-};
 
 impl Station {
     /// Starts it. It ends when what is given back is dropped.
@@ -77,16 +69,11 @@ impl Station {
         each.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             each.tick().await;
-            let room = rustix::fs::statvfs(self.state()).map_or(Room::Enough, |disk| {
-                Room::of(
-                    disk.f_bavail.saturating_mul(disk.f_frsize),
-                    disk.f_blocks.saturating_mul(disk.f_frsize),
-                )
-            });
+            let room = self.room();
             if room != Room::Enough {
                 tracing::warn!(?room, "the station's disk gets full");
             }
-            match self.store().retain(&KEEP.with(room), now()).await {
+            match self.store().retain(&self.options.keep.with(room), now()).await {
                 Ok(removed) => tracing::debug!(?removed, "what is old was removed"),
                 Err(error) => tracing::warn!(%error, "what is old can't be removed"),
             }
@@ -131,12 +118,14 @@ impl Station {
     /// Boards that went away lose their jobs.
     async fn leases(self: Arc<Self>) {
         let mut clock = Clock::default();
+        let mut roused = HashMap::new();
         let mut each = tokio::time::interval(LOOK);
         each.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             each.tick().await;
             let now = now();
             let step = clock.tick(now, self.began.elapsed());
+            self.rouse_silent(&mut roused, now).await;
             match self.store().expire(step, now).await {
                 Ok(ended) => {
                     for job in ended {
@@ -150,6 +139,22 @@ impl Station {
                 }
                 Err(error) => tracing::warn!(%error, "leases can't be looked at"),
             }
+        }
+    }
+
+    /// Boards that were at something, and aren't heard any more, are started again by their reset lines, once for each
+    /// time that they have drawn their job.
+    async fn rouse_silent(self: &Arc<Self>, roused: &mut HashMap<String, u64>, now: Time) {
+        match self.store().silent_jobs(now.saturating_sub(ROUSE)).await {
+            Ok(jobs) => {
+                roused.retain(|id, _| jobs.iter().any(|job| job.id == *id));
+                for job in jobs {
+                    if roused.insert(job.id.clone(), job.fence) != Some(job.fence) {
+                        Arc::clone(self).rouse(job);
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "silent boards can't be looked for"),
         }
     }
 }

@@ -33,6 +33,7 @@ pub(super) struct Metrics {
     pub(super) jobs: Gauge,
     pub(super) connections: Gauge,
     pub(super) armed: Gauge<i64>,
+    pub(super) bootd: Gauge<i64>,
     pub(super) since: Gauge<f64, AtomicU64>,
 }
 
@@ -57,6 +58,7 @@ impl Default for Metrics {
         let jobs: Gauge = figure!("jobs_open", "Jobs that go on or wait for their board");
         let connections: Gauge = figure!("connections", "Connections");
         let armed: Gauge<i64> = figure!("armed", "Whether rules start something by themselves");
+        let bootd: Gauge<i64> = figure!("bootd", "Whether what boots boards is there");
         let since: Gauge<f64, AtomicU64> = figure!("start_time_seconds", "When the station began, unix time");
         Self {
             registry,
@@ -71,6 +73,7 @@ impl Default for Metrics {
             jobs,
             connections,
             armed,
+            bootd,
             since,
         }
     }

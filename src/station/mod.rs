@@ -56,7 +56,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::station::Enrol;
 use crate::error::{Explain, Kind, Remedy};
-use crate::station_api::{Audit, Role, Time};
+use crate::station_api::{Audit, Role, Room, Time};
 use web::{Guard, Origin, Refill, Refusal, Table, Who};
 
 /// What a station is to be.
@@ -72,6 +72,8 @@ pub struct Options {
     pub enrol: Enrol,
     /// Whether clients without keys are served: `shell`.
     pub shell_clients: bool,
+    /// How long things are kept.
+    pub keep: store::Keep,
     /// The control socket of the privileged half; `None`: there is none to speak to.
     pub bootd: Option<PathBuf>,
 }
@@ -143,6 +145,7 @@ pub(crate) struct Station {
     guard: Guard,
     waiting: waiting::Waiting,
     changes: changes::Changes,
+    privileged: bootd::Privileged,
     wrong_tokens: Mutex<Refill<std::net::IpAddr>>,
     began: Instant,
     since: Time,
@@ -161,8 +164,10 @@ impl Station {
         let runtime = tokio::runtime::Handle::current();
         let images = images::Images::new(store.clone(), objects, options.state.clone(), runtime);
         images.tidy_up().await?;
+        let privileged = bootd::Privileged::new(options.bootd.is_some());
         Ok(Arc::new(Self {
             options,
+            privileged,
             store,
             key,
             images,
@@ -203,6 +208,15 @@ impl Station {
 
     fn metrics(&self) -> &metrics::Metrics {
         &self.metrics
+    }
+
+    /// How much room its disk has.
+    fn room(&self) -> Room {
+        let disk = rustix::fs::statvfs(self.state());
+        disk.map_or(Room::Enough, |disk| {
+            let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+            store::room(bytes(disk.f_bavail), bytes(disk.f_blocks))
+        })
     }
 
     /// Whether its database does.

@@ -70,8 +70,8 @@ impl Waiting {
         boards.get(board).is_some_and(|entry| entry.key != key && entry.last.elapsed() < PRESENT)
     }
 
-    /// Whether a board asked lately.
-    pub fn is_there(&self, board: &str) -> bool {
+    /// Whether a board is present.
+    pub fn is_present(&self, board: &str) -> bool {
         self.boards().get(board).is_some_and(|entry| entry.last.elapsed() < PRESENT)
     }
 

@@ -40,6 +40,84 @@ pub struct Status {
     pub present: u64,
     /// Jobs that go on or wait for their board.
     pub jobs: u64,
+    /// Enrolled boards that no rule matched when they came.
+    #[serde(default)]
+    pub unruled: u64,
+    /// Records of other commands that can't be taken in.
+    #[serde(default)]
+    pub damaged_records: u64,
+    /// How much room its disk has.
+    #[serde(default)]
+    pub room: Room,
+    /// What boots boards.
+    #[serde(default)]
+    pub bootd: Bootd,
+}
+
+/// A record of another command that can't be taken in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct DamagedRecord {
+    /// The file's name, in the directory of records.
+    pub file: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// How much room the station's disk has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Room {
+    /// All is well.
+    #[default]
+    Enough,
+    /// No image is taken in, no backup is begun, and logs are kept for a week.
+    Short,
+    /// What is left is for the records of what goes on. Nothing new is begun.
+    Last,
+}
+
+/// The station's privileged half, which boots boards: as the station knows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct Bootd {
+    /// Whether it is there.
+    pub state: BootdState,
+    /// Since when that is so.
+    pub since: Time,
+    /// Why it is away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// The network interface that it boots boards on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// `dhcp`, or `proxy` beside another DHCP server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// It boots boards over USB.
+    #[serde(default)]
+    pub usb: bool,
+    /// A board that is held gets nothing. `false` beside another DHCP server: what that one tells can't be withheld.
+    #[serde(default)]
+    pub withholds: bool,
+    /// What it could not do last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
+/// Whether the privileged half is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum BootdState {
+    /// The settings name none.
+    #[default]
+    NotUsed,
+    /// It serves.
+    Serving,
+    /// It doesn't answer. What it was told last holds there, if it runs.
+    Away,
 }
 
 /// What is changed in a board. What isn't said stays.
@@ -314,6 +392,9 @@ pub struct BoardsAsked {
     /// In this slot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<String>,
+    /// Enrolled, and no rule matched when they came.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unruled: bool,
     /// [`Page::next`] of the call before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,

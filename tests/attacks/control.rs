@@ -66,21 +66,21 @@ fn host() -> Host {
 }
 
 /// A Pi boots over the network.
-fn boot(net: &Net, number: u16) {
+pub(crate) fn boot(net: &Net, number: u16) {
     let mut boards = vec![NetBoard::new(Kind::Pi4, number)];
     net.lan.inside("client", || netboot_model::run(&mut boards, "eth0", Duration::from_secs(60)));
     boots(&boards[0]);
 }
 
 /// A connection of somebody who says what he likes; none where he isn't let in.
-fn connect(path: &Path) -> Option<OwnedFd> {
+pub(crate) fn connect(path: &Path) -> Option<OwnedFd> {
     let fd = rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .unwrap();
     rustix::net::connect(&fd, &SocketAddrUnix::new(path).unwrap()).ok()?;
     Some(fd)
 }
 
-fn say(fd: &OwnedFd, bytes: &[u8]) -> bool {
+pub(crate) fn say(fd: &OwnedFd, bytes: &[u8]) -> bool {
     rustix::net::send(fd, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT).is_ok()
 }
 
@@ -186,7 +186,7 @@ fn who_has_no_right_to_the_socket_can_not_connect() {
 }
 
 /// Open descriptors of a process.
-fn open(pid: u32) -> usize {
+pub(crate) fn open(pid: u32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 

@@ -27,6 +27,7 @@ mod usb_model;
 #[path = "../support/station.rs"]
 mod station;
 
+mod bootd;
 mod client_tree;
 mod control;
 mod flash;

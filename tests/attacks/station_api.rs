@@ -229,7 +229,7 @@ fn what_makes_no_sense_is_refused_with_a_reason_and_nothing_of_it_comes_back_raw
         }
     }
     // A name that a terminal would obey, or that hides another one.
-    for name in ["a\u{1b}[2J", "a\nb", "\u{202e}gpj", " a", "a/b", ""] {
+    for name in ["a\u{1b}[2J", "a\nb", "\u{202e}gpj", " a", "a/b", "", ".", ".."] {
         let slot = json!({"name": name, "role": "viewer"});
         let answer = station.admin("POST", "/api/v1/tokens", Some(&slot));
         assert_eq!(answer.status, 422, "{name:?}");

@@ -61,11 +61,13 @@ fn clients() -> Vec<ToServer> {
         Give::Range { .. } | Give::Bytes | Give::Receive { .. } | Give::Refuse { .. } | Give::Later => (),
     };
     give.iter().for_each(known);
+    let name = piprov::arming::Name::Mac(piprov::board::Mac::new([2, 0, 0, 0, 0, 1]));
     let mut all = vec![
         ToServer::Admit { schema: SCHEMA, boards: vec![], available: Some(1) },
         ToServer::Available { bytes: 1 },
         ToServer::Station { schema: SCHEMA },
         ToServer::Arm { id: 1, others: Some(true), boards: vec![] },
+        ToServer::Rules { id: 1, after: Some(name) },
         ToServer::Reset { id: 1, target: "x".to_owned() },
     ];
     all.extend(give.into_iter().map(|give| ToServer::Answer { id: 1, give }));
@@ -75,6 +77,7 @@ fn clients() -> Vec<ToServer> {
         | ToServer::Answer { .. }
         | ToServer::Station { .. }
         | ToServer::Arm { .. }
+        | ToServer::Rules { .. }
         | ToServer::Reset { .. } => (),
     };
     all.iter().for_each(known);
@@ -126,7 +129,8 @@ fn servers() -> Vec<ToClient> {
             rules: 1,
             targets: vec![],
         },
-        ToClient::Done { id: 1, failed: Some("x".to_owned()) },
+        ToClient::Done { id: 1, failed: Some("x".to_owned()), missing: true },
+        ToClient::Words { id: 1, boards: vec![], more: true },
         ToClient::Run { event: Value::Null },
     ];
     let seen = [Seen::Asks { answered: true }, Seen::Withheld, Seen::System, Seen::Began, Seen::Ended];
@@ -152,6 +156,7 @@ fn servers() -> Vec<ToClient> {
         | ToClient::Over { .. }
         | ToClient::Serving { .. }
         | ToClient::Done { .. }
+        | ToClient::Words { .. }
         | ToClient::Sighting { .. }
         | ToClient::Run { .. } => (),
     };

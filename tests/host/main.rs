@@ -43,6 +43,7 @@ mod remedies;
 mod reset;
 mod run;
 mod shell_clients;
+mod serve_handed;
 mod split_image;
 mod stage1;
 mod station_calls;

@@ -343,3 +343,31 @@ fn what_breaks_off_is_no_image_and_its_bytes_go_as_those_of_one_that_is_removed(
     station.json(&["image", "remove", "part", "--confirm", "part"]);
     until("an empty store", || (stored(&station) == 0).then_some(()));
 }
+
+#[test]
+fn what_no_rule_matched_and_no_record_is_seen_and_a_job_is_done_once_more() {
+    let station = Station::start();
+    fs::create_dir_all(station.path("runs")).unwrap();
+    fs::write(station.path("runs/x.json"), "{").unwrap();
+    fs::write(station.path("os.img"), vec![7; MIB]).unwrap();
+    station.json(&["image", "add", "os.img", "--name", "os"]);
+    disk(&station, "a", 2);
+    let board = "10000000aaaa0009";
+    let agent = Agent::start(&station, "a", board);
+    boards(&station, 1);
+    until("a board without a rule", || {
+        (station.json(&["board", "list", "--unruled"]).len() == 1).then_some(())
+    });
+    station.json(&["board", "deploy", board, "--image", "os", "--end", "wait", "--confirm", board]);
+    // Its disk is overwritten again: that is confirmed again.
+    let again = ["board", "again", board];
+    assert!(!station.run(&again).status.success());
+    fs::write(&agent.disk, vec![0xee; 2 * MIB]).unwrap();
+    station.json(&[&again[..], &["--confirm", board]].concat());
+    assert!(fs::read(&agent.disk).unwrap()[..MIB] == vec![7; MIB]);
+    assert_eq!(runs(&station).len(), 2);
+    let damaged = until("the record", || station.json(&["station", "records"]).pop());
+    assert_eq!(damaged["value"], serde_json::json!({ "file": "x.json", "why": "it is no record" }));
+    let status = &station.json(&["station", "status"])[0]["value"];
+    assert_eq!((&status["unruled"], &status["damaged_records"]), (&1.into(), &1.into()));
+}

@@ -73,3 +73,23 @@ fn the_privileged_half_reaches_reset_lines_and_usb_and_nothing_of_the_station() 
         assert!(unit.lines().any(|other| other == line), "{line}");
     }
 }
+
+#[test]
+fn systemd_takes_each_unit_as_it_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut units = Vec::new();
+    for entry in std::fs::read_dir("systemd").unwrap() {
+        let entry = entry.unwrap();
+        let text = std::fs::read_to_string(entry.path()).unwrap();
+        let path = dir.path().join(entry.file_name());
+        std::fs::write(&path, text.replace("/usr/bin/piprov", env!("CARGO_BIN_EXE_piprov"))).unwrap();
+        units.push(path);
+    }
+    let analyze = std::process::Command::new("systemd-analyze")
+        .args(["verify", "--man=no", "--recursive-errors=no"])
+        .args(&units)
+        .output()
+        .expect("systemd-analyze is needed: apt-get install systemd");
+    let said = String::from_utf8_lossy(&analyze.stderr).into_owned();
+    assert!(units.len() >= 7 && analyze.status.success() && said.is_empty(), "{said}");
+}

@@ -23,6 +23,7 @@ mod rig;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod disk_faults;
 mod flash;
 mod handed;
 mod netboot_nfsd;

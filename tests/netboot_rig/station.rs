@@ -63,12 +63,15 @@ impl Station {
 
     pub(crate) fn until(&self, what: &str, is: impl Fn(&ToClient) -> bool) -> ToClient {
         let deadline = Instant::now() + Duration::from_secs(40);
+        let mut others = Vec::new();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let message = self.told.recv_timeout(left).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let message = self.told.recv_timeout(left);
+            let message = message.unwrap_or_else(|error| panic!("{what}: {error}, but {others:#?}"));
             if is(&message) {
                 return message;
             }
+            others.push(message);
         }
     }
 

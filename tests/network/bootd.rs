@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use piprov::arming::Word;
+use piprov::config::netboot::Mode;
 use piprov::control::message::{Seen, ToClient, ToServer};
 
 use crate::netboot_model::{self, Board, Kind};
@@ -29,15 +30,40 @@ fn bootd(net: &Net, more: &[&str]) -> Program {
 }
 
 /// Switches a board on.
-fn power(net: &Net, kind: Kind, seconds: u64) -> Board {
+pub(crate) fn power(net: &Net, kind: Kind, seconds: u64) -> Board {
     let mut boards = vec![Board::new(kind, 1)];
     net.lan.inside("client", || netboot_model::run(&mut boards, "eth0", Duration::from_secs(seconds)));
     boards.remove(0)
 }
 
 /// It got nothing, and goes on to its disk.
-fn falls_to_its_disk(board: &Board) {
+pub(crate) fn falls_to_its_disk(board: &Board) {
     assert!(board.end.as_ref().is_some_and(Result::is_err) && board.files.is_empty(), "{:?}", board.log);
+}
+
+#[test]
+fn a_done_board_gets_nothing_and_an_armed_one_boots_beside_a_full_server() {
+    let net = net();
+    net.lan.house_dnsmasq(&[]);
+    let serve = bootd(&net, &["--mode", "proxy"]);
+    let mut station = Station::new(&net);
+    let ToClient::Serving { interface, mode, others, rules, .. } = &station.serving else { panic!() };
+    assert_eq!((interface.as_deref(), *mode, *others, *rules), (Some("eth0"), Some(Mode::Proxy), true, 0));
+    let board = power(&net, Kind::Pi4, 30);
+    boots(&board);
+    station.saw(board.mac, &Seen::Asks { answered: true });
+    station.saw(board.mac, &Seen::Ended);
+    station.say(board.mac, Word::Withheld);
+    let board = power(&net, Kind::Pi4, 12);
+    falls_to_its_disk(&board);
+    station.saw(board.mac, &Seen::Withheld);
+    station.say(board.mac, Word::Armed);
+    boots(&power(&net, Kind::Pi4, 30));
+    let told = serve.end();
+    let withheld = |event: &&serde_json::Value| event["dhcp"]["why"]["why"] == "withheld";
+    assert!(told.iter().filter(withheld).count() >= 1);
+    // It was nobody's boot: there is no third record, and no warning.
+    assert_eq!(net.boots_of(&board).len(), 2);
 }
 
 #[test]

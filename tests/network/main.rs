@@ -17,11 +17,14 @@ mod netboot_model;
 mod netboot_rig;
 #[path = "../support/slots.rs"]
 mod slots;
+#[path = "../support/station.rs"]
+mod station;
 #[path = "../usb_model/mod.rs"]
 mod usb_model;
 
 mod bootd;
 mod handed;
+mod joined;
 mod killed;
 mod netboot_boot;
 mod netboot_client;

@@ -10,8 +10,12 @@ use super::program;
 /// An emulated machine needs ten seconds on an idle host, and minutes on a busy one.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// The agent, static, for a processor. What is built already isn't built again.
+/// The agent, static, for a processor. What is built already isn't built again; PIPROV_TEST_AGENTS names a directory with
+/// agents from elsewhere.
 pub(crate) fn agent(arch: &str) -> PathBuf {
+    if let Some(dir) = std::env::var_os("PIPROV_TEST_AGENTS") {
+        return Path::new(&dir).join(format!("piprov-agent-{arch}"));
+    }
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -37,9 +41,10 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Switches it on. Its serial port is the file `console`.
-    pub(crate) fn on(mut command: Command, console: &Path) -> Self {
-        command.args(["-nographic", "-monitor", "none", "-serial", &format!("file:{}", console.display())]);
+    /// Switches it on. `serial` says which of its serial ports is the file `console`.
+    pub(crate) fn on(mut command: Command, serial: &[&str], console: &Path) -> Self {
+        command.args(["-nographic", "-monitor", "none"]).args(serial);
+        command.arg(format!("file:{}", console.display()));
         command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
         Self { child: command.spawn().unwrap(), console: console.to_owned() }
     }

@@ -4,9 +4,9 @@
 mod own;
 
 use crate::cli::Global;
-use crate::cli::client::{At, Station as Spoken, moment, tell_one};
+use crate::cli::client::{At, Station as Spoken, moment, tell, tell_one};
 use crate::cli::ui::Ui;
-use crate::station_api::Status;
+use crate::station_api::{Bootd, BootdState, DamagedRecord, Page, Room, Status};
 use crate::stop::Stop;
 
 /// Show the station, and say whether its rules start something
@@ -27,6 +27,8 @@ enum Command {
     Arm,
     /// Don't let its rules start anything; what goes on goes on
     Disarm,
+    /// List records of other commands that the station can't take in, with why
+    Records,
     #[cfg(feature = "station")]
     /// Make a certificate for the station on this host, and tell its sha256
     ///
@@ -55,6 +57,7 @@ impl Station {
             Command::Restore(args) => args.run(global, ui),
             Command::Status => show(&open()?, ui, Spoken::get),
             Command::Arm => show(&open()?, ui, |station, path| station.act(&format!("{path}/arm"))),
+            Command::Records => records(&open()?, ui),
             Command::Disarm => show(&open()?, ui, |station, path| station.act(&format!("{path}/disarm"))),
         }
     }
@@ -83,8 +86,55 @@ fn show(
             ("waiting", status.waiting.to_string()),
             ("present", status.present.to_string()),
             ("jobs", status.jobs.to_string()),
+            ("without a rule", unless_zero(status.unruled, "`piprov board list --unruled`")),
+            ("damaged records", unless_zero(status.damaged_records, "`piprov station records`")),
+            ("disk", room(status.room).to_owned()),
+            ("boot server", bootd(&status.bootd)),
             ("key", status.key.clone()),
         ],
     );
     Ok(())
+}
+
+fn records(station: &Spoken, ui: &Ui) -> crate::cli::Result<()> {
+    let page: Page<DamagedRecord> = station.get("/api/v1/station/records")?;
+    let row = |one: &DamagedRecord| [one.file.clone(), one.why.clone()];
+    tell(ui, "damaged-record", ["RECORD", "WHY"], &page.items, row, "all records were taken in");
+    Ok(())
+}
+
+/// A number, and what shows more; nothing where it is 0.
+fn unless_zero(count: u64, more: &str) -> String {
+    if count == 0 { String::new() } else { format!("{count}: {more}") }
+}
+
+const fn room(room: Room) -> &'static str {
+    match room {
+        Room::Enough => "",
+        Room::Short => "gets full: no image is taken in, and no backup begins",
+        Room::Last => "is full: nothing new begins",
+    }
+}
+
+/// What boots boards, in a line.
+fn bootd(bootd: &Bootd) -> String {
+    let text = match bootd.state {
+        BootdState::NotUsed => return "not used: `control-socket` is off".to_owned(),
+        BootdState::Away => {
+            let why = bootd.why.as_deref().unwrap_or("it was not heard yet");
+            return format!("away since {}: {why}; what it was told last holds", moment(bootd.since));
+        }
+        BootdState::Serving => match (&bootd.interface, &bootd.mode) {
+            (Some(interface), Some(mode)) => format!("serving: {mode} on {interface}"),
+            _ => "serving".to_owned(),
+        },
+    };
+    let usb = if bootd.usb { ", and USB" } else { "" };
+    let beside = if bootd.withholds {
+        ""
+    } else {
+        "; beside another DHCP server: what that one tells boards can't be withheld"
+    };
+    let trouble = bootd.trouble.as_deref().map(|why| format!("; it can't do what it is told: {why}"));
+    text + usb + beside + &trouble.unwrap_or_default()
 }

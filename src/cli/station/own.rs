@@ -45,6 +45,7 @@ fn own(global: &Global, ui: &Ui) -> crate::cli::Result<Options> {
         store: station.store.value.clone(),
         enrol: station.enrol.value,
         shell_clients: station.shell_clients.value,
+        keep: crate::station::store::Keep::default(),
         bootd: None,
     })
 }

@@ -606,3 +606,21 @@ mod any {
         }
     }
 }
+
+#[test]
+fn who_asks_is_told_where_the_station_is_and_nobody_else() {
+    let url = "http://10.99.0.2:8080";
+    let mut policy = policy(Mode::Dhcp, |c| {
+        c.everyone = true;
+        c.station = Some(url.to_owned());
+    });
+    let told = |policy: &mut Policy, wanted: &[u8]| {
+        let question = Builder::question(PC, 5, Kind::Discover, false).option(code::PARAMETERS, wanted);
+        let actions = handle(policy, question, NOW);
+        let bytes = reply(&actions).bytes.clone();
+        let packet = Packet::parse(&bytes).unwrap();
+        packet.option(code::STATION).map(|value| value.into_owned())
+    };
+    assert_eq!(told(&mut policy, &[1, 3, code::STATION]).as_deref(), Some(url.as_bytes()));
+    assert_eq!(told(&mut policy, &[1, 3, code::ROUTER]), None);
+}

@@ -1,5 +1,7 @@
 //! Boards, and what they are to do.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 
 use crate::device_api::Action;
@@ -27,6 +29,8 @@ pub(super) fn add_to(table: &mut Table) {
     table.add(Row::get("/api/v1/jobs", LOOK, "Jobs, the newest first"), jobs);
     table.add(Row::get("/api/v1/jobs/{job}", LOOK, "A job"), job);
     table.add(Row::post("/api/v1/jobs/{job}/cancel", WORK, "End a job"), cancel);
+    let row = Row::post("/api/v1/jobs/{job}/again", WORK, "The same once more, as another job");
+    table.add(row.answers(StatusCode::CREATED), again);
 }
 
 async fn boards(call: Call, asked: BoardsAsked, (): ()) -> Result<Page<Board>, Refusal> {
@@ -89,10 +93,31 @@ async fn new_job(call: Call, (): (), new: NewJob) -> Result<Job, Refusal> {
         Action::Reboot => "board.reboot",
         Action::PowerOff => "board.power-off",
     };
+    call.station.has_room(asked.action)?;
     call.station.expect_anew(&asked.board).await?;
     let job = call.station.store().make_job(&asked, now()).await?;
     call.station.did(&who, what, &asked.board).await;
-    call.station.job_made(&job).await?;
+    wanted(&call, &job).await?;
+    Ok(job)
+}
+
+/// A person wants a board to do something: where it doesn't ask for work, its reset line makes it.
+async fn wanted(call: &Call, job: &Job) -> Result<(), Refusal> {
+    call.station.job_made(job).await?;
+    if job.action != Action::PowerOff && !call.station.waiting.is_present(&job.board) {
+        Arc::clone(&call.station).rouse(job.clone());
+    }
+    Ok(())
+}
+
+async fn again(call: Call, (): (), (): ()) -> Result<Job, Refusal> {
+    let (station, who) = (&call.station, call.who());
+    let before = station.store().job(call.part("job")).await?;
+    station.has_room(before.action)?;
+    station.expect_anew(&before.board).await?;
+    let job = station.store().again(call.part("job"), &who.by, now()).await?;
+    station.did(&who, "job.again", &job.id).await;
+    wanted(&call, &job).await?;
     Ok(job)
 }
 
@@ -148,10 +173,22 @@ async fn cancel(call: Call, (): (), (): ()) -> Result<Job, Refusal> {
 impl Station {
     /// A person wants something from a board. If it isn't there, it comes with another key where it has no place for one.
     async fn expect_anew(&self, board: &str) -> Result<(), Refusal> {
-        if !self.waiting.is_there(board) {
+        if !self.waiting.is_present(board) {
             self.store().expect_anew(board).await?;
         }
         Ok(())
+    }
+
+    /// Whether its disk has room for what such a job brings.
+    ///
+    /// # Errors
+    /// 507 where it hasn't.
+    pub(in crate::station) fn has_room(&self, action: Action) -> Result<(), Refusal> {
+        let room = self.room();
+        if room.begins_jobs() && (room.takes_images() || action != Action::Backup) {
+            return Ok(());
+        }
+        Err(Refusal::no_room())
     }
 
     /// A job was made: its board is told at once, and the network answers it until it has done it.

@@ -5,7 +5,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use crate::station::web::{Access, Call, Refusal, Row, Table};
-use crate::station_api::Role;
+use crate::station_api::{BootdState, Role};
 
 pub(super) fn add_to(table: &mut Table) {
     let row = Row::get("/healthz", Access::Open, "Whether the station and its database answer");
@@ -23,7 +23,14 @@ async fn healthz(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
             "the database doesn't answer",
         ));
     }
-    Ok(([(header::CONTENT_TYPE, "text/plain")], "ok\n").into_response())
+    // The half that boots boards is another program: this one is well without it, and says so. Why it is away is told
+    // to those who may see the station.
+    let text = match call.station.privileged.known().state {
+        BootdState::NotUsed => "ok\n",
+        BootdState::Serving => "ok\nbootd serving\n",
+        BootdState::Away => "ok\nbootd away\n",
+    };
+    Ok(([(header::CONTENT_TYPE, "text/plain")], text).into_response())
 }
 
 async fn metrics(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
@@ -40,6 +47,7 @@ async fn metrics(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
     metrics.jobs.set(gauge(status.jobs));
     metrics.connections.set(gauge(station.guard().count() as u64));
     metrics.armed.set(status.armed.into());
+    metrics.bootd.set((status.bootd.state == BootdState::Serving).into());
     #[expect(clippy::cast_precision_loss, reason = "unix milliseconds have fewer digits")]
     metrics.since.set(status.since as f64 / 1000.0);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -58,6 +58,9 @@ async fn put(call: Call, expect: Expect, body: Body) -> Result<Response, Refusal
         None => None,
     };
     let station = &call.station;
+    if !station.room().takes_images() {
+        return Err(Refusal::no_room());
+    }
     let row = station.images.begin(call.part("image"), None).await?;
     station.did(&call.who(), "image.add", &row.name).await;
     station.changes.tell(Thing::Image, &row.id, None);

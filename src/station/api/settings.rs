@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 
 use crate::station::web::{Access, Call, Refusal, Row, Table};
 use crate::station::{Station, now};
-use crate::station_api::{NewRule, Page, Project, Role, Rule, Slot, Status, Thing};
+use crate::station_api::{DamagedRecord, NewRule, Page, Project, Role, Rule, Slot, Status, Thing};
 
 const LOOK: Access = Access::Role(Role::Viewer);
 const WORK: Access = Access::Role(Role::Operator);
@@ -18,6 +18,8 @@ pub(super) fn add_to(table: &mut Table) {
     table.add(Row::post("/api/v1/station/disarm", WORK, "Let rules start nothing"), |call, (), ()| {
         arm(call, false)
     });
+    let row = Row::get("/api/v1/station/records", LOOK, "Records of other commands that can't be taken in");
+    table.add(row, records);
     table.add(Row::get("/api/v1/projects", LOOK, "Projects"), projects);
     table.add(Row::get("/api/v1/projects/{project}", LOOK, "A project"), project);
     table.add(Row::put("/api/v1/projects/{project}", CHANGE, "Make or change a project"), put_project);
@@ -50,6 +52,10 @@ impl Station {
             waiting,
             present: self.waiting.present(),
             jobs: self.store().count_open_jobs().await?,
+            unruled: self.store().count_unruled().await?,
+            damaged_records: self.store().count_damaged().await?,
+            room: self.room(),
+            bootd: self.privileged.known(),
         })
     }
 
@@ -62,6 +68,10 @@ impl Station {
 
 async fn status(call: Call, (): (), (): ()) -> Result<Status, Refusal> {
     call.station.status().await
+}
+
+async fn records(call: Call, (): (), (): ()) -> Result<Page<DamagedRecord>, Refusal> {
+    Ok(all(call.station.store().spool_damaged().await?))
 }
 
 async fn arm(call: Call, armed: bool) -> Result<Status, Refusal> {

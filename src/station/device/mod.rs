@@ -90,6 +90,10 @@ impl Station {
     /// A board has come that may take work: the rules say what it gets.
     pub(super) async fn arrived(&self, board: &str) -> Result<(), Refusal> {
         use super::store::Arrival;
+        if !self.room().begins_jobs() {
+            tracing::warn!(board, "no rule starts a job: the station's disk has too little room left");
+            return Ok(());
+        }
         match self.store().arrive(board, super::now()).await? {
             Arrival::Starts(job) => {
                 tracing::info!(board, job = %job.id, by = %job.by, "a rule starts a job");

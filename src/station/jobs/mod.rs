@@ -21,6 +21,10 @@ use crate::station_api::Time;
 /// A job belongs to the one that drew it for so long after each sign of life, in milliseconds.
 pub const LEASE: Time = 60_000;
 
+/// After its lease a board may be silent for so long, in milliseconds, until its reset line is pulled. A cable that was
+/// out, or a switch that starts, takes less.
+pub const ROUSE: Time = 180_000;
+
 /// After its lease a board may be silent for so long, in milliseconds: it may be without power, or far from the network.
 /// Until then it goes on where it was; after that it counts as lost.
 pub const SILENCE: Time = 600_000;

@@ -113,6 +113,9 @@ impl Store {
         if let Some(slot) = &asked.slot {
             question.and("b.slot = {}", values![slot]);
         }
+        if asked.unruled {
+            question.and("b.ruled_at IS NOT NULL AND b.rule IS NULL", &[]);
+        }
         if let Some(after) = &asked.after {
             question.and("b.id > {}", values![after]);
         }
@@ -253,16 +256,13 @@ impl Store {
         Ok(page(seen.collect::<Result<_, Error>>()?, limit, last))
     }
 
-    /// Boards of which no rule has matched when they came, the first one that came first.
+    /// Boards of which no rule has matched when they came.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn boards_without_rule(&self, most: u32) -> Result<Vec<Board>, Error> {
-        let sql = format!("{BOARD} WHERE b.ruled_at IS NOT NULL AND b.rule IS NULL ORDER BY b.id LIMIT $1");
-        let rows = self.db.rows(&sql, values![most]).await?;
-        let mut boards = rows.into_iter().map(board).collect::<Result<Vec<_>, _>>()?;
-        self.with_addresses(&mut boards).await?;
-        Ok(boards)
+    pub async fn count_unruled(&self) -> Result<u64, Error> {
+        let sql = "SELECT count(*) FROM board WHERE ruled_at IS NOT NULL AND rule IS NULL";
+        self.db.row(sql, &[]).await?.map_or(Ok(0), |mut row| row.count())
     }
 
     /// Boards that are answered once more, and those that aren't: what the network's half has to know.

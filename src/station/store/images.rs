@@ -125,7 +125,10 @@ impl Store {
     pub async fn images(&self, asked: &ListAsked) -> Result<Page<Image>, Error> {
         let limit = limit(asked.limit)?;
         let mut question = Question::new(&format!("SELECT {IMAGE} FROM image i"));
-        question.and("i.backup_of IS NULL", &[]);
+        // What was to become a backup, and didn't, is in no other list.
+        let backup = "i.backup_of IS NULL OR (i.state <> 'ready' AND NOT EXISTS
+             (SELECT 1 FROM backup b WHERE b.image = i.id))";
+        question.and(&format!("({backup})"), &[]);
         if let Some(after) = &asked.after {
             question.and("i.id < {}", values![after]);
         }

@@ -421,6 +421,16 @@ impl Store {
         Ok(ended)
     }
 
+    /// Jobs that go on, and of which nothing was heard since their lease ended before this time.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn silent_jobs(&self, before: Time) -> Result<Vec<Job>, Error> {
+        let sql =
+            format!("{JOB} WHERE state = 'running' AND lease_until < $1 ORDER BY lease_until, id LIMIT 500");
+        self.db.rows(&sql, values![before]).await?.into_iter().map(job).collect()
+    }
+
     /// The job.
     ///
     /// # Errors

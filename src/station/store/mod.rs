@@ -39,7 +39,7 @@ pub use identity::Met;
 pub use jobs::{Asked, Drawn, Finished};
 pub use open::StoreUrl;
 pub use people::Account;
-pub use retain::{Keep, Removed, Room};
+pub use retain::{Keep, Removed, room};
 pub use rules::Arrival;
 
 use db::Db;
@@ -65,6 +65,9 @@ pub fn check_name(name: &str) -> Result<(), Error> {
     let wrong = |why: &str| Err(Error::BadValue { what: "name", why: why.to_owned() });
     if name.is_empty() || name.chars().count() > 63 {
         return wrong("it has 1 to 63 characters");
+    }
+    if matches!(name, "." | "..") {
+        return wrong("in a path it means a directory");
     }
     if name.trim() != name || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | ' '))
     {

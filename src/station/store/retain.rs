@@ -3,7 +3,7 @@
 
 use super::db::{Value, values};
 use super::{Error, Store};
-use crate::station_api::Time;
+use crate::station_api::{Room, Time};
 
 /// Rows that go in one transaction: nobody waits for long.
 const PART: i64 = 500;
@@ -39,30 +39,20 @@ pub struct Removed {
     pub audit: u64,
 }
 
-/// How much room the disk has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Room {
-    /// All is well.
-    Enough,
-    /// Less than a twentieth, or than 2 GiB: no image is taken in, and logs are kept for a week.
-    Short,
-    /// Less than 256 MiB: what is left is for the records of what goes on. Logs go, and nothing new is begun.
-    Last,
+/// How much room a disk has, from the bytes that are free for this user, of all bytes: less than 2 GiB or a twentieth is
+/// short, and less than 256 MiB is the last.
+#[must_use]
+pub const fn room(free: u64, total: u64) -> Room {
+    if free < 256 << 20 {
+        Room::Last
+    } else if free < 2 << 30 || free < total / 20 {
+        Room::Short
+    } else {
+        Room::Enough
+    }
 }
 
 impl Room {
-    /// From the bytes that are free for this user, of all bytes.
-    #[must_use]
-    pub const fn of(free: u64, total: u64) -> Self {
-        if free < 256 << 20 {
-            Self::Last
-        } else if free < 2 << 30 || free < total / 20 {
-            Self::Short
-        } else {
-            Self::Enough
-        }
-    }
-
     /// Whether an image may be taken in, or a backup begun.
     #[must_use]
     pub const fn takes_images(self) -> bool {

@@ -5,7 +5,7 @@ use super::identity::find_or_make;
 use super::runs::{self, Beside};
 use super::{Error, Store};
 use crate::station::spool::{Read, Stamps};
-use crate::station_api::Time;
+use crate::station_api::{DamagedRecord, Time};
 
 impl Store {
     /// The files that were looked at, as they were then.
@@ -21,10 +21,19 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn spool_damaged(&self) -> Result<Vec<(String, String)>, Error> {
+    pub async fn spool_damaged(&self) -> Result<Vec<DamagedRecord>, Error> {
         let sql = "SELECT file, why FROM spool WHERE why IS NOT NULL ORDER BY file LIMIT 500";
         let rows = self.db.rows(sql, &[]).await?;
-        rows.into_iter().map(|mut row| Ok((row.text()?, row.text()?))).collect()
+        rows.into_iter().map(|mut row| Ok(DamagedRecord { file: row.text()?, why: row.text()? })).collect()
+    }
+
+    /// How many those are.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn count_damaged(&self) -> Result<u64, Error> {
+        let sql = "SELECT count(*) FROM spool WHERE why IS NOT NULL";
+        self.db.row(sql, &[]).await?.map_or(Ok(0), |mut row| row.count())
     }
 
     /// These files aren't there any more. Their runs stay.

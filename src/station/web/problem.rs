@@ -75,6 +75,13 @@ impl Refusal {
             .with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
     }
 
+    /// 507: the station's disk has too little room left.
+    pub(in crate::station) fn no_room() -> Self {
+        let detail = "the station's disk has too little room left for this";
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, Kind::CantCreate, detail)
+            .with_hint("remove images or backups that nobody needs, or give its state a larger disk")
+    }
+
     /// 503: the station ends.
     pub(in crate::station) fn ending() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, Kind::Unavailable, "the station ends")

@@ -272,6 +272,10 @@ fn query<Q: DeserializeOwned + 'static>(text: Option<&str>) -> Result<Q, Refusal
 pub(in crate::station) async fn whole(body: Body, most: usize, time: Duration) -> Result<Bytes, Refusal> {
     let too_large =
         || Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, crate::error::Kind::BadData, "the body is too large");
+    // One that says that it is longer isn't waited for.
+    if axum::body::HttpBody::size_hint(&body).lower() > most as u64 {
+        return Err(too_large());
+    }
     let read = tokio::time::timeout(time, axum::body::to_bytes(body, most)).await;
     let late = || {
         let refusal =

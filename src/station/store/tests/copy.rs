@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::station::store::copy::{LEFT_OUT, TABLES};
-use crate::station::store::{Error, Keep, Room};
+use crate::station::store::{Error, Keep};
+use crate::station_api::Room;
 use crate::station_api::{Audit, Backup, BoardsAsked, ListAsked, RunsAsked, Slot, SlotKind, Token};
 
 /// Something in each table that is copied.
@@ -187,14 +188,14 @@ on_both! {
 #[test]
 fn a_full_disk_keeps_less_and_begins_nothing() {
     let gib = 1 << 30;
-    for (free, total, room) in [
+    for (free, total, expected) in [
         (100 * gib, 1000 * gib, Room::Enough),
         (40 * gib, 1000 * gib, Room::Short),
         (gib, 4 * gib, Room::Short),
         (255 << 20, gib, Room::Last),
         (0, 0, Room::Last),
     ] {
-        assert_eq!(Room::of(free, total), room, "{free} of {total}");
+        assert_eq!(crate::station::store::room(free, total), expected, "{free} of {total}");
     }
     assert!(Room::Short.begins_jobs() && !Room::Short.takes_images() && !Room::Last.begins_jobs());
     let keep = Keep { logs_days: Some(3), ..Keep::default() };

@@ -2,7 +2,7 @@ use super::*;
 use crate::device_api::{Action, End};
 use crate::run::{Ending, Proof, Stage};
 use crate::station::store::{Arrival, Error, Finished};
-use crate::station_api::{Again, JobState, Matching, NewRule, Project, What};
+use crate::station_api::{Again, BoardsAsked, JobState, Matching, NewRule, Project, What};
 
 fn project(name: &str, image: &str, again: Again) -> Project {
     Project { name: name.into(), image: Some(image.into()), target: vec![], end: End::Wait, again, made: NOW }
@@ -20,7 +20,9 @@ on_both! {
         store.put_project(&project("p", "a", Again::Skip)).await.unwrap();
         let board = store.register(&register(1, None, &[]), true, NOW).await.unwrap().board().id.clone();
         assert_eq!(store.arrive(&board, NOW).await.unwrap(), Arrival::NoRule);
-        assert_eq!(store.boards_without_rule(10).await.unwrap()[0].id, board);
+        let unruled = BoardsAsked { unruled: true, ..BoardsAsked::default() };
+        assert_eq!(store.boards(&unruled).await.unwrap().items[0].id, board);
+        assert_eq!(store.count_unruled().await.unwrap(), 1);
 
         let what = What::Project { project: "p".into() };
         assert!(matches!(
@@ -48,7 +50,7 @@ on_both! {
         let rules = store.rules().await.unwrap();
         let counts: Vec<_> = rules.iter().map(|rule| (rule.name.as_str(), rule.matched, rule.last)).collect();
         assert_eq!(counts, [("fives", 0, None), ("fours", 1, Some(NOW))]);
-        assert!(store.boards_without_rule(10).await.unwrap().is_empty());
+        assert!(store.boards(&unruled).await.unwrap().items.is_empty());
 
         store.put_project(&project("p", "a", Again::Ask)).await.unwrap();
         let asks = Arrival::Asks { rule: "fours".into(), before: JobState::Done };

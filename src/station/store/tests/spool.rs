@@ -24,7 +24,9 @@ on_both! {
         let damaged = vec![("x.json".to_owned(), "it is no record".to_owned())];
         assert_eq!(taken().await, Taken { records: 2, damaged: damaged.clone() });
         assert_eq!(taken().await, Taken::default());
-        assert_eq!(store.spool_damaged().await.unwrap(), damaged);
+        let told = store.spool_damaged().await.unwrap();
+        assert_eq!(told.into_iter().map(|one| (one.file, one.why)).collect::<Vec<_>>(), damaged);
+        assert_eq!(store.count_damaged().await.unwrap(), 1);
         let lines = store.runs(&RunsAsked::default()).await.unwrap().items;
         assert_eq!(lines.iter().map(|line| line.outcome.as_str()).collect::<Vec<_>>(), ["unfinished"; 2]);
         assert_eq!(lines[0].board, lines[1].board);

@@ -1,0 +1,64 @@
+//! `piprov serve` under a service manager: sockets that were opened before, readiness, the watchdog, and its end.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::common;
+use crate::station::{answer, request};
+
+/// Waits for something that the manager is told.
+fn told(manager: &UnixDatagram, what: &str) {
+    let mut buf = [0; 400];
+    loop {
+        let len = manager.recv(&mut buf).unwrap_or_else(|error| panic!("{what}: {error}"));
+        if String::from_utf8_lossy(&buf[..len]).lines().any(|line| line == what) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn sockets_of_the_manager_are_served_and_it_hears_that_the_station_is_ready_lives_and_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let (socket, notify) = (dir.path().join("station.sock"), dir.path().join("notify"));
+    let manager = UnixDatagram::bind(&notify).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let (tcp, unix) = (TcpListener::bind("127.0.0.1:0").unwrap(), UnixListener::bind(&socket).unwrap());
+    for fd in [tcp.as_fd(), unix.as_fd()] {
+        rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty()).unwrap();
+    }
+    // A program that comes before the station is there waits for it.
+    let mut early = UnixStream::connect(&socket).unwrap();
+    early.write_all(&request("GET", "/api/v1/station", None, None, &[])).unwrap();
+    let script = format!(
+        "export LISTEN_PID=$$ LISTEN_FDS=2 WATCHDOG_PID=$$; exec \"$0\" \"$@\" 3<&{} 4<&{}",
+        tcp.as_raw_fd(),
+        unix.as_raw_fd()
+    );
+    let mut command = Command::new("bash");
+    common::clean(&mut command);
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_piprov"), "serve", "--json", "--state"]);
+    command.arg(dir.path().join("station"));
+    // These are not used: the manager's stand in for them.
+    command.args(["--listen", "127.0.0.1:1", "--socket", "/nowhere/station.sock"]);
+    command.env("PIPROV_STATE_DIR", dir.path()).env("NOTIFY_SOCKET", &notify).env("WATCHDOG_USEC", "1000000");
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    told(&manager, "READY=1");
+    told(&manager, "WATCHDOG=1");
+    told(&manager, "WATCHDOG=1");
+    let status = answer(&mut early).ok();
+    assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
+    let mut network = std::net::TcpStream::connect(tcp.local_addr().unwrap()).unwrap();
+    network.write_all(&request("GET", "/healthz", None, None, &[])).unwrap();
+    assert_eq!(answer(&mut network).status, 200);
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    told(&manager, "STOPPING=1");
+    let status = child.wait().unwrap();
+    assert!(matches!(status.code(), Some(0 | 130)), "{status}");
+    assert!(socket.exists(), "the name is the manager's");
+}
