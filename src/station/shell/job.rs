@@ -221,6 +221,9 @@ pub(super) async fn upload(call: Call, (): (), body: Body) -> Result<Response, R
     if len.is_some_and(|len: u64| len > MOST) {
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Kind::BadData, "no disk is so large"));
     }
+    if !station.room().takes_images() {
+        return Err(Refusal::no_room());
+    }
     let row = station.images.begin(&Station::backup_name(&job), Some(job.board.clone())).await?;
     let (teller, told) = (Arc::clone(station), job.clone());
     let (mut came, mut noted) = (0, Instant::now());
