@@ -84,7 +84,7 @@ fn a_disk_with_a_fault_is_named_with_step_place_and_errno_and_nothing_starts_fro
     let image = image();
     fs::write(dir.path().join("os.img"), &image).unwrap();
     for (fault, code, stage, told) in cases() {
-        let disk = Faulty::new(before(), &[fault.clone()]);
+        let disk = Faulty::new(before(), std::slice::from_ref(&fault));
         let (got, record) = deploy(dir.path(), &disk);
         assert!(disk.met() > 0, "{fault:?} wasn't met");
         assert_eq!(
@@ -183,7 +183,7 @@ fn the_agent_tells_its_station_which_disk_failed_how_and_at_which_step() {
     let mut all = cases();
     all.push((Fault::Gone(8 << 20), 1, "write", "Input/output error"));
     for (n, (fault, _, stage, told)) in all.into_iter().enumerate() {
-        let disk = Faulty::new(before(), &[fault.clone()]);
+        let disk = Faulty::new(before(), std::slice::from_ref(&fault));
         let agent = Agent::on(&station, "a", board, &disk.path);
         if n == 0 {
             boards(&station, 1);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::faulty_disks::noise;
@@ -131,6 +131,12 @@ impl Small {
         assert!(Command::new("mount").args(mount).arg(&path).status().unwrap().success());
         Self(path)
     }
+
+    /// So large from now on, as long as what is in it fits.
+    fn resize(&self, mib: usize) {
+        let resize = ["-o", &format!("remount,size={mib}m")];
+        assert!(Command::new("mount").args(resize).arg(&self.0).status().unwrap().success());
+    }
 }
 
 impl Drop for Small {
@@ -142,14 +148,32 @@ impl Drop for Small {
 #[test]
 fn a_disk_that_gets_full_while_an_image_comes_keeps_the_store_whole() {
     let dir = tempfile::tempdir().unwrap();
-    let small = Small::new(dir.path().join("small"), 48);
+    // With less than 256 MiB it would begin none.
+    let small = Small::new(dir.path().join("small"), 320);
     let mut station = Station::in_state(&small.0.join("station"));
     let image = noise(12 * MIB);
     fs::write(station.path("os.img"), &image).unwrap();
     station.json(&["image", "add", "os.img", "--name", "os"]);
-    fs::write(station.path("large.img"), noise(60 * MIB)).unwrap();
-    let text = station.stderr(&["image", "add", "large.img", "--name", "large"], 73);
-    assert!(text.contains("full") && text.contains("Remove images"), "{text}");
+    // It gets full when a part has come.
+    let mut command = station.command(&["image", "add", "-", "--name", "large"]);
+    let mut add = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut input, large) = (add.stdin.take().unwrap(), noise(60 * MIB));
+    input.write_all(&large[..16 * MIB]).unwrap();
+    until("a part of it", || {
+        let used = rustix::fs::statvfs(&small.0).map(|of| (of.f_blocks - of.f_bfree) * of.f_frsize).unwrap();
+        (used > 20 << 20).then_some(())
+    });
+    small.resize(48);
+    // The command may end before it has read all.
+    let _ = input.write_all(&large[16 * MIB..]);
+    drop(input);
+    let out = add.wait_with_output().unwrap();
+    let text = String::from_utf8(out.stderr).unwrap();
+    assert!(
+        out.status.code() == Some(73) && text.contains("full") && text.contains("emove images"),
+        "{text}"
+    );
+    small.resize(320);
     let show = station.json(&["image", "show", "large"]).remove(0);
     assert!(
         show["value"]["state"] == "failed" && show["value"]["why"].as_str().unwrap().contains("full"),
