@@ -85,7 +85,7 @@ fn every_key_is_read_and_shown() {
         [[usb.board]]\nchip = 'BCM2712'\nleave = true\n\
         [netboot]\ninterface = 'eth1'\nmode = 'dhcp'\nrange = '10.0.0.9-20'\nlease-time = 600\nrouter = '10.0.0.1'\n\
         dns = ['10.0.0.1', '9.9.9.9']\nhosts = [\n  'dc:a6:32:01:02:03=10.0.0.7',\n]\noui = '2c:cf:67'\nrom-delay = 1\n\
-        delays = 'dc:a6:32:01:02:03=0.5'\neveryone = true\nboot-files = ['7=ipxe.efi']\n\
+        delays = 'dc:a6:32:01:02:03=0.5'\neveryone = true\nboot-files = ['7=ipxe.efi']\nstation = 'http://10.0.0.1:8080'\n\
         tftp-root = '/srv/tftp'\nclients = '/srv/roots'\nshared = '/srv/shared'\nstate = '/srv/netboot'\n\
         [station]\nlisten = ['10.0.0.1:8443', '[::1]:8080']\nsocket = '/srv/run/station.sock'\nstate = '/srv/station'\n\
         store = 'postgres://db/piprov'\nenrol = 'open'\nkeep-runs = 400\nkeep-logs = 'off'\nkeep-sightings = 1\nkeep-audit = '36500'\nshell-clients = false\n\
@@ -131,6 +131,7 @@ fn every_key_is_read_and_shown() {
         "dc:a6:32:01:02:03=0.5",
         "true",
         "7=ipxe.efi",
+        "http://10.0.0.1:8080",
         "/srv/tftp",
         "/srv/roots",
         "/srv/shared",

@@ -171,7 +171,10 @@ fn the_page_has_each_message_with_its_members() {
     let of = |from: &'static str, value: Value| (from, value);
     let clients = clients().into_iter().map(|message| {
         let from = match message {
-            ToServer::Station { .. } | ToServer::Arm { .. } | ToServer::Reset { .. } => "station",
+            ToServer::Station { .. }
+            | ToServer::Arm { .. }
+            | ToServer::Rules { .. }
+            | ToServer::Reset { .. } => "station",
             _ => "client",
         };
         of(from, serde_json::to_value(message).unwrap())

@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
+use crate::cutting::{Cutting, Fate};
 use crate::station::Station;
 
 const MAC: &str = "dc:a6:32:01:02:03";
@@ -133,8 +134,16 @@ fn a_client_of_curl_and_dd_deploys_raw_and_packed_backs_up_and_reboots_and_nothi
     // The line is cut, and curl goes on where it was.
     rig.fresh_disk();
     let job = rig.deploy();
-    let text = said(&rig.curl_client(&[("CUT", "2M")]));
-    assert!(text.starts_with("cut ") && !text.starts_with("cut 0"), "{text}");
+    let line = Cutting::to(rig.station.address, |_, head| {
+        if head.contains("device-action-poll") || head.starts_with("POST") {
+            Fate::Whole
+        } else {
+            Fate::Cut(3_000_000)
+        }
+    });
+    let server = format!("http://{}", line.address);
+    let text = said(&rig.curl_client(&[("CUT", "yes"), ("PROVISIONING_SERVER", &server)]));
+    assert_eq!(text, "cut 2\ndeployed");
     rig.poll();
     rig.is_deployed(&job, "not-verified");
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # A provisioning client of curl and dd: it registers with its MAC and its IP address, polls for an action, does it, and
-# ends. PROVISIONING_SERVER, MAC, DISK; KIND is "", .gz or .zst; CUT cuts each connection after so many bytes a second.
+# ends. PROVISIONING_SERVER, MAC, DISK; KIND is "", .gz or .zst; with CUT it counts the cuts of the line.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -18,7 +18,7 @@ while :; do
         if [ -n "${CUT-}" ]; then
             # The line is cut again and again, and the client goes on where it was.
             rounds=0
-            until curl -sSf -C - --limit-rate "$CUT" --max-time 2 -o "$work/image" "$url" 2>/dev/null; do
+            until curl -sSf -C - -o "$work/image" "$url" 2>/dev/null; do
                 rounds=$((rounds + 1))
                 [ "$rounds" -lt 60 ]
             done
