@@ -62,12 +62,14 @@ fn clients() -> Vec<ToServer> {
     };
     give.iter().for_each(known);
     let name = piprov::arming::Name::Mac(piprov::board::Mac::new([2, 0, 0, 0, 0, 1]));
+    let serial = piprov::arming::Name::Serial("10000000deadbeef".parse().unwrap());
     let mut all = vec![
         ToServer::Admit { schema: SCHEMA, boards: vec![], available: Some(1) },
         ToServer::Available { bytes: 1 },
         ToServer::Station { schema: SCHEMA },
         ToServer::Arm { id: 1, others: Some(true), boards: vec![] },
         ToServer::Rules { id: 1, after: Some(name) },
+        ToServer::Rules { id: 1, after: Some(serial) },
         ToServer::Reset { id: 1, target: "x".to_owned() },
     ];
     all.extend(give.into_iter().map(|give| ToServer::Answer { id: 1, give }));
