@@ -50,10 +50,17 @@ agent: ## build the agent for boards and PCs, static (Debian on amd64)
 
 # Doesn't build: under sudo there may be no cargo. Run `make build` first.
 .PHONY: install
-install: ## install binaries, man pages and completions below PREFIX (/usr/local)
+install: ## install binaries, units, man pages and completions below PREFIX (/usr/local)
 	@test -x target/release/piprov || { echo "run make build first" >&2; exit 1; }
 	$(INSTALL) -m 755 target/release/piprov $(DESTDIR)$(PREFIX)/bin/piprov
 	$(INSTALL) -m 755 target/release/piprov-udev $(DESTDIR)$(PREFIX)/lib/piprov/piprov-udev
+	for agent in target/release/piprov-agent-*; do \
+		[[ ! -x $$agent ]] || $(INSTALL) -m 755 "$$agent" "$(DESTDIR)$(PREFIX)/lib/piprov/$${agent##*/}"; \
+	done
+	for unit in station.service station.socket bootd.service netboot.service; do \
+		mkdir -p "$(DESTDIR)$(PREFIX)/lib/systemd/system"; \
+		sed 's,/usr/bin/piprov,$(PREFIX)/bin/piprov,' "systemd/piprov-$$unit" >"$(DESTDIR)$(PREFIX)/lib/systemd/system/piprov-$$unit"; \
+	done
 	for page in man/*; do \
 		$(INSTALL) -m 644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/}"; \
 	done

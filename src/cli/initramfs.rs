@@ -44,7 +44,7 @@ struct Build {
     /// The directory to write, such as /srv/netboot/tftp
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// The agent [default: beside this program, or below /usr/lib/piprov]
+    /// The agent [default: beside this program, or in lib/piprov]
     #[arg(long, value_name = "FILE")]
     agent: Option<PathBuf>,
     /// Where the boards find the station, such as http://10.0.0.1:7400
@@ -135,11 +135,13 @@ impl Build {
     /// The agent's program.
     fn agent(&self, arch: Arch) -> crate::cli::Result<Vec<u8>> {
         let name = format!("piprov-agent-{}", arch.name());
-        let beside = std::env::current_exe().ok().and_then(|path| Some(path.parent()?.join(&name)));
+        let dir = std::env::current_exe().ok().and_then(|path| Some(path.parent()?.to_owned()));
+        // Where it is built, and where `make install` puts it.
+        let beside = dir.into_iter().flat_map(|dir| [dir.join(&name), dir.join("../lib/piprov").join(&name)]);
         let usual = Path::new("/usr/lib/piprov").join(&name);
         let places: Vec<PathBuf> = match &self.agent {
             Some(path) => vec![path.clone()],
-            None => beside.into_iter().chain([usual]).collect(),
+            None => beside.chain([usual]).collect(),
         };
         for path in &places {
             match open_regular(path).and_then(|file| read_bounded(&file, LARGEST_AGENT)) {
