@@ -3,7 +3,9 @@
 use std::path::Path;
 
 /// Texts that may have such words in them: the file, how the text begins, and why.
-const MAY: [(&str, &str, &str); 6] = [
+const MAY: [(&str, &str, &str); 8] = [
+    ("src/agent/kept.rs", "piprov board key", "how a key on a disk begins"),
+    ("src/station/cert.rs", "piprov station", "whose a certificate is"),
     ("src/debian/apt.rs", "--format", "an argument of apt-get"),
     ("src/eeprom/usb_boot.rs", "# piprov netboot enable", "a line in config.txt, with what wrote it"),
     ("src/live/rules.rs", "# Raspberry Pis that boot over USB", "udev rules, with what wrote them"),
@@ -75,6 +77,18 @@ fn named(text: &str) -> Option<&'static str> {
         "udev",
         "config",
         "run",
+        "deploy",
+        "serve",
+        "bootd",
+        "initramfs",
+        "board",
+        "image",
+        "backup",
+        "project",
+        "rule",
+        "user",
+        "token",
+        "station",
     ];
     let of_ours = |(at, _): (usize, &str)| {
         let word =
