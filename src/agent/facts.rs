@@ -26,6 +26,7 @@ pub fn facts(root: &Path) -> Register {
         nonce: String::new(),
         key: String::new(),
         kept: false,
+        lasting: false,
         agent: env!("CARGO_PKG_VERSION").to_owned(),
         // A PC's stands elsewhere, and often is a word of its maker instead of a number.
         serial: tree("serial-number")

@@ -78,6 +78,12 @@ impl Identity {
         self.kept.is_some() && !self.dropped.load(Ordering::Relaxed)
     }
 
+    /// Whether it is the same at each start.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        self.passing.is_none() && !self.is_kept()
+    }
+
     /// From now on it isn't the one that a disk has kept.
     pub fn drop_kept(&self) {
         self.dropped.store(true, Ordering::Relaxed);

@@ -34,6 +34,10 @@ pub struct Register {
     /// is 409.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
+    /// The key is the same at each start: it comes from a secret in the board, or from a file. Without that, a person's word
+    /// for a board that isn't there lets another key in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lasting: bool,
     /// The agent's version.
     pub agent: String,
     /// The serial number.

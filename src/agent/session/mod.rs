@@ -204,6 +204,7 @@ impl Session<'_> {
             nonce: hello.nonce,
             key: self.identity.public(),
             kept: self.identity.is_kept(),
+            lasting: self.identity.is_lasting(),
             disks: self.disks(),
             ..(self.facts)()
         };

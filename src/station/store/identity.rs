@@ -73,8 +73,8 @@ impl Store {
         };
         tx.run(
             "UPDATE board SET key = $2, serial = coalesce($3, serial), serial_low = coalesce($4, serial_low),
-             model = coalesce($5, model), memory = coalesce($6, memory), disks = $7, simulated = $8, last_seen = $9
-             WHERE id = $1",
+             model = coalesce($5, model), memory = coalesce($6, memory), disks = $7, simulated = $8, last_seen = $9,
+             lasting = $10 WHERE id = $1",
             values![
                 &id,
                 &told.key,
@@ -85,6 +85,7 @@ impl Store {
                 json(&told.disks),
                 told.simulated,
                 now,
+                told.lasting,
             ],
         )
         .await?;
@@ -118,14 +119,14 @@ impl Store {
     }
 
     /// A person wants something from a board that isn't there: the next key that is shown under its serial number is its
-    /// own, as with a board that is let in before it comes.
+    /// own, as with a board that is let in before it comes. One whose key lasts keeps it.
     ///
     /// # Errors
     /// What the database says.
     pub async fn expect_anew(&self, id: &str) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
         // In the middle of a job it is the board that has begun it.
-        let sql = "UPDATE board SET key = NULL WHERE id = $1 AND NOT EXISTS
+        let sql = "UPDATE board SET key = NULL WHERE id = $1 AND lasting = 0 AND NOT EXISTS
                    (SELECT 1 FROM job j WHERE j.board = $1 AND j.state IN ('running', 'finishing'))";
         tx.run(sql, values![id]).await?;
         tx.commit().await

@@ -108,6 +108,19 @@ on_both! {
         assert_eq!((board.id, board.enrolment), (id, Enrolment::Waiting));
     }
 
+    async fn a_board_whose_key_lasts_keeps_it_whatever_a_person_wants(place: &Place) {
+        let store = place.open().await;
+        let told = Register { lasting: true, ..register(1, Some("10000000af04b2da"), &[]) };
+        let id = store.register(&told, true, NOW).await.unwrap().board().id.clone();
+        store.expect_anew(&id).await.unwrap();
+        let other = register(2, Some("10000000af04b2da"), &[]);
+        assert!(matches!(store.register(&other, true, NOW).await.unwrap(), Met::Double(_)));
+        // With one that passes it is as it was.
+        store.register(&Register { lasting: false, ..told }, true, NOW).await.unwrap();
+        store.expect_anew(&id).await.unwrap();
+        assert!(matches!(store.register(&other, true, NOW).await.unwrap(), Met::Known(_)));
+    }
+
     async fn a_flood_of_new_boards_pushes_out_only_what_nobody_knows(place: &Place) {
         let store = place.open().await;
         let named = store.see(&who(r#"{"serial":"00000001"}"#), "usb", "1-1", "?", 0).await.unwrap().unwrap();

@@ -74,6 +74,7 @@ pub(crate) use on_both;
 pub(crate) fn register(key: u8, serial: Option<&str>, macs: &[&str]) -> Register {
     Register {
         kept: false,
+        lasting: false,
         api: 1,
         nonce: String::new(),
         key: format!("{key:02x}").repeat(32),

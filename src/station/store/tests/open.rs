@@ -30,7 +30,8 @@ on_both! {
         store.set("x", Some("y")).await.unwrap();
         let mut tx = store.db.begin().await.unwrap();
         let row = "INSERT INTO _sqlx_migrations (version, description, installed_on, success, checksum, execution_time)
-                   SELECT 9000, 'future', installed_on, success, checksum, 0 FROM _sqlx_migrations";
+                   SELECT 9000, 'future', installed_on, success, checksum, 0 FROM _sqlx_migrations
+                   WHERE version = 1";
         tx.run(row, &[]).await.unwrap();
         tx.run("ALTER TABLE setting RENAME TO future", &[]).await.unwrap();
         tx.commit().await.unwrap();
