@@ -3032,7 +3032,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__station__subcmd__backup)
-            opts="-o -q -v -h -V --output --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            opts="-o -q -v -h -V --output --state --station --token-file --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3043,6 +3043,10 @@ _piprov() {
                     return 0
                     ;;
                 -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3066,12 +3070,16 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__station__subcmd__cert)
-            opts="-q -v -h -V --force --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            opts="-q -v -h -V --force --state --station --token-file --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --station)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3144,12 +3152,16 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__station__subcmd__restore)
-            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            opts="-q -v -h -V --state --station --token-file --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --station)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -792,6 +792,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l state -d 'The station\'s state directory [default: the setting station.state]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -803,6 +804,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -s o -l output -d 'The file, its owner\'s alone; it must not be there yet' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l state -d 'The station\'s state directory [default: the setting station.state]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -812,6 +814,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l state -d 'The station\'s state directory [default: the setting station.state]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l config -d 'Read this configuration file instead of the usual ones' -r -F

@@ -131,7 +131,7 @@ impl Identity {
 }
 
 fn pair(pair: Result<Ed25519KeyPair, ring::error::KeyRejected>) -> io::Result<Ed25519KeyPair> {
-    pair.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("no key: {error}")))
+    pair.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("it is no key ({error})")))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use piprov::agent::leds::Leds;
 use piprov::agent::session::{Disks, Options, Session};
 use piprov::board::{Mac, Serial};
 use piprov::device_api::{End, Register};
-use piprov::error::{Explain, chain};
+use piprov::error::{Explain, Kind, chain};
 use piprov::format::{message, unhex};
 use piprov::http::{Origin, Trust};
 use piprov::stop::Stop;
@@ -137,10 +137,6 @@ fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
         return Err(Usage("the station's key has 64 hexadecimal digits".into()));
     }
     let simulated = !arguments.disks.is_empty();
-    let failed = |error: &dyn std::error::Error| {
-        say(&chain(error));
-        Ok(ExitCode::FAILURE)
-    };
     let identity = match (&arguments.key, facts::secret(Path::new("/sys")).filter(|_| !simulated)) {
         (Some(path), _) => Identity::of_file(path),
         (None, Some(secret)) => Identity::of_secret(&secret),
@@ -148,8 +144,19 @@ fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
     };
     let identity = match identity {
         Ok(identity) => identity,
-        Err(error) => return failed(&error),
+        Err(error) => {
+            let place =
+                arguments.key.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default();
+            say(&format!("{place}{}", chain(&error)));
+            return Ok(ExitCode::from(Kind::of_io(&error).exit_code()));
+        }
     };
+    for disk in &arguments.disks {
+        if let Err(error) = std::fs::metadata(disk) {
+            say(&format!("{}: {}", disk.display(), chain(&error)));
+            return Ok(ExitCode::from(Kind::of_io(&error).exit_code()));
+        }
+    }
     let (public, serial) = (identity.public(), arguments.serial);
     let tell = move || if simulated { model(&public, serial) } else { facts::facts(Path::new("/")) };
     let disks = if simulated { Disks::Files(arguments.disks.clone()) } else { Disks::Real };

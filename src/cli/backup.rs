@@ -69,12 +69,29 @@ impl Backup {
         let station = self.at.open(global, ui, stop)?;
         match self.command {
             Command::List(args) => args.run(&station, ui),
-            Command::Show(args) => image::show(&image::known(&args.image, &station)?, ui),
+            Command::Show(args) => image::show(&only(&args.image, &station)?, ui),
             Command::Restore(args) => args.run(&station, ui, stop),
-            Command::Verify(args) => image::verify(&args, &station, ui),
-            Command::Remove(args) => image::remove(&args, "backup", &station, ui, stop),
+            Command::Verify(args) => {
+                only(&args.image, &station)?;
+                image::verify(&args, &station, ui)
+            }
+            Command::Remove(args) => {
+                only(&args.one.image, &station)?;
+                image::remove(&args, "backup", &station, ui, stop)
+            }
         }
     }
+}
+
+/// A backup by its name or id; an image that is none is refused.
+fn only(name: &str, station: &Station) -> crate::cli::Result<crate::station_api::Image> {
+    let image = image::known(name, station)?;
+    let all: Vec<Known> = station.all("/api/v1/backups", &[])?;
+    if all.iter().any(|backup| backup.image.id == image.id) {
+        return Ok(image);
+    }
+    let message = format!("`{name}` is an image, not a backup");
+    Err(crate::cli::report::Usage { message, hint: Some("`piprov image` shows and removes images.".into()) })?
 }
 
 impl List {
@@ -82,11 +99,21 @@ impl List {
         let board = self.board.map(|board| station.get::<Board>(&path(["boards", &board]))).transpose()?;
         let query: Vec<_> = board.into_iter().map(|board| ("board", board.id)).collect();
         let all: Vec<Known> = station.all("/api/v1/backups", &query)?;
+        // Each board is asked for once.
+        let mut names = std::collections::BTreeMap::new();
+        for board in all.iter().map(|one| &one.board) {
+            if !names.contains_key(board) {
+                let known = station.get::<Board>(&path(["boards", board])).ok();
+                names.insert(board.clone(), known.map_or_else(String::new, |board| client::label(&board)));
+            }
+        }
         let row = |one: &Known| {
+            let board = names.get(&one.board).cloned().unwrap_or_default();
             let proof = if one.proof.is_empty() { "not verified".to_owned() } else { one.proof.clone() };
             let image = &one.image;
             [
                 image.name.clone(),
+                board,
                 one.device.clone(),
                 size(image.raw_len),
                 size(image.stored),
@@ -94,7 +121,7 @@ impl List {
                 moment(image.added),
             ]
         };
-        let heading = ["BACKUP", "DISK", "SIZE", "STORED", "PROOF", "MADE"];
+        let heading = ["BACKUP", "BOARD", "DISK", "SIZE", "STORED", "PROOF", "MADE"];
         tell(ui, "backup", heading, &all, row, "the station has no backup");
         Ok(())
     }

@@ -157,6 +157,16 @@ impl Add {
             let file = crate::beneath::open_regular(path)
                 .map_err(|error| Failure::from(error).context(format_args!("opening {}", path.display())))?;
             let len = file.metadata()?.len();
+            // What is packed may be shorter than what it holds, never longer than the longest.
+            if len > crate::image::chunk::LONGEST_IMAGE {
+                let message = format!(
+                    "{}: {} is more than an image may have: {}",
+                    path.display(),
+                    size(len),
+                    size(crate::image::chunk::LONGEST_IMAGE)
+                );
+                return Err(Usage { message, hint: None })?;
+            }
             (From::Here(file), Some(len))
         };
         let bar = Bar::new(ui, "sending");

@@ -113,10 +113,21 @@ fn show(ui: &Ui, event: &Event) {
         return;
     }
     let Event::Serving { urls, socket, key, cert } = event;
+    if urls.iter().any(|url| url.starts_with("http://") && !is_loopback(url)) {
+        ui.warn(
+            "without TLS, tokens and images can be read on the way: `piprov station cert` makes a certificate",
+        );
+    }
     let places = urls.iter().cloned().chain(socket.iter().map(|path| path.display().to_string()));
     ui.say(format_args!("serving at {}. Ctrl-C ends it.", places.collect::<Vec<_>>().join(", ")));
     ui.detail(format_args!("key: {key}"));
     if let Some(cert) = cert {
         ui.detail(format_args!("certificate: {cert}"));
     }
+}
+
+/// Whether only this host can speak to it there.
+fn is_loopback(url: &str) -> bool {
+    let address = url.strip_prefix("http://").and_then(|at| at.parse::<std::net::SocketAddr>().ok());
+    address.is_some_and(|address| address.ip().is_loopback())
 }

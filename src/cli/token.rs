@@ -90,14 +90,20 @@ impl Add {
         let failed = |error: std::io::Error| Failure::from(error).context(&doing);
         // The file first: a token whose text got lost is of no use to anybody.
         let (dir, name) = place_of(&self.output).map_err(failed)?;
-        let new = dir.new_file(name, 0o600).map_err(failed)?;
+        if dir.stat(&name).map_err(|error| failed(error.into()))?.is_some() {
+            return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
+        }
+        let new = dir.new_file(&name, 0o600).map_err(failed)?;
         let day = 24 * 60 * 60 * 1000;
         let now = jiff::Timestamp::now().as_millisecond();
         let expires = self.days.map(|days| now + i64::from(days) * day);
         let made: MadeToken =
             station.post("/api/v1/tokens", &NewToken { name: self.one.name, role: self.role, expires })?;
-        writeln!(new.file(), "{}", made.secret).map_err(failed)?;
-        new.put().map_err(failed)?;
+        if let Err(error) = writeln!(new.file(), "{}", made.secret).and_then(|()| new.put()) {
+            // Nobody has its text.
+            station.delete(&path(["tokens", &made.token.name]))?;
+            return Err(failed(error));
+        }
         tell_one(
             ui,
             "token",

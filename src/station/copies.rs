@@ -10,6 +10,12 @@ use super::{OpenError, Options};
 /// # Errors
 /// When the store can't be read, or `out` not be written.
 pub fn backup(options: &Options, out: impl Write + Send) -> Result<u64, OpenError> {
+    // Opening makes a database where there is none; a copy of that is of no use.
+    if let StoreUrl::Sqlite(file) =
+        StoreUrl::read(options.store.as_deref().unwrap_or_default(), &options.state)?
+    {
+        std::fs::metadata(&file).map_err(|source| OpenError::State { path: file, source })?;
+    }
     opened(options, async |store| store.copy_to(out).await)
 }
 

@@ -55,7 +55,7 @@ use axum::http::HeaderMap;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::station::Enrol;
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Explain, Kind, Remedy, remedy};
 use crate::station_api::{Audit, Role, Room, Time};
 use web::{Guard, Origin, Refill, Refusal, Table, Who};
 
@@ -89,6 +89,18 @@ pub enum OpenError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Others can write to its directory.
+    #[error("{} can't be trusted: others than its owner can write to it", path.display())]
+    Open {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Another station serves from it.
+    #[error("another station serves from {}", path.display())]
+    Served {
+        /// The directory.
+        path: PathBuf,
+    },
     /// Its key can't.
     #[error(transparent)]
     Key(#[from] key::Error),
@@ -103,10 +115,30 @@ pub enum OpenError {
     Store(#[from] store::Error),
 }
 
+/// Makes the state directory, and takes it for this station alone: what one is about to need, another one would collect.
+fn own(path: &Path) -> Result<std::fs::File, OpenError> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+    let state = |source| OpenError::State { path: path.to_owned(), source };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(state)?;
+    if std::fs::metadata(path).map_err(state)?.mode() & 0o022 != 0 {
+        return Err(OpenError::Open { path: path.to_owned() });
+    }
+    let mut open = std::fs::OpenOptions::new();
+    let lock = open.write(true).create(true).truncate(false).mode(0o600).open(path.join("serving.lock"));
+    let lock = lock.map_err(state)?;
+    match rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Served { path: path.to_owned() }),
+        Err(error) => Err(state(error.into())),
+    }
+}
+
 impl Explain for OpenError {
     fn kind(&self) -> Kind {
         match self {
             Self::State { source, .. } => Kind::of_io(source),
+            Self::Open { .. } => Kind::Permission,
+            Self::Served { .. } => Kind::Busy,
             Self::Key(error) => error.kind(),
             Self::Store(error) => error.kind(),
             Self::Objects(error) => error.kind(),
@@ -117,6 +149,10 @@ impl Explain for OpenError {
     fn hint(&self) -> Option<Remedy> {
         match self {
             Self::State { .. } => None,
+            Self::Open { path } => {
+                Some(remedy![crate::error::Action::host("chmod go-w").arg(path.display())])
+            }
+            Self::Served { .. } => Some("end that one, or give this one a state directory of its own".into()),
             Self::Key(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::Objects(error) => error.hint(),
@@ -138,6 +174,8 @@ pub(crate) struct Station {
     nonces: device::Nonces,
     serving: device::Serving,
     streams: shell::Streams,
+    /// Holds the lock on its state directory.
+    _mine: std::fs::File,
     /// Whether it speaks HTTPS over the network.
     tls: std::sync::atomic::AtomicBool,
     passwords: password::Passwords,
@@ -155,8 +193,7 @@ pub(crate) struct Station {
 
 impl Station {
     async fn open(options: Options) -> Result<Arc<Self>, OpenError> {
-        let state = |source| OpenError::State { path: options.state.clone(), source };
-        tokio::fs::create_dir_all(&options.state).await.map_err(state)?;
+        let mine = own(&options.state)?;
         let key = key::StationKey::open(&options.state)?;
         let url = store::StoreUrl::read(options.store.as_deref().unwrap_or_default(), &options.state)?;
         let store = store::Store::open(&url).await?;
@@ -166,6 +203,7 @@ impl Station {
         images.tidy_up().await?;
         let privileged = bootd::Privileged::new(options.bootd.is_some());
         Ok(Arc::new(Self {
+            _mine: mine,
             options,
             privileged,
             store,

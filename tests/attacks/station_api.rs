@@ -152,6 +152,12 @@ fn a_token_opens_one_job_of_one_board_and_an_older_number_is_refused() {
     assert_eq!(station.call("GET", &path(&first, "manifest"), Some(&token(&other)), None).status, 403);
     assert_eq!(station.call("GET", "/api/v1/device/work", Some(&token(&first)), None).status, 403);
     station.call("POST", &path(&first, "progress"), Some(&token(&first)), Some(&progress)).ok();
+    // Who goes on isn't done.
+    let claim = json!({"fence": 1, "stage": "done", "done": 1});
+    assert_eq!(
+        station.call("POST", &path(&first, "progress"), Some(&token(&first)), Some(&claim)).status,
+        422
+    );
     // It starts again: the one before comes too late, with its token and with a number that it makes up.
     let again = one.work(&station, 0).ok();
     assert_eq!((again["job"].clone(), again["fence"].as_u64()), (first["job"].clone(), Some(2)));

@@ -28,6 +28,28 @@ fn files(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
+fn a_page_of_another_site_can_ask_a_browser_for_nothing() {
+    let (_dir, station) = station();
+    let register = json!({"mac": "dc:a6:32:01:02:03"}).to_string();
+    let foreign = [("origin", "http://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")];
+    for header in foreign {
+        for (method, path, body) in [
+            ("POST", "/api/register-device", Some(register.as_bytes())),
+            ("GET", "/api/device-action-poll?mac=dc:a6:32:01:02:03", None),
+            ("GET", "/api/v1/device/hello", None),
+        ] {
+            let asked = request(method, path, None, body, &[header, ("content-type", "text/plain")]);
+            assert_eq!(station.raw(&asked).status, 403, "{header:?} {path}");
+        }
+    }
+    // The station's own pages, and programs.
+    for own in [("origin", "http://station"), ("sec-fetch-site", "same-origin"), JSON] {
+        let asked = request("POST", "/api/register-device", None, Some(register.as_bytes()), &[own]);
+        assert_eq!(station.raw(&asked).status, 200, "{own:?}");
+    }
+}
+
+#[test]
 fn no_name_in_a_path_leads_out_of_what_it_names() {
     let (dir, station) = station();
     let token = station.token("t", "admin");

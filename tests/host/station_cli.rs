@@ -276,6 +276,37 @@ fn a_copy_of_the_database_comes_back_into_an_empty_one_and_into_no_other() {
 }
 
 #[test]
+fn a_state_directory_has_one_station_that_nobody_else_can_write_to() {
+    let station = Station::start();
+    let serve = |state: &Path| {
+        let mut command = station.command(&["serve", "--listen", "127.0.0.1:0", "--socket"]);
+        let out = command.arg(station.path("other.sock")).arg("--state").arg(state).output().unwrap();
+        (out.status.code().unwrap(), String::from_utf8(out.stderr).unwrap())
+    };
+    let (code, text) = serve(&station.path("station"));
+    assert!(code == 75 && text.contains("another station serves from"), "{code} {text}");
+    let open = station.path("open");
+    std::fs::create_dir(&open).unwrap();
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let (code, text) = serve(&open);
+    assert!(code == 77 && text.contains("can't be trusted"), "{code} {text}");
+}
+
+#[test]
+fn a_copy_is_one_of_the_database_that_is_meant() {
+    let station = Station::start();
+    station.json(&["project", "add", "lab"]);
+    let nowhere = station.path("nowhere");
+    let text = station.stderr(&["station", "backup", "-o", "copy", "--state", nowhere.to_str().unwrap()], 66);
+    assert!(text.contains("nowhere") && !nowhere.exists(), "{text}");
+    let text = station.stderr(&["station", "backup", "-o", "copy", "--station", &station.url()], 2);
+    assert!(text.contains("--state DIR"), "{text}");
+    let state = station.path("station");
+    let copied = station.json(&["station", "backup", "-o", "copy", "--state", state.to_str().unwrap()]);
+    assert!(copied[0]["rows"].as_u64().unwrap() > 0, "{copied:?}");
+}
+
+#[test]
 fn where_there_is_no_station_it_is_said_how_to_get_one() {
     let dir = tempfile::tempdir().unwrap();
     let run = |socket: &str, arguments: &[&str]| {

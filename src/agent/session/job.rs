@@ -72,7 +72,13 @@ impl Session<'_> {
         let client = self.client()?.with_token(&work.token)?;
         let path = format!("{}/jobs/{}", super::BASE, checked(&work.job)?);
         let manifest = self.manifest(&client, &path, work)?;
-        (self.say)(&format!("job {}: {:?}", work.job, manifest.action));
+        let action = match manifest.action {
+            Action::Deploy => "deploy",
+            Action::Backup => "backup",
+            Action::Reboot => "reboot",
+            Action::PowerOff => "power off",
+        };
+        (self.say)(&format!("job {}: {action}", work.job));
         self.leds.show(Light::Works);
         let stop = self.stop.child().map_err(Error::System)?;
         let ended = match manifest.action {

@@ -176,7 +176,7 @@ pub(super) fn start(
     match waited {
         Ok(()) => kinds.extend(some.then_some(None)),
         Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
-        Err(failure) => kinds.push(Some(failure.kind())),
+        Err(failure) => kinds.push(Some(crate::cli::report::tell(ui, &failure))),
     }
     crate::cli::report::boards(kinds)
 }

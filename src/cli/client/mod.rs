@@ -44,6 +44,14 @@ pub(super) struct At {
     token_file: Option<PathBuf>,
 }
 
+impl At {
+    /// Whether one is named on the command line.
+    #[cfg(feature = "station")]
+    pub(super) fn is_typed(&self) -> bool {
+        self.station.is_some() || self.token_file.is_some()
+    }
+}
+
 /// There is no station to be spoken to, or not with what is there.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoStation {

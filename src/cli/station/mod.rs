@@ -37,8 +37,8 @@ enum Command {
     #[cfg(feature = "station")]
     /// Write a copy of the database of the station on this host into a file
     ///
-    /// Boards, jobs, runs, images' names, projects, rules, users and tokens are in it; the bytes of images are not. The
-    /// station may go on serving. A password of PostgreSQL isn't in it.
+    /// Boards, jobs, runs, images' names, projects, rules, users and tokens are in it; the bytes of images and the station's
+    /// key (station.key beside them) are not. The station may go on serving. A password of PostgreSQL isn't in it.
     Backup(own::Backup),
     #[cfg(feature = "station")]
     /// Take such a copy into an empty database, whichever of the two it is
@@ -48,6 +48,17 @@ enum Command {
 impl Station {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let open = || self.at.open(global, ui, stop);
+        #[cfg(feature = "station")]
+        if self.at.is_typed()
+            && matches!(self.command, Command::Cert(_) | Command::Backup(_) | Command::Restore(_))
+        {
+            return Err(crate::cli::report::Usage {
+                message:
+                    "this is done with the files of a station on this host, not with one that is spoken to"
+                        .to_owned(),
+                hint: Some("`--state DIR` says where they are.".into()),
+            })?;
+        }
         match self.command {
             #[cfg(feature = "station")]
             Command::Cert(args) => args.run(global, ui),

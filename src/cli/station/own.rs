@@ -19,6 +19,8 @@ pub(super) struct Cert {
     /// Replace the one that is there; who pins that one no longer trusts the station
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    place: Place,
 }
 
 #[derive(Debug, clap::Args)]
@@ -26,6 +28,8 @@ pub(super) struct Backup {
     /// The file, its owner's alone; it must not be there yet
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    #[command(flatten)]
+    place: Place,
 }
 
 #[derive(Debug, clap::Args)]
@@ -33,14 +37,25 @@ pub(super) struct Restore {
     /// The copy
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Where the station's files are.
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// The station's state directory [default: the setting station.state]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
 }
 
 /// The station on this host, as the settings have it.
-fn own(global: &Global, ui: &Ui) -> crate::cli::Result<Options> {
+fn own(global: &Global, ui: &Ui, place: Place) -> crate::cli::Result<Options> {
     let settings = common::settings(global, ui)?;
     let station = &settings.station;
     Ok(Options {
-        state: station.state.value.clone().unwrap_or_else(|| settings.state_dir.value.join("station")),
+        state: (place.state.or_else(|| station.state.value.clone()))
+            .unwrap_or_else(|| settings.state_dir.value.join("station")),
         records: settings.state_dir.value.clone(),
         store: station.store.value.clone(),
         enrol: station.enrol.value,
@@ -52,7 +67,7 @@ fn own(global: &Global, ui: &Ui) -> crate::cli::Result<Options> {
 
 impl Cert {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> crate::cli::Result<()> {
-        let state = own(global, ui)?.state;
+        let state = own(global, ui, self.place)?.state;
         std::fs::create_dir_all(&state).context(format_args!("making {}", state.display()))?;
         let made = crate::station::cert::make(&state, &self.names, self.force)?;
         if ui.json {
@@ -72,7 +87,7 @@ impl Backup {
         let doing = format!("writing {}", self.output.display());
         let (dir, name) = place_of(&self.output).context(&doing)?;
         let new = dir.new_file(name, 0o600).context(&doing)?;
-        let rows = copies::backup(&own(global, ui)?, std::io::BufWriter::new(new.file()))?;
+        let rows = copies::backup(&own(global, ui, self.place)?, std::io::BufWriter::new(new.file()))?;
         new.put().context(&doing)?;
         copied(ui, "copied", &self.output, rows);
         Ok(())
@@ -83,7 +98,7 @@ impl Restore {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> crate::cli::Result<()> {
         let file = crate::beneath::open_regular(&self.file);
         let file = file.context(format_args!("opening {}", self.file.display()))?;
-        let rows = copies::restore(&own(global, ui)?, file)?;
+        let rows = copies::restore(&own(global, ui, self.place)?, file)?;
         copied(ui, "restored", &self.file, rows);
         Ok(())
     }

@@ -14,7 +14,7 @@ pub mod object;
 mod error;
 
 pub use error::Error;
-pub use index::{Chunk, Digest, Index, Piece};
+pub use index::{Chunk, Digest, Index, LONGEST_IMAGE, Piece};
 
 /// Bytes of the raw image in a chunk.
 pub const CHUNK: u64 = 4 << 20;

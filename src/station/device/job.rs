@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::device_api::{Action, ImageRef, Manifest, Orders, Outcome, Progress, SIGNATURE, VERSION};
 use crate::format::json::{self, json};
-use crate::run::Ending;
+use crate::run::{Ending, Stage};
 use crate::station::jobs::judge;
 use crate::station::now;
 use crate::station::store::Finished;
@@ -65,6 +65,9 @@ async fn progress(call: Call, (): (), progress: Progress) -> Result<Orders, Refu
     if large(progress.done) || large(progress.fetched) || progress.total.is_some_and(large) {
         return Err(Refusal::meaningless("a number of bytes is larger than there are"));
     }
+    if progress.stage == Stage::Done {
+        return Err(Refusal::meaningless("a job that goes on isn't done: its end is a result"));
+    }
     let job = super::job_of(&call).await?;
     let orders = call.station.store().renew(&job.id, &progress, now()).await?;
     if let Some(run) = &job.run {
@@ -107,7 +110,12 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         "kept": outcome.kept,
         "fetched": outcome.fetched,
     });
-    let finished = Finished { fence: outcome.fence, stage: outcome.stage, ending, detail };
+    // What is told done and isn't equal has failed where it was compared.
+    let stage = match (outcome.stage, &ending) {
+        (Stage::Done, Ending::Failed { .. }) => Stage::ReadBack,
+        (stage, _) => stage,
+    };
+    let finished = Finished { fence: outcome.fence, stage, ending, detail };
     let job = station.store().finish(&job.id, &finished, now()).await?;
     if let (Action::Backup, Some(image), Some(proof)) = (job.action, &image, proof)
         && matches!(job.state, JobState::Done | JobState::Finishing)

@@ -79,6 +79,21 @@ impl Store {
         question.sql.clear();
         question.more(&sql, &question_values).more(" LIMIT 2", &[]);
         let mut rows = self.db.rows(&question.sql, &question.values).await?;
+        // Anybody can register under an address that another one has: who was let in is meant.
+        if rows.len() > 1 {
+            let sql = sql.replacen(
+                "SELECT id FROM board WHERE ",
+                "SELECT id FROM board WHERE enrolment = 'enrolled' AND (",
+                1,
+            );
+            question.sql.clear();
+            question.values.clear();
+            question.more(&sql, &question_values).more(") LIMIT 2", &[]);
+            let enrolled = self.db.rows(&question.sql, &question.values).await?;
+            if enrolled.len() == 1 {
+                rows = enrolled;
+            }
+        }
         match (rows.pop(), rows.pop()) {
             (Some(mut row), None) => row.text(),
             (None, _) => Err(missing(text)),

@@ -11,6 +11,8 @@ const MOST_WAITING: u64 = 20_000;
 /// So many addresses of one board.
 const MOST_MACS: usize = 16;
 
+/// A board of a shell client that was let in is what it is by its address alone: who shows a key under that address isn't it.
+const NO_SHELL_CLIENT: &str = "NOT (b.enrolment = 'enrolled' AND EXISTS (SELECT 1 FROM sighting s WHERE s.board = b.id AND s.way = 'shell'))";
 /// What a board is that registers.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Met {
@@ -47,7 +49,13 @@ impl Store {
         let by_key = tx.row("SELECT id FROM board WHERE key = $1", values![&told.key]).await?;
         let mut new = false;
         let id = if let Some(mut row) = by_key {
-            row.text()?
+            let id = row.text()?;
+            // A key belongs to one board: under another serial number it gets nothing.
+            if let Some(other) = other_serial(&mut tx, &id, told.serial.as_ref()).await? {
+                tx.commit().await?;
+                return Ok(Met::Double(self.board(&other).await?));
+            }
+            id
         } else if let Some(id) = by_serial(&mut tx, told.serial.as_ref()).await? {
             let key = tx.row("SELECT key FROM board WHERE id = $1", values![&id]).await?;
             if key.map_or(Ok(None), |mut row| row.maybe_text())?.is_some() {
@@ -208,13 +216,30 @@ async fn by_serial(tx: &mut Tx, serial: Option<&Serial>) -> Result<Option<String
 /// A board with one of these addresses, of which neither key nor serial number is known.
 async fn by_address(tx: &mut Tx, macs: &[Mac]) -> Result<Option<String>, Error> {
     for mac in macs.iter().take(MOST_MACS) {
-        let sql = "SELECT b.id FROM board_mac m JOIN board b ON b.id = m.board
-                   WHERE m.mac = $1 AND b.key IS NULL AND b.serial IS NULL ORDER BY b.id";
-        if let Some(mut row) = tx.row(sql, values![mac.to_string()]).await? {
+        let sql = format!(
+            "SELECT b.id FROM board_mac m JOIN board b ON b.id = m.board
+             WHERE m.mac = $1 AND b.key IS NULL AND b.serial IS NULL AND {NO_SHELL_CLIENT} ORDER BY b.id"
+        );
+        if let Some(mut row) = tx.row(&sql, values![mac.to_string()]).await? {
             return Ok(Some(row.text()?));
         }
     }
     Ok(None)
+}
+
+/// The board that a serial number belongs to, where it isn't that of this board: this one, if it has another number, or
+/// the one that has it.
+async fn other_serial(tx: &mut Tx, id: &str, serial: Option<&Serial>) -> Result<Option<String>, Error> {
+    let Some(told) = serial else { return Ok(None) };
+    let row = tx.row("SELECT serial FROM board WHERE id = $1", values![id]).await?;
+    let known: Option<Serial> = match row.map(|mut row| row.maybe_text()).transpose()?.flatten() {
+        Some(text) => Some(text.parse().map_err(|_| Error::Row { table: "board", why: text.clone() })?),
+        None => None,
+    };
+    match known {
+        Some(known) => Ok((!known.is_of_same_board(told)).then(|| id.to_owned())),
+        None => Ok(by_serial(tx, serial).await?.filter(|other| other != id)),
+    }
 }
 
 /// A board without a serial number that has another key and one of these addresses: for one that has no serial number
@@ -285,10 +310,12 @@ async fn absorb(tx: &mut Tx, id: &str, macs: &[Mac]) -> Result<(), Error> {
         return Ok(());
     }
     for mac in macs.iter().take(MOST_MACS) {
-        let sql = "SELECT b.id FROM board_mac m JOIN board b ON b.id = m.board
-                   WHERE m.mac = $1 AND b.id <> $2 AND b.key IS NULL AND b.serial IS NULL AND b.name IS NULL
-                   AND NOT EXISTS (SELECT 1 FROM job j WHERE j.board = b.id)";
-        for mut row in tx.rows(sql, values![mac.to_string(), id]).await? {
+        let sql = format!(
+            "SELECT b.id FROM board_mac m JOIN board b ON b.id = m.board
+             WHERE m.mac = $1 AND b.id <> $2 AND b.key IS NULL AND b.serial IS NULL AND b.name IS NULL
+             AND {NO_SHELL_CLIENT} AND NOT EXISTS (SELECT 1 FROM job j WHERE j.board = b.id)"
+        );
+        for mut row in tx.rows(&sql, values![mac.to_string(), id]).await? {
             let other = row.text()?;
             for sql in [
                 "UPDATE sighting SET board = $1 WHERE board = $2",

@@ -367,7 +367,8 @@ impl Store {
     pub async fn again(&self, id: &str, by: &str, now: Time) -> Result<Job, Error> {
         let mut tx = self.db.begin().await?;
         let old = one(&mut tx, id).await?;
-        if is_open(old.state) {
+        // What `make` says of one whose system isn't seen yet holds here too.
+        if is_open(old.state) && old.state != JobState::Finishing {
             return Err(Refused::Occupied.into());
         }
         let asked = Asked {

@@ -233,6 +233,9 @@ fn done(answers: Option<(&str, Content)>) -> Answer {
 async fn call(station: Arc<Station>, parts: &mut Parts, access: Access) -> Result<Call, Refusal> {
     let from = parts.extensions.get::<Origin>().copied();
     let from = from.ok_or_else(|| Refusal::forbidden("nobody knows where this comes from"))?;
+    if is_foreign_page(&parts.headers) {
+        return Err(Refusal::forbidden("a page of another site asks for this"));
+    }
     let who = match access {
         Access::Open => None,
         // Before anything of the body is taken.
@@ -247,6 +250,16 @@ async fn call(station: Arc<Station>, parts: &mut Parts, access: Access) -> Resul
     }
     let query = parts.uri.query().map(str::to_owned);
     Ok(Call { station, who, from, headers: std::mem::take(&mut parts.headers), query, path })
+}
+
+/// Whether a browser says that a page of somebody else's makes this call. Programs say nothing of the kind.
+fn is_foreign_page(headers: &HeaderMap) -> bool {
+    let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let host = text(header::HOST).unwrap_or_default();
+    let of_other =
+        |origin: &str| origin.split_once("://").is_none_or(|(_, from)| !from.eq_ignore_ascii_case(host));
+    let site = headers.get("sec-fetch-site").map(|value| value.to_str().unwrap_or("?"));
+    text(header::ORIGIN).is_some_and(of_other) || site.is_some_and(|site| site == "cross-site")
 }
 
 /// A value out of JSON.

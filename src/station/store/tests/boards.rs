@@ -108,6 +108,42 @@ on_both! {
         assert_eq!((board.id, board.enrolment), (id, Enrolment::Waiting));
     }
 
+    async fn a_key_stays_with_its_serial_number(place: &Place) {
+        let store = place.open().await;
+        let (own, foreign) = ("10000000af04b2da", "10000000af04b2db");
+        let told = register(1, Some(own), &[]);
+        let id = store.register(&told, true, NOW).await.unwrap().board().id.clone();
+        // A number that nobody has shown yet, and one that another board has.
+        let moved = register(1, Some(foreign), &[]);
+        let met = store.register(&moved, true, NOW).await.unwrap();
+        assert!(matches!(&met, Met::Double(board) if board.id == id), "{met:?}");
+        let other = store.register(&register(2, Some(foreign), &[]), true, NOW).await.unwrap();
+        assert!(matches!(other, Met::New(_)), "{other:?}");
+        assert!(matches!(store.register(&moved, true, NOW).await.unwrap(), Met::Double(_)));
+        // One that came without a number may tell its own later, and nobody else's.
+        let nameless = store.register(&register(3, None, &["52:54:00:aa:00:07"]), true, NOW).await.unwrap();
+        let met = store.register(&register(3, Some(foreign), &[]), true, NOW).await.unwrap();
+        assert!(matches!(&met, Met::Double(board) if board.id != nameless.board().id), "{met:?}");
+        let met = store.register(&register(3, Some("10000000af04b2dc"), &[]), true, NOW).await.unwrap();
+        assert!(matches!(&met, Met::Known(board) if board.id == nameless.board().id), "{met:?}");
+        assert_eq!(store.find_board(own).await.unwrap(), id);
+    }
+
+    async fn a_stranger_with_a_boards_address_gets_nothing_of_it(place: &Place) {
+        let store = place.open().await;
+        let mac = ["52:54:00:aa:00:07"];
+        // A shell client's board: it has no key, and a person has let it in.
+        let shell = store.see(&who(r#"{"mac":"52:54:00:aa:00:07"}"#), "shell", "10.0.0.7", "?", NOW).await.unwrap().unwrap();
+        let enrolled = BoardChange { enrolment: Some(Enrolment::Enrolled), ..BoardChange::default() };
+        store.change_board(&shell, &enrolled).await.unwrap();
+        let stranger = store.register(&register(1, Some("10000000af04b2da"), &mac), false, NOW).await.unwrap();
+        assert!(matches!(&stranger, Met::New(board) if board.id != shell), "{stranger:?}");
+        let board = store.board(&shell).await.unwrap();
+        assert_eq!((board.key, board.enrolment), (None, Enrolment::Enrolled));
+        // By its address the board that was let in is meant.
+        assert_eq!(store.find_board(mac[0]).await.unwrap(), shell);
+    }
+
     async fn a_board_whose_key_lasts_keeps_it_whatever_a_person_wants(place: &Place) {
         let store = place.open().await;
         let told = Register { lasting: true, ..register(1, Some("10000000af04b2da"), &[]) };
