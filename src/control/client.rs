@@ -65,7 +65,7 @@ impl Client {
     /// Connects to the server whose socket this is, and hears who it is.
     ///
     /// # Errors
-    /// [`Error::NotThere`] where nobody listens; where the socket, or who listens, can't be trusted.
+    /// [`Error::Socket`] where nobody listens; where the socket, or who listens, can't be trusted.
     pub fn connect(path: &Path, stop: &Stop) -> Result<Self, Error> {
         let (link, peer) = Place::open(path, false)?.connect()?;
         let system = |source| SocketError::System { path: path.to_owned(), doing: "talking to it", source };
