@@ -136,7 +136,7 @@ if [ "$pc" != no ]; then
     ip link set tap0 master br0 up
     mac=52:54:00:de:40:02
     truncate -s 500M pc.disk
-    qemu-system-x86_64 -accel tcg -m 384 -smp 1 -display none -monitor none -serial file:pc.console -boot order=nc \
+    qemu-system-x86_64 -accel tcg -m 384 -smp 1 -nographic -monitor none -serial file:pc.console -boot order=nc \
         -netdev tap,id=n,ifname=tap0,script=no,downscript=no -device "virtio-net-pci,netdev=n,mac=$mac" \
         -drive file=pc.disk,format=raw,if=virtio > qemu.log 2>&1 &
     started+=($!)
