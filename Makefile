@@ -97,4 +97,4 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { print "\n" substr($$0, 5) ":" } \
-		/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

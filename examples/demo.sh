@@ -19,6 +19,8 @@ piprov() { printf '  $ piprov %s\n' "$*"; "$PIPROV" "$@" 2>&1 | sed 's/^/  /'; }
 need_tools mformat:mtools sfdisk:fdisk mkfs.ext4:e2fsprogs xz:xz-utils cmp:diffutils ip:iproute2 unshare:util-linux
 pc=${PIPROV_DEMO_PC:-yes}
 [ "$pc" = no ] || need_tools qemu-system-x86_64:qemu-system-x86
+[ "$pc" = no ] || [ -w /dev/net/tun ] ||
+    fail "/dev/net/tun, which connects the PC, is not for this user: run it by sudo, or without the PC (PIPROV_DEMO_PC=no)"
 
 # Before this network is left: building may have to fetch crates, and the boards' system is made of Debian's packages.
 if [ -z "${PIPROV:-}" ]; then
