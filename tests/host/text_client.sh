@@ -47,15 +47,21 @@ pieces() {
         code=$(curl -sS -r "$at-$((at + PIECE - 1))" -D "$work/head" -o "$work/piece" -w '%{http_code}' "$1")
         cut=$?
         case $code in
-        206) total=$(tr -d '\r' <"$work/head" | sed -n 's,^[Cc]ontent-[Rr]ange: bytes [0-9]*-[0-9]*/\([0-9]*\)$,\1,p') ;;
-        200) # A server without ranges: only the beginning may be taken from the whole.
-            [ "$at" -eq 0 ] || { say "no range at $at"; return 1; }
-            total=$(tr -d '\r' <"$work/head" | sed -n 's,^[Cc]ontent-[Ll]ength: \([0-9]*\)$,\1,p') ;;
+        206)
+            total=$(tr -d '\r' <"$work/head" |
+                sed -n 's,^[Cc]ontent-[Rr]ange: bytes [0-9]*-[0-9]*/\([0-9]*\)$,\1,p')
+            begins=$at ;;
+        200) begins=0 ;; # A server may give all of it instead: what is there already is left out.
+        *) begins= ;;
         esac
         got=0
-        case $code in 200 | 206) [ ! -f "$work/piece" ] || got=$(wc -c <"$work/piece") ;; esac
+        if [ -n "$begins" ] && [ -f "$work/piece" ]; then
+            size=$(($(wc -c <"$work/piece")))
+            got=$((size - at + begins))
+            [ "$code" != 200 ] || [ "$cut" -ne 0 ] || total=$size
+        fi
         if [ "$got" -gt 0 ]; then
-            cat "$work/piece" || return 1
+            tail -c "$got" "$work/piece" || return 1
             at=$((at + got)) tries=0
         fi
         if [ "$got" -eq 0 ] || [ "$cut" -ne 0 ]; then
