@@ -66,7 +66,7 @@ struct Build {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["mirror", "release", "package"])]
     deb: Vec<PathBuf>,
     /// A kernel's package that is there already, such as Raspberry Pi's; the others are fetched
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["kernel", "deb"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "kernel")]
     kernel_package: Option<PathBuf>,
     /// A kernel that is there as a file, instead of a package's
     #[arg(long, value_name = "FILE", requires = "modules")]

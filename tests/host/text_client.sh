@@ -68,7 +68,7 @@ pieces() {
             tries=$((tries + 1))
             say "broke off at $at of ${total:-?}: curl $cut, status $code"
             [ "$tries" -lt 8 ] || return 1
-            sleep 1
+            sleep "$EVERY"
         fi
     done
     echo "$at" >"$work/fetched"
