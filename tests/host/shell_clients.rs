@@ -58,6 +58,13 @@ impl Rig {
         self.station.call("GET", &format!("/api/device-action-poll?mac={MAC}"), None, None).ok()
     }
 
+    /// Asks, and gives the address of the image, as at this server.
+    fn url(&self, server: &str) -> String {
+        let told = self.poll();
+        let path = told["url"].as_str().unwrap().splitn(4, '/').nth(3).unwrap();
+        format!("{server}/{path}")
+    }
+
     fn give(&self, job: Value) -> String {
         let path = format!("/api/v1/boards/{}/jobs", self.board());
         self.station.admin("POST", &path, Some(&job)).ok()["id"].as_str().unwrap().to_owned()
@@ -178,8 +185,7 @@ fn a_client_from_the_description_alone_goes_on_where_the_line_was_cut_also_in_wh
         rig.register();
         let (name, file) =
             ("fetched".to_owned() + packed, rig.dir.path().join("fetched".to_owned() + packed));
-        let url = rig.poll()["url"].as_str().unwrap().splitn(4, '/').nth(3).unwrap().to_owned();
-        let url = format!("{server}/{url}{packed}");
+        let url = rig.url(&server) + packed;
         let mut rounds = 0;
         while !Command::new("curl")
             .args(["-sf", "-C", "-", "-o"])
@@ -210,7 +216,8 @@ fn a_question_for_the_head_alone_is_no_sign_that_anything_arrived() {
     let rig = rig(&["--enrol", "open"]);
     let job = rig.deploy();
     rig.register();
-    let url = rig.poll()["url"].as_str().unwrap().to_owned();
+    let server = format!("http://{}", rig.station.address);
+    let url = rig.url(&server);
     let curl =
         |args: &[&str]| Command::new("curl").args(["-sf", "-o", "/dev/null"]).args(args).output().unwrap();
     let len = rig.image.len();
@@ -221,7 +228,7 @@ fn a_question_for_the_head_alone_is_no_sign_that_anything_arrived() {
     assert_eq!(rig.job(&job)["state"], "not-verified", "{len}");
     // And the head of what is never fetched ends nothing.
     let job = rig.deploy();
-    let url = rig.poll()["url"].as_str().unwrap().to_owned();
+    let url = rig.url(&server);
     assert!(curl(&["-I", &url]).status.success());
     assert_eq!(rig.poll()["action"], "deploy");
     assert_eq!(rig.job(&job)["state"], "running");
