@@ -30,6 +30,7 @@ mod mklive;
 pub mod name;
 mod netboot;
 mod nukelive;
+mod output;
 pub mod parse;
 mod project;
 pub mod remedy;

@@ -8,6 +8,7 @@ mod board;
 mod call;
 mod image;
 mod job;
+mod name;
 mod people;
 mod project;
 
@@ -19,6 +20,7 @@ pub use call::{
 };
 pub use image::{Backup, Image, ImageState};
 pub use job::{Job, JobState, RunLine};
+pub use name::check_name;
 pub use people::{Audit, Role, Token, User};
 pub use project::{Again, Matching, Project, Rule, What};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::board::Who;
 use crate::cli::client::{self, Station, moment, path};
-use crate::cli::table::columns;
+use crate::cli::table::Columns;
 use crate::cli::ui::{Style, Ui};
 use crate::format::json::json;
 use crate::format::{minutes, percent};
@@ -90,7 +90,7 @@ pub(super) fn list(
         [run.run.clone(), moment(run.started), run.way.clone(), run.label.clone(), took(run), outcome(run)]
     };
     let rows: Vec<_> = std::iter::once(heading).chain(all.iter().map(row)).collect();
-    for (number, line) in columns(&rows).iter().enumerate() {
+    for (number, lines) in Columns::default().within(&rows, ui.width_out).iter().enumerate() {
         let style =
             match number.checked_sub(1).and_then(|number| all.get(number)).map(|run| run.outcome.as_str()) {
                 None => Style::Faint,
@@ -98,7 +98,7 @@ pub(super) fn list(
                 Some("not-verified" | "unfinished") => Style::Warn,
                 Some(_) => Style::Bad,
             };
-        ui.result(ui.paint(style, line));
+        lines.iter().for_each(|line| ui.result(ui.paint(style, line)));
     }
     Ok(())
 }
