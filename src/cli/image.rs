@@ -150,7 +150,7 @@ impl Add {
         let (from, len) = if remote {
             let url: Url = self.source.parse().map_err(Failure::from)?;
             let (limits, pauses) = (Limits::default(), Pauses::usual());
-            let again = client::again(ui, Arc::clone(&bar));
+            let again = client::again(ui, Some(Arc::clone(&bar)));
             let file = Resuming::open(&url, Trust::System, limits, pauses, stop, again)?;
             let len = file.len();
             (From::Far(Box::new(file)), len)
@@ -328,7 +328,7 @@ impl Export {
         let output = Output::at(&self.output, true, ui)?;
         let new = output.begin(0o644)?;
         let bar = Arc::new(Bar::new(ui, "getting"));
-        let (raw, again) = (path(["images", &image.id, "raw"]), client::again(ui, Arc::clone(&bar)));
+        let (raw, again) = (path(["images", &image.id, "raw"]), client::again(ui, Some(Arc::clone(&bar))));
         let mut from = Resuming::of(&station.client, &raw, Pauses::usual(), again)?;
         let (mut hash, mut buf) = (Sha256::new(), vec![0; BUF]);
         loop {

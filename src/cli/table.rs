@@ -1,4 +1,4 @@
-//! Aligned columns without boxes.
+//! Aligned columns without boxes: two spaces between them, each as wide as its widest cell, and nothing behind the last.
 //!
 //! What doesn't fit onto a terminal is laid out anew: a row gets several lines, broken between columns, and a long text
 //! in the last one is broken between words. Into a pipe or a file a row is always one line.
@@ -14,12 +14,6 @@ const WIDEST: usize = 200;
 const NARROWEST: usize = 24;
 /// How far what belongs to a row stands in.
 const INDENT: usize = 2;
-
-/// Rows as lines with two spaces between the columns, each column as wide as its widest cell, and nothing
-/// behind the last.
-pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
-    Columns::default().within(rows, None).concat()
-}
 
 /// Prints rows, the first of which is their heading.
 pub(super) fn tell<const N: usize>(ui: &Ui, heading: Style, rows: &[[String; N]]) {
@@ -48,7 +42,10 @@ pub(super) fn facts(ui: &Ui, rows: &[[String; 2]]) {
         return;
     }
     for [name, value] in rows {
-        ui.result(Text::lines([Text::line(name), Text::line(format_args!("  {}", wrap(value, 2, 2, ui.width_out)))]));
+        ui.result(Text::lines([
+            Text::line(name),
+            Text::line(format_args!("  {}", wrap(value, 2, 2, ui.width_out))),
+        ]));
     }
 }
 
@@ -94,7 +91,12 @@ impl<const N: usize> Columns<N> {
         lines
     }
 
-    fn row(&self, row: &[Cow<'_, str>; N], plan: &[std::ops::Range<usize>], width: Option<usize>) -> Vec<String> {
+    fn row(
+        &self,
+        row: &[Cow<'_, str>; N],
+        plan: &[std::ops::Range<usize>],
+        width: Option<usize>,
+    ) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         for (n, columns) in plan.iter().enumerate() {
             let mut line = " ".repeat(if n == 0 { 0 } else { INDENT });
@@ -129,6 +131,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+        Columns::default().within(rows, None).concat()
+    }
 
     fn rows<const N: usize>(rows: &[[&str; N]]) -> Vec<[String; N]> {
         rows.iter().map(|row| row.map(String::from)).collect()

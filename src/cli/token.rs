@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::cli::client::{self, At, Station, moment, new_name, parse, path, tell, tell_one, word};
-use crate::cli::ui::Ui;
 use crate::cli::Global;
+use crate::cli::client::{self, At, Station, moment, new_name, parse, path, tell, tell_one, word};
 use crate::cli::output::Output;
+use crate::cli::ui::Ui;
 use crate::station_api::{MadeToken, NewToken, Role, Token as Known};
 use crate::stop::Stop;
 

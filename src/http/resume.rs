@@ -43,7 +43,10 @@ pub type Tell = Box<dyn FnMut(&Error, Duration) + Send>;
 impl std::fmt::Debug for Resuming {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut out = out.debug_struct("Resuming");
-        out.field("url", &self.url).field("have", &self.have).field("broken", &self.broken).finish_non_exhaustive()
+        out.field("url", &self.url)
+            .field("have", &self.have)
+            .field("broken", &self.broken)
+            .finish_non_exhaustive()
     }
 }
 

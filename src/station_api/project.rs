@@ -102,7 +102,8 @@ impl Matching {
             (self.memory_min, self.memory_max, ["memory_min", "memory_max"]),
             (self.storage_min, self.storage_max, ["storage_min", "storage_max"]),
         ];
-        let found = pairs.into_iter().find(|(least, most, _)| matches!((least, most), (Some(l), Some(m)) if l > m));
+        let found =
+            pairs.into_iter().find(|(least, most, _)| matches!((least, most), (Some(l), Some(m)) if l > m));
         found.map(|(_, _, names)| names)
     }
 }

@@ -107,22 +107,58 @@ pub struct Session<'a> {
     pub seen: Mutex<Option<String>>,
 }
 
-/// Tries again while it may go well a little later.
+/// Tries again while it may go well a little later. While a job goes on, what tells its progress says that the station is
+/// away.
 fn patient<T>(
     pauses: &mut Pauses,
     stop: &Stop,
+    call: impl FnMut() -> Result<T, http::Error>,
+) -> Result<T, http::Error> {
+    patient_telling(pauses, stop, &|_| {}, call)
+}
+
+/// The same, and says at once what is wrong.
+fn patient_telling<T>(
+    pauses: &mut Pauses,
+    stop: &Stop,
+    say: &dyn Fn(&str),
     mut call: impl FnMut() -> Result<T, http::Error>,
 ) -> Result<T, http::Error> {
-    let mut damaged = 0;
+    let (mut damaged, mut away) = (0, Away::default());
     loop {
         let error = match call() {
-            Ok(value) => return Ok(value),
+            Ok(value) => {
+                away.back(say);
+                return Ok(value);
+            }
             Err(error) => error,
         };
         // 500 says that something is wrong there, as a damaged chunk: that isn't asked for without end.
         damaged += u32::from(error.status() == Some(500));
-        if damaged > 3 || !error.may_pass() || !pauses.wait(None, stop) {
+        if damaged > 3 || !error.may_pass() || stop.is_set() {
             return Err(if stop.is_set() { http::Error::Stopped } else { error });
+        }
+        away.failed(&error, say);
+        if !pauses.wait(None, stop) {
+            return Err(if stop.is_set() { http::Error::Stopped } else { error });
+        }
+    }
+}
+
+/// Whether it was said that the station is away: that is said at once, and once for as long as it is so.
+#[derive(Debug, Default)]
+struct Away(bool);
+
+impl Away {
+    fn failed(&mut self, error: &http::Error, say: &dyn Fn(&str)) {
+        if !std::mem::replace(&mut self.0, true) {
+            say(&format!("{}; it is tried again", crate::error::chain(error)));
+        }
+    }
+
+    fn back(&mut self, say: &dyn Fn(&str)) {
+        if std::mem::take(&mut self.0) {
+            say("the station answers again");
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::http::{Client, Error, Limits, Origin, Pin, Tell, Trust, segment};
 use crate::station_api::{Board, Page, Time, check_name};
 use crate::stop::Stop;
 
-pub(super) use ended::wait;
+pub(super) use ended::{goes_on, wait};
 pub(super) use events::follow;
 pub(super) use secret::password;
 
@@ -154,12 +154,16 @@ pub(super) fn new_name(text: &str) -> Result<String, String> {
 }
 
 /// Tells what has gone wrong and is tried again: at once, and once for as long as it is the same.
-pub(super) fn again(ui: &Ui, bar: Arc<Bar>) -> Tell {
+pub(super) fn again(ui: &Ui, bar: Option<Arc<Bar>>) -> Tell {
     let (ui, mut told) = (ui.clone(), String::new());
     Box::new(move |error, pause| {
         let why = error.to_string();
         let line = format!("{why}; it is tried again in {} s", pause.as_secs().max(1));
-        bar.aside(|| if why == told { ui.detail(&line) } else { ui.warn(&line) });
+        let tell = || if why == told { ui.detail(&line) } else { ui.warn(&line) };
+        match &bar {
+            Some(bar) => bar.aside(tell),
+            None => tell(),
+        }
         told = why;
     })
 }

@@ -18,7 +18,7 @@ const EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Log {
-    /// The run's name
+    /// The run's name, or as much of its beginning as is unique; `last` is the latest
     #[arg(value_name = "RUN", value_parser = super::name)]
     run: String,
     /// Go on until the run has ended
@@ -116,13 +116,15 @@ pub(super) fn record(station: &Station, run: &str) -> crate::cli::Result<Record>
 
 impl Log {
     pub(super) fn run(self, station: &Station, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
-        let mut next = 0;
+        // As much of its name as was given; from here on one run is meant, whatever begins meanwhile.
+        let run = record(station, &self.run)?.run.to_string();
+        let (mut next, mut told) = (0, false);
         loop {
             let over = !self.follow
-                || station.get::<Record>(&path(["runs", &self.run]))?.ending
-                    != crate::run::Ending::Unfinished;
+                || station.get::<Record>(&path(["runs", &run]))?.ending != crate::run::Ending::Unfinished;
             let query: Vec<_> = (next > 0).then(|| ("after", (next - 1).to_string())).into_iter().collect();
-            let lines: Vec<LogLine> = station.all(&path(["runs", &self.run, "log"]), &query)?;
+            let lines: Vec<LogLine> = station.all(&path(["runs", &run, "log"]), &query)?;
+            told |= !lines.is_empty();
             for line in lines.iter().filter(|line| line.n >= next) {
                 if ui.json {
                     ui.object(&json!({ "event": "log-line", "value": line }));
@@ -132,6 +134,9 @@ impl Log {
             }
             next = lines.last().map_or(next, |line| next.max(line.n + 1));
             if over {
+                if !told && !ui.json {
+                    ui.say(format_args!("the board has told nothing in run {run}"));
+                }
                 return Ok(());
             }
             if stop.wait(EVERY) {
