@@ -19,7 +19,7 @@ use crate::error::Kind;
 use crate::format::{hex, size, size_exact};
 use crate::http::{Limits, Pauses, Resuming, Trust, Url};
 use crate::progress::Progress;
-use crate::station_api::{Image as Known, ImageState, Verdict};
+use crate::station_api::{AddedImage, Image as Known, ImageState, Verdict};
 use crate::stop::{Stop, read_or_stop};
 
 /// Taking an image in may take so long after its last byte has gone out.
@@ -233,13 +233,17 @@ impl Read for Source<'_> {
     }
 }
 
-fn added(image: &Known, ui: &Ui) -> crate::cli::Result<()> {
+fn added(added: &AddedImage, ui: &Ui) -> crate::cli::Result<()> {
+    let image = &added.image;
     if ui.json {
-        show(image, ui)?;
+        ui.object(&crate::format::json::json!({ "event": "image", "value": added }));
     } else {
         let style = if image.state == ImageState::Ready { Style::Good } else { Style::Warn };
         let word = ui.paint(style, word(image.state));
         ui.result(format_args!("{}: {word}, {}", image.name, size(image.raw_len)));
+        for name in &added.mended {
+            ui.result(format_args!("{name}: {}, it was damaged", ui.paint(Style::Good, "whole again")));
+        }
     }
     if matches!(image.state, ImageState::Failed | ImageState::Damaged) {
         let why = image.why.as_deref().unwrap_or("it didn't come whole");

@@ -49,10 +49,10 @@ pub fn why_not(matching: &Matching, board: &Board) -> Vec<String> {
     why
 }
 
-/// Two sizes that differ, also where they are written.
+/// Two sizes that differ, so that it is seen: three digits may not show it.
 fn sizes(one: u64, other: u64) -> (String, String) {
-    let (short, long) = ((size(one), size(other)), (size_exact(one), size_exact(other)));
-    if short.0 == short.1 { long } else { short }
+    let write = if one.abs_diff(other) < one / 50 { size_exact } else { size };
+    (write(one), write(other))
 }
 
 /// Whether a text is what a pattern says, in any case of letters: `*` stands for any characters. It takes the time of
@@ -156,7 +156,10 @@ mod tests {
             (r#"{"slot":"A-*"}"#, ""),
             (r#"{"slot":"B-*"}"#, "its slot is A-03, not B-*"),
             (r#"{"memory_min":4294967296,"memory_max":4294967296}"#, ""),
-            (r#"{"memory_min":4294967297}"#, "its memory is 4 GiB, less than 4.00 GiB (4294967297 bytes)"),
+            (
+                r#"{"memory_min":4294967297}"#,
+                "its memory is 4 GiB (4294967296 bytes), less than 4.00 GiB (4294967297 bytes)",
+            ),
             (
                 r#"{"storage_max":31268536319}"#,
                 "its largest disk is 29.1 GiB (31268536320 bytes), more than 29.1 GiB (31268536319 bytes)",

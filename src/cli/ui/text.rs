@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn a_message_for_a_narrow_terminal_is_broken_and_its_style_takes_no_room() {
         let line = Text::line(format_args!("{} the token can be read", Text::line("warning:").within("33")));
-        assert_eq!(line.clone().folded(2, Some(28)).0, "\x1b[33mwarning:\x1b[0m the token can\n  be read");
+        assert_eq!(line.clone().folded(2, Some(24)).0, "\x1b[33mwarning:\x1b[0m the token can\n  be read");
         assert_eq!(line.clone().folded(2, None), line);
         let two = Text::lines([line.clone(), line]);
         assert_eq!(two.clone().folded(2, Some(28)), two);
