@@ -283,3 +283,35 @@ impl Session<'_> {
         Client::new(self.options.origin.clone(), self.options.trust.clone(), Limits::default(), stop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_the_station_is_away_is_said_at_once_and_once_and_that_it_is_back_too() {
+        let stop = Stop::new().unwrap();
+        let said = Mutex::new(Vec::new());
+        let say = |line: &str| super::super::lock(&said).push(line.to_owned());
+        let mut pauses = Pauses::new(Duration::ZERO, Duration::ZERO, 10);
+        let mut left = 3;
+        let refused = || http::Error::Connect {
+            to: "GET http://a/".into(),
+            source: std::io::ErrorKind::ConnectionRefused.into(),
+        };
+        let done = patient_telling(&mut pauses, &stop, &say, || {
+            left -= 1;
+            if left > 0 { Err(refused()) } else { Ok(7) }
+        });
+        assert_eq!(done.ok(), Some(7));
+        let lines = std::mem::take(&mut *super::super::lock(&said));
+        assert_eq!(
+            lines,
+            ["GET http://a/: connection refused; it is tried again", "the station answers again"]
+        );
+        // What is refused for good is told by the caller.
+        let no = || http::Error::Refused { to: "a".into(), status: 404, problem: None, again: None };
+        assert!(patient_telling(&mut pauses, &stop, &say, || Err::<(), _>(no())).is_err());
+        assert!(super::super::lock(&said).is_empty());
+    }
+}
