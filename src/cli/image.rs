@@ -99,7 +99,7 @@ pub(super) struct Remove {
 struct Export {
     #[command(flatten)]
     one: One,
-    /// The file that is written, which must not be there yet; - is standard output
+    /// The new file that is written; - is standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 }

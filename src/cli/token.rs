@@ -44,7 +44,7 @@ struct Add {
     /// What it may do: viewer, operator or admin
     #[arg(long, value_parser = parse::<Role>)]
     role: Role,
-    /// The file that it is written to, its owner's alone; it must not be there yet. - is standard output
+    /// The new file for it, its owner's alone; - is standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// It ends after so many days [default: never]

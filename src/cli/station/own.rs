@@ -26,7 +26,7 @@ pub(super) struct Cert {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Backup {
-    /// The file, its owner's alone; it must not be there yet. - is standard output
+    /// The new file, its owner's alone; - is standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
@@ -107,7 +107,8 @@ impl Restore {
             file.context(format_args!("opening {}", self.file.display()))?
         };
         let rows = copies::restore(&own(global, ui, self.place)?, file)?;
-        copied(ui, "restored", &self.file, rows);
+        let standard = self.file == Path::new("-") && !ui.json;
+        copied(ui, "restored", if standard { Path::new("standard input") } else { &self.file }, rows);
         Ok(())
     }
 }
