@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::cutting::{Cutting, Fate};
 use crate::station::Station;
@@ -140,6 +141,14 @@ fn a_client_from_the_description_alone_deploys_raw_and_packed_backs_up_and_reboo
         // It has fetched everything, and asks again.
         assert_eq!(rig.poll()["action"], Value::Null);
         rig.is_deployed(&job, "not-verified");
+        // Its record says what it was about in the words of all others.
+        let (detail, digest) = (rig.run(&job)["detail"].clone(), Sha256::digest(&rig.image));
+        assert_eq!(
+            (&detail["image"], &detail["raw_len"]),
+            (&json!("os"), &json!(rig.image.len())),
+            "{detail}"
+        );
+        assert_eq!(detail["raw_sha256"], piprov::format::hex(&digest), "{detail}");
     }
     for send in ["stream", "whole"] {
         let job = rig.give(json!({"action": "backup", "end": "wait"}));
