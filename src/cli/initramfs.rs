@@ -65,7 +65,9 @@ struct Build {
     /// raspberrypi-kernel), busybox-static, and for a Pi raspi-firmware are needed. No other programs are needed then.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["mirror", "release", "package"])]
     deb: Vec<PathBuf>,
-    /// A kernel's package that is there already, such as Raspberry Pi's; the others are fetched
+    /// A kernel's package that is there already, such as Raspberry Pi's
+    ///
+    /// The other packages are fetched all the same, where they aren't given too.
     #[arg(long, value_name = "FILE", conflicts_with = "kernel")]
     kernel_package: Option<PathBuf>,
     /// A kernel that is there as a file, instead of a package's
@@ -77,9 +79,10 @@ struct Build {
     /// Its device trees, where they don't lie with the modules
     #[arg(long, value_name = "DIR|TAR", requires = "kernel")]
     device_trees: Option<PathBuf>,
-    /// Raspberry Pi's bootcode4.bin or bootcode5.bin, for USB boot of a Pi 4 or 5; give it again for the other one
+    /// Raspberry Pi's bootcode for USB boot of a Pi 4 or 5
     ///
-    /// The file, the archive bootfiles.bin, or a directory of rpiboot's, such as its mass-storage-gadget64.
+    /// bootcode4.bin, bootcode5.bin, the archive bootfiles.bin, or a directory of rpiboot's that has them, such as its
+    /// mass-storage-gadget64. Give it again for the other one.
     #[arg(long, value_name = "PATH")]
     usb_boot: Vec<PathBuf>,
     /// Put this package's files into the system too; give it for each one

@@ -67,9 +67,9 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Those of an image, where they were found before.
-    pub(super) async fn get(&self, image: &str, packed: Packed) -> Option<Lengths> {
-        self.inside.lock().await.get(&(image.to_owned(), packed)).cloned()
+    /// Those of an image, where they were found before. Nobody waits for others that are being found.
+    pub(super) fn get(&self, image: &str, packed: Packed) -> Option<Lengths> {
+        self.inside.try_lock().ok()?.get(&(image.to_owned(), packed)).cloned()
     }
 
     /// Packs all of an image once, if nobody has. One at a time: who asks for the same waits for it.

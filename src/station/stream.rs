@@ -92,7 +92,7 @@ impl Station {
             return Ok(None);
         }
         if !asked.contains_key(header::RANGE) {
-            return Ok(self.packed.get(&image.id, packed).await);
+            return Ok(self.packed.get(&image.id, packed));
         }
         let raw = self.images.raw(image, 0..image.raw_len).await?;
         self.packed.find(&image.id, packed, raw).await.map(Some)
