@@ -1187,7 +1187,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l deb -d 'A package that is there already; give it for each one' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l kernel-package -d 'A kernel\'s package that is there already, such as Raspberry Pi\'s' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l kernel -d 'A kernel that is there as a file, instead of a package\'s' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l modules -d 'Its modules: lib/modules/VERSION, a directory with that in it, or a tar archive of it' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l modules -d 'Its modules: lib/modules/VERSION, or a directory or tar archive that has it' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l device-trees -d 'Its device trees, where they don\'t lie with the modules' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l usb-boot -d 'Raspberry Pi\'s bootcode for USB boot of a Pi 4 or 5' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l package -d 'Put this package\'s files into the system too; give it for each one' -r

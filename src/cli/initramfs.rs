@@ -73,7 +73,7 @@ struct Build {
     /// A kernel that is there as a file, instead of a package's
     #[arg(long, value_name = "FILE", requires = "modules")]
     kernel: Option<PathBuf>,
-    /// Its modules: lib/modules/VERSION, a directory with that in it, or a tar archive of it
+    /// Its modules: lib/modules/VERSION, or a directory or tar archive that has it
     #[arg(long, value_name = "DIR|TAR", requires = "kernel")]
     modules: Option<PathBuf>,
     /// Its device trees, where they don't lie with the modules
