@@ -45,6 +45,40 @@ on_both! {
         assert!(matches!(store.register(&told, false, NOW + 6).await.unwrap(), Met::Double(_)));
     }
 
+    async fn a_name_is_no_other_boards_number_and_comes_before_what_boards_tell(place: &Place) {
+        let store = place.open().await;
+        let told = register(1, Some("10000000af04b2da"), &["dc:a6:32:01:02:03"]);
+        let other = store.register(&told, true, NOW).await.unwrap().board().id.clone();
+        let told = register(2, Some("10000000af04b2db"), &["dc:a6:32:01:02:04"]);
+        let own = store.register(&told, true, NOW).await.unwrap().board().id.clone();
+        let named = |name: &str| BoardChange { name: Some(name.to_owned()), ..BoardChange::default() };
+        for (name, what) in [
+            ("10000000af04b2da", "serial number"),
+            ("AF04B2DA", "serial number"),
+            ("dc-a6-32-01-02-03", "Ethernet address"),
+            (other.as_str(), "id"),
+        ] {
+            let error = store.change_board(&own, &named(name)).await.unwrap_err();
+            assert!(matches!(&error, Error::OfOther { what: found, board, .. }
+                if *found == what && *board == other), "{name}: {error}");
+            assert_eq!(crate::error::Explain::kind(&error), crate::error::Kind::Busy);
+        }
+        // Its own, and one of which nobody is known yet.
+        store.change_board(&own, &named("af04b2db")).await.unwrap();
+        store.change_board(&own, &named("10000000af04b2dc")).await.unwrap();
+        // A board that comes later under that number, or under a number that two tell, takes nothing.
+        let told = register(3, Some("10000000af04b2dc"), &["dc:a6:32:01:02:04"]);
+        let late = store.register(&told, true, NOW).await.unwrap().board().id.clone();
+        assert_ne!(late, own);
+        assert_eq!(store.find_board("10000000af04b2dc").await.unwrap(), own, "a name first");
+        assert_eq!(store.find_board("af04b2dc").await.unwrap(), late);
+        let error = store.find_board("dc:a6:32:01:02:04").await.unwrap_err();
+        assert!(matches!(error, Error::Several { .. }), "{error}");
+        let out = BoardChange { enrolment: Some(Enrolment::Waiting), ..BoardChange::default() };
+        store.change_board(&late, &out).await.unwrap();
+        assert_eq!(store.find_board("dc:a6:32:01:02:04").await.unwrap(), own, "who was let in");
+    }
+
     async fn an_address_alone_lets_nobody_in(place: &Place) {
         let store = place.open().await;
         let seen = who(r#"{"mac":"dc:a6:32:01:02:03"}"#);
