@@ -83,6 +83,7 @@ impl Serve {
             enrol: self.enrol.unwrap_or(station.enrol.value),
             keep: keep(station),
             shell_clients: station.shell_clients.value,
+            names: station.names.value.clone(),
             bootd: settings.control_socket.value.clone(),
         };
         // It ends with this command.

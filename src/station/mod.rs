@@ -74,6 +74,8 @@ pub struct Options {
     pub keep: store::Keep,
     /// Whether clients without keys are served: `shell`.
     pub shell_clients: bool,
+    /// Names that people and boards call it by, beside those that this host and its certificate have.
+    pub names: Vec<String>,
     /// The control socket of the privileged half; `None`: there is none to speak to.
     pub bootd: Option<PathBuf>,
 }
@@ -176,6 +178,8 @@ pub(crate) struct Station {
     streams: shell::Streams,
     /// Holds the lock on its state directory.
     _mine: std::fs::File,
+    /// What it is called over the network.
+    names: web::Names,
     /// Whether it speaks HTTPS over the network.
     tls: std::sync::atomic::AtomicBool,
     passwords: password::Passwords,
@@ -192,7 +196,8 @@ pub(crate) struct Station {
 }
 
 impl Station {
-    async fn open(options: Options) -> Result<Arc<Self>, OpenError> {
+    /// `names`: those that this host has by itself.
+    async fn open(options: Options, names: Vec<String>) -> Result<Arc<Self>, OpenError> {
         let mine = own(&options.state)?;
         let key = key::StationKey::open(&options.state)?;
         let url = store::StoreUrl::read(options.store.as_deref().unwrap_or_default(), &options.state)?;
@@ -202,8 +207,10 @@ impl Station {
         let images = images::Images::new(store.clone(), objects, options.state.clone(), runtime);
         images.tidy_up().await?;
         let privileged = bootd::Privileged::new(options.bootd.is_some());
+        let names = web::Names::new(names.into_iter().chain(options.names.clone()));
         Ok(Arc::new(Self {
             _mine: mine,
+            names,
             options,
             privileged,
             store,
@@ -299,7 +306,7 @@ impl Station {
                 Origin::Socket { uid } => {
                     Ok(Who { by: format!("uid {uid}"), user: String::new(), from, role: Role::Admin })
                 }
-                Origin::Address(_) => Err(Refusal::unknown("a token is needed")),
+                Origin::Address { .. } => Err(Refusal::unknown("a token is needed")),
             };
         };
         let digest = api::digest(token);
@@ -365,5 +372,6 @@ fn table() -> Table {
 
 fn routes(station: Arc<Station>) -> Router {
     let (router, openapi) = table().finish();
-    api::with_openapi(router, &openapi).with_state(station)
+    let named = axum::middleware::from_fn_with_state(Arc::clone(&station), web::known_host);
+    api::with_openapi(router, &openapi).layer(named).with_state(station)
 }

@@ -250,10 +250,13 @@ impl Store {
         }
         if let Some(after) = &asked.after {
             let (time, rest) = at(after)?;
-            let (way, place) = rest.split_once(' ').unwrap_or((&rest, ""));
-            question.and("(seen, way, place) < ({}, {}, {})", values![time, way, place]);
+            let mut parts = rest.splitn(3, ' ');
+            let mut part = || parts.next().unwrap_or_default();
+            let (way, who, place) = (part(), part(), part());
+            question.and("(seen, way, place, who) < ({}, {}, {}, {})", values![time, way, place, who]);
         }
-        question.more(" ORDER BY seen DESC, way DESC, place DESC LIMIT {}", values![limit as u64 + 1]);
+        question
+            .more(" ORDER BY seen DESC, way DESC, place DESC, who DESC LIMIT {}", values![limit as u64 + 1]);
         let rows = self.db.rows(&question.sql, &question.values).await?;
         let seen = rows.into_iter().map(|row| {
             let mut row = row.of("sighting");
@@ -265,7 +268,8 @@ impl Store {
                 what: row.text()?,
             })
         });
-        let last = |seen: &Sighting| format!("{}.{} {}", seen.time, seen.way, seen.at);
+        let who = |seen: &Sighting| seen.board.clone().unwrap_or_default();
+        let last = |seen: &Sighting| format!("{}.{} {} {}", seen.time, seen.way, who(seen), seen.at);
         Ok(page(seen.collect::<Result<_, Error>>()?, limit, last))
     }
 

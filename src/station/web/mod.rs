@@ -3,6 +3,7 @@
 
 mod describe;
 mod guard;
+mod host;
 mod problem;
 mod range;
 mod refill;
@@ -11,6 +12,7 @@ mod table;
 mod who;
 
 pub(super) use guard::Guard;
+pub(super) use host::{Names, known_host, of_this_host};
 pub(super) use problem::Refusal;
 pub(super) use range::{Wanted, wanted};
 pub(super) use refill::Refill;

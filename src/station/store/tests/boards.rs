@@ -79,6 +79,49 @@ on_both! {
         assert_eq!(store.find_board("dc:a6:32:01:02:04").await.unwrap(), own, "who was let in");
     }
 
+    async fn boards_at_one_place_are_all_seen_and_what_is_kept_is_bounded(place: &Place) {
+        let store = place.open().await;
+        let board = |n: u32| who(&format!(r#"{{"mac":"dc:a6:32:01:02:{n:02x}"}}"#));
+        // Behind a router, and something that tells nothing of itself.
+        for n in 0..5 {
+            store.see(&board(n), "shell", "10.0.0.254", "asked", NOW + i64::from(n)).await.unwrap();
+        }
+        store.see(&Who::default(), "shell", "10.0.0.254", "?", NOW + 9).await.unwrap();
+        let all = async |limit| {
+            let (mut seen, mut after) = (Vec::new(), None);
+            loop {
+                let asked = ListAsked { limit: Some(limit), after, ..ListAsked::default() };
+                let page = store.sightings(&asked).await.unwrap();
+                seen.extend(page.items);
+                after = page.next;
+                if after.is_none() {
+                    return seen;
+                }
+            }
+        };
+        let seen = all(2).await;
+        assert_eq!(seen, all(100).await, "no page leaves one out");
+        let of: std::collections::BTreeSet<_> = seen.iter().map(|seen| seen.board.clone()).collect();
+        assert_eq!((seen.len(), of.len()), (6, 6), "{seen:?}");
+        // Seen again it is one, and at many places the latest stay; those of another way all do.
+        for n in 0..100 {
+            store.see(&board(0), "dhcp", &format!("10.0.1.{n}"), "asked", NOW + 100 + n).await.unwrap();
+        }
+        let id = store.find_board("dc:a6:32:01:02:00").await.unwrap();
+        let asked = ListAsked { board: Some(id), limit: Some(500), ..ListAsked::default() };
+        let seen = store.sightings(&asked).await.unwrap().items;
+        assert_eq!((seen.len(), seen[0].at.as_str(), seen[16].way.as_str()), (17, "10.0.1.99", "shell"));
+        // Two that turn out to be one leave one sighting of a place: the later.
+        let known = who(r#"{"serial":"10000000af04b2da"}"#);
+        let id = store.see(&known, "shell", "10.0.0.254", "later", NOW + 300).await.unwrap().unwrap();
+        let both = who(r#"{"serial":"10000000af04b2da","mac":"dc:a6:32:01:02:04"}"#);
+        store.see(&both, "usb", "1-1", "boot ROM", NOW + 301).await.unwrap();
+        let asked = ListAsked { board: Some(id), ..ListAsked::default() };
+        let seen = store.sightings(&asked).await.unwrap().items;
+        let what: Vec<_> = seen.iter().map(|seen| seen.what.as_str()).collect();
+        assert_eq!(what, ["boot ROM", "later"]);
+    }
+
     async fn an_address_alone_lets_nobody_in(place: &Place) {
         let store = place.open().await;
         let seen = who(r#"{"mac":"dc:a6:32:01:02:03"}"#);
