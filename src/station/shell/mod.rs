@@ -16,7 +16,9 @@ use utoipa::ToSchema;
 
 use super::key::Pass;
 use super::store::{self, Finished};
-use super::web::{Access, Call, JSON, PARTS, Refusal, Row, Table, from_slice, json as answer, whole};
+use super::web::{
+    Access, Call, JSON, PARTS, Refusal, Row, Table, from_slice, json as answer, query_error, whole,
+};
 use super::{Station, now};
 use crate::board::{Mac, Who};
 use crate::config::station::Enrol;
@@ -115,7 +117,7 @@ fn told(headers: &HeaderMap, body: &Bytes) -> Result<Told, Refusal> {
         let uri = format!("/?{}", text.trim()).parse();
         let uri = uri.map_err(|_| Refusal::malformed("the form can't be read"))?;
         let form = axum::extract::Query::<Told>::try_from_uri(&uri);
-        return form.map(|form| form.0).map_err(|error| Refusal::malformed(error.body_text()));
+        return form.map(|form| form.0).map_err(|error| query_error(&error.body_text()));
     }
     from_slice(body)
 }
@@ -229,7 +231,19 @@ impl Station {
     /// A job of such a client ends.
     async fn over(&self, job: &Job, stage: Stage, ending: Ending) -> Result<Job, Refusal> {
         let proved = matches!(ending, Ending::Done { .. } | Ending::NotVerified { .. });
-        let detail = json!({"job": job.id, "image": job.image, "client": "shell"});
+        // An image that was removed meanwhile has no name any more.
+        let image = match (&job.image, job.action) {
+            (_, Action::Backup) => self.backup_of(job).await?,
+            (Some(id), _) => self.store().image(id).await.ok(),
+            (None, _) => None,
+        };
+        let detail = json!({
+            "job": job.id,
+            "image": image.as_ref().map(|image| &image.name),
+            "raw_sha256": image.as_ref().map(|image| &image.raw_sha256),
+            "raw_len": image.as_ref().map(|image| image.raw_len),
+            "client": "shell",
+        });
         let finished = Finished { fence: job.fence, stage, ending, detail };
         let job = self.store().finish(&job.id, &finished, now()).await?;
         self.streams.forget(&job.id);

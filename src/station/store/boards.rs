@@ -160,10 +160,11 @@ impl Store {
     /// [`Error::NoSuch`], [`Error::Taken`], [`Error::BadValue`].
     pub async fn change_board(&self, id: &str, change: &BoardChange) -> Result<Board, Error> {
         let mut tx = self.db.begin().await?;
-        one(&mut tx, id).await?;
+        let before = one(&mut tx, id).await?;
         if let Some(name) = &change.name {
             let name = Some(name.as_str()).filter(|name| !name.is_empty());
-            if let Some(name) = name {
+            // One that it has stays, whatever the rules for new ones are.
+            if let Some(name) = name.filter(|name| before.name.as_deref() != Some(*name)) {
                 check_name(name)?;
                 free_of_others(&mut tx, id, name).await?;
             }

@@ -10,6 +10,7 @@ mod refill;
 mod row;
 mod table;
 mod who;
+mod words;
 
 pub(super) use guard::Guard;
 pub(super) use host::{Names, known_host, of_this_host};
@@ -17,5 +18,5 @@ pub(super) use problem::Refusal;
 pub(super) use range::{Wanted, wanted};
 pub(super) use refill::Refill;
 pub(super) use row::{Access, PARTS, Row};
-pub(super) use table::{Call, JSON, Table, from_slice, json, whole};
+pub(super) use table::{Call, JSON, Table, from_slice, json, query_error, whole};
 pub(super) use who::{Origin, Who, bearer};
