@@ -24,7 +24,6 @@ use utoipa::openapi::{OpenApi, RefOr, Required};
 
 use super::describe::{Description, binary, operation, query_of};
 use super::row::{Access, Row};
-use super::words;
 use super::{Origin, Refusal, Who, words};
 use crate::station::Station;
 use crate::station_api::Role;
