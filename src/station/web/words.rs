@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 pub(super) fn of_body(body: &[u8], error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
-    wrong(&member(body, error.line(), error.column()), text)
+    // What is missing is noticed behind an object; what a value's own type says of it is placed there too.
+    let within = text.starts_with("missing field ");
+    wrong(&member(body, error.line(), error.column(), within), text)
 }
 
 /// What is wrong with a body that isn't JSON.
@@ -123,8 +125,9 @@ fn got(given: &str) -> String {
     }
 }
 
-/// The member that ends at a place in JSON: `disks[1].size`. Empty where it is the whole.
-fn member(body: &[u8], line: usize, column: usize) -> String {
+/// The member that ends at a place in JSON: `disks[1].size`. Empty where it is the whole. Where an object or a list ends
+/// there, it is that (`within`), or the last that is in it.
+fn member(body: &[u8], line: usize, column: usize, within: bool) -> String {
     let before: usize =
         body.split_inclusive(|byte| *byte == b'\n').take(line.saturating_sub(1)).map(<[u8]>::len).sum();
     let body = &body[..body.len().min(before + column)];
@@ -146,7 +149,7 @@ fn member(body: &[u8], line: usize, column: usize) -> String {
             }
             b'{' => open.push(Ok(String::new())),
             b'[' => open.push(Err(0)),
-            b'}' | b']' => drop(open.pop()),
+            b'}' | b']' if within || at + 1 < body.len() => drop(open.pop()),
             b',' if at + 1 < body.len() => match open.last_mut() {
                 Some(Err(number)) => *number += 1,
                 Some(Ok(name)) => name.clear(),
@@ -243,8 +246,10 @@ mod tests {
         ] {
             assert_eq!(said(body), words, "{body}");
         }
-        let mac = said(r#"{"name": "a", "board": "x"}"#);
-        assert!(mac.starts_with("`board`: "), "{mac}");
+        for body in [r#"{"name": "a", "board": "x"}"#, r#"{"board": "x", "name": "a"}"#] {
+            let mac = said(body);
+            assert!(mac.starts_with("`board`: "), "{body}: {mac}");
+        }
         let no_json = |text: &str| of_no_json(&serde_json::from_str::<Body>(text).unwrap_err());
         assert_eq!(no_json("{"), "the body is no JSON: it ends too early");
         assert_eq!(no_json("{\n  ?"), "the body is no JSON, at line 2, column 3");
@@ -276,7 +281,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_body_makes_it_stumble(body in "[\\[\\]{}:,\"\\\\a1 \n]{0,40}", line in 0usize..5, column in 0usize..50) {
-            let _ = member(body.as_bytes(), line, column);
+            let _ = member(body.as_bytes(), line, column, line > 2);
             if let Err(error) = serde_json::from_str::<Body>(&body) {
                 let _ = of_body(body.as_bytes(), &error);
             }
