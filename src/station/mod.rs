@@ -44,6 +44,8 @@ mod password;
 mod schema;
 mod shell;
 mod stream;
+#[cfg(test)]
+mod testing;
 mod web;
 
 use std::path::{Path, PathBuf};
