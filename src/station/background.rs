@@ -171,7 +171,7 @@ mod tests {
     #[tokio::test]
     async fn a_board_that_falls_silent_at_its_job_is_started_again_once_by_its_line_and_then_loses_it() {
         let (_dir, station) = station().await;
-        let mut asked = station.privileged.asked.lock().unwrap().take().unwrap();
+        let mut asked = station.privileged.asked();
         let (began, mut roused) = (now(), HashMap::new());
         let job = drawn(&station, "00000000000000a1", Action::Backup, began).await;
         let none = async |asked: &mut tokio::sync::mpsc::Receiver<_>| {

@@ -125,12 +125,22 @@ pub(in crate::station) fn of_this_host() -> Vec<String> {
     names_of(&own, &text("/etc/hosts"), &text("/etc/resolv.conf"))
 }
 
-/// Lets a call through that names this host.
+/// Bytes of headers: what the connection takes at once depends on how they come.
+const LONGEST_HEADERS: usize = 64 << 10;
+
+/// Lets a call through that names this host, and whose headers are no longer than they may be.
 pub(in crate::station) async fn known_host(
     State(station): State<Arc<Station>>,
     request: Request,
     next: Next,
 ) -> Response {
+    let len: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if len > LONGEST_HEADERS {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        station.metrics().answered(status.as_u16());
+        return Refusal::new(status, Kind::BadData, "the headers are too long").into_response();
+    }
     let Some(Origin::Address { at, from }) = request.extensions().get::<Origin>().copied() else {
         // The Unix socket, or nobody, which is refused behind this.
         return next.run(request).await;
