@@ -43,7 +43,7 @@ fn sweep(state: &Dir, now: i64) {
 /// three kinds of keys would bring big-number arithmetic with a known weakness for RSA.
 pub(super) fn generate(name: &Name, state: &Path) -> Result<Vec<Key>, Error> {
     let keygen = program()?;
-    let opened = Dir::open(state).map_err(|errno| Error::os("opening", state)(errno.into()))?;
+    let opened = Dir::open(state).map_err(Error::os("opening", state))?;
     sweep(&opened, Timestamp::now().as_second());
     let dir = tempfile::Builder::new().prefix(PLACE).tempdir_in(state).map_err(Error::os("making", state))?;
     let comment = format!("root@{name}");
