@@ -1594,14 +1594,14 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__initramfs__subcmd__build)
-            opts="-o -f -q -v -h -V --arch --output --agent --station --cmdline --deb --package --mirror --release --force --json --quiet --verbose --no-color --config --help --version"
+            opts="-o -f -q -v -h -V --arch --output --agent --station --cmdline --deb --kernel-package --kernel --modules --device-trees --usb-boot --package --mirror --release --force --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --arch)
-                    COMPREPLY=($(compgen -W "arm64 amd64" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "armv6 arm64 amd64" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -1625,6 +1625,26 @@ _piprov() {
                     return 0
                     ;;
                 --deb)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kernel-package)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kernel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --modules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device-trees)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --usb-boot)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1177,13 +1177,19 @@ complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and not __fish_
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and not __fish_seen_subcommand_from build" -s h -l help -d 'Print help'
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and not __fish_seen_subcommand_from build" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and not __fish_seen_subcommand_from build" -f -a "build" -d 'Build it out of Debian\'s packages and the agent'
-complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l arch -d 'The boards\' processor' -r -f -a "arm64\t'Pi 3, 4, 5, Zero 2 W, Compute Module 3, 4, 5'
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l arch -d 'The boards\' processor' -r -f -a "armv6\t'Pi 1, Zero, Zero W, Compute Module 1'
+arm64\t'Pi 3, 4, 5, Zero 2 W, Compute Module 3, 4, 5'
 amd64\t'PCs'"
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -s o -l output -d 'The directory to write, such as /srv/netboot/tftp' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l agent -d 'The agent [default: beside this program, or in lib/piprov]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l agent -d 'The agent [default: beside this program, or in lib/piprov; for armv6 none]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l station -d 'Where the boards find the station, such as http://10.0.0.1:7400' -r
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l cmdline -d 'More words for the kernel\'s command line' -r
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l deb -d 'A package that is there already; give it for each one' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l kernel-package -d 'A kernel\'s package that is there already, such as Raspberry Pi\'s' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l kernel -d 'A kernel that is there as a file, instead of a package\'s' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l modules -d 'Its modules: lib/modules/VERSION, a directory with that in it, or a tar archive of it' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l device-trees -d 'Its device trees, where they don\'t lie with the modules' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l usb-boot -d 'Raspberry Pi\'s bootcode for USB boot of a Pi 4 or 5' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l package -d 'Put this package\'s files into the system too; give it for each one' -r
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l mirror -d 'Debian archive to fetch from; default: the one in apt\'s own sources' -r
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l release -d 'Debian release to fetch from' -r -f -a "bookworm\t'Debian 12, Linux 6.1; the last with a kernel for armv6'

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 
 use super::stage1::{Release, time};
 use crate::beneath::{open_regular, read_bounded};
+use crate::board::identity::Chip;
 use crate::cli::assembled;
 use crate::cli::report::Usage;
 use crate::cli::ui::Ui;
@@ -15,6 +16,8 @@ use crate::format::json::json;
 use crate::initramfs::Arch;
 use crate::initramfs::boards::{Served, Serves};
 use crate::initramfs::build::{self, Built, Options};
+use crate::initramfs::kernel::Given;
+use crate::initramfs::usb_boot::UsbBoot;
 use crate::stop::Stop;
 
 /// A static agent is a few megabytes.
@@ -33,6 +36,9 @@ enum What {
     /// The directory has all that a board fetches: firmware, kernel, device trees, the initramfs with drivers, busybox
     /// and the agent, config.txt and cmdline.txt. It is served over the network (--tftp-root of `piprov bootd`) and over
     /// USB (`piprov usbboot -d`). Which boards the kernel serves is said.
+    ///
+    /// For armv6 there is no agent: a client of busybox does its work, and proves it by reading back too. The station has
+    /// to serve such clients (`station.shell-clients`), over HTTP.
     Build(Build),
 }
 
@@ -44,7 +50,7 @@ struct Build {
     /// The directory to write, such as /srv/netboot/tftp
     #[arg(short, long, value_name = "DIR", value_parser = crate::cli::output::place)]
     output: PathBuf,
-    /// The agent [default: beside this program, or in lib/piprov]
+    /// The agent [default: beside this program, or in lib/piprov; for armv6 none]
     #[arg(long, value_name = "FILE")]
     agent: Option<PathBuf>,
     /// Where the boards find the station, such as http://10.0.0.1:7400
@@ -55,10 +61,30 @@ struct Build {
     cmdline: String,
     /// A package that is there already; give it for each one
     ///
-    /// A kernel (Debian's linux-image-…-arm64 or …-amd64, or Raspberry Pi's linux-image-…-rpi-v8), busybox-static, and
-    /// for arm64 raspi-firmware are needed. No other programs are needed then.
+    /// A kernel (Debian's linux-image-…-arm64, …-amd64 or …-rpi, or Raspberry Pi's linux-image-…-rpi-v8, …-rpi-v6 or
+    /// raspberrypi-kernel), busybox-static, and for a Pi raspi-firmware are needed. No other programs are needed then.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["mirror", "release", "package"])]
     deb: Vec<PathBuf>,
+    /// A kernel's package that is there already, such as Raspberry Pi's
+    ///
+    /// The other packages are fetched all the same, where they aren't given too.
+    #[arg(long, value_name = "FILE", conflicts_with = "kernel")]
+    kernel_package: Option<PathBuf>,
+    /// A kernel that is there as a file, instead of a package's
+    #[arg(long, value_name = "FILE", requires = "modules")]
+    kernel: Option<PathBuf>,
+    /// Its modules: lib/modules/VERSION, a directory with that in it, or a tar archive of it
+    #[arg(long, value_name = "DIR|TAR", requires = "kernel")]
+    modules: Option<PathBuf>,
+    /// Its device trees, where they don't lie with the modules
+    #[arg(long, value_name = "DIR|TAR", requires = "kernel")]
+    device_trees: Option<PathBuf>,
+    /// Raspberry Pi's bootcode for USB boot of a Pi 4 or 5
+    ///
+    /// bootcode4.bin, bootcode5.bin, the archive bootfiles.bin, or a directory of rpiboot's that has them, such as its
+    /// mass-storage-gadget64. Give it again for the other one.
+    #[arg(long, value_name = "PATH")]
+    usb_boot: Vec<PathBuf>,
     /// Put this package's files into the system too; give it for each one
     ///
     /// What it depends on is not looked for: name that too.
@@ -77,6 +103,8 @@ struct Build {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ArchName {
+    /// Pi 1, Zero, Zero W, Compute Module 1
+    Armv6,
     /// Pi 3, 4, 5, Zero 2 W, Compute Module 3, 4, 5
     Arm64,
     /// PCs
@@ -94,25 +122,40 @@ impl Initramfs {
 impl Build {
     fn run(self, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let arch = match self.arch {
+            ArchName::Armv6 => Arch::Armv6,
             ArchName::Arm64 => Arch::Arm64,
             ArchName::Amd64 => Arch::Amd64,
         };
         let time = time()?;
         check_directory(&self.output, self.force)?;
-        let agent = self.agent(arch)?;
+        let agent = if arch.has_agent() || self.agent.is_some() { Some(self.agent(arch)?) } else { None };
+        if agent.is_none() && self.station.as_ref().is_some_and(|url| !url.starts_with("http://")) {
+            return Err(Usage {
+                message: "the client of boards without an agent speaks HTTP only".into(),
+                hint: Some("give --station an address such as http://10.0.0.1:7400".into()),
+            }
+            .into());
+        }
+        let usb_boot = UsbBoot::from(&self.usb_boot)?;
         let fetched = self.packages(arch, ui, stop)?;
-        let packages = fetched.as_ref().map_or_else(|| self.deb.clone(), |fetched| fetched.packages.clone());
+        let mut packages =
+            fetched.as_ref().map_or_else(|| self.deb.clone(), |fetched| fetched.packages.clone());
+        packages.extend(self.kernel_package.clone());
+        let given = self.kernel.clone().zip(self.modules.clone());
+        let kernel = given.map(|(image, modules)| Given { image, modules, trees: self.device_trees.clone() });
         let options = Options {
             arch,
             packages,
+            kernel,
             agent,
+            usb_boot,
             station: self.station.clone(),
             cmdline: self.cmdline.clone(),
             time,
         };
         let built = build::assemble(&options)?;
         built.files.write(&self.output, self.force)?;
-        self.tell(ui, arch, &built);
+        self.tell(ui, &options, &built);
         Ok(())
     }
 
@@ -122,13 +165,18 @@ impl Build {
             return Ok(None);
         }
         let release = self.release.name();
-        let mut wanted = vec![Wanted::Behind(arch.kernel()), Wanted::Package("busybox-static")];
-        if arch == Arch::Arm64 {
+        let mut wanted = vec![Wanted::Package("busybox-static")];
+        let has_kernel = self.kernel.is_some() || self.kernel_package.is_some();
+        if !has_kernel {
+            wanted.push(Wanted::Behind(arch.kernel()));
+        }
+        if arch.is_pi() {
             wanted.push(Wanted::Package("raspi-firmware"));
         }
         wanted.extend(self.package.iter().map(|name| Wanted::Package(name)));
-        ui.say(format_args!("fetching kernel and tools from Debian {release} {}", arch.name()));
-        let source = Source { architecture: arch.name(), release, mirror: self.mirror.as_deref() };
+        let what = if has_kernel { "tools" } else { "kernel and tools" };
+        ui.say(format_args!("fetching {what} from Debian {release} {}", arch.debian()));
+        let source = Source { architecture: arch.debian(), release, mirror: self.mirror.as_deref() };
         Ok(Some(apt::fetch(&wanted, source, stop)?))
     }
 
@@ -161,16 +209,19 @@ impl Build {
         .into())
     }
 
-    fn tell(&self, ui: &Ui, arch: Arch, built: &Built) {
+    fn tell(&self, ui: &Ui, options: &Options, built: &Built) {
+        let arch = options.arch;
         for lack in &built.lacks {
             ui.warn(format_args!("Linux {} has no driver for {lack}", built.version));
         }
+        let lacking: Vec<&str> = options.usb_boot.missing().into_iter().map(Chip::bootcode).collect();
         if ui.json {
             let more = [
                 ("arch", json!(arch)),
                 ("kernel", json!(built.version)),
                 ("modules", json!(built.modules)),
                 ("boards", json!(built.boards)),
+                ("usb_boot_lacks", json!(if arch == Arch::Arm64 { lacking } else { Vec::new() })),
             ];
             assembled::object(ui, "initramfs", &self.output, &built.files, &more);
             return;
@@ -192,14 +243,32 @@ impl Build {
                 )),
             }
         }
+        if arch == Arch::Armv6 {
+            ui.say("note: there is no agent for armv6; a client of busybox does its work, for one disk and over HTTP");
+        }
         if arch == Arch::Arm64 {
-            ui.say(
-                "note: over USB a Pi 3 boots from this directory; a Pi 4 needs bootcode4.bin beside it and a Pi 5 \
-                 bootcode5.bin, which Debian has no package of: copy them from Raspberry Pi's usbboot",
-            );
+            for chip in options.usb_boot.missing() {
+                let what = chip.bootcode();
+                ui.say(format_args!(
+                    "note: over USB {} can't boot from this directory without {what}, which no package of Debian has: \
+                     --usb-boot takes it from a copy of Raspberry Pi's usbboot",
+                    boards_of(chip)
+                ));
+            }
+        }
+        if arch.is_pi() {
             ui.say(
                 "note: raspi-firmware may only be used with a Raspberry Pi; see licence/raspi-firmware.txt",
             );
         }
+    }
+}
+
+/// Who boots with a bootcode of its own.
+const fn boards_of(chip: Chip) -> &'static str {
+    match chip {
+        Chip::Bcm2711 => "a Pi 4, 400 or Compute Module 4",
+        Chip::Bcm2712 => "a Pi 5, 500 or Compute Module 5",
+        Chip::Bcm2835 | Chip::Bcm2837 => "an older board",
     }
 }

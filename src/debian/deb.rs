@@ -130,6 +130,27 @@ impl Deb {
     }
 }
 
+/// The files of a tar archive, packed by gzip, xz or zstd or not at all, whose path `wanted` likes.
+///
+/// # Errors
+/// When it can't be read, or is no such archive.
+pub fn archive(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+    let fail = |what: String, source| Error { path: path.to_owned(), what, source };
+    let file = crate::beneath::open_regular(path).map_err(|error| fail("opening".to_owned(), Some(error)))?;
+    let mut file = io::BufReader::new(file);
+    let damaged =
+        |error: io::Error| fail(format!("the archive is damaged, or no tar archive: {error}"), None);
+    // Its name may be anything: what it is packed by stands in its first bytes.
+    let start = io::BufRead::fill_buf(&mut file).map_err(damaged)?;
+    let name = match start {
+        [0x1f, 0x8b, ..] => "x.tar.gz",
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => "x.tar.xz",
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => "x.tar.zst",
+        _ => "x.tar",
+    };
+    Ok(unpack(file, name, wanted).map_err(damaged)?.files)
+}
+
 /// What an ar archive begins with (deb(5)).
 const MAGIC: &[u8; 8] = b"!<arch>\n";
 

@@ -54,6 +54,22 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// Something is for another processor.
+    #[error("{what} is not for {arch}")]
+    OtherProcessor {
+        /// What.
+        what: String,
+        /// The processor that is wanted.
+        arch: &'static str,
+    },
+    /// A file or directory that was given has not what it should.
+    #[error("{}: {what}", path.display())]
+    Given {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
     /// The output directory has something in it.
     #[error("{}: the directory is not empty", path.display())]
     NotEmpty {
@@ -84,7 +100,7 @@ impl Explain for Error {
             Self::Deb(error) => error.kind(),
             Self::Apt(error) => error.kind(),
             Self::NoPackage { .. } => Kind::NoInput,
-            Self::NoFile { .. } => Kind::BadData,
+            Self::NoFile { .. } | Self::OtherProcessor { .. } | Self::Given { .. } => Kind::BadData,
             Self::NotEmpty { .. } => Kind::CantCreate,
             Self::Os { source, .. } => match Kind::of_io(source) {
                 Kind::NoInput | Kind::Io => Kind::CantCreate,
@@ -107,7 +123,7 @@ impl Explain for Error {
             Self::NotEmpty { .. } => {
                 Some(remedy!["give another one, or ", Knob::Force, " to write into it all the same"])
             }
-            Self::Os { .. } | Self::Differs { .. } => None,
+            Self::OtherProcessor { .. } | Self::Given { .. } | Self::Os { .. } | Self::Differs { .. } => None,
         }
     }
 }
@@ -134,6 +150,11 @@ impl Files {
         let file = File { bytes: bytes.clone(), package: Some(deb.package.clone()) };
         self.files.insert(to.to_owned(), file);
         Ok(())
+    }
+
+    /// Adds a file that comes from somewhere else than a package; `from` says whence.
+    pub fn add_from(&mut self, name: &str, bytes: Vec<u8>, from: &str) {
+        self.files.insert(name.to_owned(), File { bytes, package: Some(from.to_owned()) });
     }
 
     /// Adds a file that comes from no package.

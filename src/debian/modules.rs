@@ -172,6 +172,16 @@ pub fn aliases(module: &[u8]) -> Vec<String> {
     info(module, b"alias=").map(|value| String::from_utf8_lossy(value).into_owned()).collect()
 }
 
+/// What a module says of the kernel and the processor that it was built for, such as
+/// `6.1.0-50-rpi mod_unload modversions ARMv6 p2v8` (include/linux/vermagic.h). `None` where it is no module.
+#[must_use]
+pub fn vermagic(path: &str, packed: &[u8]) -> Option<String> {
+    let _ = module_name(path)?;
+    let bytes = unpacked(path, packed)?;
+    let magic = info(&bytes, b"vermagic=").next()?;
+    Some(String::from_utf8_lossy(magic).into_owned())
+}
+
 /// `usb_f_acm` of `…/usb_f_acm.ko.xz`. The kernel takes `-` and `_` for the same.
 fn module_name(path: &str) -> Option<String> {
     let name = path.rsplit('/').next()?;

@@ -3,23 +3,50 @@
 
 use serde::Serialize;
 
-use super::fdt;
+use super::{Arch, fdt};
 use crate::debian::deb::Deb;
 
-/// The boards that boot from a network or over USB, with the names of their device trees: kernel.org's, and Raspberry
-/// Pi's own.
-const BOARDS: [(&str, &[&str]); 11] = [
-    ("Pi 3B", &["bcm2837-rpi-3-b", "bcm2710-rpi-3-b"]),
-    ("Pi 3B+", &["bcm2837-rpi-3-b-plus", "bcm2710-rpi-3-b-plus"]),
-    ("Pi 3A+", &["bcm2837-rpi-3-a-plus"]),
-    ("Compute Module 3", &["bcm2837-rpi-cm3-io3", "bcm2710-rpi-cm3"]),
-    ("Zero 2 W", &["bcm2837-rpi-zero-2-w", "bcm2710-rpi-zero-2-w"]),
-    ("Pi 4B", &["bcm2711-rpi-4-b"]),
-    ("Pi 400", &["bcm2711-rpi-400"]),
-    ("Compute Module 4", &["bcm2711-rpi-cm4-io", "bcm2711-rpi-cm4"]),
-    ("Pi 5", &["bcm2712-rpi-5-b", "bcm2712-d-rpi-5-b"]),
-    ("Pi 500", &["bcm2712-rpi-500"]),
-    ("Compute Module 5", &["bcm2712-rpi-cm5-cm5io", "bcm2712-rpi-cm5-cm4io"]),
+/// A board with the names of its device trees.
+struct Board {
+    name: &'static str,
+    /// Kernel.org's, and Raspberry Pi's own. The firmware takes the tree of the wired sister for some that have none.
+    trees: &'static [&'static str],
+    /// Whether it has Ethernet.
+    is_wired: bool,
+}
+
+const fn wired(name: &'static str, trees: &'static [&'static str]) -> Board {
+    Board { name, trees, is_wired: true }
+}
+
+const fn bare(name: &'static str, trees: &'static [&'static str]) -> Board {
+    Board { name, trees, is_wired: false }
+}
+
+/// Those with a BCM2835.
+const ARMV6: [Board; 7] = [
+    wired("Pi 1B", &["bcm2835-rpi-b", "bcm2835-rpi-b-rev2", "bcm2708-rpi-b", "bcm2708-rpi-b-rev1"]),
+    wired("Pi 1B+", &["bcm2835-rpi-b-plus", "bcm2708-rpi-b-plus"]),
+    bare("Pi 1A", &["bcm2835-rpi-a", "bcm2708-rpi-b"]),
+    bare("Pi 1A+", &["bcm2835-rpi-a-plus", "bcm2708-rpi-b-plus"]),
+    bare("Compute Module 1", &["bcm2835-rpi-cm1-io1", "bcm2708-rpi-cm"]),
+    bare("Zero", &["bcm2835-rpi-zero", "bcm2708-rpi-zero"]),
+    bare("Zero W", &["bcm2835-rpi-zero-w", "bcm2708-rpi-zero-w"]),
+];
+
+/// Those with 64 bits.
+const ARM64: [Board; 11] = [
+    wired("Pi 3B", &["bcm2837-rpi-3-b", "bcm2710-rpi-3-b"]),
+    wired("Pi 3B+", &["bcm2837-rpi-3-b-plus", "bcm2710-rpi-3-b-plus"]),
+    bare("Pi 3A+", &["bcm2837-rpi-3-a-plus", "bcm2710-rpi-3-b-plus"]),
+    bare("Compute Module 3", &["bcm2837-rpi-cm3-io3", "bcm2710-rpi-cm3"]),
+    bare("Zero 2 W", &["bcm2837-rpi-zero-2-w", "bcm2710-rpi-zero-2-w"]),
+    wired("Pi 4B", &["bcm2711-rpi-4-b"]),
+    wired("Pi 400", &["bcm2711-rpi-400"]),
+    wired("Compute Module 4", &["bcm2711-rpi-cm4-io", "bcm2711-rpi-cm4"]),
+    wired("Pi 5", &["bcm2712-rpi-5-b", "bcm2712-d-rpi-5-b", "bcm2712d0-rpi-5-b"]),
+    wired("Pi 500", &["bcm2712-rpi-500"]),
+    wired("Compute Module 5", &["bcm2712-rpi-cm5-cm5io", "bcm2712-rpi-cm5-cm4io"]),
 ];
 
 /// How far a board gets with a kernel.
@@ -54,14 +81,20 @@ pub struct Served {
 
 /// Every board with a kernel's package. `aliases` are those of all drivers that go along.
 #[must_use]
-pub fn served(kernel: &Deb, aliases: &[String]) -> Vec<Served> {
+pub fn served(arch: Arch, kernel: &Deb, aliases: &[String]) -> Vec<Served> {
+    let boards: &[Board] = match arch {
+        Arch::Armv6 => &ARMV6,
+        Arch::Arm64 => &ARM64,
+        Arch::Amd64 => &[],
+    };
     let tree = |name: &str| {
         let file = format!("/{name}.dtb");
         kernel.files.iter().find(|(path, _)| path.ends_with(&file)).and_then(|(_, bytes)| fdt::read(bytes))
     };
-    let one = |(board, trees): &(&'static str, &[&str])| {
-        let serves = match trees.iter().find_map(|name| tree(name)) {
+    let one = |board: &Board| {
+        let serves = match board.trees.iter().find_map(|name| tree(name)) {
             None => Serves::NoTree,
+            Some(_) if !board.is_wired => Serves::Absent,
             Some(found) => {
                 let all: Vec<&String> = found.ethernet.iter().flatten().collect();
                 match (all.iter().find(|name| is_driven(name, aliases)), all.first()) {
@@ -71,9 +104,9 @@ pub fn served(kernel: &Deb, aliases: &[String]) -> Vec<Served> {
                 }
             }
         };
-        Served { board, serves }
+        Served { board: board.name, serves }
     };
-    BOARDS.iter().map(one).collect()
+    boards.iter().map(one).collect()
 }
 
 /// Whether a driver knows a device by this name of the device tree: as a device of the tree itself

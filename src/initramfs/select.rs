@@ -1,5 +1,6 @@
 //! Which of a kernel's modules are taken: drivers for Ethernet, storage and the USB gadget, and what a Pi needs beside.
 
+use super::Arch;
 use crate::debian::modules::Modules;
 
 /// Where modules are that these can depend on.
@@ -33,6 +34,8 @@ struct Role {
     /// It is no system for this work without.
     is_needed: bool,
 }
+
+const NVME: &str = "NVMe";
 
 /// All that is taken where the kernel has it.
 const ROLES: [Role; 8] = [
@@ -79,10 +82,11 @@ const ROLES: [Role; 8] = [
             "sdhci_pci",
             "sdhci_acpi",
             "bcm2835_mmc",
+            "bcm2835_sdhost",
         ],
         is_needed: true,
     },
-    Role { what: "NVMe", names: &["nvme", "pcie_brcmstb"], is_needed: true },
+    Role { what: NVME, names: &["nvme", "pcie_brcmstb"], is_needed: true },
     Role {
         what: "USB storage",
         names: &[
@@ -98,6 +102,7 @@ const ROLES: [Role; 8] = [
             "ohci_platform",
             "uhci_hcd",
             "dwc2",
+            "dwc_otg",
             "dwc3",
             "phy_generic",
             "crct10dif_generic",
@@ -140,12 +145,14 @@ const ROLES: [Role; 8] = [
 ];
 
 /// The modules to take, and the needed roles for which the kernel has nothing.
-pub(super) fn wanted(modules: &Modules<'_>) -> (Vec<&'static str>, Vec<&'static str>) {
+pub(super) fn wanted(modules: &Modules<'_>, arch: Arch) -> (Vec<&'static str>, Vec<&'static str>) {
     let mut names = Vec::new();
     let mut lacks = Vec::new();
     for role in ROLES {
         let there: Vec<&str> = role.names.iter().copied().filter(|name| modules.has(name)).collect();
-        if there.is_empty() && role.is_needed {
+        // A BCM2835 has no PCI Express.
+        let is_needed = role.is_needed && !(arch == Arch::Armv6 && role.what == NVME);
+        if there.is_empty() && is_needed {
             lacks.push(role.what);
         }
         names.extend(there);

@@ -40,6 +40,7 @@ mod background;
 mod bytes;
 mod device;
 mod metrics;
+mod packed;
 mod password;
 mod schema;
 mod shell;
@@ -178,6 +179,7 @@ pub(crate) struct Station {
     nonces: device::Nonces,
     serving: device::Serving,
     streams: shell::Streams,
+    packed: packed::Known,
     /// Holds the lock on its state directory.
     _mine: std::fs::File,
     /// What it is called over the network.
@@ -223,6 +225,7 @@ impl Station {
             nonces: device::Nonces::default(),
             serving: device::Serving::default(),
             streams: shell::Streams::default(),
+            packed: packed::Known::default(),
             tls: false.into(),
             passwords: password::Passwords::default(),
             metrics: metrics::Metrics::default(),

@@ -13,6 +13,8 @@ mod documented;
 mod eeprom;
 #[path = "../support/faulty.rs"]
 mod faulty;
+#[path = "../support/packages.rs"]
+mod packages;
 #[path = "../support/postgres.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the tests of the store use the rest")]
 mod postgres;
@@ -36,6 +38,7 @@ mod faulty_disks;
 mod floors;
 mod follow;
 mod http_client;
+mod initramfs;
 mod json;
 mod live;
 mod lost_output;

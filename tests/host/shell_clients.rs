@@ -1,5 +1,5 @@
-//! Boards whose client is a shell script: one of curl and dd, written from the text of the interface alone, and the
-//! project's own of busybox, which proves what it has written.
+//! Boards whose client is a shell script: one of curl, dd and sha256sum, written from the description of the first network
+//! deployment alone (`text_client.sh`), and the project's own of busybox, which proves what it has written.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,6 +59,13 @@ impl Rig {
         self.station.call("GET", &format!("/api/device-action-poll?mac={MAC}"), None, None).ok()
     }
 
+    /// Asks, and gives the address of the image, as at this server.
+    fn url(&self, server: &str) -> String {
+        let told = self.poll();
+        let path = told["url"].as_str().unwrap().splitn(4, '/').nth(3).unwrap();
+        format!("{server}/{path}")
+    }
+
     fn give(&self, job: Value) -> String {
         let path = format!("/api/v1/boards/{}/jobs", self.board());
         self.station.admin("POST", &path, Some(&job)).ok()["id"].as_str().unwrap().to_owned()
@@ -77,11 +84,14 @@ impl Rig {
         self.station.admin("GET", &format!("/api/v1/runs/{run}"), None).ok()
     }
 
-    fn curl_client(&self, more: &[(&str, &str)]) -> Output {
-        let mut command = Command::new("sh");
-        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/host/shell_clients.sh"));
+    /// The client that was written from the description alone; it ends after one action, or a reboot.
+    fn text_client(&self, more: &[(&str, &str)]) -> Output {
+        let mut command = Command::new("timeout");
+        command.args(["100", "sh"]);
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/host/text_client.sh"));
         command.env("PROVISIONING_SERVER", format!("http://{}", self.station.address));
-        command.env("MAC", MAC).env("DISK", self.disk()).envs(more.iter().copied());
+        command.env("MAC", MAC).env("IP", "10.20.50.100").env("DISK", self.disk());
+        command.env("EVERY", "0.2").env("ONCE", "1").env("REBOOT", "true").envs(more.iter().copied());
         command.output().unwrap()
     }
 
@@ -116,18 +126,18 @@ fn bin_of_busybox() -> PathBuf {
 
 #[track_caller]
 fn said(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    assert!(output.status.success(), "{text} {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    assert!(output.status.success(), "{text}");
     text
 }
 
 #[test]
-fn a_client_of_curl_and_dd_deploys_raw_and_packed_backs_up_and_reboots_and_nothing_of_it_is_verified() {
+fn a_client_from_the_description_alone_deploys_raw_and_packed_backs_up_and_reboots() {
     let rig = rig(&["--enrol", "open"]);
-    for kind in ["", ".gz", ".zst"] {
+    for (packed, form) in [("", "json"), (".gz", "form"), (".zst", "json")] {
         rig.fresh_disk();
         let job = rig.deploy();
-        assert_eq!(said(&rig.curl_client(&[("KIND", kind)])), "deployed");
+        assert!(said(&rig.text_client(&[("PACKED", packed), ("FORM", form)])).contains("client: deployed "));
         // It has fetched everything, and asks again.
         assert_eq!(rig.poll()["action"], Value::Null);
         rig.is_deployed(&job, "not-verified");
@@ -140,35 +150,123 @@ fn a_client_of_curl_and_dd_deploys_raw_and_packed_backs_up_and_reboots_and_nothi
         );
         assert_eq!(detail["raw_sha256"], piprov::format::hex(&digest), "{detail}");
     }
-    // The line is cut, and curl goes on where it was.
+    for send in ["stream", "whole"] {
+        let job = rig.give(json!({"action": "backup", "end": "wait"}));
+        assert!(said(&rig.text_client(&[("SEND", send)])).contains("client: backed up "));
+        assert_eq!(rig.job(&job)["state"], "not-verified");
+        let image = format!("backup-{job}");
+        let raw = rig.station.admin("GET", &format!("/api/v1/images/{image}/raw"), None);
+        assert!(raw.body == fs::read(rig.disk()).unwrap());
+    }
+    // It goes on to ask, and is told to start again where the job says so.
     rig.fresh_disk();
-    let job = rig.deploy();
-    let line = Cutting::to(rig.station.address, |_, head| {
-        if head.contains("device-action-poll") || head.starts_with("POST") {
-            Fate::Whole
-        } else {
-            Fate::Cut(3_000_000)
-        }
-    });
-    let server = format!("http://{}", line.address);
-    let text = said(&rig.curl_client(&[("CUT", "yes"), ("PROVISIONING_SERVER", &server)]));
-    assert_eq!(text, "cut 2\ndeployed");
-    rig.poll();
+    let job = rig.give(json!({"action": "deploy", "image": "os", "end": "reboot"}));
+    let text = said(&rig.text_client(&[("ONCE", "0")]));
+    assert!(text.contains("client: deployed ") && text.ends_with("client: reboot"), "{text}");
     rig.is_deployed(&job, "not-verified");
-
-    let job = rig.give(json!({"action": "backup", "end": "wait"}));
-    assert_eq!(said(&rig.curl_client(&[])), "backed up");
-    assert_eq!(rig.job(&job)["state"], "not-verified");
-    let image = format!("backup-{job}");
-    let raw = rig.station.admin("GET", &format!("/api/v1/images/{image}/raw"), None);
-    assert!(raw.body == fs::read(rig.disk()).unwrap());
-
     let job = rig.give(json!({"action": "reboot"}));
-    assert_eq!(said(&rig.curl_client(&[])), "rebooted");
+    assert!(said(&rig.text_client(&[])).ends_with("client: reboot"));
     // It comes back.
     rig.register();
     assert_eq!(rig.job(&job)["state"], "not-verified");
     assert_eq!(rig.poll()["action"], Value::Null);
+}
+
+#[test]
+fn a_client_from_the_description_alone_goes_on_where_the_line_was_cut_also_in_what_is_packed() {
+    let rig = rig(&["--enrol", "open"]);
+    let line = Cutting::to(rig.station.address, |_, head| {
+        let is_image = head.starts_with("GET /api/shell/");
+        if is_image { Fate::Cut(700_000) } else { Fate::Whole }
+    });
+    let server = format!("http://{}", line.address);
+    for packed in ["", ".gz", ".zst"] {
+        rig.fresh_disk();
+        let job = rig.deploy();
+        // Pieces of the image, each cut several times.
+        let text = said(&rig.text_client(&[("PACKED", packed), ("PROVISIONING_SERVER", &server)]));
+        assert!(text.matches("broke off").count() > 2 && text.contains("client: deployed "), "{text}");
+        rig.poll();
+        rig.is_deployed(&job, "not-verified");
+        // curl's own way: one file, and the rest of it again and again.
+        rig.fresh_disk();
+        let job = rig.deploy();
+        rig.register();
+        let (name, file) =
+            ("fetched".to_owned() + packed, rig.dir.path().join("fetched".to_owned() + packed));
+        let url = rig.url(&server) + packed;
+        let mut rounds = 0;
+        while !Command::new("curl")
+            .args(["-sf", "-C", "-", "-o"])
+            .arg(&file)
+            .arg(&url)
+            .status()
+            .unwrap()
+            .success()
+        {
+            rounds += 1;
+            assert!(rounds < 60, "{name} never comes to its end");
+        }
+        assert!(rounds > 2, "{name} was never cut");
+        let unpack = match packed {
+            ".gz" => "gzip -dc",
+            ".zst" => "zstd -dc",
+            _ => "cat",
+        };
+        let script = format!("{unpack} <{} | dd conv=notrunc of={}", file.display(), rig.disk().display());
+        assert!(Command::new("sh").args(["-c", &script]).output().unwrap().status.success());
+        rig.poll();
+        rig.is_deployed(&job, "not-verified");
+    }
+}
+
+#[test]
+fn a_question_for_the_head_alone_is_no_sign_that_anything_arrived() {
+    let rig = rig(&["--enrol", "open"]);
+    let job = rig.deploy();
+    rig.register();
+    let server = format!("http://{}", rig.station.address);
+    let url = rig.url(&server);
+    let curl =
+        |args: &[&str]| Command::new("curl").args(["-sf", "-o", "/dev/null"]).args(args).output().unwrap();
+    let len = rig.image.len();
+    assert!(curl(&["-r", "0-4999999", &url]).status.success());
+    assert!(curl(&["-I", &url]).status.success());
+    assert!(curl(&["-r", "5000000-", &url]).status.success());
+    rig.poll();
+    assert_eq!(rig.job(&job)["state"], "not-verified", "{len}");
+    // And the head of what is never fetched ends nothing.
+    let job = rig.deploy();
+    let url = rig.url(&server);
+    assert!(curl(&["-I", &url]).status.success());
+    assert_eq!(rig.poll()["action"], "deploy");
+    assert_eq!(rig.job(&job)["state"], "running");
+}
+
+#[test]
+fn a_client_may_register_in_each_usual_form() {
+    let rig = rig(&["--enrol", "open"]);
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let tell = |path: &str, body: &str, headers: &[(&str, &str)]| {
+        let request = crate::station::request("POST", path, None, Some(body.as_bytes()), headers);
+        rig.station.raw(&request)
+    };
+    let at = "/api/register-device";
+    for (path, body, headers) in [
+        (at, "mac=dc:a6:32:01:02:03&ip=10.0.0.7", &form[..]),
+        (at, "mac=dc%3Aa6%3A32%3A01%3A02%3A03&ip=10.0.0.7", &form[..]),
+        // What curl -d says it is, whatever it is.
+        (at, "{\"mac\": \"DC-A6-32-01-02-03\", \"ip\": \"10.0.0.7\"}", &form[..]),
+        (at, "mac=dc:a6:32:01:02:03&ip=10.0.0.7", &[("content-type", "text/plain")][..]),
+        (at, "{\"MAC\": \"dc:a6:32:01:02:03\", \"IP\": \"10.0.0.7\"}", &[][..]),
+        ("/api/register-device?mac=dc:a6:32:01:02:03&ip=10.0.0.7", "", &[][..]),
+    ] {
+        assert_eq!(tell(path, body, headers).ok()["mac"], MAC, "{path} {body}");
+    }
+    for body in ["", "mac=", "ip=10.0.0.7", "{", "mac=1&mac=2"] {
+        let status = tell(at, body, &form).status;
+        assert!((400..500).contains(&status), "{body}: {status}");
+    }
 }
 
 #[test]
@@ -255,7 +353,7 @@ fn a_damaged_chunk_breaks_the_download_off_and_the_job_says_why() {
             continue;
         }
         let job = made.ok()["id"].as_str().unwrap().to_owned();
-        assert!(!rig.curl_client(&[("KIND", kind)]).status.success());
+        assert!(!rig.text_client(&[("PACKED", kind)]).status.success());
         assert_eq!(rig.job(&job)["state"], "failed");
         assert!(rig.run(&job).to_string().contains("damaged"), "{}", rig.run(&job));
         failed += 1;

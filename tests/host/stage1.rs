@@ -98,39 +98,12 @@ fn run(command: &mut Command) -> String {
 }
 
 impl Processor {
-    /// The packages, fetched by piprov itself once and then kept.
-    fn packages(&self) -> Vec<PathBuf> {
-        let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/rig/stage1").join(self.debian);
-        if !cache.exists() {
-            use piprov::debian::apt::Wanted::{Behind, Package};
-            let stop = piprov::stop::Stop::new().unwrap();
-            let source =
-                piprov::debian::apt::Source { architecture: self.debian, release: "bookworm", mirror: None };
-            let wanted = [Behind(self.kernel), Package("busybox-static"), Package("raspi-firmware")];
-            let fetched = piprov::debian::apt::fetch(&wanted, source, &stop).unwrap_or_else(|error| {
-                let hint =
-                    piprov::cli::remedy::word(&piprov::error::Explain::hint(&error).unwrap_or_default());
-                panic!("this test needs packages of Debian {}: {error}\nhint: {hint}", self.debian)
-            });
-            // Whole or not at all, should this be interrupted.
-            let half = cache.with_extension("half");
-            let _ = std::fs::remove_dir_all(&half);
-            std::fs::create_dir_all(&half).unwrap();
-            for package in &fetched.packages {
-                std::fs::copy(package, half.join(package.file_name().unwrap())).unwrap();
-            }
-            std::fs::rename(half, &cache).unwrap();
-        }
-        let mut debs: Vec<PathBuf> =
-            std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect();
-        debs.sort();
-        assert_eq!(debs.len(), 3, "remove {} and try again: {debs:?}", cache.display());
-        debs
-    }
-
     fn debs(&self) -> Vec<String> {
         let path = |path: PathBuf| path.to_str().unwrap().to_owned();
-        self.packages().into_iter().flat_map(|deb| ["--deb".to_owned(), path(deb)]).collect()
+        crate::packages::packages(self.debian, self.kernel)
+            .into_iter()
+            .flat_map(|deb| ["--deb".to_owned(), path(deb)])
+            .collect()
     }
 
     /// Builds it twice, looks at what came out, and starts it.

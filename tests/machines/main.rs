@@ -18,6 +18,8 @@ mod netboot;
 mod netboot_model;
 #[path = "../netboot_rig/mod.rs"]
 mod netboot_rig;
+#[path = "../support/packages.rs"]
+mod packages;
 #[path = "../rig/mod.rs"]
 mod rig;
 #[path = "../support/mod.rs"]
@@ -28,6 +30,7 @@ mod flash;
 mod handed;
 mod netboot_nfsd;
 mod pi_uboot;
+mod small_board;
 mod staged;
 mod station;
 mod usb_boot;

@@ -14,7 +14,7 @@ use crate::netboot_rig::Net;
 use crate::support::agent::{Machine, agent, build};
 use crate::support::{self, need};
 
-const MAC: &str = "52:54:00:aa:00:07";
+pub(crate) const MAC: &str = "52:54:00:aa:00:07";
 const MIB: usize = 1 << 20;
 
 /// An image that a PC's BIOS starts: its first sector says so on the console, and stops. The rest can't be packed, and a
@@ -36,12 +36,12 @@ fn image(path: &Path, mib: usize) -> Vec<u8> {
 }
 
 /// A disk with other bytes on it.
-fn disk(path: &Path, mib: usize) {
+pub(crate) fn disk(path: &Path, mib: usize) {
     std::fs::write(path, vec![0xee; mib * MIB]).unwrap();
 }
 
 /// A station, and the command line to it.
-struct Station {
+pub(crate) struct Station {
     child: Child,
     dir: PathBuf,
 }
@@ -70,7 +70,7 @@ impl Station {
     }
 
     /// What a command prints.
-    fn json(&self, arguments: &[&str]) -> Vec<Value> {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Vec<Value> {
         let out = self.command(arguments).output().unwrap();
         assert!(out.status.success(), "{arguments:?}: {out:?}");
         let lines: Vec<Value> = out
@@ -83,7 +83,7 @@ impl Station {
     }
 
     /// The board with an address, as far as the station knows it.
-    fn board(&self, mac: &str) -> Option<Value> {
+    pub(crate) fn board(&self, mac: &str) -> Option<Value> {
         let boards = self.json(&["board", "list"]);
         let is =
             |board: &Value| board["value"]["macs"].as_array().is_some_and(|macs| macs.contains(&mac.into()));
@@ -91,7 +91,7 @@ impl Station {
     }
 
     /// Its runs with that outcome.
-    fn runs(&self, outcome: &str) -> Vec<Value> {
+    pub(crate) fn runs(&self, outcome: &str) -> Vec<Value> {
         let url = format!("unix:{}", self.dir.join("s.sock").display());
         let runs = self.json(&["run", "list", "--station", &url]);
         runs.into_iter().map(|run| run["value"].clone()).filter(|run| run["outcome"] == outcome).collect()
@@ -247,7 +247,7 @@ fn arm64(machine: &str, words: &str, more: &[&str]) -> Command {
 }
 
 /// A station on this host, open, with an image in it, and the image.
-fn station_with_image(dir: &Path, address: &str, mib: usize) -> (Station, u16, Vec<u8>) {
+pub(crate) fn station_with_image(dir: &Path, address: &str, mib: usize) -> (Station, u16, Vec<u8>) {
     let port = std::net::TcpListener::bind(format!("{address}:0")).unwrap().local_addr().unwrap().port();
     let serve = Command::new(env!("CARGO_BIN_EXE_piprov"));
     let station = Station::start(dir, serve, &format!("{address}:{port}"), "open");

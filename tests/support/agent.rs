@@ -27,8 +27,15 @@ pub(crate) fn agent(arch: &str) -> PathBuf {
 
 /// `piprov initramfs build`: what it says. Debian's packages are kept in cargo's directory for tests.
 pub(crate) fn build(arch: &str, agent: &Path, out: &Path, more: &[&str]) -> String {
+    let agent = agent.to_str().unwrap();
+    let arguments = [&["--arch", arch, "--agent", agent][..], more].concat();
+    assembled(&arguments.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>(), out)
+}
+
+/// The same, with all of its arguments but the directory.
+pub(crate) fn assembled(arguments: &[String], out: &Path) -> String {
     let mut command = program::piprov(out.parent().unwrap());
-    command.args(["initramfs", "build", "--arch", arch, "-o"]).arg(out).arg("--agent").arg(agent).args(more);
+    command.args(["initramfs", "build"]).args(arguments).arg("-o").arg(out);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()

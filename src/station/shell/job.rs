@@ -18,7 +18,7 @@ use crate::image::chunk::CHUNK;
 use crate::run::{Ending, Stage};
 use crate::station::images::Wanted;
 use crate::station::key::Pass;
-use crate::station::stream::{Packed, Sent};
+use crate::station::stream::{Packed, Sent, Watch};
 use crate::station::web::{Call, Refusal, json as answer};
 use crate::station::{Station, now};
 use crate::station_api::{Enrolment, Image, Job, JobState};
@@ -89,11 +89,14 @@ pub(super) async fn image(mut call: Call, asked: Part, _: Body) -> Result<Respon
         call.headers.insert(header::RANGE, range);
         call.headers.remove(header::IF_RANGE);
     }
-    let mut sender = Sender { station: Arc::clone(&call.station), job, stream: None, noted: None };
     let all = image.raw_len;
-    let answer =
-        call.station.raw(&call.headers, &image, packed, Box::new(move |sent| sender.sent(sent, all)));
-    let mut answer = answer.await?;
+    let watch: Watch = if call.is_head {
+        Box::new(|_| true)
+    } else {
+        let mut sender = Sender { station: Arc::clone(&call.station), job, stream: None, noted: None };
+        Box::new(move |sent| sender.sent(sent, all))
+    };
+    let mut answer = call.station.raw(&call.headers, &image, packed, watch).await?;
     if asked.part.is_some() && answer.status() == StatusCode::PARTIAL_CONTENT {
         // It has asked for all of a part, not for a part of all.
         *answer.status_mut() = StatusCode::OK;

@@ -9,7 +9,7 @@ mod sent;
 pub(super) use sent::Streams;
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -64,10 +64,12 @@ fn served(call: &Call) -> Result<(), Refusal> {
     Err(Refusal::missing("this station serves no shell clients: `station.shell-clients` says so"))
 }
 
+/// What a client tells. How it is called isn't said anywhere: the usual names are all taken.
 #[derive(Debug, Deserialize)]
 struct Told {
+    #[serde(alias = "MAC", alias = "mac_address")]
     mac: String,
-    #[serde(default)]
+    #[serde(default, alias = "IP", alias = "ip_address")]
     ip: Option<String>,
 }
 
@@ -78,7 +80,7 @@ fn mac(text: &str) -> Result<Mac, Refusal> {
 async fn register(call: Call, (): (), body: Body) -> Result<Response, Refusal> {
     served(&call)?;
     let body = whole(body, LONGEST, BODY_TIME).await?;
-    let told = told(&call.headers, &body)?;
+    let told = told(call.query.as_deref(), &body)?;
     let mac = mac(&told.mac)?;
     let station = &call.station;
     // Where it comes from is seen; what it says beside that is words.
@@ -109,17 +111,18 @@ async fn register(call: Call, (): (), body: Body) -> Result<Response, Refusal> {
     Ok(answer(StatusCode::OK, &json!({"status": "ok", "mac": mac.to_string(), "enrolment": board.enrolment})))
 }
 
-/// JSON, or a form. curl and wget say that it is a form without being told.
-fn told(headers: &HeaderMap, body: &Bytes) -> Result<Told, Refusal> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if kind.starts_with("application/x-www-form-urlencoded") && !body.trim_ascii_start().starts_with(b"{") {
-        let text = std::str::from_utf8(body).map_err(|_| Refusal::malformed("the form is no UTF-8"))?;
-        let uri = format!("/?{}", text.trim()).parse();
-        let uri = uri.map_err(|_| Refusal::malformed("the form can't be read"))?;
-        let form = axum::extract::Query::<Told>::try_from_uri(&uri);
-        return form.map(|form| form.0).map_err(|error| query_error(&error.body_text()));
+/// JSON, or a form, or the words of the address itself. Of which kind a body is, its first byte tells: curl and wget say
+/// that it is a form whatever it is, and others say nothing.
+fn told(query: Option<&str>, body: &Bytes) -> Result<Told, Refusal> {
+    if body.trim_ascii_start().starts_with(b"{") {
+        return from_slice(body);
     }
-    from_slice(body)
+    let text = std::str::from_utf8(body).map_err(|_| Refusal::malformed("the form is no UTF-8"))?;
+    let text = Some(text.trim()).filter(|text| !text.is_empty()).or(query).unwrap_or_default();
+    let uri = format!("/?{text}").parse();
+    let uri = uri.map_err(|_| Refusal::malformed("the form can't be read"))?;
+    let form = axum::extract::Query::<Told>::try_from_uri(&uri);
+    form.map(|form| form.0).map_err(|error| query_error(&error.body_text()))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

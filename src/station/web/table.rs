@@ -43,6 +43,8 @@ pub(in crate::station) struct Call {
     pub(in crate::station) from: Origin,
     pub(in crate::station) headers: HeaderMap,
     pub(in crate::station) query: Option<String>,
+    /// Only the head of the answer is wanted (HEAD): it is no sign that anything arrives.
+    pub(in crate::station) is_head: bool,
     path: Vec<(String, String)>,
 }
 
@@ -249,7 +251,8 @@ async fn call(station: Arc<Station>, parts: &mut Parts, access: Access) -> Resul
         return Err(Refusal::malformed("a part of the path is no name of anything"));
     }
     let query = parts.uri.query().map(str::to_owned);
-    Ok(Call { station, who, from, headers: std::mem::take(&mut parts.headers), query, path })
+    let is_head = parts.method == axum::http::Method::HEAD;
+    Ok(Call { station, who, from, headers: std::mem::take(&mut parts.headers), query, is_head, path })
 }
 
 /// Whether a browser says that a page of somebody else's makes this call. Programs say nothing of the kind.
