@@ -84,6 +84,8 @@ fn each_mistake_has_its_exit_code() {
         assert!(text.contains(what), "{text}");
     }
     station.stderr(&["image", "add", "nosuch.img"], 66);
+    let text = station.stderr(&["image", "add", "ftp://host/os.img"], 2);
+    assert!(text.contains("http and https"), "{text}");
     for place in ["nosuch/x", "os.img", "/", "os.img/x"] {
         for command in [
             &["image", "export", "os", "-o", place][..],
