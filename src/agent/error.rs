@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::deploy::Amounts;
 use super::source::FetchError;
 use crate::error::{Explain, Kind, Remedy};
 use crate::format::size_exact;
@@ -209,6 +210,15 @@ pub struct Failure {
     pub error: Error,
     /// What is on the disk.
     pub left: Left,
+    /// How far it had come.
+    pub amounts: Amounts,
+}
+
+impl Failure {
+    /// One before anything was written.
+    pub fn untouched(stage: Stage) -> impl FnOnce(Error) -> Self {
+        move |error| Self { stage, error, left: Left::Untouched, amounts: Amounts::default() }
+    }
 }
 
 impl Explain for Failure {

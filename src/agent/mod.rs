@@ -23,7 +23,7 @@ pub mod watch;
 #[cfg(test)]
 mod model;
 
-pub use deploy::{Deployed, deploy, deploy_keeping};
+pub use deploy::{Amounts, Deployed, deploy, deploy_keeping};
 pub use error::{Error, Failure, Left};
 pub use source::{FetchError, Got, Plan, Source};
 pub use storage::{Storage, Zeroing};

@@ -68,5 +68,6 @@ pub(super) fn confirm(name: &str, given: Option<&str>, ui: &Ui, stop: &Stop) -> 
     }
     let mut line = String::new();
     input.lock().read_line(&mut line).map_err(Error::Terminal)?;
-    checked(line.trim())
+    // Nothing was typed, or there is nobody who types.
+    if line.trim().is_empty() { Err(not(None)) } else { checked(line.trim()) }
 }

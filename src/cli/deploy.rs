@@ -10,7 +10,7 @@ use super::report::Usage;
 use super::screen::{Facts, Screen, Summary};
 use crate::agent::disk::BlockDisk;
 use crate::agent::local::Local;
-use crate::agent::{At, Deployed, Failure, Storage, Watch, deploy};
+use crate::agent::{Amounts, At, Deployed, Failure, Storage, Watch, deploy};
 use crate::board::Who;
 use crate::cli::{Global, ui::Ui};
 use crate::error::{Explain, Kind};
@@ -128,7 +128,7 @@ impl Deploy {
         let ledger = Ledger::open(&settings.state_dir.value)?;
         let runs = Runs::new(Arc::clone(&screen) as Arc<dyn Tell>, ledger);
         let begun = begin(&runs, &disks, &image)?;
-        let name = image.name();
+        let (name, raw_len) = (image.name(), image.raw_len());
         let local = Local::start(image, stop).map_err(crate::agent::Error::Thread)?;
         let records = std::thread::scope(|scope| {
             let threads: Vec<_> = disks
@@ -138,7 +138,7 @@ impl Deploy {
                     let (local, name) = (&local, &name);
                     scope.spawn(move || {
                         let result = deploy(disk, local, stop, told);
-                        told.with(|running| end(running, disk, name, &result))
+                        told.with(|running| end(running, disk, (name, raw_len), &result))
                     })
                 })
                 .collect();
@@ -161,33 +161,44 @@ fn begin(runs: &Runs, disks: &[BlockDisk], image: &Image) -> crate::cli::Result<
         .iter()
         .map(|disk| {
             let mut running = runs.begin(Way::Deploy, Who::named(disk.name()), Stage::Prepare)?;
-            running.keep(&kept(disk, &image.name(), image.raw_len(), None));
+            running.keep(&kept(disk, &image.name(), image.raw_len(), Amounts::default()));
             Ok(Told(Mutex::new(running)))
         })
         .collect()
 }
 
-fn kept(disk: &BlockDisk, image: &str, raw_len: Option<u64>, done: Option<&Deployed>) -> Kept {
+fn kept(disk: &BlockDisk, image: &str, raw_len: Option<u64>, amounts: Amounts) -> Kept {
+    let Amounts { written, kept, zeroed, .. } = amounts;
     Kept {
         image: image.to_owned(),
         device: disk.name().to_owned(),
         disk_len: disk.size(),
         raw_len,
-        read_back_sha256: done.map(|done| hex(&done.read_back_sha256)),
-        written: done.map_or(0, |done| done.written),
-        kept: done.map_or(0, |done| done.kept),
-        zeroed: done.map_or(0, |done| done.zeroed),
+        read_back_sha256: None,
+        written,
+        kept,
+        zeroed,
     }
 }
 
-fn end(running: &mut Running, disk: &BlockDisk, image: &str, result: &Result<Deployed, Failure>) -> Record {
+fn end(
+    running: &mut Running,
+    disk: &BlockDisk,
+    (image, raw_len): (&str, Option<u64>),
+    result: &Result<Deployed, Failure>,
+) -> Record {
     let ending = match result {
         Ok(done) => {
-            running.keep(&kept(disk, image, Some(done.raw_len), Some(done)));
+            let Deployed { raw_len, written, kept: had, zeroed, fetched, read_back_sha256 } = done;
+            let amounts = Amounts { written: *written, kept: *had, zeroed: *zeroed, fetched: *fetched };
+            let kept = kept(disk, image, Some(*raw_len), amounts);
+            running.keep(&Kept { read_back_sha256: Some(hex(read_back_sha256)), ..kept });
             Ending::Done { proof: Proof::ReadBack }
         }
         Err(failure) => {
             running.enter(failure.stage);
+            // What was written until then is what people look for on the disk.
+            running.keep(&kept(disk, image, raw_len, failure.amounts));
             let kind = failure.kind();
             let why = if kind == Kind::Interrupted {
                 format!("interrupted; {}", failure.left.phrase())

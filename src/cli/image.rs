@@ -154,6 +154,9 @@ impl Add {
             let file = Resuming::open(&url, Trust::System, limits, pauses, stop, again)?;
             let len = file.len();
             (From::Far(Box::new(file)), len)
+        } else if let Some((scheme, _)) = self.source.split_once("://") {
+            let message = format!("{}: images come by http and https, not by {scheme}", self.source);
+            return Err(Usage { message, hint: Some("`-` reads what another program fetches.".into()) })?;
         } else if self.source == "-" {
             (From::Here(File::from(rustix::io::dup(io::stdin()).map_err(io::Error::from)?)), None)
         } else {

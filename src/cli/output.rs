@@ -73,7 +73,7 @@ impl Output {
         let not_made = |source| NotMade { path: path.to_owned(), source };
         let (dir, name) = place_of(path).map_err(not_made)?;
         if dir.stat(&name).map_err(|error| not_made(error.into()))?.is_some() {
-            Err(not_made(io::ErrorKind::AlreadyExists.into()))?;
+            Err(not_made(io::Error::new(io::ErrorKind::AlreadyExists, "it is there already")))?;
         }
         Ok(Self::File { dir, name, path: path.to_owned() })
     }

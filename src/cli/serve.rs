@@ -27,7 +27,7 @@ Ctrl-C ends it; what is in flight is finished.";
 #[command(after_long_help = MORE)]
 pub struct Serve {
     /// Listen here for boards and programs; again for more addresses
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     listen: Vec<SocketAddr>,
     /// Listen at this Unix socket [default: /run/piprov/station.sock]
     #[arg(long, value_name = "PATH")]
@@ -41,6 +41,10 @@ pub struct Serve {
     /// Start `piprov bootd` too, on this network interface; takes root
     #[arg(long, value_name = "IF")]
     with_bootd: Option<String>,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "an IP address with a port is needed, as 10.0.0.1:8080 or [::]:8080".to_owned())
 }
 
 /// Starts the privileged half, with the same configuration.
@@ -83,6 +87,7 @@ impl Serve {
             enrol: self.enrol.unwrap_or(station.enrol.value),
             keep: keep(station),
             shell_clients: station.shell_clients.value,
+            names: station.names.value.clone(),
             bootd: settings.control_socket.value.clone(),
         };
         // It ends with this command.

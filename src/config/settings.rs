@@ -10,7 +10,7 @@ use super::form::{
     UsbIds, Whole, Wrong,
 };
 use super::netboot::{BootFile, Mode, ModeForm, OfBoard, Oui, Range};
-use super::station::{Database, Enrol, EnrolForm, Sha256, StationUrl};
+use super::station::{Database, Enrol, EnrolForm, ServerName, Sha256, StationUrl};
 use super::table::{Row, put, row, settings};
 use super::tables::Tables;
 use super::usb::BoardRule;
@@ -164,6 +164,10 @@ settings! {
         /// Whether boards are served whose client is a shell script. It has no key: its board is known by its Ethernet
         /// address alone, which others on the network can tell too.
         shell_clients: bool = true, "station.shell-clients" as Truth;
+        /// Names and addresses by which people and boards reach the station beside those that this host and its
+        /// certificate have, such as `["station.example"]`: what a reverse proxy or a router in front of it is called.
+        /// A call under another name is refused, since a page of another site may hide behind it.
+        names: Vec<String> = Vec::new(), "station.names" as List(ServerName);
         /// The certificate of the station, PEM. With it the station speaks HTTPS only. Without it, what
         /// `piprov station cert` made is taken.
         tls_cert: Option<PathBuf> = None, "station.tls-cert" as Optional(HostPath);

@@ -110,6 +110,34 @@ impl Form for StationUrl {
     }
 }
 
+/// A host's name, perhaps with `*.` for its first label, or an address.
+pub(super) struct ServerName;
+
+impl Form for ServerName {
+    type Value = String;
+
+    fn wanted(&self) -> String {
+        "a host name such as station.example, or an IP address, without a port".to_owned()
+    }
+
+    fn read(&self, raw: &Raw, _: &Path) -> Result<String, String> {
+        let label = |label: &str| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+            (1..=63).contains(&label.len()) && label.bytes().all(plain)
+        };
+        let good = |text: &&str| {
+            let name = text.strip_prefix("*.").unwrap_or(text);
+            let name = name.strip_suffix('.').unwrap_or(name);
+            text.parse::<std::net::IpAddr>().is_ok() || text.len() <= 253 && name.split('.').all(label)
+        };
+        raw.text().filter(good).map(str::to_owned).ok_or_else(|| raw.not(&self.wanted()))
+    }
+
+    fn write(&self, name: &String) -> Written {
+        Written::One(name.clone())
+    }
+}
+
 /// A SHA-256 digest.
 pub(super) struct Sha256;
 
@@ -134,6 +162,18 @@ impl Form for Sha256 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_of_the_station_has_no_port_and_no_path() {
+        let read = |text: &str| ServerName.read(&Raw::Text(text.to_owned()), Path::new("/"));
+        for good in ["station", "station.example", "*.lab.example", "a_b.example.", "10.0.0.1", "2001:db8::1"]
+        {
+            assert_eq!(read(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "*", "*.", "a..b", "station:80", "http://station", "a/b", "a b", "*.*.x", "[::1]"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_database_is_named_without_its_password() {

@@ -132,19 +132,21 @@ pub struct Outcome {
     /// The disk, by the kernel's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    /// The system's error number, where there was one.
+    /// The system's error number, where there was one: 1 to 4095.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(minimum = 1, maximum = 4095))]
     pub errno: Option<i32>,
     /// sha256 of what was read back from the disk, as long as the image: 64 hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_back_sha256: Option<String>,
-    /// Bytes that were written.
+    /// Bytes that were written, what was written twice twice: at most 1 GiB and 16 times the image or the board's largest
+    /// disk.
     #[serde(default)]
     pub written: u64,
-    /// Bytes that the disk had already.
+    /// Bytes that the disk had already: at most as many as the image has.
     #[serde(default)]
     pub kept: u64,
-    /// Bytes that came over the network.
+    /// Bytes that came over the network. The same bound.
     #[serde(default)]
     pub fetched: u64,
 }

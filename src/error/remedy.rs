@@ -154,6 +154,24 @@ impl Serialize for Remedy {
     }
 }
 
+impl Remedy {
+    /// Writes it as a list whatever is in it: one form for those who read it in programs.
+    ///
+    /// # Errors
+    /// What the serializer says.
+    pub fn serialize_list<S: Serializer>(remedy: &Option<Self>, serializer: S) -> Result<S::Ok, S::Error> {
+        let pieces = remedy.as_ref().map_or(&[][..], |remedy| &remedy.pieces);
+        let mut list = serializer.serialize_seq(Some(pieces.len()))?;
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => list.serialize_element(text)?,
+                Piece::Do(action) => list.serialize_element(action)?,
+            }
+        }
+        list.end()
+    }
+}
+
 /// A thing to do by its name, and what it is done with, in the order of their names.
 fn names(mut parts: Map<String, Value>) -> String {
     let first = parts.remove("do");

@@ -158,3 +158,46 @@ impl Station {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::jobs::{LEASE, SILENCE};
+    use super::super::testing::{drawn, station};
+    use super::*;
+    use crate::device_api::Action;
+    use crate::station::jobs::Step;
+    use crate::station_api::JobState;
+
+    #[tokio::test]
+    async fn a_board_that_falls_silent_at_its_job_is_started_again_once_by_its_line_and_then_loses_it() {
+        let (_dir, station) = station().await;
+        let mut asked = station.privileged.asked();
+        let (began, mut roused) = (now(), HashMap::new());
+        let job = drawn(&station, "00000000000000a1", Action::Backup, began).await;
+        let none = async |asked: &mut tokio::sync::mpsc::Receiver<_>| {
+            tokio::time::timeout(Duration::from_millis(200), asked.recv()).await.is_err()
+        };
+        // Its lease has ended, and it may only be slow.
+        let late = began + LEASE + ROUSE;
+        station.rouse_silent(&mut roused, late).await;
+        assert!(none(&mut asked).await, "too early");
+        station.rouse_silent(&mut roused, late + 1).await;
+        let ask = tokio::time::timeout(Duration::from_secs(20), asked.recv()).await.unwrap().unwrap();
+        assert_eq!(ask.target, "dc:a6:32:01:02:a1");
+        ask.reply.send(Ok(())).unwrap();
+        // Once, whatever it does then.
+        station.rouse_silent(&mut roused, late + 5000).await;
+        assert!(none(&mut asked).await, "once more");
+        // It has come, drawn its job, and is silent again: that is another time.
+        let again = station.store().draw(&job.board, late + 6000).await.unwrap().unwrap().job;
+        assert_eq!((again.id.as_str(), again.fence), (job.id.as_str(), job.fence + 1));
+        let later = late + 6000 + LEASE + ROUSE + 1;
+        station.rouse_silent(&mut roused, later).await;
+        let ask = tokio::time::timeout(Duration::from_secs(20), asked.recv()).await.unwrap().unwrap();
+        drop(ask.reply.send(Ok(())));
+        let ended = station.store().expire(Step::Steady, later).await.unwrap();
+        assert!(ended.is_empty(), "it has time to start");
+        let ended = station.store().expire(Step::Steady, late + 6000 + LEASE + SILENCE + 1).await.unwrap();
+        assert_eq!((ended.len(), ended[0].state), (1, JobState::Failed));
+    }
+}

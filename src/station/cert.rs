@@ -99,6 +99,79 @@ pub fn make(dir: &Path, names: &[String], again: bool) -> Result<Made, Error> {
     Ok(Made { cert, key, sha256: hex(&Sha256::digest(made.der())) })
 }
 
+/// The names and addresses of the first certificate in a PEM file: its subjectAltName (RFC 5280, 4.2.1.6). None where it
+/// can't be read: whether a certificate is good is for others to say.
+#[must_use]
+pub fn names(pem: &[u8]) -> Vec<String> {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+    let Some(Ok(der)) = CertificateDer::pem_slice_iter(pem).next() else { return Vec::new() };
+    names_of(&der).unwrap_or_default()
+}
+
+fn names_of(der: &[u8]) -> Option<Vec<String>> {
+    // Certificate, in it tbsCertificate, in it extensions, under [3].
+    let (_, certificate, _) = element(der)?;
+    let (_, mut body, _) = element(certificate)?;
+    let mut names = Vec::new();
+    while let Some((tag, value, rest)) = element(body) {
+        body = rest;
+        if tag != 0xa3 {
+            continue;
+        }
+        let (_, mut extensions, _) = element(value)?;
+        while let Some((_, extension, rest)) = element(extensions) {
+            extensions = rest;
+            let (_, id, mut value) = element(extension)?;
+            // id-ce-subjectAltName, 2.5.29.17.
+            if id != [0x55, 0x1d, 0x11] {
+                continue;
+            }
+            while let Some((tag, bytes, rest)) = element(value) {
+                value = rest;
+                // Behind `critical`, where that stands.
+                if tag == 0x04 {
+                    let (_, mut all, _) = element(bytes)?;
+                    while let Some((tag, name, rest)) = element(all) {
+                        all = rest;
+                        names.extend(general_name(tag, name));
+                    }
+                }
+            }
+        }
+    }
+    names.truncate(MOST);
+    Some(names)
+}
+
+/// A dNSName or an iPAddress.
+fn general_name(tag: u8, bytes: &[u8]) -> Option<String> {
+    use std::net::IpAddr;
+    match tag {
+        0x82 => std::str::from_utf8(bytes).ok().map(str::to_owned),
+        0x87 => match bytes.len() {
+            4 => <[u8; 4]>::try_from(bytes).ok().map(|ip| IpAddr::from(ip).to_string()),
+            _ => <[u8; 16]>::try_from(bytes).ok().map(|ip| IpAddr::from(ip).to_string()),
+        },
+        _ => None,
+    }
+}
+
+/// The first DER element: its tag, what is in it, and what follows.
+fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&[tag, first], rest) = der.split_first_chunk::<2>()?;
+    let (len, rest) = match first {
+        0..=0x7f => (usize::from(first), rest),
+        0x81..=0x84 => {
+            let (len, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
+            (len.iter().fold(0, |all, byte| all << 8 | usize::from(*byte)), rest)
+        }
+        _ => return None,
+    };
+    let (value, rest) = rest.split_at_checked(len)?;
+    Some((tag, value, rest))
+}
+
 /// sha256 of the first certificate in a PEM file, 64 hexadecimal digits.
 #[must_use]
 pub fn digest(pem: &[u8]) -> Option<String> {
@@ -122,6 +195,12 @@ mod tests {
         assert_eq!((mode(&made.cert), mode(&made.key)), (0o644, 0o600));
         assert_eq!(digest(&std::fs::read(&made.cert).unwrap()), Some(made.sha256.clone()));
         assert_eq!(digest(b"no certificate"), None);
+        let pem = std::fs::read(&made.cert).unwrap();
+        assert_eq!(super::names(&pem), names);
+        assert!(super::names(b"no certificate").is_empty());
+        for end in 0..pem.len() {
+            let _ = names_of(&pem[..end]);
+        }
         assert!(matches!(make(dir.path(), &names, false), Err(Error::There { .. })));
         assert_ne!(make(dir.path(), &names, true).unwrap().sha256, made.sha256);
         assert!(matches!(make(dir.path(), &[], true), Err(Error::Names(None))));

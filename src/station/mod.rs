@@ -45,6 +45,8 @@ mod password;
 mod schema;
 mod shell;
 mod stream;
+#[cfg(test)]
+mod testing;
 mod web;
 
 use std::path::{Path, PathBuf};
@@ -75,6 +77,8 @@ pub struct Options {
     pub keep: store::Keep,
     /// Whether clients without keys are served: `shell`.
     pub shell_clients: bool,
+    /// Names that people and boards call it by, beside those that this host and its certificate have.
+    pub names: Vec<String>,
     /// The control socket of the privileged half; `None`: there is none to speak to.
     pub bootd: Option<PathBuf>,
 }
@@ -178,6 +182,8 @@ pub(crate) struct Station {
     packed: packed::Known,
     /// Holds the lock on its state directory.
     _mine: std::fs::File,
+    /// What it is called over the network.
+    names: web::Names,
     /// Whether it speaks HTTPS over the network.
     tls: std::sync::atomic::AtomicBool,
     passwords: password::Passwords,
@@ -194,7 +200,8 @@ pub(crate) struct Station {
 }
 
 impl Station {
-    async fn open(options: Options) -> Result<Arc<Self>, OpenError> {
+    /// `names`: those that this host has by itself.
+    async fn open(options: Options, names: Vec<String>) -> Result<Arc<Self>, OpenError> {
         let mine = own(&options.state)?;
         let key = key::StationKey::open(&options.state)?;
         let url = store::StoreUrl::read(options.store.as_deref().unwrap_or_default(), &options.state)?;
@@ -204,8 +211,10 @@ impl Station {
         let images = images::Images::new(store.clone(), objects, options.state.clone(), runtime);
         images.tidy_up().await?;
         let privileged = bootd::Privileged::new(options.bootd.is_some());
+        let names = web::Names::new(names.into_iter().chain(options.names.clone()));
         Ok(Arc::new(Self {
             _mine: mine,
+            names,
             options,
             privileged,
             store,
@@ -302,7 +311,7 @@ impl Station {
                 Origin::Socket { uid } => {
                     Ok(Who { by: format!("uid {uid}"), user: String::new(), from, role: Role::Admin })
                 }
-                Origin::Address(_) => Err(Refusal::unknown("a token is needed")),
+                Origin::Address { .. } => Err(Refusal::unknown("a token is needed")),
             };
         };
         let digest = api::digest(token);
@@ -368,5 +377,6 @@ fn table() -> Table {
 
 fn routes(station: Arc<Station>) -> Router {
     let (router, openapi) = table().finish();
-    api::with_openapi(router, &openapi).with_state(station)
+    let named = axum::middleware::from_fn_with_state(Arc::clone(&station), web::known_host);
+    api::with_openapi(router, &openapi).layer(named).with_state(station)
 }

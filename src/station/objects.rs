@@ -14,7 +14,10 @@ use futures::stream::{BoxStream, StreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use rustix::fs::FileType;
+use rustix::io::Errno;
 
+use crate::beneath::Dir;
 use crate::error::{Explain, Kind, Remedy};
 use crate::image::chunk::object::{self, Head};
 use crate::image::chunk::{self, Digest, Index};
@@ -66,7 +69,7 @@ pub enum Error {
         /// Its name.
         id: Digest,
         /// What is wrong.
-        source: Box<chunk::Error>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// No room.
     #[error("the disk of the object store is full")]
@@ -131,15 +134,46 @@ fn failed(doing: &'static str) -> impl Fn(object_store::Error) -> Error {
     }
 }
 
+/// What lies under an object's name is no file. Opening a FIFO would wait for ever, and a link leads elsewhere.
+#[derive(Debug, thiserror::Error)]
+#[error("what lies there is {what}, no file")]
+pub struct NoFile {
+    /// What it is, with its article.
+    what: &'static str,
+}
+
+impl NoFile {
+    const fn of(kind: FileType) -> Option<Self> {
+        let what = match kind {
+            FileType::RegularFile => return None,
+            FileType::Directory => "a directory",
+            FileType::Symlink => "a link",
+            FileType::Fifo => "a FIFO",
+            FileType::Socket => "a socket",
+            FileType::BlockDevice | FileType::CharacterDevice => "a device",
+            FileType::Unknown => "something else",
+        };
+        Some(Self { what })
+    }
+}
+
 /// The objects. Clones are the same.
 #[derive(Debug, Clone)]
 pub struct Objects {
     store: Arc<dyn ObjectStore>,
+    /// Where they are files: what isn't one is found before it is opened.
+    root: Option<Arc<Dir>>,
 }
 
 fn key(sort: Sort, id: Digest) -> Key {
     let name = id.to_string();
     Key::from_iter([sort.directory(), &name[..2], &name])
+}
+
+/// The same as a directory and a name in it.
+fn place(sort: Sort, id: Digest) -> (String, String) {
+    let name = id.to_string();
+    (format!("{}/{}", sort.directory(), &name[..2]), name)
 }
 
 impl Objects {
@@ -152,13 +186,14 @@ impl Objects {
         let fail = |source| Error::Os { path: path.display().to_string(), source };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(fail)?;
         let store = LocalFileSystem::new_with_prefix(path).map_err(failed("opening"))?;
-        Ok(Self::on(Arc::new(store.with_fsync(true))))
+        let root = Dir::open(path).map_err(|errno| fail(errno.into()))?;
+        Ok(Self { root: Some(Arc::new(root)), ..Self::on(Arc::new(store.with_fsync(true))) })
     }
 
     /// Those in another store.
     #[must_use]
     pub fn on(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store }
+        Self { store, root: None }
     }
 
     /// Puts an object; one that is there stays: then no is answered. It is on the disk when this returns.
@@ -178,6 +213,13 @@ impl Objects {
     /// # Errors
     /// As [`Self::put`].
     pub async fn replace(&self, sort: Sort, id: Digest, bytes: Bytes) -> Result<(), Error> {
+        // A rename puts a file in the place of anything but a directory. One with something in it is somebody's.
+        if let (Some(root), Some(Ok(FileType::Directory))) = (&self.root, self.kind(sort, id).await) {
+            let (parent, name) = place(sort, id);
+            if let Ok(parent) = root.dir(parent) {
+                let _ = parent.rmdir(name);
+            }
+        }
         self.write(sort, id, bytes, PutMode::Overwrite).await.map_err(failed("writing to"))
     }
 
@@ -214,7 +256,46 @@ impl Objects {
         Ok((index, bytes))
     }
 
+    /// What lies under an object's name, where objects are files; `None` for nothing. No link is followed.
+    async fn kind(&self, sort: Sort, id: Digest) -> Option<io::Result<FileType>> {
+        let root = Arc::clone(self.root.as_ref()?);
+        let look = move || {
+            let (parent, name) = place(sort, id);
+            root.stat(Path::new(&parent).join(name))
+        };
+        let stat = tokio::task::spawn_blocking(look).await.ok()?;
+        match stat {
+            Ok(stat) => stat.map(|stat| Ok(FileType::from_raw_mode(stat.st_mode))),
+            Err(errno) => Some(Err(errno.into())),
+        }
+    }
+
+    /// Whether what lies there can be opened.
+    async fn check_file(&self, sort: Sort, id: Digest) -> Result<(), Error> {
+        let source: Box<dyn std::error::Error + Send + Sync> = match self.kind(sort, id).await {
+            None => return Ok(()),
+            Some(Ok(kind)) => match NoFile::of(kind) {
+                None => return Ok(()),
+                Some(found) => Box::new(found),
+            },
+            // One of its directories is none.
+            Some(Err(error))
+                if [Errno::LOOP, Errno::NOTDIR]
+                    .map(Errno::raw_os_error)
+                    .map(Some)
+                    .contains(&error.raw_os_error()) =>
+            {
+                Box::new(error)
+            }
+            Some(Err(source)) => {
+                return Err(Error::Os { path: key(sort, id).to_string(), source });
+            }
+        };
+        Err(Error::Damaged { sort, id, source })
+    }
+
     async fn read(&self, sort: Sort, id: Digest) -> Result<Bytes, Error> {
+        self.check_file(sort, id).await?;
         let most = match sort {
             Sort::Chunk => object::LONGEST as u64,
             Sort::Index => chunk::index::LONGEST_INDEX,
@@ -237,6 +318,9 @@ impl Objects {
     /// # Errors
     /// [`Error::Store`].
     pub async fn has(&self, sort: Sort, id: Digest) -> Result<bool, Error> {
+        if let Err(Error::Damaged { .. }) = self.check_file(sort, id).await {
+            return Ok(false);
+        }
         match self.store.head(&key(sort, id)).await {
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
@@ -296,6 +380,44 @@ mod tests {
         objects.remove(Sort::Chunk, id).await.unwrap();
         objects.remove(Sort::Chunk, id).await.unwrap();
         assert!(!objects.has(Sort::Chunk, id).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_file_is_damage_and_nobody_waits_for_it() {
+        use rustix::fs::{CWD, Mode, mknodat, symlinkat};
+        let dir = tempfile::tempdir().unwrap();
+        let objects = Objects::in_directory(dir.path()).unwrap();
+        let elsewhere = dir.path().join("elsewhere");
+        std::fs::write(&elsewhere, "one").unwrap();
+        let id = Digest::of(b"x");
+        let (parent, name) = place(Sort::Chunk, id);
+        let parent = dir.path().join(parent);
+        std::fs::create_dir_all(&parent).unwrap();
+        let at = parent.join(name);
+        let make: [(&str, &dyn Fn()); 5] = [
+            ("a FIFO", &|| mknodat(CWD, &at, FileType::Fifo, Mode::RWXU, 0).unwrap()),
+            ("a socket", &|| drop(std::os::unix::net::UnixListener::bind(&at).unwrap())),
+            ("a link", &|| symlinkat(&elsewhere, CWD, &at).unwrap()),
+            ("a link", &|| symlinkat("/dev/zero", CWD, &at).unwrap()),
+            ("a directory", &|| std::fs::create_dir(&at).unwrap()),
+        ];
+        for (what, make) in make {
+            make();
+            let within = std::time::Duration::from_secs(20);
+            let found = tokio::time::timeout(within, objects.chunk(id)).await.unwrap().unwrap_err();
+            let Error::Damaged { source, .. } = found else { panic!("{what}: {found:?}") };
+            assert!(source.to_string().contains(what), "{what}: {source}");
+            assert!(!objects.has(Sort::Chunk, id).await.unwrap(), "{what}");
+            assert!(!objects.put(Sort::Chunk, id, Bytes::from_static(b"new")).await.unwrap(), "{what}");
+            objects.replace(Sort::Chunk, id, Bytes::from_static(b"new")).await.unwrap();
+            assert_eq!(objects.read(Sort::Chunk, id).await.unwrap(), "new", "{what}");
+            std::fs::remove_file(&at).unwrap();
+        }
+        assert_eq!(std::fs::read(&elsewhere).unwrap(), b"one", "nothing was written through a link");
+        // A directory on the way.
+        std::fs::remove_dir(&parent).unwrap();
+        symlinkat("/", CWD, &parent).unwrap();
+        assert!(matches!(objects.chunk(id).await, Err(Error::Damaged { .. })));
     }
 
     #[tokio::test]

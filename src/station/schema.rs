@@ -70,8 +70,9 @@ impl ToSchema for Kind {
 
 impl PartialSchema for Remedy {
     fn schema() -> RefOr<Schema> {
-        let description = "A sentence, or its parts: texts, and things to do with a member `do`.";
-        ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some(description)).into()
+        let description = "A sentence in its parts: texts, and things to do with a member `do`.";
+        let part = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
+        ArrayBuilder::new().items(part).description(Some(description)).into()
     }
 }
 

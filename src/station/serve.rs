@@ -146,9 +146,11 @@ pub fn serve(
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("station").build();
     let runtime = runtime.map_err(system("starting"))?;
     let result = runtime.block_on(async {
-        let station = Station::open(options).await?;
+        let tls = tls(sockets, &options.state).await?;
+        let mut names = super::web::of_this_host();
+        names.extend(tls.iter().flat_map(|tls| tls.names.iter().cloned()));
+        let station = Station::open(options, names).await?;
         let open = Open::all(sockets, handed)?;
-        let tls = tls(sockets, station.state()).await?;
         station.tls.store(tls.is_some(), std::sync::atomic::Ordering::Relaxed);
         let serving = open.event(&station, tls.as_ref());
         let ended = tokio::spawn(stopped(stop.clone()));
@@ -225,6 +227,7 @@ impl Open {
 struct Tls {
     config: RustlsConfig,
     sha256: String,
+    names: Vec<String>,
 }
 
 /// The certificate that is named, or the one that was made for this station.
@@ -242,8 +245,9 @@ async fn tls(sockets: &Sockets, state: &Path) -> Result<Option<Tls>, Error> {
         (read(cert.clone()).await.map_err(wrong)?, read(key.clone()).await.map_err(wrong)?);
     let wrong = |source| Error::Tls { cert: cert.clone(), key: key.clone(), source };
     let sha256 = cert::digest(&cert_pem).ok_or_else(|| wrong(io::ErrorKind::InvalidData.into()))?;
+    let names = cert::names(&cert_pem);
     let config = RustlsConfig::from_pem(cert_pem, key_pem).await.map_err(wrong)?;
-    Ok(Some(Tls { config, sha256 }))
+    Ok(Some(Tls { config, sha256, names }))
 }
 
 async fn run(
@@ -306,7 +310,8 @@ async fn tcp(
     bounds(&mut server);
     let service = router.into_make_service();
     match tls {
-        None => server.acceptor(guard).serve(service).await,
+        // HTTP/2 without TLS is spoken by no browser and no board; one protocol less is one less to get wrong.
+        None => server.http1_only().acceptor(guard).serve(service).await,
         Some(tls) => {
             let acceptor = RustlsAcceptor::new(tls).handshake_timeout(HANDSHAKE).acceptor(guard);
             server.acceptor(acceptor).serve(service).await
@@ -319,7 +324,7 @@ async fn unix(listener: UnixListener, control: Control, router: Router, guard: G
         .handle(Handle::with_control(control))
         .first_request_timeout(HEADERS);
     bounds(&mut server);
-    server.acceptor(guard).serve(router.into_make_service()).await
+    server.http1_only().acceptor(guard).serve(router.into_make_service()).await
 }
 
 fn bounds<A: axum_server::Address>(server: &mut axum_server::Server<A>) {

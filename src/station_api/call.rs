@@ -485,8 +485,12 @@ pub struct Problem {
     pub detail: String,
     /// The kind, in the words of [`crate::error::Kind`]: it decides a program's exit code.
     pub kind: crate::error::Kind,
-    /// What helps.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// What helps: texts, and things to do with a member `do` between them.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::error::Remedy::serialize_list"
+    )]
     pub hint: Option<crate::error::Remedy>,
     /// Each thing that is wrong, where there are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -38,6 +38,7 @@ mod netboot_reasons;
 mod netboot_runs;
 mod station_api;
 mod station_bounds;
+mod station_names;
 mod terminal;
 mod tftp;
 mod tftp_ports;

@@ -97,6 +97,9 @@ fn a_disk_with_a_fault_is_named_with_step_place_and_errno_and_nothing_starts_fro
         assert!(why.ends_with("no board starts from it"), "{fault:?}: {why}");
         assert!(disk.is_unbootable(), "{fault:?}");
         assert_eq!(record["detail"]["read_back_sha256"], Value::Null, "{record}");
+        // What was written until then, and no more than there is.
+        let written = record["detail"]["written"].as_u64().unwrap();
+        assert!((1 << 20..=16 << 20).contains(&written), "{record}");
         // Mended, the same disk gets the rest.
         disk.set(&[]);
         let (got, record) = deploy(dir.path(), &disk);

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::common;
+use crate::postgres::Postgres;
 use crate::station::{answer, request};
 
 /// Waits for something that the manager is told.
@@ -19,6 +20,42 @@ fn told(manager: &UnixDatagram, what: &str) {
             return;
         }
     }
+}
+
+#[test]
+fn a_station_whose_database_is_gone_is_not_told_to_be_alive() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Postgres::get();
+    let url = server.database();
+    let name = url.split(['/', '?']).find(|part| part.starts_with('d')).unwrap();
+    let notify = dir.path().join("notify");
+    let manager = UnixDatagram::bind(&notify).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_piprov"));
+    common::clean(&mut command);
+    command.args(["serve", "--json", "--listen", "127.0.0.1:0", "--socket"]).arg(dir.path().join("s.sock"));
+    command.arg("--state").arg(dir.path().join("station")).env("PIPROV_STATE_DIR", dir.path());
+    command.env("PIPROV_STATION_STORE", &url).env("NOTIFY_SOCKET", &notify).env("WATCHDOG_USEC", "1000000");
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    told(&manager, "READY=1");
+    told(&manager, "WATCHDOG=1");
+    // Nobody gets in any more, and whoever is in goes.
+    server.sql("postgres", &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+    let all =
+        format!("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}'");
+    server.sql("postgres", &all);
+    // It is told each half second; what was on its way comes first.
+    manager.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+    let mut buf = [0; 400];
+    let heard = (0..10).take_while(|_| manager.recv(&mut buf).is_ok()).count();
+    assert!(heard < 10, "a dead database, and the manager is told that all is well");
+    // It is back: the same station goes on.
+    server.sql("postgres", &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+    manager.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    told(&manager, "WATCHDOG=1");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(matches!(child.wait().unwrap().code(), Some(0 | 130)));
 }
 
 #[test]
@@ -45,7 +82,8 @@ fn sockets_of_the_manager_are_served_and_it_hears_that_the_station_is_ready_live
     command.arg(dir.path().join("station"));
     // These are not used: the manager's stand in for them.
     command.args(["--listen", "127.0.0.1:1", "--socket", "/nowhere/station.sock"]);
-    command.env("PIPROV_STATE_DIR", dir.path()).env("NOTIFY_SOCKET", &notify).env("WATCHDOG_USEC", "1000000");
+    command.env("PIPROV_STATE_DIR", dir.path()).env("PIPROV_STATION_NAMES", "station");
+    command.env("NOTIFY_SOCKET", &notify).env("WATCHDOG_USEC", "1000000");
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     told(&manager, "READY=1");
     told(&manager, "WATCHDOG=1");

@@ -205,6 +205,32 @@ fn a_disk_that_gets_full_while_an_image_comes_keeps_the_store_whole() {
 }
 
 #[test]
+fn with_the_last_room_nothing_is_begun_and_with_more_all_of_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = Small::new(dir.path().join("small"), 320);
+    let station = Station::in_state(&small.0.join("station"));
+    fs::write(station.path("os.img"), noise(4 * MIB)).unwrap();
+    station.json(&["image", "add", "os.img", "--name", "os"]);
+    let disk = disk(&station, "a", 8);
+    let _agent = Agent::on(&station, "a", BOARD, &disk);
+    boards(&station, 1);
+    small.resize(200);
+    for arguments in [
+        &["board", "backup", BOARD][..],
+        &["board", "deploy", BOARD, "--image", "os", "--confirm", BOARD],
+        &["image", "add", "os.img", "--name", "other"],
+    ] {
+        let text = station.stderr(arguments, 73);
+        assert!(text.contains("too little room") && text.contains("emove images"), "{arguments:?}: {text}");
+    }
+    assert!(station.json(&["run", "list"]).is_empty(), "a board was told something");
+    station.json(&["image", "verify", "os"]);
+    small.resize(320);
+    station.json(&["board", "backup", BOARD]);
+    assert_eq!(station.json(&["backup", "list"]).len(), 1);
+}
+
+#[test]
 fn a_station_whose_database_is_damaged_begins_no_more_and_says_so() {
     let mut station = Station::start();
     station.json(&["project", "add", "lab"]);

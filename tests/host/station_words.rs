@@ -84,6 +84,8 @@ fn each_mistake_has_its_exit_code() {
         assert!(text.contains(what), "{text}");
     }
     station.stderr(&["image", "add", "nosuch.img"], 66);
+    let text = station.stderr(&["image", "add", "ftp://host/os.img"], 2);
+    assert!(text.contains("http and https"), "{text}");
     for place in ["nosuch/x", "os.img", "/", "os.img/x"] {
         for command in [
             &["image", "export", "os", "-o", place][..],
@@ -98,7 +100,17 @@ fn each_mistake_has_its_exit_code() {
     // A directory that is named is the user's; only the station's own are made.
     let socket = station.path("nosuch/x.sock");
     let mut command = station.command(&["serve", "--listen", "127.0.0.1:0", "--state", "other", "--socket"]);
-    let out = command.arg(&socket).env("PIPROV_STATE_DIR", station.path("state")).output().unwrap();
+    command.arg(&socket).env("PIPROV_STATE_DIR", station.path("state")).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (began, stop) = (Instant::now(), Stop::new().unwrap());
+    // One that serves there would never end.
+    while child.try_wait().unwrap().is_none() {
+        if began.elapsed() > Duration::from_secs(60) {
+            child.kill().unwrap();
+        }
+        assert!(!stop.wait(Duration::from_millis(20)));
+    }
+    let out = child.wait_with_output().unwrap();
     let text = String::from_utf8(out.stderr).unwrap();
     assert_eq!(out.status.code(), Some(73), "{text}");
     assert!(
@@ -324,7 +336,7 @@ fn a_user_who_may_not_is_told_what_helps() {
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
         command
     } else {
-        fs::set_permissions(station.socket(), std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+        fs::set_permissions(station.socket(), std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
         Command::new(env!("CARGO_BIN_EXE_piprov"))
     };
     common::clean(&mut command);

@@ -68,6 +68,8 @@ impl Station {
             }
         }
         command.env("PIPROV_STATE_DIR", dir).env("HOME", dir).env_remove("XDG_CONFIG_HOME").current_dir(dir);
+        // What tests call it that write their requests by hand.
+        command.env("PIPROV_STATION_NAMES", "station, x");
         command.args(["serve", "--json", "--listen", listen, "--socket"]).arg(&socket).args(args);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();

@@ -58,6 +58,19 @@ pub struct Deployed {
     pub read_back_sha256: [u8; 32],
 }
 
+/// How many bytes went which way until now, also where it fails.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Amounts {
+    /// Were written.
+    pub written: u64,
+    /// Were on the disk already.
+    pub kept: u64,
+    /// Were zeroed without being sent.
+    pub zeroed: u64,
+    /// Came from elsewhere, as they came.
+    pub fetched: u64,
+}
+
 /// What the steps share.
 struct Job<'a> {
     disk: Disk<'a>,
@@ -93,6 +106,15 @@ struct Counts {
     written: AtomicU64,
     kept: AtomicU64,
     zeroed: AtomicU64,
+}
+
+impl Counts {
+    fn amounts(&self) -> Amounts {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let [written, kept] = [&self.written, &self.kept].map(count);
+        let [zeroed, fetched] = [&self.zeroed, &self.fetched].map(count);
+        Amounts { written, kept, zeroed, fetched }
+    }
 }
 
 /// Writes an image onto a disk, and reads it back.
@@ -142,12 +164,11 @@ pub fn deploy_keeping(
         error: Mutex::default(),
         counts: Counts::default(),
     };
-    let untouched = |error| Failure { stage: Stage::Prepare, error, left: Left::Untouched };
-    job.look().map_err(untouched)?;
+    job.look().map_err(Failure::untouched(Stage::Prepare))?;
     let mut stage = Stage::Prepare;
     job.run(&mut stage).map_err(|error| {
         let left = job.spoil().map_or_else(|error| Left::Unknown(error.to_string()), |()| Left::Unbootable);
-        Failure { stage, error, left }
+        Failure { stage, error, left, amounts: job.counts.amounts() }
     })
 }
 
@@ -199,15 +220,9 @@ impl Job<'_> {
             ));
         }
         self.enter(stage, Stage::Done);
-        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Ok(Deployed {
-            raw_len: count(&self.end),
-            written: count(&self.counts.written),
-            kept: count(&self.counts.kept),
-            zeroed: count(&self.counts.zeroed),
-            fetched: count(&self.counts.fetched),
-            read_back_sha256,
-        })
+        let Amounts { written, kept, zeroed, fetched } = self.counts.amounts();
+        let raw_len = self.end.load(Ordering::Relaxed);
+        Ok(Deployed { raw_len, written, kept, zeroed, fetched, read_back_sha256 })
     }
 
     fn enter(&self, stage: &mut Stage, to: Stage) {

@@ -7,7 +7,7 @@ use super::job::{Ended, Told, ended, failed, nothing};
 use super::source::patience;
 use super::{Session, patient};
 use crate::agent::backup::{BackedUp, Sink, backup, unused};
-use crate::agent::error::{Failure, Left};
+use crate::agent::error::Failure;
 use crate::agent::{self, FetchError, Storage, Watch};
 use crate::device_api::{Manifest, Outcome};
 use crate::format::{hex, size};
@@ -76,7 +76,7 @@ impl Session<'_> {
                 }
             }
             // Nothing is written to the disk of a backup.
-            Err(error) => failed(&Failure { stage: Stage::Copy, error, left: Left::Untouched }, device),
+            Err(error) => failed(&Failure::untouched(Stage::Copy)(error), device),
         };
         ended(outcome, manifest.end)
     }

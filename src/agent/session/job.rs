@@ -9,7 +9,7 @@ use super::source::{Remote, patience};
 use super::{Away, Disks, Error, Session, patient, patient_telling};
 use crate::agent::deploy::deploy_keeping;
 use crate::agent::disk::{BlockDisk, find, pick};
-use crate::agent::error::{Failure, Left};
+use crate::agent::error::Failure;
 use crate::agent::kept;
 use crate::agent::leds::Light;
 use crate::agent::watch::{At, Watch};
@@ -227,7 +227,7 @@ impl Session<'_> {
         told: &Told<'_>,
         device: &mut Option<String>,
     ) -> Result<Deployed, Failure> {
-        let before = |error| Failure { stage: Stage::Prepare, error, left: Left::Untouched };
+        let before = |error| Failure::untouched(Stage::Prepare)(error);
         let fetch = |what: String| {
             let kind = crate::error::Kind::BadData;
             before(agent::FetchError { what, kind, hint: None }.into())
@@ -319,6 +319,9 @@ pub(super) fn failed(failure: &Failure, device: Option<String>) -> Outcome {
         failed: Some(failure.to_string().chars().take(2000).collect()),
         errno: failure.error.errno(),
         device,
+        written: failure.amounts.written,
+        kept: failure.amounts.kept,
+        fetched: failure.amounts.fetched,
         ..nothing()
     }
 }

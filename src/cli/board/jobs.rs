@@ -173,7 +173,7 @@ pub(super) fn start(
                 // What some have got already stays theirs.
                 let given: Vec<_> = given.iter().map(|(board, _)| label(board)).collect();
                 goes_on(ui, given.iter().map(String::as_str));
-                return Err(error)?;
+                Err(error)?;
             }
         }
     }

@@ -298,7 +298,7 @@ pub(super) fn word(value: impl Serialize) -> String {
 pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|error| {
         let error = error.to_string();
-        error.split_once(", expected ").map_or_else(|| error.clone(), |(_, what)| format!("there is {what}"))
+        error.split_once(", expected ").map_or_else(|| error.clone(), |(_, what)| format!("it is {what}"))
     })
 }
 

@@ -62,6 +62,7 @@ fn own(global: &Global, ui: &Ui, place: Place) -> crate::cli::Result<Options> {
         enrol: station.enrol.value,
         keep: crate::station::store::Keep::default(),
         shell_clients: station.shell_clients.value,
+        names: station.names.value.clone(),
         bootd: None,
     })
 }

@@ -121,6 +121,11 @@ impl Records {
         Self { dir: state.join("clients") }
     }
 
+    /// The directory that records and leases are in.
+    pub(super) fn state(&self) -> &Path {
+        self.dir.parent().unwrap_or(&self.dir)
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.dir.join(file(name))
     }

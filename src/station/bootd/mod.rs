@@ -54,6 +54,12 @@ impl Privileged {
         Self { known: Mutex::new(known), ask, asked: Mutex::new(Some(asked)) }
     }
 
+    /// What it is asked for, where no task speaks with it.
+    #[cfg(test)]
+    pub(super) fn asked(&self) -> mpsc::Receiver<Ask> {
+        self.asked.lock().unwrap().take().unwrap()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Bootd> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,10 +8,14 @@ use crate::device_api::{Action, ImageRef, Manifest, Orders, Outcome, Progress, S
 use crate::format::json::{self, json};
 use crate::run::{Ending, Stage};
 use crate::station::jobs::judge;
-use crate::station::now;
 use crate::station::store::Finished;
 use crate::station::web::{Access, Call, JSON, Refusal, Row, Table};
-use crate::station_api::{ImageState, JobState, Thing};
+use crate::station::{Station, now};
+use crate::station_api::{ImageState, Job, JobState, Thing};
+
+/// How often what is written or fetched may be as long as the image and the disk, and what is more in any case.
+const TIMES: u64 = 16;
+const SOME: u64 = 1 << 30;
 
 pub(super) fn add_to(table: &mut Table) {
     let row =
@@ -61,19 +65,44 @@ async fn progress(call: Call, (): (), progress: Progress) -> Result<Orders, Refu
     if progress.log.len() > 100 || progress.log.iter().any(|line| line.chars().count() > 500) {
         return Err(Refusal::meaningless("a log has 100 lines of 500 characters at most"));
     }
-    let large = |n: u64| i64::try_from(n).is_err();
-    if large(progress.done) || large(progress.fetched) || progress.total.is_some_and(large) {
-        return Err(Refusal::meaningless("a number of bytes is larger than there are"));
-    }
     if progress.stage == Stage::Done {
         return Err(Refusal::meaningless("a job that goes on isn't done: its end is a result"));
     }
     let job = super::job_of(&call).await?;
+    let (image, disk) = lengths(&call.station, &job).await?;
+    let most = most(image, disk);
+    within("done", progress.done, most)?;
+    within("total", progress.total.unwrap_or_default(), most)?;
+    within("fetched", progress.fetched, most)?;
     let orders = call.station.store().renew(&job.id, &progress, now()).await?;
     if let Some(run) = &job.run {
         call.station.changes.tell(Thing::Run, run, Some(&job.board));
     }
     Ok(orders)
+}
+
+/// Lengths of the image that a job writes, and of the largest disk that its board has told; 0 where there is none.
+async fn lengths(station: &Station, job: &Job) -> Result<(u64, u64), Refusal> {
+    let image = match &job.image {
+        // It may have been removed.
+        Some(id) => station.store().image(id).await.map_or(0, |image| image.raw_len),
+        None => 0,
+    };
+    let board = station.store().board(&job.board).await?;
+    Ok((image, board.disks.iter().map(|disk| disk.size).max().unwrap_or_default()))
+}
+
+/// So many bytes can go over a wire or onto a disk in one attempt: all of it, some of it again because of broken
+/// connections, and zeros that a disk hadn't kept. What is more isn't a board's work, but a mistake or a lie.
+fn most(image: u64, disk: u64) -> u64 {
+    image.max(disk).saturating_mul(TIMES).saturating_add(SOME)
+}
+
+fn within(what: &str, told: u64, most: u64) -> Result<(), Refusal> {
+    if told <= most.min(i64::MAX.unsigned_abs()) {
+        return Ok(());
+    }
+    Err(Refusal::meaningless(format!("`{what}` is {told} bytes; this job can't have more than {most}")))
 }
 
 async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
@@ -82,8 +111,17 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
     if long(&outcome.failed, 2000) || long(&outcome.device, 64) || long(&outcome.read_back_sha256, 64) {
         return Err(Refusal::meaningless("a text is too long: 2000 characters, a device or a digest 64"));
     }
+    if outcome.errno.is_some_and(|errno| !(1..=4095).contains(&errno)) {
+        return Err(Refusal::meaningless("`errno` is 1 to 4095, and is left out where there is none"));
+    }
     let job = super::job_of(&call).await?;
     let station = &call.station;
+    let (image, disk) = lengths(station, &job).await?;
+    let most = most(image, disk);
+    within("written", outcome.written, most)?;
+    within("fetched", outcome.fetched, most)?;
+    // Nothing is counted twice that the disk had.
+    within("kept", outcome.kept, if image > 0 { image } else { disk })?;
     let image = match &job.image {
         Some(id) => station.store().image(id).await.ok(),
         None => None,

@@ -136,6 +136,9 @@ fn check(told: &Register) -> Result<(), Refusal> {
     if told.serial.is_none() && told.macs.is_empty() {
         return Err(Refusal::meaningless("a board tells its serial number or an Ethernet address"));
     }
+    if told.temperature.is_some_and(|degrees| !(-273.15..=1000.0).contains(&degrees)) {
+        return Err(Refusal::meaningless("`temperature` is in degrees Celsius, -273 to 1000"));
+    }
     if told.memory.is_some_and(|memory| i64::try_from(memory).is_err())
         || told.disks.iter().any(|disk| i64::try_from(disk.size).is_err())
     {

@@ -179,12 +179,16 @@ impl Drop for Sender {
 
 /// Ends a job whose client does what it was told, and doesn't come back: it says so nowhere.
 pub(super) fn wait_for_silence(station: &Arc<Station>, job: &Job, told: u64) {
+    wait_until_silent(station, job, told, SILENT);
+}
+
+fn wait_until_silent(station: &Arc<Station>, job: &Job, told: u64, silent: Duration) {
     // The last connections go when the runtime does.
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
     let (station, job) = (Arc::clone(station), job.clone());
     runtime.spawn(async move {
         tokio::select! {
-            () = tokio::time::sleep(SILENT) => {}
+            () = tokio::time::sleep(silent) => {}
             () = station.ending.cancelled() => return,
         }
         let streams = &station.streams;
@@ -269,4 +273,41 @@ pub(super) async fn upload(call: Call, (): (), body: Body) -> Result<Response, R
     let why = "the disk was read once, and not again to compare";
     station.not_verified(&job, Stage::Fetch, why).await?;
     Ok(answer(StatusCode::OK, &json!({"status": "ok", "image": image.name, "sha256": image.raw_sha256})))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::station::testing::{drawn, station};
+    use crate::station_api::JobState;
+
+    #[tokio::test]
+    async fn a_client_that_was_told_to_start_again_and_is_silent_has_done_so_unproved() {
+        let (_dir, station) = station().await;
+        let job = drawn(&station, "00000000000000a1", Action::Reboot, crate::station::now()).await;
+        let ends = async |job: &Job| {
+            for _ in 0..400 {
+                let now = station.store().job(&job.id).await.unwrap();
+                if now.state != JobState::Running {
+                    return Some(now.state);
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            None
+        };
+        let told = station.streams.tell(&job.id, job.fence);
+        // It asks once more: the earlier silence isn't one.
+        wait_until_silent(&station, &job, told, Duration::from_millis(50));
+        let again = station.streams.tell(&job.id, job.fence);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(station.store().job(&job.id).await.unwrap().state, JobState::Running);
+        wait_until_silent(&station, &job, again, Duration::from_millis(50));
+        assert_eq!(ends(&job).await, Some(JobState::NotVerified));
+        // A backup isn't over because its client says nothing: its lease ends it.
+        let job = drawn(&station, "00000000000000a2", Action::Backup, crate::station::now()).await;
+        let told = station.streams.tell(&job.id, job.fence);
+        wait_until_silent(&station, &job, told, Duration::from_millis(1));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(station.store().job(&job.id).await.unwrap().state, JobState::Running);
+    }
 }

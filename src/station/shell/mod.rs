@@ -16,7 +16,9 @@ use utoipa::ToSchema;
 
 use super::key::Pass;
 use super::store::{self, Finished};
-use super::web::{Access, Call, JSON, PARTS, Refusal, Row, Table, from_slice, json as answer, whole};
+use super::web::{
+    Access, Call, JSON, PARTS, Refusal, Row, Table, from_slice, json as answer, query_error, whole,
+};
 use super::{Station, now};
 use crate::board::{Mac, Who};
 use crate::config::station::Enrol;
@@ -120,7 +122,7 @@ fn told(query: Option<&str>, body: &Bytes) -> Result<Told, Refusal> {
     let uri = format!("/?{text}").parse();
     let uri = uri.map_err(|_| Refusal::malformed("the form can't be read"))?;
     let form = axum::extract::Query::<Told>::try_from_uri(&uri);
-    form.map(|form| form.0).map_err(|error| Refusal::malformed(error.body_text()))
+    form.map(|form| form.0).map_err(|error| query_error(&error.body_text()))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

@@ -59,46 +59,41 @@ impl Store {
         boards.pop().ok_or_else(|| missing(id))
     }
 
-    /// The id of the one board that has this id, name, serial number or Ethernet address.
+    /// The id of the board that is meant by an id, a name, a serial number or an Ethernet address, looked for in this
+    /// order: what a person has named comes before what boards tell of themselves. Of several boards that tell the same,
+    /// the one that was let in is meant.
     ///
     /// # Errors
     /// [`Error::NoSuch`], [`Error::Several`].
     pub async fn find_board(&self, text: &str) -> Result<String, Error> {
-        let mut question = Question::new("SELECT id FROM board WHERE id = {} OR name = {}");
-        let mut question_values = vec![Value::from(text), Value::from(text)];
-        let mut sql = question.sql.clone();
+        let mut ways = vec![("id = {}".to_owned(), vec![Value::from(text)])];
+        ways.push(("name = {}".to_owned(), vec![Value::from(text)]));
         if let Ok(serial) = text.parse::<Serial>() {
-            let (condition, more) = serial_condition("", &serial);
-            sql.push_str(&format!(" OR ({condition})"));
-            question_values.extend(more);
+            let (condition, values) = serial_condition("", &serial);
+            ways.push((condition, values.into()));
         }
         if let Ok(mac) = text.parse::<Mac>() {
-            sql.push_str(" OR id IN (SELECT board FROM board_mac WHERE mac = {})");
-            question_values.push(mac.to_string().into());
+            let condition = "id IN (SELECT board FROM board_mac WHERE mac = {})";
+            ways.push((condition.to_owned(), vec![mac.to_string().into()]));
         }
-        question.sql.clear();
-        question.more(&sql, &question_values).more(" LIMIT 2", &[]);
-        let mut rows = self.db.rows(&question.sql, &question.values).await?;
-        // Anybody can register under an address that another one has: who was let in is meant.
-        if rows.len() > 1 {
-            let sql = sql.replacen(
-                "SELECT id FROM board WHERE ",
-                "SELECT id FROM board WHERE enrolment = 'enrolled' AND (",
-                1,
-            );
-            question.sql.clear();
-            question.values.clear();
-            question.more(&sql, &question_values).more(") LIMIT 2", &[]);
-            let enrolled = self.db.rows(&question.sql, &question.values).await?;
-            if enrolled.len() == 1 {
-                rows = enrolled;
+        for (condition, values) in ways {
+            let mut found = Vec::new();
+            // Anybody can register under an address that another one has.
+            for only in ["", " AND enrolment = 'enrolled'"] {
+                let mut question = Question::new("SELECT id FROM board");
+                question.and(&format!("({condition}){only}"), &values).more(" LIMIT 2", &[]);
+                found = self.db.rows(&question.sql, &question.values).await?;
+                if found.len() < 2 {
+                    break;
+                }
+            }
+            match (found.pop(), found.pop()) {
+                (Some(mut row), None) => return row.text(),
+                (None, _) => {}
+                _ => return Err(Error::Several { name: text.to_owned() }),
             }
         }
-        match (rows.pop(), rows.pop()) {
-            (Some(mut row), None) => row.text(),
-            (None, _) => Err(missing(text)),
-            _ => Err(Error::Several { name: text.to_owned() }),
-        }
+        Err(missing(text))
     }
 
     /// Boards, the first one that came first.
@@ -168,8 +163,10 @@ impl Store {
         let before = one(&mut tx, id).await?;
         if let Some(name) = &change.name {
             let name = Some(name.as_str()).filter(|name| !name.is_empty());
-            if name.is_some() && name != before.name.as_deref() {
-                name.map_or(Ok(()), check_name)?;
+            // One that it has stays, whatever the rules for new ones are.
+            if let Some(name) = name.filter(|name| before.name.as_deref() != Some(*name)) {
+                check_name(name)?;
+                free_of_others(&mut tx, id, name).await?;
             }
             tx.run("UPDATE board SET name = $2 WHERE id = $1", values![id, name])
                 .await
@@ -254,10 +251,13 @@ impl Store {
         }
         if let Some(after) = &asked.after {
             let (time, rest) = at(after)?;
-            let (way, place) = rest.split_once(' ').unwrap_or((&rest, ""));
-            question.and("(seen, way, place) < ({}, {}, {})", values![time, way, place]);
+            let mut parts = rest.splitn(3, ' ');
+            let mut part = || parts.next().unwrap_or_default();
+            let (way, who, place) = (part(), part(), part());
+            question.and("(seen, way, place, who) < ({}, {}, {}, {})", values![time, way, place, who]);
         }
-        question.more(" ORDER BY seen DESC, way DESC, place DESC LIMIT {}", values![limit as u64 + 1]);
+        question
+            .more(" ORDER BY seen DESC, way DESC, place DESC, who DESC LIMIT {}", values![limit as u64 + 1]);
         let rows = self.db.rows(&question.sql, &question.values).await?;
         let seen = rows.into_iter().map(|row| {
             let mut row = row.of("sighting");
@@ -269,7 +269,8 @@ impl Store {
                 what: row.text()?,
             })
         });
-        let last = |seen: &Sighting| format!("{}.{} {}", seen.time, seen.way, seen.at);
+        let who = |seen: &Sighting| seen.board.clone().unwrap_or_default();
+        let last = |seen: &Sighting| format!("{}.{} {} {}", seen.time, seen.way, who(seen), seen.at);
         Ok(page(seen.collect::<Result<_, Error>>()?, limit, last))
     }
 
@@ -294,6 +295,28 @@ impl Store {
         }
         Ok(boards)
     }
+}
+
+/// A name that is another board's id, serial number or Ethernet address would mean that one to somebody who reads it there.
+async fn free_of_others(tx: &mut Tx, id: &str, name: &str) -> Result<(), Error> {
+    let mut ways = vec![("id", "b.id = {}".to_owned(), vec![Value::from(name)])];
+    if let Ok(serial) = name.parse::<Serial>() {
+        let (condition, values) = serial_condition("b.", &serial);
+        ways.push(("serial number", condition, values.into()));
+    }
+    if let Ok(mac) = name.parse::<Mac>() {
+        let condition = "b.id IN (SELECT m.board FROM board_mac m WHERE m.mac = {})".to_owned();
+        ways.push(("Ethernet address", condition, vec![mac.to_string().into()]));
+    }
+    for (what, condition, values) in ways {
+        let mut question = Question::new("SELECT b.id FROM board b");
+        question.and("b.id <> {}", values![id]).and(&format!("({condition})"), &values);
+        question.more(" ORDER BY b.id LIMIT 1", &[]);
+        if let Some(mut row) = tx.row(&question.sql, &question.values).await? {
+            return Err(Error::OfOther { name: name.to_owned(), what, board: row.text()? });
+        }
+    }
+    Ok(())
 }
 
 /// The condition that a serial number is this one, in its long or its short form.

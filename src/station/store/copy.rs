@@ -4,12 +4,12 @@
 //! each row, and `["end",ROWS,DIGEST]` last, with BLAKE3 over all lines before. Sessions aren't in
 //! it; images' names and what objects they need are, the objects themselves aren't.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 
 use serde_json::{Map, Value as Json};
 
 use super::db::{Question, Row, Tx, Value, values};
-use super::open::newest;
+use super::open::{is_form, newest};
 use super::{Error, Store};
 
 /// The number of this form of the file.
@@ -24,7 +24,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
     ("slot", &["name"]),
     ("board", &["id"]),
     ("board_mac", &["mac", "board"]),
-    ("sighting", &["way", "place"]),
+    ("sighting", &["way", "place", "who"]),
     ("image", &["id"]),
     ("image_chunk", &["image", "chunk"]),
     ("project", &["name"]),
@@ -87,6 +87,21 @@ fn value(json: &Json) -> Result<Option<Value>, Error> {
     }
 }
 
+/// The next line, without its end.
+fn line(from: &mut impl BufRead) -> Result<Vec<u8>, Error> {
+    let mut text = Vec::new();
+    let read = from.take(LONGEST).read_until(b'\n', &mut text);
+    // What zstd finds wrong is wrong in the file, unless the system says so.
+    read.map_err(|error| match error.raw_os_error() {
+        Some(_) => io("reading")(error),
+        None => bad(error),
+    })?;
+    if text.pop() != Some(b'\n') {
+        return Err(bad("its end is missing"));
+    }
+    Ok(text)
+}
+
 impl Store {
     /// Writes a copy of all, as it is at one moment; the station goes on meanwhile. It blocks on `out`: call it from a
     /// thread that may wait. How many rows were copied.
@@ -129,46 +144,75 @@ impl Store {
         Ok(rows)
     }
 
-    /// Takes a copy in. The store has to be empty; where the copy isn't whole, it stays so. It blocks on `from`. How many
-    /// rows were taken in.
+    /// Takes a copy in, of this form or an older one. The store has to be empty; where the copy isn't whole, it stays so. It
+    /// blocks on `from`. How many rows were taken in.
     ///
     /// # Errors
     /// [`Error::NotEmpty`], [`Error::BadCopy`], or what the database says.
     pub async fn copy_from(&self, from: impl Read + Send) -> Result<u64, Error> {
+        let from = zstd::Decoder::new(from).map_err(io("reading"))?;
+        let mut from = BufReader::new(from);
+        let text = line(&mut from)?;
+        let head: Json = serde_json::from_slice(&text).map_err(bad)?;
+        let (copy, form) = match head.as_array().map(Vec::as_slice) {
+            Some([name, copy, form]) if name.as_str() == Some("piprov-store") => {
+                (copy.as_u64(), form.as_i64())
+            }
+            _ => return Err(bad("it doesn't begin as one")),
+        };
+        match (copy, form) {
+            (Some(COPY), Some(form)) if form == newest() => self.take(text, from).await,
+            // An older one grows as its store would have grown, in a store of its own that ends with this call.
+            (Some(COPY), Some(form)) if is_form(form) => {
+                self.is_empty().await?;
+                let old = Self::passing(form).await?;
+                old.take(text, from).await?;
+                old.grow().await?;
+                let mut grown = tempfile::tempfile().map_err(io("writing"))?;
+                old.copy_to(&mut grown).await?;
+                old.close().await;
+                grown.rewind().map_err(io("reading"))?;
+                Box::pin(self.copy_from(grown)).await
+            }
+            _ => {
+                let words = |n: Option<i64>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
+                let known = newest();
+                Err(bad(format!(
+                    "it has form {}, {}; this version reads {COPY}, 1 to {known}",
+                    words(copy.and_then(|copy| i64::try_from(copy).ok())),
+                    words(form)
+                )))
+            }
+        }
+    }
+
+    async fn is_empty(&self) -> Result<(), Error> {
+        let mut tx = self.db.look().await?;
+        for (table, _) in TABLES {
+            if tx.row(&format!("SELECT 1 FROM {table} LIMIT 1"), &[]).await?.is_some() {
+                return Err(Error::NotEmpty { store: self.place().to_owned() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the rows of a copy whose first line was read.
+    async fn take(&self, first: Vec<u8>, mut from: impl BufRead + Send) -> Result<u64, Error> {
         let mut tx = self.db.begin().await?;
         for (table, _) in TABLES {
             if tx.row(&format!("SELECT 1 FROM {table} LIMIT 1"), &[]).await?.is_some() {
                 return Err(Error::NotEmpty { store: self.place().to_owned() });
             }
         }
-        let from = zstd::Decoder::new(from).map_err(io("reading"))?;
-        let mut from = BufReader::new(from);
-        let (mut digest, mut rows, mut first) = (blake3::Hasher::new(), 0, true);
+        let (mut digest, mut rows) = (blake3::Hasher::new(), 0);
+        digest.update(&first).update(b"\n");
         loop {
-            let mut text = Vec::new();
-            let read = (&mut from).take(LONGEST).read_until(b'\n', &mut text);
-            // What zstd finds wrong is wrong in the file, unless the system says so.
-            read.map_err(|error| match error.raw_os_error() {
-                Some(_) => io("reading")(error),
-                None => bad(error),
-            })?;
-            if text.pop() != Some(b'\n') {
-                return Err(bad("its end is missing"));
-            }
+            let text = line(&mut from)?;
             let line: Json = serde_json::from_slice(&text).map_err(bad)?;
             let Some([name, rest @ ..]) = line.as_array().map(Vec::as_slice) else {
                 return Err(bad("a line is no array"));
             };
             match (name.as_str().unwrap_or_default(), rest) {
-                ("piprov-store", [copy, form]) if first => {
-                    if copy.as_u64() != Some(COPY) || form.as_i64() != Some(newest()) {
-                        let known = newest();
-                        return Err(bad(format!(
-                            "it has form {copy}, {form}; this version reads {COPY}, {known}"
-                        )));
-                    }
-                }
-                _ if first => return Err(bad("it doesn't begin as one")),
                 ("end", [count, told]) => {
                     if count.as_u64() != Some(rows) || told.as_str() != Some(&digest.finalize().to_hex()) {
                         return Err(bad("it was changed"));
@@ -182,7 +226,6 @@ impl Store {
                 _ => return Err(bad("a line is none of its sorts")),
             }
             digest.update(&text).update(b"\n");
-            first = false;
         }
         tx.commit().await?;
         Ok(rows)

@@ -113,6 +113,16 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// A name for a board by which another one is known.
+    #[error("`{name}` is the {what} of another board, {board}")]
+    OfOther {
+        /// The name.
+        name: String,
+        /// What it is of the other one.
+        what: &'static str,
+        /// The id of the other one.
+        board: String,
+    },
     /// Something else needs it.
     #[error("the {what} `{name}` is in use: {by}")]
     InUse {
@@ -162,7 +172,11 @@ impl Explain for Error {
             Self::Newer { .. } | Self::Changed { .. } | Self::Foreign { .. } | Self::BadUrl { .. } => {
                 Kind::Config
             }
-            Self::Locked | Self::Taken { .. } | Self::InUse { .. } | Self::NotEmpty { .. } => Kind::Busy,
+            Self::Locked
+            | Self::Taken { .. }
+            | Self::OfOther { .. }
+            | Self::InUse { .. }
+            | Self::NotEmpty { .. } => Kind::Busy,
             Self::Damaged { .. } | Self::Row { .. } | Self::BadValue { .. } | Self::BadCopy { .. } => {
                 Kind::BadData
             }

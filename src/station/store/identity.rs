@@ -8,6 +8,10 @@ use crate::station_api::{Board, Enrolment, Held, Time};
 
 /// So many boards that nobody has let in are kept: frames with forged addresses cost nothing.
 const MOST_WAITING: u64 = 20_000;
+/// So many places are kept at which a board was seen by one way, and at which something was seen that told neither
+/// address nor serial number.
+const MOST_PLACES: u64 = 16;
+const MOST_PLACES_OF_NOBODY: u64 = 500;
 /// So many addresses of one board.
 const MOST_MACS: usize = 16;
 
@@ -155,10 +159,19 @@ impl Store {
     ) -> Result<Option<String>, Error> {
         let mut tx = self.db.begin().await?;
         let id = find_or_make(&mut tx, who, now).await?;
+        let (way, who) = (cut(way, 32), id.clone().unwrap_or_default());
         tx.run(
-            "INSERT INTO sighting (way, place, board, seen, doing) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (way, place) DO UPDATE SET board = excluded.board, seen = excluded.seen, doing = excluded.doing",
-            values![cut(way, 32), cut(place, 128), &id, now, cut(doing, 200)],
+            "INSERT INTO sighting (way, place, who, board, seen, doing) VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (way, place, who) DO UPDATE SET seen = excluded.seen, doing = excluded.doing",
+            values![&way, cut(place, 128), &who, &id, now, cut(doing, 200)],
+        )
+        .await?;
+        // A board that forges its addresses pushes out nothing but its own, and nothing of another way.
+        let most = if id.is_some() { MOST_PLACES } else { MOST_PLACES_OF_NOBODY };
+        tx.run(
+            "DELETE FROM sighting WHERE who = $1 AND way = $2 AND place IN (SELECT s.place FROM sighting s
+             WHERE s.who = $1 AND s.way = $2 ORDER BY s.seen DESC, s.place LIMIT 100 OFFSET $3)",
+            values![&who, &way, most],
         )
         .await?;
         tx.commit().await?;
@@ -318,7 +331,11 @@ async fn absorb(tx: &mut Tx, id: &str, macs: &[Mac]) -> Result<(), Error> {
         for mut row in tx.rows(&sql, values![mac.to_string(), id]).await? {
             let other = row.text()?;
             for sql in [
-                "UPDATE sighting SET board = $1 WHERE board = $2",
+                // Of one place the later one stays.
+                "DELETE FROM sighting WHERE who IN ($1, $2) AND (way, place, who) IN
+                 (SELECT s.way, s.place, s.who FROM sighting s JOIN sighting o ON o.way = s.way AND o.place = s.place
+                 WHERE s.who IN ($1, $2) AND o.who IN ($1, $2) AND (o.seen, o.who) > (s.seen, s.who))",
+                "UPDATE sighting SET board = $1, who = $1 WHERE who = $2",
                 "UPDATE run SET board = $1 WHERE board = $2",
                 "UPDATE board SET first_seen = (SELECT o.first_seen FROM board o WHERE o.id = $2)
                  WHERE id = $1 AND first_seen > (SELECT o.first_seen FROM board o WHERE o.id = $2)",

@@ -136,6 +136,31 @@ pub(super) fn newest() -> i64 {
     FORMS.iter().map(|form| form.version).max().unwrap_or_default()
 }
 
+/// Whether there was such a form.
+pub(super) fn is_form(form: i64) -> bool {
+    FORMS.version_exists(form)
+}
+
+impl Store {
+    /// An empty store of an older form, in a file without a name that ends with it.
+    pub(super) async fn passing(form: i64) -> Result<Self, Error> {
+        // SQLite gives a connection to no name a database of its own, which it takes away at its end.
+        let options = SqliteConnectOptions::new().filename("").foreign_keys(true).disable_statement_logging();
+        let one = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        let pool = one.connect_with(options).await?;
+        let forms = FORMS.iter().filter(|known| known.version <= form).cloned().collect();
+        let name = "of an older form".to_owned();
+        Migrator::with_migrations(forms).run(&pool).await.map_err(|error| migrated(&name, error))?;
+        Ok(Self { db: Db::Sqlite { write: pool.clone(), read: pool }, name })
+    }
+
+    /// Brings a store of [`passing`](Self::passing) to the newest form.
+    pub(super) async fn grow(&self) -> Result<(), Error> {
+        let Db::Sqlite { write, .. } = &self.db else { return Ok(()) };
+        FORMS.run(write).await.map_err(|error| migrated(&self.name, error))
+    }
+}
+
 /// Looks at what is there, before anything is changed.
 fn judge(store: &str, tables: &[String], found: Option<i64>) -> Result<(), Error> {
     let store = store.to_owned();

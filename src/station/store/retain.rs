@@ -109,8 +109,8 @@ impl Store {
             removed.lines = self.remove(sql, oldest).await?;
         }
         if let Some(oldest) = before(keep.sightings_days) {
-            let sql = "DELETE FROM sighting WHERE (way, place) IN
-                       (SELECT s.way, s.place FROM sighting s WHERE s.seen < $1 ORDER BY s.seen LIMIT $2)";
+            let sql = "DELETE FROM sighting WHERE (way, place, who) IN
+                       (SELECT s.way, s.place, s.who FROM sighting s WHERE s.seen < $1 ORDER BY s.seen LIMIT $2)";
             removed.sightings = self.remove(sql, oldest).await?;
             let sql = "DELETE FROM board WHERE id IN (SELECT b.id FROM board b WHERE b.enrolment = 'waiting'
                        AND b.last_seen < $1 AND b.name IS NULL AND b.note = ''

@@ -101,7 +101,9 @@ impl<S> Accept<TcpStream, S> for Guard {
     type Future = Ready<io::Result<(Self::Stream, Self::Service)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let origin = stream.set_nodelay(true).and_then(|()| stream.peer_addr()).map(Origin::Address);
+        let addresses =
+            stream.set_nodelay(true).and_then(|()| Ok((stream.peer_addr()?, stream.local_addr()?)));
+        let origin = addresses.map(|(from, at)| Origin::Address { from, at: at.ip() });
         ready(self.let_in(stream, service, origin))
     }
 }
@@ -214,7 +216,8 @@ mod tests {
     #[test]
     fn an_address_that_has_all_its_places_takes_none_of_others() {
         let guard = Guard::default();
-        let origin = |text: &str| Origin::Address(text.parse().unwrap());
+        let at = std::net::Ipv4Addr::LOCALHOST.into();
+        let origin = |text: &str| Origin::Address { from: text.parse().unwrap(), at };
         let mut held: Vec<_> = (0..MOST_OF_ONE).map(|_| guard.seat(&origin("10.0.0.7:1")).unwrap()).collect();
         assert!(guard.seat(&origin("10.0.0.7:2")).is_err());
         assert!(guard.seat(&origin("[::ffff:10.0.0.7]:2")).is_err());

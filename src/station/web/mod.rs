@@ -3,17 +3,20 @@
 
 mod describe;
 mod guard;
+mod host;
 mod problem;
 mod range;
 mod refill;
 mod row;
 mod table;
 mod who;
+mod words;
 
 pub(super) use guard::Guard;
+pub(super) use host::{Names, known_host, of_this_host};
 pub(super) use problem::Refusal;
 pub(super) use range::{Wanted, wanted};
 pub(super) use refill::Refill;
 pub(super) use row::{Access, PARTS, Row};
-pub(super) use table::{Call, JSON, Table, from_slice, json, whole};
+pub(super) use table::{Call, JSON, Table, from_slice, json, query_error, whole};
 pub(super) use who::{Origin, Who, bearer};

@@ -24,7 +24,7 @@ use utoipa::openapi::{OpenApi, RefOr, Required};
 
 use super::describe::{Description, binary, operation, query_of};
 use super::row::{Access, Row};
-use super::{Origin, Refusal, Who};
+use super::{Origin, Refusal, Who, words};
 use crate::station::Station;
 use crate::station_api::Role;
 
@@ -268,8 +268,8 @@ fn is_foreign_page(headers: &HeaderMap) -> bool {
 /// A value out of JSON.
 pub(in crate::station) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(bytes).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => Refusal::meaningless(error.to_string()),
-        _ => Refusal::malformed(error.to_string()),
+        serde_json::error::Category::Data => Refusal::meaningless(words::of_body(bytes, &error)),
+        _ => Refusal::malformed(words::of_no_json(&error)),
     })
 }
 
@@ -281,7 +281,12 @@ fn query<Q: DeserializeOwned + 'static>(text: Option<&str>) -> Result<Q, Refusal
     let uri = format!("/?{}", text.unwrap_or_default());
     let uri = uri.parse::<axum::http::Uri>().map_err(|_| Refusal::malformed("the query can't be read"))?;
     let query = axum::extract::Query::<Q>::try_from_uri(&uri);
-    query.map(|query| query.0).map_err(|error| Refusal::malformed(error.body_text()))
+    query.map(|query| query.0).map_err(|error| query_error(&error.body_text()))
+}
+
+/// A query, or a form, that can't be read, from what is said of it.
+pub(in crate::station) fn query_error(said: &str) -> Refusal {
+    Refusal::malformed(words::of_query(said))
 }
 
 /// All of a body, if it isn't longer and doesn't take longer.

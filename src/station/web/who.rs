@@ -16,15 +16,20 @@ pub(in crate::station) enum Origin {
         uid: u32,
     },
     /// The network.
-    Address(SocketAddr),
+    Address {
+        /// The address of the other side.
+        from: SocketAddr,
+        /// The address of this host that the connection came to.
+        at: IpAddr,
+    },
 }
 
 impl Origin {
     /// What is counted together: an IPv4 address, or the network of an IPv6 address, of which one host has all
     /// addresses. A link is many hosts, though.
     pub(in crate::station) fn place(&self) -> Option<IpAddr> {
-        let Self::Address(address) = self else { return None };
-        Some(match address.ip().to_canonical() {
+        let Self::Address { from, .. } = self else { return None };
+        Some(match from.ip().to_canonical() {
             IpAddr::V6(ip) if !ip.is_unicast_link_local() && !ip.is_loopback() => {
                 let [a, b, c, d, ..] = ip.segments();
                 IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
@@ -37,7 +42,7 @@ impl Origin {
     pub(in crate::station) fn is_here(&self) -> bool {
         match self {
             Self::Socket { .. } => true,
-            Self::Address(address) => address.ip().to_canonical().is_loopback(),
+            Self::Address { from, .. } => from.ip().to_canonical().is_loopback(),
         }
     }
 }
@@ -46,7 +51,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Socket { .. } => out.write_str("socket"),
-            Self::Address(address) => address.ip().to_canonical().fmt(out),
+            Self::Address { from, .. } => from.ip().to_canonical().fmt(out),
         }
     }
 }
@@ -79,7 +84,10 @@ mod tests {
 
     #[test]
     fn a_host_counts_as_one_whatever_addresses_it_takes() {
-        let place = |text: &str| Origin::Address(text.parse().unwrap()).place().unwrap().to_string();
+        let place = |text: &str| {
+            let from: SocketAddr = text.parse().unwrap();
+            Origin::Address { from, at: from.ip() }.place().unwrap().to_string()
+        };
         assert_eq!(place("10.0.0.7:99"), "10.0.0.7");
         assert_eq!(place("[::ffff:10.0.0.7]:99"), "10.0.0.7");
         assert_eq!(place("[2001:db8:1:2:3:4:5:6]:99"), "2001:db8:1:2::");

@@ -106,7 +106,7 @@ impl Prepared<'_> {
         }
 
         watch.begin(Stage::Change, "making it this client's");
-        self.facts.keys = keys::generate(&self.facts.name)?;
+        self.facts.keys = keys::generate(&self.facts.name, records.state())?;
         let public = |key: &Key| PublicKey { file: key.file.clone(), public: key.public.clone() };
         self.record.keys = self.facts.keys.iter().map(public).collect();
         records.write(&self.record)?;

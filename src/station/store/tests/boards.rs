@@ -45,6 +45,83 @@ on_both! {
         assert!(matches!(store.register(&told, false, NOW + 6).await.unwrap(), Met::Double(_)));
     }
 
+    async fn a_name_is_no_other_boards_number_and_comes_before_what_boards_tell(place: &Place) {
+        let store = place.open().await;
+        let told = register(1, Some("10000000af04b2da"), &["dc:a6:32:01:02:03"]);
+        let other = store.register(&told, true, NOW).await.unwrap().board().id.clone();
+        let told = register(2, Some("10000000af04b2db"), &["dc:a6:32:01:02:04"]);
+        let own = store.register(&told, true, NOW).await.unwrap().board().id.clone();
+        let named = |name: &str| BoardChange { name: Some(name.to_owned()), ..BoardChange::default() };
+        for (name, what) in [
+            ("10000000af04b2da", "serial number"),
+            ("AF04B2DA", "serial number"),
+            ("dc-a6-32-01-02-03", "Ethernet address"),
+            (other.as_str(), "id"),
+        ] {
+            let error = store.change_board(&own, &named(name)).await.unwrap_err();
+            assert!(matches!(&error, Error::OfOther { what: found, board, .. }
+                if *found == what && *board == other), "{name}: {error}");
+            assert_eq!(crate::error::Explain::kind(&error), crate::error::Kind::Busy);
+        }
+        // Its own, and one of which nobody is known yet.
+        store.change_board(&own, &named("af04b2db")).await.unwrap();
+        store.change_board(&own, &named("10000000af04b2dc")).await.unwrap();
+        // A board that comes later under that number, or under a number that two tell, takes nothing.
+        let told = register(3, Some("10000000af04b2dc"), &["dc:a6:32:01:02:04"]);
+        let late = store.register(&told, true, NOW).await.unwrap().board().id.clone();
+        assert_ne!(late, own);
+        assert_eq!(store.find_board("10000000af04b2dc").await.unwrap(), own, "a name first");
+        assert_eq!(store.find_board("af04b2dc").await.unwrap(), late);
+        let error = store.find_board("dc:a6:32:01:02:04").await.unwrap_err();
+        assert!(matches!(error, Error::Several { .. }), "{error}");
+        let out = BoardChange { enrolment: Some(Enrolment::Waiting), ..BoardChange::default() };
+        store.change_board(&late, &out).await.unwrap();
+        assert_eq!(store.find_board("dc:a6:32:01:02:04").await.unwrap(), own, "who was let in");
+    }
+
+    async fn boards_at_one_place_are_all_seen_and_what_is_kept_is_bounded(place: &Place) {
+        let store = place.open().await;
+        let board = |n: u32| who(&format!(r#"{{"mac":"dc:a6:32:01:02:{n:02x}"}}"#));
+        // Behind a router, and something that tells nothing of itself.
+        for n in 0..5 {
+            store.see(&board(n), "shell", "10.0.0.254", "asked", NOW + i64::from(n)).await.unwrap();
+        }
+        store.see(&Who::default(), "shell", "10.0.0.254", "?", NOW + 9).await.unwrap();
+        let all = async |limit| {
+            let (mut seen, mut after) = (Vec::new(), None);
+            loop {
+                let asked = ListAsked { limit: Some(limit), after, ..ListAsked::default() };
+                let page = store.sightings(&asked).await.unwrap();
+                seen.extend(page.items);
+                after = page.next;
+                if after.is_none() {
+                    return seen;
+                }
+            }
+        };
+        let seen = all(2).await;
+        assert_eq!(seen, all(100).await, "no page leaves one out");
+        let of: std::collections::BTreeSet<_> = seen.iter().map(|seen| seen.board.clone()).collect();
+        assert_eq!((seen.len(), of.len()), (6, 6), "{seen:?}");
+        // Seen again it is one, and at many places the latest stay; those of another way all do.
+        for n in 0..100 {
+            store.see(&board(0), "dhcp", &format!("10.0.1.{n}"), "asked", NOW + 100 + n).await.unwrap();
+        }
+        let id = store.find_board("dc:a6:32:01:02:00").await.unwrap();
+        let asked = ListAsked { board: Some(id), limit: Some(500), ..ListAsked::default() };
+        let seen = store.sightings(&asked).await.unwrap().items;
+        assert_eq!((seen.len(), seen[0].at.as_str(), seen[16].way.as_str()), (17, "10.0.1.99", "shell"));
+        // Two that turn out to be one leave one sighting of a place: the later.
+        let known = who(r#"{"serial":"10000000af04b2da"}"#);
+        let id = store.see(&known, "shell", "10.0.0.254", "later", NOW + 300).await.unwrap().unwrap();
+        let both = who(r#"{"serial":"10000000af04b2da","mac":"dc:a6:32:01:02:04"}"#);
+        store.see(&both, "usb", "1-1", "boot ROM", NOW + 301).await.unwrap();
+        let asked = ListAsked { board: Some(id), ..ListAsked::default() };
+        let seen = store.sightings(&asked).await.unwrap().items;
+        let what: Vec<_> = seen.iter().map(|seen| seen.what.as_str()).collect();
+        assert_eq!(what, ["boot ROM", "later"]);
+    }
+
     async fn an_address_alone_lets_nobody_in(place: &Place) {
         let store = place.open().await;
         let seen = who(r#"{"mac":"dc:a6:32:01:02:03"}"#);

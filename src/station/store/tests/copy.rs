@@ -127,6 +127,8 @@ on_both! {
             ("a row less", pack(&text.replacen(lines[1], "", 1))),
             ("no head", pack(&lines[1..].concat())),
             ("newer", pack(&text.replacen("[\"piprov-store\",1,", "[\"piprov-store\",2,", 1))),
+            ("of a newer store", pack(&text.replacen("\"piprov-store\",1,", "\"piprov-store\",1,9", 1))),
+            ("of no store's form", pack(&text.replacen("\"piprov-store\",1,", "\"piprov-store\",1,-", 1))),
             ("other table", pack(&text.replacen("[\"slot\"", "[\"sqlite_master\"", 1))),
             ("SQL in a name", pack(&format!("{}{injected}\n", lines[0]))),
             ("no zstd", b"hello".to_vec()),

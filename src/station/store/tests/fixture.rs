@@ -59,6 +59,23 @@ fn the_first_form_is_opened_on_postgres() {
     });
 }
 
+#[test]
+fn a_copy_of_an_older_form_grows_on_its_way_into_either_database() {
+    runtime().block_on(async {
+        let copy = std::fs::read(fixture("v2.copy")).unwrap();
+        for place in [Place::sqlite(), Place::postgres()] {
+            let store = place.open().await;
+            let cut = store.copy_from(&copy[..copy.len() - 40]).await.unwrap_err();
+            assert!(matches!(cut, crate::station::store::Error::BadCopy { .. }), "{cut}");
+            assert!(store.boards(&BoardsAsked::default()).await.unwrap().items.is_empty());
+            store.copy_from(&copy[..]).await.unwrap();
+            holds(&store).await;
+            let again = store.copy_from(&copy[..]).await.unwrap_err();
+            assert!(matches!(again, crate::station::store::Error::NotEmpty { .. }), "{again}");
+        }
+    });
+}
+
 /// Makes the files of the newest form, where there are none yet: once, when a form is new.
 #[test]
 #[ignore = "it writes into the tree, once for each form"]
