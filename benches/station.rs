@@ -57,7 +57,7 @@ fn main() {
     );
     waiting(&mut table, &dir.join("idle"), idle, Duration::from_secs(number("PIPROV_BENCH_SECONDS", 30)));
     let postgres = Postgres::get();
-    let databases = [("SQLite", None), ("PostgreSQL", Some(postgres.url(&postgres.database())))];
+    let databases = [("SQLite", None), ("PostgreSQL", Some(postgres.database()))];
     let mut lists = String::from(
         "\n### Lists over HTTP\n\n10,000 boards, 100,000 runs; the least of 8 calls.\n\n| list | SQLite | PostgreSQL |\n|---|---:|---:|\n",
     );

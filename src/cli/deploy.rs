@@ -173,7 +173,7 @@ fn kept(disk: &BlockDisk, image: &str, raw_len: Option<u64>, done: Option<&Deplo
         device: disk.name().to_owned(),
         disk_len: disk.size(),
         raw_len,
-        read_back_sha256: done.map(|done| hex(&done.read_back_sha256)),
+        read_back_sha256: done.and_then(|done| done.read_back.sha256()).map(|digest| hex(&digest)),
         written: done.map_or(0, |done| done.written),
         kept: done.map_or(0, |done| done.kept),
         zeroed: done.map_or(0, |done| done.zeroed),

@@ -7,11 +7,11 @@ use axum::response::{IntoResponse, Response};
 use crate::device_api::{Action, ImageRef, Manifest, Orders, Outcome, Progress, SIGNATURE, VERSION};
 use crate::format::json::{self, json};
 use crate::run::{Ending, Stage};
-use crate::station::jobs::judge;
+use crate::station::jobs::{Expected, judge};
 use crate::station::now;
 use crate::station::store::Finished;
 use crate::station::web::{Access, Call, JSON, Refusal, Row, Table};
-use crate::station_api::{ImageState, JobState, Thing};
+use crate::station_api::{Image, ImageState, JobState, Thing};
 
 pub(super) fn add_to(table: &mut Table) {
     let row =
@@ -35,8 +35,9 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
             if image.state != ImageState::Ready {
                 return Err(Refusal::conflict(format!("the image `{}` is not ready", image.name)));
             }
-            let (name, index) = (image.name, image.index);
-            Some(ImageRef { name, index, raw_len: image.raw_len, raw_sha256: image.raw_sha256 })
+            let chunks = Some(station.content_of(&image).await?.to_string());
+            let Image { name, index, raw_len, raw_sha256, .. } = image;
+            Some(ImageRef { name, index, raw_len, raw_sha256, chunks })
         }
     };
     let manifest = Manifest {
@@ -79,7 +80,8 @@ async fn progress(call: Call, (): (), progress: Progress) -> Result<Orders, Refu
 async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
     let long =
         |text: &Option<String>, most: usize| text.as_ref().is_some_and(|text| text.chars().count() > most);
-    if long(&outcome.failed, 2000) || long(&outcome.device, 64) || long(&outcome.read_back_sha256, 64) {
+    let digests = long(&outcome.read_back_sha256, 64) || long(&outcome.read_back_chunks, 64);
+    if long(&outcome.failed, 2000) || long(&outcome.device, 64) || digests {
         return Err(Refusal::meaningless("a text is too long: 2000 characters, a device or a digest 64"));
     }
     let job = super::job_of(&call).await?;
@@ -93,8 +95,14 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         Action::Backup => station.backup_of(&job).await?,
         _ => image,
     };
-    let expected = image.as_ref().map(|image| image.raw_sha256.as_str());
-    let ending = judge(job.action, &outcome, expected);
+    // Of an index that can't be read nothing is equal.
+    let chunks = match &image {
+        Some(image) if outcome.read_back_chunks.is_some() => station.content_of(image).await.ok(),
+        _ => None,
+    };
+    let chunks = chunks.map(|digest| digest.to_string());
+    let sha256 = image.as_ref().map(|image| image.raw_sha256.as_str());
+    let ending = judge(job.action, &outcome, Expected { sha256, chunks: chunks.as_deref() });
     let proof = match ending {
         Ending::Done { proof } => Some(proof),
         _ => None,
@@ -106,6 +114,7 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         "raw_len": image.as_ref().map(|image| image.raw_len),
         "device": outcome.device,
         "read_back_sha256": outcome.read_back_sha256,
+        "read_back_chunks": outcome.read_back_chunks,
         "written": outcome.written,
         "kept": outcome.kept,
         "fetched": outcome.fetched,
