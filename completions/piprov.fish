@@ -430,7 +430,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -s o -l output -d 'The file that is written; it must not be there yet' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -s o -l output -d 'The new file that is written; - is standard output' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -720,7 +720,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l role -d 'What it may do: viewer, operator or admin' -r
-complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -s o -l output -d 'The file that it is written to, its owner\'s alone; it must not be there yet' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -s o -l output -d 'The new file for it, its owner\'s alone; - is standard output' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l days -d 'It ends after so many days [default: never]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
@@ -803,7 +803,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -s o -l output -d 'The file, its owner\'s alone; it must not be there yet' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -s o -l output -d 'The new file, its owner\'s alone; - is standard output' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l state -d 'The station\'s state directory [default: the setting station.state]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F

@@ -33,13 +33,11 @@ fn listen(ui: &Ui, cli: &Cli) -> piprov::cli::Result<Stop> {
         wanted.push(SIGHUP);
     }
     let mut signals = signal_hook::iterator::Signals::new(wanted)?;
-    let (ui, flag) = (ui.clone(), stop.clone());
+    let (ui, flag, first) = (ui.clone(), stop.clone(), cli.command.stopping());
     std::thread::spawn(move || {
         for (count, signal) in signals.forever().enumerate() {
             if count == 0 {
-                ui.say(
-                    "stopping: what is on the wire is finished, a reset line that is low is released; again ends at once",
-                );
+                ui.say(format_args!("stopping{first}; again ends at once"));
                 flag.set();
             } else {
                 // The default action: the user has asked twice.

@@ -44,6 +44,14 @@ impl Bar {
         Self { what: what.to_owned(), ui: ui.clone(), bar, started: now, last_line: Mutex::new(now) }
     }
 
+    /// Prints something else; meanwhile the bar is gone.
+    pub(super) fn aside(&self, print: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.aside(print),
+            None => print(),
+        }
+    }
+
     fn text(&self, done: u64, total: Option<u64>) -> String {
         let time = self.started.elapsed();
         let rate = format::rate(done, time);

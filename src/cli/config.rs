@@ -1,7 +1,7 @@
 //! `piprov config`.
 
 use crate::cli::common::settings;
-use crate::cli::table::columns;
+use crate::cli::table;
 use crate::cli::{Global, ui::Style, ui::Ui};
 use crate::stop::Stop;
 
@@ -50,9 +50,7 @@ impl Config {
                 .into_iter()
                 .map(|row| [row.key.to_owned(), row.value.to_string(), row.origin.to_string()]),
         );
-        for (at, line) in columns(&rows).iter().enumerate() {
-            if at == 0 { ui.result(ui.paint(Style::Strong, line)) } else { ui.result(line) }
-        }
+        table::tell(ui, Style::Strong, &rows);
         Ok(())
     }
 }

@@ -41,7 +41,10 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<Remedy> {
         let Self::NotConfirmed { name, .. } = self else { return None };
-        Some(format!("A person types the name when asked; a script gives `--confirm {name}`.").into())
+        // A value that begins with a hyphen looks like an option of its own.
+        let sign = if name.starts_with('-') { '=' } else { ' ' };
+        let name = crate::cli::remedy::quoted(name);
+        Some(format!("A person types the name when asked; a script gives `--confirm{sign}{name}`.").into())
     }
 }
 

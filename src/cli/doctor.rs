@@ -3,8 +3,8 @@
 use super::Failure;
 use super::common::{severity_style, severity_word};
 use super::remedy;
-use crate::cli::table::columns;
-use crate::cli::ui::{Style, Ui};
+use crate::cli::table::Columns;
+use crate::cli::ui::{Style, Ui, wrap};
 use crate::cli::{Global, common};
 use crate::doctor::{self, Host, Scope};
 use crate::error::{Finding, Kind, Severity};
@@ -48,12 +48,16 @@ fn show(ui: &Ui, findings: &[Finding]) -> crate::cli::Result<()> {
                 [word.to_owned(), finding.topic.to_owned(), finding.what.clone()]
             })
             .collect();
-        for (line, finding) in columns(&rows).into_iter().zip(findings) {
+        for (lines, finding) in Columns::default().within(&rows, ui.width_out).into_iter().zip(findings) {
             let style = severity_style(finding.severity);
-            let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
-            ui.result(format_args!("{} {rest}", ui.paint(style, word)));
+            for (at, line) in lines.iter().enumerate() {
+                match line.split_once(' ').filter(|_| at == 0) {
+                    Some((word, rest)) => ui.result(format_args!("{} {rest}", ui.paint(style, word))),
+                    None => ui.result(line),
+                }
+            }
             if !finding.remedy.is_empty() {
-                let remedy = remedy::word(&finding.remedy);
+                let remedy = wrap(&remedy::word(&finding.remedy), 15, 15, ui.width_out);
                 ui.result(format_args!("         {} {remedy}", ui.paint(Style::Strong, "hint:")));
             }
         }

@@ -1,16 +1,17 @@
 //! `piprov image`: the images that a station has.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::beneath::place_of;
 use crate::cli::bar::Bar;
-use crate::cli::client::{self, At, Station, moment, path, tell, tell_one, word};
+use crate::cli::client::{self, At, Station, moment, new_name, path, tell, tell_one, word};
 use crate::cli::confirm::confirm;
+use crate::cli::output::Output;
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Failure, Global};
@@ -18,7 +19,7 @@ use crate::error::Kind;
 use crate::format::{hex, size, size_exact};
 use crate::http::{Limits, Pauses, Resuming, Trust, Url};
 use crate::progress::Progress;
-use crate::station_api::{Image as Known, ImageState, Verdict};
+use crate::station_api::{AddedImage, Image as Known, ImageState, Verdict};
 use crate::stop::{Stop, read_or_stop};
 
 /// Taking an image in may take so long after its last byte has gone out.
@@ -53,7 +54,8 @@ enum Command {
     Verify(One),
     /// Get the raw image back, byte for byte
     ///
-    /// What arrives is compared with the image's sha256 before the file is there under its name.
+    /// What arrives is compared with the image's sha256 before the file is there under its name. Standard output gets it
+    /// as it comes: there only the exit code says that it was all and equal.
     Export(Export),
 }
 
@@ -63,7 +65,7 @@ struct Add {
     #[arg(value_name = "FILE|URL|-")]
     source: String,
     /// What to call it [default: the name of the file]
-    #[arg(long)]
+    #[arg(long, value_parser = new_name)]
     name: Option<String>,
     /// What sha256 of the file has to be
     #[arg(long, value_name = "HEX", value_parser = digest)]
@@ -97,7 +99,7 @@ pub(super) struct Remove {
 struct Export {
     #[command(flatten)]
     one: One,
-    /// The file that is written; it must not be there yet
+    /// The new file that is written; - is standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 }
@@ -143,19 +145,20 @@ impl Add {
             message: "it isn't said what to call the image".to_owned(),
             hint: Some("`--name NAME` says it.".into()),
         })?;
+        let bar = Arc::new(Bar::new(ui, "sending"));
         let remote = ["http://", "https://"].iter().any(|scheme| self.source.starts_with(scheme));
         let (from, len) = if remote {
             let url: Url = self.source.parse().map_err(Failure::from)?;
             let (limits, pauses) = (Limits::default(), Pauses::usual());
-            let file = Resuming::open(&url, Trust::System, limits, pauses, stop)?;
+            let again = client::again(ui, Some(Arc::clone(&bar)));
+            let file = Resuming::open(&url, Trust::System, limits, pauses, stop, again)?;
             let len = file.len();
             (From::Far(Box::new(file)), len)
         } else if self.source == "-" {
             (From::Here(File::from(rustix::io::dup(io::stdin()).map_err(io::Error::from)?)), None)
         } else {
             let path = Path::new(&self.source);
-            let file = crate::beneath::open_regular(path)
-                .map_err(|error| Failure::from(error).context(format_args!("opening {}", path.display())))?;
+            let file = open(path)?;
             let len = file.metadata()?.len();
             // What is packed may be shorter than what it holds, never longer than the longest.
             if len > crate::image::chunk::LONGEST_IMAGE {
@@ -169,7 +172,6 @@ impl Add {
             }
             (From::Here(file), Some(len))
         };
-        let bar = Bar::new(ui, "sending");
         let mut source = Source { from, at: 0, len, bar: &bar, stop };
         let mut call = station.client.put(&path(["images", &name])).answer_within(TAKE_IN);
         if let Some(sha256) = &self.sha256 {
@@ -177,9 +179,25 @@ impl Add {
         }
         let answer = call.send_stream(&mut source, len);
         drop(bar);
-        let answer = answer.map_err(|error| if stop.is_set() { crate::http::Error::Stopped } else { error });
+        if answer.is_err() && stop.is_set() {
+            ui.say(format_args!("the station hasn't got all of {name}; adding it again begins anew"));
+            Err(crate::http::Error::Stopped)?;
+        }
         added(&answer?.json()?, ui)
     }
+}
+
+/// Opens a file that is to be sent.
+fn open(path: &Path) -> crate::cli::Result<File> {
+    use io::ErrorKind::{InvalidInput, IsADirectory};
+    crate::beneath::open_regular(path).map_err(|source| {
+        let (what, hint) = match source.kind() {
+            IsADirectory => ("this is a directory", "give the image file in it"),
+            InvalidInput => ("this is neither a file nor a URL", "`-` reads standard input"),
+            _ => return Failure::from(source).context(format_args!("opening {}", path.display())),
+        };
+        crate::image::Error::NotAnImage { path: path.to_owned(), what: what.into(), hint: hint.into() }.into()
+    })
 }
 
 /// Where the bytes come from.
@@ -215,13 +233,17 @@ impl Read for Source<'_> {
     }
 }
 
-fn added(image: &Known, ui: &Ui) -> crate::cli::Result<()> {
+fn added(added: &AddedImage, ui: &Ui) -> crate::cli::Result<()> {
+    let image = &added.image;
     if ui.json {
-        show(image, ui)?;
+        ui.object(&crate::format::json::json!({ "event": "image", "value": added }));
     } else {
         let style = if image.state == ImageState::Ready { Style::Good } else { Style::Warn };
         let word = ui.paint(style, word(image.state));
         ui.result(format_args!("{}: {word}, {}", image.name, size(image.raw_len)));
+        for name in &added.mended {
+            ui.result(format_args!("{name}: {}, it was damaged", ui.paint(Style::Good, "whole again")));
+        }
     }
     if matches!(image.state, ImageState::Failed | ImageState::Damaged) {
         let why = image.why.as_deref().unwrap_or("it didn't come whole");
@@ -307,28 +329,28 @@ pub(super) fn verify(args: &One, station: &Station, ui: &Ui) -> crate::cli::Resu
 impl Export {
     fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
         let image = known(&self.one.image, station)?;
-        let doing = format!("writing {}", self.output.display());
-        let failed = |error: io::Error| Failure::from(error).context(&doing);
-        let (dir, name) = place_of(&self.output).map_err(failed)?;
-        let new = dir.new_file(name, 0o644).map_err(failed)?;
-        let mut from = Resuming::of(&station.client, &path(["images", &image.id, "raw"]), Pauses::usual())?;
+        let output = Output::at(&self.output, true, ui)?;
+        let new = output.begin(0o644)?;
+        let bar = Arc::new(Bar::new(ui, "getting"));
+        let (raw, again) = (path(["images", &image.id, "raw"]), client::again(ui, Some(Arc::clone(&bar))));
+        let mut from = Resuming::of(&station.client, &raw, Pauses::usual(), again)?;
         let (mut hash, mut buf) = (Sha256::new(), vec![0; BUF]);
-        let bar = Bar::new(ui, "getting");
         loop {
             let len = from.read(&mut buf).map_err(of_reader)?;
             if len == 0 {
                 break;
             }
             hash.update(&buf[..len]);
-            new.file().write_all(&buf[..len]).map_err(failed)?;
+            new.write(&buf[..len])?;
             bar.at(from.at(), from.len());
         }
         drop(bar);
         let got = hex(&hash.finalize());
         if from.at() != image.raw_len || got != image.raw_sha256 {
-            return Err(NotEqual { name: image.name, got, want: image.raw_sha256 })?;
+            let kept = output.is_standard();
+            return Err(NotEqual { name: image.name, got, want: image.raw_sha256, kept })?;
         }
-        new.put().map_err(failed)?;
+        new.end()?;
         if ui.json {
             let path = &self.output;
             ui.object(&crate::format::json::json!({
@@ -336,7 +358,8 @@ impl Export {
             }));
         } else {
             let equal = ui.paint(Style::Good, "equal");
-            ui.result(format_args!("{}: {equal}, {}", self.output.display(), size_exact(from.at())));
+            let line = format_args!("{}: {equal}, {}", output.label(), size_exact(from.at()));
+            if output.is_standard() { ui.say(line) } else { ui.result(line) }
         }
         Ok(())
     }
@@ -353,12 +376,14 @@ fn of_reader(error: io::Error) -> Failure {
 /// What arrived isn't the image.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "what came of {name} is not the image: its sha256 is {got}, and {want} is expected; nothing was kept"
+    "what came of {name} is not the image: its sha256 is {got}, and {want} is expected; {}",
+    if *.kept { "what has got the bytes has the wrong ones" } else { "nothing was kept" }
 )]
 struct NotEqual {
     name: String,
     got: String,
     want: String,
+    kept: bool,
 }
 
 impl crate::error::Explain for NotEqual {

@@ -42,7 +42,7 @@ struct Build {
     #[arg(long, value_enum)]
     arch: ArchName,
     /// The directory to write, such as /srv/netboot/tftp
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR", value_parser = crate::cli::output::place)]
     output: PathBuf,
     /// The agent [default: beside this program, or in lib/piprov]
     #[arg(long, value_name = "FILE")]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::board::identity::Identity;
 use crate::board::{Chip, PortPath, Who};
-use crate::cli::table::columns;
+use crate::cli::table;
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
 use crate::config::usb::BoardRule;
@@ -190,9 +190,7 @@ fn show(ui: &Ui, rows: &[Row]) {
     }));
     let mut hints: Vec<&str> = rows.iter().filter_map(|row| row.hint).collect();
     hints.dedup();
-    for (at, line) in columns(&lines).iter().enumerate() {
-        if at == 0 { ui.result(ui.paint(Style::Strong, line)) } else { ui.result(line) }
-    }
+    table::tell(ui, Style::Strong, &lines);
     for hint in hints {
         ui.say(format_args!("{} {hint}", ui.paint_err(Style::Strong, "hint:")));
     }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::board::Who;
 use crate::cli::mklive::Place;
-use crate::cli::table::columns;
+use crate::cli::table;
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
 use crate::format::json::json;
@@ -89,9 +89,7 @@ fn show(rows: &[Row], tree: &crate::live::Tree, ui: &Ui) {
             state(row),
         ]
     }));
-    for (at, line) in columns(&lines).iter().enumerate() {
-        if at == 0 { ui.result(ui.paint(Style::Strong, line)) } else { ui.result(line) }
-    }
+    table::tell(ui, Style::Strong, &lines);
 }
 
 fn state(row: &Row) -> String {

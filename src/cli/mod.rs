@@ -30,6 +30,7 @@ mod mklive;
 pub mod name;
 mod netboot;
 mod nukelive;
+mod output;
 pub mod parse;
 mod project;
 pub mod remedy;
@@ -185,6 +186,24 @@ impl Command {
                 | Self::Config(_)
                 | Self::Generate(_)
         )
+    }
+}
+
+impl Command {
+    /// What is still done after the first Ctrl-C, behind the word `stopping`.
+    #[must_use]
+    pub fn stopping(&self) -> &'static str {
+        match self {
+            Self::Flash(_) | Self::Reset(_) | Self::Bootd(_) => {
+                ": what is on the wire is finished, a reset line that is low is released"
+            }
+            #[cfg(feature = "usb")]
+            Self::Usbboot(_) => ": what is on the wire is finished",
+            Self::Tftp(_) | Self::Netboot(_) => ": what is on the wire is finished",
+            #[cfg(feature = "station")]
+            Self::Serve(_) => ": what is in flight is finished",
+            _ => "",
+        }
     }
 }
 

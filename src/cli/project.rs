@@ -1,11 +1,11 @@
 //! `piprov project`: what is to be done with boards.
 
 use crate::cli::Global;
-use crate::cli::client::{self, At, Station, moment, parse, path, tell, tell_one, word};
+use crate::cli::client::{self, At, Station, moment, new_name, parse, path, tell, tell_one, word};
 use crate::cli::confirm::confirm;
-use crate::cli::report::Usage;
 use crate::cli::ui::Ui;
 use crate::device_api::{End, Role};
+use crate::error::{Explain, Kind, Remedy};
 use crate::station_api::{Again, Project as Known};
 use crate::stop::Stop;
 
@@ -26,9 +26,9 @@ enum Command {
     /// Show one project
     Show(One),
     /// Make a project
-    Add(Facts),
+    Add(Add),
     /// Change a project; what isn't said stays
-    Set(Facts),
+    Set(Set),
     /// Take a project out; its runs stay
     Remove(Remove),
 }
@@ -41,9 +41,30 @@ struct One {
 }
 
 #[derive(Debug, clap::Args)]
-struct Facts {
+struct Add {
+    #[command(flatten)]
+    new: New,
+    #[command(flatten)]
+    facts: Facts,
+}
+
+#[derive(Debug, clap::Args)]
+struct Set {
     #[command(flatten)]
     one: One,
+    #[command(flatten)]
+    facts: Facts,
+}
+
+#[derive(Debug, clap::Args)]
+struct New {
+    /// What to call it
+    #[arg(value_name = "PROJECT", value_parser = new_name)]
+    name: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Facts {
     /// The image, by name
     #[arg(long)]
     image: Option<String>,
@@ -67,37 +88,51 @@ struct Remove {
     confirm: Option<String>,
 }
 
+/// There is one of that name.
+#[derive(Debug, thiserror::Error)]
+#[error("another project is called `{name}` already")]
+struct Taken {
+    name: String,
+}
+
+impl Explain for Taken {
+    fn kind(&self) -> Kind {
+        Kind::Busy
+    }
+
+    fn hint(&self) -> Option<Remedy> {
+        Some("`piprov project set` changes it.".into())
+    }
+}
+
 impl Project {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let station = self.at.open(global, ui, stop)?;
         match self.command {
             Command::List => list(&station, ui),
             Command::Show(args) => show(&station.get::<Known>(&path(["projects", &args.name]))?, ui),
-            Command::Add(args) => {
-                let here = station.get::<Known>(&path(["projects", &args.one.name]));
+            Command::Add(Add { new: New { name }, facts }) => {
+                let here = station.get::<Known>(&path(["projects", &name]));
                 match here {
                     Err(error) if error.status() == Some(404) => {}
                     Err(error) => return Err(error)?,
                     Ok(_) => {
-                        return Err(Usage {
-                            message: format!("there is a project {} already", args.one.name),
-                            hint: Some("`piprov project set` changes it.".into()),
-                        })?;
+                        return Err(Taken { name })?;
                     }
                 }
                 let new = Known {
-                    name: args.one.name.clone(),
+                    name,
                     image: None,
                     target: Vec::new(),
                     end: End::default(),
                     again: Again::default(),
                     made: 0,
                 };
-                args.put(new, &station, ui)
+                facts.put(new, &station, ui)
             }
             Command::Set(args) => {
                 let before = station.get::<Known>(&path(["projects", &args.one.name]))?;
-                args.put(before, &station, ui)
+                args.facts.put(before, &station, ui)
             }
             Command::Remove(args) => {
                 confirm(&args.one.name, args.confirm.as_deref(), ui, stop)?;
@@ -118,7 +153,7 @@ impl Facts {
             again: self.again.unwrap_or(before.again),
             ..before
         };
-        show(&station.put(&path(["projects", &self.one.name]), &project)?, ui)
+        show(&station.put(&path(["projects", &project.name]), &project)?, ui)
     }
 }
 

@@ -36,7 +36,7 @@ fn word_action(action: &Action) -> String {
     match action {
         Action::Set { knob, value } => {
             let Flag { flag, value: own, .. } = flag(*knob);
-            let value = value.as_deref().map(shell_word).or(own.map(Cow::Borrowed));
+            let value = value.as_deref().map(quoted).or(own.map(Cow::Borrowed));
             value.map_or_else(|| format!("`{flag}`"), |value| format!("`{flag} {value}`"))
         }
         Action::LeaveOut { knob } => format!("`{}`", flag(*knob).flag),
@@ -44,12 +44,12 @@ fn word_action(action: &Action) -> String {
             let mut with = with.iter();
             let words = command(*task).split(' ').map(|word| {
                 let given = is_placeholder(word).then(|| with.next()).flatten();
-                given.map_or(Cow::Borrowed(word), |given| shell_word(given))
+                given.map_or(Cow::Borrowed(word), |given| quoted(given))
             });
             format!("`{}`", words.collect::<Vec<_>>().join(" "))
         }
         Action::Host { command, root } => {
-            let words: Vec<_> = command.iter().map(|word| shell_word(word)).collect();
+            let words: Vec<_> = command.iter().map(|word| quoted(word)).collect();
             format!("`{}{}`", if *root { "sudo " } else { "" }, words.join(" "))
         }
         Action::Install { packages } => format!("`apt-get install {}`", packages.join(" ")),
@@ -64,7 +64,7 @@ fn is_placeholder(word: &str) -> bool {
 }
 
 /// A word as a POSIX shell takes it.
-fn shell_word(word: &str) -> Cow<'_, str> {
+pub(super) fn quoted(word: &str) -> Cow<'_, str> {
     // What a shell takes as it is, and `…`, which stands for what isn't known.
     let plain = |char: char| char.is_ascii_alphanumeric() || "_@%+=:,./-…".contains(char);
     if !word.is_empty() && word.chars().all(plain) {
@@ -265,7 +265,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_shell_gets_back_the_word(word in "[^\0]*") {
-            let line = format!("printf %s {}x", shell_word(&word));
+            let line = format!("printf %s {}x", quoted(&word));
             let output = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
             prop_assert_eq!(output.stdout, format!("{word}x").into_bytes());
         }

@@ -1,7 +1,7 @@
 //! `piprov rule`: which project an arriving board gets.
 
 use crate::cli::Global;
-use crate::cli::client::{self, At, Station, moment, path, tell};
+use crate::cli::client::{self, At, Station, moment, new_name, path, tell};
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui};
 use crate::format::json::json;
@@ -64,8 +64,9 @@ struct Then {
 
 #[derive(Debug, clap::Args)]
 struct Add {
-    #[command(flatten)]
-    one: One,
+    /// What to call it
+    #[arg(value_name = "RULE", value_parser = new_name)]
+    name: String,
     #[command(flatten)]
     then: Then,
     /// Its place among the rules, from 0 [default: the last]
@@ -180,12 +181,17 @@ impl Add {
             let hint = (!self.any).then(|| "`--any` says that it is for each.".into());
             return Err(Usage { message: message.to_owned(), hint })?;
         }
+        if let Some([least, most]) = matching.contradiction() {
+            let flag = |member: &str| format!("--{}", member.replace('_', "-"));
+            let message = format!("{} is above {}, so that no board would match", flag(least), flag(most));
+            return Err(Usage { message, hint: None })?;
+        }
         let what = match self.then {
             Then { project: Some(project), .. } => What::Project { project },
             Then { backup: true, .. } => What::Backup,
             _ => What::Wait,
         };
-        let new = NewRule { name: self.one.name, position: self.position, matching, what };
+        let new = NewRule { name: self.name, position: self.position, matching, what };
         let rule: Known = station.post("/api/v1/rules", &new)?;
         if ui.json {
             ui.object(&json!({ "event": "rule", "value": rule }));

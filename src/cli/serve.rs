@@ -97,6 +97,9 @@ impl Serve {
         };
         let listen = if self.listen.is_empty() { station.listen.value.clone() } else { self.listen };
         let socket = self.socket.or(station.socket.value.clone());
+        if let Some(socket) = &socket {
+            common::check_socket(&settings, socket)?;
+        }
         let sockets = Sockets { listen, socket, group: common::control_group(), tls };
         let handed = service::sockets()?.into_iter().map(|(_, fd)| fd).collect();
         serve(options, &sockets, handed, &|event| show(ui, &event), stop)?;

@@ -28,7 +28,7 @@ pub struct SplitImage {
     /// Directory for the parts [default: the image's name with .parts, here]
     ///
     /// It is made if it isn't there; the directory that it is in has to exist.
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR", value_parser = crate::cli::output::place)]
     output: Option<PathBuf>,
     /// Bytes in each part but the last: 786432000, 750M, 750MiB
     #[arg(long, value_name = "SIZE", default_value = "750MiB", value_parser = part_size)]

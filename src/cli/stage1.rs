@@ -35,7 +35,7 @@ struct Build {
     #[arg(long, value_enum, required = true)]
     arch: Vec<ArchName>,
     /// The directory to write, such as /srv/usbboot/clients/1ststage
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR", value_parser = crate::cli::output::place)]
     output: PathBuf,
     /// A package that is there already; give it for each one
     ///

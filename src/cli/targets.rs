@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::board::Mac;
 use crate::cli::common::{settings, severity_style, severity_word};
 use crate::cli::remedy;
-use crate::cli::table::columns;
+use crate::cli::table;
 use crate::cli::{Failure, Global, ui::Style, ui::Ui};
 use crate::config::Settings;
 use crate::doctor;
@@ -204,9 +204,7 @@ fn list(args: &List, settings: &Settings, ui: &Ui, stop: &Stop) -> crate::cli::R
             target.secret.as_ref().map_or_else(|| none.to_owned(), |path| path.display().to_string());
         [target.name.clone(), target.mac.to_string(), ip, reset, secret]
     }));
-    for (at, line) in columns(&rows).iter().enumerate() {
-        if at == 0 { ui.result(ui.paint(Style::Strong, line)) } else { ui.result(line) }
-    }
+    table::tell(ui, Style::Strong, &rows);
     Ok(())
 }
 

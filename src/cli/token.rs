@@ -1,12 +1,11 @@
 //! `piprov token`: what programs prove themselves by at a station.
 
-use std::io::Write;
 use std::path::PathBuf;
 
-use crate::beneath::place_of;
-use crate::cli::client::{self, At, Station, moment, parse, path, tell, tell_one, word};
+use crate::cli::Global;
+use crate::cli::client::{self, At, Station, moment, new_name, parse, path, tell, tell_one, word};
+use crate::cli::output::Output;
 use crate::cli::ui::Ui;
-use crate::cli::{Failure, Global};
 use crate::station_api::{MadeToken, NewToken, Role, Token as Known};
 use crate::stop::Stop;
 
@@ -39,12 +38,13 @@ struct One {
 
 #[derive(Debug, clap::Args)]
 struct Add {
-    #[command(flatten)]
-    one: One,
+    /// What to call it
+    #[arg(value_name = "TOKEN", value_parser = new_name)]
+    name: String,
     /// What it may do: viewer, operator or admin
     #[arg(long, value_parser = parse::<Role>)]
     role: Role,
-    /// The file that it is written to, its owner's alone; it must not be there yet
+    /// The new file for it, its owner's alone; - is standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// It ends after so many days [default: never]
@@ -86,23 +86,21 @@ fn list(station: &Station, ui: &Ui) -> crate::cli::Result<()> {
 
 impl Add {
     fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
-        let doing = format!("writing {}", self.output.display());
-        let failed = |error: std::io::Error| Failure::from(error).context(&doing);
         // The file first: a token whose text got lost is of no use to anybody.
-        let (dir, name) = place_of(&self.output).map_err(failed)?;
-        if dir.stat(&name).map_err(|error| failed(error.into()))?.is_some() {
-            return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
-        }
-        let new = dir.new_file(&name, 0o600).map_err(failed)?;
+        let output = Output::at(&self.output, false, ui)?;
+        let new = output.begin(0o600)?;
         let day = 24 * 60 * 60 * 1000;
         let now = jiff::Timestamp::now().as_millisecond();
         let expires = self.days.map(|days| now + i64::from(days) * day);
         let made: MadeToken =
-            station.post("/api/v1/tokens", &NewToken { name: self.one.name, role: self.role, expires })?;
-        if let Err(error) = writeln!(new.file(), "{}", made.secret).and_then(|()| new.put()) {
+            station.post("/api/v1/tokens", &NewToken { name: self.name, role: self.role, expires })?;
+        if let Err(error) = new.write(format!("{}\n", made.secret).as_bytes()).and_then(|()| new.end()) {
             // Nobody has its text.
             station.delete(&path(["tokens", &made.token.name]))?;
-            return Err(failed(error));
+            return Err(error);
+        }
+        if output.is_standard() {
+            return Ok(());
         }
         tell_one(
             ui,

@@ -160,6 +160,14 @@ impl Ui {
         self.write(Stream::Out, &Text::line(line));
     }
 
+    /// Standard output itself, for bytes that are no text. Nothing that a terminal obeys is taken out of them.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn standard_output(&self) -> std::io::Result<std::fs::File> {
+        Ok(std::fs::File::from(rustix::io::dup(std::io::stdout())?))
+    }
+
     /// A result as one JSON object on one line, to stdout. The value has a member `event`, and one `board` where it is
     /// about a board; what every line has is added, and stands first.
     pub fn object(&self, value: &impl serde::Serialize) {
@@ -190,7 +198,7 @@ impl Ui {
     /// A message for the person at the keyboard, to stderr; not with `--quiet`.
     pub fn say(&self, line: impl Display) {
         if !self.quiet {
-            self.tell(Severity::Info, &Text::message(line));
+            self.tell(Severity::Info, &Text::message(line).folded(2, self.width_err));
         }
     }
 
@@ -207,14 +215,15 @@ impl Ui {
     /// A message that only `-v` shows.
     pub fn detail(&self, line: impl Display) {
         if self.verbose > 0 {
-            self.tell(Severity::Info, &Text::message(line));
+            self.tell(Severity::Info, &Text::message(line).folded(2, self.width_err));
         }
     }
 
     /// Something that is not as it should be but doesn't end the work; also with `--quiet`.
     pub fn warn(&self, line: impl Display) {
         let word = self.paint_err(Style::Warn, "warning:");
-        self.tell(Severity::Warning, &Text::message(format_args!("{word} {line}")));
+        let text = Text::message(format_args!("{word} {line}"));
+        self.tell(Severity::Warning, &text.folded(2, self.width_err));
     }
 
     fn tell(&self, severity: Severity, text: &Text) {

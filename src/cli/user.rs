@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::Global;
-use crate::cli::client::{At, Station, moment, parse, password, path, tell, tell_one, word};
+use crate::cli::client::{At, Station, moment, new_name, parse, password, path, tell, tell_one, word};
 use crate::cli::ui::Ui;
 use crate::station_api::{NewUser, Role, User as Known, UserChange};
 use crate::stop::Stop;
@@ -41,8 +41,9 @@ struct One {
 
 #[derive(Debug, clap::Args)]
 struct Add {
-    #[command(flatten)]
-    one: One,
+    /// The name that they log in with
+    #[arg(value_name = "USER", value_parser = new_name)]
+    name: String,
     /// What they may do: viewer, operator or admin
     #[arg(long, value_parser = parse::<Role>)]
     role: Role,
@@ -86,7 +87,7 @@ impl User {
             }
             Command::Add(args) => {
                 let password = password(args.password_file.as_deref(), ui, stop)?;
-                let new = NewUser { name: args.one.name, role: args.role, password };
+                let new = NewUser { name: args.name, role: args.role, password };
                 show(&station.post("/api/v1/users", &new)?, ui);
                 Ok(())
             }

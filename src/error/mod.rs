@@ -79,6 +79,18 @@ impl Kind {
             _ => Self::Io,
         }
     }
+
+    /// The same of a file that was to be made.
+    #[must_use]
+    pub fn of_output(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind as E;
+        match error.kind() {
+            E::NotFound | E::NotADirectory | E::IsADirectory | E::InvalidInput | E::ReadOnlyFilesystem => {
+                Self::CantCreate
+            }
+            _ => Self::of_io(error),
+        }
+    }
 }
 
 /// What every room's error can tell beside its message. A message is one line: a newline in it came from outside,

@@ -253,6 +253,10 @@ impl Explain for Error {
         match self {
             Self::Url(error) => error.hint(),
             Self::Refused { problem: Some(problem), .. } => problem.hint.clone(),
+            Self::Name { .. } => Some("Look whether the address is right.".into()),
+            Self::Connect { .. } | Self::Slow { step: Step::Connect, .. } => {
+                Some("Look whether the address is right, and whether the server runs.".into())
+            }
             Self::Pin { .. } => Some(
                 "Either the server has a new certificate, or somebody stands between. Compare it on the server's host.".into(),
             ),

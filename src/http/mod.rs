@@ -20,6 +20,6 @@ mod url;
 pub use client::{Call, Client, Limits, Reply};
 pub use error::{Error, Step};
 pub use pauses::Pauses;
-pub use resume::Resuming;
+pub use resume::{Resuming, Tell};
 pub use trust::{Pin, Trust};
 pub use url::{BadUrl, Origin, Url, segment};

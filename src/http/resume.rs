@@ -1,6 +1,7 @@
 //! A file on a server as a reader that goes on after a broken connection.
 
 use std::io::{self, Read};
+use std::time::Duration;
 
 use ureq::http::HeaderMap;
 
@@ -22,7 +23,6 @@ const PROGRESS: u64 = 64 << 10;
 /// what comes now would be of two files.
 ///
 /// Redirections are followed, also to other servers; a token doesn't go along to those.
-#[derive(Debug)]
 pub struct Resuming {
     client: Client,
     /// Where it was found last, after redirections.
@@ -34,6 +34,20 @@ pub struct Resuming {
     came: u64,
     broken: u32,
     over: bool,
+    tell: Tell,
+}
+
+/// What is told when something went wrong that may pass: what, and how long it is waited before it is tried again.
+pub type Tell = Box<dyn FnMut(&Error, Duration) + Send>;
+
+impl std::fmt::Debug for Resuming {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = out.debug_struct("Resuming");
+        out.field("url", &self.url)
+            .field("have", &self.have)
+            .field("broken", &self.broken)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is known of the file, and how much of it is here.
@@ -102,23 +116,30 @@ fn nothing_behind(have: &Have, headers: Option<&str>) -> Result<(), Wrong> {
 }
 
 impl Resuming {
-    /// Asks for the file.
+    /// Asks for the file. Each time that something goes wrong and it is tried again, `tell` is told.
     ///
     /// # Errors
     /// When it isn't there, or the server can't be reached after as many tries as `pauses` allows.
-    pub fn open(url: &Url, trust: Trust, limits: Limits, pauses: Pauses, stop: &Stop) -> Result<Self, Error> {
-        Self::of(&Client::new(url.origin.clone(), trust, limits, stop)?, &url.path, pauses)
+    pub fn open(
+        url: &Url,
+        trust: Trust,
+        limits: Limits,
+        pauses: Pauses,
+        stop: &Stop,
+        tell: Tell,
+    ) -> Result<Self, Error> {
+        Self::of(&Client::new(url.origin.clone(), trust, limits, stop)?, &url.path, pauses, tell)
     }
 
     /// Asks for a file of this client's server, with the client's token.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn of(client: &Client, path: &str, pauses: Pauses) -> Result<Self, Error> {
+    pub fn of(client: &Client, path: &str, pauses: Pauses, tell: Tell) -> Result<Self, Error> {
         let url = client.origin().at(path);
+        let client = client.clone();
         let have = Have::default();
-        let mut file =
-            Self { client: client.clone(), url, have, body: None, pauses, came: 0, broken: 0, over: false };
+        let mut file = Self { client, url, have, body: None, pauses, came: 0, broken: 0, over: false, tell };
         file.connect()?;
         Ok(file)
     }
@@ -157,7 +178,10 @@ impl Resuming {
     fn connect(&mut self) -> Result<(), Error> {
         loop {
             match self.ask() {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    self.pauses.begun();
+                    return Ok(());
+                }
                 Err(error) => self.pause(error)?,
             }
         }
@@ -173,9 +197,16 @@ impl Resuming {
             Error::Refused { again, .. } => *again,
             _ => None,
         };
-        if error.may_pass() && self.pauses.wait(told, self.client.stop()) {
-            self.broken = self.broken.saturating_add(1);
-            return Ok(());
+        let stop = self.client.stop();
+        if error.may_pass()
+            && !stop.is_set()
+            && let Some(pause) = self.pauses.next_or(told)
+        {
+            (self.tell)(&error, pause);
+            if !stop.wait(pause) {
+                self.broken = self.broken.saturating_add(1);
+                return Ok(());
+            }
         }
         Err(if self.client.stop().is_set() { Error::Stopped } else { error })
     }

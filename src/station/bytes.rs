@@ -96,6 +96,7 @@ impl Station {
         let row = self.images.begin(&Self::backup_name(job), Some(job.board.clone())).await?;
         let image = self.arriving(job).finish(row, index).await?;
         self.note_backup(job, &image, "", "").await?;
+        self.mended_by(&image).await;
         Ok(image)
     }
 
@@ -129,6 +130,23 @@ impl Station {
             && image.state == ImageState::Ready
             && image.backup_of.as_ref() == Some(&job.board);
         Ok(is_it.then_some(image))
+    }
+
+    /// An image has come: the names of those that were damaged and are whole again by it.
+    pub(super) async fn mended_by(&self, image: &Image) -> Vec<String> {
+        let (images, image) = (self.images.clone(), image.clone());
+        let work = tokio::task::spawn_blocking(move || {
+            images.mended_by(&image, &Stop::new().map_err(|_| images::Error::Work)?)
+        });
+        let mended = work.await.unwrap_or(Err(images::Error::Work)).unwrap_or_else(|error| {
+            tracing::warn!(%error, "whether damaged images are whole again isn't known");
+            Vec::new()
+        });
+        for name in &mended {
+            tracing::info!(image = name, "an image that was damaged is whole again");
+            self.changes.tell(Thing::Image, name, None);
+        }
+        mended
     }
 
     /// Takes in an image whose row is there, out of a body of this length, where that was told. The image is whole or

@@ -101,9 +101,9 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<Remedy> {
         match self {
-            Self::Missing { .. } | Self::Damaged { .. } => {
-                Some("Add the image once more: what is damaged is replaced then.".into())
-            }
+            Self::Missing { .. } | Self::Damaged { .. } => Some(
+                "Add the same image once more, under another name: what is damaged is replaced then.".into(),
+            ),
             Self::Full => {
                 Some("Remove images or backups that nobody needs, or make room on that disk.".into())
             }

@@ -1,5 +1,6 @@
 //! Rules: which project a board gets that comes by itself. Pure.
 
+use crate::format::{size, size_exact};
 use crate::station_api::{Again, Board, JobState, Matching, Rule, RuleTest, RuleWhy};
 
 /// Why a board isn't what a rule wants, a line each; empty where it is.
@@ -32,19 +33,26 @@ pub fn why_not(matching: &Matching, board: &Board) -> Vec<String> {
         }
         match have {
             None => why.push(format!("its {what} isn't known")),
-            Some(have) if least.is_some_and(|least| have < least) => {
-                why.push(format!("its {what} is {have}, less than {}", least.unwrap_or_default()));
+            Some(have) => {
+                let less = least.filter(|least| have < *least).map(|least| ("less", least));
+                let more = most.filter(|most| have > *most).map(|most| ("more", most));
+                if let Some((word, limit)) = less.or(more) {
+                    let (have, limit) = sizes(have, limit);
+                    why.push(format!("its {what} is {have}, {word} than {limit}"));
+                }
             }
-            Some(have) if most.is_some_and(|most| have > most) => {
-                why.push(format!("its {what} is {have}, more than {}", most.unwrap_or_default()));
-            }
-            Some(_) => {}
         }
     };
     number("memory", matching.memory_min, matching.memory_max, board.memory);
     let largest = board.disks.iter().map(|disk| disk.size).max();
     number("largest disk", matching.storage_min, matching.storage_max, largest);
     why
+}
+
+/// Two sizes that differ, so that it is seen: three digits may not show it.
+fn sizes(one: u64, other: u64) -> (String, String) {
+    let write = if one.abs_diff(other) < one / 50 { size_exact } else { size };
+    (write(one), write(other))
 }
 
 /// Whether a text is what a pattern says, in any case of letters: `*` stands for any characters. It takes the time of
@@ -148,13 +156,20 @@ mod tests {
             (r#"{"slot":"A-*"}"#, ""),
             (r#"{"slot":"B-*"}"#, "its slot is A-03, not B-*"),
             (r#"{"memory_min":4294967296,"memory_max":4294967296}"#, ""),
-            (r#"{"memory_min":4294967297}"#, "its memory is 4294967296, less than 4294967297"),
-            (r#"{"memory_max":1}"#, "its memory is 4294967296, more than 1"),
+            (
+                r#"{"memory_min":4294967297}"#,
+                "its memory is 4 GiB (4294967296 bytes), less than 4.00 GiB (4294967297 bytes)",
+            ),
+            (
+                r#"{"storage_max":31268536319}"#,
+                "its largest disk is 29.1 GiB (31268536320 bytes), more than 29.1 GiB (31268536319 bytes)",
+            ),
+            (r#"{"memory_max":1}"#, "its memory is 4 GiB, more than 1 byte"),
             (r#"{"storage_min":1,"storage_max":31268536320}"#, ""),
-            (r#"{"storage_min":64000000000}"#, "its largest disk is 31268536320, less than 64000000000"),
+            (r#"{"storage_min":64000000000}"#, "its largest disk is 29.1 GiB, less than 59.6 GiB"),
             (
                 r#"{"slot":"B-*","memory_max":1}"#,
-                "its slot is A-03, not B-*|its memory is 4294967296, more than 1",
+                "its slot is A-03, not B-*|its memory is 4 GiB, more than 1 byte",
             ),
         ] {
             assert_eq!(why_not(&matching(text), &board()).join("|"), why, "{text}");

@@ -45,6 +45,18 @@ pub struct Image {
     pub backup_of: Option<String>,
 }
 
+/// An image that was taken in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct AddedImage {
+    /// The image.
+    #[serde(flatten)]
+    pub image: Image,
+    /// Names of images that were damaged and are whole again: what they lacked has come with this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mended: Vec<String>,
+}
+
 /// Whether an image can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]

@@ -8,6 +8,7 @@ mod board;
 mod call;
 mod image;
 mod job;
+mod name;
 mod people;
 mod project;
 
@@ -17,8 +18,9 @@ pub use call::{
     LoggedIn, Login, MadeToken, NewJob, NewRule, NewToken, NewUser, Page, Problem, Room, RuleTest, RuleWhy,
     RunsAsked, Status, Thing, UserChange, Verdict,
 };
-pub use image::{Backup, Image, ImageState};
+pub use image::{AddedImage, Backup, Image, ImageState};
 pub use job::{Job, JobState, RunLine};
+pub use name::check_name;
 pub use people::{Audit, Role, Token, User};
 pub use project::{Again, Matching, Project, Rule, What};
 

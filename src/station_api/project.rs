@@ -94,6 +94,20 @@ pub struct Matching {
     pub storage_max: Option<u64>,
 }
 
+impl Matching {
+    /// Two members that no board has both of: the least is above the most.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<[&'static str; 2]> {
+        let pairs = [
+            (self.memory_min, self.memory_max, ["memory_min", "memory_max"]),
+            (self.storage_min, self.storage_max, ["storage_min", "storage_max"]),
+        ];
+        let found =
+            pairs.into_iter().find(|(least, most, _)| matches!((least, most), (Some(l), Some(m)) if l > m));
+        found.map(|(_, _, names)| names)
+    }
+}
+
 /// What happens with a board that a rule matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use piprov::http::{Client, Error, Limits, Origin, Pauses, Resuming, Step, Trust, Url};
+use piprov::http::{Client, Error, Limits, Origin, Pauses, Resuming, Step, Tell, Trust, Url};
 use piprov::stop::Stop;
 
 /// What a server was asked: the lines of the request's head.
@@ -57,6 +57,11 @@ fn pauses(tries: u32) -> Pauses {
     Pauses::new(Duration::from_millis(1), Duration::from_millis(2), tries)
 }
 
+/// Nobody is told.
+fn quiet() -> Tell {
+    Box::new(|_, _| {})
+}
+
 fn content(len: usize) -> Vec<u8> {
     (0..len).map(|at| (at * 7 + at / 251) as u8).collect()
 }
@@ -89,7 +94,7 @@ fn a_file_comes_whole_wherever_the_connection_is_cut() {
     });
     let stop = Stop::new().unwrap();
     let url: Url = format!("{address}/a.img").parse().unwrap();
-    let mut file = Resuming::open(&url, Trust::System, quick(), pauses(10), &stop).unwrap();
+    let mut file = Resuming::open(&url, Trust::System, quick(), pauses(10), &stop, quiet()).unwrap();
     assert_eq!(file.len(), Some(300_000));
     let mut got = Vec::new();
     file.read_to_end(&mut got).unwrap();
@@ -117,7 +122,7 @@ fn another_version_behind_a_cut_is_an_error_and_no_byte_of_it_is_given_out() {
         _ => part(stream, &Vec::new(), &other, "\"v2\"", usize::MAX),
     });
     let stop = Stop::new().unwrap();
-    let mut file = Resuming::of(&client(&address, quick(), &stop), "/a", pauses(10)).unwrap();
+    let mut file = Resuming::of(&client(&address, quick(), &stop), "/a", pauses(10), quiet()).unwrap();
     let mut got = Vec::new();
     let error = file.read_to_end(&mut got).unwrap_err();
     assert!(matches!(Error::of_io(&error), Some(Error::Changed { .. })), "{error}");
@@ -134,7 +139,7 @@ fn without_ranges_it_starts_anew_only_where_nothing_was_given_out() {
             let _ = stream.write_all(&served[..if number == 0 { cut } else { 1000 }]);
         });
         let stop = Stop::new().unwrap();
-        let mut file = Resuming::of(&client(&address, quick(), &stop), "/a", pauses(10)).unwrap();
+        let mut file = Resuming::of(&client(&address, quick(), &stop), "/a", pauses(10), quiet()).unwrap();
         let mut got = Vec::new();
         let read = file.read_to_end(&mut got);
         assert_eq!(read.is_ok(), whole, "{read:?}");
@@ -147,7 +152,7 @@ fn a_server_that_gives_a_byte_at_a_time_is_not_asked_for_ever() {
     let all = content(100_000);
     let (address, asked) = server(move |_, asked, stream| part(stream, asked, &all, "\"v1\"", 1));
     let stop = Stop::new().unwrap();
-    let mut file = Resuming::of(&client(&address, quick(), &stop), "/a", pauses(10)).unwrap();
+    let mut file = Resuming::of(&client(&address, quick(), &stop), "/a", pauses(10), quiet()).unwrap();
     assert!(file.read_to_end(&mut Vec::new()).is_err());
     drop(file);
     assert_eq!(asked.try_iter().count(), 11);
@@ -162,10 +167,36 @@ fn what_is_refused_is_asked_once_and_what_may_pass_again() {
             let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         });
         let stop = Stop::new().unwrap();
-        let error = Resuming::of(&client(&address, quick(), &stop), "/a", pauses(3)).unwrap_err();
+        let error = Resuming::of(&client(&address, quick(), &stop), "/a", pauses(3), quiet()).unwrap_err();
         assert_eq!(error.status(), status[..3].parse().ok());
         assert_eq!(asked.try_iter().count(), times, "{status}");
     }
+}
+
+#[test]
+fn what_never_came_is_given_up_sooner_than_what_has_begun_and_each_try_is_told() {
+    let told = || {
+        let (sender, told) = channel();
+        let tell: Tell = Box::new(move |error, _| sender.send(error.to_string()).unwrap());
+        (tell, told)
+    };
+    let stop = Stop::new().unwrap();
+    let nobody = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let (tell, lines) = told();
+    let error =
+        Resuming::of(&client(&nobody, quick(), &stop), "/a", pauses(9).at_first(2), tell).unwrap_err();
+    assert!(matches!(error, Error::Connect { .. }), "{error}");
+    let lines: Vec<_> = lines.iter().collect();
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.contains("refused")), "{lines:?}");
+    // One that gives nothing, after it has begun, is asked as often as was said.
+    let all = content(100);
+    let (address, asked) = server(move |_, asked, stream| part(stream, asked, &all, "\"v1\"", 0));
+    let (tell, lines) = told();
+    let pauses = pauses(9).at_first(2);
+    let mut file = Resuming::of(&client(&address, quick(), &stop), "/a", pauses, tell).unwrap();
+    assert!(file.read_to_end(&mut Vec::new()).is_err());
+    drop(file);
+    assert_eq!((asked.try_iter().count(), lines.iter().count()), (10, 9));
 }
 
 #[test]
@@ -186,7 +217,7 @@ fn a_token_does_not_go_along_to_another_server_and_nothing_leads_to_a_file() {
     let stop = Stop::new().unwrap();
     let client = client(&address, quick(), &stop).with_token("s3cret").unwrap();
     let mut got = String::new();
-    Resuming::of(&client, "/there", pauses(0)).unwrap().read_to_string(&mut got).unwrap();
+    Resuming::of(&client, "/there", pauses(0), quiet()).unwrap().read_to_string(&mut got).unwrap();
     assert_eq!(got, "ok");
     let told: Vec<_> = asked.try_iter().collect();
     assert!(
@@ -194,7 +225,7 @@ fn a_token_does_not_go_along_to_another_server_and_nothing_leads_to_a_file() {
     );
     assert_eq!(header(&asked_other.recv().unwrap(), "authorization"), None);
     for path in ["/file", "/socket", "/loop"] {
-        let error = Resuming::of(&client, path, pauses(3)).unwrap_err();
+        let error = Resuming::of(&client, path, pauses(3), quiet()).unwrap_err();
         assert!(matches!(error, Error::Elsewhere { .. }), "{path}: {error}");
         assert!(!error.to_string().contains("s3cret") && !format!("{client:?}").contains("s3cret"));
     }

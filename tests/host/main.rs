@@ -55,6 +55,7 @@ mod station_fences;
 mod station_https;
 mod station_killed;
 mod station_schema;
+mod station_words;
 mod targets;
 mod tftp_cli;
 mod tftp_clients;

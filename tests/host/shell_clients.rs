@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::cutting::{Cutting, Fate};
 use crate::station::Station;
@@ -130,6 +131,14 @@ fn a_client_of_curl_and_dd_deploys_raw_and_packed_backs_up_and_reboots_and_nothi
         // It has fetched everything, and asks again.
         assert_eq!(rig.poll()["action"], Value::Null);
         rig.is_deployed(&job, "not-verified");
+        // Its record says what it was about in the words of all others.
+        let (detail, digest) = (rig.run(&job)["detail"].clone(), Sha256::digest(&rig.image));
+        assert_eq!(
+            (&detail["image"], &detail["raw_len"]),
+            (&json!("os"), &json!(rig.image.len())),
+            "{detail}"
+        );
+        assert_eq!(detail["raw_sha256"], piprov::format::hex(&digest), "{detail}");
     }
     // The line is cut, and curl goes on where it was.
     rig.fresh_disk();

@@ -158,7 +158,7 @@ fn projects_rules_users_and_tokens_are_made_shown_changed_and_taken_back() {
     let station = Station::start();
     let made = station.json(&["project", "add", "lab", "--target", "emmc,sd", "--end", "power-off"]);
     assert_eq!(made[0]["value"]["target"], json!(["emmc", "sd"]));
-    let error = station.stderr(&["project", "add", "lab"], 2);
+    let error = station.stderr(&["project", "add", "lab"], 75);
     assert!(error.contains("already") && error.contains("piprov project set"), "{error}");
     let set = station.json(&["project", "set", "lab", "--again", "ask"]);
     assert_eq!((&set[0]["value"]["again"], &set[0]["value"]["end"]), (&json!("ask"), &json!("power-off")));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::source::{Remote, patience};
-use super::{Disks, Error, Session, patient};
+use super::{Away, Disks, Error, Session, patient, patient_telling};
 use crate::agent::deploy::deploy_keeping;
 use crate::agent::disk::{BlockDisk, find, pick};
 use crate::agent::error::{Failure, Left};
@@ -105,7 +105,7 @@ impl Session<'_> {
         // Until it is on the station's disk.
         let mut pauses =
             crate::http::Pauses::new(Duration::from_millis(250), Duration::from_secs(15), u32::MAX);
-        let told = patient(&mut pauses, self.stop, || {
+        let told = patient_telling(&mut pauses, self.stop, self.say, || {
             client.post(&format!("{path}/result")).send_json(&ended.outcome).map(drop)
         });
         match told {
@@ -120,7 +120,7 @@ impl Session<'_> {
 
     fn manifest(&self, client: &Client, path: &str, work: &Work) -> Result<Manifest, Error> {
         let mut pauses = patience();
-        let (signature, bytes) = patient(&mut pauses, self.stop, || {
+        let (signature, bytes) = patient_telling(&mut pauses, self.stop, self.say, || {
             let reply = client.get(&format!("{path}/manifest")).send()?;
             let signature = reply.header(SIGNATURE).unwrap_or_default().to_owned();
             Ok((signature, reply.bytes(1 << 20)?))
@@ -159,7 +159,7 @@ impl Session<'_> {
         let every = Duration::from_secs(u64::from(work.lease / 4).clamp(1, 2));
         let ended = std::thread::scope(|scope| {
             scope.spawn(|| {
-                let (mut last, mut stage_told) = (Instant::now(), None);
+                let (mut last, mut stage_told, mut away) = (Instant::now(), None, Away::default());
                 while !over.wait(LOOK) {
                     let at = *agent::lock(&told.at);
                     // A new step is told at once, so that what is lost is lost in the right one.
@@ -173,14 +173,23 @@ impl Session<'_> {
                     let reply =
                         client.post(&format!("{path}/progress")).within(every * 5).send_json(&progress);
                     match reply.and_then(crate::http::Reply::json::<Orders>) {
-                        Ok(Orders { cancel: false }) => {}
-                        Ok(Orders { cancel: true }) => stop.set(),
+                        Ok(Orders { cancel }) => {
+                            away.back(told.say);
+                            if cancel {
+                                stop.set();
+                            }
+                        }
                         Err(error) if matches!(error.status(), Some(403 | 404 | 409)) => {
                             lost.store(true, Ordering::Relaxed);
                             stop.set();
                         }
                         // It comes back, or the lease ends and it says so then.
-                        Err(_) => agent::lock(&told.lines).splice(0..0, progress.log).for_each(drop),
+                        Err(error) => {
+                            agent::lock(&told.lines).splice(0..0, progress.log).for_each(drop);
+                            if error.may_pass() {
+                                away.failed(&error, told.say);
+                            }
+                        }
                     }
                 }
             });

@@ -107,22 +107,58 @@ pub struct Session<'a> {
     pub seen: Mutex<Option<String>>,
 }
 
-/// Tries again while it may go well a little later.
+/// Tries again while it may go well a little later. While a job goes on, what tells its progress says that the station is
+/// away.
 fn patient<T>(
     pauses: &mut Pauses,
     stop: &Stop,
+    call: impl FnMut() -> Result<T, http::Error>,
+) -> Result<T, http::Error> {
+    patient_telling(pauses, stop, &|_| {}, call)
+}
+
+/// The same, and says at once what is wrong.
+fn patient_telling<T>(
+    pauses: &mut Pauses,
+    stop: &Stop,
+    say: &dyn Fn(&str),
     mut call: impl FnMut() -> Result<T, http::Error>,
 ) -> Result<T, http::Error> {
-    let mut damaged = 0;
+    let (mut damaged, mut away) = (0, Away::default());
     loop {
         let error = match call() {
-            Ok(value) => return Ok(value),
+            Ok(value) => {
+                away.back(say);
+                return Ok(value);
+            }
             Err(error) => error,
         };
         // 500 says that something is wrong there, as a damaged chunk: that isn't asked for without end.
         damaged += u32::from(error.status() == Some(500));
-        if damaged > 3 || !error.may_pass() || !pauses.wait(None, stop) {
+        if damaged > 3 || !error.may_pass() || stop.is_set() {
             return Err(if stop.is_set() { http::Error::Stopped } else { error });
+        }
+        away.failed(&error, say);
+        if !pauses.wait(None, stop) {
+            return Err(if stop.is_set() { http::Error::Stopped } else { error });
+        }
+    }
+}
+
+/// Whether it was said that the station is away: that is said at once, and once for as long as it is so.
+#[derive(Debug, Default)]
+struct Away(bool);
+
+impl Away {
+    fn failed(&mut self, error: &http::Error, say: &dyn Fn(&str)) {
+        if !std::mem::replace(&mut self.0, true) {
+            say(&format!("{}; it is tried again", crate::error::chain(error)));
+        }
+    }
+
+    fn back(&mut self, say: &dyn Fn(&str)) {
+        if std::mem::take(&mut self.0) {
+            say("the station answers again");
         }
     }
 }
@@ -245,5 +281,37 @@ impl Session<'_> {
 
     fn client_with(&self, stop: &Stop) -> Result<Client, http::Error> {
         Client::new(self.options.origin.clone(), self.options.trust.clone(), Limits::default(), stop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_the_station_is_away_is_said_at_once_and_once_and_that_it_is_back_too() {
+        let stop = Stop::new().unwrap();
+        let said = Mutex::new(Vec::new());
+        let say = |line: &str| super::super::lock(&said).push(line.to_owned());
+        let mut pauses = Pauses::new(Duration::ZERO, Duration::ZERO, 10);
+        let mut left = 3;
+        let refused = || http::Error::Connect {
+            to: "GET http://a/".into(),
+            source: std::io::ErrorKind::ConnectionRefused.into(),
+        };
+        let done = patient_telling(&mut pauses, &stop, &say, || {
+            left -= 1;
+            if left > 0 { Err(refused()) } else { Ok(7) }
+        });
+        assert_eq!(done.ok(), Some(7));
+        let lines = std::mem::take(&mut *super::super::lock(&said));
+        assert_eq!(
+            lines,
+            ["GET http://a/: connection refused; it is tried again", "the station answers again"]
+        );
+        // What is refused for good is told by the caller.
+        let no = || http::Error::Refused { to: "a".into(), status: 404, problem: None, again: None };
+        assert!(patient_telling(&mut pauses, &stop, &say, || Err::<(), _>(no())).is_err());
+        assert!(super::super::lock(&said).is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! What boards are given to do, and what ends it.
 
 use super::{Several, known};
-use crate::cli::client::{Station, label, parse, path, wait, who, word};
+use crate::cli::client::{Station, goes_on, label, parse, path, wait, who, word};
 use crate::cli::confirm::confirm;
 use crate::cli::ui::Ui;
 use crate::device_api::{Action, End, Role};
@@ -160,7 +160,8 @@ pub(super) fn start(
                 // One that was only seen has not asked yet whether it may.
                 if board.enrolment == Enrolment::Waiting && !board.disks.is_empty() {
                     let name = label(&board);
-                    ui.warn(format_args!("{name} waits for a person: `piprov board enrol {name}`"));
+                    let quoted = crate::cli::remedy::quoted(&name);
+                    ui.warn(format_args!("{name} waits for a person: `piprov board enrol {quoted}`"));
                 }
                 given.push((board, job));
             }
@@ -168,7 +169,12 @@ pub(super) fn start(
                 let failure = crate::cli::Failure::from(error).context(label(&board));
                 kinds.push(Some(crate::cli::report::tell(ui, &failure)));
             }
-            Err(error) => return Err(error)?,
+            Err(error) => {
+                // What some have got already stays theirs.
+                let given: Vec<_> = given.iter().map(|(board, _)| label(board)).collect();
+                goes_on(ui, given.iter().map(String::as_str));
+                return Err(error)?;
+            }
         }
     }
     let some = !given.is_empty();

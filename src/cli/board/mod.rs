@@ -101,7 +101,7 @@ struct Set {
     #[command(flatten)]
     board: One,
     /// What to call it; "" takes the name away
-    #[arg(long)]
+    #[arg(long, value_parser = name)]
     name: Option<String>,
     /// Notes
     #[arg(long, value_name = "TEXT")]
@@ -160,6 +160,11 @@ impl Board {
 /// A board by whatever it is called.
 fn known(board: &str, station: &Station) -> Result<Known, crate::http::Error> {
     station.get(&path(["boards", board]))
+}
+
+/// A new name, or that there is to be none.
+fn name(text: &str) -> Result<String, String> {
+    if text.is_empty() { Ok(String::new()) } else { client::new_name(text) }
 }
 
 impl Set {

@@ -30,7 +30,7 @@ pub(super) struct Build {
     #[arg(long, value_name = "DIR")]
     uboot: PathBuf,
     /// The file to write
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = crate::cli::output::place)]
     output: PathBuf,
     /// Address of the machine that runs `piprov flash`; default: from DHCP
     #[arg(long, value_name = "IP")]

@@ -18,7 +18,7 @@ pub(super) struct Payload {
     #[arg(long, value_enum)]
     board: BoardName,
     /// The directory to write
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR", value_parser = crate::cli::output::place)]
     output: PathBuf,
     /// A package that is there already; give it for each one
     ///

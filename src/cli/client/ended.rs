@@ -83,12 +83,15 @@ pub(in crate::cli) fn wait(
         })
         .collect();
     let screen = Screen::new(ui, all.iter().map(|one| one.label.as_str()));
-    let mut away: Option<Instant> = None;
+    let (mut away, mut is_stopped) = (None::<Instant>, false);
     loop {
         for one in all.iter_mut().filter(|one| !one.is_over) {
             match look(station, one, &screen, ui) {
                 Ok(()) => away = None,
-                Err(Error::Stopped) => return stopped(ui, &screen),
+                Err(Error::Stopped) => {
+                    is_stopped = true;
+                    break;
+                }
                 Err(error) if error.may_pass() => {
                     let since = *away.get_or_insert_with(|| {
                         screen.aside(|| ui.warn(format_args!("{error}; it is asked again")));
@@ -109,19 +112,34 @@ pub(in crate::cli) fn wait(
         if all.iter().all(|one| one.is_over) {
             break;
         }
-        if stop.wait(every(all.len(), now)) {
-            return stopped(ui, &screen);
+        if is_stopped || stop.wait(every(all.len(), now)) {
+            return stopped(ui, &screen, &all);
         }
     }
     screen.finish();
     report::boards(all.iter().map(|one| ended(station, ui, one)).collect::<Vec<_>>())
 }
 
-fn stopped(ui: &Ui, screen: &Screen) -> crate::cli::Result<()> {
+/// Says that what boards were given to do goes on, though this command doesn't wait for it.
+pub(in crate::cli) fn goes_on<'a>(ui: &Ui, boards: impl Iterator<Item = &'a str>) {
+    let boards: Vec<_> = boards.collect();
+    let (these, names) = match &boards[..] {
+        [] => return,
+        [one] => ((*one).to_owned(), crate::cli::remedy::quoted(one).into_owned()),
+        some if some.len() <= 3 => (
+            some.join(", "),
+            some.iter().map(|one| crate::cli::remedy::quoted(one)).collect::<Vec<_>>().join(" "),
+        ),
+        many => (format!("{} boards", many.len()), "BOARD…".to_owned()),
+    };
+    ui.say(format_args!(
+        "the station goes on with {these}: `piprov run watch` follows it, `piprov board cancel {names}` ends it"
+    ));
+}
+
+fn stopped(ui: &Ui, screen: &Screen, all: &[Waiting]) -> crate::cli::Result<()> {
     screen.finish();
-    ui.say(
-        "the station goes on without us; `piprov run watch` shows it, `piprov board cancel BOARD` ends it",
-    );
+    goes_on(ui, all.iter().filter(|one| !one.is_over).map(|one| one.label.as_str()));
     Err(Error::Stopped)?
 }
 

@@ -62,20 +62,25 @@ pub(in crate::cli) fn follow(
     mut each: impl FnMut(&Change) -> crate::cli::Result<bool>,
 ) -> crate::cli::Result<()> {
     let (mut last, mut pauses) = (None::<String>, Pauses::usual());
+    let (stop, mut again) = (station.client.stop(), super::again(ui, None));
     loop {
         match once(station, &mut last, &mut pauses, &mut each) {
             Ok(true) => return Ok(()),
             Ok(false) => {
+                // A station that is started again ends it.
                 ui.detail("the station has ended the stream; it is asked again");
-                if !pauses.wait(None, station.client.stop()) {
-                    Err(Error::Stopped)?;
+                if !pauses.wait(None, stop) {
+                    return Ok(());
                 }
             }
+            // Ctrl-C is how it is meant to end.
+            Err(_) if stop.is_set() => return Ok(()),
             Err(Ended::Failed(failure)) => return Err(failure),
             Err(Ended::Http(error)) if error.may_pass() => {
-                ui.detail(format_args!("{error}; it is tried again"));
-                if !pauses.wait(None, station.client.stop()) {
-                    Err(if station.client.stop().is_set() { Error::Stopped } else { error })?;
+                let Some(pause) = pauses.next_or(None) else { return Err(error)? };
+                again(&error, pause);
+                if stop.wait(pause) {
+                    return Ok(());
                 }
             }
             Err(Ended::Http(error)) => return Err(error)?,

@@ -5,23 +5,25 @@ mod events;
 mod secret;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::board::Who;
-use crate::cli::table::columns;
+use crate::cli::bar::Bar;
+use crate::cli::table;
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
 use crate::config::Origin as From;
 use crate::error::{Explain, Kind, Remedy};
 use crate::format::json::json;
-use crate::http::{Client, Error, Limits, Origin, Pin, Trust, segment};
-use crate::station_api::{Board, Page, Time};
+use crate::http::{Client, Error, Limits, Origin, Pin, Tell, Trust, segment};
+use crate::station_api::{Board, Page, Time, check_name};
 use crate::stop::Stop;
 
-pub(super) use ended::wait;
+pub(super) use ended::{goes_on, wait};
 pub(super) use events::follow;
 pub(super) use secret::password;
 
@@ -119,7 +121,11 @@ impl At {
             Client::new(origin.clone(), pin.map_or(Trust::System, Trust::Pinned), Limits::default(), stop)?;
         let token = &settings.station.token_file;
         let Some(file) = self.token_file.clone().or_else(|| token.value.clone()) else {
-            return Err(NoStation::NoToken(origin))?;
+            // Where nobody answers, a token doesn't help.
+            match client.get("/healthz").within(Duration::from_secs(20)).send() {
+                Err(error) if error.status().is_none() => Err(error)?,
+                _ => return Err(NoStation::NoToken(origin))?,
+            }
         };
         // A file in the working directory must not name the server that gets a token which stands elsewhere.
         let near = |from: &From| matches!(from, From::File { path, .. } if path.is_relative() || path.parent() == std::env::current_dir().ok().as_deref());
@@ -140,6 +146,26 @@ fn look_at_socket(path: &std::path::Path) -> Result<(), NoStation> {
         Err(rustix::io::Errno::ACCESS) => Err(NoStation::NotMay(path.to_owned())),
         _ => Ok(()),
     }
+}
+
+/// The name of something that is made.
+pub(super) fn new_name(text: &str) -> Result<String, String> {
+    check_name(text).map(|()| text.to_owned()).map_err(str::to_owned)
+}
+
+/// Tells what has gone wrong and is tried again: at once, and once for as long as it is the same.
+pub(super) fn again(ui: &Ui, bar: Option<Arc<Bar>>) -> Tell {
+    let (ui, mut told) = (ui.clone(), String::new());
+    Box::new(move |error, pause| {
+        let why = error.to_string();
+        let line = format!("{why}; it is tried again in {} s", pause.as_secs().max(1));
+        let tell = || if why == told { ui.detail(&line) } else { ui.warn(&line) };
+        match &bar {
+            Some(bar) => bar.aside(tell),
+            None => tell(),
+        }
+        told = why;
+    })
 }
 
 /// A path below `/api/v1`, of segments in which nothing means anything.
@@ -234,13 +260,7 @@ pub(super) fn tell<T: Serialize, const N: usize>(
         return;
     }
     let rows: Vec<_> = std::iter::once(heading.map(str::to_owned)).chain(all.iter().map(row)).collect();
-    for (number, line) in columns(&rows).iter().enumerate() {
-        if number == 0 {
-            ui.result(ui.paint(Style::Faint, line));
-        } else {
-            ui.result(line);
-        }
-    }
+    table::tell(ui, Style::Faint, &rows);
 }
 
 /// Tells one thing: a line for each of its facts that there is, or an object.
@@ -251,7 +271,7 @@ pub(super) fn tell_one(ui: &Ui, event: &'static str, value: &impl Serialize, fac
     }
     let facts = facts.iter().filter(|(_, value)| !value.is_empty());
     let rows: Vec<_> = facts.map(|(name, value)| [(*name).to_owned(), value.clone()]).collect();
-    columns(&rows).iter().for_each(|line| ui.result(line));
+    table::facts(ui, &rows);
 }
 
 /// Tells that something was done to a thing.

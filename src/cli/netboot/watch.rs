@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags};
 
-use crate::cli::table::columns;
+use crate::cli::table;
 use crate::cli::ui::{Style, Text, Ui};
 use crate::cli::{Global, common, remedy};
 use crate::dhcp;
@@ -214,7 +214,7 @@ fn summary(ui: &Ui, picture: &Picture, time: Duration) {
     if rows.len() == 1 {
         ui.result(format_args!("no board was seen in {}", format::minutes(time)));
     } else {
-        columns(&rows).iter().for_each(|row| ui.result(row));
+        table::tell(ui, Style::Strong, &rows);
     }
     let servers: Vec<_> = picture.servers().collect();
     for (ip, answer) in &servers {

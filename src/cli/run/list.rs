@@ -213,14 +213,18 @@ impl<'a> Table<'a> {
 
     /// Tells what has gathered.
     fn tell(&mut self) {
-        let lines = self.columns.lines(&self.rows);
-        for ((line, style), row) in lines.into_iter().zip(&self.styles).zip(&self.rows) {
+        let rows = self.columns.within(&self.rows, self.ui.width_out);
+        for ((lines, style), row) in rows.into_iter().zip(&self.styles).zip(&self.rows) {
             let outcome = &row[5];
-            match line.strip_suffix(outcome.as_str()) {
-                Some(before) if !matches!(style, Style::Faint) => {
-                    self.ui.result(format_args!("{before}{}", self.ui.paint(*style, outcome)));
+            for line in lines {
+                match line.strip_suffix(outcome.as_str()) {
+                    _ if matches!(style, Style::Faint) => self.ui.result(self.ui.paint(*style, line)),
+                    Some(before) => {
+                        self.ui.result(format_args!("{before}{}", self.ui.paint(*style, outcome)));
+                    }
+                    // An outcome may have several lines.
+                    None => self.ui.result(line),
                 }
-                _ => self.ui.result(self.ui.paint(*style, line)),
             }
         }
         self.rows.clear();

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{style, took, word};
 use crate::cli::remedy;
-use crate::cli::ui::{Style, Ui, wrap};
+use crate::cli::ui::{Style, Text, Ui, wrap};
 use crate::format::json::json;
 use crate::run::{Ending, Record};
 
@@ -91,6 +91,11 @@ fn tree(ui: &Ui, name: &str, value: &Value, depth: usize) {
         }
         Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(", "),
         value => plain(value),
+    };
+    let text = match ui.width_out {
+        Some(_) => wrap(&text, WIDTH + 2, WIDTH + 2, ui.width_out),
+        // Of any length.
+        None => Text::line(text),
     };
     ui.result(format_args!("{indent}{name}  {text}"));
 }

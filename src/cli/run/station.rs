@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::board::Who;
 use crate::cli::client::{self, Station, moment, path};
-use crate::cli::table::columns;
+use crate::cli::table::Columns;
 use crate::cli::ui::{Style, Ui};
 use crate::format::json::json;
 use crate::format::{minutes, percent};
@@ -18,7 +18,7 @@ const EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Log {
-    /// The run's name
+    /// The run's name, or as much of its beginning as is unique; `last` is the latest
     #[arg(value_name = "RUN", value_parser = super::name)]
     run: String,
     /// Go on until the run has ended
@@ -90,7 +90,7 @@ pub(super) fn list(
         [run.run.clone(), moment(run.started), run.way.clone(), run.label.clone(), took(run), outcome(run)]
     };
     let rows: Vec<_> = std::iter::once(heading).chain(all.iter().map(row)).collect();
-    for (number, line) in columns(&rows).iter().enumerate() {
+    for (number, lines) in Columns::default().within(&rows, ui.width_out).iter().enumerate() {
         let style =
             match number.checked_sub(1).and_then(|number| all.get(number)).map(|run| run.outcome.as_str()) {
                 None => Style::Faint,
@@ -98,7 +98,7 @@ pub(super) fn list(
                 Some("not-verified" | "unfinished") => Style::Warn,
                 Some(_) => Style::Bad,
             };
-        ui.result(ui.paint(style, line));
+        lines.iter().for_each(|line| ui.result(ui.paint(style, line)));
     }
     Ok(())
 }
@@ -116,13 +116,15 @@ pub(super) fn record(station: &Station, run: &str) -> crate::cli::Result<Record>
 
 impl Log {
     pub(super) fn run(self, station: &Station, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
-        let mut next = 0;
+        // As much of its name as was given; from here on one run is meant, whatever begins meanwhile.
+        let run = record(station, &self.run)?.run.to_string();
+        let (mut next, mut told) = (0, false);
         loop {
             let over = !self.follow
-                || station.get::<Record>(&path(["runs", &self.run]))?.ending
-                    != crate::run::Ending::Unfinished;
+                || station.get::<Record>(&path(["runs", &run]))?.ending != crate::run::Ending::Unfinished;
             let query: Vec<_> = (next > 0).then(|| ("after", (next - 1).to_string())).into_iter().collect();
-            let lines: Vec<LogLine> = station.all(&path(["runs", &self.run, "log"]), &query)?;
+            let lines: Vec<LogLine> = station.all(&path(["runs", &run, "log"]), &query)?;
+            told |= !lines.is_empty();
             for line in lines.iter().filter(|line| line.n >= next) {
                 if ui.json {
                     ui.object(&json!({ "event": "log-line", "value": line }));
@@ -132,6 +134,9 @@ impl Log {
             }
             next = lines.last().map_or(next, |line| next.max(line.n + 1));
             if over {
+                if !told && !ui.json {
+                    ui.say(format_args!("the board has told nothing in run {run}"));
+                }
                 return Ok(());
             }
             if stop.wait(EVERY) {

@@ -1,10 +1,11 @@
 //! What is done with the station's files on this host, whether it serves or not.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::beneath::place_of;
 use crate::cli::failure::Context;
-use crate::cli::table::columns;
+use crate::cli::output::Output;
+use crate::cli::table;
 use crate::cli::ui::Ui;
 use crate::cli::{Global, common};
 use crate::format::count;
@@ -25,7 +26,7 @@ pub(super) struct Cert {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Backup {
-    /// The file, its owner's alone; it must not be there yet
+    /// The new file, its owner's alone; - is standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
@@ -34,7 +35,7 @@ pub(super) struct Backup {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Restore {
-    /// The copy
+    /// The copy; - is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
@@ -76,7 +77,7 @@ impl Cert {
         } else {
             let rows = [("certificate", made.cert.display().to_string()), ("sha256", made.sha256)];
             let rows = rows.map(|(name, value)| [name.to_owned(), value]);
-            columns(&rows).iter().for_each(|line| ui.result(line));
+            table::facts(ui, &rows);
         }
         Ok(())
     }
@@ -84,22 +85,30 @@ impl Cert {
 
 impl Backup {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> crate::cli::Result<()> {
-        let doing = format!("writing {}", self.output.display());
-        let (dir, name) = place_of(&self.output).context(&doing)?;
-        let new = dir.new_file(name, 0o600).context(&doing)?;
+        let output = Output::at(&self.output, true, ui)?;
+        let new = output.begin(0o600)?;
         let rows = copies::backup(&own(global, ui, self.place)?, std::io::BufWriter::new(new.file()))?;
-        new.put().context(&doing)?;
-        copied(ui, "copied", &self.output, rows);
+        new.end()?;
+        if output.is_standard() {
+            ui.say(format_args!("copied {}", count(rows, "row")));
+        } else {
+            copied(ui, "copied", &self.output, rows);
+        }
         Ok(())
     }
 }
 
 impl Restore {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> crate::cli::Result<()> {
-        let file = crate::beneath::open_regular(&self.file);
-        let file = file.context(format_args!("opening {}", self.file.display()))?;
+        let file = if self.file == Path::new("-") {
+            File::from(rustix::io::dup(std::io::stdin()).map_err(std::io::Error::from)?)
+        } else {
+            let file = crate::beneath::open_regular(&self.file);
+            file.context(format_args!("opening {}", self.file.display()))?
+        };
         let rows = copies::restore(&own(global, ui, self.place)?, file)?;
-        copied(ui, "restored", &self.file, rows);
+        let standard = self.file == Path::new("-") && !ui.json;
+        copied(ui, "restored", if standard { Path::new("standard input") } else { &self.file }, rows);
         Ok(())
     }
 }

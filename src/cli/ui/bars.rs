@@ -63,6 +63,11 @@ impl Bar {
         }
     }
 
+    /// Prints something else; meanwhile the line is gone.
+    pub fn aside(&self, print: impl FnOnce()) {
+        self.0.suspend(print);
+    }
+
     /// Starts again from the beginning.
     pub fn reset(&self) {
         self.0.reset();

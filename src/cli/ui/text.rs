@@ -51,6 +51,15 @@ impl Text {
         Self(self.0.lines().map(|line| format!("{prefix}{line}")).collect::<Vec<_>>().join("\n"))
     }
 
+    /// Broken between words into lines of at most `width` columns, those after the first with `indent` blanks in front. A
+    /// text with lines of its own, and one for no terminal, stays as it is.
+    pub(super) fn folded(self, indent: usize, width: Option<usize>) -> Self {
+        match width.filter(|width| *width > indent + 20) {
+            Some(width) if !self.0.contains('\n') => Self(fold(&self.0, 0, indent, width)),
+            _ => self,
+        }
+    }
+
     /// For what draws it.
     pub(super) fn into_string(self) -> String {
         self.0
@@ -111,10 +120,21 @@ impl Write for Gate {
 pub fn wrap(text: &str, used: usize, indent: usize, width: Option<usize>) -> Text {
     let text = Text::message(text).0;
     let Some(width) = width.filter(|width| *width > indent + 20) else { return Text(text) };
+    Text(fold(&text, used, indent, width))
+}
+
+/// How wide a word is. Styles, which only we have put there, take no room.
+fn seen(word: &str) -> usize {
+    let mut parts = word.split("\x1b[");
+    let first = parts.next().unwrap_or_default().chars().count();
+    first + parts.map(|part| part.split_once('m').map_or(0, |(_, rest)| rest.chars().count())).sum::<usize>()
+}
+
+fn fold(text: &str, used: usize, indent: usize, width: usize) -> String {
     let mut out = String::new();
     let mut column = used;
     for (n, word) in text.split(' ').enumerate() {
-        let len = word.chars().count();
+        let len = seen(word);
         if n > 0 && column + 1 + len > width {
             out.push('\n');
             out.push_str(&" ".repeat(indent));
@@ -128,7 +148,7 @@ pub fn wrap(text: &str, used: usize, indent: usize, width: Option<usize>) -> Tex
         }
         out.push_str(word);
     }
-    Text(out)
+    out
 }
 
 #[cfg(test)]
@@ -147,6 +167,15 @@ mod tests {
         );
         assert_eq!(wrap("", 5, 2, Some(80)), "");
         assert_eq!(wrap(text, 8, 30, Some(40)), text, "too narrow to be worth it");
+    }
+
+    #[test]
+    fn a_message_for_a_narrow_terminal_is_broken_and_its_style_takes_no_room() {
+        let line = Text::line(format_args!("{} the token can be read", Text::line("warning:").within("33")));
+        assert_eq!(line.clone().folded(2, Some(24)).0, "\x1b[33mwarning:\x1b[0m the token can\n  be read");
+        assert_eq!(line.clone().folded(2, None), line);
+        let two = Text::lines([line.clone(), line]);
+        assert_eq!(two.clone().folded(2, Some(28)), two);
     }
 
     #[test]

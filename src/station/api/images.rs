@@ -11,7 +11,7 @@ use crate::image::chunk::Digest;
 use crate::station::images::Wanted as Expected;
 use crate::station::stream::Packed;
 use crate::station::web::{Access, Call, PARTS, Refusal, Row, Table, json};
-use crate::station_api::{Backup, Image, ListAsked, Page, Role, Thing, Verdict};
+use crate::station_api::{AddedImage, Backup, Image, ListAsked, Page, Role, Thing, Verdict};
 use crate::stop::Stop;
 
 const LOOK: Access = Access::Role(Role::Viewer);
@@ -23,7 +23,7 @@ pub(super) fn add_to(table: &mut Table) {
     table.add(Row::get("/api/v1/images", LOOK, "Images, the newest first"), images);
     table.add(Row::get("/api/v1/images/{image}", LOOK, "An image"), image);
     let row = Row::put("/api/v1/images/{image}", CHANGE, "Take in an image: the body is the file");
-    table.add_stream_of::<Image, _, _, _>(row.answers(StatusCode::CREATED), Some(BYTES), put);
+    table.add_stream_of::<AddedImage, _, _, _>(row.answers(StatusCode::CREATED), Some(BYTES), put);
     table.add(Row::delete("/api/v1/images/{image}", CHANGE, "Remove an image"), remove);
     table.add(Row::post("/api/v1/images/{image}/verify", WORK, "Read all of an image again"), verify);
     let row = Row::get("/api/v1/images/{image}/raw", WORK, "The raw image").also(PARTS);
@@ -66,7 +66,8 @@ async fn put(call: Call, expect: Expect, body: Body) -> Result<Response, Refusal
     station.changes.tell(Thing::Image, &row.id, None);
     let len = call.headers.get(header::CONTENT_LENGTH).and_then(|len| len.to_str().ok()?.parse().ok());
     let image = station.take_body(row, Expected { sha256, bmap: None }, body, len).await?;
-    Ok(json(StatusCode::CREATED, &image))
+    let mended = station.mended_by(&image).await;
+    Ok(json(StatusCode::CREATED, &AddedImage { image, mended }))
 }
 
 async fn remove(call: Call, (): (), (): ()) -> Result<(), Refusal> {

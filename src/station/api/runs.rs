@@ -25,7 +25,9 @@ async fn run(call: Call, (): (), (): ()) -> Result<serde_json::Value, Refusal> {
 }
 
 async fn log(call: Call, asked: ListAsked, (): ()) -> Result<Page<LogLine>, Refusal> {
-    Ok(call.station.store().run_log(call.part("run"), &asked).await?)
+    // As the run itself: by as much of its name as is unique.
+    let (run, _) = call.station.store().run_line(call.part("run")).await?;
+    Ok(call.station.store().run_log(&run.run, &asked).await?)
 }
 
 async fn audit(call: Call, asked: ListAsked, (): ()) -> Result<Page<Audit>, Refusal> {

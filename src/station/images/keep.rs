@@ -76,6 +76,23 @@ impl Images {
         })
     }
 
+    /// An image has come, and what it needs was put where it was damaged: reads the damaged images that need some of the
+    /// same, and gives the names of those that are whole again. Waits for its end, on the caller's thread.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn mended_by(&self, image: &Image, stop: &Stop) -> Result<Vec<String>, Error> {
+        let inner = &*self.inner;
+        let damaged = inner.runtime.block_on(inner.store.damaged_like(image))?;
+        let mut mended = Vec::new();
+        for image in damaged {
+            if self.verify(&image, stop)?.image.state == ImageState::Ready {
+                mended.push(image.name);
+            }
+        }
+        Ok(mended)
+    }
+
     /// A line about damage; any other error is one.
     fn named(&self, id: Digest, error: objects::Error) -> Result<String, Error> {
         match self.inner.runtime.block_on(self.noted(id, error)) {

@@ -174,7 +174,15 @@ fn damage_is_named_reaches_nobody_and_is_mended_by_adding_the_image_again() {
     assert!(matches!(fixture.exported(&fixture.row("a"), 0..1), Err(Error::NotReady { .. })));
     let verdict = fixture.images.verify(&fixture.row("a"), &Stop::new().unwrap()).unwrap();
     assert_eq!((verdict.image.state, verdict.damaged.len()), (ImageState::Damaged, 1));
-    fixture.add("again", &plain, &Wanted::default()).unwrap();
+    let other = fixture.file("other", &noise(9, 1000));
+    let other = fixture.add("other", &other, &Wanted::default()).unwrap();
+    let mended = |by: &Image| fixture.images.mended_by(by, &Stop::new().unwrap()).unwrap();
+    assert!(mended(&other).is_empty(), "what shares nothing mends nothing");
+    assert_eq!(fixture.row("a").state, ImageState::Damaged);
+    let again = fixture.add("again", &plain, &Wanted::default()).unwrap();
+    assert_eq!(mended(&again), ["a"]);
+    assert_eq!((fixture.row("a").state, fixture.row("a").why), (ImageState::Ready, None));
+    assert!(mended(&again).is_empty(), "it is told once");
     let verdict = fixture.images.verify(&fixture.row("a"), &Stop::new().unwrap()).unwrap();
     assert_eq!((verdict.image.state, verdict.damaged.len()), (ImageState::Ready, 0));
     assert!(fixture.exported(&fixture.row("a"), 0..u64::MAX).unwrap() == raw);

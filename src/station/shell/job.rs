@@ -262,6 +262,7 @@ pub(super) async fn upload(call: Call, (): (), body: Body) -> Result<Response, R
         return Err(Refusal::meaningless(why));
     }
     station.note_backup(&job, &image, "", "not verified").await?;
+    station.mended_by(&image).await;
     let why = "the disk was read once, and not again to compare";
     station.not_verified(&job, Stage::Fetch, why).await?;
     Ok(answer(StatusCode::OK, &json!({"status": "ok", "image": image.name, "sha256": image.raw_sha256})))

@@ -229,7 +229,19 @@ impl Station {
     /// A job of such a client ends.
     async fn over(&self, job: &Job, stage: Stage, ending: Ending) -> Result<Job, Refusal> {
         let proved = matches!(ending, Ending::Done { .. } | Ending::NotVerified { .. });
-        let detail = json!({"job": job.id, "image": job.image, "client": "shell"});
+        // An image that was removed meanwhile has no name any more.
+        let image = match (&job.image, job.action) {
+            (_, Action::Backup) => self.backup_of(job).await?,
+            (Some(id), _) => self.store().image(id).await.ok(),
+            (None, _) => None,
+        };
+        let detail = json!({
+            "job": job.id,
+            "image": image.as_ref().map(|image| &image.name),
+            "raw_sha256": image.as_ref().map(|image| &image.raw_sha256),
+            "raw_len": image.as_ref().map(|image| image.raw_len),
+            "client": "shell",
+        });
         let finished = Finished { fence: job.fence, stage, ending, detail };
         let job = self.store().finish(&job.id, &finished, now()).await?;
         self.streams.forget(&job.id);

@@ -160,10 +160,12 @@ impl Store {
     /// [`Error::NoSuch`], [`Error::Taken`], [`Error::BadValue`].
     pub async fn change_board(&self, id: &str, change: &BoardChange) -> Result<Board, Error> {
         let mut tx = self.db.begin().await?;
-        one(&mut tx, id).await?;
+        let before = one(&mut tx, id).await?;
         if let Some(name) = &change.name {
             let name = Some(name.as_str()).filter(|name| !name.is_empty());
-            name.map_or(Ok(()), check_name)?;
+            if name.is_some() && name != before.name.as_deref() {
+                name.map_or(Ok(()), check_name)?;
+            }
             tx.run("UPDATE board SET name = $2 WHERE id = $1", values![id, name])
                 .await
                 .map_err(|error| error.taken("board", name.unwrap_or_default()))?;

@@ -106,7 +106,7 @@ pub enum Error {
         name: String,
     },
     /// There is one already.
-    #[error("there is a {what} `{name}` already")]
+    #[error("another {what} is called `{name}` already")]
     Taken {
         /// What sort of thing.
         what: &'static str,

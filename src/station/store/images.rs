@@ -161,6 +161,20 @@ impl Store {
         rows.into_iter().map(|row| image(&mut row.of("image"))).collect()
     }
 
+    /// Images that are damaged and need an object that this one needs too.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn damaged_like(&self, image: &Image) -> Result<Vec<Image>, Error> {
+        let sql = format!(
+            "SELECT {IMAGE} FROM image i WHERE i.state = 'damaged' AND i.id <> $1 AND (i.index_id = $2 OR i.id IN
+             (SELECT c.image FROM image_chunk c JOIN image_chunk o ON o.chunk = c.chunk WHERE o.image = $1))
+             ORDER BY i.id"
+        );
+        let rows = self.db.rows(&sql, values![&image.id, &image.index]).await?;
+        rows.into_iter().map(|row| self::image(&mut row.of("image"))).collect()
+    }
+
     /// Whether an image needs this object.
     ///
     /// # Errors

@@ -57,21 +57,10 @@ pub fn new_name() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 
-/// Names that people give: 1 to 63 letters, digits, `.`, `_`, `-`, and spaces within.
+/// A name that people give to something new. What has one already is not asked again: earlier versions took more letters.
 ///
 /// # Errors
-/// [`Error::BadValue`] for any other text.
+/// [`Error::BadValue`]: see [`crate::station_api::check_name`].
 pub fn check_name(name: &str) -> Result<(), Error> {
-    let wrong = |why: &str| Err(Error::BadValue { what: "name", why: why.to_owned() });
-    if name.is_empty() || name.chars().count() > 63 {
-        return wrong("it has 1 to 63 characters");
-    }
-    if matches!(name, "." | "..") {
-        return wrong("in a path it means a directory");
-    }
-    if name.trim() != name || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | ' '))
-    {
-        return wrong("it has letters, digits, dots, underscores, hyphens, and spaces within");
-    }
-    Ok(())
+    crate::station_api::check_name(name).map_err(|why| Error::BadValue { what: "name", why: why.to_owned() })
 }

@@ -47,11 +47,13 @@ impl Store {
     /// # Errors
     /// [`Error::BadValue`], [`Error::NoSuch`].
     pub async fn put_project(&self, project: &Project) -> Result<Project, Error> {
-        check_name(&project.name)?;
         if project.target.len() > 16 {
             return Err(Error::BadValue { what: "target", why: "it has 16 roles at most".to_owned() });
         }
         let mut tx = self.db.begin().await?;
+        if one(&mut tx, &project.name).await?.is_none() {
+            check_name(&project.name)?;
+        }
         if let Some(image) = &project.image
             && tx.row("SELECT id FROM image WHERE name = $1", values![image]).await?.is_none()
         {

@@ -102,6 +102,12 @@ impl Store {
                 why: "a text has 1 to 100 characters".to_owned(),
             });
         }
+        if let Some([least, most]) = new.matching.contradiction() {
+            return Err(Error::BadValue {
+                what: "matching",
+                why: format!("`{least}` is above `{most}`, so that no board would match"),
+            });
+        }
         let mut tx = self.db.begin().await?;
         if let What::Project { project } = &new.what
             && projects::one(&mut tx, project).await?.is_none()

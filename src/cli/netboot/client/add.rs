@@ -11,7 +11,7 @@ use super::{Where as Places, name};
 use crate::cli::Global;
 use crate::cli::failure::Failure;
 use crate::cli::screen::Screen;
-use crate::cli::table::columns;
+use crate::cli::table;
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{remedy, report};
 use crate::format::json::json;
@@ -145,7 +145,8 @@ fn show_plan(ui: &Ui, prepared: &Prepared<'_>, dry: bool) {
                 [format!("{would}{action}"), item.to_owned(), format!("{below}{}", path.display())]
             })
             .collect();
-        columns(&rows).into_iter().for_each(print);
+        let width = if dry { ui.width_out } else { ui.width_err };
+        table::Columns::default().within(&rows, width).into_iter().flatten().for_each(print);
     }
     // The run itself tells them, where there is one.
     for note in notes.iter().filter(|_| dry) {

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{Where, name};
 use crate::cli::Global;
-use crate::cli::table::columns;
+use crate::cli::table;
 use crate::cli::ui::{Style, Ui};
 use crate::format::json::json;
 use crate::format::size;
@@ -42,9 +42,7 @@ impl List {
                 state(record).to_owned(),
             ]
         }));
-        for (n, line) in columns(&rows).into_iter().enumerate() {
-            if n == 0 { ui.result(ui.paint(Style::Strong, &line)) } else { ui.result(line) }
-        }
+        table::tell(ui, Style::Strong, &rows);
         Ok(())
     }
 }
@@ -108,7 +106,7 @@ impl Show {
         for key in &record.keys {
             row("host key", key.public.trim_end().to_owned());
         }
-        columns(&rows).into_iter().for_each(|line| ui.result(line));
+        table::facts(ui, &rows);
         Ok(())
     }
 }
