@@ -13,30 +13,22 @@
 )]
 
 mod common;
-#[path = "common/ext4.rs"]
-mod ext4;
-#[path = "common/station.rs"]
-mod station;
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use common::{Best, number, path, shell};
-use station::Station;
+use common::station::Station;
+use common::{Best, ext4, number, shell, station};
 
 /// Of the decompressor's speed.
 const SPEED: f64 = 0.8;
 
 fn main() {
-    let dir = path("PIPROV_BENCH_DIR", "bench-ingest");
-    let _ = fs::remove_dir_all(&dir);
-    fs::create_dir_all(&dir).unwrap();
-    let table = run(&dir, number("PIPROV_BENCH_MIB", 1024), number("PIPROV_BENCH_ROUNDS", 2));
-    fs::remove_dir_all(&dir).unwrap();
-    print!("{table}");
-    fs::write(path("PIPROV_BENCH_OUT", "bench-ingest.md"), table).unwrap();
+    common::bench("bench-ingest", |dir| {
+        run(dir, number("PIPROV_BENCH_MIB", 1024), number("PIPROV_BENCH_ROUNDS", 2))
+    });
 }
 
 fn run(dir: &Path, mib: u64, rounds: u64) -> String {

@@ -15,16 +15,14 @@ mod common;
 #[allow(dead_code, unreachable_pub, reason = "tests use the rest")]
 #[path = "../tests/support/postgres.rs"]
 mod postgres;
-#[path = "common/station.rs"]
-mod station;
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{number, path};
+use common::station::{Process, Station};
+use common::{goal, number};
 use piprov::agent::facts::facts;
 use piprov::agent::identity::Identity;
 use piprov::agent::leds::Leds;
@@ -35,7 +33,6 @@ use piprov::http::{Client, Limits, Trust};
 use piprov::stop::Stop;
 use postgres::Postgres;
 use sqlx::Connection as _;
-use station::{Process, Station};
 
 /// What 10,000 boards and 100,000 runs are in both databases.
 const MANY: &str = include_str!("../src/station/store/tests/scale.sql");
@@ -47,17 +44,20 @@ fn main() {
     if arguments.get(1).map(String::as_str) == Some("--boards") {
         return boards(&arguments[2], arguments[3].parse().unwrap());
     }
-    let dir = path("PIPROV_BENCH_DIR", "bench-station");
-    let _ = fs::remove_dir_all(&dir);
+    common::bench("bench-station", run);
+}
+
+fn run(dir: &Path) -> String {
     let idle = number("PIPROV_BENCH_IDLE", 500);
     let mut table = format!(
-        "## A station with many boards\n\n{}; {} processors.\n\n| what | goal | seen | holds |\n|---|---|---|---|\n",
+        "## A station with many boards\n\n{}; {} processors.\n{}",
         common::cpu(),
-        common::processors()
+        common::processors(),
+        common::GOALS
     );
     waiting(&mut table, &dir.join("idle"), idle, Duration::from_secs(number("PIPROV_BENCH_SECONDS", 30)));
     let postgres = Postgres::get();
-    let databases = [("SQLite", None), ("PostgreSQL", Some(postgres.url(&postgres.database())))];
+    let databases = [("SQLite", None), ("PostgreSQL", Some(postgres.database()))];
     let mut lists = String::from(
         "\n### Lists over HTTP\n\n10,000 boards, 100,000 runs; the least of 8 calls.\n\n| list | SQLite | PostgreSQL |\n|---|---:|---:|\n",
     );
@@ -72,16 +72,7 @@ fn main() {
         let ms = |took: &Duration| took.as_secs_f64() * 1e3;
         writeln!(lists, "| {what} | {:.1} ms | {:.1} ms |", ms(one), ms(other)).unwrap();
     }
-    table += &lists;
-    fs::remove_dir_all(&dir).unwrap();
-    print!("{table}");
-    fs::write(path("PIPROV_BENCH_OUT", "bench-station.md"), table).unwrap();
-}
-
-fn goal(table: &mut String, what: &str, goal: &str, seen: &str, holds: bool) {
-    let line = format!("| {what} | {goal} | {seen} | {} |", if holds { "yes" } else { "**no**" });
-    eprintln!("{line}");
-    writeln!(table, "{line}").unwrap();
+    table + &lists
 }
 
 /// Boards that have nothing to do ask again and again.

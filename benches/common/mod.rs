@@ -2,6 +2,10 @@
 
 #![allow(dead_code, reason = "each bench uses its part")]
 
+pub(crate) mod ext4;
+pub(crate) mod station;
+
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -27,6 +31,28 @@ pub(crate) fn number(name: &str, default: u64) -> u64 {
 pub(crate) fn path(name: &str, default: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
     std::env::var_os(name).map_or_else(|| target.join(default), PathBuf::from)
+}
+
+/// Runs a bench in a directory of its own: `PIPROV_BENCH_DIR`, or one below `target`. Its table is printed, and written to
+/// `PIPROV_BENCH_OUT` or beside that directory.
+pub(crate) fn bench(name: &str, run: impl FnOnce(&Path) -> String) {
+    let dir = path("PIPROV_BENCH_DIR", name);
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir).unwrap();
+    let table = run(&dir);
+    let _ = fs::remove_dir_all(&dir);
+    print!("{table}");
+    fs::write(path("PIPROV_BENCH_OUT", &format!("{name}.md")), table).unwrap();
+}
+
+/// The head of a table of goals.
+pub(crate) const GOALS: &str = "\n| what | goal | seen | holds |\n|---|---|---|---|\n";
+
+/// A line of it.
+pub(crate) fn goal(table: &mut String, what: &str, goal: &str, seen: &str, holds: bool) {
+    let line = format!("| {what} | {goal} | {seen} | {} |", if holds { "yes" } else { "**no**" });
+    eprintln!("{line}");
+    writeln!(table, "{line}").unwrap();
 }
 
 pub(crate) struct Bench {

@@ -6,9 +6,9 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::common::ext4::{image, zeros};
 use crate::common::shell;
-use crate::ext4::{image, zeros};
-use crate::station::{Process, Station};
+use crate::common::station::{Process, Station};
 
 /// Room on a disk behind the image.
 const MORE: u64 = 8 << 20;

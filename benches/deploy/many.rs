@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::common::{processors, shell};
+use crate::common::station::Process;
+use crate::common::{GOALS, goal, processors, shell};
 use crate::ground::Ground;
-use crate::station::Process;
-use crate::{GOALS, goal};
 
 /// Of what the processors give, so much goes into the boards.
 const SHARE: f64 = 0.9;

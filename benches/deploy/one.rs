@@ -4,10 +4,9 @@ use std::fs::File;
 use std::io::Read as _;
 use std::time::Instant;
 
-use crate::common::shell;
+use crate::common::station::children;
+use crate::common::{GOALS, goal, shell};
 use crate::ground::Ground;
-use crate::station::children;
-use crate::{GOALS, goal};
 
 const SERIAL: &str = "1000000000000001";
 /// How much faster than a pipe that proves nothing.
@@ -81,7 +80,7 @@ pub(crate) fn run(ground: &Ground, rounds: u64) -> String {
         table +=
             &format!("| {what} | {took:.2} | {:.2} | {busy:.2} s | {:.2} |\n", took / best[0], busy / cpu[0]);
     }
-    let upgrade = Upgrade::run(ground, rounds, &ours);
+    let upgrade = Upgrade::run(ground, rounds, &ours, &all);
     table += &upgrade.text;
     table += GOALS;
     let times = best[1] / best[0];
@@ -113,7 +112,8 @@ pub(crate) fn run(ground: &Ground, rounds: u64) -> String {
         &mut table,
         "upgrade: time beside a whole deploy",
         "at most 0.5",
-        &format!("{part:.2}"),
+        // What else the machine did counts against both.
+        &format!("{part:.2}; by processor time {:.2}", upgrade.cpu / upgrade.whole_cpu),
         part <= 0.5,
     );
     let most = board.memory().1;
@@ -128,24 +128,29 @@ struct Upgrade {
     differ: f64,
     wire: f64,
     seconds: f64,
+    cpu: f64,
     /// The first image onto the same disk, when that holds something else.
     whole: f64,
+    whole_cpu: f64,
 }
 
 impl Upgrade {
-    fn run(ground: &Ground, rounds: u64, ours: &dyn Fn(&str)) -> Self {
+    fn run(ground: &Ground, rounds: u64, ours: &dyn Fn(&str), all: &dyn Fn() -> f64) -> Self {
         let files = upgrade(ground);
         ground.station.run(&["image", "add", &ground.path("upgraded"), "--name", "upgraded"]);
         let blocks = differ(ground);
         let (mut seconds, mut whole, mut wire) = (f64::INFINITY, f64::INFINITY, 0.0);
+        let (mut cpu, mut whole_cpu) = (f64::INFINITY, f64::INFINITY);
         for _ in 0..rounds {
             ground.dirty();
-            let began = Instant::now();
+            let (busy, began) = (all(), Instant::now());
             ours("os");
             whole = whole.min(began.elapsed().as_secs_f64());
-            let (before, began) = (ground.sent(), Instant::now());
+            whole_cpu = whole_cpu.min(all() - busy);
+            let (before, busy, began) = (ground.sent(), all(), Instant::now());
             ours("upgraded");
             let took = began.elapsed().as_secs_f64();
+            cpu = cpu.min(all() - busy);
             eprintln!("upgrade: {took:.2} s");
             seconds = seconds.min(took);
             wire = ground.sent() - before;
@@ -162,7 +167,7 @@ impl Upgrade {
             differ / mib,
             wire / mib,
         );
-        Self { text, differ, wire, seconds, whole }
+        Self { text, differ, wire, seconds, cpu, whole, whole_cpu }
     }
 }
 

@@ -294,7 +294,7 @@ mod tests {
         let larger = Model::new(vec![0xee; 12 << 20], &[]);
         let back = deploy(&larger, &store, &stop, &()).unwrap();
         assert!(larger.bytes()[..wanted.len()] == wanted);
-        assert_eq!(back.read_back_sha256, done.index.raw_sha256);
+        assert_eq!(back.read_back.sha256(), Some(done.index.raw_sha256));
     }
 
     #[test]

@@ -167,7 +167,7 @@ mod tests {
         });
         for n in [0, 1] {
             let done = ended[n].as_ref().unwrap();
-            assert_eq!(Some(done.read_back_sha256), local.sha256());
+            assert_eq!(done.read_back.sha256(), local.sha256());
             assert!(disks[n].bytes()[..9 << 20] == raw);
         }
         assert!(matches!(ended[2].as_ref().unwrap_err().error, Error::TooSmall { .. }));

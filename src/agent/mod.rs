@@ -23,9 +23,9 @@ pub mod watch;
 #[cfg(test)]
 mod model;
 
-pub use deploy::{Amounts, Deployed, deploy, deploy_keeping};
+pub use deploy::{Amounts, Deployed, ReadBack, deploy, deploy_keeping};
 pub use error::{Error, Failure, Left};
-pub use source::{FetchError, Got, Plan, Source};
+pub use source::{FetchError, Got, Plan, Source, Sum};
 pub use storage::{Storage, Zeroing};
 pub use watch::{At, Watch};
 

@@ -47,9 +47,19 @@ impl Plan {
     /// Whether these bytes are those of piece `n`.
     #[must_use]
     pub fn is(&self, n: usize, bytes: &[u8]) -> bool {
+        self.proves(n, bytes).is_some()
+    }
+
+    /// The same, with the piece as these bytes have it: its digest is theirs.
+    #[must_use]
+    pub fn proves(&self, n: usize, bytes: &[u8]) -> Option<Piece> {
         match self.digest(n) {
-            Some(digest) => *blake3::hash(bytes).as_bytes() == digest.0,
-            None => is_zero(bytes),
+            Some(expected) => {
+                let digest = Digest::of(bytes);
+                let stored_len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                (digest == expected).then_some(Piece { digest, stored_len, unused: false })
+            }
+            None => is_zero(bytes).then(|| Piece::zeros(bytes.len())),
         }
     }
 }
@@ -102,10 +112,25 @@ impl FetchError {
     }
 }
 
+/// What is computed of all that is read back, beside the comparison of each piece with the index.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sum {
+    /// sha256 of all of it. It needs the bytes in order, one thread's work, and many boards have no instruction for it.
+    #[default]
+    Sha256,
+    /// Its name by its chunks, [`content`](crate::image::chunk::index::content): all threads work at it.
+    Chunks,
+}
+
 /// Where an image comes from. Several threads ask at once, and each may wait; who waits ends when the program stops.
 pub trait Source: Sync {
     /// Length of the image in bytes, as soon as it is known. Never waits.
     fn raw_len(&self) -> Option<u64>;
+
+    /// What is to be computed of what is read back.
+    fn sum(&self) -> Sum {
+        Sum::default()
+    }
 
     /// What chunk `number` consists of; waits until that is known. `None` behind the last one.
     ///
@@ -130,6 +155,7 @@ pub(crate) struct Memory {
     pub(crate) damage: std::sync::atomic::AtomicU64,
     /// From this byte on nothing can be had.
     pub(crate) ends: Option<u64>,
+    pub(crate) sum: Sum,
 }
 
 /// The index of raw bytes, with stored lengths that nothing was stored for.
@@ -143,7 +169,8 @@ pub(crate) fn index_of(raw: &[u8]) -> Index {
             stored_len: if is_zero(piece) { 0 } else { piece.len() as u32 },
             unused: false,
         });
-        Chunk { id: (!zero).then(|| Digest(*blake3::hash(chunk).as_bytes())), pieces: pieces.collect() }
+        let pieces: Vec<_> = pieces.collect();
+        Chunk { id: (!zero).then(|| Chunk::name(&pieces)), pieces }
     });
     Index {
         raw_len: raw.len() as u64,
@@ -155,7 +182,14 @@ pub(crate) fn index_of(raw: &[u8]) -> Index {
 #[cfg(test)]
 impl Memory {
     pub(crate) fn new(raw: Vec<u8>) -> Self {
-        Self { index: index_of(&raw), raw, fetched: 0.into(), damage: 0.into(), ends: None }
+        Self {
+            index: index_of(&raw),
+            raw,
+            fetched: 0.into(),
+            damage: 0.into(),
+            ends: None,
+            sum: Sum::default(),
+        }
     }
 }
 
@@ -163,6 +197,10 @@ impl Memory {
 impl Source for Memory {
     fn raw_len(&self) -> Option<u64> {
         Some(self.index.raw_len)
+    }
+
+    fn sum(&self) -> Sum {
+        self.sum
     }
 
     fn plan(&self, number: u64) -> Result<Option<Plan>, FetchError> {

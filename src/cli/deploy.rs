@@ -189,10 +189,10 @@ fn end(
 ) -> Record {
     let ending = match result {
         Ok(done) => {
-            let Deployed { raw_len, written, kept: had, zeroed, fetched, read_back_sha256 } = done;
+            let Deployed { raw_len, written, kept: had, zeroed, fetched, read_back } = done;
             let amounts = Amounts { written: *written, kept: *had, zeroed: *zeroed, fetched: *fetched };
             let kept = kept(disk, image, Some(*raw_len), amounts);
-            running.keep(&Kept { read_back_sha256: Some(hex(read_back_sha256)), ..kept });
+            running.keep(&Kept { read_back_sha256: read_back.sha256().map(|digest| hex(&digest)), ..kept });
             Ending::Done { proof: Proof::ReadBack }
         }
         Err(failure) => {

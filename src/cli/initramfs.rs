@@ -231,7 +231,7 @@ impl Build {
             match serves {
                 Serves::Driven { by } => ui.result(format_args!("{board}: starts, with Ethernet ({by})")),
                 Serves::Absent => ui.result(format_args!(
-                    "{board}: starts, without Ethernet of its own; a USB adapter or USB boot serves it"
+                    "{board}: starts, without Ethernet of its own; it needs a USB Ethernet adapter"
                 )),
                 Serves::Undriven { by } => ui.result(format_args!(
                     "{board}: starts, but Linux {} has no driver for its Ethernet ({by})",

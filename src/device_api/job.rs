@@ -87,6 +87,10 @@ pub struct ImageRef {
     pub raw_len: u64,
     /// sha256 of the raw image, 64 hexadecimal digits.
     pub raw_sha256: String,
+    /// Its name by its chunks ([`content`](crate::image::chunk::index::content)), 64 hexadecimal digits. Where it is
+    /// there, [`Outcome::read_back_chunks`] is proof enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunks: Option<String>,
 }
 
 /// How far it is. Sent at least three times a lease.
@@ -139,6 +143,9 @@ pub struct Outcome {
     /// sha256 of what was read back from the disk, as long as the image: 64 hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_back_sha256: Option<String>,
+    /// The same by its chunks, as [`ImageRef::chunks`]: instead of the sha256, or beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_back_chunks: Option<String>,
     /// Bytes that were written, what was written twice twice: at most 1 GiB and 16 times the image or the board's largest
     /// disk.
     #[serde(default)]

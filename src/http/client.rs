@@ -47,6 +47,8 @@ impl Default for Limits {
 const JSON: u64 = 16 << 20;
 /// Most bytes of an answer's headers. ureq takes 128 KiB into its buffer at a time.
 const HEADERS: usize = 64 << 10;
+/// So much is taken from a connection at once: chunks of images are longer, and each call costs.
+const INPUT: usize = 512 << 10;
 /// So long is waited for the word that a body is wanted. Servers that don't know the question never say it.
 const CONTINUE: Duration = Duration::from_secs(2);
 
@@ -85,6 +87,7 @@ impl Client {
             .max_response_header_size(HEADERS)
             .timeout_await_100(Some(CONTINUE))
             .timeout_connect(Some(limits.connect))
+            .input_buffer_size(INPUT)
             .accept_encoding("identity")
             .proxy(None)
             .user_agent(concat!("piprov/", env!("CARGO_PKG_VERSION")))

@@ -126,6 +126,7 @@ impl Station {
             let now = now();
             let step = clock.tick(now, self.began.elapsed());
             self.rouse_silent(&mut roused, now).await;
+            self.images.rest();
             match self.store().expire(step, now).await {
                 Ok(ended) => {
                     for job in ended {

@@ -43,6 +43,11 @@ impl Station {
         Ok(index.chunks.iter().filter_map(|chunk| chunk.id).collect())
     }
 
+    /// The name of an image by its chunks.
+    pub(super) async fn content_of(&self, image: &Image) -> Result<Digest, Refusal> {
+        Ok(self.images.content(Self::index_name(image)?).await?)
+    }
+
     pub(super) async fn chunk_bytes(&self, id: Digest) -> Result<Bytes, Refusal> {
         Ok(self.images.chunk(id).await?)
     }

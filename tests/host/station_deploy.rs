@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use piprov::image::chunk::index::content;
+use piprov::image::chunk::object;
 use serde_json::Value;
 
 use crate::common;
@@ -165,6 +167,12 @@ fn an_image_raw_or_packed_is_written_by_an_agent_and_read_back() {
             station.json(&["run", "show", run["run"].as_str().unwrap(), "--station", &station.url()]);
         let text = serde_json::to_string(&record).unwrap();
         assert!(text.contains("read-back"), "{text}");
+        // What the board has found on its disk, and what wasn't computed.
+        let chunks =
+            |raw: &[u8]| content(raw.len() as u64, raw.chunks(4 * MIB).map(|raw| object::digest(raw).id));
+        let found = |raw: &[u8]| text.contains(&format!("\"read_back_chunks\":\"{}\"", chunks(raw)));
+        assert!(found(&image) || found(&image[..5 * MIB]), "{text}");
+        assert!(text.contains("\"read_back_sha256\":null"), "{text}");
     }
 }
 

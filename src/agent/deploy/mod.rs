@@ -30,6 +30,7 @@ use super::source::{FetchError, Source};
 use super::storage::{Disk, Storage, Zeroing};
 use super::watch::{At, Watch};
 use crate::error::{Explain, Kind};
+use crate::image::chunk::Digest;
 use crate::run::Stage;
 use crate::stop::Stop;
 use similar::Similar;
@@ -54,8 +55,37 @@ pub struct Deployed {
     pub zeroed: u64,
     /// Bytes that came from elsewhere, as they came.
     pub fetched: u64,
-    /// sha256 of what was read back, as long as the image.
-    pub read_back_sha256: [u8; 32],
+    /// Of what was read back, as long as the image.
+    pub read_back: ReadBack,
+}
+
+/// What was computed of what was read back: what the source asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadBack {
+    /// Its sha256.
+    Sha256([u8; 32]),
+    /// Its name by its chunks.
+    Chunks(Digest),
+}
+
+impl ReadBack {
+    /// The sha256, where that was computed.
+    #[must_use]
+    pub const fn sha256(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Sha256(digest) => Some(*digest),
+            Self::Chunks(_) => None,
+        }
+    }
+
+    /// The name by its chunks, where that was computed.
+    #[must_use]
+    pub const fn chunks(&self) -> Option<Digest> {
+        match self {
+            Self::Sha256(_) => None,
+            Self::Chunks(digest) => Some(*digest),
+        }
+    }
 }
 
 /// How many bytes went which way until now, also where it fails.
@@ -210,7 +240,7 @@ impl Job<'_> {
         self.on_threads(|| self.write_chunks())?;
         self.disk.flush()?;
         self.enter(stage, Stage::ReadBack);
-        let read_back_sha256 = self.read_back()?;
+        let read_back = self.read_back()?;
         self.write_ends()?;
         self.enter(stage, Stage::Report);
         if let Err(error) = self.disk.0.reread_table() {
@@ -222,7 +252,7 @@ impl Job<'_> {
         self.enter(stage, Stage::Done);
         let Amounts { written, kept, zeroed, fetched } = self.counts.amounts();
         let raw_len = self.end.load(Ordering::Relaxed);
-        Ok(Deployed { raw_len, written, kept, zeroed, fetched, read_back_sha256 })
+        Ok(Deployed { raw_len, written, kept, zeroed, fetched, read_back })
     }
 
     fn enter(&self, stage: &mut Stage, to: Stage) {

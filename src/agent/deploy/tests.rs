@@ -3,7 +3,7 @@ use sha2::Digest as _;
 
 use super::*;
 use crate::agent::model::{Fault, Model};
-use crate::agent::source::Memory;
+use crate::agent::source::{Memory, Sum};
 use crate::image::chunk::{CHUNK, PIECE};
 
 const MIB: u64 = 1 << 20;
@@ -85,7 +85,7 @@ fn an_image_is_on_the_disk_byte_for_byte_and_what_is_behind_it_stays() {
             let done = run(&disk, &source).unwrap();
             let bytes = disk.bytes();
             assert!(bytes[..image_len as usize] == source.raw, "{image_len} {faults:?}");
-            assert_eq!(done.read_back_sha256, source.index.raw_sha256);
+            assert_eq!(done.read_back.sha256(), Some(source.index.raw_sha256));
             assert_eq!(done.raw_len, image_len);
             let behind = (image_len.max(MIB) as usize).min(bytes.len())..bytes.len().saturating_sub(4096);
             assert!(bytes.get(behind).unwrap_or_default().iter().all(|byte| *byte == 0xee));
@@ -107,7 +107,7 @@ fn what_the_disk_has_is_not_fetched() {
     let full = source.index.chunks.iter().flat_map(|chunk| &chunk.pieces);
     let full: u64 = full.map(|piece| u64::from(piece.stored_len)).sum();
     assert_eq!((again.fetched, again.kept), (0, full));
-    assert_eq!(again.read_back_sha256, source.index.raw_sha256);
+    assert_eq!(again.read_back.sha256(), Some(source.index.raw_sha256));
     // Three pieces of another version.
     let mut raw = source.raw.clone();
     for at in [100, 9 * MIB as usize, 13 * MIB as usize + 5] {
@@ -199,7 +199,7 @@ fn a_disk_that_lies_about_zeros_gets_them_written() {
     let notes = Notes::default();
     let done = deploy(&disk, &source, &Stop::new().unwrap(), &notes).unwrap();
     assert!(disk.bytes()[..13 * MIB as usize] == source.raw);
-    assert_eq!(done.read_back_sha256, source.index.raw_sha256);
+    assert_eq!(done.read_back.sha256(), Some(source.index.raw_sha256));
     assert!(notes.0.lock().unwrap()[0].contains("that the disk was told to zero were not zero"));
 }
 
@@ -256,16 +256,20 @@ proptest! {
     #[test]
     fn it_ends_equal_or_named(
         pieces in 1_u64..200, odd in 0_u64..PIECE, more in 0_u64..MIB,
-        faults in proptest::collection::vec(fault(), 0..3),
+        faults in proptest::collection::vec(fault(), 0..3), chunks: bool,
     ) {
         let len = pieces * PIECE - odd;
-        let (disk, source) = (Model::new(dirty(len + more + 4096), &faults), Memory::new(image(len)));
+        let (disk, mut source) = (Model::new(dirty(len + more + 4096), &faults), Memory::new(image(len)));
+        source.sum = if chunks { Sum::Chunks } else { Sum::Sha256 };
         match run(&disk, &source) {
             Ok(done) => {
                 let mut bytes = vec![0; len as usize];
                 Disk(&disk).read(&mut bytes, 0).unwrap();
                 prop_assert!(bytes == source.raw);
-                prop_assert_eq!(done.read_back_sha256, <[u8; 32]>::from(sha2::Sha256::digest(&source.raw)));
+                match done.read_back {
+                    ReadBack::Sha256(got) => prop_assert_eq!(got, <[u8; 32]>::from(sha2::Sha256::digest(&source.raw))),
+                    ReadBack::Chunks(got) => prop_assert_eq!(got, source.index.content()),
+                };
             }
             Err(failure) => {
                 prop_assert!(!faults.is_empty(), "{}", failure);

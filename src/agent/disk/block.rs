@@ -236,7 +236,7 @@ mod tests {
                 let disk = BlockDisk::open_file(file.path()).unwrap();
                 let source = Memory::new(raw);
                 let done = deploy(&disk, &source, &Stop::new().unwrap(), &()).unwrap();
-                assert_eq!(done.read_back_sha256, source.index.raw_sha256);
+                assert_eq!(done.read_back.sha256(), Some(source.index.raw_sha256));
                 assert!(std::fs::read(file.path()).unwrap()[..len as usize] == source.raw, "{dir}");
             }
         }

@@ -13,7 +13,7 @@ use crate::agent::error::Failure;
 use crate::agent::kept;
 use crate::agent::leds::Light;
 use crate::agent::watch::{At, Watch};
-use crate::agent::{self, Deployed};
+use crate::agent::{self, Deployed, Sum};
 use crate::device_api::{
     Action, Disk, End, Manifest, Orders, Outcome, Progress, Role, SIGNATURE, VERSION, Work, is_signed,
 };
@@ -97,7 +97,7 @@ impl Session<'_> {
         };
         ended.outcome.fence = work.fence;
         match &ended.outcome.failed {
-            None if ended.outcome.read_back_sha256.is_some() => (self.say)("done, read back and equal"),
+            None if is_read_back(&ended.outcome) => (self.say)("done, read back and equal"),
             None => (self.say)("done"),
             Some(why) => (self.say)(&format!("failed: {why}")),
         }
@@ -206,7 +206,8 @@ impl Session<'_> {
         let outcome = match result {
             Ok(done) => Outcome {
                 stage: Stage::Done,
-                read_back_sha256: Some(hex(&done.read_back_sha256)),
+                read_back_sha256: done.read_back.sha256().map(|digest| hex(&digest)),
+                read_back_chunks: done.read_back.chunks().map(|digest| digest.to_string()),
                 written: done.written,
                 kept: done.kept,
                 fetched: done.fetched,
@@ -245,10 +246,13 @@ impl Session<'_> {
             patient(&mut patience(), stop, || client.get(&format!("{path}/index")).send()?.bytes(INDEX));
         let index =
             Index::decode_named(&bytes.map_err(http)?, name).map_err(|error| fetch(error.to_string()))?;
-        if index.raw_len != image.raw_len || hex(&index.raw_sha256) != image.raw_sha256 {
+        // A station that doesn't tell that name takes a sha256 only.
+        let sum = if image.chunks.is_some() { Sum::Chunks } else { Sum::Sha256 };
+        let other_chunks = image.chunks.as_ref().is_some_and(|told| *told != index.content().to_string());
+        if index.raw_len != image.raw_len || hex(&index.raw_sha256) != image.raw_sha256 || other_chunks {
             return Err(fetch("the index is that of another image than the manifest says".to_owned()));
         }
-        let source = Remote { client, job: path.to_owned(), index };
+        let source = Remote { client, job: path.to_owned(), index, sum };
         let kept = kept::owner(&(self.facts)()).and_then(|owner| kept::encode(&self.identity, &owner));
         deploy_keeping(&disk, &source, kept, stop, told)
     }
@@ -284,6 +288,11 @@ impl Session<'_> {
     }
 }
 
+/// Whether it says what was read back.
+const fn is_read_back(outcome: &Outcome) -> bool {
+    outcome.read_back_sha256.is_some() || outcome.read_back_chunks.is_some()
+}
+
 fn file(path: &Path) -> Disk {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     Disk {
@@ -307,6 +316,7 @@ pub(super) const fn nothing() -> Outcome {
         device: None,
         errno: None,
         read_back_sha256: None,
+        read_back_chunks: None,
         written: 0,
         kept: 0,
         fetched: 0,

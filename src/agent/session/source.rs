@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::patient;
-use crate::agent::source::{FetchError, Got, Plan, Source};
+use crate::agent::source::{FetchError, Got, Plan, Source, Sum};
 use crate::error::Kind;
 use crate::http::{Client, Error, Pauses};
 use crate::image::chunk::Index;
@@ -16,11 +16,17 @@ pub(super) struct Remote {
     /// The path of the job, without a slash at its end.
     pub(super) job: String,
     pub(super) index: Index,
+    /// What the station takes for a proof.
+    pub(super) sum: Sum,
 }
 
 impl Source for Remote {
     fn raw_len(&self) -> Option<u64> {
         Some(self.index.raw_len)
+    }
+
+    fn sum(&self) -> Sum {
+        self.sum
     }
 
     fn plan(&self, number: u64) -> Result<Option<Plan>, FetchError> {

@@ -112,6 +112,19 @@ pub const fn chunk_count(raw_len: u64) -> u64 {
     raw_len.div_ceil(CHUNK)
 }
 
+/// A name of so many raw bytes by the names of their chunks, in order; `None` for one of zeros. BLAKE3 in the mode for
+/// derived keys, over the length (8 bytes, little-endian) and 32 bytes for each chunk, which are 0 for one of zeros. Those
+/// names may be found by several threads at once, which sha256 of the whole can't.
+#[must_use]
+pub fn content(raw_len: u64, names: impl IntoIterator<Item = Option<Digest>>) -> Digest {
+    let mut hasher = blake3::Hasher::new_derive_key("piprov 2026 name of an image by its chunks");
+    hasher.update(&raw_len.to_le_bytes());
+    for name in names {
+        hasher.update(&name.map_or([0; 32], |name| name.0));
+    }
+    Digest(hasher.finalize().into())
+}
+
 impl Piece {
     /// A piece of `len` zeros; at most [`PIECE`].
     #[must_use]
@@ -155,6 +168,12 @@ impl Index {
     pub fn range(&self, n: usize) -> Range<u64> {
         let start = (n as u64).saturating_mul(CHUNK).min(self.raw_len);
         start..start.saturating_add(CHUNK).min(self.raw_len)
+    }
+
+    /// A name of all its raw bytes: see [`content`].
+    #[must_use]
+    pub fn content(&self) -> Digest {
+        content(self.raw_len, self.chunks.iter().map(|chunk| chunk.id))
     }
 
     /// Marks the pieces of which nothing uses a byte. `unused` are ranges of the raw image, in any order.

@@ -7,11 +7,11 @@ use axum::response::{IntoResponse, Response};
 use crate::device_api::{Action, ImageRef, Manifest, Orders, Outcome, Progress, SIGNATURE, VERSION};
 use crate::format::json::{self, json};
 use crate::run::{Ending, Stage};
-use crate::station::jobs::judge;
+use crate::station::jobs::{Expected, judge};
 use crate::station::store::Finished;
 use crate::station::web::{Access, Call, JSON, Refusal, Row, Table};
 use crate::station::{Station, now};
-use crate::station_api::{ImageState, Job, JobState, Thing};
+use crate::station_api::{Image, ImageState, Job, JobState, Thing};
 
 /// How often what is written or fetched may be as long as the image and the disk, and what is more in any case.
 const TIMES: u64 = 16;
@@ -36,11 +36,13 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
         None => None,
         Some(id) => {
             let image = station.store().image(id).await?;
-            if image.state != ImageState::Ready {
+            // Of a damaged one the board is told when it asks for its bytes, so that the job ends with the reason.
+            if !matches!(image.state, ImageState::Ready | ImageState::Damaged) {
                 return Err(Refusal::conflict(format!("the image `{}` is not ready", image.name)));
             }
-            let (name, index) = (image.name, image.index);
-            Some(ImageRef { name, index, raw_len: image.raw_len, raw_sha256: image.raw_sha256 })
+            let chunks = station.content_of(&image).await.ok().map(|content| content.to_string());
+            let Image { name, index, raw_len, raw_sha256, .. } = image;
+            Some(ImageRef { name, index, raw_len, raw_sha256, chunks })
         }
     };
     let manifest = Manifest {
@@ -108,7 +110,8 @@ fn within(what: &str, told: u64, most: u64) -> Result<(), Refusal> {
 async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
     let long =
         |text: &Option<String>, most: usize| text.as_ref().is_some_and(|text| text.chars().count() > most);
-    if long(&outcome.failed, 2000) || long(&outcome.device, 64) || long(&outcome.read_back_sha256, 64) {
+    let digests = long(&outcome.read_back_sha256, 64) || long(&outcome.read_back_chunks, 64);
+    if long(&outcome.failed, 2000) || long(&outcome.device, 64) || digests {
         return Err(Refusal::meaningless("a text is too long: 2000 characters, a device or a digest 64"));
     }
     if outcome.errno.is_some_and(|errno| !(1..=4095).contains(&errno)) {
@@ -131,8 +134,14 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         Action::Backup => station.backup_of(&job).await?,
         _ => image,
     };
-    let expected = image.as_ref().map(|image| image.raw_sha256.as_str());
-    let ending = judge(job.action, &outcome, expected);
+    // Of an index that can't be read nothing is equal.
+    let chunks = match &image {
+        Some(image) if outcome.read_back_chunks.is_some() => station.content_of(image).await.ok(),
+        _ => None,
+    };
+    let chunks = chunks.map(|digest| digest.to_string());
+    let sha256 = image.as_ref().map(|image| image.raw_sha256.as_str());
+    let ending = judge(job.action, &outcome, Expected { sha256, chunks: chunks.as_deref() });
     let proof = match ending {
         Ending::Done { proof } => Some(proof),
         _ => None,
@@ -144,6 +153,7 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         "raw_len": image.as_ref().map(|image| image.raw_len),
         "device": outcome.device,
         "read_back_sha256": outcome.read_back_sha256,
+        "read_back_chunks": outcome.read_back_chunks,
         "written": outcome.written,
         "kept": outcome.kept,
         "fetched": outcome.fetched,

@@ -1,10 +1,8 @@
 //! Chunks for boards, and raw bytes for people. What is damaged reaches nobody: it is named, and its images are noted as
 //! damaged.
 
-use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
@@ -14,64 +12,8 @@ use crate::image::chunk::{Digest, Index};
 use crate::station::objects::{self, Sort};
 use crate::station_api::{Image, ImageState};
 
-/// So many bytes of chunks are kept in memory for the next board that asks: boards of one image run side by side.
-const RECENT: usize = 64 << 20;
 /// So many damaged images are named in one sentence.
 const NAMED: usize = 5;
-
-/// Chunks that were read and checked a moment ago.
-#[derive(Debug, Default)]
-pub(super) struct Recent {
-    list: Mutex<VecDeque<(Digest, Bytes)>>,
-    /// Those that are read at this moment.
-    coming: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
-}
-
-/// The place of somebody who reads a chunk, or waits for another one who reads it: boards that were told at the same time
-/// ask for the same one at the same time.
-struct Turn<'a> {
-    recent: &'a Recent,
-    id: Digest,
-    lock: Arc<tokio::sync::Mutex<()>>,
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let mut coming = self.recent.coming.lock().unwrap_or_else(PoisonError::into_inner);
-        // The list's and this one: nobody else waits.
-        if Arc::strong_count(&self.lock) <= 2 {
-            coming.remove(&self.id);
-        }
-    }
-}
-
-impl Recent {
-    fn turn(&self, id: Digest) -> Turn<'_> {
-        let mut coming = self.coming.lock().unwrap_or_else(PoisonError::into_inner);
-        Turn { recent: self, id, lock: Arc::clone(coming.entry(id).or_default()) }
-    }
-
-    fn get(&self, id: Digest) -> Option<Bytes> {
-        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = list.iter().position(|(there, _)| *there == id)?;
-        let found = list.remove(at)?;
-        let bytes = found.1.clone();
-        list.push_back(found);
-        Some(bytes)
-    }
-
-    fn put(&self, id: Digest, bytes: Bytes) {
-        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
-        list.retain(|(there, _)| *there != id);
-        list.push_back((id, bytes));
-        let mut len: usize = list.iter().map(|(_, bytes)| bytes.len()).sum();
-        while len > RECENT
-            && let Some((_, gone)) = list.pop_front()
-        {
-            len -= gone.len();
-        }
-    }
-}
 
 impl Images {
     /// A chunk as it is stored, for a board. It was checked against itself.
@@ -94,6 +36,11 @@ impl Images {
             }
             Err(error) => Err(self.noted(id, error).await),
         }
+    }
+
+    /// Gives memory back that nobody has needed for a while. To be called now and then.
+    pub fn rest(&self) {
+        self.inner.recent.rest();
     }
 
     /// An index as bytes, for a board.
@@ -234,34 +181,5 @@ impl io::Read for Raw {
         let bytes = given.map_err(io::Error::other)?.unwrap_or_default();
         buf[..bytes.len()].copy_from_slice(&bytes);
         Ok(bytes.len())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_chunk_that_many_ask_for_at_once_is_read_once() {
-        let (recent, id, reads) = (Recent::default(), Digest([1; 32]), AtomicU32::new(0));
-        let board = async || {
-            let turn = recent.turn(id);
-            let _one = turn.lock.lock().await;
-            if recent.get(id).is_none() {
-                reads.fetch_add(1, Ordering::Relaxed);
-                tokio::task::yield_now().await;
-                recent.put(id, Bytes::from_static(b"x"));
-            }
-        };
-        futures::future::join_all((0..10).map(|_| board())).await;
-        assert_eq!(reads.load(Ordering::Relaxed), 1);
-        // One that goes away while it waits leaves nothing behind.
-        let (turn, other) = (recent.turn(id), recent.turn(id));
-        drop(turn);
-        assert_eq!(recent.coming.lock().unwrap().len(), 1);
-        drop(other);
-        assert!(recent.coming.lock().unwrap().is_empty());
     }
 }

@@ -7,6 +7,7 @@
 //! | `ingest` | a file becomes chunks and an index |
 //! | `give` | chunks for boards, raw bytes for people |
 //! | `backup` | chunks that a board brings |
+//! | `recent` | chunks that boards asked for a moment ago |
 //! | `keep` | whole images are proved, what nobody needs is collected |
 //!
 //! An image is a row first (`coming`), then objects, then the row again (`ready`, with the names of its objects, in one
@@ -18,9 +19,11 @@ mod give;
 mod holds;
 mod ingest;
 mod keep;
+mod recent;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::Handle;
 
@@ -35,8 +38,11 @@ use super::objects::Objects;
 use super::store::{Store, new_name};
 use crate::image::chunk::{Digest, Index};
 use crate::station_api::{Image, ImageState};
-use give::Recent;
 use holds::Holds;
+use recent::Recent;
+
+/// So many names of contents are remembered.
+const CONTENTS: usize = 1000;
 
 /// The images of a station. Clones are the same.
 #[derive(Debug, Clone)]
@@ -52,6 +58,8 @@ struct Inner {
     spool: PathBuf,
     holds: Holds,
     recent: Recent,
+    /// Names of contents, by the index. They never change.
+    contents: Mutex<HashMap<Digest, Digest>>,
     /// For threads that wait for the database and the objects.
     runtime: Handle,
 }
@@ -61,7 +69,8 @@ impl Images {
     #[must_use]
     pub fn new(store: Store, objects: Objects, spool: PathBuf, runtime: Handle) -> Self {
         let (holds, recent) = (Holds::default(), Recent::default());
-        Self { inner: Arc::new(Inner { store, objects, spool, holds, recent, runtime }) }
+        let contents = Mutex::default();
+        Self { inner: Arc::new(Inner { store, objects, spool, holds, recent, contents, runtime }) }
     }
 
     /// Ends what a station that was killed had begun: images that were coming have failed.
@@ -121,6 +130,27 @@ impl Images {
             Ok((index, _)) => Ok(index),
             Err(error) => Err(self.noted(id, error).await),
         }
+    }
+
+    /// The name by its chunks of what an index describes: [`Index::content`].
+    ///
+    /// # Errors
+    /// Where the index is missing or damaged, which is noted.
+    pub async fn content(&self, index: Digest) -> Result<Digest, Error> {
+        let lock = || self.inner.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(content) = lock().get(&index) {
+            return Ok(*content);
+        }
+        let content = match self.inner.objects.index(index).await {
+            Ok((read, _)) => read.content(),
+            Err(error) => return Err(self.noted(index, error).await),
+        };
+        let mut contents = lock();
+        if contents.len() >= CONTENTS {
+            contents.clear();
+        }
+        contents.insert(index, content);
+        Ok(content)
     }
 }
 

@@ -8,10 +8,18 @@ use crate::run::{Ending, Proof};
 /// A board's words in a record: so many characters.
 const WORDS: usize = 500;
 
-/// How a job ended. `expected`: the sha256 of what has to be on the disk, or of what the station has of a backup, 64
-/// hexadecimal digits.
+/// What has to be on the disk, or what the station has of a backup. Each is 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Expected<'a> {
+    /// Its sha256.
+    pub sha256: Option<&'a str>,
+    /// Its name by its chunks.
+    pub chunks: Option<&'a str>,
+}
+
+/// How a job ended. What the board tells of what it has read back has to be equal, all of it.
 #[must_use]
-pub fn judge(action: Action, outcome: &Outcome, expected: Option<&str>) -> Ending {
+pub fn judge(action: Action, outcome: &Outcome, expected: Expected<'_>) -> Ending {
     if let Some(why) = &outcome.failed {
         let why: String = why.chars().take(WORDS).collect();
         let why = if why.is_empty() { "the board gives no reason".to_owned() } else { why };
@@ -21,22 +29,29 @@ pub fn judge(action: Action, outcome: &Outcome, expected: Option<&str>) -> Endin
     if matches!(action, Action::Reboot | Action::PowerOff) {
         return Ending::Done { proof: Proof::Board };
     }
-    match (&outcome.read_back_sha256, expected) {
-        (Some(read), Some(expected)) if read.eq_ignore_ascii_case(expected) && !expected.is_empty() => {
-            Ending::Done { proof: Proof::ReadBack }
-        }
-        (Some(_), Some(expected)) if !expected.is_empty() => Ending::Failed {
+    let (sha256, chunks) = (outcome.read_back_sha256.as_deref(), outcome.read_back_chunks.as_deref());
+    let equal = [is_equal(sha256, expected.sha256), is_equal(chunks, expected.chunks)];
+    if equal.contains(&Some(false)) {
+        Ending::Failed {
             why: "what was read back isn't what was to be there".to_owned(),
             last_seen: None,
             hint: Some("the disk may be worn, or lie about its size".into()),
             kind: Kind::Failed,
-        },
-        (Some(_), _) => Ending::NotVerified {
-            why: "the station has nothing to compare with what was read back".to_owned(),
-            hint: None,
-        },
-        (None, _) => Ending::NotVerified { why: "nothing was read back".to_owned(), hint: None },
+        }
+    } else if equal.contains(&Some(true)) {
+        Ending::Done { proof: Proof::ReadBack }
+    } else if sha256.is_some() || chunks.is_some() {
+        let why = "the station has nothing to compare with what was read back".to_owned();
+        Ending::NotVerified { why, hint: None }
+    } else {
+        Ending::NotVerified { why: "nothing was read back".to_owned(), hint: None }
     }
+}
+
+/// `None` where one of them isn't known.
+fn is_equal(read: Option<&str>, expected: Option<&str>) -> Option<bool> {
+    let expected = expected.filter(|text| !text.is_empty())?;
+    Some(read?.eq_ignore_ascii_case(expected))
 }
 
 /// The reason with the disk and the error number, where the board's words don't have them already.
@@ -78,6 +93,7 @@ mod tests {
             device: Some("mmcblk0".to_owned()),
             errno: failed.map(|_| 5),
             read_back_sha256: read.map(str::to_owned),
+            read_back_chunks: None,
             written: 0,
             kept: 0,
             fetched: 0,
@@ -86,7 +102,9 @@ mod tests {
 
     #[test]
     fn done_only_where_what_was_read_back_is_equal() {
-        let deploy = |outcome: &Outcome, expected| judge(Action::Deploy, outcome, expected);
+        let deploy = |outcome: &Outcome, sha256| {
+            judge(Action::Deploy, outcome, Expected { sha256, ..Expected::default() })
+        };
         assert_eq!(deploy(&outcome(None, Some("AB")), Some("ab")), Ending::Done { proof: Proof::ReadBack });
         assert_eq!(deploy(&outcome(None, Some("ac")), Some("ab")).word(), "failed");
         for (read, expected) in [(None, Some("ab")), (None, None), (Some("ab"), None), (Some(""), Some(""))] {
@@ -97,7 +115,25 @@ mod tests {
         // What is told twice is told once.
         let told = "/dev/mmcblk0: reading: Input/output error (os error 5)";
         assert_eq!(deploy(&outcome(Some(told), None), None).why(), Some(told));
-        assert_eq!(judge(Action::Reboot, &outcome(None, None), None), Ending::Done { proof: Proof::Board });
+        assert_eq!(
+            judge(Action::Reboot, &outcome(None, None), Expected::default()),
+            Ending::Done { proof: Proof::Board }
+        );
+    }
+
+    #[test]
+    fn the_name_by_chunks_proves_as_much_and_one_that_differs_fails_all() {
+        let expected = Expected { sha256: Some("ab"), chunks: Some("cd") };
+        let word = |sha256: Option<&str>, chunks: Option<&str>, expected| {
+            let told = Outcome { read_back_chunks: chunks.map(str::to_owned), ..outcome(None, sha256) };
+            judge(Action::Deploy, &told, expected).word()
+        };
+        assert_eq!(word(None, Some("CD"), expected), "done");
+        assert_eq!(word(Some("ab"), Some("cd"), expected), "done");
+        assert_eq!(word(None, Some("ab"), expected), "failed");
+        assert_eq!(word(Some("ab"), Some("ab"), expected), "failed");
+        assert_eq!(word(Some("cd"), Some("cd"), expected), "failed");
+        assert_eq!(word(None, Some("cd"), Expected { sha256: Some("ab"), chunks: None }), "not verified");
     }
 
     #[test]

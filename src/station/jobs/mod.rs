@@ -13,7 +13,7 @@ mod judge;
 mod state;
 
 pub use clock::{Clock, Step};
-pub use judge::{judge, verdict};
+pub use judge::{Expected, judge, verdict};
 pub use state::{Event, Refused, Verdict, claim, is_open, next};
 
 use crate::station_api::Time;

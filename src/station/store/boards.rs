@@ -104,12 +104,7 @@ impl Store {
         let limit = limit(asked.limit)?;
         let mut question = Question::new(BOARD);
         if let Some(text) = &asked.begins {
-            let length = text.chars().count() as u64;
-            question.and(
-                "(substr(lower(b.name), 1, CAST({} AS INTEGER)) = lower({}) OR substr(b.serial, 1, CAST({} AS INTEGER)) = lower({}) OR b.id IN
-                 (SELECT m.board FROM board_mac m WHERE substr(m.mac, 1, CAST({} AS INTEGER)) = lower({})))",
-                values![length, text, length, text, length, text],
-            );
+            begins_so(&mut question, text);
         }
         if let Some(serial) = asked.serial {
             serial_is(&mut question, "b.", &serial);
@@ -317,6 +312,24 @@ async fn free_of_others(tx: &mut Tx, id: &str, name: &str) -> Result<(), Error> 
         }
     }
     Ok(())
+}
+
+/// Adds the condition that a name, a serial number or an Ethernet address begins so. What can't be the beginning of one
+/// isn't looked for among those: each costs a look at every board.
+fn begins_so(question: &mut Question, text: &str) {
+    let length = text.chars().count() as u64;
+    let begins = |column: &str| format!("substr({column}, 1, CAST({{}} AS INTEGER)) = lower({{}})");
+    let mut any = vec![begins("lower(b.name)")];
+    if text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        any.push(begins("b.serial"));
+    }
+    let fits =
+        |(place, byte): (usize, u8)| if place % 3 == 2 { byte == b':' } else { byte.is_ascii_hexdigit() };
+    if text.bytes().enumerate().all(fits) {
+        any.push(format!("b.id IN (SELECT m.board FROM board_mac m WHERE {})", begins("m.mac")));
+    }
+    let values: Vec<Value> = any.iter().flat_map(|_| values![length, text].to_vec()).collect();
+    question.and(&format!("({})", any.join(" OR ")), &values);
 }
 
 /// The condition that a serial number is this one, in its long or its short form.
