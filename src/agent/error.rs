@@ -210,14 +210,14 @@ pub struct Failure {
     pub error: Error,
     /// What is on the disk.
     pub left: Left,
-    /// How far it had come.
-    pub amounts: Amounts,
+    /// How far it had come. In a box, so that a result isn't as large as its error.
+    pub amounts: Box<Amounts>,
 }
 
 impl Failure {
     /// One before anything was written.
     pub fn untouched(stage: Stage) -> impl FnOnce(Error) -> Self {
-        move |error| Self { stage, error, left: Left::Untouched, amounts: Amounts::default() }
+        move |error| Self { stage, error, left: Left::Untouched, amounts: Box::default() }
     }
 }
 

@@ -198,7 +198,7 @@ fn end(
         Err(failure) => {
             running.enter(failure.stage);
             // What was written until then is what people look for on the disk.
-            running.keep(&kept(disk, image, raw_len, failure.amounts));
+            running.keep(&kept(disk, image, raw_len, *failure.amounts));
             let kind = failure.kind();
             let why = if kind == Kind::Interrupted {
                 format!("interrupted; {}", failure.left.phrase())

@@ -7,7 +7,7 @@ use crate::cli::ui::Ui;
 use crate::cli::{Global, common};
 use crate::config::station::Enrol;
 use crate::netboot::serve::service;
-use crate::station::serve::{Event, Sockets, serve};
+use crate::station::serve::{Event, Sockets, is_unix, serve};
 use crate::station::store::Keep;
 use crate::station::{Options, bootd};
 use crate::stop::Stop;
@@ -102,11 +102,12 @@ impl Serve {
         };
         let listen = if self.listen.is_empty() { station.listen.value.clone() } else { self.listen };
         let socket = self.socket.or(station.socket.value.clone());
-        if let Some(socket) = &socket {
+        let handed: Vec<_> = service::sockets()?.into_iter().map(|(_, fd)| fd).collect();
+        // One that the service manager has handed over stands in for it.
+        if let Some(socket) = socket.as_ref().filter(|_| !handed.iter().any(is_unix)) {
             common::check_socket(&settings, socket)?;
         }
         let sockets = Sockets { listen, socket, group: common::control_group(), tls };
-        let handed = service::sockets()?.into_iter().map(|(_, fd)| fd).collect();
         serve(options, &sockets, handed, &|event| show(ui, &event), stop)?;
         if !ui.json {
             ui.result("ended");

@@ -176,6 +176,12 @@ async fn stopped(stop: Stop) {
     let _ = tokio::task::spawn_blocking(wait).await;
 }
 
+/// Whether a socket is a Unix socket.
+#[must_use]
+pub fn is_unix(socket: &OwnedFd) -> bool {
+    rustix::net::sockopt::socket_domain(socket) == Ok(rustix::net::AddressFamily::UNIX)
+}
+
 /// Sockets that listen.
 struct Open {
     tcp: Vec<TcpListener>,
@@ -188,8 +194,7 @@ impl Open {
     fn all(sockets: &Sockets, handed: Vec<OwnedFd>) -> Result<Self, Error> {
         let mut open = Self { tcp: Vec::new(), unix: Vec::new(), place: None };
         for fd in handed {
-            let is_unix = rustix::net::sockopt::socket_domain(&fd) == Ok(rustix::net::AddressFamily::UNIX);
-            if is_unix { open.unix.push(fd.into()) } else { open.tcp.push(fd.into()) }
+            if is_unix(&fd) { open.unix.push(fd.into()) } else { open.tcp.push(fd.into()) }
         }
         if open.tcp.is_empty() {
             for address in &sockets.listen {

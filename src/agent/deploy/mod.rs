@@ -198,7 +198,7 @@ pub fn deploy_keeping(
     let mut stage = Stage::Prepare;
     job.run(&mut stage).map_err(|error| {
         let left = job.spoil().map_or_else(|error| Left::Unknown(error.to_string()), |()| Left::Unbootable);
-        Failure { stage, error, left, amounts: job.counts.amounts() }
+        Failure { stage, error, left, amounts: Box::new(job.counts.amounts()) }
     })
 }
 
