@@ -14,6 +14,24 @@ fn rule(name: &str, model: &str, what: What, position: Option<u32>) -> NewRule {
 }
 
 on_both! {
+    async fn a_name_of_an_earlier_version_stays_and_no_new_one_is_like_it(place: &Place) {
+        let store = place.open().await;
+        let mut tx = store.db.begin().await.unwrap();
+        let sql = "INSERT INTO project (name, image, target, ending, again, made)
+             VALUES ('Größe', NULL, '[]', 'wait', 'skip', 0)";
+        tx.run(sql, &[]).await.unwrap();
+        tx.commit().await.unwrap();
+        let old = store.project("Größe").await.unwrap();
+        let changed = Project { again: Again::Ask, ..old };
+        assert_eq!(store.put_project(&changed).await.unwrap().again, Again::Ask);
+        let new = Project { name: "Weiße".into(), ..changed };
+        assert!(matches!(store.put_project(&new).await, Err(Error::BadValue { what: "name", .. })));
+        let never = Matching { storage_min: Some(2), storage_max: Some(1), ..Matching::default() };
+        let never = NewRule { matching: never, ..rule("never", "x", What::Wait, None) };
+        assert!(matches!(store.add_rule(&never).await, Err(Error::BadValue { what: "matching", .. })));
+        store.remove_project("Größe").await.unwrap();
+    }
+
     async fn a_rule_gives_a_board_its_project_once(place: &Place) {
         let store = place.open().await;
         store.add_image(&image("a")).await.unwrap();
