@@ -199,6 +199,6 @@ mod tests {
         let ended = station.store().expire(Step::Steady, later).await.unwrap();
         assert!(ended.is_empty(), "it has time to start");
         let ended = station.store().expire(Step::Steady, late + 6000 + LEASE + SILENCE + 1).await.unwrap();
-        assert_eq!((ended.len(), ended[0].state), (1, JobState::Failed));
+        assert_eq!((ended.len(), ended[0].state), (1, JobState::Lost));
     }
 }
