@@ -5,6 +5,7 @@
 //! `PIPROV_BENCH_OUT` (the table's file, `target/bench-image.md`).
 //! The images lie in the page cache; `sync` comes before each run, so that nobody pays for another's writes.
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,
