@@ -29,7 +29,7 @@ pub(super) async fn station() -> (tempfile::TempDir, Arc<Station>) {
 /// A job that a board of its own has drawn at a time.
 pub(super) async fn drawn(station: &Station, serial: &str, action: Action, at: Time) -> Job {
     let mac = format!("dc:a6:32:01:02:{}", &serial[serial.len() - 2..]);
-    let told = serde_json::json!({
+    let told = crate::format::json::json!({
         "api": 1, "nonce": "", "agent": "0", "serial": serial, "macs": [mac],
         "key": format!("{serial:0>64}"),
     });
