@@ -29,6 +29,8 @@ impl Joined {
         tree(&net.root, "");
         let dir = net.lan.dir.path().to_owned();
         net.control = Some(dir.join("run/control.sock"));
+        // As a service manager makes it.
+        std::fs::create_dir_all(dir.join("run")).unwrap();
         let (socket, mark) = (dir.join("run/station.sock"), dir.join("was-reset"));
         let path = |path: &Path| path.display().to_string();
         let board = Board::new(Kind::Pi4, 1);
