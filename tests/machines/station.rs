@@ -51,8 +51,8 @@ impl Station {
         common::clean(&mut serve);
         serve.args(["serve", "--json", "--enrol", enrol, "--listen", listen, "--socket"]);
         serve.arg(dir.join("s.sock")).arg("--state").arg(dir.join("station"));
-        // QEMU's own network shows this host as 10.0.2.2.
-        serve.env("PIPROV_STATION_NAMES", "10.0.2.2");
+        // QEMU's own networks show this host as these.
+        serve.env("PIPROV_STATION_NAMES", "10.0.2.2, fec0::2");
         serve.env("PIPROV_STATE_DIR", dir).env("PIPROV_CONTROL_SOCKET", dir.join("run/control.sock"));
         let mut child = serve.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
