@@ -1,14 +1,14 @@
 //! What several subcommands do in the same way.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::report::Usage;
 use super::ui::Style;
 use crate::cli::{Global, ui::Ui};
 use crate::config::Settings;
-use crate::error::{Action, Explain, Kind, Remedy, Severity, remedy};
+use crate::error::Severity;
 use crate::format::size_exact;
 use crate::tftp::Limits;
 
@@ -22,37 +22,6 @@ pub(super) fn settings(global: &Global, ui: &Ui) -> crate::cli::Result<Settings>
         ui.warn(super::remedy::word(warning));
     }
     Ok(settings)
-}
-
-/// A socket is to lie in a directory that isn't there.
-#[derive(Debug, thiserror::Error)]
-#[error("the directory of the socket {} isn't there", .0.display())]
-pub(super) struct NoDirectory(PathBuf);
-
-impl Explain for NoDirectory {
-    fn kind(&self) -> Kind {
-        Kind::CantCreate
-    }
-
-    fn hint(&self) -> Option<Remedy> {
-        let dir = self.0.parent().unwrap_or(Path::new("/"));
-        Some(remedy![
-            "Make it first: ",
-            Action::host_as_root("mkdir -p").arg(dir.display()),
-            ", or name another place."
-        ])
-    }
-}
-
-/// A socket's directory is made only where it is one of ours: for runs of this host, or below the state directory. One
-/// that is named elsewhere has to be there.
-pub(super) fn check_socket(settings: &Settings, socket: &Path) -> Result<(), NoDirectory> {
-    let dir = socket.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let ours = [settings.runtime_dir.value.as_path(), &settings.state_dir.value, Path::new("/run/piprov")];
-    if ours.iter().any(|own| dir.starts_with(own)) || dir.exists() {
-        return Ok(());
-    }
-    Err(NoDirectory(socket.to_owned()))
 }
 
 /// How the severity of a finding is called.

@@ -1,11 +1,13 @@
 //! `piprov serve`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::ui::Ui;
 use crate::cli::{Global, common};
+use crate::config::Settings;
 use crate::config::station::Enrol;
+use crate::error::{Action, Explain, Kind, Remedy, remedy};
 use crate::netboot::serve::service;
 use crate::station::serve::{Event, Sockets, is_unix, serve};
 use crate::station::store::Keep;
@@ -105,7 +107,7 @@ impl Serve {
         let handed: Vec<_> = service::sockets()?.into_iter().map(|(_, fd)| fd).collect();
         // One that the service manager has handed over stands in for it.
         if let Some(socket) = socket.as_ref().filter(|_| !handed.iter().any(is_unix)) {
-            common::check_socket(&settings, socket)?;
+            check_socket(&settings, socket)?;
         }
         let sockets = Sockets { listen, socket, group: common::control_group(), tls };
         serve(options, &sockets, handed, &|event| show(ui, &event), stop)?;
@@ -133,6 +135,37 @@ fn show(ui: &Ui, event: &Event) {
     if let Some(cert) = cert {
         ui.detail(format_args!("certificate: {cert}"));
     }
+}
+
+/// A socket is to lie in a directory that isn't there.
+#[derive(Debug, thiserror::Error)]
+#[error("the directory of the socket {} isn't there", .0.display())]
+struct NoDirectory(PathBuf);
+
+impl Explain for NoDirectory {
+    fn kind(&self) -> Kind {
+        Kind::CantCreate
+    }
+
+    fn hint(&self) -> Option<Remedy> {
+        let dir = self.0.parent().unwrap_or(Path::new("/"));
+        Some(remedy![
+            "Make it first: ",
+            Action::host_as_root("mkdir -p").arg(dir.display()),
+            ", or name another place."
+        ])
+    }
+}
+
+/// A socket's directory is made only where it is one of ours: for runs of this host, or below the state directory. One
+/// that is named elsewhere has to be there.
+fn check_socket(settings: &Settings, socket: &Path) -> Result<(), NoDirectory> {
+    let dir = socket.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let ours = [settings.runtime_dir.value.as_path(), &settings.state_dir.value, Path::new("/run/piprov")];
+    if ours.iter().any(|own| dir.starts_with(own)) || dir.exists() {
+        return Ok(());
+    }
+    Err(NoDirectory(socket.to_owned()))
 }
 
 /// Whether only this host can speak to it there.
