@@ -43,6 +43,9 @@ _piprov() {
             piprov,flash)
                 cmd="piprov__subcmd__flash"
                 ;;
+            piprov,hook)
+                cmd="piprov__subcmd__hook"
+                ;;
             piprov,image)
                 cmd="piprov__subcmd__image"
                 ;;
@@ -175,6 +178,21 @@ _piprov() {
             piprov__subcmd__config,show)
                 cmd="piprov__subcmd__config__subcmd__show"
                 ;;
+            piprov__subcmd__hook,add)
+                cmd="piprov__subcmd__hook__subcmd__add"
+                ;;
+            piprov__subcmd__hook,list)
+                cmd="piprov__subcmd__hook__subcmd__list"
+                ;;
+            piprov__subcmd__hook,queue)
+                cmd="piprov__subcmd__hook__subcmd__queue"
+                ;;
+            piprov__subcmd__hook,remove)
+                cmd="piprov__subcmd__hook__subcmd__remove"
+                ;;
+            piprov__subcmd__hook,test)
+                cmd="piprov__subcmd__hook__subcmd__test"
+                ;;
             piprov__subcmd__image,add)
                 cmd="piprov__subcmd__image__subcmd__add"
                 ;;
@@ -277,6 +295,9 @@ _piprov() {
             piprov__subcmd__station,arm)
                 cmd="piprov__subcmd__station__subcmd__arm"
                 ;;
+            piprov__subcmd__station,audit)
+                cmd="piprov__subcmd__station__subcmd__audit"
+                ;;
             piprov__subcmd__station,backup)
                 cmd="piprov__subcmd__station__subcmd__backup"
                 ;;
@@ -337,6 +358,9 @@ _piprov() {
             piprov__subcmd__user,enable)
                 cmd="piprov__subcmd__user__subcmd__enable"
                 ;;
+            piprov__subcmd__user,invite)
+                cmd="piprov__subcmd__user__subcmd__invite"
+                ;;
             piprov__subcmd__user,list)
                 cmd="piprov__subcmd__user__subcmd__list"
                 ;;
@@ -350,7 +374,7 @@ _piprov() {
 
     case "${cmd}" in
         piprov)
-            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version deploy flash verify split-image reset run board image backup project rule user token station targets card tftp usbboot list doctor netboot serve bootd mklive clnlive nukelive live stage1 initramfs udev config"
+            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version deploy flash verify split-image reset run board image backup project rule user token hook station targets card tftp usbboot list doctor netboot serve bootd mklive clnlive nukelive live stage1 initramfs udev config"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1351,6 +1375,174 @@ _piprov() {
                     return 0
                     ;;
                 --uboot-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__hook)
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version list add remove test queue"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__hook__subcmd__add)
+            opts="-q -v -h -V --url --event --plain --secret-file --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --event)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__hook__subcmd__list)
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__hook__subcmd__queue)
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__hook__subcmd__remove)
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__hook__subcmd__test)
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3000,7 +3192,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__station)
-            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version status arm disarm records cert backup restore"
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version status arm disarm records cert audit backup restore"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3032,6 +3224,44 @@ _piprov() {
                 return 0
             fi
             case "${prev}" in
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__station__subcmd__audit)
+            opts="-q -v -h -V --check --since --state --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --check)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --station)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3410,13 +3640,17 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__token__subcmd__add)
-            opts="-o -q -v -h -V --role --output --days --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            opts="-o -q -v -h -V --role --scope --output --days --station --token-file --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --role)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scope)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3704,7 +3938,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__user)
-            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version list add reset disable enable"
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version list add invite reset disable enable"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3815,6 +4049,36 @@ _piprov() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        piprov__subcmd__user__subcmd__invite)
+            opts="-q -v -h -V --role --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --role)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         piprov__subcmd__user__subcmd__list)
             opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -3842,7 +4106,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__user__subcmd__reset)
-            opts="-q -v -h -V --role --password-file --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            opts="-q -v -h -V --role --link --second-factor --password-file --station --token-file --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

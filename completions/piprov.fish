@@ -44,6 +44,7 @@ complete -c piprov -n "__fish_piprov_needs_command" -f -a "project" -d 'Show and
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "rule" -d 'Show and change which project an arriving board gets'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "user" -d 'Show and change the accounts of people'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "token" -d 'Show, make and take back the tokens of programs'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "hook" -d 'Show and change who is told by HTTP what happens'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "station" -d 'Show the station, and say whether its rules start something'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "targets" -d 'Show, check and change the targets database'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "card" -d 'Make and check recovery cards'
@@ -635,20 +636,21 @@ complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -l json -d 'Print results as JSON, one object a line'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -s q -l quiet -d 'Print results and errors only'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -s v -l verbose -d 'Say more about the same events'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -f -a "list" -d 'List accounts'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -f -a "add" -d 'Make an account; its password is asked for'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -f -a "reset" -d 'Give an account another password or role'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -f -a "disable" -d 'Don\'t let an account log in any more'
-complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add reset disable enable" -f -a "enable" -d 'Let an account log in again'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -f -a "list" -d 'List accounts'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -f -a "add" -d 'Make an account; its password is asked for'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -f -a "invite" -d 'Make a link with which somebody makes an account, once'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -f -a "reset" -d 'Give an account another password or role, or take its second factor away'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -f -a "disable" -d 'Don\'t let an account log in any more'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -f -a "enable" -d 'Let an account log in again'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -669,11 +671,23 @@ complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from invite" -l role -d 'What they may do: viewer, operator or admin' -r
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from invite" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from invite" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from invite" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from invite" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from invite" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from invite" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from invite" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from invite" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from invite" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l role -d 'Change what they may do, and leave the password: viewer, operator or admin' -r
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l password-file -d 'A file with the new password, which only its owner may read' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l link -d 'Tell a link with which they choose another password, once, within three days'
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l second-factor -d 'Take their second factor away, and leave the password'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Say more about the same events'
@@ -720,6 +734,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l role -d 'What it may do: viewer, operator or admin' -r
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l scope -d 'Hold it to a part of the station; again for more' -r
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -s o -l output -d 'The new file for it, its owner\'s alone; - is standard output' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l days -d 'It ends after so many days [default: never]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
@@ -740,22 +755,86 @@ complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -l config -d 'Read this configuration file instead of the usual ones' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -l json -d 'Print results as JSON, one object a line'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -s q -l quiet -d 'Print results and errors only'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -s v -l verbose -d 'Say more about the same events'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -f -a "status" -d 'Show what the station is and does'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -f -a "arm" -d 'Let its rules start something by themselves'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -f -a "disarm" -d 'Don\'t let its rules start anything; what goes on goes on'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -f -a "records" -d 'List records of other commands that the station can\'t take in, with why'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -f -a "cert" -d 'Make a certificate for the station on this host, and tell its sha256'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -f -a "backup" -d 'Write a copy of the database of the station on this host into a file'
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert backup restore" -f -a "restore" -d 'Take such a copy into an empty database, whichever of the two it is'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue" -f -a "list" -d 'List hooks'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue" -f -a "add" -d 'Add a hook; tells what its calls are signed with, this once'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue" -f -a "remove" -d 'Remove a hook, with all that it was to be told'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue" -f -a "test" -d 'Tell a hook something, to try it'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue" -f -a "queue" -d 'List what hooks were told and are to be told, the newest first'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -l url -d 'Where it is: https://HOST/PATH' -r
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -l event -d 'Tell this; again for more [default: all]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -l secret-file -d 'A file with what calls are signed with, its owner\'s alone [default: made]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -l plain -d 'Tell a sentence instead of JSON: for ntfy and the like'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from test" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from test" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from test" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from test" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from test" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from test" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from queue" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from queue" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from queue" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from queue" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from queue" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from queue" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from queue" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from queue" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from queue" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -f -a "status" -d 'Show what the station is and does'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -f -a "arm" -d 'Let its rules start something by themselves'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -f -a "disarm" -d 'Don\'t let its rules start anything; what goes on goes on'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -f -a "records" -d 'List records of other commands that the station can\'t take in, with why'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -f -a "cert" -d 'Make a certificate for the station on this host, and tell its sha256'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -f -a "audit" -d 'Prove that what people did stands in the station on this host unchanged'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -f -a "backup" -d 'Write a copy of the database of the station on this host into a file'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -f -a "restore" -d 'Take such a copy into an empty database, whichever of the two it is'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -803,6 +882,18 @@ complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l check -d 'Prove this exported file, and nothing of a station on this host' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l since -d 'It goes on where this earlier export ends' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l state -d 'The station\'s state directory [default: the setting station.state]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -s o -l output -d 'The new file, its owner\'s alone; - is standard output' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l state -d 'The station\'s state directory [default: the setting station.state]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r

@@ -52,6 +52,7 @@ pub mod bootd;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
+pub mod contents;
 #[cfg(feature = "net")]
 pub mod control;
 #[cfg(feature = "net")]

@@ -145,6 +145,27 @@ impl Model {
         Self::ALL.iter().copied().find(|model| short(&plain(model.name())) == text)
     }
 
+    /// The model that a board's device tree tells: `Raspberry Pi Compute Module 4 Rev 1.1`.
+    #[must_use]
+    pub fn told(text: &str) -> Option<Self> {
+        let text = text.trim_end_matches('\0').trim();
+        let text = text.strip_prefix("Raspberry Pi ").unwrap_or(text);
+        let (name, revision) = text.split_once(" Rev ").unwrap_or((text, ""));
+        let name = name.replace("Compute Module ", "CM").replace(" Model ", "").replace(" Plus", "+");
+        match name.as_str() {
+            "2B" if revision.starts_with("1.2") => Some(Self::Pi2V12),
+            "2B" => Some(Self::Pi2),
+            "5B" => Some(Self::Pi5),
+            // The first one has no number.
+            "Compute Module" => Some(Self::Cm1),
+            "Model B" => Some(Self::B),
+            "Model B+" => Some(Self::BPlus),
+            "Model A" => Some(Self::A),
+            "Model A+" => Some(Self::APlus),
+            name => Self::named(name),
+        }
+    }
+
     /// The EEPROM that it has.
     #[must_use]
     pub const fn family(self) -> Option<Family> {
@@ -199,6 +220,31 @@ mod tests {
         ] {
             assert_eq!(Model::of_revision(code).map(|model| model.to_string()).as_deref(), want, "{code:#x}");
         }
+    }
+
+    #[test]
+    fn names_that_device_trees_tell() {
+        for (text, want) in [
+            ("Raspberry Pi 4 Model B Rev 1.5", Model::Pi4B),
+            ("Raspberry Pi 3 Model B Plus Rev 1.3", Model::Pi3BPlus),
+            ("Raspberry Pi 3 Model A Plus Rev 1.0", Model::Pi3APlus),
+            ("Raspberry Pi 3 Model B Rev 1.2", Model::Pi3B),
+            ("Raspberry Pi 2 Model B Rev 1.2", Model::Pi2V12),
+            ("Raspberry Pi 2 Model B Rev 1.1", Model::Pi2),
+            ("Raspberry Pi 5 Model B Rev 1.0", Model::Pi5),
+            ("Raspberry Pi Compute Module 4 Rev 1.1", Model::Cm4),
+            ("Raspberry Pi Compute Module 4S Rev 1.0", Model::Cm4s),
+            ("Raspberry Pi Compute Module 5 Lite Rev 1.0", Model::Cm5Lite),
+            ("Raspberry Pi Compute Module 3 Plus Rev 1.0", Model::Cm3Plus),
+            ("Raspberry Pi Compute Module Rev 1.0", Model::Cm1),
+            ("Raspberry Pi Zero 2 W Rev 1.0", Model::Zero2W),
+            ("Raspberry Pi Zero W Rev 1.1", Model::ZeroW),
+            ("Raspberry Pi 400 Rev 1.0", Model::Pi400),
+            ("Raspberry Pi Model B Plus Rev 1.2", Model::BPlus),
+        ] {
+            assert_eq!(Model::told(text), Some(want), "{text}");
+        }
+        assert_eq!(Model::told("QEMU Virtual Machine"), None);
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod confirm;
 mod deploy;
 mod doctor;
 mod flash;
+mod hook;
 mod image;
 mod initramfs;
 mod list;
@@ -128,6 +129,8 @@ pub enum Command {
     User(user::User),
     /// Show, make and take back the tokens of programs
     Token(token::Token),
+    /// Show and change who is told by HTTP what happens
+    Hook(hook::Hook),
     /// Show the station, and say whether its rules start something
     Station(station::Station),
     /// Show, check and change the targets database
@@ -228,6 +231,7 @@ impl Cli {
             Command::Rule(args) => args.run(global, ui, stop),
             Command::User(args) => args.run(global, ui, stop),
             Command::Token(args) => args.run(global, ui, stop),
+            Command::Hook(args) => args.run(global, ui, stop),
             Command::Station(args) => args.run(global, ui, stop),
             Command::Targets(args) => args.run(global, ui, stop),
             Command::Card(args) => args.run(global, ui, stop),

@@ -11,7 +11,7 @@ use crate::error::{Action, Explain, Kind, Remedy, remedy};
 use crate::netboot::serve::service;
 use crate::station::serve::{Event, Sockets, is_unix, serve};
 use crate::station::store::Keep;
-use crate::station::{Options, bootd};
+use crate::station::{Options, Proxy, bootd};
 use crate::stop::Stop;
 
 /// What is said below the options.
@@ -77,6 +77,12 @@ fn keep(station: &crate::config::Station) -> Keep {
     }
 }
 
+/// Who signs people in before they come.
+fn proxy(station: &crate::config::Station) -> Option<Proxy> {
+    let (header, from) = (station.proxy_header.value.clone()?, station.proxy_from.value.clone());
+    Some(Proxy { header, from })
+}
+
 impl Serve {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
@@ -89,6 +95,8 @@ impl Serve {
             enrol: self.enrol.unwrap_or(station.enrol.value),
             keep: keep(station),
             shell_clients: station.shell_clients.value,
+            hooks_local: station.hooks_local.value,
+            proxy: proxy(station),
             names: station.names.value.clone(),
             bootd: settings.control_socket.value.clone(),
         };
@@ -123,7 +131,7 @@ fn show(ui: &Ui, event: &Event) {
         ui.object(event);
         return;
     }
-    let Event::Serving { urls, socket, key, cert } = event;
+    let Event::Serving { urls, socket, key, cert, welcome } = event;
     if urls.iter().any(|url| url.starts_with("http://") && !is_loopback(url)) {
         ui.warn(
             "without TLS, tokens and images can be read on the way: `piprov station cert` makes a certificate",
@@ -134,6 +142,11 @@ fn show(ui: &Ui, event: &Event) {
     ui.detail(format_args!("key: {key}"));
     if let Some(cert) = cert {
         ui.detail(format_args!("certificate: {cert}"));
+    }
+    if let Some(welcome) = welcome {
+        ui.say(format_args!(
+            "Nobody may sign in yet. This page makes the first user, once, within a day: {welcome}"
+        ));
     }
 }
 

@@ -6,7 +6,7 @@ use crate::cli::Global;
 use crate::cli::client::{self, At, Station, moment, new_name, parse, path, tell, tell_one, word};
 use crate::cli::output::Output;
 use crate::cli::ui::Ui;
-use crate::station_api::{MadeToken, NewToken, Role, Token as Known};
+use crate::station_api::{MadeToken, NewToken, Role, Scope, Token as Known};
 use crate::stop::Stop;
 
 /// Show, make and take back the tokens of programs
@@ -44,6 +44,12 @@ struct Add {
     /// What it may do: viewer, operator or admin
     #[arg(long, value_parser = parse::<Role>)]
     role: Role,
+    /// Hold it to a part of the station; again for more
+    ///
+    /// boards, images, runs, rules, people or station, to look and change, or boards:read and so on, to look. Without
+    /// this it may all that its role may.
+    #[arg(long, value_name = "SCOPE")]
+    scope: Vec<Scope>,
     /// The new file for it, its owner's alone; - is standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -74,14 +80,28 @@ fn list(station: &Station, ui: &Ui) -> crate::cli::Result<()> {
         [
             one.name.clone(),
             word(one.role),
+            scopes(one),
             one.user.clone(),
             moment(one.made),
             when(one.expires),
             when(one.used),
         ]
     };
-    tell(ui, "token", ["TOKEN", "ROLE", "OF", "MADE", "ENDS", "USED"], &all, row, "there are no tokens");
+    tell(
+        ui,
+        "token",
+        ["TOKEN", "ROLE", "FOR", "OF", "MADE", "ENDS", "USED"],
+        &all,
+        row,
+        "there are no tokens",
+    );
     Ok(())
+}
+
+/// What it is held to.
+fn scopes(token: &Known) -> String {
+    let words: Vec<_> = token.scopes.iter().map(|scope| scope.word()).collect();
+    if words.is_empty() { "all".to_owned() } else { words.join(",") }
 }
 
 impl Add {
@@ -92,8 +112,8 @@ impl Add {
         let day = 24 * 60 * 60 * 1000;
         let now = jiff::Timestamp::now().as_millisecond();
         let expires = self.days.map(|days| now + i64::from(days) * day);
-        let made: MadeToken =
-            station.post("/api/v1/tokens", &NewToken { name: self.name, role: self.role, expires })?;
+        let new_token = NewToken { name: self.name, role: self.role, scopes: self.scope, expires };
+        let made: MadeToken = station.post("/api/v1/tokens", &new_token)?;
         if let Err(error) = new.write(format!("{}\n", made.secret).as_bytes()).and_then(|()| new.end()) {
             // Nobody has its text.
             station.delete(&path(["tokens", &made.token.name]))?;
@@ -109,6 +129,7 @@ impl Add {
             &[
                 ("token", made.token.name.clone()),
                 ("role", word(made.token.role)),
+                ("for", scopes(&made.token)),
                 ("ends", made.token.expires.map(moment).unwrap_or_default()),
                 ("written to", self.output.display().to_string()),
             ],

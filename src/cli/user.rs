@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::cli::Global;
 use crate::cli::client::{At, Station, moment, new_name, parse, password, path, tell, tell_one, word};
 use crate::cli::ui::Ui;
-use crate::station_api::{NewUser, Role, User as Known, UserChange};
+use crate::station_api::{Invited, NewInvitation, NewUser, Role, User as Known, UserChange};
 use crate::stop::Stop;
 
 /// Show and change the accounts of people
@@ -24,7 +24,9 @@ enum Command {
     List,
     /// Make an account; its password is asked for
     Add(Add),
-    /// Give an account another password or role
+    /// Make a link with which somebody makes an account, once
+    Invite(Invite),
+    /// Give an account another password or role, or take its second factor away
     Reset(Reset),
     /// Don't let an account log in any more
     Disable(One),
@@ -53,12 +55,25 @@ struct Add {
 }
 
 #[derive(Debug, clap::Args)]
+struct Invite {
+    /// What they may do: viewer, operator or admin
+    #[arg(long, value_parser = parse::<Role>)]
+    role: Role,
+}
+
+#[derive(Debug, clap::Args)]
 struct Reset {
     #[command(flatten)]
     one: One,
     /// Change what they may do, and leave the password: viewer, operator or admin
     #[arg(long, value_parser = parse::<Role>, conflicts_with = "password_file")]
     role: Option<Role>,
+    /// Tell a link with which they choose another password, once, within three days
+    #[arg(long, conflicts_with_all = ["role", "password_file"])]
+    link: bool,
+    /// Take their second factor away, and leave the password
+    #[arg(long, conflicts_with_all = ["role", "password_file", "link"])]
+    second_factor: bool,
     /// A file with the new password, which only its owner may read
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
@@ -72,13 +87,14 @@ impl User {
                 let all: Vec<Known> = station.all("/api/v1/users", &[])?;
                 let row = |one: &Known| {
                     let state = if one.disabled { "disabled" } else { "" }.to_owned();
+                    let factor = if one.second_factor { "on" } else { "" }.to_owned();
                     let last = one.last.map(moment).unwrap_or_else(|| "never".to_owned());
-                    [one.name.clone(), word(one.role), state, moment(one.made), last]
+                    [one.name.clone(), word(one.role), state, factor, moment(one.made), last]
                 };
                 tell(
                     ui,
                     "user",
-                    ["USER", "ROLE", "STATE", "MADE", "LAST LOGIN"],
+                    ["USER", "ROLE", "STATE", "SECOND FACTOR", "MADE", "LAST LOGIN"],
                     &all,
                     row,
                     "there are no accounts",
@@ -91,12 +107,27 @@ impl User {
                 show(&station.post("/api/v1/users", &new)?, ui);
                 Ok(())
             }
+            Command::Invite(args) => {
+                invite(&NewInvitation { user: None, role: Some(args.role) }, &station, ui)
+            }
+            Command::Reset(args) if args.link => {
+                invite(&NewInvitation { user: Some(args.one.name), role: None }, &station, ui)
+            }
+            Command::Reset(args) if args.second_factor => {
+                let without = UserChange { second_factor: Some(false), ..UserChange::default() };
+                change(&args.one, &without, &station, ui)
+            }
             Command::Reset(args) => {
                 let password = match args.role {
                     Some(_) => None,
                     None => Some(password(args.password_file.as_deref(), ui, stop)?),
                 };
-                change(&args.one, &UserChange { role: args.role, password, disabled: None }, &station, ui)
+                change(
+                    &args.one,
+                    &UserChange { role: args.role, password, ..UserChange::default() },
+                    &station,
+                    ui,
+                )
             }
             Command::Disable(args) => change(&args, &disabled(true), &station, ui),
             Command::Enable(args) => change(&args, &disabled(false), &station, ui),
@@ -104,8 +135,25 @@ impl User {
     }
 }
 
-const fn disabled(disabled: bool) -> UserChange {
-    UserChange { role: None, disabled: Some(disabled), password: None }
+fn disabled(disabled: bool) -> UserChange {
+    UserChange { disabled: Some(disabled), ..UserChange::default() }
+}
+
+/// Makes a link that is good once, and tells it.
+fn invite(new: &NewInvitation, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
+    let made: Invited = station.post("/api/v1/invitations", new)?;
+    tell_one(
+        ui,
+        "invitation",
+        &made,
+        &[
+            ("user", made.user.clone().unwrap_or_default()),
+            ("role", word(made.role)),
+            ("link", made.url.clone()),
+            ("ends", moment(made.expires)),
+        ],
+    );
+    Ok(())
 }
 
 fn change(one: &One, change: &UserChange, station: &Station, ui: &Ui) -> crate::cli::Result<()> {

@@ -10,7 +10,9 @@ use super::form::{
     UsbIds, Whole, Wrong,
 };
 use super::netboot::{BootFile, Mode, ModeForm, OfBoard, Oui, Range};
-use super::station::{Database, Enrol, EnrolForm, ServerName, Sha256, StationUrl};
+use super::station::{
+    Database, Enrol, EnrolForm, HeaderName, Network, NetworkForm, ServerName, Sha256, StationUrl,
+};
 use super::table::{Row, put, row, settings};
 use super::tables::Tables;
 use super::usb::BoardRule;
@@ -164,6 +166,15 @@ settings! {
         /// Whether boards are served whose client is a shell script. It has no key: its board is known by its Ethernet
         /// address alone, which others on the network can tell too.
         shell_clients: bool = true, "station.shell-clients" as Truth;
+        /// Whether hooks may be at addresses of the station's own host. Without it what has a hook to make can't reach
+        /// what serves this host alone.
+        hooks_local: bool = false, "station.hooks-local" as Truth;
+        /// The header in which a reverse proxy names the user that it has signed in, such as `X-Remote-User`. It counts
+        /// from the addresses of `station.proxy-from` only; the user has to be one of the station.
+        proxy_header: Option<String> = None, "station.proxy-header" as Optional(HeaderName);
+        /// The addresses or networks of that proxy, such as `["10.0.0.5", "fd00::/64"]`. The proxy has to take the
+        /// header away from what browsers send.
+        proxy_from: Vec<Network> = Vec::new(), "station.proxy-from" as List(NetworkForm);
         /// Names and addresses by which people and boards reach the station beside those that this host and its
         /// certificate have, such as `["station.example"]`: what a reverse proxy or a router in front of it is called.
         /// A call under another name is refused, since a page of another site may hide behind it.

@@ -1,6 +1,7 @@
 //! What only the settings below `[station]` have.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -110,6 +111,101 @@ impl Form for StationUrl {
     }
 }
 
+/// A network: an address, and how many of its first bits count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(into = "String")]
+pub struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> Self {
+        network.to_string()
+    }
+}
+
+impl Network {
+    /// Whether an address is of it.
+    #[must_use]
+    pub fn has(&self, ip: IpAddr) -> bool {
+        let number = |ip: IpAddr| match ip {
+            IpAddr::V4(ip) => (u128::from(u32::from(ip)) << 96, 32),
+            IpAddr::V6(ip) => (u128::from(ip), 128),
+        };
+        let ((own, length), (other, other_length)) = (number(self.address), number(ip.to_canonical()));
+        let differ = u32::from(self.bits).checked_sub(1).map_or(0, |last| (own ^ other) >> (127 - last));
+        length == other_length && differ == 0
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}/{}", self.address, self.bits)
+    }
+}
+
+impl FromStr for Network {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (address, bits) =
+            text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().map_err(|_| "it is no address")?;
+        let address = address.to_canonical();
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(most), str::parse).map_err(|_| "what stands behind / is no number")?;
+        if bits > most { Err("more bits than it has") } else { Ok(Self { address, bits }) }
+    }
+}
+
+/// A [`Network`].
+pub(super) struct NetworkForm;
+
+impl Form for NetworkForm {
+    type Value = Network;
+
+    fn wanted(&self) -> String {
+        "an address or a network, such as 10.0.0.5 or fd00::/64".to_owned()
+    }
+
+    fn read(&self, raw: &Raw, _: &Path) -> Result<Network, String> {
+        raw.text().and_then(|text| text.parse().ok()).ok_or_else(|| raw.not(&self.wanted()))
+    }
+
+    fn write(&self, network: &Network) -> Written {
+        Written::One(network.to_string())
+    }
+}
+
+/// The name of an HTTP header.
+pub(super) struct HeaderName;
+
+impl Form for HeaderName {
+    type Value = String;
+
+    fn wanted(&self) -> String {
+        "the name of an HTTP header, such as X-Remote-User".to_owned()
+    }
+
+    fn read(&self, raw: &Raw, _: &Path) -> Result<String, String> {
+        // What browsers and this station use themselves would be taken for a name.
+        let own =
+            ["authorization", "connection", "content-length", "content-type", "cookie", "host", "origin"];
+        let name = raw.text().map(str::to_ascii_lowercase);
+        let good = |name: &String| {
+            (1..=100).contains(&name.len())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && !own.contains(&name.as_str())
+        };
+        name.filter(good).ok_or_else(|| raw.not(&self.wanted()))
+    }
+
+    fn write(&self, name: &String) -> Written {
+        Written::One(name.clone())
+    }
+}
+
 /// A host's name, perhaps with `*.` for its first label, or an address.
 pub(super) struct ServerName;
 
@@ -191,6 +287,26 @@ mod tests {
             assert!(read(bad).is_err(), "{bad}");
         }
     }
+
+    #[test]
+    fn a_network_has_its_addresses_and_no_others() {
+        let has = |network: &str, ip: &str| network.parse::<Network>().unwrap().has(ip.parse().unwrap());
+        assert!(has("10.0.0.5", "10.0.0.5") && has("10.0.0.5", "::ffff:10.0.0.5"));
+        assert!(
+            !has("10.0.0.5", "10.0.0.4") && !has("10.0.0.0/8", "11.0.0.1") && has("10.0.0.0/8", "10.9.9.9")
+        );
+        assert!(
+            has("0.0.0.0/0", "1.2.3.4") && !has("0.0.0.0/0", "2001:db8::1") && has("::/0", "2001:db8::1")
+        );
+        assert!(has("fd00::/64", "fd00::7") && !has("fd00::/64", "fd00:0:0:1::7") && !has("::/0", "1.2.3.4"));
+        for wrong in ["", "10.0.0", "10.0.0.0/33", "10.0.0.0/-1", "fd00::/129", "a/8"] {
+            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
+        }
+        let name = |text: &str| HeaderName.read(&Raw::Text(text.to_owned()), Path::new("/"));
+        assert_eq!(name("X-Remote-User").as_deref(), Ok("x-remote-user"));
+        assert!(name("Cookie").is_err() && name("a b").is_err() && name("").is_err());
+    }
+
     #[test]
     fn a_station_is_named_without_a_password_and_a_pin_with_or_without_colons() {
         let url = |text: &str| StationUrl.read(&Raw::Text(text.to_owned()), Path::new("/")).is_ok();

@@ -1,6 +1,7 @@
 //! Calls to one server.
 
 use std::io::{self, Read};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,6 +77,21 @@ impl Client {
     /// # Errors
     /// When the certificates that servers are checked by can't be read.
     pub fn new(origin: Origin, trust: Trust, limits: Limits, stop: &Stop) -> Result<Self, Error> {
+        Self::new_within(origin, trust, limits, stop, |_| true)
+    }
+
+    /// One that goes to addresses only of which `may` says so, whatever a name server tells. It is asked for each
+    /// connection, with the very address that is connected to.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn new_within(
+        origin: Origin,
+        trust: Trust,
+        limits: Limits,
+        stop: &Stop,
+        may: fn(IpAddr) -> bool,
+    ) -> Result<Self, Error> {
         let tls = match &origin {
             Origin::Tcp { tls: true, .. } => Some(trust::config(&trust)?),
             _ => None,
@@ -92,7 +108,7 @@ impl Client {
             .proxy(None)
             .user_agent(concat!("piprov/", env!("CARGO_PKG_VERSION")))
             .build();
-        let opens = Opens { origin: origin.clone(), tls, stop: stop.clone() };
+        let opens = Opens { origin: origin.clone(), tls, stop: stop.clone(), may };
         let agent = ureq::Agent::with_parts(config, opens, NoNames);
         Ok(Self {
             shared: Arc::new(Shared { origin, trust, limits, stop: stop.clone(), agent }),

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,6 +33,8 @@ pub(super) struct Opens {
     pub(super) origin: Origin,
     pub(super) tls: Option<Arc<ClientConfig>>,
     pub(super) stop: Stop,
+    /// Whether an address may be connected to.
+    pub(super) may: fn(IpAddr) -> bool,
 }
 
 /// Finds no addresses: [`Opens`] does.
@@ -73,7 +76,7 @@ impl Connector for Opens {
 
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Link>, ureq::Error> {
         let (until, _) = deadline(details.timeout, Limit::Connect);
-        let fd = sockets::open(&self.origin, until, &self.stop)?;
+        let fd = sockets::open(&self.origin, self.may, until, &self.stop)?;
         let config = details.config;
         let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
         let mut link = Link { fd, tls: None, buffers, stop: self.stop.clone() };

@@ -1,7 +1,7 @@
 //! Connections that don't block: each wait has a deadline and listens to a stop flag.
 
 use std::io;
-use std::net::{SocketAddr, SocketAddrV6, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -115,7 +115,12 @@ pub(super) fn write(
 }
 
 /// A connection to a server: to the first of its addresses that answers.
-pub(super) fn open(origin: &Origin, deadline: Option<Instant>, stop: &Stop) -> Result<OwnedFd, Fault> {
+pub(super) fn open(
+    origin: &Origin,
+    may: fn(IpAddr) -> bool,
+    deadline: Option<Instant>,
+    stop: &Stop,
+) -> Result<OwnedFd, Fault> {
     match origin {
         Origin::Unix(path) => {
             let address = SocketAddrUnix::new(path).map_err(|error| Fault::Connect(error.into()))?;
@@ -141,7 +146,14 @@ pub(super) fn open(origin: &Origin, deadline: Option<Instant>, stop: &Stop) -> R
             }
         }
         Origin::Tcp { host, zone, port, .. } => {
-            let addresses = addresses(host, zone.as_deref(), *port, deadline, stop)?;
+            let mut addresses = addresses(host, zone.as_deref(), *port, deadline, stop)?;
+            if let Some(first) = addresses.first().copied() {
+                addresses.retain(|address| may(address.ip()));
+                if addresses.is_empty() {
+                    let why = format!("{} isn't to be asked from here", first.ip());
+                    return Err(Fault::Connect(io::Error::new(io::ErrorKind::PermissionDenied, why)));
+                }
+            }
             let mut last = None;
             for (number, address) in addresses.iter().enumerate() {
                 // The first of them may be one that nothing answers: the others get their share of the time.

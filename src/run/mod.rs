@@ -15,6 +15,6 @@ mod stage;
 pub use ending::{Ending, Proof};
 pub use event::{Detail, Event, Tell, Weight, What, members};
 pub use exit::exit_kind;
-pub use record::{Record, RunId, SCHEMA, Way};
+pub use record::{Entered, Record, RunId, SCHEMA, Way};
 pub use running::{Moment, Running, Runs};
 pub use stage::{Segment, Stage};

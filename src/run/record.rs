@@ -97,6 +97,18 @@ impl fmt::Display for RunId {
     }
 }
 
+/// A step of a run, and when the run entered it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entered {
+    /// The step.
+    pub stage: Stage,
+    /// When, in UTC.
+    pub at: Timestamp,
+}
+
+/// A record keeps so many steps; a board that starts again and again makes no endless record.
+const MOST_STAGES: usize = 128;
+
 /// One attempt to do something to one board. It is written before the first thing is done, and again at the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -115,6 +127,9 @@ pub struct Record {
     pub seconds: Option<f64>,
     /// The step that it ended in, or was in when this was written.
     pub stage: Stage,
+    /// Which steps it went through, and when it entered each. A record of an older version has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<Entered>,
     /// How it ended.
     #[serde(flatten)]
     pub ending: Ending,
@@ -146,10 +161,24 @@ impl Record {
             started,
             seconds: None,
             stage: Stage::Resolve,
+            stages: vec![Entered { stage: Stage::Resolve, at: started }],
             ending: Ending::Unfinished,
             warnings: Vec::new(),
             piprov: env!("CARGO_PKG_VERSION").to_owned(),
             detail: serde_json::Value::Null,
+        }
+    }
+
+    /// It is in this step since then. What says the same again changes nothing; a step that took no time at all leaves
+    /// no trace.
+    pub fn enter(&mut self, stage: Stage, at: Timestamp) {
+        self.stage = stage;
+        let full = self.stages.len() >= MOST_STAGES;
+        match self.stages.last_mut() {
+            Some(last) if last.stage == stage => {}
+            Some(last) if last.at == at => last.stage = stage,
+            _ if full => {}
+            _ => self.stages.push(Entered { stage, at }),
         }
     }
 }
@@ -192,6 +221,7 @@ fn first_form(value: serde_json::Value) -> Option<Record> {
         started: serde_json::from_value(take("started")).ok()?,
         seconds: take("seconds").as_f64(),
         stage: serde_json::from_value(take("stage")).ok()?,
+        stages: Vec::new(),
         ending,
         warnings: Vec::new(),
         piprov: "0.1.0".to_owned(),
@@ -200,4 +230,33 @@ fn first_form(value: serde_json::Value) -> Option<Record> {
     old.remove("schema");
     record.detail = serde_json::Value::Object(old);
     Some(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_keeps_when_each_step_was_entered_and_not_without_end() {
+        let at = |seconds: i64| Timestamp::from_second(1_764_324_000 + seconds).unwrap();
+        let mut record = Record::begin(RunId::new(1), Way::Deploy, Who::named("a"), at(0));
+        for (stage, seconds) in [(Stage::Open, 0), (Stage::Write, 3), (Stage::Write, 4), (Stage::ReadBack, 9)]
+        {
+            record.enter(stage, at(seconds));
+        }
+        let steps: Vec<_> = record.stages.iter().map(|step| (step.stage, step.at)).collect();
+        assert_eq!(steps, [(Stage::Open, at(0)), (Stage::Write, at(3)), (Stage::ReadBack, at(9))]);
+        assert_eq!(Record::read(&serde_json::to_vec(&record).unwrap()), Some(record.clone()));
+        for seconds in 10..1000 {
+            record.enter(if seconds % 2 == 0 { Stage::Fetch } else { Stage::Write }, at(seconds));
+        }
+        assert_eq!((record.stages.len(), record.stage), (MOST_STAGES, Stage::Write));
+    }
+
+    #[test]
+    fn a_record_of_before_has_no_steps() {
+        let text = r#"{"schema":2,"run":"000000000001","way":"deploy","board":{},"started":"2026-11-28T10:00:00Z",
+            "stage":"write","outcome":"unfinished","piprov":"0.9.0"}"#;
+        assert_eq!(Record::read(text.as_bytes()).unwrap().stages, []);
+    }
 }

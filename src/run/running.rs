@@ -125,7 +125,7 @@ impl Runs {
     ) -> Result<Running, ledger::Error> {
         let run = ledger::new_id()?;
         let mut record = Record::begin(run, way, board, began.time);
-        record.stage = stage;
+        record.enter(stage, began.time);
         // What has no form in JSON would be a mistake in the type, which its own test finds.
         record.detail = serde_json::to_value(detail).unwrap_or_default();
         warnings.truncate(MOST_WARNINGS);
@@ -215,14 +215,22 @@ impl Running {
 
     /// It is in this step, and so far. Told with whatever is told next.
     pub fn set(&mut self, stage: Stage, done: u64, total: Option<u64>) {
-        (self.kept.record.stage, self.done, self.total) = (stage, done, total);
+        self.is_in(stage);
+        (self.done, self.total) = (done, total);
     }
 
     /// It is in this step now, which is told where it is another one.
     pub fn enter(&mut self, stage: Stage) {
         if self.kept.record.stage != stage && !self.is_over() {
-            self.kept.record.stage = stage;
+            self.is_in(stage);
             self.tell(What::Entered);
+        }
+    }
+
+    fn is_in(&mut self, stage: Stage) {
+        if self.kept.record.stage != stage {
+            let at = self.heard.map_or_else(now, |heard| heard.time);
+            self.kept.record.enter(stage, at);
         }
     }
 

@@ -28,6 +28,10 @@ impl Station {
         tasks.spawn(Arc::clone(self).spool());
         tasks.spawn(Arc::clone(self).tidy());
         tasks.spawn(Arc::clone(self).collect());
+        tasks.spawn(Arc::clone(self).tidy_uploads());
+        tasks.spawn(Arc::clone(self).feed());
+        tasks.spawn(Arc::clone(self).follow_runs());
+        tasks.spawn(Arc::clone(self).tell_hooks());
         if let Some(path) = self.options.bootd.clone() {
             tasks.spawn(Arc::clone(self).with_bootd(path));
         }

@@ -10,13 +10,7 @@ use super::{OpenError, Options};
 /// # Errors
 /// When the store can't be read, or `out` not be written.
 pub fn backup(options: &Options, out: impl Write + Send) -> Result<u64, OpenError> {
-    // Opening makes a database where there is none; a copy of that is of no use.
-    if let StoreUrl::Sqlite(file) =
-        StoreUrl::read(options.store.as_deref().unwrap_or_default(), &options.state)?
-    {
-        std::fs::metadata(&file).map_err(|source| OpenError::State { path: file, source })?;
-    }
-    opened(options, async |store| store.copy_to(out).await)
+    look(options, async |store| store.copy_to(out).await)
 }
 
 /// Takes a copy into the store, which has to be empty. How many rows there are.
@@ -29,7 +23,21 @@ pub fn restore(options: &Options, from: impl Read + Send) -> Result<u64, OpenErr
     opened(options, async |store| store.copy_from(from).await)
 }
 
-fn opened(options: &Options, work: impl AsyncFnOnce(&Store) -> Result<u64, Error>) -> Result<u64, OpenError> {
+/// Looks at a store that has to be there.
+pub(super) fn look<T>(
+    options: &Options,
+    work: impl AsyncFnOnce(&Store) -> Result<T, Error>,
+) -> Result<T, OpenError> {
+    // Opening makes a database where there is none; one without anything in it is of no use.
+    if let StoreUrl::Sqlite(file) =
+        StoreUrl::read(options.store.as_deref().unwrap_or_default(), &options.state)?
+    {
+        std::fs::metadata(&file).map_err(|source| OpenError::State { path: file, source })?;
+    }
+    opened(options, work)
+}
+
+fn opened<T>(options: &Options, work: impl AsyncFnOnce(&Store) -> Result<T, Error>) -> Result<T, OpenError> {
     let state = |source| OpenError::State { path: options.state.clone(), source };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(state)?;
     runtime.block_on(async {

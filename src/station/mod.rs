@@ -12,41 +12,56 @@
 //! | [`cert`] | a certificate of its own |
 //! | [`copies`] | a copy of the store in a file, and back |
 //! | [`key`] | its key, tokens of boards, signatures |
-//! | [`changes`], [`waiting`] | those that watch, and boards that wait for work |
+//! | [`numbered`], [`waiting`] | those that watch, and boards that wait for work |
+//! | [`rates`] | how fast runs go |
 //! | [`serve`] | its sockets, its begin and its end |
 //! | `web` | what each call goes through: bounds, proof, refusals, the table of calls |
+//! | [`audit`] | what people did, as a file that can be proved |
+//! | `acts` | what people do to boards, by the API or on a page |
+//! | `accounts`, `second` | what people do to accounts and tokens; codes of a second factor |
 //! | `api` | calls of people's programs |
 //! | `device` | calls of boards |
 //! | `shell` | calls of boards whose client is a shell script |
+//! | `hooks` | who is told by HTTP what happens |
+//! | `pages` | what people see in a browser |
 //! | `stream` | raw bytes of images, as answers |
+//! | `uploads` | files that come in pieces, and become images |
 //! | `schema` | what OpenAPI says of words of lower rooms |
 
 pub mod bootd;
 pub mod cert;
-pub mod changes;
 pub mod copies;
+mod hooks;
 pub mod images;
 pub mod jobs;
 pub mod key;
+pub mod numbered;
 pub mod objects;
+pub mod rates;
 pub mod rules;
 pub mod serve;
 pub mod spool;
 pub mod store;
 pub mod waiting;
 
+mod accounts;
+mod acts;
 mod api;
+pub mod audit;
 mod background;
 mod bytes;
 mod device;
 mod metrics;
 mod packed;
+mod pages;
 mod password;
 mod schema;
+mod second;
 mod shell;
 mod stream;
 #[cfg(test)]
 mod testing;
+mod uploads;
 mod web;
 
 use std::path::{Path, PathBuf};
@@ -59,7 +74,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::station::Enrol;
 use crate::error::{Explain, Kind, Remedy, remedy};
-use crate::station_api::{Audit, Role, Room, Time};
+use crate::station_api::{Role, Room, Time, Token};
 use web::{Guard, Origin, Refill, Refusal, Table, Who};
 
 /// What a station is to be.
@@ -77,10 +92,23 @@ pub struct Options {
     pub keep: store::Keep,
     /// Whether clients without keys are served: `shell`.
     pub shell_clients: bool,
+    /// Whether hooks may be on this host itself: `station.hooks-local`.
+    pub hooks_local: bool,
+    /// Who signs people in before they come here; `None`: nobody does.
+    pub proxy: Option<Proxy>,
     /// Names that people and boards call it by, beside those that this host and its certificate have.
     pub names: Vec<String>,
     /// The control socket of the privileged half; `None`: there is none to speak to.
     pub bootd: Option<PathBuf>,
+}
+
+/// A reverse proxy that signs people in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// The header with the user's name.
+    pub header: String,
+    /// Where it is. From elsewhere the header means nothing.
+    pub from: Vec<crate::config::station::Network>,
 }
 
 /// Why a station can't begin.
@@ -182,6 +210,8 @@ pub(crate) struct Station {
     packed: packed::Known,
     /// Holds the lock on its state directory.
     _mine: std::fs::File,
+    /// Its first address as a URL, for links.
+    home: std::sync::OnceLock<String>,
     /// What it is called over the network.
     names: web::Names,
     /// Whether it speaks HTTPS over the network.
@@ -190,9 +220,21 @@ pub(crate) struct Station {
     metrics: metrics::Metrics,
     guard: Guard,
     waiting: waiting::Waiting,
-    changes: changes::Changes,
+    changes: numbered::Changes,
     privileged: bootd::Privileged,
     wrong_tokens: Mutex<Refill<std::net::IpAddr>>,
+    /// Accounts, by digests of what was given as their names.
+    wrong_accounts: Mutex<Refill<String>>,
+    rates: rates::Rates,
+    floor: pages::Floor,
+    /// Rung when hooks are to be told something.
+    bell: tokio::sync::Notify,
+    /// What sessions of a proxy's users are made of; another one each time that the station starts.
+    proxied: [u8; 32],
+    notices: pages::Notices,
+    halves: pages::Halves,
+    desk: acts::Desk,
+    uploads: uploads::Uploads,
     began: Instant,
     since: Time,
     /// Set when it ends.
@@ -225,15 +267,26 @@ impl Station {
             nonces: device::Nonces::default(),
             serving: device::Serving::default(),
             streams: shell::Streams::default(),
+            home: std::sync::OnceLock::new(),
             packed: packed::Known::default(),
             tls: false.into(),
             passwords: password::Passwords::default(),
             metrics: metrics::Metrics::default(),
             guard: Guard::default(),
             waiting: waiting::Waiting::default(),
-            changes: changes::Changes::default(),
+            changes: numbered::Changes::since_now(),
             // Ten at once, then one each six seconds.
             wrong_tokens: Mutex::new(Refill::new(10, Duration::from_secs(6), 4096)),
+            // Twenty at once, then one each fifteen seconds: somebody else who tries doesn't lock anybody out for long.
+            wrong_accounts: Mutex::new(Refill::new(20, Duration::from_secs(15), 4096)),
+            rates: rates::Rates::default(),
+            floor: pages::Floor::default(),
+            bell: tokio::sync::Notify::new(),
+            proxied: key::random::<32>().ok_or(key::Error::Random)?,
+            notices: pages::Notices::default(),
+            halves: pages::Halves::default(),
+            desk: acts::Desk::default(),
+            uploads: uploads::Uploads::default(),
             began: Instant::now(),
             since: now(),
             ending: CancellationToken::new(),
@@ -286,8 +339,7 @@ impl Station {
 
     /// Notes what somebody did. That it was done isn't undone where this can't be noted.
     async fn did(&self, who: &Who, what: &str, on: &str) {
-        let (by, from) = (who.by.clone(), who.from.to_string());
-        let done = Audit { time: now(), by, from, what: what.to_owned(), on: on.to_owned() };
+        let done = store::Did { time: now(), by: &who.by, from: &who.from.to_string(), what, on };
         if let Err(error) = self.store.note(&done).await {
             tracing::warn!(%error, what, "the audit has a gap");
         }
@@ -309,7 +361,7 @@ impl Station {
         let Some(token) = web::bearer(headers) else {
             return match from {
                 Origin::Socket { uid } => {
-                    Ok(Who { by: format!("uid {uid}"), user: String::new(), from, role: Role::Admin })
+                    Ok(Who { by: format!("uid {uid}"), role: Role::Admin, ..Who::nobody(from) })
                 }
                 Origin::Address { .. } => Err(Refusal::unknown("a token is needed")),
             };
@@ -317,10 +369,11 @@ impl Station {
         let digest = api::digest(token);
         if let Some(token) = self.store.token(&digest, now()).await? {
             self.store.token_used(&token, now()).await?;
-            return Ok(Who { by: token.name, user: token.user, from, role: token.role });
+            let Token { name: by, user, role, scopes, .. } = token;
+            return Ok(Who { by, user, from, role, scopes });
         }
-        if let Some(user) = self.store.session(&digest, now()).await? {
-            return Ok(Who { by: user.name.clone(), user: user.name, from, role: user.role });
+        if let Some(user) = self.store.session(&digest, false, now()).await? {
+            return Ok(Who::user(&user, from));
         }
         Err(self.wrong_token(from))
     }
@@ -339,6 +392,21 @@ impl Station {
             Some(wait) => Err(Refusal::too_often(wait.as_secs() + 1)),
             None => Ok(()),
         }
+    }
+
+    /// Whether the password of this account may be tried now, wherever from.
+    fn may_try_account(&self, name: &str) -> Result<(), Refusal> {
+        let wrong = self.wrong_accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        match wrong.wait(&api::digest(name), self.began.elapsed()) {
+            Some(wait) => Err(Refusal::too_often(wait.as_secs() + 1)),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes that a wrong password was tried for an account.
+    fn wrong_account(&self, name: &str) {
+        let mut wrong = self.wrong_accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        wrong.note(api::digest(name), self.began.elapsed());
     }
 
     /// Notes that somebody showed a wrong password.
@@ -378,5 +446,5 @@ fn table() -> Table {
 fn routes(station: Arc<Station>) -> Router {
     let (router, openapi) = table().finish();
     let named = axum::middleware::from_fn_with_state(Arc::clone(&station), web::known_host);
-    api::with_openapi(router, &openapi).layer(named).with_state(station)
+    pages::beside(api::with_openapi(router, &openapi)).layer(named).with_state(station)
 }

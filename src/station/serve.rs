@@ -126,6 +126,9 @@ pub enum Event {
         /// sha256 of its certificate, 64 hexadecimal digits, where it speaks HTTPS.
         #[serde(skip_serializing_if = "Option::is_none")]
         cert: Option<String>,
+        /// A page that makes the first user, once, within a day; where there is none yet.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        welcome: Option<String>,
     },
 }
 
@@ -152,7 +155,11 @@ pub fn serve(
         let station = Station::open(options, names).await?;
         let open = Open::all(sockets, handed)?;
         station.tls.store(tls.is_some(), std::sync::atomic::Ordering::Relaxed);
-        let serving = open.event(&station, tls.as_ref());
+        if let Some(home) = open.home(if tls.is_some() { "https" } else { "http" }) {
+            let _ = station.home.set(home);
+        }
+        let invitation = station.first_user().await.map_err(super::OpenError::Store)?;
+        let serving = open.event(&station, tls.as_ref(), invitation.as_deref());
         let ended = tokio::spawn(stopped(stop.clone()));
         run(Arc::clone(&station), open, tls.map(|tls| tls.config), || tell(serving), async {
             let _ = ended.await;
@@ -215,7 +222,7 @@ impl Open {
         Ok(open)
     }
 
-    fn event(&self, station: &Station, tls: Option<&Tls>) -> Event {
+    fn event(&self, station: &Station, tls: Option<&Tls>, invitation: Option<&str>) -> Event {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let urls = self.tcp.iter().filter_map(|listener| listener.local_addr().ok());
         let named = self.unix.first().and_then(|unix| unix.local_addr().ok());
@@ -225,7 +232,20 @@ impl Open {
             socket: self.place.as_ref().map(|(_, path)| path.clone()).or(named),
             key: station.key().public(),
             cert: tls.map(|tls| tls.sha256.clone()),
+            welcome: invitation.and_then(|secret| Some(format!("{}/welcome/{secret}", self.home(scheme)?))),
         }
+    }
+
+    /// Where browsers find it.
+    fn home(&self, scheme: &str) -> Option<String> {
+        let at = self.tcp.first()?.local_addr().ok()?;
+        // Everywhere isn't an address that a browser can go to.
+        let host = match at.ip().is_unspecified() {
+            true => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            false if at.is_ipv6() => format!("[{}]", at.ip()),
+            false => at.ip().to_string(),
+        };
+        Some(format!("{scheme}://{host}:{}", at.port()))
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) async fn station() -> (tempfile::TempDir, Arc<Station>) {
         enrol: Enrol::Open,
         keep: Keep::default(),
         shell_clients: true,
+        hooks_local: false,
+        proxy: None,
         names: Vec::new(),
         bootd: Some(dir.path().join("nobody.sock")),
     };

@@ -53,6 +53,37 @@ pub struct Board {
     /// Notes of people.
     #[serde(default)]
     pub note: String,
+    /// What its agent told beside that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<BoardFacts>,
+}
+
+/// What a board's agent told of it when it came last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct BoardFacts {
+    /// When.
+    pub at: Time,
+    /// The agent's version.
+    pub agent: String,
+    /// The revision code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
+    pub revision: Option<u32>,
+    /// In degrees Celsius.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// The firmware's word on throttling and too low a voltage (`vcgencmd get_throttled`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
+    pub throttled: Option<u32>,
+    /// The speed of the link in Mbit/s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
+    pub link_mbps: Option<u32>,
+    /// How it was started: `network`, `usb`, `sd`, or another word of the firmware.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
 }
 
 /// Whether a board may take work.

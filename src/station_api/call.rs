@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Enrolment, Held, Image, JobState, Matching, Role, Time, Token, What};
+use super::{Enrolment, Held, Image, JobState, Matching, Role, Scope, Time, Token, What};
 use crate::board::{Mac, Serial};
 use crate::device_api::{Action, End, Role as DiskRole};
 
@@ -256,6 +256,45 @@ pub struct UserChange {
     /// 10 to 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
+    /// `false` takes their second factor away. It is set up by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_factor: Option<bool>,
+}
+
+/// A link that is good once, as it is made: for a new user, or for one that gets another password.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewInvitation {
+    /// The user that gets another password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// What the new user may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+}
+
+/// A link that is good once. Who opens it chooses a password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct Invited {
+    /// The page, told this once; without a host where the station listens at none.
+    pub url: String,
+    /// Its path.
+    pub path: String,
+    /// The user that gets another password; `None`: a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// What the user may do.
+    pub role: Role,
+    /// When it ends.
+    pub expires: Time,
+}
+
+impl std::fmt::Debug for Invited {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Invited").field("role", &self.role).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for NewUser {
@@ -283,6 +322,9 @@ pub struct Login {
     pub name: String,
     /// The password.
     pub password: String,
+    /// The code of the second factor, or one for those that have lost it; where the account has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
 }
 
 impl std::fmt::Debug for Login {
@@ -318,6 +360,9 @@ pub struct NewToken {
     pub name: String,
     /// What it may do.
     pub role: Role,
+    /// What it is good for; empty: all that its role may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<Scope>,
     /// When it ends; `None`: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Time>,
@@ -377,7 +422,7 @@ pub enum Thing {
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BoardsAsked {
-    /// Boards of which name, serial number or an address begins so.
+    /// Boards of which name, serial number, an address or a word of the model begins so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begins: Option<String>,
     /// With this serial number.
@@ -395,6 +440,16 @@ pub struct BoardsAsked {
     /// Enrolled, and no rule matched when they came.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unruled: bool,
+    /// Where its newest job stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<JobState>,
+    /// Whether it asks for work, or was seen within the last two minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub present: Option<bool>,
+    /// In which order.
+    #[serde(default)]
+    #[cfg_attr(feature = "station", schema(inline))]
+    pub sort: BoardSort,
     /// [`Page::next`] of the call before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
@@ -402,6 +457,22 @@ pub struct BoardsAsked {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "station", schema(minimum = 1, maximum = 500))]
     pub limit: Option<u32>,
+}
+
+/// The order of a list of boards.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum BoardSort {
+    /// The one that came first stands first.
+    #[default]
+    First,
+    /// The one that came last stands first.
+    Newest,
+    /// The one that was seen last stands first.
+    Seen,
+    /// By what people call it, else by its serial number.
+    Name,
 }
 
 /// Which jobs.
@@ -444,6 +515,30 @@ pub struct RunsAsked {
     /// How it ended, in the word of records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
+    /// The step that it is in, or ended in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    /// Of this image, by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Of this project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// Asked for by this user, rule (`rule NAME`) or token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Of boards of which name, serial number or an address begins so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begins: Option<String>,
+    /// Not done, for a reason that has this text in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Begun at this time or later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// Begun before this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
     /// [`Page::next`] of the call before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,

@@ -90,6 +90,15 @@ pub struct RunLine {
     /// The job that it is an attempt of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
+    /// The image, by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The project that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// Who asked for it: a user, a rule, a token. `None` where another command did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// When it began.
     pub started: Time,
     /// How long it took in milliseconds; `None` where it has not ended.

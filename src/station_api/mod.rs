@@ -4,24 +4,28 @@
 //! Times are unix milliseconds in UTC. Names of things that the station makes are UUIDs of version 7, so they sort by
 //! the time of their making. No I/O, no clock.
 
+mod audit;
 mod board;
 mod call;
+mod hook;
 mod image;
 mod job;
 mod name;
 mod people;
 mod project;
 
-pub use board::{Board, Enrolment, Held, Sighting, Slot, SlotKind};
+pub use audit::{Audit, AuditAsked, Broken, Link, digest};
+pub use board::{Board, BoardFacts, Enrolment, Held, Sighting, Slot, SlotKind};
 pub use call::{
-    BoardChange, BoardsAsked, Bootd, BootdState, Change, DamagedRecord, JobsAsked, ListAsked, LogLine,
-    LoggedIn, Login, MadeToken, NewJob, NewRule, NewToken, NewUser, Page, Problem, Room, RuleTest, RuleWhy,
-    RunsAsked, Status, Thing, UserChange, Verdict,
+    BoardChange, BoardSort, BoardsAsked, Bootd, BootdState, Change, DamagedRecord, Invited, JobsAsked,
+    ListAsked, LogLine, LoggedIn, Login, MadeToken, NewInvitation, NewJob, NewRule, NewToken, NewUser, Page,
+    Problem, Room, RuleTest, RuleWhy, RunsAsked, Status, Thing, UserChange, Verdict,
 };
+pub use hook::{DeliveriesAsked, Delivery, DeliveryState, Happening, Hook, MadeHook, NewHook};
 pub use image::{AddedImage, Backup, Image, ImageState};
 pub use job::{Job, JobState, RunLine};
 pub use name::check_name;
-pub use people::{Audit, Role, Token, User};
+pub use people::{Role, Scope, Session, Token, User};
 pub use project::{Again, Matching, Project, Rule, What};
 
 /// Unix milliseconds, UTC.

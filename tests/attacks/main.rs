@@ -2,6 +2,8 @@
 //! work against a program that is a little less careful. What SECURITY.md claims is shown here.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+#[path = "../support/browser.rs"]
+mod browser;
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../dhcp_support/mod.rs"]
@@ -36,9 +38,11 @@ mod image_readers;
 mod live_tree;
 mod netboot_reasons;
 mod netboot_runs;
+mod pages_images;
 mod station_api;
 mod station_bounds;
 mod station_names;
+mod station_people;
 mod terminal;
 mod tftp;
 mod tftp_ports;

@@ -1,6 +1,8 @@
 //! Programs and servers of this host, as somebody meets them from outside.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+#[path = "../support/browser.rs"]
+mod browser;
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../support/cutting.rs"]
@@ -42,6 +44,8 @@ mod initramfs;
 mod json;
 mod live;
 mod lost_output;
+mod pages_images;
+mod pages_people;
 mod remedies;
 mod reset;
 mod run;
@@ -55,8 +59,10 @@ mod station_cuts;
 mod station_damage;
 mod station_deploy;
 mod station_fences;
+mod station_hooks;
 mod station_https;
 mod station_killed;
+mod station_once;
 mod station_schema;
 mod station_words;
 mod targets;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Texts that may have such words in them: the file, how the text begins, and why.
-const MAY: [(&str, &str, &str); 8] = [
+const MAY: [(&str, &str, &str); 11] = [
     ("src/agent/kept.rs", "piprov board key", "how a key on a disk begins"),
     ("src/station/cert.rs", "piprov station", "whose a certificate is"),
     ("src/debian/apt.rs", "--format", "an argument of apt-get"),
@@ -11,6 +11,13 @@ const MAY: [(&str, &str, &str); 8] = [
     ("src/live/rules.rs", "# Raspberry Pis that boot over USB", "udev rules, with what wrote them"),
     ("src/netboot/client/exports.rs", "# Written by piprov", "a file of exports, with what wrote it"),
     ("src/netboot/client/overlay.rs", "#!/bin/sh", "a script of the client's initramfs"),
+    (
+        "src/station/pages/frame.rs",
+        "This page came over",
+        "pages are an edge: what is said there is read by people",
+    ),
+    ("src/station/pages/words.rs", "sudo ", "where pages word a remedy"),
+    ("src/station/pages/words.rs", "“apt-get install", "where pages word a remedy"),
     ("src/stage1/build.rs", "\\\n# piprov's first stage", "a config.txt, with what wrote it"),
 ];
 

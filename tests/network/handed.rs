@@ -78,7 +78,7 @@ fn record(net: &Net, name: &str) -> (Ending, Value) {
         match value {
             Value::Object(all) => {
                 all.retain(|key, _| {
-                    !matches!(&**key, "run" | "started" | "job")
+                    !matches!(&**key, "run" | "started" | "job" | "stages")
                         && !key.contains("seconds")
                         && !key.contains("time")
                 });

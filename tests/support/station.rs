@@ -23,6 +23,8 @@ pub(crate) struct Station {
     pub(crate) socket: PathBuf,
     pub(crate) dir: PathBuf,
     pub(crate) key: String,
+    /// The page that makes the first user.
+    pub(crate) welcome: Option<String>,
 }
 
 /// An answer.
@@ -78,7 +80,8 @@ impl Station {
         let url = serving["urls"][0].as_str().unwrap();
         let address = url.rsplit('/').next().unwrap().parse().unwrap();
         let key = serving["key"].as_str().unwrap().to_owned();
-        Self { child, address, socket, dir: dir.to_owned(), key }
+        let welcome = serving["welcome"].as_str().map(str::to_owned);
+        Self { child, address, socket, dir: dir.to_owned(), key, welcome }
     }
 
     /// kill -9.

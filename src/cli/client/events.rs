@@ -118,7 +118,12 @@ fn once(
             return Ok(false);
         }
         pauses.well();
-        for (id, data) in stream.take(&buf[..len]) {
+        let events = stream.take(&buf[..len]);
+        // One without anything in it says from where on to ask.
+        if events.is_empty() && stream.id.is_some() {
+            last.clone_from(&stream.id);
+        }
+        for (id, data) in events {
             *last = id.or_else(|| last.take());
             // What another version tells beside that is left out.
             let Ok(change) = serde_json::from_str(&data) else { continue };

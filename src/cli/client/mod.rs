@@ -195,6 +195,11 @@ impl Station {
         self.client.post(path).send()?.json()
     }
 
+    /// The same, where nothing comes back.
+    pub(super) fn tell(&self, path: &str) -> Result<(), Error> {
+        self.client.post(path).send().map(drop)
+    }
+
     pub(super) fn delete(&self, path: &str) -> Result<(), Error> {
         self.client.delete(path).send().map(drop)
     }

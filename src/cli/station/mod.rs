@@ -35,6 +35,13 @@ enum Command {
     /// Agents and commands that are told the sha256 trust it and nothing else. The station takes it with its next start.
     Cert(own::Cert),
     #[cfg(feature = "station")]
+    /// Prove that what people did stands in the station on this host unchanged
+    ///
+    /// Each line of the audit has a digest over itself and the digest of the line before, so a line that was changed,
+    /// removed or put in is found. With --check FILE an export is proved, its signature too; with --since FILE it has
+    /// to be the beginning of what the station has now, which finds a chain that was made anew as a whole.
+    Audit(own::Audit),
+    #[cfg(feature = "station")]
     /// Write a copy of the database of the station on this host into a file
     ///
     /// Boards, jobs, runs, images' names, projects, rules, users and tokens are in it; the bytes of images and the station's
@@ -50,7 +57,10 @@ impl Station {
         let open = || self.at.open(global, ui, stop);
         #[cfg(feature = "station")]
         if self.at.is_typed()
-            && matches!(self.command, Command::Cert(_) | Command::Backup(_) | Command::Restore(_))
+            && matches!(
+                self.command,
+                Command::Audit(_) | Command::Cert(_) | Command::Backup(_) | Command::Restore(_)
+            )
         {
             return Err(crate::cli::report::Usage {
                 message:
@@ -62,6 +72,8 @@ impl Station {
         match self.command {
             #[cfg(feature = "station")]
             Command::Cert(args) => args.run(global, ui),
+            #[cfg(feature = "station")]
+            Command::Audit(args) => args.run(global, ui),
             #[cfg(feature = "station")]
             Command::Backup(args) => args.run(global, ui),
             #[cfg(feature = "station")]

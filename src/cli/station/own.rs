@@ -10,7 +10,7 @@ use crate::cli::ui::Ui;
 use crate::cli::{Global, common};
 use crate::format::count;
 use crate::format::json::json;
-use crate::station::{Options, copies};
+use crate::station::{Options, audit, copies};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Cert {
@@ -42,6 +42,54 @@ pub(super) struct Restore {
     place: Place,
 }
 
+#[derive(Debug, clap::Args)]
+pub(super) struct Audit {
+    /// Prove this exported file, and nothing of a station on this host
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["since", "state"])]
+    check: Option<PathBuf>,
+    /// It goes on where this earlier export ends
+    #[arg(long, value_name = "FILE")]
+    since: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Audit {
+    pub(super) fn run(self, global: &Global, ui: &Ui) -> crate::cli::Result<()> {
+        let prove = |path: &PathBuf| -> crate::cli::Result<audit::Proved> {
+            let doing = format!("proving {}", path.display());
+            let file =
+                crate::beneath::open_regular(path).context(format_args!("opening {}", path.display()))?;
+            audit::prove(file).context(doing)
+        };
+        let proved = match (&self.check, &self.since) {
+            (Some(path), _) => prove(path)?,
+            (None, since) => {
+                let before = since.as_ref().map(prove).transpose()?;
+                audit::prove_store(&own(global, ui, self.place)?, before.as_ref())?
+            }
+        };
+        let audit::Proved { begin, end, time, key } = proved;
+        if ui.json {
+            ui.object(&json!({
+                "event": "audit", "first": begin.n + 1, "last": end.n, "hash": end.hash, "written": time, "key": key,
+            }));
+            return Ok(());
+        }
+        let lines = if begin.n == end.n {
+            "there are none".to_owned()
+        } else {
+            format!("{} to {}: nothing was changed, removed or put in", begin.n + 1, end.n)
+        };
+        let mut rows = vec![("lines", lines), ("digest at the end", end.hash)];
+        rows.extend(time.map(|time| ("written", crate::cli::client::moment(time))));
+        rows.extend(key.map(|key| ("signed by", key)));
+        let rows: Vec<_> = rows.into_iter().map(|(name, value)| [name.to_owned(), value]).collect();
+        table::facts(ui, &rows);
+        Ok(())
+    }
+}
+
 /// Where the station's files are.
 #[derive(Debug, clap::Args)]
 struct Place {
@@ -62,6 +110,8 @@ fn own(global: &Global, ui: &Ui, place: Place) -> crate::cli::Result<Options> {
         enrol: station.enrol.value,
         keep: crate::station::store::Keep::default(),
         shell_clients: station.shell_clients.value,
+        hooks_local: false,
+        proxy: None,
         names: station.names.value.clone(),
         bootd: None,
     })

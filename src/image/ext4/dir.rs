@@ -36,8 +36,12 @@ impl Ext4 {
         Ok(entries)
     }
 
-    /// The names in a directory as they stand there, those with control characters too: for looking one of them up.
-    pub(super) fn names(&self, directory: &Inode) -> Result<Vec<Entry>, Error> {
+    /// The names in a directory as they stand there, those with control characters too, in no order: for looking one of
+    /// them up, and for those that show what is there, whatever it is called.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], also for names that would lead out of the directory; [`Error::Io`].
+    pub fn names(&self, directory: &Inode) -> Result<Vec<Entry>, Error> {
         let number = directory.number;
         if directory.kind != FileKind::Directory {
             return Err(Error::damaged(format!("inode {number} is no directory")));

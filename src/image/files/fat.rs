@@ -14,7 +14,7 @@ use super::volume::Window;
 use crate::image::ext4::Run;
 
 pub use free::fat_free;
-pub use tree::{FatItem, fat_runs, fat_tree};
+pub use tree::{FatItem, fat_find, fat_list, fat_runs, fat_tree};
 
 const ENTRY: usize = 32;
 /// A directory has at most 65536 entries.

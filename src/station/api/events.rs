@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use tokio_stream::wrappers::BroadcastStream;
 
-use crate::station::changes::gap;
+use crate::station::numbered::gap;
 use crate::station::web::{Access, Call, Refusal, Row, Table};
 use crate::station_api::{Change, Role};
 
@@ -25,13 +25,17 @@ pub(super) fn add_to(table: &mut Table) {
 async fn events(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
     let seen =
         call.headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
-    let (before, receiver) = call.station.changes.after(seen);
+    let following = call.station.changes.after(seen);
     let ending = call.station.ending.clone();
-    let later = BroadcastStream::new(receiver).map(|change| match change {
+    // Whoever loses this connection before anything has changed knows from where on to ask.
+    let place = seen.is_none().then(|| Ok(Event::default().id(following.newest.to_string())));
+    let gap_before = following.gap.map(|n| event(Some(n), &gap()));
+    let later = BroadcastStream::new(following.later).map(|change| match change {
         Ok((n, change)) => event(Some(n), &change),
         Err(_) => event(None, &gap()),
     });
-    let before = futures::stream::iter(before.into_iter().map(|(n, change)| event(Some(n), &change)));
+    let before = following.before.into_iter().map(|(n, change)| event(Some(n), &change));
+    let before = futures::stream::iter(place.into_iter().chain(gap_before).chain(before));
     // The end of the station ends the stream: it would never end by itself.
     let stream = before.chain(later).take_until(ending.cancelled_owned());
     let stream = Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)));

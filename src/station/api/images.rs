@@ -6,13 +6,11 @@ use axum::response::Response;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::error::Kind;
 use crate::image::chunk::Digest;
 use crate::station::images::Wanted as Expected;
 use crate::station::stream::Packed;
 use crate::station::web::{Access, Call, PARTS, Refusal, Row, Table, json};
 use crate::station_api::{AddedImage, Backup, Image, ListAsked, Page, Role, Thing, Verdict};
-use crate::stop::Stop;
 
 const LOOK: Access = Access::Role(Role::Viewer);
 const WORK: Access = Access::Role(Role::Operator);
@@ -71,28 +69,12 @@ async fn put(call: Call, expect: Expect, body: Body) -> Result<Response, Refusal
 }
 
 async fn remove(call: Call, (): (), (): ()) -> Result<(), Refusal> {
-    let station = &call.station;
-    let image = station.store().image(call.part("image")).await?;
-    station.store().remove_image(&image.id).await?;
-    station.unneeded.notify_one();
-    station.did(&call.who(), "image.remove", &image.name).await;
-    station.changes.tell(Thing::Image, &image.id, None);
-    Ok(())
-}
-
-fn broke(error: impl std::fmt::Display) -> Refusal {
-    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, Kind::Failed, error.to_string())
+    call.station.remove_image(&call.who(), call.part("image")).await.map(drop)
 }
 
 async fn verify(call: Call, (): (), (): ()) -> Result<Verdict, Refusal> {
-    let station = &call.station;
-    let image = station.store().image(call.part("image")).await?;
-    let (images, stop) = (station.images.clone(), Stop::new().map_err(broke)?);
-    let id = image.id.clone();
-    let verdict =
-        tokio::task::spawn_blocking(move || images.verify(&image, &stop)).await.map_err(broke)??;
-    station.changes.tell(Thing::Image, &id, None);
-    Ok(verdict)
+    let image = call.station.store().image(call.part("image")).await?;
+    call.station.verify_image(&call.who(), &image).await
 }
 
 async fn raw(call: Call, (): (), _: Body) -> Result<Response, Refusal> {

@@ -3,12 +3,13 @@
 mod boards;
 mod events;
 mod health;
+mod hooks;
 mod images;
 mod people;
 mod runs;
 mod settings;
 
-pub(super) use people::digest;
+pub(super) use people::{digest, secret};
 
 use axum::Router;
 use axum::http::header;
@@ -24,6 +25,7 @@ pub(super) fn add_to(table: &mut Table) {
     health::add_to(table);
     events::add_to(table);
     boards::add_to(table);
+    hooks::add_to(table);
     images::add_to(table);
     people::add_to(table);
     runs::add_to(table);

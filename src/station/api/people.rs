@@ -7,11 +7,14 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Kind;
 use crate::format::hex;
+use crate::station::accounts::SignedIn;
 use crate::station::key::random;
-use crate::station::now;
-use crate::station::web::{Access, Call, Refusal, Row, Table};
+use crate::station::store::Account;
+use crate::station::web::{Access, Call, Origin, Refusal, Row, Table};
+use crate::station::{Station, now};
 use crate::station_api::{
-    LoggedIn, Login, MadeToken, NewToken, NewUser, Page, Role, Thing, Token, User, UserChange,
+    Invited, LoggedIn, Login, MadeToken, NewInvitation, NewToken, NewUser, Page, Role, Session, Token, User,
+    UserChange,
 };
 
 const ADMIN: Access = Access::Role(Role::Admin);
@@ -26,8 +29,15 @@ pub(super) fn add_to(table: &mut Table) {
     table.add(Row::get("/api/v1/users", ADMIN, "Accounts"), users);
     table.add(Row::post("/api/v1/users", ADMIN, "Make an account").answers(StatusCode::CREATED), add_user);
     table.add(Row::patch("/api/v1/users/{user}", ADMIN, "Change an account"), change_user);
+    let row = Row::post("/api/v1/invitations", ADMIN, "Make a link that is good once, for a password");
+    table.add(row.answers(StatusCode::CREATED).secret(), invite);
+    table.add(Row::get("/api/v1/users/{user}/sessions", ADMIN, "Sessions of a user"), sessions);
+    table.add(Row::delete("/api/v1/sessions/{session}", ADMIN, "End a session"), end_session);
     table.add(Row::get("/api/v1/tokens", ADMIN, "Tokens"), tokens);
-    table.add(Row::post("/api/v1/tokens", ADMIN, "Make a token").answers(StatusCode::CREATED), add_token);
+    table.add(
+        Row::post("/api/v1/tokens", ADMIN, "Make a token").answers(StatusCode::CREATED).secret(),
+        add_token,
+    );
     table.add(Row::delete("/api/v1/tokens/{token}", ADMIN, "Remove a token"), remove_token);
 }
 
@@ -36,7 +46,8 @@ pub(in crate::station) fn digest(token: &str) -> String {
     hex(&Sha256::digest(token.as_bytes()))
 }
 
-fn secret() -> Result<String, Refusal> {
+/// A new secret of a session or a token.
+pub(in crate::station) fn secret() -> Result<String, Refusal> {
     let bytes = random::<32>().ok_or_else(|| {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, Kind::Failed, "the system gives no random numbers")
     })?;
@@ -52,51 +63,73 @@ fn good_password(password: &str) -> Result<(), Refusal> {
 
 async fn login(call: Call, (): (), login: Login) -> Result<LoggedIn, Refusal> {
     let station = &call.station;
-    // Before anything is computed: computing is what costs.
-    station.may_try(call.from)?;
-    let account = station.store().account(&login.name).await.ok().filter(|account| !account.user.disabled);
-    let kept = account.as_ref().map(|account| account.password.clone());
-    if login.password.chars().count() > 256 || !station.passwords.is(login.password, kept).await {
-        return Err(station.wrong_password(call.from));
+    let signed = station.sign_in(call.from, &login.name, &login.password, login.code.as_deref()).await?;
+    let SignedIn::Whole(user) = signed else {
+        let refusal = Refusal::unknown("this account has a second factor: a code is needed too");
+        return Err(
+            refusal.with_hint("give the code of the telephone, or one of those for its loss, as `code`")
+        );
+    };
+    let (secret, expires) = station.begin_session(call.from, &user, None, SESSION).await?;
+    Ok(LoggedIn { role: user.role, secret, expires })
+}
+
+impl Station {
+    /// Whose password it is. Tries are counted by address and by account.
+    pub(in crate::station) async fn check_password(
+        &self,
+        from: Origin,
+        name: &str,
+        password: &str,
+    ) -> Result<Account, Refusal> {
+        // Before anything is computed: computing is what costs.
+        self.may_try(from)?;
+        self.may_try_account(name)?;
+        let account = self.store().account(name).await.ok().filter(|account| !account.user.disabled);
+        let kept = account.as_ref().map(|account| account.password.clone());
+        let right = password.chars().count() <= 256 && self.passwords.is(password.to_owned(), kept).await;
+        match account {
+            Some(account) if right => Ok(account),
+            _ => {
+                self.wrong_account(name);
+                Err(self.wrong_password(from))
+            }
+        }
     }
-    let Some(account) = account else { return Err(station.wrong_password(call.from)) };
-    let secret = secret()?;
-    let expires = now() + i64::try_from(SESSION.as_millis()).unwrap_or_default();
-    station.store().begin_session(&digest(&secret), &account.user.name, now(), expires).await?;
-    Ok(LoggedIn { role: account.user.role, secret, expires })
+
+    /// What is kept of a password.
+    pub(in crate::station) async fn hash_password(&self, password: String) -> Result<String, Refusal> {
+        good_password(&password)?;
+        let hash = self.passwords.hash(password).await;
+        hash.ok_or_else(|| {
+            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, Kind::Failed, "the password can't be hashed")
+        })
+    }
 }
 
 async fn users(call: Call, (): (), (): ()) -> Result<Page<User>, Refusal> {
     Ok(Page { items: call.station.store().users().await?, next: None })
 }
 
-async fn hash(call: &Call, password: String) -> Result<String, Refusal> {
-    good_password(&password)?;
-    let hash = call.station.passwords.hash(password).await;
-    hash.ok_or_else(|| {
-        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, Kind::Failed, "the password can't be hashed")
-    })
-}
-
 async fn add_user(call: Call, (): (), new: NewUser) -> Result<User, Refusal> {
-    let password = hash(&call, new.password).await?;
-    let user = call.station.store().add_user(&new.name, new.role, &password, now()).await?;
-    call.station.did(&call.who(), "user.add", &user.name).await;
-    call.station.changes.tell(Thing::Settings, &user.name, None);
-    Ok(user)
+    call.station.add_user(&call.who(), new).await
 }
 
 async fn change_user(call: Call, (): (), change: UserChange) -> Result<User, Refusal> {
-    let password = match change.password {
-        Some(password) => Some(hash(&call, password).await?),
-        None => None,
-    };
-    let store = call.station.store();
-    let user =
-        store.change_user(call.part("user"), change.role, change.disabled, password.as_deref()).await?;
-    call.station.did(&call.who(), "user.change", &user.name).await;
-    call.station.changes.tell(Thing::Settings, &user.name, None);
-    Ok(user)
+    call.station.change_user(&call.who(), call.part("user"), change).await
+}
+
+async fn invite(call: Call, (): (), new: NewInvitation) -> Result<Invited, Refusal> {
+    call.station.invite(&call.who(), new.user.as_deref(), new.role).await
+}
+
+async fn sessions(call: Call, (): (), (): ()) -> Result<Page<Session>, Refusal> {
+    let name = call.station.store().account(call.part("user")).await?.user.name;
+    Ok(Page { items: call.station.store().sessions(Some(&name), now()).await?, next: None })
+}
+
+async fn end_session(call: Call, (): (), (): ()) -> Result<(), Refusal> {
+    call.station.end_session(&call.who(), call.part("session")).await
 }
 
 async fn tokens(call: Call, (): (), (): ()) -> Result<Page<Token>, Refusal> {
@@ -104,32 +137,9 @@ async fn tokens(call: Call, (): (), (): ()) -> Result<Page<Token>, Refusal> {
 }
 
 async fn add_token(call: Call, (): (), new: NewToken) -> Result<MadeToken, Refusal> {
-    let who = call.who();
-    if new.role > who.role {
-        return Err(Refusal::forbidden("a token can't do more than its maker"));
-    }
-    if new.expires.is_some_and(|expires| expires <= now()) {
-        return Err(Refusal::meaningless("`expires` is in the past"));
-    }
-    let secret = secret()?;
-    let token = Token {
-        name: new.name,
-        role: new.role,
-        user: who.user.clone(),
-        made: now(),
-        expires: new.expires,
-        used: None,
-    };
-    call.station.store().add_token(&token, &digest(&secret)).await?;
-    call.station.did(&who, "token.add", &token.name).await;
-    call.station.changes.tell(Thing::Settings, &token.name, None);
-    Ok(MadeToken { token, secret })
+    call.station.add_token(&call.who(), new).await
 }
 
 async fn remove_token(call: Call, (): (), (): ()) -> Result<(), Refusal> {
-    let name = call.part("token");
-    call.station.store().remove_token(name).await?;
-    call.station.did(&call.who(), "token.remove", name).await;
-    call.station.changes.tell(Thing::Settings, name, None);
-    Ok(())
+    call.station.remove_token(&call.who(), call.part("token")).await
 }

@@ -1,7 +1,7 @@
 //! What was done.
 
 use crate::station::web::{Access, Call, Refusal, Row, Table};
-use crate::station_api::{Audit, ListAsked, LogLine, Page, Role, RunLine, RunsAsked};
+use crate::station_api::{Audit, AuditAsked, ListAsked, LogLine, Page, Role, RunLine, RunsAsked};
 
 const LOOK: Access = Access::Role(Role::Viewer);
 
@@ -13,6 +13,11 @@ pub(super) fn add_to(table: &mut Table) {
         Row::get("/api/v1/audit", Access::Role(Role::Admin), "What people did, the newest first"),
         audit,
     );
+    let row =
+        Row::get("/api/v1/audit/export", Access::Role(Role::Admin), "All of that, to be proved elsewhere");
+    table.add_stream(row, (None, Some("application/jsonl")), |call: Call, (): (), _| async move {
+        call.station.export_audit(&call.who()).await
+    });
 }
 
 async fn runs(call: Call, asked: RunsAsked, (): ()) -> Result<Page<RunLine>, Refusal> {
@@ -30,6 +35,6 @@ async fn log(call: Call, asked: ListAsked, (): ()) -> Result<Page<LogLine>, Refu
     Ok(call.station.store().run_log(&run.run, &asked).await?)
 }
 
-async fn audit(call: Call, asked: ListAsked, (): ()) -> Result<Page<Audit>, Refusal> {
+async fn audit(call: Call, asked: AuditAsked, (): ()) -> Result<Page<Audit>, Refusal> {
     Ok(call.station.store().audit(&asked).await?)
 }

@@ -75,16 +75,8 @@ async fn records(call: Call, (): (), (): ()) -> Result<Page<DamagedRecord>, Refu
 }
 
 async fn arm(call: Call, armed: bool) -> Result<Status, Refusal> {
-    let station = &call.station;
-    station.store().arm(armed).await?;
-    station.set(&call, if armed { "station.arm" } else { "station.disarm" }, "station").await;
-    if armed {
-        // Boards that came while nothing was started have waited for this.
-        for board in station.waiting.boards_present() {
-            station.arrived(&board).await?;
-        }
-    }
-    station.status().await
+    call.station.arm(&call.who(), armed).await?;
+    call.station.status().await
 }
 
 async fn projects(call: Call, (): (), (): ()) -> Result<Page<Project>, Refusal> {
@@ -134,8 +126,7 @@ async fn put_slot(call: Call, (): (), slot: Slot) -> Result<Slot, Refusal> {
     if slot.name != call.part("slot") {
         return Err(Refusal::meaningless("the name in the body isn't that of the path"));
     }
-    call.station.store().put_slot(&slot).await?;
-    call.station.set(&call, "slot.put", &slot.name).await;
+    call.station.put_slot(&call.who(), &slot).await?;
     Ok(slot)
 }
 

@@ -130,7 +130,7 @@ impl Station {
         let (Ok((wire, mut told)), Some(mut asked)) = (Wire::open(path), asked) else {
             return tracing::warn!("the privileged half can't be spoken to: there is no thread for it");
         };
-        let (_, mut changes) = self.changes.after(None);
+        let mut changes = self.changes.after(None).later;
         let mut each = tokio::time::interval(COMPARE);
         let mut talk = Talk::default();
         loop {

@@ -8,6 +8,7 @@ use crate::device_api::{Action, ImageRef, Manifest, Orders, Outcome, Progress, S
 use crate::format::json::{self, json};
 use crate::run::{Ending, Stage};
 use crate::station::jobs::{Expected, judge};
+use crate::station::rates::Sample;
 use crate::station::store::Finished;
 use crate::station::web::{Access, Call, JSON, Refusal, Row, Table};
 use crate::station::{Station, now};
@@ -78,6 +79,8 @@ async fn progress(call: Call, (): (), progress: Progress) -> Result<Orders, Refu
     within("fetched", progress.fetched, most)?;
     let orders = call.station.store().renew(&job.id, &progress, now()).await?;
     if let Some(run) = &job.run {
+        let stage = progress.stage.word().to_owned();
+        call.station.rates.note(run, Sample { at: now(), stage, done: progress.done });
         call.station.changes.tell(Thing::Run, run, Some(&job.board));
     }
     Ok(orders)
@@ -172,6 +175,12 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         station.note_backup(&job, image, device, proof.phrase()).await?;
     }
     station.arrived_all(&job.id);
+    if let Some(run) = &job.run
+        && let Some(track) = station.rates.end(run)
+        && let Err(error) = station.store().put_rates(run, track.samples()).await
+    {
+        tracing::warn!(%error, run, "how fast a run went isn't kept");
+    }
     let metrics = station.metrics();
     if matches!(job.state, JobState::Done | JobState::Finishing) {
         metrics.done.inc();

@@ -109,6 +109,7 @@ async fn register(call: Call, (): (), body: Bytes) -> Result<Registered, Refusal
         station.store().see(&who, "agent", &place, "registered", now()).await?;
         // It is there before it asks for work the first time.
         drop(station.waiting.asks(&board.id, &told.key));
+        station.ring_seen(board).await;
     }
     tracing::info!(board = %board.id, ?standing, from = %place, "a board registers");
     station.changes.tell(Thing::Board, &board.id, Some(&board.id));

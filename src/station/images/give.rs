@@ -9,7 +9,9 @@ use bytes::Bytes;
 use super::{Error, Images};
 use crate::image::chunk::object::Unpacker;
 use crate::image::chunk::{Digest, Index};
+use crate::station::now;
 use crate::station::objects::{self, Sort};
+use crate::station::store::Checked;
 use crate::station_api::{Image, ImageState};
 
 /// So many damaged images are named in one sentence.
@@ -75,6 +77,10 @@ impl Images {
                 image.why = Some(format!("{}; it is {of}", crate::error::chain(&error)));
                 if let Err(error) = self.inner.store.put_image(&image, None).await {
                     tracing::warn!(%error, image = image.name, "an image that is damaged can't be noted as such");
+                }
+                let found = Checked { at: now(), damaged: 1 };
+                if let Err(error) = self.inner.store.put_check(&image.id, found).await {
+                    tracing::warn!(%error, image = image.name, "when damage was found can't be noted");
                 }
             }
         }

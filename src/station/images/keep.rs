@@ -6,6 +6,7 @@ use super::{Error, Images};
 use crate::image::chunk::Digest;
 use crate::image::chunk::object::Unpacker;
 use crate::station::objects::{self, Sort};
+use crate::station::store::Checked;
 use crate::station_api::{Image, ImageState, Verdict};
 use crate::stop::Stop;
 
@@ -25,11 +26,11 @@ pub struct Collected {
 
 impl Images {
     /// Reads all of an image and proves each piece. One that is whole is ready again where it was noted as damaged. Waits
-    /// for its end, on the caller's thread.
+    /// for its end, on the caller's thread. `told` is called with the chunks that were read, and how many there are.
     ///
     /// # Errors
     /// [`Error::NotReady`] for one that never came; [`Error::Cancelled`]; what database and object store say.
-    pub fn verify(&self, image: &Image, stop: &Stop) -> Result<Verdict, Error> {
+    pub fn verify(&self, image: &Image, stop: &Stop, told: &dyn Fn(u64, u64)) -> Result<Verdict, Error> {
         let inner = &*self.inner;
         if matches!(image.state, ImageState::Coming | ImageState::Failed) {
             return Err(Error::NotReady { name: image.name.clone(), state: image.state });
@@ -43,7 +44,9 @@ impl Images {
                 ids.sort_unstable();
                 ids.dedup();
                 let (mut unpacker, mut raw) = (Unpacker::new()?, Vec::new());
+                let all = ids.len() as u64;
                 for id in ids {
+                    told(verdict.chunks, all);
                     if stop.is_set() {
                         return Err(Error::Cancelled);
                     }
@@ -71,6 +74,8 @@ impl Images {
                 (now.state, now.why) = (ImageState::Ready, None);
                 inner.store.put_image(&now, None).await?;
             }
+            let checked = Checked { at: crate::station::now(), damaged: verdict.damaged.len() as u64 };
+            inner.store.put_check(&image.id, checked).await?;
             verdict.image = now;
             Ok(verdict)
         })
@@ -86,7 +91,7 @@ impl Images {
         let damaged = inner.runtime.block_on(inner.store.damaged_like(image))?;
         let mut mended = Vec::new();
         for image in damaged {
-            if self.verify(&image, stop)?.image.state == ImageState::Ready {
+            if self.verify(&image, stop, &|_, _| {})?.image.state == ImageState::Ready {
                 mended.push(image.name);
             }
         }

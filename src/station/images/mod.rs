@@ -9,6 +9,7 @@
 //! | `backup` | chunks that a board brings |
 //! | `recent` | chunks that boards asked for a moment ago |
 //! | `keep` | whole images are proved, what nobody needs is collected |
+//! | `stored` | an image as bytes that can be read anywhere |
 //!
 //! An image is a row first (`coming`), then objects, then the row again (`ready`, with the names of its objects, in one
 //! transaction). So whatever is killed leaves at most objects that nobody needs, which are collected.
@@ -20,6 +21,7 @@ mod holds;
 mod ingest;
 mod keep;
 mod recent;
+mod stored;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -32,6 +34,7 @@ pub use error::Error;
 pub use give::Raw;
 pub use ingest::Wanted;
 pub use keep::Collected;
+pub use stored::Stored;
 
 use super::now;
 use super::objects::Objects;
@@ -60,6 +63,7 @@ struct Inner {
     recent: Recent,
     /// Names of contents, by the index. They never change.
     contents: Mutex<HashMap<Digest, Digest>>,
+    looked: stored::Looked,
     /// For threads that wait for the database and the objects.
     runtime: Handle,
 }
@@ -68,9 +72,9 @@ impl Images {
     /// Over a store and its objects. `spool` is a directory on a disk with room for an unpacked image.
     #[must_use]
     pub fn new(store: Store, objects: Objects, spool: PathBuf, runtime: Handle) -> Self {
-        let (holds, recent) = (Holds::default(), Recent::default());
+        let (holds, recent, looked) = (Holds::default(), Recent::default(), stored::Looked::default());
         let contents = Mutex::default();
-        Self { inner: Arc::new(Inner { store, objects, spool, holds, recent, contents, runtime }) }
+        Self { inner: Arc::new(Inner { store, objects, spool, holds, recent, contents, looked, runtime }) }
     }
 
     /// Ends what a station that was killed had begun: images that were coming have failed.

@@ -112,7 +112,7 @@ fn an_image_comes_out_as_it_went_in_whatever_its_form() {
     let mut read = Vec::new();
     reader.read_to_end(&mut read).unwrap();
     assert!(read == raw);
-    let verdict = fixture.images.verify(&one, &Stop::new().unwrap()).unwrap();
+    let verdict = fixture.images.verify(&one, &Stop::new().unwrap(), &|_, _| {}).unwrap();
     assert_eq!((verdict.chunks, verdict.damaged), (2, vec![]));
 }
 
@@ -172,7 +172,7 @@ fn damage_is_named_reaches_nobody_and_is_mended_by_adding_the_image_again() {
     }
     assert_eq!(fixture.row("a").state, ImageState::Damaged);
     assert!(matches!(fixture.exported(&fixture.row("a"), 0..1), Err(Error::NotReady { .. })));
-    let verdict = fixture.images.verify(&fixture.row("a"), &Stop::new().unwrap()).unwrap();
+    let verdict = fixture.images.verify(&fixture.row("a"), &Stop::new().unwrap(), &|_, _| {}).unwrap();
     assert_eq!((verdict.image.state, verdict.damaged.len()), (ImageState::Damaged, 1));
     let other = fixture.file("other", &noise(9, 1000));
     let other = fixture.add("other", &other, &Wanted::default()).unwrap();
@@ -183,7 +183,7 @@ fn damage_is_named_reaches_nobody_and_is_mended_by_adding_the_image_again() {
     assert_eq!(mended(&again), ["a"]);
     assert_eq!((fixture.row("a").state, fixture.row("a").why), (ImageState::Ready, None));
     assert!(mended(&again).is_empty(), "it is told once");
-    let verdict = fixture.images.verify(&fixture.row("a"), &Stop::new().unwrap()).unwrap();
+    let verdict = fixture.images.verify(&fixture.row("a"), &Stop::new().unwrap(), &|_, _| {}).unwrap();
     assert_eq!((verdict.image.state, verdict.damaged.len()), (ImageState::Ready, 0));
     assert!(fixture.exported(&fixture.row("a"), 0..u64::MAX).unwrap() == raw);
 }
@@ -199,7 +199,7 @@ fn only_what_no_image_needs_is_collected() {
     fixture.runtime.block_on(fixture.images.inner.store.remove_image(&first.id)).unwrap();
     let collected = fixture.collect();
     assert_eq!((collected.removed, collected.left), (2, 3), "a chunk and an index go");
-    let verdict = fixture.images.verify(&second, &Stop::new().unwrap()).unwrap();
+    let verdict = fixture.images.verify(&second, &Stop::new().unwrap(), &|_, _| {}).unwrap();
     assert_eq!(verdict.damaged, Vec::<String>::new());
     // What somebody is about to need stays.
     fixture.runtime.block_on(fixture.images.inner.store.remove_image(&second.id)).unwrap();

@@ -4,14 +4,14 @@ use super::db::{Question, Row, Tx, Value, values, word};
 use super::page::{at, limit, page};
 use super::{Error, Store, check_name};
 use crate::board::{Mac, Serial};
-use crate::station_api::{Board, BoardChange, BoardsAsked, Held, ListAsked, Page, Sighting, Time};
+use crate::station_api::{Board, BoardChange, Held, ListAsked, Page, Sighting, Time};
 
 /// The columns of a board, its open job among them.
-const BOARD: &str = "SELECT b.id, b.name, b.serial, b.model, b.memory, b.disks, b.simulated, b.enrolment, b.key, b.held,
-    b.slot, b.first_seen, b.last_seen, b.note,
+pub(super) const BOARD: &str = "SELECT b.id, b.name, b.serial, b.model, b.memory, b.disks, b.simulated, b.enrolment, b.key, b.held,
+    b.slot, b.first_seen, b.last_seen, b.note, b.facts,
     (SELECT j.id FROM job j WHERE j.board = b.id AND j.state IN ('queued', 'running', 'finishing')) FROM board b";
 
-fn board(row: Row) -> Result<Board, Error> {
+pub(super) fn board(row: Row) -> Result<Board, Error> {
     let mut row = row.of("board");
     Ok(Board {
         id: row.text()?,
@@ -29,6 +29,11 @@ fn board(row: Row) -> Result<Board, Error> {
         first_seen: row.number()?,
         last_seen: row.number()?,
         note: row.text()?,
+        facts: row
+            .maybe_text()?
+            .map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|error| row.wrong(error))?,
         job: row.maybe_text()?,
     })
 }
@@ -94,59 +99,6 @@ impl Store {
             }
         }
         Err(missing(text))
-    }
-
-    /// Boards, the first one that came first.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn boards(&self, asked: &BoardsAsked) -> Result<Page<Board>, Error> {
-        let limit = limit(asked.limit)?;
-        let mut question = Question::new(BOARD);
-        if let Some(text) = &asked.begins {
-            begins_so(&mut question, text);
-        }
-        if let Some(serial) = asked.serial {
-            serial_is(&mut question, "b.", &serial);
-        }
-        if let Some(mac) = asked.mac {
-            question.and("b.id IN (SELECT board FROM board_mac WHERE mac = {})", values![mac.to_string()]);
-        }
-        if let Some(enrolment) = asked.enrolment {
-            question.and("b.enrolment = {}", values![word(enrolment)]);
-        }
-        if let Some(slot) = &asked.slot {
-            question.and("b.slot = {}", values![slot]);
-        }
-        if asked.unruled {
-            question.and("b.ruled_at IS NOT NULL AND b.rule IS NULL", &[]);
-        }
-        if let Some(after) = &asked.after {
-            question.and("b.id > {}", values![after]);
-        }
-        question.more(" ORDER BY b.id LIMIT {}", values![limit as u64 + 1]);
-        let rows = self.db.rows(&question.sql, &question.values).await?;
-        let boards = rows.into_iter().map(board).collect::<Result<_, _>>()?;
-        let mut boards = page(boards, limit, |board: &Board| board.id.clone());
-        self.with_addresses(&mut boards.items).await?;
-        Ok(boards)
-    }
-
-    async fn with_addresses(&self, boards: &mut [Board]) -> Result<(), Error> {
-        if boards.is_empty() {
-            return Ok(());
-        }
-        let ids: Vec<Value> = boards.iter().map(|board| Value::from(&board.id)).collect();
-        let places = vec!["{}"; ids.len()].join(", ");
-        let mut question = Question::new("SELECT board, mac FROM board_mac");
-        question.and(&format!("board IN ({places})"), &ids).more(" ORDER BY board, mac", &[]);
-        for mut row in self.db.rows(&question.sql, &question.values).await? {
-            let (id, mac) = (row.text()?, row.parsed()?);
-            if let Some(board) = boards.iter_mut().find(|board| board.id == id) {
-                board.macs.push(mac);
-            }
-        }
-        Ok(())
     }
 
     /// Changes what people may change of a board.
@@ -312,24 +264,6 @@ async fn free_of_others(tx: &mut Tx, id: &str, name: &str) -> Result<(), Error> 
         }
     }
     Ok(())
-}
-
-/// Adds the condition that a name, a serial number or an Ethernet address begins so. What can't be the beginning of one
-/// isn't looked for among those: each costs a look at every board.
-fn begins_so(question: &mut Question, text: &str) {
-    let length = text.chars().count() as u64;
-    let begins = |column: &str| format!("substr({column}, 1, CAST({{}} AS INTEGER)) = lower({{}})");
-    let mut any = vec![begins("lower(b.name)")];
-    if text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        any.push(begins("b.serial"));
-    }
-    let fits =
-        |(place, byte): (usize, u8)| if place % 3 == 2 { byte == b':' } else { byte.is_ascii_hexdigit() };
-    if text.bytes().enumerate().all(fits) {
-        any.push(format!("b.id IN (SELECT m.board FROM board_mac m WHERE {})", begins("m.mac")));
-    }
-    let values: Vec<Value> = any.iter().flat_map(|_| values![length, text].to_vec()).collect();
-    question.and(&format!("({})", any.join(" OR ")), &values);
 }
 
 /// The condition that a serial number is this one, in its long or its short form.

@@ -4,7 +4,7 @@ use super::db::{Tx, json, values, word};
 use super::{Error, Store, new_name};
 use crate::board::{Mac, Serial, Who};
 use crate::device_api::Register;
-use crate::station_api::{Board, Enrolment, Held, Time};
+use crate::station_api::{Board, BoardFacts, Enrolment, Held, Time};
 
 /// So many boards that nobody has let in are kept: frames with forged addresses cost nothing.
 const MOST_WAITING: u64 = 20_000;
@@ -86,7 +86,7 @@ impl Store {
         tx.run(
             "UPDATE board SET key = $2, serial = coalesce($3, serial), serial_low = coalesce($4, serial_low),
              model = coalesce($5, model), memory = coalesce($6, memory), disks = $7, simulated = $8, last_seen = $9,
-             lasting = $10 WHERE id = $1",
+             lasting = $10, facts = $11 WHERE id = $1",
             values![
                 &id,
                 &told.key,
@@ -98,6 +98,7 @@ impl Store {
                 told.simulated,
                 now,
                 told.lasting,
+                json(&facts(told, now)),
             ],
         )
         .await?;
@@ -176,6 +177,18 @@ impl Store {
         .await?;
         tx.commit().await?;
         Ok(id)
+    }
+}
+
+fn facts(told: &Register, now: Time) -> BoardFacts {
+    BoardFacts {
+        at: now,
+        agent: told.agent.clone(),
+        revision: told.revision,
+        temperature: told.temperature,
+        throttled: told.throttled,
+        link_mbps: told.link_mbps,
+        boot: told.boot.clone(),
     }
 }
 

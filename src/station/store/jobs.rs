@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::db::{Question, Row, Tx, json, values, word};
+use super::floor::among;
 use super::page::{limit, page};
 use super::runs::{self, Beside};
 use super::{Error, Store, boards, new_name};
@@ -14,11 +15,16 @@ use crate::station_api::{Board, Enrolment, Held, Job, JobState, JobsAsked, Page,
 
 const JOB: &str =
     "SELECT id, board, project, action, image, target, ending, state, fence, lease_until, cancel, run,
-    made_by, made, changed FROM job";
+    made_by, made, changed, noticed FROM job";
 
 fn job(row: Row) -> Result<Job, Error> {
+    noticed(row).map(|(job, _)| job)
+}
+
+/// A job, and whether somebody has seen how it ended.
+fn noticed(row: Row) -> Result<(Job, bool), Error> {
     let mut row = row.of("job");
-    Ok(Job {
+    let job = Job {
         id: row.text()?,
         board: row.text()?,
         project: row.maybe_text()?,
@@ -34,7 +40,8 @@ fn job(row: Row) -> Result<Job, Error> {
         by: row.text()?,
         made: row.number()?,
         changed: row.number()?,
-    })
+    };
+    Ok((job, row.truth()?))
 }
 
 /// What a board is to do.
@@ -141,6 +148,12 @@ pub(super) async fn make(tx: &mut Tx, asked: &Asked, now: Time) -> Result<Job, E
         made: now,
         changed: now,
     };
+    if !asked.by.starts_with("rule ") {
+        // Whoever gives the board something to do has seen what became of it before.
+        let sql =
+            "UPDATE job SET noticed = 1 WHERE board = $1 AND noticed = 0 AND state IN ('failed', 'lost')";
+        tx.run(sql, values![&asked.board]).await?;
+    }
     tx.run(
         "INSERT INTO job (id, board, project, action, image, target, ending, state, fence, lease_until, cancel, made_by,
              made, changed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, $9, $10, $10)",
@@ -180,13 +193,9 @@ async fn end(tx: &mut Tx, mut job: Job, event: Event, now: Time) -> Result<Job, 
 
 /// An attempt that nobody will tell the end of.
 async fn end_run(tx: &mut Tx, run: &str, ending: Ending, now: Time) -> Result<(), Error> {
-    let Some(mut record) = runs::record(tx, run).await? else { return Ok(()) };
+    let Some(record) = runs::record(tx, run).await? else { return Ok(()) };
     if record.ending != Ending::Unfinished {
         return Ok(());
-    }
-    let stage = tx.row("SELECT stage FROM run WHERE id = $1", values![run]).await?;
-    if let Some(mut row) = stage {
-        record.stage = row.word()?;
     }
     complete(tx, record, ending, now).await
 }
@@ -264,9 +273,17 @@ impl Store {
         job.fence += 1;
         job.lease_until = now.saturating_add(LEASE);
         job.run = Some(record.run.as_str().to_owned());
+        let image = match &job.image {
+            Some(id) => tx.row("SELECT name FROM image WHERE id = $1", values![id]).await?,
+            None => None,
+        };
+        let image = image.map(|mut row| row.text()).transpose()?;
         let beside = Beside {
             board: Some(&board.id),
             job: Some(&job.id),
+            image: image.as_deref(),
+            project: job.project.as_deref(),
+            by: Some(&job.by),
             fence: job.fence,
             simulated: board.simulated,
         };
@@ -288,11 +305,7 @@ impl Store {
         job.lease_until = now.saturating_add(LEASE);
         tx.run("UPDATE job SET lease_until = $2 WHERE id = $1", values![id, job.lease_until]).await?;
         if let Some(run) = &job.run {
-            tx.run(
-                "UPDATE run SET stage = $2, done = $3, total = $4 WHERE id = $1",
-                values![run, progress.stage.word(), progress.done, progress.total.unwrap_or_default()],
-            )
-            .await?;
+            runs::advance(&mut tx, run, progress, now).await?;
             runs::log(&mut tx, run, &progress.log, now).await?;
         }
         tx.commit().await?;
@@ -319,7 +332,7 @@ impl Store {
         if let Some(run) = &job.run
             && let Some(mut record) = runs::record(&mut tx, run).await?
         {
-            record.stage = finished.stage;
+            record.enter(finished.stage, Timestamp::from_millisecond(now).unwrap_or_default());
             record.detail = finished.detail.clone();
             complete(&mut tx, record, finished.ending.clone(), now).await?;
         }
@@ -461,6 +474,22 @@ impl Store {
         let rows = self.db.rows(&question.sql, &question.values).await?;
         let jobs = rows.into_iter().map(job).collect::<Result<_, _>>()?;
         Ok(page(jobs, limit, |job: &Job| job.id.clone()))
+    }
+
+    /// The newest job of each of these boards, and whether somebody has seen how it ended.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(super) async fn newest_jobs(&self, boards: &[String]) -> Result<Vec<(Job, bool)>, Error> {
+        let mut jobs = Vec::new();
+        for boards in boards.chunks(500) {
+            let newest = among("SELECT max(id) FROM job", "board", boards);
+            let sql = format!("{JOB} WHERE id IN ({} GROUP BY board)", newest.sql);
+            for row in self.db.rows(&sql, &newest.values).await? {
+                jobs.push(noticed(row)?);
+            }
+        }
+        Ok(jobs)
     }
 
     /// How many jobs go on or wait for their board.

@@ -4,43 +4,64 @@
 //! |---|---|
 //! | `db` | both databases behind one way to ask |
 //! | `open` | opened, brought to the newest form, or refused |
-//! | `boards`, `identity`, `slots` | boards, how they were seen and who they are |
-//! | `jobs`, `runs` | what boards are to do, and what was done |
-//! | `images`, `projects`, `rules` | what it is done with, and for whom |
-//! | `people`, `settings` | who may do what, what was done by whom |
+//! | `boards`, `board_list`, `identity`, `slots` | boards, how they were seen and who they are |
+//! | `jobs`, `runs`, `run_list` | what boards are to do, and what was done |
+//! | `images`, `shelf`, `uploads`, `projects`, `rules` | what it is done with, and for whom |
+//! | `people`, `second`, `sessions`, `settings` | who may do what |
+//! | `audit` | what was done by whom, as a chain |
+//! | `hooks`, `once` | who is told what happens; what callers have asked for under keys of their own |
+//! | `floor` | what the floor shows of all that |
 //! | `copy`, `retain` | a copy of all, and how long things are kept |
 //!
 //! Each call is one transaction: when it returns, it is on disk. All writers of a store wait for each other. Nothing
 //! here has a clock: the time comes in.
 
+mod audit;
+mod board_list;
 mod boards;
 mod copy;
 mod db;
 mod error;
+mod floor;
+mod hooks;
 mod identity;
 mod images;
 mod jobs;
+mod once;
 mod open;
 mod page;
 mod people;
 mod projects;
 mod retain;
 mod rules;
+mod run_list;
 mod runs;
+mod second;
+mod sessions;
 mod settings;
+mod shelf;
 mod slots;
 mod spool;
+mod uploads;
 
 #[cfg(test)]
 pub(super) mod tests;
 
+pub use audit::{Chained, Did};
+pub use board_list::{GONE, There};
 pub use error::Error;
+pub use floor::{Place, Since, Waits};
+pub use hooks::Due;
 pub use identity::Met;
 pub use jobs::{Asked, Drawn, Finished};
+pub use once::Once;
 pub use open::StoreUrl;
 pub use people::Account;
 pub use retain::{Keep, Removed, room};
 pub use rules::Arrival;
+pub use sessions::{Invitation, Started};
+pub use shelf::{Checked, Shared, Shelf, Uses};
+pub use uploads::{Upload, UploadState};
 
 use db::Db;
 
@@ -49,6 +70,16 @@ use db::Db;
 pub struct Store {
     db: Db,
     name: String,
+}
+
+#[cfg(test)]
+impl Store {
+    /// What somebody does with the database itself.
+    pub(super) async fn execute(&self, sql: &str) {
+        let mut tx = self.db.begin().await.unwrap();
+        tx.run(sql, &[]).await.unwrap();
+        tx.commit().await.unwrap();
+    }
 }
 
 /// A new name: a UUID of version 7.

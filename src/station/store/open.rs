@@ -91,6 +91,7 @@ impl Store {
             StoreUrl::Sqlite(file) => sqlite(file, &name).await?,
             StoreUrl::Postgres(url) => postgres(url, &name).await?,
         };
+        super::audit::chain_old(&db).await?;
         let store = Self { db, name };
         tracing::debug!(store = store.name, "the store is open");
         Ok(store)
@@ -157,7 +158,8 @@ impl Store {
     /// Brings a store of [`passing`](Self::passing) to the newest form.
     pub(super) async fn grow(&self) -> Result<(), Error> {
         let Db::Sqlite { write, .. } = &self.db else { return Ok(()) };
-        FORMS.run(write).await.map_err(|error| migrated(&self.name, error))
+        FORMS.run(write).await.map_err(|error| migrated(&self.name, error))?;
+        super::audit::chain_old(&self.db).await
     }
 }
 

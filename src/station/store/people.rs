@@ -2,7 +2,7 @@
 
 use super::db::{Row, Tx, values, word};
 use super::{Error, Store, check_name};
-use crate::station_api::{Role, Time, Token, User};
+use crate::station_api::{Role, Scope, Time, Token, User};
 
 /// An account with what proves it.
 #[derive(Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Account {
     pub user: User,
     /// argon2id, in the form that has its parameters.
     pub password: String,
+    /// The secret of its second factor, in base32; `None`: it has none.
+    pub factor: Option<String>,
 }
 
 impl std::fmt::Debug for Account {
@@ -19,14 +21,25 @@ impl std::fmt::Debug for Account {
     }
 }
 
-fn user(row: &mut Row) -> Result<User, Error> {
+/// The columns of [`user`].
+pub(super) const USER: &str =
+    "p.name, p.role, p.disabled, p.made, p.last, CASE WHEN p.factor IS NULL THEN 0 ELSE 1 END";
+
+pub(super) fn user(row: &mut Row) -> Result<User, Error> {
     Ok(User {
         name: row.text()?,
         role: row.word()?,
         disabled: row.truth()?,
         made: row.number()?,
         last: row.maybe_number()?,
+        second_factor: row.truth()?,
     })
+}
+
+fn scopes(row: &mut Row) -> Result<Vec<Scope>, Error> {
+    let text = row.text()?;
+    let scopes = text.split_whitespace().map(|word| word.parse::<Scope>().map_err(|error| row.wrong(error)));
+    scopes.collect()
 }
 
 fn token(row: Row) -> Result<Token, Error> {
@@ -34,6 +47,7 @@ fn token(row: Row) -> Result<Token, Error> {
     Ok(Token {
         name: row.text()?,
         role: row.word()?,
+        scopes: scopes(&mut row)?,
         user: row.text()?,
         made: row.number()?,
         expires: row.maybe_number()?,
@@ -41,7 +55,7 @@ fn token(row: Row) -> Result<Token, Error> {
     })
 }
 
-fn no_user(name: &str) -> Error {
+pub(super) fn no_user(name: &str) -> Error {
     Error::NoSuch { what: "user", name: name.to_owned() }
 }
 
@@ -60,8 +74,8 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn users(&self) -> Result<Vec<User>, Error> {
-        let rows =
-            self.db.rows("SELECT name, role, disabled, made, last FROM person ORDER BY name", &[]).await?;
+        let sql = format!("SELECT {USER} FROM person p ORDER BY p.name");
+        let rows = self.db.rows(&sql, &[]).await?;
         rows.into_iter().map(|row| user(&mut row.of("person"))).collect()
     }
 
@@ -70,10 +84,10 @@ impl Store {
     /// # Errors
     /// [`Error::NoSuch`].
     pub async fn account(&self, name: &str) -> Result<Account, Error> {
-        let sql = "SELECT name, role, disabled, made, last, password FROM person WHERE name = $1";
-        let row = self.db.row(sql, values![name]).await?;
+        let sql = format!("SELECT {USER}, p.password, p.factor FROM person p WHERE p.name = $1");
+        let row = self.db.row(&sql, values![name]).await?;
         let mut row = row.ok_or_else(|| no_user(name))?.of("person");
-        Ok(Account { user: user(&mut row)?, password: row.text()? })
+        Ok(Account { user: user(&mut row)?, password: row.text()?, factor: row.maybe_text()? })
     }
 
     /// Makes an account. `password`: its argon2id form.
@@ -90,7 +104,7 @@ impl Store {
         .await
         .map_err(|error| error.taken("user", name))?;
         tx.commit().await?;
-        Ok(User { name: name.to_owned(), role, disabled: false, made: now, last: None })
+        Ok(User { name: name.to_owned(), role, disabled: false, made: now, last: None, second_factor: false })
     }
 
     /// Changes an account. With another password, or disabled, its sessions end; disabled, its tokens count for nothing.
@@ -126,45 +140,17 @@ impl Store {
         Ok(self.account(name).await?.user)
     }
 
-    /// Begins a session. `digest`: of the secret that the browser keeps.
+    /// Gives a user another password (its argon2id form). All sessions of the user end but one.
     ///
     /// # Errors
     /// [`Error::NoSuch`].
-    pub async fn begin_session(
-        &self,
-        digest: &str,
-        name: &str,
-        now: Time,
-        expires: Time,
-    ) -> Result<(), Error> {
+    pub async fn put_password(&self, name: &str, password: &str, session: &str) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
-        tx.run("DELETE FROM session WHERE expires < $1", values![now]).await?;
-        if tx.run("UPDATE person SET last = $2 WHERE name = $1", values![name, now]).await? == 0 {
+        if tx.run("UPDATE person SET password = $2 WHERE name = $1", values![name, password]).await? == 0 {
             return Err(no_user(name));
         }
-        let sql = "INSERT INTO session (digest, person, made, used, expires) VALUES ($1, $2, $3, $3, $4)";
-        tx.run(sql, values![digest, name, now, expires]).await?;
-        tx.commit().await
-    }
-
-    /// Whose session it is.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn session(&self, digest: &str, now: Time) -> Result<Option<User>, Error> {
-        let sql = "SELECT p.name, p.role, p.disabled, p.made, p.last FROM session s JOIN person p ON p.name = s.person
-                   WHERE s.digest = $1 AND s.expires > $2 AND p.disabled = 0";
-        let row = self.db.row(sql, values![digest, now]).await?;
-        row.map(|row| user(&mut row.of("person"))).transpose()
-    }
-
-    /// Ends a session.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn end_session(&self, digest: &str) -> Result<(), Error> {
-        let mut tx = self.db.begin().await?;
-        tx.run("DELETE FROM session WHERE digest = $1", values![digest]).await?;
+        let sql = "DELETE FROM session WHERE person = $1 AND digest <> $2";
+        tx.run(sql, values![name, session]).await?;
         tx.commit().await
     }
 
@@ -176,8 +162,17 @@ impl Store {
         check_name(&token.name)?;
         let mut tx = self.db.begin().await?;
         tx.run(
-            "INSERT INTO token (name, digest, role, person, made, expires, used) VALUES ($1, $2, $3, $4, $5, $6, NULL)",
-            values![&token.name, digest, word(token.role), &token.user, token.made, token.expires],
+            "INSERT INTO token (name, digest, role, scopes, person, made, expires, used)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, NULL)",
+            values![
+                &token.name,
+                digest,
+                word(token.role),
+                token.scopes.iter().map(|scope| scope.word()).collect::<Vec<_>>().join(" "),
+                &token.user,
+                token.made,
+                token.expires
+            ],
         )
         .await
         .map_err(|error| error.taken("token", &token.name))?;
@@ -189,7 +184,7 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn tokens(&self) -> Result<Vec<Token>, Error> {
-        let sql = "SELECT name, role, person, made, expires, used FROM token ORDER BY name";
+        let sql = "SELECT name, role, scopes, person, made, expires, used FROM token ORDER BY name";
         self.db.rows(sql, &[]).await?.into_iter().map(token).collect()
     }
 
@@ -199,7 +194,7 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn token(&self, digest: &str, now: Time) -> Result<Option<Token>, Error> {
-        let sql = "SELECT t.name, t.role, t.person, t.made, t.expires, t.used, p.role, p.disabled
+        let sql = "SELECT t.name, t.role, t.scopes, t.person, t.made, t.expires, t.used, p.role, p.disabled
                    FROM token t LEFT JOIN person p ON p.name = t.person
                    WHERE t.digest = $1 AND (t.expires IS NULL OR t.expires > $2)";
         let Some(row) = self.db.row(sql, values![digest, now]).await? else { return Ok(None) };
@@ -207,6 +202,7 @@ impl Store {
         let mut token = Token {
             name: row.text()?,
             role: row.word()?,
+            scopes: scopes(&mut row)?,
             user: row.text()?,
             made: row.number()?,
             expires: row.maybe_number()?,

@@ -119,8 +119,7 @@ impl Store {
             removed.boards = self.remove(sql, oldest).await?;
         }
         if let Some(oldest) = before(keep.audit_days) {
-            let sql = "DELETE FROM audit WHERE id IN (SELECT a.id FROM audit a WHERE a.at < $1 LIMIT $2)";
-            removed.audit = self.remove(sql, oldest).await?;
+            removed.audit = self.cut_audit(oldest).await?;
         }
         Ok(removed)
     }

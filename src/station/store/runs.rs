@@ -1,23 +1,27 @@
 //! Runs: what was done to boards. The whole record is kept; the columns beside it are what lists look for.
 
-use super::boards::serial_is;
-use super::db::{Question, Row, Tx, Value, json, values};
-use super::page::{at, limit, page};
+use jiff::Timestamp;
+
+use super::db::{Question, Row, Tx, json, values};
+use super::floor::among;
+use super::page::{limit, page};
 use super::{Error, Store};
 use crate::board::Who;
+use crate::device_api::Progress;
 use crate::run::{Ending, Record};
-use crate::station_api::{ListAsked, LogLine, Page, RunLine, RunsAsked, Time};
+use crate::station::rates::Sample;
+use crate::station_api::{ListAsked, LogLine, Page, RunLine, Time};
 
 /// A run's log has so many lines at most; the last one says that there were more.
 const MOST_LINES: u64 = 20_000;
 /// A line has so many characters at most.
 const LONGEST_LINE: usize = 500;
 
-const LINE: &str =
-    "SELECT id, way, board, label, serial, job, started, took, stage, outcome, why, done, total, simulated
-    FROM run";
+pub(super) const LINE: &str =
+    "SELECT id, way, board, label, serial, job, image, project, made_by, started, took, stage, outcome, why, done,
+    total, simulated FROM run";
 
-fn line(row: Row) -> Result<RunLine, Error> {
+pub(super) fn line(row: Row) -> Result<RunLine, Error> {
     let mut row = row.of("run");
     Ok(RunLine {
         run: row.text()?,
@@ -26,6 +30,9 @@ fn line(row: Row) -> Result<RunLine, Error> {
         label: row.text()?,
         serial: row.text()?,
         job: row.maybe_text()?,
+        image: row.maybe_text()?,
+        project: row.maybe_text()?,
+        by: row.maybe_text()?,
         started: row.number()?,
         took: row.maybe_number()?,
         stage: row.text()?,
@@ -42,8 +49,21 @@ fn line(row: Row) -> Result<RunLine, Error> {
 pub(super) struct Beside<'a> {
     pub(super) board: Option<&'a str>,
     pub(super) job: Option<&'a str>,
+    /// The image's name.
+    pub(super) image: Option<&'a str>,
+    pub(super) project: Option<&'a str>,
+    pub(super) by: Option<&'a str>,
     pub(super) fence: u64,
     pub(super) simulated: bool,
+}
+
+/// The image that a record names: by its name, or where another command has written it, by its file.
+fn image_of(record: &Record) -> Option<String> {
+    let image = record.detail.get("image")?;
+    let name = image.as_str().or_else(|| image.get("name")?.as_str()).or_else(|| image.get("path")?.as_str());
+    // Of a path what people look for.
+    let name = name?.rsplit('/').next()?;
+    (!name.is_empty()).then(|| cut(name))
 }
 
 /// The word of an ending, as records have it.
@@ -60,7 +80,12 @@ fn took(record: &Record) -> Option<i64> {
 /// What a board is called in lists: as people call it, else by what is printed on it.
 fn label(board: &Who) -> String {
     let serial = || board.serial.as_ref().map(ToString::to_string);
-    board.name.clone().or_else(serial).unwrap_or_else(|| board.label())
+    cut(&board.name.clone().or_else(serial).unwrap_or_else(|| board.label()))
+}
+
+/// As much as the index of a list takes.
+fn cut(text: &str) -> String {
+    text.chars().take(120).collect()
 }
 
 /// Keeps a run, or what has become of it.
@@ -68,11 +93,12 @@ pub(super) async fn keep(tx: &mut Tx, record: &Record, beside: Beside<'_>) -> Re
     let serial = record.board.serial;
     tx.run(
         "INSERT INTO run (id, way, board, label, serial, serial_low, job, fence, started, took, stage, outcome, why, done,
-             total, simulated, lines, record)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, 0, $15)
+             total, simulated, lines, record, image, project, made_by)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, 0, $15, $16, $17, $18)
          ON CONFLICT (id) DO UPDATE SET board = coalesce(run.board, excluded.board), label = excluded.label,
              serial = excluded.serial, serial_low = excluded.serial_low, took = excluded.took, stage = excluded.stage,
-             outcome = excluded.outcome, why = excluded.why, record = excluded.record",
+             outcome = excluded.outcome, why = excluded.why, record = excluded.record,
+             image = coalesce(run.image, excluded.image)",
         values![
             record.run.as_str(),
             record.way.word(),
@@ -89,7 +115,30 @@ pub(super) async fn keep(tx: &mut Tx, record: &Record, beside: Beside<'_>) -> Re
             record.ending.why().unwrap_or_default(),
             beside.simulated,
             json(record),
+            beside.image.map(str::to_owned).or_else(|| image_of(record)),
+            beside.project,
+            beside.by,
         ],
+    )
+    .await
+    .map(drop)
+}
+
+/// A run that goes on is in this step, and so far. When it has entered it stands in its record.
+pub(super) async fn advance(tx: &mut Tx, run: &str, progress: &Progress, now: Time) -> Result<(), Error> {
+    let word = progress.stage.word();
+    let Some(mut row) = tx.row("SELECT stage FROM run WHERE id = $1", values![run]).await? else {
+        return Ok(());
+    };
+    if row.text()? != word
+        && let Some(mut record) = record(tx, run).await?
+    {
+        record.enter(progress.stage, Timestamp::from_millisecond(now).unwrap_or_default());
+        tx.run("UPDATE run SET record = $2 WHERE id = $1", values![run, json(&record)]).await?;
+    }
+    tx.run(
+        "UPDATE run SET stage = $2, done = $3, total = $4 WHERE id = $1",
+        values![run, word, progress.done, progress.total.unwrap_or_default()],
     )
     .await
     .map(drop)
@@ -134,15 +183,18 @@ pub(super) async fn log(tx: &mut Tx, run: &str, lines: &[String], now: Time) -> 
 }
 
 impl Store {
-    /// Runs, the newest first.
+    /// The lines of these runs.
     ///
     /// # Errors
-    /// [`Error::BadValue`] for a wrong place in the list.
-    pub async fn runs(&self, asked: &RunsAsked) -> Result<Page<RunLine>, Error> {
-        let (question, limit) = runs_question(asked)?;
-        let rows = self.db.rows(&question.sql, &question.values).await?;
-        let lines = rows.into_iter().map(line).collect::<Result<_, _>>()?;
-        Ok(page(lines, limit, |line: &RunLine| format!("{}.{}", line.started, line.run)))
+    /// What the database says.
+    pub(super) async fn run_lines(&self, ids: &[String]) -> Result<Vec<RunLine>, Error> {
+        let mut lines = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(500) {
+            let question = among(LINE, "id", ids);
+            let rows = self.db.rows(&question.sql, &question.values).await?;
+            lines.extend(rows.into_iter().map(line).collect::<Result<Vec<_>, _>>()?);
+        }
+        Ok(lines)
     }
 
     /// The record of the one run of which the name begins so.
@@ -173,6 +225,44 @@ impl Store {
         Ok((line(row.ok_or_else(missing)?)?, record))
     }
 
+    /// Keeps how fast a run went.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn put_rates(&self, run: &str, samples: &[Sample]) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        tx.run("UPDATE run SET rates = $2 WHERE id = $1", values![run, json(&samples)]).await?;
+        tx.commit().await
+    }
+
+    /// How fast a run went, where that was kept.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn rates(&self, run: &str) -> Result<Vec<Sample>, Error> {
+        let row =
+            self.db.row("SELECT rates FROM run WHERE id = $1 AND rates IS NOT NULL", values![run]).await?;
+        row.map_or_else(|| Ok(Vec::new()), |row| row.of("run").json())
+    }
+
+    /// The runs that go on.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn runs_at_work(&self) -> Result<Vec<String>, Error> {
+        let sql = "SELECT run FROM job WHERE state = 'running' AND run IS NOT NULL";
+        self.db.rows(sql, &[]).await?.into_iter().map(|mut row| row.text()).collect()
+    }
+
+    /// How many lines a run's log has.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn count_lines(&self, run: &str) -> Result<u64, Error> {
+        let row = self.db.row("SELECT lines FROM run WHERE id = $1", values![run]).await?;
+        row.map_or(Ok(0), |mut row| row.count())
+    }
+
     /// A part of a run's log.
     ///
     /// # Errors
@@ -198,26 +288,4 @@ impl Store {
             .map(|mut row| Ok(LogLine { n: row.count()?, time: row.number()?, text: row.text()? }));
         Ok(page(lines.collect::<Result<_, Error>>()?, limit, |line: &LogLine| line.n.to_string()))
     }
-}
-
-/// The question for a list of runs.
-pub(super) fn runs_question(asked: &RunsAsked) -> Result<(Question, usize), Error> {
-    let limit = limit(asked.limit)?;
-    let mut question = Question::new(LINE);
-    let same: [(&str, &Option<String>); 4] =
-        [("board", &asked.board), ("job", &asked.job), ("way", &asked.way), ("outcome", &asked.outcome)];
-    for (column, value) in same {
-        if let Some(value) = value {
-            question.and(&format!("{column} = {{}}"), &[Value::from(value)]);
-        }
-    }
-    if let Some(serial) = asked.serial {
-        serial_is(&mut question, "", &serial);
-    }
-    if let Some(after) = &asked.after {
-        let (time, id) = at(after)?;
-        question.and("(started, id) < ({}, {})", values![time, id]);
-    }
-    question.more(" ORDER BY started DESC, id DESC LIMIT {}", values![limit as u64 + 1]);
-    Ok((question, limit))
 }

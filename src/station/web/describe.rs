@@ -114,6 +114,22 @@ pub(super) fn operation(row: &Row) -> OperationBuilder {
                 .build(),
         );
     }
+    if row.takes_key() && !row.secret {
+        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[!-~]{1,100}$")).build();
+        let what = "What is asked twice under one key within a day is done once, and answered the same.";
+        operation = operation.parameter(
+            ParameterBuilder::new()
+                .name("Idempotency-Key")
+                .parameter_in(ParameterIn::Header)
+                .description(Some(what))
+                .required(Required::False)
+                .schema(Some(text))
+                .build(),
+        );
+    }
+    if let Some(scope) = super::scope::of(row) {
+        operation = operation.description(Some(format!("A token with scopes needs `{scope}`.")));
+    }
     match row.access {
         Access::Open => operation,
         Access::Role(_) => operation.security(SecurityRequirement::new("token", Vec::<String>::new())),

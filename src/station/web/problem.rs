@@ -33,6 +33,28 @@ impl Refusal {
         self.0.status
     }
 
+    /// What is said of it; it may quote what was asked for.
+    pub(in crate::station) fn detail(&self) -> String {
+        message(&self.0.detail).into_owned()
+    }
+
+    /// What helps.
+    pub(in crate::station) fn hint(&self) -> Option<&Remedy> {
+        self.0.hint.as_ref()
+    }
+
+    /// More of it, a line each.
+    pub(in crate::station) fn more(&self) -> Vec<String> {
+        self.0.more.iter().take(100).map(|line| message(line).into_owned()).collect()
+    }
+
+    /// Puts its header beside others.
+    pub(in crate::station) fn put_header(&self, headers: &mut axum::http::HeaderMap) {
+        if let Some((name, value)) = &self.0.header {
+            headers.insert(name, value.clone());
+        }
+    }
+
     /// 400: a path, a query or a body that can't be read.
     pub(in crate::station) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, Kind::Usage, detail)

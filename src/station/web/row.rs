@@ -27,6 +27,8 @@ pub(in crate::station) struct Row {
     pub(in crate::station) summary: &'static str,
     /// Other answers than `status` that are no refusals, and what they mean.
     pub(in crate::station) also: &'static [(u16, &'static str)],
+    /// Its answer has a secret in it, which is kept nowhere.
+    pub(in crate::station) secret: bool,
 }
 
 /// What else a call answers that gives parts of something.
@@ -47,7 +49,7 @@ pub(in crate::station) enum HttpMethodOf {
 }
 
 impl HttpMethodOf {
-    pub(super) const fn both(self) -> (MethodFilter, HttpMethod) {
+    pub(in crate::station) const fn both(self) -> (MethodFilter, HttpMethod) {
         match self {
             Self::Get => (MethodFilter::GET, HttpMethod::Get),
             Self::Put => (MethodFilter::PUT, HttpMethod::Put),
@@ -57,8 +59,13 @@ impl HttpMethodOf {
         }
     }
 
+    /// Whether it only looks.
+    pub(in crate::station) const fn is_get(self) -> bool {
+        matches!(self, Self::Get)
+    }
+
     /// As it stands in the description.
-    pub(super) const fn word(self) -> &'static str {
+    pub(in crate::station) const fn word(self) -> &'static str {
         match self {
             Self::Get => "get",
             Self::Put => "put",
@@ -71,7 +78,7 @@ impl HttpMethodOf {
 
 impl Row {
     const fn new(method: HttpMethodOf, path: &'static str, access: Access, summary: &'static str) -> Self {
-        Self { method, path, access, status: StatusCode::OK, summary, also: &[] }
+        Self { method, path, access, status: StatusCode::OK, summary, also: &[], secret: false }
     }
 
     pub(in crate::station) const fn get(path: &'static str, access: Access, summary: &'static str) -> Self {
@@ -102,6 +109,18 @@ impl Row {
     pub(in crate::station) const fn answers(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
+    }
+
+    /// With a secret in its answer.
+    pub(in crate::station) const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
+    /// Whether what is asked twice under one key is done once.
+    pub(super) const fn takes_key(&self) -> bool {
+        matches!(self.method, HttpMethodOf::Post | HttpMethodOf::Put)
+            && matches!(self.access, Access::Role(_))
     }
 
     /// With other answers that are no refusals.

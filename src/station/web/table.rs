@@ -26,7 +26,6 @@ use super::describe::{Description, binary, operation, query_of};
 use super::row::{Access, Row};
 use super::{Origin, Refusal, Who, words};
 use crate::station::Station;
-use crate::station_api::Role;
 
 /// The type of bodies.
 pub(in crate::station) const JSON: &str = "application/json";
@@ -43,6 +42,8 @@ pub(in crate::station) struct Call {
     pub(in crate::station) from: Origin,
     pub(in crate::station) headers: HeaderMap,
     pub(in crate::station) query: Option<String>,
+    /// Path and query, as they came.
+    place: String,
     /// Only the head of the answer is wanted (HEAD): it is no sign that anything arrives.
     pub(in crate::station) is_head: bool,
     path: Vec<(String, String)>,
@@ -56,12 +57,7 @@ impl Call {
 
     /// Who asks. A handler of a row without a role gets nobody's name.
     pub(in crate::station) fn who(&self) -> Who {
-        self.who.clone().unwrap_or_else(|| Who {
-            by: String::new(),
-            user: String::new(),
-            from: self.from,
-            role: Role::Viewer,
-        })
+        self.who.clone().unwrap_or(Who::nobody(self.from))
     }
 }
 
@@ -69,11 +65,18 @@ impl Call {
 pub(in crate::station) struct Table {
     router: Router<Arc<Station>>,
     description: Description,
+    #[cfg(test)]
+    rows: Vec<Row>,
 }
 
 impl Table {
     pub(in crate::station) fn new() -> Self {
-        Self { router: Router::new(), description: Description::new() }
+        Self {
+            router: Router::new(),
+            description: Description::new(),
+            #[cfg(test)]
+            rows: Vec::new(),
+        }
     }
 
     /// A call with JSON in and out. `()` is no query, no body, or 204.
@@ -124,8 +127,23 @@ impl Table {
                     // Members by their place alone would mean something else with the next version.
                     return Err(Refusal::meaningless("the body is to be a JSON object, and is a list"));
                 }
-                let answer = handler(call, query, body).await?;
-                Ok(if no_answer { row.status.into_response() } else { json(row.status, &answer) })
+                let Some(key) = super::once::key(&row, &call.headers)? else {
+                    let answer = handler(call, query, body).await?;
+                    return Ok(if no_answer {
+                        row.status.into_response()
+                    } else {
+                        json(row.status, &answer)
+                    });
+                };
+                let (station, who) = (Arc::clone(&call.station), call.who());
+                let digest = super::once::digest(&row, &call.place, &body);
+                let work = async move {
+                    let answer = handler(call, query, body).await?;
+                    let text = if no_answer { Ok(String::new()) } else { crate::format::json::line(&answer) };
+                    let text = text.map_err(|error| Refusal::meaningless(error.to_string()))?;
+                    Ok((row.status, text))
+                };
+                super::once::once(station, &who, key, digest, work).await
             }
         });
     }
@@ -184,6 +202,8 @@ impl Table {
         F: Fn(Call, Body) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Result<Response, Refusal>> + Send + 'static,
     {
+        #[cfg(test)]
+        self.rows.push(row);
         let (filter, method) = row.method.both();
         self.description.add(row.path, method, operation);
         let route = on(filter, move |State(station): State<Arc<Station>>, request: Request| {
@@ -191,7 +211,7 @@ impl Table {
             async move {
                 let (mut parts, body) = request.into_parts();
                 let metrics = Arc::clone(&station);
-                let answer = match call(station, &mut parts, row.access).await {
+                let answer = match call(station, &mut parts, &row).await {
                     Ok(call) => handler(call, body).await.unwrap_or_else(IntoResponse::into_response),
                     Err(refusal) => refusal.into_response(),
                 };
@@ -200,6 +220,12 @@ impl Table {
             }
         });
         self.router = std::mem::take(&mut self.router).route(row.path, route);
+    }
+
+    /// The lines of the table.
+    #[cfg(test)]
+    pub(in crate::station) fn rows(&self) -> &[Row] {
+        &self.rows
     }
 
     /// Names in the description that two things have.
@@ -232,17 +258,28 @@ fn done(answers: Option<(&str, Content)>) -> Answer {
     }
 }
 
-async fn call(station: Arc<Station>, parts: &mut Parts, access: Access) -> Result<Call, Refusal> {
+async fn call(station: Arc<Station>, parts: &mut Parts, row: &Row) -> Result<Call, Refusal> {
     let from = parts.extensions.get::<Origin>().copied();
     let from = from.ok_or_else(|| Refusal::forbidden("nobody knows where this comes from"))?;
     if is_foreign_page(&parts.headers) {
         return Err(Refusal::forbidden("a page of another site asks for this"));
     }
-    let who = match access {
+    let who = match row.access {
         Access::Open => None,
         // Before anything of the body is taken.
         Access::Board => station.pass(from, &parts.headers).map(|_| None)?,
-        Access::Role(role) => Some(station.who(from, &parts.headers, role).await?),
+        Access::Role(role) => {
+            let who = station.who(from, &parts.headers, role).await?;
+            let scope = super::scope::of(row);
+            if !who.scopes.is_empty()
+                && !scope.is_some_and(|scope| who.scopes.iter().any(|own| own.covers(scope)))
+            {
+                let wanted =
+                    scope.map_or("a token without scopes".to_owned(), |scope| format!("the scope {scope}"));
+                return Err(Refusal::forbidden(format!("`{}` may not do this: it takes {wanted}", who.by)));
+            }
+            Some(who)
+        }
     };
     let params = RawPathParams::from_request_parts(parts, &()).await;
     let params = params.map_err(|_| Refusal::malformed("the path is no UTF-8"))?;
@@ -251,12 +288,13 @@ async fn call(station: Arc<Station>, parts: &mut Parts, access: Access) -> Resul
         return Err(Refusal::malformed("a part of the path is no name of anything"));
     }
     let query = parts.uri.query().map(str::to_owned);
+    let place = parts.uri.path_and_query().map_or("/", |place| place.as_str()).to_owned();
     let is_head = parts.method == axum::http::Method::HEAD;
-    Ok(Call { station, who, from, headers: std::mem::take(&mut parts.headers), query, is_head, path })
+    Ok(Call { station, who, from, headers: std::mem::take(&mut parts.headers), query, place, is_head, path })
 }
 
 /// Whether a browser says that a page of somebody else's makes this call. Programs say nothing of the kind.
-fn is_foreign_page(headers: &HeaderMap) -> bool {
+pub(in crate::station) fn is_foreign_page(headers: &HeaderMap) -> bool {
     let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST).unwrap_or_default();
     let of_other =

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::http::{HeaderMap, header};
 
-use crate::station_api::Role;
+use crate::station_api::{Role, Scope, User};
 
 /// Where a connection comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,21 @@ pub(in crate::station) struct Who {
     pub(in crate::station) from: Origin,
     /// What it may do.
     pub(in crate::station) role: Role,
+    /// To what it is held, where it is a token; empty: to nothing.
+    pub(in crate::station) scopes: Vec<Scope>,
+}
+
+impl Who {
+    /// A user.
+    pub(in crate::station) fn user(user: &User, from: Origin) -> Self {
+        let name = || user.name.clone();
+        Self { by: name(), user: name(), from, role: user.role, scopes: Vec::new() }
+    }
+
+    /// Nobody: on what is open to all.
+    pub(in crate::station) const fn nobody(from: Origin) -> Self {
+        Self { by: String::new(), user: String::new(), from, role: Role::Viewer, scopes: Vec::new() }
+    }
 }
 
 /// The token of a call, where it shows one.

@@ -87,6 +87,42 @@ pub fn fat_runs(image: &Arc<dyn ReadAt>, partition: &Partition, item: &FatItem) 
     Ok(runs)
 }
 
+/// The file or directory that a path means in a FAT partition, whatever the case of its name; `""` is the root. `None`
+/// where there is nothing.
+///
+/// # Errors
+/// When the image can't be read or the file system is damaged on the way there.
+pub fn fat_find(image: &Arc<dyn ReadAt>, partition: &Partition, path: &str) -> io::Result<Option<FatItem>> {
+    in_fat(image, partition, |volume| Ok(volume.find(path)?.map(|item| told(&item, path.to_owned()))))
+}
+
+/// What is in a directory of a FAT partition, in the order of the names; `""` is the root. `None` where there is no such
+/// directory. What other directories hold isn't looked at.
+///
+/// # Errors
+/// As [`fat_find`].
+pub fn fat_list(
+    image: &Arc<dyn ReadAt>,
+    partition: &Partition,
+    path: &str,
+) -> io::Result<Option<Vec<FatItem>>> {
+    in_fat(image, partition, |volume| {
+        let Some(directory) = volume.find(path)?.filter(|item| item.is_directory) else { return Ok(None) };
+        let items = volume.list(&directory, path)?;
+        let mut items: Vec<_> = items.into_iter().map(|item| told(&item, item.name.clone())).collect();
+        items.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(Some(items))
+    })
+}
+
+fn told(item: &Item, path: String) -> FatItem {
+    let first = match item.place {
+        Place::Chain(first) => first,
+        Place::Fixed { .. } => 0,
+    };
+    FatItem { path, is_directory: item.is_directory, len: item.len(), first }
+}
+
 /// Which clusters belong to something already, a bit each.
 #[derive(Default)]
 struct Owned(Vec<u64>);

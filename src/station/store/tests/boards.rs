@@ -1,6 +1,7 @@
 use super::*;
 use crate::board::Who;
 use crate::device_api::{Action, End, Register};
+use crate::station::store::There;
 use crate::station::store::{Asked, Error, Met};
 use crate::station_api::{BoardChange, BoardsAsked, Enrolment, Held, ListAsked, Slot, SlotKind};
 
@@ -283,7 +284,7 @@ on_both! {
         assert_eq!(store.boards_held().await.unwrap()[0].held, Held::Done);
 
         let list = async |asked: BoardsAsked| {
-            let page = store.boards(&asked).await.unwrap();
+            let page = store.boards(&asked, There::default()).await.unwrap();
             let places: Vec<_> =
                 page.items.iter().map(|board| ids.iter().position(|id| *id == board.id).unwrap()).collect();
             (places, page.next)

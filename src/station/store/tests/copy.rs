@@ -1,10 +1,11 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::station::store::There;
 use crate::station::store::copy::{LEFT_OUT, TABLES};
-use crate::station::store::{Error, Keep};
+use crate::station::store::{Did, Error, Keep};
 use crate::station_api::Room;
-use crate::station_api::{Audit, Backup, BoardsAsked, ListAsked, RunsAsked, Slot, SlotKind, Token};
+use crate::station_api::{Backup, BoardsAsked, ListAsked, RunsAsked, Slot, SlotKind, Token};
 
 /// Something in each table that is copied.
 pub(crate) async fn fill(store: &Store) {
@@ -33,6 +34,7 @@ pub(crate) async fn fill(store: &Store) {
     let token = Token {
         name: "ci".into(),
         role: crate::station_api::Role::Operator,
+        scopes: vec![crate::station_api::Scope::BoardsRead],
         user: "ada".into(),
         made: NOW,
         expires: None,
@@ -40,14 +42,18 @@ pub(crate) async fn fill(store: &Store) {
     };
     store.add_token(&token, &"ab".repeat(32)).await.unwrap();
     store.arm(true).await.unwrap();
-    let audit = |what: &str| Audit {
-        time: NOW,
+    store.put_factor("ada", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 5, &["aa".repeat(32)]).await.unwrap();
+    let hook = crate::station_api::Hook {
+        name: "bench".into(),
+        url: "https://hooks.example/a".into(),
+        events: vec![crate::station_api::Happening::RunDone],
+        plain: false,
+        made: NOW,
         by: "ada".into(),
-        from: "socket".into(),
-        what: what.into(),
-        on: "lab-01".into(),
     };
-    store.note(&audit("board.deploy")).await.unwrap();
+    store.add_hook(&hook, "secret").await.unwrap();
+    let did = Did { time: NOW, by: "ada", from: "socket", what: "board.deploy", on: "lab-01" };
+    store.note(&did).await.unwrap();
     let record = crate::run::Record::begin(
         crate::run::RunId::new(5),
         crate::run::Way::Flash,
@@ -101,7 +107,7 @@ on_both! {
             let plain = |copy: &[u8]| zstd::decode_all(copy).unwrap();
             assert!(plain(&again) == plain(&copy), "{} differs", other.sort());
             let asked = BoardsAsked::default();
-            assert_eq!(other.boards(&asked).await.unwrap(), store.boards(&asked).await.unwrap());
+            assert_eq!(other.boards(&asked, There::default()).await.unwrap(), store.boards(&asked, There::default()).await.unwrap());
             // It goes on from there.
             other.set("x", Some("y")).await.unwrap();
         }

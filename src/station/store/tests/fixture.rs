@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::station_api::{BoardsAsked, ImageState, JobState, JobsAsked, ListAsked, RunsAsked};
+use crate::station::store::There;
+use crate::station_api::{AuditAsked, BoardsAsked, ImageState, JobState, JobsAsked, ListAsked, RunsAsked};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store").join(name)
@@ -11,7 +12,7 @@ fn fixture(name: &str) -> PathBuf {
 
 /// What the first form's data is, told by the calls of today.
 async fn holds(store: &Store) {
-    let boards = store.boards(&BoardsAsked::default()).await.unwrap().items;
+    let boards = store.boards(&BoardsAsked::default(), There::default()).await.unwrap().items;
     assert_eq!(boards.len(), 1);
     let board = &boards[0];
     assert_eq!(board.serial.unwrap().as_str(), "10000000af04b2da");
@@ -31,7 +32,10 @@ async fn holds(store: &Store) {
     assert_eq!((store.rules().await.unwrap().len(), store.projects().await.unwrap().len()), (1, 1));
     assert_eq!((store.users().await.unwrap().len(), store.tokens().await.unwrap().len()), (1, 1));
     assert_eq!(store.sightings(&ListAsked::default()).await.unwrap().items.len(), 1);
-    assert_eq!(store.audit(&ListAsked::default()).await.unwrap().items.len(), 1);
+    assert_eq!(store.audit(&AuditAsked::default()).await.unwrap().items.len(), 1);
+    // What was noted before there was a chain is in it.
+    assert_eq!(store.check_audit().await.unwrap().broken, None);
+    assert_eq!(store.audit_ends().await.unwrap().1.n, 1);
     assert_eq!((store.slots().await.unwrap().len(), store.spooled().await.unwrap().len()), (1, 2));
     // It goes on from there.
     assert!(store.seen_after(&board.id, NOW).await.unwrap());
@@ -67,7 +71,7 @@ fn a_copy_of_an_older_form_grows_on_its_way_into_either_database() {
             let store = place.open().await;
             let cut = store.copy_from(&copy[..copy.len() - 40]).await.unwrap_err();
             assert!(matches!(cut, crate::station::store::Error::BadCopy { .. }), "{cut}");
-            assert!(store.boards(&BoardsAsked::default()).await.unwrap().items.is_empty());
+            assert!(store.boards(&BoardsAsked::default(), There::default()).await.unwrap().items.is_empty());
             store.copy_from(&copy[..]).await.unwrap();
             holds(&store).await;
             let again = store.copy_from(&copy[..]).await.unwrap_err();

@@ -1,6 +1,7 @@
 use super::*;
 use crate::device_api::{Action, End};
 use crate::run::{Ending, Proof, Stage};
+use crate::station::store::There;
 use crate::station::store::{Arrival, Error, Finished};
 use crate::station_api::{Again, BoardsAsked, JobState, Matching, NewRule, Project, What};
 
@@ -39,7 +40,7 @@ on_both! {
         let board = store.register(&register(1, None, &[]), true, NOW).await.unwrap().board().id.clone();
         assert_eq!(store.arrive(&board, NOW).await.unwrap(), Arrival::NoRule);
         let unruled = BoardsAsked { unruled: true, ..BoardsAsked::default() };
-        assert_eq!(store.boards(&unruled).await.unwrap().items[0].id, board);
+        assert_eq!(store.boards(&unruled, There::default()).await.unwrap().items[0].id, board);
         assert_eq!(store.count_unruled().await.unwrap(), 1);
 
         let what = What::Project { project: "p".into() };
@@ -68,7 +69,7 @@ on_both! {
         let rules = store.rules().await.unwrap();
         let counts: Vec<_> = rules.iter().map(|rule| (rule.name.as_str(), rule.matched, rule.last)).collect();
         assert_eq!(counts, [("fives", 0, None), ("fours", 1, Some(NOW))]);
-        assert!(store.boards(&unruled).await.unwrap().items.is_empty());
+        assert!(store.boards(&unruled, There::default()).await.unwrap().items.is_empty());
 
         store.put_project(&project("p", "a", Again::Ask)).await.unwrap();
         let asks = Arrival::Asks { rule: "fours".into(), before: JobState::Done };

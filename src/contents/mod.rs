@@ -1,0 +1,19 @@
+//! What an image contains: its table, its file systems and what lies in them, the system, and which boards start from it.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | [`Budget`] | how much may be read for one look: damage, and malice, can lead anywhere |
+//! | [`Files`] | the files of one partition, FAT or ext2, 3, 4, for reading |
+//! | [`Contents`] | all that is told of an image, once |
+//! | [`boot`] | which boards start from a boot partition, and by which files that is known |
+//!
+//! Nothing here is believed: sizes, names and texts are whatever the image says.
+
+pub mod boot;
+mod budget;
+mod files;
+mod look;
+
+pub use budget::Budget;
+pub use files::{Error, Files, Item, ItemKind, Listed, Place, name_of, text_of};
+pub use look::{Contents, Part, Sort, System};

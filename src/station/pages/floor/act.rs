@@ -1,0 +1,372 @@
+//! What an operator does on the floor.
+
+use askama::Template;
+
+use super::Answer;
+use super::fit::{Fit, disk};
+use crate::device_api::{Action, End, Role as DiskRole};
+use crate::format::size;
+use crate::station::pages::form::Form;
+use crate::station::pages::frame::Frame;
+use crate::station::pages::table::{Pages, go, page, sentence};
+use crate::station::pages::visit::Visit;
+use crate::station::pages::words;
+use crate::station::web::{Access, Refusal};
+use crate::station_api::{Board, BoardChange, Enrolment, Held, ImageState, ListAsked, NewJob, Project, Role};
+
+const LOOK: Access = Access::Role(Role::Viewer);
+const WORK: Access = Access::Role(Role::Operator);
+/// Boards that are deployed at once.
+const MOST: usize = 500;
+
+pub(super) fn add_to(pages: &mut Pages) {
+    pages.get("/deploy", WORK, ask);
+    pages.post("/deploy", WORK, deploy);
+    pages.post("/selected/{what}", WORK, selected);
+    pages.post("/boards/{board}/{what}", WORK, board);
+    pages.post("/jobs/{job}/{what}", WORK, job);
+    pages.post("/station/{what}", WORK, arm);
+    pages.get("/services", LOOK, services);
+}
+
+/// Back to where the button was.
+fn back(form: &Form) -> axum::response::Response {
+    go(form.text("to"))
+}
+
+async fn board(visit: Visit, form: Form) -> Answer {
+    let (station, who) = (&visit.station, visit.who());
+    let id = station.store().find_board(visit.part("board")).await?;
+    let change = |enrolment| BoardChange { enrolment: Some(enrolment), ..BoardChange::default() };
+    match visit.part("what") {
+        "let-in" => {
+            let board = station.change_board(&who, &id, &change(Enrolment::Enrolled)).await?;
+            visit.say(false, format!("{} is let in.", words::name(&board)));
+        }
+        "refuse" => {
+            let board = station.change_board(&who, &id, &change(Enrolment::Refused)).await?;
+            visit.say(false, format!("{} is refused. “Let in” undoes that.", words::name(&board)));
+        }
+        "seen" => station.notice_failure(&who, &id).await?,
+        "leave" => {
+            let change = BoardChange { held: Some(Held::Done), ..BoardChange::default() };
+            let board = station.change_board(&who, &id, &change).await?;
+            let job =
+                NewJob { action: Action::Reboot, project: None, image: None, target: Vec::new(), end: None };
+            station.give_job(&who, id, job).await?;
+            visit.say(false, format!("{} is left as it is, and starts from its disk.", words::name(&board)));
+        }
+        "backup" => give(&visit, &[id], Action::Backup).await?,
+        "reboot" => give(&visit, &[id], Action::Reboot).await?,
+        "power-off" => give(&visit, &[id], Action::PowerOff).await?,
+        _ => return Err(Refusal::missing("there is no such thing to do with a board")),
+    }
+    Ok(back(&form))
+}
+
+async fn job(visit: Visit, form: Form) -> Answer {
+    let (station, who) = (&visit.station, visit.who());
+    match visit.part("what") {
+        "cancel" => {
+            station.cancel_job(&who, visit.part("job")).await?;
+        }
+        "again" => {
+            let before = station.store().job(visit.part("job")).await?;
+            if let Err(refusal) = station.give_again(&who, visit.part("job")).await {
+                return Err(told_who(&visit, &before.board, refusal).await);
+            }
+        }
+        _ => return Err(Refusal::missing("there is no such thing to do with a job")),
+    }
+    Ok(back(&form))
+}
+
+async fn arm(visit: Visit, form: Form) -> Answer {
+    let armed = match visit.part("what") {
+        "arm" => true,
+        "disarm" => false,
+        _ => return Err(Refusal::missing("there is no such thing to do with the station")),
+    };
+    visit.station.arm(&visit.who(), armed).await?;
+    let text = if armed {
+        "Rules start what they say."
+    } else {
+        "Rules start nothing until somebody arms them again."
+    };
+    visit.say(false, text);
+    Ok(back(&form))
+}
+
+/// Where a board has something to do already, who wanted that.
+async fn told_who(visit: &Visit, board: &str, refusal: Refusal) -> Refusal {
+    if refusal.status() != axum::http::StatusCode::CONFLICT {
+        return refusal;
+    }
+    let store = visit.station.store();
+    let Ok(known) = store.board(board).await else { return refusal };
+    let Some(open) = &known.job else { return refusal };
+    let Ok(job) = store.job(open).await else { return refusal };
+    let what = match job.action {
+        Action::Deploy => "is being deployed",
+        Action::Backup => "is being backed up",
+        Action::Reboot => "is to start again",
+        Action::PowerOff => "is to be switched off",
+    };
+    let when = words::when(job.made, crate::station::now());
+    Refusal::conflict(format!("{} {what} already: {} wanted that at {when}", words::name(&known), job.by))
+        .with_hint("wait until it is done, or cancel it")
+}
+
+/// Gives boards something to do, and says of each that didn't get it why.
+async fn give(visit: &Visit, ids: &[String], action: Action) -> Result<(), Refusal> {
+    let new = NewJob { action, project: None, image: None, target: Vec::new(), end: None };
+    let done = give_all(visit, ids, &new).await;
+    let what = match action {
+        Action::Deploy => "deployed",
+        Action::Backup => "backed up",
+        Action::Reboot => "started again",
+        Action::PowerOff => "switched off",
+    };
+    match (done, ids) {
+        (0, _) => {}
+        (1, _) => visit.say(false, format!("1 board is being {what}.")),
+        (n, _) => visit.say(false, format!("{n} boards are being {what}.")),
+    }
+    Ok(())
+}
+
+async fn give_all(visit: &Visit, ids: &[String], new: &NewJob) -> usize {
+    let (station, who) = (&visit.station, visit.who());
+    let mut done = 0;
+    for id in ids {
+        match station.give_job(&who, id.clone(), new.clone()).await {
+            Ok(_) => done += 1,
+            Err(refusal) => {
+                let refusal = told_who(visit, id, refusal).await;
+                let hint = refusal.hint().map(|hint| format!(" {}", sentence(&words::remedy(hint))));
+                visit.say(true, format!("{}{}", sentence(&refusal.detail()), hint.unwrap_or_default()));
+            }
+        }
+    }
+    done
+}
+
+async fn selected(visit: Visit, form: Form) -> Answer {
+    let ids = ids(&visit, &form).await?;
+    if ids.is_empty() {
+        visit.say(true, "No board is selected.");
+        return Ok(back(&form));
+    }
+    match visit.part("what") {
+        "deploy" => {
+            let mut to = form_urlencoded::Serializer::new("/deploy?".to_owned());
+            for id in &ids {
+                to.append_pair("board", id);
+            }
+            return Ok(go(&to.finish()));
+        }
+        "backup" => give(&visit, &ids, Action::Backup).await?,
+        "reboot" => give(&visit, &ids, Action::Reboot).await?,
+        "let-in" | "refuse" => {
+            let enrolment =
+                if visit.part("what") == "refuse" { Enrolment::Refused } else { Enrolment::Enrolled };
+            let change = BoardChange { enrolment: Some(enrolment), ..BoardChange::default() };
+            change_all(&visit, &ids, &change).await?;
+        }
+        "slot" => {
+            let change = BoardChange { slot: Some(form.text("slot").to_owned()), ..BoardChange::default() };
+            change_all(&visit, &ids, &change).await?;
+        }
+        "cancel" => {
+            for id in &ids {
+                let board = visit.station.store().board(id).await?;
+                if let Some(job) = board.job {
+                    // One that has ended meanwhile needs no cancelling.
+                    let _ = visit.station.cancel_job(&visit.who(), &job).await;
+                }
+            }
+        }
+        _ => return Err(Refusal::missing("there is no such thing to do with boards")),
+    }
+    Ok(back(&form))
+}
+
+async fn change_all(visit: &Visit, ids: &[String], change: &BoardChange) -> Result<(), Refusal> {
+    for id in ids {
+        visit.station.change_board(&visit.who(), id, change).await?;
+    }
+    visit.say(
+        false,
+        if ids.len() == 1 {
+            "1 board is changed.".to_owned()
+        } else {
+            format!("{} boards are changed.", ids.len())
+        },
+    );
+    Ok(())
+}
+
+/// The boards that a form names.
+async fn ids(visit: &Visit, form: &Form) -> Result<Vec<String>, Refusal> {
+    let named: Vec<&str> = form.all("board").filter(|name| !name.is_empty()).collect();
+    if named.len() > MOST {
+        return Err(Refusal::meaningless(format!("{MOST} boards at most are done at once")));
+    }
+    let mut ids = Vec::with_capacity(named.len());
+    for name in named {
+        let id = visit.station.store().find_board(name).await?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
+}
+
+/// A board whose disk will be written.
+pub(in crate::station::pages) struct Written {
+    pub(in crate::station::pages) id: String,
+    pub(in crate::station::pages) name: String,
+    pub(in crate::station::pages) hardware: String,
+    pub(in crate::station::pages) slot: String,
+    /// Which disk loses what it has; empty where the board says so when it comes.
+    pub(in crate::station::pages) disk: String,
+    /// Why it can't be.
+    pub(in crate::station::pages) wrong: Option<String>,
+    /// Why it perhaps shouldn't be.
+    pub(in crate::station::pages) warning: Option<String>,
+}
+
+/// An image that may be chosen.
+struct Choice {
+    name: String,
+    size: String,
+}
+
+#[derive(Template)]
+#[template(path = "deploy.html")]
+struct Ask {
+    frame: Frame,
+    boards: Vec<Written>,
+    images: Vec<Choice>,
+    projects: Vec<Project>,
+    /// What is proposed.
+    image: String,
+    project: String,
+    can: usize,
+    /// Whether some board has a warning: it is done all the same where somebody says so.
+    warned: bool,
+}
+
+/// What a click will do is said before.
+async fn ask(visit: Visit) -> Answer {
+    let ids = ids(&visit, &visit.query).await?;
+    let store = visit.station.store();
+    let mut boards = Vec::with_capacity(ids.len());
+    for id in &ids {
+        boards.push(written(&store.board(id).await?));
+    }
+    let asked = ListAsked { limit: Some(500), ..ListAsked::default() };
+    let images = store.images(&asked).await?.items.into_iter();
+    let images = images.filter(|image| image.state == ImageState::Ready);
+    let mut images: Vec<_> =
+        images.map(|image| Choice { size: size(image.raw_len), name: image.name }).collect();
+    let projects = store.projects().await?.into_iter().filter(|project| project.image.is_some()).collect();
+    let project = visit.query.text("project").to_owned();
+    let image = match visit.query.text("image") {
+        "" if project.is_empty() => store.image_before().await?.unwrap_or_default(),
+        image => image.to_owned(),
+    };
+    // A backup is in no list of images; whoever asks for one by its name gets it.
+    if !image.is_empty()
+        && !images.iter().any(|one| one.name == image)
+        && let Ok(named) = store.image(&image).await
+        && named.state == ImageState::Ready
+    {
+        images.insert(0, Choice { size: size(named.raw_len), name: named.name });
+    }
+    if let Some(fit) = Fit::of(&visit, &project, &image).await? {
+        for (board, id) in boards.iter_mut().zip(&ids) {
+            board.warning = fit.warning(&store.board(id).await?, None);
+        }
+    }
+    let can = boards.iter().filter(|board| board.wrong.is_none()).count();
+    let warned = boards.iter().any(|board| board.warning.is_some());
+    let frame = visit.frame("Deploy", "floor").await;
+    page(&Ask { frame, boards, images, projects, image, project, can, warned })
+}
+
+pub(in crate::station::pages) fn written(board: &Board) -> Written {
+    let disk = disk(board);
+    let wrong = match (board.enrolment, &board.job) {
+        (Enrolment::Waiting, _) => Some("nobody has let it in yet".to_owned()),
+        (Enrolment::Refused, _) => Some("it is refused".to_owned()),
+        (Enrolment::Enrolled, Some(_)) => Some("it has something to do already".to_owned()),
+        _ => None,
+    };
+    Written {
+        id: board.id.clone(),
+        name: words::name(board),
+        hardware: words::hardware(board),
+        slot: board.slot.clone().unwrap_or_default(),
+        disk: disk
+            .map(|disk| format!("{} {} ({})", words::role(disk.role), size(disk.size), disk.name))
+            .unwrap_or_default(),
+        wrong,
+        warning: None,
+    }
+}
+
+async fn deploy(visit: Visit, form: Form) -> Answer {
+    let ids = ids(&visit, &form).await?;
+    // One list of both: `image:NAME` or `project:NAME`.
+    let (project, image) = match form.text("what").split_once(':') {
+        Some(("project", name)) => (Some(name.to_owned()), None),
+        Some(("image", name)) => (None, Some(name.to_owned())),
+        _ => return Err(Refusal::meaningless("no image is chosen")),
+    };
+    let target = form.word::<DiskRole>("target")?;
+    if !form.is_on("anyway") {
+        let fit =
+            Fit::of(&visit, project.as_deref().unwrap_or_default(), image.as_deref().unwrap_or_default());
+        let (fit, mut warned) = (fit.await?, false);
+        for id in &ids {
+            let board = visit.station.store().board(id).await?;
+            if let Some(warning) = fit.as_ref().and_then(|fit| fit.warning(&board, target)) {
+                visit.say(true, format!("{}: {warning}. Nothing was begun.", words::name(&board)));
+                warned = true;
+            }
+        }
+        if warned {
+            let start = "/deploy?";
+            let mut to = form_urlencoded::Serializer::for_suffix(start.to_owned(), start.len());
+            for id in &ids {
+                to.append_pair("board", id);
+            }
+            match (&project, &image) {
+                (Some(project), _) => to.append_pair("project", project),
+                (None, image) => to.append_pair("image", image.as_deref().unwrap_or_default()),
+            };
+            return Ok(go(&to.finish()));
+        }
+    }
+    let target = target.into_iter().collect();
+    let end = form.word::<End>("end")?;
+    let new = NewJob { action: Action::Deploy, project, image, target, end };
+    let done = give_all(&visit, &ids, &new).await;
+    if done > 0 {
+        let boards = if done == 1 { "1 board is".to_owned() } else { format!("{done} boards are") };
+        visit.say(false, format!("{boards} being deployed."));
+    }
+    Ok(go("/"))
+}
+
+#[derive(Template)]
+#[template(path = "services.html")]
+struct Services {
+    frame: Frame,
+}
+
+/// The lights, in words.
+async fn services(visit: Visit) -> Answer {
+    page(&Services { frame: visit.frame("Services", "").await })
+}

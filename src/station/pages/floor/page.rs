@@ -1,0 +1,44 @@
+//! The page of the floor.
+
+use askama::Template;
+
+use super::Answer;
+use super::card::Card;
+use super::feed::Figures;
+use crate::station::pages::frame::Frame;
+use crate::station::pages::table::page;
+use crate::station::pages::visit::Visit;
+use crate::station_api::Role;
+
+#[derive(Template)]
+#[template(path = "floor.html")]
+struct Page {
+    frame: Frame,
+    figures: Figures,
+    slots: Vec<Card>,
+    others: Vec<Card>,
+    number: u64,
+    acts: bool,
+    /// The image that was written last.
+    image: Option<String>,
+    /// For a screen above the bench: nothing but the cards.
+    wall: bool,
+}
+
+pub(super) async fn floor(visit: Visit) -> Answer {
+    let wall = visit.query.is_on("wall");
+    let acts = visit.can(Role::Operator) && !wall;
+    let drawn = visit.station.drawn(acts).await?;
+    let image = visit.station.store().image_before().await?;
+    let frame = visit.frame("Floor", "floor").await;
+    page(&Page {
+        frame,
+        figures: drawn.figures,
+        slots: drawn.slots,
+        others: drawn.others,
+        number: drawn.number,
+        acts,
+        image,
+        wall,
+    })
+}

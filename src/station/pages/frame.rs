@@ -1,0 +1,215 @@
+//! What stands around each page: the menu, who is signed in, what is wrong with the station, what was just done.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::assets::{ASSETS, Assets};
+use super::visit::Visit;
+use crate::station_api::{BootdState, Role, Room};
+
+/// The menu: section, path, words.
+const MENU: &[(&str, &str, &str, Role)] = &[
+    ("floor", "/", "Floor", Role::Viewer),
+    ("boards", "/boards", "Boards", Role::Viewer),
+    ("runs", "/runs", "Runs", Role::Viewer),
+    ("images", "/images", "Images", Role::Viewer),
+    ("backups", "/backups", "Backups", Role::Viewer),
+    ("users", "/users", "Users and tokens", Role::Admin),
+    ("hooks", "/hooks", "Hooks", Role::Admin),
+    ("audit", "/audit", "Audit", Role::Admin),
+];
+
+/// Things that are kept to be told, for one session, and for all.
+const MOST_OF_ONE: usize = 20;
+const MOST: usize = 1000;
+
+/// Something that was done, or wasn't.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::station) struct Notice {
+    pub(super) bad: bool,
+    pub(super) text: String,
+}
+
+/// What sessions are told on their next page.
+#[derive(Debug, Default)]
+pub(in crate::station) struct Notices(Mutex<HashMap<String, Vec<Notice>>>);
+
+impl Notices {
+    /// For the next page of a session.
+    pub(super) fn put(&self, session: &str, bad: bool, text: String) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST && !all.contains_key(session) {
+            // Those that never came back for theirs.
+            all.clear();
+        }
+        let of_one = all.entry(session.to_owned()).or_default();
+        if of_one.len() < MOST_OF_ONE {
+            of_one.push(Notice { bad, text });
+        }
+    }
+
+    fn take(&self, session: &str) -> Vec<Notice> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(session).unwrap_or_default()
+    }
+}
+
+/// A service's light.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::station) struct Light {
+    /// `on`, `off`, `warn`, `bad`.
+    pub(super) class: &'static str,
+    pub(super) sign: &'static str,
+    pub(super) name: &'static str,
+    /// All of it, for those that look closer and for screen readers.
+    pub(super) words: String,
+}
+
+/// An entry of the menu.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::station) struct Entry {
+    pub(super) path: &'static str,
+    pub(super) words: &'static str,
+    pub(super) here: bool,
+}
+
+/// What stands around a page.
+pub(in crate::station) struct Frame {
+    pub(super) title: String,
+    pub(super) menu: Vec<Entry>,
+    /// The user and its role; `None` where nobody is signed in.
+    pub(super) user: Option<(String, Role)>,
+    /// The proof for forms.
+    pub(super) proof: String,
+    pub(super) notices: Vec<Notice>,
+    /// What is wrong with the station.
+    pub(super) alarms: Vec<String>,
+    pub(super) lights: Vec<Light>,
+    pub(super) armed: bool,
+    /// Failures that nobody has seen.
+    pub(super) failed: u64,
+    /// The number of the newest change when this page was made.
+    pub(super) number: u64,
+    /// The path of this page.
+    pub(super) place: String,
+    pub(super) assets: &'static Assets,
+}
+
+impl Frame {
+    pub(super) async fn new(visit: &Visit, title: &str, section: &'static str, proof: String) -> Self {
+        let station = &visit.station;
+        // Before anything is read: what changes from here on is told to the page.
+        let number = station.changes.newest();
+        let user = visit.session.as_ref().map(|known| (known.who.by.clone(), known.who.role));
+        let (mut lights, mut alarms, mut failed, mut armed) = (Vec::new(), Vec::new(), 0, true);
+        let mut notices = Vec::new();
+        if let Some(known) = &visit.session {
+            lights = station.lights().await;
+            failed = station.store().count_unnoticed().await.unwrap_or_default();
+            armed = station.store().is_armed().await.unwrap_or(true);
+            notices = station.notices.take(&known.digest);
+            if !visit.secure() && !visit.from.is_here() {
+                alarms.push(
+                    "This page came over the network without HTTPS: others on it can read passwords and take over \
+                     sessions. Give the station a certificate: “piprov station cert NAME”, and start it anew."
+                        .to_owned(),
+                );
+            }
+        }
+        let role = visit.session.as_ref().map(|known| known.who.role);
+        let menu = MENU.iter().filter(|(.., least)| role.is_some_and(|role| role >= *least));
+        let menu = menu.map(|(name, path, words, _)| Entry { path, words, here: *name == section });
+        Self {
+            title: title.to_owned(),
+            menu: menu.collect(),
+            user,
+            proof,
+            notices,
+            alarms,
+            lights,
+            armed,
+            failed,
+            number,
+            place: visit.place.clone(),
+            assets: &ASSETS,
+        }
+    }
+
+    /// Whether whoever looks may do this much. For templates: `operator`, `admin`.
+    pub(super) fn can(&self, role: &str) -> bool {
+        let least = match role {
+            "admin" => Role::Admin,
+            "operator" => Role::Operator,
+            _ => Role::Viewer,
+        };
+        self.user.as_ref().is_some_and(|(_, role)| *role >= least)
+    }
+}
+
+impl crate::station::Station {
+    /// The lights of the station's services.
+    pub(super) async fn lights(&self) -> Vec<Light> {
+        let light = |class, sign, name, words: String| Light { class, sign, name, words };
+        let on = |name, words| light("on", "●", name, words);
+        let off = |name, words| light("off", "○", name, words);
+        let warn = |name, words| light("warn", "▲", name, words);
+        let bad = |name, words| light("bad", "✕", name, words);
+        let bootd = self.privileged.known();
+        let place = bootd.interface.clone().unwrap_or_else(|| "no network".to_owned());
+        let mut lights = match bootd.state {
+            BootdState::NotUsed => vec![
+                off("DHCP", "this station boots no boards from the network".to_owned()),
+                off("TFTP", "this station serves no boot files".to_owned()),
+                off("USB", "this station boots no boards over USB".to_owned()),
+            ],
+            BootdState::Away => {
+                let why = bootd.why.clone().unwrap_or_else(|| "it doesn't answer".to_owned());
+                vec![
+                    bad("DHCP", format!("what boots boards is away: {why}")),
+                    bad("TFTP", format!("what boots boards is away: {why}")),
+                    bad("USB", format!("what boots boards is away: {why}")),
+                ]
+            }
+            BootdState::Serving => {
+                let mode = bootd.mode.clone();
+                let net = |name: &'static str, what: &str| match &bootd.interface {
+                    None => off(name, format!("no network is served: {what}")),
+                    Some(_) => on(name, format!("{what} on {place}")),
+                };
+                let dhcp = match mode.as_deref() {
+                    Some("proxy") => "beside another DHCP server",
+                    _ => "addresses",
+                };
+                let usb = if bootd.usb {
+                    on("USB", "boards at this host's ports are booted".to_owned())
+                } else {
+                    off("USB", "no board is booted over USB".to_owned())
+                };
+                vec![net("DHCP", dhcp), net("TFTP", "boot files"), usb]
+            }
+        };
+        if let (Some(trouble), Some(first)) = (bootd.trouble, lights.first_mut()) {
+            *first = warn("DHCP", trouble);
+        }
+        let database = if self.options.store.is_some() { "PostgreSQL" } else { "SQLite" };
+        lights.push(if self.answers().await {
+            on("Store", format!("{database} answers"))
+        } else {
+            bad("Store", format!("{database} doesn't answer"))
+        });
+        lights.push(match (self.room(), self.disk_used()) {
+            (Room::Enough, Some(used)) => on("Disk", format!("{used} % of the station's disk is used")),
+            (Room::Enough, None) => on("Disk", "there is room".to_owned()),
+            (Room::Short, _) => {
+                warn("Disk", "the station's disk gets full: logs are kept for a week".to_owned())
+            }
+            (Room::Last, _) => bad("Disk", "the station's disk is full: nothing new is begun".to_owned()),
+        });
+        lights
+    }
+
+    fn disk_used(&self) -> Option<u64> {
+        let disk = rustix::fs::statvfs(self.state()).ok()?;
+        let used = disk.f_blocks.checked_sub(disk.f_bavail)?;
+        (used * 100).checked_div(disk.f_blocks)
+    }
+}

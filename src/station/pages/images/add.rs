@@ -1,0 +1,199 @@
+//! How images come: in pieces, by the script, which go on where they broke off; in one body, by a plain form.
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+
+use super::list::{Coming, coming};
+use super::{Answer, CHANGE};
+use crate::station::pages::form::Form;
+use crate::station::pages::frame::Frame;
+use crate::station::pages::table::{Pages, go, page};
+use crate::station::pages::visit::Visit;
+use crate::station::store::{Upload, UploadState};
+use crate::station::uploads::{Announced, PIECE};
+use crate::station::web::{Refusal, Row, json};
+
+/// The longest field of a form beside the file.
+const FIELD: usize = 1024;
+/// Fields of that form.
+const FIELDS: usize = 8;
+
+pub(super) fn add_to(pages: &mut Pages) {
+    pages.get("/images/add", CHANGE, ask);
+    pages.post("/uploads", CHANGE, begin);
+    pages.take(Row::post("/uploads/file", CHANGE, ""), whole);
+    pages.take(Row::post("/uploads/{upload}/piece", CHANGE, ""), piece);
+    pages.post("/uploads/{upload}/state", CHANGE, state);
+    pages.post("/uploads/{upload}/cancel", CHANGE, cancel);
+}
+
+#[derive(Template)]
+#[template(path = "image_add.html")]
+struct Ask {
+    frame: Frame,
+    waiting: Vec<Coming>,
+    /// The name that is proposed: of an image that is damaged, say.
+    name: String,
+    piece: usize,
+}
+
+async fn ask(visit: Visit) -> Answer {
+    let waiting = coming(&visit).await?.into_iter().filter(|coming| coming.waits).collect();
+    let frame = visit.frame("Add an image", "images").await;
+    let name = visit.query.text("name").to_owned();
+    page(&Ask { frame, waiting, name, piece: PIECE })
+}
+
+/// What the script is told of an upload.
+#[derive(serde::Serialize)]
+struct Told {
+    id: String,
+    came: u64,
+    size: u64,
+    piece: usize,
+}
+
+fn told(status: StatusCode, upload: Upload) -> Answer {
+    let told = Told { id: upload.id, came: upload.came, size: upload.size, piece: PIECE };
+    Ok(json(status, &told))
+}
+
+/// A name for an image, out of a file's.
+fn name_of(file: &str) -> String {
+    let file = file.rsplit(['/', '\\']).next().unwrap_or_default();
+    let mut name = file;
+    for ending in [".xz", ".zst", ".gz", ".bz2", ".zip", ".img", ".raw", ".wic"] {
+        name = name.strip_suffix(ending).unwrap_or(name);
+    }
+    let tame =
+        |char: char| if char.is_alphanumeric() || matches!(char, '.' | '_' | '-') { char } else { '-' };
+    name.chars().map(tame).take(63).collect::<String>().trim_matches(['.', '-']).to_owned()
+}
+
+async fn begin(visit: Visit, form: Form) -> Answer {
+    let size = form.maybe::<u64>("size")?.filter(|size| *size > 0);
+    let size =
+        size.ok_or_else(|| Refusal::meaningless("the file is empty, or nobody says how long it is"))?;
+    let file = form.text("file").to_owned();
+    let name = match form.text("name") {
+        "" => name_of(&file),
+        name => name.to_owned(),
+    };
+    let announced = Announced { name, file, size, sha256: form.text("sha256").to_owned() };
+    let begun = visit.station.begin_upload(&visit.who(), announced).await;
+    match begun {
+        Ok(upload) => told(StatusCode::CREATED, upload),
+        Err(refusal) => refused(refusal),
+    }
+}
+
+/// How much is here: where the script goes on.
+async fn state(visit: Visit, _: Form) -> Answer {
+    match visit.station.store().upload(visit.part("upload")).await {
+        Ok(upload) if upload.state == UploadState::Coming => told(StatusCode::OK, upload),
+        // All of it came, though the answer to the last piece didn't arrive.
+        Ok(upload) if upload.state == UploadState::Taking => told(StatusCode::OK, upload),
+        Ok(upload) => refused(Refusal::meaningless(upload.why)),
+        Err(error) => refused(error.into()),
+    }
+}
+
+/// For the script, which says it where the file was chosen.
+fn refused(refusal: Refusal) -> Answer {
+    Ok(refusal.into_response())
+}
+
+async fn piece(visit: Visit, body: Body) -> Answer {
+    let shown = visit.headers.get("x-piprov-proof").and_then(|proof| proof.to_str().ok()).unwrap_or_default();
+    visit.proven(shown)?;
+    let at = visit.query.maybe::<u64>("at")?.ok_or_else(|| Refusal::malformed("`at` is missing"))?;
+    match visit.station.take_piece(visit.part("upload"), at, body).await {
+        Ok(upload) => told(StatusCode::OK, upload),
+        Err(refusal) => refused(refusal),
+    }
+}
+
+async fn cancel(visit: Visit, form: Form) -> Answer {
+    let upload = visit.station.cancel_upload(&visit.who(), visit.part("upload")).await?;
+    visit.say(false, format!("{} doesn't come any more.", upload.name));
+    Ok(go(match form.text("to") {
+        "" => "/images",
+        to => to,
+    }))
+}
+
+/// A form with a file, in one body. Its proof stands before the file: nothing of a file without one is taken.
+async fn whole(visit: Visit, body: Body) -> Answer {
+    let broken = |error: axum::extract::multipart::MultipartError| Refusal::malformed(error.body_text());
+    let mut request = Request::new(body);
+    *request.headers_mut() = visit.headers.clone();
+    DefaultBodyLimit::disable().apply(&mut request);
+    let form = Multipart::from_request(request, &()).await;
+    let mut form = form.map_err(|error| Refusal::malformed(error.body_text()))?;
+    let (mut proof, mut told) = (String::new(), Announced::default());
+    for _ in 0..FIELDS {
+        let next = tokio::time::timeout(std::time::Duration::from_secs(15), form.next_field()).await;
+        let next = next.map_err(|_| Refusal::malformed("the form comes too slowly"))?;
+        let Some(mut field) = next.map_err(broken)? else { break };
+        let name = field.name().unwrap_or_default().to_owned();
+        if name == "file" {
+            visit.proven(&proof)?;
+            told.file = field.file_name().unwrap_or_default().to_owned();
+            if told.file.is_empty() {
+                return Err(Refusal::meaningless("no file is chosen"));
+            }
+            if told.name.is_empty() {
+                told.name = name_of(&told.file);
+            }
+            let upload = visit.station.begin_upload(&visit.who(), told).await?;
+            let name = upload.name.clone();
+            let stream = futures::stream::unfold(field, |mut field| async move {
+                match field.chunk().await {
+                    Ok(Some(bytes)) => Some((Ok(bytes), field)),
+                    Ok(None) => None,
+                    Err(error) => Some((Err(Refusal::malformed(error.body_text())), field)),
+                }
+            });
+            visit.station.take_whole(upload, Box::pin(stream)).await?;
+            visit.say(false, format!("{name} is here, and is being taken in."));
+            return Ok(go("/images"));
+        }
+        let mut text = Vec::new();
+        while let Some(bytes) = field.chunk().await.map_err(broken)? {
+            if text.len() + bytes.len() > FIELD {
+                return Err(Refusal::meaningless("a field of the form is too long"));
+            }
+            text.extend_from_slice(&bytes);
+        }
+        let text = String::from_utf8(text).map_err(|_| Refusal::malformed("a field is no UTF-8"))?;
+        match name.as_str() {
+            "proof" => proof = text,
+            "name" => text.trim().clone_into(&mut told.name),
+            "sha256" => text.trim().clone_into(&mut told.sha256),
+            _ => {}
+        }
+    }
+    Err(Refusal::meaningless("the form has no file in it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_files_name_becomes_one_for_an_image() {
+        for (file, name) in [
+            ("2026-10-01-raspios-lite.img.xz", "2026-10-01-raspios-lite"),
+            ("gateway 2.5.img", "gateway-2.5"),
+            ("C:\\fakepath\\x.img.zst", "x"),
+            ("../../etc/passwd", "passwd"),
+            (".img", ""),
+            ("<b>.img", "b"),
+        ] {
+            assert_eq!(name_of(file), name, "{file}");
+        }
+    }
+}

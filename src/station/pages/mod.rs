@@ -1,0 +1,67 @@
+//! What people see in a browser: pages that are whole without a script, and change by themselves with one.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | `table` | what each page goes through: who asks, whether its form is this station's, how a refusal looks |
+//! | `visit` | one request for a page, with its session |
+//! | `secret` | cookies, and the proof that a form comes from one of our pages; pure |
+//! | `form` | what a form tells; pure |
+//! | `assets` | the style sheet, the script, the icon: in the program, named by their content |
+//! | `frame` | what stands around each page |
+//! | `words` | how times, sizes and states are written |
+//! | `live` | changes that come by themselves |
+//! | `sign`, `half` | signing in and out, the first user; who has shown a password and no code yet |
+//! | `people` | the own account, users, tokens, the audit |
+//! | `floor` | one card a slot |
+//! | `boards`, `runs` | what is known, and what was done |
+//! | `images` | images and backups, and the files in them |
+//!
+//! Templates, style sheet and script stand in `web/`. A page never asks the database itself: it calls the store, and
+//! does what it does as the API does it.
+
+mod assets;
+#[cfg(test)]
+mod authorisation;
+mod boards;
+mod floor;
+mod form;
+mod frame;
+mod half;
+mod images;
+mod live;
+mod people;
+mod runs;
+mod secret;
+mod sign;
+mod table;
+mod visit;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use super::Station;
+
+pub(super) use floor::Floor;
+pub(super) use frame::Notices;
+pub(super) use half::Halves;
+pub(super) use table::Pages;
+
+/// All pages.
+fn all() -> Pages {
+    let mut pages = Pages::new();
+    sign::add_to(&mut pages);
+    floor::add_to(&mut pages);
+    boards::add_to(&mut pages);
+    runs::add_to(&mut pages);
+    images::add_to(&mut pages);
+    live::add_to(&mut pages);
+    people::add_to(&mut pages);
+    pages
+}
+
+/// Puts the pages beside the calls.
+pub(super) fn beside(router: Router<Arc<Station>>) -> Router<Arc<Station>> {
+    router.merge(assets::add_to(all().finish())).fallback(table::nothing)
+}

@@ -1,0 +1,262 @@
+//! A run: where its time went, what it said, how fast it went, and what proves it.
+
+use askama::Template;
+
+use super::Answer;
+use super::line::{Shown, state, way};
+use super::time::{Step, mean, steps, took};
+use crate::format::{message, size};
+use crate::run::{Ending, Record, Stage};
+use crate::station::now;
+use crate::station::pages::floor::path;
+use crate::station::pages::frame::Frame;
+use crate::station::pages::table::{page, sentence};
+use crate::station::pages::visit::Visit;
+use crate::station::pages::words;
+use crate::station::rates::{Sample, curve};
+use crate::station_api::{JobState, ListAsked, LogLine, Role, RunLine, RunsAsked};
+
+/// Lines of a log on a page.
+const LINES: u64 = 200;
+
+/// What proves a run, or why nothing does.
+struct Proof {
+    class: &'static str,
+    title: String,
+    /// The image's digest, and that of what was read back.
+    image: String,
+    read_back: String,
+    figures: Vec<(&'static str, String)>,
+}
+
+struct Said {
+    n: u64,
+    clock: String,
+    stamp: String,
+    text: String,
+}
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct Page {
+    frame: Frame,
+    line: RunLine,
+    what: &'static str,
+    class: &'static str,
+    sign: &'static str,
+    state: String,
+    goes_on: bool,
+    percent: Option<u8>,
+    began: String,
+    stamp: String,
+    lasted: String,
+    steps: Vec<Step>,
+    chart: String,
+    rates: Vec<(&'static str, String)>,
+    most: String,
+    log: Vec<Said>,
+    lines: u64,
+    older: Option<String>,
+    newer: Option<String>,
+    proof: Proof,
+    why: String,
+    last_seen: String,
+    next: String,
+    warnings: Vec<String>,
+    board: String,
+    device: String,
+    attempts: Vec<Shown>,
+    /// The job that can be tried again; that goes on.
+    again: Option<String>,
+    cancel: Option<String>,
+    deploy: Option<String>,
+    version: String,
+}
+
+impl Page {
+    fn took(&self, step: &Step) -> String {
+        took(step.took)
+    }
+
+    fn clock(&self, step: &Step) -> String {
+        words::clock(step.began)
+    }
+
+    /// Thousandths as percent, as a picture has them.
+    fn at(&self, thousandths: &i64) -> String {
+        format!("{}.{}%", thousandths / 10, thousandths % 10)
+    }
+}
+
+pub(super) async fn one(visit: Visit) -> Answer {
+    let (station, at) = (&visit.station, now());
+    let store = station.store();
+    let (line, record) = store.run_line(visit.part("run")).await?;
+    let goes_on = record.ending == Ending::Unfinished;
+    let samples: Vec<Sample> = match station.rates.of(&line.run) {
+        Some(track) => track.samples().to_vec(),
+        None => store.rates(&line.run).await?,
+    };
+    let end =
+        line.took.map_or(if goes_on { at } else { line.started }, |took| line.started.saturating_add(took));
+    let drawn = curve(&samples);
+    let most = drawn.iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
+    let (log, lines, older, newer) = log(&visit, &line.run).await?;
+    let job = match &line.job {
+        Some(job) => store.job(job).await.ok(),
+        None => None,
+    };
+    let mut attempts = Vec::new();
+    if let Some(job) = &line.job {
+        let asked = RunsAsked { job: Some(job.clone()), limit: Some(20), ..RunsAsked::default() };
+        let others = store.runs(&asked).await?.items;
+        attempts
+            .extend(others.iter().filter(|other| other.run != line.run).map(|other| Shown::of(other, at)));
+    }
+    let acts = visit.can(Role::Operator);
+    let board = line.board.clone().unwrap_or_default();
+    // A job goes on in its newest attempt.
+    let job = job.filter(|job| acts && job.run.as_ref() == Some(&line.run));
+    let over = |state| {
+        matches!(state, JobState::Failed | JobState::Lost | JobState::Cancelled | JobState::NotVerified)
+    };
+    let again = job.as_ref().filter(|job| over(job.state)).map(|job| job.id.clone());
+    let cancel = job.as_ref().filter(|job| job.state == JobState::Running && !job.cancel);
+    let deploy =
+        (acts && again.is_none() && !goes_on && line.way == "deploy" && !board.is_empty()).then(|| {
+            let mut to = form_urlencoded::Serializer::new("/deploy?".to_owned());
+            to.append_pair("board", &board);
+            match (&line.project, &line.image) {
+                (Some(project), _) => to.append_pair("project", project),
+                (None, Some(image)) => to.append_pair("image", image),
+                (None, None) => &mut to,
+            };
+            to.finish()
+        });
+    let (class, sign, state) = state(&line);
+    let rates = [("written", Stage::Write), ("read back", Stage::ReadBack), ("fetched", Stage::Fetch)];
+    let rates =
+        rates.iter().filter_map(|(words, stage)| Some((*words, words::rate(mean(&samples, *stage)?))));
+    let page_of = Page {
+        frame: visit.frame(&format!("Run {}", line.run), "runs").await,
+        what: way(&line.way),
+        class,
+        sign,
+        state,
+        goes_on,
+        percent: if goes_on { words::percent(line.done, line.total) } else { None },
+        began: words::when(line.started, at),
+        stamp: words::stamp(line.started),
+        lasted: words::minutes(end.saturating_sub(line.started)),
+        steps: steps(&record, &samples, end),
+        chart: path(&drawn),
+        rates: rates.collect(),
+        most: words::rate(most),
+        log,
+        lines,
+        older,
+        newer,
+        proof: proof(&line, &record),
+        why: record.ending.why().map(|why| sentence(&message(why))).unwrap_or_default(),
+        last_seen: match &record.ending {
+            Ending::Failed { last_seen: Some(seen), .. } => message(seen).into_owned(),
+            _ => String::new(),
+        },
+        next: next(&line, &record),
+        warnings: record
+            .warnings
+            .iter()
+            .map(|warning| message(&words::remedy(warning)).into_owned())
+            .collect(),
+        device: text(&record, "device"),
+        version: message(&record.piprov).into_owned(),
+        cancel: cancel.map(|job| job.id.clone()),
+        again,
+        deploy,
+        attempts,
+        board,
+        line,
+    };
+    page(&page_of)
+}
+
+/// A part of the log: the newest one, or what stands before a line.
+async fn log(
+    visit: &Visit,
+    run: &str,
+) -> Result<(Vec<Said>, u64, Option<String>, Option<String>), crate::station::web::Refusal> {
+    let store = visit.station.store();
+    let lines = store.count_lines(run).await?;
+    let end = visit.query.maybe::<u64>("log")?.unwrap_or(lines).clamp(LINES.min(lines), lines);
+    let begin = end.saturating_sub(LINES);
+    let after = begin.checked_sub(1).map(|n| n.to_string());
+    let limit = u32::try_from(end - begin).unwrap_or_default();
+    let items = match limit {
+        0 => Vec::new(),
+        _ => {
+            store.run_log(run, &ListAsked { after, limit: Some(limit), ..ListAsked::default() }).await?.items
+        }
+    };
+    let said = |line: LogLine| Said {
+        n: line.n,
+        clock: words::clock(line.time),
+        stamp: words::stamp(line.time),
+        text: message(&line.text).into_owned(),
+    };
+    let to = |end: u64| format!("/runs/{run}?log={end}#log");
+    let older = (begin > 0).then(|| to(begin));
+    let newer = (end < lines)
+        .then(|| if end + LINES >= lines { format!("/runs/{run}#log") } else { to(end + LINES) });
+    Ok((items.into_iter().map(said).collect(), lines, older, newer))
+}
+
+/// A text of what only this way has.
+fn text(record: &Record, name: &str) -> String {
+    record
+        .detail
+        .get(name)
+        .and_then(|value| value.as_str())
+        .map(|text| message(text).into_owned())
+        .unwrap_or_default()
+}
+
+fn proof(line: &RunLine, record: &Record) -> Proof {
+    let nested = |name: &str| record.detail.get("image").and_then(|image| image.get(name)?.as_str());
+    let mut image = text(record, "raw_sha256");
+    if image.is_empty() {
+        image = nested("raw_sha256").map(|text| message(text).into_owned()).unwrap_or_default();
+    }
+    let read_back = text(record, "read_back_sha256");
+    let number = |name: &str| record.detail.get(name).and_then(serde_json::Value::as_u64);
+    let names = [
+        ("raw_len", "Image"),
+        ("written", "Written"),
+        ("kept", "There already"),
+        ("fetched", "Over the network"),
+    ];
+    let figures = names.iter().filter_map(|(name, words)| Some((*words, size(number(name)?))));
+    let (class, title) = match &record.ending {
+        Ending::Unfinished if line.took.is_none() => ("run", "Nothing is proved yet".to_owned()),
+        Ending::Done { proof } => ("ok", sentence(proof.phrase()).trim_end_matches('.').to_owned()),
+        Ending::NotVerified { .. } => ("wait", "Not verified: nothing was read back".to_owned()),
+        _ if !read_back.is_empty() && read_back != image => ("bad", "What was read back differs".to_owned()),
+        _ => ("bad", "Nothing is proved".to_owned()),
+    };
+    Proof { class, title, image, read_back, figures: figures.collect() }
+}
+
+/// What to do next, where it failed.
+fn next(line: &RunLine, record: &Record) -> String {
+    if let Some(hint) = record.ending.hint() {
+        return sentence(&message(&words::remedy(hint)));
+    }
+    let (_, segment) = words::stage(&line.stage);
+    let lost = matches!(record.ending, Ending::Lost { .. });
+    match record.ending {
+        Ending::Unfinished | Ending::Done { .. } => String::new(),
+        Ending::NotVerified { .. } => {
+            "Deploy it with an agent that reads back, or look at the board.".to_owned()
+        }
+        _ => words::next(&line.way, lost, segment).to_owned(),
+    }
+}

@@ -1,0 +1,174 @@
+//! Files that come in pieces: how much of each is here counts after a restart too.
+
+use super::db::{Row, values, word};
+use super::{Error, Store, check_name};
+use crate::station_api::Time;
+
+/// Uploads that there may be at once.
+const MOST: u64 = 20;
+
+const UPLOAD: &str = "id, name, file, person, size, came, sha256, state, why, made, changed";
+
+/// A file that comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// The station's name of it.
+    pub id: String,
+    /// What the image will be called.
+    pub name: String,
+    /// The file's name where it comes from.
+    pub file: String,
+    /// Who sends it.
+    pub person: String,
+    /// How many bytes it has; 0 where that isn't known.
+    pub size: u64,
+    /// How many of them are here, from the first on.
+    pub came: u64,
+    /// sha256 that it has to have, 64 hexadecimal digits; empty where nobody said.
+    pub sha256: String,
+    /// Where it stands.
+    pub state: UploadState,
+    /// Why it failed.
+    pub why: String,
+    /// When it began.
+    pub made: Time,
+    /// When something came last.
+    pub changed: Time,
+}
+
+/// Where an upload stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UploadState {
+    /// Pieces come, or are waited for.
+    Coming,
+    /// All is here, and becomes an image.
+    Taking,
+    /// It didn't become one.
+    Failed,
+}
+
+fn upload(mut row: Row) -> Result<Upload, Error> {
+    Ok(Upload {
+        id: row.text()?,
+        name: row.text()?,
+        file: row.text()?,
+        person: row.text()?,
+        size: row.count()?,
+        came: row.count()?,
+        sha256: row.text()?,
+        state: row.word()?,
+        why: row.text()?,
+        made: row.number()?,
+        changed: row.number()?,
+    })
+}
+
+impl Store {
+    /// Begins an upload.
+    ///
+    /// # Errors
+    /// [`Error::BadValue`] for a name that is none; [`Error::Taken`] where an image or another upload has the name;
+    /// [`Error::InUse`] with too many.
+    pub async fn add_upload(&self, new: &Upload) -> Result<(), Error> {
+        check_name(&new.name)?;
+        let mut tx = self.db.begin().await?;
+        let taken = || Error::Taken { what: "image", name: new.name.clone() };
+        let sql = "SELECT id FROM image WHERE name = $1 AND state <> 'failed' AND state <> 'damaged'";
+        if tx.row(sql, values![&new.name]).await?.is_some() {
+            return Err(taken());
+        }
+        let sql = "SELECT id FROM upload WHERE name = $1 AND state <> 'failed'";
+        if tx.row(sql, values![&new.name]).await?.is_some() {
+            return Err(taken());
+        }
+        tx.run("DELETE FROM upload WHERE name = $1", values![&new.name]).await?;
+        let count = tx.row("SELECT COUNT(*) FROM upload", &[]).await?;
+        if count.map_or(Ok(0), |mut row| row.count())? >= MOST {
+            let why = format!("{MOST} of them come at once; cancel one that nobody needs");
+            return Err(Error::BadValue { what: "upload", why });
+        }
+        tx.run(
+            "INSERT INTO upload (id, name, file, person, size, came, sha256, state, why, made, changed)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            values![
+                &new.id,
+                &new.name,
+                &new.file,
+                &new.person,
+                new.size,
+                new.came,
+                &new.sha256,
+                word(new.state),
+                &new.why,
+                new.made,
+                new.changed,
+            ],
+        )
+        .await?;
+        tx.commit().await
+    }
+
+    /// An upload.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub async fn upload(&self, id: &str) -> Result<Upload, Error> {
+        let row = self.db.row(&format!("SELECT {UPLOAD} FROM upload WHERE id = $1"), values![id]).await?;
+        upload(row.ok_or_else(|| Error::NoSuch { what: "upload", name: id.to_owned() })?.of("upload"))
+    }
+
+    /// All uploads, the oldest first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn uploads(&self) -> Result<Vec<Upload>, Error> {
+        let rows = self.db.rows(&format!("SELECT {UPLOAD} FROM upload ORDER BY id"), &[]).await?;
+        rows.into_iter().map(|row| upload(row.of("upload"))).collect()
+    }
+
+    /// So much of it is here and on the disk.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`] where it was cancelled meanwhile.
+    pub async fn came(&self, id: &str, came: u64, size: u64, now: Time) -> Result<(), Error> {
+        self.change_upload(
+            "UPDATE upload SET came = $2, size = $3, changed = $4 WHERE id = $1",
+            id,
+            values![id, came, size, now],
+        )
+        .await
+    }
+
+    /// Where it stands now.
+    ///
+    /// # Errors
+    /// As [`Self::came`].
+    pub async fn stands(&self, id: &str, state: UploadState, why: &str, now: Time) -> Result<(), Error> {
+        self.change_upload(
+            "UPDATE upload SET state = $2, why = $3, changed = $4 WHERE id = $1",
+            id,
+            values![id, word(state), why, now],
+        )
+        .await
+    }
+
+    async fn change_upload(&self, sql: &str, id: &str, values: &[super::db::Value]) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        if tx.run(sql, values).await? == 0 {
+            return Err(Error::NoSuch { what: "upload", name: id.to_owned() });
+        }
+        tx.commit().await
+    }
+
+    /// Ends an upload. Says whether there was one.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn remove_upload(&self, id: &str) -> Result<bool, Error> {
+        let mut tx = self.db.begin().await?;
+        let gone = tx.run("DELETE FROM upload WHERE id = $1", values![id]).await?;
+        tx.commit().await?;
+        Ok(gone > 0)
+    }
+}

@@ -1,0 +1,103 @@
+//! What an operator does on the floor.
+
+use serde_json::json;
+
+use crate::agents::Agent;
+use crate::browser::{Browser, run};
+use crate::station::Station;
+
+/// Bytes that no two images have in common.
+fn noise(len: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        u8::try_from(state >> 56).unwrap()
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+#[test]
+fn two_boards_are_let_in_deployed_and_watched_and_one_that_fails_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    let image = noise(24 << 20, 1);
+    station.put("/api/v1/images/gateway.img", &image).ok();
+    let slot = json!({"name": "A1", "kind": "usb", "place": "1-1.1", "position": 0});
+    station.admin("PUT", "/api/v1/slots/A1", Some(&slot)).ok();
+    let slot = json!({"name": "A2", "kind": "usb", "place": "1-1.2", "position": 1});
+    station.admin("PUT", "/api/v1/slots/A2", Some(&slot)).ok();
+    run(async {
+        let browser = Browser::begin(&station).await;
+        // Empty slots are there.
+        assert_eq!(browser.count(".card.empty").await, 2);
+        // A board appears by itself.
+        let first = Agent::start(&station, dir.path(), 1, 64 << 20);
+        browser.until_says("000000a1").await;
+        let small = Agent::start(&station, dir.path(), 2, 1 << 20);
+        browser.until_says("000000a2").await;
+        assert_eq!(browser.count(".card.wait").await, 2);
+        browser.click(".card.wait button").await;
+        browser.until_says("is let in").await;
+        browser.click(".card.wait button").await;
+        browser.until("both are let in", "document.querySelectorAll('input[name=board]').length === 2").await;
+        // It moves to its slot, and the slots stay where they are.
+        let slot = json!({"slot": "A2"});
+        station.admin("PATCH", "/api/v1/boards/10000000000000a1", Some(&slot)).ok();
+        browser
+            .until("it is in its slot", "document.querySelectorAll('.card')[1].innerText.includes('a1')")
+            .await;
+        assert!(browser.text(".card").await.starts_with("A1"));
+        // Both are selected and deployed; what is erased is said before.
+        browser.script("for (const box of document.querySelectorAll('input[name=board]')) box.click()").await;
+        browser.until_says("2 boards:").await;
+        browser.click(".toolbar .deploy").await;
+        browser.until_says("Erase 2 disks and deploy").await;
+        assert!(browser.text("main").await.contains("All of its file 64 MiB (disk1) is erased."));
+        // One of them is too small: nothing begins until somebody says so all the same.
+        browser.click("button.main").await;
+        browser.until_says("its file has 1 MiB, and gateway.img has 24 MiB.").await;
+        browser.click("input[name=anyway]").await;
+        browser.click("button.main").await;
+        browser.until_says("2 boards are being deployed.").await;
+        browser.until_says("Done, verified").await;
+        browser.until("the other failed", "document.querySelector('.card.alarmed .why')").await;
+        assert_eq!(first.disk()[..image.len()], image[..]);
+        // What, where, and what next; the title says it too, until somebody has seen it.
+        let why = browser.text(".card.alarmed").await;
+        assert!(why.contains("the image needs 24 MiB") && why.contains("Nothing was written."), "{why}");
+        browser.until("the title", "document.title.startsWith('(1)')").await;
+        browser.until("the icon", "document.getElementById('icon').href.includes('failed')").await;
+        browser.shot("floor").await;
+        // Still there after a reload.
+        browser.go("/").await;
+        assert_eq!(browser.count(".card.alarmed").await, 1);
+        browser.click(".card.alarmed button[formaction$='/seen']").await;
+        browser.until("it was seen", "!document.querySelector('.card.alarmed')").await;
+        browser.until("the title", "!document.title.startsWith('(')").await;
+        drop(small);
+        browser.close().await;
+    });
+}
+
+#[test]
+fn a_page_says_that_the_station_is_away_and_is_right_when_it_is_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut station = Station::start(dir.path(), &[]);
+    run(async {
+        let browser = Browser::begin(&station).await;
+        let mut agent = Agent::start(&station, dir.path(), 1, 1 << 20);
+        browser.until_says("000000a1").await;
+        agent.kill();
+        station.kill();
+        browser.until_says("No news since").await;
+        browser.shot("lost").await;
+        let at = station.address.to_string();
+        drop(station);
+        let station = Station::start_at(dir.path(), &at, &[]);
+        // Something that happened while the page could not be told.
+        station.admin("PATCH", "/api/v1/boards/10000000000000a1", Some(&json!({"name": "gateway-7"}))).ok();
+        browser.until("it is back", "document.getElementById('lost').hidden").await;
+        browser.until_says("gateway-7").await;
+        browser.close().await;
+    });
+}

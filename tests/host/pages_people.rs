@@ -1,0 +1,338 @@
+//! Accounts, users, tokens and what they did, as a browser and a program meet them.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::station::{Answer, Station, request};
+
+/// A browser without a script.
+pub(crate) struct Browser<'a> {
+    station: &'a Station,
+    cookie: String,
+    proof: String,
+}
+
+/// `a=b&c=d`, as browsers write it.
+fn form(fields: &[(&str, &str)]) -> String {
+    let escape = |text: &str| -> String {
+        let byte = |byte: u8| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        };
+        text.bytes().map(byte).collect()
+    };
+    let pairs: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
+    pairs.join("&")
+}
+
+/// What stands in a page between two texts.
+pub(crate) fn between<'a>(page: &'a str, before: &str, behind: &str) -> &'a str {
+    let rest = page.split_once(before).unwrap_or_else(|| panic!("no {before:?} in {page}")).1;
+    rest.split_once(behind).unwrap_or_else(|| panic!("no {behind:?} behind {before:?}")).0
+}
+
+pub(crate) fn text(answer: &Answer) -> String {
+    String::from_utf8_lossy(&answer.body).into_owned()
+}
+
+impl<'a> Browser<'a> {
+    pub(crate) fn new(station: &'a Station) -> Self {
+        Self { station, cookie: String::new(), proof: String::new() }
+    }
+
+    /// The first user of a station, signed in.
+    pub(crate) fn first(station: &'a Station) -> Self {
+        let mut browser = Self::new(station);
+        let welcome = station.welcome.as_deref().unwrap();
+        let path = format!("/welcome/{}", welcome.rsplit('/').next().unwrap());
+        let answer = browser.post(&path, &[("name", "ada"), ("password", PASSWORD), ("again", PASSWORD)]);
+        assert_eq!(answer.status, 303, "{}", text(&answer));
+        browser
+    }
+
+    fn send(&mut self, method: &str, path: &str, body: Option<&str>) -> Answer {
+        let mut headers =
+            vec![("content-type", "application/x-www-form-urlencoded"), ("user-agent", "Firefox/1 Linux")];
+        let cookie = format!("piprov={}", self.cookie);
+        if !self.cookie.is_empty() {
+            headers.push(("cookie", &cookie));
+        }
+        let answer = self.station.raw(&request(method, path, None, body.map(str::as_bytes), &headers));
+        if let Some(set) = answer.header("set-cookie") {
+            self.cookie = between(set, "piprov=", ";").to_owned();
+        }
+        let page = text(&answer);
+        if let Some((_, rest)) = page.split_once("name=\"proof\" value=\"") {
+            self.proof = rest.split('"').next().unwrap().to_owned();
+        }
+        answer
+    }
+
+    pub(crate) fn get(&mut self, path: &str) -> String {
+        let answer = self.send("GET", path, None);
+        assert_eq!(answer.status, 200, "{path}: {}", text(&answer));
+        text(&answer)
+    }
+
+    pub(crate) fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let proof = self.proof.clone();
+        let mut all = vec![("proof", proof.as_str())];
+        all.extend(fields);
+        self.send("POST", path, Some(&form(&all)))
+    }
+
+    fn sign_in(station: &'a Station, name: &str, password: &str) -> (Self, Answer) {
+        let mut browser = Self::new(station);
+        let answer = browser.post("/login", &[("name", name), ("password", password)]);
+        (browser, answer)
+    }
+}
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// The code that a telephone shows, so many seconds from now.
+fn code(secret: &str, later: u64) -> String {
+    let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
+    let totp = totp_rs::Builder::new().with_secret(secret).build().unwrap();
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    totp.generate(since.as_secs() + later).to_string()
+}
+
+#[test]
+fn a_second_factor_is_set_up_asked_for_and_each_code_is_good_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    let mut ada = Browser::first(&station);
+    assert!(ada.get("/account").contains("Your password alone is enough"));
+    let page = ada.get("/account/second-factor");
+    let secret = between(&page, "name=\"secret\" value=\"", "\"").to_owned();
+    assert!(page.contains("<svg class=\"qr\""));
+    // Neither a wrong code nor a wrong password sets it up, and the secret stays.
+    for (password, shown) in [(PASSWORD, "000000".to_owned()), ("wrong password", code(&secret, 0))] {
+        let answer = ada
+            .post("/account/second-factor", &[("secret", &secret), ("password", password), ("code", &shown)]);
+        assert!((400..500).contains(&answer.status), "{}", answer.status);
+        assert!(text(&answer).contains(&secret));
+    }
+    let shown = code(&secret, 0);
+    let answer =
+        ada.post("/account/second-factor", &[("secret", &secret), ("password", PASSWORD), ("code", &shown)]);
+    let page = text(&answer);
+    assert_eq!(answer.status, 200, "{page}");
+    let codes: Vec<_> =
+        page.split("<li><code>").skip(1).map(|rest| rest.split('<').next().unwrap()).collect();
+    assert_eq!(codes.len(), 10);
+    assert!(ada.get("/account").contains("10 of 10 codes"));
+    // They aren't shown again, and not kept as they are.
+    assert!(!ada.get("/account").contains(codes[0]));
+
+    // The password is half of it.
+    let (mut other, answer) = Browser::sign_in(&station, "ada", PASSWORD);
+    assert_eq!((answer.status, other.cookie.as_str()), (200, ""));
+    let half = between(&text(&answer), "name=\"half\" value=\"", "\"").to_owned();
+    let answer = other.post("/login/code", &[("half", &half), ("code", &shown)]);
+    assert_eq!(answer.status, 401, "the code that has set it up is used");
+    let next = code(&secret, 30);
+    let answer = other.post("/login/code", &[("half", &half), ("code", &next)]);
+    assert_eq!(answer.status, 303, "{}", text(&answer));
+    assert!(other.get("/account").contains("ada"));
+    // What is half can't be used once more, and the code neither.
+    let (mut third, answer) = Browser::sign_in(&station, "ada", PASSWORD);
+    let half_of_third = between(&text(&answer), "name=\"half\" value=\"", "\"").to_owned();
+    assert_eq!(
+        third.post("/login/code", &[("half", &half), ("code", codes[0])]).header("location"),
+        Some("/login")
+    );
+    assert_eq!(third.post("/login/code", &[("half", &half_of_third), ("code", &next)]).status, 401);
+    let answer = third.post("/login/code", &[("half", &half_of_third), ("code", &codes[0].to_uppercase())]);
+    assert_eq!(answer.status, 303, "{}", text(&answer));
+    assert!(third.get("/account").contains("9 of 10 codes"));
+
+    // Programs show it too.
+    let login = |code: Option<&str>| {
+        let body = json!({ "name": "ada", "password": PASSWORD, "code": code });
+        let body = if code.is_none() { json!({ "name": "ada", "password": PASSWORD }) } else { body };
+        station.call("POST", "/api/v1/login", None, Some(&body))
+    };
+    let answer = login(None);
+    assert_eq!(answer.status, 401);
+    assert!(answer.json()["detail"].as_str().unwrap().contains("second factor"), "{answer:?}");
+    assert_eq!(login(Some(codes[0])).status, 401, "it was used");
+    let token = login(Some(codes[1])).ok()["secret"].as_str().unwrap().to_owned();
+    assert_eq!(station.call("GET", "/api/v1/users", Some(&token), None).status, 200);
+
+    // A link for another password stands for the password alone.
+    let made = station.admin("POST", "/api/v1/invitations", Some(&json!({ "user": "ada" }))).ok();
+    let mut lost = Browser::new(&station);
+    let answer = lost
+        .post(made["path"].as_str().unwrap(), &[("password", "another horse"), ("again", "another horse")]);
+    assert!(text(&answer).contains("name=\"half\"") && lost.cookie.is_empty(), "{}", text(&answer));
+    // An administrator takes it away.
+    let change = json!({ "second_factor": false });
+    let user = station.admin("PATCH", "/api/v1/users/ada", Some(&change)).ok();
+    assert_eq!(user["second_factor"], false);
+    let (ada, answer) = Browser::sign_in(&station, "ada", "another horse");
+    assert!(answer.status == 303 && !ada.cookie.is_empty());
+    assert_eq!(
+        station.admin("PATCH", "/api/v1/users/ada", Some(&json!({ "second_factor": true }))).status,
+        422
+    );
+}
+
+#[test]
+fn users_come_by_a_link_lose_their_sessions_and_are_put_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    let mut ada = Browser::first(&station);
+    ada.get("/users");
+    let page = text(&ada.post("/users/invite", &[("role", "operator")]));
+    let path = format!("/welcome/{}", between(&page, "/welcome/", "<"));
+    let mut bob = Browser::new(&station);
+    assert!(bob.get(&path).contains("operator"));
+    let fields = [("name", "bob"), ("password", PASSWORD), ("again", PASSWORD)];
+    assert_eq!(bob.post(&path, &fields).status, 303);
+    assert_eq!(Browser::new(&station).post(&path, &fields).status, 404, "it is good once");
+    bob.get("/account");
+    assert_eq!(bob.send("GET", "/users", None).status, 403);
+
+    // Sessions are seen and ended, one and all others.
+    let (mut second, _) = Browser::sign_in(&station, "bob", PASSWORD);
+    let page = bob.get("/account");
+    assert_eq!(page.matches("Firefox on Linux").count(), 2);
+    let end = between(&page, "action=\"/account/sessions/", "/end\"").to_owned();
+    assert_eq!(bob.post(&format!("/account/sessions/{end}/end"), &[]).status, 303);
+    assert_eq!(second.send("GET", "/account", None).status, 303);
+    // Nobody ends somebody else's.
+    let page = ada.get("/users/bob");
+    let of_bob = between(&page, "action=\"/users/bob/sessions/", "/end\"").to_owned();
+    assert_eq!(ada.post(&format!("/account/sessions/{of_bob}/end"), &[]).status, 404);
+    // Another password ends the others, and takes the one before.
+    let (mut second, _) = Browser::sign_in(&station, "bob", PASSWORD);
+    bob.get("/account");
+    let fields = [("before", "wrong wrong"), ("password", "new horse new"), ("again", "new horse new")];
+    assert_eq!(bob.post("/account/password", &fields).status, 401);
+    let fields = [("before", PASSWORD), ("password", "new horse new"), ("again", "new horse new")];
+    assert_eq!(bob.post("/account/password", &fields).status, 303);
+    assert!(bob.get("/account").contains("The password is changed"));
+    assert_eq!(second.send("GET", "/account", None).status, 303);
+    assert_eq!(Browser::sign_in(&station, "bob", PASSWORD).1.status, 401);
+
+    // Disabled, and let in again.
+    ada.get("/users/bob");
+    assert_eq!(ada.post("/users/bob/disable", &[]).status, 303);
+    assert_eq!(bob.send("GET", "/account", None).status, 303);
+    assert_eq!(Browser::sign_in(&station, "bob", "new horse new").1.status, 401);
+    assert_eq!(ada.post("/users/bob/enable", &[]).status, 303);
+    assert_eq!(Browser::sign_in(&station, "bob", "new horse new").1.status, 303);
+    // The last administrator stays one.
+    let answer = ada.post("/users/ada/role", &[("role", "viewer")]);
+    assert_eq!(answer.status, 409, "{}", text(&answer));
+    // Another role ends sessions: what they may do isn't what it was.
+    let (mut bob, _) = Browser::sign_in(&station, "bob", "new horse new");
+    assert_eq!(ada.post("/users/bob/role", &[("role", "viewer")]).status, 303);
+    assert_eq!(bob.send("GET", "/account", None).status, 303);
+}
+
+#[test]
+fn a_token_is_held_to_its_scopes_and_shown_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    let mut ada = Browser::first(&station);
+    ada.get("/users");
+    let fields = [("name", "ci"), ("role", "admin"), ("days", "7"), ("boards", "read"), ("images", "write")];
+    let page = text(&ada.post("/tokens/add", &fields));
+    let secret = between(&page, "class=\"secret\">", "<").to_owned();
+    assert!(!ada.get("/users").contains(&secret));
+    let call = |method: &str, path: &str, body: Option<Value>| {
+        station.call(method, path, Some(&secret), body.as_ref()).status
+    };
+    assert_eq!(call("GET", "/api/v1/boards", None), 200);
+    assert_eq!(call("GET", "/api/v1/slots", None), 200);
+    assert_eq!(call("PUT", "/api/v1/slots/a", Some(json!({}))), 403);
+    assert_eq!(call("GET", "/api/v1/images", None), 200);
+    assert_eq!(call("DELETE", "/api/v1/images/none", None), 404);
+    for path in [
+        "/api/v1/runs",
+        "/api/v1/users",
+        "/api/v1/audit",
+        "/api/v1/station",
+        "/api/v1/rules",
+        "/api/v1/hooks",
+    ] {
+        assert_eq!(call("GET", path, None), 403, "{path}");
+    }
+    let answer = station.call("GET", "/api/v1/runs", Some(&secret), None);
+    assert!(answer.json()["detail"].as_str().unwrap().contains("the scope runs:read"), "{answer:?}");
+    // It makes no token that may more, and a pipeline of programs needs none.
+    let people = json!({ "name": "maker", "role": "admin", "scopes": ["people:write"] });
+    let maker =
+        station.admin("POST", "/api/v1/tokens", Some(&people)).ok()["secret"].as_str().unwrap().to_owned();
+    let make = |scopes: Value| {
+        let new = json!({ "name": "more", "role": "viewer", "scopes": scopes });
+        station.call("POST", "/api/v1/tokens", Some(&maker), Some(&new)).status
+    };
+    assert_eq!(make(json!([])), 403);
+    assert_eq!(make(json!(["boards:read"])), 403);
+    assert_eq!(make(json!(["people:read"])), 201);
+    assert_eq!(make(json!(["people:all"])), 422);
+    // It says when it was used, and ends.
+    let page = ada.get("/users");
+    assert!(page.contains("boards:read, images:write"), "{page}");
+    assert_eq!(ada.post("/tokens/ci/remove", &[]).status, 303);
+    assert_eq!(call("GET", "/api/v1/boards", None), 401);
+}
+
+/// `piprov station audit`.
+fn audit(args: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_piprov"))
+        .args(["station", "audit"])
+        .args(args)
+        .env("PIPROV_STATE_DIR", std::env::temp_dir())
+        .output()
+        .unwrap();
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), said)
+}
+
+#[test]
+fn the_audit_is_filtered_exported_and_proved() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut station = Station::start(dir.path(), &[]);
+    let mut ada = Browser::first(&station);
+    ada.get("/users");
+    for name in ["one", "two", "<b>three"] {
+        ada.post("/users/add", &[("name", name), ("role", "viewer"), ("password", PASSWORD)]);
+    }
+    let page = ada.get("/audit");
+    assert!(page.contains("user.add-by-link") && page.contains("session.begin"));
+    let page = ada.get("/audit?what=user.add&by=ada&on=two");
+    assert_eq!(page.matches("<code>user.add</code>").count(), 1, "{page}");
+    assert!(ada.get("/audit?what=user.&from=2099-01-01").contains("Nothing fits"));
+    let page = ada.get("/audit?by=%3Cscript%3Ealert(1)%3C/script%3E");
+    assert!(!page.contains("<script>alert"), "{page}");
+    assert_eq!(ada.send("GET", "/audit?from=yesterday", None).status, 422);
+
+    let export = ada.send("GET", "/audit/export", None);
+    assert!(export.whole && export.status == 200);
+    let file = dir.path().join("audit.jsonl");
+    std::fs::write(&file, &export.body).unwrap();
+    let path = file.display().to_string();
+    let (code, said) = audit(&["--check", &path]);
+    assert!(code == Some(0) && said.contains("nothing was changed") && said.contains(&station.key), "{said}");
+    let state = dir.path().join("station").display().to_string();
+    // It goes on from there while the station serves.
+    ada.post("/users/add", &[("name", "four"), ("role", "viewer"), ("password", PASSWORD)]);
+    let (code, said) = audit(&["--state", &state, "--since", &path]);
+    assert_eq!(code, Some(0), "{said}");
+    let changed = text(&export).replace("\"on\":\"two\"", "\"on\":\"six\"");
+    assert_ne!(changed, text(&export));
+    std::fs::write(&file, changed).unwrap();
+    let (code, said) = audit(&["--check", &path]);
+    assert!(code == Some(65) && said.contains("was changed"), "{code:?} {said}");
+    std::fs::write(&file, &export.body[..export.body.len() / 2]).unwrap();
+    assert_ne!(audit(&["--check", &path]).0, Some(0));
+    station.end();
+    assert_eq!(audit(&["--state", &state]).0, Some(0));
+}

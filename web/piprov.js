@@ -1,0 +1,242 @@
+// What pages do by themselves. Without this script each of them is whole, and each action is a form.
+"use strict";
+(() => {
+  const $ = (id) => document.getElementById(id);
+  const title = document.title.replace(/^\(\d+\) /, "");
+
+  // Failures that nobody has seen stand in the title and in the icon.
+  const failures = () => {
+    const of = document.querySelector("[data-failed]:not(link)");
+    const n = of ? Number(of.dataset.failed) : 0;
+    document.title = n > 0 ? `(${n}) ${title}` : title;
+    const icon = $("icon");
+    const want = n > 0 ? icon.dataset.failed : icon.dataset.calm;
+    if (icon.getAttribute("href") !== want) icon.setAttribute("href", want);
+  };
+
+  // How many boards are selected.
+  const picked = () => {
+    const of = document.querySelector(".picked");
+    if (!of) return;
+    const n = document.querySelectorAll("input[name=board]:checked").length;
+    of.textContent = n === 0 ? "Select boards:" : n === 1 ? "1 board:" : `${n} boards:`;
+  };
+  document.addEventListener("change", picked);
+
+  // Puts an element in the place of the one with its name; what a person has begun in it stays.
+  const put = (fresh) => {
+    const old = $(fresh.id);
+    if (!old) {
+      const others = $("others");
+      if (others && fresh.classList.contains("card")) {
+        others.append(fresh);
+        $("nobody")?.classList.add("gone");
+      }
+      return;
+    }
+    for (const box of fresh.querySelectorAll("input[type=checkbox][id]")) {
+      const before = $(box.id);
+      if (before && before.type === "checkbox") box.checked = before.checked;
+    }
+    if (old.isEqualNode(fresh)) return;
+    const focus = old.contains(document.activeElement) ? document.activeElement : null;
+    const again = focus && (focus.id ? `#${CSS.escape(focus.id)}` : focus.getAttribute("formaction") ? `[formaction="${CSS.escape(focus.getAttribute("formaction"))}"]` : focus.getAttribute("href") ? `[href="${CSS.escape(focus.getAttribute("href"))}"]` : null);
+    // A field in which somebody is writing isn't taken away.
+    if (focus && focus.matches("input:not([type=checkbox]), textarea, select")) return;
+    const ends = [...old.querySelectorAll("[data-follow]")].map((of) => [of.id, of.scrollTop + of.clientHeight >= of.scrollHeight - 4, of.scrollTop]);
+    old.replaceWith(fresh);
+    // A log is followed while its end is seen; else it stays where somebody reads.
+    for (const [id, end, top] of ends) { const of = $(id); if (of) of.scrollTop = end ? of.scrollHeight : top; }
+    if (again) fresh.querySelector(again)?.focus();
+  };
+
+  const parts = (html) => {
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    return [...template.content.children];
+  };
+
+  // The page once more, with what has changed in it since.
+  let loading = false, once = false;
+  const anew = async () => {
+    if (loading) { once = true; return; }
+    loading = true;
+    try {
+      const answer = await fetch(location.href, { credentials: "same-origin", redirect: "follow", cache: "no-store" });
+      if (answer.redirected && new URL(answer.url).pathname !== location.pathname) { location.href = answer.url; return; }
+      if (!answer.ok) throw new Error(answer.status);
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const style = page.querySelector("link[rel=stylesheet]")?.getAttribute("href");
+      if (style !== document.querySelector("link[rel=stylesheet]").getAttribute("href")) { $("stale").hidden = false; return; }
+      const fresh = [...page.querySelectorAll("main [data-part][id]")];
+      // Notices are told once: those that stand here stay.
+      const names = new Set(fresh.map((part) => part.id));
+      for (const old of document.querySelectorAll("main [data-part][id]")) {
+        if (!names.has(old.id) && old.id !== "notices") old.remove();
+      }
+      for (const part of fresh) {
+        if (part.id === "notices" && part.children.length === 0) continue;
+        const old = $(part.id);
+        if (!old) {
+          // It stands behind what stands before it there.
+          const within = part.parentElement?.id ? $(part.parentElement.id) : null;
+          const before = part.previousElementSibling?.id ? $(part.previousElementSibling.id) : null;
+          if (before) before.after(document.adoptNode(part));
+          else if (within) within.prepend(document.adoptNode(part));
+          else location.reload();
+        } else put(document.adoptNode(part));
+      }
+      failures();
+      picked();
+    } catch {
+      setTimeout(anew, 2000);
+    } finally {
+      loading = false;
+      if (once) { once = false; anew(); }
+    }
+  };
+
+  // The stream of changes. When it is lost the page says so, and since when; it is right again before it says nothing.
+  const live = document.querySelector("[data-live]");
+  if (live) {
+    let seen = live.dataset.from, lost = null, source = null, heard = Date.now(), soon = null, wait = 500;
+    const wanted = (live.dataset.watch || "").split(" ").filter(Boolean);
+    const say = (is) => {
+      if (is && !lost) {
+        lost = new Date();
+        $("lost").querySelector("time").textContent = lost.toLocaleTimeString();
+        $("lost").hidden = false;
+        document.body.classList.add("old");
+      } else if (!is && lost) {
+        lost = null;
+        $("lost").hidden = true;
+        document.body.classList.remove("old");
+      }
+    };
+    const got = (event) => {
+      heard = Date.now();
+      if (event.lastEventId) seen = event.lastEventId;
+    };
+    // Many changes are one load; changes without a pause don't put it off.
+    const every = Math.max(150, Number(live.dataset.every) || 0);
+    let last = 0;
+    const later = () => {
+      soon ??= setTimeout(() => { soon = null; last = Date.now(); anew(); }, Math.max(150, every - (Date.now() - last)));
+    };
+    const open = () => {
+      source?.close();
+      source = new EventSource(`${live.dataset.live}${live.dataset.live.includes("?") ? "&" : "?"}from=${seen}`);
+      source.onopen = async () => {
+        heard = Date.now();
+        wait = 500;
+        if (lost) { await anew(); say(false); }
+      };
+      source.addEventListener("put", (event) => {
+        got(event);
+        for (const part of parts(event.data)) put(part);
+        failures();
+      });
+      source.addEventListener("anew", (event) => { got(event); anew(); });
+      source.addEventListener("change", (event) => {
+        got(event);
+        const change = JSON.parse(event.data);
+        if (change.of === "gap" || wanted.length === 0 || wanted.includes(change.of) || wanted.includes(change.id) || wanted.includes(change.board)) later();
+      });
+      source.onerror = () => {
+        source.close();
+        say(true);
+        setTimeout(open, wait);
+        wait = Math.min(wait * 2, 10000);
+      };
+    };
+    open();
+    addEventListener("pagehide", () => source?.close());
+    addEventListener("pageshow", (event) => { if (event.persisted) { anew(); open(); } });
+    // A laptop that slept has missed what nobody has told it.
+    document.addEventListener("visibilitychange", () => { if (!document.hidden && Date.now() - heard > 60000) { anew(); open(); } });
+  }
+
+  // What is looked for is looked up while it is typed: it stands in the URL, so a bookmark keeps it.
+  let typing = null;
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest("form[data-filter]");
+    if (!form) return;
+    clearTimeout(typing);
+    typing = setTimeout(() => {
+      const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+      history.replaceState(null, "", form.getAttribute("action") + (query.size > 0 ? `?${query}` : ""));
+      anew();
+    }, 250);
+  });
+  for (const of of document.querySelectorAll("[data-follow]")) of.scrollTop = of.scrollHeight;
+
+  // One click copies.
+  document.addEventListener("click", (event) => {
+    const code = event.target.closest("code[data-copy]");
+    if (code) navigator.clipboard?.writeText(code.textContent).then(() => { code.dataset.copied = "1"; setTimeout(() => delete code.dataset.copied, 900); });
+  });
+
+  // A file that is sent in pieces: it goes on where it broke off, also after this page was loaded anew.
+  const upload = document.querySelector("form[data-upload]");
+  if (upload) {
+    const field = upload.elements.file, wrong = $("upload-wrong"), going = $("upload-going");
+    const proof = upload.elements.proof.value, bar = going.querySelector("progress"), words = going.querySelector("span");
+    const refuse = (text) => { wrong.textContent = `✕ ${text}`; wrong.hidden = !text; };
+    const asked = async (path, options) => {
+      const answer = await fetch(path, { method: "POST", credentials: "same-origin", ...options });
+      const json = (answer.headers.get("content-type") || "").includes("json") ? await answer.json() : {};
+      if (!answer.ok) throw Object.assign(new Error(json.detail || `the station answers ${answer.status}`), { status: answer.status });
+      return json;
+    };
+    const waits = (file) => [...document.querySelectorAll("[data-waits]")].find((one) => one.dataset.file === file.name && Number(one.dataset.size) === file.size);
+    const pause = (time) => new Promise((done) => setTimeout(done, time));
+    const send = async (file) => {
+      const known = waits(file);
+      let it;
+      if (known) it = await asked(`/uploads/${known.dataset.waits}/state`, { body: new URLSearchParams({ proof }) });
+      else {
+        const fields = { proof, name: upload.elements.name.value, sha256: upload.elements.sha256.value, file: file.name, size: file.size };
+        it = await asked("/uploads", { body: new URLSearchParams(fields) });
+      }
+      const piece = Math.min(it.piece, 4 << 20), began = Date.now(), from = it.came;
+      let wait = 500, last = Date.now();
+      while (it.came < file.size) {
+        try {
+          const body = file.slice(it.came, it.came + piece);
+          it = await asked(`/uploads/${it.id}/piece?at=${it.came}`, { body, headers: { "x-piprov-proof": proof, "content-type": "application/octet-stream" } });
+          wait = 500;
+          last = Date.now();
+        } catch (error) {
+          // The station says no; or it is away, and comes back.
+          if (error.status && error.status !== 409 && error.status < 500) throw error;
+          if (Date.now() - last > 600000) throw error;
+          words.textContent = `Nothing arrives: ${error.message}. It goes on by itself.`;
+          await pause(wait);
+          wait = Math.min(wait * 2, 10000);
+          try { it = await asked(`/uploads/${it.id}/state`, { body: new URLSearchParams({ proof }) }); } catch (again) { if (again.status && again.status < 500) throw again; }
+          continue;
+        }
+        const percent = Math.floor(it.came * 100 / file.size), rate = (it.came - from) / ((Date.now() - began) / 1000 || 1);
+        const left = Math.round((file.size - it.came) / rate), seconds = String(left % 60).padStart(2, "0");
+        bar.value = percent;
+        words.textContent = `${percent} %, ${(rate / 1e6).toFixed(1)} MB/s, ${Math.floor(left / 60)}:${seconds} left`;
+      }
+      location.href = "/images";
+    };
+    const start = (file) => {
+      if (!file || !going.hidden) return;
+      refuse("");
+      going.hidden = false;
+      const leave = (event) => event.preventDefault();
+      addEventListener("beforeunload", leave);
+      send(file).catch((error) => { refuse(error.message); going.hidden = true; }).finally(() => removeEventListener("beforeunload", leave));
+    };
+    upload.addEventListener("submit", (event) => { event.preventDefault(); start(field.files[0]); });
+    for (const kind of ["dragenter", "dragover"]) upload.addEventListener(kind, (event) => { event.preventDefault(); upload.classList.add("over"); });
+    for (const kind of ["dragleave", "drop"]) upload.addEventListener(kind, () => upload.classList.remove("over"));
+    upload.addEventListener("drop", (event) => { event.preventDefault(); start(event.dataTransfer.files[0]); });
+  }
+
+  failures();
+  picked();
+})();
