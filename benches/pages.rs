@@ -131,15 +131,10 @@ fn page_times(database: Option<&str>) -> Vec<(String, Duration)> {
         format!("/runs/{run}"),
         "/images".to_owned(),
         "/backups".to_owned(),
-        "/rules".to_owned(),
-        "/projects".to_owned(),
-        "/network".to_owned(),
-        "/settings".to_owned(),
         "/users".to_owned(),
         "/account".to_owned(),
         "/audit".to_owned(),
         "/hooks".to_owned(),
-        "/help".to_owned(),
     ];
     let named = |page: &str| page.replace(&board, "BOARD").replace(&run, "RUN");
     pages.iter().map(|page| (named(page), least(&station, &cookie, page))).collect()
