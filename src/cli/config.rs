@@ -20,6 +20,10 @@ enum Command {
     /// $XDG_CONFIG_HOME/piprov/config.toml, over /etc/piprov/piprov.d/*.toml, over
     /// /etc/piprov/piprov.toml, over what is built in. The variable of `flash.part-size` is
     /// PIPROV_FLASH_PART_SIZE, and so on. With -v it also says which files were looked for.
+    ///
+    /// station.enrol, station.keep-* and station.shell-clients may also be changed on the page Settings
+    /// of a station, while it serves. What is saved there holds for that station; it comes before the
+    /// files and behind flags and environment variables. It isn't shown here.
     Show,
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::cli::ui::Ui;
 use crate::cli::{Global, common};
@@ -10,8 +11,7 @@ use crate::config::station::Enrol;
 use crate::error::{Action, Explain, Kind, Remedy, remedy};
 use crate::netboot::serve::service;
 use crate::station::serve::{Event, Sockets, is_unix, serve};
-use crate::station::store::Keep;
-use crate::station::{Options, Proxy, bootd};
+use crate::station::{Options, bootd};
 use crate::stop::Stop;
 
 /// What is said below the options.
@@ -66,38 +66,17 @@ fn start_bootd(global: &Global, ui: &Ui, interface: &str) -> crate::cli::Result<
     bootd::Spawned::start(arguments, told).map_err(|source| crate::bootd::Error::System(source).into())
 }
 
-/// How long things are kept.
-fn keep(station: &crate::config::Station) -> Keep {
-    Keep {
-        runs_days: station.keep_runs.value.map(Into::into),
-        runs_most: None,
-        logs_days: station.keep_logs.value.map(Into::into),
-        sightings_days: station.keep_sightings.value.map(Into::into),
-        audit_days: station.keep_audit.value.map(Into::into),
-    }
-}
-
-/// Who signs people in before they come.
-fn proxy(station: &crate::config::Station) -> Option<Proxy> {
-    let (header, from) = (station.proxy_header.value.clone()?, station.proxy_from.value.clone());
-    Some(Proxy { header, from })
-}
-
 impl Serve {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
-        let settings = common::settings(global, ui)?;
+        let mut settings = common::settings(global, ui)?;
+        settings.station.enrol = settings.station.enrol.or_flag("--enrol", self.enrol);
         let station = &settings.station;
         let state = self.state.or(station.state.value.clone());
         let options = Options {
             records: settings.state_dir.value.clone(),
             state: state.unwrap_or_else(|| settings.state_dir.value.join("station")),
             store: station.store.value.clone(),
-            enrol: self.enrol.unwrap_or(station.enrol.value),
-            keep: keep(station),
-            shell_clients: station.shell_clients.value,
-            hooks_local: station.hooks_local.value,
-            proxy: proxy(station),
-            names: station.names.value.clone(),
+            settings: Arc::new(settings.clone()),
             bootd: settings.control_socket.value.clone(),
         };
         // It ends with this command.

@@ -1,5 +1,6 @@
 //! Settings: flags before environment before files before what is built in. Every value knows where it
-//! comes from, so that `piprov config show` can tell.
+//! comes from, so that `piprov config show` can tell. A few may be changed while a station serves: what is saved there
+//! comes before the files.
 //!
 //! The files, from the weakest to the strongest: `/etc/piprov/piprov.toml`, the drop-ins
 //! `/etc/piprov/piprov.d/*.toml` in the order of their names, `$XDG_CONFIG_HOME/piprov/config.toml`,
@@ -11,6 +12,7 @@ pub mod usb;
 
 mod file;
 mod form;
+mod saved;
 mod settings;
 mod table;
 mod tables;
@@ -24,6 +26,7 @@ use crate::error::{Explain, Kind, Remedy, Task, remedy};
 use value::Raw;
 
 pub use form::Written;
+pub use saved::CHANGE_WHILE_SERVING;
 pub use settings::{Flash, KEYS, Netboot, Reset, Settings, Station, Tftp, Usb};
 pub use table::Row;
 pub use tables::Member;
@@ -61,6 +64,8 @@ pub enum Origin {
         /// The flag, with its dashes.
         flag: &'static str,
     },
+    /// Saved in the station, by somebody who may.
+    Saved,
 }
 
 impl fmt::Display for Origin {
@@ -70,6 +75,7 @@ impl fmt::Display for Origin {
             Self::File { path, line } => write!(out, "{}:{line}", path.display()),
             Self::Environment { variable } => write!(out, "environment, {variable}"),
             Self::Flag { flag } => write!(out, "flag, {flag}"),
+            Self::Saved => out.write_str("saved in the station"),
         }
     }
 }

@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::arming::{Name, Rule};
 use crate::board::{Mac, Who};
 use crate::config::netboot::Mode;
+use crate::error::Remedy;
 use crate::format::json;
 use crate::run::Way;
 use crate::tftp::event::What;
@@ -234,11 +235,67 @@ pub enum ToClient {
         #[serde(flatten)]
         seen: Seen,
     },
+    /// Something of the network that people want to know. A station that comes later is told it too, while it is the
+    /// newest about its subject.
+    Notice(Notice),
     /// Something happened in a run: the object that `--json` has for it.
     Run {
         /// The event.
         event: Value,
     },
+}
+
+/// Something of the network that people want to know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// When it was so, the newest time.
+    pub time: Timestamp,
+    /// What it is about.
+    pub about: About,
+    /// Which one: an address, a board as people know it, an interface.
+    pub subject: String,
+    /// The rest of a sentence that begins with that.
+    pub text: String,
+    /// What helps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<Remedy>,
+    /// A board doesn't boot for it, or may not.
+    pub bad: bool,
+}
+
+impl Notice {
+    /// With subject and text cut to 100 and 500 characters: they go into a packet.
+    #[must_use]
+    pub fn new(
+        time: Timestamp,
+        about: About,
+        subject: &str,
+        text: &str,
+        hint: Option<Remedy>,
+        bad: bool,
+    ) -> Self {
+        let cut = |text: &str, most| text.chars().take(most).collect();
+        Self { time, about, subject: cut(subject, 100), text: cut(text, 500), hint, bad }
+    }
+}
+
+/// What a notice is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// Another DHCP server.
+    Server,
+    /// A board that gets nothing, or not what it wants.
+    Board,
+    /// The address that a board was given.
+    Address,
+    /// The interface that is served.
+    Interface,
+    /// The server itself.
+    Host,
+    /// Something that this version doesn't know.
+    #[serde(other)]
+    Other,
 }
 
 /// What a board did when it was seen.

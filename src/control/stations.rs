@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::message::{self, ToClient};
+use super::message::{self, Notice, ToClient};
+use super::notices::Notices;
 use super::remote::Way;
 use crate::arming::{Change, Name, Rule};
 
@@ -84,7 +85,11 @@ impl Reply {
 
 /// All stations that listen. Clones are the same.
 #[derive(Clone, Default)]
-pub struct Stations(Arc<Mutex<Vec<Arc<Way>>>>);
+pub struct Stations {
+    ways: Arc<Mutex<Vec<Arc<Way>>>>,
+    /// What is told to those that come later.
+    kept: Arc<Mutex<Notices>>,
+}
 
 impl std::fmt::Debug for Stations {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -94,7 +99,7 @@ impl std::fmt::Debug for Stations {
 
 impl Stations {
     fn ways(&self) -> MutexGuard<'_, Vec<Arc<Way>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether anybody listens.
@@ -116,12 +121,20 @@ impl Stations {
         }
     }
 
-    /// Takes one in. Says whether there was room.
+    /// Tells them something of the network, and those that come later.
+    pub fn notice(&self, notice: Notice) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).put(notice.clone());
+        self.tell(&ToClient::Notice(notice));
+    }
+
+    /// Takes one in, and tells it what is kept for it. Says whether there was room.
     pub(super) fn join(&self, way: &Arc<Way>) -> bool {
         let mut ways = self.ways();
         let room = ways.len() < MOST;
         if room {
             ways.push(Arc::clone(way));
+            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.all().for_each(|notice| way.tell(&ToClient::Notice(notice.clone()), b""));
         }
         room
     }

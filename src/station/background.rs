@@ -77,7 +77,7 @@ impl Station {
             if room != Room::Enough {
                 tracing::warn!(?room, "the station's disk gets full");
             }
-            match self.store().retain(&self.options.keep.with(room), now()).await {
+            match self.store().retain(&self.settings.keep().with(room), now()).await {
                 Ok(removed) => tracing::debug!(?removed, "what is old was removed"),
                 Err(error) => tracing::warn!(%error, "what is old can't be removed"),
             }

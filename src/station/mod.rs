@@ -23,6 +23,8 @@
 //! | `device` | calls of boards |
 //! | `shell` | calls of boards whose client is a shell script |
 //! | `hooks` | who is told by HTTP what happens |
+//! | `policy` | what people change of rules, projects and settings, by the API or on a page |
+//! | `settings` | settings that change while it serves |
 //! | `pages` | what people see in a browser |
 //! | `stream` | raw bytes of images, as answers |
 //! | `uploads` | files that come in pieces, and become images |
@@ -55,8 +57,10 @@ mod metrics;
 mod packed;
 mod pages;
 mod password;
+mod policy;
 mod schema;
 mod second;
+mod settings;
 mod shell;
 mod stream;
 #[cfg(test)]
@@ -72,7 +76,6 @@ use axum::Router;
 use axum::http::HeaderMap;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::station::Enrol;
 use crate::error::{Explain, Kind, Remedy, remedy};
 use crate::station_api::{Role, Room, Time, Token};
 use web::{Guard, Origin, Refill, Refusal, Table, Who};
@@ -86,29 +89,10 @@ pub struct Options {
     pub records: PathBuf,
     /// A PostgreSQL database; `None`: SQLite in the directory.
     pub store: Option<String>,
-    /// What becomes of boards that nobody knows.
-    pub enrol: Enrol,
-    /// How long things are kept.
-    pub keep: store::Keep,
-    /// Whether clients without keys are served: `shell`.
-    pub shell_clients: bool,
-    /// Whether hooks may be on this host itself: `station.hooks-local`.
-    pub hooks_local: bool,
-    /// Who signs people in before they come here; `None`: nobody does.
-    pub proxy: Option<Proxy>,
-    /// Names that people and boards call it by, beside those that this host and its certificate have.
-    pub names: Vec<String>,
+    /// The settings of this process. Some of them may be changed while it serves.
+    pub settings: Arc<crate::config::Settings>,
     /// The control socket of the privileged half; `None`: there is none to speak to.
     pub bootd: Option<PathBuf>,
-}
-
-/// A reverse proxy that signs people in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proxy {
-    /// The header with the user's name.
-    pub header: String,
-    /// Where it is. From elsewhere the header means nothing.
-    pub from: Vec<crate::config::station::Network>,
 }
 
 /// Why a station can't begin.
@@ -197,6 +181,7 @@ impl Explain for OpenError {
 /// A station that serves.
 pub(crate) struct Station {
     options: Options,
+    settings: settings::Live,
     store: store::Store,
     key: key::StationKey,
     images: images::Images,
@@ -253,12 +238,14 @@ impl Station {
         let images = images::Images::new(store.clone(), objects, options.state.clone(), runtime);
         images.tidy_up().await?;
         let privileged = bootd::Privileged::new(options.bootd.is_some());
-        let names = web::Names::new(names.into_iter().chain(options.names.clone()));
+        let settings = settings::Live::open(Arc::clone(&options.settings), &store).await?;
+        let names = web::Names::new(names.into_iter().chain(options.settings.station.names.value.clone()));
         Ok(Arc::new(Self {
             _mine: mine,
             names,
             options,
             privileged,
+            settings,
             store,
             key,
             images,

@@ -3,25 +3,22 @@
 use std::sync::Arc;
 
 use super::jobs;
-use super::store::{Asked, Keep};
+use super::store::Asked;
 use super::{Options, Station};
-use crate::config::station::Enrol;
+use crate::config::Settings;
 use crate::device_api::{Action, End, Register};
 use crate::station_api::{Job, Time};
 
 /// One with SQLite, which speaks to nobody.
 pub(super) async fn station() -> (tempfile::TempDir, Arc<Station>) {
     let dir = tempfile::tempdir().unwrap();
+    let mut settings = Settings::without_files();
+    settings.take_saved("station.enrol", "open").unwrap();
     let options = Options {
         state: dir.path().join("station"),
         records: dir.path().to_owned(),
         store: None,
-        enrol: Enrol::Open,
-        keep: Keep::default(),
-        shell_clients: true,
-        hooks_local: false,
-        proxy: None,
-        names: Vec::new(),
+        settings: Arc::new(settings),
         bootd: Some(dir.path().join("nobody.sock")),
     };
     let station = Station::open(options, Vec::new()).await.unwrap();

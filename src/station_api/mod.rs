@@ -13,6 +13,7 @@ mod job;
 mod name;
 mod people;
 mod project;
+mod setting;
 
 pub use audit::{Audit, AuditAsked, Broken, Link, digest};
 pub use board::{Board, BoardFacts, Enrolment, Held, Sighting, Slot, SlotKind};
@@ -27,6 +28,7 @@ pub use job::{Job, JobState, RunLine};
 pub use name::check_name;
 pub use people::{Role, Scope, Session, Token, User};
 pub use project::{Again, Matching, Project, Rule, What};
+pub use setting::{NetworkNotice, SettingChange, SettingLine};
 
 /// Unix milliseconds, UTC.
 pub type Time = i64;

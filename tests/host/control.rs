@@ -7,7 +7,8 @@ use std::time::Duration;
 use piprov::board::Who;
 use piprov::config::netboot::Mode;
 use piprov::control::message::{
-    Give, LARGEST, LARGEST_UPLOAD, MOST_BOARDS, MOST_REQUESTS, SCHEMA, Seen, ToClient, ToServer, Why,
+    About, Give, LARGEST, LARGEST_UPLOAD, MOST_BOARDS, MOST_REQUESTS, Notice, SCHEMA, Seen, ToClient,
+    ToServer, Why,
 };
 use piprov::run::Way;
 use piprov::tftp::event::What;
@@ -39,7 +40,7 @@ fn words(value: &Value, found: &mut BTreeSet<String>) {
     let Value::Object(all) = value else { return };
     for (name, value) in all {
         found.insert(name.clone());
-        if matches!(&**name, "type" | "give" | "why" | "event" | "direction" | "serves" | "seen")
+        if matches!(&**name, "type" | "give" | "why" | "event" | "direction" | "serves" | "seen" | "about")
             && let Some(text) = value.as_str().filter(|text| !text.is_empty())
         {
             found.insert(text.to_owned());
@@ -135,6 +136,14 @@ fn servers() -> Vec<ToClient> {
         ToClient::Words { id: 1, boards: vec![], more: true },
         ToClient::Run { event: Value::Null },
     ];
+    let abouts = [About::Server, About::Board, About::Address, About::Interface, About::Host];
+    let known = |about: &About| match about {
+        About::Server | About::Board | About::Address | About::Interface | About::Host | About::Other => (),
+    };
+    abouts.iter().for_each(known);
+    let time = "2026-01-02T03:04:05Z".parse().unwrap();
+    let notice = |about| Notice::new(time, about, "x", "y", Some("z".into()), true);
+    all.extend(abouts.into_iter().map(notice).map(ToClient::Notice));
     let seen = [Seen::Asks { answered: true }, Seen::Withheld, Seen::System, Seen::Began, Seen::Ended];
     let known = |seen: &Seen| match seen {
         Seen::Asks { .. } | Seen::Withheld | Seen::System | Seen::Began | Seen::Ended | Seen::Other => (),
@@ -160,6 +169,7 @@ fn servers() -> Vec<ToClient> {
         | ToClient::Done { .. }
         | ToClient::Words { .. }
         | ToClient::Sighting { .. }
+        | ToClient::Notice { .. }
         | ToClient::Run { .. } => (),
     };
     all.iter().for_each(known);

@@ -46,6 +46,7 @@ mod live;
 mod lost_output;
 mod pages_images;
 mod pages_people;
+mod pages_rules;
 mod remedies;
 mod reset;
 mod run;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::cli::failure::Context;
 use crate::cli::output::Output;
@@ -107,12 +108,7 @@ fn own(global: &Global, ui: &Ui, place: Place) -> crate::cli::Result<Options> {
             .unwrap_or_else(|| settings.state_dir.value.join("station")),
         records: settings.state_dir.value.clone(),
         store: station.store.value.clone(),
-        enrol: station.enrol.value,
-        keep: crate::station::store::Keep::default(),
-        shell_clients: station.shell_clients.value,
-        hooks_local: false,
-        proxy: None,
-        names: station.names.value.clone(),
+        settings: Arc::new(settings.clone()),
         bootd: None,
     })
 }

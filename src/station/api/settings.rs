@@ -2,9 +2,12 @@
 
 use axum::http::StatusCode;
 
+use crate::station::Station;
 use crate::station::web::{Access, Call, Refusal, Row, Table};
-use crate::station::{Station, now};
-use crate::station_api::{DamagedRecord, NewRule, Page, Project, Role, Rule, Slot, Status, Thing};
+use crate::station_api::{
+    Board, DamagedRecord, ListAsked, NetworkNotice, NewRule, Page, Project, Role, Rule, SettingChange,
+    SettingLine, Slot, Status,
+};
 
 const LOOK: Access = Access::Role(Role::Viewer);
 const WORK: Access = Access::Role(Role::Operator);
@@ -27,7 +30,16 @@ pub(super) fn add_to(table: &mut Table) {
     table.add(Row::get("/api/v1/rules", LOOK, "Rules, in their order"), rules);
     let row = Row::post("/api/v1/rules", CHANGE, "Make a rule");
     table.add(row.answers(StatusCode::CREATED), add_rule);
+    table.add(Row::put("/api/v1/rules/{rule}", CHANGE, "Change or move a rule"), change_rule);
+    let row = Row::get("/api/v1/rules/{rule}/boards", LOOK, "Boards that a rule would get now");
+    table.add(row, boards_of_rule);
     table.add(Row::delete("/api/v1/rules/{rule}", CHANGE, "Remove a rule"), remove_rule);
+    table.add(Row::get("/api/v1/network", LOOK, "What is the matter on the network"), network);
+    table.add(Row::get("/api/v1/settings", LOOK, "Settings, and where they come from"), settings);
+    let row = Row::put("/api/v1/settings/{key}", CHANGE, "Save a setting, which holds at once");
+    table.add(row, save_setting);
+    let row = Row::delete("/api/v1/settings/{key}", CHANGE, "Let the files say what a setting is");
+    table.add(row, clear_setting);
     table.add(Row::get("/api/v1/slots", LOOK, "Slots, by their position"), slots);
     table.add(Row::put("/api/v1/slots/{slot}", CHANGE, "Make or change a slot"), put_slot);
     table.add(Row::delete("/api/v1/slots/{slot}", CHANGE, "Remove a slot"), remove_slot);
@@ -44,7 +56,7 @@ impl Station {
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             armed: self.store().is_armed().await?,
-            enrol: self.options.enrol.to_string(),
+            enrol: self.settings.enrol().to_string(),
             key: self.key().public(),
             store: if self.options.store.is_some() { "postgres" } else { "sqlite" }.to_owned(),
             since: self.since,
@@ -57,12 +69,6 @@ impl Station {
             room: self.room(),
             bootd: self.privileged.known(),
         })
-    }
-
-    /// Somebody has changed a setting.
-    async fn set(&self, call: &Call, what: &str, on: &str) {
-        self.did(&call.who(), what, on).await;
-        self.changes.tell(Thing::Settings, on, None);
     }
 }
 
@@ -91,15 +97,11 @@ async fn put_project(call: Call, (): (), project: Project) -> Result<Project, Re
     if project.name != call.part("project") {
         return Err(Refusal::meaningless("the name in the body isn't that of the path"));
     }
-    let project = call.station.store().put_project(&Project { made: now(), ..project }).await?;
-    call.station.set(&call, "project.put", &project.name).await;
-    Ok(project)
+    call.station.put_project(&call.who(), project).await
 }
 
 async fn remove_project(call: Call, (): (), (): ()) -> Result<(), Refusal> {
-    call.station.store().remove_project(call.part("project")).await?;
-    call.station.set(&call, "project.remove", call.part("project")).await;
-    Ok(())
+    call.station.remove_project(&call.who(), call.part("project")).await
 }
 
 async fn rules(call: Call, (): (), (): ()) -> Result<Page<Rule>, Refusal> {
@@ -107,15 +109,35 @@ async fn rules(call: Call, (): (), (): ()) -> Result<Page<Rule>, Refusal> {
 }
 
 async fn add_rule(call: Call, (): (), new: NewRule) -> Result<Rule, Refusal> {
-    let rule = call.station.store().add_rule(&new).await?;
-    call.station.set(&call, "rule.add", &rule.name).await;
-    Ok(rule)
+    call.station.add_rule(&call.who(), &new).await
+}
+
+async fn change_rule(call: Call, (): (), new: NewRule) -> Result<Rule, Refusal> {
+    call.station.change_rule(&call.who(), call.part("rule"), &new).await
+}
+
+async fn boards_of_rule(call: Call, asked: ListAsked, (): ()) -> Result<Page<Board>, Refusal> {
+    Ok(call.station.store().boards_of_rule(call.part("rule"), &asked).await?)
 }
 
 async fn remove_rule(call: Call, (): (), (): ()) -> Result<(), Refusal> {
-    call.station.store().remove_rule(call.part("rule")).await?;
-    call.station.set(&call, "rule.remove", call.part("rule")).await;
-    Ok(())
+    call.station.remove_rule(&call.who(), call.part("rule")).await
+}
+
+async fn network(call: Call, (): (), (): ()) -> Result<Page<NetworkNotice>, Refusal> {
+    Ok(all(call.station.network()))
+}
+
+async fn settings(call: Call, (): (), (): ()) -> Result<Page<SettingLine>, Refusal> {
+    Ok(all(call.station.settings.lines()))
+}
+
+async fn save_setting(call: Call, (): (), change: SettingChange) -> Result<SettingLine, Refusal> {
+    call.station.save_setting(&call.who(), call.part("key"), Some(&change.value)).await
+}
+
+async fn clear_setting(call: Call, (): (), (): ()) -> Result<(), Refusal> {
+    call.station.save_setting(&call.who(), call.part("key"), None).await.map(|_| ())
 }
 
 async fn slots(call: Call, (): (), (): ()) -> Result<Page<Slot>, Refusal> {
@@ -132,6 +154,6 @@ async fn put_slot(call: Call, (): (), slot: Slot) -> Result<Slot, Refusal> {
 
 async fn remove_slot(call: Call, (): (), (): ()) -> Result<(), Refusal> {
     call.station.store().remove_slot(call.part("slot")).await?;
-    call.station.set(&call, "slot.remove", call.part("slot")).await;
+    call.station.changed(&call.who(), "slot.remove", call.part("slot")).await;
     Ok(())
 }

@@ -20,7 +20,8 @@ use super::{Station, now};
 use crate::arming::{Name, Word};
 use crate::board::Who;
 use crate::config::netboot::Mode;
-use crate::control::message::{Seen, ToClient};
+use crate::control::Notices;
+use crate::control::message::{Notice, Seen, ToClient};
 use crate::run::Way;
 use crate::station_api::{Board, Bootd, BootdState, Held, Thing};
 use wire::{News, Wire};
@@ -41,6 +42,7 @@ const ASKED: usize = 64;
 #[derive(Debug)]
 pub(super) struct Privileged {
     known: Mutex<Bootd>,
+    notices: Mutex<Notices>,
     ask: mpsc::Sender<Ask>,
     asked: Mutex<Option<mpsc::Receiver<Ask>>>,
 }
@@ -51,7 +53,7 @@ impl Privileged {
         let (ask, asked) = mpsc::channel(ASKED);
         let state = if used { BootdState::Away } else { BootdState::NotUsed };
         let known = Bootd { state, since: now(), ..Bootd::default() };
-        Self { known: Mutex::new(known), ask, asked: Mutex::new(Some(asked)) }
+        Self { known: Mutex::new(known), notices: Mutex::default(), ask, asked: Mutex::new(Some(asked)) }
     }
 
     /// What it is asked for, where no task speaks with it.
@@ -69,8 +71,15 @@ impl Privileged {
         self.lock().clone()
     }
 
+    /// What it has told of the network.
+    pub(super) fn notices(&self) -> Vec<Notice> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).all().cloned().collect()
+    }
+
     fn is_up(&self, serving: &ToClient) {
         let ToClient::Serving { interface, mode, usb, .. } = serving else { return };
+        // What holds is told anew.
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).clear();
         *self.lock() = Bootd {
             state: BootdState::Serving,
             since: now(),
@@ -192,6 +201,12 @@ impl Station {
                 {
                     tracing::debug!(%error, "a sighting isn't kept");
                 }
+            }
+            News::Told(ToClient::Notice(told)) => {
+                let Notice { time, about, subject, text, hint, bad } = told;
+                let notice = Notice::new(time, about, &subject, &text, hint, bad);
+                self.privileged.notices.lock().unwrap_or_else(PoisonError::into_inner).put(notice);
+                self.changes.tell(Thing::Settings, "network", None);
             }
             News::Told(ToClient::Words { boards, more, .. }) => {
                 talk.said.learn(&boards);

@@ -82,7 +82,7 @@ async fn register(call: Call, (): (), body: Bytes) -> Result<Registered, Refusal
             Refusal::conflict("this key was kept on a disk, and no board with it is in the middle of a job")
         })?;
     }
-    let open = station.options.enrol == Enrol::Open;
+    let open = station.settings.enrol() == Enrol::Open;
     let mut met = station.store().register(&told, open, now()).await?;
     // On a network on which nobody else is, a board that has lost its key is the same board; and one that was never let in
     // loses nothing. Where a person was asked, a person says so.

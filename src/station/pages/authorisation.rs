@@ -11,8 +11,8 @@ use axum::http::{Method, Request, StatusCode, header};
 use tower::ServiceExt;
 
 use super::secret;
-use crate::config::station::Enrol;
-use crate::station::store::{Keep, Started};
+use crate::config::Settings;
+use crate::station::store::Started;
 use crate::station::web::{Access, Origin, Row};
 use crate::station::{Options, Station, api, now, routes, table};
 use crate::station_api::{Role, Token};
@@ -59,12 +59,7 @@ impl Tried {
             state: dir.path().join("state"),
             records: dir.path().to_owned(),
             store: None,
-            enrol: Enrol::Ask,
-            keep: Keep::default(),
-            shell_clients: true,
-            hooks_local: false,
-            proxy: None,
-            names: Vec::new(),
+            settings: Arc::new(Settings::without_files()),
             bootd: None,
         };
         let station = Station::open(options, Vec::new()).await.unwrap();

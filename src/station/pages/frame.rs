@@ -14,9 +14,14 @@ const MENU: &[(&str, &str, &str, Role)] = &[
     ("runs", "/runs", "Runs", Role::Viewer),
     ("images", "/images", "Images", Role::Viewer),
     ("backups", "/backups", "Backups", Role::Viewer),
+    ("projects", "/projects", "Projects", Role::Viewer),
+    ("rules", "/rules", "Rules", Role::Viewer),
+    ("network", "/network", "Network", Role::Viewer),
     ("users", "/users", "Users and tokens", Role::Admin),
     ("hooks", "/hooks", "Hooks", Role::Admin),
     ("audit", "/audit", "Audit", Role::Admin),
+    ("settings", "/settings", "Settings", Role::Viewer),
+    ("help", "/help", "Help", Role::Viewer),
 ];
 
 /// Things that are kept to be told, for one session, and for all.

@@ -14,6 +14,10 @@
 //! | `people` | the own account, users, tokens, the audit |
 //! | `floor` | one card a slot |
 //! | `boards`, `runs` | what is known, and what was done |
+//! | `rules` | rules and projects |
+//! | `network` | what is seen of the network |
+//! | `settings` | settings, with where they come from |
+//! | `help` | the manual |
 //! | `images` | images and backups, and the files in them |
 //!
 //! Templates, style sheet and script stand in `web/`. A page never asks the database itself: it calls the store, and
@@ -27,11 +31,15 @@ mod floor;
 mod form;
 mod frame;
 mod half;
+mod help;
 mod images;
 mod live;
+mod network;
 mod people;
+mod rules;
 mod runs;
 mod secret;
+mod settings;
 mod sign;
 mod table;
 mod visit;
@@ -58,6 +66,10 @@ fn all() -> Pages {
     images::add_to(&mut pages);
     live::add_to(&mut pages);
     people::add_to(&mut pages);
+    rules::add_to(&mut pages);
+    settings::add_to(&mut pages);
+    network::add_to(&mut pages);
+    help::add_to(&mut pages);
     pages
 }
 

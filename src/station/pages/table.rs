@@ -239,12 +239,13 @@ impl Station {
     /// Whom a reverse proxy has signed in. Its header counts from its own addresses only, and only for users whom the
     /// station has.
     async fn proxied(&self, from: Origin, headers: &HeaderMap) -> Result<Option<Known>, Refusal> {
-        let Some(proxy) = &self.options.proxy else { return Ok(None) };
+        let station = &self.options.settings.station;
+        let Some(header) = &station.proxy_header.value else { return Ok(None) };
         let Origin::Address { from: place, .. } = from else { return Ok(None) };
-        if !proxy.from.iter().any(|network| network.has(place.ip())) {
+        if !station.proxy_from.value.iter().any(|network| network.has(place.ip())) {
             return Ok(None);
         }
-        let mut names = headers.get_all(&proxy.header).iter();
+        let mut names = headers.get_all(header).iter();
         let Some(name) = names.next() else { return Ok(None) };
         let name = name.to_str().unwrap_or_default();
         if names.next().is_some() {
@@ -330,6 +331,8 @@ struct Refused<'a> {
     why: String,
     hint: Option<String>,
     more: Vec<String>,
+    /// Where the manual explains it.
+    help: &'static str,
 }
 
 /// The page of a refusal.
@@ -341,6 +344,7 @@ async fn refused(visit: &Visit, refusal: &Refusal) -> Response {
         why: sentence(&refusal.detail()),
         hint: refusal.hint().map(|hint| sentence(&super::words::remedy(hint))),
         more: refusal.more(),
+        help: super::help::of_kind(refusal.status(), refusal.kind()),
     };
     let mut answer = page_of(refusal.status(), &page).unwrap_or_else(IntoResponse::into_response);
     refusal.put_header(answer.headers_mut());

@@ -58,7 +58,7 @@ pub(super) fn add_to(table: &mut Table) {
 
 /// Refuses where the settings say so.
 fn served(call: &Call) -> Result<(), Refusal> {
-    if call.station.options.shell_clients {
+    if call.station.settings.now().station.shell_clients.value {
         return Ok(());
     }
     Err(Refusal::missing("this station serves no shell clients: `station.shell-clients` says so"))
@@ -92,7 +92,8 @@ async fn register(call: Call, (): (), body: Body) -> Result<Response, Refusal> {
     let id = station.store().see(&who, "shell", &place, &what, now()).await?;
     let id = id.ok_or_else(|| Refusal::malformed("`mac` is the address of no board"))?;
     let mut board = station.store().board(&id).await?;
-    if station.options.enrol == Enrol::Open && board.enrolment == Enrolment::Waiting && board.key.is_none() {
+    if station.settings.enrol() == Enrol::Open && board.enrolment == Enrolment::Waiting && board.key.is_none()
+    {
         let change = BoardChange { enrolment: Some(Enrolment::Enrolled), ..BoardChange::default() };
         board = station.store().change_board(&id, &change).await?;
     }

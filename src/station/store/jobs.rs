@@ -214,6 +214,14 @@ fn who(board: &Board) -> Who {
 }
 
 impl Store {
+    /// Whether a board ever had something to do.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn has_jobs(&self) -> Result<bool, Error> {
+        Ok(self.db.row("SELECT id FROM job LIMIT 1", &[]).await?.is_some())
+    }
+
     /// Makes a job: its board gets it when it asks.
     ///
     /// # Errors

@@ -2,15 +2,24 @@
 
 use super::db::{Row, Tx, json, values};
 use super::jobs::{self, Asked};
-use super::{Error, Store, boards, check_name, projects};
+use super::page::{limit, page};
+use super::{Error, Store, There, boards, check_name, projects};
 use crate::device_api::{Action, End};
 use crate::station::rules::{Turn, first, test, turn};
-use crate::station_api::{Again, Enrolment, Job, JobState, NewRule, Project, Rule, RuleTest, Time, What};
+use crate::station_api::{
+    Again, Board, BoardsAsked, Enrolment, Job, JobState, ListAsked, Matching, NewRule, Page, Project, Rule,
+    RuleTest, Time, What,
+};
 
 const RULE: &str = "SELECT name, place, matching, doing, matched, last FROM rule ORDER BY place, name";
 
 /// People make rules; a board is held against all of them.
 const MOST: usize = 500;
+
+/// Boards that are looked at for one part of a list.
+const LOOKED: u32 = 2000;
+/// So many at a time.
+const PART: u32 = 500;
 
 fn rule(row: Row) -> Result<Rule, Error> {
     let mut row = row.of("rule");
@@ -33,6 +42,28 @@ async fn number(tx: &mut Tx, names: &[String]) -> Result<(), Error> {
     for (place, name) in names.iter().enumerate() {
         let sql = "UPDATE rule SET place = $2 WHERE name = $1 AND place <> $2";
         tx.run(sql, values![name, place as u64]).await?;
+    }
+    Ok(())
+}
+
+fn check_matching(matching: &Matching) -> Result<(), Error> {
+    let mut texts = [&matching.serial, &matching.mac, &matching.model, &matching.slot].into_iter().flatten();
+    if texts.any(|text| text.is_empty() || text.chars().count() > 100 || text.contains('\0')) {
+        let why = "a text has 1 to 100 characters".to_owned();
+        return Err(Error::BadValue { what: "matching", why });
+    }
+    if let Some([least, most]) = matching.contradiction() {
+        let why = format!("`{least}` is above `{most}`, so that no board would match");
+        return Err(Error::BadValue { what: "matching", why });
+    }
+    Ok(())
+}
+
+async fn has_project(tx: &mut Tx, what: &What) -> Result<(), Error> {
+    if let What::Project { project } = what
+        && projects::one(tx, project).await?.is_none()
+    {
+        return Err(Error::NoSuch { what: "project", name: project.clone() });
     }
     Ok(())
 }
@@ -91,29 +122,9 @@ impl Store {
     /// [`Error::Taken`], [`Error::NoSuch`] where the project isn't there, [`Error::BadValue`].
     pub async fn add_rule(&self, new: &NewRule) -> Result<Rule, Error> {
         check_name(&new.name)?;
-        let texts = [&new.matching.serial, &new.matching.mac, &new.matching.model, &new.matching.slot];
-        if texts
-            .into_iter()
-            .flatten()
-            .any(|text| text.is_empty() || text.chars().count() > 100 || text.contains('\0'))
-        {
-            return Err(Error::BadValue {
-                what: "matching",
-                why: "a text has 1 to 100 characters".to_owned(),
-            });
-        }
-        if let Some([least, most]) = new.matching.contradiction() {
-            return Err(Error::BadValue {
-                what: "matching",
-                why: format!("`{least}` is above `{most}`, so that no board would match"),
-            });
-        }
+        check_matching(&new.matching)?;
         let mut tx = self.db.begin().await?;
-        if let What::Project { project } = &new.what
-            && projects::one(&mut tx, project).await?.is_none()
-        {
-            return Err(Error::NoSuch { what: "project", name: project.clone() });
-        }
+        has_project(&mut tx, &new.what).await?;
         let mut names: Vec<String> = all(&mut tx).await?.into_iter().map(|rule| rule.name).collect();
         if names.contains(&new.name) {
             return Err(Error::Taken { what: "rule", name: new.name.clone() });
@@ -138,6 +149,80 @@ impl Store {
             matched: 0,
             last: None,
         })
+    }
+
+    /// Changes a rule: its name, its place, what it wants and what it does. Without a place it stays where it is. A rule
+    /// that wants something else has matched nothing so far.
+    ///
+    /// # Errors
+    /// As of [`Store::add_rule`], and [`Error::NoSuch`] where there is no such rule.
+    pub async fn change_rule(&self, name: &str, new: &NewRule) -> Result<Rule, Error> {
+        check_name(&new.name)?;
+        check_matching(&new.matching)?;
+        let mut tx = self.db.begin().await?;
+        let rules = all(&mut tx).await?;
+        let at = rules.iter().position(|rule| rule.name == name);
+        let Some((at, before)) = at.and_then(|at| Some((at, rules.get(at)?))) else {
+            return Err(Error::NoSuch { what: "rule", name: name.to_owned() });
+        };
+        if new.name != name && rules.iter().any(|rule| rule.name == new.name) {
+            return Err(Error::Taken { what: "rule", name: new.name.clone() });
+        }
+        has_project(&mut tx, &new.what).await?;
+        let sql = "UPDATE rule SET name = $2, matching = $3, doing = $4 WHERE name = $1";
+        tx.run(sql, values![name, &new.name, json(&new.matching), json(&new.what)]).await?;
+        if before.matching != new.matching {
+            tx.run("UPDATE rule SET matched = 0, last = NULL WHERE name = $1", values![&new.name]).await?;
+            // A board of the rule as it was counts for the rule as it is, when it comes again.
+            tx.run("UPDATE board SET rule = NULL, ruled_at = NULL WHERE rule = $1", values![name]).await?;
+        } else if new.name != name {
+            tx.run("UPDATE board SET rule = $2 WHERE rule = $1", values![name, &new.name]).await?;
+        }
+        let mut names: Vec<String> = rules.iter().map(|rule| rule.name.clone()).collect();
+        names.remove(at);
+        let place = new.position.map_or(at, |place| (place as usize).min(names.len()));
+        names.insert(place, new.name.clone());
+        number(&mut tx, &names).await?;
+        let rules = all(&mut tx).await?;
+        tx.commit().await?;
+        let changed = rules.into_iter().find(|rule| rule.name == new.name);
+        changed.ok_or_else(|| Error::NoSuch { what: "rule", name: new.name.clone() })
+    }
+
+    /// One rule.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub async fn rule(&self, name: &str) -> Result<Rule, Error> {
+        let found = self.rules().await?.into_iter().find(|rule| rule.name == name);
+        found.ok_or_else(|| Error::NoSuch { what: "rule", name: name.to_owned() })
+    }
+
+    /// Boards that a rule would get now, the first one that came first. At most [`LOOKED`] boards are looked at for a
+    /// part: it may have fewer lines than are asked for, and a next part.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub async fn boards_of_rule(&self, name: &str, asked: &ListAsked) -> Result<Page<Board>, Error> {
+        let limit = limit(asked.limit)?;
+        let rules = self.rules().await?;
+        if !rules.iter().any(|rule| rule.name == name) {
+            return Err(Error::NoSuch { what: "rule", name: name.to_owned() });
+        }
+        let mut boards = Vec::new();
+        let mut after = asked.after.clone();
+        for _ in 0..LOOKED / PART {
+            let of = BoardsAsked { after: after.take(), limit: Some(PART), ..BoardsAsked::default() };
+            let part = self.boards(&of, There::default()).await?;
+            let fit = |board: &Board| first(&rules, board).is_some_and(|rule| rule.name == name);
+            boards.extend(part.items.into_iter().filter(fit));
+            after = part.next;
+            if boards.len() > limit || after.is_none() {
+                break;
+            }
+        }
+        let page = page(boards, limit, |board: &Board| board.id.clone());
+        Ok(Page { next: page.next.or(after), items: page.items })
     }
 
     /// Removes a rule.

@@ -33,6 +33,11 @@ impl Refusal {
         self.0.status
     }
 
+    /// What sort of failure it is.
+    pub(in crate::station) fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
     /// What is said of it; it may quote what was asked for.
     pub(in crate::station) fn detail(&self) -> String {
         message(&self.0.detail).into_owned()

@@ -5,7 +5,7 @@ use askama::Template;
 use crate::device_api::{Action, End};
 use crate::format::{message, size};
 use crate::run::Segment;
-use crate::station::pages::words;
+use crate::station::pages::{help, words};
 use crate::station::rates::Track;
 use crate::station::store::{Place, Waits};
 use crate::station_api::{Enrolment, JobState, Slot, SlotKind, Time};
@@ -62,6 +62,8 @@ pub(in crate::station::pages) struct Card {
     /// What failed, where, and what next.
     pub(in crate::station::pages) why: String,
     pub(in crate::station::pages) next: String,
+    /// Where the manual explains what failed.
+    pub(in crate::station::pages) help: &'static str,
     /// The curve of the rate, as an SVG path in a box of 100 by 34.
     pub(in crate::station::pages) curve: String,
     pub(in crate::station::pages) buttons: Vec<Button>,
@@ -126,6 +128,7 @@ impl Card {
             line: String::new(),
             why: String::new(),
             next: String::new(),
+            help: "",
             curve: String::new(),
             buttons: Vec::new(),
             selectable: false,
@@ -299,6 +302,7 @@ impl Card {
         let why = run.as_ref().map(|run| message(&run.why).into_owned()).filter(|why| !why.is_empty());
         self.why =
             format!("{at}{}.", why.unwrap_or_else(|| "nothing was told".to_owned()).trim_end_matches('.'));
+        self.help = help::of_failure(job.action, job.state, segment);
         let way = match job.action {
             Action::Deploy => "deploy",
             Action::Backup => "backup",

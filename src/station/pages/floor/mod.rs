@@ -3,6 +3,7 @@
 mod act;
 mod card;
 mod feed;
+mod first;
 mod fit;
 mod page;
 

@@ -5,6 +5,7 @@ use askama::Template;
 use super::Answer;
 use super::card::Card;
 use super::feed::Figures;
+use super::first::Step;
 use crate::station::pages::frame::Frame;
 use crate::station::pages::table::page;
 use crate::station::pages::visit::Visit;
@@ -23,6 +24,8 @@ struct Page {
     image: Option<String>,
     /// For a screen above the bench: nothing but the cards.
     wall: bool,
+    /// The first steps of a station that has done nothing yet.
+    first: Option<Vec<Step>>,
 }
 
 pub(super) async fn floor(visit: Visit) -> Answer {
@@ -30,6 +33,7 @@ pub(super) async fn floor(visit: Visit) -> Answer {
     let acts = visit.can(Role::Operator) && !wall;
     let drawn = visit.station.drawn(acts).await?;
     let image = visit.station.store().image_before().await?;
+    let first = if wall { None } else { super::first::steps(&visit).await? };
     let frame = visit.frame("Floor", "floor").await;
     page(&Page {
         frame,
@@ -40,5 +44,6 @@ pub(super) async fn floor(visit: Visit) -> Answer {
         acts,
         image,
         wall,
+        first,
     })
 }

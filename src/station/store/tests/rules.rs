@@ -123,3 +123,38 @@ pub(super) async fn set_up(store: &Store, image: &str) {
     store.put_project(&project("p", image, Again::Skip)).await.unwrap();
     store.add_rule(&rule("r", "Pi 4", What::Project { project: "p".into() }, None)).await.unwrap();
 }
+
+on_both! {
+    async fn a_rule_is_changed_and_moved_and_counts_anew_when_it_wants_something_else(place: &Place) {
+        let store = place.open().await;
+        let board = store.register(&register(1, None, &[]), true, NOW).await.unwrap().board().id.clone();
+        for name in ["a", "b", "c"] {
+            store.add_rule(&rule(name, "Pi 4", What::Wait, None)).await.unwrap();
+        }
+        store.arrive(&board, NOW).await.unwrap();
+        let order = async || -> Vec<_> {
+            store.rules().await.unwrap().into_iter().map(|rule| (rule.name, rule.matched)).collect()
+        };
+        assert_eq!(order().await, [("a".to_owned(), 1), ("b".to_owned(), 0), ("c".to_owned(), 0)]);
+        // Moved and renamed it is the same rule.
+        let moved = store.change_rule("a", &rule("first", "Pi 4", What::Wait, Some(9))).await.unwrap();
+        assert_eq!((moved.position, moved.matched), (2, 1));
+        assert_eq!(order().await[0].0, "b");
+        store.change_rule("first", &rule("first", "Pi 4", What::Backup, Some(0))).await.unwrap();
+        assert_eq!(order().await[0], ("first".to_owned(), 1));
+        let all = crate::station_api::ListAsked::default();
+        let of = async |name: &str| store.boards_of_rule(name, &all).await.unwrap().items.len();
+        assert_eq!((of("first").await, of("b").await), (1, 0));
+        // One that wants something else is another one.
+        store.change_rule("first", &rule("first", "Pi 5", What::Wait, None)).await.unwrap();
+        assert_eq!(order().await[0], ("first".to_owned(), 0));
+        assert_eq!((of("first").await, of("b").await), (0, 1));
+        store.change_rule("first", &rule("first", "Pi 4", What::Wait, None)).await.unwrap();
+        store.arrive(&board, NOW + 1).await.unwrap();
+        assert_eq!(order().await[0], ("first".to_owned(), 1), "a board counts for the rule as it is now");
+        assert!(matches!(store.change_rule("b", &rule("c", "x", What::Wait, None)).await, Err(Error::Taken { .. })));
+        assert!(matches!(store.change_rule("no", &rule("no", "x", What::Wait, None)).await, Err(Error::NoSuch { .. })));
+        let gone = rule("b", "x", What::Project { project: "no".into() }, None);
+        assert!(matches!(store.change_rule("b", &gone).await, Err(Error::NoSuch { .. })));
+    }
+}

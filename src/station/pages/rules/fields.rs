@@ -1,0 +1,236 @@
+//! What the form of a rule tells, and how a rule's conditions are said. Pure.
+
+use crate::format::{parse_size, size};
+use crate::station::pages::form::Form;
+use crate::station::web::Refusal;
+use crate::station_api::{Matching, NewRule, Rule, What};
+
+/// The form of a rule, as it stands on its page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Fields {
+    pub(super) name: String,
+    /// Its place from 1; empty: behind all others.
+    pub(super) place: String,
+    pub(super) serial: String,
+    pub(super) mac: String,
+    pub(super) model: String,
+    pub(super) slot: String,
+    pub(super) memory_min: String,
+    pub(super) memory_max: String,
+    pub(super) storage_min: String,
+    pub(super) storage_max: String,
+    /// `project:NAME`, `backup` or `wait`.
+    pub(super) what: String,
+}
+
+impl Fields {
+    /// As a browser tells them.
+    pub(super) fn of_form(form: &Form) -> Self {
+        let text = |name| form.text(name).to_owned();
+        Self {
+            name: text("name"),
+            place: text("place"),
+            serial: text("serial"),
+            mac: text("mac"),
+            model: text("model"),
+            slot: text("slot"),
+            memory_min: text("memory-min"),
+            memory_max: text("memory-max"),
+            storage_min: text("storage-min"),
+            storage_max: text("storage-max"),
+            what: text("what"),
+        }
+    }
+
+    /// Those of a rule that is there.
+    pub(super) fn of_rule(rule: &Rule) -> Self {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let bytes = |bytes: Option<u64>| bytes.map(exactly).unwrap_or_default();
+        let of = &rule.matching;
+        Self {
+            name: rule.name.clone(),
+            place: (rule.position + 1).to_string(),
+            serial: text(&of.serial),
+            mac: text(&of.mac),
+            model: text(&of.model),
+            slot: text(&of.slot),
+            memory_min: bytes(of.memory_min),
+            memory_max: bytes(of.memory_max),
+            storage_min: bytes(of.storage_min),
+            storage_max: bytes(of.storage_max),
+            what: match &rule.what {
+                What::Project { project } => format!("project:{project}"),
+                What::Backup => "backup".to_owned(),
+                What::Wait => "wait".to_owned(),
+            },
+        }
+    }
+
+    /// What they mean.
+    ///
+    /// # Errors
+    /// 422 with the field that means nothing.
+    pub(super) fn rule(&self) -> Result<NewRule, Refusal> {
+        let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        let bytes = |text: &String, what: &str| match text.as_str() {
+            "" => Ok(None),
+            text => parse_size(text).map(Some).map_err(|why| Refusal::meaningless(format!("{what}: {why}"))),
+        };
+        let place = match self.place.as_str() {
+            "" => None,
+            text => {
+                let place = text.parse::<u32>().ok().and_then(|place| place.checked_sub(1));
+                Some(place.ok_or_else(|| Refusal::meaningless("the place is a number from 1 on"))?)
+            }
+        };
+        let what = match self.what.split_once(':') {
+            Some(("project", project)) => What::Project { project: project.to_owned() },
+            None if self.what == "backup" => What::Backup,
+            None if self.what == "wait" => What::Wait,
+            _ => return Err(Refusal::meaningless("it isn't said what happens with the board")),
+        };
+        Ok(NewRule {
+            name: self.name.clone(),
+            position: place,
+            matching: Matching {
+                serial: text(&self.serial),
+                mac: text(&self.mac),
+                model: text(&self.model),
+                slot: text(&self.slot),
+                memory_min: bytes(&self.memory_min, "memory, at least")?,
+                memory_max: bytes(&self.memory_max, "memory, at most")?,
+                storage_min: bytes(&self.storage_min, "disk, at least")?,
+                storage_max: bytes(&self.storage_max, "disk, at most")?,
+            },
+            what,
+        })
+    }
+}
+
+/// Bytes so that reading them gives the same bytes: `4GiB`, `32GB`, `1000`.
+fn exactly(bytes: u64) -> String {
+    let units = [
+        (1 << 40, "TiB"),
+        (1_000_000_000_000, "TB"),
+        (1 << 30, "GiB"),
+        (1_000_000_000, "GB"),
+        (1 << 20, "MiB"),
+        (1_000_000, "MB"),
+    ];
+    let whole = units.into_iter().find(|(unit, _)| bytes > 0 && bytes % unit == 0);
+    whole.map_or_else(|| bytes.to_string(), |(unit, word)| format!("{}{word}", bytes / unit))
+}
+
+/// What a board has to be, a condition each; empty: any board.
+pub(super) fn conditions(of: &Matching) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut text = |what: &str, value: &Option<String>| {
+        all.extend(value.as_ref().map(|value| format!("{what} {value}")));
+    };
+    text("serial number", &of.serial);
+    text("address", &of.mac);
+    text("slot", &of.slot);
+    all.extend(of.model.as_ref().map(|model| format!("model with “{model}”")));
+    let mut range = |what: &str, least: Option<u64>, most: Option<u64>| match (least, most) {
+        (None, None) => {}
+        (Some(least), None) => all.push(format!("{what} of at least {}", size(least))),
+        (None, Some(most)) => all.push(format!("{what} of at most {}", size(most))),
+        (Some(least), Some(most)) if least == most => all.push(format!("{what} of {}", size(least))),
+        (Some(least), Some(most)) => all.push(format!("{what} from {} to {}", size(least), size(most))),
+    };
+    range("memory", of.memory_min, of.memory_max);
+    range("largest disk", of.storage_min, of.storage_max);
+    all
+}
+
+/// What happens then.
+pub(super) fn what(what: &What) -> String {
+    match what {
+        What::Project { project } => format!("gets project {project}"),
+        What::Backup => "is backed up".to_owned(),
+        What::Wait => "waits for a person".to_owned(),
+    }
+}
+
+/// The first rule before this one that fits every board, so that this one is never asked.
+pub(super) fn shadow(rules: &[Rule], at: usize) -> Option<&str> {
+    let before = rules.iter().take(at);
+    let mut all = before.filter(|rule| rule.matching == Matching::default());
+    all.next().map(|rule| rule.name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn form(text: &str) -> Fields {
+        Fields::of_form(&Form::read(text.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn a_form_is_a_rule() {
+        let rule = form(
+            "name=fours&place=2&serial=&mac=dc:a6:32:*&model=Pi+4&slot=A-*&memory-min=4GiB&memory-max=&\
+             storage-min=16+GB&storage-max=64GB&what=project:gateway+2",
+        );
+        let rule = rule.rule().unwrap();
+        assert_eq!((rule.name.as_str(), rule.position), ("fours", Some(1)));
+        assert_eq!(rule.what, What::Project { project: "gateway 2".into() });
+        let of = &rule.matching;
+        assert_eq!((of.serial.as_deref(), of.mac.as_deref()), (None, Some("dc:a6:32:*")));
+        assert_eq!(
+            (of.memory_min, of.storage_min, of.storage_max),
+            (Some(4 << 30), Some(16_000_000_000), Some(64_000_000_000))
+        );
+        assert_eq!(
+            conditions(of).join("; "),
+            "address dc:a6:32:*; slot A-*; model with “Pi 4”; memory of at least 4.0 GiB; largest disk from 14.9 GiB to 59.6 GiB"
+        );
+    }
+
+    #[test]
+    fn what_means_nothing_is_refused_by_its_name() {
+        for (text, why) in [
+            ("name=a&what=", "what happens"),
+            ("name=a&what=erase", "what happens"),
+            ("name=a&what=wait&place=0", "place"),
+            ("name=a&what=wait&place=x", "place"),
+            ("name=a&what=wait&memory-min=much", "memory, at least"),
+            ("name=a&what=wait&storage-max=-1", "disk, at most"),
+        ] {
+            assert!(form(text).rule().unwrap_err().detail().contains(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rule_behind_one_for_all_boards_is_never_asked() {
+        let rule = |name: &str, model: Option<&str>| Rule {
+            name: name.into(),
+            position: 0,
+            matching: Matching { model: model.map(Into::into), ..Matching::default() },
+            what: What::Wait,
+            matched: 0,
+            last: None,
+        };
+        let rules = [rule("a", Some("4")), rule("all", None), rule("b", Some("5")), rule("rest", None)];
+        let shadows: Vec<_> = (0..4).map(|at| shadow(&rules, at)).collect();
+        assert_eq!(shadows, [None, None, Some("all"), Some("all")]);
+    }
+
+    proptest! {
+        #[test]
+        fn sizes_in_a_form_stay_what_they_are(bytes: u64) {
+            prop_assert_eq!(parse_size(&exactly(bytes)), Ok(bytes));
+        }
+
+        #[test]
+        fn a_rule_in_its_form_is_the_same_rule(least: Option<u64>, model in proptest::option::of("[a-z]{1,9}"), place in 0u32..500) {
+            let matching = Matching { model, storage_max: least, ..Matching::default() };
+            let rule = Rule { name: "r".into(), position: place, matching, what: What::Backup, matched: 1, last: None };
+            let read = Fields::of_rule(&rule).rule().unwrap();
+            prop_assert_eq!((read.position, read.matching, read.what), (Some(place), rule.matching, rule.what));
+        }
+    }
+}

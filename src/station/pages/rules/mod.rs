@@ -1,0 +1,41 @@
+//! Rules, in their order: made, moved, changed, tried against a board; and the projects that they give.
+
+mod fields;
+mod list;
+mod one;
+mod projects;
+mod tried;
+
+use axum::response::Response;
+
+use super::table::Pages;
+use crate::station::web::{Access, Refusal};
+use crate::station_api::Role;
+
+const LOOK: Access = Access::Role(Role::Viewer);
+const CHANGE: Access = Access::Role(Role::Admin);
+
+/// An answer of a page.
+type Answer = Result<Response, Refusal>;
+
+pub(super) fn add_to(pages: &mut Pages) {
+    pages.get("/rules", LOOK, list::list);
+    pages.get("/rules/try", LOOK, tried::tried);
+    pages.get("/rules/new", CHANGE, one::new);
+    pages.post("/rules/new", CHANGE, one::make);
+    pages.get("/rule/{rule}", LOOK, one::show);
+    pages.post("/rule/{rule}", CHANGE, one::change);
+    pages.post("/rule/{rule}/{what}", CHANGE, list::act);
+    pages.get("/projects", LOOK, projects::list);
+    pages.get("/projects/new", CHANGE, projects::new);
+    pages.post("/projects/new", CHANGE, projects::make);
+    pages.get("/project/{project}", LOOK, projects::show);
+    pages.post("/project/{project}", CHANGE, projects::change);
+    pages.post("/project/{project}/remove", CHANGE, projects::remove);
+}
+
+/// A name as a part of a path.
+fn encoded(name: &str) -> String {
+    // What stands for a space within a query stands for itself within a path.
+    form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
+}

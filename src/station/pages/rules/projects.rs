@@ -1,0 +1,221 @@
+//! Projects: what is to be done with boards.
+
+use askama::Template;
+
+use super::{Answer, encoded};
+use crate::device_api::{End, Role as Disk};
+use crate::station::pages::form::Form;
+use crate::station::pages::frame::Frame;
+use crate::station::pages::table::{go, page, page_of, sentence};
+use crate::station::pages::visit::Visit;
+use crate::station::pages::words;
+use crate::station::web::Refusal;
+use crate::station_api::{Again, ImageState, ListAsked, Project, Rule, What};
+
+/// Disks that are tried one after the other.
+const DISKS: usize = 4;
+
+/// A project as a line.
+struct Line {
+    name: String,
+    path: String,
+    image: Option<String>,
+    target: String,
+    end: &'static str,
+    again: &'static str,
+    rules: Vec<(String, String)>,
+}
+
+#[derive(Template)]
+#[template(path = "projects.html")]
+struct List {
+    frame: Frame,
+    projects: Vec<Line>,
+    changes: bool,
+}
+
+/// The form, as it stands on the page.
+#[derive(Debug, Clone, Default)]
+struct Fields {
+    name: String,
+    image: String,
+    disks: Vec<String>,
+    end: String,
+    again: String,
+}
+
+#[derive(Template)]
+#[template(path = "project.html")]
+struct One {
+    frame: Frame,
+    /// The project that is there; `None` where one is to be made.
+    there: Option<Line>,
+    fields: Fields,
+    images: Vec<String>,
+    wrong: Option<String>,
+    changes: bool,
+}
+
+fn line(project: &Project, rules: &[Rule]) -> Line {
+    let disks: Vec<&str> = project.target.iter().map(|role| words::role(*role)).collect();
+    let uses = |rule: &&Rule| matches!(&rule.what, What::Project { project: name } if *name == project.name);
+    Line {
+        name: project.name.clone(),
+        path: encoded(&project.name),
+        image: project.image.clone(),
+        target: match &disks[..] {
+            [] => "the only one, else eMMC, NVMe, SD, USB".to_owned(),
+            disks => disks.join(", else "),
+        },
+        end: match project.end {
+            End::Reboot => "start from the disk",
+            End::PowerOff => "switch off",
+            End::Wait => "wait",
+        },
+        again: match project.again {
+            Again::Skip => "left as it is",
+            Again::Ask => "a person decides",
+            Again::Again => "done again",
+        },
+        rules: rules.iter().filter(uses).map(|rule| (rule.name.clone(), encoded(&rule.name))).collect(),
+    }
+}
+
+pub(super) async fn list(visit: Visit) -> Answer {
+    let store = visit.station.store();
+    let (projects, rules) = (store.projects().await?, store.rules().await?);
+    let frame = visit.frame("Projects", "projects").await;
+    let changes = frame.can("admin");
+    page(&List { frame, projects: projects.iter().map(|project| line(project, &rules)).collect(), changes })
+}
+
+impl Fields {
+    fn of_form(form: &Form) -> Self {
+        let text = |name| form.text(name).to_owned();
+        let disks = form.all("disk").filter(|disk| !disk.is_empty()).take(DISKS).map(str::to_owned);
+        Self {
+            name: text("name"),
+            image: text("image"),
+            disks: disks.collect(),
+            end: text("end"),
+            again: text("again"),
+        }
+    }
+
+    fn of_project(project: &Project) -> Self {
+        let word = |value: serde_json::Result<serde_json::Value>| {
+            value.ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+        };
+        Self {
+            name: project.name.clone(),
+            image: project.image.clone().unwrap_or_default(),
+            disks: project.target.iter().map(|role| word(serde_json::to_value(role))).collect(),
+            end: word(serde_json::to_value(project.end)),
+            again: word(serde_json::to_value(project.again)),
+        }
+    }
+
+    /// The word of one of the fields for disks; empty where it says nothing.
+    fn disk(&self, at: &usize) -> &str {
+        self.disks.get(*at).map_or("", String::as_str)
+    }
+
+    fn project(&self, form: &Form) -> Result<Project, Refusal> {
+        let mut target = Vec::new();
+        for disk in &self.disks {
+            let word = serde_json::Value::String(disk.clone());
+            let role: Disk = serde_json::from_value(word)
+                .map_err(|_| Refusal::meaningless(format!("there is no disk `{disk}`")))?;
+            if target.contains(&role) {
+                return Err(Refusal::meaningless("a disk stands there twice"));
+            }
+            target.push(role);
+        }
+        Ok(Project {
+            name: self.name.clone(),
+            image: Some(self.image.clone()).filter(|image| !image.is_empty()),
+            target,
+            end: form.word("end")?.unwrap_or_default(),
+            again: form.word("again")?.unwrap_or_default(),
+            made: 0,
+        })
+    }
+}
+
+async fn show_page(visit: &Visit, there: Option<&Project>, fields: Fields, wrong: Option<Refusal>) -> Answer {
+    let store = visit.station.store();
+    let rules = store.rules().await?;
+    let asked = ListAsked { limit: Some(500), ..ListAsked::default() };
+    let images = store.images(&asked).await?.items.into_iter();
+    let images = images.filter(|image| image.state == ImageState::Ready).map(|image| image.name);
+    let mut images: Vec<String> = images.collect();
+    if !fields.image.is_empty() && !images.contains(&fields.image) {
+        images.push(fields.image.clone());
+    }
+    let frame = visit.frame(there.map_or("New project", |project| project.name.as_str()), "projects").await;
+    let changes = frame.can("admin");
+    let status = wrong.as_ref().map_or(axum::http::StatusCode::OK, Refusal::status);
+    let wrong = wrong.map(|refusal| sentence(&refusal.detail()));
+    let there = there.map(|project| line(project, &rules));
+    page_of(status, &One { frame, there, fields, images, wrong, changes })
+}
+
+pub(super) async fn show(visit: Visit) -> Answer {
+    let project = visit.station.store().project(visit.part("project")).await?;
+    show_page(&visit, Some(&project), Fields::of_project(&project), None).await
+}
+
+pub(super) async fn new(visit: Visit) -> Answer {
+    let fields = Fields::of_form(&visit.query);
+    show_page(&visit, None, fields, None).await
+}
+
+pub(super) async fn make(visit: Visit, form: Form) -> Answer {
+    let fields = Fields::of_form(&form);
+    let made: Result<Project, Refusal> = async {
+        let project = fields.project(&form)?;
+        if visit.station.store().project(&project.name).await.is_ok() {
+            return Err(Refusal::conflict(format!("there is a project `{}` already", project.name)));
+        }
+        visit.station.put_project(&visit.who(), project).await
+    }
+    .await;
+    match made {
+        Ok(project) => {
+            visit.say(false, format!("Project “{}” is made.", project.name));
+            Ok(go("/projects"))
+        }
+        Err(refusal) => show_page(&visit, None, fields, Some(refusal)).await,
+    }
+}
+
+pub(super) async fn change(visit: Visit, form: Form) -> Answer {
+    let before = visit.station.store().project(visit.part("project")).await?;
+    // A project keeps its name: jobs and rules call it so.
+    let fields = Fields { name: before.name.clone(), ..Fields::of_form(&form) };
+    let changed: Result<Project, Refusal> = async {
+        let project = fields.project(&form)?;
+        visit.station.put_project(&visit.who(), project).await
+    }
+    .await;
+    match changed {
+        Ok(project) => {
+            visit.say(
+                false,
+                format!("Project “{}” is changed. Jobs that go on stay as they are.", project.name),
+            );
+            Ok(go("/projects"))
+        }
+        Err(refusal) => show_page(&visit, Some(&before), fields, Some(refusal)).await,
+    }
+}
+
+pub(super) async fn remove(visit: Visit, form: Form) -> Answer {
+    if !form.is_on("sure") {
+        return Err(Refusal::meaningless("nothing was removed: the box wasn't ticked"));
+    }
+    let name = visit.part("project");
+    visit.station.remove_project(&visit.who(), name).await?;
+    visit.say(false, format!("Project “{name}” is removed. What was done with it stays."));
+    Ok(go("/projects"))
+}

@@ -1,0 +1,102 @@
+//! What the rules say of one board: nothing happens, and nothing is counted.
+
+use askama::Template;
+
+use super::fields::what;
+use super::{Answer, encoded};
+use crate::station::pages::frame::Frame;
+use crate::station::pages::table::page;
+use crate::station::pages::visit::Visit;
+use crate::station::pages::words;
+use crate::station_api::{Enrolment, Rule, RuleTest};
+
+/// A rule and what it says of the board.
+struct Line {
+    place: usize,
+    name: String,
+    path: String,
+    what: String,
+    why_not: Vec<String>,
+    /// It is the first that fits.
+    fits: bool,
+}
+
+#[derive(Template)]
+#[template(path = "tried.html")]
+struct Page {
+    frame: Frame,
+    asked: String,
+    id: String,
+    name: String,
+    hardware: String,
+    lines: Vec<Line>,
+    /// Places of rules that aren't asked.
+    rest: Option<(usize, usize)>,
+    /// Why nothing happens whatever the rules say.
+    but: Vec<&'static str>,
+    /// A new rule that fits it.
+    proposal: Option<String>,
+}
+
+fn lines(rules: &[Rule], test: &RuleTest) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for (at, (rule, said)) in rules.iter().zip(&test.rules).enumerate() {
+        let fits = said.why_not.is_empty();
+        lines.push(Line {
+            place: at + 1,
+            name: rule.name.clone(),
+            path: encoded(&rule.name),
+            what: what(&rule.what),
+            why_not: said.why_not.clone(),
+            fits,
+        });
+        if fits {
+            break;
+        }
+    }
+    lines
+}
+
+pub(super) async fn tried(visit: Visit) -> Answer {
+    let store = visit.station.store();
+    let asked = visit.query.text("board").to_owned();
+    let board = store.board(&store.find_board(&asked).await?).await?;
+    let rules = store.rules().await?;
+    let test = crate::station::rules::test(&rules, &board);
+    let lines = lines(&rules, &test);
+    let rest = (lines.len() < rules.len()).then_some((lines.len() + 1, rules.len()));
+    let frame = visit.frame("Rules", "rules").await;
+    let mut but = Vec::new();
+    if !frame.armed {
+        but.push("The station is disarmed: rules start nothing.");
+    }
+    match board.enrolment {
+        Enrolment::Waiting => but.push("Nobody has let this board in: rules give it nothing."),
+        Enrolment::Refused => but.push("This board is refused: rules give it nothing."),
+        Enrolment::Enrolled => {}
+    }
+    if board.job.is_some() {
+        but.push("It has something to do already: rules are asked when that is over.");
+    }
+    let proposal = (test.what.is_none() && frame.can("admin")).then(|| {
+        let mut link = form_urlencoded::Serializer::new("/rules/new?".to_owned());
+        let model = board.model.as_deref().and_then(|model| model.strip_prefix("Raspberry Pi "));
+        match (model, board.serial) {
+            (Some(model), _) => link.append_pair("model", model.split(" Rev").next().unwrap_or(model)),
+            (None, Some(serial)) => link.append_pair("serial", serial.as_str()),
+            (None, None) => &mut link,
+        };
+        link.finish()
+    });
+    page(&Page {
+        frame,
+        asked,
+        id: board.id.clone(),
+        name: words::name(&board),
+        hardware: words::hardware(&board),
+        lines,
+        rest,
+        but,
+        proposal,
+    })
+}

@@ -1,0 +1,110 @@
+//! What people change of rules, projects and settings, whether they ask by the API or on a page: the same checks, the same
+//! audit, the same news.
+
+use super::web::{Refusal, Who};
+use super::{Station, now};
+use crate::control::message::{About, Notice};
+use crate::station_api::{NetworkNotice, NewRule, Project, Rule, SettingLine, Thing};
+
+impl Station {
+    /// Somebody has changed how the station works.
+    pub(super) async fn changed(&self, who: &Who, what: &str, on: &str) {
+        self.did(who, what, on).await;
+        self.changes.tell(Thing::Settings, on, None);
+    }
+
+    /// Makes a rule.
+    pub(super) async fn add_rule(&self, who: &Who, new: &NewRule) -> Result<Rule, Refusal> {
+        let rule = self.store().add_rule(new).await?;
+        self.changed(who, "rule.add", &rule.name).await;
+        Ok(rule)
+    }
+
+    /// Changes a rule.
+    pub(super) async fn change_rule(&self, who: &Who, name: &str, new: &NewRule) -> Result<Rule, Refusal> {
+        let rule = self.store().change_rule(name, new).await?;
+        self.changed(who, "rule.change", name).await;
+        if rule.name != name {
+            self.changed(who, "rule.rename", &rule.name).await;
+        }
+        Ok(rule)
+    }
+
+    /// Removes a rule.
+    pub(super) async fn remove_rule(&self, who: &Who, name: &str) -> Result<(), Refusal> {
+        self.store().remove_rule(name).await?;
+        self.changed(who, "rule.remove", name).await;
+        Ok(())
+    }
+
+    /// Makes or changes a project.
+    pub(super) async fn put_project(&self, who: &Who, project: Project) -> Result<Project, Refusal> {
+        let project = self.store().put_project(&Project { made: now(), ..project }).await?;
+        self.changed(who, "project.put", &project.name).await;
+        Ok(project)
+    }
+
+    /// Removes a project.
+    pub(super) async fn remove_project(&self, who: &Who, name: &str) -> Result<(), Refusal> {
+        self.store().remove_project(name).await?;
+        self.changed(who, "project.remove", name).await;
+        Ok(())
+    }
+
+    /// What is the matter on the network, as what boots boards tells it.
+    pub(super) fn network(&self) -> Vec<NetworkNotice> {
+        let line = |notice: Notice| NetworkNotice {
+            about: about(notice.about).to_owned(),
+            subject: notice.subject,
+            time: notice.time.as_millisecond(),
+            text: notice.text,
+            hint: notice.hint,
+            bad: notice.bad,
+        };
+        self.privileged.notices().into_iter().map(line).collect()
+    }
+
+    /// A setting as it holds now.
+    pub(super) fn setting(&self, key: &str) -> Result<SettingLine, Refusal> {
+        let line = self.settings.lines().into_iter().find(|line| line.key == key);
+        line.ok_or_else(|| Refusal::missing(format!("there is no setting `{key}`")))
+    }
+
+    /// Saves a setting, which holds at once and after each start; `None`: what the files say holds again.
+    pub(super) async fn save_setting(
+        &self,
+        who: &Who,
+        key: &str,
+        value: Option<&str>,
+    ) -> Result<SettingLine, Refusal> {
+        let line = self.setting(key)?;
+        if !line.changes {
+            return Err(Refusal::conflict(format!("`{key}` can't be changed while the station serves"))
+                .with_hint("change it in a file of settings, and start again what reads it"));
+        }
+        let value = value.map(|value| self.settings.check(key, value)).transpose();
+        let value = value.map_err(|error| Refusal::meaningless(error.to_string()))?;
+        if line.fixed && value.is_some() {
+            return Err(Refusal::conflict(format!(
+                "`{key}` is said for this start ({}), which comes before what is saved",
+                line.comes_from
+            ))
+            .with_hint("start the station without that"));
+        }
+        self.settings.save(self.store(), key, value.as_deref()).await?;
+        let on = value.as_deref().map_or_else(|| key.to_owned(), |value| format!("{key} = {value}"));
+        self.changed(who, if value.is_some() { "setting.save" } else { "setting.clear" }, &on).await;
+        self.setting(key)
+    }
+}
+
+const fn about(about: About) -> &'static str {
+    match about {
+        About::Server => "server",
+        About::Board => "board",
+        About::Address => "address",
+        About::Interface => "interface",
+        About::Host => "host",
+        About::Other => "other",
+    }
+}
