@@ -2,68 +2,17 @@
 
 use serde_json::{Value, json};
 
+use crate::browser::Browser;
 use crate::station::{Answer, Board, Station, request};
-
-/// A browser in which somebody is signed in.
-struct Browser<'a> {
-    station: &'a Station,
-    cookie: String,
-}
-
-fn encoded(fields: &[(&str, &str)]) -> String {
-    let byte = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' => char::from(byte).to_string(),
-        byte => format!("%{byte:02X}"),
-    };
-    let text = |text: &str| text.bytes().map(byte).collect::<String>();
-    fields.iter().map(|(name, value)| format!("{}={}", text(name), text(value))).collect::<Vec<_>>().join("&")
-}
-
-impl<'a> Browser<'a> {
-    /// The first user, by the link that the station prints.
-    fn first(station: &'a Station) -> Self {
-        let welcome = station.welcome.as_deref().unwrap();
-        let path = &welcome[welcome.find("/welcome/").unwrap()..];
-        let password = "correct horse battery";
-        let body = encoded(&[("name", "ada"), ("password", password), ("again", password)]);
-        let answer = station.raw(&request("POST", path, None, Some(body.as_bytes()), &FORM));
-        assert_eq!(answer.status, 303, "{}", text(&answer));
-        let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-        Self { station, cookie }
-    }
-
-    fn get(&self, path: &str) -> Answer {
-        self.station.raw(&request("GET", path, None, None, &[("cookie", &self.cookie)]))
-    }
-
-    #[track_caller]
-    fn page(&self, path: &str) -> String {
-        let answer = self.get(path);
-        assert_eq!(answer.status, 200, "{path}: {}", text(&answer));
-        text(&answer)
-    }
-
-    /// Sends a form of a page, with its proof.
-    fn send(&self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let html = self.page(page);
-        let proof = html.split("name=\"proof\" value=\"").nth(1).unwrap().split('"').next().unwrap();
-        let mut all = vec![("proof", proof)];
-        all.extend(fields);
-        let (body, cookie) = (encoded(&all), [("cookie", self.cookie.as_str()), FORM[0]]);
-        self.station.raw(&request("POST", path, None, Some(body.as_bytes()), &cookie))
-    }
-
-    #[track_caller]
-    fn done(&self, page: &str, path: &str, fields: &[(&str, &str)]) {
-        let answer = self.send(page, path, fields);
-        assert_eq!(answer.status, 303, "{path}: {}", text(&answer));
-    }
-}
-
-const FORM: [(&str, &str); 1] = [("content-type", "application/x-www-form-urlencoded")];
 
 fn text(answer: &Answer) -> String {
     String::from_utf8_lossy(&answer.body).into_owned()
+}
+
+#[track_caller]
+fn done(browser: &Browser<'_>, path: &str, fields: &[(&str, &str)]) {
+    let answer = browser.post(path, fields);
+    assert_eq!(answer.status, 303, "{path}: {}", text(&answer));
 }
 
 fn names(station: &Station) -> Vec<String> {
@@ -76,23 +25,18 @@ fn rules_are_made_moved_changed_tried_and_removed() {
     let dir = tempfile::tempdir().unwrap();
     let station = Station::start(dir.path(), &["--enrol", "open"]);
     let browser = Browser::first(&station);
-    browser.done(
-        "/projects/new",
+    done(
+        &browser,
         "/projects/new",
         &[("name", "gate way"), ("disk", "emmc"), ("disk", "sd"), ("again", "ask")],
     );
     assert!(browser.page("/projects").contains("eMMC, else SD card"));
-    let twice = browser.send("/projects/new", "/projects/new", &[("name", "gate way")]);
+    let twice = browser.post("/projects/new", &[("name", "gate way")]);
     assert_eq!(twice.status, 409, "{}", text(&twice));
 
-    browser.done(
-        "/rules/new",
-        "/rules/new",
-        &[("name", "large"), ("memory-min", "4GiB"), ("what", "project:gate way")],
-    );
+    done(&browser, "/rules/new", &[("name", "large"), ("memory-min", "4GiB"), ("what", "project:gate way")]);
     // What can't be is said, and what was typed still stands there.
-    let wrong = browser.send(
-        "/rules/new",
+    let wrong = browser.post(
         "/rules/new",
         &[
             ("name", "odd"),
@@ -109,20 +53,16 @@ fn rules_are_made_moved_changed_tried_and_removed() {
         text(&wrong)
     );
     assert!(!text(&wrong).contains("<b>"));
-    browser.done("/rules/new", "/rules/new", &[("name", "rest"), ("what", "wait")]);
-    browser.done(
-        "/rules/new",
-        "/rules/new",
-        &[("name", "small"), ("storage-max", "16GB"), ("what", "backup")],
-    );
+    done(&browser, "/rules/new", &[("name", "rest"), ("what", "wait")]);
+    done(&browser, "/rules/new", &[("name", "small"), ("storage-max", "16GB"), ("what", "backup")]);
     let page = browser.page("/rules");
     assert!(page.contains("never asked: “rest”"), "{page}");
-    browser.done("/rules", "/rule/small/up", &[]);
+    done(&browser, "/rule/small/up", &[]);
     assert_eq!(names(&station), ["large", "small", "rest"]);
-    browser.done("/rules", "/rule/small/down", &[]);
+    done(&browser, "/rule/small/down", &[]);
     assert_eq!(names(&station), ["large", "rest", "small"]);
-    browser.done(
-        "/rule/small",
+    done(
+        &browser,
         "/rule/small",
         &[("name", "tiny"), ("place", "1"), ("storage-max", "10GB"), ("what", "wait")],
     );
@@ -140,16 +80,16 @@ fn rules_are_made_moved_changed_tried_and_removed() {
     assert!(browser.page("/rule/tiny").contains(&format!("/boards/{}", board.id)));
     assert!(!browser.page("/rule/rest").contains(&format!("/boards/{}", board.id)));
 
-    let kept = browser.send("/rules", "/rule/tiny/remove", &[]);
+    let kept = browser.post("/rule/tiny/remove", &[]);
     assert_eq!(kept.status, 422, "one click removes nothing");
-    browser.done("/rule/tiny", "/rule/tiny/remove", &[("sure", "1")]);
+    done(&browser, "/rule/tiny/remove", &[("sure", "1")]);
     assert_eq!(names(&station), ["large", "rest"]);
     // A project that a rule uses stays.
-    let used = browser.send("/rule/rest", "/project/gate%20way/remove", &[("sure", "1")]);
+    let used = browser.post("/project/gate%20way/remove", &[("sure", "1")]);
     assert_eq!(used.status, 409, "{}", text(&used));
     assert!(text(&used).contains("/help/pages#something-is-in-the-way"));
-    browser.done("/rule/large", "/rule/large/remove", &[("sure", "1")]);
-    browser.done("/project/gate%20way", "/project/gate%20way/remove", &[("sure", "1")]);
+    done(&browser, "/rule/large/remove", &[("sure", "1")]);
+    done(&browser, "/project/gate%20way/remove", &[("sure", "1")]);
 
     let audit = station.admin("GET", "/api/v1/audit?limit=100", None).ok();
     for what in ["rule.add", "rule.change", "rule.rename", "rule.remove", "project.put", "project.remove"] {
@@ -170,13 +110,12 @@ fn a_setting_is_checked_saved_holds_after_a_restart_and_goes_back_to_the_files()
     let mut station = Station::start(dir.path(), &[]);
     let browser = Browser::first(&station);
     // One wrong field, and nothing is saved.
-    let wrong =
-        browser.send("/settings", "/settings", &[("station.enrol", "open"), ("station.keep-runs", "soon")]);
+    let wrong = browser.post("/settings", &[("station.enrol", "open"), ("station.keep-runs", "soon")]);
     assert_eq!(wrong.status, 422);
     assert!(text(&wrong).contains("value=\"soon\"") && text(&wrong).contains("36500"), "{}", text(&wrong));
     assert_eq!(setting(&station, "station.enrol")["value"], "ask");
 
-    browser.done("/settings", "/settings", &[("station.enrol", "open"), ("station.keep-runs", "30")]);
+    done(&browser, "/settings", &[("station.enrol", "open"), ("station.keep-runs", "30")]);
     assert_eq!(setting(&station, "station.enrol")["value"], "open");
     assert_eq!(setting(&station, "station.keep-runs")["comes_from"], "saved in the station");
     // It holds at once.
@@ -188,7 +127,7 @@ fn a_setting_is_checked_saved_holds_after_a_restart_and_goes_back_to_the_files()
     assert_eq!(fixed.status, 409);
     assert_eq!(station.admin("PUT", "/api/v1/settings/nothing", Some(&json!({"value": "1"}))).status, 404);
 
-    let cookie = browser.cookie;
+    let cookie = browser.cookie();
     station.kill();
     let mut station = Station::start(dir.path(), &[]);
     assert_eq!(setting(&station, "station.enrol")["value"], "open");
@@ -199,8 +138,8 @@ fn a_setting_is_checked_saved_holds_after_a_restart_and_goes_back_to_the_files()
     assert_eq!((&line["value"], &line["fixed"], &line["saved"]), (&json!("ask"), &json!(true), &json!(true)));
     let refused = station.admin("PUT", "/api/v1/settings/station.enrol", Some(&json!({"value": "open"})));
     assert_eq!(refused.status, 409);
-    let browser = Browser { station: &station, cookie };
-    browser.done("/settings", "/settings/back", &[("key", "station.keep-runs")]);
+    let browser = Browser::with(&station, cookie);
+    done(&browser, "/settings/back", &[("key", "station.keep-runs")]);
     assert_eq!(setting(&station, "station.keep-runs")["value"], "off");
     assert!(browser.page("/settings").contains("fixed for this start"));
 }
@@ -219,14 +158,10 @@ fn who_may_only_look_changes_no_rule_and_no_setting() {
     assert_eq!(station.call("DELETE", "/api/v1/settings/station.enrol", Some(&token), None).status, 403);
     // A form without its proof does nothing, whoever sends it.
     let browser = Browser::first(&station);
-    let cookie = [("cookie", browser.cookie.as_str()), FORM[0]];
+    let form = [("content-type", "application/x-www-form-urlencoded")];
     for path in ["/rules/new", "/projects/new", "/settings", "/settings/back", "/rule/x/remove"] {
-        let body = encoded(&[("name", "x"), ("what", "wait"), ("key", "station.enrol"), ("sure", "1")]);
-        assert_eq!(
-            station.raw(&request("POST", path, None, Some(body.as_bytes()), &cookie)).status,
-            403,
-            "{path}"
-        );
+        let body = b"name=x&what=wait&key=station.enrol&sure=1";
+        assert_eq!(browser.send("POST", path, Some(body), &form).status, 403, "{path}");
     }
     assert!(names(&station).is_empty());
 }
