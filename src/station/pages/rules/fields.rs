@@ -186,7 +186,7 @@ mod tests {
         );
         assert_eq!(
             conditions(of).join("; "),
-            "address dc:a6:32:*; slot A-*; model with “Pi 4”; memory of at least 4.0 GiB; largest disk from 14.9 GiB to 59.6 GiB"
+            "address dc:a6:32:*; slot A-*; model with “Pi 4”; memory of at least 4 GiB; largest disk from 14.9 GiB to 59.6 GiB"
         );
     }
 
