@@ -87,7 +87,8 @@ impl Arms {
             // A line without its end was never acknowledged.
             let Some(line) = line.strip_suffix(b"\n") else { continue };
             match Line::parse(line) {
-                Some(line) => line.into_table(&mut table).map_err(io::Error::other)?,
+                // More than there may be stands there only where somebody else has written it.
+                Some(line) => lost += usize::from(line.into_table(&mut table).is_err()),
                 None => lost += 1,
             }
         }
@@ -138,10 +139,11 @@ impl Arms {
     /// # Errors
     /// Where it can't be written. Then the board is not to be answered.
     pub fn spend(&self, turn: u64, now: Instant) -> io::Result<()> {
-        self.put(&[Line::Spent(turn)], |table| {
+        let spend = |table: &mut Arming| {
             table.spend(turn, now);
             Ok(())
-        })
+        };
+        self.put(&[Line::Spent(turn)], |_| Ok(()), spend)
     }
 
     /// A board has its kernel.
@@ -157,12 +159,19 @@ impl Arms {
         let others = change.others.map(Line::Others);
         let lines: Vec<Line> =
             others.into_iter().chain(change.rules.iter().copied().map(Line::Rule)).collect();
-        self.put(&lines, |table| table.take(change))
+        self.put(&lines, |table| table.has_room(change), |table| table.take(change))
     }
 
     /// Those who ask meanwhile don't wait for the disk: they are told what held before.
-    fn put(&self, lines: &[Line], take: impl FnOnce(&mut Arming) -> Result<(), TooMany>) -> io::Result<()> {
+    /// What can't be taken is not written either: it would be read at the next start.
+    fn put(
+        &self,
+        lines: &[Line],
+        may: impl FnOnce(&Arming) -> Result<(), TooMany>,
+        take: impl FnOnce(&mut Arming) -> Result<(), TooMany>,
+    ) -> io::Result<()> {
         let mut log = self.log();
+        may(&self.table.read().unwrap_or_else(PoisonError::into_inner)).map_err(io::Error::other)?;
         if let Some(log) = log.as_mut() {
             log.append(lines)?;
         }
@@ -282,6 +291,7 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
+    use super::super::MOST_RULES;
     use super::super::tests::{PI, rule};
     use super::*;
 
@@ -314,6 +324,40 @@ mod tests {
         assert!(!std::fs::read_to_string(&path).unwrap().is_empty());
         assert_eq!(Arms::open(&path).unwrap().0.summary(), (1, false));
         assert!(!std::fs::read_to_string(&path).unwrap().contains("spent"), "nothing speaks of it any more");
+    }
+
+    #[test]
+    fn what_is_too_much_is_not_written_and_a_file_with_too_much_is_read_as_far_as_it_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("arming");
+        let name = |n: u32| {
+            let [_, a, b, c] = n.to_be_bytes();
+            Name::Mac(Mac::new([0xdc, 0xa6, 0x32, a, b, c]))
+        };
+        let armed = |from: u32, count: u32| Change {
+            others: None,
+            rules: (from..from + count).map(|n| Rule { name: name(n), say: Some(Word::Armed) }).collect(),
+        };
+        let most = MOST_RULES as u32;
+        let (arms, _) = Arms::open(&path).unwrap();
+        arms.change(&armed(0, most - 1)).unwrap();
+        assert!(arms.change(&armed(most, 2)).is_err());
+        assert_eq!(arms.summary().0, MOST_RULES - 1, "nothing of it is taken");
+        // One goes, and two come; the same board again takes no room.
+        let mut change = armed(most, 2);
+        change.rules.push(Rule { name: name(0), say: None });
+        change.rules.push(Rule { name: name(most), say: Some(Word::Withheld) });
+        arms.change(&change).unwrap();
+        drop(arms);
+        let (arms, damage) = Arms::open(&path).unwrap();
+        assert_eq!((damage, arms.summary().0), (None, MOST_RULES));
+        assert!(arms.change(&armed(0, 1)).is_err());
+        drop(arms);
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        text.push_str(&Line::Rule(Rule { name: name(0), say: Some(Word::Withheld) }).text());
+        std::fs::write(&path, text).unwrap();
+        let (arms, damage) = Arms::open(&path).unwrap();
+        assert_eq!((damage.map(|damage| damage.lost), arms.summary().0), (Some(1), MOST_RULES));
     }
 
     #[test]

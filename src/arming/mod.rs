@@ -166,26 +166,47 @@ impl Arming {
     /// Takes a change. A boot that is used up stays so.
     ///
     /// # Errors
-    /// Where there are too many rules. What came before is taken.
+    /// Where there would be too many rules. Nothing of it is taken then.
     pub fn take(&mut self, change: &Change) -> Result<(), TooMany> {
+        self.has_room(change)?;
         self.others = change.others.unwrap_or(self.others);
         for Rule { name, say } in &change.rules {
-            let room = self.len() < MOST_RULES;
             match (name, say) {
                 (Name::Mac(mac), None) => drop(self.by_mac.remove(mac)),
                 (Name::Serial(serial), None) => drop(self.by_serial.remove(&serial.directory())),
-                (Name::Mac(mac), Some(word)) if room || self.by_mac.contains_key(mac) => {
-                    self.by_mac.insert(*mac, *word);
-                }
-                (Name::Serial(serial), Some(word))
-                    if room || self.by_serial.contains_key(&serial.directory()) =>
-                {
+                (Name::Mac(mac), Some(word)) => drop(self.by_mac.insert(*mac, *word)),
+                (Name::Serial(serial), Some(word)) => {
                     self.by_serial.insert(serial.directory(), (*serial, *word));
                 }
-                _ => return Err(TooMany),
             }
         }
         Ok(())
+    }
+
+    /// Whether there is room for a change.
+    ///
+    /// # Errors
+    /// Where there would be too many rules.
+    fn has_room(&self, change: &Change) -> Result<(), TooMany> {
+        // What is said last of a board is what stays.
+        let mut last: HashMap<(Option<Mac>, Option<String>), bool> = HashMap::new();
+        for Rule { name, say } in &change.rules {
+            let key = match name {
+                Name::Mac(mac) => (Some(*mac), None),
+                Name::Serial(serial) => (None, Some(serial.directory())),
+            };
+            last.insert(key, say.is_some());
+        }
+        let is_there = |key: &(Option<Mac>, Option<String>)| match key {
+            (Some(mac), _) => self.by_mac.contains_key(mac),
+            (None, serial) => serial.as_ref().is_some_and(|serial| self.by_serial.contains_key(serial)),
+        };
+        let (mut come, mut go) = (0, 0);
+        for (key, stays) in &last {
+            come += usize::from(*stays && !is_there(key));
+            go += usize::from(!*stays && is_there(key));
+        }
+        if come > 0 && self.len() + come > MOST_RULES + go { Err(TooMany) } else { Ok(()) }
     }
 
     /// How many boards have a rule.

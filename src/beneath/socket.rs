@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::{Dir, Item};
-use crate::error::{Explain, Kind};
+use crate::error::{Explain, Kind, Remedy};
 
 /// The mode of a directory that is made for the socket.
 const DIRECTORY_MODE: u32 = 0o755;
@@ -68,6 +68,15 @@ impl Explain for SocketError {
             Self::Distrusted { .. } => Kind::Permission,
             Self::Served { .. } | Self::Busy { .. } => Kind::Busy,
             Self::System { source, .. } => Kind::of_io(source),
+        }
+    }
+
+    fn hint(&self) -> Option<Remedy> {
+        match self {
+            Self::Distrusted { .. } => {
+                Some("Its place is a directory that only its owner can write to.".into())
+            }
+            _ => None,
         }
     }
 }

@@ -6,6 +6,7 @@
     reason = "this program has no other surface than its console"
 )]
 
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -40,6 +41,7 @@ Options:
       --key <FILE>         Keep the board's own key here; without it it is made anew at each start
       --disk <FILE>        A file stands for a disk: this is a simulated board (several times: several disks)
       --serial <SERIAL>    Serial number of a simulated board
+      --this-host          This host itself is the board: jobs overwrite its disks
   -h, --help               Print help
   -V, --version            Print version
 
@@ -59,6 +61,7 @@ struct Arguments {
     key: Option<PathBuf>,
     disks: Vec<PathBuf>,
     serial: Option<Serial>,
+    this_host: bool,
 }
 
 fn main() -> ExitCode {
@@ -96,15 +99,23 @@ fn arguments(words: Vec<String>) -> Result<Arguments, Usage> {
     if !words.iter().any(|word| word == "--disk") {
         arguments.told = Told::by(Path::new("/"));
     }
+    let mut by_hand = false;
     let mut words = words.into_iter();
     while let Some(word) = words.next() {
+        if word == "--this-host" {
+            arguments.this_host = true;
+            continue;
+        }
         let (name, value) = match word.split_once('=') {
             Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
             None => (word, words.next()),
         };
         let value = value.ok_or_else(|| Usage(format!("{name} needs a value, or isn't known")))?;
         match name.as_str() {
-            "--station" => arguments.told.station = Some(value),
+            "--station" => {
+                by_hand = true;
+                arguments.told.station = Some(value);
+            }
             "--station-key" => arguments.told.key = Some(value),
             "--pin" => arguments.told.pin = Some(value),
             "--key" => arguments.key = Some(value.into()),
@@ -114,6 +125,15 @@ fn arguments(words: Vec<String>) -> Result<Arguments, Usage> {
             }
             _ => return Err(Usage(format!("`{name}` isn't known"))),
         }
+    }
+    if arguments.disks.is_empty() && arguments.serial.is_some() {
+        return Err(Usage("--serial is for a simulated board: --disk FILE makes one".to_owned()));
+    }
+    // On a board nobody types; on a host somebody may have forgotten what makes it a simulated one.
+    if arguments.disks.is_empty() && by_hand && !arguments.this_host {
+        let text = "jobs of the station would overwrite the disks of this host: --disk FILE makes a simulated board, \
+                    --this-host says that they may";
+        return Err(Usage(text.to_owned()));
     }
     Ok(arguments)
 }
@@ -152,9 +172,16 @@ fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
         }
     };
     for disk in &arguments.disks {
-        if let Err(error) = std::fs::metadata(disk) {
-            say(&format!("{}: {}", disk.display(), chain(&error)));
-            return Ok(ExitCode::from(Kind::of_io(&error).exit_code()));
+        match std::fs::metadata(disk) {
+            Ok(found) if found.is_file() || found.file_type().is_block_device() => {}
+            Ok(_) => {
+                say(&format!("{}: it is neither a file nor a block device", disk.display()));
+                return Ok(ExitCode::from(Kind::BadData.exit_code()));
+            }
+            Err(error) => {
+                say(&format!("{}: {}", disk.display(), chain(&error)));
+                return Ok(ExitCode::from(Kind::of_io(&error).exit_code()));
+            }
         }
     }
     let (public, serial) = (identity.public(), arguments.serial);

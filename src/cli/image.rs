@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::cli::bar::Bar;
 use crate::cli::client::{self, At, Station, moment, new_name, path, tell, tell_one, word};
 use crate::cli::confirm::confirm;
+use crate::cli::failure::Context;
 use crate::cli::output::Output;
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui};
@@ -165,13 +166,13 @@ impl Add {
             let len = file.metadata()?.len();
             // What is packed may be shorter than what it holds, never longer than the longest.
             if len > crate::image::chunk::LONGEST_IMAGE {
-                let message = format!(
-                    "{}: {} is more than an image may have: {}",
-                    path.display(),
-                    size(len),
-                    size(crate::image::chunk::LONGEST_IMAGE)
-                );
-                return Err(Usage { message, hint: None })?;
+                let (has, most) = (size(len), size(crate::image::chunk::LONGEST_IMAGE));
+                let what = format!("it has {has}, and an image has {most} at most");
+                Err(crate::image::Error::NotAnImage {
+                    path: path.to_owned(),
+                    what,
+                    hint: "give the image itself".into(),
+                })?;
             }
             (From::Here(file), Some(len))
         };
@@ -186,7 +187,8 @@ impl Add {
             ui.say(format_args!("the station hasn't got all of {name}; adding it again begins anew"));
             Err(crate::http::Error::Stopped)?;
         }
-        added(&answer?.json()?, ui)
+        let answer = answer.context(format_args!("adding {}", self.source))?;
+        added(&answer.json()?, ui)
     }
 }
 
@@ -247,6 +249,13 @@ fn added(added: &AddedImage, ui: &Ui) -> crate::cli::Result<()> {
         for name in &added.mended {
             ui.result(format_args!("{name}: {}, it was damaged", ui.paint(Style::Good, "whole again")));
         }
+        if !image.raw_len.is_multiple_of(512) {
+            ui.warn(format_args!(
+                "{}: {} is no whole number of sectors of 512 bytes; is the end missing?",
+                image.name,
+                size_exact(image.raw_len)
+            ));
+        }
     }
     if matches!(image.state, ImageState::Failed | ImageState::Damaged) {
         let why = image.why.as_deref().unwrap_or("it didn't come whole");
@@ -262,12 +271,18 @@ impl List {
         station.each("/api/v1/images", &[], self.most, |page| all.extend(page))?;
         let heading = ["IMAGE", "STATE", "SIZE", "STORED", "ADDED"];
         tell(ui, "image", heading, &all, row, "the station has no images");
+        let told = all.iter().filter_map(|image| Some((image, image.why.as_deref()?)));
+        for (image, why) in told.filter(|_| !ui.json) {
+            ui.warn(format_args!("{}: {}: {why}", image.name, word(image.state)));
+        }
         Ok(())
     }
 }
 
 fn row(image: &Known) -> [String; 5] {
-    let stored = if image.stored > 0 { size(image.stored) } else { String::new() };
+    // Nothing but zeros takes no room.
+    let known = image.stored > 0 || image.state == ImageState::Ready;
+    let stored = if known { size(image.stored) } else { String::new() };
     [image.name.clone(), word(image.state), size(image.raw_len), stored, moment(image.added)]
 }
 

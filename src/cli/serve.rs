@@ -82,7 +82,11 @@ impl Serve {
         };
         // It ends with this command.
         let _bootd = match &self.with_bootd {
-            Some(interface) => Some(start_bootd(global, ui, interface)?),
+            Some(interface) => {
+                // It is started again and again; what can't mend itself is said before.
+                crate::wire::interfaces::find(interface)?;
+                Some(start_bootd(global, ui, interface)?)
+            }
             None => None,
         };
         let tls = match (&station.tls_cert.value, &station.tls_key.value) {

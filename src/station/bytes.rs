@@ -184,7 +184,7 @@ impl Station {
             let result = images.ingest(row, &path, &wanted, &cut, &|_| {});
             drop(end);
             // Who has sent it knows nothing of that path.
-            result.map_err(|error| Refusal::from(error).renaming(&path, "the body"))
+            result.map_err(|error| Refusal::from(error).renaming(&path, "the file that was sent"))
         });
         let (into, mut from) = tokio::sync::mpsc::channel::<Bytes>(PARTS);
         let writer = tokio::task::spawn_blocking(move || {

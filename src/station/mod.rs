@@ -325,6 +325,12 @@ impl Station {
         matches!(answers, Ok(Ok(())))
     }
 
+    /// Whether its database would take something.
+    async fn takes(&self) -> bool {
+        let takes = tokio::time::timeout(Duration::from_secs(10), self.store.takes()).await;
+        matches!(takes, Ok(Ok(())))
+    }
+
     /// Streams and those that wait are let go.
     fn end(&self) {
         self.ending.cancel();

@@ -69,6 +69,12 @@ pub enum Error {
         /// What is wrong.
         source: io::Error,
     },
+    /// Everybody on this host can read the key.
+    #[error("{} can't be trusted: everybody on this host can read it", key.display())]
+    OpenKey {
+        /// The key.
+        key: PathBuf,
+    },
     /// Only one of the two is named.
     #[error("a certificate needs its key, and a key its certificate")]
     HalfTls,
@@ -94,6 +100,7 @@ impl Explain for Error {
             Self::Listen { source, .. } | Self::System { source, .. } => Kind::of_io(source),
             Self::Socket(error) => error.kind(),
             Self::Tls { .. } | Self::HalfTls | Self::Nowhere => Kind::Config,
+            Self::OpenKey { .. } => Kind::Permission,
             Self::Open(error) => error.kind(),
         }
     }
@@ -103,6 +110,10 @@ impl Explain for Error {
             Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
                 Some(remedy!("another program listens there: name another address in `station.listen`"))
             }
+            Self::OpenKey { key } => {
+                Some(remedy![crate::error::Action::host("chmod o-r").arg(key.display())])
+            }
+            Self::Socket(error) => error.hint(),
             Self::Nowhere => Some(remedy!("name one in `station.listen` or `station.socket`")),
             Self::Open(error) => error.hint(),
             _ => None,
@@ -263,6 +274,10 @@ async fn tls(sockets: &Sockets, state: &Path) -> Result<Option<Tls>, Error> {
         None => return Ok(None),
     };
     let wrong = |source| Error::Tls { cert: cert.clone(), key: key.clone(), source };
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&key).map_err(wrong)?);
+    if mode & 0o004 != 0 {
+        return Err(Error::OpenKey { key });
+    }
     // Each process has one way to compute; there may be others that have said so before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let read = |path: PathBuf| async move { tokio::fs::read(path).await };

@@ -24,12 +24,8 @@ impl Drop for Loop {
 }
 
 fn refused(disk: &Disk, image: &str, device: &str) {
-    disk.run(&["deploy", image, "--device", device, "--confirm", device])
-        .finds(2, "")
-        .err
-        .contains(&format!("{device} is what {image} is read from"))
-        .then_some(())
-        .unwrap_or_else(|| panic!("{image} onto {device}"));
+    let ran = disk.run(&["deploy", image, "--device", device, "--confirm", device]).finds(2, "");
+    assert!(ran.err.contains(&format!("{device} is what {image} is read from")), "{}", ran.err);
     assert!(fs::read(disk.path("disk.img")).unwrap() == disk.raw, "{image} onto {device} changed the image");
 }
 

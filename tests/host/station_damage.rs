@@ -204,6 +204,42 @@ fn a_disk_that_gets_full_while_an_image_comes_keeps_the_store_whole() {
     assert!(fs::read(&disk).unwrap()[..image.len()] == image);
 }
 
+fn health(station: &Station) -> u16 {
+    use piprov::http::{Client, Limits, Origin, Trust};
+    let stop = piprov::stop::Stop::new().unwrap();
+    let client =
+        Client::new(Origin::Unix(station.socket()), Trust::System, Limits::default(), &stop).unwrap();
+    client.get("/healthz").send().map_or_else(|error| error.status().unwrap_or(0), |_| 200)
+}
+
+#[test]
+fn a_station_whose_disk_was_full_once_writes_again_when_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = Small::new(dir.path().join("small"), 64);
+    let station = Station::in_state(&small.0.join("station"));
+    station.json(&["project", "add", "before"]);
+    let fill = small.0.join("fill");
+    let full = || {
+        let mut file = fs::File::create(&fill).unwrap();
+        while file.write_all(&[7; 4096]).is_ok() {}
+    };
+    // Some of these are refused at the beginning, some when they are to last.
+    for round in 0..3 {
+        full();
+        let mut refused = 0;
+        for n in 0..40 {
+            let out = station.run(&["project", "add", &format!("full-{round}-{n}")]);
+            refused += usize::from(out.status.code() == Some(74));
+        }
+        assert!(refused > 0, "the disk was full");
+        fs::remove_file(&fill).unwrap();
+        station.json(&["project", "add", &format!("after-{round}")]);
+        station.json(&["station", "status"]);
+        assert_eq!(health(&station), 200);
+    }
+    assert!(station.json(&["project", "list"]).iter().any(|line| line["value"]["name"] == "after-2"));
+}
+
 #[test]
 fn with_the_last_room_no_backup_no_deploy_and_no_image_is_begun() {
     let dir = tempfile::tempdir().unwrap();

@@ -158,6 +158,7 @@ fn expired(dir: &Path) -> (PathBuf, PathBuf, String) {
     let (cert, key) = (dir.join("old.pem"), dir.join("old.key"));
     fs::write(&cert, made.pem()).unwrap();
     fs::write(&key, pair.serialize_pem()).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     let pin = piprov::http::Pin::of(made.der()).to_string();
     (cert, key, pin)
 }
@@ -186,6 +187,12 @@ fn given_files_are_served_and_files_that_do_not_fit_are_named() {
     }
     let (code, said) = serve(Some(&cert), None);
     assert!(code == Some(78) && said.contains("needs its key"), "{said}");
+
+    let open = dir.join("open.pem");
+    fs::copy(&key, &open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).unwrap();
+    let (code, said) = serve(Some(&cert), Some(&open));
+    assert!(code == Some(77) && said.contains("chmod o-r"), "{said}");
 
     // One that has ended is served: a pin says which one it is, and whoever goes by names refuses it.
     let settings = format!("[station]\ntls-cert = \"{}\"\ntls-key = \"{}\"\n", cert.display(), key.display());

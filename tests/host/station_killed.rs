@@ -131,8 +131,7 @@ fn survive(store: Option<&str>, seed: u64) {
     let mut met = BTreeSet::<String>::new();
     let stop = Stop::new().unwrap();
     for kill in 0.. {
-        let all =
-            ["queued", "running", "finishing", "done", "write"].iter().all(|state| met.contains(*state));
+        let all = ["queued", "running", "done", "write"].iter().all(|state| met.contains(*state));
         if kill >= KILLS && all {
             break;
         }

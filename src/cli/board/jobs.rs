@@ -148,6 +148,12 @@ pub(super) fn start(
 ) -> crate::cli::Result<()> {
     // All of them are known before the first is told.
     let known = boards.iter().map(|board| known(board, station)).collect::<Result<Vec<_>, _>>()?;
+    let twice =
+        known.iter().enumerate().find(|(at, one)| known[..*at].iter().any(|other| other.id == one.id));
+    if let Some((_, board)) = twice {
+        let message = format!("{} is named twice", label(board));
+        return Err(crate::cli::report::Usage { message, hint: None }.into());
+    }
     let (mut given, mut kinds) = (Vec::new(), Vec::new());
     for board in known {
         match job.to(&board, station) {

@@ -16,12 +16,15 @@ pub(super) fn add_to(table: &mut Table) {
 }
 
 async fn healthz(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
+    let ill = |what| {
+        let status = axum::http::StatusCode::SERVICE_UNAVAILABLE;
+        Err(Refusal::new(status, crate::error::Kind::Unavailable, what))
+    };
     if !call.station.answers().await {
-        return Err(Refusal::new(
-            axum::http::StatusCode::SERVICE_UNAVAILABLE,
-            crate::error::Kind::Unavailable,
-            "the database doesn't answer",
-        ));
+        return ill("the database doesn't answer");
+    }
+    if !call.station.takes().await {
+        return ill("the database takes nothing");
     }
     // The half that boots boards is another program: this one is well without it, and says so. Why it is away is told
     // to those who may see the station.

@@ -52,7 +52,7 @@ impl Images {
             let mut why = crate::error::chain(error);
             if file.starts_with("/proc/self/fd") {
                 // That path says nothing to who has sent it.
-                why = why.replace(&file.display().to_string(), "the body");
+                why = why.replace(&file.display().to_string(), "the file that was sent");
             }
             self.inner.runtime.block_on(self.failed(row, why));
         }

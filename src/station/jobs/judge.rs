@@ -68,12 +68,12 @@ fn with_facts(mut why: String, outcome: &Outcome) -> String {
     }
 }
 
-/// What an ending means for its job.
+/// What an ending means for its job. `simulated`: the board is a program, whose disks are files.
 #[must_use]
-pub const fn verdict(action: Action, end: End, ending: &Ending) -> Verdict {
+pub const fn verdict(action: Action, end: End, simulated: bool, ending: &Ending) -> Verdict {
     match (ending, action, end) {
-        // Only of a board that starts its own system something is seen afterwards.
-        (Ending::Done { .. }, Action::Deploy | Action::Backup, End::Reboot) => Verdict::Proved,
+        // Only of a board that starts its own system something is seen afterwards; a simulated one has none.
+        (Ending::Done { .. }, Action::Deploy | Action::Backup, End::Reboot) if !simulated => Verdict::Proved,
         (Ending::Done { .. }, _, _) => Verdict::ProvedAndOver,
         (Ending::NotVerified { .. }, _, _) => Verdict::NotVerified,
         (Ending::Failed { .. } | Ending::Lost { .. } | Ending::Unfinished, _, _) => Verdict::Failed,
@@ -139,11 +139,12 @@ mod tests {
     #[test]
     fn a_board_that_stays_is_done_at_once() {
         let done = Ending::Done { proof: Proof::ReadBack };
-        assert_eq!(verdict(Action::Deploy, End::Reboot, &done), Verdict::Proved);
-        assert_eq!(verdict(Action::Deploy, End::PowerOff, &done), Verdict::ProvedAndOver);
-        assert_eq!(verdict(Action::Deploy, End::Wait, &done), Verdict::ProvedAndOver);
-        assert_eq!(verdict(Action::Reboot, End::Reboot, &done), Verdict::ProvedAndOver);
+        assert_eq!(verdict(Action::Deploy, End::Reboot, false, &done), Verdict::Proved);
+        assert_eq!(verdict(Action::Deploy, End::PowerOff, false, &done), Verdict::ProvedAndOver);
+        assert_eq!(verdict(Action::Deploy, End::Reboot, true, &done), Verdict::ProvedAndOver);
+        assert_eq!(verdict(Action::Deploy, End::Wait, false, &done), Verdict::ProvedAndOver);
+        assert_eq!(verdict(Action::Reboot, End::Reboot, false, &done), Verdict::ProvedAndOver);
         let not = Ending::NotVerified { why: String::new(), hint: None };
-        assert_eq!(verdict(Action::Deploy, End::Reboot, &not), Verdict::NotVerified);
+        assert_eq!(verdict(Action::Deploy, End::Reboot, false, &not), Verdict::NotVerified);
     }
 }

@@ -211,7 +211,18 @@ impl Db {
     /// A transaction that may write. It is on disk when [`Tx::commit`] returns; dropped, it never was.
     pub(super) async fn begin(&self) -> Result<Tx, Error> {
         Ok(match self {
-            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite { write, .. } => {
+                let begun = match write.begin_with("BEGIN IMMEDIATE").await {
+                    // SQLite has taken a transaction back by itself, as on a full disk, and sqlx still counts it: that
+                    // connection would never write again.
+                    Err(sqlx::Error::InvalidSavePointStatement) => {
+                        write.acquire().await?.close().await?;
+                        write.begin_with("BEGIN IMMEDIATE").await
+                    }
+                    begun => begun,
+                };
+                Tx::Sqlite(begun?)
+            }
             Self::Postgres(pool) => {
                 let mut tx = pool.begin().await?;
                 sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITER).execute(&mut *tx).await?;

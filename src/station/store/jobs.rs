@@ -329,7 +329,8 @@ impl Store {
         let mut tx = self.db.begin().await?;
         let mut job = one(&mut tx, id).await?;
         claim(job.fence, finished.fence)?;
-        let verdict = verdict(job.action, job.end, &finished.ending);
+        let simulated = boards::one(&mut tx, &job.board).await?.simulated;
+        let verdict = verdict(job.action, job.end, simulated, &finished.ending);
         let state = next(job.state, Event::Finish(verdict), job.cancel)?;
         if job.state != JobState::Running {
             return Ok(job);

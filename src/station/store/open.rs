@@ -120,6 +120,14 @@ impl Store {
         self.db.rows("SELECT name FROM setting WHERE name = $1", values![""]).await.map(drop)
     }
 
+    /// Whether the database would take something. Nothing is changed.
+    ///
+    /// # Errors
+    /// Where it wouldn't.
+    pub async fn takes(&self) -> Result<(), Error> {
+        self.db.begin().await.map(drop)
+    }
+
     /// Ends all connections.
     pub async fn close(&self) {
         match &self.db {

@@ -116,7 +116,7 @@ impl Page {
             if self.term {
                 self.term = false;
                 let _ = writeln!(self.out, "<dt>{}</dt>", inline(line));
-            } else if !line.starts_with('\'') && !(line.is_empty() && !self.verbatim) {
+            } else if !line.starts_with('\'') && (self.verbatim || !line.is_empty()) {
                 self.text.push(inline(line));
             }
             return;
@@ -126,7 +126,7 @@ impl Page {
             "TH" => {
                 let title = rest.split(' ').take(2).collect::<Vec<_>>();
                 let title = format!("{}({})", title.first().unwrap_or(&""), title.get(1).unwrap_or(&""));
-                let _ = writeln!(self.out, "<h1>{}</h1>", escape(&title.replace('\\', "").replace('"', "")));
+                let _ = writeln!(self.out, "<h1>{}</h1>", escape(&title.replace(['\\', '"'], "")));
             }
             "SH" | "SS" => {
                 self.close();

@@ -117,7 +117,7 @@ fn exactly(bytes: u64) -> String {
         (1 << 20, "MiB"),
         (1_000_000, "MB"),
     ];
-    let whole = units.into_iter().find(|(unit, _)| bytes > 0 && bytes % unit == 0);
+    let whole = units.into_iter().find(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit));
     whole.map_or_else(|| bytes.to_string(), |(unit, word)| format!("{}{word}", bytes / unit))
 }
 
