@@ -96,6 +96,17 @@
     }
   };
 
+  // Two clocks that differ are said; what is on its way takes some seconds too.
+  const skew = $("skew");
+  if (skew && performance.getEntriesByType("navigation")[0]?.type !== "back_forward") {
+    const apart = Math.round(Math.abs(Date.now() - Number(skew.dataset.now)) / 1000);
+    if (apart > 60) {
+      const [n, unit] = apart < 7200 ? [Math.round(apart / 60), "minute"] : apart < 172800 ? [Math.round(apart / 3600), "hour"] : [Math.round(apart / 86400), "day"];
+      skew.querySelector("b").textContent = `${n} ${unit}${n === 1 ? "" : "s"}`;
+      skew.hidden = false;
+    }
+  }
+
   // The stream of changes. When it is lost the page says so, and since when; it is right again before it says nothing.
   const live = document.querySelector("[data-live]");
   if (live) {

@@ -82,7 +82,7 @@ impl<'a> Browser<'a> {
         self.send("POST", path, Some(&form(&all)))
     }
 
-    fn sign_in(station: &'a Station, name: &str, password: &str) -> (Self, Answer) {
+    pub(crate) fn sign_in(station: &'a Station, name: &str, password: &str) -> (Self, Answer) {
         let mut browser = Self::new(station);
         let answer = browser.post("/login", &[("name", name), ("password", password)]);
         (browser, answer)
@@ -92,7 +92,7 @@ impl<'a> Browser<'a> {
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// The code that a telephone shows, so many seconds from now.
-fn code(secret: &str, later: u64) -> String {
+pub(crate) fn code(secret: &str, later: u64) -> String {
     let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
     let totp = totp_rs::Builder::new().with_secret(secret).build().unwrap();
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();

@@ -22,7 +22,7 @@ use super::{Station, api, now};
 use crate::format::json::json;
 use crate::format::{message, minutes};
 use crate::http::{Origin, Url};
-use crate::station_api::{Board, Change, Happening, Hook, MadeHook, NewHook, RunLine, Thing};
+use crate::station_api::{Board, Change, Happening, Hook, MadeHook, NewHook, RunLine, Thing, Trouble};
 
 /// Runs that are known to go on, or to be over.
 const MOST_RUNS: usize = 20_000;
@@ -45,7 +45,9 @@ impl Station {
         if !matches!(url.origin, Origin::Tcp { .. }) {
             return Err(Refusal::meaningless("a hook is at an address that begins with https:// or http://"));
         }
-        if !self.options.settings.station.hooks_local.value && url.origin.ip().is_some_and(|ip| !plan::is_outside(ip)) {
+        if !self.options.settings.station.hooks_local.value
+            && url.origin.ip().is_some_and(|ip| !plan::is_outside(ip))
+        {
             return Err(Refusal::forbidden("a hook can't be on the station's host itself")
                 .with_hint("the setting `station.hooks-local` allows it"));
         }
@@ -137,6 +139,14 @@ impl Station {
         let sentence = format!("{name} is there: {model}");
         let facts = json!({ "board": board });
         self.ring(&News { event: Happening::BoardSeen, on: board.id.clone(), facts, sentence }).await;
+    }
+
+    /// Something of the station is a problem, or will be one.
+    pub(super) async fn ring_trouble(&self, trouble: &Trouble) {
+        let facts = json!({ "trouble": trouble });
+        let sentence = format!("The station: {}", trouble.text);
+        let on = trouble.about.word().to_owned();
+        self.ring(&News { event: Happening::StationTrouble, on, facts, sentence }).await;
     }
 
     /// What becomes of runs is seen from what changes.

@@ -18,6 +18,7 @@
 //! | `network` | what is seen of the network |
 //! | `settings` | settings, with where they come from |
 //! | `help` | the manual |
+//! | `support` | one file for those that help |
 //! | `images` | images and backups, and the files in them |
 //!
 //! Templates, style sheet and script stand in `web/`. A page never asks the database itself: it calls the store, and
@@ -41,6 +42,7 @@ mod runs;
 mod secret;
 mod settings;
 mod sign;
+mod support;
 mod table;
 mod visit;
 mod words;
@@ -70,6 +72,7 @@ fn all() -> Pages {
     settings::add_to(&mut pages);
     network::add_to(&mut pages);
     help::add_to(&mut pages);
+    support::add_to(&mut pages);
     pages
 }
 

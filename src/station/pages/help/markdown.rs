@@ -113,7 +113,8 @@ pub(super) fn html(text: &str) -> String {
             // What isn't ours is shown, and does nothing. Comments are for those that change the page.
             Event::Html(text) | Event::InlineHtml(text) if text.trim_start().starts_with("<!--") => {}
             Event::Html(text) | Event::InlineHtml(text) => kept.push(Event::Text(text.clone())),
-            Event::Start(Tag::Image { .. } | Tag::HtmlBlock) | Event::End(TagEnd::Image | TagEnd::HtmlBlock) => {}
+            Event::Start(Tag::Image { .. } | Tag::HtmlBlock)
+            | Event::End(TagEnd::Image | TagEnd::HtmlBlock) => {}
             event => kept.push(event.clone()),
         }
     }
