@@ -71,7 +71,7 @@ fn troubled(station: &Station) -> Value {
 #[test]
 fn no_secret_of_a_station_is_in_the_file_for_support_whoever_makes_it() {
     let dir = tempfile::tempdir().unwrap();
-    let station = Station::start(dir.path(), &[]);
+    let station = Station::start(dir.path(), &["--enrol", "open"]);
     let mut browser = Browser::first(&station);
     let mut secrets = vec![PASSWORD.to_owned()];
     secrets.push(station.token("shift", "admin"));
@@ -80,7 +80,7 @@ fn no_secret_of_a_station_is_in_the_file_for_support_whoever_makes_it() {
     secrets.extend(["hookpass", "sixteen letters at least"].map(str::to_owned));
     let login = json!({ "name": "ada", "password": PASSWORD });
     let session = station.call("POST", "/api/v1/login", None, Some(&login)).ok();
-    secrets.push(session["token"].as_str().unwrap().to_owned());
+    secrets.push(session["secret"].as_str().unwrap().to_owned());
     let page = browser.get("/account/second-factor");
     let totp = between(&page, "name=\"secret\" value=\"", "\"").to_owned();
     let shown = code(&totp, 0);
