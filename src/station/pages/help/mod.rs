@@ -17,6 +17,11 @@ pub(super) use topics::{of_failure, of_kind};
 
 type Answer = Result<Response, Refusal>;
 
+/// A help text of settings, which is written as the pages of the manual are.
+pub(super) fn marked(text: &str) -> String {
+    markdown::html(text)
+}
+
 /// The manual is no secret, and who can't sign in needs it too.
 pub(super) fn add_to(pages: &mut Pages) {
     pages.get("/help", Access::Open, index);

@@ -193,8 +193,8 @@ mod tests {
                     \\fB\\-\\-to\\fR \\fI<DIR>\\fR\nWhere it\\*(Aqs put\n";
         assert_eq!(
             html(text),
-            "<h1>piprov-x(1)</h1>\n<h2 id=\"name\">NAME</h2>\n<p>piprov-x - Do &lt;x&gt;</p>\n<h2 id=\"options\">OPTIONS</h2>\n\
-             <dl>\n<dt><strong>--to</strong> <em>&lt;DIR&gt;</em></dt>\n<dd>Where it&#39;s put</dd>\n</dl>\n"
+            "<h1>piprov-x(1)</h1>\n<h2 id=\"name\">NAME</h2>\n<p>piprov-x - Do &#60;x&#62;</p>\n<h2 id=\"options\">OPTIONS</h2>\n\
+             <dl>\n<dt><strong>--to</strong> <em>&#60;DIR&#62;</em></dt>\n<dd>Where it&#39;s put</dd>\n</dl>\n"
         );
         assert_eq!(about(text), "Do <x>");
     }
