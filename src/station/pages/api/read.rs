@@ -268,9 +268,9 @@ fn example(api: &Value, path: &str, method: &str, of: &Value) -> String {
     {
         if sort == "application/json" {
             let body = sample(api, &content["schema"], 4);
-            line += &format!(" --json '{}'", body.to_string().replace('\'', "'\\''"));
+            line += &format!(" -H 'Content-Type: application/json' -d '{}'", body.to_string().replace('\'', "'\\''"));
         } else {
-            line += " --data-binary @FILE";
+            line += " -T FILE";
         }
     }
     let filled: Vec<_> = path
@@ -388,10 +388,10 @@ mod tests {
             &calls.iter().find(|one| one.path == path && one.method == method).unwrap().example
         };
         let example = of("/api/v1/boards/{board}/jobs", "POST");
-        let body = example.split('\'').nth(1).unwrap();
+        let body = example.split('\'').nth(3).unwrap();
         assert!(serde_json::from_str::<crate::station_api::NewJob>(body).is_ok(), "{example}");
         assert!(example.ends_with("\"$STATION/api/v1/boards/BOARD/jobs\""), "{example}");
-        assert!(of("/api/v1/images/{image}", "PUT").contains("--data-binary @FILE"));
+        assert!(of("/api/v1/images/{image}", "PUT").contains(" -T FILE "));
         for (schema, want) in [
             (r#"{"type":["array","null"],"items":{"$ref":"x/Board"}}"#, "list of Board"),
             (r#"{"oneOf":[{"type":"null"},{"$ref":"x/Board"}]}"#, "Board"),
