@@ -336,3 +336,44 @@ fn the_audit_is_filtered_exported_and_proved() {
     station.end();
     assert_eq!(audit(&["--state", &state]).0, Some(0));
 }
+
+#[test]
+fn another_operator_takes_over_a_shared_screen_and_the_session_before_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    let mut screen = Browser::first(&station);
+    let new = json!({ "name": "bob", "password": "another long password", "role": "operator" });
+    station.admin("POST", "/api/v1/users", Some(&new)).ok();
+    let page = screen.get("/boards?begins=x");
+    assert!(page.contains("href=\"/switch?to=%2Fboards%3Fbegins%3Dx\""), "{page}");
+    let before = screen.cookie.clone();
+    let page = screen.get("/switch?to=%2Fboards%3Fbegins%3Dx");
+    assert!(page.contains("Here is still <b>ada</b>"), "{page}");
+    let to = between(&page, "name=\"to\" value=\"", "\"").to_owned();
+    // Somebody who can't sign in changes nothing, and neither does a form of another session.
+    let wrong = [("to", to.as_str()), ("name", "bob"), ("password", "no")];
+    assert!((400..500).contains(&screen.post("/login", &wrong).status));
+    assert_eq!(screen.cookie, before);
+    let right = [("to", to.as_str()), ("name", "bob"), ("password", "another long password")];
+    let foreign = screen.send("POST", "/login", Some(&format!("proof=x&{}", form(&right))));
+    assert_eq!(foreign.status, 403);
+    assert!(screen.get("/account").contains("ada"));
+    let answer = screen.post("/login", &right);
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, Some("/boards?begins=x")),
+        "{}",
+        text(&answer)
+    );
+    assert!(screen.get("/account").contains("bob"));
+    // The secret of the session before is good for nothing.
+    screen.cookie = before;
+    assert_eq!(screen.send("GET", "/account", None).status, 303);
+    let audit = station.admin("GET", "/api/v1/audit", None).ok();
+    let ended = audit["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|one| one["what"] == "session.end" && one["by"] == "ada");
+    assert!(ended, "{audit}");
+}

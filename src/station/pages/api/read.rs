@@ -268,7 +268,10 @@ fn example(api: &Value, path: &str, method: &str, of: &Value) -> String {
     {
         if sort == "application/json" {
             let body = sample(api, &content["schema"], 4);
-            line += &format!(" -H 'Content-Type: application/json' -d '{}'", body.to_string().replace('\'', "'\\''"));
+            line += &format!(
+                " -H 'Content-Type: application/json' -d '{}'",
+                body.to_string().replace('\'', "'\\''")
+            );
         } else {
             line += " -T FILE";
         }
