@@ -1082,9 +1082,6 @@ complete -c piprov -n "__fish_piprov_using_subcommand list" -s v -l verbose -d '
 complete -c piprov -n "__fish_piprov_using_subcommand list" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand list" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l bundle -d 'Write one file for support instead, a .tar.gz; - is standard output' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l usb -d 'Check what USB boot needs'
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l tftp -d 'Check what flashing over the network needs'
@@ -1277,8 +1274,8 @@ amd64\t'PCs'"
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -s o -l output -d 'The directory to write, such as /srv/netboot/tftp' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l agent -d 'The agent [default: beside this program, or in lib/piprov; for armv6 none]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l station -d 'Where the boards find the station, such as http://10.0.0.1:7400' -r
-complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l pin -d 'sha256 of the station\'s certificate, which `piprov station cert` tells' -r
-complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l station-key -d 'The station\'s public key, which `piprov station status` tells: boards follow no other station' -r
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l pin -d 'sha256 of the station\'s certificate: boards believe no other one' -r
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l station-key -d 'The station\'s public key: boards follow no other station' -r
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l cmdline -d 'More words for the kernel\'s command line' -r
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l deb -d 'A package that is there already; give it for each one' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l kernel-package -d 'A kernel\'s package that is there already, such as Raspberry Pi\'s' -r -F

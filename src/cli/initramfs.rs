@@ -58,12 +58,14 @@ struct Build {
     /// Where the boards find the station, such as http://10.0.0.1:7400
     #[arg(long, value_name = "URL", value_parser = station)]
     station: Option<Origin>,
-    /// sha256 of the station's certificate, which `piprov station cert` tells
+    /// sha256 of the station's certificate: boards believe no other one
     ///
-    /// Boards believe no other one. An https address needs it: the system has no authorities.
+    /// `piprov station cert` tells it. An https address needs it, since the system has no authorities.
     #[arg(long, value_name = "HEX", requires = "station")]
     pin: Option<Pin>,
-    /// The station's public key, which `piprov station status` tells: boards follow no other station
+    /// The station's public key: boards follow no other station
+    ///
+    /// `piprov station status` tells it. 64 hexadecimal digits.
     #[arg(long, value_name = "HEX", value_parser = key, requires = "station")]
     station_key: Option<String>,
     /// More words for the kernel's command line
