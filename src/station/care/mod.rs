@@ -191,7 +191,7 @@ fn synchronised() -> Option<bool> {
     let mut timex: libc::timex = unsafe { std::mem::zeroed() };
     // SAFETY: the pointer is to a whole timex of our own.
     let state = unsafe { libc::adjtimex(&raw mut timex) };
-    (state >= 0).then(|| state != libc::TIME_ERROR && timex.status & libc::STA_UNSYNC == 0)
+    (state >= 0).then_some(state != libc::TIME_ERROR && timex.status & libc::STA_UNSYNC == 0)
 }
 
 #[cfg(test)]
