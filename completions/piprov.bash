@@ -1314,12 +1314,24 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__doctor)
-            opts="-q -v -h -V --usb --tftp --json --quiet --verbose --no-color --config --help --version"
+            opts="-q -v -h -V --usb --tftp --bundle --station --token-file --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --bundle)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

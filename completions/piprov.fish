@@ -1082,6 +1082,9 @@ complete -c piprov -n "__fish_piprov_using_subcommand list" -s v -l verbose -d '
 complete -c piprov -n "__fish_piprov_using_subcommand list" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l bundle -d 'Write one file for support instead, a .tar.gz; - is standard output' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l usb -d 'Check what USB boot needs'
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l tftp -d 'Check what flashing over the network needs'

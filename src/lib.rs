@@ -36,6 +36,7 @@
 //! | [`uboot`] | recovery card, boot script, manifest, the flash flow |
 //! | [`initramfs`] | the system that a board runs while it is deployed, built out of packages |
 //! | [`doctor`] | what this host needs for all of that, looked at |
+//! | [`support`] | one file for those that help, without secrets |
 //! | [`bootd`] | the privileged half of a station: network boot, USB boot, reset lines |
 //! | [`agent`] | the program on a board: disks are written, read back and told about |
 //! | [`stage1`] | the first stage of USB boot, built out of packages |
@@ -86,6 +87,8 @@ pub mod stage1;
 pub mod station;
 pub mod station_api;
 pub mod stop;
+#[cfg(feature = "net")]
+pub mod support;
 pub mod targets;
 #[cfg(feature = "net")]
 pub mod tftp;

@@ -4,10 +4,67 @@
   const $ = (id) => document.getElementById(id);
   const title = document.title.replace(/^\(\d+\) /, "");
 
+  // A sound and a notification, where somebody has asked for them in this browser.
+  const kept = { get: (name) => { try { return localStorage.getItem(name) === "1"; } catch { return false; } }, set: (name, is) => { try { localStorage.setItem(name, is ? "1" : "0"); } catch { /* It holds for this page. */ } } };
+  const wants = { sound: kept.get("piprov.sound"), notify: kept.get("piprov.notify") };
+  let audio = null;
+  const beep = () => {
+    if (!audio || audio.state !== "running") return;
+    for (const [at, pitch] of [[0, 660], [0.25, 440]]) {
+      const tone = audio.createOscillator(), loud = audio.createGain();
+      tone.frequency.value = pitch;
+      loud.gain.setValueAtTime(0.25, audio.currentTime + at);
+      loud.gain.exponentialRampToValueAtTime(0.001, audio.currentTime + at + 0.22);
+      tone.connect(loud).connect(audio.destination);
+      tone.start(audio.currentTime + at);
+      tone.stop(audio.currentTime + at + 0.23);
+    }
+  };
+  const notify = (text) => {
+    if (!wants.notify || typeof Notification === "undefined" || Notification.permission !== "granted") return;
+    // Some browsers of telephones have them for installed pages only.
+    try { new Notification("piprov", { body: text, tag: "piprov" }); } catch { wants.notify = false; alerts(); }
+  };
+  const alerts = () => {
+    for (const button of document.querySelectorAll("button[data-alert]")) {
+      const name = button.dataset.alert, there = name === "sound" ? typeof AudioContext !== "undefined" : typeof Notification !== "undefined" && isSecureContext;
+      button.hidden = !there;
+      if (!there) continue;
+      const denied = name === "notify" && Notification.permission === "denied";
+      const sleeps = name === "sound" && wants.sound && audio?.state !== "running";
+      button.setAttribute("aria-pressed", String(wants[name] && !denied));
+      button.textContent = `${name === "sound" ? "Sound" : "Notification"}: ${denied ? "the browser forbids it" : sleeps ? "on after a click" : wants[name] ? "on" : "off"}`;
+    }
+  };
+  // Browsers let a page sound only after somebody has done something on it.
+  const wake = async () => {
+    if (!wants.sound || typeof AudioContext === "undefined" || audio?.state === "running") return;
+    audio ??= new AudioContext();
+    await audio.resume().catch(() => {});
+    alerts();
+  };
+  for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, wake);
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("button[data-alert]");
+    if (!button) return;
+    const name = button.dataset.alert;
+    wants[name] = !wants[name];
+    if (name === "notify" && wants.notify && Notification.permission === "default") wants.notify = (await Notification.requestPermission()) === "granted";
+    kept.set(`piprov.${name}`, wants[name]);
+    if (name === "sound" && wants.sound) { await wake(); beep(); }
+    alerts();
+  });
+
   // Failures that nobody has seen stand in the title and in the icon.
+  let failed = null;
   const failures = () => {
     const of = document.querySelector("[data-failed]:not(link)");
     const n = of ? Number(of.dataset.failed) : 0;
+    if (failed !== null && n > failed) {
+      if (wants.sound) beep();
+      notify(n === 1 ? "1 board has failed." : `${n} boards have failed.`);
+    }
+    failed = n;
     document.title = n > 0 ? `(${n}) ${title}` : title;
     const icon = $("icon");
     const want = n > 0 ? icon.dataset.failed : icon.dataset.calm;
@@ -95,6 +152,17 @@
       if (once) { once = false; anew(); }
     }
   };
+
+  // Two clocks that differ are said; what is on its way takes some seconds too.
+  const skew = $("skew");
+  if (skew && performance.getEntriesByType("navigation")[0]?.type !== "back_forward") {
+    const apart = Math.round(Math.abs(Date.now() - Number(skew.dataset.now)) / 1000);
+    if (apart > 60) {
+      const [n, unit] = apart < 7200 ? [Math.round(apart / 60), "minute"] : apart < 172800 ? [Math.round(apart / 3600), "hour"] : [Math.round(apart / 86400), "day"];
+      skew.querySelector("b").textContent = `${n} ${unit}${n === 1 ? "" : "s"}`;
+      skew.hidden = false;
+    }
+  }
 
   // The stream of changes. When it is lost the page says so, and since when; it is right again before it says nothing.
   const live = document.querySelector("[data-live]");
@@ -239,4 +307,5 @@
 
   failures();
   picked();
+  alerts();
 })();

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     let ui = Ui::new(&cli.global);
-    log::start(&ui);
+    log::start(&ui, cli.command.serves());
     let result = listen(&ui, &cli).and_then(|stop| cli.run(&ui, &stop));
     ExitCode::from(report::end(&ui, &result))
 }

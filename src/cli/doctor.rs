@@ -1,15 +1,25 @@
 //! `piprov doctor`.
 
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
 use super::Failure;
+use super::client::At;
 use super::common::{severity_style, severity_word};
+use super::failure::Context;
+use super::output::Output;
 use super::remedy;
 use crate::cli::table::Columns;
 use crate::cli::ui::{Style, Ui, wrap};
 use crate::cli::{Global, common};
+use crate::config::Settings;
 use crate::doctor::{self, Host, Scope};
 use crate::error::{Finding, Kind, Severity};
 use crate::format::count;
+use crate::format::json::json;
+use crate::station_api::Support;
 use crate::stop::Stop;
+use crate::support::{self, Bundle, CONTENTS, LEFT_OUT};
 
 /// Check what this host needs to boot and to flash boards, and say what to do
 ///
@@ -23,16 +33,79 @@ pub struct Doctor {
     /// Check what flashing over the network needs
     #[arg(long)]
     tftp: bool,
+    /// Write one file for support instead, a .tar.gz; - is standard output
+    ///
+    /// Versions, settings without secrets and where each comes from, what doctor finds, the last runs; of the station its
+    /// state, its last runs with their logs, and the end of its own log. A host without a station, or with one that doesn't
+    /// answer, gets the file too. No password, token, key or image is in it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["usb", "tftp"])]
+    bundle: Option<PathBuf>,
+    #[command(flatten)]
+    at: At,
 }
+
+/// A station that hasn't told what it has after so long is left out.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Doctor {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+        if let Some(path) = &self.bundle {
+            return bundle(path, &self.at, global, ui, stop);
+        }
         let settings = common::settings(global, ui)?;
         let all = !self.usb && !self.tftp;
         let scope = Scope { usb: self.usb || all, flash: self.tftp || all };
         let findings = doctor::look(&Host::this(), &settings, scope, stop);
         show(ui, &findings)
     }
+}
+
+/// Makes the file for support.
+fn bundle(path: &Path, at: &At, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+    let output = Output::at(path, true, ui)?;
+    ui.say(format_args!("{} gets:", output.label()));
+    for (name, what) in CONTENTS {
+        ui.say(format_args!("  {name}: {what}"));
+    }
+    ui.say(format_args!("Never in it: {LEFT_OUT}."));
+    let mut bundle = Bundle::default();
+    match common::settings(global, ui) {
+        Ok(settings) => support::collect(&mut bundle, &settings, stop),
+        // Why the settings can't be read may be what help is wanted for.
+        Err(failure) => {
+            bundle.missing(format!("settings.json: {}", failure.message().unwrap_or_default()));
+            support::collect(&mut bundle, &Settings::without_files(), stop);
+        }
+    }
+    let station = at.open(global, ui, stop).and_then(|station| {
+        let call = station.client.get("/api/v1/station/support").within(PATIENCE);
+        Ok(call.send()?.json::<Support>()?)
+    });
+    match station {
+        Ok(told) => bundle.station(&told),
+        Err(failure) => {
+            bundle.missing(format!("what the station tells: {}", failure.message().unwrap_or_default()));
+        }
+    }
+    for missing in bundle.left() {
+        ui.warn(format_args!("missing: {missing}"));
+    }
+    let missing = bundle.left().to_vec();
+    let new = output.begin(0o600)?;
+    let written = bundle.write(SystemTime::now(), std::io::BufWriter::new(new.file()));
+    let bytes = written.context(format_args!("writing {}", output.label()))?;
+    new.end()?;
+    if ui.json {
+        ui.object(&json!({ "event": "bundle", "path": path, "bytes": bytes, "missing": missing }));
+    } else if output.is_standard() {
+        ui.say("written");
+    } else {
+        ui.result(format_args!(
+            "wrote {}: for its owner alone; look into it before you give it away",
+            path.display()
+        ));
+    }
+    Ok(())
 }
 
 fn show(ui: &Ui, findings: &[Finding]) -> crate::cli::Result<()> {

@@ -16,16 +16,57 @@ use super::ui::{Severity, Ui};
 /// Which level of which room.
 const VARIABLE: &str = "PIPROV_LOG";
 
-/// Starts logging, where the environment asks for it.
-pub fn start(ui: &Ui) {
-    let Some(wanted) = std::env::var_os(VARIABLE).filter(|wanted| !wanted.is_empty()) else { return };
+/// What is kept of a long-running process, whatever the variable says.
+const KEPT: &str = "piprov=info";
+
+/// Starts logging, where the environment asks for it. With `keep` the last lines are kept for support in any case.
+pub fn start(ui: &Ui, keep: bool) {
+    // It fails only where one is there already, which is a mistake that a test would see.
+    let _ = match (shown(ui), keep) {
+        (None, false) => Ok(()),
+        (shown, false) => tracing::subscriber::set_global_default(tracing_subscriber::registry().with(shown)),
+        (shown, true) => {
+            let targets: Targets = KEPT.parse().unwrap_or_default();
+            let kept = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(|| Kept(Vec::new()));
+            let kept = kept.with_filter(targets);
+            tracing::subscriber::set_global_default(tracing_subscriber::registry().with(shown).with(kept))
+        }
+    };
+}
+
+/// A line that is kept when it is whole.
+struct Kept(Vec<u8>);
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        crate::support::recent().put(String::from_utf8_lossy(&self.0).trim_end_matches('\n'));
+    }
+}
+
+/// The layer that shows lines, where the environment asks for it.
+fn shown<S>(ui: &Ui) -> Option<Box<dyn tracing_subscriber::Layer<S> + Send + Sync>>
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+{
+    let wanted = std::env::var_os(VARIABLE).filter(|wanted| !wanted.is_empty())?;
     let Some(targets) = wanted.to_str().and_then(|wanted| wanted.parse::<Targets>().ok()) else {
         ui.warn(format_args!(
             "{VARIABLE}={} is left out: a level (error, warn, info, debug, trace) is needed, or rooms with levels as \
              warn,piprov::dhcp=debug",
             wanted.display()
         ));
-        return;
+        return None;
     };
     // A misspelt level is read as the name of a room.
     for (room, _) in targets.iter().filter(|(room, _)| *room != "piprov" && !room.starts_with("piprov::")) {
@@ -34,9 +75,7 @@ pub fn start(ui: &Ui) {
     let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Lines(ui.clone()));
     // The journal has its own times; so has everything that reads it.
     let layer = if ui.journal { lines.without_time().boxed() } else { lines.boxed() };
-    let subscriber = tracing_subscriber::registry().with(layer.with_filter(targets));
-    // It fails only where one is there already, which is a mistake that a test would see.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    Some(layer.with_filter(targets).boxed())
 }
 
 /// Hands each line to the gate.

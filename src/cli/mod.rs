@@ -193,6 +193,15 @@ impl Command {
 }
 
 impl Command {
+    /// Whether it goes on until somebody ends it, so that what it logged last may be asked for.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        #[cfg(feature = "station")]
+        return matches!(self, Self::Serve(_));
+        #[cfg(not(feature = "station"))]
+        false
+    }
+
     /// What is still done after the first Ctrl-C, behind the word `stopping`.
     #[must_use]
     pub fn stopping(&self) -> &'static str {

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::beneath::Dir;
 use crate::error::{Explain, Kind};
 use crate::format::hex;
+use crate::station_api::Time;
 
 /// The certificate's file in the station's state directory.
 pub const CERT: &str = "tls-cert.pem";
@@ -151,6 +152,40 @@ fn names_of(der: &[u8]) -> Option<Vec<String>> {
     Some(names)
 }
 
+/// From when on the first certificate in a PEM file isn't good any more: its notAfter (RFC 5280, 4.1.2.5). `None` where it
+/// can't be read.
+#[must_use]
+pub fn ends(pem: &[u8]) -> Option<Time> {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+    let der = CertificateDer::pem_slice_iter(pem).next()?.ok()?;
+    let (_, certificate, _) = element(&der)?;
+    let (_, mut body, _) = element(certificate)?;
+    // The third sequence of tbsCertificate, behind the signature's algorithm and the issuer.
+    let mut sequences = 0;
+    loop {
+        let (tag, value, rest) = element(body)?;
+        body = rest;
+        sequences += i32::from(tag == 0x30);
+        if sequences == 3 {
+            let (_, _, after) = element(value)?;
+            let (tag, text, _) = element(after)?;
+            return time(tag, std::str::from_utf8(text).ok()?);
+        }
+    }
+}
+
+/// UTCTime has two digits of the year, of 1950 to 2049; GeneralizedTime has four. Both end with seconds and `Z`.
+fn time(tag: u8, text: &str) -> Option<Time> {
+    let text = match tag {
+        0x17 => format!("{}{text}", if text.get(..2)?.parse::<u8>().ok()? < 50 { "20" } else { "19" }),
+        0x18 => text.to_owned(),
+        _ => return None,
+    };
+    let time = jiff::civil::DateTime::strptime("%Y%m%d%H%M%SZ", &text).ok()?;
+    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond())
+}
+
 /// A dNSName or an iPAddress.
 fn general_name(tag: u8, bytes: &[u8]) -> Option<String> {
     use std::net::IpAddr;
@@ -207,7 +242,13 @@ mod tests {
         assert!(super::names(b"no certificate").is_empty());
         for end in 0..pem.len() {
             let _ = names_of(&pem[..end]);
+            let _ = ends(&pem[..end]);
         }
+        // What rcgen makes doesn't end before the year 4096.
+        assert_eq!(ends(&pem), time(0x18, "40960101000000Z"));
+        assert_eq!(time(0x17, "700101000001Z"), Some(1000));
+        assert_eq!(time(0x17, "491231235959Z"), time(0x18, "20491231235959Z"));
+        assert_eq!([time(0x17, "7"), time(0x18, "20490230000000Z"), time(0x30, "")], [None; 3]);
         assert!(matches!(make(dir.path(), &names, false), Err(Error::There { .. })));
         assert_ne!(make(dir.path(), &names, true).unwrap().sha256, made.sha256);
         assert!(matches!(make(dir.path(), &[], true), Err(Error::Names)));

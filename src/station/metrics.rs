@@ -8,6 +8,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::station_api::{Trouble, TroubleIs, TroubleOf};
+
 /// How an answer ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Answer {
@@ -15,11 +17,21 @@ pub(super) struct Answer {
     code: &'static str,
 }
 
+/// What of the station is or will be a problem.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct About {
+    /// `disk`, `clock`, `database`, `certificate`.
+    about: &'static str,
+    /// `here` or `coming`.
+    is: &'static str,
+}
+
 /// The figures. What is looked up when somebody asks is set then.
 #[derive(Debug)]
 pub(super) struct Metrics {
     registry: Registry,
     answers: Family<Answer, Counter>,
+    troubles: Family<About, Gauge>,
     /// Bytes of chunks and images that were sent.
     pub(super) sent: Counter,
     /// Bytes of images and backups that came.
@@ -60,9 +72,11 @@ impl Default for Metrics {
         let armed: Gauge<i64> = figure!("armed", "Whether rules start something by themselves");
         let bootd: Gauge<i64> = figure!("bootd", "Whether what boots boards is there");
         let since: Gauge<f64, AtomicU64> = figure!("start_time_seconds", "When the station began, unix time");
+        let troubles: Family<About, Gauge> = figure!("trouble", "Whether something is or will be a problem");
         Self {
             registry,
             answers,
+            troubles,
             sent,
             taken,
             done,
@@ -92,6 +106,17 @@ impl Metrics {
         self.answers.get_or_create(&Answer { code }).inc();
     }
 
+    /// What is or will be a problem now. What isn't any more stays as 0: so an alert on it ends.
+    pub(super) fn troubled(&self, troubles: &[Trouble]) {
+        for about in [TroubleOf::Disk, TroubleOf::Clock, TroubleOf::Database, TroubleOf::Certificate] {
+            for (is, word) in [(TroubleIs::Here, "here"), (TroubleIs::Coming, "coming")] {
+                let count = troubles.iter().filter(|one| (one.about, one.is) == (about, is)).count();
+                let figure = self.troubles.get_or_create(&About { about: about.word(), is: word });
+                figure.set((count > 0).into());
+            }
+        }
+    }
+
     /// As Prometheus reads them.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
@@ -112,12 +137,21 @@ mod tests {
         metrics.answered(503);
         metrics.sent.inc_by(7);
         metrics.boards.set(3);
+        metrics.troubled(&[Trouble {
+            about: TroubleOf::Disk,
+            is: TroubleIs::Here,
+            text: String::new(),
+            hint: "x".into(),
+            help: String::new(),
+        }]);
         let text = metrics.text();
         for line in [
             "piprov_http_answers_total{code=\"2xx\"} 1",
             "piprov_http_answers_total{code=\"5xx\"} 1",
             "piprov_sent_bytes_total 7",
             "piprov_boards 3",
+            "piprov_trouble{about=\"disk\",is=\"here\"} 1",
+            "piprov_trouble{about=\"clock\",is=\"coming\"} 0",
             "# EOF",
         ] {
             assert!(text.lines().any(|one| one == line), "{line} in {text}");

@@ -12,6 +12,7 @@
 //! | [`cert`] | a certificate of its own |
 //! | [`copies`] | a copy of the store in a file, and back |
 //! | [`key`] | its key, tokens of boards, signatures |
+//! | `care` | it looks after itself, and tells those that help |
 //! | [`numbered`], [`waiting`] | those that watch, and boards that wait for work |
 //! | [`rates`] | how fast runs go |
 //! | [`serve`] | its sockets, its begin and its end |
@@ -52,6 +53,7 @@ mod api;
 pub mod audit;
 mod background;
 mod bytes;
+mod care;
 mod device;
 mod metrics;
 mod packed;
@@ -206,6 +208,7 @@ pub(crate) struct Station {
     tls: std::sync::atomic::AtomicBool,
     passwords: password::Passwords,
     metrics: metrics::Metrics,
+    care: care::Care,
     guard: Guard,
     waiting: waiting::Waiting,
     changes: numbered::Changes,
@@ -264,6 +267,7 @@ impl Station {
             tls: false.into(),
             passwords: password::Passwords::default(),
             metrics: metrics::Metrics::default(),
+            care: care::Care::default(),
             guard: Guard::default(),
             waiting: waiting::Waiting::default(),
             changes: numbered::Changes::since_now(),

@@ -164,6 +164,9 @@ pub fn serve(
         let mut names = super::web::of_this_host();
         names.extend(tls.iter().flat_map(|tls| tls.names.iter().cloned()));
         let station = Station::open(options, names).await?;
+        if let Some(tls) = &tls {
+            station.care.serves(&tls.cert);
+        }
         let open = Open::all(sockets, handed)?;
         station.tls.store(tls.is_some(), std::sync::atomic::Ordering::Relaxed);
         if let Some(home) = open.home(if tls.is_some() { "https" } else { "http" }) {
@@ -264,6 +267,7 @@ struct Tls {
     config: RustlsConfig,
     sha256: String,
     names: Vec<String>,
+    cert: Vec<u8>,
 }
 
 /// The certificate that is named, or the one that was made for this station.
@@ -286,8 +290,8 @@ async fn tls(sockets: &Sockets, state: &Path) -> Result<Option<Tls>, Error> {
     let wrong = |source| Error::Tls { cert: cert.clone(), key: key.clone(), source };
     let sha256 = cert::digest(&cert_pem).ok_or_else(|| wrong(io::ErrorKind::InvalidData.into()))?;
     let names = cert::names(&cert_pem);
-    let config = RustlsConfig::from_pem(cert_pem, key_pem).await.map_err(wrong)?;
-    Ok(Some(Tls { config, sha256, names }))
+    let config = RustlsConfig::from_pem(cert_pem.clone(), key_pem).await.map_err(wrong)?;
+    Ok(Some(Tls { config, sha256, names, cert: cert_pem }))
 }
 
 async fn run(

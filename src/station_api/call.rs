@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Enrolment, Held, Image, JobState, Matching, Role, Scope, Time, Token, What};
+use super::{Enrolment, Held, Image, JobState, Matching, Role, Scope, Time, Token, Trouble, What};
 use crate::board::{Mac, Serial};
 use crate::device_api::{Action, End, Role as DiskRole};
 
@@ -52,6 +52,9 @@ pub struct Status {
     /// What boots boards.
     #[serde(default)]
     pub bootd: Bootd,
+    /// What is a problem, or will be one.
+    #[serde(default)]
+    pub troubles: Vec<Trouble>,
 }
 
 /// A record of another command that can't be taken in.

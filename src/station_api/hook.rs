@@ -22,6 +22,9 @@ pub enum Happening {
     /// A run has ended otherwise: failed, lost, cancelled, not verified.
     #[serde(rename = "run.failed")]
     RunFailed,
+    /// Something of the station is a problem, or will be one.
+    #[serde(rename = "station.trouble")]
+    StationTrouble,
     /// Somebody tries whether the hook works.
     #[serde(rename = "test")]
     Test,
@@ -29,7 +32,8 @@ pub enum Happening {
 
 impl Happening {
     /// All that a hook may be for.
-    pub const ALL: [Self; 4] = [Self::BoardSeen, Self::RunStarted, Self::RunDone, Self::RunFailed];
+    pub const ALL: [Self; 5] =
+        [Self::BoardSeen, Self::RunStarted, Self::RunDone, Self::RunFailed, Self::StationTrouble];
 
     /// Its word.
     #[must_use]
@@ -39,6 +43,7 @@ impl Happening {
             Self::RunStarted => "run.started",
             Self::RunDone => "run.done",
             Self::RunFailed => "run.failed",
+            Self::StationTrouble => "station.trouble",
             Self::Test => "test",
         }
     }

@@ -7,6 +7,7 @@
 mod audit;
 mod board;
 mod call;
+mod care;
 mod hook;
 mod image;
 mod job;
@@ -22,6 +23,7 @@ pub use call::{
     ListAsked, LogLine, LoggedIn, Login, MadeToken, NewInvitation, NewJob, NewRule, NewToken, NewUser, Page,
     Problem, Room, RuleTest, RuleWhy, RunsAsked, Status, Thing, UserChange, Verdict,
 };
+pub use care::{Support, SupportFigures, SupportRun, Trouble, TroubleIs, TroubleOf};
 pub use hook::{DeliveriesAsked, Delivery, DeliveryState, Happening, Hook, MadeHook, NewHook};
 pub use image::{AddedImage, Backup, Image, ImageState};
 pub use job::{Job, JobState, RunLine};

@@ -56,6 +56,7 @@ mod shell_clients;
 mod split_image;
 mod stage1;
 mod station_calls;
+mod station_care;
 mod station_cli;
 mod station_cuts;
 mod station_damage;

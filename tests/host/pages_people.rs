@@ -82,7 +82,7 @@ impl<'a> Browser<'a> {
         self.send("POST", path, Some(&form(&all)))
     }
 
-    fn sign_in(station: &'a Station, name: &str, password: &str) -> (Self, Answer) {
+    pub(crate) fn sign_in(station: &'a Station, name: &str, password: &str) -> (Self, Answer) {
         let mut browser = Self::new(station);
         let answer = browser.post("/login", &[("name", name), ("password", password)]);
         (browser, answer)
@@ -92,7 +92,7 @@ impl<'a> Browser<'a> {
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// The code that a telephone shows, so many seconds from now.
-fn code(secret: &str, later: u64) -> String {
+pub(crate) fn code(secret: &str, later: u64) -> String {
     let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
     let totp = totp_rs::Builder::new().with_secret(secret).build().unwrap();
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -335,4 +335,45 @@ fn the_audit_is_filtered_exported_and_proved() {
     assert_ne!(audit(&["--check", &path]).0, Some(0));
     station.end();
     assert_eq!(audit(&["--state", &state]).0, Some(0));
+}
+
+#[test]
+fn another_operator_takes_over_a_shared_screen_and_the_session_before_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    let mut screen = Browser::first(&station);
+    let new = json!({ "name": "bob", "password": "another long password", "role": "operator" });
+    station.admin("POST", "/api/v1/users", Some(&new)).ok();
+    let page = screen.get("/boards?begins=x");
+    assert!(page.contains("href=\"/switch?to=%2Fboards%3Fbegins%3Dx\""), "{page}");
+    let before = screen.cookie.clone();
+    let page = screen.get("/switch?to=%2Fboards%3Fbegins%3Dx");
+    assert!(page.contains("Here is still <b>ada</b>"), "{page}");
+    let to = between(&page, "name=\"to\" value=\"", "\"").to_owned();
+    // Somebody who can't sign in changes nothing, and neither does a form of another session.
+    let wrong = [("to", to.as_str()), ("name", "bob"), ("password", "no")];
+    assert!((400..500).contains(&screen.post("/login", &wrong).status));
+    assert_eq!(screen.cookie, before);
+    let right = [("to", to.as_str()), ("name", "bob"), ("password", "another long password")];
+    let foreign = screen.send("POST", "/login", Some(&format!("proof=x&{}", form(&right))));
+    assert_eq!(foreign.status, 403);
+    assert!(screen.get("/account").contains("ada"));
+    let answer = screen.post("/login", &right);
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, Some("/boards?begins=x")),
+        "{}",
+        text(&answer)
+    );
+    assert!(screen.get("/account").contains("bob"));
+    // The secret of the session before is good for nothing.
+    screen.cookie = before;
+    assert_eq!(screen.send("GET", "/account", None).status, 303);
+    let audit = station.admin("GET", "/api/v1/audit", None).ok();
+    let ended = audit["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|one| one["what"] == "session.end" && one["by"] == "ada");
+    assert!(ended, "{audit}");
 }

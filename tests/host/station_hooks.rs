@@ -83,7 +83,10 @@ fn a_hook_is_told_what_happens_signed_and_again_where_it_was_not_taken() {
     let url = format!("http://{}/bench?key=secret", listener.local_addr().unwrap());
     let new = json!({ "name": "bench", "url": url, "secret": "sixteen letters at least" });
     let made = station.admin("POST", "/api/v1/hooks", Some(&new)).ok();
-    assert_eq!(made["events"], json!(["board.seen", "run.done", "run.failed", "run.started"]));
+    assert_eq!(
+        made["events"],
+        json!(["board.seen", "run.done", "run.failed", "run.started", "station.trouble"])
+    );
     assert!(!station.admin("GET", "/api/v1/hooks", None).ok().to_string().contains("sixteen"));
 
     let mut board = Board::new("00000000000000a1");

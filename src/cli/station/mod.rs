@@ -6,7 +6,7 @@ mod own;
 use crate::cli::Global;
 use crate::cli::client::{At, Station as Spoken, moment, tell, tell_one};
 use crate::cli::ui::Ui;
-use crate::station_api::{Bootd, BootdState, DamagedRecord, Page, Room, Status};
+use crate::station_api::{Bootd, BootdState, DamagedRecord, Page, Room, Status, Trouble};
 use crate::stop::Stop;
 
 /// Show the station, and say whether its rules start something
@@ -94,28 +94,25 @@ fn show(
     let status = ask(station, "/api/v1/station")?;
     let rules =
         if status.armed { "armed: they start by themselves" } else { "disarmed: a person starts each job" };
-    tell_one(
-        ui,
-        "station",
-        &status,
-        &[
-            ("station", station.client.origin().to_string()),
-            ("version", status.version.clone()),
-            ("since", moment(status.since)),
-            ("store", status.store.clone()),
-            ("rules", rules.to_owned()),
-            ("new boards", status.enrol.clone()),
-            ("boards", status.boards.to_string()),
-            ("waiting", status.waiting.to_string()),
-            ("present", status.present.to_string()),
-            ("jobs", status.jobs.to_string()),
-            ("without a rule", unless_zero(status.unruled, "`piprov board list --unruled`")),
-            ("damaged records", unless_zero(status.damaged_records, "`piprov station records`")),
-            ("disk", room(status.room).to_owned()),
-            ("boot server", bootd(&status.bootd)),
-            ("key", status.key.clone()),
-        ],
-    );
+    let mut facts = vec![
+        ("station", station.client.origin().to_string()),
+        ("version", status.version.clone()),
+        ("since", moment(status.since)),
+        ("store", status.store.clone()),
+        ("rules", rules.to_owned()),
+        ("new boards", status.enrol.clone()),
+        ("boards", status.boards.to_string()),
+        ("waiting", status.waiting.to_string()),
+        ("present", status.present.to_string()),
+        ("jobs", status.jobs.to_string()),
+        ("without a rule", unless_zero(status.unruled, "`piprov board list --unruled`")),
+        ("damaged records", unless_zero(status.damaged_records, "`piprov station records`")),
+        ("disk", room(status.room).to_owned()),
+        ("boot server", bootd(&status.bootd)),
+        ("key", status.key.clone()),
+    ];
+    facts.extend(status.troubles.iter().map(|one| ("trouble", trouble(one))));
+    tell_one(ui, "station", &status, &facts);
     Ok(())
 }
 
@@ -129,6 +126,12 @@ fn records(station: &Spoken, ui: &Ui) -> crate::cli::Result<()> {
 /// A number, and what shows more; nothing where it is 0.
 fn unless_zero(count: u64, more: &str) -> String {
     if count == 0 { String::new() } else { format!("{count}: {more}") }
+}
+
+/// What is or will be a problem, in a line.
+fn trouble(trouble: &Trouble) -> String {
+    let hint = crate::cli::remedy::word(&trouble.hint);
+    format!("{} {hint}", trouble.text)
 }
 
 const fn room(room: Room) -> &'static str {

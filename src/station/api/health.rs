@@ -49,6 +49,7 @@ async fn metrics(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
     metrics.present.set(gauge(status.present));
     metrics.jobs.set(gauge(status.jobs));
     metrics.connections.set(gauge(station.guard().count() as u64));
+    metrics.troubled(&status.troubles);
     metrics.armed.set(status.armed.into());
     metrics.bootd.set((status.bootd.state == BootdState::Serving).into());
     #[expect(clippy::cast_precision_loss, reason = "unix milliseconds have fewer digits")]

@@ -21,6 +21,8 @@ pub(super) fn add_to(table: &mut Table) {
     table.add(Row::post("/api/v1/station/disarm", WORK, "Let rules start nothing"), |call, (), ()| {
         arm(call, false)
     });
+    let row = Row::get("/api/v1/station/support", CHANGE, "What those need that help, without secrets");
+    table.add(row, |call: Call, (): (), (): ()| async move { call.station.support(&call.who()).await });
     let row = Row::get("/api/v1/station/records", LOOK, "Records of other commands that can't be taken in");
     table.add(row, records);
     table.add(Row::get("/api/v1/projects", LOOK, "Projects"), projects);
@@ -68,6 +70,7 @@ impl Station {
             damaged_records: self.store().count_damaged().await?,
             room: self.room(),
             bootd: self.privileged.known(),
+            troubles: self.care.troubles().to_vec(),
         })
     }
 }

@@ -22,7 +22,7 @@ use super::{Station, api, now};
 use crate::format::json::json;
 use crate::format::{message, minutes};
 use crate::http::{Origin, Url};
-use crate::station_api::{Board, Change, Happening, Hook, MadeHook, NewHook, RunLine, Thing};
+use crate::station_api::{Board, Change, Happening, Hook, MadeHook, NewHook, RunLine, Thing, Trouble};
 
 /// Runs that are known to go on, or to be over.
 const MOST_RUNS: usize = 20_000;
@@ -139,6 +139,14 @@ impl Station {
         let sentence = format!("{name} is there: {model}");
         let facts = json!({ "board": board });
         self.ring(&News { event: Happening::BoardSeen, on: board.id.clone(), facts, sentence }).await;
+    }
+
+    /// Something of the station is a problem, or will be one.
+    pub(super) async fn ring_trouble(&self, trouble: &Trouble) {
+        let facts = json!({ "trouble": trouble });
+        let sentence = format!("The station: {}", trouble.text);
+        let on = trouble.about.word().to_owned();
+        self.ring(&News { event: Happening::StationTrouble, on, facts, sentence }).await;
     }
 
     /// What becomes of runs is seen from what changes.

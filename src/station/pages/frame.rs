@@ -4,8 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::assets::{ASSETS, Assets};
+use super::table::sentence;
 use super::visit::Visit;
-use crate::station_api::{BootdState, Role, Room};
+use super::words;
+use crate::format::message;
+use crate::station_api::{BootdState, Role, Room, Trouble, TroubleIs};
 
 /// The menu: section, path, words.
 const MENU: &[(&str, &str, &str, Role)] = &[
@@ -77,6 +80,26 @@ pub(in crate::station) struct Entry {
     pub(super) here: bool,
 }
 
+/// Something that is or will be a problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::station) struct Line {
+    pub(super) here: bool,
+    pub(super) text: String,
+    pub(super) hint: String,
+    pub(super) help: String,
+}
+
+impl Line {
+    fn of(trouble: &Trouble) -> Self {
+        Self {
+            here: trouble.is == TroubleIs::Here,
+            text: message(&trouble.text).into_owned(),
+            hint: sentence(&words::remedy(&trouble.hint)),
+            help: trouble.help.clone(),
+        }
+    }
+}
+
 /// What stands around a page.
 pub(in crate::station) struct Frame {
     pub(super) title: String,
@@ -89,6 +112,10 @@ pub(in crate::station) struct Frame {
     /// What is wrong with the station.
     pub(super) alarms: Vec<String>,
     pub(super) lights: Vec<Light>,
+    /// What of the station is or will be a problem.
+    pub(super) troubles: Vec<Line>,
+    /// The station's time, for browsers to compare theirs: unix milliseconds.
+    pub(super) now: i64,
     pub(super) armed: bool,
     /// Failures that nobody has seen.
     pub(super) failed: u64,
@@ -106,9 +133,10 @@ impl Frame {
         let number = station.changes.newest();
         let user = visit.session.as_ref().map(|known| (known.who.by.clone(), known.who.role));
         let (mut lights, mut alarms, mut failed, mut armed) = (Vec::new(), Vec::new(), 0, true);
-        let mut notices = Vec::new();
+        let (mut notices, mut troubles) = (Vec::new(), Vec::new());
         if let Some(known) = &visit.session {
             lights = station.lights().await;
+            troubles = station.care.troubles().iter().map(Line::of).collect();
             failed = station.store().count_unnoticed().await.unwrap_or_default();
             armed = station.store().is_armed().await.unwrap_or(true);
             notices = station.notices.take(&known.digest);
@@ -131,6 +159,8 @@ impl Frame {
             notices,
             alarms,
             lights,
+            troubles,
+            now: crate::station::now(),
             armed,
             failed,
             number,

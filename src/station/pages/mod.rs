@@ -18,11 +18,14 @@
 //! | `network` | what is seen of the network |
 //! | `settings` | settings, with where they come from |
 //! | `help` | the manual |
+//! | `api` | the calls of programs, for people |
+//! | `support` | one file for those that help |
 //! | `images` | images and backups, and the files in them |
 //!
 //! Templates, style sheet and script stand in `web/`. A page never asks the database itself: it calls the store, and
 //! does what it does as the API does it.
 
+mod api;
 mod assets;
 #[cfg(test)]
 mod authorisation;
@@ -41,6 +44,7 @@ mod runs;
 mod secret;
 mod settings;
 mod sign;
+mod support;
 mod table;
 mod visit;
 mod words;
@@ -71,6 +75,8 @@ fn all() -> Pages {
     settings::add_to(&mut pages);
     network::add_to(&mut pages);
     help::add_to(&mut pages);
+    support::add_to(&mut pages);
+    api::add_to(&mut pages);
     pages
 }
 

@@ -26,6 +26,7 @@ const FIRST_USER: Time = 24 * 3600 * 1000;
 pub(super) fn add_to(pages: &mut Pages) {
     pages.get("/login", Access::Open, sign_in);
     pages.post("/login", Access::Open, signed_in);
+    pages.get("/switch", Access::Role(Role::Viewer), switch);
     pages.post("/login/code", Access::Open, coded);
     pages.post("/logout", Access::Role(Role::Viewer), sign_out);
     pages.get("/welcome/{secret}", Access::Open, welcome);
@@ -62,6 +63,18 @@ async fn sign_in(visit: Visit) -> Result<Response, Refusal> {
         return Ok(go(if to.is_empty() { "/" } else { &to }));
     }
     let frame = visit.frame("Sign in", "").await;
+    page(&SignIn { frame, to, name: String::new(), wrong: None })
+}
+
+/// Another operator at a shared screen: the one that is signed in stays so until that one has shown who it is.
+async fn switch(visit: Visit) -> Result<Response, Refusal> {
+    if visit.session.as_ref().is_some_and(|known| known.proxied) {
+        return Err(
+            Refusal::meaningless("a proxy says who you are here").with_hint("sign in anew at the proxy")
+        );
+    }
+    let frame = visit.frame("Change of operator", "").await;
+    let to = visit.query.text("to").to_owned();
     page(&SignIn { frame, to, name: String::new(), wrong: None })
 }
 
@@ -136,6 +149,7 @@ async fn begin(visit: &Visit, user: &User, to: &str) -> Result<Response, Refusal
     let station = &visit.station;
     if let Some(known) = &visit.session {
         station.store().end_session(&known.digest, None).await?;
+        station.did(&known.who, "session.end", &known.who.user).await;
     }
     let browser =
         visit.headers.get(header::USER_AGENT).and_then(|text| text.to_str().ok()).unwrap_or_default();

@@ -10,6 +10,7 @@
 //! | `people`, `second`, `sessions`, `settings` | who may do what |
 //! | `audit` | what was done by whom, as a chain |
 //! | `hooks`, `once` | who is told what happens; what callers have asked for under keys of their own |
+//! | `figures` | its size, its version, how much is in it |
 //! | `floor` | what the floor shows of all that |
 //! | `copy`, `retain` | a copy of all, and how long things are kept |
 //!
@@ -22,6 +23,7 @@ mod boards;
 mod copy;
 mod db;
 mod error;
+mod figures;
 mod floor;
 mod hooks;
 mod identity;

@@ -127,8 +127,9 @@ pub(super) fn operation(row: &Row) -> OperationBuilder {
                 .build(),
         );
     }
-    if let Some(scope) = super::scope::of(row) {
-        operation = operation.description(Some(format!("A token with scopes needs `{scope}`.")));
+    if let (Some(scope), Access::Role(role)) = (super::scope::of(row), row.access) {
+        let what = format!("It takes the role {role}. A token with scopes needs `{scope}`.");
+        operation = operation.description(Some(what));
     }
     match row.access {
         Access::Open => operation,

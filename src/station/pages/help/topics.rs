@@ -87,6 +87,14 @@ mod tests {
     }
 
     #[test]
+    fn each_trouble_leads_to_a_paragraph_that_is_there() {
+        use crate::station_api::TroubleOf;
+        for about in [TroubleOf::Disk, TroubleOf::Clock, TroubleOf::Database, TroubleOf::Certificate] {
+            is_there(crate::station::care::help(about));
+        }
+    }
+
+    #[test]
     fn links_of_templates_into_the_manual_lead_somewhere() {
         let mut links = 0;
         for file in std::fs::read_dir("web/pages").unwrap() {

@@ -108,6 +108,7 @@ async fn show(
             (Happening::RunStarted.word(), "A run has begun"),
             (Happening::RunDone.word(), "A run is done"),
             (Happening::RunFailed.word(), "A run has failed"),
+            (Happening::StationTrouble.word(), "The station is or will be in trouble"),
         ],
         shown,
         wrong: wrong.map(|(refusal, _)| {

@@ -1,0 +1,326 @@
+//! What is a problem of the station's, or will be one: facts go in, sentences come out. Pure.
+
+use std::time::Duration;
+
+use crate::error::remedy;
+use crate::format::{count, size};
+use crate::station_api::{Room, Time, Trouble, TroubleIs, TroubleOf};
+
+const HOUR: Time = 3_600_000;
+const DAY: Time = 24 * HOUR;
+/// A certificate is replaced in time where that is said so long before.
+const CERTIFICATE: Time = 30 * DAY;
+/// A disk that is full within so long is said.
+const FULL: Time = 7 * DAY;
+/// How a disk fills is seen over so long at least.
+const SPAN: Time = 6 * HOUR;
+/// After a start a clock takes some time until it is synchronised.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// A clock that was moved by more has jumped: milliseconds.
+pub(super) const JUMP: Time = 10_000;
+/// A database that takes longer for the smallest question is slow.
+const SLOW: Duration = Duration::from_millis(250);
+/// So many questions are looked at, before one says that it is slow.
+const QUESTIONS: usize = 5;
+/// A database that is larger is large: what is old could go.
+const LARGE: u64 = 20 << 30;
+
+/// How much of the disk was free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(in crate::station) struct Sample {
+    /// When.
+    pub(in crate::station) at: Time,
+    /// Bytes.
+    pub(in crate::station) free: u64,
+}
+
+/// What is known of the station.
+#[derive(Debug, Clone, Default)]
+pub(in crate::station) struct Facts {
+    pub(in crate::station) now: Time,
+    pub(in crate::station) room: Room,
+    /// Bytes that are free.
+    pub(in crate::station) free: Option<u64>,
+    /// How it was before, the oldest first.
+    pub(in crate::station) samples: Vec<Sample>,
+    /// Whether the clock is synchronised; `None` where the system doesn't tell.
+    pub(in crate::station) synchronised: Option<bool>,
+    /// When the clock jumped last, and by how many milliseconds.
+    pub(in crate::station) jump: Option<(Time, Time)>,
+    /// Since when the station serves.
+    pub(in crate::station) up: Duration,
+    /// How long the last questions took.
+    pub(in crate::station) asked: Vec<Duration>,
+    /// Why the database doesn't answer.
+    pub(in crate::station) away: Option<String>,
+    /// Bytes of the database.
+    pub(in crate::station) database: Option<u64>,
+    pub(in crate::station) certificate: Option<Certificate>,
+    /// By which names it is spoken to.
+    pub(in crate::station) names: Vec<String>,
+}
+
+/// The certificate that is served.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::station) struct Certificate {
+    /// From when on it isn't good any more; `None` where it can't be read.
+    pub(in crate::station) ends: Option<Time>,
+    pub(in crate::station) names: Vec<String>,
+}
+
+/// Where the manual explains it.
+pub(in crate::station) const fn help(about: TroubleOf) -> &'static str {
+    match about {
+        TroubleOf::Disk => "/help/pages#the-disk-gets-full",
+        TroubleOf::Clock => "/help/pages#the-clock-is-wrong",
+        TroubleOf::Database => "/help/pages#the-database-is-slow-or-large",
+        TroubleOf::Certificate => "/help/pages#the-certificate-ends",
+    }
+}
+
+fn trouble(
+    about: TroubleOf,
+    is: TroubleIs,
+    text: impl Into<String>,
+    hint: impl Into<crate::error::Remedy>,
+) -> Trouble {
+    Trouble { about, is, text: text.into(), hint: hint.into(), help: help(about).to_owned() }
+}
+
+/// All that is to be said, what is here before what comes.
+pub(in crate::station) fn troubles(facts: &Facts) -> Vec<Trouble> {
+    let mut all: Vec<_> = disk(facts).into_iter().collect();
+    all.extend(clock(facts));
+    all.extend(database(facts));
+    all.extend(certificate(facts));
+    all.sort_by_key(|trouble| std::cmp::Reverse(trouble.is));
+    all
+}
+
+fn disk(facts: &Facts) -> Option<Trouble> {
+    let free = facts.free.map_or_else(String::new, |free| format!(": {} are free", size(free)));
+    let hint = "remove images and backups that nobody needs, or let runs' logs go sooner";
+    let said = |is, text: String| Some(trouble(TroubleOf::Disk, is, text, hint));
+    match facts.room {
+        Room::Last => {
+            said(TroubleIs::Here, format!("The station's disk is full{free}. Nothing new is begun."))
+        }
+        Room::Short => said(
+            TroubleIs::Here,
+            format!("The station's disk gets full{free}. Logs are kept for a week only."),
+        ),
+        Room::Enough => {
+            let left = full_in(facts.free?, &facts.samples, facts.now).filter(|left| *left <= FULL)?;
+            let left = if left >= 2 * DAY {
+                format!("{} days", left / DAY)
+            } else {
+                count((left / HOUR).max(1).unsigned_abs(), "hour")
+            };
+            said(
+                TroubleIs::Coming,
+                format!("The station's disk is full in about {left}, if it goes on as before{free}."),
+            )
+        }
+    }
+}
+
+/// In how many milliseconds a disk is full that goes on as it did since the first sample; `None` where it doesn't fill,
+/// or was looked at for too short a time.
+fn full_in(free: u64, samples: &[Sample], now: Time) -> Option<Time> {
+    let first = samples.first()?;
+    let span = now.checked_sub(first.at).filter(|span| *span >= SPAN)?;
+    let used = first.free.checked_sub(free).filter(|used| *used > 0)?;
+    let left = u128::from(free) * u128::from(span.unsigned_abs()) / u128::from(used);
+    Some(Time::try_from(left).unwrap_or(Time::MAX))
+}
+
+fn clock(facts: &Facts) -> Vec<Trouble> {
+    let mut all = Vec::new();
+    if facts.synchronised == Some(false) && facts.up >= PATIENCE {
+        all.push(trouble(
+            TroubleOf::Clock,
+            TroubleIs::Coming,
+            "The clock of the station's host isn't synchronised: times of runs may be wrong.",
+            "let a time service keep it, such as systemd-timesyncd or chrony",
+        ));
+    }
+    if let Some((at, by)) = facts.jump
+        && (0..DAY).contains(&facts.now.saturating_sub(at))
+    {
+        let seconds = count(by.unsigned_abs() / 1000, "second");
+        let way = if by > 0 { "forward" } else { "back" };
+        all.push(trouble(
+            TroubleOf::Clock,
+            TroubleIs::Coming,
+            format!("The clock of the station's host was moved {way} by {seconds} while the station served."),
+            "times of runs before and after that don't fit; look what has moved it",
+        ));
+    }
+    all
+}
+
+fn database(facts: &Facts) -> Vec<Trouble> {
+    if let Some(why) = &facts.away {
+        let text = format!("The database doesn't answer: {why}.");
+        let hint = "see whether its server runs, and whether its disk has room";
+        return vec![trouble(TroubleOf::Database, TroubleIs::Here, text, hint)];
+    }
+    let mut all = Vec::new();
+    let mut asked = facts.asked.clone();
+    asked.sort_unstable();
+    if let Some(middle) =
+        asked.get(asked.len() / 2).filter(|middle| asked.len() >= QUESTIONS && **middle >= SLOW)
+    {
+        let text =
+            format!("The database is slow: it takes {} ms for the smallest question.", middle.as_millis());
+        let hint = "see what else its host and its disk do";
+        all.push(trouble(TroubleOf::Database, TroubleIs::Coming, text, hint));
+    }
+    if let Some(bytes) = facts.database.filter(|bytes| *bytes >= LARGE) {
+        let text = format!("The database is large: {}.", size(bytes));
+        let hint = remedy![
+            "let runs and their logs go sooner: the settings `station.keep-runs` and `station.keep-logs`"
+        ];
+        all.push(trouble(TroubleOf::Database, TroubleIs::Coming, text, hint));
+    }
+    all
+}
+
+fn certificate(facts: &Facts) -> Vec<Trouble> {
+    let Some(certificate) = &facts.certificate else { return Vec::new() };
+    let mut all = Vec::new();
+    let hint = "make or get a new one, and start the station anew; tell agents that pin the old one";
+    if let Some(left) = certificate.ends.map(|ends| ends.saturating_sub(facts.now)) {
+        if left <= 0 {
+            let text = "The station's certificate has ended: browsers and boards refuse it.";
+            all.push(trouble(TroubleOf::Certificate, TroubleIs::Here, text, hint));
+        } else if left <= CERTIFICATE {
+            let left = count((left / DAY).unsigned_abs(), "day");
+            let text = format!("The station's certificate ends in {left}.");
+            all.push(trouble(TroubleOf::Certificate, TroubleIs::Coming, text, hint));
+        }
+    }
+    let unfit: Vec<_> =
+        facts.names.iter().filter(|name| !certificate.names.iter().any(|has| fits(has, name))).collect();
+    if let Some(first) = unfit.first() {
+        let text = format!(
+            "The station's certificate isn't for `{first}`, by which it is spoken to: browsers warn."
+        );
+        all.push(trouble(TroubleOf::Certificate, TroubleIs::Coming, text, hint));
+    }
+    all
+}
+
+/// Whether a name of a certificate is for this name (RFC 6125, 6.4: `*` stands for the first label alone).
+fn fits(has: &str, name: &str) -> bool {
+    if let Some(rest) = has.strip_prefix("*.") {
+        return name.split_once('.').is_some_and(|(_, of)| of.eq_ignore_ascii_case(rest));
+    }
+    match (has.parse::<std::net::IpAddr>(), name.parse::<std::net::IpAddr>()) {
+        (Ok(has), Ok(name)) => has == name,
+        _ => has.eq_ignore_ascii_case(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = 1_800_000_000_000;
+
+    fn facts() -> Facts {
+        Facts { now: NOW, free: Some(100 << 30), up: Duration::from_secs(3600), ..Facts::default() }
+    }
+
+    #[track_caller]
+    fn one(facts: &Facts) -> (TroubleOf, TroubleIs, String) {
+        let mut all = troubles(facts);
+        assert_eq!(all.len(), 1, "{all:?}");
+        let trouble = all.remove(0);
+        assert!(!trouble.hint.is_empty() && trouble.help.starts_with("/help/pages#"));
+        (trouble.about, trouble.is, trouble.text)
+    }
+
+    #[test]
+    fn a_station_that_is_well_says_nothing() {
+        assert_eq!(troubles(&facts()), []);
+        assert_eq!(troubles(&Facts::default()), []);
+    }
+
+    #[test]
+    fn a_disk_is_full_or_will_be_at_the_rate_of_the_last_days() {
+        let (about, is, text) = one(&Facts { room: Room::Last, free: Some(200 << 20), ..facts() });
+        assert_eq!((about, is), (TroubleOf::Disk, TroubleIs::Here));
+        assert_eq!(text, "The station's disk is full: 200 MiB are free. Nothing new is begun.");
+        // 30 GiB in three days: 100 GiB in ten.
+        let sample = |days: Time, free: u64| Sample { at: NOW - days * DAY, free: free << 30 };
+        assert_eq!(troubles(&Facts { samples: vec![sample(3, 130)], ..facts() }), []);
+        let (_, is, text) = one(&Facts { samples: vec![sample(3, 160)], ..facts() });
+        assert_eq!(is, TroubleIs::Coming);
+        assert!(text.starts_with("The station's disk is full in about 5 days, if"), "{text}");
+        let (_, _, text) = one(&Facts { samples: vec![sample(1, 800)], ..facts() });
+        assert!(text.contains("in about 3 hours"), "{text}");
+        // It gets emptier, or was looked at for a moment only, or the clock went back.
+        for samples in [
+            vec![sample(3, 90)],
+            vec![Sample { at: NOW - HOUR, free: 160 << 30 }],
+            vec![Sample { at: NOW + DAY, free: 160 << 30 }],
+        ] {
+            assert_eq!(troubles(&Facts { samples, ..facts() }), []);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_alone_or_has_jumped_is_said() {
+        let alone = Facts { synchronised: Some(false), ..facts() };
+        assert_eq!(one(&alone).0, TroubleOf::Clock);
+        assert_eq!(
+            troubles(&Facts { up: Duration::from_secs(60), ..alone }),
+            [],
+            "it has some time after a start"
+        );
+        let jump = |ago, by| Facts { jump: Some((NOW - ago, by)), ..facts() };
+        assert!(one(&jump(HOUR, -90_000)).2.contains("back by 90 seconds"));
+        assert!(one(&jump(HOUR, 3_600_000)).2.contains("forward by 3600 seconds"));
+        assert_eq!(troubles(&jump(2 * DAY, 3_600_000)), []);
+    }
+
+    #[test]
+    fn a_database_that_is_away_slow_or_large_is_said() {
+        let (about, is, text) = one(&Facts { away: Some("no answer within 10 s".into()), ..facts() });
+        assert_eq!((about, is), (TroubleOf::Database, TroubleIs::Here));
+        assert_eq!(text, "The database doesn't answer: no answer within 10 s.");
+        let asked = |times: &[u64]| Facts {
+            asked: times.iter().map(|ms| Duration::from_millis(*ms)).collect(),
+            ..facts()
+        };
+        assert!(one(&asked(&[1, 400, 300, 2, 300])).2.contains("300 ms"));
+        assert_eq!(troubles(&asked(&[1, 1, 1, 5000, 5000])), [], "some are slow everywhere");
+        assert_eq!(troubles(&asked(&[400, 300, 300])), [], "too few");
+        assert!(one(&Facts { database: Some(30 << 30), ..facts() }).2.contains("30 GiB"));
+    }
+
+    #[test]
+    fn a_certificate_that_ends_or_is_for_another_name_is_said() {
+        let with = |left: Time, names: &[&str], spoken: &[&str]| Facts {
+            certificate: Some(Certificate {
+                ends: Some(NOW + left),
+                names: names.iter().map(|name| (*name).to_owned()).collect(),
+            }),
+            names: spoken.iter().map(|name| (*name).to_owned()).collect(),
+            ..facts()
+        };
+        assert_eq!(troubles(&with(31 * DAY, &["a"], &["a"])), []);
+        assert_eq!(one(&with(29 * DAY + 1, &["a"], &["a"])).2, "The station's certificate ends in 29 days.");
+        let (_, is, text) = one(&with(-1, &["a"], &["a"]));
+        assert!(is == TroubleIs::Here && text.contains("has ended"));
+        assert_eq!(troubles(&with(99 * DAY, &["*.lab", "10.0.0.1"], &["station.LAB", "10.0.0.1"])), []);
+        for (has, spoken) in [("*.lab", "a.b.lab"), ("*.lab", "lab"), ("a", "b"), ("10.0.0.1", "10.0.0.2")] {
+            assert!(one(&with(99 * DAY, &[has], &[spoken])).2.contains(spoken), "{has} {spoken}");
+        }
+        // What is here stands before what comes.
+        let facts =
+            Facts { samples: vec![Sample { at: NOW - DAY, free: 800 << 30 }], ..with(-1, &["a"], &["a"]) };
+        assert_eq!(troubles(&facts)[0].about, TroubleOf::Certificate);
+    }
+}
