@@ -1,6 +1,8 @@
 //! The station's pages, as an operator meets them: in Chromium, against real agents.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+#[path = "../../support/small_image.rs"]
+mod small_image;
 #[path = "../../support/station.rs"]
 mod station;
 
@@ -8,5 +10,9 @@ mod agents;
 mod browser;
 
 mod floor;
+mod keys;
 mod look;
+mod moves;
+mod people;
 mod sign;
+mod walk;
