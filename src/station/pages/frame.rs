@@ -92,7 +92,7 @@ pub(in crate::station) struct Frame {
     pub(super) armed: bool,
     /// Failures that nobody has seen.
     pub(super) failed: u64,
-    /// The number of the newest change when this page was made.
+    /// The number of the newest change when this page began to be made.
     pub(super) number: u64,
     /// The path of this page.
     pub(super) place: String,
@@ -102,8 +102,6 @@ pub(in crate::station) struct Frame {
 impl Frame {
     pub(super) async fn new(visit: &Visit, title: &str, section: &'static str, proof: String) -> Self {
         let station = &visit.station;
-        // Before anything is read: what changes from here on is told to the page.
-        let number = station.changes.newest();
         let user = visit.session.as_ref().map(|known| (known.who.by.clone(), known.who.role));
         let (mut lights, mut alarms, mut failed, mut armed) = (Vec::new(), Vec::new(), 0, true);
         let mut notices = Vec::new();
@@ -133,7 +131,7 @@ impl Frame {
             lights,
             armed,
             failed,
-            number,
+            number: visit.number,
             place: visit.place.clone(),
             assets: &ASSETS,
         }
