@@ -39,7 +39,6 @@ mod live_tree;
 mod netboot_reasons;
 mod netboot_runs;
 mod pages_images;
-mod pages_runs;
 mod station_api;
 mod station_bounds;
 mod station_names;

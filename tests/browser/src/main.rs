@@ -1,8 +1,6 @@
 //! The station's pages, as an operator meets them: in Chromium, against real agents.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
-#[path = "../../support/small_image.rs"]
-mod small_image;
 #[path = "../../support/station.rs"]
 mod station;
 
@@ -15,4 +13,3 @@ mod look;
 mod moves;
 mod people;
 mod sign;
-mod walk;
