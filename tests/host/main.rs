@@ -23,6 +23,8 @@ mod packages;
 mod postgres;
 #[path = "../sample/mod.rs"]
 mod sample;
+#[path = "../support/small_image.rs"]
+mod small_image;
 #[path = "../support/station.rs"]
 mod station;
 #[path = "../tftp_support/mod.rs"]
@@ -45,9 +47,11 @@ mod initramfs;
 mod json;
 mod live;
 mod lost_output;
+mod pages_boards;
 mod pages_images;
 mod pages_people;
 mod pages_rules;
+mod pages_runs;
 mod remedies;
 mod reset;
 mod run;

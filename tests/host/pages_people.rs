@@ -4,92 +4,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::station::{Answer, Station, request};
-
-/// A browser without a script.
-pub(crate) struct Browser<'a> {
-    station: &'a Station,
-    cookie: String,
-    proof: String,
-}
-
-/// `a=b&c=d`, as browsers write it.
-fn form(fields: &[(&str, &str)]) -> String {
-    let escape = |text: &str| -> String {
-        let byte = |byte: u8| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        };
-        text.bytes().map(byte).collect()
-    };
-    let pairs: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
-    pairs.join("&")
-}
-
-/// What stands in a page between two texts.
-pub(crate) fn between<'a>(page: &'a str, before: &str, behind: &str) -> &'a str {
-    let rest = page.split_once(before).unwrap_or_else(|| panic!("no {before:?} in {page}")).1;
-    rest.split_once(behind).unwrap_or_else(|| panic!("no {behind:?} behind {before:?}")).0
-}
-
-pub(crate) fn text(answer: &Answer) -> String {
-    String::from_utf8_lossy(&answer.body).into_owned()
-}
-
-impl<'a> Browser<'a> {
-    pub(crate) fn new(station: &'a Station) -> Self {
-        Self { station, cookie: String::new(), proof: String::new() }
-    }
-
-    /// The first user of a station, signed in.
-    pub(crate) fn first(station: &'a Station) -> Self {
-        let mut browser = Self::new(station);
-        let welcome = station.welcome.as_deref().unwrap();
-        let path = format!("/welcome/{}", welcome.rsplit('/').next().unwrap());
-        let answer = browser.post(&path, &[("name", "ada"), ("password", PASSWORD), ("again", PASSWORD)]);
-        assert_eq!(answer.status, 303, "{}", text(&answer));
-        browser
-    }
-
-    fn send(&mut self, method: &str, path: &str, body: Option<&str>) -> Answer {
-        let mut headers =
-            vec![("content-type", "application/x-www-form-urlencoded"), ("user-agent", "Firefox/1 Linux")];
-        let cookie = format!("piprov={}", self.cookie);
-        if !self.cookie.is_empty() {
-            headers.push(("cookie", &cookie));
-        }
-        let answer = self.station.raw(&request(method, path, None, body.map(str::as_bytes), &headers));
-        if let Some(set) = answer.header("set-cookie") {
-            self.cookie = between(set, "piprov=", ";").to_owned();
-        }
-        let page = text(&answer);
-        if let Some((_, rest)) = page.split_once("name=\"proof\" value=\"") {
-            self.proof = rest.split('"').next().unwrap().to_owned();
-        }
-        answer
-    }
-
-    pub(crate) fn get(&mut self, path: &str) -> String {
-        let answer = self.send("GET", path, None);
-        assert_eq!(answer.status, 200, "{path}: {}", text(&answer));
-        text(&answer)
-    }
-
-    pub(crate) fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let proof = self.proof.clone();
-        let mut all = vec![("proof", proof.as_str())];
-        all.extend(fields);
-        self.send("POST", path, Some(&form(&all)))
-    }
-
-    pub(crate) fn sign_in(station: &'a Station, name: &str, password: &str) -> (Self, Answer) {
-        let mut browser = Self::new(station);
-        let answer = browser.post("/login", &[("name", name), ("password", password)]);
-        (browser, answer)
-    }
-}
-
-pub(crate) const PASSWORD: &str = "correct horse battery";
+use crate::browser::{Browser, PASSWORD, between, form, text};
+use crate::station::Station;
 
 /// The code that a telephone shows, so many seconds from now.
 pub(crate) fn code(secret: &str, later: u64) -> String {
@@ -103,10 +19,10 @@ pub(crate) fn code(secret: &str, later: u64) -> String {
 fn a_second_factor_is_set_up_asked_for_and_each_code_is_good_once() {
     let dir = tempfile::tempdir().unwrap();
     let station = Station::start(dir.path(), &[]);
-    let mut ada = Browser::first(&station);
-    assert!(ada.get("/account").contains("Your password alone is enough"));
-    let page = ada.get("/account/second-factor");
-    let secret = between(&page, "name=\"secret\" value=\"", "\"").to_owned();
+    let ada = Browser::first(&station);
+    assert!(ada.page("/account").contains("Your password alone is enough"));
+    let page = ada.page("/account/second-factor");
+    let secret = between(&page, "name=\"secret\" value=\"", "\"").unwrap().to_owned();
     assert!(page.contains("<svg class=\"qr\""));
     // Neither a wrong code nor a wrong password sets it up, and the secret stays.
     for (password, shown) in [(PASSWORD, "000000".to_owned()), ("wrong password", code(&secret, 0))] {
@@ -123,23 +39,23 @@ fn a_second_factor_is_set_up_asked_for_and_each_code_is_good_once() {
     let codes: Vec<_> =
         page.split("<li><code>").skip(1).map(|rest| rest.split('<').next().unwrap()).collect();
     assert_eq!(codes.len(), 10);
-    assert!(ada.get("/account").contains("10 of 10 codes"));
+    assert!(ada.page("/account").contains("10 of 10 codes"));
     // They aren't shown again, and not kept as they are.
-    assert!(!ada.get("/account").contains(codes[0]));
+    assert!(!ada.page("/account").contains(codes[0]));
 
     // The password is half of it.
-    let (mut other, answer) = Browser::sign_in(&station, "ada", PASSWORD);
-    assert_eq!((answer.status, other.cookie.as_str()), (200, ""));
-    let half = between(&text(&answer), "name=\"half\" value=\"", "\"").to_owned();
+    let (other, answer) = Browser::sign_in(&station, "ada", PASSWORD);
+    assert_eq!((answer.status, other.cookie().as_str()), (200, ""));
+    let half = between(&text(&answer), "name=\"half\" value=\"", "\"").unwrap().to_owned();
     let answer = other.post("/login/code", &[("half", &half), ("code", &shown)]);
     assert_eq!(answer.status, 401, "the code that has set it up is used");
     let next = code(&secret, 30);
     let answer = other.post("/login/code", &[("half", &half), ("code", &next)]);
     assert_eq!(answer.status, 303, "{}", text(&answer));
-    assert!(other.get("/account").contains("ada"));
+    assert!(other.page("/account").contains("ada"));
     // What is half can't be used once more, and the code neither.
-    let (mut third, answer) = Browser::sign_in(&station, "ada", PASSWORD);
-    let half_of_third = between(&text(&answer), "name=\"half\" value=\"", "\"").to_owned();
+    let (third, answer) = Browser::sign_in(&station, "ada", PASSWORD);
+    let half_of_third = between(&text(&answer), "name=\"half\" value=\"", "\"").unwrap().to_owned();
     assert_eq!(
         third.post("/login/code", &[("half", &half), ("code", codes[0])]).header("location"),
         Some("/login")
@@ -147,7 +63,7 @@ fn a_second_factor_is_set_up_asked_for_and_each_code_is_good_once() {
     assert_eq!(third.post("/login/code", &[("half", &half_of_third), ("code", &next)]).status, 401);
     let answer = third.post("/login/code", &[("half", &half_of_third), ("code", &codes[0].to_uppercase())]);
     assert_eq!(answer.status, 303, "{}", text(&answer));
-    assert!(third.get("/account").contains("9 of 10 codes"));
+    assert!(third.page("/account").contains("9 of 10 codes"));
 
     // Programs show it too.
     let login = |code: Option<&str>| {
@@ -164,16 +80,16 @@ fn a_second_factor_is_set_up_asked_for_and_each_code_is_good_once() {
 
     // A link for another password stands for the password alone.
     let made = station.admin("POST", "/api/v1/invitations", Some(&json!({ "user": "ada" }))).ok();
-    let mut lost = Browser::new(&station);
+    let lost = Browser::new(&station);
     let answer = lost
         .post(made["path"].as_str().unwrap(), &[("password", "another horse"), ("again", "another horse")]);
-    assert!(text(&answer).contains("name=\"half\"") && lost.cookie.is_empty(), "{}", text(&answer));
+    assert!(text(&answer).contains("name=\"half\"") && lost.cookie().is_empty(), "{}", text(&answer));
     // An administrator takes it away.
     let change = json!({ "second_factor": false });
     let user = station.admin("PATCH", "/api/v1/users/ada", Some(&change)).ok();
     assert_eq!(user["second_factor"], false);
     let (ada, answer) = Browser::sign_in(&station, "ada", "another horse");
-    assert!(answer.status == 303 && !ada.cookie.is_empty());
+    assert!(answer.status == 303 && !ada.cookie().is_empty());
     assert_eq!(
         station.admin("PATCH", "/api/v1/users/ada", Some(&json!({ "second_factor": true }))).status,
         422
@@ -184,44 +100,44 @@ fn a_second_factor_is_set_up_asked_for_and_each_code_is_good_once() {
 fn users_come_by_a_link_lose_their_sessions_and_are_put_out() {
     let dir = tempfile::tempdir().unwrap();
     let station = Station::start(dir.path(), &[]);
-    let mut ada = Browser::first(&station);
-    ada.get("/users");
+    let ada = Browser::first(&station);
+    ada.page("/users");
     let page = text(&ada.post("/users/invite", &[("role", "operator")]));
-    let path = format!("/welcome/{}", between(&page, "/welcome/", "<"));
-    let mut bob = Browser::new(&station);
-    assert!(bob.get(&path).contains("operator"));
+    let path = format!("/welcome/{}", between(&page, "/welcome/", "<").unwrap());
+    let bob = Browser::new(&station);
+    assert!(bob.page(&path).contains("operator"));
     let fields = [("name", "bob"), ("password", PASSWORD), ("again", PASSWORD)];
     assert_eq!(bob.post(&path, &fields).status, 303);
     assert_eq!(Browser::new(&station).post(&path, &fields).status, 404, "it is good once");
-    bob.get("/account");
-    assert_eq!(bob.send("GET", "/users", None).status, 403);
+    bob.page("/account");
+    assert_eq!(bob.get("/users").status, 403);
 
     // Sessions are seen and ended, one and all others.
-    let (mut second, _) = Browser::sign_in(&station, "bob", PASSWORD);
-    let page = bob.get("/account");
+    let (second, _) = Browser::sign_in(&station, "bob", PASSWORD);
+    let page = bob.page("/account");
     assert_eq!(page.matches("Firefox on Linux").count(), 2);
-    let end = between(&page, "action=\"/account/sessions/", "/end\"").to_owned();
+    let end = between(&page, "action=\"/account/sessions/", "/end\"").unwrap().to_owned();
     assert_eq!(bob.post(&format!("/account/sessions/{end}/end"), &[]).status, 303);
-    assert_eq!(second.send("GET", "/account", None).status, 303);
+    assert_eq!(second.get("/account").status, 303);
     // Nobody ends somebody else's.
-    let page = ada.get("/users/bob");
-    let of_bob = between(&page, "action=\"/users/bob/sessions/", "/end\"").to_owned();
+    let page = ada.page("/users/bob");
+    let of_bob = between(&page, "action=\"/users/bob/sessions/", "/end\"").unwrap().to_owned();
     assert_eq!(ada.post(&format!("/account/sessions/{of_bob}/end"), &[]).status, 404);
     // Another password ends the others, and takes the one before.
-    let (mut second, _) = Browser::sign_in(&station, "bob", PASSWORD);
-    bob.get("/account");
+    let (second, _) = Browser::sign_in(&station, "bob", PASSWORD);
+    bob.page("/account");
     let fields = [("before", "wrong wrong"), ("password", "new horse new"), ("again", "new horse new")];
     assert_eq!(bob.post("/account/password", &fields).status, 401);
     let fields = [("before", PASSWORD), ("password", "new horse new"), ("again", "new horse new")];
     assert_eq!(bob.post("/account/password", &fields).status, 303);
-    assert!(bob.get("/account").contains("The password is changed"));
-    assert_eq!(second.send("GET", "/account", None).status, 303);
+    assert!(bob.page("/account").contains("The password is changed"));
+    assert_eq!(second.get("/account").status, 303);
     assert_eq!(Browser::sign_in(&station, "bob", PASSWORD).1.status, 401);
 
     // Disabled, and let in again.
-    ada.get("/users/bob");
+    ada.page("/users/bob");
     assert_eq!(ada.post("/users/bob/disable", &[]).status, 303);
-    assert_eq!(bob.send("GET", "/account", None).status, 303);
+    assert_eq!(bob.get("/account").status, 303);
     assert_eq!(Browser::sign_in(&station, "bob", "new horse new").1.status, 401);
     assert_eq!(ada.post("/users/bob/enable", &[]).status, 303);
     assert_eq!(Browser::sign_in(&station, "bob", "new horse new").1.status, 303);
@@ -229,21 +145,21 @@ fn users_come_by_a_link_lose_their_sessions_and_are_put_out() {
     let answer = ada.post("/users/ada/role", &[("role", "viewer")]);
     assert_eq!(answer.status, 409, "{}", text(&answer));
     // Another role ends sessions: what they may do isn't what it was.
-    let (mut bob, _) = Browser::sign_in(&station, "bob", "new horse new");
+    let (bob, _) = Browser::sign_in(&station, "bob", "new horse new");
     assert_eq!(ada.post("/users/bob/role", &[("role", "viewer")]).status, 303);
-    assert_eq!(bob.send("GET", "/account", None).status, 303);
+    assert_eq!(bob.get("/account").status, 303);
 }
 
 #[test]
 fn a_token_is_held_to_its_scopes_and_shown_once() {
     let dir = tempfile::tempdir().unwrap();
     let station = Station::start(dir.path(), &[]);
-    let mut ada = Browser::first(&station);
-    ada.get("/users");
+    let ada = Browser::first(&station);
+    ada.page("/users");
     let fields = [("name", "ci"), ("role", "admin"), ("days", "7"), ("boards", "read"), ("images", "write")];
     let page = text(&ada.post("/tokens/add", &fields));
-    let secret = between(&page, "class=\"secret\">", "<").to_owned();
-    assert!(!ada.get("/users").contains(&secret));
+    let secret = between(&page, "class=\"secret\">", "<").unwrap().to_owned();
+    assert!(!ada.page("/users").contains(&secret));
     let call = |method: &str, path: &str, body: Option<Value>| {
         station.call(method, path, Some(&secret), body.as_ref()).status
     };
@@ -277,7 +193,7 @@ fn a_token_is_held_to_its_scopes_and_shown_once() {
     assert_eq!(make(json!(["people:read"])), 201);
     assert_eq!(make(json!(["people:all"])), 422);
     // It says when it was used, and ends.
-    let page = ada.get("/users");
+    let page = ada.page("/users");
     assert!(page.contains("boards:read, images:write"), "{page}");
     assert_eq!(ada.post("/tokens/ci/remove", &[]).status, 303);
     assert_eq!(call("GET", "/api/v1/boards", None), 401);
@@ -300,21 +216,21 @@ fn audit(args: &[&str]) -> (Option<i32>, String) {
 fn the_audit_is_filtered_exported_and_proved() {
     let dir = tempfile::tempdir().unwrap();
     let mut station = Station::start(dir.path(), &[]);
-    let mut ada = Browser::first(&station);
-    ada.get("/users");
+    let ada = Browser::first(&station);
+    ada.page("/users");
     for name in ["one", "two", "<b>three"] {
         ada.post("/users/add", &[("name", name), ("role", "viewer"), ("password", PASSWORD)]);
     }
-    let page = ada.get("/audit");
+    let page = ada.page("/audit");
     assert!(page.contains("user.add-by-link") && page.contains("session.begin"));
-    let page = ada.get("/audit?what=user.add&by=ada&on=two");
+    let page = ada.page("/audit?what=user.add&by=ada&on=two");
     assert_eq!(page.matches("<code>user.add</code>").count(), 1, "{page}");
-    assert!(ada.get("/audit?what=user.&from=2099-01-01").contains("Nothing fits"));
-    let page = ada.get("/audit?by=%3Cscript%3Ealert(1)%3C/script%3E");
+    assert!(ada.page("/audit?what=user.&from=2099-01-01").contains("Nothing fits"));
+    let page = ada.page("/audit?by=%3Cscript%3Ealert(1)%3C/script%3E");
     assert!(!page.contains("<script>alert"), "{page}");
-    assert_eq!(ada.send("GET", "/audit?from=yesterday", None).status, 422);
+    assert_eq!(ada.get("/audit?from=yesterday").status, 422);
 
-    let export = ada.send("GET", "/audit/export", None);
+    let export = ada.get("/audit/export");
     assert!(export.whole && export.status == 200);
     let file = dir.path().join("audit.jsonl");
     std::fs::write(&file, &export.body).unwrap();
@@ -341,23 +257,25 @@ fn the_audit_is_filtered_exported_and_proved() {
 fn another_operator_takes_over_a_shared_screen_and_the_session_before_ends() {
     let dir = tempfile::tempdir().unwrap();
     let station = Station::start(dir.path(), &[]);
-    let mut screen = Browser::first(&station);
+    let screen = Browser::first(&station);
     let new = json!({ "name": "bob", "password": "another long password", "role": "operator" });
     station.admin("POST", "/api/v1/users", Some(&new)).ok();
-    let page = screen.get("/boards?begins=x");
+    let page = screen.page("/boards?begins=x");
     assert!(page.contains("href=\"/switch?to=%2Fboards%3Fbegins%3Dx\""), "{page}");
-    let before = screen.cookie.clone();
-    let page = screen.get("/switch?to=%2Fboards%3Fbegins%3Dx");
+    let before = screen.cookie();
+    let page = screen.page("/switch?to=%2Fboards%3Fbegins%3Dx");
     assert!(page.contains("Here is still <b>ada</b>"), "{page}");
-    let to = between(&page, "name=\"to\" value=\"", "\"").to_owned();
+    let to = between(&page, "name=\"to\" value=\"", "\"").unwrap().to_owned();
     // Somebody who can't sign in changes nothing, and neither does a form of another session.
     let wrong = [("to", to.as_str()), ("name", "bob"), ("password", "no")];
     assert!((400..500).contains(&screen.post("/login", &wrong).status));
-    assert_eq!(screen.cookie, before);
+    assert_eq!(screen.cookie(), before);
     let right = [("to", to.as_str()), ("name", "bob"), ("password", "another long password")];
-    let foreign = screen.send("POST", "/login", Some(&format!("proof=x&{}", form(&right))));
+    let body = form(&[&[("proof", "x")], &right[..]].concat());
+    let kind = [("content-type", "application/x-www-form-urlencoded")];
+    let foreign = screen.send("POST", "/login", Some(&body), &kind);
     assert_eq!(foreign.status, 403);
-    assert!(screen.get("/account").contains("ada"));
+    assert!(screen.page("/account").contains("ada"));
     let answer = screen.post("/login", &right);
     assert_eq!(
         (answer.status, answer.header("location")),
@@ -365,10 +283,10 @@ fn another_operator_takes_over_a_shared_screen_and_the_session_before_ends() {
         "{}",
         text(&answer)
     );
-    assert!(screen.get("/account").contains("bob"));
+    assert!(screen.page("/account").contains("bob"));
     // The secret of the session before is good for nothing.
-    screen.cookie = before;
-    assert_eq!(screen.send("GET", "/account", None).status, 303);
+    let late = Browser::with(&station, before);
+    assert_eq!(late.get("/account").status, 303);
     let audit = station.admin("GET", "/api/v1/audit", None).ok();
     let ended = audit["items"]
         .as_array()

@@ -2,12 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::browser::Browser;
-use crate::station::{Answer, Board, Station, request};
-
-fn text(answer: &Answer) -> String {
-    String::from_utf8_lossy(&answer.body).into_owned()
-}
+use crate::browser::{Browser, text};
+use crate::station::{Board, Station, request};
 
 #[track_caller]
 fn done(browser: &Browser<'_>, path: &str, fields: &[(&str, &str)]) {

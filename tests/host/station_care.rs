@@ -7,7 +7,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::pages_people::{Browser, PASSWORD, between, code, text};
+use crate::browser::{Browser, PASSWORD, between, text};
+use crate::pages_people::code;
 use crate::station::{Board, Station, request};
 
 fn piprov(dir: &Path) -> Command {
@@ -72,7 +73,7 @@ fn troubled(station: &Station) -> Value {
 fn no_secret_of_a_station_is_in_the_file_for_support_whoever_makes_it() {
     let dir = tempfile::tempdir().unwrap();
     let station = Station::start(dir.path(), &["--enrol", "open"]);
-    let mut browser = Browser::first(&station);
+    let browser = Browser::first(&station);
     let mut secrets = vec![PASSWORD.to_owned()];
     secrets.push(station.token("shift", "admin"));
     let hook = json!({ "name": "bench", "url": "https://hooks.example/x?key=hookpass", "secret": "sixteen letters at least" });
@@ -81,8 +82,8 @@ fn no_secret_of_a_station_is_in_the_file_for_support_whoever_makes_it() {
     let login = json!({ "name": "ada", "password": PASSWORD });
     let session = station.call("POST", "/api/v1/login", None, Some(&login)).ok();
     secrets.push(session["secret"].as_str().unwrap().to_owned());
-    let page = browser.get("/account/second-factor");
-    let totp = between(&page, "name=\"secret\" value=\"", "\"").to_owned();
+    let page = browser.page("/account/second-factor");
+    let totp = between(&page, "name=\"secret\" value=\"", "\"").unwrap().to_owned();
     let shown = code(&totp, 0);
     let fields = [("secret", totp.as_str()), ("password", PASSWORD), ("code", &shown)];
     let page = text(&browser.post("/account/second-factor", &fields));
@@ -215,10 +216,10 @@ fn a_disk_that_will_be_full_is_said_on_pages_by_the_api_in_figures_and_to_hooks(
     let status = troubled(&station);
     let trouble = &status["troubles"][0];
     assert_eq!((&trouble["about"], &trouble["is"]), (&json!("disk"), &json!("coming")), "{status}");
-    let (mut browser, answer) = Browser::sign_in(&station, "ada", PASSWORD);
+    let (browser, answer) = Browser::sign_in(&station, "ada", PASSWORD);
     assert_eq!(answer.status, 303, "{}", text(&answer));
     for page in ["/", "/services"] {
-        let page = browser.get(page);
+        let page = browser.page(page);
         assert!(page.contains("▲ The station&#39;s disk is full in about 2 hours, if"), "{page}");
         assert!(page.contains("href=\"/help/pages#the-disk-gets-full\""), "{page}");
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ring::hmac;
 use serde_json::{Value, json};
 
-use crate::pages_people::{Browser, text};
+use crate::browser::{Browser, text};
 use crate::station::{Board, Station, hex};
 
 /// A call as it came.
@@ -132,8 +132,8 @@ fn a_hook_is_told_what_happens_signed_and_again_where_it_was_not_taken() {
     assert_eq!(station.admin("POST", &format!("/api/v1/deliveries/{id}/again"), None).status, 404);
 
     // A sentence for ntfy, tried by a button of the page; the page shows no key of the address.
-    let mut ada = Browser::first(&station);
-    ada.get("/hooks");
+    let ada = Browser::first(&station);
+    ada.page("/hooks");
     let fields = [("name", "phone"), ("url", &url), ("event", "run.failed"), ("plain", "1")];
     let page = text(&ada.post("/hooks/add", &fields));
     assert!(page.contains("isn’t shown again") && !page.contains("key=secret"), "{page}");

@@ -2,14 +2,24 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use crate::station::{Answer, Station, request};
 
-/// Somebody who is signed in.
+/// Somebody at a station, signed in or not.
 pub(crate) struct Browser<'a> {
     station: &'a Station,
-    cookie: String,
+    /// As it is sent; empty without a session.
+    cookie: RefCell<String>,
+}
+
+/// Of the users that are made here.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// What was answered, as text.
+pub(crate) fn text(answer: &Answer) -> String {
+    String::from_utf8_lossy(&answer.body).into_owned()
 }
 
 /// A text as it stands in a form.
@@ -20,7 +30,8 @@ pub(crate) fn escaped(text: &str) -> String {
         .collect()
 }
 
-fn form(fields: &[(&str, &str)]) -> Vec<u8> {
+/// `a=b&c=d`, as browsers write it.
+pub(crate) fn form(fields: &[(&str, &str)]) -> Vec<u8> {
     let fields: Vec<_> =
         fields.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value))).collect();
     fields.join("&").into_bytes()
@@ -33,36 +44,45 @@ pub(crate) fn between<'a>(text: &'a str, before: &str, behind: &str) -> Option<&
 }
 
 impl<'a> Browser<'a> {
+    /// Nobody yet.
+    pub(crate) const fn new(station: &'a Station) -> Self {
+        Self::with(station, String::new())
+    }
+
     /// The first user, by the link that the station tells.
     pub(crate) fn first(station: &'a Station) -> Self {
         let welcome = station.welcome.as_deref().unwrap();
         let path = &welcome[welcome.find("/welcome").unwrap()..];
-        let fields = [("name", "ada"), ("password", "correct horse"), ("again", "correct horse")];
-        Self::of(station, station.raw(&request("POST", path, None, Some(&form(&fields)), &[])))
+        let browser = Self::new(station);
+        let answer = browser.post(path, &[("name", "ada"), ("password", PASSWORD), ("again", PASSWORD)]);
+        assert_eq!(answer.status, 303, "{}", text(&answer));
+        browser
     }
 
     /// A user with a role, made by an administrator.
     pub(crate) fn user(station: &'a Station, name: &str, role: &str) -> Self {
-        let new = serde_json::json!({"name": name, "role": role, "password": "correct horse"});
+        let new = serde_json::json!({"name": name, "role": role, "password": PASSWORD});
         station.admin("POST", "/api/v1/users", Some(&new)).ok();
-        let fields = [("name", name), ("password", "correct horse")];
-        Self::of(station, station.raw(&request("POST", "/login", None, Some(&form(&fields)), &[])))
+        let (browser, answer) = Self::sign_in(station, name, PASSWORD);
+        assert_eq!(answer.status, 303, "{}", text(&answer));
+        browser
     }
 
-    fn of(station: &'a Station, answer: Answer) -> Self {
-        assert_eq!(answer.status, 303, "{}", String::from_utf8_lossy(&answer.body));
-        let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-        Self { station, cookie }
+    /// Somebody tells name and password; what the station says to that.
+    pub(crate) fn sign_in(station: &'a Station, name: &str, password: &str) -> (Self, Answer) {
+        let browser = Self::new(station);
+        let answer = browser.post("/login", &[("name", name), ("password", password)]);
+        (browser, answer)
     }
 
     /// A session that was begun before.
     pub(crate) const fn with(station: &'a Station, cookie: String) -> Self {
-        Self { station, cookie }
+        Self { station, cookie: RefCell::new(cookie) }
     }
 
-    /// The session's cookie.
+    /// The session's cookie; empty without a session.
     pub(crate) fn cookie(&self) -> String {
-        self.cookie.clone()
+        self.cookie.borrow().clone()
     }
 
     /// A request with this session.
@@ -73,8 +93,18 @@ impl<'a> Browser<'a> {
         body: Option<&[u8]>,
         headers: &[(&str, &str)],
     ) -> Answer {
-        let all = [&[("cookie", self.cookie.as_str())], headers].concat();
-        self.station.raw(&request(method, path, None, body, &all))
+        let cookie = self.cookie();
+        let mut all = vec![("user-agent", "Firefox/1 Linux")];
+        if !cookie.is_empty() {
+            all.push(("cookie", &cookie));
+        }
+        all.extend(headers);
+        let answer = self.station.raw(&request(method, path, None, body, &all));
+        if let Some(set) = answer.header("set-cookie") {
+            let set = set.split(';').next().unwrap();
+            *self.cookie.borrow_mut() = if set.ends_with('=') { String::new() } else { set.to_owned() };
+        }
+        answer
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -96,9 +126,9 @@ impl<'a> Browser<'a> {
         between(&page, "name=\"proof\" value=\"", "\"").unwrap().to_owned()
     }
 
-    /// A form, with its proof.
+    /// A form; with its proof where there is a session.
     pub(crate) fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let proof = self.proof();
+        let proof = if self.cookie().is_empty() { String::new() } else { self.proof() };
         let all = [&[("proof", proof.as_str())], fields].concat();
         self.send("POST", path, Some(&form(&all)), &[("content-type", "application/x-www-form-urlencoded")])
     }

@@ -119,7 +119,7 @@ pub(in crate::station) struct Frame {
     pub(super) armed: bool,
     /// Failures that nobody has seen.
     pub(super) failed: u64,
-    /// The number of the newest change when this page was made.
+    /// The number of the newest change when this page began to be made.
     pub(super) number: u64,
     /// The path of this page.
     pub(super) place: String,
@@ -129,8 +129,6 @@ pub(in crate::station) struct Frame {
 impl Frame {
     pub(super) async fn new(visit: &Visit, title: &str, section: &'static str, proof: String) -> Self {
         let station = &visit.station;
-        // Before anything is read: what changes from here on is told to the page.
-        let number = station.changes.newest();
         let user = visit.session.as_ref().map(|known| (known.who.by.clone(), known.who.role));
         let (mut lights, mut alarms, mut failed, mut armed) = (Vec::new(), Vec::new(), 0, true);
         let (mut notices, mut troubles) = (Vec::new(), Vec::new());
@@ -163,7 +161,7 @@ impl Frame {
             now: crate::station::now(),
             armed,
             failed,
-            number,
+            number: visit.number,
             place: visit.place.clone(),
             assets: &ASSETS,
         }

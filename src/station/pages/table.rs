@@ -194,7 +194,8 @@ async fn visit(station: Arc<Station>, row: Row, parts: &mut Parts) -> Result<Vis
         Access::Open | Access::Role(_) => station.session(from, &parts.headers).await?,
     };
     let headers = std::mem::take(&mut parts.headers);
-    Ok(Visit { station, from, headers, query, place, path, session })
+    let number = station.changes.newest();
+    Ok(Visit { station, from, headers, query, place, path, session, number })
 }
 
 impl Visit {
@@ -220,6 +221,7 @@ impl Visit {
             place: self.place.clone(),
             path: Vec::new(),
             session: self.session.clone(),
+            number: self.number,
         }
     }
 }

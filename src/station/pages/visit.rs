@@ -23,6 +23,9 @@ pub(in crate::station) struct Visit {
     pub(in crate::station) place: String,
     pub(super) path: Vec<(String, String)>,
     pub(super) session: Option<Known>,
+    /// The number of the newest change when this began: what a page says is no older than that, so that its stream misses
+    /// nothing that happens while the page is made.
+    pub(super) number: u64,
 }
 
 /// The session of a visit.

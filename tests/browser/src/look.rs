@@ -1,14 +1,109 @@
 //! How each page looks: for everybody, in each size, light and dark.
 
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use crate::agents::Agent;
 use crate::browser::{Browser, run};
 use crate::station::Station;
 
-/// The pages that are looked at, and what their pictures are called.
-const PAGES: &[(&str, &str)] =
-    &[("/", "floor"), ("/?wall=1", "wall"), ("/services", "services"), ("/nosuch", "missing")];
+/// One of each thing that has a page; the pages, and what their pictures are called.
+fn pages(station: &Station) -> Vec<(String, &'static str)> {
+    let first = |path: &str, name: &str| -> String {
+        let items = station.admin("GET", path, None).ok();
+        items["items"][0]
+            .pointer(name)
+            .and_then(Value::as_str)
+            .unwrap_or_else(|| panic!("{path}: {items}"))
+            .to_owned()
+    };
+    let board = first("/api/v1/boards", "/id");
+    for body in [
+        json!({"action": "deploy", "image": "gateway-2.4.img", "end": "wait"}),
+        json!({"action": "backup", "end": "wait"}),
+    ] {
+        station.admin("POST", &format!("/api/v1/boards/{board}/jobs"), Some(&body)).ok();
+        for _ in 0..800 {
+            let jobs = station.admin("GET", "/api/v1/jobs", None).ok();
+            let over = |job: &Value| job["state"] == "done" || job["state"] == "failed";
+            if jobs["items"].as_array().unwrap().iter().all(over) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    let run = first("/api/v1/runs", "/run");
+    let (image, backup) = (first("/api/v1/images", "/id"), first("/api/v1/backups", "/image/id"));
+    let fixed = [
+        ("/", "floor"),
+        ("/?wall=1", "wall"),
+        ("/services", "services"),
+        ("/nosuch", "missing"),
+        ("/boards", "boards"),
+        ("/runs", "runs"),
+        ("/images", "images"),
+        ("/images/add", "image-add"),
+        ("/backups", "backups"),
+        ("/rules", "rules"),
+        ("/rules/new", "rule-new"),
+        ("/rule/rest", "rule"),
+        ("/projects", "projects"),
+        ("/projects/new", "project-new"),
+        ("/project/lab", "project"),
+        ("/network", "network"),
+        ("/settings", "settings"),
+        ("/help", "help"),
+        ("/help/pages", "manual"),
+        ("/users", "users"),
+        ("/users/anna", "user"),
+        ("/audit", "audit"),
+        ("/hooks", "hooks"),
+        ("/account", "account"),
+        ("/account/second-factor", "second-factor"),
+    ];
+    let mut pages: Vec<_> = fixed.into_iter().map(|(path, name)| (path.to_owned(), name)).collect();
+    pages.extend([
+        (format!("/boards/{board}"), "board"),
+        (format!("/boards/{board}/forget"), "board-forget"),
+        (format!("/deploy?board={board}"), "deploy"),
+        (format!("/rules/try?board={board}"), "rule-tried"),
+        (format!("/runs/{run}"), "/run"),
+        (format!("/images/{image}"), "image"),
+        (format!("/images/{image}/remove"), "image-remove"),
+        (format!("/images/{backup}"), "backup"),
+    ]);
+    pages
+}
+
+/// What is wrong with the page that is there.
+async fn wrong(browser: &Browser, name: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (width, height, dark, axe) in [
+        (1360, 900, false, true),
+        (1360, 900, true, true),
+        (3840, 2160, false, false),
+        (390, 844, true, false),
+        (360, 740, false, false),
+    ] {
+        browser.window(width, height, dark).await;
+        let what = format!("{name}-{width}{}", if dark { "-dark" } else { "" });
+        let over = browser.sideways().await;
+        if over > 0 {
+            wrong.push(format!("{what}: {over} px too wide"));
+        }
+        if axe {
+            let found = browser.barriers().await;
+            if found != json!([]) {
+                wrong.push(format!("{what}: {found}"));
+            }
+        }
+        if width != 3840 {
+            browser.shot(&what).await;
+        }
+    }
+    wrong
+}
 
 #[test]
 fn each_page_is_for_everybody_in_each_size_light_and_dark() {
@@ -19,25 +114,27 @@ fn each_page_is_for_everybody_in_each_size_light_and_dark() {
         let slot = json!({"name": name, "kind": "usb", "place": format!("1-1.{n}"), "position": n});
         station.admin("PUT", &format!("/api/v1/slots/{name}"), Some(&slot)).ok();
     }
+    let project = json!({"name": "lab", "image": "gateway-2.4.img"});
+    station.admin("PUT", "/api/v1/projects/lab", Some(&project)).ok();
+    station.admin("POST", "/api/v1/rules", Some(&json!({"name": "rest", "what": {"do": "wait"}}))).ok();
     let agents: Vec<_> = (1..=3).map(|n| Agent::start(&station, dir.path(), n, 4 << 20)).collect();
     run(async {
         let browser = Browser::begin(&station).await;
         browser.until_says("000000a3").await;
-        // A name with markup in it, as a board may tell it.
-        for (path, name) in PAGES {
-            browser.go(path).await;
-            for (width, height) in [(1360, 900), (390, 844), (360, 740), (3840, 2160)] {
-                for dark in [false, true] {
-                    browser.window(width, height, dark).await;
-                    let what = format!("{name}-{width}{}", if dark { "-dark" } else { "" });
-                    browser.fits(&what).await;
-                    if width != 3840 {
-                        browser.is_for_everybody(&what).await;
-                    }
-                    browser.shot(&what).await;
-                }
-            }
+        let mut found = Vec::new();
+        for (path, name) in pages(&station) {
+            browser.go(&path).await;
+            found.extend(wrong(&browser, name).await);
         }
+        // Those who aren't known yet.
+        browser.driver.delete_all_cookies().await.unwrap();
+        browser.go("/login").await;
+        found.extend(wrong(&browser, "login").await);
+        let link = json!({"role": "viewer"});
+        let link = station.admin("POST", "/api/v1/invitations", Some(&link)).ok();
+        browser.go(link["path"].as_str().unwrap()).await;
+        found.extend(wrong(&browser, "welcome").await);
+        assert!(found.is_empty(), "{}", found.join("\n"));
         browser.close().await;
     });
     drop(agents);

@@ -8,5 +8,8 @@ mod agents;
 mod browser;
 
 mod floor;
+mod keys;
 mod look;
+mod moves;
+mod people;
 mod sign;

@@ -12,7 +12,9 @@ use crate::station::pages::table::{Pages, go, page, sentence};
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
 use crate::station::web::{Access, Refusal};
-use crate::station_api::{Board, BoardChange, Enrolment, Held, ImageState, ListAsked, NewJob, Project, Role};
+use crate::station_api::{
+    Board, BoardChange, Enrolment, Held, Image, ImageState, ListAsked, NewJob, Project, Role,
+};
 
 const LOOK: Access = Access::Role(Role::Viewer);
 const WORK: Access = Access::Role(Role::Operator);
@@ -248,6 +250,8 @@ struct Ask {
     frame: Frame,
     boards: Vec<Written>,
     images: Vec<Choice>,
+    /// The newest ones: a backup is restored onto any board.
+    backups: Vec<Choice>,
     projects: Vec<Project>,
     /// What is proposed.
     image: String,
@@ -266,19 +270,23 @@ async fn ask(visit: Visit) -> Answer {
         boards.push(written(&store.board(id).await?));
     }
     let asked = ListAsked { limit: Some(500), ..ListAsked::default() };
-    let images = store.images(&asked).await?.items.into_iter();
-    let images = images.filter(|image| image.state == ImageState::Ready);
-    let mut images: Vec<_> =
-        images.map(|image| Choice { size: size(image.raw_len), name: image.name }).collect();
+    let choices = |images: Vec<Image>| -> Vec<_> {
+        let ready = images.into_iter().filter(|image| image.state == ImageState::Ready);
+        ready.map(|image| Choice { size: size(image.raw_len), name: image.name }).collect()
+    };
+    let mut images = choices(store.images(&asked).await?.items);
+    let asked = ListAsked { limit: Some(100), ..ListAsked::default() };
+    let backups = store.backups(&asked).await?.items.into_iter().map(|backup| backup.image).collect();
+    let backups = choices(backups);
     let projects = store.projects().await?.into_iter().filter(|project| project.image.is_some()).collect();
     let project = visit.query.text("project").to_owned();
     let image = match visit.query.text("image") {
         "" if project.is_empty() => store.image_before().await?.unwrap_or_default(),
         image => image.to_owned(),
     };
-    // A backup is in no list of images; whoever asks for one by its name gets it.
+    // An older backup is in no list; it is there for those who ask for it by its name.
     if !image.is_empty()
-        && !images.iter().any(|one| one.name == image)
+        && !images.iter().chain(&backups).any(|one| one.name == image)
         && let Ok(named) = store.image(&image).await
         && named.state == ImageState::Ready
     {
@@ -292,7 +300,7 @@ async fn ask(visit: Visit) -> Answer {
     let can = boards.iter().filter(|board| board.wrong.is_none()).count();
     let warned = boards.iter().any(|board| board.warning.is_some());
     let frame = visit.frame("Deploy", "floor").await;
-    page(&Ask { frame, boards, images, projects, image, project, can, warned })
+    page(&Ask { frame, boards, images, backups, projects, image, project, can, warned })
 }
 
 pub(in crate::station::pages) fn written(board: &Board) -> Written {

@@ -41,7 +41,7 @@ struct Ask {
 }
 
 async fn ask(visit: Visit) -> Answer {
-    let waiting = coming(&visit).await?.into_iter().filter(|coming| coming.waits).collect();
+    let waiting = coming(&visit).await?.into_iter().filter(|coming| coming.goes_on).collect();
     let frame = visit.frame("Add an image", "images").await;
     let name = visit.query.text("name").to_owned();
     page(&Ask { frame, waiting, name, piece: PIECE })

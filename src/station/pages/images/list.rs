@@ -29,6 +29,9 @@ pub(super) struct Coming {
     /// What a browser needs to go on with it.
     pub(super) size: u64,
     pub(super) waits: bool,
+    /// Whether the person who looks can go on with it: nothing comes any more, or it is their own. A page that was loaded
+    /// anew in the middle of an upload has sent its last piece a moment ago.
+    pub(super) goes_on: bool,
     pub(super) over: bool,
 }
 
@@ -210,6 +213,7 @@ fn one(visit: &Visit, upload: &Upload, now: i64) -> Coming {
     let kept = words::when(uploads::kept_until(upload), now);
     let known = upload.size > 0;
     let waits = upload.state == UploadState::Coming && known && !moves;
+    let own = upload.state == UploadState::Coming && known && upload.person == visit.who().by;
     let (state, line) = match upload.state {
         UploadState::Coming if waits => (
             state("wait", "◇", "Waiting for you"),
@@ -242,6 +246,7 @@ fn one(visit: &Visit, upload: &Upload, now: i64) -> Coming {
         line: message(&line).into_owned(),
         size: upload.size,
         waits,
+        goes_on: waits || own,
         over: upload.state == UploadState::Failed,
     }
 }
