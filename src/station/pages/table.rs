@@ -194,7 +194,9 @@ async fn visit(station: Arc<Station>, row: Row, parts: &mut Parts) -> Result<Vis
         Access::Open | Access::Role(_) => station.session(from, &parts.headers).await?,
     };
     let headers = std::mem::take(&mut parts.headers);
-    Ok(Visit { station, from, headers, query, place, path, session })
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.or(parts.uri.authority().map(|host| host.as_str())).unwrap_or_default().to_owned();
+    Ok(Visit { station, from, headers, query, host, place, path, session })
 }
 
 impl Visit {
@@ -217,6 +219,7 @@ impl Visit {
             from: self.from,
             headers: self.headers.clone(),
             query: Form::default(),
+            host: self.host.clone(),
             place: self.place.clone(),
             path: Vec::new(),
             session: self.session.clone(),
