@@ -76,7 +76,10 @@ impl Shows<'_> {
 /// What passkeys call a user: nothing that tells who it is.
 pub(super) fn handle(user: &User) -> String {
     let text = format!("{} {}", user.made, user.name);
-    hex(blake3::Hasher::new_derive_key("piprov 2026-11-29 users of passkeys").update(text.as_bytes()).finalize().as_bytes())
+    hex(blake3::Hasher::new_derive_key("piprov 2026-11-29 users of passkeys")
+        .update(text.as_bytes())
+        .finalize()
+        .as_bytes())
 }
 
 fn over() -> Refusal {
@@ -155,7 +158,12 @@ impl Station {
     }
 
     /// Somebody takes an own passkey away, and shows the password.
-    pub(super) async fn remove_passkey(&self, who: &Who, password: &str, id: &str) -> Result<String, Refusal> {
+    pub(super) async fn remove_passkey(
+        &self,
+        who: &Who,
+        password: &str,
+        id: &str,
+    ) -> Result<String, Refusal> {
         self.check_password(who.from, &who.user, password).await?;
         let removed = self.store().remove_passkey(&who.user, id).await?;
         let name = removed.ok_or_else(|| Refusal::missing("there is no such passkey any more"))?;

@@ -17,6 +17,8 @@ mod eeprom;
 mod faulty;
 #[path = "../support/packages.rs"]
 mod packages;
+#[path = "../support/passkey.rs"]
+mod passkey;
 #[path = "../support/postgres.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the tests of the store use the rest")]
 mod postgres;
@@ -45,6 +47,7 @@ mod json;
 mod live;
 mod lost_output;
 mod pages_images;
+mod pages_passkeys;
 mod pages_people;
 mod pages_rules;
 mod remedies;

@@ -41,7 +41,11 @@ impl Visit {
     }
 
     /// What is asked of somebody who has shown the password; `None` where they have no passkey, else why it doesn't work.
-    pub(super) async fn ask_second(&self, user: &str, half: &str) -> Result<Option<Result<Ask, String>>, Refusal> {
+    pub(super) async fn ask_second(
+        &self,
+        user: &str,
+        half: &str,
+    ) -> Result<Option<Result<Ask, String>>, Refusal> {
         let all = self.station.store().passkeys(user).await?;
         if all.is_empty() {
             return Ok(None);
@@ -50,7 +54,8 @@ impl Visit {
             Ok(place) => place,
             Err(why) => return Ok(Some(Err(why.to_string()))),
         };
-        let ids: Vec<_> = all.iter().filter(|key| key.host == place.name).map(|key| key.id.as_str()).collect();
+        let ids: Vec<_> =
+            all.iter().filter(|key| key.host == place.name).map(|key| key.id.as_str()).collect();
         if ids.is_empty() {
             return Ok(Some(Err("your passkeys were made under another name of the station".to_owned())));
         }

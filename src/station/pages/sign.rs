@@ -78,7 +78,11 @@ async fn signed_in(visit: Visit, form: Form) -> Result<Response, Refusal> {
 }
 
 /// The page for signing in once more, with what was wrong.
-pub(super) async fn not_signed_in(visit: &Visit, form: &Form, refusal: &Refusal) -> Result<Response, Refusal> {
+pub(super) async fn not_signed_in(
+    visit: &Visit,
+    form: &Form,
+    refusal: &Refusal,
+) -> Result<Response, Refusal> {
     let frame = visit.frame("Sign in", "").await;
     let wrong = Some(sentence(&refusal.detail()));
     let (to, name) = (form.text("to").to_owned(), form.text("name").to_owned());

@@ -63,7 +63,9 @@ mod tests {
             assert_eq!(place.origin, origin);
             assert!(origin.contains(&place.name) && !place.name.contains(':'));
         }
-        for host in ["127.0.0.1", "127.0.0.1:8080", "[::1]:8080", "[fe80::1]", "10.1", "a.b.", "", ":80", "a_b"] {
+        for host in
+            ["127.0.0.1", "127.0.0.1:8080", "[::1]:8080", "[fe80::1]", "10.1", "a.b.", "", ":80", "a_b"]
+        {
             assert_eq!(place(host, true), Err(Nowhere::Address), "{host}");
         }
         assert_eq!(place("station.example", false), Err(Nowhere::Plain));

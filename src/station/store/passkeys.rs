@@ -91,7 +91,8 @@ impl Store {
             let by = format!("{many} others");
             return Err(Error::InUse { what: "passkey", name: new.name.clone(), by });
         }
-        let sql = format!("INSERT INTO passkey ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL)");
+        let sql =
+            format!("INSERT INTO passkey ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL)");
         tx.run(
             &sql,
             values![
@@ -125,7 +126,13 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn use_passkey(&self, id: &str, counter: u32, backed_up: bool, now: Time) -> Result<bool, Error> {
+    pub async fn use_passkey(
+        &self,
+        id: &str,
+        counter: u32,
+        backed_up: bool,
+        now: Time,
+    ) -> Result<bool, Error> {
         let mut tx = self.db.begin().await?;
         let sql = "UPDATE passkey SET counter = $2, backed_up = $3, used = $4 \
                    WHERE id = $1 AND (counter < $2 OR (counter = 0 AND $2 = 0))";

@@ -22,8 +22,7 @@ impl std::fmt::Debug for Account {
 }
 
 /// The columns of [`user`].
-pub(super) const USER: &str =
-    "p.name, p.role, p.disabled, p.made, p.last, CASE WHEN p.factor IS NULL THEN 0 ELSE 1 END, \
+pub(super) const USER: &str = "p.name, p.role, p.disabled, p.made, p.last, CASE WHEN p.factor IS NULL THEN 0 ELSE 1 END, \
     (SELECT count(*) FROM passkey k WHERE k.person = p.name)";
 
 pub(super) fn user(row: &mut Row) -> Result<User, Error> {

@@ -8,5 +8,6 @@ mod agents;
 mod browser;
 
 mod floor;
+mod keys;
 mod look;
 mod sign;

@@ -62,7 +62,8 @@ async fn show_add(visit: &Visit, name: &str, wrong: Option<&Refusal>) -> Result<
     let ask = match visit.place_of_passkeys() {
         Ok(place) => {
             let known = store.passkeys(&who.user).await?;
-            let ids: Vec<_> = known.iter().filter(|key| key.host == place.name).map(|key| key.id.as_str()).collect();
+            let ids: Vec<_> =
+                known.iter().filter(|key| key.host == place.name).map(|key| key.id.as_str()).collect();
             let ids = ids.join(" ");
             Ok(Ask { challenge: visit.station.ask_new_passkey(&who, &session)?, host: place.name, ids })
         }
