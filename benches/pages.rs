@@ -48,7 +48,7 @@ fn main() {
     let boards = usize::try_from(number("PIPROV_BENCH_BOARDS", 200)).unwrap();
     events(&mut table, boards, Duration::from_secs(number("PIPROV_BENCH_SECONDS", 20)));
     let postgres = Postgres::get();
-    let url = postgres.url(&postgres.database());
+    let url = postgres.database();
     let mut list = String::from(
         "\n### Each page with 10,000 boards and 100,000 runs\n\nThe least of 8 loads, made and sent.\n\n| page | SQLite | PostgreSQL |\n|---|---:|---:|\n",
     );
@@ -113,11 +113,15 @@ fn page_times(database: Option<&str>) -> Vec<(String, Duration)> {
     let dir = tempfile::tempdir().unwrap();
     let config = database.map_or_else(String::new, |url| format!("[station]\nstore = \"{url}\"\n"));
     fs::write(dir.path().join("piprov.toml"), config).unwrap();
-    let station = Station::start(dir.path(), &["--config", "piprov.toml"]);
+    let station = Station::start(dir.path(), &["--config", "piprov.toml", "--enrol", "open"]);
     let cookie = sign_in(&station);
+    station.put("/api/v1/images/os", &[7; 1 << 20]).ok();
+    let at_work = begin(&station, 0);
     fill(database, dir.path());
     let board = station.admin("GET", "/api/v1/boards/b4711", None).ok()["id"].as_str().unwrap().to_owned();
-    let runs = station.admin("GET", "/api/v1/runs?limit=1", None).ok();
+    // One with a whole record; those of the many have none.
+    let runs = format!("/api/v1/runs?limit=1&board={}", at_work.board.id);
+    let runs = station.admin("GET", &runs, None).ok();
     let run = runs["items"][0]["run"].as_str().unwrap().to_owned();
     let pages = [
         "/".to_owned(),
@@ -135,6 +139,11 @@ fn page_times(database: Option<&str>) -> Vec<(String, Duration)> {
         "/account".to_owned(),
         "/audit".to_owned(),
         "/hooks".to_owned(),
+        "/rules".to_owned(),
+        "/projects".to_owned(),
+        "/network".to_owned(),
+        "/settings".to_owned(),
+        "/help".to_owned(),
     ];
     let named = |page: &str| page.replace(&board, "BOARD").replace(&run, "RUN");
     pages.iter().map(|page| (named(page), least(&station, &cookie, page))).collect()
@@ -174,8 +183,6 @@ fn events(table: &mut String, count: usize, time: Duration) {
     let at_work: Vec<_> = (0..count).map(|n| begin(&station, n)).collect();
     let page = load(&station, &cookie, "/");
     let took = least(&station, &cookie, "/");
-    let text = load(&station, &cookie, "/login?to=x");
-    drop(text);
     let size = page.body.len() + assets(&station, &page, &cookie);
     goal(
         table,

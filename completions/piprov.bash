@@ -1786,7 +1786,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__initramfs__subcmd__build)
-            opts="-o -f -q -v -h -V --arch --output --agent --station --cmdline --deb --kernel-package --kernel --modules --device-trees --usb-boot --package --mirror --release --force --json --quiet --verbose --no-color --config --help --version"
+            opts="-o -f -q -v -h -V --arch --output --agent --station --pin --station-key --cmdline --deb --kernel-package --kernel --modules --device-trees --usb-boot --package --mirror --release --force --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1809,6 +1809,14 @@ _piprov() {
                     return 0
                     ;;
                 --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --station-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -77,6 +77,14 @@ pub enum Error {
         /// What it is instead.
         what: &'static str,
     },
+    /// What is to be written is read from it.
+    #[error("{disk} is what {other} is read from, or a part of it")]
+    SameGround {
+        /// The disk.
+        disk: String,
+        /// What lies on it.
+        other: String,
+    },
     /// The disk that was asked for isn't there, or there are several.
     #[error("no disk to write to: {why}")]
     NoDisk {
@@ -135,6 +143,7 @@ impl Explain for Error {
             Self::Os { source, .. } | Self::Thread(source) => Kind::of_io(source),
             Self::Gone { .. } | Self::NoDisk { .. } => Kind::Unavailable,
             Self::Full { .. } => Kind::Io,
+            Self::SameGround { .. } => Kind::Usage,
             Self::TooSmall { .. } | Self::NotADisk { .. } | Self::Damaged { .. } => Kind::BadData,
             Self::ReadOnly { .. } => Kind::Permission,
             Self::InUse { .. } => Kind::Busy,

@@ -1,6 +1,6 @@
 //! `piprov deploy`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::confirm::confirm;
 use super::report::Usage;
 use super::screen::{Facts, Screen, Summary};
-use crate::agent::disk::BlockDisk;
+use crate::agent::disk::{BlockDisk, Ground};
 use crate::agent::local::Local;
 use crate::agent::{Amounts, At, Deployed, Failure, Storage, Watch, deploy};
 use crate::board::Who;
@@ -93,11 +93,7 @@ impl Watch for Told {
 impl Deploy {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let names: Vec<String> = self.devices.iter().map(|path| path.display().to_string()).collect();
-        let mut sorted: Vec<_> = self.devices.iter().map(|path| path.canonicalize().ok()).collect();
-        sorted.sort();
-        if sorted.windows(2).any(|two| two[0].is_some() && two[0] == two[1]) {
-            return Err(Usage { message: "a disk is named twice".into(), hint: None }.into());
-        }
+        apart(&self.image, &self.devices)?;
         // All are opened before any is written: a mistake in the last name costs the first one nothing.
         let disks =
             self.devices.iter().map(|path| BlockDisk::open_file(path)).collect::<Result<Vec<_>, _>>()?;
@@ -153,6 +149,26 @@ impl Deploy {
         })?;
         Ok(runs.complete()?)
     }
+}
+
+/// Looks that no disk is named twice, and that the image doesn't lie on one of them: under no other name either.
+fn apart(image: &Path, disks: &[PathBuf]) -> crate::cli::Result<()> {
+    // What isn't there is said where it is opened.
+    let mut seen: Vec<(&Path, Ground)> = Vec::new();
+    let image = Ground::of(image).ok().map(|ground| (image, ground));
+    for disk in disks {
+        let Ok(ground) = Ground::of(disk) else { continue };
+        if seen.iter().any(|(_, other)| ground.meets(other)) {
+            let message = format!("{}: a disk is named twice", disk.display());
+            return Err(Usage { message, hint: None }.into());
+        }
+        if let Some((image, _)) = image.as_ref().filter(|(_, of_image)| ground.meets(of_image)) {
+            let (disk, other) = (disk.display().to_string(), image.display().to_string());
+            return Err(crate::agent::Error::SameGround { disk, other }.into());
+        }
+        seen.push((disk, ground));
+    }
+    Ok(())
 }
 
 /// A record for each disk, before the first one is written.

@@ -127,6 +127,13 @@ pub fn man_pages() -> Result<Vec<Document>, Error> {
     Ok(pages)
 }
 
+/// The man pages as texts, for the manual that a station shows.
+pub(super) fn for_manual() -> Vec<(String, String)> {
+    let mut pages = man_pages().unwrap_or_default();
+    pages.sort();
+    pages.into_iter().filter_map(|(name, bytes)| Some((name, String::from_utf8(bytes).ok()?))).collect()
+}
+
 /// What `piprov.1` has beside what clap knows.
 fn more_sections(out: &mut dyn Write) -> std::io::Result<()> {
     let mut page = Roff::new();

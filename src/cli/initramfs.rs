@@ -8,11 +8,13 @@ use super::stage1::{Release, time};
 use crate::beneath::{open_regular, read_bounded};
 use crate::board::identity::Chip;
 use crate::cli::assembled;
+use crate::cli::failure::Context;
 use crate::cli::report::Usage;
 use crate::cli::ui::Ui;
 use crate::debian::apt::{self, Source, Wanted};
 use crate::debian::files::check_directory;
 use crate::format::json::json;
+use crate::http::{Origin, Pin};
 use crate::initramfs::Arch;
 use crate::initramfs::boards::{Served, Serves};
 use crate::initramfs::build::{self, Built, Options};
@@ -54,10 +56,20 @@ struct Build {
     #[arg(long, value_name = "FILE")]
     agent: Option<PathBuf>,
     /// Where the boards find the station, such as http://10.0.0.1:7400
-    #[arg(long, value_name = "URL")]
-    station: Option<String>,
+    #[arg(long, value_name = "URL", value_parser = station)]
+    station: Option<Origin>,
+    /// sha256 of the station's certificate: boards believe no other one
+    ///
+    /// `piprov station cert` tells it. An https address needs it, since the system has no authorities.
+    #[arg(long, value_name = "HEX", requires = "station")]
+    pin: Option<Pin>,
+    /// The station's public key: boards follow no other station
+    ///
+    /// `piprov station status` tells it. 64 hexadecimal digits.
+    #[arg(long, value_name = "HEX", value_parser = key, requires = "station")]
+    station_key: Option<String>,
     /// More words for the kernel's command line
-    #[arg(long, value_name = "WORDS", default_value = "")]
+    #[arg(long, value_name = "WORDS", default_value = "", value_parser = words)]
     cmdline: String,
     /// A package that is there already; give it for each one
     ///
@@ -111,6 +123,35 @@ enum ArchName {
     Amd64,
 }
 
+fn station(text: &str) -> Result<Origin, String> {
+    match text.parse().map_err(|error: crate::http::BadUrl| error.to_string())? {
+        Origin::Unix(_) => {
+            Err("boards reach no socket of this host: an http or https address is needed".into())
+        }
+        origin @ Origin::Tcp { .. } => Ok(origin),
+    }
+}
+
+fn key(text: &str) -> Result<String, String> {
+    let key = crate::format::unhex::<32>(text).ok_or("64 hexadecimal digits are needed")?;
+    Ok(crate::format::hex(&key))
+}
+
+/// Words that have options of their own: twice they could say two things.
+const OWN: [(&str, &str); 3] =
+    [("piprov.station=", "--station"), ("piprov.pin=", "--pin"), ("piprov.key=", "--station-key")];
+
+fn words(text: &str) -> Result<String, String> {
+    if text.contains(char::is_control) {
+        return Err("a command line is one line, without control characters".into());
+    }
+    let own = |word: &str| OWN.into_iter().find(|(name, _)| word.starts_with(name));
+    match text.split_whitespace().find_map(own) {
+        Some((name, option)) => Err(format!("{option} says what stands behind `{name}`")),
+        None => Ok(text.to_owned()),
+    }
+}
+
 impl Initramfs {
     pub(super) fn run(self, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         match self.command {
@@ -129,12 +170,22 @@ impl Build {
         let time = time()?;
         check_directory(&self.output, self.force)?;
         let agent = if arch.has_agent() || self.agent.is_some() { Some(self.agent(arch)?) } else { None };
-        if agent.is_none() && self.station.as_ref().is_some_and(|url| !url.starts_with("http://")) {
+        let is_tls = matches!(self.station, Some(Origin::Tcp { tls: true, .. }));
+        if agent.is_none() && is_tls {
             return Err(Usage {
                 message: "the client of boards without an agent speaks HTTP only".into(),
                 hint: Some("give --station an address such as http://10.0.0.1:7400".into()),
             }
             .into());
+        }
+        if is_tls != self.pin.is_some() {
+            let (message, hint) = if is_tls {
+                let hint = "--pin takes the sha256 that `piprov station cert` tells";
+                ("the boards know no authority that could stand behind the station's certificate", hint)
+            } else {
+                ("--pin is for an https address", "give --station the station's https address")
+            };
+            return Err(Usage { message: message.into(), hint: Some(hint.into()) }.into());
         }
         let usb_boot = UsbBoot::from(&self.usb_boot)?;
         let fetched = self.packages(arch, ui, stop)?;
@@ -149,14 +200,21 @@ impl Build {
             kernel,
             agent,
             usb_boot,
-            station: self.station.clone(),
-            cmdline: self.cmdline.clone(),
+            station: self.station.as_ref().map(ToString::to_string),
+            cmdline: self.cmdline(),
             time,
         };
         let built = build::assemble(&options)?;
         built.files.write(&self.output, self.force)?;
         self.tell(ui, &options, &built);
         Ok(())
+    }
+
+    /// More words for the kernel.
+    fn cmdline(&self) -> String {
+        let pin = self.pin.map(|pin| format!("piprov.pin={pin}"));
+        let key = self.station_key.as_ref().map(|key| format!("piprov.key={key}"));
+        pin.into_iter().chain(key).chain([self.cmdline.clone()]).collect::<Vec<_>>().join(" ")
     }
 
     /// What is fetched; nothing where the packages are there.
@@ -193,12 +251,13 @@ impl Build {
         };
         for path in &places {
             match open_regular(path).and_then(|file| read_bounded(&file, LARGEST_AGENT)) {
-                Ok(bytes) => return Ok(bytes),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound && self.agent.is_none() => {}
-                Err(error) => {
-                    let message = format!("{}: {error}", path.display());
-                    return Err(Usage { message, hint: None }.into());
+                Ok(bytes) => {
+                    // Before anything is fetched.
+                    build::check_agent(path, &bytes, arch)?;
+                    return Ok(bytes);
                 }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound && self.agent.is_none() => {}
+                Err(error) => Err(error).context(format_args!("opening {}", path.display()))?,
             }
         }
         let places: Vec<String> = places.iter().map(|path| path.display().to_string()).collect();

@@ -6,7 +6,7 @@ use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui};
 use crate::format::json::json;
 use crate::format::{count, parse_size, size};
-use crate::station_api::{Board, Matching, NewRule, Rule as Known, RuleTest, What};
+use crate::station_api::{Board, Matching, NewRule, NoBoard, Rule as Known, RuleTest, What, shadow};
 use crate::stop::Stop;
 
 /// Show and change which project an arriving board gets
@@ -157,6 +157,14 @@ fn list(station: &Station, ui: &Ui) -> crate::cli::Result<()> {
     if never > 0 && !ui.json {
         ui.say(format_args!("{} never matched", count(never, "rule")));
     }
+    for (at, rule) in all.iter().enumerate().filter(|_| !ui.json) {
+        if let Some(before) = shadow(&all, at) {
+            ui.warn(format_args!(
+                "{} is never asked: {before} is for every board, and comes first",
+                rule.name
+            ));
+        }
+    }
     Ok(())
 }
 
@@ -181,11 +189,18 @@ impl Add {
             let hint = (!self.any).then(|| "`--any` says that it is for each.".into());
             return Err(Usage { message: message.to_owned(), hint })?;
         }
-        if let Some([least, most]) = matching.contradiction() {
+        let matching = matching.tidied().map_err(|why| {
             let flag = |member: &str| format!("--{}", member.replace('_', "-"));
-            let message = format!("{} is above {}, so that no board would match", flag(least), flag(most));
-            return Err(Usage { message, hint: None })?;
-        }
+            let message = match why {
+                NoBoard::Range { least, most } => {
+                    format!("{} is above {}, so that no board would match", flag(least), flag(most))
+                }
+                NoBoard::Text { member, why } => {
+                    format!("{} {why}, so that no board would match", flag(member))
+                }
+            };
+            Usage { message, hint: None }
+        })?;
         let what = match self.then {
             Then { project: Some(project), .. } => What::Project { project },
             Then { backup: true, .. } => What::Backup,
@@ -210,9 +225,19 @@ fn test(board: &str, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
         ui.object(&json!({ "event": "rule-test", "board": client::who(&board), "value": test }));
         return Ok(());
     }
+    let mut first = None;
     for rule in &test.rules {
         if rule.why_not.is_empty() {
-            ui.result(format_args!("{}: {}", rule.rule, ui.paint(Style::Good, "matches")));
+            let matches = ui.paint(Style::Good, "matches");
+            match first.replace(first.unwrap_or(&rule.rule)) {
+                None => ui.result(format_args!("{}: {matches}", rule.rule)),
+                Some(before) => {
+                    ui.result(format_args!(
+                        "{}: would match, and isn't asked: {before} comes first",
+                        rule.rule
+                    ));
+                }
+            }
         } else {
             ui.result(format_args!("{}: no: {}", rule.rule, rule.why_not.join("; ")));
         }

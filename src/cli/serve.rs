@@ -78,6 +78,7 @@ impl Serve {
             store: station.store.value.clone(),
             settings: Arc::new(settings.clone()),
             bootd: settings.control_socket.value.clone(),
+            commands: super::docs::for_manual,
         };
         // It ends with this command.
         let _bootd = match &self.with_bootd {

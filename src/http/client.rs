@@ -75,7 +75,8 @@ impl Client {
     /// One for this server. Nothing is connected yet.
     ///
     /// # Errors
-    /// When the certificates that servers are checked by can't be read.
+    /// When the certificates that servers are checked by can't be read; [`Error::NoTls`] where one is pinned and the
+    /// server speaks none.
     pub fn new(origin: Origin, trust: Trust, limits: Limits, stop: &Stop) -> Result<Self, Error> {
         Self::new_within(origin, trust, limits, stop, |_| true)
     }
@@ -94,6 +95,10 @@ impl Client {
     ) -> Result<Self, Error> {
         let tls = match &origin {
             Origin::Tcp { tls: true, .. } => Some(trust::config(&trust)?),
+            // Whoever pins a certificate says that nobody else is believed.
+            Origin::Tcp { tls: false, .. } if matches!(trust, Trust::Pinned(_)) => {
+                return Err(Error::NoTls { to: origin.to_string() });
+            }
             _ => None,
         };
         let config = ureq::Agent::config_builder()
@@ -411,6 +416,9 @@ fn told(error: ureq::Error, to: String, step: Step, limits: Limits) -> Error {
         }
         ureq::Error::Timeout(_) => told_fault(Fault::Slow(Limit::Answer), to, step, limits),
         ureq::Error::LargeResponseHeader(..) => odd(to, "its headers are endless"),
+        ureq::Error::Protocol(error) if to.contains("http://") => {
+            odd(to, &format!("{error}; perhaps the server speaks HTTPS there"))
+        }
         ureq::Error::Protocol(error) => odd(to, &error.to_string()),
         ureq::Error::Http(error) => odd(to, &error.to_string()),
         error => odd(to, &error.to_string()),

@@ -86,6 +86,12 @@ pub enum Error {
         /// That of the server's.
         got: String,
     },
+    /// A certificate is pinned, and there is none without TLS.
+    #[error("{to} is not HTTPS, and its certificate is to be looked at: nothing is sent")]
+    NoTls {
+        /// The server.
+        to: String,
+    },
     /// It took too long.
     #[error("{to}: nothing for {} s while {step}", .limit.as_secs_f64())]
     Slow {
@@ -226,7 +232,7 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Url(error) => error.kind(),
-            Self::Trust { .. } => Kind::Config,
+            Self::Trust { .. } | Self::NoTls { .. } => Kind::Config,
             Self::Connect { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Kind::Permission
             }
@@ -260,6 +266,12 @@ impl Explain for Error {
             Self::Pin { .. } => Some(
                 "Either the server has a new certificate, or somebody stands between. Compare it on the server's host.".into(),
             ),
+            Self::Tls { why, .. } if why.contains("UnknownIssuer") => Some(
+                "No authority that this system trusts stands behind the certificate. Where it is the server's own, pin its \
+                 sha256: `station.pin` in the settings."
+                    .into(),
+            ),
+            Self::NoTls { .. } => Some("Name the server by its https address, or leave the pin away.".into()),
             Self::Changed { .. } => Some("Begin again: what came before belongs to the old one.".into()),
             _ => None,
         }

@@ -58,6 +58,16 @@ pub struct Built {
     pub modules: usize,
 }
 
+/// Looks whether a file is an agent that the processor can run.
+///
+/// # Errors
+/// [`Error::Given`].
+pub fn check_agent(path: &Path, bytes: &[u8], arch: Arch) -> Result<(), Error> {
+    let given =
+        |why| Error::Given { path: path.to_owned(), what: format!("no agent for {}: {why}", arch.name()) };
+    program::check(bytes, arch).map_err(given)
+}
+
 /// Puts it together.
 ///
 /// # Errors
@@ -65,14 +75,8 @@ pub struct Built {
 /// processor.
 pub fn assemble(options: &Options) -> Result<Built, Error> {
     let arch = options.arch;
-    let unusable = |package: &str, file: &str, why| Error::NoFile {
-        package: package.to_owned(),
-        version: arch.name().to_owned(),
-        file: file.to_owned(),
-        why,
-    };
     if let Some(agent) = &options.agent {
-        program::check(agent, arch).map_err(|why| unusable("the agent", "piprov-agent", why))?;
+        check_agent(Path::new("piprov-agent"), agent, arch)?;
     }
     let mut debs = options.packages.iter().map(|path| read(path)).collect::<Result<Vec<Deb>, Error>>()?;
     let missing = |package| move || Error::NoPackage { package };
@@ -84,7 +88,12 @@ pub fn assemble(options: &Options) -> Result<Built, Error> {
     let busybox = debs.iter().find(|deb| deb.package == "busybox-static" && arch.takes(&deb.architecture));
     let busybox = busybox.ok_or_else(missing("busybox-static"))?;
     let shell = shell_of(busybox)?;
-    program::check(shell, arch).map_err(|why| unusable("busybox-static", "bin/busybox", why))?;
+    program::check(shell, arch).map_err(|why| Error::NoFile {
+        package: "busybox-static".to_owned(),
+        version: arch.name().to_owned(),
+        file: "bin/busybox".to_owned(),
+        why,
+    })?;
     let mut files = Files {
         packages: debs
             .iter()

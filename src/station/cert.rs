@@ -37,7 +37,10 @@ pub enum Error {
     },
     /// There are no names, too many, or one that is none.
     #[error("a certificate needs 1 to {MOST} host names or IP addresses")]
-    Names(#[source] Option<rcgen::Error>),
+    Names,
+    /// One is neither a host name nor an IP address.
+    #[error("`{}` is no host name and no IP address", .0.escape_debug())]
+    Name(String),
     /// It can't be made.
     #[error("the certificate can't be made")]
     Make(#[from] rcgen::Error),
@@ -55,7 +58,7 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::There { .. } => Kind::CantCreate,
-            Self::Names(_) => Kind::Usage,
+            Self::Names | Self::Name(_) => Kind::Usage,
             Self::Make(_) => Kind::Failed,
             Self::File { source, .. } => Kind::of_io(source),
         }
@@ -74,7 +77,12 @@ pub fn make(dir: &Path, names: &[String], again: bool) -> Result<Made, Error> {
         move |source: std::io::Error| Error::File { path, source }
     };
     if names.is_empty() || names.len() > MOST {
-        return Err(Error::Names(None));
+        return Err(Error::Names);
+    }
+    if let Some(name) =
+        names.iter().find(|name| rustls::pki_types::ServerName::try_from(name.as_str()).is_err())
+    {
+        return Err(Error::Name(name.clone()));
     }
     let opened = Dir::open(dir).map_err(|errno| file(dir)(errno.into()))?;
     for (name, path) in [(CERT, &cert), (KEY, &key)] {
@@ -83,8 +91,7 @@ pub fn make(dir: &Path, names: &[String], again: bool) -> Result<Made, Error> {
         }
     }
     let pair = rcgen::KeyPair::generate()?;
-    let mut params =
-        rcgen::CertificateParams::new(names.to_vec()).map_err(|error| Error::Names(Some(error)))?;
+    let mut params = rcgen::CertificateParams::new(names.to_vec())?;
     let mut name = rcgen::DistinguishedName::new();
     name.push(rcgen::DnType::CommonName, "piprov station");
     params.distinguished_name = name;
@@ -203,7 +210,22 @@ mod tests {
         }
         assert!(matches!(make(dir.path(), &names, false), Err(Error::There { .. })));
         assert_ne!(make(dir.path(), &names, true).unwrap().sha256, made.sha256);
-        assert!(matches!(make(dir.path(), &[], true), Err(Error::Names(None))));
-        assert!(matches!(make(dir.path(), &["a b\n".to_owned()], true), Ok(_) | Err(Error::Names(_))));
+        assert!(matches!(make(dir.path(), &[], true), Err(Error::Names)));
+        let long = format!("{}.local", "a".repeat(64));
+        for bad in [
+            "",
+            "a b",
+            "a\nb",
+            "http://x",
+            "x:80",
+            "[::1]",
+            "fe80::1%eth0",
+            "x..y",
+            "-x.y",
+            "ä.de",
+            long.as_str(),
+        ] {
+            assert!(matches!(make(dir.path(), &[bad.to_owned()], true), Err(Error::Name(_))), "{bad:?}");
+        }
     }
 }

@@ -80,6 +80,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Explain, Kind, Remedy, remedy};
 use crate::station_api::{Role, Room, Time, Token};
+pub(crate) use pages::CommandPages;
 use web::{Guard, Origin, Refill, Refusal, Table, Who};
 
 /// What a station is to be.
@@ -95,6 +96,8 @@ pub struct Options {
     pub settings: Arc<crate::config::Settings>,
     /// The control socket of the privileged half; `None`: there is none to speak to.
     pub bootd: Option<PathBuf>,
+    /// The pages of commands, for the manual.
+    pub commands: CommandPages,
 }
 
 /// Why a station can't begin.
@@ -214,6 +217,8 @@ pub(crate) struct Station {
     wrong_accounts: Mutex<Refill<String>>,
     rates: rates::Rates,
     floor: pages::Floor,
+    /// The pages of commands, once they were asked for.
+    commands: std::sync::OnceLock<Vec<(String, String)>>,
     /// Rung when hooks are to be told something.
     bell: tokio::sync::Notify,
     /// What sessions of a proxy's users are made of; another one each time that the station starts.
@@ -271,6 +276,7 @@ impl Station {
             wrong_accounts: Mutex::new(Refill::new(20, Duration::from_secs(15), 4096)),
             rates: rates::Rates::default(),
             floor: pages::Floor::default(),
+            commands: std::sync::OnceLock::new(),
             bell: tokio::sync::Notify::new(),
             proxied: key::random::<32>().ok_or(key::Error::Random)?,
             notices: pages::Notices::default(),
@@ -282,6 +288,10 @@ impl Station {
             since: now(),
             ending: CancellationToken::new(),
         }))
+    }
+
+    fn commands(&self) -> &[(String, String)] {
+        self.commands.get_or_init(self.options.commands)
     }
 
     fn state(&self) -> &Path {

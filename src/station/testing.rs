@@ -20,6 +20,7 @@ pub(super) async fn station() -> (tempfile::TempDir, Arc<Station>) {
         store: None,
         settings: Arc::new(settings),
         bootd: Some(dir.path().join("nobody.sock")),
+        commands: Vec::new,
     };
     let station = Station::open(options, Vec::new()).await.unwrap();
     (dir, station)

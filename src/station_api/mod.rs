@@ -27,7 +27,7 @@ pub use image::{AddedImage, Backup, Image, ImageState};
 pub use job::{Job, JobState, RunLine};
 pub use name::check_name;
 pub use people::{Role, Scope, Session, Token, User};
-pub use project::{Again, Matching, Project, Rule, What};
+pub use project::{Again, Matching, NoBoard, Project, Rule, What, shadow};
 pub use setting::{NetworkNotice, SettingChange, SettingLine};
 
 /// Unix milliseconds, UTC.

@@ -94,18 +94,110 @@ pub struct Matching {
     pub storage_max: Option<u64>,
 }
 
+/// Why no board can be what a rule asks for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoBoard {
+    /// The least is above the most.
+    #[error("`{least}` is above `{most}`, so that no board would match")]
+    Range {
+        /// The member with the least.
+        least: &'static str,
+        /// That with the most.
+        most: &'static str,
+    },
+    /// A text that nothing of a board fits.
+    #[error("`{member}` {why}, so that no board would match")]
+    Text {
+        /// The member.
+        member: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+/// A digit of an Ethernet address or a colon, by its place in `dc:a6:32:01:02:03`.
+const ADDRESS: usize = 17;
+
+/// Whether some Ethernet address is what a pattern of digits, colons and stars says: which places can be reached after each
+/// of its characters.
+fn is_address(pattern: &str) -> bool {
+    let mut reached = [false; ADDRESS + 1];
+    reached[0] = true;
+    for char in pattern.chars() {
+        let mut next = [false; ADDRESS + 1];
+        match char {
+            '*' => {
+                let first = reached.iter().position(|reached| *reached).unwrap_or(reached.len());
+                next[first..].fill(true);
+            }
+            _ => {
+                for at in 0..ADDRESS {
+                    let fits = if at % 3 == 2 { char == ':' } else { char.is_ascii_hexdigit() };
+                    next[at + 1] = reached[at] && fits;
+                }
+            }
+        }
+        reached = next;
+    }
+    reached[ADDRESS]
+}
+
 impl Matching {
-    /// Two members that no board has both of: the least is above the most.
-    #[must_use]
-    pub fn contradiction(&self) -> Option<[&'static str; 2]> {
+    /// The same as stations keep it: an address in lower case and with colons.
+    ///
+    /// # Errors
+    /// Where no board can be what it asks for.
+    pub fn tidied(mut self) -> Result<Self, NoBoard> {
         let pairs = [
             (self.memory_min, self.memory_max, ["memory_min", "memory_max"]),
             (self.storage_min, self.storage_max, ["storage_min", "storage_max"]),
         ];
-        let found =
-            pairs.into_iter().find(|(least, most, _)| matches!((least, most), (Some(l), Some(m)) if l > m));
-        found.map(|(_, _, names)| names)
+        for (least, most, [least_is, most_is]) in pairs {
+            if matches!((least, most), (Some(least), Some(most)) if least > most) {
+                return Err(NoBoard::Range { least: least_is, most: most_is });
+            }
+        }
+        let bad = |member, why| Err(NoBoard::Text { member, why });
+        let texts =
+            [("serial", &self.serial), ("mac", &self.mac), ("model", &self.model), ("slot", &self.slot)];
+        for (member, text) in texts {
+            let Some(text) = text else { continue };
+            if text.is_empty() || text.chars().count() > 100 {
+                return bad(member, "has 1 to 100 characters");
+            }
+            if text.chars().any(char::is_control) {
+                return bad(member, "has control characters");
+            }
+        }
+        if let Some(serial) = &self.serial {
+            let digits = serial.bytes().filter(|byte| *byte != b'*');
+            if !digits.clone().all(|byte| byte.is_ascii_hexdigit()) {
+                return bad("serial", "has other characters than hexadecimal digits and `*`");
+            }
+            let count = digits.count();
+            if count > 16 || (count == serial.len() && !matches!(count, 8 | 16)) {
+                return bad("serial", "has not 8 or 16 digits");
+            }
+        }
+        if let Some(mac) = &mut self.mac {
+            *mac = mac.replace('-', ":").to_ascii_lowercase();
+            if mac.len() == 12 && mac.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                let pairs: Vec<_> = (0..6).map(|at| &mac[2 * at..2 * at + 2]).collect();
+                *mac = pairs.join(":");
+            }
+            if !is_address(mac) {
+                return bad("mac", "can't be six pairs of hexadecimal digits");
+            }
+        }
+        Ok(self)
     }
+}
+
+/// The first rule before the one at this place that fits every board: so that one is never asked.
+#[must_use]
+pub fn shadow(rules: &[Rule], at: usize) -> Option<&str> {
+    let mut all = rules.iter().take(at).filter(|rule| rule.matching == Matching::default());
+    all.next().map(|rule| rule.name.as_str())
 }
 
 /// What happens with a board that a rule matches.
@@ -122,4 +214,76 @@ pub enum What {
     Backup,
     /// It waits for a person.
     Wait,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mac(text: &str) -> Result<Option<String>, NoBoard> {
+        Matching { mac: Some(text.into()), ..Matching::default() }.tidied().map(|matching| matching.mac)
+    }
+
+    #[test]
+    fn an_address_is_taken_as_people_write_it_and_refused_where_none_can_be_so() {
+        for (text, kept) in [
+            ("DC-A6-32-01-02-03", "dc:a6:32:01:02:03"),
+            ("dca632010203", "dc:a6:32:01:02:03"),
+            ("DC-A6-32-*", "dc:a6:32:*"),
+            ("*:03", "*:03"),
+            ("*", "*"),
+            ("dc:*:03", "dc:*:03"),
+            ("d*3", "d*3"),
+            ("**dc:a6:32:01:02:03*", "**dc:a6:32:01:02:03*"),
+        ] {
+            assert_eq!(mac(text).unwrap().as_deref(), Some(kept));
+        }
+        for text in [
+            "",
+            "zz*",
+            "dc:a6:32:01:02:03:04",
+            "dc:a6:32",
+            "dc:a6:32:01:02:0",
+            "dca6*",
+            "dc::*",
+            "*:*:*:*:*:*:*",
+            "dc:a6:32:01:02:03:*",
+            "dc*\u{1b}",
+        ] {
+            assert!(mac(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_no_board_can_be_is_refused() {
+        let all = Matching::default;
+        for serial in ["AF04*", "10000000af04b2da", "af04b2da", "*", "*da"] {
+            Matching { serial: Some(serial.into()), ..all() }.tidied().unwrap();
+        }
+        for serial in ["af04", "xyz*", "10000000af04b2da0*", "", "10000000af04b2d"] {
+            assert!(Matching { serial: Some(serial.into()), ..all() }.tidied().is_err(), "{serial}");
+        }
+        let long = "m".repeat(101);
+        for text in ["", "\u{1b}[2J", long.as_str()] {
+            assert!(Matching { model: Some(text.into()), ..all() }.tidied().is_err(), "{text}");
+            assert!(Matching { slot: Some(text.into()), ..all() }.tidied().is_err(), "{text}");
+        }
+        let range = Matching { memory_min: Some(2), memory_max: Some(1), ..all() };
+        assert_eq!(range.tidied(), Err(NoBoard::Range { least: "memory_min", most: "memory_max" }));
+    }
+
+    #[test]
+    fn a_rule_behind_one_for_all_boards_is_never_asked() {
+        let rule = |name: &str, model: Option<&str>| Rule {
+            name: name.into(),
+            position: 0,
+            matching: Matching { model: model.map(Into::into), ..Matching::default() },
+            what: What::Wait,
+            matched: 0,
+            last: None,
+        };
+        let rules = [rule("a", Some("4")), rule("all", None), rule("b", Some("5")), rule("rest", None)];
+        let shadows: Vec<_> = (0..4).map(|at| shadow(&rules, at)).collect();
+        assert_eq!(shadows, [None, None, Some("all"), Some("all")]);
+    }
 }

@@ -106,9 +106,10 @@ fn a_station_with_its_own_certificate_is_believed_by_its_pin_or_its_name_and_by_
     assert_eq!(refused.status.code(), Some(77), "{}", text(&refused));
     assert!(text(&refused).contains(&wrong) && text(&refused).contains(pin), "{}", text(&refused));
     assert_eq!(list("").status.code(), Some(77));
-
+    assert!(text(&list("")).contains("station.pin"), "{}", text(&list("")));
     // An agent, by its pin: with another one, or without, it says why, and tells the station nothing.
     fs::write(dir.join("disk"), vec![0xee; 6 * MIB]).unwrap();
+    a_pin_holds_where_no_certificate_is(dir, &token, pin);
     for (pin, why) in [(Some(wrong.as_str()), format!("{wrong} is expected")), (None, "UnknownIssuer".into())]
     {
         let mut child = agent(dir, &url, pin).stderr(Stdio::piped()).spawn().unwrap();
@@ -197,4 +198,22 @@ fn given_files_are_served_and_files_that_do_not_fit_are_named() {
     let mut status = piprov(dir, &["station", "status", "--station", &url, "--token-file"]);
     let out = status.arg(&token).env("PIPROV_STATION_PIN", &pin).output().unwrap();
     assert!(out.status.success(), "{}", text(&out));
+}
+
+/// Somebody who answers without TLS in the place of a station that is pinned: the token and the board are told nothing.
+fn a_pin_holds_where_no_certificate_is(dir: &Path, token: &Path, pin: &str) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mut command = piprov(dir, &["station", "status", "--station", &url, "--token-file"]);
+    let out = command.arg(token).env("PIPROV_STATION_PIN", pin).output().unwrap();
+    assert_eq!(out.status.code(), Some(78), "{}", text(&out));
+    assert!(text(&out).contains("is not HTTPS"), "{}", text(&out));
+    let mut child = agent(dir, &url, Some(pin)).stderr(Stdio::piped()).spawn().unwrap();
+    let line = BufReader::new(child.stderr.take().unwrap()).lines().next().unwrap().unwrap();
+    assert!(line.contains("is not HTTPS"), "{line}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let heard = listener.accept().map_err(|error| error.kind());
+    assert!(matches!(heard, Err(std::io::ErrorKind::WouldBlock)), "nobody was connected to: {heard:?}");
 }

@@ -2,8 +2,10 @@
 
 mod block;
 mod facts;
+mod ground;
 mod used;
 
 pub use block::BlockDisk;
 pub(crate) use facts::text;
 pub use facts::{find, pick};
+pub use ground::Ground;

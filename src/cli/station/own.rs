@@ -110,6 +110,7 @@ fn own(global: &Global, ui: &Ui, place: Place) -> crate::cli::Result<Options> {
         store: station.store.value.clone(),
         settings: Arc::new(settings.clone()),
         bootd: None,
+        commands: Vec::new,
     })
 }
 

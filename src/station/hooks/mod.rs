@@ -45,7 +45,9 @@ impl Station {
         if !matches!(url.origin, Origin::Tcp { .. }) {
             return Err(Refusal::meaningless("a hook is at an address that begins with https:// or http://"));
         }
-        if !self.options.settings.station.hooks_local.value && url.origin.ip().is_some_and(|ip| !plan::is_outside(ip)) {
+        if !self.options.settings.station.hooks_local.value
+            && url.origin.ip().is_some_and(|ip| !plan::is_outside(ip))
+        {
             return Err(Refusal::forbidden("a hook can't be on the station's host itself")
                 .with_hint("the setting `station.hooks-local` allows it"));
         }

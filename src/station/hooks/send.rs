@@ -77,7 +77,8 @@ impl Station {
     /// Tells one, and notes how it went.
     async fn tell_one(self: Arc<Self>, due: Due, stop: Stop) -> String {
         let Due { id, hook, tries, .. } = due.clone();
-        let may = if self.options.settings.station.hooks_local.value { |_: IpAddr| true } else { plan::is_outside };
+        let may =
+            if self.options.settings.station.hooks_local.value { |_: IpAddr| true } else { plan::is_outside };
         let sent = tokio::task::spawn_blocking(move || send(&due, may, &stop)).await;
         if self.ending.is_cancelled() {
             return hook;

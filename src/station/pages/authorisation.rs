@@ -61,6 +61,7 @@ impl Tried {
             store: None,
             settings: Arc::new(Settings::without_files()),
             bootd: None,
+            commands: Vec::new,
         };
         let station = Station::open(options, Vec::new()).await.unwrap();
         for role in ROLES {

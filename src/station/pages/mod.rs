@@ -55,6 +55,7 @@ use super::Station;
 pub(super) use floor::Floor;
 pub(super) use frame::Notices;
 pub(super) use half::Halves;
+pub(crate) use help::CommandPages;
 pub(super) use table::Pages;
 
 /// All pages.

@@ -238,6 +238,12 @@ impl Store {
             }
             digest.update(&text).update(b"\n");
         }
+        // What follows was added by somebody.
+        match from.fill_buf() {
+            Ok([]) => {}
+            Err(error) if error.raw_os_error().is_some() => return Err(io("reading")(error)),
+            _ => return Err(bad("something follows its end")),
+        }
         tx.commit().await?;
         Ok(rows)
     }

@@ -46,17 +46,8 @@ async fn number(tx: &mut Tx, names: &[String]) -> Result<(), Error> {
     Ok(())
 }
 
-fn check_matching(matching: &Matching) -> Result<(), Error> {
-    let mut texts = [&matching.serial, &matching.mac, &matching.model, &matching.slot].into_iter().flatten();
-    if texts.any(|text| text.is_empty() || text.chars().count() > 100 || text.contains('\0')) {
-        let why = "a text has 1 to 100 characters".to_owned();
-        return Err(Error::BadValue { what: "matching", why });
-    }
-    if let Some([least, most]) = matching.contradiction() {
-        let why = format!("`{least}` is above `{most}`, so that no board would match");
-        return Err(Error::BadValue { what: "matching", why });
-    }
-    Ok(())
+fn tidied(matching: &Matching) -> Result<Matching, Error> {
+    matching.clone().tidied().map_err(|why| Error::BadValue { what: "matching", why: why.to_string() })
 }
 
 async fn has_project(tx: &mut Tx, what: &What) -> Result<(), Error> {
@@ -122,7 +113,7 @@ impl Store {
     /// [`Error::Taken`], [`Error::NoSuch`] where the project isn't there, [`Error::BadValue`].
     pub async fn add_rule(&self, new: &NewRule) -> Result<Rule, Error> {
         check_name(&new.name)?;
-        check_matching(&new.matching)?;
+        let matching = tidied(&new.matching)?;
         let mut tx = self.db.begin().await?;
         has_project(&mut tx, &new.what).await?;
         let mut names: Vec<String> = all(&mut tx).await?.into_iter().map(|rule| rule.name).collect();
@@ -135,7 +126,7 @@ impl Store {
         let place = new.position.map_or(names.len(), |place| (place as usize).min(names.len()));
         tx.run(
             "INSERT INTO rule (name, place, matching, doing, matched, last) VALUES ($1, $2, $3, $4, 0, NULL)",
-            values![&new.name, place as u64, json(&new.matching), json(&new.what)],
+            values![&new.name, place as u64, json(&matching), json(&new.what)],
         )
         .await?;
         names.insert(place, new.name.clone());
@@ -144,7 +135,7 @@ impl Store {
         Ok(Rule {
             name: new.name.clone(),
             position: u32::try_from(place).unwrap_or(u32::MAX),
-            matching: new.matching.clone(),
+            matching,
             what: new.what.clone(),
             matched: 0,
             last: None,
@@ -158,7 +149,7 @@ impl Store {
     /// As of [`Store::add_rule`], and [`Error::NoSuch`] where there is no such rule.
     pub async fn change_rule(&self, name: &str, new: &NewRule) -> Result<Rule, Error> {
         check_name(&new.name)?;
-        check_matching(&new.matching)?;
+        let matching = tidied(&new.matching)?;
         let mut tx = self.db.begin().await?;
         let rules = all(&mut tx).await?;
         let at = rules.iter().position(|rule| rule.name == name);
@@ -170,8 +161,8 @@ impl Store {
         }
         has_project(&mut tx, &new.what).await?;
         let sql = "UPDATE rule SET name = $2, matching = $3, doing = $4 WHERE name = $1";
-        tx.run(sql, values![name, &new.name, json(&new.matching), json(&new.what)]).await?;
-        if before.matching != new.matching {
+        tx.run(sql, values![name, &new.name, json(&matching), json(&new.what)]).await?;
+        if before.matching != matching {
             tx.run("UPDATE rule SET matched = 0, last = NULL WHERE name = $1", values![&new.name]).await?;
             // A board of the rule as it was counts for the rule as it is, when it comes again.
             tx.run("UPDATE board SET rule = NULL, ruled_at = NULL WHERE rule = $1", values![name]).await?;

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::fields::{conditions, shadow, what};
+use super::fields::{conditions, what};
 use super::{Answer, encoded};
 use crate::station::now;
 use crate::station::pages::form::Form;
@@ -12,7 +12,7 @@ use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
 use crate::station::store::There;
 use crate::station::web::Refusal;
-use crate::station_api::{BoardsAsked, NewRule, Rule, What};
+use crate::station_api::{BoardsAsked, NewRule, Rule, What, shadow};
 
 /// Boards without a rule that are named on the page.
 const NAMED: u32 = 10;
