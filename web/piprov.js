@@ -305,6 +305,47 @@
     upload.addEventListener("drop", (event) => { event.preventDefault(); start(event.dataTransfer.files[0]); });
   }
 
+  // Passkeys: the browser asks for one, and what it says goes into the form. Bytes are hexadecimal digits there.
+  const unhex = (text) => Uint8Array.from((text || "").match(/../g) || [], (two) => parseInt(two, 16));
+  const hex = (bytes) => (bytes ? [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("") : "");
+  for (const form of document.querySelectorAll("form[data-passkey]")) {
+    if (!window.PublicKeyCredential) continue;
+    const known = form.dataset, began = Date.now(), wrong = form.querySelector("[data-wrong]");
+    form.hidden = false;
+    form.querySelector("[data-without]")?.remove();
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      wrong.hidden = true;
+      try {
+        // A question is good for five minutes: a page that stood for longer asks anew.
+        let challenge = known.challenge;
+        if (known.fresh && Date.now() - began > 200000) {
+          const page = new DOMParser().parseFromString(await (await fetch(known.fresh, { credentials: "same-origin", cache: "no-store" })).text(), "text/html");
+          challenge = page.querySelector("form[data-passkey]")?.dataset.challenge || challenge;
+        }
+        const ids = known.ids.split(" ").filter(Boolean).map((id) => ({ type: "public-key", id: unhex(id) }));
+        const asked = { challenge: unhex(challenge), timeout: 240000 };
+        let got;
+        if (known.passkey === "make") {
+          got = await navigator.credentials.create({ publicKey: {
+            ...asked, rp: { id: known.host, name: "piprov" }, user: { id: unhex(known.user), name: known.name, displayName: known.name },
+            pubKeyCredParams: [-8, -7, -257].map((alg) => ({ type: "public-key", alg })), excludeCredentials: ids, attestation: "none",
+            authenticatorSelection: { residentKey: "preferred", userVerification: "preferred" },
+          } });
+        } else {
+          got = await navigator.credentials.get({ publicKey: { ...asked, rpId: known.host, allowCredentials: ids, userVerification: known.verified } });
+        }
+        const said = got.response, fields = { challenge, client: hex(said.clientDataJSON), data: hex(said.attestationObject || said.authenticatorData), signature: hex(said.signature), id: hex(got.rawId), user: hex(said.userHandle) };
+        for (const [name, value] of Object.entries(fields)) form.elements.namedItem(name).value = value;
+        form.submit();
+      } catch (error) {
+        const said = { InvalidStateError: "this passkey is yours already", NotAllowedError: "no passkey came: it was cancelled, took too long, or there is none for this page" };
+        wrong.textContent = `✕ Not done: ${said[error.name] || error.message}.`;
+        wrong.hidden = false;
+      }
+    });
+  }
+
   failures();
   picked();
   alerts();

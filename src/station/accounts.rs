@@ -17,7 +17,7 @@ const LINK: Time = 72 * 3600 * 1000;
 pub(super) enum SignedIn {
     /// All was right.
     Whole(User),
-    /// The password was; a code is needed too.
+    /// The password was; a code or a passkey is needed too.
     Half(User),
 }
 
@@ -48,8 +48,8 @@ impl Station {
         };
         let store = self.store();
         let mut user = store.change_user(name, change.role, change.disabled, password.as_deref()).await?;
-        if change.second_factor == Some(false) && store.remove_factor(name).await? {
-            user.second_factor = false;
+        if change.second_factor == Some(false) && store.remove_factors(name).await? {
+            (user.second_factor, user.codes, user.passkeys) = (false, false, 0);
             self.did(who, "user.second-factor-removed", name).await;
         }
         let what = match (change.role, change.disabled, &password) {
@@ -141,10 +141,10 @@ impl Station {
         code: Option<&str>,
     ) -> Result<SignedIn, Refusal> {
         let account = self.check_password(from, name, password).await?;
-        match (&account.factor, code) {
-            (None, _) => Ok(SignedIn::Whole(account.user)),
-            (Some(_), None) => Ok(SignedIn::Half(account.user)),
-            (Some(_), Some(code)) => {
+        match (account.user.second_factor, code) {
+            (false, _) => Ok(SignedIn::Whole(account.user)),
+            (true, None) => Ok(SignedIn::Half(account.user)),
+            (true, Some(code)) => {
                 self.check_code(from, &account, code).await?;
                 Ok(SignedIn::Whole(account.user))
             }

@@ -19,7 +19,7 @@
 //! | `web` | what each call goes through: bounds, proof, refusals, the table of calls |
 //! | [`audit`] | what people did, as a file that can be proved |
 //! | `acts` | what people do to boards, by the API or on a page |
-//! | `accounts`, `second` | what people do to accounts and tokens; codes of a second factor |
+//! | `accounts`, `second`, `passkeys`, `passkey` | what people do to accounts and tokens; codes of a second factor; passkeys |
 //! | `api` | calls of people's programs |
 //! | `device` | calls of boards |
 //! | `shell` | calls of boards whose client is a shell script |
@@ -58,6 +58,8 @@ mod device;
 mod metrics;
 mod packed;
 mod pages;
+mod passkey;
+mod passkeys;
 mod password;
 mod policy;
 mod schema;
@@ -226,6 +228,7 @@ pub(crate) struct Station {
     proxied: [u8; 32],
     notices: pages::Notices,
     halves: pages::Halves,
+    challenges: passkey::Challenges,
     desk: acts::Desk,
     uploads: uploads::Uploads,
     began: Instant,
@@ -282,6 +285,7 @@ impl Station {
             proxied: key::random::<32>().ok_or(key::Error::Random)?,
             notices: pages::Notices::default(),
             halves: pages::Halves::default(),
+            challenges: passkey::Challenges::new(key::random::<32>().ok_or(key::Error::Random)?),
             desk: acts::Desk::default(),
             uploads: uploads::Uploads::default(),
             began: Instant::now(),

@@ -22,9 +22,15 @@ pub struct User {
     /// When they logged in last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Time>,
-    /// They show a code too when they log in.
+    /// The password alone isn't enough when they log in.
     #[serde(default)]
     pub second_factor: bool,
+    /// A telephone computes codes for that.
+    #[serde(default)]
+    pub codes: bool,
+    /// How many passkeys they have.
+    #[serde(default)]
+    pub passkeys: u64,
 }
 
 /// What somebody may do; each may what those before it may.

@@ -26,6 +26,8 @@ mod netboot;
 #[path = "../usb_model/mod.rs"]
 mod usb_model;
 
+#[path = "../support/passkey.rs"]
+mod passkey;
 #[path = "../support/station.rs"]
 mod station;
 
@@ -39,6 +41,7 @@ mod live_tree;
 mod netboot_reasons;
 mod netboot_runs;
 mod pages_images;
+mod passkeys;
 mod station_api;
 mod station_bounds;
 mod station_names;

@@ -18,6 +18,8 @@ mod eeprom;
 mod faulty;
 #[path = "../support/packages.rs"]
 mod packages;
+#[path = "../support/passkey.rs"]
+mod passkey;
 #[path = "../support/postgres.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the tests of the store use the rest")]
 mod postgres;
@@ -49,6 +51,7 @@ mod live;
 mod lost_output;
 mod pages_boards;
 mod pages_images;
+mod pages_passkeys;
 mod pages_people;
 mod pages_rules;
 mod pages_runs;

@@ -162,7 +162,10 @@ pub(crate) fn request(
     body: Option<&[u8]>,
     headers: &[(&str, &str)],
 ) -> Vec<u8> {
-    let mut text = format!("{method} {path} HTTP/1.1\r\nhost: station\r\nconnection: close\r\n");
+    let mut text = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        text += "host: station\r\n";
+    }
     for (name, value) in headers {
         text += &format!("{name}: {value}\r\n");
     }

@@ -10,7 +10,7 @@
 //! | `frame` | what stands around each page |
 //! | `words` | how times, sizes and states are written |
 //! | `live` | changes that come by themselves |
-//! | `sign`, `half` | signing in and out, the first user; who has shown a password and no code yet |
+//! | `sign`, `half`, `passkey` | signing in and out, the first user; who has shown a password and no code yet; passkeys |
 //! | `people` | the own account, users, tokens, the audit |
 //! | `floor` | one card a slot |
 //! | `boards`, `runs` | what is known, and what was done |
@@ -38,6 +38,7 @@ mod help;
 mod images;
 mod live;
 mod network;
+mod passkey;
 mod people;
 mod rules;
 mod runs;
@@ -65,6 +66,7 @@ pub(super) use table::Pages;
 fn all() -> Pages {
     let mut pages = Pages::new();
     sign::add_to(&mut pages);
+    passkey::add_to(&mut pages);
     floor::add_to(&mut pages);
     boards::add_to(&mut pages);
     runs::add_to(&mut pages);

@@ -8,6 +8,7 @@ use axum::response::Response;
 
 use super::form::Form;
 use super::frame::Frame;
+use super::passkey::Ask;
 use super::secret;
 use super::table::{Pages, go, is_within, page, page_of, sentence};
 use super::visit::Visit;
@@ -55,6 +56,8 @@ struct SignIn {
     to: String,
     name: String,
     wrong: Option<String>,
+    /// What is asked of a passkey, or why it isn't.
+    key: Result<Ask, String>,
 }
 
 async fn sign_in(visit: Visit) -> Result<Response, Refusal> {
@@ -63,7 +66,7 @@ async fn sign_in(visit: Visit) -> Result<Response, Refusal> {
         return Ok(go(if to.is_empty() { "/" } else { &to }));
     }
     let frame = visit.frame("Sign in", "").await;
-    page(&SignIn { frame, to, name: String::new(), wrong: None })
+    page(&SignIn { frame, to, name: String::new(), wrong: None, key: visit.ask_anybody() })
 }
 
 /// Another operator at a shared screen: the one that is signed in stays so until that one has shown who it is.
@@ -75,7 +78,9 @@ async fn switch(visit: Visit) -> Result<Response, Refusal> {
     }
     let frame = visit.frame("Change of operator", "").await;
     let to = visit.query.text("to").to_owned();
-    page(&SignIn { frame, to, name: String::new(), wrong: None })
+    // The session before ends with a form that has its proof.
+    let key = Err("at a shared screen, name and password say who comes".to_owned());
+    page(&SignIn { frame, to, name: String::new(), wrong: None, key })
 }
 
 async fn signed_in(visit: Visit, form: Form) -> Result<Response, Refusal> {
@@ -83,13 +88,21 @@ async fn signed_in(visit: Visit, form: Form) -> Result<Response, Refusal> {
     let to = Some(form.text("to")).filter(|to| is_within(to)).unwrap_or("/");
     match visit.station.sign_in(visit.from, name, password, None).await {
         Ok(signed) => go_on(&visit, signed, to).await,
-        Err(refusal) => {
-            let frame = visit.frame("Sign in", "").await;
-            let wrong = Some(sentence(&refusal.detail()));
-            let (to, name) = (form.text("to").to_owned(), name.to_owned());
-            said(page_of(refusal.status(), &SignIn { frame, to, name, wrong })?, &refusal)
-        }
+        Err(refusal) => not_signed_in(&visit, &form, &refusal).await,
     }
+}
+
+/// The page for signing in once more, with what was wrong.
+pub(super) async fn not_signed_in(
+    visit: &Visit,
+    form: &Form,
+    refusal: &Refusal,
+) -> Result<Response, Refusal> {
+    let frame = visit.frame("Sign in", "").await;
+    let wrong = Some(sentence(&refusal.detail()));
+    let (to, name) = (form.text("to").to_owned(), form.text("name").to_owned());
+    let page = SignIn { frame, to, name, wrong, key: visit.ask_anybody() };
+    said(page_of(refusal.status(), &page)?, refusal)
 }
 
 /// An answer to a browser, with what the refusal says beside it.
@@ -106,6 +119,10 @@ struct Code {
     frame: Frame,
     half: String,
     wrong: Option<String>,
+    /// A telephone computes codes.
+    telephone: bool,
+    /// Where there are passkeys: what is asked of them, or why it isn't.
+    key: Option<Result<Ask, String>>,
 }
 
 /// Begins a session, or asks for the code first.
@@ -115,7 +132,9 @@ async fn go_on(visit: &Visit, signed: SignedIn, to: &str) -> Result<Response, Re
         SignedIn::Half(user) => {
             let half = api::secret()?;
             visit.station.halves.put(api::digest(&half), &user.name, to, now());
-            page(&Code { frame: visit.frame("Sign in", "").await, half, wrong: None })
+            let key = visit.ask_second(&user.name, &half).await?;
+            let frame = visit.frame("Sign in", "").await;
+            page(&Code { frame, half, wrong: None, telephone: user.codes, key })
         }
     }
 }
@@ -128,7 +147,7 @@ async fn coded(visit: Visit, form: Form) -> Result<Response, Refusal> {
         return Ok(go("/login"));
     };
     let account = station.store().account(&known.name).await?;
-    if account.user.disabled || account.factor.is_none() {
+    if account.user.disabled || !account.user.second_factor {
         return Ok(go("/login"));
     }
     match station.check_code(visit.from, &account, form.text("code")).await {
@@ -136,16 +155,26 @@ async fn coded(visit: Visit, form: Form) -> Result<Response, Refusal> {
             station.halves.done(&digest);
             begin(&visit, &account.user, &known.to).await
         }
-        Err(refusal) => {
-            let wrong = Some(sentence(&refusal.detail()));
-            let frame = visit.frame("Sign in", "").await;
-            said(page_of(refusal.status(), &Code { frame, half: half.to_owned(), wrong })?, &refusal)
-        }
+        Err(refusal) => no_code(&visit, &known.name, half, &refusal).await,
     }
 }
 
+/// The page that asks for the second factor once more, with what was wrong.
+pub(super) async fn no_code(
+    visit: &Visit,
+    user: &str,
+    half: &str,
+    refusal: &Refusal,
+) -> Result<Response, Refusal> {
+    let wrong = Some(sentence(&refusal.detail()));
+    let telephone = visit.station.store().account(user).await?.user.codes;
+    let key = visit.ask_second(user, half).await?;
+    let frame = visit.frame("Sign in", "").await;
+    said(page_of(refusal.status(), &Code { frame, half: half.to_owned(), wrong, telephone, key })?, refusal)
+}
+
 /// Begins a session, under a secret that nobody had before.
-async fn begin(visit: &Visit, user: &User, to: &str) -> Result<Response, Refusal> {
+pub(super) async fn begin(visit: &Visit, user: &User, to: &str) -> Result<Response, Refusal> {
     let station = &visit.station;
     if let Some(known) = &visit.session {
         station.store().end_session(&known.digest, None).await?;

@@ -195,7 +195,9 @@ async fn visit(station: Arc<Station>, row: Row, parts: &mut Parts) -> Result<Vis
     };
     let headers = std::mem::take(&mut parts.headers);
     let number = station.changes.newest();
-    Ok(Visit { station, from, headers, query, place, path, session, number })
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.or(parts.uri.authority().map(|host| host.as_str())).unwrap_or_default().to_owned();
+    Ok(Visit { station, from, headers, query, host, place, path, session, number })
 }
 
 impl Visit {
@@ -218,6 +220,7 @@ impl Visit {
             from: self.from,
             headers: self.headers.clone(),
             query: Form::default(),
+            host: self.host.clone(),
             place: self.place.clone(),
             path: Vec::new(),
             session: self.session.clone(),

@@ -19,6 +19,8 @@ pub(in crate::station) struct Visit {
     pub(in crate::station) headers: HeaderMap,
     /// What stands behind `?`.
     pub(in crate::station) query: Form,
+    /// What the station was called, `HOST[:PORT]`: one of its names.
+    pub(super) host: String,
     /// The path with what stands behind it.
     pub(in crate::station) place: String,
     pub(super) path: Vec<(String, String)>,

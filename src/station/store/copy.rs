@@ -36,6 +36,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
     ("backup", &["image"]),
     ("person", &["name"]),
     ("recovery", &["person", "digest"]),
+    ("passkey", &["id"]),
     ("token", &["name"]),
     ("setting", &["name"]),
     ("audit", &["id"]),

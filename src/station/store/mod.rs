@@ -7,7 +7,7 @@
 //! | `boards`, `board_list`, `identity`, `slots` | boards, how they were seen and who they are |
 //! | `jobs`, `runs`, `run_list` | what boards are to do, and what was done |
 //! | `images`, `shelf`, `uploads`, `projects`, `rules` | what it is done with, and for whom |
-//! | `people`, `second`, `sessions`, `settings` | who may do what |
+//! | `people`, `second`, `passkeys`, `sessions`, `settings` | who may do what |
 //! | `audit` | what was done by whom, as a chain |
 //! | `hooks`, `once` | who is told what happens; what callers have asked for under keys of their own |
 //! | `figures` | its size, its version, how much is in it |
@@ -32,6 +32,7 @@ mod jobs;
 mod once;
 mod open;
 mod page;
+mod passkeys;
 mod people;
 mod projects;
 mod retain;
@@ -58,6 +59,7 @@ pub use identity::Met;
 pub use jobs::{Asked, Drawn, Finished};
 pub use once::Once;
 pub use open::StoreUrl;
+pub use passkeys::Passkey;
 pub use people::Account;
 pub use retain::{Keep, Removed, room};
 pub use rules::Arrival;

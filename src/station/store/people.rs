@@ -22,18 +22,22 @@ impl std::fmt::Debug for Account {
 }
 
 /// The columns of [`user`].
-pub(super) const USER: &str =
-    "p.name, p.role, p.disabled, p.made, p.last, CASE WHEN p.factor IS NULL THEN 0 ELSE 1 END";
+pub(super) const USER: &str = "p.name, p.role, p.disabled, p.made, p.last, CASE WHEN p.factor IS NULL THEN 0 ELSE 1 END, \
+    (SELECT count(*) FROM passkey k WHERE k.person = p.name)";
 
 pub(super) fn user(row: &mut Row) -> Result<User, Error> {
-    Ok(User {
+    let mut user = User {
         name: row.text()?,
         role: row.word()?,
         disabled: row.truth()?,
         made: row.number()?,
         last: row.maybe_number()?,
-        second_factor: row.truth()?,
-    })
+        second_factor: false,
+        codes: row.truth()?,
+        passkeys: row.count()?,
+    };
+    user.second_factor = user.codes || user.passkeys > 0;
+    Ok(user)
 }
 
 fn scopes(row: &mut Row) -> Result<Vec<Scope>, Error> {
@@ -104,7 +108,16 @@ impl Store {
         .await
         .map_err(|error| error.taken("user", name))?;
         tx.commit().await?;
-        Ok(User { name: name.to_owned(), role, disabled: false, made: now, last: None, second_factor: false })
+        Ok(User {
+            name: name.to_owned(),
+            role,
+            disabled: false,
+            made: now,
+            last: None,
+            second_factor: false,
+            codes: false,
+            passkeys: 0,
+        })
     }
 
     /// Changes an account. With another password, or disabled, its sessions end; disabled, its tokens count for nothing.

@@ -4,6 +4,11 @@ use super::db::values;
 use super::people::no_user;
 use super::{Error, Store};
 
+/// Codes for a loss go with the last that can be lost.
+pub(super) const WITHOUT: &str = "DELETE FROM recovery WHERE person = $1 \
+    AND NOT EXISTS (SELECT 1 FROM person p WHERE p.name = $1 AND p.factor IS NOT NULL) \
+    AND NOT EXISTS (SELECT 1 FROM passkey k WHERE k.person = $1)";
+
 impl Store {
     /// Gives a user a second factor, with the step of the code that has shown that it works, and the digests of the codes
     /// for those that lose it.
@@ -29,7 +34,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// Takes the second factor away. `false` where there was none.
+    /// Takes the codes of a telephone away; passkeys stay. `false` where there were none.
     ///
     /// # Errors
     /// What the database says.
@@ -37,9 +42,24 @@ impl Store {
         let mut tx = self.db.begin().await?;
         let sql = "UPDATE person SET factor = NULL, factor_step = 0 WHERE name = $1 AND factor IS NOT NULL";
         let had = tx.run(sql, values![name]).await? > 0;
-        tx.run("DELETE FROM recovery WHERE person = $1", values![name]).await?;
+        tx.run(WITHOUT, values![name]).await?;
         tx.commit().await?;
         Ok(had)
+    }
+
+    /// Takes all that is a second factor away: codes of a telephone, passkeys, codes for their loss. `false` where there
+    /// was nothing.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn remove_factors(&self, name: &str) -> Result<bool, Error> {
+        let mut tx = self.db.begin().await?;
+        let sql = "UPDATE person SET factor = NULL, factor_step = 0 WHERE name = $1 AND factor IS NOT NULL";
+        let had = tx.run(sql, values![name]).await?;
+        let keys = tx.run("DELETE FROM passkey WHERE person = $1", values![name]).await?;
+        tx.run(WITHOUT, values![name]).await?;
+        tx.commit().await?;
+        Ok(had + keys > 0)
     }
 
     /// Uses the code of a step: `true` for one of those that show it at once, and never for an older one.

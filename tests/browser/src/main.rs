@@ -8,6 +8,7 @@ mod agents;
 mod browser;
 
 mod floor;
+mod keyboard;
 mod keys;
 mod look;
 mod moves;

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::passkeys::{Key, key};
 use super::{Line, line};
 use crate::station::accounts::no_random;
 use crate::station::key::random;
@@ -16,7 +17,7 @@ use crate::station::web::{Access, Refusal};
 use crate::station::{now, second};
 use crate::station_api::Role;
 
-const SELF: Access = Access::Role(Role::Viewer);
+pub(super) const SELF: Access = Access::Role(Role::Viewer);
 
 pub(super) fn add_to(pages: &mut Pages) {
     pages.get("/account", SELF, account);
@@ -35,13 +36,19 @@ struct Account {
     name: String,
     role: Role,
     made: String,
+    /// The password alone isn't enough.
     factor: bool,
+    /// A telephone computes codes.
+    telephone: bool,
     codes: u64,
+    keys: Vec<Key>,
+    /// Why a passkey can't be made here.
+    nowhere: Option<String>,
     sessions: Vec<Line>,
     wrong: Option<String>,
 }
 
-async fn show(visit: &Visit, wrong: Option<&Refusal>) -> Result<Response, Refusal> {
+pub(super) async fn show(visit: &Visit, wrong: Option<&Refusal>) -> Result<Response, Refusal> {
     let (store, at) = (visit.station.store(), now());
     let known = visit.session.as_ref().map(|known| known.digest.clone()).unwrap_or_default();
     let account = store.account(&visit.who().user).await?;
@@ -52,7 +59,10 @@ async fn show(visit: &Visit, wrong: Option<&Refusal>) -> Result<Response, Refusa
         codes: store.count_recovery(&name).await?,
         role: account.user.role,
         made: words::when(account.user.made, at),
-        factor: account.factor.is_some(),
+        factor: account.user.second_factor,
+        telephone: account.factor.is_some(),
+        keys: store.passkeys(&name).await?.into_iter().map(|one| key(one, at)).collect(),
+        nowhere: visit.place_of_passkeys().err().map(|why| sentence(&why.to_string())),
         sessions: sessions.into_iter().map(|session| line(session, &known, at)).collect(),
         wrong: wrong.map(said),
         name,
@@ -61,7 +71,7 @@ async fn show(visit: &Visit, wrong: Option<&Refusal>) -> Result<Response, Refusa
 }
 
 /// What is wrong, with what helps.
-fn said(refusal: &Refusal) -> String {
+pub(super) fn said(refusal: &Refusal) -> String {
     let hint = refusal.hint().map(|hint| sentence(&words::remedy(hint))).unwrap_or_default();
     format!("{} {hint}", sentence(&refusal.detail())).trim().to_owned()
 }
@@ -117,9 +127,9 @@ async fn ask_factor(visit: Visit) -> Result<Response, Refusal> {
 
 #[derive(Template)]
 #[template(path = "codes.html")]
-struct Codes {
-    frame: Frame,
-    codes: Vec<String>,
+pub(super) struct Codes {
+    pub(super) frame: Frame,
+    pub(super) codes: Vec<String>,
 }
 
 async fn put_factor(visit: Visit, form: Form) -> Result<Response, Refusal> {
@@ -137,7 +147,7 @@ async fn remove_factor(visit: Visit, form: Form) -> Result<Response, Refusal> {
     if let Err(refusal) = visit.station.give_up_factor(&visit.who(), form.raw("password")).await {
         return show(&visit, Some(&refusal)).await;
     }
-    visit.say(false, "Your password alone is enough again.");
+    visit.say(false, "The codes of your telephone count for nothing any more.");
     Ok(go("/account"))
 }
 

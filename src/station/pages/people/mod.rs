@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod hooks;
+mod passkeys;
 mod users;
 
 use super::table::Pages;
@@ -11,6 +12,7 @@ use crate::station_api::{Session, Time};
 
 pub(super) fn add_to(pages: &mut Pages) {
     account::add_to(pages);
+    passkeys::add_to(pages);
     users::add_to(pages);
     audit::add_to(pages);
     hooks::add_to(pages);

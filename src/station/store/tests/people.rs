@@ -1,5 +1,5 @@
 use super::*;
-use crate::station::store::{Did, Error, Invitation, Once, Started};
+use crate::station::store::{Did, Error, Invitation, Once, Passkey, Started};
 use crate::station_api::{
     AuditAsked, Backup, Broken, DeliveriesAsked, DeliveryState, Happening, Hook, ListAsked, Role as May,
     Scope, Token,
@@ -259,6 +259,73 @@ on_both! {
         assert_eq!(store.count_recovery("ada").await.unwrap(), 1);
         assert!(store.remove_factor("ada").await.unwrap() && !store.remove_factor("ada").await.unwrap());
         assert_eq!(store.count_recovery("ada").await.unwrap(), 0);
+    }
+
+    async fn passkeys_are_counted_and_codes_for_a_loss_go_with_the_last_factor(place: &Place) {
+        let store = place.open().await;
+        for name in ["ada", "bob"] {
+            store.add_user(name, May::Admin, "$argon2id$1", NOW).await.unwrap();
+        }
+        let key = |id: &str, user: &str, name: &str, counter| Passkey {
+            id: id.into(),
+            user: user.into(),
+            name: name.into(),
+            host: "localhost".into(),
+            key: "a5".into(),
+            counter,
+            can_back_up: true,
+            backed_up: false,
+            made: NOW,
+            used: None,
+        };
+        let codes = ["d1".to_owned(), "d2".to_owned()];
+        assert!(store.add_passkey(&key("01", "ada", "blue", 5), &codes).await.unwrap(), "the first");
+        assert!(!store.add_passkey(&key("02", "ada", "red", 0), &["d3".into()]).await.unwrap());
+        assert_eq!(store.count_recovery("ada").await.unwrap(), 2);
+        // One name of a user, one key of all; another user may call another key so.
+        for (id, user, name) in [("03", "ada", "blue"), ("01", "bob", "blue")] {
+            let taken = store.add_passkey(&key(id, user, name, 0), &codes).await;
+            assert!(matches!(taken, Err(Error::Taken { .. })), "{taken:?}");
+        }
+        let nobody = store.add_passkey(&key("04", "eve", "x", 0), &codes).await;
+        assert!(matches!(nobody, Err(Error::NoSuch { .. })));
+        assert_eq!(store.count_recovery("bob").await.unwrap(), 0, "what was refused left nothing");
+        assert!(store.add_passkey(&key("05", "bob", "blue", 0), &codes).await.unwrap());
+        let names: Vec<_> = store.passkeys("ada").await.unwrap().into_iter().map(|key| key.name).collect();
+        assert_eq!(names, ["blue", "red"]);
+        let user = &store.users().await.unwrap()[0];
+        assert!(user.second_factor && !user.codes && user.passkeys == 2);
+        // It counts forwards, or not at all.
+        for (counter, good) in [(6, true), (6, false), (5, false), (0, false), (9, true)] {
+            assert_eq!(store.use_passkey("01", counter, true, NOW + 1).await.unwrap(), good, "{counter}");
+        }
+        for (counter, good) in [(0, true), (0, true), (1, true), (0, false)] {
+            assert_eq!(store.use_passkey("02", counter, false, NOW).await.unwrap(), good, "{counter}");
+        }
+        let both =
+            tokio::join!(store.use_passkey("01", 10, true, NOW), store.use_passkey("01", 10, true, NOW));
+        assert!(both.0.unwrap() != both.1.unwrap(), "one of two that come at once");
+        let used = store.passkey("01").await.unwrap().unwrap();
+        assert_eq!((used.counter, used.backed_up, used.used), (10, true, Some(NOW)));
+        // Nobody takes another one's away. Codes go with the last factor, of whichever kind.
+        assert_eq!(store.remove_passkey("bob", "01").await.unwrap(), None);
+        assert_eq!(store.remove_passkey("ada", "01").await.unwrap().as_deref(), Some("blue"));
+        store.put_factor("ada", "SECRET", 7, &codes).await.unwrap();
+        assert!(store.remove_factor("ada").await.unwrap());
+        assert_eq!(store.count_recovery("ada").await.unwrap(), 2);
+        assert_eq!(store.remove_passkey("ada", "02").await.unwrap().as_deref(), Some("red"));
+        assert_eq!(store.count_recovery("ada").await.unwrap(), 0);
+        // All at once.
+        store.put_factor("bob", "SECRET", 7, &codes).await.unwrap();
+        assert!(store.remove_factors("bob").await.unwrap() && !store.remove_factors("bob").await.unwrap());
+        assert!(store.passkeys("bob").await.unwrap().is_empty());
+        assert_eq!(store.count_recovery("bob").await.unwrap(), 0);
+        for n in 0..20 {
+            let one = key(&format!("1{n}"), "bob", &n.to_string(), 0);
+            store.add_passkey(&one, &codes).await.unwrap();
+        }
+        let many = store.add_passkey(&key("99", "bob", "one more", 0), &codes).await;
+        assert!(matches!(many, Err(Error::InUse { .. })), "{many:?}");
     }
 
     async fn links_are_good_once_and_many_may_wait(place: &Place) {
