@@ -87,11 +87,12 @@ impl Arms {
             // A line without its end was never acknowledged.
             let Some(line) = line.strip_suffix(b"\n") else { continue };
             match Line::parse(line) {
-                // More than there may be stands there only where somebody else has written it.
-                Some(line) => lost += usize::from(line.into_table(&mut table).is_err()),
+                Some(line) => line.into_table(&mut table),
                 None => lost += 1,
             }
         }
+        // More than there may be stands there only where somebody else has written it.
+        lost += table.shorten();
         let damage = (lost > 0).then(|| Damage { path: path.to_owned(), lost });
         let log = Log::write(path, &table)?;
         Ok((Self { table: RwLock::new(table), log: Mutex::new(Some(log)) }, damage))
@@ -276,14 +277,13 @@ impl Line {
         Some(Self::Rule(Rule { name, say }))
     }
 
-    fn into_table(self, table: &mut Arming) -> Result<(), TooMany> {
+    fn into_table(self, table: &mut Arming) {
         match self {
-            Self::Others(armed) => table.take(&Change { others: Some(armed), rules: Vec::new() }),
-            Self::Rule(rule) => table.take(&Change { others: None, rules: vec![rule] }),
+            Self::Others(armed) => table.apply(&Change { others: Some(armed), rules: Vec::new() }),
+            Self::Rule(rule) => table.apply(&Change { others: None, rules: vec![rule] }),
             Self::Spent(turn) => {
                 // Which boot it was, nobody knows any more: it is over.
                 table.spent.insert(turn);
-                Ok(())
             }
         }
     }

@@ -169,6 +169,11 @@ impl Arming {
     /// Where there would be too many rules. Nothing of it is taken then.
     pub fn take(&mut self, change: &Change) -> Result<(), TooMany> {
         self.has_room(change)?;
+        self.apply(change);
+        Ok(())
+    }
+
+    fn apply(&mut self, change: &Change) {
         self.others = change.others.unwrap_or(self.others);
         for Rule { name, say } in &change.rules {
             match (name, say) {
@@ -180,7 +185,16 @@ impl Arming {
                 }
             }
         }
-        Ok(())
+    }
+
+    /// Takes away what is more than there may be; how much it was.
+    fn shorten(&mut self) -> usize {
+        let many = self.len().saturating_sub(MOST_RULES);
+        let (mut rules, _) = self.all();
+        rules.sort_by_key(|rule| rule.name);
+        let rules = rules.into_iter().rev().take(many).map(|rule| Rule { say: None, ..rule }).collect();
+        self.apply(&Change { others: None, rules });
+        many
     }
 
     /// Whether there is room for a change.

@@ -89,7 +89,7 @@ fn over() -> Refusal {
 
 impl From<Nowhere> for Refusal {
     fn from(why: Nowhere) -> Self {
-        let hint = "ask for this page by its name, with HTTPS: `station.names` and `piprov station cert` give it one";
+        let hint = "ask for this page by its name, with HTTPS: `station.names` gives it one, and it takes a certificate";
         Self::meaningless(why.to_string()).with_hint(hint)
     }
 }

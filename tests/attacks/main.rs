@@ -41,6 +41,7 @@ mod live_tree;
 mod netboot_reasons;
 mod netboot_runs;
 mod pages_images;
+mod pages_runs;
 mod passkeys;
 mod station_api;
 mod station_bounds;

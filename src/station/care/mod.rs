@@ -149,7 +149,7 @@ impl Station {
             && memory.samples.back().is_none_or(|last| at - last.at >= KEEP)
         {
             memory.samples.push_back(Sample { at, free });
-            let text = serde_json::to_string(&memory.samples).unwrap_or_default();
+            let text = crate::format::json::line(&memory.samples).unwrap_or_default();
             if away.is_none()
                 && let Err(error) = self.store().set(DISK, Some(&text)).await
             {

@@ -94,9 +94,11 @@ fn csv_line(line: &RunLine) -> String {
     format!("{}\r\n", fields.map(|field| quoted(&field)).join(","))
 }
 
-/// A field of CSV (RFC 4180). A program for tables would compute what begins like a formula: that gets an apostrophe.
+/// A field of CSV (RFC 4180). A program for tables would compute what begins like a formula: that gets an apostrophe. What
+/// moves the cursor of a terminal on which the file is looked at is taken out.
 fn quoted(field: &str) -> String {
-    let field = field.replace('\0', "");
+    let moves = |char: char| char.is_control() && !matches!(char, '\n' | '\r' | '\t');
+    let field = field.replace(moves, "");
     let formula = field.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let guard = if formula { "'" } else { "" };
     if formula || field.contains(['"', ',', '\n', '\r']) {

@@ -43,6 +43,19 @@ pub(crate) async fn fill(store: &Store) {
     store.add_token(&token, &"ab".repeat(32)).await.unwrap();
     store.arm(true).await.unwrap();
     store.put_factor("ada", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 5, &["aa".repeat(32)]).await.unwrap();
+    let passkey = crate::station::store::Passkey {
+        id: "0a".repeat(32),
+        user: "ada".into(),
+        name: "blue key".into(),
+        host: "station.example".into(),
+        key: "a5".into(),
+        counter: u32::MAX.into(),
+        can_back_up: true,
+        backed_up: false,
+        made: NOW,
+        used: None,
+    };
+    store.add_passkey(&passkey, &[]).await.unwrap();
     let hook = crate::station_api::Hook {
         name: "bench".into(),
         url: "https://hooks.example/a".into(),

