@@ -173,9 +173,17 @@ impl Program {
         self.told()
     }
 
-    /// Waits for its own end: the exit code, what it told, and what it said.
+    /// Waits for its own end, two minutes at most: the exit code, what it told, and what it said.
     pub(crate) fn wait(mut self) -> (Option<i32>, Vec<Value>, String) {
-        let status = self.child.wait().unwrap();
+        let end = Instant::now() + Duration::from_secs(120);
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            let said = || self.errors.lock().unwrap().clone();
+            assert!(Instant::now() < end, "it doesn't end: {:#?}\n{}", self.told(), said());
+            std::thread::park_timeout(Duration::from_millis(20));
+        };
         for reader in self.readers.drain(..) {
             reader.join().unwrap();
         }
