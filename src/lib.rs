@@ -87,7 +87,7 @@ pub mod stage1;
 pub mod station;
 pub mod station_api;
 pub mod stop;
-#[cfg(feature = "net")]
+#[cfg(feature = "cli")]
 pub mod support;
 pub mod targets;
 #[cfg(feature = "net")]

@@ -128,6 +128,7 @@ pub fn man_pages() -> Result<Vec<Document>, Error> {
 }
 
 /// The man pages as texts, for the manual that a station shows.
+#[cfg(feature = "station")]
 pub(super) fn for_manual() -> Vec<(String, String)> {
     let mut pages = man_pages().unwrap_or_default();
     pages.sort();

@@ -189,7 +189,7 @@ impl Store {
         found.ok_or_else(|| Error::NoSuch { what: "rule", name: name.to_owned() })
     }
 
-    /// Boards that a rule would get now, the first one that came first. At most [`LOOKED`] boards are looked at for a
+    /// Boards that a rule would get now, the first one that came first. A bounded number of boards is looked at for a
     /// part: it may have fewer lines than are asked for, and a next part.
     ///
     /// # Errors
