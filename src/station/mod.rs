@@ -220,6 +220,8 @@ pub(crate) struct Station {
     wrong_accounts: Mutex<Refill<String>>,
     rates: rates::Rates,
     floor: pages::Floor,
+    /// When it was tried whether the database takes something, and whether it did.
+    tried: tokio::sync::Mutex<Option<(Instant, bool)>>,
     /// The pages of commands, once they were asked for.
     commands: std::sync::OnceLock<Vec<(String, String)>>,
     /// Rung when hooks are to be told something.
@@ -280,6 +282,7 @@ impl Station {
             wrong_accounts: Mutex::new(Refill::new(20, Duration::from_secs(15), 4096)),
             rates: rates::Rates::default(),
             floor: pages::Floor::default(),
+            tried: tokio::sync::Mutex::default(),
             commands: std::sync::OnceLock::new(),
             bell: tokio::sync::Notify::new(),
             proxied: key::random::<32>().ok_or(key::Error::Random)?,
@@ -333,10 +336,19 @@ impl Station {
         matches!(answers, Ok(Ok(())))
     }
 
-    /// Whether its database would take something.
+    /// Whether its database would take something, as it was within the last second: everybody may ask, and writers wait
+    /// for each other.
     async fn takes(&self) -> bool {
+        let mut tried = self.tried.lock().await;
+        if let Some((when, takes)) = *tried
+            && when.elapsed() < Duration::from_secs(1)
+        {
+            return takes;
+        }
         let takes = tokio::time::timeout(Duration::from_secs(10), self.store.takes()).await;
-        matches!(takes, Ok(Ok(())))
+        let takes = matches!(takes, Ok(Ok(())));
+        *tried = Some((Instant::now(), takes));
+        takes
     }
 
     /// Streams and those that wait are let go.
