@@ -16,6 +16,8 @@
 //! | [`run`] | one attempt to do something to one board: its stages, events, ending and record |
 //! | [`image`] | disk images: open, digest, tables, split, files inside, write, verify |
 //! | [`eeprom`] | a Pi 4's or 5's EEPROM image and boot order, a Pi 2's or 3's burned-in bits |
+//! | [`contents`] | what an image contains, looked at |
+//! | [`firstboot`] | a system's first settings, put into its image |
 //! | [`device_api`] | the words between the station and a board |
 //! | [`station_api`] | the words between the station and people's programs |
 //! | [`arming`] | which boards the network answers when they want to boot from it |
@@ -65,6 +67,8 @@ pub mod dhcp;
 pub mod doctor;
 pub mod eeprom;
 pub mod error;
+#[cfg(feature = "firstboot")]
+pub mod firstboot;
 pub mod format;
 #[cfg(feature = "http")]
 pub mod http;

@@ -10,11 +10,15 @@ use super::source::{FetchError, Got, Plan, Source};
 use crate::error::Kind;
 use crate::image::Image;
 use crate::image::chunk::{CHUNK, object};
+use crate::image::files::{Patch, PatchedReadAt};
+use crate::image::read_at::ReadAt;
 use crate::stop::Stop;
 
 /// An image whose chunks become known one after the other.
 pub struct Local {
     image: Image,
+    /// Its bytes, with what is other for these disks.
+    content: Arc<dyn ReadAt>,
     known: Mutex<Known>,
     more: Condvar,
     stop: Stop,
@@ -34,13 +38,17 @@ impl std::fmt::Debug for Local {
 }
 
 impl Local {
-    /// Begins to hash an image on a thread of its own. Disks may ask at once.
+    /// Begins to hash an image, with patches that don't overlap, on a thread of its own. Disks may ask at once.
     ///
     /// # Errors
     /// Where no thread can be started.
-    pub fn start(image: Image, stop: &Stop) -> std::io::Result<Arc<Self>> {
-        let local =
-            Arc::new(Self { image, known: Mutex::default(), more: Condvar::new(), stop: stop.clone() });
+    pub fn start(image: Image, patches: &[Patch], stop: &Stop) -> std::io::Result<Arc<Self>> {
+        let mut content = image.content();
+        if !patches.is_empty() {
+            content = Arc::new(PatchedReadAt::new(content, patches));
+        }
+        let (known, more, stop) = (Mutex::default(), Condvar::new(), stop.clone());
+        let local = Arc::new(Self { image, content, known, more, stop });
         let this = Arc::clone(&local);
         std::thread::Builder::new().name("deploy-hash".into()).spawn(move || {
             let end = this.hash();
@@ -50,7 +58,7 @@ impl Local {
         Ok(local)
     }
 
-    /// The sha256 of the raw image, where its end was reached.
+    /// The sha256 of the raw image with its patches, where its end was reached.
     #[must_use]
     pub fn sha256(&self) -> Option<[u8; 32]> {
         match super::lock(&self.known).end {
@@ -60,13 +68,12 @@ impl Local {
     }
 
     fn hash(&self) -> Result<[u8; 32], FetchError> {
-        let content = self.image.content();
         let (mut raw, mut sha256, mut at) = (vec![0; CHUNK as usize], Sha256::new(), 0);
         loop {
             if self.stop.is_set() {
                 return Err(stopped());
             }
-            let count = content.read_at(&mut raw, at).map_err(|error| self.unreadable(&error))?;
+            let count = self.content.read_at(&mut raw, at).map_err(|error| self.unreadable(&error))?;
             if count == 0 {
                 break;
             }
@@ -134,8 +141,7 @@ impl Source for Arc<Local> {
     fn fetch(&self, number: u64, plan: &Plan, pieces: Range<usize>) -> Result<Got, FetchError> {
         let place = plan.place(pieces.start).start..plan.place(pieces.end.saturating_sub(1)).end;
         let mut raw = vec![0; place.len()];
-        self.image
-            .content()
+        self.content
             .read_exact_at(&mut raw, number * CHUNK + place.start as u64)
             .map_err(|error| self.unreadable(&error))?;
         Ok(Got::Raw(raw))
@@ -158,7 +164,7 @@ mod tests {
         std::fs::write(file.path(), &packed).unwrap();
         let stop = Stop::new().unwrap();
         let open = || Image::open(file.path(), &ImageOptions::default()).unwrap();
-        let local = Local::start(open(), &stop).unwrap();
+        let local = Local::start(open(), &[], &stop).unwrap();
         let disks: Vec<_> = [10 << 20, 9 << 20, 8 << 20].map(|len| Model::new(vec![0xee; len], &[])).into();
         let ended: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> =
@@ -173,7 +179,7 @@ mod tests {
         assert!(matches!(ended[2].as_ref().unwrap_err().error, Error::TooSmall { .. }));
         // A file that is damaged near its end leaves nothing bootable.
         std::fs::write(file.path(), &packed[..packed.len() - 5]).unwrap();
-        let local = Local::start(open(), &stop).unwrap();
+        let local = Local::start(open(), &[], &stop).unwrap();
         let disk = Model::new(vec![0xee; 10 << 20], &[]);
         let failure = deploy(&disk, &local, &stop, &()).unwrap_err();
         assert!(failure.left == Left::Untouched || disk.is_unbootable(), "{failure}");

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::confirm::confirm;
+use super::first_boot::{FirstBoot, Kept as KeptSettings};
 use super::report::Usage;
 use super::screen::{Facts, Screen, Summary};
 use crate::agent::disk::{BlockDisk, Ground};
@@ -45,6 +46,8 @@ pub struct Deploy {
     /// Folder for the spool of a compressed image
     #[arg(long, value_name = "DIR")]
     spool_dir: Option<PathBuf>,
+    #[command(flatten)]
+    first_boot: FirstBoot,
 }
 
 /// What a record keeps of it.
@@ -66,6 +69,9 @@ struct Kept {
     kept: u64,
     /// Bytes that were zeroed without being sent.
     zeroed: u64,
+    /// First-boot settings that were written into the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_boot: Option<KeptSettings>,
 }
 
 /// One disk's run.
@@ -94,6 +100,7 @@ impl Deploy {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let names: Vec<String> = self.devices.iter().map(|path| path.display().to_string()).collect();
         apart(&self.image, &self.devices)?;
+        let wanted = self.first_boot.wanted()?;
         // All are opened before any is written: a mistake in the last name costs the first one nothing.
         let disks =
             self.devices.iter().map(|path| BlockDisk::open_file(path)).collect::<Result<Vec<_>, _>>()?;
@@ -114,6 +121,8 @@ impl Deploy {
                 image.name()
             ));
         }
+        let prepared = wanted.map(|wanted| wanted.prepare(&image, ui)).transpose()?;
+        let settings_kept = prepared.as_ref().map(KeptSettings::of);
         if self.dry_run {
             ui.say("nothing was written: this was a dry run");
             return Ok(());
@@ -123,18 +132,19 @@ impl Deploy {
         let screen = Arc::new(Screen::new(ui, names.iter().map(String::as_str)));
         let ledger = Ledger::open(&settings.state_dir.value)?;
         let runs = Runs::new(Arc::clone(&screen) as Arc<dyn Tell>, ledger);
-        let begun = begin(&runs, &disks, &image)?;
-        let (name, raw_len) = (image.name(), image.raw_len());
-        let local = Local::start(image, stop).map_err(crate::agent::Error::Thread)?;
+        let what = What { image: image.name(), raw_len: image.raw_len(), first_boot: settings_kept };
+        let begun = begin(&runs, &disks, &what)?;
+        let patches = prepared.map(|prepared| prepared.patches).unwrap_or_default();
+        let local = Local::start(image, &patches, stop).map_err(crate::agent::Error::Thread)?;
         let records = std::thread::scope(|scope| {
             let threads: Vec<_> = disks
                 .iter()
                 .zip(&begun)
                 .map(|(disk, told)| {
-                    let (local, name) = (&local, &name);
+                    let (local, what) = (&local, &what);
                     scope.spawn(move || {
                         let result = deploy(disk, local, stop, told);
-                        told.with(|running| end(running, disk, (name, raw_len), &result))
+                        told.with(|running| end(running, disk, what, &result))
                     })
                 })
                 .collect();
@@ -171,50 +181,55 @@ fn apart(image: &Path, disks: &[PathBuf]) -> crate::cli::Result<()> {
     Ok(())
 }
 
+/// What goes onto each disk.
+struct What {
+    image: String,
+    raw_len: Option<u64>,
+    first_boot: Option<KeptSettings>,
+}
+
+impl What {
+    fn kept(&self, disk: &BlockDisk, raw_len: Option<u64>, amounts: Amounts) -> Kept {
+        let Amounts { written, kept, zeroed, .. } = amounts;
+        Kept {
+            image: self.image.clone(),
+            device: disk.name().to_owned(),
+            disk_len: disk.size(),
+            raw_len,
+            read_back_sha256: None,
+            written,
+            kept,
+            zeroed,
+            first_boot: self.first_boot.clone(),
+        }
+    }
+}
+
 /// A record for each disk, before the first one is written.
-fn begin(runs: &Runs, disks: &[BlockDisk], image: &Image) -> crate::cli::Result<Vec<Told>> {
+fn begin(runs: &Runs, disks: &[BlockDisk], what: &What) -> crate::cli::Result<Vec<Told>> {
     disks
         .iter()
         .map(|disk| {
             let mut running = runs.begin(Way::Deploy, Who::named(disk.name()), Stage::Prepare)?;
-            running.keep(&kept(disk, &image.name(), image.raw_len(), Amounts::default()));
+            running.keep(&what.kept(disk, what.raw_len, Amounts::default()));
             Ok(Told(Mutex::new(running)))
         })
         .collect()
 }
 
-fn kept(disk: &BlockDisk, image: &str, raw_len: Option<u64>, amounts: Amounts) -> Kept {
-    let Amounts { written, kept, zeroed, .. } = amounts;
-    Kept {
-        image: image.to_owned(),
-        device: disk.name().to_owned(),
-        disk_len: disk.size(),
-        raw_len,
-        read_back_sha256: None,
-        written,
-        kept,
-        zeroed,
-    }
-}
-
-fn end(
-    running: &mut Running,
-    disk: &BlockDisk,
-    (image, raw_len): (&str, Option<u64>),
-    result: &Result<Deployed, Failure>,
-) -> Record {
+fn end(running: &mut Running, disk: &BlockDisk, what: &What, result: &Result<Deployed, Failure>) -> Record {
     let ending = match result {
         Ok(done) => {
             let Deployed { raw_len, written, kept: had, zeroed, fetched, read_back } = done;
             let amounts = Amounts { written: *written, kept: *had, zeroed: *zeroed, fetched: *fetched };
-            let kept = kept(disk, image, Some(*raw_len), amounts);
+            let kept = what.kept(disk, Some(*raw_len), amounts);
             running.keep(&Kept { read_back_sha256: read_back.sha256().map(|digest| hex(&digest)), ..kept });
             Ending::Done { proof: Proof::ReadBack }
         }
         Err(failure) => {
             running.enter(failure.stage);
             // What was written until then is what people look for on the disk.
-            running.keep(&kept(disk, image, raw_len, *failure.amounts));
+            running.keep(&what.kept(disk, what.raw_len, *failure.amounts));
             let kind = failure.kind();
             let why = if kind == Kind::Interrupted {
                 format!("interrupted; {}", failure.left.phrase())

@@ -4,6 +4,7 @@
 pub use crate::format;
 pub mod docs;
 mod failure;
+mod first_boot;
 pub mod report;
 pub mod ui;
 

@@ -223,6 +223,39 @@ impl Files {
         Ok(place)
     }
 
+    /// Whether there is something of this path, `etc/fstab`. Links on the way aren't followed.
+    ///
+    /// # Errors
+    /// What the file system or the image says.
+    pub fn has(&self, path: &str) -> Result<bool, Error> {
+        match &self.ext4 {
+            Some(ext4) => Ok(self.walk(ext4, &parts(path))?.is_some()),
+            None => Ok(fat_find(&self.image, &self.partition, path)?.is_some()),
+        }
+    }
+
+    /// The first `most` bytes of a file.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub fn start_of(&self, path: &str, most: usize) -> Result<Vec<u8>, Error> {
+        let mut bytes = match self.find(&parts(path))? {
+            Place::Bytes(bytes) => bytes,
+            Place::Runs(runs, len) => {
+                let mut bytes = vec![0; most.min(usize::try_from(len).unwrap_or(most))];
+                for run in runs {
+                    let Ok(to) = usize::try_from(run.to) else { break };
+                    let Some(space) = bytes.get_mut(to..) else { break };
+                    let count = space.len().min(usize::try_from(run.len).unwrap_or(usize::MAX));
+                    self.image.read_exact_at(&mut space[..count], run.from)?;
+                }
+                bytes
+            }
+        };
+        bytes.truncate(most);
+        Ok(bytes)
+    }
+
     /// A file made of holes may say any length.
     fn fits(&self, len: u64) -> Result<(), Error> {
         let size = self.image.size()?;
@@ -254,6 +287,10 @@ impl Files {
         }
         Ok(Some(here))
     }
+}
+
+fn parts(path: &str) -> Vec<Vec<u8>> {
+    path.split('/').map(|part| part.as_bytes().to_vec()).collect()
 }
 
 /// Directories are read whole.

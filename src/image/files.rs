@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-pub use fat::{FatItem, fat_find, fat_free, fat_list, fat_runs, fat_tree};
+pub use fat::{FatItem, PutError, fat_find, fat_free, fat_list, fat_put, fat_runs, fat_tree};
 pub use patch::{Patch, PatchedReadAt, sector_patches};
 pub use volume::{FatFile, fat_file, fat_file_within, fat_files_under, is_fat};
 

@@ -159,13 +159,14 @@ pub(super) fn label(text: &str) -> [u8; 11] {
 
 /// Date and time as FAT writes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
+pub(in crate::image) struct Stamp {
     date: u16,
     time: u16,
 }
 
 impl Stamp {
-    fn new(unix: u64) -> Self {
+    /// Of seconds since 1970; before 1980 it is the first day of 1980.
+    pub(in crate::image) fn new(unix: u64) -> Self {
         let first = Self { date: 1 << 5 | 1, time: 0 };
         let Ok(stamp) = jiff::Timestamp::from_second(i64::try_from(unix).unwrap_or(i64::MAX)) else {
             return first;
@@ -186,6 +187,12 @@ fn entry(name: &[u8; 11], attribute: u8, stamp: Stamp, first: u32, len: u32) -> 
     let mut bytes = [0; ENTRY];
     bytes[0..11].copy_from_slice(name);
     bytes[11] = attribute;
+    file_entry(&mut bytes, stamp, first, len);
+    bytes
+}
+
+/// Times, first cluster and length of an entry; its name and attributes stay. Other bytes are left alone.
+pub(in crate::image) fn file_entry(bytes: &mut [u8; ENTRY], stamp: Stamp, first: u32, len: u32) {
     for at in [16, 18, 24] {
         bytes[at..at + 2].copy_from_slice(&stamp.date.to_le_bytes());
     }
@@ -195,5 +202,4 @@ fn entry(name: &[u8; 11], attribute: u8, stamp: Stamp, first: u32, len: u32) -> 
     bytes[20..22].copy_from_slice(&((first >> 16) as u16).to_le_bytes());
     bytes[26..28].copy_from_slice(&(first as u16).to_le_bytes());
     bytes[28..32].copy_from_slice(&len.to_le_bytes());
-    bytes
 }

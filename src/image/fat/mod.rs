@@ -19,6 +19,8 @@ use crate::error::{Explain, Kind, Remedy};
 use clusters::{Clusters, label};
 use geometry::Geometry;
 
+pub(in crate::image) use clusters::{Stamp, file_entry};
+pub(in crate::image) use names::name_entries;
 pub use tree::Tree;
 
 const SECTOR: u64 = 512;

@@ -40,10 +40,10 @@ impl Names {
         for name in names {
             let short = match plain(name) {
                 Some(short) => short,
-                None => invented(name, &mut taken)
-                    .ok_or(Error::Name { path: full(name), why: "too many names look like it" })?,
+                None => invented(name, |short| taken.insert(*short))
+                    .ok_or(Error::Name { path: full(name), why: TOO_MANY })?,
             };
-            let long = if shown(&short) == name { Vec::new() } else { long(name, &short) };
+            let long = long_where_needed(name, &short);
             entries += long.len() / ENTRY + 1;
             by_name.insert(name.to_owned(), (long, short));
         }
@@ -60,6 +60,27 @@ impl Names {
         // Every name of the directory was given to `new`.
         self.by_name.get(name).map_or((&[], b"           "), |(long, short)| (long, short))
     }
+}
+
+const TOO_MANY: &str = "too many names look like it";
+
+/// The entries of the long name (none where the short one says it all) and the short name, for a directory in which other
+/// names are: `taken` says which short ones.
+///
+/// # Errors
+/// What is wrong with the name.
+pub(in crate::image) fn name_entries(
+    name: &str,
+    taken: impl Fn(&[u8; 11]) -> bool,
+) -> Result<(Vec<u8>, [u8; 11]), &'static str> {
+    check(name)?;
+    let short = plain(name).filter(|short| !taken(short));
+    let short = short.or_else(|| invented(name, |short| !taken(short))).ok_or(TOO_MANY)?;
+    Ok((long_where_needed(name, &short), short))
+}
+
+fn long_where_needed(name: &str, short: &[u8; 11]) -> Vec<u8> {
+    if shown(short) == name { Vec::new() } else { long(name, short) }
 }
 
 fn check(name: &str) -> Result<(), &'static str> {
@@ -89,7 +110,7 @@ fn plain(name: &str) -> Option<[u8; 11]> {
 }
 
 /// The first letters and a number, `BCM271~1.DTB`: the first number that is free.
-fn invented(name: &str, taken: &mut BTreeSet<[u8; 11]>) -> Option<[u8; 11]> {
+fn invented(name: &str, mut take: impl FnMut(&[u8; 11]) -> bool) -> Option<[u8; 11]> {
     let trimmed = name.trim_start_matches('.');
     let (base, extension) = trimmed.rsplit_once('.').unwrap_or((trimmed, ""));
     let letters = |part: &str, most| {
@@ -103,7 +124,7 @@ fn invented(name: &str, taken: &mut BTreeSet<[u8; 11]>) -> Option<[u8; 11]> {
             let kept: String = base.chars().take(8 - tail.len()).collect();
             packed(&format!("{kept}{tail}"), &extension)
         })
-        .find(|short| taken.insert(*short))
+        .find(|short| take(short))
 }
 
 fn packed(base: &str, extension: &str) -> [u8; 11] {

@@ -6,6 +6,7 @@
 
 mod free;
 mod names;
+mod put;
 mod tree;
 
 use std::cell::RefCell;
@@ -14,6 +15,7 @@ use super::volume::Window;
 use crate::image::ext4::Run;
 
 pub use free::fat_free;
+pub use put::{PutError, fat_put};
 pub use tree::{FatItem, fat_find, fat_list, fat_runs, fat_tree};
 
 const ENTRY: usize = 32;
@@ -64,6 +66,8 @@ pub(super) struct Item {
     pub(super) is_directory: bool,
     len: u64,
     place: Place,
+    /// Which entries of its directory are its own: the pieces of its long name, and the short one.
+    slots: std::ops::Range<usize>,
 }
 
 impl Item {
@@ -125,7 +129,14 @@ impl Fat {
     }
 
     fn root(&self) -> Item {
-        Item { name: String::new(), short: String::new(), is_directory: true, len: 0, place: self.root }
+        Item {
+            name: String::new(),
+            short: String::new(),
+            is_directory: true,
+            len: 0,
+            place: self.root,
+            slots: 0..0,
+        }
     }
 
     /// Finds a file or directory, whatever the case of its name. A long name comes before another file's short one.

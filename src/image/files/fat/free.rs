@@ -59,7 +59,7 @@ impl Fat {
     }
 
     /// Whether this copy of the table is as the first one is.
-    fn is_copy(&self, copy: u64) -> Result<bool, String> {
+    pub(super) fn is_copy(&self, copy: u64) -> Result<bool, String> {
         let (mut one, mut other) = (Vec::new(), Vec::new());
         for at in (0..self.table_len).step_by(PIECE as usize) {
             let len = PIECE.min(self.table_len - at) as usize;

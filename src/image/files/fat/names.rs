@@ -21,6 +21,11 @@ pub(super) fn shown(path: &str) -> String {
     format!("`{}`", path.escape_debug())
 }
 
+/// Whether a directory can have only one of them.
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
+}
+
 /// The entries in a directory's bytes.
 ///
 /// `.` and `..` are the first two of every directory but the root, and nowhere else.
@@ -28,11 +33,18 @@ pub(super) fn items(bytes: &[u8], width: Width, is_root: bool) -> Result<Vec<Ite
     let mut items = Vec::new();
     let mut long = LongName::default();
     let mut seen = HashSet::new();
+    // Where the pieces of the long name begin.
+    let mut begun = 0;
     for (n, entry) in bytes.chunks_exact(ENTRY).enumerate() {
         match (entry[0], entry[11]) {
             (0, _) => break,
             (0xe5, _) => long = LongName::default(),
-            (_, attributes) if attributes & 0x3f == 0x0f => long.add(entry),
+            (_, attributes) if attributes & 0x3f == 0x0f => {
+                if entry[0] & 0x40 != 0 {
+                    begun = n;
+                }
+                long.add(entry);
+            }
             // The label.
             (_, attributes) if attributes & 0x08 != 0 => long = LongName::default(),
             (b'.', attributes)
@@ -41,7 +53,9 @@ pub(super) fn items(bytes: &[u8], width: Width, is_root: bool) -> Result<Vec<Ite
                     && ((n, &entry[..11]) == (0, DOT) || (n, &entry[..11]) == (1, DOT_DOT)) => {}
             (_, attributes) => {
                 let short = short_name(entry);
-                let name = std::mem::take(&mut long).finish(entry).unwrap_or_else(|| short.clone());
+                let own = std::mem::take(&mut long).finish(entry);
+                let slots = if own.is_some() { begun } else { n }..n + 1;
+                let name = own.unwrap_or_else(|| short.clone());
                 if !is_name(name.as_bytes()) || name.contains(char::is_control) {
                     return Err(format!("has a name that no file can have: {}", shown_name(&name)));
                 }
@@ -57,6 +71,7 @@ pub(super) fn items(bytes: &[u8], width: Width, is_root: bool) -> Result<Vec<Ite
                     is_directory: attributes & 0x10 != 0,
                     len: u64::from(u32::from_le_bytes([entry[28], entry[29], entry[30], entry[31]])),
                     place: Place::Chain(first),
+                    slots,
                 });
             }
         }
