@@ -1284,7 +1284,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__deploy)
-            opts="-n -q -v -h -V --device --confirm --dry-run --spool-dir --json --quiet --verbose --no-color --config --help --version"
+            opts="-n -q -v -h -V --device --confirm --dry-run --spool-dir --set --set-file --set-form --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1299,6 +1299,18 @@ _piprov() {
                     return 0
                     ;;
                 --spool-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set-form)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

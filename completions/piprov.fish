@@ -66,13 +66,16 @@ complete -c piprov -n "__fish_piprov_needs_command" -f -a "config" -d 'Show the 
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l device -d 'The disks: whole ones, like /dev/sdb; or files of a disk\'s size' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l confirm -d 'What a person types when asked: the disks as they were named, with commas' -r
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l spool-dir -d 'Folder for the spool of a compressed image' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l set -d 'First-boot setting, like hostname=gate-7; may be given several times' -r
+complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l set-file -d 'File with such settings, as TOML: hostname = "gate-7"' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l set-form -d 'Form of the settings, where the image doesn\'t show which one it reads' -r
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s n -l dry-run -d 'Print what would be done, and do nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l targets -d 'Targets database' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l stagger -d 'Seconds between the resets of two boards' -r

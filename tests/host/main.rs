@@ -7,6 +7,7 @@ mod browser;
 mod common;
 #[path = "../support/cutting.rs"]
 mod cutting;
+mod deploy_first_boot;
 mod deploy_ground;
 #[path = "../disks/mod.rs"]
 mod disks;
