@@ -13,6 +13,8 @@ use crate::eeprom::config_txt::ConfigFiles;
 
 /// Which boards start from an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "station", schema(as = ImageBoots))]
 pub struct Boots {
     /// The partition that was looked at.
     pub part: u32,
@@ -25,8 +27,11 @@ pub struct Boots {
 
 /// Whether a model starts from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "station", schema(as = BootVerdict))]
 pub struct Verdict {
     /// The model.
+    #[cfg_attr(feature = "station", schema(value_type = String))]
     pub model: Model,
     /// Whether it does; `None` where that can't be said.
     pub starts: Option<bool>,

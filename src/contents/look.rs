@@ -26,6 +26,8 @@ const KERNELS: usize = 12;
 
 /// What an image contains.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "station", schema(as = ImageContents))]
 pub struct Contents {
     /// The form of this: what is kept in an older one is made anew.
     pub form: u32,
@@ -52,6 +54,8 @@ pub struct Contents {
 /// What lies on a partition.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "station", schema(as = FileSystem))]
 pub enum Sort {
     /// FAT, which boards' firmware reads.
     Fat,
@@ -82,6 +86,8 @@ impl Sort {
 
 /// A partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "station", schema(as = ImagePart))]
 pub struct Part {
     /// The number that Linux gives it.
     pub number: u32,
@@ -104,6 +110,8 @@ pub struct Part {
 
 /// An operating system.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "station", schema(as = ImageSystem))]
 pub struct System {
     /// The partition that it lies on.
     pub part: u32,

@@ -97,6 +97,21 @@ pub enum Role {
     Other,
 }
 
+impl Role {
+    /// What people call such a disk.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Emmc => "eMMC",
+            Self::Sd => "SD card",
+            Self::Nvme => "NVMe",
+            Self::Usb => "USB",
+            Self::File => "file",
+            Self::Other => "disk",
+        }
+    }
+}
+
 /// A disk of a board.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]

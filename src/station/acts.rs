@@ -1,6 +1,9 @@
 //! What people do to boards, whether they ask by the API or on a page: the same checks, the same audit, the same news.
 
+pub(super) mod files;
+pub(super) mod fit;
 mod images;
+mod many;
 
 use std::sync::Arc;
 

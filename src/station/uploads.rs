@@ -14,17 +14,15 @@ use bytes::BytesMut;
 use futures::StreamExt;
 
 use super::images::Wanted;
-use super::store::{self, Upload, UploadState, new_name};
+use super::store::{self, new_name};
 use super::web::{Refusal, Who, whole};
 use super::{Station, now};
 use crate::error::Kind;
 use crate::format::{size, unhex};
 use crate::image::chunk::index::LONGEST_IMAGE;
-use crate::station_api::{Image, ImageState, Thing};
+use crate::station_api::{Image, ImageState, LONGEST_PIECE, Thing, Upload, UploadState};
 use crate::stop::Stop;
 
-/// The longest piece.
-pub(super) const PIECE: usize = 8 << 20;
 /// So much of a whole file is held before it is written.
 const HELD: usize = 4 << 20;
 /// How long a piece may take to come.
@@ -178,7 +176,7 @@ impl Station {
                 format!("the next piece of `{}` begins at byte {}, not at {at}", upload.name, upload.came);
             return Err(Refusal::conflict(text));
         }
-        let bytes = whole(body, PIECE, PIECE_TIME).await?;
+        let bytes = whole(body, LONGEST_PIECE, PIECE_TIME).await?;
         if bytes.is_empty() {
             return Err(Refusal::malformed("a piece has at least one byte"));
         }

@@ -11,10 +11,12 @@ mod care;
 mod hook;
 mod image;
 mod job;
+mod many;
 mod name;
 mod people;
 mod project;
 mod setting;
+mod upload;
 
 pub use audit::{Audit, AuditAsked, Broken, Link, digest};
 pub use board::{Board, BoardFacts, Enrolment, Held, Sighting, Slot, SlotKind};
@@ -25,12 +27,16 @@ pub use call::{
 };
 pub use care::{Support, SupportFigures, SupportRun, Trouble, TroubleIs, TroubleOf};
 pub use hook::{DeliveriesAsked, Delivery, DeliveryState, Happening, Hook, MadeHook, NewHook};
-pub use image::{AddedImage, Backup, Image, ImageState};
+pub use image::{
+    AddedImage, Backup, FileAsked, FileIs, FileLine, FilesAsked, Image, ImageChange, ImageState, ImageUses,
+};
 pub use job::{Job, JobState, RunLine};
+pub use many::{BoardNames, BoardsChange, Fit, FitAsked, MOST_BOARDS, NewJobs, OfBoard, OfBoards};
 pub use name::check_name;
-pub use people::{Role, Scope, Session, Token, User};
+pub use people::{Me, PasswordChange, Role, Scope, Session, Token, User};
 pub use project::{Again, Matching, NoBoard, Project, Rule, What, shadow};
 pub use setting::{NetworkNotice, SettingChange, SettingLine};
+pub use upload::{LONGEST_PIECE, NewUpload, PieceAt, Upload, UploadState};
 
 /// Unix milliseconds, UTC.
 pub type Time = i64;

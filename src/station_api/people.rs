@@ -210,6 +210,39 @@ pub struct Session {
     pub expires: Time,
 }
 
+/// Who asks, and what they may do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct Me {
+    /// The name under which the audit has what they do: of a user, of a token, or `uid 0` on the Unix socket.
+    pub by: String,
+    /// What they may do.
+    pub role: Role,
+    /// What the token is good for; empty: all that its role may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<Scope>,
+    /// The user that it is, or to whom the token belongs, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<User>,
+}
+
+/// Somebody gives the own account another password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    /// The password that it was.
+    pub before: String,
+    /// The new one, 10 to 256 characters.
+    pub password: String,
+}
+
+impl fmt::Debug for PasswordChange {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("PasswordChange").finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

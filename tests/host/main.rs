@@ -74,6 +74,7 @@ mod station_hooks;
 mod station_https;
 mod station_killed;
 mod station_once;
+mod station_programs;
 mod station_schema;
 mod station_words;
 mod targets;

@@ -39,12 +39,16 @@ fn config(station: &Station) -> String {
     let mut board = Board::new("00000000000000a1");
     board.register(station).ok();
     let delivery = delivery(station);
+    let upload = post("/api/v1/uploads", json!({"name": "parts", "size": 9_000_000}));
+    let login = json!({"name": "ann", "password": "correct horse"});
+    let own = station.call("POST", "/api/v1/login", None, Some(&login)).ok()["secret"].clone();
     let job = post(&format!("/api/v1/boards/{}/jobs", board.id), json!({"action": "deploy", "image": "os"}));
     let work = board.work(station, 0).ok();
     let runs = station.admin("GET", "/api/v1/runs", None).ok();
     let names = [
         ("board", board.id.as_str()),
         ("image", image["id"].as_str().unwrap()),
+        ("upload", upload["id"].as_str().unwrap()),
         ("job", job["id"].as_str().unwrap()),
         ("run", runs["items"][0]["run"].as_str().unwrap()),
         ("project", "lab"),
@@ -68,6 +72,8 @@ fn config(station: &Station) -> String {
             let token = match (device, path.contains("{job}")) {
                 (true, true) => work["token"].as_str().unwrap(),
                 (true, false) => &board.token,
+                // A token has no account of its own.
+                (false, _) if path.starts_with("/api/v1/account/") => own.as_str().unwrap(),
                 (false, _) => &admin,
             };
             // Events never end.

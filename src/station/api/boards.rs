@@ -2,9 +2,11 @@
 
 use axum::http::StatusCode;
 
+use crate::station::acts::fit::Fit;
 use crate::station::web::{Access, Call, Refusal, Row, Table};
 use crate::station_api::{
-    Board, BoardChange, BoardsAsked, Job, JobsAsked, ListAsked, NewJob, Page, Role, RuleTest, Sighting,
+    self, Board, BoardChange, BoardNames, BoardsAsked, BoardsChange, FitAsked, Job, JobsAsked, ListAsked,
+    NewJob, NewJobs, OfBoards, Page, Role, RuleTest, Sighting,
 };
 
 const LOOK: Access = Access::Role(Role::Viewer);
@@ -12,14 +14,23 @@ const WORK: Access = Access::Role(Role::Operator);
 
 pub(super) fn add_to(table: &mut Table) {
     table.add(Row::get("/api/v1/boards", LOOK, "Boards"), boards);
+    let row = Row::patch("/api/v1/boards", WORK, "Change several boards, let them in or refuse them");
+    table.add(row, change_many);
     table.add(Row::get("/api/v1/boards/{board}", LOOK, "A board"), board);
     table.add(Row::patch("/api/v1/boards/{board}", WORK, "Change a board, let it in or refuse it"), change);
     table.add(Row::delete("/api/v1/boards/{board}", Access::Role(Role::Admin), "Forget a board"), forget);
     table.add(Row::get("/api/v1/boards/{board}/sightings", LOOK, "How a board was seen"), sightings);
     table.add(Row::get("/api/v1/boards/{board}/rules", LOOK, "What the rules say of a board"), rules);
+    let row = Row::get("/api/v1/boards/{board}/fit", LOOK, "Whether a board and an image go together");
+    table.add(row, fit);
+    let row = Row::post("/api/v1/boards/{board}/seen", WORK, "Say that its failure was seen");
+    table.add(row, seen);
     let row = Row::post("/api/v1/boards/{board}/jobs", WORK, "Give a board something to do");
     table.add(row.answers(StatusCode::CREATED), new_job);
     table.add(Row::get("/api/v1/jobs", LOOK, "Jobs, the newest first"), jobs);
+    table.add(Row::post("/api/v1/jobs", WORK, "Give several boards something to do"), new_jobs);
+    let row = Row::post("/api/v1/jobs/cancel", WORK, "End what several boards are doing");
+    table.add(row, cancel_many);
     table.add(Row::get("/api/v1/jobs/{job}", LOOK, "A job"), job);
     table.add(Row::post("/api/v1/jobs/{job}/cancel", WORK, "End a job"), cancel);
     let row = Row::post("/api/v1/jobs/{job}/again", WORK, "The same once more, as another job");
@@ -79,4 +90,44 @@ async fn job(call: Call, (): (), (): ()) -> Result<Job, Refusal> {
 
 async fn cancel(call: Call, (): (), (): ()) -> Result<Job, Refusal> {
     call.station.cancel_job(&call.who(), call.part("job")).await
+}
+
+async fn seen(call: Call, (): (), (): ()) -> Result<Board, Refusal> {
+    let id = id(&call).await?;
+    call.station.notice_failure(&call.who(), &id).await?;
+    Ok(call.station.store().board(&id).await?)
+}
+
+async fn fit(call: Call, asked: FitAsked, (): ()) -> Result<station_api::Fit, Refusal> {
+    let (image, project) = (asked.image.unwrap_or_default(), asked.project.unwrap_or_default());
+    if image.is_empty() == project.is_empty() {
+        return Err(Refusal::malformed("either `image` or `project` says which image"));
+    }
+    let board = call.station.store().board(&id(&call).await?).await?;
+    let fit = Fit::of(&call.station, &project, &image).await?;
+    let fit = fit.ok_or_else(|| Refusal::missing("there is no such image, or the project has none"))?;
+    Ok(station_api::Fit { warning: fit.warning(&board, asked.target), image: fit.image.name })
+}
+
+/// The boards that a body names, of which there is at least one.
+async fn named(call: &Call, names: &[String]) -> Result<Vec<(String, Result<String, Refusal>)>, Refusal> {
+    if names.is_empty() {
+        return Err(Refusal::meaningless("no board is named"));
+    }
+    call.station.named_boards(names.iter().map(String::as_str)).await
+}
+
+async fn new_jobs(call: Call, (): (), new: NewJobs) -> Result<OfBoards, Refusal> {
+    let boards = named(&call, &new.boards).await?;
+    Ok(OfBoards { items: call.station.give_jobs(&call.who(), boards, &new.job).await })
+}
+
+async fn change_many(call: Call, (): (), new: BoardsChange) -> Result<OfBoards, Refusal> {
+    let boards = named(&call, &new.boards).await?;
+    Ok(OfBoards { items: call.station.change_boards(&call.who(), boards, &new.change).await })
+}
+
+async fn cancel_many(call: Call, (): (), of: BoardNames) -> Result<OfBoards, Refusal> {
+    let boards = named(&call, &of.boards).await?;
+    Ok(OfBoards { items: call.station.cancel_boards(&call.who(), boards).await })
 }

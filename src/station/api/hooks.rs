@@ -2,8 +2,9 @@
 
 use axum::http::StatusCode;
 
+use crate::station::store::part;
 use crate::station::web::{Access, Call, Refusal, Row, Table};
-use crate::station_api::{DeliveriesAsked, Delivery, Hook, MadeHook, NewHook, Page, Role};
+use crate::station_api::{DeliveriesAsked, Delivery, Hook, ListAsked, MadeHook, NewHook, Page, Role};
 
 const ADMIN: Access = Access::Role(Role::Admin);
 
@@ -21,8 +22,8 @@ pub(super) fn add_to(table: &mut Table) {
     table.add(row, again);
 }
 
-async fn hooks(call: Call, (): (), (): ()) -> Result<Page<Hook>, Refusal> {
-    Ok(Page { items: call.station.store().hooks().await?, next: None })
+async fn hooks(call: Call, asked: ListAsked, (): ()) -> Result<Page<Hook>, Refusal> {
+    Ok(part(call.station.store().hooks().await?, &asked, |hook| hook.name.clone())?)
 }
 
 async fn add(call: Call, (): (), new: NewHook) -> Result<MadeHook, Refusal> {

@@ -1,5 +1,6 @@
 //! Calls of people's programs. docs/station-api.md has them as a table.
 
+mod account;
 mod boards;
 mod events;
 mod health;
@@ -8,6 +9,7 @@ mod images;
 mod people;
 mod runs;
 mod settings;
+mod uploads;
 
 pub(super) use people::{digest, secret};
 
@@ -27,6 +29,8 @@ pub(super) fn add_to(table: &mut Table) {
     boards::add_to(table);
     hooks::add_to(table);
     images::add_to(table);
+    uploads::add_to(table);
+    account::add_to(table);
     people::add_to(table);
     runs::add_to(table);
     settings::add_to(table);

@@ -9,12 +9,12 @@ use crate::error::Kind;
 use crate::format::hex;
 use crate::station::accounts::SignedIn;
 use crate::station::key::random;
-use crate::station::store::Account;
-use crate::station::web::{Access, Call, Origin, Refusal, Row, Table};
+use crate::station::store::{Account, part};
+use crate::station::web::{Access, Call, Origin, Refusal, Row, Table, bearer};
 use crate::station::{Station, now};
 use crate::station_api::{
-    Invited, LoggedIn, Login, MadeToken, NewInvitation, NewToken, NewUser, Page, Role, Session, Token, User,
-    UserChange,
+    Invited, ListAsked, LoggedIn, Login, MadeToken, NewInvitation, NewToken, NewUser, Page, Role, Session,
+    Token, User, UserChange,
 };
 
 const ADMIN: Access = Access::Role(Role::Admin);
@@ -27,11 +27,16 @@ pub(super) fn add_to(table: &mut Table) {
         login,
     );
     table.add(Row::get("/api/v1/users", ADMIN, "Accounts"), users);
-    table.add(Row::post("/api/v1/users", ADMIN, "Make an account").answers(StatusCode::CREATED), add_user);
-    table.add(Row::patch("/api/v1/users/{user}", ADMIN, "Change an account"), change_user);
+    table.add(
+        Row::post("/api/v1/users", ADMIN, "Make an account").answers(StatusCode::CREATED).secret(),
+        add_user,
+    );
+    table.add(Row::patch("/api/v1/users/{user}", ADMIN, "Change an account").secret(), change_user);
     let row = Row::post("/api/v1/invitations", ADMIN, "Make a link that is good once, for a password");
     table.add(row.answers(StatusCode::CREATED).secret(), invite);
     table.add(Row::get("/api/v1/users/{user}/sessions", ADMIN, "Sessions of a user"), sessions);
+    let row = Row::delete("/api/v1/users/{user}/sessions", ADMIN, "End the sessions of a user");
+    table.add(row, end_sessions);
     table.add(Row::delete("/api/v1/sessions/{session}", ADMIN, "End a session"), end_session);
     table.add(Row::get("/api/v1/tokens", ADMIN, "Tokens"), tokens);
     table.add(
@@ -107,8 +112,8 @@ impl Station {
     }
 }
 
-async fn users(call: Call, (): (), (): ()) -> Result<Page<User>, Refusal> {
-    Ok(Page { items: call.station.store().users().await?, next: None })
+async fn users(call: Call, asked: ListAsked, (): ()) -> Result<Page<User>, Refusal> {
+    Ok(part(call.station.store().users().await?, &asked, |user| user.name.clone())?)
 }
 
 async fn add_user(call: Call, (): (), new: NewUser) -> Result<User, Refusal> {
@@ -123,17 +128,36 @@ async fn invite(call: Call, (): (), new: NewInvitation) -> Result<Invited, Refus
     call.station.invite(&call.who(), new.user.as_deref(), new.role).await
 }
 
-async fn sessions(call: Call, (): (), (): ()) -> Result<Page<Session>, Refusal> {
+async fn sessions(call: Call, asked: ListAsked, (): ()) -> Result<Page<Session>, Refusal> {
     let name = call.station.store().account(call.part("user")).await?.user.name;
-    Ok(Page { items: call.station.store().sessions(Some(&name), now()).await?, next: None })
+    part_of_sessions(&call.station, &name, &asked).await
+}
+
+/// Sessions of a user, the one that was used last first.
+pub(super) async fn part_of_sessions(
+    station: &Station,
+    name: &str,
+    asked: &ListAsked,
+) -> Result<Page<Session>, Refusal> {
+    let all = station.store().sessions(Some(name), now()).await?;
+    // It grows from line to line, as the newest come first.
+    let key = |one: &Session| format!("{:020}.{}", i64::MAX.saturating_sub(one.used), one.digest);
+    Ok(part(all, asked, key)?)
+}
+
+/// All of them but the one that asks, where it is one of these.
+async fn end_sessions(call: Call, (): (), (): ()) -> Result<(), Refusal> {
+    let name = call.station.store().account(call.part("user")).await?.user.name;
+    let own = bearer(&call.headers).map(digest).unwrap_or_default();
+    call.station.end_other_sessions(&call.who(), &name, &own).await.map(drop)
 }
 
 async fn end_session(call: Call, (): (), (): ()) -> Result<(), Refusal> {
     call.station.end_session(&call.who(), call.part("session")).await
 }
 
-async fn tokens(call: Call, (): (), (): ()) -> Result<Page<Token>, Refusal> {
-    Ok(Page { items: call.station.store().tokens().await?, next: None })
+async fn tokens(call: Call, asked: ListAsked, (): ()) -> Result<Page<Token>, Refusal> {
+    Ok(part(call.station.store().tokens().await?, &asked, |token| token.name.clone())?)
 }
 
 async fn add_token(call: Call, (): (), new: NewToken) -> Result<MadeToken, Refusal> {

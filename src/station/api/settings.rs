@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 
 use crate::station::Station;
+use crate::station::store::part;
 use crate::station::web::{Access, Call, Refusal, Row, Table};
 use crate::station_api::{
     Board, DamagedRecord, ListAsked, NetworkNotice, NewRule, Page, Project, Role, Rule, SettingChange,
@@ -47,6 +48,7 @@ pub(super) fn add_to(table: &mut Table) {
     table.add(Row::delete("/api/v1/slots/{slot}", CHANGE, "Remove a slot"), remove_slot);
 }
 
+/// A list whose length is bounded: one part has it all.
 fn all<T>(items: Vec<T>) -> Page<T> {
     Page { items, next: None }
 }
@@ -79,8 +81,8 @@ async fn status(call: Call, (): (), (): ()) -> Result<Status, Refusal> {
     call.station.status().await
 }
 
-async fn records(call: Call, (): (), (): ()) -> Result<Page<DamagedRecord>, Refusal> {
-    Ok(all(call.station.store().spool_damaged().await?))
+async fn records(call: Call, asked: ListAsked, (): ()) -> Result<Page<DamagedRecord>, Refusal> {
+    Ok(part(call.station.store().spool_damaged().await?, &asked, |record| record.file.clone())?)
 }
 
 async fn arm(call: Call, armed: bool) -> Result<Status, Refusal> {
@@ -88,8 +90,8 @@ async fn arm(call: Call, armed: bool) -> Result<Status, Refusal> {
     call.station.status().await
 }
 
-async fn projects(call: Call, (): (), (): ()) -> Result<Page<Project>, Refusal> {
-    Ok(all(call.station.store().projects().await?))
+async fn projects(call: Call, asked: ListAsked, (): ()) -> Result<Page<Project>, Refusal> {
+    Ok(part(call.station.store().projects().await?, &asked, |project| project.name.clone())?)
 }
 
 async fn project(call: Call, (): (), (): ()) -> Result<Project, Refusal> {
@@ -107,8 +109,9 @@ async fn remove_project(call: Call, (): (), (): ()) -> Result<(), Refusal> {
     call.station.remove_project(&call.who(), call.part("project")).await
 }
 
-async fn rules(call: Call, (): (), (): ()) -> Result<Page<Rule>, Refusal> {
-    Ok(all(call.station.store().rules().await?))
+async fn rules(call: Call, asked: ListAsked, (): ()) -> Result<Page<Rule>, Refusal> {
+    let key = |rule: &Rule| format!("{:010}.{}", rule.position, rule.name);
+    Ok(part(call.station.store().rules().await?, &asked, key)?)
 }
 
 async fn add_rule(call: Call, (): (), new: NewRule) -> Result<Rule, Refusal> {
@@ -143,8 +146,9 @@ async fn clear_setting(call: Call, (): (), (): ()) -> Result<(), Refusal> {
     call.station.save_setting(&call.who(), call.part("key"), None).await.map(|_| ())
 }
 
-async fn slots(call: Call, (): (), (): ()) -> Result<Page<Slot>, Refusal> {
-    Ok(all(call.station.store().slots().await?))
+async fn slots(call: Call, asked: ListAsked, (): ()) -> Result<Page<Slot>, Refusal> {
+    let key = |slot: &Slot| format!("{:010}.{}", slot.position, slot.name);
+    Ok(part(call.station.store().slots().await?, &asked, key)?)
 }
 
 async fn put_slot(call: Call, (): (), slot: Slot) -> Result<Slot, Refusal> {

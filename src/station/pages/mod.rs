@@ -38,6 +38,8 @@ mod help;
 mod images;
 mod live;
 mod network;
+#[cfg(test)]
+mod parity;
 mod passkey;
 mod people;
 mod rules;

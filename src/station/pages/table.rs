@@ -74,14 +74,39 @@ impl Pages {
         F: Fn(Visit, Form) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Result<Response, Refusal>> + Send + 'static,
     {
-        self.add(Row::post(path, access, ""), move |visit, body| {
+        self.form(Row::post(path, access, ""), handler);
+    }
+
+    fn form<F, R>(&mut self, row: Row, handler: F)
+    where
+        F: Fn(Visit, Form) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<Response, Refusal>> + Send + 'static,
+    {
+        self.add(row, move |visit, body| {
             let handler = handler.clone();
             async move {
                 let form = Form::read(&whole(body, LONGEST, FORM_TIME).await?)?;
                 visit.proven(form.raw("proof"))?;
+                if !row.whats.is_empty() && !row.whats.contains(&visit.part("what")) {
+                    return Err(Refusal::missing("there is no such thing to do"));
+                }
                 handler(visit, form).await
             }
         });
+    }
+
+    /// A form for each of several things that may be done to one: `{what}` in its path is one of these.
+    pub(super) fn each<F, R>(
+        &mut self,
+        path: &'static str,
+        whats: &'static [&'static str],
+        access: Access,
+        handler: F,
+    ) where
+        F: Fn(Visit, Form) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<Response, Refusal>> + Send + 'static,
+    {
+        self.form(Row::post(path, access, "").each(whats), handler);
     }
 
     /// A page that takes something else than a form. Whether it comes from one of our pages, the handler asks

@@ -5,7 +5,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::device_api::Role;
 use crate::error::{Action, Piece, Remedy};
 use crate::format;
 use crate::run::{Segment, Stage};
@@ -89,24 +88,12 @@ pub(super) fn model(board: &Board) -> String {
     format::message(model.strip_prefix("Raspberry Pi ").unwrap_or(model)).into_owned()
 }
 
-/// What a disk is.
-pub(super) const fn role(role: Role) -> &'static str {
-    match role {
-        Role::Emmc => "eMMC",
-        Role::Sd => "SD card",
-        Role::Nvme => "NVMe",
-        Role::Usb => "USB",
-        Role::File => "file",
-        Role::Other => "disk",
-    }
-}
-
 /// What a board is in one line: `Compute Module 4, 4 GiB, eMMC 29.1 GiB`.
 pub(super) fn hardware(board: &Board) -> String {
     let mut parts = vec![model(board)];
     parts.extend(board.memory.map(format::size));
     parts.extend(
-        board.disks.iter().take(3).map(|disk| format!("{} {}", role(disk.role), format::size(disk.size))),
+        board.disks.iter().take(3).map(|disk| format!("{} {}", disk.role.title(), format::size(disk.size))),
     );
     parts.join(", ")
 }

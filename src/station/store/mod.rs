@@ -59,13 +59,13 @@ pub use identity::Met;
 pub use jobs::{Asked, Drawn, Finished};
 pub use once::Once;
 pub use open::StoreUrl;
+pub use page::{limit, part};
 pub use passkeys::Passkey;
 pub use people::Account;
 pub use retain::{Keep, Removed, room};
 pub use rules::Arrival;
 pub use sessions::{Invitation, Started};
 pub use shelf::{Checked, Shared, Shelf, Uses};
-pub use uploads::{Upload, UploadState};
 
 use db::Db;
 

@@ -2,51 +2,12 @@
 
 use super::db::{Row, values, word};
 use super::{Error, Store, check_name};
-use crate::station_api::Time;
+use crate::station_api::{Time, Upload, UploadState};
 
 /// Uploads that there may be at once.
 const MOST: u64 = 20;
 
 const UPLOAD: &str = "id, name, file, person, size, came, sha256, state, why, made, changed";
-
-/// A file that comes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upload {
-    /// The station's name of it.
-    pub id: String,
-    /// What the image will be called.
-    pub name: String,
-    /// The file's name where it comes from.
-    pub file: String,
-    /// Who sends it.
-    pub person: String,
-    /// How many bytes it has; 0 where that isn't known.
-    pub size: u64,
-    /// How many of them are here, from the first on.
-    pub came: u64,
-    /// sha256 that it has to have, 64 hexadecimal digits; empty where nobody said.
-    pub sha256: String,
-    /// Where it stands.
-    pub state: UploadState,
-    /// Why it failed.
-    pub why: String,
-    /// When it began.
-    pub made: Time,
-    /// When something came last.
-    pub changed: Time,
-}
-
-/// Where an upload stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum UploadState {
-    /// Pieces come, or are waited for.
-    Coming,
-    /// All is here, and becomes an image.
-    Taking,
-    /// It didn't become one.
-    Failed,
-}
 
 fn upload(mut row: Row) -> Result<Upload, Error> {
     Ok(Upload {

@@ -30,7 +30,7 @@ pub(super) fn key(row: &Row, headers: &HeaderMap) -> Result<Option<String>, Refu
         return Err(Refusal::malformed(text));
     }
     if row.secret {
-        let text = "this call takes no `Idempotency-Key`: its answer has a secret, which is kept nowhere";
+        let text = "this call takes no `Idempotency-Key`: it has a secret in it, of which nothing is kept";
         return Err(Refusal::meaningless(text));
     }
     Ok(Some(text.to_owned()))

@@ -27,8 +27,12 @@ pub(in crate::station) struct Row {
     pub(in crate::station) summary: &'static str,
     /// Other answers than `status` that are no refusals, and what they mean.
     pub(in crate::station) also: &'static [(u16, &'static str)],
-    /// Its answer has a secret in it, which is kept nowhere.
+    /// A secret is in its answer or in its body, and nothing of that is kept.
     pub(in crate::station) secret: bool,
+    /// Its body is a file.
+    pub(in crate::station) is_file: bool,
+    /// What `{what}` in its path may be, where it has one.
+    pub(in crate::station) whats: &'static [&'static str],
 }
 
 /// What else a call answers that gives parts of something.
@@ -78,7 +82,17 @@ impl HttpMethodOf {
 
 impl Row {
     const fn new(method: HttpMethodOf, path: &'static str, access: Access, summary: &'static str) -> Self {
-        Self { method, path, access, status: StatusCode::OK, summary, also: &[], secret: false }
+        Self {
+            method,
+            path,
+            access,
+            status: StatusCode::OK,
+            summary,
+            also: &[],
+            secret: false,
+            is_file: false,
+            whats: &[],
+        }
     }
 
     pub(in crate::station) const fn get(path: &'static str, access: Access, summary: &'static str) -> Self {
@@ -111,16 +125,29 @@ impl Row {
         self
     }
 
-    /// With a secret in its answer.
+    /// With a secret in its answer or its body.
     pub(in crate::station) const fn secret(mut self) -> Self {
         self.secret = true;
         self
     }
 
+    /// With a file as its body.
+    pub(super) const fn file(mut self) -> Self {
+        self.is_file = true;
+        self
+    }
+
+    /// For each of several things that may be done.
+    pub(in crate::station) const fn each(mut self, whats: &'static [&'static str]) -> Self {
+        self.whats = whats;
+        self
+    }
+
     /// Whether what is asked twice under one key is done once.
     pub(super) const fn takes_key(&self) -> bool {
-        matches!(self.method, HttpMethodOf::Post | HttpMethodOf::Put)
+        matches!(self.method, HttpMethodOf::Post | HttpMethodOf::Put | HttpMethodOf::Patch)
             && matches!(self.access, Access::Role(_))
+            && !self.is_file
     }
 
     /// With other answers that are no refusals.

@@ -14,7 +14,9 @@ pub(in crate::station) fn of(row: &Row) -> Option<Scope> {
         "images" | "backups" | "uploads" => (Scope::ImagesRead, Scope::ImagesWrite),
         "runs" => (Scope::RunsRead, Scope::RunsWrite),
         "projects" | "rules" => (Scope::RulesRead, Scope::RulesWrite),
-        "audit" | "invitations" | "sessions" | "tokens" | "users" => (Scope::PeopleRead, Scope::PeopleWrite),
+        "account" | "audit" | "invitations" | "sessions" | "tokens" | "users" => {
+            (Scope::PeopleRead, Scope::PeopleWrite)
+        }
         "deliveries" | "events" | "hooks" | "network" | "settings" | "station" | "statistics" => {
             (Scope::StationRead, Scope::StationWrite)
         }

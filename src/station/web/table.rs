@@ -185,6 +185,7 @@ impl Table {
         F: Fn(Call, Q, Body) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Result<Response, Refusal>> + Send + 'static,
     {
+        let row = if takes.is_some() { row.file() } else { row };
         let takes = takes.map(|takes| body(takes, binary()));
         let operation = operation(&row).parameters(Some(query_of::<Q>())).request_body(takes);
         let operation = operation.response(row.status.as_str(), done(answers)).build();

@@ -63,7 +63,7 @@ fn wear(life: u8) -> Option<Wear> {
 
 fn store(disk: &Disk) -> Store {
     Store {
-        title: format!("{} {}", words::role(disk.role), size(disk.size)),
+        title: format!("{} {}", disk.role.title(), size(disk.size)),
         what: match &disk.model {
             Some(model) => format!("{}, {}", message(model), message(&disk.name)),
             None => message(&disk.name).into_owned(),

@@ -3,9 +3,9 @@
 use askama::Template;
 
 use super::Answer;
-use super::fit::{Fit, disk};
 use crate::device_api::{Action, End, Role as DiskRole};
 use crate::format::size;
+use crate::station::acts::fit::{Fit, disk};
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
 use crate::station::pages::table::{Pages, go, page, sentence};
@@ -18,16 +18,19 @@ use crate::station_api::{
 
 const LOOK: Access = Access::Role(Role::Viewer);
 const WORK: Access = Access::Role(Role::Operator);
-/// Boards that are deployed at once.
-const MOST: usize = 500;
+
+/// What is done to one board.
+const BOARD: [&str; 7] = ["let-in", "refuse", "seen", "leave", "backup", "reboot", "power-off"];
+/// What is done to the boards that are ticked.
+const SELECTED: [&str; 7] = ["deploy", "backup", "reboot", "let-in", "refuse", "slot", "cancel"];
 
 pub(super) fn add_to(pages: &mut Pages) {
     pages.get("/deploy", WORK, ask);
     pages.post("/deploy", WORK, deploy);
-    pages.post("/selected/{what}", WORK, selected);
-    pages.post("/boards/{board}/{what}", WORK, board);
-    pages.post("/jobs/{job}/{what}", WORK, job);
-    pages.post("/station/{what}", WORK, arm);
+    pages.each("/selected/{what}", &SELECTED, WORK, selected);
+    pages.each("/boards/{board}/{what}", &BOARD, WORK, board);
+    pages.each("/jobs/{job}/{what}", &["cancel", "again"], WORK, job);
+    pages.each("/station/{what}", &["arm", "disarm"], WORK, arm);
     pages.get("/services", LOOK, services);
 }
 
@@ -210,18 +213,8 @@ async fn change_all(visit: &Visit, ids: &[String], change: &BoardChange) -> Resu
 
 /// The boards that a form names.
 async fn ids(visit: &Visit, form: &Form) -> Result<Vec<String>, Refusal> {
-    let named: Vec<&str> = form.all("board").filter(|name| !name.is_empty()).collect();
-    if named.len() > MOST {
-        return Err(Refusal::meaningless(format!("{MOST} boards at most are done at once")));
-    }
-    let mut ids = Vec::with_capacity(named.len());
-    for name in named {
-        let id = visit.station.store().find_board(name).await?;
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    }
-    Ok(ids)
+    let named = form.all("board").filter(|name| !name.is_empty());
+    visit.station.named_boards(named).await?.into_iter().map(|(_, id)| id).collect()
 }
 
 /// A board whose disk will be written.
@@ -292,7 +285,7 @@ async fn ask(visit: Visit) -> Answer {
     {
         images.insert(0, Choice { size: size(named.raw_len), name: named.name });
     }
-    if let Some(fit) = Fit::of(&visit, &project, &image).await? {
+    if let Some(fit) = Fit::of(&visit.station, &project, &image).await? {
         for (board, id) in boards.iter_mut().zip(&ids) {
             board.warning = fit.warning(&store.board(id).await?, None);
         }
@@ -317,7 +310,7 @@ pub(in crate::station::pages) fn written(board: &Board) -> Written {
         hardware: words::hardware(board),
         slot: board.slot.clone().unwrap_or_default(),
         disk: disk
-            .map(|disk| format!("{} {} ({})", words::role(disk.role), size(disk.size), disk.name))
+            .map(|disk| format!("{} {} ({})", disk.role.title(), size(disk.size), disk.name))
             .unwrap_or_default(),
         wrong,
         warning: None,
@@ -334,9 +327,8 @@ async fn deploy(visit: Visit, form: Form) -> Answer {
     };
     let target = form.word::<DiskRole>("target")?;
     if !form.is_on("anyway") {
-        let fit =
-            Fit::of(&visit, project.as_deref().unwrap_or_default(), image.as_deref().unwrap_or_default());
-        let (fit, mut warned) = (fit.await?, false);
+        let (of, named) = (project.as_deref().unwrap_or_default(), image.as_deref().unwrap_or_default());
+        let (fit, mut warned) = (Fit::of(&visit.station, of, named).await?, false);
         for id in &ids {
             let board = visit.station.store().board(id).await?;
             if let Some(warning) = fit.as_ref().and_then(|fit| fit.warning(&board, target)) {

@@ -4,7 +4,6 @@ mod act;
 mod card;
 mod feed;
 mod first;
-mod fit;
 mod page;
 
 use axum::response::Response;

@@ -12,9 +12,9 @@ use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
 use crate::station::pages::table::{Pages, go, page};
 use crate::station::pages::visit::Visit;
-use crate::station::store::{Upload, UploadState};
-use crate::station::uploads::{Announced, PIECE};
+use crate::station::uploads::Announced;
 use crate::station::web::{Refusal, Row, json};
+use crate::station_api::{LONGEST_PIECE, Upload, UploadState};
 
 /// The longest field of a form beside the file.
 const FIELD: usize = 1024;
@@ -44,7 +44,7 @@ async fn ask(visit: Visit) -> Answer {
     let waiting = coming(&visit).await?.into_iter().filter(|coming| coming.goes_on).collect();
     let frame = visit.frame("Add an image", "images").await;
     let name = visit.query.text("name").to_owned();
-    page(&Ask { frame, waiting, name, piece: PIECE })
+    page(&Ask { frame, waiting, name, piece: LONGEST_PIECE })
 }
 
 /// What the script is told of an upload.
@@ -57,7 +57,7 @@ struct Told {
 }
 
 fn told(status: StatusCode, upload: Upload) -> Answer {
-    let told = Told { id: upload.id, came: upload.came, size: upload.size, piece: PIECE };
+    let told = Told { id: upload.id, came: upload.came, size: upload.size, piece: LONGEST_PIECE };
     Ok(json(status, &told))
 }
 

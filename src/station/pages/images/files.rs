@@ -1,19 +1,14 @@
-//! The files in an image: directories in parts, and downloads that are nothing but bytes.
-
-use std::io;
-use std::sync::Arc;
+//! The files in an image, a page a part of a directory; and downloads.
 
 use askama::Template;
-use axum::body::{Body, Bytes};
 use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use jiff::Timestamp;
-use tokio_stream::wrappers::ReceiverStream;
 
 use super::Answer;
-use crate::contents::{Error, Files, ItemKind, Place, name_of, text_of};
+use crate::contents::{ItemKind, text_of};
 use crate::format::{printable, size};
-use crate::image::read_at::ReadAt;
+use crate::station::acts::files::{Spot, attachment};
 use crate::station::pages::frame::Frame;
 use crate::station::pages::table::page;
 use crate::station::pages::visit::Visit;
@@ -23,8 +18,6 @@ use crate::station_api::Image;
 
 /// Names of a page.
 const ROWS: usize = 200;
-/// So much of a file is read at once.
-const PIECE: usize = 1 << 20;
 
 /// Something in a directory.
 struct Row {
@@ -63,45 +56,16 @@ fn at(image: &str, what: &str, part: u32, path: &[Vec<u8>]) -> String {
     link.finish()
 }
 
-/// What is asked for: the image, the number of the partition, the path.
-async fn asked(visit: &Visit) -> Result<(Image, u32, Vec<Vec<u8>>), Refusal> {
-    let image = visit.station.store().image(visit.part("image")).await?;
-    let part = visit.query.maybe::<u32>("part")?.unwrap_or(1);
-    let path = name_of(visit.query.raw("at"));
-    let path = path.ok_or_else(|| Refusal::malformed("`at` is no path within a file system"))?;
-    Ok((image, part, path))
-}
-
-/// Does something with the files of a partition, on a thread that may wait.
-async fn with<T: Send + 'static>(
-    visit: &Visit,
-    image: &Image,
-    part: u32,
-    work: impl FnOnce(&Files) -> Result<T, Error> + Send + 'static,
-) -> Result<(Arc<dyn ReadAt>, T), Refusal> {
-    let contents = visit.station.contents(image).await?;
-    let partition = contents.partition(part);
-    let partition =
-        partition.ok_or_else(|| Refusal::missing(format!("`{}` has no partition {part}", image.name)))?;
-    let stored: Arc<dyn ReadAt> = visit.station.images.stored(image).await?;
-    let disk = Arc::clone(&stored);
-    let done =
-        tokio::task::spawn_blocking(move || Files::open(&disk, &partition).and_then(|files| work(&files)));
-    let done = done.await.map_err(|error| Refusal::from(Error::Io(io::Error::other(error))))??;
-    Ok((stored, done))
+/// The place that is asked for.
+async fn spot(visit: &Visit) -> Result<Spot, Refusal> {
+    let query = &visit.query;
+    visit.station.spot(visit.part("image"), query.maybe::<u32>("part")?, query.raw("at")).await
 }
 
 pub(super) async fn list(visit: Visit) -> Answer {
-    let (image, part, path) = asked(&visit).await?;
-    let after = match visit.query.raw("after") {
-        "" => None,
-        text => name_of(text).and_then(|mut path| path.pop()),
-    };
-    let wanted = path.clone();
-    let (_, (sort, listed)) = with(&visit, &image, part, move |files| {
-        Ok((files.sort(), files.list(&wanted, after.as_deref(), ROWS)?))
-    })
-    .await?;
+    let spot = spot(&visit).await?;
+    let (sort, listed) = visit.station.list_files(&spot, visit.query.raw("after"), ROWS).await?;
+    let Spot { image, part, path } = spot;
     let next = match listed.items.last() {
         Some(last) if listed.more => {
             let mut link = form_urlencoded::Serializer::new(at(&image.id, "files", part, &path));
@@ -143,47 +107,7 @@ pub(super) async fn list(visit: Visit) -> Answer {
 }
 
 pub(super) async fn file(visit: Visit) -> Answer {
-    let (image, part, path) = asked(&visit).await?;
-    let name = path.last().cloned().unwrap_or_default();
-    let (stored, place) = with(&visit, &image, part, move |files| files.find(&path)).await?;
-    visit.station.did(&visit.who(), "image.file", &format!("{}: {}", image.name, printable(&name))).await;
-    let headers = [
-        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (header::CONTENT_DISPOSITION, attachment(&name)),
-    ];
-    Ok(match place {
-        Place::Bytes(bytes) => (headers, bytes).into_response(),
-        Place::Runs(runs, len) => {
-            let length = [(header::CONTENT_LENGTH, len.to_string())];
-            let (sender, receiver) = tokio::sync::mpsc::channel::<io::Result<Bytes>>(2);
-            tokio::task::spawn_blocking(move || {
-                let mut at = 0;
-                let mut runs = runs.into_iter().peekable();
-                while at < len {
-                    let (end, from) = match runs.peek() {
-                        Some(run) if run.to > at => (run.to.min(len), None),
-                        Some(run) => ((run.to + run.len).min(len), Some(run.from + (at - run.to))),
-                        None => (len, None),
-                    };
-                    let part = usize::try_from(end - at).unwrap_or(PIECE).min(PIECE);
-                    let mut bytes = vec![0; part];
-                    let read = match from {
-                        Some(from) => stored.read_exact_at(&mut bytes, from),
-                        None => Ok(()),
-                    };
-                    let broken = read.is_err();
-                    if sender.blocking_send(read.map(|()| bytes.into())).is_err() || broken {
-                        return;
-                    }
-                    at += part as u64;
-                    if at == end && from.is_some() {
-                        runs.next();
-                    }
-                }
-            });
-            (headers, length, Body::from_stream(ReceiverStream::new(receiver))).into_response()
-        }
-    })
+    visit.station.give_file(&visit.who(), spot(&visit).await?).await
 }
 
 /// The raw image.
@@ -196,56 +120,4 @@ pub(super) async fn raw(visit: Visit) -> Answer {
         answer.headers_mut().insert(header::CONTENT_DISPOSITION, value);
     }
     Ok(answer)
-}
-
-/// A file to be saved under a name that is tame: letters, digits and a few signs; the whole name, escaped, beside it
-/// (RFC 6266, RFC 8187).
-fn attachment(name: &[u8]) -> String {
-    let tame = |byte: &u8| match byte {
-        b'.' | b'_' | b'-' | b'+' => char::from(*byte),
-        byte if byte.is_ascii_alphanumeric() => char::from(*byte),
-        _ => '_',
-    };
-    let plain: String = name.iter().take(100).map(tame).collect();
-    // A name of dots only, or one that a system hides, is none to save under.
-    let plain = plain.trim_start_matches(['.', '-']);
-    let plain = if plain.is_empty() { "file" } else { plain };
-    let whole = printable(name);
-    let whole: String = whole.trim_start_matches(['.', '-']).chars().take(150).collect();
-    let escaped: String = whole
-        .bytes()
-        .map(|byte| match byte {
-            byte if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => char::from(byte).to_string(),
-            byte => format!("%{byte:02X}"),
-        })
-        .collect();
-    if escaped.is_empty() || escaped == plain {
-        return format!("attachment; filename=\"{plain}\"");
-    }
-    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{escaped}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_tame_whatever_the_image_says() {
-        assert_eq!(attachment(b"os-release"), "attachment; filename=\"os-release\"");
-        assert_eq!(attachment(b".bashrc"), "attachment; filename=\"bashrc\"");
-        assert_eq!(attachment(b".."), "attachment; filename=\"file\"");
-        for name in [
-            &b"a\"; filename=\"b.exe"[..],
-            b"a\r\nset-cookie: x",
-            b"..\\..\\x",
-            "ü".as_bytes(),
-            b"\xff\xfe",
-            b"",
-        ] {
-            let text = attachment(name);
-            assert!(text.bytes().all(|byte| (32..127).contains(&byte)), "{text}");
-            assert_eq!(text.matches('"').count(), 2, "{text}");
-            assert!(!text.contains('\\') && !text.contains('/'), "{text}");
-        }
-    }
 }

@@ -10,9 +10,9 @@ use crate::station::pages::frame::Frame;
 use crate::station::pages::table::page;
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
-use crate::station::store::{Upload, UploadState, Uses};
+use crate::station::store::Uses;
 use crate::station::{now, uploads};
-use crate::station_api::{Image, ImageState, ListAsked, Role};
+use crate::station_api::{Image, ImageState, ListAsked, Role, Upload, UploadState};
 
 /// Rows of a page.
 const ROWS: u32 = 50;

@@ -11,20 +11,24 @@ use crate::station::pages::frame::Frame;
 use crate::station::pages::table::{Pages, go, page_of, sentence};
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
+use crate::station::store::part;
 use crate::station::web::{Access, Refusal};
-use crate::station_api::{NewToken, NewUser, Role, Scope, Time, Token, User, UserChange};
+use crate::station_api::{self, ListAsked, NewToken, NewUser, Role, Scope, Time, Token, User, UserChange};
 
 const ADMIN: Access = Access::Role(Role::Admin);
 /// Lines of a list on one page.
-const LINES: usize = 100;
+const LINES: u32 = 100;
 const DAY: Time = 24 * 3600 * 1000;
+
+/// What is done to an account.
+const USER: [&str; 6] = ["role", "disable", "enable", "second-factor", "end-sessions", "reset"];
 
 pub(super) fn add_to(pages: &mut Pages) {
     pages.get("/users", ADMIN, users);
     pages.post("/users/add", ADMIN, add);
     pages.post("/users/invite", ADMIN, invite);
     pages.get("/users/{user}", ADMIN, user);
-    pages.post("/users/{user}/{what}", ADMIN, change);
+    pages.each("/users/{user}/{what}", &USER, ADMIN, change);
     pages.post("/users/{user}/sessions/{session}/end", ADMIN, end);
     pages.post("/tokens/add", ADMIN, add_token);
     pages.post("/tokens/{token}/remove", ADMIN, remove_token);
@@ -83,23 +87,21 @@ fn never(time: Option<Time>, now: Time, never: &str) -> String {
     time.map_or_else(|| never.to_owned(), |time| words::when(time, now))
 }
 
-/// The lines behind one of this name, or the first ones; and the name of the last, where there are more.
-fn part<T>(all: Vec<T>, after: &str, name: impl Fn(&T) -> &String) -> (Vec<T>, Option<String>) {
-    let begin = all.iter().position(|one| name(one) == after).map_or(0, |at| at + 1);
-    let more = all.len() > begin + LINES;
-    let lines: Vec<T> = all.into_iter().skip(begin).take(LINES).collect();
-    let last = lines.last().map(|last| name(last).clone()).filter(|_| more);
-    (lines, last)
-}
-
 async fn show(
     visit: &Visit,
     shown: Option<Shown>,
     wrong: Option<(&Refusal, &str)>,
 ) -> Result<Response, Refusal> {
     let (store, at) = (visit.station.store(), now());
-    let (users, more_users) = part(store.users().await?, visit.query.text("after"), |user| &user.name);
-    let (tokens, more_tokens) = part(store.tokens().await?, visit.query.text("token"), |token| &token.name);
+    let asked = |name: &str| ListAsked {
+        after: Some(visit.query.text(name).to_owned()).filter(|after| !after.is_empty()),
+        limit: Some(LINES),
+        ..ListAsked::default()
+    };
+    let station_api::Page { items: users, next: more_users } =
+        part(store.users().await?, &asked("after"), |user| user.name.clone())?;
+    let station_api::Page { items: tokens, next: more_tokens } =
+        part(store.tokens().await?, &asked("token"), |token| token.name.clone())?;
     let tokens = tokens.into_iter().map(|token| TokenLine {
         scopes: token.scopes.iter().map(|scope| scope.word()).collect::<Vec<_>>().join(", "),
         made: words::when(token.made, at),
@@ -285,24 +287,4 @@ async fn remove_token(visit: Visit, _: Form) -> Result<Response, Refusal> {
     visit.station.remove_token(&visit.who(), name).await?;
     visit.say(false, format!("The token {name} counts for nothing from now on."));
     Ok(go("/users"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_list_comes_in_parts() {
-        let all: Vec<String> = (0..250).map(|n| format!("u{n:03}")).collect();
-        let mut seen = Vec::new();
-        let mut after = String::new();
-        loop {
-            let (lines, more) = part(all.clone(), &after, |name| name);
-            seen.extend(lines);
-            let Some(more) = more else { break };
-            after = more;
-        }
-        assert_eq!(seen, all);
-        assert_eq!(part(all, "nobody", |name| name).0[0], "u000");
-    }
 }

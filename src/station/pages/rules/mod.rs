@@ -25,7 +25,7 @@ pub(super) fn add_to(pages: &mut Pages) {
     pages.post("/rules/new", CHANGE, one::make);
     pages.get("/rule/{rule}", LOOK, one::show);
     pages.post("/rule/{rule}", CHANGE, one::change);
-    pages.post("/rule/{rule}/{what}", CHANGE, list::act);
+    pages.each("/rule/{rule}/{what}", &["up", "down", "remove"], CHANGE, list::act);
     pages.get("/projects", LOOK, projects::list);
     pages.get("/projects/new", CHANGE, projects::new);
     pages.post("/projects/new", CHANGE, projects::make);

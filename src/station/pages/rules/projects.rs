@@ -8,7 +8,6 @@ use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
 use crate::station::pages::table::{go, page, page_of, sentence};
 use crate::station::pages::visit::Visit;
-use crate::station::pages::words;
 use crate::station::web::Refusal;
 use crate::station_api::{Again, ImageState, ListAsked, Project, Rule, What};
 
@@ -57,7 +56,7 @@ struct One {
 }
 
 fn line(project: &Project, rules: &[Rule]) -> Line {
-    let disks: Vec<&str> = project.target.iter().map(|role| words::role(*role)).collect();
+    let disks: Vec<&str> = project.target.iter().map(|role| role.title()).collect();
     let uses = |rule: &&Rule| matches!(&rule.what, What::Project { project: name } if *name == project.name);
     Line {
         name: project.name.clone(),

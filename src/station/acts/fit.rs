@@ -4,13 +4,12 @@ use crate::board::Model;
 use crate::contents::Contents;
 use crate::device_api::{Disk, Role as DiskRole};
 use crate::format::size;
-use crate::station::pages::visit::Visit;
-use crate::station::pages::words;
+use crate::station::Station;
 use crate::station::web::Refusal;
 use crate::station_api::{Board, Image};
 
 /// The disk that is written where nobody says which.
-pub(super) fn disk(board: &Board) -> Option<&Disk> {
+pub(in crate::station) fn disk(board: &Board) -> Option<&Disk> {
     let order = [DiskRole::Emmc, DiskRole::Nvme, DiskRole::Sd, DiskRole::Usb];
     let of = |role| {
         let mut disks = board.disks.iter().filter(move |disk| disk.role == role);
@@ -23,15 +22,19 @@ pub(super) fn disk(board: &Board) -> Option<&Disk> {
 }
 
 /// What is known of an image that boards are to get.
-pub(super) struct Fit {
-    image: Image,
+pub(in crate::station) struct Fit {
+    pub(in crate::station) image: Image,
     contents: Option<Contents>,
 }
 
 impl Fit {
     /// That of a project, or that of a name. `None` where there is no such image: that is told when it is asked for.
-    pub(super) async fn of(visit: &Visit, project: &str, image: &str) -> Result<Option<Self>, Refusal> {
-        let store = visit.station.store();
+    pub(in crate::station) async fn of(
+        station: &Station,
+        project: &str,
+        image: &str,
+    ) -> Result<Option<Self>, Refusal> {
+        let store = station.store();
         let named = match project {
             "" => Some(image.to_owned()),
             project => {
@@ -45,7 +48,7 @@ impl Fit {
     }
 
     /// Why a board shouldn't get it: it doesn't fit on its disk, or the board doesn't start from it.
-    pub(super) fn warning(&self, board: &Board, target: Option<DiskRole>) -> Option<String> {
+    pub(in crate::station) fn warning(&self, board: &Board, target: Option<DiskRole>) -> Option<String> {
         let disk = match target {
             Some(target) => board.disks.iter().find(|disk| disk.role == target),
             None => disk(board),
@@ -53,11 +56,7 @@ impl Fit {
         let mut told = Vec::new();
         if let Some(disk) = disk.filter(|disk| disk.size < self.image.raw_len) {
             let (has, needs) = (size(disk.size), size(self.image.raw_len));
-            told.push(format!(
-                "its {} has {has}, and {} has {needs}",
-                words::role(disk.role),
-                self.image.name
-            ));
+            told.push(format!("its {} has {has}, and {} has {needs}", disk.role.title(), self.image.name));
         }
         let boots = self.contents.as_ref().and_then(|contents| contents.boots.as_ref());
         let model = board.model.as_deref().and_then(Model::told);
