@@ -84,8 +84,8 @@ screenshots: ## take the pictures of the manual anew (docs/screenshots)
 	$(CARGO) build --locked --bins
 	cd tests/browser && CARGO_TARGET_DIR=$(CURDIR)/target/browser $(CARGO) test --locked --test screenshots
 	mkdir -p docs/screenshots
-	for picture in target/screenshots/manual-*.png; do \
-		to=docs/screenshots/$${picture##*/manual-}; \
+	for picture in target/screenshots/picture-*.png; do \
+		to=docs/screenshots/$${picture##*/picture-}; \
 		pngquant --force --strip --speed 1 --output "$$to" 128 "$$picture"; \
 		optipng -quiet -o5 "$$to"; \
 	done

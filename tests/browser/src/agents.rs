@@ -30,7 +30,11 @@ impl Gate {
         let mut chunks = self.chunks.lock().unwrap();
         chunks.0 += 1;
         let mine = chunks.0;
-        drop(self.changed.wait_timeout_while(chunks, Duration::from_secs(100), |(_, may)| mine > *may).unwrap());
+        drop(
+            self.changed
+                .wait_timeout_while(chunks, Duration::from_secs(100), |(_, may)| mine > *may)
+                .unwrap(),
+        );
     }
 }
 

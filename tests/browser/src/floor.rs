@@ -55,7 +55,10 @@ fn two_boards_are_let_in_deployed_and_watched_and_one_that_fails_says_why() {
         assert_eq!(first.disk()[..image.len()], image[..]);
         // What, where, and what next; the title says it too, until somebody has seen it.
         let why = browser.text(".card.alarmed").await;
-        assert!(why.contains("the image needs 24 MiB") && why.contains("Nothing of the image was written."), "{why}");
+        assert!(
+            why.contains("the image needs 24 MiB") && why.contains("Nothing of the image was written."),
+            "{why}"
+        );
         browser.until("the title", "document.title.startsWith('(1)')").await;
         browser.until("the icon", "document.getElementById('icon').href.includes('failed')").await;
         browser.shot("floor").await;

@@ -30,7 +30,10 @@ async fn asleep(browser: &Browser, station: &Station) -> TcpStream {
     let cookies = browser.driver.get_all_cookies().await.unwrap();
     let secret = &cookies.iter().find(|cookie| cookie.name == "piprov").unwrap().value;
     let mut stream = station.connect();
-    let text = format!("GET /live?of=floor HTTP/1.1\r\nHost: {}\r\nCookie: piprov={secret}\r\n\r\n", station.address);
+    let text = format!(
+        "GET /live?of=floor HTTP/1.1\r\nHost: {}\r\nCookie: piprov={secret}\r\n\r\n",
+        station.address
+    );
     stream.write_all(text.as_bytes()).unwrap();
     stream
 }
@@ -45,6 +48,14 @@ fn numbers(stream: &mut TcpStream) -> Vec<u64> {
         text += &String::from_utf8_lossy(&bytes[..n]);
     }
     text.lines().filter_map(|line| line.strip_prefix("id: ")?.parse().ok()).collect()
+}
+
+/// How many want each processor of this host, at least 1.
+fn crowded() -> f64 {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap();
+    let load: f64 = load.split(' ').next().unwrap().parse().unwrap();
+    let cores = u32::try_from(std::thread::available_parallelism().unwrap().get()).unwrap();
+    (load / f64::from(cores)).max(1.0)
 }
 
 #[test]
@@ -98,9 +109,11 @@ fn sixty_cards_move_without_a_shift_or_a_long_task() {
         eprintln!("{found:?}");
         // From the first picture on nothing moves: what has moved is named.
         assert_eq!(found.0["shifts"], json!([]));
-        // Where nothing runs beside it there is none over 50 ms.
+        // Where nothing runs beside it there is none over 50 ms, bar the first look; each process that wants the same
+        // processor makes them as much longer.
         let long = found.0["long"].as_array().unwrap();
-        assert!(long.iter().all(|one| one.as_f64().unwrap() < 150.0), "{found:?}");
+        let most = 100.0 * crowded();
+        assert!(long.iter().all(|one| one.as_f64().unwrap() < most), "{most} ms: {found:?}");
         assert!(found.1.as_u64().unwrap() < 100_000, "{found:?}");
     });
 }

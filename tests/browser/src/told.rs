@@ -39,9 +39,7 @@ fn a_failure_is_heard_and_notified_where_somebody_asked_for_it() {
         let browser = Browser::begin(&station).await;
         let tools = browser.driver.cdp();
         let origin = format!("http://{}", station.address);
-        let answer = |setting: &str| {
-            json!({"origin": origin, "permission": {"name": "notifications"}, "setting": setting})
-        };
+        let answer = |setting: &str| json!({"origin": origin, "permission": {"name": "notifications"}, "setting": setting});
         tools.send_raw("Browser.setPermission", answer("denied")).await.unwrap();
         browser.before_each(COUNTS).await;
         browser.go("/").await;
@@ -147,7 +145,9 @@ fn pages_that_are_open_while_the_station_starts_anew_say_so_and_come_back_right(
         // What happens before the pages are back.
         station.admin("PATCH", "/api/v1/boards/10000000000000a1", Some(&json!({"name": "gateway-7"}))).ok();
         station.put("/api/v1/images/gateway.img", &[7; 1 << 20]).ok();
-        for (window, text) in windows.iter().zip(["gateway-7", "gateway-7", "gateway-7", "gateway-7", "gateway.img"]) {
+        for (window, text) in
+            windows.iter().zip(["gateway-7", "gateway-7", "gateway-7", "gateway-7", "gateway.img"])
+        {
             browser.driver.switch_to_window(window.clone()).await.unwrap();
             browser.until("it is back", "document.getElementById('lost').hidden").await;
             browser.until_says(text).await;

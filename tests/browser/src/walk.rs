@@ -36,11 +36,15 @@ fn labelled(label: &str) -> String {
 
 /// The card of a board, for scripts.
 fn card(board: &str) -> String {
-    format!("[...document.querySelectorAll('.card')].find(one => one.querySelector('h3')?.innerText === '{board}')")
+    format!(
+        "[...document.querySelectorAll('.card')].find(one => one.querySelector('h3')?.innerText === '{board}')"
+    )
 }
 
 async fn until_card_says(browser: &Browser, board: &str, text: &str) {
-    browser.until(&format!("{board}: {text}"), &format!("{}?.innerText.includes('{text}')", card(board))).await;
+    browser
+        .until(&format!("{board}: {text}"), &format!("{}?.innerText.includes('{text}')", card(board)))
+        .await;
 }
 
 /// An empty station says what to do first; a file is chosen, sent and looked at.
@@ -99,10 +103,13 @@ async fn one_is_watched(browser: &Browser, line: &Line) {
     let before = browser.script(&format!("return {percent}")).await.as_u64().unwrap();
     line.more(3);
     browser.until("more is written", &format!("{percent} > {before}")).await;
-    let told = format!("/^\\d+\\s%\\s.+\\/s\\s+\\d+:\\d\\d left$/s.test({of}.querySelector('.nums').innerText)");
+    let told =
+        format!("/^\\d+\\s%\\s.+\\/s\\s+\\d+:\\d\\d left$/s.test({of}.querySelector('.nums').innerText)");
     browser.until("percent, rate and time", &told).await;
     // Seen and booted; the third segment is as long as what is written.
-    let bars = format!("return [...{of}.querySelectorAll('rect:not(.ground)')].map(one => +one.getAttribute('width'))");
+    let bars = format!(
+        "return [...{of}.querySelectorAll('rect:not(.ground)')].map(one => +one.getAttribute('width'))"
+    );
     let bars: Vec<f64> = serde_json::from_value(browser.script(&bars).await).unwrap();
     assert!(bars[0] > 10.0 && bars[1] > 14.0 && bars[2] > 1.0 && bars[2] < 45.0, "{bars:?}");
     assert_eq!(bars[3..], [0.0, 0.0]);
@@ -117,11 +124,13 @@ async fn one_is_watched(browser: &Browser, line: &Line) {
 async fn one_fails_and_is_tried_again(browser: &Browser, worn: &Faulty) {
     browser.until("it failed", "document.querySelector('.card.alarmed .why')").await;
     let said = browser.text(".card.alarmed").await;
-    for part in ["000000a2", "Failed", "Writing", "Try once more; twice at the same place means a bad disk."] {
+    for part in ["000000a2", "Failed", "Writing", "Try once more; twice at the same place means a bad disk."]
+    {
         assert!(said.contains(part), "{part}: {said}");
     }
     is_fine(browser, "walk-failed", &WIDE).await;
-    let help = browser.script("return document.querySelector('.card.alarmed .next a').getAttribute('href')").await;
+    let help =
+        browser.script("return document.querySelector('.card.alarmed .next a').getAttribute('href')").await;
     browser.go(help.as_str().unwrap()).await;
     assert_eq!(browser.text(":target").await, "Failed while writing");
     browser.go("/").await;
