@@ -77,6 +77,20 @@ docs: ## write the man pages and the completions anew
 	$(CARGO) run --locked --quiet -- generate man man
 	$(CARGO) run --locked --quiet -- generate completions completions
 
+# Real agents at a real station, in Chromium; nothing of this host is in them.
+.PHONY: screenshots
+screenshots: ## take the pictures of the manual anew (docs/screenshots)
+	tools/install-packages build test screenshots
+	$(CARGO) build --locked --bins
+	cd tests/browser && CARGO_TARGET_DIR=$(CURDIR)/target/browser $(CARGO) test --locked --test screenshots
+	mkdir -p docs/screenshots
+	for picture in target/screenshots/picture-*.png; do \
+		to=docs/screenshots/$${picture##*/picture-}; \
+		pngquant --force --strip --speed 1 --output "$$to" 128 "$$picture"; \
+		optipng -quiet -o5 "$$to"; \
+	done
+	ls -l docs/screenshots
+
 .PHONY: bench
 bench: ## measure against the tools one would use instead; writes docs/benchmarks.md
 	tools/install-packages build test bench

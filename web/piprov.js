@@ -155,9 +155,11 @@
 
   // Two clocks that differ are said; what is on its way takes some seconds too.
   const skew = $("skew");
+  let ahead = 0;
   if (skew && performance.getEntriesByType("navigation")[0]?.type !== "back_forward") {
     const apart = Math.round(Math.abs(Date.now() - Number(skew.dataset.now)) / 1000);
     if (apart > 60) {
+      ahead = Number(skew.dataset.now) - Date.now();
       const [n, unit] = apart < 7200 ? [Math.round(apart / 60), "minute"] : apart < 172800 ? [Math.round(apart / 3600), "hour"] : [Math.round(apart / 86400), "day"];
       skew.querySelector("b").textContent = `${n} ${unit}${n === 1 ? "" : "s"}`;
       skew.hidden = false;
@@ -171,8 +173,9 @@
     const wanted = (live.dataset.watch || "").split(" ").filter(Boolean);
     const say = (is) => {
       if (is && !lost) {
-        lost = new Date();
-        $("lost").querySelector("time").textContent = lost.toLocaleTimeString();
+        // As all times on the page: by the station's clock, and in its time zone.
+        lost = new Date(Date.now() + ahead + Number(skew.dataset.zone));
+        $("lost").querySelector("time").textContent = lost.toISOString().slice(11, 19);
         $("lost").hidden = false;
         document.body.classList.add("old");
       } else if (!is && lost) {

@@ -116,6 +116,8 @@ pub(in crate::station) struct Frame {
     pub(super) troubles: Vec<Line>,
     /// The station's time, for browsers to compare theirs: unix milliseconds.
     pub(super) now: i64,
+    /// How far its time zone is ahead of UTC: milliseconds.
+    pub(super) zone: i64,
     pub(super) armed: bool,
     /// Failures that nobody has seen.
     pub(super) failed: u64,
@@ -159,6 +161,7 @@ impl Frame {
             lights,
             troubles,
             now: crate::station::now(),
+            zone: words::zone(crate::station::now()),
             armed,
             failed,
             number: visit.number,

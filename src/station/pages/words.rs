@@ -36,6 +36,12 @@ pub(super) fn clock(time: Time) -> String {
     at.strftime("%H:%M:%S").to_string()
 }
 
+/// How far the station's time zone is ahead of UTC at a time: milliseconds.
+pub(super) fn zone(time: Time) -> Time {
+    let at = Timestamp::from_millisecond(time).unwrap_or_default().to_zoned(TimeZone::system());
+    Time::from(at.offset().seconds()) * 1000
+}
+
 /// For machines: `2026-11-24T09:12:00Z`.
 pub(super) fn stamp(time: Time) -> String {
     Timestamp::from_millisecond(time).unwrap_or_default().to_string()
@@ -119,7 +125,8 @@ pub(super) fn next(way: &str, lost: bool, segment: Option<Segment>) -> &'static 
         ("deploy", false, Some(Segment::Write | Segment::ReadBack)) => {
             "The disk can't start: its beginning is written last. Try once more; twice at the same place means a bad disk."
         }
-        ("deploy", ..) => "Nothing was written.",
+        // A disk whose ends can't be written may have lost its beginning already.
+        ("deploy", ..) => "Nothing of the image was written.",
         ("backup", ..) => "The disk was only read.",
         _ => "",
     }

@@ -186,6 +186,16 @@ impl Store {
         row.map_or(Ok((0, 0)), |mut row| Ok((row.count()?, row.count()?)))
     }
 
+    /// How many boards that were seen since then wait to be let in.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn count_waiting(&self, since: Time) -> Result<u64, Error> {
+        let sql = "SELECT count(*) FROM board WHERE enrolment = 'waiting' AND last_seen >= $1";
+        let row = self.db.row(sql, values![since]).await?;
+        row.map_or(Ok(0), |mut row| row.count())
+    }
+
     /// Where boards were seen, the newest first.
     ///
     /// # Errors

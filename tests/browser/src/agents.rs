@@ -1,10 +1,75 @@
-//! Real agents with files as disks.
+//! Real agents with files as disks, and the network through which they get their chunks.
 
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
+use crate::cutting::{Cutting, Fate};
+use crate::faulty::Faulty;
 use crate::station::Station;
+
+/// A network that lets chunks through as a test wants it, so that a board stands in the middle of its work while
+/// somebody looks.
+pub(crate) struct Line {
+    network: Cutting,
+    gate: Arc<Gate>,
+}
+
+#[derive(Default)]
+struct Gate {
+    /// How many chunks were asked for, and how many may pass.
+    chunks: Mutex<(u64, u64)>,
+    changed: Condvar,
+}
+
+impl Gate {
+    /// Waits until one more may pass. Nobody waits for ever, also where a test has failed.
+    fn pass(&self) {
+        let mut chunks = self.chunks.lock().unwrap();
+        chunks.0 += 1;
+        let mine = chunks.0;
+        drop(
+            self.changed
+                .wait_timeout_while(chunks, Duration::from_secs(100), |(_, may)| mine > *may)
+                .unwrap(),
+        );
+    }
+}
+
+impl Line {
+    /// One through which this many chunks pass.
+    pub(crate) fn of(station: &Station, chunks: u64) -> Self {
+        let gate = Arc::<Gate>::default();
+        gate.chunks.lock().unwrap().1 = chunks;
+        let own = Arc::clone(&gate);
+        let network = Cutting::to(station.address, move |_, head| {
+            if head.starts_with("GET ") && head.lines().next().unwrap().contains("/chunks/") {
+                own.pass();
+            }
+            Fate::Whole
+        });
+        Self { network, gate }
+    }
+
+    /// So many more may pass.
+    pub(crate) fn more(&self, chunks: u64) {
+        self.gate.chunks.lock().unwrap().1 += chunks;
+        self.gate.changed.notify_all();
+    }
+
+    /// All may pass.
+    pub(crate) fn open(&self) {
+        self.more(1 << 40);
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.open();
+    }
+}
 
 /// An agent.
 pub(crate) struct Agent {
@@ -15,37 +80,45 @@ pub(crate) struct Agent {
 impl Agent {
     /// Starts one with a disk of this size.
     pub(crate) fn start(station: &Station, dir: &Path, n: u32, size: u64) -> Self {
-        Self::with(station, dir, n, size, None)
+        Self::with(&format!("http://{}", station.address), dir, n, size)
     }
 
-    /// Starts one whose disk says no to what is written behind so many bytes.
-    pub(crate) fn worn(station: &Station, dir: &Path, n: u32, size: u64, good: u64) -> Self {
-        Self::with(station, dir, n, size, Some(good))
+    /// The same, behind such a network.
+    pub(crate) fn behind(line: &Line, dir: &Path, n: u32, size: u64) -> Self {
+        Self::with(&line.network.url(), dir, n, size)
     }
 
-    fn with(station: &Station, dir: &Path, n: u32, size: u64, good: Option<u64>) -> Self {
+    fn with(url: &str, dir: &Path, n: u32, size: u64) -> Self {
         let disk = dir.join(format!("disk{n}"));
         std::fs::File::create(&disk).unwrap().set_len(size).unwrap();
-        let text = |path: std::path::PathBuf| path.to_str().unwrap().to_owned();
+        Self::on(url, dir, n, &disk)
+    }
+
+    /// Starts one whose disk misbehaves.
+    pub(crate) fn worn(station: &Station, dir: &Path, n: u32, disk: &Faulty) -> Self {
+        Self::on(&format!("http://{}", station.address), dir, n, &disk.path)
+    }
+
+    fn on(url: &str, dir: &Path, n: u32, disk: &Path) -> Self {
+        let text = |path: &Path| path.to_str().unwrap().to_owned();
         let args = vec![
             "--station".to_owned(),
-            format!("http://{}", station.address),
+            url.to_owned(),
             "--disk".to_owned(),
             text(disk),
             "--serial".to_owned(),
             format!("10000000000000a{n}"),
             "--key".to_owned(),
-            text(dir.join(format!("key{n}"))),
+            text(&dir.join(format!("key{n}"))),
         ];
-        let child = spawn(&args, good);
-        Self { child, args }
+        Self { child: spawn(&args), args }
     }
 
-    /// The same board starts again, with a disk that is whole.
+    /// The same board starts again.
     pub(crate) fn again(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        self.child = spawn(&self.args, None);
+        self.child = spawn(&self.args);
     }
 
     /// What is on its disk.
@@ -66,17 +139,8 @@ impl Agent {
     }
 }
 
-fn spawn(args: &[String], good: Option<u64>) -> Child {
-    let program = env!("CARGO_BIN_EXE_piprov-agent");
-    let mut command = Command::new("sh");
-    match good {
-        // A write behind the limit fails as one of a medium that is worn out.
-        Some(good) => {
-            let limit = format!("trap '' XFSZ; exec prlimit --fsize={good} \"$0\" \"$@\"");
-            command.args(["-c", &limit, program])
-        }
-        None => command.args(["-c", "exec \"$0\" \"$@\"", program]),
-    };
+fn spawn(args: &[String]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_piprov-agent"));
     command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 

@@ -136,17 +136,22 @@ impl Browser {
 
     /// Clicks.
     pub(crate) async fn click(&self, selector: &str) {
+        self.click_on(By::Css(selector)).await;
+    }
+
+    async fn click_on(&self, by: By) {
         let began = Instant::now();
         loop {
             // What changes by itself may have been another element a moment ago.
-            let clicked = match self.driver.find(By::Css(selector)).await {
+            let clicked = match self.driver.find(by.clone()).await {
                 Ok(element) => element.click().await,
                 Err(error) => Err(error),
             };
             match clicked {
                 Ok(()) => return,
                 Err(error) if began.elapsed() > PATIENCE => {
-                    panic!("{selector}: {error}; the page says:\n{}", self.text("main").await)
+                    self.shot("failed").await;
+                    panic!("{by:?}: {error}; the page says:\n{}", self.text("main").await)
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
@@ -208,6 +213,49 @@ impl Browser {
     /// Chooses a file of this computer.
     pub(crate) async fn choose(&self, selector: &str, file: &Path) {
         self.driver.find(By::Css(selector)).await.unwrap().send_keys(file.to_str().unwrap()).await.unwrap();
+    }
+
+    /// Follows the link with this text.
+    pub(crate) async fn follow(&self, text: &str) {
+        self.click_on(By::LinkText(text)).await;
+    }
+
+    /// Presses the button with this text.
+    pub(crate) async fn push(&self, text: &str) {
+        self.click_on(By::XPath(format!("//button[normalize-space()='{text}']"))).await;
+    }
+
+    /// The text of an element, once it is there.
+    pub(crate) async fn until_there(&self, selector: &str) -> String {
+        let quoted = serde_json::to_string(selector).unwrap();
+        self.until(selector, &format!("document.querySelector({quoted})")).await;
+        self.text(selector).await
+    }
+
+    /// A script that runs in each page from now on, before those of the page.
+    pub(crate) async fn before_each(&self, source: &str) {
+        let tools = self.driver.cdp();
+        let source = json!({"source": source});
+        tools.send_raw("Page.addScriptToEvaluateOnNewDocument", source).await.unwrap();
+    }
+
+    /// Files that are downloaded come into this directory.
+    pub(crate) async fn saves_into(&self, dir: &Path) {
+        std::fs::create_dir_all(dir).unwrap();
+        let tools = self.driver.cdp();
+        let to = json!({"behavior": "allow", "downloadPath": dir});
+        tools.send_raw("Browser.setDownloadBehavior", to).await.unwrap();
+    }
+
+    /// A file that was downloaded, once it is whole.
+    pub(crate) async fn saved(&self, file: &Path) -> Vec<u8> {
+        let began = Instant::now();
+        // Until it is whole it has another name.
+        while !file.exists() {
+            assert!(began.elapsed() < PATIENCE, "{} isn't downloaded", file.display());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        std::fs::read(file).unwrap()
     }
 
     /// Presses keys where the focus is.

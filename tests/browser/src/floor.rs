@@ -4,17 +4,8 @@ use serde_json::json;
 
 use crate::agents::Agent;
 use crate::browser::{Browser, run};
+use crate::images::noise;
 use crate::station::Station;
-
-/// Bytes that no two images have in common.
-fn noise(len: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        u8::try_from(state >> 56).unwrap()
-    };
-    (0..len).map(|_| next()).collect()
-}
 
 #[test]
 fn two_boards_are_let_in_deployed_and_watched_and_one_that_fails_says_why() {
@@ -64,7 +55,10 @@ fn two_boards_are_let_in_deployed_and_watched_and_one_that_fails_says_why() {
         assert_eq!(first.disk()[..image.len()], image[..]);
         // What, where, and what next; the title says it too, until somebody has seen it.
         let why = browser.text(".card.alarmed").await;
-        assert!(why.contains("the image needs 24 MiB") && why.contains("Nothing was written."), "{why}");
+        assert!(
+            why.contains("the image needs 24 MiB") && why.contains("Nothing of the image was written."),
+            "{why}"
+        );
         browser.until("the title", "document.title.startsWith('(1)')").await;
         browser.until("the icon", "document.getElementById('icon').href.includes('failed')").await;
         browser.shot("floor").await;

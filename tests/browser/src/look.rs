@@ -76,16 +76,28 @@ fn pages(station: &Station) -> Vec<(String, &'static str)> {
     pages
 }
 
+/// A window: its width and height, whether it is dark, and whether axe-core looks at it.
+pub(crate) type Window = (u32, u32, bool, bool);
+
+/// In which windows each page is looked at.
+const ALL: [Window; 5] = [
+    (1360, 900, false, true),
+    (1360, 900, true, true),
+    (3840, 2160, false, false),
+    (390, 844, true, false),
+    (360, 740, false, false),
+];
+
+/// The page that is there is for everybody in these windows. The last one stays.
+pub(crate) async fn is_fine(browser: &Browser, name: &str, windows: &[Window]) {
+    let wrong = wrong(browser, name, windows).await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// What is wrong with the page that is there.
-async fn wrong(browser: &Browser, name: &str) -> Vec<String> {
+async fn wrong(browser: &Browser, name: &str, windows: &[Window]) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (width, height, dark, axe) in [
-        (1360, 900, false, true),
-        (1360, 900, true, true),
-        (3840, 2160, false, false),
-        (390, 844, true, false),
-        (360, 740, false, false),
-    ] {
+    for &(width, height, dark, axe) in windows {
         browser.window(width, height, dark).await;
         let what = format!("{name}-{width}{}", if dark { "-dark" } else { "" });
         let over = browser.sideways().await;
@@ -124,16 +136,16 @@ fn each_page_is_for_everybody_in_each_size_light_and_dark() {
         let mut found = Vec::new();
         for (path, name) in pages(&station) {
             browser.go(&path).await;
-            found.extend(wrong(&browser, name).await);
+            found.extend(wrong(&browser, name, &ALL).await);
         }
         // Those who aren't known yet.
         browser.driver.delete_all_cookies().await.unwrap();
         browser.go("/login").await;
-        found.extend(wrong(&browser, "login").await);
+        found.extend(wrong(&browser, "login", &ALL).await);
         let link = json!({"role": "viewer"});
         let link = station.admin("POST", "/api/v1/invitations", Some(&link)).ok();
         browser.go(link["path"].as_str().unwrap()).await;
-        found.extend(wrong(&browser, "welcome").await);
+        found.extend(wrong(&browser, "welcome", &ALL).await);
         assert!(found.is_empty(), "{}", found.join("\n"));
         browser.close().await;
     });

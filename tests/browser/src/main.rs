@@ -1,11 +1,19 @@
 //! The station's pages, as an operator meets them: in Chromium, against real agents.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+#[path = "../../support/cutting.rs"]
+mod cutting;
+#[path = "../../support/faulty.rs"]
+mod faulty;
+#[path = "../../support/small_image.rs"]
+mod small_image;
 #[path = "../../support/station.rs"]
 mod station;
 
 mod agents;
 mod browser;
+mod images;
+mod past;
 
 mod floor;
 mod keyboard;
@@ -13,4 +21,7 @@ mod keys;
 mod look;
 mod moves;
 mod people;
+mod phone;
 mod sign;
+mod told;
+mod walk;

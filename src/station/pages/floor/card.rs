@@ -204,7 +204,8 @@ impl Card {
         }
         if let Some(waits) = &place.waits
             && there
-            && (place.job.is_none() || !matches!(waits, Waits::NoRule))
+            // What somebody has done with it since counts for more than a rule that gives it nothing.
+            && (place.job.is_none() || !matches!(waits, Waits::NoRule | Waits::Rule { .. }))
         {
             return self.waiting(place, waits);
         }
@@ -296,7 +297,7 @@ impl Card {
         let (Some(job), run) = (&place.job, &place.run) else { return };
         let (stage, segment) = run.as_ref().map_or(("", None), |run| words::stage(&run.stage));
         self.segments = segments(segment.unwrap_or(Segment::Seen), 50);
-        let done = run.as_ref().filter(|run| run.done > 0).map(|run| format!(", at {}", size(run.done)));
+        let done = run.as_ref().filter(|run| run.done > 0).map(|run| format!(", after {}", size(run.done)));
         let at =
             if stage.is_empty() { String::new() } else { format!("{stage}{}: ", done.unwrap_or_default()) };
         let why = run.as_ref().map(|run| message(&run.why).into_owned()).filter(|why| !why.is_empty());

@@ -184,7 +184,8 @@ impl Station {
         let yielded = (ended > 0).then(|| format!("{:.1} %", since.done as f64 * 100.0 / ended as f64));
         let working = self.store().runs_at_work().await?;
         let rate = self.rates.together(working.iter().map(String::as_str));
-        let (_, waiting) = self.store().count_boards().await?;
+        // As many as stand on the floor: others have been away for long, or were never more than an address.
+        let waiting = self.store().count_waiting(at.saturating_sub(RECENT)).await?;
         Ok(Figures {
             done: since.done,
             not_verified: since.not_verified,

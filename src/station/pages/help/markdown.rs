@@ -25,8 +25,23 @@ pub(super) fn anchor(heading: &str) -> String {
     out.trim_matches('-').to_owned()
 }
 
+/// What a page consists of, without its pictures: they are of the very pages that this manual is part of.
 fn events(text: &str) -> Vec<Event<'_>> {
-    Parser::new_ext(text, Options::ENABLE_TABLES).collect()
+    let mut within = 0;
+    let mut kept: Vec<Event<'_>> = Vec::new();
+    for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
+        match event {
+            Event::Start(Tag::Image { .. }) => within += 1,
+            Event::End(TagEnd::Image) => within -= 1,
+            _ if within > 0 => {}
+            // A paragraph of nothing but a picture.
+            Event::End(TagEnd::Paragraph) if kept.last() == Some(&Event::Start(Tag::Paragraph)) => {
+                kept.pop();
+            }
+            event => kept.push(event),
+        }
+    }
+    kept
 }
 
 /// The words of a heading that has begun just before.
@@ -113,8 +128,7 @@ pub(super) fn html(text: &str) -> String {
             // What isn't ours is shown, and does nothing. Comments are for those that change the page.
             Event::Html(text) | Event::InlineHtml(text) if text.trim_start().starts_with("<!--") => {}
             Event::Html(text) | Event::InlineHtml(text) => kept.push(Event::Text(text.clone())),
-            Event::Start(Tag::Image { .. } | Tag::HtmlBlock)
-            | Event::End(TagEnd::Image | TagEnd::HtmlBlock) => {}
+            Event::Start(Tag::HtmlBlock) | Event::End(TagEnd::HtmlBlock) => {}
             event => kept.push(event.clone()),
         }
     }
@@ -144,6 +158,12 @@ mod tests {
         );
         assert_eq!(parts(text), [("its-part".to_owned(), "Its part".to_owned(), false)]);
         assert_eq!(title(text), "A page");
+    }
+
+    #[test]
+    fn pictures_are_left_out_with_their_words() {
+        let text = "One.\n\n![The *floor*](screenshots/floor.png)\n\nTwo ![x](y.png) three.";
+        assert_eq!(html(text), "<p>One.</p>\n<p>Two  three.</p>\n");
     }
 
     #[test]

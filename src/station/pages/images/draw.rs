@@ -118,8 +118,8 @@ pub(super) fn systems(contents: &Contents) -> String {
 
 /// How much of its raw bytes is stored.
 pub(super) fn stored(image: &Image) -> String {
-    let empty = (image.zero + image.unused).min(image.raw_len);
-    match words::percent(empty, image.raw_len) {
+    // Most of what nothing uses is zero: the two overlap.
+    match words::percent(image.zero.max(image.unused), image.raw_len) {
         Some(percent) if percent > 0 => format!("{} raw, {percent} % of it empty", size(image.raw_len)),
         _ => format!("{} raw", size(image.raw_len)),
     }
