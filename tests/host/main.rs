@@ -74,6 +74,7 @@ mod station_https;
 mod station_killed;
 mod station_once;
 mod station_schema;
+mod station_slots;
 mod station_words;
 mod targets;
 mod tftp_cli;
