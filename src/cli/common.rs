@@ -17,7 +17,7 @@ use crate::tftp::Limits;
 /// # Errors
 /// When a configuration file is wrong.
 pub(super) fn settings(global: &Global, ui: &Ui) -> crate::cli::Result<Settings> {
-    let settings = Settings::load(global.config.as_deref())?;
+    let settings = Settings::load(global.config())?;
     for warning in &settings.warnings {
         ui.warn(super::remedy::word(warning));
     }

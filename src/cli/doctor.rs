@@ -19,7 +19,7 @@ use crate::format::count;
 use crate::format::json::json;
 use crate::station_api::Support;
 use crate::stop::Stop;
-use crate::support::{self, Bundle, CONTENTS, LEFT_OUT};
+use crate::support::{self, CONTENTS, LEFT_OUT};
 
 /// Check what this host needs to boot and to flash boards, and say what to do
 ///
@@ -47,6 +47,9 @@ pub struct Doctor {
 /// A station that hasn't told what it has after so long is left out.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What of this host isn't there after so long is left out.
+const HOST: Duration = Duration::from_secs(60);
+
 impl Doctor {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         if let Some(path) = &self.bundle {
@@ -68,14 +71,15 @@ fn bundle(path: &Path, at: &At, global: &Global, ui: &Ui, stop: &Stop) -> crate:
         ui.say(format_args!("  {name}: {what}"));
     }
     ui.say(format_args!("Never in it: {LEFT_OUT}."));
-    let mut bundle = Bundle::default();
-    match common::settings(global, ui) {
-        Ok(settings) => support::collect(&mut bundle, &settings, stop),
-        // Why the settings can't be read may be what help is wanted for.
-        Err(failure) => {
-            bundle.missing(format!("settings.json: {}", failure.message().unwrap_or_default()));
-            support::collect(&mut bundle, &Settings::without_files(), stop);
-        }
+    let mut wrong = None;
+    // Why the settings can't be read may be what help is wanted for.
+    let settings = common::settings(global, ui).unwrap_or_else(|failure| {
+        wrong = Some(format!("settings.json: {}", failure.message().unwrap_or_default()));
+        Settings::without_files()
+    });
+    let mut bundle = support::collect_within(HOST, &settings, stop);
+    if let Some(wrong) = wrong {
+        bundle.missing(wrong);
     }
     let station = at.open(global, ui, stop).and_then(|station| {
         let call = station.client.get("/api/v1/station/support").within(PATIENCE);

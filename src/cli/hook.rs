@@ -51,7 +51,7 @@ struct Add {
     url: String,
     /// Tell this; again for more [default: all]
     ///
-    /// board.seen, run.started, run.done, run.failed or station.trouble.
+    /// board.seen, run.started, run.done, run.failed, station.trouble or slot.suspected.
     #[arg(long, value_name = "EVENT", value_parser = parse::<Happening>)]
     event: Vec<Happening>,
     /// Tell a sentence instead of JSON: for ntfy and the like

@@ -43,6 +43,7 @@ mod run;
 mod screen;
 #[cfg(feature = "station")]
 mod serve;
+mod slot;
 mod split_image;
 mod stage1;
 mod station;
@@ -97,8 +98,26 @@ pub struct Global {
     #[arg(long, global = true)]
     pub no_color: bool,
     /// Read this configuration file instead of the usual ones
-    #[arg(long, global = true, value_name = "FILE", env = "PIPROV_CONFIG", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "FILE", env = "PIPROV_CONFIG", hide_env_values = true, value_parser = any_path())]
     pub config: Option<PathBuf>,
+}
+
+/// A path that may be empty: what an empty one means is said where it is used.
+fn any_path() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
+    use clap::builder::TypedValueParser as _;
+    clap::builder::OsStringValueParser::new().map(PathBuf::from)
+}
+
+impl Global {
+    /// The configuration file that was named. An environment variable that is empty names none, as with all others.
+    #[must_use]
+    pub fn config(&self) -> Option<&std::path::Path> {
+        let unset = |path: &std::path::Path| {
+            path.as_os_str().is_empty()
+                && std::env::var_os("PIPROV_CONFIG").is_some_and(|value| value.is_empty())
+        };
+        self.config.as_deref().filter(|path| !unset(path))
+    }
 }
 
 /// All subcommands.
@@ -130,6 +149,8 @@ pub enum Command {
     User(user::User),
     /// Show, make and take back the tokens of programs
     Token(token::Token),
+    /// Show slots, and say that one is mended
+    Slot(slot::Slot),
     /// Show and change who is told by HTTP what happens
     Hook(hook::Hook),
     /// Show the station, and say whether its rules start something
@@ -240,6 +261,7 @@ impl Cli {
             Command::Project(args) => args.run(global, ui, stop),
             Command::Rule(args) => args.run(global, ui, stop),
             Command::User(args) => args.run(global, ui, stop),
+            Command::Slot(args) => args.run(global, ui, stop),
             Command::Token(args) => args.run(global, ui, stop),
             Command::Hook(args) => args.run(global, ui, stop),
             Command::Station(args) => args.run(global, ui, stop),

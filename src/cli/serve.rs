@@ -51,7 +51,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 /// Starts the privileged half, with the same configuration.
 fn start_bootd(global: &Global, ui: &Ui, interface: &str) -> crate::cli::Result<bootd::Spawned> {
-    let config = global.config.as_ref().map(|path| path.display().to_string());
+    let config = global.config().map(|path| path.display().to_string());
     let mut arguments = vec!["--quiet".to_owned(), "--interface".to_owned(), interface.to_owned()];
     // It ends with this process, also where that is killed.
     arguments.extend(["--with-parent".to_owned(), std::process::id().to_string()]);

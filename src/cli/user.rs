@@ -27,6 +27,9 @@ enum Command {
     /// Make a link with which somebody makes an account, once
     Invite(Invite),
     /// Give an account another password or role, or take its second factor away
+    ///
+    /// Another password, asked for here or chosen by --link, leaves the second factor as it is: the codes of a telephone
+    /// and all passkeys. Only --second-factor takes those away.
     Reset(Reset),
     /// Don't let an account log in any more
     Disable(One),
@@ -111,26 +114,32 @@ impl User {
                 invite(&NewInvitation { user: None, role: Some(args.role) }, &station, ui)
             }
             Command::Reset(args) if args.link => {
-                invite(&NewInvitation { user: Some(args.one.name), role: None }, &station, ui)
+                invite(&NewInvitation { user: Some(args.one.name.clone()), role: None }, &station, ui)?;
+                let all: Vec<Known> = station.all("/api/v1/users", &[])?;
+                if let Some(user) = all.iter().find(|user| user.name == args.one.name) {
+                    stays(user, ui);
+                }
+                Ok(())
             }
             Command::Reset(args) if args.second_factor => {
                 let without = UserChange { second_factor: Some(false), ..UserChange::default() };
-                change(&args.one, &without, &station, ui)
+                change(&args.one, &without, &station, ui).map(drop)
             }
             Command::Reset(args) => {
                 let password = match args.role {
                     Some(_) => None,
                     None => Some(password(args.password_file.as_deref(), ui, stop)?),
                 };
-                change(
-                    &args.one,
-                    &UserChange { role: args.role, password, ..UserChange::default() },
-                    &station,
-                    ui,
-                )
+                let has_new_password = password.is_some();
+                let changed = UserChange { role: args.role, password, ..UserChange::default() };
+                let user = change(&args.one, &changed, &station, ui)?;
+                if has_new_password {
+                    stays(&user, ui);
+                }
+                Ok(())
             }
-            Command::Disable(args) => change(&args, &disabled(true), &station, ui),
-            Command::Enable(args) => change(&args, &disabled(false), &station, ui),
+            Command::Disable(args) => change(&args, &disabled(true), &station, ui).map(drop),
+            Command::Enable(args) => change(&args, &disabled(false), &station, ui).map(drop),
         }
     }
 }
@@ -156,9 +165,20 @@ fn invite(new: &NewInvitation, station: &Station, ui: &Ui) -> crate::cli::Result
     Ok(())
 }
 
-fn change(one: &One, change: &UserChange, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
-    show(&station.patch(&path(["users", &one.name]), change)?, ui);
-    Ok(())
+fn change(one: &One, change: &UserChange, station: &Station, ui: &Ui) -> crate::cli::Result<Known> {
+    let user = station.patch(&path(["users", &one.name]), change)?;
+    show(&user, ui);
+    Ok(user)
+}
+
+/// Another password alone lets nobody in who has lost the second factor.
+fn stays(user: &Known, ui: &Ui) {
+    if user.second_factor {
+        ui.say(format_args!(
+            "the second factor of {} stays; `piprov user reset {} --second-factor` takes it away",
+            user.name, user.name
+        ));
+    }
 }
 
 fn show(user: &Known, ui: &Ui) {

@@ -383,7 +383,10 @@ impl<F: Form> Form for List<F> {
     fn read(&self, raw: &Raw, base: &Path) -> Result<Self::Value, String> {
         match raw {
             Raw::List(all) => all.iter().map(|one| self.0.read(one, base)).collect(),
-            Raw::Text(text) if text.trim().is_empty() => Ok(Vec::new()),
+            // An environment variable that is empty counts as none: this stands in a file, and may be half of something.
+            Raw::Text(text) if text.trim().is_empty() => {
+                Err(format!("an empty text is not {}; `[]` is a list without members", self.wanted()))
+            }
             Raw::Text(text) => {
                 text.split(',').map(|one| self.0.read(&Raw::Text(one.trim().to_owned()), base)).collect()
             }

@@ -73,7 +73,13 @@ fn a_list_is_a_list_or_a_text_with_commas() {
     let list = Raw::List(vec![text("10.0.0.1"), text("9.9.9.9")]);
     assert_eq!(read(&List(Ip), &list), Ok(want.clone()));
     assert_eq!(read(&List(Ip), &text("10.0.0.1,9.9.9.9")), Ok(want.clone()));
-    assert_eq!(read(&List(Ip), &text(" ")), Ok(Vec::new()));
+    for empty in ["", " "] {
+        let error = read(&List(Ip), &text(empty)).unwrap_err();
+        assert!(
+            error.starts_with("an empty text is not a list")
+                && error.ends_with("`[]` is a list without members")
+        );
+    }
     assert_eq!(read(&List(Ip), &Raw::List(Vec::new())), Ok(Vec::new()));
     assert_eq!(List(Ip).write(&want).to_string(), "10.0.0.1, 9.9.9.9");
     // Of a list only the member that is wrong is told.

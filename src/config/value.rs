@@ -25,7 +25,8 @@ impl Raw {
         match value {
             DeValue::String(text) => Self::Text(text.to_string()),
             DeValue::Integer(number) => {
-                u64::from_str_radix(&number.as_str().replace('_', ""), number.radix())
+                // With its sign: what is below 0 is a number too, though none that is wanted.
+                i128::from_str_radix(&number.as_str().replace('_', ""), number.radix())
                     .map_or(Self::Other("integer"), |number| Self::Number(number as f64))
             }
             DeValue::Float(number) => number.as_str().parse().map_or(Self::Other("float"), Self::Number),

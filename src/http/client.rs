@@ -441,6 +441,7 @@ fn told_fault(fault: Fault, to: String, step: Step, limits: Limits) -> Error {
         Fault::Name(why) => Error::Name { to, why },
         Fault::Connect(source) => Error::Connect { to, source },
         Fault::Tls(why) => Error::Tls { to, why },
+        Fault::NotTls => Error::NotTls { to },
         Fault::Pin { wanted, got } => Error::Pin { to, wanted: wanted.to_string(), got: got.to_string() },
         Fault::Send { source, answer } => match answer::last_words(&answer) {
             Some((status, problem)) => Error::Refused { to, status, problem, again: None },

@@ -68,7 +68,13 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
-    /// The server isn't the one that it should be, or speaks no TLS.
+    /// The server speaks something else than TLS.
+    #[error("{to}: the server speaks no TLS")]
+    NotTls {
+        /// What was asked.
+        to: String,
+    },
+    /// The server isn't the one that it should be.
     #[error("{to}: {why}")]
     Tls {
         /// What was asked.
@@ -236,9 +242,12 @@ impl Explain for Error {
             Self::Connect { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Kind::Permission
             }
-            Self::Name { .. } | Self::Connect { .. } | Self::Slow { .. } => Kind::Unavailable,
+            Self::Name { .. }
+            | Self::Connect { .. }
+            | Self::Slow { .. }
+            | Self::NotTls { .. }
+            | Self::Broken { .. } => Kind::Unavailable,
             Self::Tls { .. } | Self::Pin { .. } | Self::Elsewhere { .. } => Kind::Permission,
-            Self::Broken { .. } => Kind::Io,
             Self::Odd { .. } | Self::TooLong { .. } | Self::Changed { .. } => Kind::BadData,
             Self::Stopped => Kind::Interrupted,
             Self::Input(error) => Kind::of_io(error),
@@ -270,6 +279,9 @@ impl Explain for Error {
                 "No authority that this system trusts stands behind the certificate. Where it is the server's own, pin its \
                  sha256: `station.pin` in the settings."
                     .into(),
+            ),
+            Self::NotTls { .. } => Some(
+                "Look whether address and port are right. A server without a certificate is named by http://.".into(),
             ),
             Self::NoTls { .. } => Some("Name the server by its https address, or leave the pin away.".into()),
             Self::Changed { .. } => Some("Begin again: what came before belongs to the old one.".into()),

@@ -114,10 +114,10 @@ fn tls_fault(error: rustls::Error) -> Fault {
     {
         return Fault::Pin { wanted: other.wanted, got: other.got };
     }
-    Fault::Tls(match error {
-        rustls::Error::InvalidMessage(_) => "the server speaks no TLS".to_owned(),
-        error => error.to_string(),
-    })
+    match error {
+        rustls::Error::InvalidMessage(_) => Fault::NotTls,
+        error => Fault::Tls(error.to_string()),
+    }
 }
 
 /// What an error of TLS above a [`Wire`] is.

@@ -30,6 +30,8 @@ pub(super) enum Fault {
     Connect(io::Error),
     #[error("{0}")]
     Tls(String),
+    #[error("no TLS")]
+    NotTls,
     #[error("another certificate")]
     Pin { wanted: Pin, got: Pin },
     /// While something was sent. `answer` is what the server had said before it closed.

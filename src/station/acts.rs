@@ -45,11 +45,13 @@ impl Station {
     }
 
     /// Makes or changes a slot.
-    pub(super) async fn put_slot(&self, who: &Who, slot: &Slot) -> Result<(), Refusal> {
-        self.store().put_slot(slot).await?;
+    pub(super) async fn put_slot(&self, who: &Who, slot: Slot) -> Result<Slot, Refusal> {
+        self.store().put_slot(&slot).await?;
         self.did(who, "slot.put", &slot.name).await;
         self.changes.tell(Thing::Settings, &slot.name, None);
-        Ok(())
+        let slots = self.slots().await?;
+        // What is only told stands there as it is, whatever was sent.
+        Ok(slots.into_iter().find(|known| known.name == slot.name).unwrap_or(slot))
     }
 
     /// Forgets a board.

@@ -108,7 +108,7 @@ impl Metrics {
 
     /// What is or will be a problem now. What isn't any more stays as 0: so an alert on it ends.
     pub(super) fn troubled(&self, troubles: &[Trouble]) {
-        for about in [TroubleOf::Disk, TroubleOf::Clock, TroubleOf::Database, TroubleOf::Certificate] {
+        for about in TroubleOf::ALL {
             for (is, word) in [(TroubleIs::Here, "here"), (TroubleIs::Coming, "coming")] {
                 let count = troubles.iter().filter(|one| (one.about, one.is) == (about, is)).count();
                 let figure = self.troubles.get_or_create(&About { about: about.word(), is: word });

@@ -26,6 +26,7 @@
 //! | `hooks` | who is told by HTTP what happens |
 //! | `policy` | what people change of rules, projects and settings, by the API or on a page |
 //! | `settings` | settings that change while it serves |
+//! | `slots` | slots at which boards fail again and again |
 //! | `pages` | what people see in a browser |
 //! | `stream` | raw bytes of images, as answers |
 //! | `uploads` | files that come in pieces, and become images |
@@ -66,6 +67,7 @@ mod schema;
 mod second;
 mod settings;
 mod shell;
+mod slots;
 mod stream;
 #[cfg(test)]
 mod testing;
@@ -211,6 +213,7 @@ pub(crate) struct Station {
     passwords: password::Passwords,
     metrics: metrics::Metrics,
     care: care::Care,
+    suspects: slots::Suspects,
     guard: Guard,
     waiting: waiting::Waiting,
     changes: numbered::Changes,
@@ -273,6 +276,7 @@ impl Station {
             passwords: password::Passwords::default(),
             metrics: metrics::Metrics::default(),
             care: care::Care::default(),
+            suspects: slots::Suspects::default(),
             guard: Guard::default(),
             waiting: waiting::Waiting::default(),
             changes: numbered::Changes::since_now(),

@@ -142,6 +142,38 @@ pub struct Slot {
     /// Its position on the bench, from 0.
     #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub position: u32,
+    /// Why it is suspected, where it is. Only told: nobody says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspected: Option<Suspicion>,
+    /// When somebody has mended it last: runs that began then or later count. Only told: there is a call for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mended: Option<Time>,
+}
+
+/// Why a slot is suspected: its last runs fail again and again, on several boards, and those at other slots don't.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct Suspicion {
+    /// So many of its last runs have failed or were lost.
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
+    pub failed: u32,
+    /// Of so many.
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
+    pub of: u32,
+    /// On so many boards.
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
+    pub boards: u32,
+}
+
+impl Suspicion {
+    /// What helps.
+    pub const HINT: &str = "swap the cable or the reader";
+
+    /// What is to be said of it, without the slot's name.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{} of the last {} runs failed, on {} boards", self.failed, self.of, self.boards)
+    }
 }
 
 /// What a slot is.

@@ -530,6 +530,9 @@ pub struct RunsAsked {
     /// Asked for by this user, rule (`rule NAME`) or token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// In this slot when it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
     /// Of boards of which name, serial number or an address begins so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begins: Option<String>,

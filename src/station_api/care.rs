@@ -31,9 +31,14 @@ pub enum TroubleOf {
     Database,
     /// The certificate for HTTPS.
     Certificate,
+    /// A slot at which boards fail again and again.
+    Slot,
 }
 
 impl TroubleOf {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Disk, Self::Clock, Self::Database, Self::Certificate, Self::Slot];
+
     /// The word of it.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -42,6 +47,7 @@ impl TroubleOf {
             Self::Clock => "clock",
             Self::Database => "database",
             Self::Certificate => "certificate",
+            Self::Slot => "slot",
         }
     }
 }

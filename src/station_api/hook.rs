@@ -25,6 +25,9 @@ pub enum Happening {
     /// Something of the station is a problem, or will be one.
     #[serde(rename = "station.trouble")]
     StationTrouble,
+    /// A slot is suspected: boards fail there again and again.
+    #[serde(rename = "slot.suspected")]
+    SlotSuspected,
     /// Somebody tries whether the hook works.
     #[serde(rename = "test")]
     Test,
@@ -32,8 +35,14 @@ pub enum Happening {
 
 impl Happening {
     /// All that a hook may be for.
-    pub const ALL: [Self; 5] =
-        [Self::BoardSeen, Self::RunStarted, Self::RunDone, Self::RunFailed, Self::StationTrouble];
+    pub const ALL: [Self; 6] = [
+        Self::BoardSeen,
+        Self::RunStarted,
+        Self::RunDone,
+        Self::RunFailed,
+        Self::StationTrouble,
+        Self::SlotSuspected,
+    ];
 
     /// Its word.
     #[must_use]
@@ -44,6 +53,7 @@ impl Happening {
             Self::RunDone => "run.done",
             Self::RunFailed => "run.failed",
             Self::StationTrouble => "station.trouble",
+            Self::SlotSuspected => "slot.suspected",
             Self::Test => "test",
         }
     }

@@ -87,6 +87,10 @@ pub struct RunLine {
     /// Its serial number.
     #[serde(default)]
     pub serial: String,
+    /// The slot that the board was in when it began. Of another command's run: the slot at its USB port or reset line,
+    /// else the port itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
     /// The job that it is an attempt of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,

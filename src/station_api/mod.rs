@@ -19,7 +19,7 @@ mod setting;
 mod upload;
 
 pub use audit::{Audit, AuditAsked, Broken, Link, digest};
-pub use board::{Board, BoardFacts, Enrolment, Held, Sighting, Slot, SlotKind};
+pub use board::{Board, BoardFacts, Enrolment, Held, Sighting, Slot, SlotKind, Suspicion};
 pub use call::{
     BoardChange, BoardSort, BoardsAsked, Bootd, BootdState, Change, DamagedRecord, Invited, JobsAsked,
     ListAsked, LogLine, LoggedIn, Login, MadeToken, NewInvitation, NewJob, NewRule, NewToken, NewUser, Page,

@@ -1,6 +1,8 @@
 //! What is collected of this host.
 
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 use super::Bundle;
 use crate::config::Settings;
@@ -13,9 +15,79 @@ use crate::stop::Stop;
 const RUNS: usize = 20;
 /// A small file of the system has so many bytes at most.
 const SMALL: u64 = 64 << 10;
+/// How often it is looked whether nobody wants it any more.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A step: the member that it makes, and how.
+type Step = (&'static str, Box<dyn FnOnce(&mut Bundle) + Send>);
 
 /// What this host is, what it lacks, how it is set up, and what its commands have done last. Nothing is changed.
 pub fn collect(bundle: &mut Bundle, settings: &Settings, stop: &Stop) {
+    for (_, step) in steps(settings, stop) {
+        step(bundle);
+    }
+}
+
+/// The same within so long: what isn't there then is named as missing. A disk of another host that hangs, for one, keeps
+/// only what lies on it out of the file.
+#[must_use]
+pub fn collect_within(limit: Duration, settings: &Settings, stop: &Stop) -> Bundle {
+    within(limit, steps(settings, stop), stop)
+}
+
+fn within(limit: Duration, steps: Vec<Step>, stop: &Stop) -> Bundle {
+    let until = Instant::now() + limit;
+    let mut bundle = Bundle::default();
+    // Each on a thread of its own: one that hangs holds up no other, and ends with the process.
+    let steps: Vec<_> = steps
+        .into_iter()
+        .map(|(name, step)| {
+            let (put, got) = mpsc::channel();
+            std::thread::spawn(move || {
+                let mut part = Bundle::default();
+                step(&mut part);
+                // Nobody waits for it any more where it took too long.
+                let _ = put.send(part);
+            });
+            (name, got)
+        })
+        .collect();
+    for (name, got) in steps {
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match got.recv_timeout(left.min(LOOK)) {
+                Ok(part) => bundle.join(part),
+                Err(RecvTimeoutError::Timeout) if !left.is_zero() && !stop.is_set() => continue,
+                Err(RecvTimeoutError::Timeout) => {
+                    bundle.missing(format!("{name}: nothing came within {} s", limit.as_secs_f64()));
+                }
+                Err(RecvTimeoutError::Disconnected) => bundle.missing(format!("{name}: it can't be made")),
+            }
+            break;
+        }
+    }
+    bundle
+}
+
+fn steps(settings: &Settings, stop: &Stop) -> Vec<Step> {
+    let (for_doctor, for_settings, stop) = (settings.clone(), settings.clone(), stop.clone());
+    let state = settings.state_dir.value.clone();
+    vec![
+        ("host.json", Box::new(host)),
+        (
+            "doctor.json",
+            Box::new(move |bundle| {
+                let all = Scope { usb: true, flash: true };
+                let found = doctor::look(&doctor::Host::this(), &for_doctor, all, &stop);
+                bundle.json("doctor.json", &found);
+            }),
+        ),
+        ("settings.json", Box::new(move |bundle| set_up(bundle, &for_settings))),
+        ("runs.json", Box::new(move |bundle| runs(bundle, &state))),
+    ]
+}
+
+fn host(bundle: &mut Bundle) {
     let text = |path: &str| read(Path::new(path));
     let line = |path: &str| text(path).map(|text| text.trim().to_owned());
     let memory =
@@ -38,8 +110,9 @@ pub fn collect(bundle: &mut Bundle, settings: &Settings, stop: &Stop) {
             "memory": memory,
         }),
     );
-    let all = Scope { usb: true, flash: true };
-    bundle.json("doctor.json", &doctor::look(&doctor::Host::this(), settings, all, stop));
+}
+
+fn set_up(bundle: &mut Bundle, settings: &Settings) {
     let rows: Vec<_> = settings
         .rows()
         .into_iter()
@@ -54,7 +127,6 @@ pub fn collect(bundle: &mut Bundle, settings: &Settings, stop: &Stop) {
         .map(|(path, read)| json!({ "path": path.display().to_string(), "read": read }))
         .collect();
     bundle.json("settings.json", &json!({ "files": files, "settings": rows }));
-    runs(bundle, &settings.state_dir.value);
 }
 
 fn runs(bundle: &mut Bundle, state: &Path) {
@@ -91,4 +163,42 @@ fn libc() -> String {
 #[cfg(not(target_env = "gnu"))]
 fn libc() -> String {
     "musl".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_hangs_is_left_out_by_name_and_the_others_are_there() {
+        let (end, hangs) = mpsc::channel::<()>();
+        let steps: Vec<Step> = vec![
+            ("runs.json", Box::new(move |_| drop(hangs.recv()))),
+            ("doctor.json", Box::new(|_| panic!("on purpose"))),
+            ("host.json", Box::new(|bundle| bundle.json("host.json", &1))),
+        ];
+        let began = Instant::now();
+        let bundle = within(Duration::from_millis(300), steps, &Stop::new().unwrap());
+        assert!((300..20_000).contains(&began.elapsed().as_millis()));
+        drop(end);
+        let mut out = Vec::new();
+        assert_eq!(bundle.left(), ["runs.json: nothing came within 0.3 s", "doctor.json: it can't be made"]);
+        bundle.write(std::time::SystemTime::now(), &mut out).unwrap();
+        let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(&out[..]));
+        let names: Vec<_> =
+            tar.entries().unwrap().map(|one| one.unwrap().path().unwrap().display().to_string()).collect();
+        assert_eq!(names, ["piprov-support/README.txt", "piprov-support/host.json"]);
+    }
+
+    #[test]
+    fn who_interrupts_waits_for_nothing() {
+        let (end, hangs) = mpsc::channel::<()>();
+        let stop = Stop::new().unwrap();
+        stop.set();
+        let began = Instant::now();
+        let steps: Vec<Step> = vec![("runs.json", Box::new(move |_| drop(hangs.recv())))];
+        let bundle = within(Duration::from_secs(3600), steps, &stop);
+        assert!(began.elapsed() < Duration::from_secs(60) && bundle.left().len() == 1);
+        drop(end);
+    }
 }

@@ -24,7 +24,7 @@ use crate::format::json;
 use crate::station_api::Support;
 
 pub use clean::clean;
-pub use host::collect;
+pub use host::{collect, collect_within};
 pub use recent::{Recent, recent};
 
 /// A member of the file has so many bytes at most.
@@ -105,6 +105,14 @@ impl Bundle {
         self.json("station/network.json", &told.network);
         self.json("station/runs.json", &told.runs);
         self.text("station/log.txt", &told.log.join("\n"));
+    }
+
+    /// Puts all of another one in.
+    pub(super) fn join(&mut self, other: Self) {
+        self.missing.extend(other.missing);
+        for (name, bytes) in other.members {
+            self.put(name, bytes);
+        }
     }
 
     fn put(&mut self, name: &'static str, bytes: Vec<u8>) {

@@ -53,6 +53,23 @@ fn a_site_whose_name_means_this_host_gets_nothing_of_the_station() {
         assert_eq!(under(&station, "/metrics", &format!("host: {host}\r\n")).status, 200, "{host}");
     }
     assert_eq!(under(&station, "http://station/metrics", "host: station\r\n").status, 200);
+    // Where the line and the `Host` tell different names, each of them has to be this host's: an HTTP/1.1 server takes
+    // the line (RFC 9112, 3.2.2), and a proxy in front may have taken the other.
+    for (target, host) in [
+        ("http://evil.example/", "evil.example"),
+        ("http://evil.example/", "station"),
+        ("http://station/", "evil.example"),
+        ("http://station@evil.example/", "station"),
+        ("http://station.evil.example:80/healthz", "station"),
+        ("HTTP://EVIL.example/healthz", "localhost"),
+        ("https://evil.example/api/v1/boards", "localhost"),
+    ] {
+        let lines = format!("host: {host}\r\nauthorization: Bearer {token}\r\n");
+        let answer = under(&station, target, &lines);
+        assert!(matches!(answer.status, 400 | 421), "{target} as {host}: {answer:?}");
+        assert!(answer.header("location").is_none(), "{target} as {host}: {answer:?}");
+    }
+    assert!(matches!(under(&station, "http://evil.example/metrics", "").status, 400 | 421));
     // Who opens the socket is known by that.
     let mut stream = std::os::unix::net::UnixStream::connect(&station.socket).unwrap();
     stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n").unwrap();

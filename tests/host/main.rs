@@ -76,6 +76,7 @@ mod station_killed;
 mod station_once;
 mod station_programs;
 mod station_schema;
+mod station_slots;
 mod station_words;
 mod targets;
 mod tftp_cli;

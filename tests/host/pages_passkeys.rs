@@ -110,3 +110,39 @@ fn pages_say_why_there_are_no_passkeys_where_they_can_t_work() {
         assert!(window.page.contains("Your passkey isn") && window.page.contains(why), "{}", window.page);
     }
 }
+
+#[test]
+fn the_next_operator_at_a_shared_screen_may_show_a_passkey() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    let mut ada = Window::first(&station, PASSWORD);
+    let mut key = Passkey::new(&station, 1);
+    assert_eq!(ada.add(&mut key, "key", PASSWORD).status, 200, "{}", ada.page);
+    let bob = json!({ "name": "bob", "password": PASSWORD, "role": "operator" });
+    station.admin("POST", "/api/v1/users", Some(&bob)).ok();
+    let (mut screen, status) = Window::with_password(&station, "bob", PASSWORD);
+    assert_eq!(status, 303);
+    let before = screen.cookie.clone();
+    screen.get("/switch?to=%2Fboards");
+    // A page that stood for long asks anew where there is a question for who is signed in.
+    assert!(screen.page.contains("data-fresh=\"/switch\""), "{}", screen.page);
+    let mut fields = key.show(&screen.challenge());
+    fields.push(("to", "/boards".to_owned()));
+    // From a page that isn't of this session nobody is changed, and neither by a passkey that nobody knows.
+    let mut foreign = Window::new(&station);
+    foreign.cookie.clone_from(&before);
+    assert_eq!(foreign.post("/login/passkey", fields.clone()).status, 403);
+    let mut stranger = Passkey::new(&station, 9);
+    let wrong = stranger.show(&screen.challenge());
+    assert_eq!(screen.post("/login/passkey", wrong).status, 401);
+    assert_eq!(screen.cookie, before);
+    screen.get("/switch?to=%2Fboards");
+    let mut fields = key.show(&screen.challenge());
+    fields.push(("to", "/boards".to_owned()));
+    let answer = screen.post("/login/passkey", fields);
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/boards")), "{}", screen.page);
+    assert!(screen.get("/account").contains("ada") && screen.cookie != before);
+    // The session before is over.
+    let late = crate::browser::Browser::with(&station, before);
+    assert_eq!(late.get("/account").status, 303);
+}

@@ -100,3 +100,66 @@ fn sockets_of_the_manager_are_served_and_it_hears_that_the_station_is_ready_live
     assert!(matches!(status.code(), Some(0 | 130)), "{status}");
     assert!(socket.exists(), "the name is the manager's");
 }
+
+/// Another process that writes to the station's database keeps it from writing. A start anew would change nothing of
+/// that: so the manager hears that the station lives, and whoever asks hears that it isn't well.
+#[test]
+fn a_database_that_somebody_else_holds_is_told_and_the_station_is_not_started_anew_for_it() {
+    use std::io::{BufRead, BufReader};
+    let dir = tempfile::tempdir().unwrap();
+    let notify = dir.path().join("notify");
+    let manager = UnixDatagram::bind(&notify).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let socket = dir.path().join("s.sock");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_piprov"));
+    common::clean(&mut command);
+    command.args(["serve", "--json", "--listen", "127.0.0.1:0", "--socket"]).arg(&socket);
+    command.arg("--state").arg(dir.path().join("station")).env("PIPROV_STATE_DIR", dir.path());
+    command.env("NOTIFY_SOCKET", &notify).env("WATCHDOG_USEC", "1000000");
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    told(&manager, "READY=1");
+    let health = || {
+        let mut stream = UnixStream::connect(&socket).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all(&request("GET", "/healthz", None, None, &[])).unwrap();
+        answer(&mut stream)
+    };
+    assert_eq!(health().status, 200);
+    let script = "import sqlite3, sys\nbase = sqlite3.connect(sys.argv[1], timeout=60, isolation_level=None)\n\
+        base.execute('BEGIN IMMEDIATE')\nprint('held', flush=True)\nsys.stdin.read()";
+    let mut holder = Command::new("python3")
+        .args(["-c", script])
+        .arg(dir.path().join("station/station.db"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("apt-get install python3");
+    let mut line = String::new();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "held\n");
+    std::thread::park_timeout(Duration::from_millis(1100));
+    // Each is told, however often it is asked, and within its time; meanwhile the manager hears that it lives.
+    for _ in 0..2 {
+        let began = std::time::Instant::now();
+        let answer = health();
+        assert_eq!(answer.status, 503, "{answer:?}");
+        assert_eq!(answer.json()["detail"], "the database takes nothing");
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+        manager.set_nonblocking(true).unwrap();
+        let heard = std::iter::from_fn(|| manager.recv(&mut [0; 400]).ok()).count();
+        manager.set_nonblocking(false).unwrap();
+        // At once again it is what was found a moment ago.
+        if began.elapsed() > Duration::from_secs(5) {
+            assert!(heard >= 5, "{heard} times in {:?}", began.elapsed());
+        }
+    }
+    // It is let go: the same station is well.
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
+    std::thread::park_timeout(Duration::from_millis(1100));
+    assert_eq!(health().status, 200);
+    told(&manager, "WATCHDOG=1");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(matches!(child.wait().unwrap().code(), Some(0 | 130)));
+}

@@ -84,3 +84,50 @@ fn a_network_that_drops_every_third_connection_costs_time_and_no_deploy() {
     let once = 24 * MIB as u64;
     assert!((once..once * 2).contains(&through), "{through} bytes for {once}");
 }
+
+/// A station of before boards proved themselves by their chunks: it names an image by its sha256 alone, and knows nothing
+/// of the other proof.
+#[test]
+fn a_board_proves_itself_by_the_sha256_to_a_station_that_knows_no_other_proof() {
+    use piprov::station::key::StationKey;
+    use serde_json::Value;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+    let station = Station::start();
+    let image = noise(9 * MIB);
+    fs::write(station.path("os.img"), &image).unwrap();
+    station.json(&["image", "add", "os.img", "--name", "os"]);
+    let key = StationKey::open(&station.path("station")).unwrap();
+    let (manifests, results) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let (seen, told) = (Arc::clone(&manifests), Arc::clone(&results));
+    let old = Cutting::editing(address(&station), move |head, request, body| {
+        let is_answer = head.starts_with("HTTP/1.1 ");
+        let path = request.split(' ').nth(1)?;
+        let mut value: Value = serde_json::from_slice(body).ok()?;
+        if path.ends_with("/manifest") && is_answer {
+            value["image"].as_object_mut()?.remove("chunks").expect("a new station names them");
+            let body = value.to_string().into_bytes();
+            let line = head.lines().find(|line| line.starts_with("piprov-signature:")).unwrap().to_owned();
+            *head = head.replace(&line, &format!("piprov-signature: {}", key.sign(&body)));
+            seen.fetch_add(1, SeqCst);
+            return Some(body);
+        }
+        if path.ends_with("/result") && !is_answer {
+            assert!(value["read_back_sha256"].is_string(), "{value}");
+            value.as_object_mut()?.remove("read_back_chunks");
+            told.fetch_add(1, SeqCst);
+            return Some(value.to_string().into_bytes());
+        }
+        None
+    });
+    let disk = disk(&station, "a", 11);
+    let agent = Agent::at(&old.url(), &station.path("a.key"), BOARD, &disk);
+    boards(&station, 1);
+    station.json(&["board", "deploy", BOARD, "--image", "os", "--end", "wait", "--confirm", BOARD]);
+    assert!(fs::read(&agent.disk).unwrap()[..image.len()] == image);
+    assert_eq!((manifests.load(SeqCst), results.load(SeqCst)), (1, 1));
+    let runs = runs(&station);
+    let show = station.json(&["run", "show", runs[0]["run"].as_str().unwrap(), "--station", &station.url()]);
+    let show = serde_json::to_string(&show).unwrap();
+    assert!(show.contains("\"outcome\":\"done\"") && show.contains("\"proof\":\"read-back\""), "{show}");
+}

@@ -86,6 +86,14 @@ fn each_mistake_has_its_exit_code() {
     station.stderr(&["image", "add", "nosuch.img"], 66);
     let text = station.stderr(&["image", "add", "ftp://host/os.img"], 2);
     assert!(text.contains("http and https"), "{text}");
+    // What is no file is no copy.
+    for place in [".", "/dev/null"] {
+        station.stderr(&["station", "restore", place, "--state", "fresh"], 65);
+    }
+    station.stderr(&["station", "restore", "nosuch", "--state", "fresh"], 66);
+    // HTTPS to a station that speaks HTTP.
+    let text = station.stderr(&["board", "list", "--station", &station.url().replace("http:", "https:")], 69);
+    assert!(text.contains("speaks no TLS") && text.contains("http://"), "{text}");
     for place in ["nosuch/x", "os.img", "/", "os.img/x"] {
         for command in [
             &["image", "export", "os", "-o", place][..],
@@ -345,4 +353,78 @@ fn a_user_who_may_not_is_told_what_helps() {
     let text = String::from_utf8(out.stderr).unwrap();
     assert_eq!(out.status.code(), Some(77), "{text}");
     assert!(text.contains("adduser USER piprov"), "{text}");
+}
+
+#[test]
+fn a_station_that_goes_away_in_the_middle_is_away() {
+    let station = Station::start();
+    fs::write(station.path("token"), "x\n").unwrap();
+    fs::set_permissions(station.path("token"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let dying = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", dying.local_addr().unwrap());
+    // It takes the beginning of each call, and is gone.
+    std::thread::spawn(move || {
+        for stream in dying.incoming() {
+            let _ = stream.unwrap().read(&mut [0; 100]);
+        }
+    });
+    for arguments in [&["board", "list"][..], &["image", "add", "-", "--name", "x"]] {
+        let all: Vec<_> =
+            arguments.iter().copied().chain(["--station", &url, "--token-file", "token"]).collect();
+        station.stderr(&all, 69);
+    }
+}
+
+#[test]
+fn an_empty_variable_names_no_configuration_and_an_empty_flag_is_a_mistake() {
+    let station = Station::start();
+    let mut command = station.command(&["config", "show"]);
+    let out =
+        command.env("PIPROV_CONFIG", "").stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let mut command = station.command(&["config", "show", "--config", ""]);
+    let out = command.env_remove("PIPROV_CONFIG").stderr(Stdio::piped()).output().unwrap();
+    assert!(!out.status.success());
+    fs::write(station.path("bad.toml"), "[station]\nnames = \"\"\n").unwrap();
+    let text = station.stderr(&["config", "show", "--config", "bad.toml"], 78);
+    assert!(text.contains("`[]` is a list without members"), "{text}");
+    fs::write(station.path("bad.toml"), "[station]\nkeep-runs = -1\n").unwrap();
+    let text = station.stderr(&["config", "show", "--config", "bad.toml"], 78);
+    assert!(text.contains("-1 is not a whole number of days from 1 to 36500"), "{text}");
+}
+
+#[test]
+fn who_resets_a_password_hears_that_the_second_factor_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = crate::station::Station::start(dir.path(), &[]);
+    let mut ada = crate::passkey::Window::first(&station, "correct horse battery");
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_piprov"));
+        common::clean(&mut command);
+        command.env("PIPROV_STATION_SOCKET", &station.socket).current_dir(dir.path());
+        let out = command.args(arguments).output().unwrap();
+        assert!(out.status.success(), "{out:?}");
+        String::from_utf8(out.stderr).unwrap()
+    };
+    fs::write(dir.path().join("new"), "another long password\n").unwrap();
+    fs::set_permissions(dir.path().join("new"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let by_file = ["user", "reset", "ada", "--password-file", "new"];
+    for arguments in [&["user", "reset", "ada", "--link"][..], &by_file] {
+        assert!(!run(arguments).contains("second factor"), "there is none");
+    }
+    let mut key = crate::passkey::Passkey::new(&station, 1);
+    let (mut again, status) = crate::passkey::Window::with_password(&station, "ada", "another long password");
+    assert_eq!(status, 303);
+    ada.cookie.clone_from(&again.cookie);
+    assert_eq!(again.add(&mut key, "key", "another long password").status, 200);
+    for arguments in [&["user", "reset", "ada", "--link"][..], &by_file] {
+        let said = run(arguments);
+        assert!(
+            said.contains("the second factor of ada stays; `piprov user reset ada --second-factor`"),
+            "{said}"
+        );
+    }
+    run(&["user", "reset", "ada", "--second-factor"]);
+    let user = &station.admin("GET", "/api/v1/users", None).ok()["items"][0];
+    assert_eq!((&user["second_factor"], &user["passkeys"]), (&json!(false), &json!(0)));
 }

@@ -29,6 +29,9 @@ pub(crate) enum Fate {
 /// Says what becomes of an exchange: by the connection's number from 1, and the request's head.
 type Judge = dyn Fn(u64, &str) -> Fate + Send + Sync;
 
+/// Changes a message's body: its own head, that of the request, and the body; what is given back stands for it.
+type Edit = dyn Fn(&mut String, &str, &[u8]) -> Option<Vec<u8>> + Send + Sync;
+
 /// The proxy. It takes no more connections when this value goes.
 pub(crate) struct Cutting {
     pub(crate) address: SocketAddr,
@@ -38,6 +41,7 @@ pub(crate) struct Cutting {
 struct Shared {
     to: SocketAddr,
     judge: Box<Judge>,
+    edit: Box<Edit>,
     connections: AtomicU64,
     /// Bytes of answers' bodies that went through.
     through: AtomicU64,
@@ -48,11 +52,28 @@ struct Shared {
 
 impl Cutting {
     pub(crate) fn to(to: SocketAddr, judge: impl Fn(u64, &str) -> Fate + Send + Sync + 'static) -> Self {
+        Self::with(to, judge, |_, _, _| None)
+    }
+
+    /// One that cuts nothing, and changes what goes through.
+    pub(crate) fn editing(
+        to: SocketAddr,
+        edit: impl Fn(&mut String, &str, &[u8]) -> Option<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(to, |_, _| Fate::Whole, edit)
+    }
+
+    fn with(
+        to: SocketAddr,
+        judge: impl Fn(u64, &str) -> Fate + Send + Sync + 'static,
+        edit: impl Fn(&mut String, &str, &[u8]) -> Option<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             to,
             judge: Box::new(judge),
+            edit: Box::new(edit),
             connections: 0.into(),
             through: 0.into(),
             cuts: 0.into(),
@@ -130,11 +151,15 @@ impl Shared {
             Fate::Replay => return client.write_all(&self.kept.lock().unwrap()).ok(),
             _ => {}
         }
-        server.write_all(request.as_bytes()).ok()?;
+        let mut edited = request.clone();
+        self.edited(&mut edited, &request, &mut body);
+        server.write_all(edited.as_bytes()).ok()?;
         server.write_all(&body).ok()?;
-        let (answer, length) = head(server)?;
+        let (mut answer, length) = head(server)?;
         let mut body = vec![0; length];
         server.read_exact(&mut body).ok()?;
+        self.edited(&mut answer, &request, &mut body);
+        let length = body.len();
         let most = match fate {
             Fate::Cut(most) => most.min(length),
             Fate::Lost => return None,
@@ -148,5 +173,13 @@ impl Shared {
         client.write_all(&body[..most]).ok()?;
         self.through.fetch_add(most as u64, SeqCst);
         matches!(fate, Fate::Whole | Fate::Keep).then_some(())
+    }
+
+    fn edited(&self, head: &mut String, request: &str, body: &mut Vec<u8>) {
+        let Some(other) = (self.edit)(head, request, body) else { return };
+        let is_length = |line: &&str| line.to_ascii_lowercase().starts_with("content-length:");
+        let line = head.lines().find(is_length).unwrap().to_owned();
+        *head = head.replace(&line, &format!("content-length: {}", other.len()));
+        *body = other;
     }
 }

@@ -9,6 +9,7 @@ use crate::cli::output::Output;
 use crate::cli::table;
 use crate::cli::ui::Ui;
 use crate::cli::{Global, common};
+use crate::error::{Explain, Kind};
 use crate::format::count;
 use crate::format::json::json;
 use crate::station::{Options, audit, copies};
@@ -146,12 +147,35 @@ impl Backup {
     }
 }
 
+/// A copy of the store that can't be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct NoCopy(std::io::Error, Kind);
+
+impl NoCopy {
+    /// What is no file at all is no copy either, as what has something else in it.
+    fn of(error: std::io::Error) -> Self {
+        use std::io::ErrorKind as E;
+        let kind = match error.kind() {
+            E::IsADirectory | E::InvalidInput => Kind::BadData,
+            _ => Kind::of_io(&error),
+        };
+        Self(error, kind)
+    }
+}
+
+impl Explain for NoCopy {
+    fn kind(&self) -> Kind {
+        self.1
+    }
+}
+
 impl Restore {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> crate::cli::Result<()> {
         let file = if self.file == Path::new("-") {
             File::from(rustix::io::dup(std::io::stdin()).map_err(std::io::Error::from)?)
         } else {
-            let file = crate::beneath::open_regular(&self.file);
+            let file = crate::beneath::open_regular(&self.file).map_err(NoCopy::of);
             file.context(format_args!("opening {}", self.file.display()))?
         };
         let rows = copies::restore(&own(global, ui, self.place)?, file)?;

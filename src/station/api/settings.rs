@@ -46,6 +46,9 @@ pub(super) fn add_to(table: &mut Table) {
     table.add(Row::get("/api/v1/slots", LOOK, "Slots, by their position"), slots);
     table.add(Row::put("/api/v1/slots/{slot}", CHANGE, "Make or change a slot"), put_slot);
     table.add(Row::delete("/api/v1/slots/{slot}", CHANGE, "Remove a slot"), remove_slot);
+    let row =
+        Row::post("/api/v1/slots/{slot}/mended", WORK, "Say that a slot is mended: runs count from now");
+    table.add(row, mended_slot);
 }
 
 /// A list whose length is bounded: one part has it all.
@@ -72,7 +75,7 @@ impl Station {
             damaged_records: self.store().count_damaged().await?,
             room: self.room(),
             bootd: self.privileged.known(),
-            troubles: self.care.troubles().to_vec(),
+            troubles: self.troubles(),
         })
     }
 }
@@ -148,15 +151,18 @@ async fn clear_setting(call: Call, (): (), (): ()) -> Result<(), Refusal> {
 
 async fn slots(call: Call, asked: ListAsked, (): ()) -> Result<Page<Slot>, Refusal> {
     let key = |slot: &Slot| format!("{:010}.{}", slot.position, slot.name);
-    Ok(part(call.station.store().slots().await?, &asked, key)?)
+    Ok(part(call.station.slots().await?, &asked, key)?)
 }
 
 async fn put_slot(call: Call, (): (), slot: Slot) -> Result<Slot, Refusal> {
     if slot.name != call.part("slot") {
         return Err(Refusal::meaningless("the name in the body isn't that of the path"));
     }
-    call.station.put_slot(&call.who(), &slot).await?;
-    Ok(slot)
+    call.station.put_slot(&call.who(), slot).await
+}
+
+async fn mended_slot(call: Call, (): (), (): ()) -> Result<Slot, Refusal> {
+    call.station.mended_slot(&call.who(), call.part("slot")).await
 }
 
 async fn remove_slot(call: Call, (): (), (): ()) -> Result<(), Refusal> {

@@ -18,7 +18,6 @@ use std::time::{Duration, Instant};
 use super::{Station, cert, now};
 use crate::station_api::{Thing, Time, Trouble};
 pub(super) use trouble::Certificate;
-#[cfg(test)]
 pub(super) use trouble::help;
 use trouble::{Facts, JUMP, Sample, troubles};
 
@@ -41,8 +40,8 @@ pub(super) struct Care {
 }
 
 impl Care {
-    /// What is wrong now.
-    pub(super) fn troubles(&self) -> Arc<[Trouble]> {
+    /// What is wrong with the station itself.
+    fn troubles(&self) -> Arc<[Trouble]> {
         Arc::clone(&self.troubles.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -105,6 +104,9 @@ impl Station {
                 _ = each.tick() => {}
                 () = self.ending.cancelled() => return,
             }
+            if let Err(error) = self.suspect_slots().await {
+                tracing::warn!(%error, "it can't be looked which slots are suspected");
+            }
             let facts = self.facts(&mut memory).await;
             let Some(new) = self.care.put(troubles(&facts)) else { continue };
             self.changes.tell(Thing::Settings, "station", None);
@@ -117,6 +119,14 @@ impl Station {
                 self.ring_trouble(&trouble).await;
             }
         }
+    }
+
+    /// What is wrong now: with the station, and with its slots.
+    pub(super) fn troubles(&self) -> Vec<Trouble> {
+        let mut all = self.care.troubles().to_vec();
+        all.extend(self.suspects.troubles());
+        all.sort_by_key(|trouble| std::cmp::Reverse(trouble.is));
+        all
     }
 
     async fn disk_before(&self) -> Vec<Sample> {

@@ -75,6 +75,7 @@ pub(in crate::station) const fn help(about: TroubleOf) -> &'static str {
         TroubleOf::Clock => "/help/pages#the-clock-is-wrong",
         TroubleOf::Database => "/help/pages#the-database-is-slow-or-large",
         TroubleOf::Certificate => "/help/pages#the-certificate-ends",
+        TroubleOf::Slot => "/help/pages#a-slot-is-suspected",
     }
 }
 

@@ -22,7 +22,9 @@ use super::{Station, api, now};
 use crate::format::json::json;
 use crate::format::{message, minutes};
 use crate::http::{Origin, Url};
-use crate::station_api::{Board, Change, Happening, Hook, MadeHook, NewHook, RunLine, Thing, Trouble};
+use crate::station_api::{
+    Board, Change, Happening, Hook, MadeHook, NewHook, RunLine, Suspicion, Thing, Trouble,
+};
 
 /// Runs that are known to go on, or to be over.
 const MOST_RUNS: usize = 20_000;
@@ -149,6 +151,13 @@ impl Station {
         self.ring(&News { event: Happening::StationTrouble, on, facts, sentence }).await;
     }
 
+    /// A slot is suspected.
+    pub(super) async fn ring_suspected(&self, slot: &str, suspicion: Suspicion, trouble: &Trouble) {
+        let facts = json!({ "slot": slot, "suspected": suspicion });
+        let sentence = format!("{} What helps: {}.", trouble.text, Suspicion::HINT);
+        self.ring(&News { event: Happening::SlotSuspected, on: slot.to_owned(), facts, sentence }).await;
+    }
+
     /// What becomes of runs is seen from what changes.
     pub(super) async fn follow_runs(self: Arc<Self>) {
         let mut later = self.changes.after(None).later;
@@ -173,6 +182,11 @@ impl Station {
             for run in which {
                 if let Some(news) = runs.look(self.store(), &run, self.since).await {
                     self.ring(&news).await;
+                    if news.event != Happening::RunStarted
+                        && let Err(error) = self.suspect_slots().await
+                    {
+                        tracing::warn!(%error, "it can't be looked which slots are suspected");
+                    }
                 }
             }
         }

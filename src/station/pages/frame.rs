@@ -136,7 +136,7 @@ impl Frame {
         let (mut notices, mut troubles) = (Vec::new(), Vec::new());
         if let Some(known) = &visit.session {
             lights = station.lights().await;
-            troubles = station.care.troubles().iter().map(Line::of).collect();
+            troubles = station.troubles().iter().map(Line::of).collect();
             failed = station.store().count_unnoticed().await.unwrap_or_default();
             armed = station.store().is_armed().await.unwrap_or(true);
             notices = station.notices.take(&known.digest);

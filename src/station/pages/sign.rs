@@ -78,9 +78,7 @@ async fn switch(visit: Visit) -> Result<Response, Refusal> {
     }
     let frame = visit.frame("Change of operator", "").await;
     let to = visit.query.text("to").to_owned();
-    // The session before ends with a form that has its proof.
-    let key = Err("at a shared screen, name and password say who comes".to_owned());
-    page(&SignIn { frame, to, name: String::new(), wrong: None, key })
+    page(&SignIn { frame, to, name: String::new(), wrong: None, key: visit.ask_anybody() })
 }
 
 async fn signed_in(visit: Visit, form: Form) -> Result<Response, Refusal> {

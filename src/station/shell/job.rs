@@ -16,11 +16,11 @@ use crate::error::Kind;
 use crate::format::json::json;
 use crate::image::chunk::CHUNK;
 use crate::run::{Ending, Stage};
-use crate::station::images::Wanted;
+use crate::station::images::{self, Wanted};
 use crate::station::key::Pass;
 use crate::station::stream::{Packed, Sent, Watch};
 use crate::station::web::{Call, Refusal, json as answer};
-use crate::station::{Station, now};
+use crate::station::{Station, now, store};
 use crate::station_api::{Enrolment, Image, Job, JobState};
 
 /// A client that was sent everything, or was told to start again, and is silent for so long, has done it.
@@ -231,7 +231,14 @@ pub(super) async fn upload(call: Call, (): (), body: Body) -> Result<Response, R
     if !station.room().takes_images() {
         return Err(Refusal::no_room());
     }
-    let row = station.images.begin(&Station::backup_name(&job), Some(job.board.clone())).await?;
+    let row = station.images.begin(&Station::backup_name(&job), Some(job.board.clone())).await;
+    let row = row.map_err(|error| match error {
+        images::Error::Store(store::Error::Taken { .. }) => {
+            Refusal::conflict("the backup of this job is coming already, or has come: it is sent once")
+                .with_hint("cancel the job, and ask for another backup")
+        }
+        error => error.into(),
+    })?;
     let (teller, told) = (Arc::clone(station), job.clone());
     let (mut came, mut noted) = (0, Instant::now());
     let body = body.into_data_stream().map(move |bytes| {

@@ -288,6 +288,7 @@ impl Store {
         let image = image.map(|mut row| row.text()).transpose()?;
         let beside = Beside {
             board: Some(&board.id),
+            slot: board.slot.as_deref(),
             job: Some(&job.id),
             image: image.as_deref(),
             project: job.project.as_deref(),

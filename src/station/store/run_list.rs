@@ -25,7 +25,7 @@ impl Store {
 pub(super) fn runs_question(asked: &RunsAsked) -> Result<(Question, usize), Error> {
     let limit = limit(asked.limit)?;
     let mut question = Question::new(&format!("{LINE} WHERE id IN (SELECT id FROM run"));
-    let same: [(&str, &Option<String>); 8] = [
+    let same: [(&str, &Option<String>); 9] = [
         ("board", &asked.board),
         ("job", &asked.job),
         ("way", &asked.way),
@@ -34,6 +34,7 @@ pub(super) fn runs_question(asked: &RunsAsked) -> Result<(Question, usize), Erro
         ("image", &asked.image),
         ("project", &asked.project),
         ("made_by", &asked.by),
+        ("slot", &asked.slot),
     ];
     for (column, value) in same {
         if let Some(value) = value {

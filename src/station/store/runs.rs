@@ -18,7 +18,7 @@ const MOST_LINES: u64 = 20_000;
 const LONGEST_LINE: usize = 500;
 
 pub(super) const LINE: &str =
-    "SELECT id, way, board, label, serial, job, image, project, made_by, started, took, stage, outcome, why, done,
+    "SELECT id, way, board, label, serial, slot, job, image, project, made_by, started, took, stage, outcome, why, done,
     total, simulated FROM run";
 
 pub(super) fn line(row: Row) -> Result<RunLine, Error> {
@@ -29,6 +29,7 @@ pub(super) fn line(row: Row) -> Result<RunLine, Error> {
         board: row.maybe_text()?,
         label: row.text()?,
         serial: row.text()?,
+        slot: row.maybe_text()?,
         job: row.maybe_text()?,
         image: row.maybe_text()?,
         project: row.maybe_text()?,
@@ -48,6 +49,8 @@ pub(super) fn line(row: Row) -> Result<RunLine, Error> {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Beside<'a> {
     pub(super) board: Option<&'a str>,
+    /// The slot that the board is in as it begins.
+    pub(super) slot: Option<&'a str>,
     pub(super) job: Option<&'a str>,
     /// The image's name.
     pub(super) image: Option<&'a str>,
@@ -93,12 +96,12 @@ pub(super) async fn keep(tx: &mut Tx, record: &Record, beside: Beside<'_>) -> Re
     let serial = record.board.serial;
     tx.run(
         "INSERT INTO run (id, way, board, label, serial, serial_low, job, fence, started, took, stage, outcome, why, done,
-             total, simulated, lines, record, image, project, made_by)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, 0, $15, $16, $17, $18)
+             total, simulated, lines, record, image, project, made_by, slot)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, 0, $15, $16, $17, $18, $19)
          ON CONFLICT (id) DO UPDATE SET board = coalesce(run.board, excluded.board), label = excluded.label,
              serial = excluded.serial, serial_low = excluded.serial_low, took = excluded.took, stage = excluded.stage,
              outcome = excluded.outcome, why = excluded.why, record = excluded.record,
-             image = coalesce(run.image, excluded.image)",
+             image = coalesce(run.image, excluded.image), slot = coalesce(run.slot, excluded.slot)",
         values![
             record.run.as_str(),
             record.way.word(),
@@ -118,6 +121,7 @@ pub(super) async fn keep(tx: &mut Tx, record: &Record, beside: Beside<'_>) -> Re
             beside.image.map(str::to_owned).or_else(|| image_of(record)),
             beside.project,
             beside.by,
+            beside.slot,
         ],
     )
     .await

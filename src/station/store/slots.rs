@@ -1,8 +1,12 @@
 //! Slots: where boards are plugged in.
 
-use super::db::{values, word};
+use super::db::{Value, values, word};
 use super::{Error, Store, check_name};
-use crate::station_api::Slot;
+use crate::station::slots::{Ended, History, LAST};
+use crate::station_api::{Slot, Time};
+
+/// Slots of which the runs are looked up at once.
+const PART: usize = 50;
 
 impl Store {
     /// All slots, by their position.
@@ -10,12 +14,15 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn slots(&self) -> Result<Vec<Slot>, Error> {
-        let rows =
-            self.db.rows("SELECT name, kind, place, position FROM slot ORDER BY position, name", &[]).await?;
+        let rows = self
+            .db
+            .rows("SELECT name, kind, place, position, mended FROM slot ORDER BY position, name", &[])
+            .await?;
         let slots = rows.into_iter().map(|row| {
             let mut row = row.of("slot");
             let (name, kind, place) = (row.text()?, row.word()?, row.text()?);
-            Ok(Slot { name, kind, place, position: u32::try_from(row.count()?).unwrap_or(u32::MAX) })
+            let position = u32::try_from(row.count()?).unwrap_or(u32::MAX);
+            Ok(Slot { name, kind, place, position, suspected: None, mended: row.maybe_number()? })
         });
         slots.collect()
     }
@@ -53,5 +60,75 @@ impl Store {
         }
         tx.run("UPDATE board SET slot = NULL WHERE slot = $1", values![name]).await?;
         tx.commit().await
+    }
+
+    /// A person has mended a slot: what began before that doesn't count any more.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`].
+    pub async fn mended(&self, name: &str, now: Time) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        if tx.run("UPDATE slot SET mended = $2 WHERE name = $1", values![name, now]).await? == 0 {
+            return Err(Error::NoSuch { what: "slot", name: name.to_owned() });
+        }
+        tx.commit().await
+    }
+
+    /// The last runs of each slot that have ended, since it was mended; the newest first. What makes a netboot client,
+    /// touches no board.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(in crate::station) async fn histories(&self) -> Result<Vec<History>, Error> {
+        let slots = self.slots().await?;
+        let mut all: Vec<_> =
+            slots.iter().map(|slot| History { slot: slot.name.clone(), runs: Vec::new() }).collect();
+        for (slots, histories) in slots.chunks(PART).zip(all.chunks_mut(PART)) {
+            // One walk of the index for each slot, and one question for all of them.
+            let one = |n: usize| {
+                format!(
+                    "SELECT * FROM (SELECT {n} AS n, started, board, label, outcome FROM run WHERE slot = ${}
+                     AND started >= ${} AND outcome IN ('done', 'not-verified', 'failed', 'lost')
+                     AND way <> 'client-add' ORDER BY started DESC, id DESC LIMIT {LAST}) AS r{n}",
+                    2 * n + 1,
+                    2 * n + 2,
+                )
+            };
+            let sql = (0..slots.len()).map(one).collect::<Vec<_>>().join(" UNION ALL ");
+            let asked = slots
+                .iter()
+                .flat_map(|slot| [Value::from(&slot.name), Value::from(slot.mended.unwrap_or(Time::MIN))]);
+            for row in self.db.rows(&sql, &asked.collect::<Vec<_>>()).await? {
+                let mut row = row.of("run");
+                let (n, started) = (row.count()?, row.number()?);
+                let (board, label, outcome) = (row.maybe_text()?, row.text()?, row.text()?);
+                let board = board.unwrap_or(label);
+                let failed = matches!(outcome.as_str(), "failed" | "lost");
+                let history = usize::try_from(n).ok().and_then(|n| histories.get_mut(n));
+                if let Some(history) = history {
+                    history.runs.push(Ended { started, board, failed });
+                }
+            }
+        }
+        // What one question gives has no order that is promised.
+        all.iter_mut().for_each(|one| one.runs.sort_by_key(|run| std::cmp::Reverse(run.started)));
+        Ok(all)
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    /// A run of a board of its own in a slot.
+    pub(in crate::station) async fn put_slot_run(&self, n: u64, slot: &str, outcome: &str, started: Time) {
+        let mut tx = self.db.begin().await.unwrap();
+        tx.run(
+            "INSERT INTO run (id, way, board, label, serial, serial_low, job, fence, started, took, stage, outcome, why,
+                 done, total, simulated, lines, record, slot)
+             VALUES ($1, 'deploy', $2, 'lab', '', '', NULL, 1, $3, 5, 'write', $4, '', 0, 0, 0, 0, '{}', $5)",
+            values![format!("{n:012x}"), format!("b{n}"), started, outcome, slot],
+        )
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
     }
 }

@@ -1,11 +1,31 @@
 //! Which records of other commands are in the store already.
 
-use super::db::values;
+use super::db::{Tx, values, word};
 use super::identity::find_or_make;
 use super::runs::{self, Beside};
 use super::{Error, Store};
+use crate::board::Who;
 use crate::station::spool::{Read, Stamps};
-use crate::station_api::{DamagedRecord, Time};
+use crate::station_api::{DamagedRecord, SlotKind, Time};
+
+/// The slot of what another command did: the one at the USB port that its record names, or at a reset line of that name;
+/// else the port itself, so that its runs can be found; else the slot that the board is in.
+async fn slot_of(tx: &mut Tx, who: &Who, board: Option<&str>) -> Result<Option<String>, Error> {
+    let port = who.port.map(|port| port.to_string());
+    let mac = who.mac.map(|mac| mac.to_string());
+    for (kind, place) in [(SlotKind::Usb, &port), (SlotKind::Reset, &who.name), (SlotKind::Reset, &mac)] {
+        let Some(place) = place else { continue };
+        let sql = "SELECT name FROM slot WHERE kind = $1 AND place = $2 ORDER BY position, name LIMIT 1";
+        if let Some(mut row) = tx.row(sql, values![word(kind), place]).await? {
+            return row.text().map(Some);
+        }
+    }
+    if port.is_some() {
+        return Ok(port);
+    }
+    let row = tx.row("SELECT slot FROM board WHERE id = $1", values![board]).await?;
+    row.map_or(Ok(None), |mut row| row.maybe_text())
+}
 
 impl Store {
     /// The files that were looked at, as they were then.
@@ -70,8 +90,10 @@ impl Store {
                 if tx.row(of_a_job, values![record.run.as_str()]).await?.is_some() {
                     why = Some("it has the name of a run of the station's own".to_owned());
                 } else {
-                    runs::keep(&mut tx, record, Beside { board: board.as_deref(), ..Beside::default() })
-                        .await?;
+                    let slot = slot_of(&mut tx, &record.board, board.as_deref()).await?;
+                    let beside =
+                        Beside { board: board.as_deref(), slot: slot.as_deref(), ..Beside::default() };
+                    runs::keep(&mut tx, record, beside).await?;
                 }
             }
             tx.run(

@@ -20,6 +20,7 @@ pub(super) fn add_to(pages: &mut Pages) {
     pages.get("/boards/{board}/forget", RULE, ask);
     pages.post("/boards/{board}/forget", RULE, forget);
     pages.post("/slots", RULE, put_slot);
+    pages.post("/slots/{slot}/mended", WORK, mended_slot);
 }
 
 async fn id(visit: &Visit) -> Result<String, Refusal> {
@@ -80,8 +81,14 @@ async fn put_slot(visit: Visit, form: Form) -> Answer {
     let last = slots.iter().map(|slot| slot.position.saturating_add(1)).max();
     let position = form.maybe::<u32>("position")?.or(last).unwrap_or_default();
     let (name, place) = (form.text("name").to_owned(), form.text("place").to_owned());
-    let slot = Slot { name, kind, place, position };
-    visit.station.put_slot(&visit.who(), &slot).await?;
+    let slot = Slot { name, kind, place, position, suspected: None, mended: None };
+    let slot = visit.station.put_slot(&visit.who(), slot).await?;
     visit.say(false, format!("The slot {} is there.", slot.name));
+    Ok(go(form.text("to")))
+}
+
+async fn mended_slot(visit: Visit, form: Form) -> Answer {
+    let slot = visit.station.mended_slot(&visit.who(), visit.part("slot")).await?;
+    visit.say(false, format!("The slot {} is mended: its runs count from now.", slot.name));
     Ok(go(form.text("to")))
 }

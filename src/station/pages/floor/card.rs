@@ -8,7 +8,7 @@ use crate::run::Segment;
 use crate::station::pages::{help, words};
 use crate::station::rates::Track;
 use crate::station::store::{Place, Waits};
-use crate::station_api::{Enrolment, JobState, Slot, SlotKind, Time};
+use crate::station_api::{Enrolment, JobState, Slot, SlotKind, Suspicion, Time};
 
 /// A board that wasn't heard for so long isn't there, where it doesn't ask for work: milliseconds.
 const GONE: Time = 120_000;
@@ -78,6 +78,8 @@ pub(in crate::station::pages) struct Card {
     pub(in crate::station::pages) simulated: bool,
     /// Boards in the same slot beside this one.
     pub(in crate::station::pages) others: usize,
+    /// Why the slot is suspected; empty where it isn't.
+    pub(in crate::station::pages) suspected: String,
 }
 
 /// What is known beside the store.
@@ -137,6 +139,10 @@ impl Card {
             acts,
             simulated: false,
             others: 0,
+            suspected: slot
+                .suspected
+                .map(|one| format!("{}: {}.", one.text(), Suspicion::HINT))
+                .unwrap_or_default(),
         }
     }
 
@@ -150,6 +156,8 @@ impl Card {
                     kind: SlotKind::Usb,
                     place: String::new(),
                     position: 0,
+                    suspected: None,
+                    mended: None,
                 };
                 let key = board_key(&board.id);
                 Self { key, place: String::new(), ..Self::empty(&nowhere, beside.acts) }

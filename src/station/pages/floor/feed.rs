@@ -140,7 +140,7 @@ impl Station {
         let number = self.floor.fragments.newest();
         let at = now();
         let places = self.store().floor(at.saturating_sub(RECENT)).await?;
-        let slots = self.store().slots().await?;
+        let slots = self.slots().await?;
         self.floor.seat(&places, true);
         let mut cards = Vec::with_capacity(slots.len());
         for slot in &slots {
@@ -272,7 +272,7 @@ impl Station {
         }
         let at = now();
         let slots = if places.iter().any(|place| place.board.slot.is_some()) {
-            self.store().slots().await?
+            self.slots().await?
         } else {
             Vec::new()
         };

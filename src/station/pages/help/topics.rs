@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn each_trouble_leads_to_a_paragraph_that_is_there() {
         use crate::station_api::TroubleOf;
-        for about in [TroubleOf::Disk, TroubleOf::Clock, TroubleOf::Database, TroubleOf::Certificate] {
+        for about in TroubleOf::ALL {
             is_there(crate::station::care::help(about));
         }
     }

@@ -109,6 +109,7 @@ async fn show(
             (Happening::RunDone.word(), "A run is done"),
             (Happening::RunFailed.word(), "A run has failed"),
             (Happening::StationTrouble.word(), "The station is or will be in trouble"),
+            (Happening::SlotSuspected.word(), "A slot is suspected"),
         ],
         shown,
         wrong: wrong.map(|(refusal, _)| {

@@ -60,7 +60,7 @@ fn whole(visit: &Visit) -> Result<RunsAsked, crate::station::web::Refusal> {
 }
 
 const HEAD: &str =
-    "run,way,board,label,serial,image,project,by,started,seconds,stage,outcome,why,simulated\r\n";
+    "run,way,board,label,serial,image,project,by,started,seconds,stage,outcome,why,simulated,slot\r\n";
 
 pub(super) async fn csv(visit: Visit) -> Answer {
     let lines = parts(visit.station.store().clone(), whole(&visit)?, |lines, first, _| {
@@ -90,6 +90,7 @@ fn csv_line(line: &RunLine) -> String {
         line.outcome.clone(),
         line.why.clone(),
         line.simulated.to_string(),
+        some(&line.slot),
     ];
     format!("{}\r\n", fields.map(|field| quoted(&field)).join(","))
 }

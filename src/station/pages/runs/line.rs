@@ -12,6 +12,8 @@ pub(in crate::station::pages) struct Shown {
     pub(in crate::station::pages) way: &'static str,
     pub(in crate::station::pages) board: Option<String>,
     pub(in crate::station::pages) label: String,
+    /// The slot that it was in; empty where nobody knows it.
+    pub(in crate::station::pages) slot: String,
     pub(in crate::station::pages) what: String,
     pub(in crate::station::pages) by: String,
     pub(in crate::station::pages) when: String,
@@ -84,6 +86,7 @@ impl Shown {
             run: line.run.clone(),
             way: way(&line.way),
             board: line.board.clone(),
+            slot: message(line.slot.as_deref().unwrap_or_default()).into_owned(),
             label: message(&line.label).into_owned(),
             what: message(&what).into_owned(),
             by: line.by.as_deref().map(|by| message(by).into_owned()).unwrap_or_default(),

@@ -16,8 +16,8 @@ use crate::station::pages::visit::Visit;
 use crate::station::web::Refusal;
 use crate::station_api::{RunsAsked, Time};
 
-const ALL: [&str; 11] =
-    ["q", "board", "way", "outcome", "stage", "image", "project", "by", "why", "from", "to"];
+const ALL: [&str; 12] =
+    ["q", "board", "slot", "way", "outcome", "stage", "image", "project", "by", "why", "from", "to"];
 /// Lines of a page.
 const LINES: u32 = 50;
 
@@ -29,6 +29,7 @@ struct Page {
     ways: Vec<Choice>,
     outcomes: Vec<Choice>,
     stages: Vec<Choice>,
+    slots: Vec<Choice>,
     images: Vec<Choice>,
     projects: Vec<Choice>,
     runs: Vec<Shown>,
@@ -59,6 +60,7 @@ pub(super) fn asked(query: &Form) -> Result<RunsAsked, Refusal> {
     Ok(RunsAsked {
         begins: some("q"),
         board: some("board"),
+        slot: some("slot"),
         way: some("way"),
         outcome: some("outcome"),
         stage: some("stage"),
@@ -92,6 +94,7 @@ pub(super) async fn list(visit: Visit) -> Answer {
     let same = |name: String| (name.clone(), name);
     let asked_images = crate::station_api::ListAsked { limit: Some(200), ..Default::default() };
     let images = store.images(&asked_images).await?.items.into_iter().map(|image| same(image.name));
+    let slots = store.slots().await?.into_iter().map(|slot| same(slot.name));
     let projects = store.projects().await?.into_iter().map(|project| same(project.name));
     // One that is gone can still be asked for.
     let asked_for = |name: &str| {
@@ -108,6 +111,7 @@ pub(super) async fn list(visit: Visit) -> Answer {
         ways: choices(query.text("way"), all().chain(ways)),
         outcomes: choices(query.text("outcome"), all().chain(outcomes)),
         stages: choices(query.text("stage"), all().chain(stages)),
+        slots: choices(query.text("slot"), unique(all().chain(slots).chain(asked_for("slot")).collect())),
         images: choices(query.text("image"), unique(all().chain(images).chain(asked_for("image")).collect())),
         projects: choices(
             query.text("project"),

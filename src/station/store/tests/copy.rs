@@ -9,7 +9,14 @@ use crate::station_api::{Backup, BoardsAsked, ListAsked, RunsAsked, Slot, SlotKi
 
 /// Something in each table that is copied.
 pub(crate) async fn fill(store: &Store) {
-    let slot = Slot { name: "A-01".into(), kind: SlotKind::Usb, place: "1-1.2".into(), position: 0 };
+    let slot = Slot {
+        name: "A-01".into(),
+        kind: SlotKind::Usb,
+        place: "1-1.2".into(),
+        position: 0,
+        suspected: None,
+        mended: None,
+    };
     store.put_slot(&slot).await.unwrap();
     let image = image("raspios");
     store.add_image(&image).await.unwrap();

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::station::store::There;
 use crate::station::store::run_list::runs_question;
-use crate::station_api::{BoardSort, BoardsAsked, Enrolment, JobState, JobsAsked, ListAsked, RunsAsked};
+use crate::station_api::{
+    BoardSort, BoardsAsked, Enrolment, JobState, JobsAsked, ListAsked, RunsAsked, Slot, SlotKind,
+};
 
 /// What a list may take.
 const MOST: Duration = Duration::from_millis(50);
@@ -36,6 +38,9 @@ fn every_list_of_runs() -> Vec<(&'static str, RunsAsked)> {
         ("of an image", RunsAsked { image: some("meter"), ..asked() }),
         ("of a project", RunsAsked { project: some("none"), ..asked() }),
         ("by whom", RunsAsked { by: some("anna"), way: some("deploy"), ..asked() }),
+        ("of a slot", RunsAsked { slot: some("S7"), ..asked() }),
+        ("of a slot, failed", RunsAsked { slot: some("S7"), outcome: some("failed"), ..asked() }),
+        ("of a slot that there isn't", RunsAsked { slot: some("none"), ..asked() }),
         ("of boards that begin so", RunsAsked { begins: some("1000999"), ..asked() }),
         ("of boards that begin so and there are none", RunsAsked { begins: some("%"), ..asked() }),
         ("for a reason", RunsAsked { why: some("differs"), ..asked() }),
@@ -107,6 +112,16 @@ on_both! {
         times.push(("counts".into(), least(async || store.count_boards().await.unwrap()).await));
         let ids: Vec<String> = (0..50).map(|n| (100_000 + n * 7).to_string()).collect();
         times.push(("fifty with their jobs".into(), least(async || store.places(&ids).await.unwrap()).await));
+        for position in 0..200 {
+            let (name, place) = (format!("S{position}"), format!("1-{position}"));
+            let (kind, suspected, mended) = (SlotKind::Usb, None, None);
+            store.put_slot(&Slot { name, kind, place, position, suspected, mended }).await.unwrap();
+        }
+        let histories = store.histories().await.unwrap();
+        assert!(histories.len() == 200 && histories.iter().all(|one| one.runs.len() == 5));
+        let newest: Vec<_> = histories[7].runs.iter().map(|run| run.started).collect();
+        assert_eq!(newest, [99_807_000, 99_607_000, 99_407_000, 99_207_000, 99_007_000]);
+        times.push(("the last runs of 200 slots".into(), least(async || store.histories().await.unwrap()).await));
         times.push(("a board".into(), least(async || store.find_board("b4711").await.unwrap()).await));
         for (what, took) in &times {
             println!("{} {what}: {:.1} ms", store.sort(), took.as_secs_f64() * 1000.0);

@@ -3,7 +3,7 @@ use crate::board::Who;
 use crate::run::ledger::{self, Ledger};
 use crate::run::{Ending, Proof, Record, RunId, Stage, Way};
 use crate::station::spool::{Taken, take};
-use crate::station_api::RunsAsked;
+use crate::station_api::{BoardChange, RunsAsked, Slot, SlotKind};
 
 fn record(number: u64, mac: &str) -> Record {
     let started = format!("2026-11-28T10:00:{number:02}Z").parse().unwrap();
@@ -47,6 +47,52 @@ on_both! {
         assert_eq!(taken().await, Taken::default());
         assert_eq!(store.runs(&RunsAsked::default()).await.unwrap().items.len(), 2);
         assert!(store.spooled().await.unwrap().is_empty());
+    }
+
+    async fn a_record_belongs_to_the_slot_at_its_port_or_line_else_to_that_of_its_board(place: &Place) {
+        let store = place.open().await;
+        for (name, kind, at) in [
+            ("A1", SlotKind::Usb, "1-1.2"),
+            ("A2", SlotKind::Switch, "1-1.3"),
+            ("A3", SlotKind::Reset, "lab-03"),
+            ("A4", SlotKind::Reset, "dc:a6:32:01:02:04"),
+        ] {
+            let (name, place) = (name.to_owned(), at.to_owned());
+            store.put_slot(&Slot { name, kind, place, position: 0, suspected: None, mended: None }).await.unwrap();
+        }
+        let state = place.dir.path().join("state");
+        let ledger = Ledger::open(&state).unwrap();
+        let port = |port: &str| Who::at(port.parse().unwrap());
+        let mac = |mac: &str| Who::with_mac(mac.parse().unwrap());
+        let mut named = mac("dc:a6:32:01:02:05");
+        named.name = Some("lab-03".to_owned());
+        let boards = [
+            (port("1-1.2"), Some("A1")),
+            // A port of a switch is no port of USB; where no slot is, the port is kept.
+            (port("1-1.3"), Some("1-1.3")),
+            (named, Some("A3")),
+            (mac("dc:a6:32:01:02:04"), Some("A4")),
+            (mac("dc:a6:32:01:02:06"), None),
+        ];
+        let keep = async |number: u64, who: &Who| {
+            let mut record = record(number, "dc:a6:32:01:02:03");
+            record.board = who.clone();
+            ledger.begin(record).unwrap();
+            take(&store, &state, NOW).await.unwrap();
+            let line = store.run_line(&format!("{number:012x}")).await.unwrap().0;
+            (line.slot, line.board)
+        };
+        for (number, (who, slot)) in (1..).zip(&boards) {
+            assert_eq!(keep(number, who).await.0.as_deref(), *slot, "{who:?}");
+        }
+        // The board is put into a slot: what it does then is of that slot, what it did before stays.
+        let board = keep(6, &boards[4].0).await.1.unwrap();
+        let change = BoardChange { slot: Some("A2".into()), ..BoardChange::default() };
+        store.change_board(&board, &change).await.unwrap();
+        assert_eq!(keep(7, &boards[4].0).await.0.as_deref(), Some("A2"));
+        assert_eq!(store.run_line("000000000006").await.unwrap().0.slot, None);
+        let asked = RunsAsked { slot: Some("A2".into()), ..RunsAsked::default() };
+        assert_eq!(store.runs(&asked).await.unwrap().items.len(), 1);
     }
 
     async fn a_record_with_a_name_of_the_stations_own_changes_nothing(place: &Place) {

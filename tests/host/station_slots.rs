@@ -1,0 +1,115 @@
+//! A slot at which boards fail again and again: named on pages, to programs and on the command line, until it is mended.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::browser::Browser;
+use crate::common;
+use crate::station::{Board, Station};
+
+/// A run of a board, which ends so.
+fn run(station: &Station, board: &Board, failed: Option<&str>) {
+    let path = format!("/api/v1/boards/{}/jobs", board.id);
+    station.admin("POST", &path, Some(&json!({"action": "reboot"}))).ok();
+    let work = board.work(station, 5).ok();
+    let (job, token) = (work["job"].as_str().unwrap(), work["token"].as_str());
+    let body = json!({"fence": work["fence"], "stage": "report", "failed": failed});
+    station.call("POST", &format!("/api/v1/device/jobs/{job}/result"), token, Some(&body)).ok();
+}
+
+fn board(station: &Station, serial: &str, slot: &str) -> Board {
+    let mut board = Board::new(serial);
+    board.register(station).ok();
+    let change = json!({ "slot": slot });
+    station.admin("PATCH", &format!("/api/v1/boards/{}", board.id), Some(&change)).ok();
+    board
+}
+
+fn command(station: &Station, arguments: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_piprov"));
+    common::clean(&mut command);
+    let out = command.args(arguments).env("PIPROV_STATION_SOCKET", &station.socket).output().unwrap();
+    assert!(out.status.success(), "{out:?}");
+    String::from_utf8(out.stdout).unwrap()
+}
+
+#[test]
+fn a_slot_that_fails_on_several_boards_is_named_everywhere_until_somebody_has_mended_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &["--enrol", "open"]);
+    let (anna, viewer) =
+        (Browser::user(&station, "anna", "operator"), Browser::user(&station, "vic", "viewer"));
+    for (position, slot) in [(0, "A 3"), (1, "A4")] {
+        let body =
+            json!({"name": slot, "kind": "usb", "place": format!("1-1.{position}"), "position": position});
+        station.admin("PUT", &format!("/api/v1/slots/{}", slot.replace(' ', "%20")), Some(&body)).ok();
+    }
+    let bad: Vec<_> = (1..=3).map(|n| board(&station, &format!("10000000aaaa000{n}"), "A 3")).collect();
+    let good = board(&station, "10000000bbbb0001", "A4");
+    for board in &bad[..2] {
+        run(&station, board, Some("the disk reported an error"));
+    }
+    run(&station, &good, None);
+    let slots = || station.admin("GET", "/api/v1/slots", None).ok()["items"].clone();
+    assert!(slots()[0]["suspected"].is_null(), "two are too few");
+    run(&station, &bad[2], Some("the disk reported an error"));
+
+    let suspected = json!({"failed": 3, "of": 3, "boards": 3});
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while slots()[0]["suspected"] != suspected {
+        assert!(std::time::Instant::now() < until, "{}", slots());
+        std::thread::park_timeout(std::time::Duration::from_millis(50));
+    }
+    assert!(slots()[1]["suspected"].is_null());
+    let text = "3 of the last 3 runs failed, on 3 boards: swap the cable or the reader.";
+    for (who, path) in [(&anna, "/"), (&viewer, "/"), (&viewer, "/?wall=1")] {
+        let page = who.page(path);
+        assert!(page.contains("Slot suspected") && page.contains(text), "{path}: {page}");
+        assert!(page.contains("href=\"/runs?slot=A%203\""), "{page}");
+    }
+    assert!(
+        viewer.page("/").contains("Slot A 3 is suspected: 3 of the last 3 runs failed"),
+        "among the troubles"
+    );
+    assert!(anna.page("/").contains("formaction=\"/slots/A%203/mended\""));
+    assert!(!viewer.page("/").contains("/mended"));
+    let status = station.admin("GET", "/api/v1/station", None).ok();
+    assert_eq!(status["troubles"].as_array().unwrap().iter().filter(|one| one["about"] == "slot").count(), 1);
+    // Its runs.
+    let runs: Value = serde_json::from_str(&viewer.page("/runs.json?slot=A%203")).unwrap();
+    assert_eq!(runs.as_array().unwrap().len(), 3);
+    assert!(runs.as_array().unwrap().iter().all(|run| run["slot"] == "A 3"), "{runs}");
+    let csv = viewer.page("/runs.csv");
+    assert!(csv.lines().next().unwrap().ends_with(",slot") && csv.contains(",A4"), "{csv}");
+    assert!(viewer.page("/runs?slot=A4").contains("slot A4"));
+    let told = station.admin("GET", "/api/v1/runs?slot=A4", None).ok();
+    assert_eq!(told["items"].as_array().unwrap().len(), 1);
+    // On the command line.
+    let list = command(&station, &["slot", "list"]);
+    assert!(list.contains("suspected: 3 of the last 3 runs failed, on 3 boards"), "{list}");
+
+    // A viewer mends nothing.
+    assert_eq!(viewer.post("/slots/A%203/mended", &[]).status, 403);
+    let token = station.token("v", "viewer");
+    assert_eq!(station.call("POST", "/api/v1/slots/A%203/mended", Some(&token), None).status, 403);
+    assert_eq!(slots()[0]["suspected"], suspected);
+    let answer = anna.post("/slots/A%203/mended", &[("to", "/")]);
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/")));
+    assert!(slots()[0]["suspected"].is_null() && slots()[0]["mended"].is_number());
+    assert!(!viewer.page("/").contains("suspected"));
+    // What was before doesn't count, what comes does.
+    run(&station, &bad[0], Some("the disk reported an error"));
+    assert!(slots()[0]["suspected"].is_null());
+    let said = command(&station, &["--json", "slot", "mended", "A 3"]);
+    assert_eq!(serde_json::from_str::<Value>(&said).unwrap()["value"]["name"], "A 3");
+    let audit = station.admin("GET", "/api/v1/audit", None).ok();
+    let mended: Vec<_> = audit["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["what"] == "slot.mended" && one["on"] == "A 3")
+        .map(|one| one["by"].clone())
+        .collect();
+    assert!(mended.len() == 2 && mended.contains(&json!("anna")), "{audit}");
+}
