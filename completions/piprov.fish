@@ -44,6 +44,7 @@ complete -c piprov -n "__fish_piprov_needs_command" -f -a "project" -d 'Show and
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "rule" -d 'Show and change which project an arriving board gets'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "user" -d 'Show and change the accounts of people'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "token" -d 'Show, make and take back the tokens of programs'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "slot" -d 'Show slots, and say that one is mended'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "hook" -d 'Show and change who is told by HTTP what happens'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "station" -d 'Show the station, and say whether its rules start something'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "targets" -d 'Show, check and change the targets database'
@@ -758,6 +759,35 @@ complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -f -a "list" -d 'List slots, with those at which boards fail again and again'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -f -a "mended" -d 'Say that a slot is mended: its runs count from now'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue" -l config -d 'Read this configuration file instead of the usual ones' -r -F

@@ -85,7 +85,7 @@ fn a_hook_is_told_what_happens_signed_and_again_where_it_was_not_taken() {
     let made = station.admin("POST", "/api/v1/hooks", Some(&new)).ok();
     assert_eq!(
         made["events"],
-        json!(["board.seen", "run.done", "run.failed", "run.started", "station.trouble"])
+        json!(["board.seen", "run.done", "run.failed", "run.started", "slot.suspected", "station.trouble"])
     );
     assert!(!station.admin("GET", "/api/v1/hooks", None).ok().to_string().contains("sixteen"));
 
