@@ -92,7 +92,8 @@ fn each_mistake_has_its_exit_code() {
     }
     station.stderr(&["station", "restore", "nosuch", "--state", "fresh"], 66);
     // HTTPS to a station that speaks HTTP.
-    let text = station.stderr(&["board", "list", "--station", &station.url().replace("http:", "https:")], 69);
+    let text =
+        station.stderr(&["board", "list", "--station", &format!("https://127.0.0.1:{}", station.port)], 69);
     assert!(text.contains("speaks no TLS") && text.contains("http://"), "{text}");
     for place in ["nosuch/x", "os.img", "/", "os.img/x"] {
         for command in [
