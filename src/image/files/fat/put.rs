@@ -141,12 +141,12 @@ pub fn fat_put(
     let name = files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>().join(", ");
     let patches: Vec<Patch> = changed
         .into_iter()
-        .map(|(at, old, new)| Patch {
+        .map(|change| Patch {
             file: name.clone(),
             partition: number,
-            image_offset: partition.start + at,
-            old,
-            new,
+            image_offset: partition.start + change.at,
+            old: change.old,
+            new: change.new,
         })
         .collect();
     prove(image, partition, files, &before, &patches)?;

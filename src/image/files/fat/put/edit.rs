@@ -45,6 +45,16 @@ impl Error {
     }
 }
 
+/// Bytes that become others.
+pub(super) struct Change {
+    /// Where, counted from the partition's start.
+    pub(super) at: u64,
+    /// What stood there.
+    pub(super) old: Vec<u8>,
+    /// What has to.
+    pub(super) new: Vec<u8>,
+}
+
 /// The file system and what has changed.
 pub(super) struct Edit<'a> {
     fat: &'a Fat,
@@ -378,9 +388,9 @@ impl<'a> Edit<'a> {
         Ok(())
     }
 
-    /// What is other than before: where in the partition, what stood there, what has to. Neighbours are one.
-    pub(super) fn changes(&self) -> Result<Vec<(u64, Vec<u8>, Vec<u8>)>, String> {
-        let mut changes: Vec<(u64, Vec<u8>, Vec<u8>)> = Vec::new();
+    /// What is other than before. Neighbours are one.
+    pub(super) fn changes(&self) -> Result<Vec<Change>, String> {
+        let mut changes: Vec<Change> = Vec::new();
         for (at, new) in &self.sectors {
             let mut old = vec![0; SECTOR as usize];
             self.fat.window.read_exact(&mut old, *at)?;
@@ -388,11 +398,11 @@ impl<'a> Edit<'a> {
                 continue;
             }
             match changes.last_mut() {
-                Some((start, before, after)) if *start + before.len() as u64 == *at => {
-                    before.extend(old);
-                    after.extend(new);
+                Some(last) if last.at + last.old.len() as u64 == *at => {
+                    last.old.extend(old);
+                    last.new.extend(new);
                 }
-                _ => changes.push((*at, old, new.clone())),
+                _ => changes.push(Change { at: *at, old, new: new.clone() }),
             }
         }
         Ok(changes)
