@@ -190,7 +190,7 @@ fn title(part: &str) -> &'static str {
         "events" => "Changes as they happen",
         "settings" => "Settings",
         "station" | "statistics" => "The station",
-        "users" | "login" | "invitations" | "sessions" | "tokens" => "People and tokens",
+        "users" | "account" | "login" | "invitations" | "sessions" | "tokens" => "People and tokens",
         "hooks" | "deliveries" => "Hooks",
         "audit" => "Audit",
         "device" | "shell" | "register-device" | "device-action-poll" => "Calls of boards",
