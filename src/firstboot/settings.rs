@@ -34,7 +34,7 @@ pub const KEYS: &[Key] = &[
     key("user", "name of the first user"),
     secret("password", "the user's password; only its hash is written"),
     secret("password-hash", "the same as a hash of crypt(5): $y$…, $6$… or $5$…"),
-    key("sudo", "yes: the user needs no password for sudo"),
+    key("sudo", "yes: the user may do everything without a password"),
     key("ssh", "yes or no: whether SSH is on"),
     key("ssh-password", "yes or no: whether a password is enough over SSH"),
     key("ssh-key", "a line of authorized_keys; may be given several times"),
@@ -165,7 +165,7 @@ impl Settings {
             return problem("a user needs a password or an SSH key, or nobody can sign in");
         }
         if self.sudo && self.user.is_none() {
-            return problem("sudo needs a user");
+            return problem("the setting sudo needs a user");
         }
         if !self.ssh_keys.is_empty() && self.user.is_none() {
             return problem("an SSH key needs a user");

@@ -46,7 +46,7 @@ fn what_a_board_says_is_computed_in_no_table_and_ends_no_field() {
     let rows = rows(&csv);
     assert_eq!(rows.len(), REASONS.len() + 1, "{csv}");
     for row in &rows {
-        assert_eq!(row.len(), 14, "{row:?}");
+        assert_eq!(row.len(), 15, "{row:?}");
         for field in row {
             assert!(!field.starts_with(['=', '+', '-', '@', '\t', '\r']), "{row:?}");
         }

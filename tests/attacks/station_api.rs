@@ -184,7 +184,7 @@ fn what_makes_no_sense_is_refused_with_a_reason_and_nothing_of_it_comes_back_raw
     let token = station.token("t", "admin");
     let escape = "%1b]0;x%07";
     for (bytes, status) in [
-        (request("PATCH", "/api/v1/boards", Some(&token), None, &[]), 405),
+        (request("PATCH", "/api/v1/station", Some(&token), None, &[]), 405),
         (request("GET", "/api/v1/nothing", Some(&token), None, &[]), 404),
         (request("GET", &format!("/api/v1/boards/{escape}"), Some(&token), None, &[]), 404),
         (request("GET", "/api/v1/boards/%ff", Some(&token), None, &[]), 400),

@@ -391,5 +391,5 @@ fn what_speaks_no_http_and_what_is_not_there_is_told_with_its_name() {
     assert!(matches!(error, Error::Connect { .. }) && error.to_string().contains("127.0.0.1:1"), "{error}");
     let tls = address.replace("http:", "https:");
     let error = client(&tls, quick(), &stop).get("/").send().unwrap_err();
-    assert!(matches!(error, Error::Tls { .. } | Error::Broken { .. } | Error::Slow { .. }), "{error}");
+    assert!(matches!(error, Error::NotTls { .. }), "{error}");
 }

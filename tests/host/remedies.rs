@@ -3,10 +3,13 @@
 use std::path::Path;
 
 /// Texts that may have such words in them: the file, how the text begins, and why.
-const MAY: [(&str, &str, &str); 11] = [
+const MAY: [(&str, &str, &str); 14] = [
     ("src/agent/kept.rs", "piprov board key", "how a key on a disk begins"),
     ("src/station/cert.rs", "piprov station", "whose a certificate is"),
     ("src/debian/apt.rs", "--format", "an argument of apt-get"),
+    ("src/firstboot/cloud.rs", "  sudo:", "a file that the board reads"),
+    ("src/firstboot/cloud.rs", "[systemctl", "a file that the board reads"),
+    ("src/firstboot/settings.rs", "the setting sudo", "the name of a setting"),
     ("src/eeprom/usb_boot.rs", "# piprov netboot enable", "a line in config.txt, with what wrote it"),
     ("src/live/rules.rs", "# Raspberry Pis that boot over USB", "udev rules, with what wrote them"),
     ("src/netboot/client/exports.rs", "# Written by piprov", "a file of exports, with what wrote it"),

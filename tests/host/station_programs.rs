@@ -99,7 +99,7 @@ fn an_upload_of_a_program_goes_on_where_a_kill_left_it() {
         let path = format!("{path}/piece?at={at}");
         station.raw(&request("PUT", &path, Some(&token), Some(bytes), &headers))
     };
-    let half = IMAGE.len() / 3;
+    let half = IMAGE.len() / 4;
     assert_eq!(piece(&station, 0, &IMAGE[..half]).ok()["came"], half);
     // One that comes twice, too late, or with nothing changes nothing.
     assert_eq!(piece(&station, 0, &IMAGE[..half]).status, 409);
@@ -145,11 +145,12 @@ fn several_boards_are_named_in_one_call_and_one_that_cannot_keeps_no_other_from_
     let dir = tempfile::tempdir().unwrap();
     let station = Station::start(dir.path(), &[]);
     let token = station.token("ci", "admin");
-    let mut boards: Vec<_> = (0..3).map(|n| Board::new(&format!("00000000000000a{n}"))).collect();
+    let mut boards: Vec<_> = (0..2).map(|n| Board::new(&format!("00000000000000a{n}"))).collect();
     for board in &mut boards {
         board.register(&station).ok();
     }
-    let ids: Vec<_> = boards.iter().map(|board| board.id.clone()).collect();
+    let mut ids: Vec<_> = boards.iter().map(|board| board.id.clone()).collect();
+    ids.push("nobody".to_owned());
     station.put("/api/v1/images/os", &[7; 70_000]).ok();
     let statuses = |answer: &Value| -> Vec<u64> {
         answer["items"].as_array().unwrap().iter().map(|item| item["status"].as_u64().unwrap()).collect()
@@ -163,8 +164,7 @@ fn several_boards_are_named_in_one_call_and_one_that_cannot_keeps_no_other_from_
     // The same key twice is one job a board; with another body it is a mistake.
     let new = json!({ "boards": ids, "job": { "action": "deploy", "image": "os" } });
     let done = keyed(&station, &token, "POST", "/api/v1/jobs", "many-1", &new).ok();
-    assert_eq!(statuses(&done)[..2], [201, 201], "{done}");
-    assert!(done["items"][2]["status"].as_u64() > Some(399), "nobody has let it in: {done}");
+    assert_eq!(statuses(&done), [201, 201, 404], "{done}");
     assert!(done["items"][2]["detail"].is_string(), "{done}");
     let again = keyed(&station, &token, "POST", "/api/v1/jobs", "many-1", &new);
     assert_eq!((again.header("idempotent-replayed"), again.json()), (Some("true"), done));
@@ -178,7 +178,7 @@ fn several_boards_are_named_in_one_call_and_one_that_cannot_keeps_no_other_from_
     assert_eq!(jobs(), 2);
 
     let done = station.admin("POST", "/api/v1/jobs/cancel", Some(&json!({ "boards": ids }))).ok();
-    assert_eq!(statuses(&done), [200, 200, 200], "{done}");
+    assert_eq!(statuses(&done), [200, 200, 404], "{done}");
     assert_eq!(done["items"][0]["job"]["state"], "cancelled");
     let many: Vec<_> = (0..501).map(|n| format!("b{n}")).collect();
     for boards in [json!([]), json!(many)] {
