@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench pages`. Environment: `PIPROV_BENCH_BOARDS` (boards that report, 200), `PIPROV_BENCH_SECONDS`
 //! (how long they do, 20), `PIPROV_BENCH_OUT` (the table's file, `target/bench-pages.md`). Boards are the device
-//! protocol without disks; those that watch are streams of events without a browser.
+//! protocol without disks; those that watch are streams of events without a browser, and one Chromium that shows the floor.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -11,7 +11,11 @@
     reason = "a bench is a program for people"
 )]
 
+#[path = "common/chromium.rs"]
+mod chromium;
 mod common;
+#[path = "common/many.rs"]
+mod many;
 #[path = "../tests/support/station.rs"]
 mod model;
 #[allow(dead_code, unreachable_pub, reason = "tests use the rest")]
@@ -22,29 +26,25 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{number, station as measured};
+use chromium::Chromium;
+use common::{GOALS, goal, number, station as measured};
 use model::{Board, Station, request};
 use postgres::Postgres;
 use serde_json::json;
-use sqlx::Connection as _;
 
-/// What 10,000 boards and 100,000 runs are in both databases.
-const MANY: &str = include_str!("../src/station/store/tests/scale.sql");
 /// Streams that watch.
 const WATCHERS: usize = 20;
+/// Counts what changes in a page from now on.
+const COUNT: &str = "window.changed = 0; new MutationObserver((all) => { window.changed += all.length; }) \
+    .observe(document.body, {subtree: true, childList: true, characterData: true, attributes: true})";
 const PASSWORD: &str = "correct horse battery";
 
 fn main() {
-    let mut table = format!(
-        "## Pages\n\n{}; {} processors.\n\n| what | goal | seen | holds |\n|---|---|---|---|\n",
-        common::cpu(),
-        common::processors()
-    );
+    let mut table = format!("## Pages\n\n{}; {} processors.\n{GOALS}", common::cpu(), common::processors());
     let boards = usize::try_from(number("PIPROV_BENCH_BOARDS", 200)).unwrap();
     events(&mut table, boards, Duration::from_secs(number("PIPROV_BENCH_SECONDS", 20)));
     let postgres = Postgres::get();
@@ -72,12 +72,6 @@ fn main() {
     table += &list;
     print!("{table}");
     fs::write(common::path("PIPROV_BENCH_OUT", "bench-pages.md"), table).unwrap();
-}
-
-fn goal(table: &mut String, what: &str, goal: &str, seen: &str, holds: bool) {
-    let line = format!("| {what} | {goal} | {seen} | {} |", if holds { "yes" } else { "**no**" });
-    eprintln!("{line}");
-    writeln!(table, "{line}").unwrap();
 }
 
 /// Makes the first user; gives the cookie of its session.
@@ -117,7 +111,7 @@ fn page_times(database: Option<&str>) -> Vec<(String, Duration)> {
     let cookie = sign_in(&station);
     station.put("/api/v1/images/os", &[7; 1 << 20]).ok();
     let at_work = begin(&station, 0);
-    fill(database, dir.path());
+    many::fill(database, dir.path());
     let board = station.admin("GET", "/api/v1/boards/b4711", None).ok()["id"].as_str().unwrap().to_owned();
     // One with a whole record; those of the many have none.
     let runs = format!("/api/v1/runs?limit=1&board={}", at_work.board.id);
@@ -147,23 +141,6 @@ fn page_times(database: Option<&str>) -> Vec<(String, Duration)> {
     ];
     let named = |page: &str| page.replace(&board, "BOARD").replace(&run, "RUN");
     pages.iter().map(|page| (named(page), least(&station, &cookie, page))).collect()
-}
-
-fn fill(database: Option<&str>, dir: &Path) {
-    let file = format!("sqlite:{}", dir.join("station/station.db").display());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        match database {
-            Some(url) => {
-                let mut db = sqlx::PgConnection::connect(url).await.unwrap();
-                sqlx::raw_sql(MANY).execute(&mut db).await.unwrap();
-            }
-            None => {
-                let mut db = sqlx::SqliteConnection::connect(&file).await.unwrap();
-                sqlx::raw_sql(MANY).execute(&mut db).await.unwrap();
-            }
-        }
-    });
 }
 
 /// A board that is at work.
@@ -201,13 +178,24 @@ fn events(table: &mut String, count: usize, time: Duration) {
     );
     let (quiet, _) = report(&station, &at_work, time / 2, &[]);
     let streams: Vec<_> = (0..WATCHERS).map(|_| watch(&station, &cookie)).collect();
+    let chromium = Chromium::at(&station.address.to_string(), &cookie, "/");
+    // What it shows is to change by itself, with no load of the page.
+    chromium.script(COUNT);
     let (busy, late) = report(&station, &at_work, time, &streams);
+    let shown = chromium.script("return window.changed ?? -1").as_i64().unwrap();
+    assert!(shown > 0, "Chromium has shown {shown} changes");
+    drop(chromium);
     let at = |share: f64| late[((late.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
     goal(
         table,
-        &format!("an event at {WATCHERS} streams, {count} boards that report each second"),
+        &format!("an event at {WATCHERS} streams and one Chromium, {count} boards that report each second"),
         "within 200 ms at the 99th percentile",
-        &format!("{:.0} ms; half of them {:.0} ms ({} events)", at(0.99), at(0.5), late.len()),
+        &format!(
+            "{:.0} ms; half of them {:.0} ms ({} events; Chromium showed {shown} changes)",
+            at(0.99),
+            at(0.5),
+            late.len()
+        ),
         at(0.99) < 200.0,
     );
     goal(

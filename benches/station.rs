@@ -12,6 +12,8 @@
 )]
 
 mod common;
+#[path = "common/many.rs"]
+mod many;
 #[allow(dead_code, unreachable_pub, reason = "tests use the rest")]
 #[path = "../tests/support/postgres.rs"]
 mod postgres;
@@ -32,10 +34,7 @@ use piprov::device_api::Register;
 use piprov::http::{Client, Limits, Trust};
 use piprov::stop::Stop;
 use postgres::Postgres;
-use sqlx::Connection as _;
 
-/// What 10,000 boards and 100,000 runs are in both databases.
-const MANY: &str = include_str!("../src/station/store/tests/scale.sql");
 /// What a list may take.
 const LIST: Duration = Duration::from_millis(50);
 
@@ -161,20 +160,7 @@ fn board_of(url: &str, n: u64, stop: &Stop) {
 fn list_times(dir: &Path, database: Option<&str>) -> Vec<(String, Duration)> {
     let config = database.map_or_else(String::new, |url| format!("[station]\nstore = \"{url}\"\n"));
     let _station = Station::start(dir, &config);
-    let file = format!("sqlite:{}", dir.join("station/station.db").display());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        match database {
-            Some(url) => {
-                let mut db = sqlx::PgConnection::connect(url).await.unwrap();
-                sqlx::raw_sql(MANY).execute(&mut db).await.unwrap();
-            }
-            None => {
-                let mut db = sqlx::SqliteConnection::connect(&file).await.unwrap();
-                sqlx::raw_sql(MANY).execute(&mut db).await.unwrap();
-            }
-        }
-    });
+    many::fill(database, dir);
     let origin = format!("unix:{}", dir.join("station.sock").display()).parse().unwrap();
     let client = Client::new(origin, Trust::System, Limits::default(), &Stop::new().unwrap()).unwrap();
     let paths = [
