@@ -40,7 +40,7 @@ pub(super) struct FirstBoot {
 #[derive(Debug, thiserror::Error)]
 enum Error {
     /// One of the command line.
-    #[error("--set {0}")]
+    #[error("--set: {0}")]
     Argument(String),
     /// The file can't be read.
     #[error("{}", .path.display())]

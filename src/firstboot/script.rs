@@ -21,8 +21,10 @@ pub(super) fn firstrun(settings: &Settings, secrets: &Secrets, mounted: &str) ->
     };
     line("#!/bin/bash");
     line("# First-boot settings. This file takes itself away when it runs.");
+    // What goes wrong is told there. It names no secret, and is root's alone all the same.
+    line("umask 077 && : >>/var/log/firstrun.log && chmod 600 /var/log/firstrun.log && umask 022");
     line("exec >>/var/log/firstrun.log 2>&1");
-    line("set -x +e");
+    line("echo \"first boot: settings are made\"");
     line(&format!("boot={}", quoted(mounted.as_bytes())));
     line("mount -o remount,rw \"$boot\" 2>/dev/null");
     for word in FIRST_RUN {
@@ -76,6 +78,7 @@ pub(super) fn firstrun(settings: &Settings, secrets: &Secrets, mounted: &str) ->
     for text in ssh(settings).into_iter().chain(wifi(settings, secrets)).chain(locale(settings)) {
         line(&text);
     }
+    line("echo \"first boot: done\"");
     line("sync");
     line("exit 0");
     script

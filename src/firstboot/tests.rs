@@ -136,10 +136,16 @@ fn the_script_says_what_was_set_and_takes_itself_away() {
     shell("LOG=$PWD/log PATH=$PWD/bin:$PATH bash boot/firmware/firstrun.sh", dir.path());
     let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
     let hash = hash::Secrets::of(&all(), &[9; 16]).unwrap();
+    let wifi = hash.wifi.unwrap();
+    // What it keeps of itself names no secret, and is root's alone.
+    let kept = std::fs::read_to_string(dir.path().join("firstrun.log")).unwrap();
+    assert!(kept.contains("done") && !kept.contains(&hash.user) && !kept.contains(&wifi), "{kept}");
+    let mode = std::fs::metadata(dir.path().join("firstrun.log")).unwrap().permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
     for line in [
         "imager_custom|set_hostname|gate-7|",
         &format!("userconf|ada|{}|", hash.user),
-        &format!("imager_custom|set_wlan|-h|it's `net` \"5\"|{}|DE|", hash.wifi.unwrap()),
+        &format!("imager_custom|set_wlan|-h|it's `net` \"5\"|{wifi}|DE|"),
         "imager_custom|set_keymap|de|",
         "systemctl|enable|ssh|",
     ] {

@@ -4,9 +4,16 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use axum::http::HeaderValue;
 use tokio::sync::broadcast;
 
 use crate::station_api::{Change, Thing};
+
+/// The last number that somebody says who comes back. What is no number is answered as one that is long over: what was
+/// missed isn't known, and that is said.
+pub fn seen(said: &HeaderValue) -> u64 {
+    said.to_str().ok().and_then(|said| said.trim().parse().ok()).unwrap_or(0)
+}
 
 /// Things that are kept for those that come back.
 const KEPT: usize = 1024;

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use tokio_stream::wrappers::BroadcastStream;
 
-use crate::station::numbered::gap;
+use crate::station::numbered::{self, gap};
 use crate::station::web::{Access, Call, Refusal, Row, Table};
 use crate::station_api::{Change, Role};
 
@@ -23,8 +23,7 @@ pub(super) fn add_to(table: &mut Table) {
 }
 
 async fn events(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
-    let seen =
-        call.headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
+    let seen = call.headers.get("last-event-id").map(numbered::seen);
     let following = call.station.changes.after(seen);
     let ending = call.station.ending.clone();
     // Whoever loses this connection before anything has changed knows from where on to ask.

@@ -12,7 +12,7 @@ use tokio_stream::wrappers::BroadcastStream;
 use super::floor::Fragment;
 use super::table::Pages;
 use super::visit::{Known, Visit};
-use crate::station::numbered::{Following, Numbered};
+use crate::station::numbered::{self, Following, Numbered};
 use crate::station::store::Error;
 use crate::station::web::{Access, Refusal};
 use crate::station::{Station, now};
@@ -28,8 +28,7 @@ pub(super) fn add_to(pages: &mut Pages) {
 }
 
 async fn live(visit: Visit) -> Result<Response, Refusal> {
-    let came =
-        visit.headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
+    let came = visit.headers.get("last-event-id").map(numbered::seen);
     let seen = match came {
         Some(seen) => Some(seen),
         None => visit.query.maybe::<u64>("from")?,

@@ -22,6 +22,7 @@ use super::visit::{Known, Visit};
 use crate::error::Kind;
 use crate::station::web::{Access, Origin, Refusal, Row, Who, is_foreign_page, whole};
 use crate::station::{Station, api, now};
+use crate::station_api::Role;
 
 /// The longest form.
 const LONGEST: usize = 256 << 10;
@@ -176,7 +177,8 @@ where
         && !visit.can(role)
     {
         let who = visit.who();
-        let text = format!("`{}` is a {} here; this takes the role {role}", who.by, who.role);
+        let article = if who.role == Role::Viewer { "a" } else { "an" };
+        let text = format!("`{}` is {article} {} here; this takes the role {role}", who.by, who.role);
         return refused(&frame, &Refusal::forbidden(text)).await;
     }
     match handler(visit, body).await {

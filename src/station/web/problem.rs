@@ -98,7 +98,13 @@ impl Refusal {
 
     /// 429: too often.
     pub(in crate::station) fn too_often(seconds: u64) -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, Kind::Busy, "too many wrong tokens from this address")
+        let wait = match seconds {
+            0..=1 => "a second".to_owned(),
+            2..=90 => format!("{seconds} seconds"),
+            _ => format!("{} minutes", seconds.div_ceil(60)),
+        };
+        let detail = format!("too many wrong passwords or tokens: the next one is taken in {wait}");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, Kind::Busy, detail)
             .with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
     }
 

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::Answer;
 use crate::device_api::{Action, End, Role as DiskRole};
-use crate::format::size;
+use crate::format::{message, size};
 use crate::station::acts::fit::{Fit, disk};
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
@@ -310,7 +310,7 @@ pub(in crate::station::pages) fn written(board: &Board) -> Written {
         hardware: words::hardware(board),
         slot: board.slot.clone().unwrap_or_default(),
         disk: disk
-            .map(|disk| format!("{} {} ({})", disk.role.title(), size(disk.size), disk.name))
+            .map(|disk| format!("{} {} ({})", disk.role.title(), size(disk.size), message(&disk.name)))
             .unwrap_or_default(),
         wrong,
         warning: None,

@@ -252,7 +252,12 @@ async fn end(visit: Visit, _: Form) -> Result<Response, Refusal> {
 }
 
 async fn add_token(visit: Visit, form: Form) -> Result<Response, Refusal> {
-    let days = form.maybe::<u32>("days")?.filter(|days| *days > 0);
+    let days = form.maybe::<u32>("days")?;
+    if days == Some(0) {
+        return Err(Refusal::meaningless(
+            "a token that ends after 0 days is good for nothing: say 1 or more, or leave it empty",
+        ));
+    }
     let scopes: Result<Vec<Scope>, _> =
         PARTS.iter().filter_map(|(part, _)| scope(&form, part).transpose()).collect();
     let new = NewToken {

@@ -8,7 +8,7 @@ use futures::{Stream, StreamExt};
 
 use super::Answer;
 use super::list::asked;
-use crate::format::json;
+use crate::format::{is_hidden, json};
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
 use crate::station::store::{Error, Store};
@@ -98,7 +98,7 @@ fn csv_line(line: &RunLine) -> String {
 /// A field of CSV (RFC 4180). A program for tables would compute what begins like a formula: that gets an apostrophe. What
 /// moves the cursor of a terminal on which the file is looked at is taken out.
 fn quoted(field: &str) -> String {
-    let moves = |char: char| char.is_control() && !matches!(char, '\n' | '\r' | '\t');
+    let moves = |char: char| is_hidden(char) && !matches!(char, '\n' | '\r' | '\t');
     let field = field.replace(moves, "");
     let formula = field.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let guard = if formula { "'" } else { "" };
