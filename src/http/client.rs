@@ -68,6 +68,7 @@ struct Shared {
     trust: Trust,
     limits: Limits,
     stop: Stop,
+    may: fn(IpAddr) -> bool,
     agent: ureq::Agent,
 }
 
@@ -116,17 +117,18 @@ impl Client {
         let opens = Opens { origin: origin.clone(), tls, stop: stop.clone(), may };
         let agent = ureq::Agent::with_parts(config, opens, NoNames);
         Ok(Self {
-            shared: Arc::new(Shared { origin, trust, limits, stop: stop.clone(), agent }),
+            shared: Arc::new(Shared { origin, trust, limits, stop: stop.clone(), may, agent }),
             token: None,
         })
     }
 
-    /// One for another server, with the same limits, and without the token.
+    /// One for another server, with the same limits and the same addresses that it may go to, and without the token.
     ///
     /// # Errors
     /// As [`Self::new`].
     pub(super) fn elsewhere(&self, origin: Origin) -> Result<Self, Error> {
-        Self::new(origin, self.shared.trust.clone(), self.shared.limits, &self.shared.stop)
+        let Shared { trust, limits, stop, may, .. } = &*self.shared;
+        Self::new_within(origin, trust.clone(), *limits, stop, *may)
     }
 
     /// With a token that goes along with each call.

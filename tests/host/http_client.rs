@@ -234,6 +234,28 @@ fn a_token_does_not_go_along_to_another_server_and_nothing_leads_to_a_file() {
 }
 
 #[test]
+fn a_redirection_leads_to_no_address_that_the_client_may_not_go_to() {
+    let secret = TcpListener::bind("127.0.0.2:0").unwrap();
+    secret.set_nonblocking(true).unwrap();
+    let to = format!("http://{}/secret", secret.local_addr().unwrap());
+    let sends_to = |to: String| {
+        server(move |_, _, stream| {
+            let _ = write!(stream, "HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
+        })
+    };
+    // By way of another server that is allowed: the rule stays with each next client.
+    let (between, asked_between) = sends_to(to);
+    let (first, _asked) = sends_to(format!("{between}/x"));
+    let stop = Stop::new().unwrap();
+    let may = |ip: std::net::IpAddr| ip != std::net::Ipv4Addr::new(127, 0, 0, 2);
+    let client = Client::new_within(first.parse().unwrap(), Trust::System, quick(), &stop, may).unwrap();
+    let error = Resuming::of(&client, "/a", pauses(0), quiet()).unwrap_err();
+    assert_eq!(asked_between.try_iter().count(), 1, "{error}");
+    let came = secret.accept().map_err(|error| error.kind());
+    assert!(matches!(came, Err(std::io::ErrorKind::WouldBlock)), "it was connected to: {came:?}, {error}");
+}
+
+#[test]
 fn lies_about_the_length_are_seen() {
     let (address, _asked) = server(|number, _, stream| {
         let (len, close) = [(10, true), (1, false)][number.min(1)];

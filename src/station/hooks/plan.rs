@@ -48,11 +48,14 @@ pub(super) fn is_outside(ip: IpAddr) -> bool {
                 || ip == Ipv4Addr::new(100, 100, 100, 200))
         }
         IpAddr::V6(ip) => {
-            // An IPv4 address within: of NAT64, 6to4, or the old compatible form.
+            // An IPv4 address within: of NAT64 (RFC 6052, and RFC 8215's of local use), 6to4, or the old compatible form.
             let within = match ip.segments() {
-                [0x64, 0xff9b, 0, 0, 0, 0, a, b] | [0x2002, a, b, ..] | [0, 0, 0, 0, 0, 0, a, b] => {
-                    Some((a, b))
-                }
+                [0x64, 0xff9b, 0, 0, 0, 0, a, b]
+                | [0x64, 0xff9b, 1, .., a, b]
+                | [0x2002, a, b, ..]
+                | [0, 0, 0, 0, 0, 0, a, b] => Some((a, b)),
+                // Teredo has it inverted (RFC 4380).
+                [0x2001, 0, .., a, b] => Some((!a, !b)),
                 _ => None,
             };
             let within = within.map(|(a, b)| Ipv4Addr::from((u32::from(a) << 16) | u32::from(b)));
@@ -113,6 +116,9 @@ mod tests {
             "::ffff:169.254.169.254",
             "64:ff9b::7f00:1",
             "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::7f00:1",
+            "64:ff9b:1:2:3:4:a9fe:a9fe",
+            "2001:0:1:2:3:4:80ff:fffe",
             "2002:7f00:1::",
             "::7f00:1",
         ] {
