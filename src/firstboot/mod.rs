@@ -1,7 +1,7 @@
 //! What a system does when it starts for the first time: host name, user, SSH, Wi-Fi, locale.
 //!
 //! Raspberry Pi OS and others read such settings from files on the boot partition, each release in a form of its own. Which
-//! one an image reads is seen by looking at it ([`Format::of`]). The files are put into the boot partition as patches of the
+//! one an image reads is seen by looking at it. The files are put into the boot partition as patches of the
 //! image, so that what is written to the board is read back with them.
 //!
 //! The forms are those of Raspberry Pi Imager (doc/os_customisation_formats.md), of raspberrypi-sys-mods (`firstboot`,
