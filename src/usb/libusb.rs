@@ -12,8 +12,6 @@ use super::sysfs::Sysfs;
 use super::transport::{Bus, Device, Fault, Transport};
 use crate::board::PortPath;
 
-/// Where the kernel has a file for each device.
-const NODES: &str = "/dev/bus/usb";
 /// Where udev listens for orders while it runs (systemd's src/libsystemd/sd-device and libudev's own look there).
 const UDEV: &str = "/run/udev/control";
 
@@ -66,12 +64,7 @@ impl LibusbBus {
     /// # Errors
     /// Where it can't be started.
     pub fn new() -> Result<Self, Error> {
-        // libusb says only that something else is wrong.
-        let host = |error: rusb::Error| {
-            let no_bus = !Path::new(NODES).exists();
-            let why = if no_bus { format!("there is no {NODES}") } else { error.to_string() };
-            Error::Host { what: "starting libusb", why }
-        };
+        let host = |error: rusb::Error| Error::Host { what: "starting libusb", why: error.to_string() };
         let context = Context::new().map_err(host)?;
         let changes = Arc::new(Changes::default());
         // libusb hears of devices through udev, and only when udev's rules and what they run are done: the overlay of a
@@ -255,18 +248,27 @@ mod tests {
         changes.wait(Duration::from_millis(1));
     }
 
+    /// Its build script takes libudev where it finds it, says nothing where it doesn't, and isn't run again when libudev
+    /// comes later. Such a libusb hears of a board before udev's rules are done: the board may get another one's files.
+    #[test]
+    fn libusb_hears_of_devices_through_udev() {
+        let program = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        // Backwards: otherwise the names that are looked for would be found here.
+        let has = |backwards: &str| {
+            let name: Vec<u8> = backwards.bytes().rev().collect();
+            program.windows(name.len()).any(|window| window == name)
+        };
+        assert!(has("txetnoc_tini_bsubil"), "the symbols of this program were taken away");
+        assert!(
+            has("rotinom_tneve_trats_vedu_xunil"),
+            "apt-get install libudev-dev, then cargo clean -p libusb1-sys"
+        );
+    }
+
     #[test]
     fn a_host_without_usb_has_no_devices() {
         // Whatever is attached here, listing it needs no permission and describes it by its port.
-        let bus = match LibusbBus::new() {
-            Ok(bus) => bus,
-            // A kernel or a container without USB: that is said.
-            Err(error) => {
-                assert!(!Path::new(NODES).exists(), "{error}");
-                assert!(error.to_string().contains(NODES), "{error}");
-                return;
-            }
-        };
+        let bus = LibusbBus::new().unwrap();
         for device in bus.devices().unwrap() {
             assert!(device.port.to_string().contains('-'));
         }
