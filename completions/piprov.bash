@@ -1293,7 +1293,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__deploy)
-            opts="-n -q -v -h -V --device --confirm --dry-run --spool-dir --set --set-file --set-form --json --quiet --verbose --no-color --config --help --version"
+            opts="-n -q -v -h -V --device --confirm --dry-run --spool-dir --set --set-file --set-format --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1319,7 +1319,7 @@ _piprov() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --set-form)
+                --set-format)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

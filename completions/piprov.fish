@@ -69,7 +69,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l confirm -d 'Wha
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l spool-dir -d 'Folder for the spool of a compressed image' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l set -d 'First-boot setting, like hostname=gate-7; may be given several times' -r
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l set-file -d 'File with such settings, as TOML: hostname = "gate-7"' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l set-form -d 'Form of the settings, where the image doesn\'t show which one it reads' -r
+complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l set-format -d 'Format of the settings, where the image doesn\'t show which one it reads' -r
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s n -l dry-run -d 'Print what would be done, and do nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l json -d 'Print results as JSON, one object a line'

@@ -1,4 +1,4 @@
-//! First-boot settings on the command line: `--set`, `--set-file`, `--set-form`.
+//! First-boot settings on the command line: `--set`, `--set-file`, `--set-format`.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ const LONGEST: u64 = 256 << 10;
 pub(super) struct FirstBoot {
     /// First-boot setting, like hostname=gate-7; may be given several times
     ///
-    /// It is written into the boot partition in the form that the image's system reads, and read back with the rest. The keys
+    /// It is written into the boot partition in the format that the image's system reads, and read back with the rest. The keys
     /// are: hostname, user, password, password-hash, sudo, ssh, ssh-password, ssh-key, wifi-ssid, wifi-password,
     /// wifi-country, wifi-hidden, timezone and keyboard. Others on this host see what stands on a command line: passwords
     /// belong into --set-file.
@@ -29,11 +29,11 @@ pub(super) struct FirstBoot {
     /// File with such settings, as TOML: hostname = "gate-7"
     #[arg(long = "set-file", value_name = "FILE", help_heading = "First boot")]
     file: Option<PathBuf>,
-    /// Form of the settings, where the image doesn't show which one it reads
+    /// Format of the settings, where the image doesn't show which one it reads
     ///
     /// first-run, cloud-init, cloud-init-rpi, preseed or custom-toml.
-    #[arg(long = "set-form", value_name = "FORM", help_heading = "First boot")]
-    form: Option<Format>,
+    #[arg(long = "set-format", value_name = "FORMAT", help_heading = "First boot")]
+    format: Option<Format>,
 }
 
 /// Why settings can't be taken.
@@ -91,9 +91,9 @@ impl FirstBoot {
             settings.set(key, value).map_err(|problem| Error::Argument(problem.to_string()))?;
         }
         if settings.is_empty() {
-            return match self.form {
+            return match self.format {
                 Some(_) => {
-                    let message = "--set-form says the form of settings, and none are given".to_owned();
+                    let message = "--set-format says the format of settings, and none are given".to_owned();
                     Err(Usage { message, hint: None }.into())
                 }
                 None => Ok(None),
@@ -103,7 +103,7 @@ impl FirstBoot {
         let mut salt = [0; 16];
         SystemRandom::new().fill(&mut salt).map_err(|_| Error::Random)?;
         let time = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
-        Ok(Some(Wanted(firstboot::Wanted { settings, format: self.form, salt, time })))
+        Ok(Some(Wanted(firstboot::Wanted { settings, format: self.format, salt, time })))
     }
 }
 
@@ -116,7 +116,7 @@ impl Wanted {
         let prepared = firstboot::prepare(&image.content(), &self.0)
             .map_err(|error| crate::cli::Failure::from(error).context(image.name()))?;
         ui.say(format_args!(
-            "first-boot settings: {} (form {}: {} on partition {})",
+            "first-boot settings: {} (format {}: {} on partition {})",
             prepared.keys.join(", "),
             prepared.format,
             prepared.files.join(", "),
@@ -169,7 +169,7 @@ fn read(path: &Path, settings: &mut Settings) -> Result<(), Error> {
 /// What a record keeps of settings: never their values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
-    /// The form.
+    /// The format.
     pub(super) format: Format,
     /// The boot partition's number.
     pub(super) partition: u32,

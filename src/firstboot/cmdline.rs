@@ -22,7 +22,7 @@ const FIRST_BOOT: &str = "init=/usr/lib/raspberrypi-sys-mods/firstboot";
 /// The new contents of cmdline.txt; `None` where it stays.
 ///
 /// # Errors
-/// Where the old ones aren't what this form needs.
+/// Where the old ones aren't what this format needs.
 pub(super) fn changed(old: Option<&[u8]>, wants: &Wants<'_>) -> Result<Option<Vec<u8>>, String> {
     let line = match old {
         Some(old) => Some(first_line(old)?),

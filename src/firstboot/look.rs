@@ -1,4 +1,4 @@
-//! Which form an image reads, by what is in it.
+//! Which format an image reads, by what is in it.
 
 use std::io;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(super) struct Found {
     old_place: bool,
 }
 
-/// What lies in a root file system where a form is read, all of one line.
+/// What lies in a root file system where a format is read, all of one line.
 const SIGNS: &[(Format, &[&str])] = &[
     (
         Format::Preseed,
@@ -45,7 +45,7 @@ const SIGNS: &[(Format, &[&str])] = &[
 ];
 
 impl Found {
-    /// Looks at the boot partition and, where nobody said the form, at the systems.
+    /// Looks at the boot partition and, where nobody said the format, at the systems.
     pub(super) fn of(image: &Arc<dyn ReadAt>, said: Option<Format>) -> Result<Self, Error> {
         let table = Table::read(&**image).map_err(Error::Table)?.ok_or(Error::NoTable)?;
         let mut boot = None;

@@ -1,15 +1,15 @@
 //! What a system does when it starts for the first time: host name, user, SSH, Wi-Fi, locale.
 //!
-//! Raspberry Pi OS and others read such settings from files on the boot partition, each release in a form of its own. Which
+//! Raspberry Pi OS and others read such settings from files on the boot partition, each release in a format of its own. Which
 //! one an image reads is seen by looking at it. The files are put into the boot partition as patches of the
 //! image, so that what is written to the board is read back with them.
 //!
-//! The forms are those of Raspberry Pi Imager (doc/os_customisation_formats.md), of raspberrypi-sys-mods (`firstboot`,
+//! The formats are those of Raspberry Pi Imager (doc/os_customisation_formats.md), of raspberrypi-sys-mods (`firstboot`,
 //! `imager_custom`), of cloud-init (NoCloud) and of rpi-preseed.
 
 mod cloud;
 mod cmdline;
-mod form;
+mod format;
 mod hash;
 mod look;
 mod script;
@@ -24,7 +24,7 @@ use crate::error::{Explain, Kind, Remedy};
 use crate::image::files::{FatFile, Patch, PutError, fat_file_within, fat_put};
 use crate::image::read_at::ReadAt;
 
-pub use form::Format;
+pub use format::Format;
 pub use settings::{KEYS, Key, Problem, Settings};
 
 /// A kernel's command line on a boot partition is longer than this only where it is damaged.
@@ -52,10 +52,10 @@ pub enum Error {
         /// What was looked for, in words.
         looked: String,
     },
-    /// The form can't say this.
+    /// The format can't say this.
     #[error("{format} can't set {key}")]
     CannotSay {
-        /// The form.
+        /// The format.
         format: Format,
         /// The key.
         key: &'static str,
@@ -92,9 +92,9 @@ impl Explain for Error {
         match self {
             Self::Put(error) => error.hint(),
             Self::Table(error) => error.hint(),
-            Self::Unknown { .. } => {
-                Some("name the form that the system reads, or leave the settings out and use a script".into())
-            }
+            Self::Unknown { .. } => Some(
+                "name the format that the system reads, or leave the settings out and use a script".into(),
+            ),
             _ => None,
         }
     }
@@ -105,7 +105,7 @@ impl Explain for Error {
 pub struct Wanted {
     /// What is to be set.
     pub settings: Settings,
-    /// The form, where a person said it.
+    /// The format, where a person said it.
     pub format: Option<Format>,
     /// 16 random bytes that go into a password's hash. With the same ones the same files come out.
     pub salt: [u8; 16],
@@ -116,7 +116,7 @@ pub struct Wanted {
 /// What was made of them for an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
-    /// The form.
+    /// The format.
     pub format: Format,
     /// The boot partition's number.
     pub partition: u32,
@@ -133,7 +133,7 @@ pub struct Prepared {
 /// Makes the files for an image. Waits for parts of the image that are still on their way.
 ///
 /// # Errors
-/// When the image reads no such settings, when its form can't say one of them, or its boot partition can't take them.
+/// When the image reads no such settings, when its format can't say one of them, or its boot partition can't take them.
 pub fn prepare(image: &Arc<dyn ReadAt>, wanted: &Wanted) -> Result<Prepared, Error> {
     let found = look::Found::of(image, wanted.format)?;
     let old = fat_file_within(image, std::slice::from_ref(&found.boot), "cmdline.txt", CMDLINE)?;

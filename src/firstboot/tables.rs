@@ -6,7 +6,7 @@ use super::Settings;
 use super::hash::Secrets;
 use crate::format::hex;
 
-/// rpi-preseed's form 1.1.
+/// rpi-preseed's format 1.1.
 pub(super) fn preseed(settings: &Settings, secrets: &Secrets) -> String {
     let mut file = Table::new();
     file.insert("config_version".to_owned(), "1.1".into());
@@ -33,7 +33,7 @@ pub(super) fn preseed(settings: &Settings, secrets: &Secrets) -> String {
     finish(file, settings, user, wlan)
 }
 
-/// The form 1 of raspberrypi-sys-mods.
+/// The format 1 of raspberrypi-sys-mods.
 pub(super) fn custom(settings: &Settings, secrets: &Secrets) -> String {
     let mut file = Table::new();
     file.insert("config_version".to_owned(), 1.into());

@@ -78,7 +78,7 @@ fn made(image: &Arc<dyn ReadAt>, wanted: &Wanted) -> (Prepared, impl Fn(&str) ->
 const LINE: &str = "root=PARTUUID=1-02 rootwait";
 
 #[test]
-fn the_form_is_seen_by_what_the_system_has() {
+fn the_format_is_seen_by_what_the_system_has() {
     let fresh = format!("{LINE} init=/usr/lib/raspberrypi-sys-mods/firstboot");
     for (has, format, file) in [
         ("usr/lib/raspberrypi-sys-mods/imager_custom", Format::FirstRun, "firstrun.sh"),
@@ -101,7 +101,7 @@ fn the_form_is_seen_by_what_the_system_has() {
     let nothing = image("usr/bin/other", "/boot", LINE);
     let error = prepare(&nothing, &wanted(all())).unwrap_err();
     assert!(matches!(error, Error::Unknown { .. }), "{error}");
-    // Who knows better says the form.
+    // Who knows better says the format.
     let said = Wanted { format: Some(Format::FirstRun), ..wanted(all()) };
     assert!(made(&nothing, &said).1("cmdline.txt").contains("systemd.run=/boot/firstrun.sh "));
     let old = Wanted { format: Some(Format::CustomToml), ..wanted(all()) };

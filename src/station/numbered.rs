@@ -144,6 +144,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_number_is_told_of_the_gap() {
+        let changes = Changes::since_now();
+        changes.tell(Thing::Gap, "", None);
+        for said in ["abc", "-1", "", "18446744073709551616", "1 2"] {
+            assert!(changes.after(Some(seen(&HeaderValue::from_static(said)))).gap.is_some(), "{said}");
+        }
+        assert_eq!(seen(&HeaderValue::from_static(" 8 ")), 8);
+    }
+
+    #[test]
     fn numbers_of_a_station_before_a_restart_are_older_than_all_of_the_next_one() {
         // A second before, with as many changes as there are.
         let before = Changes::new(Changes::since_now().newest() - 1_000_000);

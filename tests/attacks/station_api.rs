@@ -52,6 +52,8 @@ fn a_call_of_people_takes_a_token_and_wrong_ones_are_slowed_down() {
     }
     assert_eq!(answers[..10], [401; 10]);
     assert_eq!(answers[10..], [429; 2]);
+    let told = station.call("GET", "/api/v1/boards", Some(&forged), None);
+    assert!(told.json()["detail"].as_str().unwrap().contains(" second"), "how long is said: {told:?}");
     // Somebody who has a right one isn't locked out by that.
     assert_eq!(station.call("GET", "/api/v1/boards", Some(&viewer), None).status, 200);
     station.admin("DELETE", "/api/v1/tokens/eyes", None).ok();

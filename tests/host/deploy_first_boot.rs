@@ -44,7 +44,7 @@ fn settings_are_on_every_disk_and_their_secrets_nowhere_else() {
     let args =
         ["deploy", "os.img.xz", "--device", "one", "two", "--confirm", "one,two", "--set", "hostname=gate-7"];
     let ran = disk.run(&[&args[..], &["--set-file", "settings.toml", "--json"]].concat()).ok();
-    let told = "first-boot settings: hostname, user, password, ssh, wifi-ssid, wifi-password, wifi-country (form \
+    let told = "first-boot settings: hostname, user, password, ssh, wifi-ssid, wifi-password, wifi-country (format \
                 first-run: firstrun.sh, cmdline.txt on partition 1)";
     assert!(ran.err.split_whitespace().collect::<Vec<_>>().join(" ").contains(told), "{}", ran.err);
     assert!(fs::read(disk.path("os.img")).unwrap() == before, "the image stays as it is");
@@ -87,10 +87,10 @@ fn what_cannot_be_set_is_said_before_anything_is_written() {
         (&["--set", "host-name=a"], 2, "is it `hostname`?"),
         (&["--set", "hostname=a b"], 2, "hostname: it has letters"),
         (&["--set", "password=x"], 2, "a password needs a user"),
-        (&["--set", "hostname=a", "--set-form", "nothing"], 2, "none of"),
-        (&["--set-form", "preseed"], 2, "none are given"),
+        (&["--set", "hostname=a", "--set-format", "nothing"], 2, "none of"),
+        (&["--set-format", "preseed"], 2, "none are given"),
         (&["--set-file", "nothing.toml"], 66, "nothing.toml"),
-        (&["--set", "hostname=a", "--set-form", "custom-toml"], 65, "has started before"),
+        (&["--set", "hostname=a", "--set-format", "custom-toml"], 65, "has started before"),
     ] {
         let ran = deploy(more).finds(code, "");
         assert!(

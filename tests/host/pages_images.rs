@@ -253,6 +253,7 @@ fn deploys_question_says_where_an_image_does_not_fit_or_start() {
     let mut told = board.told(hello["nonce"].as_str().unwrap());
     told["model"] = "Raspberry Pi Compute Module 5 Rev 1.0".into();
     told["disks"][0]["size"] = (16 << 20).into();
+    told["disks"][0]["name"] = "disk\u{1b}[31m\u{202e}x".into();
     let body = told.to_string();
     let registered = board.register_with(&station, body.as_bytes(), &board.sign(body.as_bytes())).ok();
     board.id = registered["board"].as_str().unwrap().to_owned();
@@ -266,6 +267,10 @@ fn deploys_question_says_where_an_image_does_not_fit_or_start() {
         "Deploy all the same",
     ] {
         assert!(page.contains(text), "{text}: {page}");
+    }
+    // A board's word for its disk turns nothing round in the question that is asked before it is erased.
+    for page in [&page, &ada.page(&format!("/boards/{}", board.id))] {
+        assert!(!page.contains(['\u{1b}', '\u{202e}']) && page.contains("\\u{202e}x"), "{page}");
     }
     // Without that word nothing begins.
     let fields = [("board", board.id.as_str()), ("what", "image:gateway")];

@@ -156,6 +156,13 @@ fn a_token_is_held_to_its_scopes_and_shown_once() {
     let station = Station::start(dir.path(), &[]);
     let ada = Browser::first(&station);
     ada.page("/users");
+    // One that has ended when it is made, not one that never ends.
+    let ended = ada.post(
+        "/tokens/add",
+        &[("name", "ended-at-once"), ("role", "admin"), ("days", "0"), ("boards", "read")],
+    );
+    assert!(ended.status == 422 && text(&ended).contains("0 days"), "{}", text(&ended));
+    assert!(!ada.page("/users").contains("ended-at-once"), "no such token was made");
     let fields = [("name", "ci"), ("role", "admin"), ("days", "7"), ("boards", "read"), ("images", "write")];
     let page = text(&ada.post("/tokens/add", &fields));
     let secret = between(&page, "class=\"secret\">", "<").unwrap().to_owned();

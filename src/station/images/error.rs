@@ -13,7 +13,7 @@ use crate::station_api::ImageState;
 pub enum Error {
     /// What came is no image, or can't be read.
     #[error(transparent)]
-    Image(#[from] image::Error),
+    Image(image::Error),
     /// Its bytes can't be read.
     #[error("reading the image")]
     Read(#[source] std::io::Error),
@@ -83,6 +83,20 @@ const fn state_word(state: ImageState) -> &'static str {
     }
 }
 
+impl From<image::Error> for Error {
+    /// Unpacking writes to the station's own disk only. Where that is full, who sent the image can choose no other
+    /// directory: it is said as for the chunks.
+    fn from(error: image::Error) -> Self {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        match error {
+            image::Error::Os { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded) => {
+                Self::Objects(objects::Error::Full)
+            }
+            other => Self::Image(other),
+        }
+    }
+}
+
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
@@ -117,5 +131,20 @@ impl Explain for Error {
             }
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spool_on_a_full_disk_is_the_stations_full_disk() {
+        let full = std::io::Error::from_raw_os_error(libc::ENOSPC);
+        let spool = image::Error::os("/state".as_ref(), "writing the spool for the unpacked image", full);
+        let error = Error::from(spool);
+        assert!(matches!(error, Error::Objects(objects::Error::Full)), "{error}");
+        let hint = error.hint().map(|hint| format!("{hint:?}")).unwrap_or_default();
+        assert!(hint.contains("emove images"), "{hint}");
     }
 }

@@ -162,7 +162,7 @@ impl Images {
 fn read_error(file: &Path, error: io::Error) -> Error {
     match image::Error::os(file, "reading", error) {
         image::Error::Stopped => Error::Cancelled,
-        other => Error::Image(other),
+        other => other.into(),
     }
 }
 

@@ -173,6 +173,8 @@ mod tests {
             ("@x", "\"'@x\""),
             ("\tx", "\"'\tx\""),
             ("a\0b", "ab"),
+            // What turns the direction of writing, and what has no width.
+            ("a\u{202e}b\u{200b}", "ab"),
         ] {
             assert_eq!(quoted(field), written);
         }

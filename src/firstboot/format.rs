@@ -1,4 +1,4 @@
-//! The forms in which systems read their first settings.
+//! The formats in which systems read their first settings.
 
 use std::fmt;
 use std::str::FromStr;
@@ -40,7 +40,7 @@ impl Format {
         }
     }
 
-    /// Whether everything that is set can be said in this form.
+    /// Whether everything that is set can be said in this format.
     pub(super) fn can_say(self, settings: &Settings) -> Result<(), Error> {
         let text = settings.wifi_ssid.as_deref().is_none_or(|ssid| std::str::from_utf8(ssid).is_ok());
         // An SSID is octets; these two have text only.
