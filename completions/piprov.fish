@@ -386,7 +386,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen
 complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -f -a "remove" -d 'Take an image out; what other images share stays'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -f -a "verify" -d 'Read an image in the station again, and compare it with its digests'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -f -a "export" -d 'Get the raw image back, byte for byte'
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l name -d 'What to call it [default: the name of the file]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l name -d 'What to call it [default: the name of the file, without .img.xz and the like]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l sha256 -d 'What sha256 of the file has to be' -r
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F

@@ -169,6 +169,9 @@ settings! {
         /// Whether hooks may be at addresses of the station's own host. Without it what has a hook to make can't reach
         /// what serves this host alone.
         hooks_local: bool = false, "station.hooks-local" as Truth;
+        /// Whether images may be fetched from addresses of the station's own host. Without it who adds one by its URL can't
+        /// reach what serves this host alone.
+        images_local: bool = false, "station.images-local" as Truth;
         /// The header in which a reverse proxy names the user that it has signed in, such as `X-Remote-User`. It counts
         /// from the addresses of `station.proxy-from` only; the user has to be one of the station.
         proxy_header: Option<String> = None, "station.proxy-header" as Optional(HeaderName);

@@ -28,8 +28,9 @@
 //! | `settings` | settings that change while it serves |
 //! | `slots` | slots at which boards fail again and again |
 //! | `pages` | what people see in a browser |
+//! | `outside` | where it may go when somebody names an address |
 //! | `stream` | raw bytes of images, as answers |
-//! | `uploads` | files that come in pieces, and become images |
+//! | `uploads`, `fetch` | files that come in pieces, or that the station fetches, and become images |
 //! | `schema` | what OpenAPI says of words of lower rooms |
 
 pub mod bootd;
@@ -56,7 +57,9 @@ mod background;
 mod bytes;
 mod care;
 mod device;
+mod fetch;
 mod metrics;
+mod outside;
 mod packed;
 mod pages;
 mod passkey;
@@ -236,6 +239,7 @@ pub(crate) struct Station {
     challenges: passkey::Challenges,
     desk: acts::Desk,
     uploads: uploads::Uploads,
+    fetches: fetch::Fetches,
     began: Instant,
     since: Time,
     /// Set when it ends.
@@ -295,6 +299,7 @@ impl Station {
             challenges: passkey::Challenges::new(key::random::<32>().ok_or(key::Error::Random)?),
             desk: acts::Desk::default(),
             uploads: uploads::Uploads::default(),
+            fetches: fetch::Fetches::default(),
             began: Instant::now(),
             since: now(),
             ending: CancellationToken::new(),

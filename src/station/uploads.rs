@@ -60,25 +60,32 @@ pub(super) struct Announced {
     pub(super) size: u64,
     /// What sha256 it has to have; empty where nobody says.
     pub(super) sha256: String,
+    /// Where the station fetches it from, as everybody may see it; empty where it is sent.
+    pub(super) url: String,
 }
 
 /// Nobody else works on an upload while this is there.
-struct Mine<'a> {
-    station: &'a Station,
+pub(super) struct Mine {
+    station: Arc<Station>,
     id: String,
 }
 
-impl Drop for Mine<'_> {
+impl Drop for Mine {
     fn drop(&mut self) {
         self.station.busy().remove(&self.id);
     }
 }
 
-fn system(doing: &str) -> impl FnOnce(io::Error) -> Refusal + '_ {
+pub(super) fn system(doing: &str) -> impl FnOnce(io::Error) -> Refusal + '_ {
     move |error| match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Refusal::no_room(),
         _ => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, Kind::Io, format!("{doing}: {error}")),
     }
+}
+
+pub(super) fn too_long() -> Refusal {
+    let text = format!("an image has {} at most", size(LONGEST_IMAGE));
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Kind::BadData, text)
 }
 
 impl Station {
@@ -87,13 +94,13 @@ impl Station {
     }
 
     /// Takes an upload for one piece of work.
-    fn take(&self, id: &str, stop: Option<Stop>) -> Result<Mine<'_>, Refusal> {
+    pub(super) fn take(self: &Arc<Self>, id: &str, stop: Option<Stop>) -> Result<Mine, Refusal> {
         let mut busy = self.busy();
         if busy.contains_key(id) {
             return Err(Refusal::conflict("another piece of this file comes at this moment"));
         }
         busy.insert(id.to_owned(), Busy { taken: 0, stop });
-        Ok(Mine { station: self, id: id.to_owned() })
+        Ok(Mine { station: Arc::clone(self), id: id.to_owned() })
     }
 
     /// How many raw bytes of an upload were taken in.
@@ -106,7 +113,7 @@ impl Station {
     }
 
     /// Whether there is room for so many more bytes, beside what was promised to others.
-    async fn fits(&self, more: u64) -> Result<(), Refusal> {
+    pub(super) async fn fits(&self, more: u64) -> Result<(), Refusal> {
         let disk =
             rustix::fs::statvfs(self.state()).map_err(|error| system("looking at the disk")(error.into()))?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
@@ -128,13 +135,12 @@ impl Station {
 
     /// Begins an upload.
     pub(super) async fn begin_upload(&self, who: &Who, told: Announced) -> Result<Upload, Refusal> {
-        let Announced { name, file, size: len, sha256 } = told;
+        let Announced { name, file, size: len, sha256, url } = told;
         if !sha256.is_empty() && unhex::<32>(&sha256.to_ascii_lowercase()).is_none() {
             return Err(Refusal::meaningless("a sha256 has 64 hexadecimal digits"));
         }
         if len > LONGEST_IMAGE {
-            let text = format!("an image has {} at most", size(LONGEST_IMAGE));
-            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, Kind::BadData, text));
+            return Err(too_long());
         }
         self.fits(len).await?;
         let file: String = file.rsplit(['/', '\\']).next().unwrap_or_default().chars().take(120).collect();
@@ -151,9 +157,11 @@ impl Station {
             why: String::new(),
             made: at,
             changed: at,
+            url,
         };
         self.store().add_upload(&upload).await?;
-        self.did(who, "image.upload", &upload.name).await;
+        let act = if upload.url.is_empty() { "image.upload" } else { "image.fetch" };
+        self.did(who, act, &upload.name).await;
         self.changes.tell(Thing::Image, &upload.id, None);
         Ok(upload)
     }
@@ -207,37 +215,52 @@ impl Station {
     pub(super) async fn take_whole(
         self: &Arc<Self>,
         upload: Upload,
-        mut stream: impl futures::Stream<Item = Result<Bytes, Refusal>> + Unpin,
+        stream: impl futures::Stream<Item = Result<Bytes, Refusal>> + Unpin,
     ) -> Result<(), Refusal> {
-        let mut upload = upload;
         let mine = self.take(&upload.id, None)?;
+        self.take_bytes(mine, upload, stream, PATIENCE).await
+    }
+
+    /// Takes a whole file as it comes; `patience` is how long it may bring nothing. What is wrong with the stream is why
+    /// it failed.
+    pub(super) async fn take_bytes(
+        self: &Arc<Self>,
+        mine: Mine,
+        mut upload: Upload,
+        mut stream: impl futures::Stream<Item = Result<Bytes, Refusal>> + Unpin,
+        patience: Duration,
+    ) -> Result<(), Refusal> {
         let (mut held, mut over) = (BytesMut::new(), false);
-        let why = loop {
-            match tokio::time::timeout(PATIENCE, stream.next()).await {
+        let why: Option<String> = loop {
+            match tokio::time::timeout(patience, stream.next()).await {
                 Ok(None) => over = true,
                 Ok(Some(Ok(bytes))) => held.extend_from_slice(&bytes),
-                Ok(Some(Err(_))) | Err(_) => break Some("it broke off"),
+                Ok(Some(Err(refusal))) => break Some(refusal.detail().to_owned()),
+                Err(_) => break Some("it broke off".to_owned()),
             }
             if !held.is_empty() && (over || held.len() >= HELD) {
                 let bytes = held.split().freeze();
                 let end = upload.came + bytes.len() as u64;
                 if end > LONGEST_IMAGE {
-                    break Some("it is longer than any image may be");
+                    break Some("it is longer than any image may be".to_owned());
                 }
-                if self.fits(bytes.len() as u64).await.is_err() {
-                    break Some("the station's disk has too little room left");
+                // Where the length is known, there was room for all of it, and it was promised.
+                if upload.size == 0 && self.fits(bytes.len() as u64).await.is_err() {
+                    break Some("the station's disk has too little room left".to_owned());
                 }
-                self.write(&upload, bytes).await?;
+                if let Err(refusal) = self.write(&upload, bytes).await {
+                    break Some(refusal.detail().to_owned());
+                }
                 upload.came = end;
-                self.store().came(&upload.id, end, 0, now()).await?;
+                self.store().came(&upload.id, end, upload.size, now()).await?;
                 self.changes.tell(Thing::Image, &upload.id, None);
             }
             if over {
                 break None;
             }
         };
-        if let Some(why) = why.or_else(|| (upload.came == 0).then_some("the file is empty")) {
-            self.fail_upload(&upload, why).await?;
+        if let Some(why) = why.or_else(|| (upload.came == 0).then(|| "the file is empty".to_owned())) {
+            self.fail_upload(&upload, &why).await?;
             return Err(Refusal::meaningless(format!("`{}` isn't here: {why}", upload.name)));
         }
         upload.size = upload.came;
@@ -267,7 +290,7 @@ impl Station {
     }
 
     /// It doesn't become an image; why stays to be read.
-    async fn fail_upload(&self, upload: &Upload, why: &str) -> Result<(), Refusal> {
+    pub(super) async fn fail_upload(&self, upload: &Upload, why: &str) -> Result<(), Refusal> {
         self.store().stands(&upload.id, UploadState::Failed, why, now()).await?;
         // Where it isn't there, nothing came.
         let _ = std::fs::remove_file(self.upload_file(&upload.id));
@@ -389,8 +412,8 @@ impl Station {
                 UploadState::Taking => {
                     tokio::spawn(Arc::clone(&self).take_upload(upload));
                 }
-                // What a form sends in one body begins anew.
-                UploadState::Coming if upload.size == 0 => {
+                // What a form sends in one body, or the station was fetching, begins anew.
+                UploadState::Coming if upload.size == 0 || !upload.url.is_empty() => {
                     let _ = self.fail_upload(&upload, "the station ended while it came").await;
                 }
                 UploadState::Coming | UploadState::Failed => {}

@@ -32,11 +32,11 @@ pub use image::{
 };
 pub use job::{Job, JobState, RunLine};
 pub use many::{BoardNames, BoardsChange, Fit, FitAsked, MOST_BOARDS, NewJobs, OfBoard, OfBoards};
-pub use name::check_name;
+pub use name::{check_name, image_name};
 pub use people::{Me, PasswordChange, Role, Scope, Session, Token, User};
 pub use project::{Again, Matching, NoBoard, Project, Rule, What, shadow};
 pub use setting::{NetworkNotice, SettingChange, SettingLine};
-pub use upload::{LONGEST_PIECE, NewUpload, PieceAt, Upload, UploadState};
+pub use upload::{LONGEST_PIECE, NewFetch, NewUpload, PieceAt, Upload, UploadState};
 
 /// Unix milliseconds, UTC.
 pub type Time = i64;

@@ -23,9 +23,48 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// What an image is called whose file has this name, path or URL: without directories, query and the endings of packed
+/// files; what can't stand in a name is a hyphen. `None` where nothing is left.
+#[must_use]
+pub fn image_name(file: &str) -> Option<String> {
+    let file = if file.contains("://") { file.split(['?', '#']).next().unwrap_or_default() } else { file };
+    let mut name = file.rsplit(['/', '\\']).next().unwrap_or_default();
+    for ending in [".xz", ".zst", ".gz", ".bz2", ".zip", ".img", ".raw", ".wic"] {
+        name = name.strip_suffix(ending).unwrap_or(name);
+    }
+    let fit = |char: char| if char.is_ascii_alphanumeric() || "._-".contains(char) { char } else { '-' };
+    let name: String = name.chars().map(fit).take(63).collect();
+    let name = name.trim_matches(|char: char| !char.is_ascii_alphanumeric());
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_files_name_becomes_one_for_an_image() {
+        for (file, name) in [
+            ("2026-10-01-raspios-lite.img.xz", Some("2026-10-01-raspios-lite")),
+            ("/srv/raspios lite.img.xz", Some("raspios-lite")),
+            ("https://a/b/raspios.img.xz?x=/y", Some("raspios")),
+            ("https://a/b/raspios.zip#part", Some("raspios")),
+            ("what?.img", Some("what")),
+            ("C:\\fakepath\\x.img.zst", Some("x")),
+            ("Größe.wic.bz2", Some("Gr--e")),
+            ("../../etc/passwd", Some("passwd")),
+            ("<b>.img", Some("b")),
+            ("https://a/", None),
+            (".img", None),
+            ("../..", None),
+            ("-", None),
+            ("", None),
+        ] {
+            assert_eq!(image_name(file).as_deref(), name, "{file}");
+            assert!(name.is_none_or(|name| check_name(name).is_ok()));
+        }
+        assert_eq!(image_name(&"x".repeat(200)).unwrap().len(), 63);
+    }
 
     #[test]
     fn a_name_is_what_it_looks_like() {

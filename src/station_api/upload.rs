@@ -24,6 +24,21 @@ pub struct NewUpload {
     pub sha256: Option<String>,
 }
 
+/// A file that the station is to fetch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewFetch {
+    /// Where it is: `https://…` or `http://…`, without a user or a password in it.
+    pub url: String,
+    /// What the image will be called. Without it, as its file is called, without the endings of packed files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What sha256 the file, or the raw image, has to have: 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
 /// Where a piece of a file begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
@@ -54,8 +69,11 @@ pub struct Upload {
     pub sha256: String,
     /// Where it stands.
     pub state: UploadState,
-    /// Why it failed.
+    /// Why it failed; of one that is fetched also what it waits for.
     pub why: String,
+    /// Where the station fetches it from, without the query; empty where it is sent.
+    #[serde(default)]
+    pub url: String,
     /// When it began.
     pub made: Time,
     /// When something came last. A day later it is removed, where nobody goes on with it.
@@ -67,7 +85,7 @@ pub struct Upload {
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum UploadState {
-    /// Pieces come, or are waited for.
+    /// It comes, or is waited for.
     Coming,
     /// All is here, and becomes an image.
     Taking,

@@ -17,6 +17,8 @@ mod documented;
 mod eeprom;
 #[path = "../support/faulty.rs"]
 mod faulty;
+#[path = "../support/http_server.rs"]
+mod http_server;
 #[path = "../support/packages.rs"]
 mod packages;
 #[path = "../support/passkey.rs"]
@@ -70,6 +72,7 @@ mod station_cuts;
 mod station_damage;
 mod station_deploy;
 mod station_fences;
+mod station_fetch;
 mod station_hooks;
 mod station_https;
 mod station_killed;

@@ -96,6 +96,10 @@ impl Rig {
     }
 
     fn busybox_client(&self, disk: &Path) -> Output {
+        self.busybox_client_at(&format!("http://{}", self.station.address), disk)
+    }
+
+    fn busybox_client_at(&self, server: &str, disk: &Path) -> Output {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/firmware/agent/shell-client");
         let mut command = Command::new(bin_of_busybox());
         // Only what busybox has: each name is busybox's own.
@@ -104,7 +108,7 @@ impl Rig {
             fs::create_dir(&bin).unwrap();
             assert!(Command::new("busybox").args(["--install", "-s"]).arg(&bin).status().unwrap().success());
         }
-        command.args(["sh", script, &format!("http://{}", self.station.address), MAC]).arg(disk).arg("1");
+        command.args(["sh", script, server, MAC]).arg(disk).arg("1");
         command.env("PATH", bin).env("PIPROV_POLL", "1").output().unwrap()
     }
 
@@ -375,6 +379,29 @@ fn the_client_of_busybox_proves_what_it_has_written() {
     said(&rig.busybox_client(&rig.disk()));
     let raw = rig.station.admin("GET", &format!("/api/v1/images/backup-{job}/raw"), None);
     assert!(raw.body == fs::read(rig.disk()).unwrap());
+}
+
+#[test]
+fn the_client_of_busybox_asks_again_where_the_answer_to_its_proof_was_lost() {
+    let rig = rig(&["--enrol", "open"]);
+    rig.fresh_disk();
+    let lost = std::sync::atomic::AtomicUsize::new(0);
+    let line = Cutting::to(rig.station.address, move |_, head| {
+        let proof = head.starts_with("POST") && head.contains("/proof ");
+        match proof && lost.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 2 {
+            true => Fate::Lost,
+            false => Fate::Whole,
+        }
+    });
+    let job = rig.deploy();
+    let began = std::time::Instant::now();
+    let output = rig.busybox_client_at(&line.url(), &rig.disk());
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("read back and equal"), "{text}");
+    assert_eq!(line.cuts(), 2);
+    // Not after the ten minutes that an answer may take.
+    assert!(began.elapsed() < std::time::Duration::from_secs(120), "{:?}", began.elapsed());
+    rig.is_deployed(&job, "done");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //!
 //! | part | what it is |
 //! |---|---|
-//! | `plan` | when it is tried again, how it is signed, where it may go; pure |
+//! | `plan` | when it is tried again, how it is signed; pure |
 //! | `send` | the queue is worked off |
 //!
 //! Here: hooks are made and removed, and what happens comes into the queue.
@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast::error::RecvError;
 
+use super::outside::is_outside;
 use super::store::Store;
 use super::web::{Refusal, Who};
 use super::{Station, api, now};
@@ -48,7 +49,7 @@ impl Station {
             return Err(Refusal::meaningless("a hook is at an address that begins with https:// or http://"));
         }
         if !self.options.settings.station.hooks_local.value
-            && url.origin.ip().is_some_and(|ip| !plan::is_outside(ip))
+            && url.origin.ip().is_some_and(|ip| !is_outside(ip))
         {
             return Err(Refusal::forbidden("a hook can't be on the station's host itself")
                 .with_hint("the setting `station.hooks-local` allows it"));

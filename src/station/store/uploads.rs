@@ -7,7 +7,7 @@ use crate::station_api::{Time, Upload, UploadState};
 /// Uploads that there may be at once.
 const MOST: u64 = 20;
 
-const UPLOAD: &str = "id, name, file, person, size, came, sha256, state, why, made, changed";
+const UPLOAD: &str = "id, name, file, person, size, came, sha256, state, why, made, changed, url";
 
 fn upload(mut row: Row) -> Result<Upload, Error> {
     Ok(Upload {
@@ -22,6 +22,7 @@ fn upload(mut row: Row) -> Result<Upload, Error> {
         why: row.text()?,
         made: row.number()?,
         changed: row.number()?,
+        url: row.text()?,
     })
 }
 
@@ -50,8 +51,8 @@ impl Store {
             return Err(Error::BadValue { what: "upload", why });
         }
         tx.run(
-            "INSERT INTO upload (id, name, file, person, size, came, sha256, state, why, made, changed)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            "INSERT INTO upload (id, name, file, person, size, came, sha256, state, why, made, changed, url)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             values![
                 &new.id,
                 &new.name,
@@ -64,6 +65,7 @@ impl Store {
                 &new.why,
                 new.made,
                 new.changed,
+                &new.url,
             ],
         )
         .await?;
@@ -88,13 +90,13 @@ impl Store {
         rows.into_iter().map(|row| upload(row.of("upload"))).collect()
     }
 
-    /// So much of it is here and on the disk.
+    /// So much of it is here and on the disk, and nothing is waited for.
     ///
     /// # Errors
     /// [`Error::NoSuch`] where it was cancelled meanwhile.
     pub async fn came(&self, id: &str, came: u64, size: u64, now: Time) -> Result<(), Error> {
         self.change_upload(
-            "UPDATE upload SET came = $2, size = $3, changed = $4 WHERE id = $1",
+            "UPDATE upload SET came = $2, size = $3, changed = $4, why = '' WHERE id = $1",
             id,
             values![id, came, size, now],
         )

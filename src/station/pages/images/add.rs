@@ -14,7 +14,7 @@ use crate::station::pages::table::{Pages, go, page};
 use crate::station::pages::visit::Visit;
 use crate::station::uploads::Announced;
 use crate::station::web::{Refusal, Row, json};
-use crate::station_api::{LONGEST_PIECE, Upload, UploadState};
+use crate::station_api::{LONGEST_PIECE, NewFetch, Upload, UploadState, image_name};
 
 /// The longest field of a form beside the file.
 const FIELD: usize = 1024;
@@ -24,6 +24,7 @@ const FIELDS: usize = 8;
 pub(super) fn add_to(pages: &mut Pages) {
     pages.get("/images/add", CHANGE, ask);
     pages.post("/uploads", CHANGE, begin);
+    pages.post("/uploads/fetch", CHANGE, fetch);
     pages.take(Row::post("/uploads/file", CHANGE, ""), whole);
     pages.take(Row::post("/uploads/{upload}/piece", CHANGE, ""), piece);
     pages.post("/uploads/{upload}/state", CHANGE, state);
@@ -37,14 +38,16 @@ struct Ask {
     waiting: Vec<Coming>,
     /// The name that is proposed: of an image that is damaged, say.
     name: String,
+    /// The address that is proposed: of a file that couldn't be fetched.
+    url: String,
     piece: usize,
 }
 
 async fn ask(visit: Visit) -> Answer {
     let waiting = coming(&visit).await?.into_iter().filter(|coming| coming.goes_on).collect();
     let frame = visit.frame("Add an image", "images").await;
-    let name = visit.query.text("name").to_owned();
-    page(&Ask { frame, waiting, name, piece: LONGEST_PIECE })
+    let (name, url) = (visit.query.text("name").to_owned(), visit.query.text("url").to_owned());
+    page(&Ask { frame, waiting, name, url, piece: LONGEST_PIECE })
 }
 
 /// What the script is told of an upload.
@@ -61,33 +64,32 @@ fn told(status: StatusCode, upload: Upload) -> Answer {
     Ok(json(status, &told))
 }
 
-/// A name for an image, out of a file's.
-fn name_of(file: &str) -> String {
-    let file = file.rsplit(['/', '\\']).next().unwrap_or_default();
-    let mut name = file;
-    for ending in [".xz", ".zst", ".gz", ".bz2", ".zip", ".img", ".raw", ".wic"] {
-        name = name.strip_suffix(ending).unwrap_or(name);
-    }
-    let tame =
-        |char: char| if char.is_alphanumeric() || matches!(char, '.' | '_' | '-') { char } else { '-' };
-    name.chars().map(tame).take(63).collect::<String>().trim_matches(['.', '-']).to_owned()
-}
-
 async fn begin(visit: Visit, form: Form) -> Answer {
     let size = form.maybe::<u64>("size")?.filter(|size| *size > 0);
     let size =
         size.ok_or_else(|| Refusal::meaningless("the file is empty, or nobody says how long it is"))?;
     let file = form.text("file").to_owned();
     let name = match form.text("name") {
-        "" => name_of(&file),
+        "" => image_name(&file).unwrap_or_default(),
         name => name.to_owned(),
     };
-    let announced = Announced { name, file, size, sha256: form.text("sha256").to_owned() };
+    let announced =
+        Announced { name, file, size, sha256: form.text("sha256").to_owned(), url: String::new() };
     let begun = visit.station.begin_upload(&visit.who(), announced).await;
     match begun {
         Ok(upload) => told(StatusCode::CREATED, upload),
         Err(refusal) => refused(refusal),
     }
+}
+
+/// A file that the station fetches itself.
+async fn fetch(visit: Visit, form: Form) -> Answer {
+    let given = |field| Some(form.text(field).trim().to_owned()).filter(|text| !text.is_empty());
+    let new =
+        NewFetch { url: given("url").unwrap_or_default(), name: given("name"), sha256: given("sha256") };
+    let upload = visit.station.begin_fetch(&visit.who(), new).await?;
+    visit.say(false, format!("{} is fetched. It is here when it stands under “In the store”.", upload.name));
+    Ok(go("/images"))
 }
 
 /// How much is here: where the script goes on.
@@ -146,7 +148,7 @@ async fn whole(visit: Visit, body: Body) -> Answer {
                 return Err(Refusal::meaningless("no file is chosen"));
             }
             if told.name.is_empty() {
-                told.name = name_of(&told.file);
+                told.name = image_name(&told.file).unwrap_or_default();
             }
             let upload = visit.station.begin_upload(&visit.who(), told).await?;
             let name = upload.name.clone();
@@ -154,7 +156,8 @@ async fn whole(visit: Visit, body: Body) -> Answer {
                 match field.chunk().await {
                     Ok(Some(bytes)) => Some((Ok(bytes), field)),
                     Ok(None) => None,
-                    Err(error) => Some((Err(Refusal::malformed(error.body_text())), field)),
+                    // What the parser of forms says of it helps nobody.
+                    Err(_) => Some((Err(Refusal::malformed("it broke off")), field)),
                 }
             });
             visit.station.take_whole(upload, Box::pin(stream)).await?;
@@ -177,23 +180,4 @@ async fn whole(visit: Visit, body: Body) -> Answer {
         }
     }
     Err(Refusal::meaningless("the form has no file in it"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_files_name_becomes_one_for_an_image() {
-        for (file, name) in [
-            ("2026-10-01-raspios-lite.img.xz", "2026-10-01-raspios-lite"),
-            ("gateway 2.5.img", "gateway-2.5"),
-            ("C:\\fakepath\\x.img.zst", "x"),
-            ("../../etc/passwd", "passwd"),
-            (".img", ""),
-            ("<b>.img", "b"),
-        ] {
-            assert_eq!(name_of(file), name, "{file}");
-        }
-    }
 }

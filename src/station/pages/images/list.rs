@@ -33,6 +33,8 @@ pub(super) struct Coming {
     /// anew in the middle of an upload has sent its last piece a moment ago.
     pub(super) goes_on: bool,
     pub(super) over: bool,
+    /// Where the station fetches it from; empty where it is sent.
+    pub(super) url: String,
 }
 
 /// A row.
@@ -212,8 +214,9 @@ fn one(visit: &Visit, upload: &Upload, now: i64) -> Coming {
     let moves = now - upload.changed < 15_000;
     let kept = words::when(uploads::kept_until(upload), now);
     let known = upload.size > 0;
-    let waits = upload.state == UploadState::Coming && known && !moves;
-    let own = upload.state == UploadState::Coming && known && upload.person == visit.who().by;
+    let fetched = !upload.url.is_empty();
+    let waits = upload.state == UploadState::Coming && known && !moves && !fetched;
+    let own = upload.state == UploadState::Coming && known && !fetched && upload.person == visit.who().by;
     let (state, line) = match upload.state {
         UploadState::Coming if waits => (
             state("wait", "◇", "Waiting for you"),
@@ -222,6 +225,13 @@ fn one(visit: &Visit, upload: &Upload, now: i64) -> Coming {
                 words::when(upload.changed, now)
             ),
         ),
+        UploadState::Coming if fetched => {
+            let from = format!("Fetched from {}, asked for by {}.", upload.url, upload.person);
+            match upload.why.as_str() {
+                "" => (state("run", "◔", "Comes"), from),
+                why => (state("wait", "◇", "Waits"), format!("{from} Now: {why}.")),
+            }
+        }
         UploadState::Coming => (state("run", "◔", "Comes"), format!("Sent by {}.", upload.person)),
         UploadState::Taking => {
             let taken = visit.station.taken(&upload.id).unwrap_or(0);
@@ -229,6 +239,9 @@ fn one(visit: &Visit, upload: &Upload, now: i64) -> Coming {
                 state("run", "◕", "Is taken in"),
                 format!("{} of the raw image are cut and stored.", size(taken)),
             )
+        }
+        UploadState::Failed if fetched => {
+            (state("bad", "✕", "Not taken in"), format!("Fetched from {}: {}", upload.url, upload.why))
         }
         UploadState::Failed => (state("bad", "✕", "Not taken in"), upload.why.clone()),
     };
@@ -248,5 +261,6 @@ fn one(visit: &Visit, upload: &Upload, now: i64) -> Coming {
         waits,
         goes_on: waits || own,
         over: upload.state == UploadState::Failed,
+        url: upload.url.clone(),
     }
 }
