@@ -1365,7 +1365,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__flash)
-            opts="-n -q -v -h -V --all --targets --dry-run --no-reset --stagger --timeout --part-size --card --listen --spool-dir --tftp-root --keep --uboot-start --uboot-size --json --quiet --verbose --no-color --config --help --version"
+            opts="-n -q -v -h -V --all --targets --dry-run --no-reset --stagger --timeout --part-size --card --listen --spool-dir --tftp-root --keep --uboot-start --uboot-size --set --set-file --set-format --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1408,6 +1408,18 @@ _piprov() {
                     return 0
                     ;;
                 --uboot-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set-format)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

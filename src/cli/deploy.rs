@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::confirm::confirm;
-use super::first_boot::{FirstBoot, Kept as KeptSettings};
+use super::first_boot::{self, FirstBoot};
 use super::report::Usage;
 use super::screen::{Facts, Screen, Summary};
 use crate::agent::disk::{BlockDisk, Ground};
@@ -18,7 +18,7 @@ use crate::error::{Explain, Kind};
 use crate::format::{hex, size};
 use crate::image::{Image, ImageOptions};
 use crate::run::ledger::Ledger;
-use crate::run::{Ending, Proof, Record, Running, Runs, Stage, Tell, Way};
+use crate::run::{self, Ending, Proof, Record, Running, Runs, Stage, Tell, Way};
 use crate::stop::Stop;
 
 /// Write an image onto disks of this host, and read it back
@@ -71,7 +71,7 @@ struct Kept {
     zeroed: u64,
     /// First-boot settings that were written into the image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    first_boot: Option<KeptSettings>,
+    first_boot: Option<run::FirstBoot>,
 }
 
 /// One disk's run.
@@ -122,7 +122,7 @@ impl Deploy {
             ));
         }
         let prepared = wanted.map(|wanted| wanted.prepare(&image, ui)).transpose()?;
-        let settings_kept = prepared.as_ref().map(KeptSettings::of);
+        let settings_kept = prepared.as_ref().map(first_boot::kept);
         if self.dry_run {
             ui.say("nothing was written: this was a dry run");
             return Ok(());
@@ -185,7 +185,7 @@ fn apart(image: &Path, disks: &[PathBuf]) -> crate::cli::Result<()> {
 struct What {
     image: String,
     raw_len: Option<u64>,
-    first_boot: Option<KeptSettings>,
+    first_boot: Option<run::FirstBoot>,
 }
 
 impl What {

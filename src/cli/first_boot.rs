@@ -4,13 +4,13 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
-use serde::{Deserialize, Serialize};
 
 use super::report::Usage;
 use super::ui::Ui;
 use crate::error::{Explain, Kind, Remedy};
 use crate::firstboot::{self, Format, KEYS, Prepared, Problem, Settings};
 use crate::image::Image;
+use crate::run::FirstBoot as Kept;
 
 /// A file of settings has at most so many bytes: twenty SSH keys and the rest.
 const LONGEST: u64 = 256 << 10;
@@ -166,26 +166,12 @@ fn read(path: &Path, settings: &mut Settings) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a record keeps of settings: never their values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Kept {
-    /// The format.
-    pub(super) format: Format,
-    /// The boot partition's number.
-    pub(super) partition: u32,
-    /// The files on it.
-    pub(super) files: Vec<String>,
-    /// What was set.
-    pub(super) keys: Vec<String>,
-}
-
-impl Kept {
-    pub(super) fn of(prepared: &Prepared) -> Self {
-        Self {
-            format: prepared.format,
-            partition: prepared.partition,
-            files: prepared.files.clone(),
-            keys: prepared.keys.iter().map(ToString::to_string).collect(),
-        }
+/// What a record keeps of settings.
+pub(super) fn kept(prepared: &Prepared) -> Kept {
+    Kept {
+        format: prepared.format.to_string(),
+        partition: prepared.partition,
+        files: prepared.files.clone(),
+        keys: prepared.keys.iter().map(ToString::to_string).collect(),
     }
 }

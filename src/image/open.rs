@@ -43,6 +43,8 @@ struct Inner {
     format: Format,
     file_len: Option<u64>,
     content: Content,
+    /// Whether its bytes are a copy of our own, which may be changed.
+    own: bool,
 }
 
 enum Content {
@@ -72,6 +74,36 @@ impl Image {
     /// [`Error::Os`] where the file can't be opened or the spool can't be made, [`Error::Empty`],
     /// [`Error::NotAnImage`].
     pub fn open(path: &Path, options: &ImageOptions) -> Result<Self, Error> {
+        Self::open_as(path, options, false)
+    }
+
+    /// As [`Self::open`], for an image that is to be changed on its way: a raw file is copied into a spool as well, so that
+    /// [`Self::patch`] leaves it as it is.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_to_patch(path: &Path, options: &ImageOptions) -> Result<Self, Error> {
+        Self::open_as(path, options, true)
+    }
+
+    /// Writes these bytes over the ones at `offset`, for everybody who reads them from now on, clones too. Waits until they are there.
+    ///
+    /// # Errors
+    /// Where the image wasn't opened for that, and what reading it or writing the spool says.
+    pub fn patch(&self, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+        let failed = |error| Error::os(&self.inner.path, format!("changing it at byte {offset}"), error);
+        let Content::Spool { reader, .. } = &self.inner.content else {
+            return Err(failed(io::Error::other("it was opened for reading only")));
+        };
+        let Some(more) = bytes.len().checked_sub(1) else { return Ok(()) };
+        // What is still on its way would be written over it.
+        if reader.read_at(&mut [0], offset + more as u64).map_err(failed)? == 0 {
+            return Err(failed(io::ErrorKind::UnexpectedEof.into()));
+        }
+        reader.spool.overwrite(bytes, offset)
+    }
+
+    fn open_as(path: &Path, options: &ImageOptions, own: bool) -> Result<Self, Error> {
         let abandoned = Stop::new().map_err(|error| Error::os(path, "opening", error))?;
         let stops = Stops { program: options.stop.clone(), abandoned };
         let opening = |error| Error::os(path, "opening", error);
@@ -101,7 +133,7 @@ impl Image {
         // Standard input may be a file as well (`< image`); it is read in place when nothing was read before.
         let in_place = (kind.is_file() || kind.is_block_device())
             && rustix::fs::tell(&file).is_ok_and(|position| position == 0);
-        let opening = Opening { path, options, stops };
+        let opening = Opening { path, options, stops, own };
         if in_place {
             let mut head = [0u8; format::HEAD];
             let got = ReadAt::read_at(&file, &mut head, 0)
@@ -204,7 +236,7 @@ impl Image {
     #[must_use]
     pub fn file_sha256(&self) -> Option<Result<[u8; 32], Error>> {
         match &self.inner.content {
-            Content::Spool { file_sha256, .. } if self.inner.format.is_compressed() => {
+            Content::Spool { file_sha256, .. } if self.inner.format.is_compressed() || self.inner.own => {
                 Some(file_sha256.wait())
             }
             _ => None,
@@ -217,12 +249,19 @@ struct Opening<'a> {
     path: &'a Path,
     options: &'a ImageOptions,
     stops: Stops,
+    /// Whether the bytes are to be a copy of our own.
+    own: bool,
 }
 
 impl Opening<'_> {
     fn in_place(self, file: File, format: Format) -> Result<Image, Error> {
         let len = file.size().map_err(|error| Error::os(self.path, "asking for its size", error))?;
         let file = Arc::new(file);
+        if !format.is_compressed() && self.own {
+            let spool = self.spool()?;
+            spool.declare(len);
+            return self.unpack(Source::File(file), format, Some(len), spool);
+        }
         if !format.is_compressed() {
             return Ok(self.image(format, Some(len), Content::File(file)));
         }
@@ -330,7 +369,8 @@ impl Opening<'_> {
     }
 
     fn image(&self, format: Format, file_len: Option<u64>, content: Content) -> Image {
-        Image { inner: Arc::new(Inner { path: self.path.to_owned(), format, file_len, content }) }
+        let (path, own) = (self.path.to_owned(), self.own);
+        Image { inner: Arc::new(Inner { path, format, file_len, content, own }) }
     }
 }
 

@@ -82,6 +82,12 @@ impl Spool {
         Ok(())
     }
 
+    /// Writes over bytes that were appended.
+    pub(super) fn overwrite(&self, bytes: &[u8], offset: u64) -> Result<(), Error> {
+        let failed = |error| Error::os(&self.dir, "writing the spool for the unpacked image", error);
+        self.file.write_all_at(bytes, offset).map_err(failed)
+    }
+
     /// The file once more, for reading only.
     pub(super) fn reopened(&self) -> io::Result<OwnedFd> {
         let itself = format!("/proc/self/fd/{}", self.file.as_raw_fd());

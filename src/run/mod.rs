@@ -7,6 +7,7 @@
 mod ending;
 mod event;
 mod exit;
+mod first_boot;
 pub mod ledger;
 mod record;
 mod running;
@@ -15,6 +16,7 @@ mod stage;
 pub use ending::{Ending, Proof};
 pub use event::{Detail, Event, Tell, Weight, What, members};
 pub use exit::exit_kind;
+pub use first_boot::FirstBoot;
 pub use record::{Entered, Record, RunId, SCHEMA, Way};
 pub use running::{Moment, Running, Runs};
 pub use stage::{Segment, Stage};

@@ -16,6 +16,7 @@ use crate::image::pass::Pass;
 use crate::image::read_at::ReadAt;
 use crate::image::table::{Scheme, Table};
 use crate::image::{self, Image, files};
+use crate::run::FirstBoot;
 use crate::stop::{Stop, Waker};
 
 /// Why an image can't be flashed.
@@ -74,6 +75,7 @@ impl Explain for Error {
 /// An image that is being flashed.
 pub struct ImageMaterial {
     image: Image,
+    first_boot: Option<FirstBoot>,
     content: Arc<dyn ReadAt>,
     table: Table,
     part_size: u64,
@@ -101,6 +103,19 @@ impl ImageMaterial {
     /// # Errors
     /// When the image has no table or can't lie on a recovery card.
     pub fn prepare(image: Image, part_size: u64, stop: &Stop) -> Result<Arc<Self>, Error> {
+        Self::prepare_with(image, part_size, None, stop)
+    }
+
+    /// The same of an image into which first-boot settings were written.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn prepare_with(
+        image: Image,
+        part_size: u64,
+        first_boot: Option<FirstBoot>,
+        stop: &Stop,
+    ) -> Result<Arc<Self>, Error> {
         let name = image.name();
         let table = image.table()?.ok_or_else(|| Error::NoTable { name: name.clone() })?;
         let layout = layout::plan(&table, image.raw_len(), &CardInfo::default())
@@ -116,6 +131,7 @@ impl ImageMaterial {
         let material = Arc::new(Self {
             content: image.content(),
             image,
+            first_boot,
             table,
             part_size,
             start: layout.source.start,
@@ -211,6 +227,7 @@ impl ImageMaterial {
             raw_len: self.image.raw_len(),
             file_sha256: digests.as_ref().map(|digests| hex(&digests.file_sha256)),
             raw_sha256: digests.as_ref().map(|digests| hex(&digests.raw_sha256)),
+            first_boot: self.first_boot.clone(),
         }
     }
 

@@ -64,6 +64,13 @@ pub fn recheck((run, flash): (&Record, &Flash), material: &ImageMaterial, stop: 
             return Recheck::NotProved { why: format!("the flash was cut off in {}", run.stage) };
         }
     }
+    if let Some(set) = &flash.image.first_boot {
+        let why = format!(
+            "first-boot settings were written into that board's image ({}), which this image hasn't",
+            set.keys.join(", ")
+        );
+        return Recheck::Impossible { why };
+    }
     let Some(card) = flash.card else {
         return Recheck::NotProved { why: "the report names no card".to_owned() };
     };

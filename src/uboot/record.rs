@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::peer::Bound;
-use crate::run::{Record, Way};
+use crate::run::{FirstBoot, Record, Way};
 
 /// What the record of a flash says beside what every record says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +49,11 @@ pub struct ImageRecord {
     pub raw_len: Option<u64>,
     /// sha256 of the file.
     pub file_sha256: Option<String>,
-    /// sha256 of the raw bytes.
+    /// sha256 of the raw bytes, with first-boot settings where there are some.
     pub raw_sha256: Option<String>,
+    /// First-boot settings that were written into it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_boot: Option<FirstBoot>,
 }
 
 /// Where the image went on the card.

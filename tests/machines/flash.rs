@@ -314,6 +314,42 @@ fn an_image_whose_last_block_is_not_full() {
 }
 
 #[test]
+fn first_boot_settings_are_written_with_the_image_and_read_back() {
+    let mut rig = Rig::new(1);
+    let image = rig.image("os.img", SMALL);
+    let before = std::fs::read(&image).unwrap();
+    let card = rig.card("card.img", SMALL_CARD);
+    rig.board("lab-01", &card.path);
+    std::fs::write(rig.path("settings.toml"), "user = \"ada\"\npassword = \"not-for-a-log-7\"\n").unwrap();
+    let settings = ["--set", "hostname=gate-7", "--set-file", "settings.toml", "--set-format", "preseed"];
+    let ended = rig.flash(&[&["lab-01", "os.img", "--part-size", "16MiB"][..], &settings].concat()).end();
+    assert_done(&ended, &["lab-01"]);
+    let kept = ended.flash("lab-01")["image"].clone();
+    assert_eq!(kept["first_boot"]["keys"], serde_json::json!(["hostname", "user", "password"]), "{kept}");
+    // The record names the file by its own digest, and what was written by that of what was written.
+    let sum = |path: &std::path::Path| shell(&format!("sha256sum {} | cut -d' ' -f1", path.display()));
+    assert_eq!(kept["file_sha256"], sum(&image).trim());
+    assert_ne!(kept["file_sha256"], kept["raw_sha256"]);
+    assert!(std::fs::read(&image).unwrap() == before, "the image stays as it is");
+    // The card has them beside what follows the partitions' new numbers.
+    let read = |name: &str| {
+        let at = crate::support::card::BEHIND_UBOOT;
+        shell(&format!("MTOOLS_SKIP_CHECK=1 mtype -i {}@@{at} ::{name}", card.path.display()))
+    };
+    let preseed = read("rpi-preseed.toml");
+    assert!(preseed.contains("gate-7") && preseed.contains("ada"), "{preseed}");
+    assert!(read("cmdline.txt").contains("root=PARTUUID=35c84628-03"), "{}", read("cmdline.txt"));
+    assert!(!format!("{ended:?}").contains("not-for-a-log-7"), "a password was shown");
+    // The image alone can't tell whether the report is right, and doesn't call it wrong.
+    std::fs::write(rig.path("report.json"), ended.run("lab-01").to_string()).unwrap();
+    let mut verify = std::process::Command::new(env!("CARGO_BIN_EXE_piprov"));
+    verify.arg("verify").arg(&image).arg("--report").arg(rig.path("report.json"));
+    let said = verify.output().unwrap();
+    let text = String::from_utf8_lossy(&said.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(!said.status.success() && text.contains("first-boot settings were written"), "{said:?}");
+}
+
+#[test]
 fn an_image_from_a_slow_pipe() {
     let mut rig = Rig::new(1);
     let image = rig.image("os.img", SMALL);

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::first_boot::{self, FirstBoot};
 use super::report::Usage;
 use super::screen::{Facts, Screen, Summary};
 use crate::board::Mac;
@@ -98,6 +99,8 @@ pub struct Flash {
     spool_dir: Option<PathBuf>,
     #[command(flatten)]
     staged: staged::Staged,
+    #[command(flatten)]
+    first_boot: FirstBoot,
 }
 
 impl Flash {
@@ -111,8 +114,25 @@ impl Flash {
 
         let image_options =
             crate::image::ImageOptions { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
-        let image = Image::open(Path::new(image), &image_options)?;
-        let material = ImageMaterial::prepare(image, part_size, stop)?;
+        let (path, settings_wanted) = (Path::new(image), self.first_boot.wanted()?);
+        if settings_wanted.is_some() && self.card == staged::CardKind::Original {
+            let message = "first-boot settings need a card of piprov's kind".to_owned();
+            let hint =
+                "leave --card original and the settings, or make the card anew with `piprov card build`.";
+            return Err(Usage { message, hint: Some(hint.into()) }.into());
+        }
+        let (image, first_boot) = match settings_wanted {
+            Some(wanted) => {
+                let image = Image::open_to_patch(path, &image_options)?;
+                let prepared = wanted.prepare(&image, ui)?;
+                for patch in &prepared.patches {
+                    image.patch(patch.image_offset, &patch.new)?;
+                }
+                (image, Some(first_boot::kept(&prepared)))
+            }
+            None => (Image::open(path, &image_options)?, None),
+        };
+        let material = ImageMaterial::prepare_with(image, part_size, first_boot, stop)?;
         material.settle(WARNINGS, stop);
         if let Some(files) = self.staged.files(self.card) {
             let dry_run = self.dry_run;

@@ -73,6 +73,30 @@ fn read_all(image: &Image) -> io::Result<Vec<u8>> {
 }
 
 #[test]
+fn an_image_is_changed_on_its_way_and_its_file_stays_as_it_is() {
+    let raw = raw();
+    // In what is noise, in what is zeros, and at the end.
+    let places = [0, (1 << 20) + 100_000, raw.len() - 5];
+    let mut want = raw.clone();
+    for place in places {
+        want[place..place + 5].copy_from_slice(b"piprv");
+    }
+    for bytes in [raw.clone(), xz(&raw)] {
+        let file = file(&bytes);
+        let image = Image::open_to_patch(file.path(), &ImageOptions::default()).unwrap();
+        for place in places {
+            image.patch(place as u64, b"piprv").unwrap();
+        }
+        assert!(read_all(&image.clone()).unwrap() == want);
+        assert_eq!(image.file_sha256().unwrap().unwrap(), <[u8; 32]>::from(Sha256::digest(&bytes)));
+        assert!(image.patch(raw.len() as u64 - 4, b"piprv").is_err(), "behind its end");
+        assert!(std::fs::read(file.path()).unwrap() == bytes);
+    }
+    // Opened as usual the file itself is read, and changed by nobody.
+    assert!(open(&raw).unwrap().patch(0, b"x").is_err());
+}
+
+#[test]
 fn every_format_gives_the_same_bytes() {
     let raw = raw();
     let (first, rest) = raw.split_at(1_234_567);
