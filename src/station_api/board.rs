@@ -188,3 +188,15 @@ pub enum SlotKind {
     /// A reset line.
     Reset,
 }
+
+impl SlotKind {
+    /// What people call it.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Usb => "USB port",
+            Self::Switch => "switch port",
+            Self::Reset => "reset line",
+        }
+    }
+}

@@ -4,17 +4,22 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::browser::Browser;
+use crate::browser::{Browser, text};
 use crate::common;
 use crate::station::{Board, Station};
 
 /// A run of a board, which ends so.
 fn run(station: &Station, board: &Board, failed: Option<&str>) {
+    ended(station, board, failed, None);
+}
+
+/// The same with the kind of failure.
+fn ended(station: &Station, board: &Board, failed: Option<&str>, kind: Option<&str>) {
     let path = format!("/api/v1/boards/{}/jobs", board.id);
     station.admin("POST", &path, Some(&json!({"action": "reboot"}))).ok();
     let work = board.work(station, 5).ok();
     let (job, token) = (work["job"].as_str().unwrap(), work["token"].as_str());
-    let body = json!({"fence": work["fence"], "stage": "report", "failed": failed});
+    let body = json!({"fence": work["fence"], "stage": "report", "failed": failed, "kind": kind});
     station.call("POST", &format!("/api/v1/device/jobs/{job}/result"), token, Some(&body)).ok();
 }
 
@@ -35,6 +40,43 @@ fn command(station: &Station, arguments: &[&str]) -> String {
 }
 
 #[test]
+fn a_slot_has_a_place_of_its_kind_that_no_other_slot_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    let ada = Browser::first(&station);
+    let put = |name: &str, kind: &str, place: &str| {
+        let body = json!({"name": name, "kind": kind, "place": place, "position": 0});
+        station.admin("PUT", &format!("/api/v1/slots/{name}"), Some(&body))
+    };
+    assert_eq!(put("A1", "usb", " 1-1.2").ok()["place"], "1-1.2");
+    assert_eq!(put("A1", "usb", "1-1.2").status, 200, "the same once more");
+    put("R1", "reset", "DC:A6:32:01:02:03").ok();
+    for (kind, place) in
+        [("usb", "banana"), ("usb", ""), ("usb", "1-1.2/../x"), ("reset", "a b"), ("switch", "\u{7}")]
+    {
+        let refused = put("A2", kind, place);
+        assert_eq!(refused.status, 422, "{kind} {place:?}: {}", text(&refused));
+    }
+    for (kind, place, words) in [
+        ("usb", "1-1.2", "the USB port `1-1.2` is that of the slot `A1` already"),
+        ("reset", "dc-a6-32-01-02-03", "the reset line `dc:a6:32:01:02:03` is that of the slot `R1` already"),
+    ] {
+        let refused = put("A2", kind, place);
+        assert_eq!(refused.status, 409, "{}", text(&refused));
+        assert!(text(&refused).contains(words), "{}", text(&refused));
+        let page = ada.post("/slots", &[("name", "A2"), ("kind", kind), ("place", place)]);
+        assert_eq!(page.status, 409);
+        let page = text(&page);
+        assert!(page.contains(words), "{page}");
+    }
+    assert_eq!(station.admin("GET", "/api/v1/slots", None).ok()["items"].as_array().unwrap().len(), 2);
+    // What is free again may be taken, and a slot may move.
+    put("A1", "usb", "1-1.3").ok();
+    put("A2", "usb", "1-1.2").ok();
+    assert_eq!(put("A1", "usb", "1-1.2").status, 409);
+}
+
+#[test]
 fn a_slot_that_fails_on_several_boards_is_named_everywhere_until_somebody_has_mended_it() {
     let dir = tempfile::tempdir().unwrap();
     let station = Station::start(dir.path(), &["--enrol", "open"]);
@@ -51,9 +93,13 @@ fn a_slot_that_fails_on_several_boards_is_named_everywhere_until_somebody_has_me
         run(&station, board, Some("the disk reported an error"));
     }
     run(&station, &good, None);
+    // Disks that are too small say nothing of the slot.
+    for board in &bad {
+        ended(&station, board, Some("the disk is too small"), Some("bad-data"));
+    }
     let slots = || station.admin("GET", "/api/v1/slots", None).ok()["items"].clone();
     assert!(slots()[0]["suspected"].is_null(), "two are too few");
-    run(&station, &bad[2], Some("the disk reported an error"));
+    ended(&station, &bad[2], Some("the disk reported an error"), Some("io"));
 
     let suspected = json!({"failed": 3, "of": 3, "boards": 3});
     let until = std::time::Instant::now() + std::time::Duration::from_secs(60);

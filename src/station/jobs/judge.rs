@@ -24,7 +24,8 @@ pub fn judge(action: Action, outcome: &Outcome, expected: Expected<'_>) -> Endin
         let why: String = why.chars().take(WORDS).collect();
         let why = if why.is_empty() { "the board gives no reason".to_owned() } else { why };
         let why = with_facts(why, outcome);
-        return Ending::Failed { why, last_seen: None, hint: None, kind: Kind::Failed };
+        let kind = outcome.kind.unwrap_or(Kind::Failed);
+        return Ending::Failed { why, last_seen: None, hint: None, kind };
     }
     if matches!(action, Action::Reboot | Action::PowerOff) {
         return Ending::Done { proof: Proof::Board };
@@ -90,6 +91,7 @@ mod tests {
             fence: 1,
             stage: Stage::ReadBack,
             failed: failed.map(str::to_owned),
+            kind: None,
             device: Some("mmcblk0".to_owned()),
             errno: failed.map(|_| 5),
             read_back_sha256: read.map(str::to_owned),

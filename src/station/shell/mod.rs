@@ -185,7 +185,7 @@ async fn to_do(station: &std::sync::Arc<Station>, board: &Board) -> Result<Optio
     }
     if job.action == Action::PowerOff {
         let why = "a shell client knows no word for power-off";
-        let ending = Ending::Failed { why: why.to_owned(), last_seen: None, hint: None, kind: Kind::Failed };
+        let ending = Ending::Failed { why: why.to_owned(), last_seen: None, hint: None, kind: Kind::Usage };
         station.over(&job, Stage::Prepare, ending).await?;
         return Ok(None);
     }
