@@ -67,7 +67,8 @@ fn a_slot_has_a_place_of_its_kind_that_no_other_slot_has() {
         let page = ada.post("/slots", &[("name", "A2"), ("kind", kind), ("place", place)]);
         assert_eq!(page.status, 409);
         let page = text(&page);
-        assert!(page.contains(words), "{page}");
+        // As a sentence.
+        assert!(page.contains(&words[1..]), "{page}");
     }
     assert_eq!(station.admin("GET", "/api/v1/slots", None).ok()["items"].as_array().unwrap().len(), 2);
     // What is free again may be taken, and a slot may move.
@@ -83,8 +84,7 @@ fn a_slot_that_fails_on_several_boards_is_named_everywhere_until_somebody_has_me
     let (anna, viewer) =
         (Browser::user(&station, "anna", "operator"), Browser::user(&station, "vic", "viewer"));
     for (position, slot) in [(0, "A 3"), (1, "A4")] {
-        let body =
-            json!({"name": slot, "kind": "usb", "place": format!("1-1.{position}"), "position": position});
+        let body = json!({"name": slot, "kind": "usb", "place": format!("1-1.{}", position + 1), "position": position});
         station.admin("PUT", &format!("/api/v1/slots/{}", slot.replace(' ', "%20")), Some(&body)).ok();
     }
     let bad: Vec<_> = (1..=3).map(|n| board(&station, &format!("10000000aaaa000{n}"), "A 3")).collect();
@@ -124,7 +124,7 @@ fn a_slot_that_fails_on_several_boards_is_named_everywhere_until_somebody_has_me
     assert_eq!(status["troubles"].as_array().unwrap().iter().filter(|one| one["about"] == "slot").count(), 1);
     // Its runs.
     let runs: Value = serde_json::from_str(&viewer.page("/runs.json?slot=A%203")).unwrap();
-    assert_eq!(runs.as_array().unwrap().len(), 3);
+    assert_eq!(runs.as_array().unwrap().len(), 6, "those for which it isn't to blame too");
     assert!(runs.as_array().unwrap().iter().all(|run| run["slot"] == "A 3"), "{runs}");
     let csv = viewer.page("/runs.csv");
     assert!(csv.lines().next().unwrap().ends_with(",slot") && csv.contains(",A4"), "{csv}");

@@ -97,7 +97,7 @@ mod tests {
     async fn a_slot_is_named_told_once_and_counts_from_now_when_it_is_mended() {
         let (_dir, station) = station().await;
         for (position, name) in [(0, "A1"), (1, "A2")] {
-            let (name, place) = (name.to_owned(), format!("1-1.{position}"));
+            let (name, place) = (name.to_owned(), format!("1-1.{}", position + 1));
             let (kind, suspected, mended) = (SlotKind::Usb, None, None);
             let slot = Slot { name, kind, place, position, suspected, mended };
             station.store().put_slot(&slot).await.unwrap();
