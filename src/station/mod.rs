@@ -263,7 +263,8 @@ impl Station {
         let runtime = tokio::runtime::Handle::current();
         let images = images::Images::new(store.clone(), objects, options.state.clone(), runtime);
         images.tidy_up().await?;
-        let privileged = bootd::Privileged::new(options.bootd.is_some());
+        let served = store.setting(bootd::Privileged::SERVED).await?.is_some();
+        let privileged = bootd::Privileged::new(options.bootd.is_some(), served);
         let settings = settings::Live::open(Arc::clone(&options.settings), &store).await?;
         let names = web::Names::new(names.into_iter().chain(options.settings.station.names.value.clone()));
         Ok(Arc::new(Self {
