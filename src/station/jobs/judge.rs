@@ -24,8 +24,7 @@ pub fn judge(action: Action, outcome: &Outcome, expected: Expected<'_>) -> Endin
         let why: String = why.chars().take(WORDS).collect();
         let why = if why.is_empty() { "the board gives no reason".to_owned() } else { why };
         let why = with_facts(why, outcome);
-        let kind = outcome.kind.unwrap_or(Kind::Failed);
-        return Ending::Failed { why, last_seen: None, hint: None, kind };
+        return Ending::Failed { why, last_seen: None, hint: None, kind: Kind::Failed };
     }
     if matches!(action, Action::Reboot | Action::PowerOff) {
         return Ending::Done { proof: Proof::Board };

@@ -248,7 +248,7 @@ impl Station {
             "raw_len": image.as_ref().map(|image| image.raw_len),
             "client": "shell",
         });
-        let finished = Finished { fence: job.fence, stage, ending, detail };
+        let finished = Finished { fence: job.fence, stage, ending, kind: None, detail };
         let job = self.store().finish(&job.id, &finished, now()).await?;
         self.streams.forget(&job.id);
         if proved && job.action != Action::Reboot && job.end == End::Reboot {

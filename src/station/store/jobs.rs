@@ -9,6 +9,7 @@ use super::runs::{self, Beside};
 use super::{Error, Store, boards, new_name};
 use crate::board::Who;
 use crate::device_api::{Action, End, Orders, Progress, Role};
+use crate::error::Kind;
 use crate::run::{Ending, Record, Stage, Way, ledger};
 use crate::station::jobs::{Event, LEASE, Refused, SILENCE, Step, Verdict, claim, is_open, next, verdict};
 use crate::station_api::{Board, Enrolment, Held, Job, JobState, JobsAsked, Page, Time};
@@ -81,6 +82,8 @@ pub struct Finished {
     pub stage: Stage,
     /// How, after [`crate::station::jobs::judge`].
     pub ending: Ending,
+    /// What sort of failure the board says it was.
+    pub kind: Option<Kind>,
     /// What the record keeps beside that.
     pub detail: serde_json::Value,
 }
@@ -197,15 +200,15 @@ async fn end_run(tx: &mut Tx, run: &str, ending: Ending, cancelled: bool, now: T
     if record.ending != Ending::Unfinished {
         return Ok(());
     }
-    complete(tx, record, ending, cancelled, now).await
+    complete(tx, record, ending, cancelled.then_some(Kind::Interrupted), now).await
 }
 
-/// An attempt has ended. `cancelled`: somebody wanted it to end.
+/// An attempt has ended. `kind`: what sort of failure it was, where that is known better than the ending has it.
 async fn complete(
     tx: &mut Tx,
     mut record: Record,
     ending: Ending,
-    cancelled: bool,
+    kind: Option<Kind>,
     now: Time,
 ) -> Result<(), Error> {
     record.ending = ending;
@@ -213,7 +216,7 @@ async fn complete(
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are few")]
     let seconds = took as f64 / 1000.0;
     record.seconds = Some(seconds);
-    runs::keep(tx, &record, Beside { cancelled, ..Beside::default() }).await
+    runs::keep(tx, &record, Beside { kind, ..Beside::default() }).await
 }
 
 fn who(board: &Board) -> Who {
@@ -303,7 +306,7 @@ impl Store {
             by: Some(&job.by),
             fence: job.fence,
             simulated: board.simulated,
-            cancelled: false,
+            kind: None,
         };
         runs::keep(&mut tx, &record, beside).await?;
         put(&mut tx, &job).await?;
@@ -353,7 +356,8 @@ impl Store {
         {
             record.enter(finished.stage, Timestamp::from_millisecond(now).unwrap_or_default());
             record.detail = finished.detail.clone();
-            complete(&mut tx, record, finished.ending.clone(), job.cancel, now).await?;
+            let kind = if job.cancel { Some(Kind::Interrupted) } else { finished.kind };
+            complete(&mut tx, record, finished.ending.clone(), kind, now).await?;
         }
         let lasting = matches!(job.action, Action::Deploy | Action::Backup);
         if lasting && verdict != Verdict::Failed && job.end != End::Wait {

@@ -59,8 +59,9 @@ pub(super) struct Beside<'a> {
     pub(super) by: Option<&'a str>,
     pub(super) fence: u64,
     pub(super) simulated: bool,
-    /// Somebody wanted it to end: that is its kind of failure, whatever the board told.
-    pub(super) cancelled: bool,
+    /// What sort of failure it was, where that is known better than its ending has it: the board has told, or somebody
+    /// wanted it to end.
+    pub(super) kind: Option<Kind>,
 }
 
 /// The image that a record names: by its name, or where another command has written it, by its file.
@@ -78,10 +79,10 @@ pub(super) fn outcome(ending: &Ending) -> String {
 }
 
 /// The kind of failure of a run that has ended.
-fn kind(ending: &Ending, cancelled: bool) -> Option<Kind> {
+fn kind(ending: &Ending, known: Option<Kind>) -> Option<Kind> {
     match ending {
         Ending::Unfinished => None,
-        Ending::Failed { .. } | Ending::Lost { .. } if cancelled => Some(Kind::Interrupted),
+        Ending::Failed { .. } | Ending::Lost { .. } => known.or(ending.kind()),
         other => other.kind(),
     }
 }
@@ -134,7 +135,7 @@ pub(super) async fn keep(tx: &mut Tx, record: &Record, beside: Beside<'_>) -> Re
             beside.project,
             beside.by,
             beside.slot,
-            kind(&record.ending, beside.cancelled).map(word),
+            kind(&record.ending, beside.kind).map(word),
         ],
     )
     .await
