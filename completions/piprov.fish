@@ -67,7 +67,7 @@ complete -c piprov -n "__fish_piprov_needs_command" -f -a "config" -d 'Show the 
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l device -d 'The disks: whole ones, like /dev/sdb; or files of a disk\'s size' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l confirm -d 'What a person types when asked: the disks as they were named, with commas' -r
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l spool-dir -d 'Folder for the spool of a compressed image' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l set -d 'First-boot setting, like hostname=gate-7; may be given several times' -r
+complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l set -d 'First-boot setting, like hostname=gate-7; one for each key' -r
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l set-file -d 'File with such settings, as TOML: hostname = "gate-7"' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l set-format -d 'Format of the settings, where the image doesn\'t show which one it reads' -r
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l config -d 'Read this configuration file instead of the usual ones' -r -F

@@ -90,6 +90,8 @@ pub enum Error {
     NoDisk {
         /// Which were wanted, and which there are.
         why: String,
+        /// The board has disks, and none of them is meant alone.
+        others: bool,
     },
     /// What was read back is something else.
     #[error("{disk} gives back other bytes than were written, first at byte {at}")]
@@ -141,9 +143,9 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Os { source, .. } | Self::Thread(source) => Kind::of_io(source),
-            Self::Gone { .. } | Self::NoDisk { .. } => Kind::Unavailable,
+            Self::Gone { .. } | Self::NoDisk { others: false, .. } => Kind::Unavailable,
             Self::Full { .. } => Kind::Io,
-            Self::SameGround { .. } => Kind::Usage,
+            Self::SameGround { .. } | Self::NoDisk { others: true, .. } => Kind::Usage,
             Self::TooSmall { .. } | Self::NotADisk { .. } | Self::Damaged { .. } => Kind::BadData,
             Self::ReadOnly { .. } => Kind::Permission,
             Self::InUse { .. } => Kind::Busy,

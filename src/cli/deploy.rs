@@ -112,6 +112,12 @@ impl Deploy {
             let (name, has) = (disk.name().to_owned(), disk.size());
             return Err(crate::agent::Error::TooSmall { disk: name, has, needs, at_least: false }.into());
         }
+        let prepared = wanted.map(|wanted| wanted.prepare(&image, ui)).transpose()?;
+        let (name, given) = (names.join(","), self.confirm.as_deref());
+        if given.is_some() && !self.dry_run {
+            // What isn't meant is refused before it is said what would become of the disks.
+            confirm(&name, given, ui, stop)?;
+        }
         let long = image.raw_len().map(|len| format!(", {}", size(len))).unwrap_or_default();
         for disk in &disks {
             ui.say(format_args!(
@@ -121,13 +127,14 @@ impl Deploy {
                 image.name()
             ));
         }
-        let prepared = wanted.map(|wanted| wanted.prepare(&image, ui)).transpose()?;
         let settings_kept = prepared.as_ref().map(first_boot::kept);
         if self.dry_run {
             ui.say("nothing was written: this was a dry run");
             return Ok(());
         }
-        confirm(&names.join(","), self.confirm.as_deref(), ui, stop)?;
+        if given.is_none() {
+            confirm(&name, None, ui, stop)?;
+        }
         let settings = super::common::settings(global, ui)?;
         let screen = Arc::new(Screen::new(ui, names.iter().map(String::as_str)));
         let ledger = Ledger::open(&settings.state_dir.value)?;

@@ -1,5 +1,6 @@
 //! First-boot settings on the command line: `--set`, `--set-file`, `--set-format`.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -12,17 +13,19 @@ use crate::firstboot::{self, Format, KEYS, Prepared, Problem, Settings};
 use crate::image::Image;
 use crate::run::FirstBoot as Kept;
 
+/// The key that may be given several times.
+const SEVERAL: &str = "ssh-key";
 /// A file of settings has at most so many bytes: twenty SSH keys and the rest.
 const LONGEST: u64 = 256 << 10;
 
 /// What a system is to find at its first start.
 #[derive(Debug, clap::Args)]
 pub(super) struct FirstBoot {
-    /// First-boot setting, like hostname=gate-7; may be given several times
+    /// First-boot setting, like hostname=gate-7; one for each key
     ///
     /// It is written into the boot partition in the format that the image's system reads, and read back with the rest. The keys
     /// are: hostname, user, password, password-hash, sudo, ssh, ssh-password, ssh-key, wifi-ssid, wifi-password,
-    /// wifi-country, wifi-hidden, timezone and keyboard. Others on this host see what stands on a command line: passwords
+    /// wifi-country, wifi-hidden, timezone and keyboard. Only ssh-key may be given twice. Others on this host see what stands on a command line: passwords
     /// belong into --set-file.
     #[arg(long = "set", value_name = "KEY=VALUE", help_heading = "First boot")]
     set: Vec<String>,
@@ -81,14 +84,26 @@ impl FirstBoot {
     /// Unknown keys, values that can't be, and a file that can't be read.
     pub(super) fn wanted(&self) -> crate::cli::Result<Option<Wanted>> {
         let mut settings = Settings::default();
-        if let Some(path) = &self.file {
-            read(path, &mut settings)?;
-        }
+        let in_file = match &self.file {
+            Some(path) => read(path, &mut settings)?,
+            None => Vec::new(),
+        };
+        let mut given = BTreeSet::new();
         for text in &self.set {
             let Some((key, value)) = text.split_once('=') else {
                 return Err(Error::Argument(format!("{text}: it is KEY=VALUE")).into());
             };
             settings.set(key, value).map_err(|problem| Error::Argument(problem.to_string()))?;
+            // Which of the two counts, nobody would see.
+            if key != SEVERAL && !given.insert(key) {
+                return Err(Error::Argument(format!("{key}: it is given twice")).into());
+            }
+            if let Some(path) =
+                self.file.as_ref().filter(|_| key != SEVERAL && in_file.iter().any(|name| name == key))
+            {
+                let text = format!("{key}: it is given in {} and on the command line", path.display());
+                return Err(Error::Argument(text).into());
+            }
         }
         if settings.is_empty() {
             return match self.format {
@@ -129,8 +144,8 @@ impl Wanted {
     }
 }
 
-/// Reads a file of settings: texts, truths, and lists of texts for what may be given several times.
-fn read(path: &Path, settings: &mut Settings) -> Result<(), Error> {
+/// Reads a file of settings: texts, truths, and lists of texts for what may be given several times. The keys that it has.
+fn read(path: &Path, settings: &mut Settings) -> Result<Vec<String>, Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
     let wrong = |what: String| Error::File { path: path.to_owned(), what };
     let mut text = String::new();
@@ -158,12 +173,12 @@ fn read(path: &Path, settings: &mut Settings) -> Result<(), Error> {
             settings.set(name, &value).map_err(|problem| wrong(problem.to_string()))
         };
         match table.get(name) {
-            Some(toml::Value::Array(values)) if name == "ssh-key" => values.iter().try_for_each(&mut set)?,
+            Some(toml::Value::Array(values)) if name == SEVERAL => values.iter().try_for_each(&mut set)?,
             Some(value) => set(value)?,
             None => {}
         }
     }
-    Ok(())
+    Ok(table.into_iter().map(|(name, _)| name).collect())
 }
 
 /// What a record keeps of settings.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Role;
+use crate::error::Kind;
 use crate::run::Stage;
 
 /// Something to do. It belongs to the board until its lease ends; each [`Progress`] renews that.
@@ -133,6 +134,9 @@ pub struct Outcome {
     /// What went wrong: `None` where it is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
+    /// What sort of failure it was; without it, it may have been any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
     /// The disk, by the kernel's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,

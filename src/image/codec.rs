@@ -100,11 +100,15 @@ impl Codec for Gz {
     }
 }
 
+/// What is said of data that can't be unpacked, whatever the format.
+const WRONG: &str = "the checksum or the structure is wrong";
+
 fn inflate(zlib: &mut flate2::Decompress, input: &[u8], output: &mut [u8]) -> Result<Step, String> {
     let (before_in, before_out) = (zlib.total_in(), zlib.total_out());
     let status = zlib
         .decompress(input, output, flate2::FlushDecompress::None)
-        .map_err(|error| error.message().map_or_else(|| error.to_string(), str::to_owned))?;
+        // What the library says names parts of its format.
+        .map_err(|_| WRONG.to_owned())?;
     Ok(Step {
         consumed: (zlib.total_in() - before_in) as usize,
         produced: (zlib.total_out() - before_out) as usize,
@@ -131,7 +135,7 @@ impl Codec for Xz {
         let (before_in, before_out) = (self.0.total_in(), self.0.total_out());
         let action = if eof { Action::Finish } else { Action::Run };
         let status = self.0.process(input, output, action).map_err(|error| match error {
-            E::Data => "the checksum or the structure is wrong".to_owned(),
+            E::Data => WRONG.to_owned(),
             E::Format => "this is no xz data".to_owned(),
             E::MemLimit => {
                 format!("unpacking it needs more memory than the {} MiB allowed", XZ_MOST_MEMORY >> 20)
@@ -170,7 +174,11 @@ impl Codec for Zst {
     fn step(&mut self, input: &[u8], output: &mut [u8], _eof: bool) -> Result<Step, String> {
         let mut input = InBuffer::around(input);
         let mut output = OutBuffer::around(output);
-        let left = self.0.run(&mut input, &mut output).map_err(|error| error.to_string())?;
+        let left = self.0.run(&mut input, &mut output).map_err(|error| match error.to_string() {
+            // "Frame requires too much memory for decoding" is the one failure that isn't damage.
+            text if text.contains("memory") => "unpacking it needs more memory than is allowed".to_owned(),
+            _ => WRONG.to_owned(),
+        })?;
         Ok(Step { consumed: input.pos(), produced: output.pos(), end: left == 0 })
     }
 

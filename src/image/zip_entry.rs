@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
+use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::error::Error;
@@ -23,14 +24,20 @@ pub(super) struct Entry {
 /// Finds the image: the only file in the archive, or the only one whose name ends in `.img`.
 pub(super) fn find(path: &Path, file: &File) -> Result<Entry, Error> {
     let not = |what: String, hint: Remedy| Error::NotAnImage { path: path.to_owned(), what, hint };
-    let damaged = |error: &dyn std::fmt::Display| {
-        not(format!("damaged zip archive: {error}"), "download it again and compare its sha256".into())
+    let damaged = |what: &str| {
+        not(format!("damaged zip archive: {what}"), "download it again and compare its sha256".into())
+    };
+    let broken = |error: ZipError| match error {
+        ZipError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => damaged("it ends too early"),
+        ZipError::Io(error) => Error::os(path, "reading the zip archive", error),
+        // What the library says of it names its own types and the format's fields.
+        _ => damaged("its directory of files can't be read"),
     };
     let reader = file.try_clone().map_err(|error| Error::os(path, "opening", error))?;
-    let mut archive = ZipArchive::new(io::BufReader::new(reader)).map_err(|error| damaged(&error))?;
+    let mut archive = ZipArchive::new(io::BufReader::new(reader)).map_err(broken)?;
     let mut files = Vec::new();
     for index in 0..archive.len() {
-        let entry = archive.by_index_raw(index).map_err(|error| damaged(&error))?;
+        let entry = archive.by_index_raw(index).map_err(broken)?;
         let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
         // macOS puts a shadow of each file there.
         if !entry.is_dir() && !name.starts_with("__MACOSX/") {
@@ -57,7 +64,7 @@ pub(super) fn find(path: &Path, file: &File) -> Result<Entry, Error> {
             ));
         }
     };
-    let entry = archive.by_index_raw(index).map_err(|error| damaged(&error))?;
+    let entry = archive.by_index_raw(index).map_err(broken)?;
     if entry.encrypted() {
         let hint = remedy!["unpack it with ", Action::host("unzip"), " first"];
         return Err(not("the image in the zip archive is encrypted".into(), hint));
@@ -72,8 +79,8 @@ pub(super) fn find(path: &Path, file: &File) -> Result<Entry, Error> {
             ));
         }
     };
-    let start = entry.data_start().ok_or_else(|| damaged(&"an entry without data"))?;
+    let start = entry.data_start().ok_or_else(|| damaged("an entry without data"))?;
     let end =
-        start.checked_add(entry.compressed_size()).ok_or_else(|| damaged(&"an entry of impossible size"))?;
+        start.checked_add(entry.compressed_size()).ok_or_else(|| damaged("an entry of impossible size"))?;
     Ok(Entry { range: start..end, deflated, raw_len: entry.size(), crc32: entry.crc32() })
 }

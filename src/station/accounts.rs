@@ -24,7 +24,7 @@ pub(super) enum SignedIn {
 impl Station {
     /// Makes an account.
     pub(super) async fn add_user(&self, who: &Who, new: NewUser) -> Result<User, Refusal> {
-        let password = self.hash_password(new.password).await?;
+        let password = self.hash_password(&new.name, new.password).await?;
         let user = self.store().add_user(&new.name, new.role, &password, now()).await?;
         self.did(who, "user.add", &user.name).await;
         self.changes.tell(Thing::Settings, &user.name, None);
@@ -43,7 +43,7 @@ impl Station {
             return Err(Refusal::meaningless(text));
         }
         let password = match change.password {
-            Some(password) => Some(self.hash_password(password).await?),
+            Some(password) => Some(self.hash_password(name, password).await?),
             None => None,
         };
         let store = self.store();
@@ -172,6 +172,7 @@ impl Station {
             return Ok(());
         }
         self.wrong_account(name);
+        self.refused(from, Some(name));
         let _ = self.wrong_password(from);
         Err(Refusal::unknown("the code is wrong, or was used already"))
     }
@@ -209,8 +210,8 @@ impl Station {
         before: &str,
         password: &str,
     ) -> Result<(), Refusal> {
-        self.check_password(who.from, &who.user, before).await?;
-        let hash = self.hash_password(password.to_owned()).await?;
+        self.check_own_password(who, before).await?;
+        let hash = self.hash_password(&who.user, password.to_owned()).await?;
         self.store().put_password(&who.user, &hash, session).await?;
         self.did(who, "account.password", &who.user).await;
         Ok(())
@@ -224,7 +225,7 @@ impl Station {
         factor: &str,
         code: &str,
     ) -> Result<Vec<String>, Refusal> {
-        self.check_password(who.from, &who.user, password).await?;
+        self.check_own_password(who, password).await?;
         if !second::is_secret(factor) {
             return Err(Refusal::meaningless("this is no secret of a second factor"));
         }
@@ -245,7 +246,7 @@ impl Station {
 
     /// Somebody gives up the own second factor.
     pub(super) async fn give_up_factor(&self, who: &Who, password: &str) -> Result<(), Refusal> {
-        self.check_password(who.from, &who.user, password).await?;
+        self.check_own_password(who, password).await?;
         if self.store().remove_factor(&who.user).await? {
             self.did(who, "account.second-factor-removed", &who.user).await;
             self.changes.tell(Thing::Settings, &who.user, None);

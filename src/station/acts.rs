@@ -33,8 +33,9 @@ impl Station {
         if matches!(change.held, Some(Held::Armed | Held::Once)) {
             self.expect_anew(id).await?;
         }
+        let name = self.called(id).await;
         let board = self.store().change_board(id, change).await?;
-        self.did(who, "board.change", id).await;
+        self.did_named(who, "board.change", id, name.as_deref()).await;
         self.changes.tell(Thing::Board, id, Some(id));
         if change.enrolment == Some(Enrolment::Enrolled) {
             self.arrived(id).await?;
@@ -56,8 +57,9 @@ impl Station {
 
     /// Forgets a board.
     pub(super) async fn forget_board(&self, who: &Who, id: &str) -> Result<(), Refusal> {
+        let name = self.called(id).await;
         self.store().forget_board(id).await?;
-        self.did(who, "board.forget", id).await;
+        self.did_named(who, "board.forget", id, name.as_deref()).await;
         self.changes.tell(Thing::Board, id, Some(id));
         self.waiting.wake(id);
         Ok(())
@@ -80,7 +82,8 @@ impl Station {
         self.has_room(asked.action)?;
         self.expect_anew(&asked.board).await?;
         let job = self.store().make_job(&asked, now()).await?;
-        self.did(who, what, &asked.board).await;
+        let name = self.called(&asked.board).await;
+        self.did_named(who, what, &asked.board, name.as_deref()).await;
         self.wanted(&job).await?;
         Ok(job)
     }
@@ -91,7 +94,8 @@ impl Station {
         self.has_room(before.action)?;
         self.expect_anew(&before.board).await?;
         let job = self.store().again(job, &who.by, now()).await?;
-        self.did(who, "job.again", &job.id).await;
+        let name = self.called(&job.board).await;
+        self.did_named(who, "job.again", &job.id, name.as_deref()).await;
         self.wanted(&job).await?;
         Ok(job)
     }
@@ -102,7 +106,8 @@ impl Station {
             Err(store::Error::Refused(ended @ Refused::Ended { .. })) => return Err(Refusal::over(&ended)),
             other => other?,
         };
-        self.did(who, "job.cancel", &job.id).await;
+        let name = self.called(&job.board).await;
+        self.did_named(who, "job.cancel", &job.id, name.as_deref()).await;
         self.changes.tell(Thing::Job, &job.id, Some(&job.board));
         self.waiting.wake(&job.board);
         Ok(job)
@@ -111,7 +116,8 @@ impl Station {
     /// Somebody has seen that a board has failed.
     pub(super) async fn notice_failure(&self, who: &Who, board: &str) -> Result<(), Refusal> {
         self.store().notice(board).await?;
-        self.did(who, "board.seen", board).await;
+        let name = self.called(board).await;
+        self.did_named(who, "board.seen", board, name.as_deref()).await;
         self.changes.tell(Thing::Board, board, Some(board));
         Ok(())
     }

@@ -231,7 +231,8 @@ mod tests {
         for n in 8..12 {
             let text = |text: &str| text.to_owned();
             let (by, from, what) = (text("ada"), text("::1"), text("board.deploy"));
-            let mut line = Audit { n, time: 5, by, from, what, on: format!("b{n}"), hash: String::new() };
+            let mut line =
+                Audit { n, time: 5, by, from, what, on: format!("b{n}"), name: None, hash: String::new() };
             line.hash = digest(&at.hash, &line);
             at.follow(&line).unwrap();
             lines.push(json(&line));

@@ -33,6 +33,7 @@ impl Station {
         tasks.spawn(Arc::clone(self).follow_runs());
         tasks.spawn(Arc::clone(self).tell_hooks());
         tasks.spawn(Arc::clone(self).care());
+        tasks.spawn(Arc::clone(self).note_refused());
         if let Some(path) = self.options.bootd.clone() {
             tasks.spawn(Arc::clone(self).with_bootd(path));
         }

@@ -24,6 +24,8 @@
 //! | `device` | calls of boards |
 //! | `shell` | calls of boards whose client is a shell script |
 //! | `hooks` | who is told by HTTP what happens |
+//! | `password`, `password_rules` | passwords: how they are kept, and which are refused |
+//! | `refused` | sign-ins that were refused, for the audit |
 //! | `policy` | what people change of rules, projects and settings, by the API or on a page |
 //! | `settings` | settings that change while it serves |
 //! | `slots` | slots at which boards fail again and again |
@@ -65,7 +67,9 @@ mod pages;
 mod passkey;
 mod passkeys;
 mod password;
+mod password_rules;
 mod policy;
+mod refused;
 mod schema;
 mod second;
 mod settings;
@@ -224,6 +228,8 @@ pub(crate) struct Station {
     wrong_tokens: Mutex<Refill<std::net::IpAddr>>,
     /// Accounts, by digests of what was given as their names.
     wrong_accounts: Mutex<Refill<String>>,
+    /// Sign-ins that were refused lately.
+    refused: refused::Refused,
     rates: rates::Rates,
     floor: pages::Floor,
     /// When it was tried whether the database takes something, and whether it did.
@@ -257,7 +263,8 @@ impl Station {
         let runtime = tokio::runtime::Handle::current();
         let images = images::Images::new(store.clone(), objects, options.state.clone(), runtime);
         images.tidy_up().await?;
-        let privileged = bootd::Privileged::new(options.bootd.is_some());
+        let served = store.setting(bootd::Privileged::SERVED).await?.is_some();
+        let privileged = bootd::Privileged::new(options.bootd.is_some(), served);
         let settings = settings::Live::open(Arc::clone(&options.settings), &store).await?;
         let names = web::Names::new(names.into_iter().chain(options.settings.station.names.value.clone()));
         Ok(Arc::new(Self {
@@ -288,6 +295,7 @@ impl Station {
             wrong_tokens: Mutex::new(Refill::new(10, Duration::from_secs(6), 4096)),
             // Twenty at once, then one each fifteen seconds: somebody else who tries doesn't lock anybody out for long.
             wrong_accounts: Mutex::new(Refill::new(20, Duration::from_secs(15), 4096)),
+            refused: refused::Refused::default(),
             rates: rates::Rates::default(),
             floor: pages::Floor::default(),
             tried: tokio::sync::Mutex::default(),
@@ -366,12 +374,23 @@ impl Station {
     }
 
     async fn close(&self) {
+        self.write_refused(true).await;
         self.store.close().await;
     }
 
     /// Notes what somebody did. That it was done isn't undone where this can't be noted.
     async fn did(&self, who: &Who, what: &str, on: &str) {
-        let done = store::Did { time: now(), by: &who.by, from: &who.from.to_string(), what, on };
+        self.did_named(who, what, on, None).await;
+    }
+
+    /// What people call a board now, for the audit; `None` where they call it nothing, or there is none.
+    async fn called(&self, board: &str) -> Option<String> {
+        self.store.board(board).await.ok().and_then(|board| board.called())
+    }
+
+    /// The same with what people call it.
+    async fn did_named(&self, who: &Who, what: &str, on: &str, name: Option<&str>) {
+        let done = store::Did { time: now(), by: &who.by, from: &who.from.to_string(), what, on, name };
         if let Err(error) = self.store.note(&done).await {
             tracing::warn!(%error, what, "the audit has a gap");
         }

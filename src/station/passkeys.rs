@@ -124,7 +124,7 @@ impl Station {
             let text = format!("the name of a passkey has 1 to {LONGEST_NAME} characters that are seen");
             return Err(Refusal::meaningless(text));
         }
-        self.check_password(who.from, &who.user, password).await?;
+        self.check_own_password(who, password).await?;
         let purpose = format!("make {session} {}", who.user);
         if !self.challenges.is_good(&purpose, &brought.challenge, now()) {
             return Err(over());
@@ -164,7 +164,7 @@ impl Station {
         password: &str,
         id: &str,
     ) -> Result<String, Refusal> {
-        self.check_password(who.from, &who.user, password).await?;
+        self.check_own_password(who, password).await?;
         let removed = self.store().remove_passkey(&who.user, id).await?;
         let name = removed.ok_or_else(|| Refusal::missing("there is no such passkey any more"))?;
         self.did(who, "account.passkey-removed", &who.user).await;
@@ -181,11 +181,12 @@ impl Station {
         brought: &Brought,
     ) -> Result<User, Refusal> {
         self.may_try(from)?;
-        let wrong = |text: String| {
+        let wrong = |user: Option<&str>, text: String| {
             let _ = self.wrong_password(from);
+            self.refused(from, user);
             Refusal::unknown(text)
         };
-        let unknown = || wrong("the passkey isn't known here, or not any more".to_owned());
+        let unknown = || wrong(None, "the passkey isn't known here, or not any more".to_owned());
         let kept = self.store().passkey(&brought.id).await?.filter(|kept| kept.host == place.name);
         let kept = kept.ok_or_else(unknown)?;
         let user = self.store().account(&kept.user).await?.user;
@@ -204,18 +205,19 @@ impl Station {
         let shown = shown(&brought.client, &brought.data, &brought.signature, &key, asked);
         let shown = shown.map_err(|error| {
             self.wrong_account(&user.name);
-            wrong(error.to_string())
+            wrong(Some(&user.name), error.to_string())
         })?;
         // Whether it can be copied is fixed when it is made.
         if shown.can_back_up != kept.can_back_up {
-            return Err(wrong("the passkey isn't the one that was made".to_owned()));
+            return Err(wrong(Some(&user.name), "the passkey isn't the one that was made".to_owned()));
         }
         if !self.challenges.use_up(&purpose, &brought.challenge, now()) {
             return Err(over());
         }
         if !self.store().use_passkey(&kept.id, shown.counter, shown.backed_up, now()).await? {
             self.did(&Who::user(&user, from), "account.passkey-copied", &user.name).await;
-            let refusal = wrong("the passkey counts backwards: somebody may have a copy".to_owned());
+            let text = "the passkey counts backwards: somebody may have a copy";
+            let refusal = wrong(Some(&user.name), text.to_owned());
             return Err(refusal.with_hint("sign in another way, and take this passkey away"));
         }
         Ok(user)

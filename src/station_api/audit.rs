@@ -23,6 +23,9 @@ pub struct Audit {
     pub what: String,
     /// With what.
     pub on: String,
+    /// What people called it then, where `on` is the station's own name of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// SHA-256 over all this and the `hash` of the line before, 64 hexadecimal digits.
     pub hash: String,
 }
@@ -38,7 +41,7 @@ pub struct AuditAsked {
     /// This: `board.deploy`. With a dot at its end all that begin so: `board.`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub what: Option<String>,
-    /// With this.
+    /// With this: by the station's name of it, or by what people called it then or call it now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<String>,
     /// Not older.
@@ -91,8 +94,15 @@ pub enum Broken {
 #[must_use]
 pub fn digest(before: &str, line: &Audit) -> String {
     let parts = ("piprov audit 1", before, line.n, line.time, &line.by, &line.from, &line.what, &line.on);
-    // Texts and numbers always become JSON.
-    let text = crate::format::json::line(&parts).unwrap_or_default();
+    // Texts and numbers always become JSON. Without a name the array is shorter, as it was before there were names.
+    let text = match &line.name {
+        None => crate::format::json::line(&parts),
+        Some(name) => {
+            let (form, before, n, time, by, from, what, on) = parts;
+            crate::format::json::line(&(form, before, n, time, by, from, what, on, name))
+        }
+    };
+    let text = text.unwrap_or_default();
     hex(&Sha256::digest(text.as_bytes()))
 }
 
@@ -138,8 +148,9 @@ mod tests {
         let lines = (1..=count).map(|n| {
             let text = |text: &str| text.to_owned();
             let (time, on, hash) = (1000, format!("b{n}"), String::new());
-            let mut line =
-                Audit { n, time, by: text("ada"), from: text("::1"), what: text("board.deploy"), on, hash };
+            let (by, from, what) = (text("ada"), text("::1"), text("board.deploy"));
+            let name = (n % 2 == 1).then(|| text("lab"));
+            let mut line = Audit { n, time, by, from, what, on, name, hash };
             line.hash = digest(&at.hash, &line);
             at.follow(&line).unwrap();
             line
@@ -158,11 +169,13 @@ mod tests {
         let whole = chain(5);
         let end = check(&whole).unwrap();
         assert_eq!(end, Link { n: 5, hash: whole[4].hash.clone() });
-        let members: [fn(&mut Audit); 6] = [
+        let members: [fn(&mut Audit); 8] = [
             |line| line.by = "bob".into(),
             |line| line.from = "10.0.0.1".into(),
             |line| line.what = "board.reboot".into(),
             |line| line.on = "other".into(),
+            |line| line.name = Some("other".into()),
+            |line| line.name = None,
             |line| line.time += 1,
             |line| line.hash = "00".repeat(32),
         ];
@@ -197,5 +210,12 @@ mod tests {
         let line = |by: &str, from: &str| Audit { by: by.into(), from: from.into(), ..chain(1).remove(0) };
         assert_ne!(digest("", &line("a", "bc")), digest("", &line("ab", "c")));
         assert_ne!(digest("", &line("a\",\"b", "c")), digest("", &line("a", "b\",\"c")));
+        let on = |on: &str, name: Option<&str>| Audit {
+            on: on.into(),
+            name: name.map(Into::into),
+            ..chain(1).remove(0)
+        };
+        assert_ne!(digest("", &on("a\",\"b", None)), digest("", &on("a", Some("b"))));
+        assert_ne!(digest("", &on("a", Some(""))), digest("", &on("a", None)));
     }
 }

@@ -129,6 +129,15 @@ pub struct Sighting {
     pub what: String,
 }
 
+impl Board {
+    /// What people call it: its name, else its serial number, else its first address.
+    #[must_use]
+    pub fn called(&self) -> Option<String> {
+        let serial = || self.serial.map(|serial| serial.to_string());
+        self.name.clone().or_else(serial).or_else(|| self.macs.first().map(ToString::to_string))
+    }
+}
+
 /// A place where a board is plugged in. It outlives the board.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
@@ -187,4 +196,16 @@ pub enum SlotKind {
     Switch,
     /// A reset line.
     Reset,
+}
+
+impl SlotKind {
+    /// What people call it.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Usb => "USB port",
+            Self::Switch => "switch port",
+            Self::Reset => "reset line",
+        }
+    }
 }

@@ -92,6 +92,9 @@ pub struct Bootd {
     /// Why it is away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// It was there before, or is: who has never started it may have boards that come by themselves.
+    #[serde(default)]
+    pub served: bool,
     /// The network interface that it boots boards on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,

@@ -79,6 +79,7 @@ fn settings_are_on_every_disk_and_their_secrets_nowhere_else() {
 #[test]
 fn what_cannot_be_set_is_said_before_anything_is_written() {
     let disk = system();
+    fs::write(disk.path("host.toml"), "hostname = \"a\"\n").unwrap();
     let deploy = |more: &[&str]| {
         disk.run(&[&["deploy", "os.img", "--device", "one", "--confirm", "one"], more].concat())
     };
@@ -87,6 +88,12 @@ fn what_cannot_be_set_is_said_before_anything_is_written() {
         (&["--set", "host-name=a"], 2, "is it `hostname`?"),
         (&["--set", "hostname=a b"], 2, "hostname: it has letters"),
         (&["--set", "password=x"], 2, "a password needs a user"),
+        (&["--set", "hostname=a", "--set", "hostname=b"], 2, "--set: hostname: it is given twice"),
+        (
+            &["--set", "hostname=a", "--set-file", "host.toml"],
+            2,
+            "given in host.toml and on the command line",
+        ),
         (&["--set", "hostname=a", "--set-format", "nothing"], 2, "none of"),
         (&["--set-format", "preseed"], 2, "none are given"),
         (&["--set-file", "nothing.toml"], 66, "nothing.toml"),
@@ -98,7 +105,14 @@ fn what_cannot_be_set_is_said_before_anything_is_written() {
             "{more:?}: {}",
             ran.err
         );
+        assert!(
+            !ran.err.contains("is replaced"),
+            "refused before it is said what would be done: {}",
+            ran.err
+        );
     }
+    let ran = disk.run(&["deploy", "os.img", "--device", "one", "--confirm", "two"]).finds(2, "");
+    assert!(ran.err.contains("nothing was changed") && !ran.err.contains("is replaced"), "{}", ran.err);
     for (text, word) in [
         ("hostname = 7", "it is a text, true or false"),
         ("hostname = \"a\"\npassword = secret-7", "line 2"),

@@ -1,7 +1,24 @@
 //! Boards in a browser without a script: found, let in, changed, listed, forgotten.
 
-use crate::browser::{Browser, between};
+use crate::browser::{Browser, between, text};
 use crate::station::{Board, Station};
+
+#[test]
+fn what_can_t_be_the_name_of_anything_is_a_page_that_there_isn_t() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    let viewer = Browser::user(&station, "vic", "viewer");
+    let long = "a".repeat(300);
+    for id in ["%00", "a%00b", "%ff%fe", "%0a", "..%2f", "%e2%80%ae", "'", &long] {
+        for path in ["/boards/", "/runs/", "/images/", "/project/"] {
+            let answer = viewer.get(&format!("{path}{id}"));
+            assert_eq!(answer.status, 404, "{path}{id}: {}", text(&answer));
+            assert!(text(&answer).contains("<nav"), "{path}{id}: {}", text(&answer));
+        }
+    }
+    // Who isn't signed in learns nothing.
+    assert_eq!(Browser::new(&station).get("/boards/%00").status, 303);
+}
 
 #[test]
 fn a_board_is_found_let_in_changed_and_forgotten() {

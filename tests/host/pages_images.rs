@@ -133,10 +133,24 @@ fn each_way_in_which_a_file_is_no_image_has_its_end() {
     let dir = tempfile::tempdir().unwrap();
     let station = start(dir.path());
     let ada = Browser::first(&station);
+    let refused = station.put(&format!("/api/v1/images/half?sha256={}", "0".repeat(64)), &IMAGE[..1 << 20]);
+    assert_eq!(refused.status, 422);
+    let page = ada.page("/images");
+    assert!(
+        page.contains(
+            "<small>Images</small><strong>0</strong><em> <span class=\"bad\">✕ 1 not whole</span></em>"
+        ),
+        "{page}"
+    );
     // Another sha256.
     let upload = ada.upload("other", "a.img", 1 << 20, &"0".repeat(64));
     ada.piece(&upload, 0, &vec![7; 1 << 20]).ok();
-    ada.until("/images", "was expected");
+    let page = ada.until(
+        "/images",
+        "<small>Coming in</small><strong>0</strong><em class=\"bad\">✕ 1 not taken in</em>",
+    );
+    // What isn't taken in doesn't come in any more.
+    assert!(page.contains("was expected") && page.contains("<h2>Not taken in</h2>"), "{page}");
     // Cut off within what is packed.
     let mut packed = vec![0xfd, b'7', b'z', b'X', b'Z', 0];
     packed.extend([1; 500]);

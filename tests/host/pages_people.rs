@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, PASSWORD, between, form, text};
-use crate::station::Station;
+use crate::station::{Board, Station};
 
 /// The code that a telephone shows, so many seconds from now.
 pub(crate) fn code(secret: &str, later: u64) -> String {
@@ -217,6 +217,111 @@ fn audit(args: &[&str]) -> (Option<i32>, String) {
     let said =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.code(), said)
+}
+
+#[test]
+fn the_audit_has_names_as_they_were_and_keeps_what_the_station_calls_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &["--enrol", "open"]);
+    let ada = Browser::first(&station);
+    let mut board = Board::new("10000000aaaa0001");
+    board.register(&station).ok();
+    let path = format!("/api/v1/boards/{}", board.id);
+    for name in ["lab-01", "lab-02"] {
+        station.admin("PATCH", &path, Some(&json!({ "name": name }))).ok();
+    }
+    let job = station.admin("POST", &format!("{path}/jobs"), Some(&json!({"action": "reboot"}))).ok();
+    let job = job["id"].as_str().unwrap();
+    station.admin("POST", &format!("/api/v1/jobs/{job}/cancel"), None).ok();
+    let rows = |on: &str| {
+        let page = ada.page(&format!("/audit?on={on}"));
+        ["board.change", "board.reboot", "job.cancel"]
+            .map(|what| page.matches(&format!("<td><code>{what}</code></td>")).count())
+    };
+    assert_eq!(rows("lab-01"), [1, 0, 0], "what it was called when it was renamed");
+    // The name of now leads to all of the board; a job is found by its board's name.
+    assert_eq!(rows("lab-02"), [2, 1, 1]);
+    assert_eq!(rows(&board.id), [2, 1, 0]);
+    assert_eq!(rows(job), [0, 0, 1]);
+    let page = ada.page(&format!("/audit?on={job}"));
+    assert!(page.contains(&format!("<td>lab-02<br><small><code>{job}</code></small></td>")), "{page}");
+    station.admin("DELETE", &path, None).ok();
+    assert!(ada.page("/audit?on=lab-02&what=board.forget").contains("lab-02<br>"), "it was called so");
+}
+
+#[test]
+fn a_sign_in_that_is_refused_stands_in_the_audit_without_what_was_typed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut station = Station::start(dir.path(), &[]);
+    {
+        let ada = Browser::first(&station);
+        for (name, password) in [
+            ("ada", "typed-by-mistake"),
+            ("ada", "typed-by-mistake"),
+            (PASSWORD, "ada"),
+            ("nobody-here", "typed-by"),
+        ] {
+            assert_eq!(Browser::sign_in(&station, name, password).1.status, 401);
+        }
+        let page = ada.until("/audit?what=session.refused&on=ada", "<code>session.refused</code>");
+        assert_eq!(page.matches("<code>session.refused</code>").count(), 1, "{page}");
+        let page = ada.until("/audit?what=session.refused", "a name that no user has");
+        assert_eq!(page.matches("<code>session.refused</code>").count(), 2, "{page}");
+        assert!(page.contains("<td>127.0.0.1</td>"), "{page}");
+    }
+    // What went on within the quarter of an hour is told when the station ends, at the latest.
+    station.end();
+    let station = Station::start(dir.path(), &[]);
+    let audit = text(&station.admin("GET", "/api/v1/audit?what=session.refused", None));
+    for on in ["\"on\":\"ada: 1 more\"", "\"on\":\"a name that no user has: 1 more\""] {
+        assert!(audit.contains(on), "{audit}");
+    }
+    for typed in ["typed-by", PASSWORD, "nobody-here"] {
+        assert!(!audit.contains(typed), "{audit}");
+    }
+}
+
+#[test]
+fn names_that_differ_by_case_and_passwords_that_everybody_guesses_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    let ada = Browser::first(&station);
+    ada.page("/users");
+    let add = |name: &str, password: &str| {
+        ada.post("/users/add", &[("name", name), ("role", "viewer"), ("password", password)])
+    };
+    assert_eq!(add("bob", PASSWORD).status, 303);
+    let taken = add("BOB", PASSWORD);
+    assert_eq!(taken.status, 409);
+    assert!(text(&taken).contains("nother user is called `bob` already"), "{}", text(&taken));
+    // A link is no way around either.
+    let page = text(&ada.post("/users/invite", &[("role", "operator")]));
+    let link = format!("/welcome/{}", between(&page, "/welcome/", "<").unwrap());
+    let new = Browser::new(&station);
+    new.page(&link);
+    for (name, password, status) in [("Bob", PASSWORD, 409), ("carl-friedrich", "Carl-Friedrich1", 422)] {
+        let fields = [("name", name), ("password", password), ("again", password)];
+        assert_eq!(new.post(&link, &fields).status, status, "{name}");
+    }
+    for (password, why) in [
+        ("password1234", "a word that everybody tries first"),
+        ("friedrich-12", "the user&#39;s name"),
+        ("aaaaaaaaaaaa", "its characters repeat"),
+    ] {
+        let refused = add("friedrich", password);
+        assert_eq!(refused.status, 422, "{password}");
+        assert!(text(&refused).contains(why), "{}", text(&refused));
+    }
+    // Who signs in writes the name as it is.
+    assert_eq!(Browser::sign_in(&station, "BOB", PASSWORD).1.status, 401);
+    let (bob, _) = Browser::sign_in(&station, "bob", PASSWORD);
+    // Who is known has a wrong password, and no wrong name.
+    bob.page("/account");
+    let fields = [("before", "wrong wrong"), ("password", "new horse new"), ("again", "new horse new")];
+    let refused = text(&bob.post("/account/password", &fields));
+    assert!(refused.contains("he password is wrong") && !refused.contains("ame or password"), "{refused}");
+    let fields = [("before", PASSWORD), ("password", "bob bob bob 12"), ("again", "bob bob bob 12")];
+    assert_eq!(bob.post("/account/password", &fields).status, 422);
 }
 
 #[test]

@@ -73,6 +73,15 @@ fn rules_are_made_moved_changed_tried_and_removed() {
         "{tried}"
     );
     assert_eq!(browser.get("/rules/try?board=nobody").status, 404);
+    // Who names no board is told so.
+    for path in ["/rules/try?board=", "/rules/try", "/deploy"] {
+        let refused = browser.get(path);
+        assert_eq!(refused.status, 422, "{path}");
+        assert!(text(&refused).contains("No board was chosen"), "{}", text(&refused));
+    }
+    let refused = browser.post("/deploy", &[("what", "image:x")]);
+    assert_eq!(refused.status, 422);
+    assert!(text(&refused).contains("No board was chosen"), "{}", text(&refused));
     assert!(browser.page("/rule/tiny").contains(&format!("/boards/{}", board.id)));
     assert!(!browser.page("/rule/rest").contains(&format!("/boards/{}", board.id)));
 

@@ -116,7 +116,7 @@ fn a_hundred_broken_connections_and_a_restart_lose_no_change() {
     let mut stream = Stream::open(&station, &token, "");
     let (mut last, data) = stream.next().unwrap();
     assert_eq!(data, None);
-    let slot = |n: usize| json!({ "name": format!("s{n}"), "kind": "usb", "place": format!("1-{n}"), "position": n });
+    let slot = |n: usize| json!({ "name": format!("s{n}"), "kind": "usb", "place": format!("{}-1", n + 1), "position": n });
     let change = |station: &Station, n: usize| {
         station.admin("PUT", &format!("/api/v1/slots/s{n}"), Some(&slot(n))).ok();
     };

@@ -252,7 +252,7 @@ fn each_list_that_grows_comes_in_parts_with_each_line_once() {
     let station = Station::start(dir.path(), &[]);
     for n in 0..7 {
         let name = format!("n{n}");
-        let slot = json!({ "name": name, "kind": "usb", "place": format!("1-{n}"), "position": 7 - n });
+        let slot = json!({ "name": name, "kind": "usb", "place": format!("1-{}", n + 1), "position": 7 - n });
         station.admin("PUT", &format!("/api/v1/slots/{name}"), Some(&slot)).ok();
         station.admin("PUT", &format!("/api/v1/projects/{name}"), Some(&json!({ "name": name }))).ok();
         station.admin("POST", "/api/v1/rules", Some(&json!({ "name": name, "what": { "do": "wait" } }))).ok();

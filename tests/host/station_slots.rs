@@ -4,17 +4,22 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::browser::Browser;
+use crate::browser::{Browser, text};
 use crate::common;
 use crate::station::{Board, Station};
 
 /// A run of a board, which ends so.
 fn run(station: &Station, board: &Board, failed: Option<&str>) {
+    ended(station, board, failed, None);
+}
+
+/// The same with the kind of failure.
+fn ended(station: &Station, board: &Board, failed: Option<&str>, kind: Option<&str>) {
     let path = format!("/api/v1/boards/{}/jobs", board.id);
     station.admin("POST", &path, Some(&json!({"action": "reboot"}))).ok();
     let work = board.work(station, 5).ok();
     let (job, token) = (work["job"].as_str().unwrap(), work["token"].as_str());
-    let body = json!({"fence": work["fence"], "stage": "report", "failed": failed});
+    let body = json!({"fence": work["fence"], "stage": "report", "failed": failed, "kind": kind});
     station.call("POST", &format!("/api/v1/device/jobs/{job}/result"), token, Some(&body)).ok();
 }
 
@@ -35,14 +40,51 @@ fn command(station: &Station, arguments: &[&str]) -> String {
 }
 
 #[test]
+fn a_slot_has_a_place_of_its_kind_that_no_other_slot_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    let ada = Browser::first(&station);
+    let put = |name: &str, kind: &str, place: &str| {
+        let body = json!({"name": name, "kind": kind, "place": place, "position": 0});
+        station.admin("PUT", &format!("/api/v1/slots/{name}"), Some(&body))
+    };
+    assert_eq!(put("A1", "usb", " 1-1.2").ok()["place"], "1-1.2");
+    assert_eq!(put("A1", "usb", "1-1.2").status, 200, "the same once more");
+    put("R1", "reset", "DC:A6:32:01:02:03").ok();
+    for (kind, place) in
+        [("usb", "banana"), ("usb", ""), ("usb", "1-1.2/../x"), ("reset", "a b"), ("switch", "\u{7}")]
+    {
+        let refused = put("A2", kind, place);
+        assert_eq!(refused.status, 422, "{kind} {place:?}: {}", text(&refused));
+    }
+    for (kind, place, words) in [
+        ("usb", "1-1.2", "the USB port `1-1.2` is that of the slot `A1` already"),
+        ("reset", "dc-a6-32-01-02-03", "the reset line `dc:a6:32:01:02:03` is that of the slot `R1` already"),
+    ] {
+        let refused = put("A2", kind, place);
+        assert_eq!(refused.status, 409, "{}", text(&refused));
+        assert!(text(&refused).contains(words), "{}", text(&refused));
+        let page = ada.post("/slots", &[("name", "A2"), ("kind", kind), ("place", place)]);
+        assert_eq!(page.status, 409);
+        let page = text(&page);
+        // As a sentence.
+        assert!(page.contains(&words[1..]), "{page}");
+    }
+    assert_eq!(station.admin("GET", "/api/v1/slots", None).ok()["items"].as_array().unwrap().len(), 2);
+    // What is free again may be taken, and a slot may move.
+    put("A1", "usb", "1-1.3").ok();
+    put("A2", "usb", "1-1.2").ok();
+    assert_eq!(put("A1", "usb", "1-1.2").status, 409);
+}
+
+#[test]
 fn a_slot_that_fails_on_several_boards_is_named_everywhere_until_somebody_has_mended_it() {
     let dir = tempfile::tempdir().unwrap();
     let station = Station::start(dir.path(), &["--enrol", "open"]);
     let (anna, viewer) =
         (Browser::user(&station, "anna", "operator"), Browser::user(&station, "vic", "viewer"));
     for (position, slot) in [(0, "A 3"), (1, "A4")] {
-        let body =
-            json!({"name": slot, "kind": "usb", "place": format!("1-1.{position}"), "position": position});
+        let body = json!({"name": slot, "kind": "usb", "place": format!("1-1.{}", position + 1), "position": position});
         station.admin("PUT", &format!("/api/v1/slots/{}", slot.replace(' ', "%20")), Some(&body)).ok();
     }
     let bad: Vec<_> = (1..=3).map(|n| board(&station, &format!("10000000aaaa000{n}"), "A 3")).collect();
@@ -51,9 +93,13 @@ fn a_slot_that_fails_on_several_boards_is_named_everywhere_until_somebody_has_me
         run(&station, board, Some("the disk reported an error"));
     }
     run(&station, &good, None);
+    // Disks that are too small say nothing of the slot.
+    for board in &bad {
+        ended(&station, board, Some("the disk is too small"), Some("bad-data"));
+    }
     let slots = || station.admin("GET", "/api/v1/slots", None).ok()["items"].clone();
     assert!(slots()[0]["suspected"].is_null(), "two are too few");
-    run(&station, &bad[2], Some("the disk reported an error"));
+    ended(&station, &bad[2], Some("the disk reported an error"), Some("io"));
 
     let suspected = json!({"failed": 3, "of": 3, "boards": 3});
     let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
@@ -78,7 +124,7 @@ fn a_slot_that_fails_on_several_boards_is_named_everywhere_until_somebody_has_me
     assert_eq!(status["troubles"].as_array().unwrap().iter().filter(|one| one["about"] == "slot").count(), 1);
     // Its runs.
     let runs: Value = serde_json::from_str(&viewer.page("/runs.json?slot=A%203")).unwrap();
-    assert_eq!(runs.as_array().unwrap().len(), 3);
+    assert_eq!(runs.as_array().unwrap().len(), 6, "those for which it isn't to blame too");
     assert!(runs.as_array().unwrap().iter().all(|run| run["slot"] == "A 3"), "{runs}");
     let csv = viewer.page("/runs.csv");
     assert!(csv.lines().next().unwrap().ends_with(",slot") && csv.contains(",A4"), "{csv}");

@@ -87,14 +87,16 @@ pub fn pick<'a>(disks: &'a [Disk], target: &[Role]) -> Result<&'a Disk, Error> {
             (Some(disk), 0) => return Ok(disk),
             (None, _) => {}
             (Some(_), _) => {
-                return Err(Error::NoDisk { why: format!("there are several for {}", word(*role)) });
+                let why = format!("there are several for {}", word(*role));
+                return Err(Error::NoDisk { why, others: true });
             }
         }
     }
     let list = |words: Vec<String>| if words.is_empty() { "nothing".to_owned() } else { words.join(", ") };
     let wanted = list(target.iter().map(|role| word(*role)).collect());
     let there = list(disks.iter().map(|disk| format!("{} ({})", disk.name, word(disk.role))).collect());
-    Err(Error::NoDisk { why: format!("{wanted} was asked for, {there} is there") })
+    let why = format!("{wanted} was asked for, {there} is there");
+    Err(Error::NoDisk { why, others: !disks.is_empty() })
 }
 
 fn word(role: Role) -> String {

@@ -17,6 +17,7 @@ use crate::agent::{self, Deployed, Sum};
 use crate::device_api::{
     Action, Disk, End, Manifest, Orders, Outcome, Progress, Role, SIGNATURE, VERSION, Work, is_signed,
 };
+use crate::error::Explain as _;
 use crate::format::hex;
 use crate::http::Client;
 use crate::image::chunk::{Digest, Index};
@@ -313,6 +314,7 @@ pub(super) const fn nothing() -> Outcome {
         fence: 0,
         stage: Stage::Done,
         failed: None,
+        kind: None,
         device: None,
         errno: None,
         read_back_sha256: None,
@@ -327,6 +329,7 @@ pub(super) fn failed(failure: &Failure, device: Option<String>) -> Outcome {
     Outcome {
         stage: failure.stage,
         failed: Some(failure.to_string().chars().take(2000).collect()),
+        kind: Some(failure.kind()),
         errno: failure.error.errno(),
         device,
         written: failure.amounts.written,

@@ -314,9 +314,7 @@ pub(super) fn who(board: &Board) -> Who {
 
 /// What a board is called in lines for people.
 pub(super) fn label(board: &Board) -> String {
-    let serial = || board.serial.as_ref().map(ToString::to_string);
-    let mac = || board.macs.first().map(ToString::to_string);
-    board.name.clone().or_else(serial).or_else(mac).unwrap_or_else(|| board.id.clone())
+    board.called().unwrap_or_else(|| board.id.clone())
 }
 
 #[cfg(test)]

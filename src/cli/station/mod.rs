@@ -146,6 +146,9 @@ const fn room(room: Room) -> &'static str {
 fn bootd(bootd: &Bootd) -> String {
     let text = match bootd.state {
         BootdState::NotUsed => return "not used: `control-socket` is off".to_owned(),
+        BootdState::Away if !bootd.served => {
+            return "not needed so far: it was never started".to_owned();
+        }
         BootdState::Away => {
             let why = bootd.why.as_deref().unwrap_or("it was not heard yet");
             return format!("away since {}: {why}; what it was told last holds", moment(bootd.since));

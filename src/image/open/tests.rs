@@ -203,6 +203,26 @@ fn what_is_inside_counts_too() {
 }
 
 #[test]
+fn what_is_damaged_is_said_in_our_words_whatever_the_library_says() {
+    let message = |bytes: &[u8]| match open(bytes) {
+        Err(error) => error.to_string(),
+        Ok(image) => read_all(&image).unwrap_err().to_string(),
+    };
+    // A block of a kind that there isn't: in gz behind a header of ten bytes, in zst behind one of six.
+    let mut damaged = gz(b"abc");
+    damaged[10] = 7;
+    let text = message(&damaged);
+    assert!(text.ends_with("the checksum or the structure is wrong"), "{text}");
+    let text = message(&[0x28, 0xb5, 0x2f, 0xfd, 0x20, 1, 7, 0, 0, 0]);
+    assert!(text.ends_with("the checksum or the structure is wrong"), "{text}");
+    let mut damaged = zip(&[("a.img", b"1")]);
+    let at = damaged.windows(4).position(|part| part == b"PK\x01\x02").unwrap();
+    damaged[at + 3] = 9;
+    let text = message(&damaged);
+    assert!(text.ends_with("damaged zip archive: its directory of files can't be read"), "{text}");
+}
+
+#[test]
 fn a_length_that_is_not_kept_is_an_error() {
     // The size in the frame header: one more than there is.
     let mut bytes = zst(&[7; 200]);

@@ -138,7 +138,8 @@ pub(in crate::station) fn attachment(name: &[u8]) -> String {
     // A name of dots only, or one that a system hides, is none to save under.
     let plain = plain.trim_start_matches(['.', '-']);
     let plain = if plain.is_empty() { "file" } else { plain };
-    let whole = printable(name);
+    let seen: Vec<u8> = name.iter().map(|byte| if byte.is_ascii_control() { b'_' } else { *byte }).collect();
+    let whole = printable(&seen);
     let whole: String = whole.trim_start_matches(['.', '-']).chars().take(150).collect();
     let escaped: String = whole
         .bytes()
@@ -162,6 +163,7 @@ mod tests {
         assert_eq!(attachment(b"os-release"), "attachment; filename=\"os-release\"");
         assert_eq!(attachment(b".bashrc"), "attachment; filename=\"bashrc\"");
         assert_eq!(attachment(b".."), "attachment; filename=\"file\"");
+        assert_eq!(attachment(b"a\nb\x7f"), "attachment; filename=\"a_b_\"");
         for name in [
             &b"a\"; filename=\"b.exe"[..],
             b"a\r\nset-cookie: x",

@@ -9,8 +9,9 @@ use crate::error::Kind;
 use crate::format::hex;
 use crate::station::accounts::SignedIn;
 use crate::station::key::random;
+use crate::station::password_rules::weak;
 use crate::station::store::{Account, part};
-use crate::station::web::{Access, Call, Origin, Refusal, Row, Table, bearer};
+use crate::station::web::{Access, Call, Origin, Refusal, Row, Table, Who, bearer};
 use crate::station::{Station, now};
 use crate::station_api::{
     Invited, ListAsked, LoggedIn, Login, MadeToken, NewInvitation, NewToken, NewUser, Page, Role, Session,
@@ -59,11 +60,16 @@ pub(in crate::station) fn secret() -> Result<String, Refusal> {
     Ok(format!("piprov_{}", hex(&bytes)))
 }
 
-fn good_password(password: &str) -> Result<(), Refusal> {
-    if (10..=256).contains(&password.chars().count()) {
-        return Ok(());
+/// `name`: whose it is.
+fn good_password(name: &str, password: &str) -> Result<(), Refusal> {
+    if !(10..=256).contains(&password.chars().count()) {
+        return Err(Refusal::meaningless("a password has 10 to 256 characters"));
     }
-    Err(Refusal::meaningless("a password has 10 to 256 characters"))
+    match weak(name, password) {
+        None => Ok(()),
+        Some(why) => Err(Refusal::meaningless(format!("this password is easily guessed: {why}"))
+            .with_hint("take three or four words that have nothing to do with one another")),
+    }
 }
 
 async fn login(call: Call, (): (), login: Login) -> Result<LoggedIn, Refusal> {
@@ -90,21 +96,43 @@ impl Station {
         // Before anything is computed: computing is what costs.
         self.may_try(from)?;
         self.may_try_account(name)?;
-        let account = self.store().account(name).await.ok().filter(|account| !account.user.disabled);
+        let account = self.store().account(name).await.ok();
+        let user = account.as_ref().map(|account| account.user.name.clone());
+        let account = account.filter(|account| !account.user.disabled);
         let kept = account.as_ref().map(|account| account.password.clone());
         let right = password.chars().count() <= 256 && self.passwords.is(password.to_owned(), kept).await;
         match account {
             Some(account) if right => Ok(account),
             _ => {
                 self.wrong_account(name);
+                self.refused(from, user.as_deref());
                 Err(self.wrong_password(from))
             }
         }
     }
 
-    /// What is kept of a password.
-    pub(in crate::station) async fn hash_password(&self, password: String) -> Result<String, Refusal> {
-        good_password(&password)?;
+    /// Whether somebody who is known knows the own password too.
+    pub(in crate::station) async fn check_own_password(
+        &self,
+        who: &Who,
+        password: &str,
+    ) -> Result<Account, Refusal> {
+        self.check_password(who.from, &who.user, password).await.map_err(|refusal| match refusal.status() {
+            StatusCode::UNAUTHORIZED => Refusal::unknown("the password is wrong"),
+            _ => refusal,
+        })
+    }
+
+    /// What is kept of somebody's password.
+    ///
+    /// # Errors
+    /// 422 for one that is too short, or too easily guessed.
+    pub(in crate::station) async fn hash_password(
+        &self,
+        name: &str,
+        password: String,
+    ) -> Result<String, Refusal> {
+        good_password(name, &password)?;
         let hash = self.passwords.hash(password).await;
         hash.ok_or_else(|| {
             Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, Kind::Failed, "the password can't be hashed")

@@ -48,11 +48,14 @@ pub(super) struct Privileged {
 }
 
 impl Privileged {
-    /// Nothing is known of it yet. `used`: it is to be spoken to.
-    pub(super) fn new(used: bool) -> Self {
+    /// What the station keeps once it has been there.
+    pub(super) const SERVED: &str = "bootd.served";
+
+    /// Nothing is known of it yet. `used`: it is to be spoken to. `served`: it was there in an earlier start.
+    pub(super) fn new(used: bool, served: bool) -> Self {
         let (ask, asked) = mpsc::channel(ASKED);
         let state = if used { BootdState::Away } else { BootdState::NotUsed };
-        let known = Bootd { state, since: now(), ..Bootd::default() };
+        let known = Bootd { state, since: now(), served, ..Bootd::default() };
         Self { known: Mutex::new(known), notices: Mutex::default(), ask, asked: Mutex::new(Some(asked)) }
     }
 
@@ -84,6 +87,7 @@ impl Privileged {
             state: BootdState::Serving,
             since: now(),
             why: None,
+            served: true,
             interface: interface.clone(),
             mode: mode.map(|mode| mode.to_string()),
             usb: *usb,
@@ -97,7 +101,8 @@ impl Privileged {
         let mut known = self.lock();
         let new = known.state == BootdState::Serving || known.why.is_none();
         if new {
-            *known = Bootd { state: BootdState::Away, since: now(), ..Bootd::default() };
+            let served = known.served;
+            *known = Bootd { state: BootdState::Away, since: now(), served, ..Bootd::default() };
         }
         known.why = Some(why.to_owned());
         new
@@ -180,7 +185,11 @@ impl Station {
         match news {
             News::Up(serving) => {
                 tracing::info!("the privileged half is there");
+                let served = self.privileged.known().served;
                 self.privileged.is_up(&serving);
+                if !served && let Err(error) = self.store().set(Privileged::SERVED, Some("yes")).await {
+                    tracing::warn!(%error, "that the privileged half was there isn't kept");
+                }
                 self.changes.tell(Thing::Settings, "bootd", None);
                 talk.wishes.over("the connection to what boots boards began anew");
                 (talk.up, talk.learned, talk.said) = (true, false, Said::default());

@@ -104,7 +104,7 @@ impl Station {
             }
         };
         let detail = serde_json::to_value(Reset { how }).unwrap_or_default();
-        let finished = Finished { fence: drawn.job.fence, stage: Stage::Reset, ending, detail };
+        let finished = Finished { fence: drawn.job.fence, stage: Stage::Reset, ending, kind: None, detail };
         let job = self.store().finish(&drawn.job.id, &finished, now).await?;
         self.changes.tell(Thing::Job, &job.id, Some(&job.board));
         self.changes.tell(Thing::Run, &drawn.run, Some(&job.board));

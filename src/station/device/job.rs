@@ -166,7 +166,8 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         (Stage::Done, Ending::Failed { .. }) => Stage::ReadBack,
         (stage, _) => stage,
     };
-    let finished = Finished { fence: outcome.fence, stage, ending, detail };
+    let kind = outcome.kind.filter(|_| outcome.failed.is_some());
+    let finished = Finished { fence: outcome.fence, stage, ending, kind, detail };
     let job = station.store().finish(&job.id, &finished, now()).await?;
     if let (Action::Backup, Some(image), Some(proof)) = (job.action, &image, proof)
         && matches!(job.state, JobState::Done | JobState::Finishing)

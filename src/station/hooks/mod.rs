@@ -96,8 +96,8 @@ impl Station {
 
     /// Tries something once more that a hook wasn't told yet.
     pub(super) async fn tell_again(&self, who: &Who, delivery: &str) -> Result<(), Refusal> {
-        self.store().try_again(delivery, now()).await?;
-        self.did(who, "hook.again", delivery).await;
+        let hook = self.store().try_again(delivery, now()).await?;
+        self.did_named(who, "hook.again", delivery, Some(&hook)).await;
         self.bell.notify_one();
         Ok(())
     }
@@ -136,8 +136,7 @@ impl Station {
 
     /// A board has come.
     pub(super) async fn ring_seen(&self, board: &Board) {
-        let name = board.name.clone().or_else(|| board.serial.map(|serial| serial.to_string()));
-        let name = name.or_else(|| board.macs.first().map(ToString::to_string)).unwrap_or_default();
+        let name = board.called().unwrap_or_default();
         let model = board.model.as_deref().unwrap_or("of an unknown model");
         let sentence = format!("{name} is there: {model}");
         let facts = json!({ "board": board });

@@ -90,6 +90,7 @@ mod tests {
             fence: 1,
             stage: Stage::ReadBack,
             failed: failed.map(str::to_owned),
+            kind: None,
             device: Some("mmcblk0".to_owned()),
             errno: failed.map(|_| 5),
             read_back_sha256: read.map(str::to_owned),

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use jiff::civil::Date;
+
 use crate::station::web::Refusal;
 
 /// Fields that one form may have.
@@ -45,17 +47,14 @@ impl Form {
     }
 
     /// The field as something else; `None` where it is empty.
-    pub(in crate::station) fn maybe<T: FromStr<Err: ToString>>(
-        &self,
-        name: &str,
-    ) -> Result<Option<T>, Refusal> {
+    pub(in crate::station) fn maybe<T: Field>(&self, name: &str) -> Result<Option<T>, Refusal> {
         let text = self.text(name);
         if text.is_empty() {
             return Ok(None);
         }
-        text.parse().map(Some).map_err(|error: T::Err| {
-            Refusal::meaningless(format!("`{name}`: `{text}` can't be used: {}", error.to_string()))
-        })
+        text.parse()
+            .map(Some)
+            .map_err(|_| Refusal::meaningless(format!("`{name}` is to be {}, and is `{text}`", T::wanted())))
     }
 
     /// The field as a word of an enum, as JSON has it; `None` where it is empty.
@@ -72,6 +71,30 @@ impl Form {
     }
 }
 
+/// What a field may hold beside text, with words of our own for it: a library's name its types.
+pub(in crate::station) trait Field: FromStr {
+    /// As it stands behind "is to be".
+    fn wanted() -> String;
+}
+
+impl Field for u32 {
+    fn wanted() -> String {
+        format!("a whole number from 0 to {}", Self::MAX)
+    }
+}
+
+impl Field for u64 {
+    fn wanted() -> String {
+        "a whole number".to_owned()
+    }
+}
+
+impl Field for Date {
+    fn wanted() -> String {
+        "a day such as 2026-11-28".to_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,7 +108,11 @@ mod tests {
         assert!(form.is_on("on") && !form.is_on("empty") && !form.is_on("other"));
         assert_eq!(form.maybe::<u32>("on").unwrap(), Some(1));
         assert_eq!(form.maybe::<u32>("empty").unwrap(), None);
-        assert!(form.maybe::<u32>("name").is_err());
+        let said = |refusal: Refusal| refusal.detail();
+        let number = said(form.maybe::<u32>("name").unwrap_err());
+        assert_eq!(number, "`name` is to be a whole number from 0 to 4294967295, and is `x é`");
+        let day = said(form.maybe::<Date>("board").unwrap_err());
+        assert_eq!(day, "`board` is to be a day such as 2026-11-28, and is `a`");
     }
 
     #[test]

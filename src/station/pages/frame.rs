@@ -8,7 +8,7 @@ use super::table::sentence;
 use super::visit::Visit;
 use super::words;
 use crate::format::message;
-use crate::station_api::{BootdState, Role, Room, Trouble, TroubleIs};
+use crate::station_api::{Bootd, BootdState, Role, Room, Trouble, TroubleIs};
 
 /// The menu: section, path, words.
 const MENU: &[(&str, &str, &str, Role)] = &[
@@ -184,61 +184,27 @@ impl Frame {
 impl crate::station::Station {
     /// The lights of the station's services.
     pub(super) async fn lights(&self) -> Vec<Light> {
-        let light = |class, sign, name, words: String| Light { class, sign, name, words };
-        let on = |name, words| light("on", "●", name, words);
-        let off = |name, words| light("off", "○", name, words);
-        let warn = |name, words| light("warn", "▲", name, words);
-        let bad = |name, words| light("bad", "✕", name, words);
-        let bootd = self.privileged.known();
-        let place = bootd.interface.clone().unwrap_or_else(|| "no network".to_owned());
-        let mut lights = match bootd.state {
-            BootdState::NotUsed => vec![
-                off("DHCP", "this station boots no boards from the network".to_owned()),
-                off("TFTP", "this station serves no boot files".to_owned()),
-                off("USB", "this station boots no boards over USB".to_owned()),
-            ],
-            BootdState::Away => {
-                let why = bootd.why.clone().unwrap_or_else(|| "it doesn't answer".to_owned());
-                vec![
-                    bad("DHCP", format!("what boots boards is away: {why}")),
-                    bad("TFTP", format!("what boots boards is away: {why}")),
-                    bad("USB", format!("what boots boards is away: {why}")),
-                ]
-            }
-            BootdState::Serving => {
-                let mode = bootd.mode.clone();
-                let net = |name: &'static str, what: &str| match &bootd.interface {
-                    None => off(name, format!("no network is served: {what}")),
-                    Some(_) => on(name, format!("{what} on {place}")),
-                };
-                let dhcp = match mode.as_deref() {
-                    Some("proxy") => "beside another DHCP server",
-                    _ => "addresses",
-                };
-                let usb = if bootd.usb {
-                    on("USB", "boards at this host's ports are booted".to_owned())
-                } else {
-                    off("USB", "no board is booted over USB".to_owned())
-                };
-                vec![net("DHCP", dhcp), net("TFTP", "boot files"), usb]
-            }
-        };
-        if let (Some(trouble), Some(first)) = (bootd.trouble, lights.first_mut()) {
-            *first = warn("DHCP", trouble);
-        }
+        let mut lights = boots(&self.privileged.known());
         let database = if self.options.store.is_some() { "PostgreSQL" } else { "SQLite" };
         lights.push(if self.answers().await {
-            on("Store", format!("{database} answers"))
+            light("on", "●", "Store", format!("{database} answers"))
         } else {
-            bad("Store", format!("{database} doesn't answer"))
+            light("bad", "✕", "Store", format!("{database} doesn't answer"))
         });
         lights.push(match (self.room(), self.disk_used()) {
-            (Room::Enough, Some(used)) => on("Disk", format!("{used} % of the station's disk is used")),
-            (Room::Enough, None) => on("Disk", "there is room".to_owned()),
-            (Room::Short, _) => {
-                warn("Disk", "the station's disk gets full: logs are kept for a week".to_owned())
+            (Room::Enough, Some(used)) => {
+                light("on", "●", "Disk", format!("{used} % of the station's disk is used"))
             }
-            (Room::Last, _) => bad("Disk", "the station's disk is full: nothing new is begun".to_owned()),
+            (Room::Enough, None) => light("on", "●", "Disk", "there is room".to_owned()),
+            (Room::Short, _) => light(
+                "warn",
+                "▲",
+                "Disk",
+                "the station's disk gets full: logs are kept for a week".to_owned(),
+            ),
+            (Room::Last, _) => {
+                light("bad", "✕", "Disk", "the station's disk is full: nothing new is begun".to_owned())
+            }
         });
         lights
     }
@@ -247,5 +213,79 @@ impl crate::station::Station {
         let disk = rustix::fs::statvfs(self.state()).ok()?;
         let used = disk.f_blocks.checked_sub(disk.f_bavail)?;
         (used * 100).checked_div(disk.f_blocks)
+    }
+}
+
+const fn light(class: &'static str, sign: &'static str, name: &'static str, words: String) -> Light {
+    Light { class, sign, name, words }
+}
+
+/// The lights of what boots boards.
+fn boots(bootd: &Bootd) -> Vec<Light> {
+    let on = |name, words| light("on", "●", name, words);
+    let off = |name, words| light("off", "○", name, words);
+    let all = |class, sign, words: &str| {
+        ["DHCP", "TFTP", "USB"].map(|name| light(class, sign, name, words.to_owned())).to_vec()
+    };
+    let mut lights = match bootd.state {
+        BootdState::NotUsed => vec![
+            off("DHCP", "this station boots no boards from the network".to_owned()),
+            off("TFTP", "this station serves no boot files".to_owned()),
+            off("USB", "this station boots no boards over USB".to_owned()),
+        ],
+        BootdState::Away => {
+            let why = bootd.why.as_deref().unwrap_or("it doesn't answer");
+            if bootd.served {
+                all("bad", "✕", &format!("what boots boards is away: {why}"))
+            } else {
+                all(
+                    "off",
+                    "◌",
+                    "not needed so far: what boots boards was never started; boards with a system of their own come by \
+                     themselves",
+                )
+            }
+        }
+        BootdState::Serving => {
+            let net = |name: &'static str, what: &str| match &bootd.interface {
+                None => off(name, format!("no network is served: {what}")),
+                Some(place) => on(name, format!("{what} on {place}")),
+            };
+            let dhcp = match bootd.mode.as_deref() {
+                Some("proxy") => "beside another DHCP server",
+                _ => "addresses",
+            };
+            let usb = if bootd.usb {
+                on("USB", "boards at this host's ports are booted".to_owned())
+            } else {
+                off("USB", "no board is booted over USB".to_owned())
+            };
+            vec![net("DHCP", dhcp), net("TFTP", "boot files"), usb]
+        }
+    };
+    if let (Some(trouble), Some(first)) = (&bootd.trouble, lights.first_mut()) {
+        *first = light("warn", "▲", "DHCP", trouble.clone());
+    }
+    lights
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_never_started_is_no_failure_and_what_went_away_is_one() {
+        let signs = |bootd: &Bootd| {
+            boots(bootd).iter().map(|light| (light.class, light.sign, light.name)).collect::<Vec<_>>()
+        };
+        let mut bootd = Bootd { state: BootdState::Away, why: Some("no socket".into()), ..Bootd::default() };
+        assert_eq!(signs(&bootd), ["DHCP", "TFTP", "USB"].map(|name| ("off", "◌", name)));
+        assert!(boots(&bootd).iter().all(|light| light.words.starts_with("not needed so far")));
+        bootd.served = true;
+        assert_eq!(signs(&bootd), ["DHCP", "TFTP", "USB"].map(|name| ("bad", "✕", name)));
+        bootd = Bootd { state: BootdState::Serving, interface: Some("eth1".into()), ..bootd };
+        assert_eq!(signs(&bootd), [("on", "●", "DHCP"), ("on", "●", "TFTP"), ("off", "○", "USB")]);
+        bootd.state = BootdState::NotUsed;
+        assert_eq!(signs(&bootd), ["DHCP", "TFTP", "USB"].map(|name| ("off", "○", name)));
     }
 }

@@ -239,7 +239,8 @@ async fn welcomed(visit: Visit, form: Form) -> Result<Response, Refusal> {
         if password != form.raw("again") {
             return Err(Refusal::meaningless("the two passwords differ"));
         }
-        let hash = visit.station.hash_password(password.to_owned()).await?;
+        let whose = invited.name.as_deref().unwrap_or(name);
+        let hash = visit.station.hash_password(whose, password.to_owned()).await?;
         let digest = api::digest(visit.part("secret"));
         let user = visit.station.store().accept(&digest, name, &hash, now()).await?;
         let used = || Refusal::missing("this link was used at the same moment by somebody else");

@@ -181,6 +181,9 @@ where
         let text = format!("`{}` is {article} {} here; this takes the role {role}", who.by, who.role);
         return refused(&frame, &Refusal::forbidden(text)).await;
     }
+    if visit.odd {
+        return refused(&frame, &Refusal::missing("there is no such page")).await;
+    }
     match handler(visit, body).await {
         Ok(answer) => answer,
         Err(refusal) => refused(&frame, &refusal).await,
@@ -209,11 +212,12 @@ async fn visit(station: Arc<Station>, row: Row, parts: &mut Parts) -> Result<Vis
         return Err(Refusal::forbidden("a page of another site asks for this"));
     }
     let params = RawPathParams::from_request_parts(parts, &()).await;
-    let params = params.map_err(|_| Refusal::malformed("the path is no UTF-8"))?;
-    let path: Vec<_> = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    if path.iter().any(|(_, value)| value.contains('\0') || value.len() > 256) {
-        return Err(Refusal::malformed("a part of the path is no name of anything"));
-    }
+    let whole = |params: RawPathParams| -> Vec<_> {
+        params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    };
+    // What is no text, has a NUL or is too long, is the name of nothing.
+    let path = params.ok().map(whole);
+    let path = path.filter(|path| !path.iter().any(|(_, value)| value.contains('\0') || value.len() > 256));
     let query = Form::read(parts.uri.query().unwrap_or_default().as_bytes())?;
     let place = parts.uri.path_and_query().map_or("/", |place| place.as_str()).to_owned();
     let session = match row.access {
@@ -224,7 +228,8 @@ async fn visit(station: Arc<Station>, row: Row, parts: &mut Parts) -> Result<Vis
     let number = station.changes.newest();
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let host = host.or(parts.uri.authority().map(|host| host.as_str())).unwrap_or_default().to_owned();
-    Ok(Visit { station, from, headers, query, host, place, path, session, number })
+    let (odd, path) = (path.is_none(), path.unwrap_or_default());
+    Ok(Visit { station, from, headers, query, host, place, path, odd, session, number })
 }
 
 impl Visit {
@@ -250,6 +255,7 @@ impl Visit {
             host: self.host.clone(),
             place: self.place.clone(),
             path: Vec::new(),
+            odd: false,
             session: self.session.clone(),
             number: self.number,
         }

@@ -24,6 +24,8 @@ pub(in crate::station) struct Visit {
     /// The path with what stands behind it.
     pub(in crate::station) place: String,
     pub(super) path: Vec<(String, String)>,
+    /// A part of the path can't be the name of anything.
+    pub(super) odd: bool,
     pub(super) session: Option<Known>,
     /// The number of the newest change when this began: what a page says is no older than that, so that its stream misses
     /// nothing that happens while the page is made.

@@ -76,9 +76,7 @@ pub(super) fn percent(done: u64, total: u64) -> Option<u8> {
 
 /// What people call a board: its name, else its serial number, else its address.
 pub(super) fn name(board: &Board) -> String {
-    let serial = || board.serial.as_ref().map(ToString::to_string);
-    let mac = || board.macs.first().map(ToString::to_string);
-    board.name.clone().or_else(serial).or_else(mac).unwrap_or_else(|| "unknown board".to_owned())
+    board.called().unwrap_or_else(|| "unknown board".to_owned())
 }
 
 /// The same, short enough to be read from afar: of a serial number its last eight digits, as they are printed and as

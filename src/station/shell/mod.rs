@@ -185,7 +185,7 @@ async fn to_do(station: &std::sync::Arc<Station>, board: &Board) -> Result<Optio
     }
     if job.action == Action::PowerOff {
         let why = "a shell client knows no word for power-off";
-        let ending = Ending::Failed { why: why.to_owned(), last_seen: None, hint: None, kind: Kind::Failed };
+        let ending = Ending::Failed { why: why.to_owned(), last_seen: None, hint: None, kind: Kind::Usage };
         station.over(&job, Stage::Prepare, ending).await?;
         return Ok(None);
     }
@@ -248,7 +248,7 @@ impl Station {
             "raw_len": image.as_ref().map(|image| image.raw_len),
             "client": "shell",
         });
-        let finished = Finished { fence: job.fence, stage, ending, detail };
+        let finished = Finished { fence: job.fence, stage, ending, kind: None, detail };
         let job = self.store().finish(&job.id, &finished, now()).await?;
         self.streams.forget(&job.id);
         if proved && job.action != Action::Reboot && job.end == End::Reboot {

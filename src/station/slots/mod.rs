@@ -1,6 +1,7 @@
 //! Slots at which boards fail again and again: they are looked for when a run has ended and with each look of `care`,
 //! named wherever a slot is shown, and told once. A person who has mended one says so.
 
+mod place;
 mod rule;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,8 @@ use super::store::Error;
 use super::web::{Refusal, Who};
 use super::{Station, now};
 use crate::station_api::{Slot, Suspicion, Thing, Trouble, TroubleIs, TroubleOf};
-pub(super) use rule::{Ended, History, LAST, suspicions};
+pub(super) use place::place;
+pub(super) use rule::{Ended, History, LAST, MAY_BE_THE_SLOT, suspicions};
 
 /// Slots that are suspected, by name.
 pub(super) type Suspected = BTreeMap<String, Suspicion>;
@@ -95,7 +97,7 @@ mod tests {
     async fn a_slot_is_named_told_once_and_counts_from_now_when_it_is_mended() {
         let (_dir, station) = station().await;
         for (position, name) in [(0, "A1"), (1, "A2")] {
-            let (name, place) = (name.to_owned(), format!("1-1.{position}"));
+            let (name, place) = (name.to_owned(), format!("1-1.{}", position + 1));
             let (kind, suspected, mended) = (SlotKind::Usb, None, None);
             let slot = Slot { name, kind, place, position, suspected, mended };
             station.store().put_slot(&slot).await.unwrap();
@@ -125,6 +127,17 @@ mod tests {
         assert_eq!((told.len(), told[0].on.as_str()), (1, "A1"), "once");
         let asked = RunsAsked { slot: Some("A1".into()), ..RunsAsked::default() };
         assert_eq!(station.store().runs(&asked).await.unwrap().items.len(), 4);
+        // What is wrong with the board or the choice says nothing of the slot, neither good nor bad.
+        for (n, kind) in (30..).zip(["bad-data", "permission", "busy", "usage", "interrupted"]) {
+            station.store().put_slot_run(n, "A1", &format!("failed:{kind}"), begin + 50).await;
+            station.store().put_slot_run(10 + n, "A2", &format!("failed:{kind}"), begin + 50).await;
+        }
+        station.suspect_slots().await.unwrap();
+        assert_eq!(station.suspects.all()["A1"], Suspicion { failed: 4, of: 4, boards: 4 });
+        assert_eq!(station.slots().await.unwrap()[1].suspected, None);
+        station.store().put_slot_run(50, "A1", "lost:unavailable", begin + 60).await;
+        station.suspect_slots().await.unwrap();
+        assert_eq!(station.suspects.all()["A1"], Suspicion { failed: 5, of: 5, boards: 5 });
         // Mended: what was before doesn't count, and what fails then does.
         let who = Who {
             by: "ada".into(),

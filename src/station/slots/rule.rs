@@ -7,10 +7,12 @@
 //! - the newest [`GOOD`] runs weren't all good: so many good ones, one after the other, end the suspicion;
 //! - at the other slots runs of the same time fail half as often at most: a bad image fails everywhere.
 //!
-//! What was before the slot was mended isn't counted.
+//! What was before the slot was mended isn't counted, and neither is a failure that no cable, power supply, reader or
+//! socket can cause: [`MAY_BE_THE_SLOT`].
 
 use std::collections::BTreeSet;
 
+use crate::error::Kind;
 use crate::station_api::{Suspicion, Time};
 
 /// So many runs of a slot are looked at.
@@ -21,6 +23,11 @@ pub(in crate::station) const FAILED: usize = 3;
 pub(in crate::station) const BOARDS: usize = 2;
 /// So many good runs in a row end it.
 pub(in crate::station) const GOOD: usize = 2;
+
+/// Kinds of failure that a slot can cause: the board says or shows that it didn't work, it or its disk can't be reached,
+/// reading or writing failed. Of the others the board, the image or the choice is the cause: an image that is damaged or
+/// too large for the disk, a disk that is locked or in use, another disk than those that are there, somebody's stop.
+pub(in crate::station) const MAY_BE_THE_SLOT: [Kind; 3] = [Kind::Failed, Kind::Unavailable, Kind::Io];
 
 /// A run of a slot that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ const BEGIN: &str = "audit.begin";
 const END: &str = "audit.end";
 /// Lines that are read or changed at once.
 const PART: u64 = 500;
-const COLUMNS: &str = "n, at, person, origin, doing, subject, hash";
+const COLUMNS: &str = "n, at, person, origin, doing, subject, name, hash";
 
 /// What somebody did, as it comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +26,23 @@ pub struct Did<'a> {
     pub what: &'a str,
     /// With what.
     pub on: &'a str,
+    /// What people call that now, where `on` is the station's own name of it.
+    pub name: Option<&'a str>,
 }
 
 fn line(row: Row) -> Result<Audit, Error> {
     let mut row = row.of("audit");
     let (n, time, by, from) = (row.count()?, row.number()?, row.text()?, row.text()?);
-    Ok(Audit { n, time, by, from, what: row.text()?, on: row.text()?, hash: row.text()? })
+    Ok(Audit {
+        n,
+        time,
+        by,
+        from,
+        what: row.text()?,
+        on: row.text()?,
+        name: row.maybe_text()?,
+        hash: row.text()?,
+    })
 }
 
 async fn place(tx: &mut Tx, name: &str) -> Result<Option<Link>, Error> {
@@ -66,7 +77,7 @@ pub(super) async fn chain_old(db: &Db) -> Result<(), Error> {
             let id = row.text()?;
             let (time, by, from) = (row.number()?, row.text()?, row.text()?);
             let (what, on, hash) = (row.text()?, row.text()?, String::new());
-            let line = Audit { n: end.n + 1, time, by, from, what, on, hash };
+            let line = Audit { n: end.n + 1, time, by, from, what, on, name: None, hash };
             end = Link { n: line.n, hash: digest(&end.hash, &line) };
             let sql = "UPDATE audit SET n = $2, hash = $3 WHERE id = $1";
             tx.run(sql, values![id, end.n, &end.hash]).await?;
@@ -101,12 +112,23 @@ impl Store {
         let mut tx = self.db.begin().await?;
         let end = place(&mut tx, END).await?.unwrap_or_default();
         let (by, from, what, on) = (text(did.by), text(did.from), text(did.what), text(did.on));
-        let mut line = Audit { n: end.n + 1, time: did.time, by, from, what, on, hash: String::new() };
+        let name = did.name.map(text);
+        let mut line = Audit { n: end.n + 1, time: did.time, by, from, what, on, name, hash: String::new() };
         line.hash = digest(&end.hash, &line);
         tx.run(
-            "INSERT INTO audit (id, at, person, origin, doing, subject, n, hash)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            values![new_name(), line.time, &line.by, &line.from, &line.what, &line.on, line.n, &line.hash],
+            "INSERT INTO audit (id, at, person, origin, doing, subject, name, n, hash)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            values![
+                new_name(),
+                line.time,
+                &line.by,
+                &line.from,
+                &line.what,
+                &line.on,
+                line.name.as_deref(),
+                line.n,
+                &line.hash
+            ],
         )
         .await?;
         put_place(&mut tx, END, &Link { n: line.n, hash: line.hash }).await?;
@@ -129,7 +151,12 @@ impl Store {
             question.and("person = {}", values![by]);
         }
         if let Some(on) = &asked.on {
-            question.and("subject = {}", values![on]);
+            // The board that is called so now has rows from before it was.
+            let board = self.find_board(on).await.ok();
+            question.and(
+                "(subject = {} OR name = {} OR subject = {})",
+                values![on, on, board.as_deref().unwrap_or(on)],
+            );
         }
         match &asked.what {
             Some(what) if what.ends_with('.') => {

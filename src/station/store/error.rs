@@ -113,6 +113,16 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// A place that another slot has.
+    #[error("the {kind} `{place}` is that of the slot `{slot}` already")]
+    PlaceTaken {
+        /// What sort of place.
+        kind: &'static str,
+        /// Which one.
+        place: String,
+        /// The slot that has it.
+        slot: String,
+    },
     /// A name for a board by which another one is known.
     #[error("`{name}` is the {what} of another board, {board}")]
     OfOther {
@@ -175,6 +185,7 @@ impl Explain for Error {
             Self::Locked
             | Self::Taken { .. }
             | Self::OfOther { .. }
+            | Self::PlaceTaken { .. }
             | Self::InUse { .. }
             | Self::NotEmpty { .. } => Kind::Busy,
             Self::Damaged { .. } | Self::Row { .. } | Self::BadValue { .. } | Self::BadCopy { .. } => {

@@ -188,18 +188,20 @@ impl Store {
         tx.commit().await
     }
 
-    /// What was given up is tried once more; what waits is tried now.
+    /// What was given up is tried once more; what waits is tried now. The hook's name.
     ///
     /// # Errors
     /// [`Error::NoSuch`] where it was told, or isn't there.
-    pub async fn try_again(&self, id: &str, now: Time) -> Result<(), Error> {
+    pub async fn try_again(&self, id: &str, now: Time) -> Result<String, Error> {
         let mut tx = self.db.begin().await?;
         let sql =
             "UPDATE delivery SET state = 'waiting', tries = 0, due = $2 WHERE id = $1 AND state <> 'done'";
-        if tx.run(sql, values![id, now]).await? == 0 {
-            return Err(Error::NoSuch { what: "delivery that wasn't told yet", name: id.to_owned() });
-        }
-        tx.commit().await
+        tx.run(sql, values![id, now]).await?;
+        let sql = "SELECT hook FROM delivery WHERE id = $1 AND state <> 'done'";
+        let missing = || Error::NoSuch { what: "delivery that wasn't told yet", name: id.to_owned() };
+        let hook = tx.row(sql, values![id]).await?.ok_or_else(missing)?.text()?;
+        tx.commit().await?;
+        Ok(hook)
     }
 
     /// What hooks are to be told and were, the newest first.

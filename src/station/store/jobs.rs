@@ -9,6 +9,7 @@ use super::runs::{self, Beside};
 use super::{Error, Store, boards, new_name};
 use crate::board::Who;
 use crate::device_api::{Action, End, Orders, Progress, Role};
+use crate::error::Kind;
 use crate::run::{Ending, Record, Stage, Way, ledger};
 use crate::station::jobs::{Event, LEASE, Refused, SILENCE, Step, Verdict, claim, is_open, next, verdict};
 use crate::station_api::{Board, Enrolment, Held, Job, JobState, JobsAsked, Page, Time};
@@ -81,6 +82,8 @@ pub struct Finished {
     pub stage: Stage,
     /// How, after [`crate::station::jobs::judge`].
     pub ending: Ending,
+    /// What sort of failure the board says it was.
+    pub kind: Option<Kind>,
     /// What the record keeps beside that.
     pub detail: serde_json::Value,
 }
@@ -185,28 +188,35 @@ async fn end(tx: &mut Tx, mut job: Job, event: Event, now: Time) -> Result<Job, 
             JobState::Cancelled => "somebody has cancelled it, and the board wasn't heard again",
             _ => "nothing was heard of the board",
         };
-        end_run(tx, run, Ending::Lost { why: why.to_owned(), hint: None }, now).await?;
+        end_run(tx, run, Ending::Lost { why: why.to_owned(), hint: None }, job.cancel, now).await?;
     }
     put(tx, &job).await?;
     Ok(job)
 }
 
 /// An attempt that nobody will tell the end of.
-async fn end_run(tx: &mut Tx, run: &str, ending: Ending, now: Time) -> Result<(), Error> {
+async fn end_run(tx: &mut Tx, run: &str, ending: Ending, cancelled: bool, now: Time) -> Result<(), Error> {
     let Some(record) = runs::record(tx, run).await? else { return Ok(()) };
     if record.ending != Ending::Unfinished {
         return Ok(());
     }
-    complete(tx, record, ending, now).await
+    complete(tx, record, ending, cancelled.then_some(Kind::Interrupted), now).await
 }
 
-async fn complete(tx: &mut Tx, mut record: Record, ending: Ending, now: Time) -> Result<(), Error> {
+/// An attempt has ended. `kind`: what sort of failure it was, where that is known better than the ending has it.
+async fn complete(
+    tx: &mut Tx,
+    mut record: Record,
+    ending: Ending,
+    kind: Option<Kind>,
+    now: Time,
+) -> Result<(), Error> {
     record.ending = ending;
     let took = now.saturating_sub(record.started.as_millisecond()).max(0);
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are few")]
     let seconds = took as f64 / 1000.0;
     record.seconds = Some(seconds);
-    runs::keep(tx, &record, Beside::default()).await
+    runs::keep(tx, &record, Beside { kind, ..Beside::default() }).await
 }
 
 fn who(board: &Board) -> Who {
@@ -258,7 +268,8 @@ impl Store {
         job.changed = now;
         if let Some(run) = &job.run {
             let why = "the board has started again, and goes on in another attempt";
-            end_run(&mut tx, run, Ending::Lost { why: why.to_owned(), hint: None }, now).await?;
+            let lost = Ending::Lost { why: why.to_owned(), hint: None };
+            end_run(&mut tx, run, lost, job.cancel, now).await?;
         }
         if job.state != JobState::Running {
             job.lease_until = 0;
@@ -295,6 +306,7 @@ impl Store {
             by: Some(&job.by),
             fence: job.fence,
             simulated: board.simulated,
+            kind: None,
         };
         runs::keep(&mut tx, &record, beside).await?;
         put(&mut tx, &job).await?;
@@ -344,7 +356,8 @@ impl Store {
         {
             record.enter(finished.stage, Timestamp::from_millisecond(now).unwrap_or_default());
             record.detail = finished.detail.clone();
-            complete(&mut tx, record, finished.ending.clone(), now).await?;
+            let kind = if job.cancel { Some(Kind::Interrupted) } else { finished.kind };
+            complete(&mut tx, record, finished.ending.clone(), kind, now).await?;
         }
         let lasting = matches!(job.action, Action::Deploy | Action::Backup);
         if lasting && verdict != Verdict::Failed && job.end != End::Wait {

@@ -72,6 +72,18 @@ async fn an_admin_is_left(tx: &mut Tx, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether a new user may have this name: `bob` and `BOB` would be taken for one another. Two that are there stay.
+pub(super) async fn is_free(tx: &mut Tx, name: &str) -> Result<(), Error> {
+    // Databases differ in what they call the same but for case, and users are few.
+    for mut row in tx.rows("SELECT name FROM person", &[]).await? {
+        let other = row.text()?;
+        if other.to_lowercase() == name.to_lowercase() {
+            return Err(Error::Taken { what: "user", name: other });
+        }
+    }
+    Ok(())
+}
+
 impl Store {
     /// All accounts, by name.
     ///
@@ -101,6 +113,7 @@ impl Store {
     pub async fn add_user(&self, name: &str, role: Role, password: &str, now: Time) -> Result<User, Error> {
         check_name(name)?;
         let mut tx = self.db.begin().await?;
+        is_free(&mut tx, name).await?;
         tx.run(
             "INSERT INTO person (name, role, disabled, made, last, password) VALUES ($1, $2, 0, $3, NULL, $4)",
             values![name, word(role), now, password],

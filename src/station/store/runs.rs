@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::db::{Question, Row, Tx, json, values};
+use super::db::{Question, Row, Tx, json, values, word};
 use super::floor::among;
 use super::page::{limit, page};
 use super::{Error, Store};
 use crate::board::Who;
 use crate::device_api::Progress;
+use crate::error::Kind;
 use crate::run::{Ending, Record};
 use crate::station::rates::Sample;
 use crate::station_api::{ListAsked, LogLine, Page, RunLine, Time};
@@ -58,6 +59,9 @@ pub(super) struct Beside<'a> {
     pub(super) by: Option<&'a str>,
     pub(super) fence: u64,
     pub(super) simulated: bool,
+    /// What sort of failure it was, where that is known better than its ending has it: the board has told, or somebody
+    /// wanted it to end.
+    pub(super) kind: Option<Kind>,
 }
 
 /// The image that a record names: by its name, or where another command has written it, by its file.
@@ -72,6 +76,15 @@ fn image_of(record: &Record) -> Option<String> {
 /// The word of an ending, as records have it.
 pub(super) fn outcome(ending: &Ending) -> String {
     ending.word().replace(' ', "-")
+}
+
+/// The kind of failure of a run that has ended.
+fn kind(ending: &Ending, known: Option<Kind>) -> Option<Kind> {
+    match ending {
+        Ending::Unfinished => None,
+        Ending::Failed { .. } | Ending::Lost { .. } => known.or(ending.kind()),
+        other => other.kind(),
+    }
 }
 
 /// The time that a record took, in milliseconds.
@@ -96,11 +109,11 @@ pub(super) async fn keep(tx: &mut Tx, record: &Record, beside: Beside<'_>) -> Re
     let serial = record.board.serial;
     tx.run(
         "INSERT INTO run (id, way, board, label, serial, serial_low, job, fence, started, took, stage, outcome, why, done,
-             total, simulated, lines, record, image, project, made_by, slot)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, 0, $15, $16, $17, $18, $19)
+             total, simulated, lines, record, image, project, made_by, slot, kind)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, 0, $15, $16, $17, $18, $19, $20)
          ON CONFLICT (id) DO UPDATE SET board = coalesce(run.board, excluded.board), label = excluded.label,
              serial = excluded.serial, serial_low = excluded.serial_low, took = excluded.took, stage = excluded.stage,
-             outcome = excluded.outcome, why = excluded.why, record = excluded.record,
+             outcome = excluded.outcome, why = excluded.why, record = excluded.record, kind = excluded.kind,
              image = coalesce(run.image, excluded.image), slot = coalesce(run.slot, excluded.slot)",
         values![
             record.run.as_str(),
@@ -122,6 +135,7 @@ pub(super) async fn keep(tx: &mut Tx, record: &Record, beside: Beside<'_>) -> Re
             beside.project,
             beside.by,
             beside.slot,
+            kind(&record.ending, beside.kind).map(word),
         ],
     )
     .await
@@ -130,11 +144,11 @@ pub(super) async fn keep(tx: &mut Tx, record: &Record, beside: Beside<'_>) -> Re
 
 /// A run that goes on is in this step, and so far. When it has entered it stands in its record.
 pub(super) async fn advance(tx: &mut Tx, run: &str, progress: &Progress, now: Time) -> Result<(), Error> {
-    let word = progress.stage.word();
+    let stage = progress.stage.word();
     let Some(mut row) = tx.row("SELECT stage FROM run WHERE id = $1", values![run]).await? else {
         return Ok(());
     };
-    if row.text()? != word
+    if row.text()? != stage
         && let Some(mut record) = record(tx, run).await?
     {
         record.enter(progress.stage, Timestamp::from_millisecond(now).unwrap_or_default());
@@ -142,7 +156,7 @@ pub(super) async fn advance(tx: &mut Tx, run: &str, progress: &Progress, now: Ti
     }
     tx.run(
         "UPDATE run SET stage = $2, done = $3, total = $4 WHERE id = $1",
-        values![run, word, progress.done, progress.total.unwrap_or_default()],
+        values![run, stage, progress.done, progress.total.unwrap_or_default()],
     )
     .await
     .map(drop)

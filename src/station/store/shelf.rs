@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::db::{Question, json, values};
 use super::{Error, Store, check_name};
 use crate::contents::Contents;
-use crate::station_api::{JobState, Time, What};
+use crate::station_api::{ImageState, JobState, Time, What};
 
 /// How an image is used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,10 +43,14 @@ pub struct Checked {
 /// All images together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shelf {
-    /// How many.
+    /// How many are whole, or were until they were damaged.
     pub images: u64,
     /// How many of them are damaged.
     pub damaged: u64,
+    /// How many are still being made; they aren't among them.
+    pub coming: u64,
+    /// How many didn't come whole; they aren't among them either.
+    pub failed: u64,
     /// Raw bytes.
     pub raw: u64,
     /// Stored bytes, as if nothing were shared.
@@ -183,12 +187,25 @@ impl Store {
     pub async fn shelf(&self, backups: bool) -> Result<Shelf, Error> {
         let which = if backups { "IS NOT NULL" } else { "IS NULL" };
         let sql = format!(
-            "SELECT COUNT(*), COALESCE(SUM(CASE WHEN state = 'damaged' THEN 1 ELSE 0 END), 0),
-             CAST(COALESCE(SUM(raw_len), 0) AS BIGINT), CAST(COALESCE(SUM(stored), 0) AS BIGINT)
-             FROM image WHERE backup_of {which} AND state <> 'failed'"
+            "SELECT state, COUNT(*), CAST(COALESCE(SUM(raw_len), 0) AS BIGINT),
+             CAST(COALESCE(SUM(stored), 0) AS BIGINT) FROM image WHERE backup_of {which} GROUP BY state"
         );
-        let Some(mut row) = self.db.row(&sql, &[]).await? else { return Ok(Shelf::default()) };
-        Ok(Shelf { images: row.count()?, damaged: row.count()?, raw: row.count()?, stored: row.count()? })
+        let mut shelf = Shelf::default();
+        for row in self.db.rows(&sql, &[]).await? {
+            let mut row = row.of("image");
+            let (state, images, raw, stored) = (row.word()?, row.count()?, row.count()?, row.count()?);
+            match state {
+                ImageState::Ready => shelf.images += images,
+                ImageState::Damaged => (shelf.images, shelf.damaged) = (shelf.images + images, images),
+                ImageState::Coming => shelf.coming = images,
+                ImageState::Failed => shelf.failed = images,
+            }
+            if state != ImageState::Failed {
+                shelf.raw = shelf.raw.saturating_add(raw);
+                shelf.stored = shelf.stored.saturating_add(stored);
+            }
+        }
+        Ok(shelf)
     }
 
     /// What an image shares with others.

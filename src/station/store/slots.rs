@@ -2,7 +2,7 @@
 
 use super::db::{Value, values, word};
 use super::{Error, Store, check_name};
-use crate::station::slots::{Ended, History, LAST};
+use crate::station::slots::{Ended, History, LAST, MAY_BE_THE_SLOT, place};
 use crate::station_api::{Slot, Time};
 
 /// Slots of which the runs are looked up at once.
@@ -30,20 +30,34 @@ impl Store {
     /// Makes a slot, or changes it.
     ///
     /// # Errors
-    /// [`Error::BadValue`].
+    /// [`Error::BadValue`]; [`Error::PlaceTaken`].
     pub async fn put_slot(&self, slot: &Slot) -> Result<(), Error> {
-        if slot.place.is_empty() || slot.place.chars().count() > 200 || slot.place.contains('\0') {
-            return Err(Error::BadValue { what: "place", why: "it has 1 to 200 characters".to_owned() });
-        }
         let mut tx = self.db.begin().await?;
-        if tx.row("SELECT name FROM slot WHERE name = $1", values![&slot.name]).await?.is_none() {
-            check_name(&slot.name)?;
+        let kind = word(slot.kind);
+        let sql = "SELECT kind, place FROM slot WHERE name = $1";
+        let mut kept = None;
+        match tx.row(sql, values![&slot.name]).await? {
+            None => check_name(&slot.name)?,
+            Some(mut row) => kept = Some((row.text()?, row.text()?)),
         }
+        let place = if kept.is_some_and(|(of, at)| of == kind && at == slot.place) {
+            // Earlier versions took any place.
+            slot.place.clone()
+        } else {
+            let place =
+                place(slot.kind, &slot.place).map_err(|why| Error::BadValue { what: "place", why })?;
+            let sql =
+                "SELECT name FROM slot WHERE kind = $1 AND place = $2 AND name <> $3 ORDER BY name LIMIT 1";
+            if let Some(mut row) = tx.row(sql, values![&kind, &place, &slot.name]).await? {
+                return Err(Error::PlaceTaken { kind: slot.kind.words(), place, slot: row.text()? });
+            }
+            place
+        };
         tx.run(
             "INSERT INTO slot (name, kind, place, position) VALUES ($1, $2, $3, $4)
              ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, place = excluded.place,
              position = excluded.position",
-            values![&slot.name, word(slot.kind), &slot.place, slot.position],
+            values![&slot.name, kind, place, slot.position],
         )
         .await?;
         tx.commit().await
@@ -75,11 +89,12 @@ impl Store {
     }
 
     /// The last runs of each slot that have ended, since it was mended; the newest first. What makes a netboot client,
-    /// touches no board.
+    /// touches no board; of what failed only what a slot can cause, and what nobody has told the kind of.
     ///
     /// # Errors
     /// What the database says.
     pub(in crate::station) async fn histories(&self) -> Result<Vec<History>, Error> {
+        let kinds = MAY_BE_THE_SLOT.map(|kind| format!("'{}'", word(kind))).join(", ");
         let slots = self.slots().await?;
         let mut all: Vec<_> =
             slots.iter().map(|slot| History { slot: slot.name.clone(), runs: Vec::new() }).collect();
@@ -89,6 +104,7 @@ impl Store {
                 format!(
                     "SELECT * FROM (SELECT {n} AS n, started, board, label, outcome FROM run WHERE slot = ${}
                      AND started >= ${} AND outcome IN ('done', 'not-verified', 'failed', 'lost')
+                     AND (outcome IN ('done', 'not-verified') OR kind IS NULL OR kind IN ({kinds}))
                      AND way <> 'client-add' ORDER BY started DESC, id DESC LIMIT {LAST}) AS r{n}",
                     2 * n + 1,
                     2 * n + 2,
@@ -119,13 +135,16 @@ impl Store {
 #[cfg(test)]
 impl Store {
     /// A run of a board of its own in a slot.
-    pub(in crate::station) async fn put_slot_run(&self, n: u64, slot: &str, outcome: &str, started: Time) {
+    pub(in crate::station) async fn put_slot_run(&self, n: u64, slot: &str, ended: &str, started: Time) {
+        // The outcome, and behind a colon the kind of failure.
+        let (outcome, kind) =
+            ended.split_once(':').map_or((ended, None), |(outcome, kind)| (outcome, Some(kind)));
         let mut tx = self.db.begin().await.unwrap();
         tx.run(
             "INSERT INTO run (id, way, board, label, serial, serial_low, job, fence, started, took, stage, outcome, why,
-                 done, total, simulated, lines, record, slot)
-             VALUES ($1, 'deploy', $2, 'lab', '', '', NULL, 1, $3, 5, 'write', $4, '', 0, 0, 0, 0, '{}', $5)",
-            values![format!("{n:012x}"), format!("b{n}"), started, outcome, slot],
+                 done, total, simulated, lines, record, slot, kind)
+             VALUES ($1, 'deploy', $2, 'lab', '', '', NULL, 1, $3, 5, 'write', $4, '', 0, 0, 0, 0, '{}', $5, $6)",
+            values![format!("{n:012x}"), format!("b{n}"), started, outcome, slot, kind],
         )
         .await
         .unwrap();

@@ -123,7 +123,7 @@ fn each_page_is_for_everybody_in_each_size_light_and_dark() {
     let station = Station::start(dir.path(), &["--enrol", "open"]);
     station.put("/api/v1/images/gateway-2.4.img", &[7; 1 << 20]).ok();
     for (n, name) in ["A1", "A2", "A3"].iter().enumerate() {
-        let slot = json!({"name": name, "kind": "usb", "place": format!("1-1.{n}"), "position": n});
+        let slot = json!({"name": name, "kind": "usb", "place": format!("1-1.{}", n + 1), "position": n});
         station.admin("PUT", &format!("/api/v1/slots/{name}"), Some(&slot)).ok();
     }
     let project = json!({"name": "lab", "image": "gateway-2.4.img"});

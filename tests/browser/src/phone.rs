@@ -10,6 +10,45 @@ use crate::station::Station;
 const PHONE: [Window; 2] = [(390, 844, false, true), (390, 844, true, true)];
 
 #[test]
+fn on_a_narrow_telephone_the_whole_menu_can_be_reached_without_a_script() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    run(async {
+        let browser = Browser::begin(&station).await;
+        browser.window(360, 740, true).await;
+        let seen = "return [...document.querySelectorAll('nav a[href], nav button')].filter(one => {
+            const box = one.getBoundingClientRect();
+            return one.checkVisibility() && box.height > 0 && box.left >= 0 && box.right <= innerWidth && box.bottom <= innerHeight;
+        }).map(one => one.getAttribute('href') || one.textContent)";
+        let before = browser.script(seen).await;
+        assert!(!before.to_string().contains("\"/images\""), "{before}");
+        browser.click("nav .menu summary").await;
+        let open = browser.script(seen).await.to_string();
+        for path in [
+            "/",
+            "/boards",
+            "/runs",
+            "/images",
+            "/backups",
+            "/projects",
+            "/rules",
+            "/network",
+            "/users",
+            "/hooks",
+            "/audit",
+            "/settings",
+            "/help",
+            "/account",
+        ] {
+            assert!(open.contains(&format!("\"{path}\"")), "{path}: {open}");
+        }
+        assert!(open.contains("Sign out"), "{open}");
+        is_fine(&browser, "phone-menu", &[(360, 740, false, true), (360, 740, true, true)]).await;
+        browser.close().await;
+    });
+}
+
+#[test]
 fn on_a_telephone_a_board_is_deployed_watched_fails_and_is_tried_again() {
     let dir = tempfile::tempdir().unwrap();
     let station = Station::start(dir.path(), &["--enrol", "open"]);

@@ -254,9 +254,23 @@ struct Ask {
     warned: bool,
 }
 
+/// Which boards are to be deployed: one at least.
+async fn chosen(visit: &Visit, form: &Form) -> Result<Vec<String>, Refusal> {
+    let ids = ids(visit, form).await?;
+    match ids.is_empty() {
+        true => Err(no_board("select boards on the floor, then press “Deploy…”")),
+        false => Ok(ids),
+    }
+}
+
+/// Nobody has said which board is meant.
+pub(in crate::station::pages) fn no_board(hint: &'static str) -> Refusal {
+    Refusal::meaningless("no board was chosen").with_hint(hint)
+}
+
 /// What a click will do is said before.
 async fn ask(visit: Visit) -> Answer {
-    let ids = ids(&visit, &visit.query).await?;
+    let ids = chosen(&visit, &visit.query).await?;
     let store = visit.station.store();
     let mut boards = Vec::with_capacity(ids.len());
     for id in &ids {
@@ -318,7 +332,7 @@ pub(in crate::station::pages) fn written(board: &Board) -> Written {
 }
 
 async fn deploy(visit: Visit, form: Form) -> Answer {
-    let ids = ids(&visit, &form).await?;
+    let ids = chosen(&visit, &form).await?;
     // One list of both: `image:NAME` or `project:NAME`.
     let (project, image) = match form.text("what").split_once(':') {
         Some(("project", name)) => (Some(name.to_owned()), None),

@@ -103,12 +103,7 @@ pub(in crate::station::pages) fn board_key(board: &str) -> String {
 }
 
 fn place_of(slot: &Slot) -> String {
-    let kind = match slot.kind {
-        SlotKind::Usb => "USB port",
-        SlotKind::Switch => "switch port",
-        SlotKind::Reset => "reset line",
-    };
-    format!("{kind} {}", message(&slot.place))
+    format!("{} {}", slot.kind.words(), message(&slot.place))
 }
 
 impl Card {

@@ -12,7 +12,7 @@ use super::table::Pages;
 use crate::station::web::Access;
 use crate::station_api::Role;
 
-pub(super) use act::written;
+pub(super) use act::{no_board, written};
 pub(super) use card::{Beside, Card, path, segments};
 pub(in crate::station) use feed::Floor;
 pub(super) use feed::Fragment;

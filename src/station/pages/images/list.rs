@@ -10,7 +10,7 @@ use crate::station::pages::frame::Frame;
 use crate::station::pages::table::page;
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
-use crate::station::store::Uses;
+use crate::station::store::{Shelf, Uses};
 use crate::station::{now, uploads};
 use crate::station_api::{Image, ImageState, ListAsked, Role, Upload, UploadState};
 
@@ -69,13 +69,14 @@ struct Row {
 struct Page {
     frame: Frame,
     backups: bool,
-    images: u64,
-    damaged: u64,
+    shelf: Shelf,
     stored: String,
     raw: String,
     left: String,
     of: String,
     coming: Vec<Coming>,
+    /// How many of them still come; the others have failed.
+    sent: usize,
     rows: Vec<Row>,
     next: Option<String>,
     first: bool,
@@ -146,12 +147,12 @@ async fn show(
     let frame = visit.frame(title, section).await;
     page(&Page {
         backups: backups.is_some(),
-        images: shelf.images,
-        damaged: shelf.damaged,
+        shelf,
         stored: size(shelf.stored),
         raw: size(shelf.raw),
         left: size(bytes(left)),
         of: size(bytes(of)),
+        sent: coming.iter().filter(|one| !one.over).count(),
         coming,
         rows,
         next,

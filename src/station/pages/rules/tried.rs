@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::fields::what;
 use super::{Answer, encoded};
+use crate::station::pages::floor::no_board;
 use crate::station::pages::frame::Frame;
 use crate::station::pages::table::page;
 use crate::station::pages::visit::Visit;
@@ -60,6 +61,9 @@ fn lines(rules: &[Rule], test: &RuleTest) -> Vec<Line> {
 pub(super) async fn tried(visit: Visit) -> Answer {
     let store = visit.station.store();
     let asked = visit.query.text("board").to_owned();
+    if asked.is_empty() {
+        return Err(no_board("write the name, the serial number or the address of a board"));
+    }
     let board = store.board(&store.find_board(&asked).await?).await?;
     let rules = store.rules().await?;
     let test = crate::station::rules::test(&rules, &board);

@@ -72,7 +72,7 @@ pub(crate) async fn fill(store: &Store) {
         by: "ada".into(),
     };
     store.add_hook(&hook, "secret").await.unwrap();
-    let did = Did { time: NOW, by: "ada", from: "socket", what: "board.deploy", on: "lab-01" };
+    let did = Did { time: NOW, by: "ada", from: "socket", what: "board.deploy", on: "lab-01", name: None };
     store.note(&did).await.unwrap();
     let record = crate::run::Record::begin(
         crate::run::RunId::new(5),

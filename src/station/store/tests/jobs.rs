@@ -29,7 +29,13 @@ fn progress(fence: u64) -> Progress {
 
 fn finished(fence: u64) -> Finished {
     let ending = Ending::Done { proof: Proof::ReadBack };
-    Finished { fence, stage: Stage::ReadBack, ending, detail: serde_json::json!({ "written": 9 }) }
+    Finished {
+        fence,
+        stage: Stage::ReadBack,
+        ending,
+        kind: None,
+        detail: serde_json::json!({ "written": 9 }),
+    }
 }
 
 fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> Refused {

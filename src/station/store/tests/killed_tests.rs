@@ -68,7 +68,8 @@ fn the_one_that_is_killed() {
                 continue;
             }
             let ending = Ending::Done { proof: Proof::ReadBack };
-            let finished = Finished { fence, stage: Stage::Done, ending, detail: serde_json::Value::Null };
+            let finished =
+                Finished { fence, stage: Stage::Done, ending, kind: None, detail: serde_json::Value::Null };
             if store.finish(&job, &finished, now).await.is_ok() {
                 writeln!(out, "finished {job} {fence} {}", drawn.run).unwrap();
                 if chance.below(2) == 0 && store.seen_after(board, now).await.unwrap() {

@@ -10,6 +10,9 @@ on_both! {
         let store = place.open().await;
         let ada = store.add_user("ada", May::Admin, "$argon2id$1", NOW).await.unwrap();
         assert!(matches!(store.add_user("ada", May::Viewer, "x", NOW).await, Err(Error::Taken { .. })));
+        // Nor one that differs only by case.
+        let taken = store.add_user("ADA", May::Viewer, "x", NOW).await.unwrap_err();
+        assert_eq!(taken.to_string(), "another user is called `ada` already");
         assert!(matches!(store.add_user("a\nb", May::Viewer, "x", NOW).await, Err(Error::BadValue { .. })));
         store.add_user("bob", May::Operator, "$argon2id$2", NOW).await.unwrap();
         assert_eq!(store.users().await.unwrap()[0], ada);
@@ -119,7 +122,7 @@ on_both! {
         for n in 0..5u64 {
             let (by, on) = (if n == 3 { "bob" } else { "ada" }, format!("b{n}\0"));
             let what = if n % 2 == 0 { "board.deploy" } else { "board.re_boot" };
-            let did = Did { time: NOW + n as i64, by, from: "socket", what, on: &on };
+            let did = Did { time: NOW + n as i64, by, from: "socket", what, on: &on, name: None };
             store.note(&did).await.unwrap();
         }
         let asked = |after| AuditAsked { after, limit: Some(3), ..AuditAsked::default() };
@@ -141,13 +144,24 @@ on_both! {
         let some = AuditAsked { since: Some(NOW + 1), until: Some(NOW + 3), ..Default::default() };
         assert_eq!(found(some).await, [3, 2]);
         assert_eq!(store.audit_words().await.unwrap(), ["board.deploy", "board.re_boot"]);
+        // What people called it then is found too, and is a part of the chain.
+        let named = Did { time: NOW, by: "ada", from: "socket", what: "board.deploy", on: "b9", name: Some("lab-01") };
+        store.note(&named).await.unwrap();
+        for on in ["b9", "lab-01"] {
+            assert_eq!(found(AuditAsked { on: text(on), ..Default::default() }).await, [6], "{on}");
+        }
+        let line = store.audit_behind(5).await.unwrap().remove(0);
+        assert_eq!(line.name.as_deref(), Some("lab-01"));
+        assert_eq!(store.check_audit().await.unwrap().broken, None);
+        store.execute("UPDATE audit SET name = 'lab-02' WHERE n = 6").await;
+        assert_eq!(store.check_audit().await.unwrap().broken, Some(crate::station_api::Broken::Changed { n: 6 }));
     }
 
     async fn the_audit_s_chain_is_cut_at_its_beginning_only_and_whole_behind_that(place: &Place) {
         let store = place.open().await;
         assert_eq!(store.check_audit().await.unwrap().broken, None);
         for n in 0..1200 {
-            let did = Did { time: NOW + n, by: "ada", from: "socket", what: "board.deploy", on: "b" };
+            let did = Did { time: NOW + n, by: "ada", from: "socket", what: "board.deploy", on: "b", name: None };
             store.note(&did).await.unwrap();
         }
         let whole = store.check_audit().await.unwrap();
@@ -161,7 +175,7 @@ on_both! {
         store.retain(&keep, NOW + 86_400_000 * 2).await.unwrap();
         let rest = store.check_audit().await.unwrap();
         assert_eq!((&rest.begin, &rest.end, rest.broken), (&whole.end, &whole.end, None));
-        store.note(&Did { time: NOW, by: "a", from: "b", what: "c", on: "d" }).await.unwrap();
+        store.note(&Did { time: NOW, by: "a", from: "b", what: "c", on: "d", name: None }).await.unwrap();
         let next = store.check_audit().await.unwrap();
         assert_eq!((next.end.n, next.broken), (1201, None));
         assert_eq!(store.audit_behind(1200).await.unwrap()[0].n, 1201);
@@ -203,7 +217,7 @@ on_both! {
     async fn what_is_done_to_the_audit_in_the_database_is_found(place: &Place) {
         let store = place.open().await;
         for n in 0..6 {
-            let did = Did { time: NOW + n, by: "ada", from: "socket", what: "board.deploy", on: "b" };
+            let did = Did { time: NOW + n, by: "ada", from: "socket", what: "board.deploy", on: "b", name: None };
             store.note(&did).await.unwrap();
         }
         let deeds = [

@@ -63,7 +63,7 @@ on_both! {
         assert_eq!(store.arrive(&board, NOW).await.unwrap(), Arrival::HasJob(job.id.clone()));
         store.draw(&board, NOW).await.unwrap().unwrap();
         let ending = Ending::Done { proof: Proof::ReadBack };
-        let finished = Finished { fence: 1, stage: Stage::Done, ending, detail: serde_json::Value::Null };
+        let finished = Finished { fence: 1, stage: Stage::Done, ending, kind: None, detail: serde_json::Value::Null };
         assert_eq!(store.finish(&job.id, &finished, NOW).await.unwrap().state, JobState::Done);
         assert_eq!(store.arrive(&board, NOW).await.unwrap(), Arrival::DoneBefore { rule: "fours".into() });
         let rules = store.rules().await.unwrap();

@@ -123,7 +123,7 @@ on_both! {
         let ids: Vec<String> = (0..50).map(|n| (100_000 + n * 7).to_string()).collect();
         times.push(("fifty with their jobs".into(), least(async || store.places(&ids).await.unwrap()).await));
         for position in 0..200 {
-            let (name, place) = (format!("S{position}"), format!("1-{position}"));
+            let (name, place) = (format!("S{position}"), format!("1-{}", position + 1));
             let (kind, suspected, mended) = (SlotKind::Usb, None, None);
             store.put_slot(&Slot { name, kind, place, position, suspected, mended }).await.unwrap();
         }
