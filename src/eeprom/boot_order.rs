@@ -138,6 +138,23 @@ impl BootOrder {
             .map_err(|_| bad("it has at most eight hexadecimal digits"))
     }
 
+    /// The places that words name, as `nvme,usb`, to boot from: those that may have a system.
+    ///
+    /// # Errors
+    /// When a word isn't known, or names no such place.
+    pub fn places(text: &str) -> Result<Vec<Mode>, Error> {
+        let bad = |why: &str| Error::Order { text: text.to_owned(), why: why.into(), near: Vec::new() };
+        if text.starts_with(|first: char| first.is_ascii_digit()) {
+            return Err(bad("words such as nvme or usb were expected, no number"));
+        }
+        let mut places = Self::parse_words(text)?.modes();
+        places.truncate(places.iter().position(|mode| *mode == Mode::Restart).unwrap_or(places.len()));
+        if places.is_empty() || places.iter().any(|mode| mode.is_end()) {
+            return Err(bad("a system can be on sd, emmc, usb, bcm-usb, nvme, or come over network or http"));
+        }
+        Ok(places)
+    }
+
     /// Reads words from first to last, as `network,sd`, or a number. Where the last mode doesn't end the order, a
     /// RESTART is added behind it.
     ///
@@ -195,15 +212,49 @@ impl BootOrder {
     /// This order with the network in front, once, and a restart at its end.
     #[must_use]
     pub fn with_network_first(self) -> Self {
-        let rest =
-            self.modes().into_iter().take_while(|mode| !mode.is_end()).filter(|mode| *mode != Mode::Network);
-        let rest: Vec<Mode> = rest.take(MOST - 2).collect();
-        Self(rest.iter().rev().fold(0xf, |order, mode| order << 4 | u32::from(mode.digit())) << 4 | 2)
+        self.with_first(&[Mode::Network])
     }
 
-    /// What in this order may not be what was meant; for one board, or for any that has an EEPROM.
+    /// This order with these modes in front, each once, and a restart at its end. What it has no place for is left out
+    /// at the end.
+    #[must_use]
+    pub fn with_first(self, first: &[Mode]) -> Self {
+        let rest = self.modes().into_iter().take_while(|mode| !mode.is_end());
+        let mut modes: Vec<Mode> = Vec::new();
+        for mode in first.iter().copied().chain(rest) {
+            // An order may try a place twice; only those that are moved are there once.
+            if !(modes.contains(&mode) && first.contains(&mode)) {
+                modes.push(mode);
+            }
+        }
+        modes.truncate(MOST - 1);
+        Self(modes.iter().rev().fold(0xf, |order, mode| order << 4 | u32::from(mode.digit())))
+    }
+
+    /// The places that it reaches, first to last.
+    #[must_use]
+    pub fn reached(self) -> Vec<Mode> {
+        let mut modes = self.modes();
+        if let Some(end) = modes.iter().position(|mode| mode.is_end()) {
+            modes.truncate(end + 1);
+        }
+        modes
+    }
+
+    /// What in this order may not be what was meant of a board that boots over the network; for one board, or for any
+    /// that has an EEPROM.
     #[must_use]
     pub fn notes(self, model: Option<Model>) -> Vec<String> {
+        self.all_notes(model, true)
+    }
+
+    /// The same of a board that boots from anything.
+    #[must_use]
+    pub fn doubts(self, model: Option<Model>) -> Vec<String> {
+        self.all_notes(model, false)
+    }
+
+    fn all_notes(self, model: Option<Model>, network_wanted: bool) -> Vec<String> {
         let modes = self.modes();
         let mut notes = Vec::new();
         let end = modes.iter().position(|mode| mode.is_end());
@@ -216,7 +267,7 @@ impl BootOrder {
                 modes[end].name()
             ));
         }
-        let reached = &modes[..end.map_or(modes.len(), |end| end + 1)];
+        let reached = self.reached();
         for (at, mode) in reached.iter().enumerate() {
             if reached[..at].contains(mode) {
                 continue;
@@ -239,6 +290,7 @@ impl BootOrder {
         }
         let network = reached.iter().position(|mode| *mode == Mode::Network);
         match network {
+            _ if !network_wanted => {}
             Some(0) => {}
             Some(at) => {
                 let before: Vec<&str> = reached[..at].iter().map(|mode| mode.name()).collect();
@@ -300,6 +352,15 @@ mod tests {
     }
 
     #[test]
+    fn places_are_those_that_have_a_system() {
+        assert_eq!(BootOrder::places("nvme").unwrap(), [Mode::Nvme]);
+        assert_eq!(BootOrder::places("emmc,USB").unwrap(), [Mode::Sd, Mode::UsbMsd]);
+        for no in ["rpiboot", "sd,stop", "restart", "", "0xf41", "nvem", "card-detect"] {
+            assert!(matches!(BootOrder::places(no), Err(Error::Order { .. })), "{no}");
+        }
+    }
+
+    #[test]
     fn what_is_no_order_is_told() {
         for (words, why) in [
             ("netwrok", "it is none of"),
@@ -353,6 +414,25 @@ mod tests {
         assert!(notes("0xf12", Some(Model::Cm4s))[0].starts_with("CM4S has no NETWORK"));
         assert!(notes("0xf92", None)[0].starts_with("9 is no boot mode"));
         assert_eq!(notes("0xf62", None), ["NVME is not on Pi 4, 400, CM4S"]);
+    }
+
+    #[test]
+    fn places_are_moved_to_the_front() {
+        for (order, first, want) in [
+            ("0xf41", &[Mode::Nvme][..], "0xf416"),
+            ("0xf416", &[Mode::Nvme], "0xf416"),
+            ("0xf41", &[Mode::UsbMsd], "0xf14"),
+            ("0xf461", &[Mode::Network, Mode::Nvme], "0xf4162"),
+            ("0x31", &[Mode::Nvme], "0xf16"),
+            ("0xf4141", &[Mode::Nvme], "0xf41416"),
+            ("0xf4141", &[Mode::Sd], "0xf441"),
+            ("0x12461246", &[Mode::Http], "0xf4612467"),
+            ("0xf41", &[Mode::Sd, Mode::Sd], "0xf41"),
+        ] {
+            assert_eq!(BootOrder::parse(order).unwrap().with_first(first).to_string(), want, "{order}");
+        }
+        assert!(BootOrder::parse("0xf41").unwrap().doubts(None).is_empty());
+        assert_eq!(BootOrder::parse("0x1f4").unwrap().reached(), [Mode::UsbMsd, Mode::Restart]);
     }
 
     proptest::proptest! {
