@@ -281,7 +281,7 @@ fn what_can_not_be_is_refused_with_its_reason() {
     let set = ["--set", "BOOT_UART=1", "-o", "new.bin"];
     let cases: &[(&str, &[&str], i32, &str, &str)] = &[
         ("four.bin", &["--set", "BOOT_UART=1"], 2, "it isn't said where", "-o OUT"),
-        ("four.bin", &["-o", "new.bin"], 2, "--set", ""),
+        ("four.bin", &["-o", "new.bin"], 2, "it isn't said what to change", "--boot-from"),
         ("four.bin", &["--set", "BOOT_UART=1", "-o", "-"], 2, "standard output", ""),
         ("four.bin", &["--set", "BOOT_UART=1", "-o", "none/new.bin"], 73, "writing none/new.bin", ""),
         ("four.bin", &["--set", "BOOT_UART=yes", "-o", "new.bin"], 2, "0 or 1 was expected", ""),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args};
+use clap::Args;
 use sha2::{Digest, Sha256};
 
 use super::show::input;
@@ -22,7 +22,6 @@ use crate::format::{hex, size};
 const LARGEST: u64 = 64 << 10;
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("change").args(["settings", "unset", "conf", "boot_from", "unsign"]).required(true).multiple(true))]
 pub(super) struct Edit {
     /// The image, - for standard input
     image: PathBuf,
@@ -93,6 +92,11 @@ impl Edit {
     fn wanted(&self) -> crate::cli::Result<Wanted> {
         let first = self.boot_from.as_deref().map(BootOrder::places).transpose()?.unwrap_or_default();
         let one = "Give one of them.";
+        let none = self.settings.is_empty() && self.unset.is_empty() && self.conf.is_none();
+        if none && first.is_empty() && !self.unsign {
+            let hint = "Give --set, --unset, --bootconf, --boot-from or --unsign.";
+            return Err(usage("it isn't said what to change", hint).into());
+        }
         if !first.is_empty() && self.settings.iter().any(|(key, _)| key == "BOOT_ORDER") {
             return Err(usage("--boot-from and --set BOOT_ORDER=… say the same thing twice", one).into());
         }
