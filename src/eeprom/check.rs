@@ -4,7 +4,7 @@ use super::compare::{Differs, How, compare};
 use super::image::{BOOTCONF, BOOTCONF_SIG, Image, PUBKEY, Part, signed};
 use super::remarks::remarks;
 use super::update::usual;
-use super::{BootConf, Error, Needs, Sig, day, rsa};
+use super::{BootConf, Error, Needs, Sig, day, rsa, too_old_for};
 use crate::error::{Explain, Finding, Remedy};
 use crate::format::hex;
 
@@ -99,7 +99,15 @@ fn minimum(image: &Image, needs: &Needs, all: &mut Vec<Finding>) {
         (Ok(()), Some(board), Some(built)) => {
             all.push(Finding::good("minimum", format!("built {built}, not too old for a {board}")));
         }
-        (Ok(()), _, Some(built)) => all.push(Finding::good("minimum", format!("built {built}"))),
+        (Ok(()), _, Some(built)) => {
+            let old = too_old_for(image);
+            if old.is_empty() {
+                all.push(Finding::good("minimum", format!("built {built}")));
+            }
+            all.extend(old.into_iter().map(|text| {
+                Finding::warning("minimum", format!("built {built}: {text}"), Remedy::default())
+            }));
+        }
         (Ok(()), _, None) => {
             let what = "it doesn't say when its bootloader was built";
             all.push(Finding::warning("minimum", what, "Published images say it."));

@@ -4,7 +4,7 @@ use super::boot_order::Mode;
 use super::image::{BOOTCONF, Image};
 use super::remarks::remarks;
 use super::update::{Edited, usual};
-use super::{BootConf, BootOrder, Error, Needs};
+use super::{BootConf, BootOrder, Error, Needs, too_old_for};
 use crate::format::hex;
 
 /// What is to be changed. First the whole text, then what is taken out, then what is set, then the boot order.
@@ -59,6 +59,9 @@ pub fn edit(image: &Image, conf: &BootConf, wanted: &Wanted) -> Result<Edited, E
     let mut edited = Edited::new(&from, conf)?;
     edited.warnings.splice(0..0, warnings);
     edited.lost = lost;
+    if wanted.needs.model.is_none() {
+        edited.notes.extend(too_old_for(image));
+    }
     if let Some(order) = edited.conf.order() {
         let board = wanted.needs.model.or_else(|| usual(image.family()));
         edited.notes.extend(order.doubts(board));

@@ -80,6 +80,15 @@ impl Needs {
     }
 }
 
+/// What is to be said of an image for a board that isn't known: the models of its chip that it is too old for.
+#[must_use]
+pub fn too_old_for(image: &Image) -> Vec<String> {
+    let too_old = |model| Needs { model: Some(model), mfg_ver: None }.date(image).is_err();
+    let rows = LEAST.into_iter().filter(|row| row.0.family() == Some(image.family()) && too_old(row.0));
+    rows.map(|(board, least, why)| format!("too old for a {board}, which needs {least} or later: {why}"))
+        .collect()
+}
+
 /// The day of a time in seconds since 1970, as 2026-05-17.
 #[must_use]
 pub fn day(seconds: u64) -> Option<String> {
@@ -123,6 +132,19 @@ mod tests {
         }
         let error = check(pi4_of("1673395200", b""), Some(Model::Cm4), None).unwrap_err();
         assert!(matches!(&error, Error::TooOld { built: Some(day), .. } if day == "2023-01-11"), "{error}");
+    }
+
+    #[test]
+    fn without_a_board_each_is_named_that_it_kills() {
+        let of = |built| too_old_for(&Image::parse(pi4_of(built, b"")).unwrap());
+        let said = of("1609459200");
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(
+            said[0].starts_with(
+                "too old for a CM4, which needs 2023-01-12 or later: CM4s that were made in 2025"
+            )
+        );
+        assert!(of("1725539543").is_empty());
     }
 
     #[test]

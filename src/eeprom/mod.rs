@@ -38,5 +38,5 @@ pub use config_txt::ConfigFiles;
 pub use error::Error;
 pub use image::Image;
 pub use lines::{Change, Scope, Seen, What};
-pub use minimum::{Needs, day};
+pub use minimum::{Needs, day, too_old_for};
 pub use sig::Sig;

@@ -349,6 +349,17 @@ fn what_can_not_be_is_refused_with_its_reason() {
         );
         assert!(!room.path("new.bin").exists(), "{message}");
     }
+    // Without a board it is told which ones the image would kill.
+    let (out, _) = room.run(0, &["edit", "old.bin", "--set", "BOOT_UART=1", "-n"]);
+    assert!(
+        out.split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .contains("note too old for a CM4, which needs 2023-01-12"),
+        "{out}"
+    );
+    let (out, _) = room.run(0, &["verify", "old.bin"]);
+    assert!(out.contains("warning  minimum    built 2023-01-11: too old for a CM4"), "{out}");
     room.run(65, &["verify", "cut.bin"]);
     room.run(65, &["show", "cut.bin"]);
 }

@@ -11,7 +11,7 @@ use crate::eeprom::files::place;
 use crate::eeprom::image::{BOOTCONF, Image, Other, Part, What, signed};
 use crate::eeprom::keys::Key;
 use crate::eeprom::remarks::remarks;
-use crate::eeprom::{BootConf, Scope, day};
+use crate::eeprom::{BootConf, Scope, day, too_old_for};
 use crate::format::json::json;
 use crate::format::{hex, size};
 
@@ -136,6 +136,7 @@ pub(super) fn configuration(conf: &BootConf, ui: &Ui) {
 pub(super) fn remarkable(path: &Path, image: &Image, conf: &BootConf) -> Vec<String> {
     let mut all: Vec<String> = remarks(conf).iter().map(ToString::to_string).collect();
     all.extend(conf.notes());
+    all.extend(too_old_for(image));
     if let Some(Ok(updated)) = image.updated().map(|time| Timestamp::from_second(time.into())) {
         all.push(format!("read from a board: its last update was made {}", updated.strftime("%Y-%m-%d")));
     }
