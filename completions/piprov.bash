@@ -40,6 +40,9 @@ _piprov() {
             piprov,doctor)
                 cmd="piprov__subcmd__doctor"
                 ;;
+            piprov,eeprom)
+                cmd="piprov__subcmd__eeprom"
+                ;;
             piprov,flash)
                 cmd="piprov__subcmd__flash"
                 ;;
@@ -180,6 +183,15 @@ _piprov() {
                 ;;
             piprov__subcmd__config,show)
                 cmd="piprov__subcmd__config__subcmd__show"
+                ;;
+            piprov__subcmd__eeprom,edit)
+                cmd="piprov__subcmd__eeprom__subcmd__edit"
+                ;;
+            piprov__subcmd__eeprom,show)
+                cmd="piprov__subcmd__eeprom__subcmd__show"
+                ;;
+            piprov__subcmd__eeprom,verify)
+                cmd="piprov__subcmd__eeprom__subcmd__verify"
                 ;;
             piprov__subcmd__hook,add)
                 cmd="piprov__subcmd__hook__subcmd__add"
@@ -383,7 +395,7 @@ _piprov() {
 
     case "${cmd}" in
         piprov)
-            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version deploy flash verify split-image reset run board image backup project rule user token slot hook station targets card tftp usbboot list doctor netboot serve bootd mklive clnlive nukelive live stage1 initramfs udev config"
+            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version deploy flash verify split-image reset run board image backup project rule user token slot hook station targets card eeprom tftp usbboot list doctor netboot serve bootd mklive clnlive nukelive live stage1 initramfs udev config"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1350,6 +1362,130 @@ _piprov() {
                     return 0
                     ;;
                 --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__eeprom)
+            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version show edit verify"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__eeprom__subcmd__edit)
+            opts="-o -n -q -v -h -V --output --set --unset --bootconf --boot-from --unsign --board --mfg-ver --sig --force --dry-run --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bootconf)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --boot-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --board)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mfg-ver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__eeprom__subcmd__show)
+            opts="-q -v -h -V --board --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --board)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__eeprom__subcmd__verify)
+            opts="-q -v -h -V --board --mfg-ver --against --sig --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --board)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mfg-ver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --against)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sig)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

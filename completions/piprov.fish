@@ -49,6 +49,7 @@ complete -c piprov -n "__fish_piprov_needs_command" -f -a "hook" -d 'Show and ch
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "station" -d 'Show the station, and say whether its rules start something'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "targets" -d 'Show, check and change the targets database'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "card" -d 'Make and check recovery cards'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "eeprom" -d 'Show, change and check the EEPROM images of a Pi 4 or 5'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "tftp" -d 'Serve a folder over TFTP, with a live log'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "usbboot" -d 'Boot boards over USB: everything rpiboot does, all boards at once'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "list" -d 'Show the boards that are attached over USB, and why one can\'t be used'
@@ -1071,6 +1072,53 @@ complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -f -a "show" -d 'Show what is in an image, or which images a directory or a package has'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -f -a "edit" -d 'Change the settings in an image, and write it as another file'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -f -a "verify" -d 'Check whether an image is whole, and whether a board starts with it'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from show" -l board -d 'Say what the boot order means for this board: 4, 400, cm4, cm4s, 5, 500, cm5' -r
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -s o -l output -d 'Where the new image goes' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l set -d 'Set a setting for all boards: BOOT_UART=1' -r
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l unset -d 'Take a setting out; below a filter such as [cm4] it stays' -r
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l bootconf -d 'Take this file as the whole bootconf.txt, before other changes' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l boot-from -d 'Look for a system there first: nvme, sd, emmc, usb, network' -r
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l board -d 'The board that it is for: 4, 400, cm4, cm4s, 5, 500, cm5, cm5-lite' -r
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l mfg-ver -d 'The bootloader\'s number that the board needs at least' -r
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l unsign -d 'Take signature and key out of a signed image'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l sig -d 'Write the .sig file beside it, without which no bootloader takes it as an update'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l force -d 'Replace OUT if it is there'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -s n -l dry-run -d 'Say what would be done, and touch nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -l board -d 'The board that it is for: 4, 400, cm4, cm4s, 5, 500, cm5, cm5-lite' -r
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -l mfg-ver -d 'The bootloader\'s number that the board needs at least' -r
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -l against -d 'Compare with another image: what of it differs?' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -l sig -d 'The .sig file [default: that of the image\'s name, where it is there]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l root -d 'Serve the files below this folder' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l listen -d 'Listen on this address and UDP port' -r
 complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l max-window -d 'Send at most N blocks before an acknowledgement' -r

@@ -3,9 +3,12 @@
 
 use libfuzzer_sys::fuzz_target;
 use piprov::eeprom::image::BOOTCONF;
+use piprov::eeprom::check::{Beside, check};
+use piprov::eeprom::edit::{Wanted, edit};
 use piprov::eeprom::otp::Dump;
+use piprov::eeprom::remarks::remarks;
 use piprov::eeprom::usb_boot::{ConfigTxt, State};
-use piprov::eeprom::{BootConf, BootOrder, Image, Sig};
+use piprov::eeprom::{BootConf, BootOrder, Image, Needs, Sig};
 
 #[path = "../../tests/support/eeprom.rs"]
 mod writer;
@@ -36,7 +39,15 @@ fn look_at(bytes: Vec<u8>, content: &[u8]) {
     let turn = content.len();
     if turn.is_multiple_of(16) {
         // A search through all bytes takes longest.
-        let _ = (image.built(), image.mfg_ver());
+        let _ = (image.built(), image.mfg_ver(), image.version().is_some());
+        let _ = check(&image, &Needs::default(), &Beside { sig: Some(content), against: Some(&image) });
+    }
+    if let Ok(text) = image.bootconf() {
+        let wanted = Wanted { config: Some(content.to_vec()), unsign: true, ..Wanted::default() };
+        if let Ok(edited) = edit(&image, &BootConf::parse(text), &wanted) {
+            assert!(!edited.image.is_signed() && !edited.image.has_key());
+            assert!(!edited.conf.may_be("SIGNED_BOOT", "1"));
+        }
     }
     let name = [BOOTCONF, BOOTCONF, "bootsys", "updatetime"][turn % 4];
     if let Ok(changed) = image.with_file(name, content) {
@@ -80,5 +91,7 @@ fuzz_target!(|input: &[u8]| {
     let mut conf = BootConf::parse(text);
     conf.set("BOOT_ORDER", "0xf12").unwrap();
     assert_eq!(BootConf::parse(&conf.text()).get("BOOT_ORDER").as_deref(), Some("0xf12"));
-    let _ = (conf.notes(), conf.warnings());
+    let _ = (conf.notes(), conf.warnings(), remarks(&conf));
+    conf.unset("BOOT_ORDER").unwrap();
+    assert_eq!(conf.get("BOOT_ORDER"), None);
 });

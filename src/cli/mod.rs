@@ -21,6 +21,8 @@ mod config;
 mod confirm;
 mod deploy;
 mod doctor;
+mod eeprom;
+mod findings;
 mod flash;
 mod hook;
 mod image;
@@ -159,6 +161,8 @@ pub enum Command {
     Targets(targets::Targets),
     /// Make and check recovery cards
     Card(card::Card),
+    /// Show, change and check the EEPROM images of a Pi 4 or 5
+    Eeprom(eeprom::Eeprom),
     /// Serve a folder over TFTP, with a live log
     Tftp(tftp::Tftp),
     #[cfg(feature = "usb")]
@@ -201,6 +205,9 @@ impl Command {
     /// Whether it does nothing but print, so that it may end when nobody reads any more.
     #[must_use]
     pub fn only_reports(&self) -> bool {
+        if let Self::Eeprom(args) = self {
+            return args.only_reports();
+        }
         matches!(
             self,
             Self::Targets(_)
@@ -267,6 +274,7 @@ impl Cli {
             Command::Station(args) => args.run(global, ui, stop),
             Command::Targets(args) => args.run(global, ui, stop),
             Command::Card(args) => args.run(global, ui, stop),
+            Command::Eeprom(args) => args.run(ui),
             Command::Tftp(args) => args.run(global, ui, stop),
             #[cfg(feature = "usb")]
             Command::Usbboot(args) => args.run(global, ui, stop),

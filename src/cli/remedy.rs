@@ -95,7 +95,9 @@ const fn flag(knob: Knob) -> Flag {
         Knob::Confirm => ("--confirm", Some("SETTING"), &["usbboot"]),
         Knob::Deb => ("--deb", Some("FILE"), PACKAGES),
         Knob::DryRun => ("--dry-run", None, &["netboot client add"]),
-        Knob::Force => ("--force", None, &["card build", "split-image", "mklive", "netboot serve"]),
+        Knob::Force => {
+            ("--force", None, &["card build", "eeprom edit", "split-image", "mklive", "netboot serve"])
+        }
         Knob::Interface => ("--interface", Some("IF"), &["netboot client add", "netboot serve"]),
         Knob::Line => ("--line", Some("LINE"), &["reset"]),
         Knob::Listen => ("--listen", Some("ADDR[:PORT]"), &["flash"]),
@@ -141,6 +143,7 @@ const fn command(task: Task) -> &'static str {
         Task::Doctor => "piprov doctor",
         Task::EnableCard => "piprov netboot enable --boot-partition DIR",
         Task::EnableEeprom => "piprov netboot enable --eeprom IMAGE",
+        Task::EepromUnsign => "piprov eeprom edit IMAGE --unsign",
         Task::Flash => "piprov flash",
         Task::List => "piprov list",
         Task::Nfs => "piprov netboot nfs",

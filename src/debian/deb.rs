@@ -10,6 +10,8 @@ use crate::error::{Explain, Kind, Remedy};
 
 /// Longest file that is taken out of a package; firmware is smaller.
 const LONGEST: u64 = 64 << 20;
+/// What is kept of one archive, in bytes: much more than a kernel's package has.
+const MOST: u64 = 1 << 30;
 
 /// A package with the files that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,6 +173,22 @@ fn next_member(file: &mut impl Read) -> io::Result<Option<(String, u64)>> {
 
 /// What is wanted of a compressed tar archive.
 fn unpack(member: impl Read, name: &str, wanted: impl Fn(&str) -> bool) -> io::Result<Contents> {
+    unpack_within(member, name, MOST, wanted)
+}
+
+fn unpack_within(
+    member: impl Read,
+    name: &str,
+    most: u64,
+    wanted: impl Fn(&str) -> bool,
+) -> io::Result<Contents> {
+    let mut kept = 0;
+    let mut keep = |bytes: u64| {
+        kept += bytes;
+        let error =
+            || io::Error::new(io::ErrorKind::InvalidData, format!("more than {most} bytes are wanted of it"));
+        if kept > most { Err(error()) } else { Ok(()) }
+    };
     let mut plain: Box<dyn Read + '_> = match name.rsplit_once(".tar").map_or("", |(_, ending)| ending) {
         "" => Box::new(member),
         ".gz" => Box::new(flate2::read::MultiGzDecoder::new(member)),
@@ -200,6 +218,7 @@ fn unpack(member: impl Read, name: &str, wanted: impl Fn(&str) -> bool) -> io::R
                 let what = format!("{path} has {} bytes", entry.size());
                 return Err(io::Error::new(io::ErrorKind::InvalidData, what));
             }
+            keep(entry.size())?;
             let mut bytes = Vec::new();
             entry.take(LONGEST).read_to_end(&mut bytes)?;
             found.files.insert(path, bytes);
@@ -207,7 +226,9 @@ fn unpack(member: impl Read, name: &str, wanted: impl Fn(&str) -> bool) -> io::R
             found.links.insert(path, String::from_utf8_lossy(&target).into_owned());
         } else if kind.is_hard_link() {
             // It comes after what it is another name of.
-            if let Some(bytes) = found.files.get(&plain_path(&target)).cloned() {
+            if let Some(bytes) = found.files.get(&plain_path(&target)) {
+                keep(bytes.len() as u64)?;
+                let bytes = bytes.clone();
                 found.files.insert(path, bytes);
             }
         } else if kind.is_dir() {
@@ -262,6 +283,22 @@ pub(crate) mod tests {
             assert_eq!(read.files.keys().collect::<Vec<_>>(), ["etc/c", "usr/lib/a"]);
             assert!(read.files["usr/lib/a"] == big, "{compression}");
         }
+    }
+
+    #[test]
+    fn an_archive_that_would_fill_the_memory_is_refused() {
+        let mut tar = tar::Builder::new(Vec::new());
+        for name in ["a", "b"] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(1000);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, name, &[7; 1000][..]).unwrap();
+        }
+        let bytes = tar.into_inner().unwrap();
+        let unpack = |most| unpack_within(&bytes[..], "data.tar", most, |_| true);
+        assert_eq!(unpack(2000).unwrap().files.len(), 2);
+        let Err(error) = unpack(1999) else { panic!("it was unpacked") };
+        assert_eq!(error.to_string(), "more than 1999 bytes are wanted of it");
     }
 
     #[test]

@@ -138,6 +138,23 @@ impl BootOrder {
             .map_err(|_| bad("it has at most eight hexadecimal digits"))
     }
 
+    /// The places that words name, as `nvme,usb`, to boot from: those that may have a system.
+    ///
+    /// # Errors
+    /// When a word isn't known, or names no such place.
+    pub fn places(text: &str) -> Result<Vec<Mode>, Error> {
+        let bad = |why: &str| Error::Order { text: text.to_owned(), why: why.into(), near: Vec::new() };
+        if text.starts_with(|first: char| first.is_ascii_digit()) {
+            return Err(bad("words such as nvme or usb were expected, no number"));
+        }
+        let mut places = Self::parse_words(text)?.modes();
+        places.truncate(places.iter().position(|mode| *mode == Mode::Restart).unwrap_or(places.len()));
+        if places.is_empty() || places.iter().any(|mode| mode.is_end()) {
+            return Err(bad("a system can be on sd, emmc, usb, bcm-usb, nvme, or come over network or http"));
+        }
+        Ok(places)
+    }
+
     /// Reads words from first to last, as `network,sd`, or a number. Where the last mode doesn't end the order, a
     /// RESTART is added behind it.
     ///
@@ -195,15 +212,49 @@ impl BootOrder {
     /// This order with the network in front, once, and a restart at its end.
     #[must_use]
     pub fn with_network_first(self) -> Self {
-        let rest =
-            self.modes().into_iter().take_while(|mode| !mode.is_end()).filter(|mode| *mode != Mode::Network);
-        let rest: Vec<Mode> = rest.take(MOST - 2).collect();
-        Self(rest.iter().rev().fold(0xf, |order, mode| order << 4 | u32::from(mode.digit())) << 4 | 2)
+        self.with_first(&[Mode::Network])
     }
 
-    /// What in this order may not be what was meant; for one board, or for any that has an EEPROM.
+    /// This order with these modes in front, each once, and a restart at its end. What it has no place for is left out
+    /// at the end.
+    #[must_use]
+    pub fn with_first(self, first: &[Mode]) -> Self {
+        let rest = self.modes().into_iter().take_while(|mode| !mode.is_end());
+        let mut modes: Vec<Mode> = Vec::new();
+        for mode in first.iter().copied().chain(rest) {
+            // An order may try a place twice; only those that are moved are there once.
+            if !(modes.contains(&mode) && first.contains(&mode)) {
+                modes.push(mode);
+            }
+        }
+        modes.truncate(MOST - 1);
+        Self(modes.iter().rev().fold(0xf, |order, mode| order << 4 | u32::from(mode.digit())))
+    }
+
+    /// The places that it reaches, first to last.
+    #[must_use]
+    pub fn reached(self) -> Vec<Mode> {
+        let mut modes = self.modes();
+        if let Some(end) = modes.iter().position(|mode| mode.is_end()) {
+            modes.truncate(end + 1);
+        }
+        modes
+    }
+
+    /// What in this order may not be what was meant of a board that boots over the network; for one board, or for any
+    /// that has an EEPROM.
     #[must_use]
     pub fn notes(self, model: Option<Model>) -> Vec<String> {
+        self.all_notes(model, true)
+    }
+
+    /// The same of a board that boots from anything.
+    #[must_use]
+    pub fn doubts(self, model: Option<Model>) -> Vec<String> {
+        self.all_notes(model, false)
+    }
+
+    fn all_notes(self, model: Option<Model>, network_wanted: bool) -> Vec<String> {
         let modes = self.modes();
         let mut notes = Vec::new();
         let end = modes.iter().position(|mode| mode.is_end());
@@ -216,7 +267,7 @@ impl BootOrder {
                 modes[end].name()
             ));
         }
-        let reached = &modes[..end.map_or(modes.len(), |end| end + 1)];
+        let reached = self.reached();
         for (at, mode) in reached.iter().enumerate() {
             if reached[..at].contains(mode) {
                 continue;
@@ -239,6 +290,7 @@ impl BootOrder {
         }
         let network = reached.iter().position(|mode| *mode == Mode::Network);
         match network {
+            _ if !network_wanted => {}
             Some(0) => {}
             Some(at) => {
                 let before: Vec<&str> = reached[..at].iter().map(|mode| mode.name()).collect();
@@ -272,102 +324,4 @@ impl fmt::Display for BootOrder {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn notes(text: &str, model: Option<Model>) -> Vec<String> {
-        BootOrder::parse(text).unwrap().notes(model)
-    }
-
-    #[test]
-    fn words_become_the_number_that_is_read_from_right_to_left() {
-        for (words, want) in [
-            ("network,sd", "0xf12"),
-            ("sd,network", "0xf21"),
-            ("SD, USB", "0xf41"),
-            ("nvme,usb", "0xf46"),
-            ("network", "0xf2"),
-            ("net stop", "0xe2"),
-            ("network,rpiboot", "0x32"),
-            ("http", "0xf7"),
-            ("sd,usb,nvme,network,http,bcm-usb,sd", "0xf1572641"),
-            ("0xf12", "0xf12"),
-        ] {
-            let order = BootOrder::parse_words(words).unwrap();
-            assert_eq!(order.to_string(), want, "{words}");
-            assert_eq!(BootOrder::parse(want), Ok(order));
-        }
-    }
-
-    #[test]
-    fn what_is_no_order_is_told() {
-        for (words, why) in [
-            ("netwrok", "it is none of"),
-            ("sd,netwrok", "`netwrok` is none of"),
-            ("", "no word"),
-            (",", "no word"),
-            ("sd,sd,sd,sd,sd,sd,sd,sd", "at most 8 places"),
-            ("0x", "a number"),
-            ("0x1ffffffff", "eight hexadecimal digits"),
-            ("0xg", "a number"),
-            ("1a", "a number"),
-        ] {
-            let error = BootOrder::parse_words(words).unwrap_err();
-            assert!(error.to_string().contains(why), "{words}: {error}");
-        }
-        assert!(
-            matches!(BootOrder::parse_words("netwrok"), Err(Error::Order { near, .. }) if near[0] == "network")
-        );
-        assert!(BootOrder::parse("+12").is_err() && BootOrder::parse("0x+1").is_err());
-    }
-
-    #[test]
-    fn sd_comes_first_in_0x21() {
-        let order = BootOrder::parse("0x21").unwrap();
-        assert_eq!(order.modes(), [Mode::Sd, Mode::Network]);
-        assert!(!order.is_network_first());
-        assert_eq!(order.with_network_first().to_string(), "0xf12");
-        let notes = order.notes(None);
-        assert!(notes.iter().any(|note| note.starts_with("SD comes before NETWORK")), "{notes:?}");
-        assert!(notes.iter().any(|note| note.contains("0xf21 starts over")), "{notes:?}");
-    }
-
-    #[test]
-    fn what_is_never_reached() {
-        assert!(notes("0x1f2", None)[0].starts_with("SD is never reached: RESTART"));
-        assert!(notes("0xf132", None)[0].starts_with("SD, RESTART are never reached: RPIBOOT"));
-        assert!(notes("0xfe2", None)[0].starts_with("RESTART is never reached: STOP"));
-        assert!(notes("0x201", None)[0].starts_with("NETWORK is never reached: SD CARD DETECT"));
-        assert!(
-            notes("0x201", None)
-                .contains(&"NETWORK is not in it: the board never asks the network".to_owned())
-        );
-        assert!(notes("0xf12", None).is_empty());
-    }
-
-    #[test]
-    fn what_a_board_lacks() {
-        assert!(notes("0xf62", Some(Model::Pi4B))[0].starts_with("Pi 4B has no NVME"));
-        assert!(notes("0xf62", Some(Model::Cm4)).is_empty());
-        assert!(notes("0xf52", Some(Model::Pi5))[0].starts_with("Pi 5 has no BCM-USB-MSD"));
-        assert!(notes("0xf12", Some(Model::Cm4s))[0].starts_with("CM4S has no NETWORK"));
-        assert!(notes("0xf92", None)[0].starts_with("9 is no boot mode"));
-        assert_eq!(notes("0xf62", None), ["NVME is not on Pi 4, 400, CM4S"]);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn every_number_can_be_told(number: u32) {
-            let order = BootOrder(number);
-            proptest::prop_assert_eq!(BootOrder::parse(&order.to_string()), Ok(order));
-            let back = order.modes().iter().rev().fold(0, |n, mode| n << 4 | u32::from(mode.digit()));
-            proptest::prop_assert_eq!(back, number);
-            let _ = order.notes(None);
-            proptest::prop_assert!(order.with_network_first().is_network_first());
-            proptest::prop_assert!(order.with_network_first().modes().contains(&Mode::Restart));
-        }
-
-        #[test]
-        fn no_words_panic(text: String) { let _ = BootOrder::parse_words(&text); }
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! `bootconf.txt`, the configuration in a Pi 4's or Pi 5's EEPROM.
 
 use super::keys::{self, Key};
-use super::lines::{Change, Lines, Scope};
+use super::lines::{Change, Lines, Scope, Seen};
 use super::{BootOrder, Error};
 
 /// The configuration, with changes to it.
@@ -9,8 +9,8 @@ use super::{BootOrder, Error};
 pub struct BootConf {
     lines: Lines,
     changes: Vec<Change>,
-    /// Settings that were set and aren't known.
-    unknown: Vec<String>,
+    /// What is to be said before the change is made.
+    told: Vec<String>,
 }
 
 impl BootConf {
@@ -18,7 +18,7 @@ impl BootConf {
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let lines = Lines::parse(text.as_bytes(), Some("config.txt"));
-        Self { lines, changes: Vec::new(), unknown: Vec::new() }
+        Self { lines, changes: Vec::new(), told: Vec::new() }
     }
 
     /// A setting's value for all boards, where it stands there.
@@ -44,11 +44,58 @@ impl BootConf {
             Some(known) => known.check(value)?,
             None => {
                 keys::check_text(key, value)?;
-                self.unknown.push(key.to_owned());
+                self.told.push(Key::unknown(key));
             }
         }
         self.changes.append(&mut self.lines.set(key, value, None));
         Ok(())
+    }
+
+    /// Takes a setting out, for all boards. Where it stands below a filter it stays; that is told by [`Self::warnings`],
+    /// as is a setting that isn't there.
+    ///
+    /// # Errors
+    /// When the name can be that of no setting.
+    pub fn unset(&mut self, key: &str) -> Result<(), Error> {
+        Key::find(key)?;
+        let found: Vec<_> = self.lines.find(key).map(|found| (found.at, found.scope)).collect();
+        let places: Vec<usize> =
+            found.iter().filter(|(_, scope)| *scope == Scope::Always).map(|(at, _)| *at).collect();
+        let filters = found.iter().filter_map(|(_, scope)| match scope {
+            Scope::When(filter) => Some(format!("{key} stays below [{filter}]")),
+            _ => None,
+        });
+        self.told.extend(filters);
+        if places.is_empty() {
+            self.told.push(format!("{key} isn't set for all boards, so nothing is taken out"));
+        }
+        self.changes.append(&mut self.lines.remove(&places));
+        Ok(())
+    }
+
+    /// Takes a setting out wherever it may count.
+    pub(super) fn unset_everywhere(&mut self, key: &str) {
+        let counts = |scope: &Scope| matches!(scope, Scope::Always | Scope::When(_));
+        let places: Vec<usize> =
+            self.lines.find(key).filter(|found| counts(&found.scope)).map(|found| found.at).collect();
+        self.changes.append(&mut self.lines.remove(&places));
+    }
+
+    /// Puts another text in place of all of it.
+    pub fn replace(&mut self, text: &str) {
+        self.changes.append(&mut self.lines.replace(&Self::parse(text).lines));
+    }
+
+    /// Whether a setting may have this value on some board.
+    #[must_use]
+    pub fn may_be(&self, key: &str, value: &str) -> bool {
+        let counts = |scope: &Scope| matches!(scope, Scope::Always | Scope::When(_));
+        self.lines.find(key).any(|found| found.value == value && counts(&found.scope))
+    }
+
+    /// All lines, as they are now.
+    pub fn lines(&self) -> impl Iterator<Item = Seen> + '_ {
+        self.lines.look()
     }
 
     /// The lines that changed.
@@ -57,10 +104,11 @@ impl BootConf {
         &self.changes
     }
 
-    /// What is to be said before the change is made: settings that were set and that aren't known.
+    /// What is to be said before the change is made: settings that were set and aren't known, and such as couldn't be
+    /// taken out.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        self.unknown.iter().map(|name| Key::unknown(name)).collect()
+        self.told.clone()
     }
 
     /// What a user that boots boards over the network may not expect of this configuration.
@@ -132,6 +180,53 @@ mod tests {
             conf.set(name, "1").unwrap();
         }
         assert_eq!(conf.warnings(), [""; 0], "seven that no documentation has");
+    }
+
+    #[test]
+    fn a_setting_is_taken_out_where_it_counts_for_all() {
+        let mut conf = BootConf::parse("A=1\n# A=0\n[cm4]\nA=2\n[all]\nA=3\n A = 4\n[none]\nA=5\n");
+        conf.unset("A").unwrap();
+        assert_eq!(conf.text(), "# A=0\n[cm4]\nA=2\n[all]\n[none]\nA=5\n");
+        assert_eq!(conf.warnings(), ["A stays below [cm4]"]);
+        let lines: Vec<_> = conf.changes().iter().map(|change| change.line).collect();
+        assert_eq!(lines, [1, 6, 7]);
+        conf.unset("B").unwrap();
+        assert_eq!(conf.warnings()[1], "B isn't set for all boards, so nothing is taken out");
+        assert!(matches!(conf.unset("A B"), Err(Error::Key { .. })));
+        // The numbers of what comes later are those of the text before, too.
+        conf.set("C", "1").unwrap();
+        assert_eq!(conf.changes().last().unwrap().line, 10);
+        assert!(conf.may_be("A", "2") && !conf.may_be("A", "5") && !conf.may_be("A", "1"));
+        conf.unset_everywhere("A");
+        assert_eq!(conf.text(), "# A=0\n[cm4]\n[all]\n[none]\nA=5\n[all]\nC=1\n");
+    }
+
+    #[test]
+    fn another_text_is_told_as_what_differs() {
+        let mut conf = BootConf::parse("A=1\nB=2\nC=3\nD=4\n");
+        conf.replace("A=1\nX=2\nY=3\nZ=3\nD=4\n");
+        assert_eq!(conf.text(), "A=1\nX=2\nY=3\nZ=3\nD=4\n");
+        let told: Vec<_> = conf
+            .changes()
+            .iter()
+            .map(|change| (change.line, change.before.as_deref(), change.after.as_deref()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (2, Some("B=2"), None),
+                (3, Some("C=3"), None),
+                (2, None, Some("X=2")),
+                (2, None, Some("Y=3")),
+                (2, None, Some("Z=3"))
+            ]
+        );
+        for text in ["", "A=1\n", "A=1\nA=1\n"] {
+            let mut conf = BootConf::parse("A=1\n");
+            conf.replace(text);
+            assert_eq!(conf.text(), text);
+            assert_eq!(conf.changes().is_empty(), text == "A=1\n");
+        }
     }
 
     #[test]

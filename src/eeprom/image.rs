@@ -13,10 +13,13 @@
 
 mod flash;
 mod halves;
+mod told;
+mod unsign;
 
 use super::{Error, Sig};
 use crate::board::Family;
 pub use halves::Other;
+pub use told::{Customer, Signed, Told, What, signed};
 
 /// Bits of a magic number that are the same in every section.
 const MAGIC_MASK: u32 = 0xffff_f00f;
@@ -31,8 +34,10 @@ const HEADER: usize = 8;
 const NAME: usize = 12;
 /// From a file's section to its content.
 const BEFORE_CONTENT: usize = HEADER + NAME + 4;
+/// Sections that an image may have. Published ones have fewer than a hundred.
+const MOST_SECTIONS: usize = 4096;
 /// What flash is erased in, and how much at its end belongs to the bootloader.
-const SECTOR: usize = 4096;
+pub(super) const SECTOR: usize = 4096;
 /// The longest content of a file, but for `bootsys`. Raspberry Pi's tool has this limit (a sector without 20 bytes),
 /// though 24 stand before the content.
 const MAX_CONTENT: usize = SECTOR - 20;
@@ -43,9 +48,9 @@ const A: usize = 0x1_0000;
 /// Where partition B begins. In all images: what is changed lies before it.
 const B: usize = 0x10_7000;
 /// Where the journal begins.
-const JOURNAL: usize = 0x1f_e000;
+pub(super) const JOURNAL: usize = 0x1f_e000;
 /// When the bootloader was updated last: `!time` and `time`, each 4 bytes, little-endian.
-const UPDATETIME: &str = "updatetime";
+pub(super) const UPDATETIME: &str = "updatetime";
 
 /// The configuration.
 pub const BOOTCONF: &str = "bootconf.txt";
@@ -55,7 +60,7 @@ pub const BOOTCONF_SIG: &str = "bootconf.sig";
 pub const PUBKEY: &str = "pubkey.bin";
 
 /// Where in an image something lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
     /// In an image without partitions, which is all that it has; in an A/B image the part before them, which stays.
@@ -125,6 +130,9 @@ impl Image {
             return Err(Error::Size { got: bytes.len() as u64 });
         }
         let sections = flash::sections(&bytes)?;
+        if sections.len() > MOST_SECTIONS {
+            return Err(Error::Sections { most: MOST_SECTIONS });
+        }
         Ok(Self { bytes, sections })
     }
 

@@ -4,11 +4,14 @@
 //! its like: repository usbboot, secure-boot-recovery. The last seven stand in the bootloaders of August 2026 and in no
 //! documentation, so that nothing is known of their values. BOOT_MENU_ENABLED only a Pi 5's knows.
 
+mod table;
+
 use std::net::Ipv4Addr;
 
 use super::{BootOrder, Error};
 use crate::board::Mac;
 use crate::near::near;
+use table::KEYS;
 
 /// What a value has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,83 +44,13 @@ pub struct Key {
     /// As it is written, in capitals.
     pub name: &'static str,
     form: Form,
+    what: &'static str,
 }
 
 /// Longer than any setting's name.
 const LONGEST_NAME: usize = 64;
 
 const ANY: i64 = u32::MAX as i64;
-
-macro_rules! keys {
-    ($($name:ident: $form:expr;)+) => {
-        /// All settings, in the order of the documentation.
-        const KEYS: &[Key] = &[$(Key { name: stringify!($name), form: $form },)+];
-    };
-}
-
-keys! {
-    BOOT_UART: Form::Switch;
-    UART_BAUD: Form::Number(9600, 921_600);
-    WAKE_ON_GPIO: Form::Number(0, 2);
-    POWER_OFF_ON_HALT: Form::Switch;
-    WAIT_FOR_POWER_BUTTON: Form::Switch;
-    BOOT_ORDER: Form::Order;
-    BOOT_WATCHDOG_TIMEOUT: Form::Number(0, ANY);
-    BOOT_WATCHDOG_PARTITION: Form::Number(0, ANY);
-    MAX_RESTARTS: Form::Number(-1, ANY);
-    REBOOT_ON_FATAL_ERROR: Form::Switch;
-    SD_BOOT_MAX_RETRIES: Form::Number(-1, ANY);
-    SD_OVERCURRENT_CHECK: Form::Switch;
-    SD_QUIRKS: Form::Number(0, ANY);
-    NET_BOOT_MAX_RETRIES: Form::Number(-1, ANY);
-    DHCP_TIMEOUT: Form::Millis(5000, ANY, 45_000);
-    DHCP_REQ_TIMEOUT: Form::Millis(500, ANY, 4000);
-    TFTP_FILE_TIMEOUT: Form::Millis(5000, ANY, 30_000);
-    TFTP_IP: Form::Ip;
-    TFTP_PREFIX: Form::Number(0, 2);
-    TFTP_PREFIX_STR: Form::Text(32);
-    PXE_OPTION43: Form::Text(32);
-    DHCP_OPTION97: Form::Number(0, ANY);
-    MAC_ADDRESS: Form::Mac;
-    MAC_ADDRESS_OTP: Form::Text(32);
-    CLIENT_IP: Form::Ip;
-    SUBNET: Form::Mask;
-    GATEWAY: Form::Ip;
-    DISABLE_HDMI: Form::Switch;
-    HDMI_DELAY: Form::Number(0, ANY);
-    ENABLE_SELF_UPDATE: Form::Switch;
-    FREEZE_VERSION: Form::Switch;
-    SIGNED_BOOT: Form::Switch;
-    HTTP_HOST: Form::Host;
-    HTTP_PORT: Form::Number(1, 65_535);
-    HTTP_PATH: Form::Text(255);
-    HTTP_CACERT_HASH: Form::Sha256;
-    IMAGER_REPO_URL: Form::Text(255);
-    NET_INSTALL_ENABLED: Form::Switch;
-    NET_INSTALL_AT_POWER_ON: Form::Switch;
-    NET_INSTALL_KEYBOARD_WAIT: Form::Millis(0, ANY, 900);
-    NETCONSOLE: Form::Text(32);
-    PARTITION: Form::Number(0, ANY);
-    PARTITION_WALK: Form::Switch;
-    BOOTVAR0: Form::Number(0, ANY);
-    PCIE_PROBE: Form::Switch;
-    PSU_MAX_CURRENT: Form::Number(0, ANY);
-    USB_MSD_EXCLUDE_VID_PID: Form::Text(64);
-    USB_MSD_DISCOVER_TIMEOUT: Form::Millis(5000, ANY, 20_000);
-    USB_MSD_LUN_TIMEOUT: Form::Millis(100, ANY, 2000);
-    USB_MSD_PWR_OFF_TIME: Form::Millis(0, 5000, 1000);
-    USB_MSD_STARTUP_DELAY: Form::Millis(0, 30_000, 0);
-    VL805: Form::Switch;
-    XHCI_DEBUG: Form::Number(0, ANY);
-    SDRAM_BANKLOW: Form::Number(0, 4);
-    BOOT_MENU_ENABLED: Form::Text(255);
-    BOOT_MENU_OPTIONS: Form::Text(255);
-    USE_IPV6: Form::Text(255);
-    DNS_IP: Form::Text(255);
-    USB_DEV_BOOT_MAX_RETRIES: Form::Text(255);
-    USB_DEV_FILE_TIMEOUT: Form::Text(255);
-    NVME_CONTROLLER: Form::Text(255);
-}
 
 impl Key {
     /// The setting of this name, where it is known. Names are written in capitals.
@@ -130,6 +63,12 @@ impl Key {
             return Err(Error::Key { key: name.chars().take(LONGEST_NAME).collect() });
         }
         Ok(KEYS.iter().copied().find(|key| key.name == name))
+    }
+
+    /// What it does and what its values mean, in a few words; `None` where no documentation says it.
+    #[must_use]
+    pub fn what(self) -> Option<&'static str> {
+        Some(self.what).filter(|what| !what.is_empty())
     }
 
     /// What is to be said of a setting that isn't known: a newer bootloader may know it, or it is a mistake.

@@ -49,6 +49,42 @@ struct Line {
     /// With its line end.
     raw: Vec<u8>,
     scope: Scope,
+    /// Counted from 1, in the text before; of one that was added the number of the line that it stands before.
+    number: usize,
+    added: bool,
+}
+
+/// A line, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Counted from 1.
+    pub number: usize,
+    /// Without its end and blanks around it.
+    pub text: String,
+    /// For which boards it counts.
+    pub scope: Scope,
+    /// What it is.
+    pub what: What,
+}
+
+/// What a line is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// Nothing, or a comment.
+    Comment,
+    /// A filter: for which boards the lines below it count.
+    Filter,
+    /// A setting.
+    Setting {
+        /// Its name.
+        key: String,
+        /// Its value.
+        value: String,
+        /// Whether it is written as boards read it: they don't pass over blanks around the `=`.
+        exact: bool,
+    },
+    /// Something else, which boards pass over.
+    Other,
 }
 
 impl Line {
@@ -61,8 +97,6 @@ impl Line {
 #[derive(Debug, Clone)]
 pub(super) struct Lines {
     lines: Vec<Line>,
-    /// Where lines that are added stand in the text before.
-    added: usize,
 }
 
 /// A setting that stands somewhere.
@@ -82,14 +116,15 @@ impl Lines {
         let mut scope = Scope::Always;
         let mut lines = Vec::new();
         for raw in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let mut line = Line { raw: raw.to_vec(), scope: Scope::Always };
+            let number = lines.len() + 1;
+            let mut line = Line { raw: raw.to_vec(), scope: Scope::Always, number, added: false };
             if scope != Scope::Elsewhere {
                 scope = Scope::of_filter(&line.text(), other).unwrap_or(scope);
             }
             line.scope = scope.clone();
             lines.push(line);
         }
-        Self { lines, added: 0 }
+        Self { lines }
     }
 
     pub(super) fn bytes(&self) -> Vec<u8> {
@@ -105,6 +140,45 @@ impl Lines {
             let exact = line.raw.starts_with(format!("{key}={value}").as_bytes());
             (name.trim_end() == key).then(|| Found { at, value, scope: line.scope.clone(), exact })
         })
+    }
+
+    /// All lines, for people.
+    pub(super) fn look(&self) -> impl Iterator<Item = Seen> + '_ {
+        self.lines.iter().enumerate().map(|(at, line)| {
+            let text = line.text();
+            let what = match text.split_once('=') {
+                _ if text.is_empty() || text.starts_with('#') => What::Comment,
+                _ if text.starts_with('[') => What::Filter,
+                Some((key, value)) => {
+                    let (key, value) = (key.trim_end().to_owned(), value.trim().to_owned());
+                    let exact = line.raw.starts_with(format!("{key}={value}").as_bytes());
+                    What::Setting { key, value, exact }
+                }
+                None => What::Other,
+            };
+            Seen { number: at + 1, text, scope: line.scope.clone(), what }
+        })
+    }
+
+    /// Puts another text in place of this one. What differs is told as one block.
+    pub(super) fn replace(&mut self, with: &Self) -> Vec<Change> {
+        let (old, new) = (&self.lines, &with.lines);
+        let equal = |(a, b): &(&Line, &Line)| a.raw == b.raw;
+        let head = old.iter().zip(new).take_while(equal).count();
+        let tail = old[head..].iter().rev().zip(new[head..].iter().rev()).take_while(equal).count();
+        let gone = old[head..old.len() - tail].iter().map(|line| Change {
+            line: line.number,
+            before: Some(line.text()),
+            after: None,
+        });
+        let come = new[head..new.len() - tail].iter().map(|line| Change {
+            line: head + 1,
+            before: None,
+            after: Some(line.text()),
+        });
+        let changes = gone.chain(come).collect();
+        *self = with.clone();
+        changes
     }
 
     /// The setting that counts for all boards: the last one.
@@ -153,7 +227,8 @@ impl Lines {
     pub(super) fn remove(&mut self, places: &[usize]) -> Vec<Change> {
         let mut changes = Vec::new();
         for at in places {
-            changes.push(Change { line: at + 1, before: self.lines.get(*at).map(Line::text), after: None });
+            let Some(line) = self.lines.get(*at) else { continue };
+            changes.push(Change { line: line.number, before: Some(line.text()), after: None });
         }
         let mut at = 0;
         self.lines.retain(|_| {
@@ -179,16 +254,18 @@ impl Lines {
         let mut changes = Vec::new();
         for (n, text) in texts.into_iter().enumerate() {
             let raw = format!("{text}{end}").into_bytes();
-            self.lines.insert(at + n, Line { raw, scope: Scope::Always });
+            self.lines.insert(at + n, Line { raw, scope: Scope::Always, number: line, added: true });
             changes.push(Change { line, before: None, after: Some(text) });
-            self.added += 1;
         }
         changes
     }
 
-    /// The number of a line in the text before; lines are only added at the end of what was changed before.
+    /// The number of a place in the text before.
     fn number(&self, at: usize) -> usize {
-        (at + 1).saturating_sub(self.added).max(1)
+        if let Some(line) = self.lines.get(at) {
+            return line.number;
+        }
+        self.lines.last().map_or(1, |last| last.number + usize::from(!last.added))
     }
 
     fn end_of(&self, at: usize) -> Vec<u8> {

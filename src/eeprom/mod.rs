@@ -3,20 +3,31 @@
 //! that sets them.
 //!
 //! - [`image`], [`BootConf`], [`keys`], [`BootOrder`]: an EEPROM's image, its configuration, and what that means.
-//! - [`update`]: an image with another configuration, as a board takes it.
+//! - [`remarks`], [`Needs`], [`check`], [`mod@compare`]: what may be wrong with one, and which boards it is for.
+//! - [`mod@edit`], [`update`]: an image with another configuration, and as a board takes it over the network.
 //! - [`config_txt`], [`usb_boot`]: a `config.txt` with what it includes, and the line that burns a bit in.
 //! - [`otp`]: what is burned in.
+//! - [`files`]: all of that in files, and directories of images.
 //!
-//! No devices and no clock in here: bytes and texts go in, bytes and texts come out.
+//! No devices and no clock in here, and outside [`files`] no files: bytes and texts go in, bytes and texts come out.
 
 pub mod boot_order;
+#[cfg(feature = "cli")]
+pub mod check;
+pub mod compare;
 mod conf;
 pub mod config_txt;
+pub mod edit;
 mod error;
+pub mod files;
 pub mod image;
 pub mod keys;
 mod lines;
+mod minimum;
 pub mod otp;
+pub mod remarks;
+#[cfg(feature = "cli")]
+mod rsa;
 mod sig;
 pub mod update;
 pub mod usb_boot;
@@ -26,5 +37,6 @@ pub use conf::BootConf;
 pub use config_txt::ConfigFiles;
 pub use error::Error;
 pub use image::Image;
-pub use lines::{Change, Scope};
+pub use lines::{Change, Scope, Seen, What};
+pub use minimum::{Needs, day, too_old_for};
 pub use sig::Sig;

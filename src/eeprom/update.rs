@@ -21,28 +21,29 @@ pub struct Edited {
     pub conf: BootConf,
     /// What is to be said before anything is written.
     pub warnings: Vec<String>,
-    /// What a user that boots boards over the network may not expect of this image.
+    /// What a user may not expect of this image.
     pub notes: Vec<String>,
+    /// What the image had and this one hasn't: of a signature that was taken out, what it protected.
+    pub lost: Vec<String>,
 }
 
 impl Edited {
-    /// Puts a configuration into the image that it was read from. `board` is the one that notes are for; the family's
-    /// usual one without it.
+    /// Puts a configuration into the image that it was read from.
     ///
     /// # Errors
-    /// [`Error::NoRoom`], [`Error::Signed`] and others of the image.
-    pub fn new(image: &Image, conf: BootConf, board: Option<Model>) -> Result<Self, Error> {
+    /// [`Error::NoRoom`], [`Error::Signed`], [`Error::SignedBoot`] and others of the image.
+    pub fn new(image: &Image, conf: BootConf) -> Result<Self, Error> {
         let image = match conf.changes() {
             [] => image.clone(),
             _ => image.with_bootconf(&conf.text())?,
         };
-        let warnings = conf.warnings();
-        let mut notes = conf.notes();
-        if let Some(order) = conf.order() {
-            notes.extend(order.notes(board.or_else(|| usual(image.family()))));
+        // A board without a key would start nothing any more.
+        let signed = image.is_signed() && image.has_key();
+        if !conf.changes().is_empty() && !signed && conf.may_be("SIGNED_BOOT", "1") {
+            return Err(Error::SignedBoot);
         }
-        notes.extend(about(&image));
-        Ok(Self { image, conf, warnings, notes })
+        let (warnings, notes) = (conf.warnings(), conf.notes());
+        Ok(Self { image, conf, warnings, notes, lost: Vec::new() })
     }
 }
 
@@ -98,9 +99,14 @@ impl Signing {
     }
 }
 
-/// What a board does with the update.
-fn about(image: &Image) -> Vec<String> {
+/// What a user that boots boards over the network may not expect of an image. `board` is the one that this is for; the
+/// family's usual one without it.
+pub(super) fn about(edited: &Edited, board: Option<Model>) -> Vec<String> {
+    let image = &edited.image;
     let mut notes = Vec::new();
+    if let Some(order) = edited.conf.order() {
+        notes.extend(order.notes(board.or_else(|| usual(image.family()))));
+    }
     if image.built().is_some_and(|built| built < SELF_UPDATE) {
         notes.push("this bootloader is of before 2021: once it is in the EEPROM, the board takes no update over the network".to_owned());
     }

@@ -227,6 +227,8 @@ names! {
         EnableCard,
         /// Change the boot order in an EEPROM image; with the image.
         EnableEeprom,
+        /// Take the signature out of an EEPROM image, with all that it protects; with the image.
+        EepromUnsign,
         /// Flash boards.
         Flash,
         /// List the boards that are seen over USB.

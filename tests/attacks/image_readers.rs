@@ -207,6 +207,48 @@ fn a_card_with_planted_links_has_no_file_of_the_host_read_or_written() {
 }
 
 #[test]
+fn an_eeprom_image_is_written_through_no_planted_link_and_read_within_bounds() {
+    let dir = tempfile::tempdir().unwrap();
+    let secret = dir.path().join("shadow");
+    std::fs::write(&secret, "root:secret\n").unwrap();
+    std::fs::write(dir.path().join("pieeprom.bin"), eeprom::pi4(b"[all]\nBOOT_ORDER=0xf41\n")).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = piprov();
+        command.arg("eeprom").args(arguments).current_dir(dir.path()).env("SOURCE_DATE_EPOCH", "1");
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said)
+    };
+    let edit = ["edit", "pieeprom.bin", "--boot-from", "usb", "--sig", "-o", "new.bin"];
+    for name in ["new.bin", "new.sig"] {
+        symlink(&secret, dir.path().join(name)).unwrap();
+        for force in [&[][..], &["--force"]] {
+            let (code, said) = run(&[&edit[..], force].concat());
+            assert_eq!(code, Some(74), "{said}");
+            assert!(said.contains(name) && said.contains("symbolic link"), "{said}");
+        }
+        assert_eq!(std::fs::read_to_string(&secret).unwrap(), "root:secret\n");
+        std::fs::remove_file(dir.path().join(name)).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "half of what was asked for");
+    }
+    // What never ends, and what nobody writes into.
+    shell(
+        dir.path(),
+        "mkfifo conf pieeprom.sig && mkdir fw && mkfifo fw/a.bin && ln -s .. fw/up && ln -s /dev/zero fw/z.bin",
+    );
+    let (code, said) = run(&["edit", "pieeprom.bin", "--bootconf", "conf", "-n"]);
+    assert_eq!(code, Some(74), "{said}");
+    let (code, said) = run(&["edit", "pieeprom.bin", "--bootconf", "/dev/zero", "-n"]);
+    assert_eq!(code, Some(74), "{said}");
+    let (code, said) = run(&["verify", "pieeprom.bin"]);
+    assert_eq!(code, Some(74), "a pipe in place of the .sig file: {said}");
+    let (code, said) = run(&["show", "/dev/zero"]);
+    assert_eq!(code, Some(65), "{said}");
+    let (code, said) = run(&["show", "fw"]);
+    assert_eq!(code, Some(66), "{said}");
+}
+
+#[test]
 fn an_eeprom_update_is_written_through_no_planted_link() {
     let dir = tempfile::tempdir().unwrap();
     let tftp = dir.path().join("tftp");

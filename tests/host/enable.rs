@@ -210,7 +210,7 @@ fn what_can_not_work_is_refused_with_its_reason() {
             "twice",
             "one of them",
         ),
-        ("pieeprom.bin", &["--board", "5"], 2, "for Pi 4, 400, CM4, CM4S, not for a Pi 5", "rpi-eeprom"),
+        ("pieeprom.bin", &["--board", "5"], 65, "for Pi 4, 400, CM4, CM4S, not for a Pi 5", "rpi-eeprom"),
         ("signed.bin", &["--order", "network", "-o", "tftp"], 65, "bootconf.txt is signed", "sign it"),
         ("full.bin", &["--set", "TFTP_IP=10.0.0.2", "-o", "tftp"], 65, "there is room for 4072", "comments"),
         ("tftp", &[], 74, "reading tftp: Is a directory", ""),

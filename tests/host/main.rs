@@ -42,6 +42,7 @@ mod cli;
 mod config;
 mod control;
 mod docs;
+mod eeprom_command;
 mod eeprom_real;
 mod enable;
 mod faulty_disks;

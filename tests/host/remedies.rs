@@ -74,6 +74,7 @@ fn named(text: &str) -> Option<&'static str> {
         "reset",
         "targets",
         "card",
+        "eeprom",
         "tftp",
         "usbboot",
         "list",

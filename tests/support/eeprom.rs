@@ -58,10 +58,32 @@ impl Writer {
     }
 }
 
+/// A program with what Raspberry Pi appends for a BCM2711: length, key 1, RSA-2048 and HMAC, of which only the form is real.
+pub fn signed_2711(mut code: Vec<u8>) -> Vec<u8> {
+    let words = [code.len() as u32, 1].map(u32::to_le_bytes).concat();
+    code.extend(words);
+    code.extend([0x11; 256 + 20]);
+    code
+}
+
+/// The same for a BCM2712: length, key (16 is a customer's), version, RSA-2048 and public key.
+pub fn signed_2712(mut code: Vec<u8>, key: u32) -> Vec<u8> {
+    let words = [code.len() as u32, key, u32::from(key < 16)].map(u32::to_le_bytes).concat();
+    code.extend(words);
+    code.extend([0x22; 256 + 264]);
+    code
+}
+
 /// As a Pi 4's: bootcode, the three files each in its sector, the configuration last and just before the last sector.
 pub fn pi4(conf: &[u8]) -> Vec<u8> {
-    let code = [&[0x5a; 60_000][..], b"\0BUILD_TIMESTAMP=1725539543\0", &[0xa5; 999]].concat();
-    let first = Writer::new(KIB_512).section(0x55aa_f00f, &code).pad();
+    pi4_of("1725539543", conf)
+}
+
+/// The same with another time of its making, in seconds since 1970; empty for none.
+pub fn pi4_of(built: &str, conf: &[u8]) -> Vec<u8> {
+    let says = format!("\0VERSION:0a7ef05f\0BUILD_TIMESTAMP={built}\0");
+    let code = [&[0x5a; 60_000][..], says.as_bytes(), &[0xa5; 999]].concat();
+    let first = Writer::new(KIB_512).section(0x55aa_f00f, &signed_2711(code)).pad();
     let start = KIB_512 - 4 * 4096;
     let gap = start - first.at - 8;
     first
@@ -84,12 +106,14 @@ pub struct Half<'a> {
 pub fn ab(a: &Half<'_>, b: Option<&Half<'_>>) -> Vec<u8> {
     let half = |writer: Writer, half: &Half<'_>, end| {
         let text = format!("\0BUILD_TIMESTAMP=1779807{:03}\0MFG_VER: {}\0", half.firmware, half.firmware);
-        let writer = writer.file("bootsys", &[&[half.firmware; 5000][..], text.as_bytes()].concat());
+        let bootsys = [&[half.firmware; 5000][..], text.as_bytes()].concat();
+        let writer = writer.file("bootsys", &signed_2712(bootsys, 1));
         let writer = writer.section(0x55aa_feef, &[0xff; 524]).section(0x55aa_f44f, &[half.firmware; 9000]);
         let writer = writer.file("updatetime", &[0xff; 8]).pad().file("pubkey.bin", &[0xff; 512]).pad();
         writer.file("bootconf.sig", &[0xff; 1024]).pad().file("bootconf.txt", half.conf).pad_to(end)
     };
-    let start = Writer::new(2 << 20).section(0x55aa_f00f, &[1; 25_984]).section(0x55aa_feef, &[0xff; 524]);
+    let code = signed_2712(vec![1; 25_452], 1);
+    let start = Writer::new(2 << 20).section(0x55aa_f00f, &code).section(0x55aa_feef, &[0xff; 524]);
     let start = start.file("updatetime", &[0xff; 8]).pad_to(0x1_0000);
     let writer = half(start, a, 0x10_7000);
     match b {

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use super::{Error, file};
+use super::Error;
 use crate::beneath::Dir;
-use crate::eeprom::Change;
 use crate::eeprom::usb_boot::{ConfigTxt, State};
+use crate::eeprom::{Change, files};
 
 const CONFIG: &str = "config.txt";
 
@@ -78,7 +78,7 @@ impl Card {
         if card.kind(CONFIG) == Some(FileType::Symlink) {
             return Err(no("its config.txt is a symbolic link, and links are not followed here", instead));
         }
-        let Some(bytes) = file::read_in(&card, CONFIG)? else {
+        let Some(bytes) = files::read_in(&card, CONFIG)? else {
             return Err(no("there is no config.txt in it", instead));
         };
         if ConfigTxt::is_moved(&bytes) {
@@ -123,7 +123,7 @@ impl CardPlan {
     /// # Errors
     /// When it can't be written, and [`Error::Differs`].
     pub fn apply(&self) -> Result<(), Error> {
-        file::replace(&self.dir, CONFIG, &self.bytes)
+        Ok(files::replace(&self.dir, CONFIG, &self.bytes)?)
     }
 }
 

@@ -6,10 +6,8 @@
 
 mod card;
 mod error;
-mod file;
 mod update;
 
 pub use card::{Card, CardPlan, Warning};
 pub use error::Error;
-pub use file::{read, read_from};
-pub use update::{Bootloader, Update};
+pub use update::Update;

@@ -4,52 +4,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use super::{Error, file};
+use super::Error;
 use crate::beneath::Dir;
-use crate::board::Model;
-use crate::eeprom::update::{Edited, SIGNATURE, Signing, UPDATE, configure};
-use crate::eeprom::{BootConf, BootOrder, Image};
-
-/// An image that was chosen, with its configuration.
-#[derive(Debug, Clone)]
-pub struct Bootloader {
-    /// The file.
-    pub path: PathBuf,
-    /// The image.
-    pub image: Image,
-    /// Its configuration.
-    pub conf: BootConf,
-}
-
-impl Bootloader {
-    /// Takes the bytes of the file `path`, if it is an image for this board.
-    ///
-    /// # Errors
-    /// [`Error::Content`] and [`Error::OtherBoard`].
-    pub fn new(path: &Path, bytes: Vec<u8>, board: Option<Model>) -> Result<Self, Error> {
-        let image = Image::parse(bytes).map_err(Error::content(path))?;
-        if let Some(board) = board.filter(|board| board.family() != Some(image.family())) {
-            return Err(Error::OtherBoard { path: path.to_owned(), family: image.family(), board });
-        }
-        let conf = BootConf::parse(image.bootconf().map_err(Error::content(path))?);
-        Ok(Self { path: path.to_owned(), image, conf })
-    }
-
-    /// The image with these settings; `board` is the one that its notes are for.
-    ///
-    /// # Errors
-    /// [`Error::Setting`]; and [`Error::Content`], where the image can't have them.
-    pub fn edit(
-        &self,
-        order: Option<BootOrder>,
-        settings: &[(String, String)],
-        board: Option<Model>,
-    ) -> Result<Edited, Error> {
-        let mut conf = self.conf.clone();
-        configure(&mut conf, order, settings)?;
-        Edited::new(&self.image, conf, board).map_err(Error::content(&self.path))
-    }
-}
+use crate::eeprom::update::{SIGNATURE, Signing, UPDATE};
+use crate::eeprom::{Image, files};
 
 /// What is to be done in the directory that boards ask.
 #[derive(Debug)]
@@ -72,8 +30,8 @@ impl<'a> Update<'a> {
             Err(Errno::NOENT | Errno::NOTDIR) => return Err(Error::NoDirectory { dir: dir.to_owned() }),
             Err(error) => return Err(Error::os("opening", dir)(error.into())),
         };
-        let signature = file::read_in(&dir, SIGNATURE)?;
-        let update = file::read_in(&dir, UPDATE)?;
+        let signature = files::read_in(&dir, SIGNATURE)?;
+        let update = files::read_in(&dir, UPDATE)?;
         let signing = Signing::plan(image, update.as_deref(), signature.as_deref(), now);
         Ok(Self { dir, image, signing })
     }
@@ -98,26 +56,27 @@ impl<'a> Update<'a> {
     pub fn write(&self) -> Result<(), Error> {
         let Signing::New(sig) = &self.signing else { return Ok(()) };
         self.dir.remove_file(SIGNATURE).map_err(Error::os("removing", &self.signature()))?;
-        file::replace(&self.dir, UPDATE, self.image.bytes())?;
-        file::replace(&self.dir, SIGNATURE, sig.to_string().as_bytes())
+        files::replace(&self.dir, UPDATE, self.image.bytes())?;
+        Ok(files::replace(&self.dir, SIGNATURE, sig.to_string().as_bytes())?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eeprom::Sig;
+    use crate::eeprom::files::Bootloader;
+    use crate::eeprom::{BootOrder, Needs, Sig};
     use crate::samples::eeprom::pi4;
 
     fn bootloader() -> Bootloader {
-        Bootloader::new(Path::new("x.bin"), pi4(b"[all]\nBOOT_ORDER=0xf41\n"), None).unwrap()
+        Bootloader::new(Path::new("x.bin"), pi4(b"[all]\nBOOT_ORDER=0xf41\n"), Needs::default()).unwrap()
     }
 
     #[test]
     fn a_pair_is_written_once_and_each_new_one_is_newer() {
         let dir = tempfile::tempdir().unwrap();
         let order = BootOrder::parse_words("network,sd").unwrap();
-        let edited = bootloader().edit(Some(order), &[], None).unwrap();
+        let edited = bootloader().for_network(Some(order), &[], None).unwrap();
         let plan = Update::plan(dir.path(), &edited.image, 100).unwrap();
         assert_eq!(plan.signing, Signing::New(edited.image.sig(100)));
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "a plan touches nothing");
@@ -130,19 +89,5 @@ mod tests {
         let other = bootloader().image;
         let next = Update::plan(dir.path(), &other, 50).unwrap();
         assert_eq!(next.signing, Signing::New(other.sig(101)));
-    }
-
-    #[test]
-    fn an_image_for_other_boards_is_refused() {
-        let other = Bootloader::new(Path::new("x.bin"), pi4(b"[all]\n"), Some(Model::Pi5));
-        assert!(matches!(other, Err(Error::OtherBoard { board: Model::Pi5, .. })));
-        assert!(Bootloader::new(Path::new("x.bin"), pi4(b"[all]\n"), Some(Model::Pi4B)).is_ok());
-    }
-
-    #[test]
-    fn a_setting_that_cannot_be_is_told_without_the_image() {
-        let settings = [("BOOT_UART".to_owned(), "yes".to_owned())];
-        let error = bootloader().edit(None, &settings, None).unwrap_err();
-        assert!(!error.to_string().contains("x.bin"), "{error}");
     }
 }

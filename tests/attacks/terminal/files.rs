@@ -89,6 +89,12 @@ fn names_on_the_command_line() {
         &["netboot", "serve", "--interface", EVIL],
         &["netboot", "watch", "--interface", EVIL],
         &["netboot", "enable", "--eeprom", &image],
+        &["eeprom", "show", &image],
+        &["eeprom", "show", EVIL],
+        &["eeprom", "verify", &image],
+        &["eeprom", "edit", &image, "--unset", "A", "-n"],
+        &["eeprom", "edit", &image, "--unset", "A", "-o", EVIL],
+        &["eeprom", "edit", "x", "--bootconf", &image, "-n"],
         &["netboot", "enable", "--otp-dump", &image],
         &["netboot", "enable", "--boot-partition", EVIL],
         &["netboot", "client", "show", EVIL],
@@ -318,6 +324,34 @@ fn an_eeprom_an_otp_dump_and_a_config_txt() {
         &["netboot", "enable", "--eeprom", "pieeprom.bin", "--set", &format!("X={EVIL}"), "-n"],
         |_| (),
     );
+    let evil = format!("X={EVIL}");
+    let evil_key = format!("{EVIL}=1");
+    for arguments in [
+        &["eeprom", "show", "pieeprom.bin"][..],
+        &["eeprom", "verify", "pieeprom.bin"],
+        &["eeprom", "edit", "pieeprom.bin", "--unset", "A", "-n"],
+        &["eeprom", "edit", "pieeprom.bin", "--set", &evil, "-n"],
+        &["eeprom", "edit", "pieeprom.bin", "--set", &evil_key, "-n"],
+        &["eeprom", "edit", "pieeprom.bin", "--unset", EVIL, "-n"],
+        &["eeprom", "edit", "pieeprom.bin", "--boot-from", EVIL, "-n"],
+    ] {
+        run(room.path(), arguments, |_| ());
+    }
+    // A whole configuration, a .sig file, a signature in the image, and names in a directory.
+    fs::write(room.path().join("conf"), format!("[{EVIL}]\n{EVIL}=1\n{EVIL}\n")).unwrap();
+    run(room.path(), &["eeprom", "edit", "pieeprom.bin", "--bootconf", "conf", "-n"], |_| ());
+    fs::write(room.path().join("conf"), "[a\u{202e}b]\nA=1\u{202e}\n\u{85}\n").unwrap();
+    run(room.path(), &["eeprom", "edit", "pieeprom.bin", "--bootconf", "conf", "-n"], |_| ());
+    let plain = piprov::eeprom::Image::parse(eeprom::pi4(b"[all]\n")).unwrap();
+    let bad_sig = format!("{}\n{EVIL}: {EVIL}\n", "a".repeat(64));
+    let signed = plain.with_file("bootconf.sig", bad_sig.as_bytes()).unwrap();
+    fs::create_dir_all(room.path().join("fw").join(EVIL)).unwrap();
+    fs::write(room.path().join("fw").join(EVIL).join(format!("{EVIL}.bin")), signed.bytes()).unwrap();
+    fs::write(room.path().join("fw").join(format!("{EVIL}.bin")), vec![7; 512 << 10]).unwrap();
+    told(&run(room.path(), &["eeprom", "show", "fw"], |_| ()));
+    fs::write(room.path().join("signed.bin"), signed.bytes()).unwrap();
+    fs::write(room.path().join("signed.sig"), &bad_sig).unwrap();
+    told(&run(room.path(), &["eeprom", "verify", "signed.bin"], |_| ()));
     fs::write(room.path().join("otp"), format!("17:3020000a\n30:{EVIL}\n{EVIL}:00\n")).unwrap();
     run(room.path(), &["netboot", "enable", "--otp-dump", "otp"], |_| ());
     fs::write(room.path().join("config.txt"), format!("[{EVIL}]\nprogram_usb_boot_mode={EVIL}\n# {EVIL}\n"))

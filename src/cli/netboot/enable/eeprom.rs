@@ -6,17 +6,19 @@ use jiff::Timestamp;
 
 use super::{Enable, diff, explain, input, notes};
 use crate::board::Model;
+use crate::cli::eeprom::{heading, now, object, partitions};
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui};
-use crate::eeprom::image::{BOOTCONF, Other, Part};
+use crate::eeprom::files::Bootloader;
+use crate::eeprom::image::{BOOTCONF, Part};
 use crate::eeprom::update::{Signing, usual};
-use crate::eeprom::{BootOrder, Image};
+use crate::eeprom::{BootOrder, Needs};
 use crate::format::json::json;
 use crate::format::{hex, size};
-use crate::netboot::enable::{Bootloader, Update};
+use crate::netboot::enable::Update;
 
 pub(super) fn run(args: &Enable, path: &Path, order: Option<BootOrder>, ui: &Ui) -> crate::cli::Result<()> {
-    let chosen = Bootloader::new(path, input(path)?, args.board)?;
+    let chosen = Bootloader::new(path, input(path)?, Needs { model: args.board, mfg_ver: None })?;
     if order.is_none() && args.settings.is_empty() && args.output.is_none() {
         return show(&chosen, args.board, ui);
     }
@@ -27,7 +29,7 @@ pub(super) fn run(args: &Enable, path: &Path, order: Option<BootOrder>, ui: &Ui)
         }
         .into());
     }
-    let edited = chosen.edit(order, &args.settings, args.board)?;
+    let edited = chosen.for_network(order, &args.settings, args.board)?;
     let Some(dir) = args.output.as_deref().or(args.dry_run.then_some(Path::new("."))) else {
         return Err(Usage {
             message: "it isn't said where the changed image goes".into(),
@@ -79,49 +81,12 @@ pub(super) fn run(args: &Enable, path: &Path, order: Option<BootOrder>, ui: &Ui)
     Ok(())
 }
 
-/// The time that goes into the signature: now, or what reproducible builds ask for.
-fn now() -> Result<u64, Usage> {
-    let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) else {
-        return Ok(u64::try_from(Timestamp::now().as_second()).unwrap_or(0));
-    };
-    text.to_str().and_then(|text| text.parse().ok()).ok_or_else(|| Usage {
-        message: format!("SOURCE_DATE_EPOCH={} is no time", text.to_string_lossy().escape_debug()),
-        hint: Some("It is a number of seconds since 1970, or not set.".into()),
-    })
-}
-
-fn heading(path: &Path, image: &Image, ui: &Ui) {
-    let family = image.family();
-    let built = image.built().and_then(|built| Timestamp::from_second(i64::try_from(built).ok()?).ok());
-    let built = built.map_or_else(String::new, |built| format!(", built {}", built.strftime("%Y-%m-%d")));
-    let version = image.mfg_ver().map_or_else(String::new, |version| format!(", MFG_VER {version}"));
-    let halves = if image.is_ab() { ", two partitions (A/B)" } else { "" };
-    ui.result(format_args!(
-        "{}  {}, {} for {} ({}){built}{version}{halves}",
-        ui.paint(Style::Strong, "image"),
-        path.display(),
-        size(image.bytes().len() as u64),
-        family.boards(),
-        family.chip()
-    ));
-}
-
 /// An image, its files and its configuration.
 fn show(chosen: &Bootloader, board: Option<Model>, ui: &Ui) -> crate::cli::Result<()> {
     let Bootloader { path, image, conf } = chosen;
     let order = conf.order();
     if ui.json {
-        let files = image.files().map(|file| {
-            let (length, room) = (file.content.len(), file.room);
-            json!({ "name": file.name, "part": file.part, "length": length, "room": room })
-        });
-        ui.object(&json!({
-            "event": "image", "image": path, "family": image.family(), "built": image.built(),
-            "mfg_ver": image.mfg_ver(), "updated": image.updated(), "ab": image.is_ab(), "partitions": image.other(),
-            "signed": image.is_signed(), "public_key": image.has_key(), "files": files.collect::<Vec<_>>(),
-            "bootconf": conf.text(), "bootconf_b": image.bootconf_of_b(),
-            "order": order.map(|order| order.to_string()),
-        }));
+        ui.object(&object(path, &chosen.image, conf));
         return Ok(());
     }
     heading(path, image, ui);
@@ -145,30 +110,12 @@ fn show(chosen: &Bootloader, board: Option<Model>, ui: &Ui) -> crate::cli::Resul
         ui.result(format_args!("  {line}"));
     }
     let family_order = order.unwrap_or(BootOrder::DEFAULT);
-    explain(family_order, board.or_else(|| usual(image.family())), ui);
+    let board = board.or_else(|| usual(image.family()));
+    explain(family_order, board, &family_order.notes(board), ui);
     let mut remarks = conf.notes();
     if let Some(Ok(updated)) = image.updated().map(|time| Timestamp::from_second(time.into())) {
         remarks.push(format!("read from a board: its last update was made {}", updated.strftime("%Y-%m-%d")));
     }
     notes(&remarks, ui);
     Ok(())
-}
-
-/// What partition B is beside A, and its configuration where that differs.
-fn partitions(image: &Image, ui: &Ui) {
-    let Some(other) = image.other() else { return };
-    let say = |text: &str| ui.result(format_args!("{} {text}", ui.paint(Style::Strong, "parts ")));
-    match other {
-        Other::Empty => say("B is empty, as published; A is what is changed"),
-        Other::Same => say("B is equal to A; A is what is changed"),
-        Other::Different { files, firmware } => {
-            let mut what = files.clone();
-            what.extend(firmware.then_some("its firmware"));
-            say(&format!("B differs from A in {}; A is what is changed", what.join(", ")));
-            if let Some(text) = image.bootconf_of_b().filter(|_| files.contains(&BOOTCONF)) {
-                ui.result(format_args!("{}", ui.paint(Style::Strong, "bootconf.txt of B")));
-                text.lines().for_each(|line| ui.result(format_args!("  {line}")));
-            }
-        }
-    }
 }

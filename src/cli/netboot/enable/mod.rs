@@ -9,11 +9,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::board::Model;
+use crate::cli::eeprom::{diff, explain, model, notes, setting};
 use crate::cli::report::Usage;
-use crate::cli::ui::{Style, Ui, wrap};
-use crate::eeprom::{BootOrder, Change};
-use crate::format::json::json;
-use crate::netboot::enable;
+use crate::cli::ui::Ui;
+use crate::eeprom::{BootOrder, files};
 use crate::stop::Stop;
 
 /// One of the forms: a card, a dump, an image, an order.
@@ -86,19 +85,6 @@ pub(super) struct Enable {
     dry_run: bool,
 }
 
-fn model(text: &str) -> Result<Model, String> {
-    match Model::named(text) {
-        Some(model) if model.family().is_some() => Ok(model),
-        Some(model) => Err(format!("a {model} has no EEPROM that it boots from")),
-        None => Err("known are 4, 400, cm4, cm4s, 5, 500, cm5".to_owned()),
-    }
-}
-
-fn setting(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("KEY=VALUE is needed, as TFTP_IP=10.0.0.2")?;
-    Ok((key.to_owned(), value.to_owned()))
-}
-
 impl Enable {
     pub(super) fn run(self, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         if let Some(dir) = &self.boot_partition {
@@ -122,49 +108,12 @@ impl Enable {
             }
             .into());
         };
-        explain(order, self.board, ui);
+        explain(order, self.board, &order.notes(self.board), ui);
         Ok(())
     }
 }
 
 /// Reads a file that the user names; `-` is stdin.
-fn input(path: &Path) -> Result<Vec<u8>, enable::Error> {
-    if path == Path::new("-") { enable::read_from(std::io::stdin().lock(), path) } else { enable::read(path) }
-}
-
-/// What a boot order means.
-fn explain(order: BootOrder, board: Option<Model>, ui: &Ui) {
-    let notes = order.notes(board);
-    if ui.json {
-        let modes = order.modes().into_iter().map(|mode| json!({ "mode": mode.name(), "what": mode.what() }));
-        ui.object(&json!({
-            "event": "order", "order": order.to_string(), "family": board.map(|board| board.to_string()),
-            "modes": modes.collect::<Vec<_>>(), "network_first": order.is_network_first(), "notes": notes,
-        }));
-        return;
-    }
-    let word = |text: &str| ui.paint(Style::Strong, text);
-    ui.result(format_args!("{}  BOOT_ORDER={order}, read from right to left", word("order")));
-    for mode in order.modes() {
-        ui.result(format_args!("    {:x}  {:<15} {}", mode.digit(), mode.name(), mode.what()));
-    }
-    self::notes(&notes, ui);
-}
-
-/// Things to look at, one a line.
-fn notes(notes: &[String], ui: &Ui) {
-    for note in notes {
-        ui.result(format_args!("{}   {}", ui.paint(Style::Warn, "note"), wrap(note, 7, 7, ui.width_out)));
-    }
-}
-
-/// Lines that change, as in a diff.
-fn diff(changes: &[Change], ui: &Ui) {
-    for change in changes {
-        for (sign, style, text) in [("-", Style::Bad, &change.before), ("+", Style::Good, &change.after)] {
-            if let Some(text) = text {
-                ui.result(format_args!("  {}", ui.paint(style, format_args!("{sign} {text}"))));
-            }
-        }
-    }
+fn input(path: &Path) -> Result<Vec<u8>, files::Error> {
+    if path == Path::new("-") { files::read_from(std::io::stdin().lock(), path) } else { files::read(path) }
 }

@@ -6,9 +6,9 @@ use super::input;
 use crate::board::Who;
 use crate::cli::remedy;
 use crate::cli::ui::{Style, Text, Ui, wrap};
+use crate::eeprom::files::Error;
 use crate::eeprom::otp::{Dump, NetBoot};
 use crate::format::json::json;
-use crate::netboot::enable::Error;
 
 pub(super) fn run(path: &Path, ui: &Ui) -> crate::cli::Result<()> {
     let bytes = input(path)?;

@@ -1,15 +1,23 @@
-//! Files that are replaced at once or not at all, and read back.
+//! Files of this room: read within bounds, written at once or not at all, and read back.
 //!
-//! A card, and a directory that a TFTP server gives to boards, may hold what somebody else has put there. So nothing is
-//! read or written through a link, and nothing but regular files.
+//! A card, and a directory that a TFTP server gives to boards, may hold what somebody else has put there. So in a
+//! directory nothing is read or written through a link, and nothing but regular files.
 
+mod chosen;
+mod error;
+mod list;
+
+use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
 use rustix::fs::FileType;
 
-use super::Error;
-use crate::beneath::Dir;
+use super::Image;
+use crate::beneath::{Dir, open_regular, place_of, read_bounded};
+pub use chosen::Bootloader;
+pub use error::Error;
+pub use list::{Channel, Place, each, may_be_image, place};
 
 /// The largest file that is read whole.
 const MOST: u64 = 16 << 20;
@@ -37,7 +45,7 @@ pub fn read_from(from: impl Read, name: &Path) -> Result<Vec<u8>, Error> {
 }
 
 /// Whether `name` is there as a regular file. What else has that name is an error.
-pub(super) fn is_there(dir: &Dir, name: &str) -> Result<bool, Error> {
+fn is_there(dir: &Dir, name: &OsStr) -> Result<bool, Error> {
     let not = |what: &str| {
         let source = io::Error::new(io::ErrorKind::InvalidInput, what);
         Err(Error::os("looking at", &dir.at(name))(source))
@@ -53,9 +61,59 @@ pub(super) fn is_there(dir: &Dir, name: &str) -> Result<bool, Error> {
     }
 }
 
+/// Reads a regular file that the user names, at most `most` bytes.
+///
+/// # Errors
+/// [`Error::Os`].
+pub fn read_small(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
+    let failed = Error::os("reading", path);
+    read_bounded(&open_regular(path).map_err(&failed)?, most).map_err(&failed)
+}
+
+/// Reads a file of an image's size at most, which lies beside an image; `None` where there is none.
+///
+/// # Errors
+/// [`Error::Os`]; also for what is no regular file.
+pub fn beside(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let file = match open_regular(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(Error::os("reading", path))?,
+    };
+    read_bounded(&file, Image::SIZES[1]).map(Some).map_err(Error::os("reading", path))
+}
+
+/// Writes a file of that name, and reads it back: at once or not at all. What is there is replaced only if `over` says so.
+///
+/// # Errors
+/// [`Error::Exists`], [`Error::Os`] and [`Error::Differs`].
+pub fn write(path: &Path, bytes: &[u8], over: bool) -> Result<(), Error> {
+    let (dir, name) = place_of(path).map_err(Error::os("writing", path))?;
+    if over {
+        return replace(&dir, &name, bytes);
+    }
+    put(&dir, &name, bytes, 0o644, false).map_err(|error| match error {
+        Error::Os { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
+            Error::Exists { path: path.to_owned() }
+        }
+        error => error,
+    })
+}
+
+/// Whether a file of that name can be written, before anything is done for it.
+///
+/// # Errors
+/// [`Error::Exists`] and [`Error::Os`].
+pub fn writable(path: &Path, over: bool) -> Result<(), Error> {
+    let (dir, name) = place_of(path).map_err(Error::os("writing", path))?;
+    if is_there(&dir, &name)? && !over { Err(Error::Exists { path: path.to_owned() }) } else { Ok(()) }
+}
+
 /// Reads a regular file in a directory; `None` where there is no such file.
-pub(super) fn read_in(dir: &Dir, name: &str) -> Result<Option<Vec<u8>>, Error> {
-    if !is_there(dir, name)? {
+///
+/// # Errors
+/// [`Error::Os`].
+pub fn read_in(dir: &Dir, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    if !is_there(dir, name.as_ref())? {
         return Ok(None);
     }
     dir.read(name, MOST).map(Some).map_err(Error::os("reading", &dir.at(name)))
@@ -63,21 +121,30 @@ pub(super) fn read_in(dir: &Dir, name: &str) -> Result<Option<Vec<u8>>, Error> {
 
 /// Replaces a regular file, keeping its mode, or makes it with one that a server of another user can read. Then reads
 /// it back.
-pub(super) fn replace(dir: &Dir, name: &str, bytes: &[u8]) -> Result<(), Error> {
-    let path = dir.at(name);
-    let failed = Error::os("writing", &path);
+///
+/// # Errors
+/// [`Error::Os`] and [`Error::Differs`].
+pub fn replace(dir: &Dir, name: impl AsRef<OsStr>, bytes: &[u8]) -> Result<(), Error> {
+    let name = name.as_ref();
     let mode = match is_there(dir, name)? {
-        true => {
-            dir.stat(name).map_err(|error| failed(error.into()))?.map_or(0o644, |stat| stat.st_mode & 0o777)
-        }
+        true => dir
+            .stat(name)
+            .map_err(|error| Error::os("writing", &dir.at(name))(error.into()))?
+            .map_or(0o644, |stat| stat.st_mode & 0o777),
         false => 0o644,
     };
+    put(dir, name, bytes, mode, true)
+}
+
+fn put(dir: &Dir, name: &OsStr, bytes: &[u8], mode: u32, over: bool) -> Result<(), Error> {
+    let path = dir.at(name);
+    let failed = Error::os("writing", &path);
     let new = dir.new_file(name, mode).map_err(&failed)?;
     new.file().write_all(bytes).map_err(&failed)?;
     new.file().sync_all().map_err(&failed)?;
     compare(new.reopen().map_err(&failed)?, &path, bytes)?;
-    // A link that somebody puts there meanwhile is replaced itself.
-    new.replace().map_err(&failed)?;
+    // A link that somebody puts there meanwhile is replaced itself, or keeps its place.
+    if over { new.replace() } else { new.put() }.map_err(&failed)?;
     compare(dir.file(name).map_err(Error::os("reading", &path))?, &path, bytes)
 }
 
@@ -112,6 +179,24 @@ mod tests {
         assert_eq!(mode(&room.path().join("new")), 0o644);
         assert_eq!(dir.names().unwrap(), ["config.txt", "new"]);
         assert!(replace(&dir, "no/such", b"c").is_err());
+    }
+
+    #[test]
+    fn what_is_there_stays_unless_it_may_go() {
+        let room = tempfile::tempdir().unwrap();
+        let path = room.path().join("new.bin");
+        writable(&path, false).unwrap();
+        write(&path, b"one", false).unwrap();
+        assert!(matches!(writable(&path, false), Err(Error::Exists { .. })));
+        assert!(matches!(write(&path, b"two", false), Err(Error::Exists { .. })));
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+        writable(&path, true).unwrap();
+        write(&path, b"two", true).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::read_dir(room.path()).unwrap().count(), 1);
+        assert_eq!(beside(&path).unwrap().as_deref(), Some(&b"two"[..]));
+        assert_eq!(beside(&room.path().join("no.sig")).unwrap(), None);
+        assert!(beside(room.path()).is_err());
     }
 
     #[test]

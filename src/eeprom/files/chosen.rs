@@ -1,0 +1,88 @@
+//! An image that a user has named, and what is made of it.
+
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use crate::board::Model;
+use crate::eeprom::edit::{Wanted, edit};
+use crate::eeprom::update::{Edited, about, configure};
+use crate::eeprom::{BootConf, BootOrder, Image, Needs};
+
+/// An image that was chosen, with its configuration.
+#[derive(Debug, Clone)]
+pub struct Bootloader {
+    /// The file.
+    pub path: PathBuf,
+    /// The image.
+    pub image: Image,
+    /// Its configuration.
+    pub conf: BootConf,
+}
+
+impl Bootloader {
+    /// Takes the bytes of the file `path`, if a board that needs this starts from them.
+    ///
+    /// # Errors
+    /// [`Error::Content`].
+    pub fn new(path: &Path, bytes: Vec<u8>, needs: Needs) -> Result<Self, Error> {
+        let image = Image::parse(bytes).map_err(Error::content(path))?;
+        needs.check(&image).map_err(Error::content(path))?;
+        let conf = BootConf::parse(image.bootconf().map_err(Error::content(path))?);
+        Ok(Self { path: path.to_owned(), image, conf })
+    }
+
+    /// The image with these settings, for a board to fetch over the network; `board` is the one that its notes are for.
+    ///
+    /// # Errors
+    /// [`Error::Setting`]; and [`Error::Content`], where the image can't have them.
+    pub fn for_network(
+        &self,
+        order: Option<BootOrder>,
+        settings: &[(String, String)],
+        board: Option<Model>,
+    ) -> Result<Edited, Error> {
+        let mut conf = self.conf.clone();
+        configure(&mut conf, order, settings)?;
+        let mut edited = Edited::new(&self.image, conf).map_err(Error::content(&self.path))?;
+        edited.notes.extend(about(&edited, board));
+        Ok(edited)
+    }
+
+    /// The image, changed.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for what can't be as it was given; [`Error::Content`], where the image can't have it.
+    pub fn edit(&self, wanted: &Wanted) -> Result<Edited, Error> {
+        edit(&self.image, &self.conf, wanted).map_err(|error| match error {
+            error if error.is_of_use() => Error::Setting(error),
+            error => Error::content(&self.path)(error),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::eeprom::pi4;
+
+    fn chosen(board: Option<Model>) -> Result<Bootloader, Error> {
+        let needs = Needs { model: board, mfg_ver: None };
+        Bootloader::new(Path::new("x.bin"), pi4(b"[all]\nBOOT_ORDER=0xf41\n"), needs)
+    }
+
+    #[test]
+    fn an_image_for_other_boards_is_refused() {
+        let error = chosen(Some(Model::Pi5)).unwrap_err();
+        assert!(error.to_string().starts_with("x.bin: it is an image for Pi 4"), "{error}");
+        assert!(chosen(Some(Model::Pi4B)).is_ok());
+    }
+
+    #[test]
+    fn a_setting_that_cannot_be_is_told_without_the_image() {
+        let settings = [("BOOT_UART".to_owned(), "yes".to_owned())];
+        let error = chosen(None).unwrap().for_network(None, &settings, None).unwrap_err();
+        assert!(!error.to_string().contains("x.bin"), "{error}");
+        let error = chosen(None).unwrap().edit(&Wanted { set: settings.into(), ..Wanted::default() });
+        assert!(!error.unwrap_err().to_string().contains("x.bin"));
+    }
+}
