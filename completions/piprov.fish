@@ -90,7 +90,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand flash" -l spool-dir -d 'Fo
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l tftp-root -d 'Put the files into DIR, which your TFTP server serves, and serve nothing' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l uboot-start -d 'Where U-Boot\'s partition starts on the boards\' cards' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l uboot-size -d 'How long U-Boot\'s partition is on the boards\' cards' -r
-complete -c piprov -n "__fish_piprov_using_subcommand flash" -l set -d 'First-boot setting, like hostname=gate-7; may be given several times' -r
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l set -d 'First-boot setting, like hostname=gate-7; one for each key' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l set-file -d 'File with such settings, as TOML: hostname = "gate-7"' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l set-format -d 'Format of the settings, where the image doesn\'t show which one it reads' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l config -d 'Read this configuration file instead of the usual ones' -r -F

@@ -47,15 +47,16 @@ fn what_people_did_can_t_be_changed_removed_or_made_up_unseen() {
     let deeds = [
         ("UPDATE audit SET person = 'somebody else' WHERE n = 3", "line 3"),
         ("UPDATE audit SET subject = 't9' WHERE n = 1", "line 1"),
+        ("UPDATE audit SET name = 'somebody else' WHERE n = 2", "line 2"),
         ("DELETE FROM audit WHERE n = 4", "line 4"),
         ("DELETE FROM audit WHERE n = (SELECT max(n) FROM audit)", "missing"),
         ("DELETE FROM audit", "line 1"),
         (
-            "INSERT INTO audit SELECT 'x', at, person, origin, doing, subject, 99, hash FROM audit WHERE n = 2",
+            "INSERT INTO audit SELECT 'x', at, person, origin, doing, subject, 99, hash, name FROM audit WHERE n = 2",
             "missing",
         ),
         (
-            "INSERT INTO audit SELECT 'x', at, person, origin, doing, subject, NULL, NULL FROM audit WHERE n = 2",
+            "INSERT INTO audit SELECT 'x', at, person, origin, doing, subject, NULL, NULL, name FROM audit WHERE n = 2",
             "put there",
         ),
         ("UPDATE audit SET n = CASE n WHEN 2 THEN 1003 ELSE n END", "line 2"),

@@ -11,12 +11,15 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
+/// How long a manager is waited for that has much to read.
+const PATIENCE: Duration = Duration::from_millis(300);
+
 /// What the service manager is told. Without a service manager nothing is told.
 #[derive(Debug)]
 pub struct Notify {
     watchdog: Option<Duration>,
-    /// The manager's socket where that is an abstract one: the crate takes it for a path.
-    abstract_name: Option<OsString>,
+    /// The manager's socket, as the environment names it.
+    socket: Option<OsString>,
 }
 
 impl Notify {
@@ -25,7 +28,7 @@ impl Notify {
     pub fn from_env() -> Self {
         let socket = std::env::var_os("NOTIFY_SOCKET");
         let watchdog = sd_notify::watchdog_enabled().filter(|time| socket.is_some() && !time.is_zero());
-        Self { watchdog, abstract_name: socket.as_deref().and_then(abstract_name) }
+        Self { watchdog, socket }
     }
 
     /// How often [`Notify::alive`] is to be called: twice as often as the manager wants it.
@@ -54,25 +57,25 @@ impl Notify {
         self.send(&[NotifyState::Stopping]);
     }
 
-    /// The manager may be gone; nothing depends on it.
+    /// The manager may be gone, or not read; nothing depends on it, and nothing waits for it for long.
     fn send(&self, states: &[NotifyState<'_>]) {
-        let _ = match &self.abstract_name {
-            Some(name) => send_abstract(name, states),
-            None => sd_notify::notify(states),
-        };
+        if let Some(socket) = &self.socket {
+            let text: String = states.iter().map(|state| format!("{state}\n")).collect();
+            let _ = send(socket, text.as_bytes());
+        }
     }
 }
 
-/// The name of a socket that has no place in the file system, which `NOTIFY_SOCKET` says by `@` (sd_notify(3)).
-fn abstract_name(socket: &OsStr) -> Option<OsString> {
-    let name = socket.as_bytes().strip_prefix(b"@")?;
-    Some(OsStr::from_bytes(name).to_owned())
-}
-
-fn send_abstract(name: &OsStr, states: &[NotifyState<'_>]) -> io::Result<()> {
-    let address = SocketAddr::from_abstract_name(name.as_bytes())?;
-    let text: String = states.iter().map(|state| format!("{state}\n")).collect();
-    UnixDatagram::unbound()?.send_to_addr(text.as_bytes(), &address).map(drop)
+/// Tells the manager something. The crate would wait for ever where nobody reads, and takes an abstract name, which
+/// begins with `@` (sd_notify(3)), for a path.
+fn send(socket: &OsStr, text: &[u8]) -> io::Result<()> {
+    let address = match socket.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(socket)?,
+    };
+    let datagram = UnixDatagram::unbound()?;
+    datagram.set_write_timeout(Some(PATIENCE))?;
+    datagram.send_to_addr(text, &address).map(drop)
 }
 
 /// A second line would be another message.
@@ -152,6 +155,31 @@ mod tests {
             };
             assert_eq!(next(), "READY=1\nSTATUS=serving\\x0aon eth0\n", "{}", socket.display());
             assert_eq!(next(), "WATCHDOG=1\n");
+        }
+    }
+
+    #[test]
+    fn a_manager_that_reads_nothing_keeps_nobody_from_going_on() {
+        if std::env::var_os(SERVICE).is_some() {
+            let notify = Notify::from_env();
+            // More than a socket holds: net.unix.max_dgram_qlen is 10, or 512 under systemd.
+            let most = std::fs::read_to_string("/proc/sys/net/unix/max_dgram_qlen").unwrap();
+            (0..most.trim().parse::<u32>().unwrap() + 3).for_each(|_| notify.alive());
+            notify.stopping();
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("notify");
+        let _manager = UnixDatagram::bind(&path).unwrap();
+        let mut command = service("a_manager_that_reads_nothing_keeps_nobody_from_going_on", "");
+        let mut child = command.env("NOTIFY_SOCKET", &path).spawn().unwrap();
+        let end = std::time::Instant::now() + Duration::from_secs(60);
+        while child.try_wait().unwrap().is_none_or(|status| !status.success()) {
+            if std::time::Instant::now() > end {
+                child.kill().unwrap();
+                panic!("it waits for a manager that reads nothing");
+            }
+            std::thread::park_timeout(Duration::from_millis(50));
         }
     }
 

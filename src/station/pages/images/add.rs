@@ -129,12 +129,13 @@ async fn cancel(visit: Visit, form: Form) -> Answer {
 
 /// A form with a file, in one body. Its proof stands before the file: nothing of a file without one is taken.
 async fn whole(visit: Visit, body: Body) -> Answer {
-    let broken = |error: axum::extract::multipart::MultipartError| Refusal::malformed(error.body_text());
+    // What the parser of forms says of it helps nobody.
+    let broken = |_| Refusal::malformed("the form broke off, or can't be read");
     let mut request = Request::new(body);
     *request.headers_mut() = visit.headers.clone();
     DefaultBodyLimit::disable().apply(&mut request);
     let form = Multipart::from_request(request, &()).await;
-    let mut form = form.map_err(|error| Refusal::malformed(error.body_text()))?;
+    let mut form = form.map_err(|_| Refusal::malformed("this is no form with a file in it"))?;
     let (mut proof, mut told) = (String::new(), Announced::default());
     for _ in 0..FIELDS {
         let next = tokio::time::timeout(std::time::Duration::from_secs(15), form.next_field()).await;

@@ -33,6 +33,8 @@ impl Chance {
 fn the_one_that_is_killed() {
     let url = std::env::var(STORE).unwrap();
     let mut out = std::fs::OpenOptions::new().write(true).open("/dev/stdout").unwrap();
+    // A line is one write, so that it is said whole or not at all.
+    let mut say = |line: String| out.write_all(line.as_bytes()).unwrap();
     runtime().block_on(async {
         let store = Store::open(&StoreUrl::read(&url, std::path::Path::new("/")).unwrap()).await.unwrap();
         let image = store.image("a").await.unwrap();
@@ -57,11 +59,11 @@ fn the_one_that_is_killed() {
             };
             // Another one at the same store may be faster: what is refused isn't acknowledged.
             if let Ok(job) = store.make_job(&asked, now).await {
-                writeln!(out, "made {}", job.id).unwrap();
+                say(format!("made {}\n", job.id));
             }
             let Some(drawn) = store.draw(board, now).await.unwrap() else { continue };
             let (job, fence) = (drawn.job.id, drawn.job.fence);
-            writeln!(out, "drawn {job} {fence} {}", drawn.run).unwrap();
+            say(format!("drawn {job} {fence} {}\n", drawn.run));
             let log = vec!["x".to_owned()];
             let progress = Progress { fence, stage: Stage::Write, done: 1, total: None, fetched: 0, log };
             if chance.below(4) == 0 || store.renew(&job, &progress, now).await.is_err() {
@@ -71,9 +73,9 @@ fn the_one_that_is_killed() {
             let finished =
                 Finished { fence, stage: Stage::Done, ending, kind: None, detail: serde_json::Value::Null };
             if store.finish(&job, &finished, now).await.is_ok() {
-                writeln!(out, "finished {job} {fence} {}", drawn.run).unwrap();
+                say(format!("finished {job} {fence} {}\n", drawn.run));
                 if chance.below(2) == 0 && store.seen_after(board, now).await.unwrap() {
-                    writeln!(out, "seen {board}").unwrap();
+                    say(format!("seen {board}\n"));
                 }
             }
         }
