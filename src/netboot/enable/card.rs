@@ -121,7 +121,7 @@ impl CardPlan {
     /// Changes the file, and reads it back.
     ///
     /// # Errors
-    /// When it can't be written, and [`Error::Differs`].
+    /// When it can't be written, and where it reads back as something else.
     pub fn apply(&self) -> Result<(), Error> {
         Ok(files::replace(&self.dir, CONFIG, &self.bytes)?)
     }

@@ -52,7 +52,7 @@ impl<'a> Update<'a> {
     /// an update.
     ///
     /// # Errors
-    /// When they can't be written, and [`Error::Differs`].
+    /// When they can't be written, and where it reads back as something else.
     pub fn write(&self) -> Result<(), Error> {
         let Signing::New(sig) = &self.signing else { return Ok(()) };
         self.dir.remove_file(SIGNATURE).map_err(Error::os("removing", &self.signature()))?;
