@@ -1,12 +1,17 @@
 //! `piprov project`: what is to be done with boards.
 
+use std::io::Read as _;
+use std::path::PathBuf;
+
 use crate::cli::Global;
 use crate::cli::client::{self, At, Station, moment, new_name, parse, path, tell, tell_one, word};
 use crate::cli::confirm::confirm;
+use crate::cli::output::Output;
 use crate::cli::ui::Ui;
 use crate::device_api::{End, Role};
 use crate::error::{Explain, Kind, Remedy};
-use crate::station_api::{Again, Project as Known};
+use crate::format::count;
+use crate::station_api::{Again, MOST_RETRIES, Project as Known, ProjectFile};
 use crate::stop::Stop;
 
 /// Show and change projects: image, disk and end that boards get together
@@ -29,6 +34,12 @@ enum Command {
     Add(Add),
     /// Change a project; what isn't said stays
     Set(Set),
+    /// Make a project that is as another one is
+    Clone(Clone),
+    /// Write a project as a file, which can be kept under version control
+    Export(Export),
+    /// Make a project of a file
+    Import(Import),
     /// Take a project out; its runs stay
     Remove(Remove),
 }
@@ -77,6 +88,40 @@ struct Facts {
     /// What becomes of a board that was done before: skip, ask or again
     #[arg(long, value_name = "WHAT", value_parser = parse::<Again>)]
     again: Option<Again>,
+    /// How often a job is tried again by itself where what went wrong may pass
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MOST_RETRIES)))]
+    retries: Option<u32>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Clone {
+    #[command(flatten)]
+    one: One,
+    /// What to call the new one
+    #[arg(value_name = "NEW", value_parser = new_name)]
+    name: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Export {
+    #[command(flatten)]
+    one: One,
+    /// The file, which is not there yet; - is standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-", value_hint = clap::ValueHint::FilePath)]
+    output: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+struct Import {
+    /// The file; - is standard input
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    file: PathBuf,
+    /// What to call it [default: the name in the file]
+    #[arg(long, value_name = "PROJECT", value_parser = new_name)]
+    name: Option<String>,
+    /// Change the project where it is there already
+    #[arg(long)]
+    replace: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -112,28 +157,22 @@ impl Project {
             Command::List => list(&station, ui),
             Command::Show(args) => show(&station.get::<Known>(&path(["projects", &args.name]))?, ui),
             Command::Add(Add { new: New { name }, facts }) => {
-                let here = station.get::<Known>(&path(["projects", &name]));
-                match here {
-                    Err(error) if error.status() == Some(404) => {}
-                    Err(error) => return Err(error)?,
-                    Ok(_) => {
-                        return Err(Taken { name })?;
-                    }
-                }
-                let new = Known {
-                    name,
-                    image: None,
-                    target: Vec::new(),
-                    end: End::default(),
-                    again: Again::default(),
-                    made: 0,
-                };
+                is_free(&station, &name)?;
+                let new = Known { name, ..Known::default() };
                 facts.put(new, &station, ui)
             }
             Command::Set(args) => {
                 let before = station.get::<Known>(&path(["projects", &args.one.name]))?;
                 args.facts.put(before, &station, ui)
             }
+            Command::Clone(args) => {
+                let before: Known = station.get(&path(["projects", &args.one.name]))?;
+                is_free(&station, &args.name)?;
+                let new = Known { name: args.name, ..before };
+                show(&station.put(&path(["projects", &new.name]), &new)?, ui)
+            }
+            Command::Export(args) => args.run(&station, ui),
+            Command::Import(args) => args.run(&station, ui),
             Command::Remove(args) => {
                 confirm(&args.one.name, args.confirm.as_deref(), ui, stop)?;
                 station.delete(&path(["projects", &args.one.name]))?;
@@ -144,6 +183,75 @@ impl Project {
     }
 }
 
+/// Whether a new project may have this name.
+fn is_free(station: &Station, name: &str) -> crate::cli::Result<()> {
+    match station.get::<Known>(&path(["projects", name])) {
+        Err(error) if error.status() == Some(404) => Ok(()),
+        Err(error) => Err(error)?,
+        Ok(_) => Err(Taken { name: name.to_owned() })?,
+    }
+}
+
+/// A file can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("reading {}", path.display())]
+struct NotRead {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+impl Explain for NotRead {
+    fn kind(&self) -> Kind {
+        Kind::of_io(&self.source)
+    }
+}
+
+impl Export {
+    fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
+        let output = Output::at(&self.output, false, ui)?;
+        let project: Known = station.get(&path(["projects", &self.one.name]))?;
+        let file = ProjectFile { project };
+        let text = file.write();
+        if output.is_standard() && ui.width_out.is_some() {
+            // A person reads it: names are shown as everywhere.
+            text.lines().for_each(|line| ui.result(line));
+            return Ok(());
+        }
+        let writing = output.begin(0o666)?;
+        writing.write(text.as_bytes())?;
+        writing.end()?;
+        if !output.is_standard() {
+            client::done(ui, "written", "file", &output.label());
+        }
+        Ok(())
+    }
+}
+
+impl Import {
+    fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
+        let text = read(&self.file).map_err(|source| NotRead { path: self.file.clone(), source })?;
+        let ProjectFile { mut project } = ProjectFile::read(&text)?;
+        if let Some(name) = self.name {
+            project.name = name;
+        }
+        if !self.replace {
+            is_free(station, &project.name)?;
+        }
+        show(&station.put(&path(["projects", &project.name]), &project)?, ui)
+    }
+}
+
+/// As much of a file as a project's may have, and one byte more.
+fn read(path: &std::path::Path) -> std::io::Result<String> {
+    let from: Box<dyn std::io::Read> = match path.to_str() {
+        Some("-") => Box::new(std::io::stdin()),
+        _ => Box::new(std::fs::File::open(path)?),
+    };
+    let mut text = String::new();
+    from.take(ProjectFile::LONGEST as u64 + 1).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 impl Facts {
     fn put(self, before: Known, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
         let project = Known {
@@ -151,6 +259,7 @@ impl Facts {
             target: self.target.unwrap_or(before.target),
             end: self.end.unwrap_or(before.end),
             again: self.again.unwrap_or(before.again),
+            retries: self.retries.unwrap_or(before.retries),
             ..before
         };
         show(&station.put(&path(["projects", &project.name]), &project)?, ui)
@@ -176,6 +285,7 @@ fn show(project: &Known, ui: &Ui) -> crate::cli::Result<()> {
             ("disk", disks(&project.target)),
             ("end", word(project.end)),
             ("done before", word(project.again)),
+            ("tried again", count(u64::from(project.retries), "time")),
             ("made", if project.made > 0 { moment(project.made) } else { String::new() }),
         ],
     );

@@ -1,5 +1,6 @@
 //! `piprov rule`: which project an arriving board gets.
 
+use crate::board::Mac;
 use crate::cli::Global;
 use crate::cli::client::{self, At, Station, moment, new_name, path, tell};
 use crate::cli::report::Usage;
@@ -78,6 +79,15 @@ struct Add {
     /// Only boards with this MAC address; * stands for any digits
     #[arg(long)]
     mac: Option<String>,
+    /// Only boards with one of these serial numbers
+    #[arg(long, value_name = "SERIAL", value_delimiter = ',')]
+    serials: Vec<String>,
+    /// Only boards with a MAC address that isn't below this one
+    #[arg(long, value_name = "MAC")]
+    mac_from: Option<Mac>,
+    /// Only boards with a MAC address that isn't above this one
+    #[arg(long, value_name = "MAC")]
+    mac_to: Option<Mac>,
     /// Only boards with this in their model's name
     #[arg(long)]
     model: Option<String>,
@@ -132,7 +142,11 @@ fn wanted(matching: &Matching) -> String {
     let bytes = |name: &str, value: Option<u64>| value.map(|value| format!("{name} {}", size(value)));
     let all = [
         text("serial", &matching.serial),
+        (!matching.serials.is_empty())
+            .then(|| format!("one of {}", count(matching.serials.len() as u64, "serial number"))),
         text("mac", &matching.mac),
+        matching.mac_from.map(|mac| format!("mac from {mac}")),
+        matching.mac_to.map(|mac| format!("mac to {mac}")),
         text("model", &matching.model),
         text("slot", &matching.slot),
         bytes("memory from", matching.memory_min),
@@ -172,7 +186,10 @@ impl Add {
     fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
         let matching = Matching {
             serial: self.serial,
+            serials: self.serials,
             mac: self.mac,
+            mac_from: self.mac_from,
+            mac_to: self.mac_to,
             model: self.model,
             slot: self.slot,
             memory_min: self.memory_min,

@@ -172,7 +172,7 @@ impl Station {
             _ => new.target,
         };
         let end = new.end.or(project.as_ref().map(|project| project.end)).unwrap_or_default();
-        Ok(Asked { board, project: new.project, action: new.action, image, target, end, by })
+        Ok(Asked { board, project: new.project, action: new.action, image, target, end, by, plan: None })
     }
 
     /// A person wants something from a board. If it isn't there, it comes with another key where it has no place for one.
@@ -193,6 +193,15 @@ impl Station {
             return Ok(());
         }
         Err(Refusal::no_room())
+    }
+
+    /// A job has ended. Where the same is tried again, that is told as any new job is.
+    pub(super) async fn job_over(&self, ended: &Job) -> Result<(), Refusal> {
+        let again = self.store().board(&ended.board).await?.job;
+        if let Some(again) = again.filter(|again| *again != ended.id) {
+            self.job_made(&self.store().job(&again).await?).await?;
+        }
+        Ok(())
     }
 
     /// A job was made: its board is told at once, and the network answers it until it has done it.

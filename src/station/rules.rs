@@ -1,5 +1,6 @@
 //! Rules: which project a board gets that comes by itself. Pure.
 
+use crate::board::Mac;
 use crate::format::{size, size_exact};
 use crate::station_api::{Again, Board, JobState, Matching, Rule, RuleTest, RuleWhy};
 
@@ -27,6 +28,9 @@ pub fn why_not(matching: &Matching, board: &Board) -> Vec<String> {
     let model = matching.model.as_ref().map(|part| format!("*{part}*"));
     text("model", &model, board.model.iter().cloned().collect());
 
+    why.extend(not_listed(matching, board));
+    why.extend(not_in_range(matching, board));
+
     let mut number = |what: &str, least: Option<u64>, most: Option<u64>, have: Option<u64>| {
         if least.is_none() && most.is_none() {
             return;
@@ -47,6 +51,49 @@ pub fn why_not(matching: &Matching, board: &Board) -> Vec<String> {
     let largest = board.disks.iter().map(|disk| disk.size).max();
     number("largest disk", matching.storage_min, matching.storage_max, largest);
     why
+}
+
+/// Why its serial number isn't among those of a list. A board that has told eight digits only counts as the one that ends so.
+fn not_listed(matching: &Matching, board: &Board) -> Option<String> {
+    if matching.serials.is_empty() {
+        return None;
+    }
+    let Some(serial) = board.serial else { return Some("its serial number isn't known".to_owned()) };
+    let short = serial.directory();
+    let is = |known: &String| known == serial.as_str() || *known == short;
+    let none = !matching.serials.iter().any(is);
+    none.then(|| format!("its serial number {serial} isn't among the {} listed", matching.serials.len()))
+}
+
+/// Why none of its addresses is within a range.
+fn not_in_range(matching: &Matching, board: &Board) -> Option<String> {
+    let (from, to) = (matching.mac_from, matching.mac_to);
+    if from.is_none() && to.is_none() {
+        return None;
+    }
+    let is = |mac: &&Mac| from.is_none_or(|from| **mac >= from) && to.is_none_or(|to| **mac <= to);
+    if board.macs.iter().any(|mac| is(&mac)) {
+        return None;
+    }
+    let range = range_of(from, to);
+    Some(match &board.macs[..] {
+        [] => format!("its address isn't known, and should be {range}"),
+        macs => {
+            let macs: Vec<_> = macs.iter().map(ToString::to_string).collect();
+            format!("its address is {}, not {range}", macs.join(", "))
+        }
+    })
+}
+
+/// A range of addresses in words.
+#[must_use]
+pub fn range_of(from: Option<Mac>, to: Option<Mac>) -> String {
+    match (from, to) {
+        (Some(from), Some(to)) => format!("from {from} to {to}"),
+        (Some(from), None) => format!("from {from} on"),
+        (None, Some(to)) => format!("up to {to}"),
+        (None, None) => "any".to_owned(),
+    }
 }
 
 /// Two sizes that differ, so that it is seen: three digits may not show it.
@@ -151,6 +198,22 @@ mod tests {
             (r#"{"serial":"af04b2db"}"#, "its serial number is 10000000af04b2da, af04b2da, not af04b2db"),
             (r#"{"mac":"dc:a6:32:*"}"#, ""),
             (r#"{"mac":"b8:27:eb:*"}"#, "its address is dc:a6:32:01:02:03, not b8:27:eb:*"),
+            (r#"{"serials":["10000000af04b2db","af04b2da"]}"#, ""),
+            (r#"{"serials":["10000000af04b2da"]}"#, ""),
+            (
+                r#"{"serials":["10000000af04b2db","00000001"]}"#,
+                "its serial number 10000000af04b2da isn't among the 2 listed",
+            ),
+            (r#"{"mac_from":"dc:a6:32:01:02:03","mac_to":"dc:a6:32:01:02:03"}"#, ""),
+            (r#"{"mac_from":"dc:a6:32:00:00:00"}"#, ""),
+            (
+                r#"{"mac_from":"dc:a6:32:01:02:04"}"#,
+                "its address is dc:a6:32:01:02:03, not from dc:a6:32:01:02:04 on",
+            ),
+            (
+                r#"{"mac_from":"dc:a6:32:00:00:00","mac_to":"dc:a6:32:01:02:02"}"#,
+                "its address is dc:a6:32:01:02:03, not from dc:a6:32:00:00:00 to dc:a6:32:01:02:02",
+            ),
             (r#"{"model":"module 4"}"#, ""),
             (r#"{"model":"Pi 5"}"#, "its model is Raspberry Pi Compute Module 4 Rev 1.1, not *Pi 5*"),
             (r#"{"slot":"A-*"}"#, ""),

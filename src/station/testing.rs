@@ -36,7 +36,7 @@ pub(super) async fn drawn(station: &Station, serial: &str, action: Action, at: T
     let told: Register = serde_json::from_value(told).unwrap();
     let board = station.store().register(&told, true, at).await.unwrap().board().id.clone();
     let (target, end, by) = (Vec::new(), End::Wait, "ada".to_owned());
-    let asked = Asked { board, project: None, action, image: None, target, end, by };
+    let asked = Asked { board, project: None, action, image: None, target, end, by, plan: None };
     let job = station.store().make_job(&asked, at).await.unwrap();
     let drawn = station.store().draw(&job.board, at).await.unwrap().unwrap().job;
     assert_eq!(drawn.lease_until, at + jobs::LEASE);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Time;
+use super::{Project, Time};
 use crate::device_api::{Action, End, Role};
 
 /// Something that a board is to do.
@@ -46,6 +46,19 @@ pub struct Job {
     pub made: Time,
     /// When it last changed.
     pub changed: Time,
+}
+
+/// What a job does beside its image. It is fixed when the job is made, whatever becomes of its project.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct Plan {
+    /// The project, as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<Project>,
+    /// So many jobs before it were the same, and failed by what may pass.
+    #[serde(default)]
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
+    pub tries: u32,
 }
 
 /// Where a job stands.

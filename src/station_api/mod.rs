@@ -15,6 +15,7 @@ mod many;
 mod name;
 mod people;
 mod project;
+mod project_file;
 mod setting;
 mod upload;
 
@@ -30,11 +31,12 @@ pub use hook::{DeliveriesAsked, Delivery, DeliveryState, Happening, Hook, MadeHo
 pub use image::{
     AddedImage, Backup, FileAsked, FileIs, FileLine, FilesAsked, Image, ImageChange, ImageState, ImageUses,
 };
-pub use job::{Job, JobState, RunLine};
+pub use job::{Job, JobState, Plan, RunLine};
 pub use many::{BoardNames, BoardsChange, Fit, FitAsked, MOST_BOARDS, NewJobs, OfBoard, OfBoards};
 pub use name::{check_name, image_name};
 pub use people::{Me, PasswordChange, Role, Scope, Session, Token, User};
-pub use project::{Again, Matching, NoBoard, Project, Rule, What, shadow};
+pub use project::{Again, MOST_RETRIES, MOST_SERIALS, Matching, NoBoard, Project, Rule, What, shadow};
+pub use project_file::{BadProjectFile, ProjectFile};
 pub use setting::{NetworkNotice, SettingChange, SettingLine};
 pub use upload::{LONGEST_PIECE, NewFetch, NewUpload, PieceAt, Upload, UploadState};
 

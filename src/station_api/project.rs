@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::Time;
+use crate::board::Mac;
 use crate::device_api::{End, Role};
 
 /// What is to be done with a board.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct Project {
     /// What people call it. One project a name.
     pub name: String,
@@ -23,10 +25,18 @@ pub struct Project {
     /// What becomes of a board that was done before.
     #[serde(default)]
     pub again: Again,
+    /// How often a job is tried again by itself where what went wrong may pass: the board or the station was away, or
+    /// something else had the disk. 0 to [`MOST_RETRIES`].
+    #[serde(default)]
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
+    pub retries: u32,
     /// When it was made.
     #[serde(default)]
     pub made: Time,
 }
+
+/// See [`Project::retries`].
+pub const MOST_RETRIES: u32 = 10;
 
 /// What becomes of a board for which the same was done before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,9 +81,18 @@ pub struct Matching {
     /// Serial number, with `*` for any digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serial: Option<String>,
+    /// One of these serial numbers, each of 8 or 16 hexadecimal digits; at most [`MOST_SERIALS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub serials: Vec<String>,
     /// Ethernet address, with `*` for any digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
+    /// An Ethernet address that isn't below this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac_from: Option<Mac>,
+    /// The same that isn't above this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac_to: Option<Mac>,
     /// A part of the model's name, in any case of letters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -93,6 +112,9 @@ pub struct Matching {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage_max: Option<u64>,
 }
+
+/// See [`Matching::serials`].
+pub const MOST_SERIALS: usize = 1000;
 
 /// Why no board can be what a rule asks for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -157,6 +179,9 @@ impl Matching {
                 return Err(NoBoard::Range { least: least_is, most: most_is });
             }
         }
+        if matches!((self.mac_from, self.mac_to), (Some(least), Some(most)) if least > most) {
+            return Err(NoBoard::Range { least: "mac_from", most: "mac_to" });
+        }
         let bad = |member, why| Err(NoBoard::Text { member, why });
         let texts =
             [("serial", &self.serial), ("mac", &self.mac), ("model", &self.model), ("slot", &self.slot)];
@@ -179,6 +204,17 @@ impl Matching {
                 return bad("serial", "has not 8 or 16 digits");
             }
         }
+        if self.serials.len() > MOST_SERIALS {
+            return bad("serials", "has more than 1000 numbers");
+        }
+        for serial in &mut self.serials {
+            if !matches!(serial.len(), 8 | 16) || !serial.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                return bad("serials", "has one that isn't 8 or 16 hexadecimal digits");
+            }
+            serial.make_ascii_lowercase();
+        }
+        self.serials.sort();
+        self.serials.dedup();
         if let Some(mac) = &mut self.mac {
             *mac = mac.replace('-', ":").to_ascii_lowercase();
             if mac.len() == 12 && mac.bytes().all(|byte| byte.is_ascii_hexdigit()) {

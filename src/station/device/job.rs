@@ -176,6 +176,7 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         station.note_backup(&job, image, device, proof.phrase()).await?;
     }
     station.arrived_all(&job.id);
+    station.job_over(&job).await?;
     if let Some(run) = &job.run
         && let Some(track) = station.rates.end(run)
         && let Err(error) = station.store().put_rates(run, track.samples()).await

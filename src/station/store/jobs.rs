@@ -6,13 +6,13 @@ use super::db::{Question, Row, Tx, json, values, word};
 use super::floor::among;
 use super::page::{limit, page};
 use super::runs::{self, Beside};
-use super::{Error, Store, boards, new_name};
+use super::{Error, Store, boards, new_name, plans};
 use crate::board::Who;
 use crate::device_api::{Action, End, Orders, Progress, Role};
 use crate::error::Kind;
 use crate::run::{Ending, Record, Stage, Way, ledger};
 use crate::station::jobs::{Event, LEASE, Refused, SILENCE, Step, Verdict, claim, is_open, next, verdict};
-use crate::station_api::{Board, Enrolment, Held, Job, JobState, JobsAsked, Page, Time};
+use crate::station_api::{Board, Enrolment, Held, Job, JobState, JobsAsked, Page, Plan, Time};
 
 const JOB: &str =
     "SELECT id, board, project, action, image, target, ending, state, fence, lease_until, cancel, run,
@@ -62,6 +62,8 @@ pub struct Asked {
     pub end: End,
     /// Who asks.
     pub by: String,
+    /// What it does beside its image; `None`: what its project says now.
+    pub plan: Option<Plan>,
 }
 
 /// A job that a board has got.
@@ -134,6 +136,10 @@ pub(super) async fn make(tx: &mut Tx, asked: &Asked, now: Time) -> Result<Job, E
             return Err(Error::BadValue { what: "image", why: format!("it is {state}, not ready") });
         }
     }
+    let plan = match &asked.plan {
+        Some(plan) => plan.clone(),
+        None => plans::of(tx, asked).await?,
+    };
     let job = Job {
         id: new_name(),
         board: asked.board.clone(),
@@ -159,7 +165,7 @@ pub(super) async fn make(tx: &mut Tx, asked: &Asked, now: Time) -> Result<Job, E
     }
     tx.run(
         "INSERT INTO job (id, board, project, action, image, target, ending, state, fence, lease_until, cancel, made_by,
-             made, changed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, $9, $10, $10)",
+             made, changed, plan) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, $9, $10, $10, $11)",
         values![
             &job.id,
             &job.board,
@@ -171,6 +177,7 @@ pub(super) async fn make(tx: &mut Tx, asked: &Asked, now: Time) -> Result<Job, E
             word(job.state),
             &job.by,
             now,
+            json(&plan),
         ],
     )
     .await?;
@@ -191,6 +198,7 @@ async fn end(tx: &mut Tx, mut job: Job, event: Event, now: Time) -> Result<Job, 
         end_run(tx, run, Ending::Lost { why: why.to_owned(), hint: None }, job.cancel, now).await?;
     }
     put(tx, &job).await?;
+    plans::retry(tx, &job, Some(Kind::Unavailable), now).await?;
     Ok(job)
 }
 
@@ -288,7 +296,8 @@ impl Store {
             Action::Reboot | Action::PowerOff => Way::Reset,
         };
         let started = Timestamp::from_millisecond(now).unwrap_or_default();
-        let record = Record::begin(id, way, who(&board), started);
+        let mut record = Record::begin(id, way, who(&board), started);
+        record.detail = plans::beside(&plans::read(&mut tx, &job.id).await?);
         job.fence += 1;
         job.lease_until = now.saturating_add(LEASE);
         job.run = Some(record.run.as_str().to_owned());
@@ -355,7 +364,7 @@ impl Store {
             && let Some(mut record) = runs::record(&mut tx, run).await?
         {
             record.enter(finished.stage, Timestamp::from_millisecond(now).unwrap_or_default());
-            record.detail = finished.detail.clone();
+            plans::add(&mut record.detail, finished.detail.clone());
             let kind = if job.cancel { Some(Kind::Interrupted) } else { finished.kind };
             complete(&mut tx, record, finished.ending.clone(), kind, now).await?;
         }
@@ -364,6 +373,7 @@ impl Store {
             boards::hold(&mut tx, &job.board, Held::Done, now).await?;
         }
         put(&mut tx, &job).await?;
+        plans::retry(&mut tx, &job, finished.kind, now).await?;
         tx.commit().await?;
         Ok(job)
     }
@@ -415,6 +425,7 @@ impl Store {
             target: old.target,
             end: old.end,
             by: by.to_owned(),
+            plan: Some(Plan { tries: 0, ..plans::read(&mut tx, id).await? }),
         };
         boards::one(&mut tx, &asked.board).await?;
         let job = make(&mut tx, &asked, now).await?;

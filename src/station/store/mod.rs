@@ -34,6 +34,7 @@ mod open;
 mod page;
 mod passkeys;
 mod people;
+mod plans;
 mod projects;
 mod retain;
 mod rules;

@@ -2,9 +2,9 @@
 
 use super::db::{Row, Tx, json, values, word};
 use super::{Error, Store, check_name};
-use crate::station_api::Project;
+use crate::station_api::{MOST_RETRIES, Project};
 
-const PROJECT: &str = "SELECT name, image, target, ending, again, made FROM project";
+const PROJECT: &str = "SELECT name, image, target, ending, again, retries, made FROM project";
 
 fn project(row: Row) -> Result<Project, Error> {
     let mut row = row.of("project");
@@ -14,6 +14,7 @@ fn project(row: Row) -> Result<Project, Error> {
         target: row.json()?,
         end: row.word()?,
         again: row.word()?,
+        retries: row.count()?.try_into().unwrap_or(u32::MAX),
         made: row.number()?,
     })
 }
@@ -50,6 +51,9 @@ impl Store {
         if project.target.len() > 16 {
             return Err(Error::BadValue { what: "target", why: "it has 16 roles at most".to_owned() });
         }
+        if project.retries > MOST_RETRIES {
+            return Err(Error::BadValue { what: "retries", why: format!("it is {MOST_RETRIES} at most") });
+        }
         let mut tx = self.db.begin().await?;
         if one(&mut tx, &project.name).await?.is_none() {
             check_name(&project.name)?;
@@ -60,15 +64,17 @@ impl Store {
             return Err(Error::NoSuch { what: "image", name: image.clone() });
         }
         tx.run(
-            "INSERT INTO project (name, image, target, ending, again, made) VALUES ($1, $2, $3, $4, $5, $6)
+            "INSERT INTO project (name, image, target, ending, again, retries, made)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (name) DO UPDATE SET image = excluded.image, target = excluded.target,
-             ending = excluded.ending, again = excluded.again",
+             ending = excluded.ending, again = excluded.again, retries = excluded.retries",
             values![
                 &project.name,
                 &project.image,
                 json(&project.target),
                 word(project.end),
                 word(project.again),
+                u64::from(project.retries),
                 project.made,
             ],
         )

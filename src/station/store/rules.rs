@@ -279,6 +279,7 @@ impl Store {
                     target: Vec::new(),
                     end: End::Wait,
                     by: format!("rule {name}"),
+                    plan: None,
                 };
                 start(&mut tx, name, Again::Skip, asked, now).await?
             }
@@ -314,6 +315,7 @@ async fn deploy(
         target: project.target,
         end: project.end,
         by: format!("rule {rule}"),
+        plan: None,
     };
     start(tx, rule, project.again, asked, now).await
 }

@@ -50,6 +50,22 @@ fn conditions(matching: &Matching, board: &Board) -> Vec<(bool, String)> {
     text("address", Matching { mac: matching.mac.clone(), ..none() }, &matching.mac);
     text("slot", Matching { slot: matching.slot.clone(), ..none() }, &matching.slot);
     text("model", Matching { model: matching.model.clone(), ..none() }, &matching.model);
+    let lists = [
+        (
+            !matching.serials.is_empty(),
+            Matching { serials: matching.serials.clone(), ..none() },
+            "serial number is listed",
+        ),
+        (
+            matching.mac_from.is_some() || matching.mac_to.is_some(),
+            Matching { mac_from: matching.mac_from, mac_to: matching.mac_to, ..none() },
+            "address is in the range",
+        ),
+    ];
+    for (_, only, holds) in lists.into_iter().filter(|(asked, ..)| *asked) {
+        let why = why_not(&only, board).into_iter().next();
+        all.push(why.map_or_else(|| (true, holds.to_owned()), |why| (false, why)));
+    }
     let mut number = |what: &str, only: Matching, has: Option<u64>, bound: &str, limit: Option<u64>| {
         let Some(limit) = limit else { return };
         let has = has.map_or_else(|| format!("{what} isn't known"), |has| format!("{what} is {}", size(has)));

@@ -1,7 +1,9 @@
 //! What the form of a rule tells, and how a rule's conditions are said. Pure.
 
-use crate::format::{parse_size, size};
+use crate::board::Mac;
+use crate::format::{count, parse_size, size};
 use crate::station::pages::form::Form;
+use crate::station::rules::range_of;
 use crate::station::web::Refusal;
 use crate::station_api::{Matching, NewRule, Rule, What};
 
@@ -12,7 +14,11 @@ pub(super) struct Fields {
     /// Its place from 1; empty: behind all others.
     pub(super) place: String,
     pub(super) serial: String,
+    /// Serial numbers, with spaces, commas or ends of lines between them.
+    pub(super) serials: String,
     pub(super) mac: String,
+    pub(super) mac_from: String,
+    pub(super) mac_to: String,
     pub(super) model: String,
     pub(super) slot: String,
     pub(super) memory_min: String,
@@ -31,7 +37,10 @@ impl Fields {
             name: text("name"),
             place: text("place"),
             serial: text("serial"),
+            serials: text("serials"),
             mac: text("mac"),
+            mac_from: text("mac-from"),
+            mac_to: text("mac-to"),
             model: text("model"),
             slot: text("slot"),
             memory_min: text("memory-min"),
@@ -46,12 +55,16 @@ impl Fields {
     pub(super) fn of_rule(rule: &Rule) -> Self {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let bytes = |bytes: Option<u64>| bytes.map(exactly).unwrap_or_default();
+        let address = |mac: Option<Mac>| mac.map(|mac| mac.to_string()).unwrap_or_default();
         let of = &rule.matching;
         Self {
             name: rule.name.clone(),
             place: (rule.position + 1).to_string(),
             serial: text(&of.serial),
+            serials: of.serials.join("\n"),
             mac: text(&of.mac),
+            mac_from: address(of.mac_from),
+            mac_to: address(of.mac_to),
             model: text(&of.model),
             slot: text(&of.slot),
             memory_min: bytes(of.memory_min),
@@ -76,6 +89,12 @@ impl Fields {
             "" => Ok(None),
             text => parse_size(text).map(Some).map_err(|why| Refusal::meaningless(format!("{what}: {why}"))),
         };
+        let address = |text: &String, what: &str| match text.trim() {
+            "" => Ok(None),
+            text => {
+                text.parse::<Mac>().map(Some).map_err(|why| Refusal::meaningless(format!("{what}: {why}")))
+            }
+        };
         let place = match self.place.as_str() {
             "" => None,
             text => {
@@ -94,7 +113,10 @@ impl Fields {
             position: place,
             matching: Matching {
                 serial: text(&self.serial),
+                serials: listed(&self.serials),
                 mac: text(&self.mac),
+                mac_from: address(&self.mac_from, "address, from")?,
+                mac_to: address(&self.mac_to, "address, to")?,
                 model: text(&self.model),
                 slot: text(&self.slot),
                 memory_min: bytes(&self.memory_min, "memory, at least")?,
@@ -105,6 +127,12 @@ impl Fields {
             what,
         })
     }
+}
+
+/// The words of a list, as people paste it.
+fn listed(text: &str) -> Vec<String> {
+    let words = text.split(|char: char| char.is_whitespace() || matches!(char, ',' | ';'));
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 /// Bytes so that reading them gives the same bytes: `4GiB`, `32GB`, `1000`.
@@ -130,6 +158,12 @@ pub(super) fn conditions(of: &Matching) -> Vec<String> {
     text("serial number", &of.serial);
     text("address", &of.mac);
     text("slot", &of.slot);
+    if !of.serials.is_empty() {
+        all.push(format!("one of {}", count(of.serials.len() as u64, "serial number")));
+    }
+    if of.mac_from.is_some() || of.mac_to.is_some() {
+        all.push(format!("address {}", range_of(of.mac_from, of.mac_to)));
+    }
     all.extend(of.model.as_ref().map(|model| format!("model with “{model}”")));
     let mut range = |what: &str, least: Option<u64>, most: Option<u64>| match (least, most) {
         (None, None) => {}
@@ -191,6 +225,7 @@ mod tests {
             ("name=a&what=wait&place=0", "place"),
             ("name=a&what=wait&place=x", "place"),
             ("name=a&what=wait&memory-min=much", "memory, at least"),
+            ("name=a&what=wait&mac-from=dc", "address, from"),
             ("name=a&what=wait&storage-max=-1", "disk, at most"),
         ] {
             assert!(form(text).rule().unwrap_err().detail().contains(why), "{text}");
@@ -204,8 +239,8 @@ mod tests {
         }
 
         #[test]
-        fn a_rule_in_its_form_is_the_same_rule(least: Option<u64>, model in proptest::option::of("[a-z]{1,9}"), place in 0u32..500) {
-            let matching = Matching { model, storage_max: least, ..Matching::default() };
+        fn a_rule_in_its_form_is_the_same_rule(least: Option<u64>, model in proptest::option::of("[a-z]{1,9}"), place in 0u32..500, serials in proptest::collection::vec("[0-9a-f]{8}", 0..4), mac: Option<[u8; 5]>) {
+            let matching = Matching { model, serials, mac_to: mac.map(|[a, b, c, d, e]| Mac::new([2, a, b, c, d, e])), storage_max: least, ..Matching::default() };
             let rule = Rule { name: "r".into(), position: place, matching, what: What::Backup, matched: 1, last: None };
             let read = Fields::of_rule(&rule).rule().unwrap();
             prop_assert_eq!((read.position, read.matching, read.what), (Some(place), rule.matching, rule.what));

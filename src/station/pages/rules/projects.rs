@@ -4,12 +4,13 @@ use askama::Template;
 
 use super::{Answer, encoded};
 use crate::device_api::{End, Role as Disk};
+use crate::format::count;
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
 use crate::station::pages::table::{go, page, page_of, sentence};
 use crate::station::pages::visit::Visit;
 use crate::station::web::Refusal;
-use crate::station_api::{Again, ImageState, ListAsked, Project, Rule, What};
+use crate::station_api::{Again, ImageState, ListAsked, MOST_RETRIES, Project, Rule, What};
 
 /// Disks that are tried one after the other.
 const DISKS: usize = 4;
@@ -22,6 +23,7 @@ struct Line {
     target: String,
     end: &'static str,
     again: &'static str,
+    retries: String,
     rules: Vec<(String, String)>,
 }
 
@@ -41,6 +43,7 @@ struct Fields {
     disks: Vec<String>,
     end: String,
     again: String,
+    retries: String,
 }
 
 #[derive(Template)]
@@ -53,6 +56,7 @@ struct One {
     images: Vec<String>,
     wrong: Option<String>,
     changes: bool,
+    most_retries: u32,
 }
 
 fn line(project: &Project, rules: &[Rule]) -> Line {
@@ -76,6 +80,10 @@ fn line(project: &Project, rules: &[Rule]) -> Line {
             Again::Ask => "a person decides",
             Again::Again => "done again",
         },
+        retries: match project.retries {
+            0 => "never".to_owned(),
+            most => format!("{} at most, after what may pass", count(u64::from(most), "time")),
+        },
         rules: rules.iter().filter(uses).map(|rule| (rule.name.clone(), encoded(&rule.name))).collect(),
     }
 }
@@ -98,6 +106,7 @@ impl Fields {
             disks: disks.collect(),
             end: text("end"),
             again: text("again"),
+            retries: text("retries"),
         }
     }
 
@@ -111,6 +120,7 @@ impl Fields {
             disks: project.target.iter().map(|role| word(serde_json::to_value(role))).collect(),
             end: word(serde_json::to_value(project.end)),
             again: word(serde_json::to_value(project.again)),
+            retries: project.retries.to_string(),
         }
     }
 
@@ -136,8 +146,17 @@ impl Fields {
             target,
             end: form.word("end")?.unwrap_or_default(),
             again: form.word("again")?.unwrap_or_default(),
+            retries: retries(&self.retries)?,
             made: 0,
         })
+    }
+}
+
+/// How often something is tried again; empty: never.
+fn retries(text: &str) -> Result<u32, Refusal> {
+    match text {
+        "" => Ok(0),
+        text => text.parse().map_err(|_| Refusal::meaningless("how often it is tried again is a number")),
     }
 }
 
@@ -156,7 +175,7 @@ async fn show_page(visit: &Visit, there: Option<&Project>, fields: Fields, wrong
     let status = wrong.as_ref().map_or(axum::http::StatusCode::OK, Refusal::status);
     let wrong = wrong.map(|refusal| sentence(&refusal.detail()));
     let there = there.map(|project| line(project, &rules));
-    page_of(status, &One { frame, there, fields, images, wrong, changes })
+    page_of(status, &One { frame, there, fields, images, wrong, changes, most_retries: MOST_RETRIES })
 }
 
 pub(super) async fn show(visit: Visit) -> Answer {

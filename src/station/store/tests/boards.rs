@@ -156,6 +156,7 @@ on_both! {
             target: Vec::new(),
             end: End::Reboot,
             by: "ada".into(),
+            plan: None,
         };
         let job = store.make_job(&reboot, NOW).await.unwrap();
         store.check_kept(&told).await.unwrap();

@@ -1,5 +1,6 @@
 use super::*;
 use crate::device_api::{Action, End, Progress};
+use crate::error::Kind;
 use crate::run::{Ending, Proof, Stage};
 use crate::station::jobs::{LEASE, Refused, SILENCE, Step};
 use crate::station::store::{Asked, Error, Finished};
@@ -19,6 +20,7 @@ fn deploy(board: &str, image: &Image) -> Asked {
         target: Vec::new(),
         end: End::Reboot,
         by: "ada".into(),
+        plan: None,
     }
 }
 
@@ -178,4 +180,79 @@ pub(super) async fn through(store: &Store, board: &str, image: &Image) {
     store.renew(&job.id, &progress(1), NOW + 1).await.unwrap();
     store.draw(board, NOW + 2).await.unwrap().unwrap();
     store.finish(&job.id, &finished(2), NOW + 3).await.unwrap();
+}
+
+/// A project whose jobs are tried again, and a board with one of them.
+async fn with_retries(store: &Store, retries: u32) -> (String, Asked) {
+    let (image, board) = (image("lite"), board(store, 1).await);
+    store.add_image(&image).await.unwrap();
+    let project = crate::station_api::Project {
+        name: "gateway".into(),
+        image: Some("lite".into()),
+        target: Vec::new(),
+        end: End::Reboot,
+        again: crate::station_api::Again::Skip,
+        retries,
+        made: NOW,
+    };
+    store.put_project(&project).await.unwrap();
+    let asked = Asked { project: Some("gateway".into()), ..deploy(&board, &image) };
+    (board, asked)
+}
+
+on_both! {
+    async fn what_may_pass_is_tried_again_so_often_and_what_may_not_is_not(place: &Place) {
+        let store = place.open().await;
+        let (board, asked) = with_retries(&store, 2).await;
+        let job = store.make_job(&asked, NOW).await.unwrap();
+        // The project changes, and the job doesn't.
+        let changed = crate::station_api::Project { retries: 0, ..store.project("gateway").await.unwrap() };
+        store.put_project(&changed).await.unwrap();
+        let failed = |kind| Finished {
+            ending: Ending::Failed { why: "away".into(), last_seen: None, hint: None, kind: Kind::Failed },
+            kind: Some(kind),
+            ..finished(1)
+        };
+        let mut last = job;
+        for tries in 1..=2 {
+            let drawn = store.draw(&board, NOW).await.unwrap().unwrap();
+            assert_eq!(drawn.job.id, last.id);
+            let ended = store.finish(&last.id, &failed(Kind::Unavailable), NOW).await.unwrap();
+            assert_eq!(ended.state, JobState::Failed);
+            let next = store.board(&board).await.unwrap().job.expect("it is tried again");
+            assert_ne!(next, last.id);
+            last = store.job(&next).await.unwrap();
+            assert_eq!((last.by.clone(), last.fence), (format!("try {} of 3 for ada", tries + 1), 0));
+            let plan = store.plan(&next).await.unwrap();
+            assert_eq!((plan.tries, plan.project.map(|project| project.retries)), (tries, Some(2)));
+        }
+        store.draw(&board, NOW).await.unwrap().unwrap();
+        store.finish(&last.id, &failed(Kind::Unavailable), NOW).await.unwrap();
+        assert_eq!(store.board(&board).await.unwrap().job, None, "it was tried often enough");
+
+        // A person's word begins anew, with the plan as it was.
+        let again = store.again(&last.id, "eva", NOW).await.unwrap();
+        assert_eq!(store.plan(&again.id).await.unwrap().tries, 0);
+        let drawn = store.draw(&board, NOW).await.unwrap().unwrap();
+        let record = store.run(&drawn.run).await.unwrap();
+        assert_eq!(record.detail["project"]["retries"], 2, "the record keeps the project as it was");
+        store.finish(&again.id, &failed(Kind::BadData), NOW).await.unwrap();
+        assert_eq!(store.board(&board).await.unwrap().job, None, "a damaged image stays so");
+
+        // A board that went away is waited for once more.
+        let lost = store.again(&again.id, "eva", NOW).await.unwrap();
+        store.draw(&board, NOW).await.unwrap().unwrap();
+        let gone = NOW + LEASE + SILENCE + 1;
+        let ended = store.expire(Step::Steady, gone).await.unwrap();
+        assert_eq!((ended.len(), ended[0].state), (1, JobState::Lost));
+        let next = store.board(&board).await.unwrap().job.expect("it is tried again");
+        assert_ne!(next, lost.id);
+        // Somebody has cancelled it: that is no failure that passes.
+        store.draw(&board, gone).await.unwrap().unwrap();
+        store.cancel_job(&next, gone).await.unwrap();
+        store.finish(&next, &failed(Kind::Unavailable), gone).await.unwrap();
+        assert_eq!(store.board(&board).await.unwrap().job, None);
+        let many = crate::station_api::Project { retries: 11, ..changed };
+        assert!(matches!(store.put_project(&many).await, Err(Error::BadValue { what: "retries", .. })));
+    }
 }

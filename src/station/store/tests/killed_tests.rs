@@ -56,6 +56,7 @@ fn the_one_that_is_killed() {
                 target: Vec::new(),
                 end: if chance.below(2) == 0 { End::Reboot } else { End::Wait },
                 by: "test".into(),
+                plan: None,
             };
             // Another one at the same store may be faster: what is refused isn't acknowledged.
             if let Ok(job) = store.make_job(&asked, now).await {

@@ -6,7 +6,15 @@ use crate::station::store::{Arrival, Error, Finished};
 use crate::station_api::{Again, BoardsAsked, JobState, Matching, NewRule, Project, What};
 
 fn project(name: &str, image: &str, again: Again) -> Project {
-    Project { name: name.into(), image: Some(image.into()), target: vec![], end: End::Wait, again, made: NOW }
+    Project {
+        name: name.into(),
+        image: Some(image.into()),
+        target: vec![],
+        end: End::Wait,
+        again,
+        retries: 0,
+        made: NOW,
+    }
 }
 
 fn rule(name: &str, model: &str, what: What, position: Option<u32>) -> NewRule {

@@ -1,0 +1,95 @@
+//! What jobs do beside their images: fixed when a job is made, and kept with its record.
+
+use serde_json::Value as Json;
+
+use super::db::{Tx, values};
+use super::jobs::{self, Asked};
+use super::{Error, projects};
+use crate::error::Kind;
+use crate::format::json::json;
+use crate::station_api::{Job, JobState, Plan, Time};
+
+/// What a job does that is made now.
+pub(super) async fn of(tx: &mut Tx, asked: &Asked) -> Result<Plan, Error> {
+    let project = match &asked.project {
+        None => None,
+        Some(name) => {
+            let project = projects::one(tx, name).await?;
+            Some(project.ok_or_else(|| Error::NoSuch { what: "project", name: name.clone() })?)
+        }
+    };
+    Ok(Plan { project, tries: 0 })
+}
+
+/// What a job does.
+pub(super) async fn read(tx: &mut Tx, job: &str) -> Result<Plan, Error> {
+    let row = tx.row("SELECT plan FROM job WHERE id = $1", values![job]).await?;
+    row.map_or_else(|| Ok(Plan::default()), |row| row.of("job").json())
+}
+
+/// What a record keeps of it.
+pub(super) fn beside(plan: &Plan) -> Json {
+    match &plan.project {
+        None => Json::Null,
+        Some(project) => json!({ "project": project, "tries": plan.tries }),
+    }
+}
+
+/// What a board tells comes to what its record has already.
+pub(super) fn add(detail: &mut Json, told: Json) {
+    match (detail, told) {
+        (Json::Object(detail), Json::Object(told)) => detail.extend(told),
+        (detail, told) => *detail = told,
+    }
+}
+
+/// Whether what went wrong may be gone the next time.
+pub(super) const fn may_pass(kind: Kind) -> bool {
+    matches!(kind, Kind::Unavailable | Kind::Busy)
+}
+
+/// A job has ended. Where its project says so and what went wrong may pass, the same is to be done once more: by another
+/// job, with the same plan.
+pub(super) async fn retry(tx: &mut Tx, ended: &Job, kind: Option<Kind>, now: Time) -> Result<(), Error> {
+    if !matches!(ended.state, JobState::Failed | JobState::Lost) || !kind.is_some_and(may_pass) {
+        return Ok(());
+    }
+    let plan = read(tx, &ended.id).await?;
+    let most = plan.project.as_ref().map_or(0, |project| project.retries);
+    if plan.tries >= most {
+        return Ok(());
+    }
+    let tries = plan.tries + 1;
+    let asked = Asked {
+        board: ended.board.clone(),
+        project: ended.project.clone(),
+        action: ended.action,
+        image: ended.image.clone(),
+        target: ended.target.clone(),
+        end: ended.end,
+        by: format!("try {} of {} for {}", tries + 1, most + 1, who(&ended.by)),
+        plan: Some(Plan { tries, ..plan }),
+    };
+    match Box::pin(jobs::make(tx, &asked, now)).await {
+        Ok(_) => Ok(()),
+        // Its image was removed, or is damaged: it stays failed.
+        Err(Error::BadValue { .. } | Error::NoSuch { .. } | Error::Refused(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Who asked for the first of them.
+fn who(by: &str) -> &str {
+    by.strip_prefix("try ").and_then(|rest| rest.split_once(" for ")).map_or(by, |(_, who)| who)
+}
+
+impl super::Store {
+    /// What a job does beside its image.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn plan(&self, job: &str) -> Result<Plan, Error> {
+        let row = self.db.row("SELECT plan FROM job WHERE id = $1", values![job]).await?;
+        row.map_or_else(|| Ok(Plan::default()), |row| row.of("job").json())
+    }
+}
