@@ -11,7 +11,7 @@ mod runs;
 mod settings;
 mod uploads;
 
-pub(super) use people::{digest, secret};
+pub(super) use people::{digest, no_random, secret};
 
 use axum::Router;
 use axum::http::header;

@@ -4,7 +4,7 @@ use super::db::{Row, Tx, json, values, word};
 use super::{Error, Store, check_name};
 use crate::station_api::{MOST_RETRIES, Project};
 
-const PROJECT: &str = "SELECT name, image, target, ending, again, retries, made FROM project";
+const PROJECT: &str = "SELECT name, image, target, ending, again, retries, first_boot, made FROM project";
 
 fn project(row: Row) -> Result<Project, Error> {
     let mut row = row.of("project");
@@ -15,6 +15,7 @@ fn project(row: Row) -> Result<Project, Error> {
         end: row.word()?,
         again: row.word()?,
         retries: row.count()?.try_into().unwrap_or(u32::MAX),
+        first_boot: row.json()?,
         made: row.number()?,
     })
 }
@@ -64,10 +65,11 @@ impl Store {
             return Err(Error::NoSuch { what: "image", name: image.clone() });
         }
         tx.run(
-            "INSERT INTO project (name, image, target, ending, again, retries, made)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
+            "INSERT INTO project (name, image, target, ending, again, retries, made, first_boot)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
              ON CONFLICT (name) DO UPDATE SET image = excluded.image, target = excluded.target,
-             ending = excluded.ending, again = excluded.again, retries = excluded.retries",
+             ending = excluded.ending, again = excluded.again, retries = excluded.retries,
+             first_boot = excluded.first_boot",
             values![
                 &project.name,
                 &project.image,
@@ -76,6 +78,7 @@ impl Store {
                 word(project.again),
                 u64::from(project.retries),
                 project.made,
+                json(&project.first_boot),
             ],
         )
         .await?;

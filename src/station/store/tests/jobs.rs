@@ -194,6 +194,7 @@ async fn with_retries(store: &Store, retries: u32) -> (String, Asked) {
         again: crate::station_api::Again::Skip,
         retries,
         made: NOW,
+        ..crate::station_api::Project::default()
     };
     store.put_project(&project).await.unwrap();
     let asked = Asked { project: Some("gateway".into()), ..deploy(&board, &image) };
