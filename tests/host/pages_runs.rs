@@ -53,6 +53,12 @@ fn runs_are_filtered_told_step_by_step_and_exported() {
     let stages: Vec<_> =
         record["stages"].as_array().unwrap().iter().map(|step| step["stage"].clone()).collect();
     assert_eq!(stages, ["resolve", "write", "report"]);
+    let report = viewer.page("/runs/report?q=gate&outcome=failed");
+    assert!(
+        report.contains("Report on 1 run<") && report.contains("board begins with</dt><dd>gate"),
+        "{report}"
+    );
+    assert!(report.contains("0 of 1: what was written") && !report.contains("<i>says"), "{report}");
     let csv = viewer.page("/runs.csv?board=&q=gate");
     assert_eq!(csv.lines().count(), 3, "{csv}");
     assert!(csv.contains("\"'=cmd, the board <i>says</i> no\""), "{csv}");

@@ -175,6 +175,7 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         "device": outcome.device,
         "read_back_sha256": outcome.read_back_sha256,
         "read_back_chunks": outcome.read_back_chunks,
+        "expected_chunks": chunks,
         "written": outcome.written,
         "kept": outcome.kept,
         "fetched": outcome.fetched,
@@ -182,7 +183,6 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
     let mut detail = detail;
     if let (Ok(Some(own)), Some(detail)) = (&own, detail.as_object_mut()) {
         detail.insert("first_boot".to_owned(), json!(own.settings));
-        detail.insert("expected_chunks".to_owned(), own.content.to_string().into());
     }
     // What is told done and isn't equal has failed where it was compared.
     let stage = match (outcome.stage, &ending) {

@@ -30,6 +30,12 @@ fn when_in(zone: &TimeZone, time: Time, now: Time) -> String {
     }
 }
 
+/// With its date, whatever day it is: `2026-11-24, 09:12`.
+pub(super) fn day_and_time(time: Time) -> String {
+    let at = Timestamp::from_millisecond(time).unwrap_or_default().to_zoned(TimeZone::system());
+    at.strftime("%Y-%m-%d, %H:%M").to_string()
+}
+
 /// To the second: `14:05:07`.
 pub(super) fn clock(time: Time) -> String {
     let at = Timestamp::from_millisecond(time).unwrap_or_default().to_zoned(TimeZone::system());

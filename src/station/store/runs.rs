@@ -215,6 +215,26 @@ impl Store {
         Ok(lines)
     }
 
+    /// The records of runs, by their names.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn records(
+        &self,
+        lines: &[RunLine],
+    ) -> Result<std::collections::HashMap<String, Record>, Error> {
+        let ids: Vec<String> = lines.iter().map(|line| line.run.clone()).collect();
+        let mut records = std::collections::HashMap::with_capacity(ids.len());
+        for ids in ids.chunks(100) {
+            let question = among("SELECT id, record, stage FROM run", "id", ids);
+            for row in self.db.rows(&question.sql, &question.values).await? {
+                let mut row = row.of("run");
+                records.insert(row.text()?, whole(&mut row)?);
+            }
+        }
+        Ok(records)
+    }
+
     /// The record of the one run of which the name begins so.
     ///
     /// # Errors

@@ -37,6 +37,7 @@ struct Page {
     first: Option<String>,
     csv: String,
     json: String,
+    report: String,
 }
 
 impl Page {
@@ -122,6 +123,7 @@ pub(super) async fn list(visit: Visit) -> Answer {
         first: query.is_on("after").then(|| link("/runs", query, &ALL, &[])),
         csv: link("/runs.csv", query, &ALL, &[]),
         json: link("/runs.json", query, &ALL, &[]),
+        report: link("/runs/report", query, &ALL, &[]),
     };
     page(&page_of)
 }

@@ -4,6 +4,7 @@ mod export;
 mod line;
 mod list;
 mod one;
+mod report;
 mod time;
 
 use axum::response::Response;
@@ -19,6 +20,7 @@ pub(super) fn add_to(pages: &mut Pages) {
     pages.get("/runs", look, list::list);
     pages.get("/runs.csv", look, export::csv);
     pages.get("/runs.json", look, export::json);
+    pages.get("/runs/report", look, report::report);
     pages.get("/runs/{run}", look, one::one);
     pages.get("/runs/{run}/record.json", look, export::record);
     pages.get("/runs/{run}/log.txt", look, export::log);

@@ -220,13 +220,24 @@ fn text(record: &Record, name: &str) -> String {
         .unwrap_or_default()
 }
 
-fn proof(line: &RunLine, record: &Record) -> Proof {
+/// What was to be there, and what was read back; empty where that isn't known.
+pub(super) fn digests(record: &Record) -> (String, String) {
     let nested = |name: &str| record.detail.get("image").and_then(|image| image.get(name)?.as_str());
     let mut image = text(record, "raw_sha256");
     if image.is_empty() {
         image = nested("raw_sha256").map(|text| message(text).into_owned()).unwrap_or_default();
     }
-    let read_back = text(record, "read_back_sha256");
+    let mut read_back = text(record, "read_back_sha256");
+    // Where the whole was proved by its chunks, that is what counts.
+    let (expected, chunks) = (text(record, "expected_chunks"), text(record, "read_back_chunks"));
+    if read_back.is_empty() && !expected.is_empty() {
+        (image, read_back) = (expected, chunks);
+    }
+    (image, read_back)
+}
+
+fn proof(line: &RunLine, record: &Record) -> Proof {
+    let (image, read_back) = digests(record);
     let number = |name: &str| record.detail.get(name).and_then(serde_json::Value::as_u64);
     let names = [
         ("raw_len", "Image"),

@@ -1,0 +1,164 @@
+//! A report on runs that is printed: of a board, of a batch, of a day. What is asked for stands in its URL, as of the list.
+
+use askama::Template;
+use serde_json::Value;
+
+use super::Answer;
+use super::line::{state, way};
+use super::list::asked;
+use super::one::digests;
+use crate::format::message;
+use crate::run::{Ending, Record};
+use crate::station::now;
+use crate::station::pages::frame::Frame;
+use crate::station::pages::table::page;
+use crate::station::pages::visit::Visit;
+use crate::station::pages::words;
+use crate::station_api::{RunLine, RunsAsked};
+
+/// Runs of a report: it is read by people.
+const MOST: u32 = 500;
+
+/// A run in the report.
+struct Line {
+    run: String,
+    label: String,
+    serial: String,
+    macs: String,
+    slot: String,
+    what: String,
+    by: String,
+    began: String,
+    stamp: String,
+    took: String,
+    class: &'static str,
+    sign: &'static str,
+    state: String,
+    why: String,
+    proof: String,
+    /// What was to be there, and what was read back.
+    digests: (String, String),
+    /// What else is on record of it, a line each.
+    more: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page {
+    frame: Frame,
+    /// What it is about, a condition each.
+    about: Vec<(&'static str, String)>,
+    made: String,
+    stamp: String,
+    runs: Vec<Line>,
+    counts: [(&'static str, usize); 4],
+    boards: usize,
+    verified: usize,
+    more: bool,
+    piprov: &'static str,
+}
+
+/// Texts of a list within a record.
+fn texts(value: Option<&Value>) -> Vec<String> {
+    let all = value.and_then(Value::as_array).into_iter().flatten();
+    all.filter_map(Value::as_str).take(64).map(|text| message(text).into_owned()).collect()
+}
+
+/// What was done beside the image.
+fn beside(record: &Record) -> Vec<String> {
+    let mut all = Vec::new();
+    let keys = texts(record.detail.pointer("/first_boot/keys"));
+    if !keys.is_empty() {
+        all.push(format!("first boot: {}", keys.join(", ")));
+    }
+    if let Some(device) = record.detail.get("device").and_then(Value::as_str) {
+        all.push(format!("disk {}", message(device)));
+    }
+    for warning in &record.warnings {
+        all.push(message(&words::remedy(warning)).into_owned());
+    }
+    all
+}
+
+fn line(line: RunLine, record: &Record) -> Line {
+    let (class, sign, state) = state(&line);
+    let named =
+        |name: &str, text: &Option<String>| text.as_ref().map(|text| format!("{name} {}", message(text)));
+    let what = [Some(way(&line.way).to_owned()), named("of", &line.image), named("project", &line.project)];
+    let proof = match &record.ending {
+        Ending::Done { proof } => proof.phrase().to_owned(),
+        Ending::NotVerified { why, .. } => message(why).into_owned(),
+        _ => String::new(),
+    };
+    Line {
+        label: message(&line.label).into_owned(),
+        serial: message(&line.serial).into_owned(),
+        macs: record.board.mac.map(|mac| mac.to_string()).unwrap_or_default(),
+        slot: line.slot.as_deref().map(|slot| message(slot).into_owned()).unwrap_or_default(),
+        what: what.into_iter().flatten().collect::<Vec<_>>().join(", "),
+        by: line.by.as_deref().map(|by| message(by).into_owned()).unwrap_or_default(),
+        began: words::day_and_time(line.started),
+        stamp: words::stamp(line.started),
+        took: line.took.map(words::minutes).unwrap_or_default(),
+        class,
+        sign,
+        state,
+        why: message(&line.why).into_owned(),
+        proof,
+        digests: digests(record),
+        more: beside(record),
+        run: line.run,
+    }
+}
+
+pub(super) async fn report(visit: Visit) -> Answer {
+    let store = visit.station.store();
+    let asked = RunsAsked { after: None, limit: Some(MOST), ..asked(&visit.query)? };
+    let found = store.runs(&asked).await?;
+    let mut records = store.records(&found.items).await?;
+    let mut runs = Vec::with_capacity(found.items.len());
+    for item in found.items {
+        if let Some(record) = records.remove(&item.run) {
+            runs.push(line(item, &record));
+        }
+    }
+    let count = |class: &str| runs.iter().filter(|run| run.class == class).count();
+    let names = [
+        ("board", "board"),
+        ("q", "board begins with"),
+        ("slot", "slot"),
+        ("way", "what"),
+        ("outcome", "ended"),
+        ("stage", "in step"),
+        ("image", "image"),
+        ("project", "project"),
+        ("by", "by"),
+        ("why", "reason has"),
+        ("from", "from"),
+        ("to", "to"),
+    ];
+    let about = names.iter().filter_map(|(name, words)| {
+        let text = visit.query.text(name);
+        (!text.is_empty()).then(|| (*words, message(text).into_owned()))
+    });
+    let boards: std::collections::BTreeSet<_> = runs.iter().map(|run| (&run.label, &run.serial)).collect();
+    let at = now();
+    let page_of = Page {
+        frame: visit.frame("Report", "runs").await,
+        about: about.collect(),
+        made: words::day_and_time(at),
+        stamp: words::stamp(at),
+        counts: [
+            ("done", count("ok")),
+            ("done, not verified", count("wait")),
+            ("failed or lost", count("bad")),
+            ("not ended", count("run")),
+        ],
+        boards: boards.len(),
+        verified: runs.iter().filter(|run| run.state.ends_with(", verified")).count(),
+        more: found.next.is_some(),
+        piprov: env!("CARGO_PKG_VERSION"),
+        runs,
+    };
+    page(&page_of)
+}
