@@ -30,6 +30,9 @@ pub struct Project {
     #[serde(default)]
     #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub retries: u32,
+    /// Sources of values of which each board gets its own, by name; at most [`MOST_DRAWS`](super::MOST_DRAWS).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
     /// When it was made.
     #[serde(default)]
     pub made: Time,

@@ -117,13 +117,14 @@ mod tests {
             end: End::PowerOff,
             again: Again::Ask,
             retries: 2,
+            values: vec!["sn".into()],
             made: 17,
         };
         let text = ProjectFile { project: project.clone() }.write();
         assert_eq!(
             text,
             "piprov-project = 1\n\n[project]\nagain = \"ask\"\nend = \"power-off\"\nimage = \"lite\"\n\
-             name = 'gateway \"2\"'\nretries = 2\ntarget = [\"emmc\", \"sd\"]\n"
+             name = 'gateway \"2\"'\nretries = 2\ntarget = [\"emmc\", \"sd\"]\nvalues = [\"sn\"]\n"
         );
         assert_eq!(ProjectFile::read(&text).unwrap().project, Project { made: 0, ..project });
         assert_eq!(

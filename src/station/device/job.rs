@@ -46,6 +46,7 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
             Some(ImageRef { name, index, raw_len, raw_sha256, chunks })
         }
     };
+    let values = station.store().plan(&job.id).await?.values;
     let manifest = Manifest {
         api: VERSION,
         job: job.id,
@@ -55,6 +56,7 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
         image,
         target: job.target,
         end: job.end,
+        values,
     };
     let body = json::line(&manifest)
         .map(String::into_bytes)

@@ -18,7 +18,7 @@ pub(super) async fn of(tx: &mut Tx, asked: &Asked) -> Result<Plan, Error> {
             Some(project.ok_or_else(|| Error::NoSuch { what: "project", name: name.clone() })?)
         }
     };
-    Ok(Plan { project, tries: 0 })
+    Ok(Plan { project, ..Plan::default() })
 }
 
 /// What a job does.
@@ -31,7 +31,8 @@ pub(super) async fn read(tx: &mut Tx, job: &str) -> Result<Plan, Error> {
 pub(super) fn beside(plan: &Plan) -> Json {
     match &plan.project {
         None => Json::Null,
-        Some(project) => json!({ "project": project, "tries": plan.tries }),
+        Some(project) if project.values.is_empty() => json!({ "project": project, "tries": plan.tries }),
+        Some(project) => json!({ "project": project, "tries": plan.tries, "values": plan.values }),
     }
 }
 
@@ -73,7 +74,9 @@ pub(super) async fn retry(tx: &mut Tx, ended: &Job, kind: Option<Kind>, now: Tim
     match Box::pin(jobs::make(tx, &asked, now)).await {
         Ok(_) => Ok(()),
         // Its image was removed, or is damaged: it stays failed.
-        Err(Error::BadValue { .. } | Error::NoSuch { .. } | Error::Refused(_)) => Ok(()),
+        Err(
+            Error::BadValue { .. } | Error::NoSuch { .. } | Error::Refused(_) | Error::UsedUp { .. },
+        ) => Ok(()),
         Err(error) => Err(error),
     }
 }

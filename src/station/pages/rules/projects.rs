@@ -147,6 +147,7 @@ impl Fields {
             end: form.word("end")?.unwrap_or_default(),
             again: form.word("again")?.unwrap_or_default(),
             retries: retries(&self.retries)?,
+            values: Vec::new(),
             made: 0,
         })
     }
