@@ -43,7 +43,8 @@ pub use upload::{LONGEST_PIECE, NewFetch, NewUpload, PieceAt, Upload, UploadStat
 pub use value::{
     Addresses, AskedServer, BadValues, GivenAsked, GivenValues, LONGEST_VALUE, MOST_DRAWS, MOST_VALUES,
     MadeValueSource, NewValueSource, OWN, ReleaseValues, Sequence, Sheet, ValueSource, ValueSourceChange,
-    ValueUpload, Values, ValuesOf, WARN, check_value, check_value_name, is_value_name, range_of_values, serial_of,
+    ValueUpload, Values, ValuesOf, WARN, check_value, check_value_name, is_value_name, range_of_values,
+    serial_of,
 };
 
 /// Unix milliseconds, UTC.

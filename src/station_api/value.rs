@@ -18,7 +18,7 @@ pub const MOST_VALUES: usize = 64;
 /// A project draws from so many sources at most.
 pub const MOST_DRAWS: usize = 16;
 /// A number of a sequence has so many digits at most.
-pub const MOST_DIGITS: u8 = 18;
+const MOST_DIGITS: u8 = 18;
 /// What each board has by itself: no source gives a value of such a name.
 pub const OWN: [&str; 12] = [
     "serial", "serial8", "mac", "model", "slot", "board", "name", "memory", "job", "run", "project", "image",

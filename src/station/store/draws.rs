@@ -53,13 +53,7 @@ pub(super) async fn reserve(tx: &mut Tx, plan: Plan, board: &str, now: Time) -> 
     }
 }
 
-async fn all(
-    tx: &mut Tx,
-    plan: &mut Plan,
-    draws: &[String],
-    board: &Board,
-    now: Time,
-) -> Result<(), Error> {
+async fn all(tx: &mut Tx, plan: &mut Plan, draws: &[String], board: &Board, now: Time) -> Result<(), Error> {
     let mut bytes = 0;
     for name in draws {
         let source = sources::one(tx, name).await?;

@@ -222,7 +222,9 @@ impl Explain for Error {
             Self::DiskFull => "make room there: old runs, logs and images may go".into(),
             Self::Unavailable { .. } => "look whether the database server runs, and at its log".into(),
             Self::NotEmpty { .. } => "give an empty database".into(),
-            Self::UsedUp { .. } => "give the source more values, or release those of boards that are gone".into(),
+            Self::UsedUp { .. } => {
+                "give the source more values, or release those of boards that are gone".into()
+            }
             _ => return None,
         })
     }

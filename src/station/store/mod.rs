@@ -45,10 +45,10 @@ mod runs;
 mod second;
 mod sessions;
 mod settings;
+mod sheets;
 mod shelf;
 mod slots;
 mod spool;
-mod sheets;
 mod uploads;
 mod values;
 

@@ -74,9 +74,9 @@ pub(super) async fn retry(tx: &mut Tx, ended: &Job, kind: Option<Kind>, now: Tim
     match Box::pin(jobs::make(tx, &asked, now)).await {
         Ok(_) => Ok(()),
         // Its image was removed, or is damaged: it stays failed.
-        Err(
-            Error::BadValue { .. } | Error::NoSuch { .. } | Error::Refused(_) | Error::UsedUp { .. },
-        ) => Ok(()),
+        Err(Error::BadValue { .. } | Error::NoSuch { .. } | Error::Refused(_) | Error::UsedUp { .. }) => {
+            Ok(())
+        }
         Err(error) => Err(error),
     }
 }

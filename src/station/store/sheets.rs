@@ -25,8 +25,7 @@ async fn free(tx: &mut Tx, name: &str) -> Result<HashMap<String, (Option<String>
 /// Puts rows in, many at once.
 async fn put(tx: &mut Tx, name: &str, rows: &[(&str, Back)]) -> Result<(), Error> {
     for part in rows.chunks(AT_ONCE) {
-        let mut sql =
-            "INSERT INTO value_free (source, unit, place, serial, content) VALUES ".to_owned();
+        let mut sql = "INSERT INTO value_free (source, unit, place, serial, content) VALUES ".to_owned();
         let mut all: Vec<Value> = vec![name.into()];
         for (at, (unit, back)) in part.iter().enumerate() {
             let first = 2 + 4 * at;
@@ -64,11 +63,7 @@ impl Store {
         let mut told = ValueUpload { dry, rows: rows.rows.len() as u64, ..ValueUpload::default() };
         let (mut new, mut back) = (Vec::new(), Vec::new());
         for (place, row) in rows.rows.iter().enumerate() {
-            let one = Back {
-                place: place as u64,
-                serial: row.serial.clone(),
-                content: row.content.clone(),
-            };
+            let one = Back { place: place as u64, serial: row.serial.clone(), content: row.content.clone() };
             if let Some(listed) = has.get_mut(&row.unit) {
                 *listed = true;
                 told.given += 1;

@@ -7,8 +7,8 @@ use super::page::{limit, page};
 use super::run_list::plain;
 use super::{Error, Store};
 use crate::station_api::{
-    Board, GivenAsked, GivenValues, MOST_DRAWS, NewValueSource, Page, Time, ValueSource, ValueSourceChange, Values,
-    ValuesOf, WARN, check_value_name, serial_of,
+    Board, GivenAsked, GivenValues, MOST_DRAWS, NewValueSource, Page, Time, ValueSource, ValueSourceChange,
+    Values, ValuesOf, WARN, check_value_name, serial_of,
 };
 
 /// Sources that there may be.

@@ -137,7 +137,9 @@ pub fn read(bytes: &[u8], unique: Option<&str>) -> Result<Rows, BadTable> {
     // Programs for tables put a mark before the text.
     let text = text.trim_start_matches('\u{feff}');
     if let Some(at) = text.find('\0') {
-        return Err(BadTable::Text { line: text.get(..at).map_or(1, |before| before.matches('\n').count() + 1) });
+        return Err(BadTable::Text {
+            line: text.get(..at).map_or(1, |before| before.matches('\n').count() + 1),
+        });
     }
     // Some write what separates fields into a first line.
     let (told, text, skipped) = match text.strip_prefix("sep=") {
@@ -147,6 +149,8 @@ pub fn read(bytes: &[u8], unique: Option<&str>) -> Result<Rows, BadTable> {
         }
         None => (None, text, 0),
     };
+    // So that what comes behind it begins behind it.
+    let text = text.trim_end_matches(['\r', '\n']);
     let header = text.lines().find(|line| !line.trim().is_empty()).ok_or(BadTable::Empty)?;
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(told.unwrap_or_else(|| delimiter(header)))
@@ -178,7 +182,7 @@ pub fn read(bytes: &[u8], unique: Option<&str>) -> Result<Rows, BadTable> {
             bad(error.position().map_or(0, csv::Position::line) + skipped, "it can't be read".to_owned())
         })?;
         let begins = record.position().map_or(0, csv::Position::byte);
-        if begins > text.len() as u64 {
+        if begins >= text.len() as u64 {
             is_whole = true;
             break;
         }
@@ -284,7 +288,8 @@ mod tests {
 
     fn contents(text: &str) -> Vec<String> {
         let rows = read(text.as_bytes(), None).unwrap().rows;
-        let line = |row: &OneRow| row.content.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
+        let line =
+            |row: &OneRow| row.content.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
         rows.iter().map(line).collect()
     }
 

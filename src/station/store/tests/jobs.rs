@@ -193,6 +193,7 @@ async fn with_retries(store: &Store, retries: u32) -> (String, Asked) {
         end: End::Reboot,
         again: crate::station_api::Again::Skip,
         retries,
+        values: Vec::new(),
         made: NOW,
     };
     store.put_project(&project).await.unwrap();

@@ -10,6 +10,7 @@ mod people;
 mod rules;
 mod scale;
 mod spool;
+mod values;
 
 use super::{Store, StoreUrl};
 use crate::device_api::{Disk, Register, Role};
