@@ -105,7 +105,7 @@ struct Clone {
     one: One,
     /// What to call the new one
     #[arg(value_name = "NEW", value_parser = new_name)]
-    name: String,
+    new: String,
 }
 
 #[derive(Debug, clap::Args)]
@@ -173,8 +173,8 @@ impl Project {
             }
             Command::Clone(args) => {
                 let before: Known = station.get(&path(["projects", &args.one.name]))?;
-                is_free(&station, &args.name)?;
-                let new = Known { name: args.name, ..before };
+                is_free(&station, &args.new)?;
+                let new = Known { name: args.new, ..before };
                 show(&station.put(&path(["projects", &new.name]), &new)?, ui)
             }
             Command::Export(args) => args.run(&station, ui),

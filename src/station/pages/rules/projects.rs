@@ -57,6 +57,8 @@ struct One {
     wrong: Option<String>,
     changes: bool,
     most_retries: u32,
+    /// A project's file, as somebody has put it in.
+    file: String,
 }
 
 fn line(project: &Project, rules: &[Rule]) -> Line {
@@ -162,6 +164,21 @@ fn retries(text: &str) -> Result<u32, Refusal> {
 }
 
 async fn show_page(visit: &Visit, there: Option<&Project>, fields: Fields, wrong: Option<Refusal>) -> Answer {
+    page_with(visit, there, fields, wrong, String::new()).await
+}
+
+/// The page on which projects are made, with a file that was refused.
+pub(super) async fn with_form(visit: &Visit, wrong: Refusal, file: String) -> Answer {
+    page_with(visit, None, Fields::default(), Some(wrong), file).await
+}
+
+async fn page_with(
+    visit: &Visit,
+    there: Option<&Project>,
+    fields: Fields,
+    wrong: Option<Refusal>,
+    file: String,
+) -> Answer {
     let store = visit.station.store();
     let rules = store.rules().await?;
     let asked = ListAsked { limit: Some(500), ..ListAsked::default() };
@@ -176,7 +193,7 @@ async fn show_page(visit: &Visit, there: Option<&Project>, fields: Fields, wrong
     let status = wrong.as_ref().map_or(axum::http::StatusCode::OK, Refusal::status);
     let wrong = wrong.map(|refusal| sentence(&refusal.detail()));
     let there = there.map(|project| line(project, &rules));
-    page_of(status, &One { frame, there, fields, images, wrong, changes, most_retries: MOST_RETRIES })
+    page_of(status, &One { frame, there, fields, images, wrong, changes, most_retries: MOST_RETRIES, file })
 }
 
 pub(super) async fn show(visit: Visit) -> Answer {
@@ -185,7 +202,13 @@ pub(super) async fn show(visit: Visit) -> Answer {
 }
 
 pub(super) async fn new(visit: Visit) -> Answer {
-    let fields = Fields::of_form(&visit.query);
+    let fields = match visit.query.text("from") {
+        "" => Fields::of_form(&visit.query),
+        from => {
+            let from = visit.station.store().project(from).await?;
+            Fields { name: String::new(), ..Fields::of_project(&from) }
+        }
+    };
     show_page(&visit, None, fields, None).await
 }
 
