@@ -150,6 +150,17 @@ impl Store {
         self.db.rows(&format!("{SOURCE} ORDER BY s.name"), &[]).await?.into_iter().map(source).collect()
     }
 
+    /// Sources from which projects draw, with what is left and from where on that is little.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn values_drawn(&self) -> Result<Vec<(String, u64, u64)>, Error> {
+        let projects = self.projects().await?;
+        let is_drawn = |name: &String| projects.iter().any(|project| project.values.contains(name));
+        let sources = self.value_sources().await?.into_iter().filter(|source| is_drawn(&source.name));
+        Ok(sources.filter_map(|source| Some((source.name, source.left?, source.warn))).collect())
+    }
+
     /// The source.
     ///
     /// # Errors

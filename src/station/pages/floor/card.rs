@@ -237,7 +237,9 @@ impl Card {
             (JobState::Queued, _) => {
                 self.state = state("run", "◔", "Queued");
                 self.segments = [if beside.present { 100 } else { 0 }, 0, 0, 0, 0];
-                self.line = if beside.present {
+                self.line = if let Some(waits) = &job.waits {
+                    format!("{what}. It waits: {}.", message(waits))
+                } else if beside.present {
                     format!("{what}.")
                 } else {
                     format!("{what}, when the board asks for work. Switch it on, or start it again.")

@@ -24,6 +24,7 @@ struct Line {
     end: &'static str,
     again: &'static str,
     retries: String,
+    values: String,
     rules: Vec<(String, String)>,
 }
 
@@ -44,6 +45,7 @@ struct Fields {
     end: String,
     again: String,
     retries: String,
+    values: Vec<String>,
 }
 
 #[derive(Template)]
@@ -54,6 +56,8 @@ struct One {
     there: Option<Line>,
     fields: Fields,
     images: Vec<String>,
+    /// Sources of values, in words.
+    sources: Vec<(String, String)>,
     wrong: Option<String>,
     changes: bool,
     most_retries: u32,
@@ -86,6 +90,7 @@ fn line(project: &Project, rules: &[Rule]) -> Line {
             0 => "never".to_owned(),
             most => format!("{} at most, after what may pass", count(u64::from(most), "time")),
         },
+        values: project.values.join(", "),
         rules: rules.iter().filter(uses).map(|rule| (rule.name.clone(), encoded(&rule.name))).collect(),
     }
 }
@@ -109,6 +114,7 @@ impl Fields {
             end: text("end"),
             again: text("again"),
             retries: text("retries"),
+            values: form.all("value").filter(|value| !value.is_empty()).map(str::to_owned).collect(),
         }
     }
 
@@ -123,6 +129,7 @@ impl Fields {
             end: word(serde_json::to_value(project.end)),
             again: word(serde_json::to_value(project.again)),
             retries: project.retries.to_string(),
+            values: project.values.clone(),
         }
     }
 
@@ -149,7 +156,7 @@ impl Fields {
             end: form.word("end")?.unwrap_or_default(),
             again: form.word("again")?.unwrap_or_default(),
             retries: retries(&self.retries)?,
-            values: Vec::new(),
+            values: self.values.clone(),
             made: 0,
         })
     }
@@ -188,12 +195,17 @@ async fn page_with(
     if !fields.image.is_empty() && !images.contains(&fields.image) {
         images.push(fields.image.clone());
     }
+    let sources = store.value_sources().await?.into_iter();
+    let sources = sources.map(|source| (source.name, source.of.words())).collect();
     let frame = visit.frame(there.map_or("New project", |project| project.name.as_str()), "projects").await;
     let changes = frame.can("admin");
     let status = wrong.as_ref().map_or(axum::http::StatusCode::OK, Refusal::status);
     let wrong = wrong.map(|refusal| sentence(&refusal.detail()));
     let there = there.map(|project| line(project, &rules));
-    page_of(status, &One { frame, there, fields, images, wrong, changes, most_retries: MOST_RETRIES, file })
+    page_of(
+        status,
+        &One { frame, there, fields, images, sources, wrong, changes, most_retries: MOST_RETRIES, file },
+    )
 }
 
 pub(super) async fn show(visit: Visit) -> Answer {
