@@ -1,6 +1,7 @@
 //! Values are reserved to boards: each once, and the same ones for each later job of the board.
 
 use super::db::{Tx, json, values};
+use super::floor::among;
 use super::values::{self as sources, Back, bad, lengths};
 use super::{Error, Store, boards, jobs, plans};
 use crate::error::Kind;
@@ -164,12 +165,12 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn due_asks(&self, boards: &[String], now: Time) -> Result<Vec<String>, Error> {
-        let sql = "SELECT id, board FROM job WHERE asks_at <= $1 AND state = 'queued' ORDER BY asks_at, id";
         let mut due = Vec::new();
-        for mut row in self.db.rows(sql, values![now]).await? {
-            let (id, board) = (row.text()?, row.text()?);
-            if boards.contains(&board) {
-                due.push(id);
+        for boards in boards.chunks(500) {
+            let mut question = among("SELECT id FROM job", "board", boards);
+            question.and("state = 'queued'", &[]).and("asks_at <= {}", values![now]);
+            for mut row in self.db.rows(&question.sql, &question.values).await? {
+                due.push(row.text()?);
             }
         }
         Ok(due)

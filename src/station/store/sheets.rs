@@ -55,19 +55,30 @@ impl Store {
             return Err(bad(format!("`{name}` is no table")));
         };
         let mut before = free(&mut tx, name).await?;
-        let sql = "SELECT unit FROM value_given WHERE source = $1";
+        let sql = "SELECT unit, back FROM value_given WHERE source = $1";
         let mut has = HashMap::new();
         for mut row in tx.rows(sql, values![name]).await? {
-            has.insert(row.text()?, false);
+            has.insert(row.text()?, row.maybe_text()?);
+        }
+        // With other columns each row is another one, though what is in it was given.
+        let same = sheet.columns.iter().all(|name| rows.columns.contains(name))
+            && sheet.columns.len() == rows.columns.len();
+        if sheet.unique.is_none() && !has.is_empty() && !same {
+            return Err(bad(
+                "boards have rows of this table, no column tells its rows apart, and the file has other columns: \
+                 what was given would be given once more",
+            ));
         }
         let mut told = ValueUpload { dry, rows: rows.rows.len() as u64, ..ValueUpload::default() };
         let (mut new, mut back) = (Vec::new(), Vec::new());
         for (place, row) in rows.rows.iter().enumerate() {
             let one = Back { place: place as u64, serial: row.serial.clone(), content: row.content.clone() };
-            if let Some(listed) = has.get_mut(&row.unit) {
-                *listed = true;
+            if let Some(known) = has.remove(&row.unit) {
                 told.given += 1;
-                back.push((row.unit.as_str(), one));
+                let one = json(&one);
+                if known.as_ref() != Some(&one) {
+                    back.push((row.unit.clone(), Some(one)));
+                }
                 continue;
             }
             match before.remove(&row.unit) {
@@ -78,17 +89,18 @@ impl Store {
             new.push((row.unit.as_str(), one));
         }
         told.gone = before.len() as u64;
-        told.kept = has.values().filter(|listed| !**listed).count() as u64;
+        told.kept = has.len() as u64;
+        // What is given back later is as this file has it, or is gone.
+        let gone = has.into_iter().filter(|(_, back)| back.is_some());
+        back.extend(gone.map(|(unit, _)| (unit, None)));
         if dry {
             return Ok(told);
         }
         tx.run("DELETE FROM value_free WHERE source = $1", values![name]).await?;
         put(&mut tx, name, &new).await?;
-        // What is given back later is as this file has it, or is gone.
-        tx.run("UPDATE value_given SET back = NULL WHERE source = $1", values![name]).await?;
         for (unit, one) in &back {
             let sql = "UPDATE value_given SET back = $3 WHERE source = $1 AND unit = $2";
-            tx.run(sql, values![name, *unit, json(one)]).await?;
+            tx.run(sql, values![name, unit, one]).await?;
         }
         let of = ValuesOf::Table(Sheet { columns: rows.columns.clone(), ..sheet });
         tx.run("UPDATE value_source SET source = $2 WHERE name = $1", values![name, json(&of)]).await?;

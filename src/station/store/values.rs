@@ -7,8 +7,8 @@ use super::page::{limit, page};
 use super::run_list::plain;
 use super::{Error, Store};
 use crate::station_api::{
-    Board, GivenAsked, GivenValues, MOST_DRAWS, NewValueSource, Page, Time, ValueSource, ValueSourceChange,
-    Values, ValuesOf, WARN, check_value_name, serial_of,
+    Board, GivenAsked, GivenValues, MOST_DRAWS, NewValueSource, Page, Project, Time, ValueSource,
+    ValueSourceChange, Values, ValuesOf, WARN, check_value_name, serial_of,
 };
 
 /// Sources that there may be.
@@ -159,6 +159,30 @@ impl Store {
         let is_drawn = |name: &String| projects.iter().any(|project| project.values.contains(name));
         let sources = self.value_sources().await?.into_iter().filter(|source| is_drawn(&source.name));
         Ok(sources.filter_map(|source| Some((source.name, source.left?, source.warn))).collect())
+    }
+
+    /// Of the sources from which these projects draw those that have nothing left. Asked often: it counts nothing.
+    pub(super) async fn values_used_up(&self, projects: &[Project]) -> Result<Vec<String>, Error> {
+        let drawn: BTreeSet<_> = projects.iter().flat_map(|project| &project.values).collect();
+        let mut empty = Vec::new();
+        for name in drawn {
+            let sql =
+                "SELECT s.source, s.taken, (SELECT f.unit FROM value_free f WHERE f.source = s.name LIMIT 1)
+                       FROM value_source s WHERE s.name = $1";
+            let Some(row) = self.db.row(sql, values![name]).await? else { continue };
+            let mut row = row.of("value_source");
+            let (of, taken, free): (ValuesOf, u64, Option<String>) =
+                (row.json()?, row.count()?, row.maybe_text()?);
+            let is_left = match &of {
+                ValuesOf::Http(_) => true,
+                ValuesOf::Table(_) => free.is_some(),
+                range => free.is_some() || range.total().unwrap_or_default() > taken,
+            };
+            if !is_left {
+                empty.push(name.clone());
+            }
+        }
+        Ok(empty)
     }
 
     /// The source.

@@ -332,6 +332,10 @@ impl Card {
                 self.line = format!("Rule “{rule}” leaves it to you.");
                 self.link("Deploy…", format!("/deploy?board={id}"), true);
             }
+            Waits::NoValues { rule, source } => {
+                self.line = format!("Rule “{rule}” can't start: no values of “{source}” are left for it.");
+                self.link("Its values", format!("/value/{}", encoded(source)), true);
+            }
             Waits::Again { rule, project, before } => {
                 let before = match before {
                     JobState::Done => "was done and verified before",

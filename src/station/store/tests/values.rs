@@ -205,6 +205,12 @@ on_both! {
         assert_eq!(values(&store, &four).await.unwrap(), "pin=3 word=C");
         assert_eq!(values(&store, &two).await.unwrap(), "pin=1 word=A");
         assert!(matches!(values(&store, &one).await, Err(Error::UsedUp { .. })));
+        // Without a column that tells rows apart, other columns would make others of them.
+        table(&store, "plain", None, "pin\n1\n2\n").await;
+        project(&store, &["plain"]).await;
+        assert_eq!(values(&store, &one).await.unwrap(), "pin=1");
+        let wider = read(b"pin,word\n1,a\n2,b\n", None).unwrap();
+        assert!(matches!(store.put_table("plain", &wider, false).await, Err(Error::BadValue { .. })));
         sequence(&store, "sn", "1", "2").await;
         let rows = Rows { columns: vec!["a".into()], rows: vec![OneRow { unit: "x".into(), serial: None, content: Values::new() }] };
         assert!(matches!(store.put_table("sn", &rows, false).await, Err(Error::BadValue { .. })));
@@ -267,6 +273,9 @@ on_both! {
         assert_eq!(said(&store.plan(&job.id).await.unwrap().values), "sn=1");
         let Arrival::Broken { rule, why } = store.arrive(&two, NOW).await.unwrap() else { panic!() };
         assert_eq!((rule.as_str(), why.as_str()), ("all", "the values of `sn` are used up: all its values were given"));
+        let floor = store.places(&[two.clone()]).await.unwrap();
+        let waits = crate::station::store::Waits::NoValues { rule: "all".into(), source: "sn".into() };
+        assert_eq!(floor[0].waits, Some(waits));
         // What the attempt has keeps its values.
         let drawn = store.draw(&one, NOW).await.unwrap().unwrap();
         assert_eq!(store.run(&drawn.run).await.unwrap().detail["values"]["sn"], "1");
