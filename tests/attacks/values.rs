@@ -133,7 +133,7 @@ fn a_server_of_values_leads_nowhere_and_its_answer_ends() {
         stream.write_all(b"HTTP/1.1 307 There\r\nlocation: http://169.254.169.254/latest/meta-data\r\ncontent-length: 0\r\n\r\n")
     });
     let why = waits(&station, "redirect", &redirect, "10000000000000a1");
-    assert!(why.contains("HTTP 307, not with 200"), "{why}");
+    assert!(why.contains("it leads elsewhere"), "{why}");
     let gigabyte = server(|stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n")?;
         loop {

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 
+use piprov::http::{Client, Limits, Origin, Trust};
 use serde_json::{Value, json};
 
 use crate::station::Board;
@@ -70,7 +71,7 @@ fn three_boards_get_each_their_own_and_the_records_say_which() {
     );
     assert!(
         station
-            .stderr(&["values", "release", "sn", "10000000aaaa0002"], 64)
+            .stderr(&["values", "release", "sn", "10000000aaaa0002"], 2)
             .contains("nobody said that it is meant")
     );
     let gone = ["values", "release", "sn", "10000000aaaa0002", "--confirm", "10000000aaaa0002"];
@@ -89,8 +90,13 @@ fn three_boards_get_each_their_own_and_the_records_say_which() {
     let short = station.stderr(&["values", "upload", "keys", "keys.csv"], 65);
     assert!(short.contains("row 1 in line 2: it has 1 fields, and the header has 2"), "{short}");
     station.json(&["values", "set", "sn", "--to", "SN000010"]);
-    let audit = station.json(&["station", "audit"]);
-    assert!(audit.iter().any(|line| line["value"]["what"] == "values.release"), "{audit:?}");
+    let stop = piprov::stop::Stop::new().unwrap();
+    let origin = Origin::Unix(station.socket());
+    let client = Client::new(origin, Trust::System, Limits::default(), &stop).unwrap();
+    let audit: Value = client.get("/api/v1/audit").send().unwrap().json().unwrap();
+    let lines = audit["items"].as_array().unwrap();
+    let released = lines.iter().find(|line| line["what"] == "values.release").unwrap();
+    assert_eq!(released["on"], "sn", "{audit}");
 }
 
 /// A member of this name, however deep.

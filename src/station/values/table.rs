@@ -8,6 +8,8 @@ use crate::station_api::{LONGEST_VALUE, MOST_VALUES, Values, check_value_name, s
 
 /// A file is so long at most, in bytes.
 pub const LONGEST: usize = 16 << 20;
+/// A line is so long at most, in bytes: all of its fields as long as a value may be.
+const LONGEST_LINE: usize = MOST_VALUES * (4 * LONGEST_VALUE + 4);
 /// A table has so many rows at most.
 pub const MOST_ROWS: usize = 100_000;
 /// The column that binds a row to one board.
@@ -42,6 +44,12 @@ pub enum BadTable {
     /// It is longer than [`LONGEST`].
     #[error("the file is longer than {} MiB", LONGEST >> 20)]
     Long,
+    /// A line is longer than any row.
+    #[error("line {line}: it is longer than a row can be")]
+    Line {
+        /// The line, from 1.
+        line: usize,
+    },
     /// It is no text in UTF-8.
     #[error("line {line}: this is no text in UTF-8")]
     Text {
@@ -140,6 +148,10 @@ pub fn read(bytes: &[u8], unique: Option<&str>) -> Result<Rows, BadTable> {
         return Err(BadTable::Text {
             line: text.get(..at).map_or(1, |before| before.matches('\n').count() + 1),
         });
+    }
+    // Millions of fields would take more memory than the file.
+    if let Some(at) = text.split('\n').position(|line| line.len() > LONGEST_LINE) {
+        return Err(BadTable::Line { line: at + 1 });
     }
     // Some write what separates fields into a first line.
     let (told, text, skipped) = match text.strip_prefix("sep=") {
@@ -339,6 +351,8 @@ mod tests {
             ("a,b\n1,2\n3,\"4\n", None, "row 2 in line 3: `b` is longer"),
             ("a,b\n1,2\n3,\"4", None, "row 2 in line 3: `b` is longer"),
             ("a,\"b\n", None, "line 1: column 2"),
+            (&",".repeat(LONGEST_LINE + 1), None, "line 1: it is longer than a row can be"),
+            (&format!("a\n{}", "x".repeat(LONGEST_LINE + 1)), None, "line 2: it is longer than a row can be"),
             ("a\nx\0y\n", None, "line 2: this is no text in UTF-8"),
             (&wide, None, "line 1: column 65: a table has 64 columns at most"),
         ] {

@@ -19,7 +19,7 @@ pub(super) async fn sequence(store: &Store, name: &str, from: &str, to: &str) {
         .unwrap();
 }
 
-async fn table(store: &Store, name: &str, unique: Option<&str>, text: &str) {
+pub(super) async fn table(store: &Store, name: &str, unique: Option<&str>, text: &str) {
     let of = ValuesOf::Table(Sheet { unique: unique.map(str::to_owned), columns: Vec::new() });
     store
         .add_value_source(&NewValueSource { name: name.into(), of, warn: None }, None, "ada", NOW)
@@ -43,7 +43,7 @@ async fn server(store: &Store, name: &str, unique: Option<&str>) {
     store.add_value_source(&new, Some("secret"), "ada", NOW).await.unwrap();
 }
 
-async fn project(store: &Store, draws: &[&str]) {
+pub(super) async fn project(store: &Store, draws: &[&str]) {
     if store.image("a").await.is_err() {
         store.add_image(&image("a")).await.unwrap();
     }
@@ -58,7 +58,7 @@ async fn project(store: &Store, draws: &[&str]) {
     store.put_project(&project).await.unwrap();
 }
 
-async fn board(store: &Store, n: u16) -> String {
+pub(super) async fn board(store: &Store, n: u16) -> String {
     let mut told = register(1, Some(&format!("10000000{n:08x}")), &[]);
     told.key = format!("{n:064x}");
     store.register(&told, true, NOW).await.unwrap().board().id.clone()
@@ -92,7 +92,7 @@ pub(super) async fn some(store: &Store) {
 }
 
 /// The values of a new job of the board; the job is over then.
-async fn values(store: &Store, board: &str) -> Result<String, Error> {
+pub(super) async fn values(store: &Store, board: &str) -> Result<String, Error> {
     let job = store.make_job(&asked(store, board).await, NOW).await?;
     let plan = store.plan(&job.id).await?;
     store.cancel_job(&job.id, NOW).await?;
@@ -104,7 +104,7 @@ fn said(values: &Values) -> String {
 }
 
 /// All that was given of a source, and to which boards: no value and no board is there twice.
-async fn once(store: &Store, source: &str) -> BTreeMap<String, String> {
+pub(super) async fn once(store: &Store, source: &str) -> BTreeMap<String, String> {
     let (mut all, mut boards, mut after) = (BTreeMap::new(), std::collections::BTreeSet::new(), None);
     loop {
         let asked = GivenAsked { after, limit: Some(500), ..GivenAsked::default() };
@@ -352,81 +352,5 @@ on_both! {
         assert_eq!((got, used_up), (90, 10));
         assert_eq!((once(&store, "sn").await.len(), once(&store, "keys").await.len()), (90, 90));
         assert_eq!(store.boards(&BoardsAsked::default(), There::default()).await.unwrap().items.len(), 50);
-    }
-}
-
-/// The store, for the process that is killed.
-const STORE: &str = "PIPROV_TEST_VALUES_STORE";
-const FIRST: &str = "PIPROV_TEST_VALUES_FIRST";
-
-/// Lets boards draw, one after the other, and says what was acknowledged. It is killed.
-#[test]
-#[ignore = "the other test starts it, and kills it"]
-fn the_one_that_is_killed() {
-    use std::io::Write as _;
-    let url = std::env::var(STORE).unwrap();
-    let first: u16 = std::env::var(FIRST).unwrap().parse().unwrap();
-    let mut out = std::fs::OpenOptions::new().write(true).open("/dev/stdout").unwrap();
-    runtime().block_on(async {
-        let store = Store::open(&StoreUrl::read(&url, std::path::Path::new("/")).unwrap()).await.unwrap();
-        for n in first.. {
-            let board = board(&store, n).await;
-            let got = values(&store, &board).await.unwrap();
-            // A line is one write, so that it is said whole or not at all.
-            out.write_all(format!("got {board} {got}\n").as_bytes()).unwrap();
-        }
-    });
-}
-
-on_both! {
-    /// Two stations on one store draw at once, and both are killed in the middle, again and again.
-    async fn what_was_given_stays_given_after_kill_9(place: &Place) {
-        use std::io::{BufRead as _, BufReader, Read as _};
-        use std::process::{Command, Stdio};
-        let store = place.open().await;
-        sequence(&store, "sn", "00001", "90000").await;
-        let rows: String = (0..3000).map(|n| format!("{n}\n")).collect();
-        table(&store, "keys", None, &format!("pin\n{rows}")).await;
-        project(&store, &["sn", "keys"]).await;
-        let url = match &place.url {
-            StoreUrl::Sqlite(file) => format!("sqlite:{}", file.display()),
-            StoreUrl::Postgres(url) => url.clone(),
-        };
-        let mut told = BTreeMap::new();
-        for round in 0..8_u16 {
-            let mut children: Vec<_> = [1, 2].map(|child: u16| {
-                let name = "station::store::tests::values::the_one_that_is_killed";
-                Command::new(std::env::current_exe().unwrap())
-                    .args(["--exact", name, "--ignored", "--nocapture"])
-                    .env(STORE, &url)
-                    .env(FIRST, (child * 10_000 + round * 100).to_string())
-                    .stdout(Stdio::piped())
-                    .stderr(Stdio::null())
-                    .spawn()
-                    .unwrap()
-            }).into();
-            let mut said = String::new();
-            for child in &mut children {
-                let mut out = BufReader::new(child.stdout.take().unwrap());
-                for _ in 0..4 + usize::from(round) {
-                    assert_ne!(out.read_line(&mut said).unwrap(), 0, "round {round}: {said}");
-                }
-                child.kill().unwrap();
-                child.wait().unwrap();
-                out.read_to_string(&mut said).unwrap();
-            }
-            for line in said.lines().filter_map(|line| line.strip_prefix("got ")) {
-                if let Some((board, got)) = line.split_once(' ').filter(|(_, got)| got.contains("sn=")) {
-                    told.insert(board.to_owned(), got.to_owned());
-                }
-            }
-        }
-        assert!(told.len() > 16, "{told:?}");
-        let (sn, keys) = (once(&store, "sn").await, once(&store, "keys").await);
-        // Both or none, and what was said is there.
-        assert_eq!(sn.values().collect::<std::collections::BTreeSet<_>>(), keys.values().collect());
-        for (board, got) in &told {
-            assert_eq!(values(&store, board).await.unwrap(), *got, "{board}");
-        }
     }
 }
