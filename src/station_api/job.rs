@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Project, Time, Values};
+use std::collections::BTreeMap;
+
+use super::{FirstBootSettings, Project, Time, Values};
 use crate::device_api::{Action, End, Role};
 
 /// Something that a board is to do.
@@ -68,6 +70,9 @@ pub struct Plan {
     /// Sources whose servers are to be asked before the board gets the job.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asks: Vec<String>,
+    /// First-boot settings with this board's values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub first_boot: FirstBootSettings,
 }
 
 /// Where a job stands.

@@ -12,7 +12,7 @@ mod settings;
 mod uploads;
 mod values;
 
-pub(super) use people::{digest, secret};
+pub(super) use people::{digest, no_random, secret};
 
 use axum::Router;
 use axum::http::header;

@@ -243,7 +243,10 @@ impl Store {
         let job = jobs::one(&mut tx, &asks.job).await?;
         if job.state == JobState::Queued {
             let plan = plans::read(&mut tx, &job.id).await?;
-            let plan = reserve(&mut tx, plan, &job.board, now).await?;
+            let mut plan = reserve(&mut tx, plan, &job.board, now).await?;
+            if plan.asks.is_empty() {
+                plan = plans::filled(&mut tx, plan, &job.board).await?;
+            }
             let (at, waits) = asks_at(&plan, now);
             let sql = "UPDATE job SET plan = $2, asks_at = $3, waits = $4, asked = 0 WHERE id = $1";
             tx.run(sql, values![&job.id, json(&plan), at, waits]).await?;

@@ -140,11 +140,20 @@ pub(super) async fn make(tx: &mut Tx, asked: &Asked, now: Time) -> Result<Job, E
             return Err(Error::BadValue { what: "image", why: format!("it is {state}, not ready") });
         }
     }
-    let plan = match &asked.plan {
-        Some(plan) => plan.clone(),
-        None => plans::of(tx, asked).await?,
+    let (plan, is_filled) = match &asked.plan {
+        Some(plan) => (plan.clone(), plan.asks.is_empty()),
+        None => (plans::of(tx, asked).await?, false),
     };
-    let plan = draws::reserve(tx, plan, &asked.board, now).await?;
+    let before = plan.values.clone();
+    let mut plan = draws::reserve(tx, plan, &asked.board, now).await?;
+    if is_filled && plan.values != before && !plan.first_boot.is_empty() {
+        // They stand in its first-boot settings, and another board may have them now.
+        let why = "the board has given its values back since: begin another job of the project".to_owned();
+        return Err(Error::BadValue { what: "values", why });
+    }
+    if !is_filled && plan.asks.is_empty() {
+        plan = plans::filled(tx, plan, &asked.board).await?;
+    }
     let (asks_at, waits) = draws::asks_at(&plan, now);
     let job = Job {
         id: new_name(),

@@ -4,10 +4,13 @@ use serde_json::Value as Json;
 
 use super::db::{Tx, values};
 use super::jobs::{self, Asked};
-use super::{Error, projects};
+use super::{Error, boards, draws, projects};
+use crate::device_api::Action;
 use crate::error::Kind;
 use crate::format::json::json;
-use crate::station_api::{Job, JobState, Plan, Time};
+use crate::station::first_boot;
+use crate::station::values::own;
+use crate::station_api::{FirstBootSettings, Job, JobState, Plan, Project, Time};
 
 /// What a job does that is made now.
 pub(super) async fn of(tx: &mut Tx, asked: &Asked) -> Result<Plan, Error> {
@@ -18,7 +21,27 @@ pub(super) async fn of(tx: &mut Tx, asked: &Asked) -> Result<Plan, Error> {
             Some(project.ok_or_else(|| Error::NoSuch { what: "project", name: name.clone() })?)
         }
     };
-    Ok(Plan { project, ..Plan::default() })
+    // It is filled when all values of the board are known.
+    let first_boot = match &project {
+        Some(project) if asked.action == Action::Deploy => project.first_boot.clone(),
+        _ => FirstBootSettings::new(),
+    };
+    // What is told of a job is told without secrets.
+    let project =
+        project.map(|project| Project { first_boot: first_boot::told(&project.first_boot), ..project });
+    Ok(Plan { project, first_boot, ..Plan::default() })
+}
+
+/// A plan whose values are all there: its first-boot settings have them.
+pub(super) async fn filled(tx: &mut Tx, plan: Plan, board: &str) -> Result<Plan, Error> {
+    if plan.first_boot.is_empty() {
+        return Ok(plan);
+    }
+    let mut values = own(&boards::one(tx, board).await?);
+    values.extend(plan.values.clone());
+    let bad = |wrong: first_boot::Wrong| Error::BadValue { what: "first_boot", why: wrong.to_string() };
+    let first_boot = first_boot::filled(&plan.first_boot, &values).map_err(bad)?;
+    Ok(Plan { first_boot, ..plan })
 }
 
 /// What a job does.
@@ -87,6 +110,22 @@ fn who(by: &str) -> &str {
 }
 
 impl super::Store {
+    /// What a job would do that is made now. Nothing changes.
+    ///
+    /// # Errors
+    /// As where it is made.
+    pub async fn would(&self, asked: &Asked) -> Result<Plan, Error> {
+        let mut tx = self.db.begin().await?;
+        let plan = of(&mut tx, asked).await?;
+        // What is drawn here is drawn by nobody: the transaction is never made last.
+        let plan = draws::reserve(&mut tx, plan, &asked.board, 0).await?;
+        match plan.asks.is_empty() {
+            true => filled(&mut tx, plan, &asked.board).await,
+            // What a server will answer isn't known.
+            false => Ok(Plan { first_boot: FirstBootSettings::new(), ..plan }),
+        }
+    }
+
     /// What a job does beside its image.
     ///
     /// # Errors

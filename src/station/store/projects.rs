@@ -4,7 +4,8 @@ use super::db::{Row, Tx, json, values, word};
 use super::{Error, Store, check_name, values};
 use crate::station_api::{MOST_RETRIES, Project};
 
-const PROJECT: &str = "SELECT name, image, target, ending, again, retries, draws, made FROM project";
+const PROJECT: &str =
+    "SELECT name, image, target, ending, again, retries, draws, first_boot, made FROM project";
 
 fn project(row: Row) -> Result<Project, Error> {
     let mut row = row.of("project");
@@ -16,6 +17,7 @@ fn project(row: Row) -> Result<Project, Error> {
         again: row.word()?,
         retries: row.count()?.try_into().unwrap_or(u32::MAX),
         values: row.json()?,
+        first_boot: row.json()?,
         made: row.number()?,
     })
 }
@@ -66,11 +68,11 @@ impl Store {
             return Err(Error::NoSuch { what: "image", name: image.clone() });
         }
         tx.run(
-            "INSERT INTO project (name, image, target, ending, again, retries, draws, made)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            "INSERT INTO project (name, image, target, ending, again, retries, draws, made, first_boot)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              ON CONFLICT (name) DO UPDATE SET image = excluded.image, target = excluded.target,
              ending = excluded.ending, again = excluded.again, retries = excluded.retries,
-             draws = excluded.draws",
+             draws = excluded.draws, first_boot = excluded.first_boot",
             values![
                 &project.name,
                 &project.image,
@@ -80,6 +82,7 @@ impl Store {
                 u64::from(project.retries),
                 json(&project.values),
                 project.made,
+                json(&project.first_boot),
             ],
         )
         .await?;

@@ -237,6 +237,46 @@ on_both! {
         assert!(matches!(store.again(&job.id, "ada", NOW).await, Err(Error::NoSuch { .. })));
     }
 
+    async fn first_boot_settings_have_the_values(place: &Place) {
+        let store = place.open().await;
+        sequence(&store, "sn", "07", "09").await;
+        server(&store, "erp", None).await;
+        project(&store, &["sn"]).await;
+        let with = async |values: &[&str], hostname: &str| {
+            let values = values.iter().map(|&value| value.into()).collect();
+            let first_boot = [("hostname".to_owned(), hostname.to_owned())].into();
+            let project = Project { values, first_boot, ..store.project("p").await.unwrap() };
+            store.put_project(&project).await.unwrap();
+        };
+        let hostname = async |job: &str| store.plan(job).await.unwrap().first_boot["hostname"].clone();
+        with(&["sn"], "gate-{sn}-{serial8}").await;
+        let (one, two) = (board(&store, 1).await, board(&store, 2).await);
+        let asked_one = asked(&store, &one).await;
+        // Looking at what would be done draws nothing.
+        assert_eq!(store.would(&asked_one).await.unwrap().first_boot["hostname"], "gate-07-00000001");
+        assert_eq!(store.value_source("sn").await.unwrap().given, 0);
+        let job = store.make_job(&asked_one, NOW).await.unwrap();
+        assert_eq!(hostname(&job.id).await, "gate-07-00000001");
+        // Given back, it isn't done again with what another board may have now.
+        store.cancel_job(&job.id, NOW).await.unwrap();
+        assert_eq!(hostname(&store.again(&job.id, "ada", NOW).await.unwrap().id).await, "gate-07-00000001");
+        let open = store.board(&one).await.unwrap().job.unwrap();
+        store.cancel_job(&open, NOW).await.unwrap();
+        store.release_values("sn", &one).await.unwrap();
+        assert_eq!(values(&store, &two).await.unwrap(), "sn=07");
+        assert!(matches!(store.again(&job.id, "ada", NOW).await, Err(Error::BadValue { what: "values", .. })));
+        assert_eq!(store.value_source("sn").await.unwrap().given, 1);
+        // Of a server they come later.
+        with(&["sn", "erp"], "{place}-{sn}").await;
+        let job = store.make_job(&asked(&store, &two).await, NOW).await.unwrap();
+        let asks = store.claim_asks(&job.id, NOW).await.unwrap().unwrap();
+        let answer = |name: &str| Values::from([(name.into(), "berlin".into())]);
+        store.put_answer(&asks, &answer("town"), NOW).await.unwrap_err();
+        assert_eq!(store.draw(&two, NOW).await.unwrap(), None);
+        store.put_answer(&asks, &answer("place"), NOW).await.unwrap();
+        assert_eq!(hostname(&job.id).await, "berlin-07");
+    }
+
     async fn two_sources_of_one_name_are_refused(place: &Place) {
         let store = place.open().await;
         sequence(&store, "pin", "1", "9").await;
