@@ -49,7 +49,7 @@ on_both! {
                 Command::new(std::env::current_exe().unwrap())
                     .args(["--exact", name, "--ignored", "--nocapture"])
                     .env(STORE, &url)
-                    .env(FIRST, (child * 10_000 + round * 100).to_string())
+                    .env(FIRST, (child * 10_000 + round * 1000).to_string())
                     .stdout(Stdio::piped())
                     .stderr(Stdio::null())
                     .spawn()
