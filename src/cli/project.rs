@@ -282,7 +282,7 @@ fn first_boot(
     for (key, value) in said_all {
         let first = again.insert(key.clone());
         if !first && key != crate::cli::first_boot::SEVERAL {
-            return Err(Usage { message: format!("--set {key}: it is given twice"), hint: None })?;
+            Err(Usage { message: format!("--set {key}: it is given twice"), hint: None })?;
         }
         match settings.get_mut(&key).filter(|_| !first) {
             Some(there) => {
