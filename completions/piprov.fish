@@ -42,6 +42,7 @@ complete -c piprov -n "__fish_piprov_needs_command" -f -a "image" -d 'Show the s
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "backup" -d 'Show the backups of boards, check them, and put them back'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "project" -d 'Show and change projects: image, disk and end that boards get together'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "rule" -d 'Show and change which project an arriving board gets'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "values" -d 'Show and change the sources of values of which each board has its own'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "user" -d 'Show and change the accounts of people'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "token" -d 'Show, make and take back the tokens of programs'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "slot" -d 'Show slots, and say that one is mended'
@@ -554,11 +555,13 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l end -d 'What comes after: reboot, power-off or wait' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l again -d 'What becomes of a board that was done before: skip, ask or again' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l retries -d 'How often a job is tried again by itself where what went wrong may pass' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l value -d 'A source of values of which each board gets its own; again for more' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l set -d 'First-boot setting of its boards, like hostname=gate-{serial8}; without a value it is taken away' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l set-file -d 'File with such settings, as TOML: hostname = "gate-{serial8}"' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l no-values -d 'Boards get no values of their own'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
@@ -570,11 +573,13 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l end -d 'What comes after: reboot, power-off or wait' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l again -d 'What becomes of a board that was done before: skip, ask or again' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l retries -d 'How often a job is tried again by itself where what went wrong may pass' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l value -d 'A source of values of which each board gets its own; again for more' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l set -d 'First-boot setting of its boards, like hostname=gate-{serial8}; without a value it is taken away' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l set-file -d 'File with such settings, as TOML: hostname = "gate-{serial8}"' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l no-values -d 'Boards get no values of their own'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more about the same events'
@@ -686,6 +691,98 @@ complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -f -a "list" -d 'List the sources, with how much is left of each'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -f -a "show" -d 'Show one source, and the boards that have values of it'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -f -a "add" -d 'Make a source'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -f -a "set" -d 'Change where a source ends, or when people are told'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -f -a "upload" -d 'Take in a newer file of a table; what boards have stays'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -f -a "release" -d 'Let a board give its values back, so that another one may get them'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -f -a "remove" -d 'Take a source out, with what it knows of who has what'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from show" -l search -d 'Only boards with this in a value, their serial number or id' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -l from -d 'A sequence from this value on, such as SN000001 or dc:a6:32:00:00:01' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -l table -d 'A table: a CSV file with a header; each row is for one board' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -l url -d 'A server that is asked for each board' -r -f
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -l to -d 'The last value of a sequence' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -l step -d 'From one value of a sequence to the next' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -l unique -d 'The column or value that no two boards may have' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -l warn -d 'People are told where values for fewer boards are left [default: 20]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -l to -d 'The last value of a sequence; not before what was given' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -l warn -d 'People are told where values for fewer boards are left' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l dry-run -d 'Change nothing, and tell what would change'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from release" -l confirm -d 'The board once more, to show that it is meant' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from release" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from release" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from release" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from release" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from release" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from release" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from release" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from release" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F

@@ -27,6 +27,7 @@ mod flash;
 mod hook;
 mod image;
 mod initramfs;
+mod input;
 mod list;
 mod live;
 pub mod log;
@@ -58,6 +59,7 @@ mod udev;
 #[cfg(feature = "usb")]
 mod usbboot;
 mod user;
+mod values;
 mod verify;
 
 use std::path::PathBuf;
@@ -147,6 +149,8 @@ pub enum Command {
     Project(project::Project),
     /// Show and change which project an arriving board gets
     Rule(rule::Rule),
+    /// Show and change the sources of values of which each board has its own
+    Values(values::Values),
     /// Show and change the accounts of people
     User(user::User),
     /// Show, make and take back the tokens of programs
@@ -267,6 +271,7 @@ impl Cli {
             Command::Backup(args) => args.run(global, ui, stop),
             Command::Project(args) => args.run(global, ui, stop),
             Command::Rule(args) => args.run(global, ui, stop),
+            Command::Values(args) => args.run(global, ui, stop),
             Command::User(args) => args.run(global, ui, stop),
             Command::Slot(args) => args.run(global, ui, stop),
             Command::Token(args) => args.run(global, ui, stop),

@@ -1,11 +1,11 @@
 //! `piprov project`: what is to be done with boards.
 
-use std::io::Read as _;
 use std::path::PathBuf;
 
 use crate::cli::Global;
 use crate::cli::client::{self, At, Station, moment, new_name, parse, path, tell, tell_one, word};
 use crate::cli::confirm::confirm;
+use crate::cli::input::read_text;
 use crate::cli::output::Output;
 use crate::cli::report::Usage;
 use crate::cli::ui::Ui;
@@ -92,6 +92,12 @@ struct Facts {
     /// How often a job is tried again by itself where what went wrong may pass
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MOST_RETRIES)))]
     retries: Option<u32>,
+    /// A source of values of which each board gets its own; again for more
+    #[arg(long = "value", value_name = "SOURCE", conflicts_with = "no_values")]
+    values: Vec<String>,
+    /// Boards get no values of their own
+    #[arg(long)]
+    no_values: bool,
     /// First-boot setting of its boards, like hostname=gate-{serial8}; without a value it is taken away
     ///
     /// It is written into the boot partition of each board in the format that the image's system reads, and read back with the
@@ -204,20 +210,6 @@ fn is_free(station: &Station, name: &str) -> crate::cli::Result<()> {
     }
 }
 
-/// A file can't be read.
-#[derive(Debug, thiserror::Error)]
-#[error("reading {}", path.display())]
-struct NotRead {
-    path: PathBuf,
-    source: std::io::Error,
-}
-
-impl Explain for NotRead {
-    fn kind(&self) -> Kind {
-        Kind::of_io(&self.source)
-    }
-}
-
 impl Export {
     fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
         let output = Output::at(&self.output, false, ui)?;
@@ -241,7 +233,7 @@ impl Export {
 
 impl Import {
     fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
-        let text = read(&self.file).map_err(|source| NotRead { path: self.file.clone(), source })?;
+        let text = read_text(&self.file, ProjectFile::LONGEST as u64)?;
         let ProjectFile { mut project } = ProjectFile::read(&text)?;
         if let Some(name) = self.name {
             project.name = name;
@@ -253,17 +245,6 @@ impl Import {
     }
 }
 
-/// As much of a file as a project's may have, and one byte more.
-fn read(path: &std::path::Path) -> std::io::Result<String> {
-    let from: Box<dyn std::io::Read> = match path.to_str() {
-        Some("-") => Box::new(std::io::stdin()),
-        _ => Box::new(std::fs::File::open(path)?),
-    };
-    let mut text = String::new();
-    from.take(ProjectFile::LONGEST as u64 + 1).read_to_string(&mut text)?;
-    Ok(text)
-}
-
 impl Facts {
     fn put(self, before: Known, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
         let project = Known {
@@ -272,6 +253,7 @@ impl Facts {
             end: self.end.unwrap_or(before.end),
             again: self.again.unwrap_or(before.again),
             retries: self.retries.unwrap_or(before.retries),
+            values: if self.no_values || !self.values.is_empty() { self.values } else { before.values },
             first_boot: first_boot(before.first_boot, &self.first_boot, self.first_boot_file.as_deref())?,
             ..before
         };
@@ -350,6 +332,7 @@ fn show(project: &Known, ui: &Ui) -> crate::cli::Result<()> {
             ("end", word(project.end)),
             ("done before", word(project.again)),
             ("tried again", count(u64::from(project.retries), "time")),
+            ("values", project.values.join(", ")),
             ("first boot", settings(&project.first_boot)),
             ("made", if project.made > 0 { moment(project.made) } else { String::new() }),
         ],

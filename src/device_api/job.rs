@@ -74,6 +74,9 @@ pub struct Manifest {
     /// What comes after.
     #[serde(default)]
     pub end: End,
+    /// What the board has of its own, by name: the board's programs get each as `PIPROV_VALUE_` and its name.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub values: std::collections::BTreeMap<String, String>,
 }
 
 /// The image that is written.

@@ -49,6 +49,7 @@ pub mod rules;
 pub mod serve;
 pub mod spool;
 pub mod store;
+pub mod values;
 pub mod waiting;
 
 mod accounts;

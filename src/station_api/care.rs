@@ -33,11 +33,14 @@ pub enum TroubleOf {
     Certificate,
     /// A slot at which boards fail again and again.
     Slot,
+    /// Values of which each board has its own run out.
+    Values,
 }
 
 impl TroubleOf {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Disk, Self::Clock, Self::Database, Self::Certificate, Self::Slot];
+    pub const ALL: [Self; 6] =
+        [Self::Disk, Self::Clock, Self::Database, Self::Certificate, Self::Slot, Self::Values];
 
     /// The word of it.
     #[must_use]
@@ -48,6 +51,7 @@ impl TroubleOf {
             Self::Database => "database",
             Self::Certificate => "certificate",
             Self::Slot => "slot",
+            Self::Values => "values",
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use std::collections::BTreeMap;
 
-use super::{FirstBootSettings, Project, Time};
+use super::{FirstBootSettings, Project, Time, Values};
 use crate::device_api::{Action, End, Role};
 
 /// Something that a board is to do.
@@ -48,6 +48,9 @@ pub struct Job {
     pub made: Time,
     /// When it last changed.
     pub changed: Time,
+    /// Why its board doesn't get it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<String>,
 }
 
 /// What a job does beside its image. It is fixed when the job is made, whatever becomes of its project.
@@ -61,6 +64,12 @@ pub struct Plan {
     #[serde(default)]
     #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub tries: u32,
+    /// What the board has of its own, by name: reserved to it, and the same in each later job.
+    #[serde(default, skip_serializing_if = "Values::is_empty")]
+    pub values: Values,
+    /// Sources whose servers are to be asked before the board gets the job.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asks: Vec<String>,
     /// First-boot settings with this board's values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub first_boot: FirstBootSettings,

@@ -18,6 +18,7 @@ mod project;
 mod project_file;
 mod setting;
 mod upload;
+mod value;
 
 pub use audit::{Audit, AuditAsked, Broken, Link, digest};
 pub use board::{Board, BoardFacts, Enrolment, Held, Sighting, Slot, SlotKind, Suspicion};
@@ -42,6 +43,12 @@ pub use project::{
 pub use project_file::{BadProjectFile, ProjectFile};
 pub use setting::{NetworkNotice, SettingChange, SettingLine};
 pub use upload::{LONGEST_PIECE, NewFetch, NewUpload, PieceAt, Upload, UploadState};
+pub use value::{
+    Addresses, AskedServer, BadValues, GivenAsked, GivenValues, LONGEST_VALUE, MOST_DRAWS, MOST_VALUES,
+    MadeValueSource, NewValueSource, OWN, ReleaseValues, Sequence, Sheet, ValueSource, ValueSourceChange,
+    ValueUpload, Values, ValuesOf, WARN, check_value, check_value_name, is_value_name, range_of_values,
+    serial_of,
+};
 
 /// Unix milliseconds, UTC.
 pub type Time = i64;

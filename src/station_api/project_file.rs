@@ -117,6 +117,7 @@ mod tests {
             end: End::PowerOff,
             again: Again::Ask,
             retries: 2,
+            values: vec!["sn".into()],
             first_boot: [("hostname".to_owned(), "gate-{serial8}".to_owned())].into(),
             made: 17,
         };
@@ -124,7 +125,7 @@ mod tests {
         assert_eq!(
             text,
             "piprov-project = 1\n\n[project]\nagain = \"ask\"\nend = \"power-off\"\nimage = \"lite\"\n\
-             name = 'gateway \"2\"'\nretries = 2\ntarget = [\"emmc\", \"sd\"]\n\n\
+             name = 'gateway \"2\"'\nretries = 2\ntarget = [\"emmc\", \"sd\"]\nvalues = [\"sn\"]\n\n\
              [project.first_boot]\nhostname = \"gate-{serial8}\"\n"
         );
         assert_eq!(ProjectFile::read(&text).unwrap().project, Project { made: 0, ..project });

@@ -51,3 +51,4 @@ mod terminal;
 mod tftp;
 mod tftp_ports;
 mod usb_boot;
+mod values;

@@ -82,6 +82,7 @@ mod station_once;
 mod station_programs;
 mod station_schema;
 mod station_slots;
+mod station_values;
 mod station_words;
 mod targets;
 mod tftp_cli;

@@ -10,6 +10,7 @@ mod people;
 mod runs;
 mod settings;
 mod uploads;
+mod values;
 
 pub(super) use people::{digest, no_random, secret};
 
@@ -30,6 +31,7 @@ pub(super) fn add_to(table: &mut Table) {
     hooks::add_to(table);
     images::add_to(table);
     uploads::add_to(table);
+    values::add_to(table);
     account::add_to(table);
     people::add_to(table);
     runs::add_to(table);

@@ -171,6 +171,7 @@ impl Station {
             Some(_) => None,
         };
         let certificate = self.care.certificate.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let values = self.store().values_drawn().await.unwrap_or_default();
         Facts {
             now: at,
             room: self.room(),
@@ -183,6 +184,7 @@ impl Station {
             away,
             database,
             certificate,
+            values,
             names: self.options.settings.station.names.value.clone(),
         }
     }

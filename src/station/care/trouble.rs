@@ -58,6 +58,8 @@ pub(in crate::station) struct Facts {
     pub(in crate::station) certificate: Option<Certificate>,
     /// By which names it is spoken to.
     pub(in crate::station) names: Vec<String>,
+    /// Sources of values from which projects draw, with what is left and from where on that is little.
+    pub(in crate::station) values: Vec<(String, u64, u64)>,
 }
 
 /// The certificate that is served.
@@ -76,6 +78,7 @@ pub(in crate::station) const fn help(about: TroubleOf) -> &'static str {
         TroubleOf::Database => "/help/pages#the-database-is-slow-or-large",
         TroubleOf::Certificate => "/help/pages#the-certificate-ends",
         TroubleOf::Slot => "/help/pages#a-slot-is-suspected",
+        TroubleOf::Values => "/help/pages#values-run-out",
     }
 }
 
@@ -94,6 +97,7 @@ pub(in crate::station) fn troubles(facts: &Facts) -> Vec<Trouble> {
     all.extend(clock(facts));
     all.extend(database(facts));
     all.extend(certificate(facts));
+    all.extend(values(facts));
     all.sort_by_key(|trouble| std::cmp::Reverse(trouble.is));
     all
 }
@@ -187,6 +191,20 @@ fn database(facts: &Facts) -> Vec<Trouble> {
     all
 }
 
+fn values(facts: &Facts) -> Option<Trouble> {
+    let low: Vec<_> = facts.values.iter().filter(|(_, left, warn)| *left == 0 || left < warn).collect();
+    let is = match low.iter().any(|(_, left, _)| *left == 0) {
+        true => TroubleIs::Here,
+        false => TroubleIs::Coming,
+    };
+    // Of many the first ones are told.
+    let names: Vec<_> = low.iter().take(5).map(|(name, left, _)| format!("{name} has {left}")).collect();
+    let more = if low.len() > names.len() { ", and so on" } else { "" };
+    let text = format!("Few values are left for boards: {}{more}.", names.join(", "));
+    let hint = "give the source more values, or release those of boards that are gone";
+    (!low.is_empty()).then(|| trouble(TroubleOf::Values, is, text, hint))
+}
+
 fn certificate(facts: &Facts) -> Vec<Trouble> {
     let Some(certificate) = &facts.certificate else { return Vec::new() };
     let mut all = Vec::new();
@@ -240,6 +258,21 @@ mod tests {
         let trouble = all.remove(0);
         assert!(!trouble.hint.is_empty() && trouble.help.starts_with("/help/pages#"));
         (trouble.about, trouble.is, trouble.text)
+    }
+
+    #[test]
+    fn values_that_run_out_are_told_before_they_have() {
+        let with = |values: &[(&str, u64, u64)]| {
+            let values = values.iter().map(|(name, left, warn)| ((*name).to_owned(), *left, *warn)).collect();
+            let mut all = troubles(&Facts { values, ..Facts::default() });
+            all.retain(|trouble| trouble.about == TroubleOf::Values);
+            all.pop().map(|trouble| (trouble.is, trouble.text))
+        };
+        assert_eq!(with(&[("sn", 20, 20), ("none", 1, 0)]), None);
+        let text = "Few values are left for boards: sn has 19.".to_owned();
+        assert_eq!(with(&[("sn", 19, 20)]), Some((TroubleIs::Coming, text)));
+        let text = "Few values are left for boards: sn has 19, pin has 0.".to_owned();
+        assert_eq!(with(&[("sn", 19, 20), ("pin", 0, 0)]), Some((TroubleIs::Here, text)));
     }
 
     #[test]

@@ -58,6 +58,7 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
             }
         }
     };
+    let values = station.store().plan(&job.id).await?.values;
     let manifest = Manifest {
         api: VERSION,
         job: job.id,
@@ -67,6 +68,7 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
         image,
         target: job.target,
         end: job.end,
+        values,
     };
     let body = json::line(&manifest)
         .map(String::into_bytes)

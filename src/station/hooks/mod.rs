@@ -11,6 +11,8 @@
 mod plan;
 mod send;
 
+pub(super) use plan::{Pauses, signature};
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -42,18 +44,25 @@ struct News {
 }
 
 impl Station {
-    /// Makes a hook.
-    pub(super) async fn add_hook(&self, who: &Who, new: NewHook) -> Result<MadeHook, Refusal> {
-        let url: Url = new.url.parse()?;
+    /// Whether the station may call what somebody names: `what` is at this address.
+    pub(super) fn may_call(&self, url: &str, what: &str) -> Result<(), Refusal> {
+        let url: Url = url.parse()?;
         if !matches!(url.origin, Origin::Tcp { .. }) {
-            return Err(Refusal::meaningless("a hook is at an address that begins with https:// or http://"));
+            let text = format!("{what} is at an address that begins with https:// or http://");
+            return Err(Refusal::meaningless(text));
         }
         if !self.options.settings.station.hooks_local.value
             && url.origin.ip().is_some_and(|ip| !is_outside(ip))
         {
-            return Err(Refusal::forbidden("a hook can't be on the station's host itself")
+            return Err(Refusal::forbidden(format!("{what} can't be on the station's host itself"))
                 .with_hint("the setting `station.hooks-local` allows it"));
         }
+        Ok(())
+    }
+
+    /// Makes a hook.
+    pub(super) async fn add_hook(&self, who: &Who, new: NewHook) -> Result<MadeHook, Refusal> {
+        self.may_call(&new.url, "a hook")?;
         let secret = match new.secret {
             Some(secret) if (16..=200).contains(&secret.chars().count()) => secret,
             Some(_) => return Err(Refusal::meaningless("a secret has 16 to 200 characters")),

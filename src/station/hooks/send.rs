@@ -94,7 +94,7 @@ impl Station {
         };
         let at = now();
         // Gone is gone.
-        let again = if status == Some(410) { None } else { plan::again(tries + 1, told, at) };
+        let again = if status == Some(410) { None } else { plan::HOOKS.again(tries + 1, told, at) };
         let why = why.map(|why| crate::format::message(&why).into_owned());
         if let Err(error) = self.store().tried(&id, status, why.as_deref(), again, at).await {
             tracing::warn!(%error, hook, "how a hook was told can't be noted");

@@ -19,6 +19,7 @@ const MENU: &[(&str, &str, &str, Role)] = &[
     ("backups", "/backups", "Backups", Role::Viewer),
     ("projects", "/projects", "Projects", Role::Viewer),
     ("rules", "/rules", "Rules", Role::Viewer),
+    ("values", "/values", "Values", Role::Viewer),
     ("network", "/network", "Network", Role::Viewer),
     ("users", "/users", "Users and tokens", Role::Admin),
     ("hooks", "/hooks", "Hooks", Role::Admin),

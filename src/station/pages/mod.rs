@@ -49,6 +49,7 @@ mod settings;
 mod sign;
 mod support;
 mod table;
+mod values;
 mod visit;
 mod words;
 
@@ -76,6 +77,7 @@ fn all() -> Pages {
     live::add_to(&mut pages);
     people::add_to(&mut pages);
     rules::add_to(&mut pages);
+    values::add_to(&mut pages);
     settings::add_to(&mut pages);
     network::add_to(&mut pages);
     help::add_to(&mut pages);

@@ -143,6 +143,14 @@ pub enum Error {
         /// By what.
         by: String,
     },
+    /// A source of values has nothing left for a board.
+    #[error("the values of `{source}` are used up: {why}")]
+    UsedUp {
+        /// The source.
+        r#source: String,
+        /// Why nothing is left.
+        why: String,
+    },
     /// A value that can't be.
     #[error("{what}: {why}")]
     BadValue {
@@ -187,6 +195,7 @@ impl Explain for Error {
             | Self::OfOther { .. }
             | Self::PlaceTaken { .. }
             | Self::InUse { .. }
+            | Self::UsedUp { .. }
             | Self::NotEmpty { .. } => Kind::Busy,
             Self::Damaged { .. } | Self::Row { .. } | Self::BadValue { .. } | Self::BadCopy { .. } => {
                 Kind::BadData
@@ -213,6 +222,9 @@ impl Explain for Error {
             Self::DiskFull => "make room there: old runs, logs and images may go".into(),
             Self::Unavailable { .. } => "look whether the database server runs, and at its log".into(),
             Self::NotEmpty { .. } => "give an empty database".into(),
+            Self::UsedUp { .. } => {
+                "give the source more values, or release those of boards that are gone".into()
+            }
             _ => return None,
         })
     }

@@ -35,6 +35,13 @@ pub enum Waits {
         /// The rule.
         rule: String,
     },
+    /// A rule's project draws from a source that has nothing left for it.
+    NoValues {
+        /// The rule.
+        rule: String,
+        /// The source.
+        source: String,
+    },
     /// The same was done with it before, and its project asks a person then.
     Again {
         /// The rule.
@@ -103,6 +110,7 @@ impl Store {
         let images = self.image_names(&images).await?;
         let rules = self.rules().await?;
         let projects = self.projects().await?;
+        let empty = self.values_used_up(&projects).await?;
         let mut places = Vec::with_capacity(boards.len());
         for board in boards {
             let at = jobs.iter().position(|(job, _)| job.board == board.id);
@@ -116,7 +124,7 @@ impl Store {
             let image = job.as_ref().and_then(|job| job.image.as_ref());
             let image = image.and_then(|id| images.iter().find(|(image, _)| image == id));
             let image = image.map(|(_, name)| name.clone());
-            let waits = self.waits(&board, &rules, &projects).await?;
+            let waits = self.waits(&board, &rules, &projects, &empty).await?;
             places.push(Place { board, job, noticed, run, image, waits });
         }
         Ok(places)
@@ -185,6 +193,7 @@ impl Store {
         board: &Board,
         rules: &[Rule],
         projects: &[Project],
+        empty: &[String],
     ) -> Result<Option<Waits>, Error> {
         match board.enrolment {
             Enrolment::Waiting => return Ok(Some(Waits::LetIn)),
@@ -197,15 +206,22 @@ impl Store {
             What::Backup => return Ok(None),
             What::Project { project } => project,
         };
-        let asks = projects.iter().any(|known| known.name == *project && known.again == Again::Ask);
-        if !asks {
+        let Some(known) = projects.iter().find(|known| known.name == *project) else { return Ok(None) };
+        let short = known.values.iter().find(|source| empty.contains(source));
+        if known.again != Again::Ask && short.is_none() {
             return Ok(None);
         }
         let sql = "SELECT state FROM job WHERE board = $1 AND project = $2 ORDER BY id DESC LIMIT 1";
         let before = self.db.row(sql, values![&board.id, project]).await?;
         let before = before.map(|mut row| row.word()).transpose()?;
-        Ok(match (turn(Again::Ask, before), before) {
-            (Turn::Ask, Some(before)) => {
+        if let Some(source) = short
+            && turn(known.again, before) == Turn::Start
+            && !self.values_of(&board.id).await?.iter().any(|(name, _)| name == source)
+        {
+            return Ok(Some(Waits::NoValues { rule: rule.name.clone(), source: source.clone() }));
+        }
+        Ok(match (turn(known.again, before), before) {
+            (Turn::Ask, Some(before)) if known.again == Again::Ask => {
                 Some(Waits::Again { rule: rule.name.clone(), project: project.clone(), before })
             }
             _ => None,

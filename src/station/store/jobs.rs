@@ -6,7 +6,7 @@ use super::db::{Question, Row, Tx, json, values, word};
 use super::floor::among;
 use super::page::{limit, page};
 use super::runs::{self, Beside};
-use super::{Error, Store, boards, new_name, plans};
+use super::{Error, Store, boards, draws, new_name, plans};
 use crate::board::Who;
 use crate::device_api::{Action, End, Orders, Progress, Role};
 use crate::error::Kind;
@@ -16,7 +16,7 @@ use crate::station_api::{Board, Enrolment, Held, Job, JobState, JobsAsked, Page,
 
 const JOB: &str =
     "SELECT id, board, project, action, image, target, ending, state, fence, lease_until, cancel, run,
-    made_by, made, changed, noticed FROM job";
+    made_by, made, changed, waits, noticed FROM job";
 
 fn job(row: Row) -> Result<Job, Error> {
     noticed(row).map(|(job, _)| job)
@@ -25,7 +25,7 @@ fn job(row: Row) -> Result<Job, Error> {
 /// A job, and whether somebody has seen how it ended.
 fn noticed(row: Row) -> Result<(Job, bool), Error> {
     let mut row = row.of("job");
-    let job = Job {
+    let mut job = Job {
         id: row.text()?,
         board: row.text()?,
         project: row.maybe_text()?,
@@ -41,7 +41,11 @@ fn noticed(row: Row) -> Result<(Job, bool), Error> {
         by: row.text()?,
         made: row.number()?,
         changed: row.number()?,
+        waits: row.maybe_text()?,
     };
+    if job.state != JobState::Queued {
+        job.waits = None;
+    }
     Ok((job, row.truth()?))
 }
 
@@ -95,7 +99,7 @@ fn no_job(id: &str) -> Error {
 }
 
 /// One job, within a transaction.
-async fn one(tx: &mut Tx, id: &str) -> Result<Job, Error> {
+pub(super) async fn one(tx: &mut Tx, id: &str) -> Result<Job, Error> {
     let row = tx.row(&format!("{JOB} WHERE id = $1"), values![id]).await?;
     job(row.ok_or_else(|| no_job(id))?)
 }
@@ -107,7 +111,7 @@ async fn open_of(tx: &mut Tx, board: &str) -> Result<Option<Job>, Error> {
 }
 
 /// Writes what changes in a job.
-async fn put(tx: &mut Tx, job: &Job) -> Result<(), Error> {
+pub(super) async fn put(tx: &mut Tx, job: &Job) -> Result<(), Error> {
     tx.run(
         "UPDATE job SET state = $2, fence = $3, lease_until = $4, cancel = $5, run = $6, changed = $7 WHERE id = $1",
         values![&job.id, word(job.state), job.fence, job.lease_until, job.cancel, &job.run, job.changed],
@@ -136,10 +140,21 @@ pub(super) async fn make(tx: &mut Tx, asked: &Asked, now: Time) -> Result<Job, E
             return Err(Error::BadValue { what: "image", why: format!("it is {state}, not ready") });
         }
     }
-    let plan = match &asked.plan {
-        Some(plan) => plan.clone(),
-        None => plans::of(tx, asked).await?,
+    let (plan, is_filled) = match &asked.plan {
+        Some(plan) => (plan.clone(), plan.asks.is_empty()),
+        None => (plans::of(tx, asked).await?, false),
     };
+    let before = plan.values.clone();
+    let mut plan = draws::reserve(tx, plan, &asked.board, now).await?;
+    if is_filled && plan.values != before && !plan.first_boot.is_empty() {
+        // They stand in its first-boot settings, and another board may have them now.
+        let why = "the board has given its values back since: begin another job of the project".to_owned();
+        return Err(Error::BadValue { what: "values", why });
+    }
+    if !is_filled && plan.asks.is_empty() {
+        plan = plans::filled(tx, plan, &asked.board).await?;
+    }
+    let (asks_at, waits) = draws::asks_at(&plan, now);
     let job = Job {
         id: new_name(),
         board: asked.board.clone(),
@@ -156,6 +171,7 @@ pub(super) async fn make(tx: &mut Tx, asked: &Asked, now: Time) -> Result<Job, E
         by: asked.by.clone(),
         made: now,
         changed: now,
+        waits,
     };
     if !asked.by.starts_with("rule ") {
         // Whoever gives the board something to do has seen what became of it before.
@@ -165,7 +181,8 @@ pub(super) async fn make(tx: &mut Tx, asked: &Asked, now: Time) -> Result<Job, E
     }
     tx.run(
         "INSERT INTO job (id, board, project, action, image, target, ending, state, fence, lease_until, cancel, made_by,
-             made, changed, plan) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, $9, $10, $10, $11)",
+             made, changed, plan, asks_at, waits) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, $9, $10, $10, $11,
+             $12, $13)",
         values![
             &job.id,
             &job.board,
@@ -178,6 +195,8 @@ pub(super) async fn make(tx: &mut Tx, asked: &Asked, now: Time) -> Result<Job, E
             &job.by,
             now,
             json(&plan),
+            asks_at,
+            &job.waits,
         ],
     )
     .await?;
@@ -212,7 +231,7 @@ async fn end_run(tx: &mut Tx, run: &str, ending: Ending, cancelled: bool, now: T
 }
 
 /// An attempt has ended. `kind`: what sort of failure it was, where that is known better than the ending has it.
-async fn complete(
+pub(super) async fn complete(
     tx: &mut Tx,
     mut record: Record,
     ending: Ending,
@@ -225,6 +244,44 @@ async fn complete(
     let seconds = took as f64 / 1000.0;
     record.seconds = Some(seconds);
     runs::keep(tx, &record, Beside { kind, ..Beside::default() }).await
+}
+
+/// An attempt of a job begins. It has a number of its own.
+pub(super) async fn begin_run(tx: &mut Tx, job: &mut Job, board: &Board, now: Time) -> Result<String, Error> {
+    let id = ledger::new_id().map_err(|error| Error::Os {
+        doing: "naming",
+        path: "a run".into(),
+        source: std::io::Error::other(error),
+    })?;
+    let way = match job.action {
+        Action::Deploy => Way::Deploy,
+        Action::Backup => Way::Backup,
+        Action::Reboot | Action::PowerOff => Way::Reset,
+    };
+    let started = Timestamp::from_millisecond(now).unwrap_or_default();
+    let mut record = Record::begin(id, way, who(board), started);
+    record.detail = plans::beside(&plans::read(tx, &job.id).await?);
+    job.fence += 1;
+    job.lease_until = now.saturating_add(LEASE);
+    job.run = Some(record.run.as_str().to_owned());
+    let image = match &job.image {
+        Some(id) => tx.row("SELECT name FROM image WHERE id = $1", values![id]).await?,
+        None => None,
+    };
+    let image = image.map(|mut row| row.text()).transpose()?;
+    let beside = Beside {
+        board: Some(&board.id),
+        slot: board.slot.as_deref(),
+        job: Some(&job.id),
+        image: image.as_deref(),
+        project: job.project.as_deref(),
+        by: Some(&job.by),
+        fence: job.fence,
+        simulated: board.simulated,
+        kind: None,
+    };
+    runs::keep(tx, &record, beside).await?;
+    Ok(record.run.as_str().to_owned())
 }
 
 fn who(board: &Board) -> Who {
@@ -272,6 +329,10 @@ impl Store {
         if job.state == JobState::Finishing {
             return Ok(None);
         }
+        if job.state == JobState::Queued && !plans::read(&mut tx, &job.id).await?.asks.is_empty() {
+            // It waits for values.
+            return Ok(None);
+        }
         job.state = next(job.state, Event::Draw, job.cancel)?;
         job.changed = now;
         if let Some(run) = &job.run {
@@ -285,42 +346,10 @@ impl Store {
             tx.commit().await?;
             return Ok(None);
         }
-        let id = ledger::new_id().map_err(|error| Error::Os {
-            doing: "naming",
-            path: "a run".into(),
-            source: std::io::Error::other(error),
-        })?;
-        let way = match job.action {
-            Action::Deploy => Way::Deploy,
-            Action::Backup => Way::Backup,
-            Action::Reboot | Action::PowerOff => Way::Reset,
-        };
-        let started = Timestamp::from_millisecond(now).unwrap_or_default();
-        let mut record = Record::begin(id, way, who(&board), started);
-        record.detail = plans::beside(&plans::read(&mut tx, &job.id).await?);
-        job.fence += 1;
-        job.lease_until = now.saturating_add(LEASE);
-        job.run = Some(record.run.as_str().to_owned());
-        let image = match &job.image {
-            Some(id) => tx.row("SELECT name FROM image WHERE id = $1", values![id]).await?,
-            None => None,
-        };
-        let image = image.map(|mut row| row.text()).transpose()?;
-        let beside = Beside {
-            board: Some(&board.id),
-            slot: board.slot.as_deref(),
-            job: Some(&job.id),
-            image: image.as_deref(),
-            project: job.project.as_deref(),
-            by: Some(&job.by),
-            fence: job.fence,
-            simulated: board.simulated,
-            kind: None,
-        };
-        runs::keep(&mut tx, &record, beside).await?;
+        let run = begin_run(&mut tx, &mut job, &board, now).await?;
         put(&mut tx, &job).await?;
         tx.commit().await?;
-        Ok(Some(Drawn { run: record.run.as_str().to_owned(), job }))
+        Ok(Some(Drawn { run, job }))
     }
 
     /// A board tells how far it is: its lease begins anew, even where it had ended and nobody has noticed.

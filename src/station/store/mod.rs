@@ -7,6 +7,7 @@
 //! | `boards`, `board_list`, `identity`, `slots` | boards, how they were seen and who they are |
 //! | `jobs`, `runs`, `run_list` | what boards are to do, and what was done |
 //! | `images`, `shelf`, `uploads`, `projects`, `rules` | what it is done with, and for whom |
+//! | `values`, `draws`, `sheets` | what each board has of its own |
 //! | `people`, `second`, `passkeys`, `sessions`, `settings` | who may do what |
 //! | `audit` | what was done by whom, as a chain |
 //! | `hooks`, `once` | who is told what happens; what callers have asked for under keys of their own |
@@ -22,6 +23,7 @@ mod board_list;
 mod boards;
 mod copy;
 mod db;
+mod draws;
 mod error;
 mod figures;
 mod floor;
@@ -43,16 +45,19 @@ mod runs;
 mod second;
 mod sessions;
 mod settings;
+mod sheets;
 mod shelf;
 mod slots;
 mod spool;
 mod uploads;
+mod values;
 
 #[cfg(test)]
 pub(super) mod tests;
 
 pub use audit::{Chained, Did};
 pub use board_list::{GONE, There};
+pub use draws::Asks;
 pub use error::Error;
 pub use floor::{Place, Since, Waits};
 pub use hooks::Due;

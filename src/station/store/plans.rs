@@ -4,11 +4,12 @@ use serde_json::Value as Json;
 
 use super::db::{Tx, values};
 use super::jobs::{self, Asked};
-use super::{Error, boards, projects};
+use super::{Error, boards, draws, projects};
 use crate::device_api::Action;
 use crate::error::Kind;
 use crate::format::json::json;
 use crate::station::first_boot;
+use crate::station::values::own;
 use crate::station_api::{FirstBootSettings, Job, JobState, Plan, Project, Time};
 
 /// What a job does that is made now.
@@ -20,31 +21,27 @@ pub(super) async fn of(tx: &mut Tx, asked: &Asked) -> Result<Plan, Error> {
             Some(project.ok_or_else(|| Error::NoSuch { what: "project", name: name.clone() })?)
         }
     };
+    // It is filled when all values of the board are known.
     let first_boot = match &project {
-        Some(project) if asked.action == Action::Deploy && !project.first_boot.is_empty() => {
-            let board = boards::one(tx, &asked.board).await?;
-            let bad =
-                |wrong: first_boot::Wrong| Error::BadValue { what: "first_boot", why: wrong.to_string() };
-            first_boot::filled(&project.first_boot, &own(&board)).map_err(bad)?
-        }
+        Some(project) if asked.action == Action::Deploy => project.first_boot.clone(),
         _ => FirstBootSettings::new(),
     };
     // What is told of a job is told without secrets.
     let project =
         project.map(|project| Project { first_boot: first_boot::told(&project.first_boot), ..project });
-    Ok(Plan { project, tries: 0, first_boot })
+    Ok(Plan { project, first_boot, ..Plan::default() })
 }
 
-/// What a board has by itself.
-fn own(board: &crate::station_api::Board) -> std::collections::BTreeMap<String, String> {
-    let facts = [
-        ("serial", board.serial.map(|serial| serial.as_str().to_owned())),
-        ("serial8", board.serial.map(|serial| serial.directory())),
-        ("mac", board.macs.first().map(ToString::to_string)),
-        ("slot", board.slot.clone()),
-        ("name", board.name.clone()),
-    ];
-    facts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?))).collect()
+/// A plan whose values are all there: its first-boot settings have them.
+pub(super) async fn filled(tx: &mut Tx, plan: Plan, board: &str) -> Result<Plan, Error> {
+    if plan.first_boot.is_empty() {
+        return Ok(plan);
+    }
+    let mut values = own(&boards::one(tx, board).await?);
+    values.extend(plan.values.clone());
+    let bad = |wrong: first_boot::Wrong| Error::BadValue { what: "first_boot", why: wrong.to_string() };
+    let first_boot = first_boot::filled(&plan.first_boot, &values).map_err(bad)?;
+    Ok(Plan { first_boot, ..plan })
 }
 
 /// What a job does.
@@ -57,7 +54,8 @@ pub(super) async fn read(tx: &mut Tx, job: &str) -> Result<Plan, Error> {
 pub(super) fn beside(plan: &Plan) -> Json {
     match &plan.project {
         None => Json::Null,
-        Some(project) => json!({ "project": project, "tries": plan.tries }),
+        Some(project) if project.values.is_empty() => json!({ "project": project, "tries": plan.tries }),
+        Some(project) => json!({ "project": project, "tries": plan.tries, "values": plan.values }),
     }
 }
 
@@ -99,7 +97,9 @@ pub(super) async fn retry(tx: &mut Tx, ended: &Job, kind: Option<Kind>, now: Tim
     match Box::pin(jobs::make(tx, &asked, now)).await {
         Ok(_) => Ok(()),
         // Its image was removed, or is damaged: it stays failed.
-        Err(Error::BadValue { .. } | Error::NoSuch { .. } | Error::Refused(_)) => Ok(()),
+        Err(Error::BadValue { .. } | Error::NoSuch { .. } | Error::Refused(_) | Error::UsedUp { .. }) => {
+            Ok(())
+        }
         Err(error) => Err(error),
     }
 }
@@ -116,7 +116,14 @@ impl super::Store {
     /// As where it is made.
     pub async fn would(&self, asked: &Asked) -> Result<Plan, Error> {
         let mut tx = self.db.begin().await?;
-        of(&mut tx, asked).await
+        let plan = of(&mut tx, asked).await?;
+        // What is drawn here is drawn by nobody: the transaction is never made last.
+        let plan = draws::reserve(&mut tx, plan, &asked.board, 0).await?;
+        match plan.asks.is_empty() {
+            true => filled(&mut tx, plan, &asked.board).await,
+            // What a server will answer isn't known.
+            false => Ok(Plan { first_boot: FirstBootSettings::new(), ..plan }),
+        }
     }
 
     /// What a job does beside its image.

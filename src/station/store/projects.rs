@@ -1,10 +1,11 @@
 //! Projects: what is to be done with boards.
 
 use super::db::{Row, Tx, json, values, word};
-use super::{Error, Store, check_name};
+use super::{Error, Store, check_name, values};
 use crate::station_api::{MOST_RETRIES, Project};
 
-const PROJECT: &str = "SELECT name, image, target, ending, again, retries, first_boot, made FROM project";
+const PROJECT: &str =
+    "SELECT name, image, target, ending, again, retries, draws, first_boot, made FROM project";
 
 fn project(row: Row) -> Result<Project, Error> {
     let mut row = row.of("project");
@@ -15,6 +16,7 @@ fn project(row: Row) -> Result<Project, Error> {
         end: row.word()?,
         again: row.word()?,
         retries: row.count()?.try_into().unwrap_or(u32::MAX),
+        values: row.json()?,
         first_boot: row.json()?,
         made: row.number()?,
     })
@@ -56,6 +58,7 @@ impl Store {
             return Err(Error::BadValue { what: "retries", why: format!("it is {MOST_RETRIES} at most") });
         }
         let mut tx = self.db.begin().await?;
+        values::may_draw(&mut tx, &project.values).await?;
         if one(&mut tx, &project.name).await?.is_none() {
             check_name(&project.name)?;
         }
@@ -65,11 +68,11 @@ impl Store {
             return Err(Error::NoSuch { what: "image", name: image.clone() });
         }
         tx.run(
-            "INSERT INTO project (name, image, target, ending, again, retries, made, first_boot)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            "INSERT INTO project (name, image, target, ending, again, retries, draws, made, first_boot)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              ON CONFLICT (name) DO UPDATE SET image = excluded.image, target = excluded.target,
              ending = excluded.ending, again = excluded.again, retries = excluded.retries,
-             first_boot = excluded.first_boot",
+             draws = excluded.draws, first_boot = excluded.first_boot",
             values![
                 &project.name,
                 &project.image,
@@ -77,6 +80,7 @@ impl Store {
                 word(project.end),
                 word(project.again),
                 u64::from(project.retries),
+                json(&project.values),
                 project.made,
                 json(&project.first_boot),
             ],

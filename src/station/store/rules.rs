@@ -334,7 +334,7 @@ async fn start(tx: &mut Tx, rule: String, again: Again, asked: Asked, now: Time)
         (Turn::Ask, Some(before)) => Ok(Arrival::Asks { rule, before }),
         _ => match jobs::make(tx, &asked, now).await {
             Ok(job) => Ok(Arrival::Starts(Box::new(job))),
-            Err(error @ (Error::BadValue { .. } | Error::NoSuch { .. })) => {
+            Err(error @ (Error::BadValue { .. } | Error::NoSuch { .. } | Error::UsedUp { .. })) => {
                 Ok(Arrival::Broken { rule, why: error.to_string() })
             }
             Err(error) => Err(error),

@@ -237,7 +237,9 @@ impl Card {
             (JobState::Queued, _) => {
                 self.state = state("run", "◔", "Queued");
                 self.segments = [if beside.present { 100 } else { 0 }, 0, 0, 0, 0];
-                self.line = if beside.present {
+                self.line = if let Some(waits) = &job.waits {
+                    format!("{what}. It waits: {}.", message(waits))
+                } else if beside.present {
                     format!("{what}.")
                 } else {
                     format!("{what}, when the board asks for work. Switch it on, or start it again.")
@@ -329,6 +331,10 @@ impl Card {
             Waits::Rule { rule } => {
                 self.line = format!("Rule “{rule}” leaves it to you.");
                 self.link("Deploy…", format!("/deploy?board={id}"), true);
+            }
+            Waits::NoValues { rule, source } => {
+                self.line = format!("Rule “{rule}” can't start: no values of “{source}” are left for it.");
+                self.link("Its values", format!("/value/{}", encoded(source)), true);
             }
             Waits::Again { rule, project, before } => {
                 let before = match before {

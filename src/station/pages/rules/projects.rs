@@ -27,6 +27,7 @@ struct Line {
     end: &'static str,
     again: &'static str,
     retries: String,
+    values: String,
     /// What is set for the first boot, by its names.
     first_boot: String,
     rules: Vec<(String, String)>,
@@ -49,6 +50,7 @@ struct Fields {
     end: String,
     again: String,
     retries: String,
+    values: Vec<String>,
     first_boot: FirstBootSettings,
 }
 
@@ -73,6 +75,8 @@ struct One {
     there: Option<Line>,
     fields: Fields,
     images: Vec<String>,
+    /// Sources of values, in words.
+    sources: Vec<(String, String)>,
     wrong: Option<String>,
     changes: bool,
     most_retries: u32,
@@ -108,6 +112,7 @@ fn line(project: &Project, rules: &[Rule]) -> Line {
             0 => "never".to_owned(),
             most => format!("{} at most, after what may pass", count(u64::from(most), "time")),
         },
+        values: project.values.join(", "),
         first_boot: project.first_boot.keys().cloned().collect::<Vec<_>>().join(", "),
         rules: rules.iter().filter(uses).map(|rule| (rule.name.clone(), encoded(&rule.name))).collect(),
     }
@@ -132,6 +137,7 @@ impl Fields {
             end: text("end"),
             again: text("again"),
             retries: text("retries"),
+            values: form.all("value").filter(|value| !value.is_empty()).map(str::to_owned).collect(),
             first_boot: first_boot(form),
         }
     }
@@ -147,6 +153,7 @@ impl Fields {
             end: word(serde_json::to_value(project.end)),
             again: word(serde_json::to_value(project.again)),
             retries: project.retries.to_string(),
+            values: project.values.clone(),
             first_boot: project.first_boot.clone(),
         }
     }
@@ -174,6 +181,7 @@ impl Fields {
             end: form.word("end")?.unwrap_or_default(),
             again: form.word("again")?.unwrap_or_default(),
             retries: retries(&self.retries)?,
+            values: self.values.clone(),
             first_boot: self.first_boot.clone(),
             made: 0,
         })
@@ -250,6 +258,8 @@ async fn page_with(
     if !fields.image.is_empty() && !images.contains(&fields.image) {
         images.push(fields.image.clone());
     }
+    let sources = store.value_sources().await?.into_iter();
+    let sources = sources.map(|source| (source.name, source.of.words())).collect();
     let settings = settings(&fields.first_boot, there.map(|project| &project.first_boot));
     let formats = firstboot::Format::ALL.iter().map(|format| format.name()).collect();
     let format = fields.first_boot.get(FIRST_BOOT_FORMAT).cloned().unwrap_or_default();
@@ -265,6 +275,7 @@ async fn page_with(
             there,
             fields,
             images,
+            sources,
             wrong,
             changes,
             most_retries: MOST_RETRIES,

@@ -18,7 +18,7 @@ use crate::station_api::{ListAsked, RunLine, RunsAsked};
 const PART: u32 = 500;
 
 /// Where an export is.
-enum At {
+pub(in crate::station::pages) enum At {
     Begin,
     Behind(String),
     End,
@@ -50,7 +50,11 @@ fn parts(
     })
 }
 
-fn download(kind: &'static str, name: &str, body: Body) -> axum::response::Response {
+pub(in crate::station::pages) fn download(
+    kind: &'static str,
+    name: &str,
+    body: Body,
+) -> axum::response::Response {
     let name = format!("attachment; filename=\"{name}\"");
     ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], body).into_response()
 }
@@ -97,7 +101,7 @@ fn csv_line(line: &RunLine) -> String {
 
 /// A field of CSV (RFC 4180). A program for tables would compute what begins like a formula: that gets an apostrophe. What
 /// moves the cursor of a terminal on which the file is looked at is taken out.
-fn quoted(field: &str) -> String {
+pub(in crate::station::pages) fn quoted(field: &str) -> String {
     let moves = |char: char| is_hidden(char) && !matches!(char, '\n' | '\r' | '\t');
     let field = field.replace(moves, "");
     let formula = field.starts_with(['=', '+', '-', '@', '\t', '\r']);

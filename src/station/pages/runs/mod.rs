@@ -13,6 +13,7 @@ use super::table::Pages;
 use crate::station::web::{Access, Refusal};
 use crate::station_api::Role;
 
+pub(super) use export::{At, download, quoted};
 pub(super) use line::Shown;
 
 pub(super) fn add_to(pages: &mut Pages) {

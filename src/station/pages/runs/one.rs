@@ -65,6 +65,8 @@ struct Page {
     warnings: Vec<String>,
     board: String,
     device: String,
+    /// What the board got of its own.
+    values: Vec<(String, String)>,
     attempts: Vec<Shown>,
     /// The job that can be tried again; that goes on.
     again: Option<String>,
@@ -169,6 +171,7 @@ pub(super) async fn one(visit: Visit) -> Answer {
             .map(|warning| message(&words::remedy(warning)).into_owned())
             .collect(),
         device: text(&record, "device"),
+        values: values(&record),
         version: message(&record.piprov).into_owned(),
         cancel: cancel.map(|job| job.id.clone()),
         again,
@@ -208,6 +211,14 @@ async fn log(
     let newer = (end < lines)
         .then(|| if end + LINES >= lines { format!("/runs/{run}#log") } else { to(end + LINES) });
     Ok((items.into_iter().map(said).collect(), lines, older, newer))
+}
+
+/// What the board got of its own.
+fn values(record: &Record) -> Vec<(String, String)> {
+    let values = record.detail.get("values").and_then(serde_json::Value::as_object);
+    let text = |text: &serde_json::Value| text.as_str().map(|text| message(text).into_owned());
+    let all = values.into_iter().flatten().filter_map(|(name, value)| Some((name.clone(), text(value)?)));
+    all.collect()
 }
 
 /// A text of what only this way has.

@@ -22,6 +22,7 @@ pub(crate) async fn fill(store: &Store) {
     store.add_image(&image).await.unwrap();
     let chunks: Vec<_> = (0..450u64).map(|n| (format!("{n:064x}"), n)).collect();
     store.put_image(&image, Some(&chunks)).await.unwrap();
+    super::values::some(store).await;
     super::rules::set_up(store, "raspios").await;
     let told = register(1, Some("10000000af04b2da"), &["dc:a6:32:01:02:03"]);
     let board = store.register(&told, true, NOW).await.unwrap().board().id.clone();

@@ -193,6 +193,7 @@ async fn with_retries(store: &Store, retries: u32) -> (String, Asked) {
         end: End::Reboot,
         again: crate::station_api::Again::Skip,
         retries,
+        values: Vec::new(),
         made: NOW,
         ..crate::station_api::Project::default()
     };

@@ -10,6 +10,8 @@ mod people;
 mod rules;
 mod scale;
 mod spool;
+mod values;
+mod values_killed_tests;
 
 use super::{Store, StoreUrl};
 use crate::device_api::{Disk, Register, Role};
