@@ -110,7 +110,7 @@ fn what_make_installs_below_a_prefix_is_all_there_and_goes_again() {
     for entry in std::fs::read_dir(prefix.join("lib/systemd/system")).unwrap() {
         let unit = std::fs::read_to_string(entry.unwrap().path()).unwrap();
         assert!(!unit.contains("/usr/bin/piprov"), "{unit}");
-        for command in values(&unit, "ExecStart").first() {
+        if let Some(command) = values(&unit, "ExecStart").first() {
             assert!(dir.path().join(command.trim_start_matches('/')).is_file(), "{command}");
         }
         units += 1;

@@ -290,6 +290,10 @@ fn works(root: &Root) {
         !output.status.success() && said.contains("fetching kernel and tools") && !said.contains("no agent"),
         "{said}"
     );
+    // What `udev install` would write is there already: it only has to be switched on.
+    let said = root.run("piprov udev install --dry-run");
+    assert!(said.contains("unchanged /usr/lib/udev/rules.d/60-piprov.rules"), "{said}");
+    assert!(!said.contains("would install") && said.contains("enable --now piprov-usb.path"), "{said}");
     // The settings are all examples.
     let shown = root.run("piprov config show");
     assert!(!shown.contains("/etc/piprov/piprov.toml:"), "{shown}");
