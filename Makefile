@@ -10,6 +10,10 @@ export PATH := $(TOOLS)/tftpd-hpa/usr/sbin:$(PATH):/usr/sbin:/sbin:$(TOOLS)/atft
 CARGO ?= cargo
 PREFIX ?= /usr/local
 DESTDIR ?=
+# Where `make install` takes the programs from.
+BUILT ?= target/release
+# What `make deb` is for: this machine, or arm64 from amd64.
+ARCH ?=
 # Seconds that each fuzz target runs.
 FUZZ_SECONDS ?= 60
 INSTALL = install -D
@@ -51,22 +55,37 @@ agent: ## build the agent for boards and PCs, static (Debian on amd64)
 # Doesn't build: under sudo there may be no cargo. Run `make build` first.
 .PHONY: install
 install: ## install binaries, units, man pages and completions below PREFIX (/usr/local)
-	@test -x target/release/piprov || { echo "run make build first" >&2; exit 1; }
-	$(INSTALL) -m 755 target/release/piprov $(DESTDIR)$(PREFIX)/bin/piprov
-	$(INSTALL) -m 755 target/release/piprov-udev $(DESTDIR)$(PREFIX)/lib/piprov/piprov-udev
-	for agent in target/release/piprov-agent-*; do \
+	@test -x $(BUILT)/piprov || { echo "run make build first" >&2; exit 1; }
+	$(INSTALL) -m 755 $(BUILT)/piprov $(DESTDIR)$(PREFIX)/bin/piprov
+	$(INSTALL) -m 755 $(BUILT)/piprov-udev $(DESTDIR)$(PREFIX)/lib/piprov/piprov-udev
+	for agent in $(BUILT)/piprov-agent-*; do \
 		[[ ! -x $$agent ]] || $(INSTALL) -m 755 "$$agent" "$(DESTDIR)$(PREFIX)/lib/piprov/$${agent##*/}"; \
 	done
 	for unit in station.service station.socket bootd.service netboot.service; do \
 		mkdir -p "$(DESTDIR)$(PREFIX)/lib/systemd/system"; \
 		sed 's,/usr/bin/piprov,$(PREFIX)/bin/piprov,' "systemd/piprov-$$unit" >"$(DESTDIR)$(PREFIX)/lib/systemd/system/piprov-$$unit"; \
 	done
+	$(INSTALL) -m 644 packaging/piprov.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/piprov.conf
 	for page in man/*; do \
 		$(INSTALL) -m 644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/}"; \
 	done
 	$(INSTALL) -m 644 completions/piprov.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/piprov
 	$(INSTALL) -m 644 completions/_piprov $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_piprov
 	$(INSTALL) -m 644 completions/piprov.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/piprov.fish
+
+# Settings, records and images stay. `piprov udev remove` comes before it where `piprov udev install` was used.
+.PHONY: uninstall
+uninstall: ## remove what `make install` has installed
+	cd $(DESTDIR)$(PREFIX) && rm -f bin/piprov lib/piprov/piprov-udev lib/piprov/piprov-agent-* lib/sysusers.d/piprov.conf \
+		lib/systemd/system/piprov-{station.service,station.socket,bootd.service,netboot.service} \
+		share/man/man1/piprov{,-*}.1 share/man/man5/piprov.toml.5 share/bash-completion/completions/piprov \
+		share/zsh/site-functions/_piprov share/fish/vendor_completions.d/piprov.fish
+	[[ ! -d $(DESTDIR)$(PREFIX)/lib/piprov ]] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/lib/piprov
+
+# PROFILE=dev packs what tests run with, and builds no release.
+.PHONY: deb
+deb: ## make the Debian package, below target/deb (ARCH=arm64: for a Raspberry Pi, from amd64)
+	CARGO="$(CARGO)" tools/build-deb --profile "$(or $(PROFILE),release)" $(ARCH)
 
 ##@ For those who change it
 

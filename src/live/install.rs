@@ -1,4 +1,4 @@
-//! Installs the udev rules, the helper and the units by hand, where no package does.
+//! Installs the udev rules, the helper and the units by hand, where no package has done it.
 
 use std::ffi::OsStr;
 use std::io;
@@ -15,6 +15,11 @@ use crate::beneath::{Dir, Links, read_bounded};
 const RULES: &str = "etc/udev/rules.d";
 /// Where units go.
 const UNIT_DIR: &str = "etc/systemd/system";
+/// Where a package has them.
+const PACKAGED_RULES: &str = "usr/lib/udev/rules.d";
+const PACKAGED_UNITS: &str = "usr/lib/systemd/system";
+/// Where udev looks for programs that rules name without a directory.
+const UDEV_PROGRAMS: &str = "/usr/lib/udev";
 /// Where the helper goes if it isn't in a place of root's already.
 const HELPER: &str = "usr/local/lib/piprov/piprov-udev";
 
@@ -134,15 +139,25 @@ impl Install {
             changes.push(Change::new(&self.root, HELPER, Some(contents), true));
             rules.helper = Path::new("/").join(HELPER);
         }
-        let text = rules.text().into_bytes();
-        changes.push(Change::new(&self.root, Path::new(RULES).join(FILE), Some(text), false));
+        if let Ok(name) = rules.helper.strip_prefix(UDEV_PROGRAMS) {
+            rules.helper = name.to_owned();
+        }
+        changes.push(self.text(RULES, PACKAGED_RULES, FILE, rules.text()));
         if self.units {
             changes.extend(UNITS.map(|(name, text)| {
-                let text = unit(text, &self.program, &rules.runtime).into_bytes();
-                Change::new(&self.root, Path::new(UNIT_DIR).join(name), Some(text), false)
+                self.text(UNIT_DIR, PACKAGED_UNITS, name, unit(text, &self.program, &rules.runtime))
             }));
         }
         Ok(changes)
+    }
+
+    /// A file with a text: that of a package where it says the same and no local one hides it, else a local one. A local
+    /// copy would outlive the package.
+    fn text(&self, local: &str, packaged: &str, name: &str, text: String) -> Change {
+        let at = |folder: &str, text| Change::new(&self.root, Path::new(folder).join(name), text, false);
+        let there = at(packaged, Some(text.clone().into_bytes()));
+        let hidden = !at(local, None).is_done();
+        if there.is_done() && !hidden { there } else { at(local, Some(text.into_bytes())) }
     }
 }
 
@@ -252,6 +267,35 @@ mod tests {
         assert_eq!(std::fs::read_to_string(outside.join("file")).unwrap(), "precious");
         removals(&install.root).iter().for_each(|change| drop(change.apply()));
         assert!(outside.join("file").exists() && !pipe.exists());
+    }
+
+    #[test]
+    fn what_a_package_has_is_not_there_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut install = install(dir.path(), true);
+        install.program = "/usr/bin/piprov".into();
+        let put = |folder: &str, name: &str, text: &str| {
+            let folder = install.root.join(folder);
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(name), text).unwrap();
+            std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(0o644)).unwrap();
+        };
+        for (name, text) in UNITS {
+            put(PACKAGED_UNITS, name, text);
+        }
+        let local = |install: &Install| {
+            let local = |change: &Change| change.below.starts_with(UNIT_DIR);
+            install.changes().unwrap().into_iter().filter(local).collect::<Vec<_>>()
+        };
+        assert_eq!(local(&install), []);
+        assert_eq!(install.changes().unwrap().iter().filter(|change| change.is_done()).count(), 3);
+        // A local one hides the package's, so it is what has to be right.
+        put(UNIT_DIR, UNITS[0].0, "[Path]\n");
+        assert_eq!(local(&install).len(), 1);
+        std::fs::remove_file(install.root.join(UNIT_DIR).join(UNITS[0].0)).unwrap();
+        // Another program than the package's.
+        install.program = "/usr/local/bin/piprov".into();
+        assert_eq!(local(&install).len(), 2);
     }
 
     #[test]

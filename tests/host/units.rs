@@ -93,3 +93,80 @@ fn systemd_takes_each_unit_as_it_is_written() {
     let said = String::from_utf8_lossy(&analyze.stderr).into_owned();
     assert!(units.len() >= 7 && analyze.status.success() && said.is_empty(), "{said}");
 }
+
+#[test]
+fn what_make_installs_below_a_prefix_is_all_there_and_goes_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let built = Path::new(env!("CARGO_BIN_EXE_piprov")).parent().unwrap().display().to_string();
+    let make = |goal: &str| {
+        let mut command = std::process::Command::new("make");
+        command.args([goal, "PREFIX=/usr/local", &format!("BUILT={built}")]);
+        let output = command.arg(format!("DESTDIR={}", dir.path().display())).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    make("install");
+    let prefix = dir.path().join("usr/local");
+    let mut units = 0;
+    for entry in std::fs::read_dir(prefix.join("lib/systemd/system")).unwrap() {
+        let unit = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(!unit.contains("/usr/bin/piprov"), "{unit}");
+        if let Some(command) = values(&unit, "ExecStart").first() {
+            assert!(dir.path().join(command.trim_start_matches('/')).is_file(), "{command}");
+        }
+        units += 1;
+    }
+    assert_eq!(units, 4);
+    assert!(
+        prefix.join("lib/piprov/piprov-udev").is_file()
+            && prefix.join("lib/sysusers.d/piprov.conf").is_file()
+    );
+    assert!(prefix.join("share/man/man5/piprov.toml.5").is_file());
+    // What belongs to somebody else stays.
+    std::fs::write(prefix.join("lib/piprov/own"), "").unwrap();
+    make("uninstall");
+    let mut left = Vec::new();
+    let mut folders = vec![prefix.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { left.push(path) }
+        }
+    }
+    assert_eq!(left, [prefix.join("lib/piprov/own")]);
+}
+
+#[test]
+fn the_package_gives_the_settings_that_are_built_in_as_examples() {
+    let text = std::fs::read_to_string("packaging/piprov.toml").unwrap();
+    assert!(
+        toml::from_str::<toml::Table>(&text)
+            .unwrap()
+            .values()
+            .all(|table| table.as_table().unwrap().is_empty())
+    );
+    // Each of them counts when its # is taken away, and is what is built in unless the line before says "such as".
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("piprov.toml");
+    let setting =
+        |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).map(str::to_owned);
+    let text: Vec<&str> = text.lines().collect();
+    let open: Vec<String> =
+        text.iter().map(|line| setting(line).unwrap_or_else(|| (*line).to_owned())).collect();
+    std::fs::write(&file, open.join("\n")).unwrap();
+    let settings = piprov::config::Settings::load(Some(&file)).unwrap();
+    let (built_in, mut table, mut seen) = (piprov::config::Settings::without_files(), "", 0);
+    let built_in = built_in.rows();
+    for (before, line) in text.iter().zip(text.iter().skip(1)) {
+        table = before.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(table);
+        let Some(line) = setting(line) else { continue };
+        let key = format!("{table}.{}", line.split_once(" = ").unwrap().0);
+        let value = |rows: &[piprov::config::Row]| {
+            rows.iter().find(|row| row.key == key).unwrap_or_else(|| panic!("{key}")).value.to_string()
+        };
+        if !before.ends_with("Such as") {
+            assert_eq!(value(&settings.rows()), value(&built_in), "{key}");
+        }
+        seen += 1;
+    }
+    assert!(seen >= 9, "{seen}");
+}

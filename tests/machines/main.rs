@@ -29,6 +29,7 @@ mod disk_faults;
 mod flash;
 mod handed;
 mod netboot_nfsd;
+mod package;
 mod pi_uboot;
 mod small_board;
 mod staged;
