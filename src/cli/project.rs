@@ -1,11 +1,11 @@
 //! `piprov project`: what is to be done with boards.
 
-use std::io::Read as _;
 use std::path::PathBuf;
 
 use crate::cli::Global;
 use crate::cli::client::{self, At, Station, moment, new_name, parse, path, tell, tell_one, word};
 use crate::cli::confirm::confirm;
+use crate::cli::input;
 use crate::cli::output::Output;
 use crate::cli::ui::Ui;
 use crate::device_api::{End, Role};
@@ -91,6 +91,11 @@ struct Facts {
     /// How often a job is tried again by itself where what went wrong may pass
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MOST_RETRIES)))]
     retries: Option<u32>,
+    /// A script that its boards run, several in a list; "" is none
+    ///
+    /// In which order they run is said by the scripts themselves. `piprov script` adds them.
+    #[arg(long = "script", value_name = "SCRIPT", value_delimiter = ',')]
+    scripts: Option<Vec<String>>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -192,20 +197,6 @@ fn is_free(station: &Station, name: &str) -> crate::cli::Result<()> {
     }
 }
 
-/// A file can't be read.
-#[derive(Debug, thiserror::Error)]
-#[error("reading {}", path.display())]
-struct NotRead {
-    path: PathBuf,
-    source: std::io::Error,
-}
-
-impl Explain for NotRead {
-    fn kind(&self) -> Kind {
-        Kind::of_io(&self.source)
-    }
-}
-
 impl Export {
     fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
         let output = Output::at(&self.output, false, ui)?;
@@ -229,7 +220,7 @@ impl Export {
 
 impl Import {
     fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
-        let text = read(&self.file).map_err(|source| NotRead { path: self.file.clone(), source })?;
+        let text = input::text(&self.file, ProjectFile::LONGEST)?;
         let ProjectFile { mut project } = ProjectFile::read(&text)?;
         if let Some(name) = self.name {
             project.name = name;
@@ -241,17 +232,6 @@ impl Import {
     }
 }
 
-/// As much of a file as a project's may have, and one byte more.
-fn read(path: &std::path::Path) -> std::io::Result<String> {
-    let from: Box<dyn std::io::Read> = match path.to_str() {
-        Some("-") => Box::new(std::io::stdin()),
-        _ => Box::new(std::fs::File::open(path)?),
-    };
-    let mut text = String::new();
-    from.take(ProjectFile::LONGEST as u64 + 1).read_to_string(&mut text)?;
-    Ok(text)
-}
-
 impl Facts {
     fn put(self, before: Known, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
         let project = Known {
@@ -260,6 +240,9 @@ impl Facts {
             end: self.end.unwrap_or(before.end),
             again: self.again.unwrap_or(before.again),
             retries: self.retries.unwrap_or(before.retries),
+            scripts: self.scripts.map_or(before.scripts, |scripts| {
+                scripts.into_iter().filter(|script| !script.is_empty()).collect()
+            }),
             ..before
         };
         show(&station.put(&path(["projects", &project.name]), &project)?, ui)
@@ -286,6 +269,7 @@ fn show(project: &Known, ui: &Ui) -> crate::cli::Result<()> {
             ("end", word(project.end)),
             ("done before", word(project.again)),
             ("tried again", count(u64::from(project.retries), "time")),
+            ("scripts", project.scripts.join(", ")),
             ("made", if project.made > 0 { moment(project.made) } else { String::new() }),
         ],
     );

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Role;
+use super::{Names, Role, Script};
 use crate::error::Kind;
 use crate::run::Stage;
 
@@ -74,6 +74,13 @@ pub struct Manifest {
     /// What comes after.
     #[serde(default)]
     pub end: End,
+    /// What is run on the board before and after its image is written, in this order. A client that doesn't run them
+    /// must not say that the job is done. What was to be run once, and was, isn't among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scripts: Vec<Script>,
+    /// What the station calls all of that.
+    #[serde(default)]
+    pub names: Names,
 }
 
 /// The image that is written.

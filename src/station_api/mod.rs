@@ -16,6 +16,7 @@ mod name;
 mod people;
 mod project;
 mod project_file;
+mod script;
 mod setting;
 mod upload;
 
@@ -37,6 +38,7 @@ pub use name::{check_name, image_name};
 pub use people::{Me, PasswordChange, Role, Scope, Session, Token, User};
 pub use project::{Again, MOST_RETRIES, MOST_SERIALS, Matching, NoBoard, Project, Rule, What, shadow};
 pub use project_file::{BadProjectFile, ProjectFile};
+pub use script::{ScriptRun, ScriptState};
 pub use setting::{NetworkNotice, SettingChange, SettingLine};
 pub use upload::{LONGEST_PIECE, NewFetch, NewUpload, PieceAt, Upload, UploadState};
 

@@ -30,6 +30,9 @@ pub struct Project {
     #[serde(default)]
     #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub retries: u32,
+    /// The names of the scripts that boards run; in which order they do is said by the scripts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scripts: Vec<String>,
     /// When it was made.
     #[serde(default)]
     pub made: Time,

@@ -117,13 +117,14 @@ mod tests {
             end: End::PowerOff,
             again: Again::Ask,
             retries: 2,
+            scripts: vec!["resize".into(), "grow root".into()],
             made: 17,
         };
         let text = ProjectFile { project: project.clone() }.write();
         assert_eq!(
             text,
             "piprov-project = 1\n\n[project]\nagain = \"ask\"\nend = \"power-off\"\nimage = \"lite\"\n\
-             name = 'gateway \"2\"'\nretries = 2\ntarget = [\"emmc\", \"sd\"]\n"
+             name = 'gateway \"2\"'\nretries = 2\nscripts = [\"resize\", \"grow root\"]\ntarget = [\"emmc\", \"sd\"]\n"
         );
         assert_eq!(ProjectFile::read(&text).unwrap().project, Project { made: 0, ..project });
         assert_eq!(

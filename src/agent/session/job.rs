@@ -1,6 +1,7 @@
 //! One job, from its manifest to the result that the station has acknowledged.
 
-use std::path::Path;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use crate::agent::leds::Light;
 use crate::agent::watch::{At, Watch};
 use crate::agent::{self, Deployed, Sum};
 use crate::device_api::{
-    Action, Disk, End, Manifest, Orders, Outcome, Progress, Role, SIGNATURE, VERSION, Work, is_signed,
+    Action, CAN, Disk, End, Manifest, Orders, Outcome, Progress, Role, SCRIPTS, SIGNATURE, VERSION, Work, is_signed,
 };
 use crate::error::Explain as _;
 use crate::format::hex;
@@ -30,7 +31,9 @@ const INDEX: u64 = 512 << 20;
 /// So often is looked whether there is another step to tell.
 const LOOK: Duration = Duration::from_millis(100);
 /// A log that grows faster than it is told is cut.
-const LINES: usize = 100;
+const LINES: usize = 1000;
+/// So many lines are told at once.
+const AT_ONCE: usize = 100;
 
 /// A job's name in a path: the station's names need no escaping.
 fn checked(job: &str) -> Result<&str, Error> {
@@ -43,8 +46,44 @@ fn checked(job: &str) -> Result<&str, Error> {
 /// What the threads of a job tell each other.
 pub(super) struct Told<'a> {
     at: Mutex<At>,
-    lines: Mutex<Vec<String>>,
+    lines: Mutex<Waiting>,
     say: &'a (dyn Fn(&str) + Sync),
+}
+
+/// Lines that are to be told.
+#[derive(Default)]
+struct Waiting {
+    lines: VecDeque<String>,
+    /// So many there was no room for.
+    cut: u64,
+}
+
+impl Waiting {
+    fn add(&mut self, line: &str) {
+        if self.lines.len() < LINES {
+            self.lines.push_back(line.chars().take(500).collect());
+        } else {
+            self.cut += 1;
+        }
+    }
+
+    /// Those that are told next.
+    fn take(&mut self) -> Vec<String> {
+        let count = self.lines.len().min(AT_ONCE);
+        let taken: Vec<String> = self.lines.drain(..count).collect();
+        if self.cut > 0 {
+            let cut = std::mem::take(&mut self.cut);
+            self.lines.push_back(format!("{cut} lines came faster than they could be told, and are left out"));
+        }
+        taken
+    }
+
+    /// They were not told.
+    fn give_back(&mut self, lines: Vec<String>) {
+        for line in lines.into_iter().rev() {
+            self.lines.push_front(line);
+        }
+    }
 }
 
 impl Watch for Told<'_> {
@@ -54,10 +93,7 @@ impl Watch for Told<'_> {
 
     fn note(&self, text: String) {
         (self.say)(&text);
-        let mut lines = agent::lock(&self.lines);
-        if lines.len() < LINES {
-            lines.push(text.chars().take(500).collect());
-        }
+        agent::lock(&self.lines).add(&text);
     }
 }
 
@@ -84,7 +120,7 @@ impl Session<'_> {
         let stop = self.stop.child().map_err(Error::System)?;
         let ended = match manifest.action {
             Action::Deploy => self.with_progress(&client, &path, work, &stop, |told| {
-                self.deploy(&work.token, &path, &manifest, &stop, told)
+                self.deploy(work, &path, &manifest, &stop, told)
             })?,
             Action::Backup => self.with_progress(&client, &path, work, &stop, |told| {
                 self.backup(&work.token, &path, &manifest, &stop, told)
@@ -122,7 +158,8 @@ impl Session<'_> {
     fn manifest(&self, client: &Client, path: &str, work: &Work) -> Result<Manifest, Error> {
         let mut pauses = patience();
         let (signature, bytes) = patient_telling(&mut pauses, self.stop, self.say, || {
-            let reply = client.get(&format!("{path}/manifest")).send()?;
+            // It says what it can do: a job that needs more isn't given to it.
+            let reply = client.get(&format!("{path}/manifest")).header(CAN, SCRIPTS).send()?;
             let signature = reply.header(SIGNATURE).unwrap_or_default().to_owned();
             Ok((signature, reply.bytes(1 << 20)?))
         })?;
@@ -161,15 +198,26 @@ impl Session<'_> {
         let ended = std::thread::scope(|scope| {
             scope.spawn(|| {
                 let (mut last, mut stage_told, mut away) = (Instant::now(), None, Away::default());
-                while !over.wait(LOOK) {
+                // What was noted last is told too, while the station takes it.
+                let mut left = LINES / AT_ONCE + 1;
+                loop {
+                    let is_over = over.wait(LOOK);
                     let at = *agent::lock(&told.at);
-                    // A new step is told at once, so that what is lost is lost in the right one.
-                    if stage_told == Some(at.stage) && last.elapsed() < every {
+                    let waiting = agent::lock(&told.lines).lines.len();
+                    // A new step is told at once, so that what is lost is lost in the right one; and much text soon, so
+                    // that there is room for more.
+                    let same = stage_told == Some(at.stage) && last.elapsed() < every && waiting < AT_ONCE;
+                    if is_over && (waiting == 0 || left == 0 || lost.load(Ordering::Relaxed)) {
+                        break;
+                    } else if same && !is_over {
                         continue;
                     }
+                    left -= usize::from(is_over);
                     (last, stage_told) = (Instant::now(), Some(at.stage));
-                    let log = std::mem::take(&mut *agent::lock(&told.lines));
+                    let log = agent::lock(&told.lines).take();
                     let At { stage, done, total, fetched } = at;
+                    // That a job is done is told by its result.
+                    let stage = if stage == Stage::Done { Stage::Report } else { stage };
                     let progress = Progress { fence: work.fence, stage, done, total, fetched, log };
                     let reply =
                         client.post(&format!("{path}/progress")).within(every * 5).send_json(&progress);
@@ -186,9 +234,12 @@ impl Session<'_> {
                         }
                         // It comes back, or the lease ends and it says so then.
                         Err(error) => {
-                            agent::lock(&told.lines).splice(0..0, progress.log).for_each(drop);
+                            agent::lock(&told.lines).give_back(progress.log);
                             if error.may_pass() {
                                 away.failed(&error, told.say);
+                            }
+                            if is_over {
+                                break;
                             }
                         }
                     }
@@ -201,26 +252,35 @@ impl Session<'_> {
         Ok((!lost.load(Ordering::Relaxed)).then_some(ended))
     }
 
-    fn deploy(&self, token: &str, path: &str, manifest: &Manifest, stop: &Stop, told: &Told<'_>) -> Ended {
+    fn deploy(&self, work: &Work, path: &str, manifest: &Manifest, stop: &Stop, told: &Told<'_>) -> Ended {
         let mut device = None;
-        let result = self.deploy_to(token, path, manifest, stop, told, &mut device);
-        let outcome = match result {
-            Ok(done) => Outcome {
-                stage: Stage::Done,
+        let (done, result) = if manifest.scripts.is_empty() {
+            match self.deploy_to(&work.token, path, manifest, stop, told, &mut device) {
+                Ok(done) => (Some(done), Ok(())),
+                Err(failure) => (None, Err(failure)),
+            }
+        } else {
+            self.deploy_with_scripts(work, path, manifest, stop, told, &mut device)
+        };
+        let mut outcome = match result {
+            Ok(()) => Outcome { device, ..nothing() },
+            Err(failure) => failed(&failure, device),
+        };
+        // What was proved is told also where a script has failed behind it.
+        if let Some(done) = done {
+            outcome = Outcome {
                 read_back_sha256: done.read_back.sha256().map(|digest| hex(&digest)),
                 read_back_chunks: done.read_back.chunks().map(|digest| digest.to_string()),
                 written: done.written,
                 kept: done.kept,
                 fetched: done.fetched,
-                device,
-                ..nothing()
-            },
-            Err(failure) => failed(&failure, device),
-        };
+                ..outcome
+            };
+        }
         ended(outcome, manifest.end)
     }
 
-    fn deploy_to(
+    pub(super) fn deploy_to(
         &self,
         token: &str,
         path: &str,
@@ -264,6 +324,19 @@ impl Session<'_> {
         target: &[Role],
         device: &mut Option<String>,
     ) -> Result<BlockDisk, agent::Error> {
+        let path = self.path_of_disk(target, device)?;
+        match &self.options.disks {
+            Disks::Real => BlockDisk::open(&path),
+            Disks::Files(_) => BlockDisk::open_file(&path),
+        }
+    }
+
+    /// Where the disk is that is meant.
+    pub(super) fn path_of_disk(
+        &self,
+        target: &[Role],
+        device: &mut Option<String>,
+    ) -> Result<PathBuf, agent::Error> {
         let disks = self.disks();
         // A file stands for whatever disk is asked for.
         let disk = match (&self.options.disks, disks.as_slice()) {
@@ -271,13 +344,13 @@ impl Session<'_> {
             _ => pick(&disks, target)?,
         };
         *device = Some(disk.name.clone());
-        match &self.options.disks {
-            Disks::Real => BlockDisk::open(&Path::new("/dev").join(&disk.name)),
+        Ok(match &self.options.disks {
+            Disks::Real => Path::new("/dev").join(&disk.name),
             Disks::Files(files) => {
                 let place = disks.iter().position(|other| other == disk).and_then(|n| files.get(n));
-                BlockDisk::open_file(place.map_or(Path::new(""), |path| path))
+                place.cloned().unwrap_or_default()
             }
-        }
+        })
     }
 
     /// The disks that there are.

@@ -4,7 +4,12 @@ use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use crate::device_api::{Action, ImageRef, Manifest, Orders, Outcome, Progress, SIGNATURE, VERSION};
+use crate::device_api::{
+    Action, CAN, ImageRef, Manifest, Names, Orders, Outcome, Progress, SCRIPTS, SIGNATURE, Script, ScriptEnd,
+    ScriptTold, VERSION,
+};
+use crate::error::Kind;
+use crate::format::is_hidden;
 use crate::format::json::{self, json};
 use crate::run::{Ending, Stage};
 use crate::station::jobs::{Expected, judge};
@@ -25,6 +30,8 @@ pub(super) fn add_to(table: &mut Table) {
     let row =
         Row::post("/api/v1/device/jobs/{job}/progress", Access::Board, "How far a job is; renews its lease");
     table.add(row, progress);
+    let row = Row::post("/api/v1/device/jobs/{job}/script", Access::Board, "A script begins or has ended");
+    table.add(row, script);
     let row = Row::post("/api/v1/device/jobs/{job}/result", Access::Board, "How a job ended");
     table.add(row, result);
 }
@@ -33,6 +40,13 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
     let job = super::job_of(&call).await?;
     let station = &call.station;
     let board = station.store().board(&job.board).await?;
+    let scripts = to_run(station, &job).await?;
+    let can = call.headers.get(CAN).and_then(|can| can.to_str().ok()).unwrap_or_default();
+    if !scripts.is_empty() && !can.split_ascii_whitespace().any(|word| word == SCRIPTS) {
+        let why = "its project has scripts, and this board's client doesn't know of scripts; nothing was written";
+        station.no_client(&job, why).await?;
+        return Err(Refusal::conflict(why).with_hint("put the station's own version of the agent onto the board"));
+    }
     let image = match &job.image {
         None => None,
         Some(id) => {
@@ -46,6 +60,12 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
             Some(ImageRef { name, index, raw_len, raw_sha256, chunks })
         }
     };
+    let names = Names {
+        board: board.name.unwrap_or(board.id),
+        run: job.run.unwrap_or_default(),
+        project: job.project.unwrap_or_default(),
+        slot: board.slot.unwrap_or_default(),
+    };
     let manifest = Manifest {
         api: VERSION,
         job: job.id,
@@ -55,6 +75,8 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
         image,
         target: job.target,
         end: job.end,
+        scripts,
+        names,
     };
     let body = json::line(&manifest)
         .map(String::into_bytes)
@@ -62,6 +84,51 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
     let signature = station.key().sign(&body);
     let headers = [(header::CONTENT_TYPE.as_str(), JSON.to_owned()), (SIGNATURE, signature)];
     Ok((headers, body).into_response())
+}
+
+/// What is still to be run: what was to be run once, and was, isn't.
+async fn to_run(station: &Station, job: &Job) -> Result<Vec<Script>, Refusal> {
+    let mut scripts = station.store().plan(&job.id).await?.scripts;
+    if let (false, Some(run)) = (scripts.is_empty(), &job.run) {
+        let runs = station.store().scripts_of_run(run).await?;
+        let is_over = |script: &Script| runs.iter().any(|run| run.name == script.name && run.state.is_over());
+        scripts.retain(|script| !is_over(script));
+    }
+    Ok(scripts)
+}
+
+async fn script(call: Call, (): (), told: ScriptTold) -> Result<(), Refusal> {
+    if let Some(end) = &told.ended {
+        let long = |text: &str, most: usize| text.chars().count() > most;
+        let hidden = |text: &str| text.contains(|char| char != '\n' && is_hidden(char));
+        let why = end.why.as_deref().unwrap_or_default();
+        if long(&end.output, ScriptEnd::LONGEST) || long(why, 500) || hidden(&end.output) || hidden(why) {
+            return Err(Refusal::meaningless(format!(
+                "a script's last lines have {} characters at most and its reason 500, none of them a control character",
+                ScriptEnd::LONGEST
+            )));
+        }
+        if end.exit.is_some_and(|exit| !(0..=255).contains(&exit)) {
+            return Err(Refusal::meaningless("`exit` is 0 to 255, and is left out where there is none"));
+        }
+        if !(0.0..=1e7).contains(&end.seconds) || i64::try_from(end.left_out).is_err() {
+            return Err(Refusal::meaningless("`seconds` or `left_out` is larger than can be"));
+        }
+    }
+    let job = super::job_of(&call).await?;
+    let state = call.station.store().script_told(&job.id, &told, now()).await?;
+    tracing::info!(job = %job.id, board = %job.board, script = %told.name, ?state, "a script");
+    if let Some(run) = &job.run {
+        call.station.changes.tell(Thing::Run, run, Some(&job.board));
+    }
+    Ok(())
+}
+
+/// What of the scripts of a job hasn't ended well, where a board says that all is done.
+async fn left_to_run(station: &Station, job: &Job) -> Result<Option<String>, Refusal> {
+    let Some(run) = &job.run else { return Ok(None) };
+    let left = station.store().scripts_of_run(run).await?.into_iter().find(|script| !script.state.is_over());
+    Ok(left.map(|script| format!("script {} ({}) {}", script.name, script.when.word(), script.state.phrase())))
 }
 
 async fn progress(call: Call, (): (), progress: Progress) -> Result<Orders, Refusal> {
@@ -144,7 +211,13 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
     };
     let chunks = chunks.map(|digest| digest.to_string());
     let sha256 = image.as_ref().map(|image| image.raw_sha256.as_str());
-    let ending = judge(job.action, &outcome, Expected { sha256, chunks: chunks.as_deref() });
+    let mut ending = judge(job.action, &outcome, Expected { sha256, chunks: chunks.as_deref() });
+    if outcome.failed.is_none()
+        && let Some(why) = left_to_run(station, &job).await?
+    {
+        let why = format!("the board says that it is done, but {why}");
+        ending = Ending::Failed { why, last_seen: None, hint: None, kind: Kind::Failed };
+    }
     let proof = match ending {
         Ending::Done { proof } => Some(proof),
         _ => None,
@@ -175,25 +248,41 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         let device = outcome.device.as_deref().unwrap_or_default();
         station.note_backup(&job, image, device, proof.phrase()).await?;
     }
-    station.arrived_all(&job.id);
-    station.job_over(&job).await?;
-    if let Some(run) = &job.run
-        && let Some(track) = station.rates.end(run)
-        && let Err(error) = station.store().put_rates(run, track.samples()).await
-    {
-        tracing::warn!(%error, run, "how fast a run went isn't kept");
+    station.is_over(&job).await
+}
+
+impl Station {
+    /// A job ends before its client has begun it: it lacks something.
+    async fn no_client(&self, job: &Job, why: &str) -> Result<(), Refusal> {
+        let ending = Ending::Failed { why: why.to_owned(), last_seen: None, hint: None, kind: Kind::Usage };
+        let (fence, stage, detail) = (job.fence, Stage::Prepare, json!({ "job": job.id }));
+        let finished = Finished { fence, stage, ending, kind: Some(Kind::Usage), detail };
+        let job = self.store().finish(&job.id, &finished, now()).await?;
+        self.is_over(&job).await
     }
-    let metrics = station.metrics();
-    if matches!(job.state, JobState::Done | JobState::Finishing) {
-        metrics.done.inc();
-    } else {
-        metrics.not_done.inc();
+
+    /// What comes after a job that has ended, whoever has told so.
+    async fn is_over(&self, job: &Job) -> Result<(), Refusal> {
+        self.arrived_all(&job.id);
+        self.job_over(job).await?;
+        if let Some(run) = &job.run
+            && let Some(track) = self.rates.end(run)
+            && let Err(error) = self.store().put_rates(run, track.samples()).await
+        {
+            tracing::warn!(%error, run, "how fast a run went isn't kept");
+        }
+        let metrics = self.metrics();
+        if matches!(job.state, JobState::Done | JobState::Finishing) {
+            metrics.done.inc();
+        } else {
+            metrics.not_done.inc();
+        }
+        tracing::info!(job = %job.id, board = %job.board, state = ?job.state, "a job ended");
+        self.changes.tell(Thing::Job, &job.id, Some(&job.board));
+        self.changes.tell(Thing::Board, &job.board, Some(&job.board));
+        if let Some(run) = &job.run {
+            self.changes.tell(Thing::Run, run, Some(&job.board));
+        }
+        Ok(())
     }
-    tracing::info!(job = %job.id, board = %job.board, state = ?job.state, "a job ended");
-    station.changes.tell(Thing::Job, &job.id, Some(&job.board));
-    station.changes.tell(Thing::Board, &job.board, Some(&job.board));
-    if let Some(run) = &job.run {
-        station.changes.tell(Thing::Run, run, Some(&job.board));
-    }
-    Ok(())
 }

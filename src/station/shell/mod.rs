@@ -189,6 +189,12 @@ async fn to_do(station: &std::sync::Arc<Station>, board: &Board) -> Result<Optio
         station.over(&job, Stage::Prepare, ending).await?;
         return Ok(None);
     }
+    if !station.store().plan(&job.id).await?.scripts.is_empty() {
+        let why = "its project has scripts, and a shell client runs none; nothing was written";
+        let ending = Ending::Failed { why: why.to_owned(), last_seen: None, hint: None, kind: Kind::Usage };
+        station.over(&job, Stage::Prepare, ending).await?;
+        return Ok(None);
+    }
     let (fence, stage) = (job.fence, Stage::Boot);
     if far(station, &job).await? == Far::Nothing {
         let progress = Progress { fence, stage, done: 0, total: None, fetched: 0, log: Vec::new() };

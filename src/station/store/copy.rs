@@ -27,6 +27,8 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
     ("sighting", &["way", "place", "who"]),
     ("image", &["id"]),
     ("image_chunk", &["image", "chunk"]),
+    ("script", &["name"]),
+    ("script_done", &["board", "script", "name"]),
     ("project", &["name"]),
     ("rule", &["name"]),
     ("job", &["id"]),

@@ -4,7 +4,8 @@ use serde_json::Value as Json;
 
 use super::db::{Tx, values};
 use super::jobs::{self, Asked};
-use super::{Error, projects};
+use super::{Error, projects, scripts};
+use crate::device_api::Action;
 use crate::error::Kind;
 use crate::format::json::json;
 use crate::station_api::{Job, JobState, Plan, Time};
@@ -18,7 +19,11 @@ pub(super) async fn of(tx: &mut Tx, asked: &Asked) -> Result<Plan, Error> {
             Some(project.ok_or_else(|| Error::NoSuch { what: "project", name: name.clone() })?)
         }
     };
-    Ok(Plan { project, tries: 0 })
+    let scripts = match &project {
+        Some(project) if asked.action == Action::Deploy => scripts::of(tx, &project.scripts).await?,
+        _ => Vec::new(),
+    };
+    Ok(Plan { project, scripts, tries: 0 })
 }
 
 /// What a job does.

@@ -1,10 +1,10 @@
 //! Projects: what is to be done with boards.
 
 use super::db::{Row, Tx, json, values, word};
-use super::{Error, Store, check_name};
+use super::{Error, Store, check_name, scripts};
 use crate::station_api::{MOST_RETRIES, Project};
 
-const PROJECT: &str = "SELECT name, image, target, ending, again, retries, made FROM project";
+const PROJECT: &str = "SELECT name, image, target, ending, again, retries, scripts, made FROM project";
 
 fn project(row: Row) -> Result<Project, Error> {
     let mut row = row.of("project");
@@ -15,6 +15,7 @@ fn project(row: Row) -> Result<Project, Error> {
         end: row.word()?,
         again: row.word()?,
         retries: row.count()?.try_into().unwrap_or(u32::MAX),
+        scripts: row.json()?,
         made: row.number()?,
     })
 }
@@ -63,11 +64,13 @@ impl Store {
         {
             return Err(Error::NoSuch { what: "image", name: image.clone() });
         }
+        scripts::check(&mut tx, &project.scripts).await?;
         tx.run(
-            "INSERT INTO project (name, image, target, ending, again, retries, made)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
+            "INSERT INTO project (name, image, target, ending, again, retries, made, scripts)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
              ON CONFLICT (name) DO UPDATE SET image = excluded.image, target = excluded.target,
-             ending = excluded.ending, again = excluded.again, retries = excluded.retries",
+             ending = excluded.ending, again = excluded.again, retries = excluded.retries,
+             scripts = excluded.scripts",
             values![
                 &project.name,
                 &project.image,
@@ -76,6 +79,7 @@ impl Store {
                 word(project.again),
                 u64::from(project.retries),
                 project.made,
+                json(&project.scripts),
             ],
         )
         .await?;

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::{Answer, encoded};
-use crate::device_api::{End, Role as Disk};
+use crate::device_api::{End, Role as Disk, Script};
 use crate::format::count;
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
@@ -24,6 +24,7 @@ struct Line {
     end: &'static str,
     again: &'static str,
     retries: String,
+    scripts: Vec<(String, String)>,
     rules: Vec<(String, String)>,
 }
 
@@ -44,6 +45,7 @@ struct Fields {
     end: String,
     again: String,
     retries: String,
+    scripts: Vec<String>,
 }
 
 #[derive(Template)]
@@ -54,6 +56,8 @@ struct One {
     there: Option<Line>,
     fields: Fields,
     images: Vec<String>,
+    /// All that there are, with when they run.
+    scripts: Vec<(String, &'static str)>,
     wrong: Option<String>,
     changes: bool,
     most_retries: u32,
@@ -84,6 +88,7 @@ fn line(project: &Project, rules: &[Rule]) -> Line {
             0 => "never".to_owned(),
             most => format!("{} at most, after what may pass", count(u64::from(most), "time")),
         },
+        scripts: project.scripts.iter().map(|name| (name.clone(), encoded(name))).collect(),
         rules: rules.iter().filter(uses).map(|rule| (rule.name.clone(), encoded(&rule.name))).collect(),
     }
 }
@@ -107,6 +112,7 @@ impl Fields {
             end: text("end"),
             again: text("again"),
             retries: text("retries"),
+            scripts: form.all("script").take(Script::MOST + 1).map(str::to_owned).collect(),
         }
     }
 
@@ -121,7 +127,12 @@ impl Fields {
             end: word(serde_json::to_value(project.end)),
             again: word(serde_json::to_value(project.again)),
             retries: project.retries.to_string(),
+            scripts: project.scripts.clone(),
         }
+    }
+
+    fn has(&self, script: &str) -> bool {
+        self.scripts.iter().any(|name| name == script)
     }
 
     /// The word of one of the fields for disks; empty where it says nothing.
@@ -147,6 +158,7 @@ impl Fields {
             end: form.word("end")?.unwrap_or_default(),
             again: form.word("again")?.unwrap_or_default(),
             retries: retries(&self.retries)?,
+            scripts: self.scripts.clone(),
             made: 0,
         })
     }
@@ -170,12 +182,15 @@ async fn show_page(visit: &Visit, there: Option<&Project>, fields: Fields, wrong
     if !fields.image.is_empty() && !images.contains(&fields.image) {
         images.push(fields.image.clone());
     }
+    let mut scripts = store.scripts().await?;
+    Script::sort(&mut scripts);
+    let scripts = scripts.into_iter().map(|script| (script.name, script.when.word())).collect();
     let frame = visit.frame(there.map_or("New project", |project| project.name.as_str()), "projects").await;
     let changes = frame.can("admin");
     let status = wrong.as_ref().map_or(axum::http::StatusCode::OK, Refusal::status);
     let wrong = wrong.map(|refusal| sentence(&refusal.detail()));
     let there = there.map(|project| line(project, &rules));
-    page_of(status, &One { frame, there, fields, images, wrong, changes, most_retries: MOST_RETRIES })
+    page_of(status, &One { frame, there, fields, images, scripts, wrong, changes, most_retries: MOST_RETRIES })
 }
 
 pub(super) async fn show(visit: Visit) -> Answer {

@@ -13,6 +13,7 @@ fn project(name: &str, image: &str, again: Again) -> Project {
         end: End::Wait,
         again,
         retries: 0,
+        scripts: vec![],
         made: NOW,
     }
 }
