@@ -60,6 +60,13 @@ impl ScriptState {
 }
 
 impl ScriptRun {
+    /// Those of a record, by its details.
+    #[must_use]
+    pub fn all_of(detail: &serde_json::Value) -> Vec<Self> {
+        let scripts = detail.get("scripts").cloned();
+        scripts.and_then(|scripts| serde_json::from_value(scripts).ok()).unwrap_or_default()
+    }
+
     /// One that waits.
     #[must_use]
     pub fn of(script: &Script) -> Self {

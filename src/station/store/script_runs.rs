@@ -11,12 +11,6 @@ use crate::station_api::{Job, Plan, ScriptRun, ScriptState, Time};
 /// A script that starts its board again each time is begun so often for one job, and no more.
 const MOST_BEGINS: u64 = 3;
 
-/// What a record says of its scripts.
-pub(super) fn read(detail: &Json) -> Vec<ScriptRun> {
-    let scripts = detail.get("scripts").cloned();
-    scripts.and_then(|scripts| serde_json::from_value(scripts).ok()).unwrap_or_default()
-}
-
 fn put(detail: &mut Json, scripts: &[ScriptRun]) {
     if let Json::Object(members) = detail {
         members.insert("scripts".to_owned(), serde_json::to_value(scripts).unwrap_or_default());
@@ -65,7 +59,7 @@ pub(super) async fn restarted(
     if let Some(run) = run
         && let Some(mut record) = runs::record(tx, run).await?
     {
-        let mut scripts = read(&record.detail);
+        let mut scripts = ScriptRun::all_of(&record.detail);
         for script in scripts.iter_mut().filter(|script| script.state == ScriptState::Running) {
             script.state = ScriptState::Restarted;
         }
@@ -117,7 +111,7 @@ impl Store {
         let Some(mut record) = runs::record(&mut tx, run).await? else {
             return Err(odd("its run is gone".to_owned()));
         };
-        let mut scripts = read(&record.detail);
+        let mut scripts = ScriptRun::all_of(&record.detail);
         let Some(entry) = scripts.iter_mut().find(|script| script.name == told.name) else {
             return Err(odd("its run has no such script".to_owned()));
         };
@@ -145,7 +139,7 @@ impl Store {
     /// What the database says.
     pub async fn scripts_of_run(&self, run: &str) -> Result<Vec<ScriptRun>, Error> {
         let (_, record) = self.run_line(run).await?;
-        Ok(read(&record.detail))
+        Ok(ScriptRun::all_of(&record.detail))
     }
 
     /// A board whose key doesn't last has started again by a script that was to do that, or so it seems: the next key that

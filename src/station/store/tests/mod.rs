@@ -9,6 +9,7 @@ mod open;
 mod people;
 mod rules;
 mod scale;
+mod scripts;
 mod spool;
 
 use super::{Store, StoreUrl};
