@@ -130,7 +130,9 @@ pub enum Error {
         how: String,
     },
     /// This is a program on a host, and nobody has said that it may run there what a station sends.
-    #[error("this board is simulated, and was not started as one that runs scripts: they would run on its host")]
+    #[error(
+        "this board is simulated, and was not started as one that runs scripts: they would run on its host"
+    )]
     NoScripts,
     /// Somebody wants it to end.
     #[error("stopped")]
@@ -226,7 +228,8 @@ impl Left {
             Self::Untouched => "the disk is as it was".to_owned(),
             Self::NotBegun => "nothing of the image was written".to_owned(),
             Self::Written => {
-                "the image is on the disk and was read back, but its scripts did not all do their work".to_owned()
+                "the image is on the disk and was read back, but its scripts did not all do their work"
+                    .to_owned()
             }
             Self::Unbootable => "no board starts from it".to_owned(),
             Self::Unknown(why) => format!("whether a board starts from it is not known: {why}"),

@@ -128,7 +128,9 @@ impl Add {
         let place = path(["scripts", &name]);
         let before = match station.get::<Known>(&place) {
             Ok(before) => before,
-            Err(error) if error.status() == Some(404) => Known { priority: 100, limit: 600, ..Known::default() },
+            Err(error) if error.status() == Some(404) => {
+                Known { priority: 100, limit: 600, ..Known::default() }
+            }
             Err(error) => return Err(error)?,
         };
         let script = Known {
@@ -173,6 +175,13 @@ fn list(station: &Station, ui: &Ui) -> crate::cli::Result<()> {
         let limit = count(u64::from(one.limit), "second");
         [one.name.clone(), word(one.when), one.priority.to_string(), how(one), limit]
     };
-    tell(ui, "script", ["SCRIPT", "WHEN", "PRIORITY", "RUNS", "LIMIT"], &all, row, "the station has no scripts");
+    tell(
+        ui,
+        "script",
+        ["SCRIPT", "WHEN", "PRIORITY", "RUNS", "LIMIT"],
+        &all,
+        row,
+        "the station has no scripts",
+    );
     Ok(())
 }

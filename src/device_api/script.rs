@@ -71,7 +71,9 @@ pub enum BadScript {
     #[error("its text has {0} bytes; a script has {most} at most", most = Script::LONGEST)]
     Long(usize),
     /// There is something in it that a terminal or an editor would obey or hide.
-    #[error("line {line} of its text has the control character U+{code:04X}; write it as an escape of printf")]
+    #[error(
+        "line {line} of its text has the control character U+{code:04X}; write it as an escape of printf"
+    )]
     Control {
         /// From 1 on.
         line: usize,

@@ -71,6 +71,12 @@ impl ScriptRun {
     #[must_use]
     pub fn of(script: &Script) -> Self {
         let digest = script.digest();
-        Self { name: script.name.clone(), when: script.when, digest, state: ScriptState::Waiting, ended: None }
+        Self {
+            name: script.name.clone(),
+            when: script.when,
+            digest,
+            state: ScriptState::Waiting,
+            ended: None,
+        }
     }
 }

@@ -68,7 +68,12 @@ fn scripts_run_before_and_after_the_image_and_stand_in_its_record() {
     let mark = "printf 'disk begins with %s\\n' \"$(head -c 4 \"$STORAGE\" | od -An -tx1)\"; echo \"$PIPROV_PROJECT $SERIAL\"";
     let station = station(&[
         ("before", &["--when", "pre"], mark.to_owned()),
-        ("after", &[], "printf mine | dd of=\"$STORAGE\" conv=notrunc bs=1 seek=7000000 2>/dev/null; echo '\u{e4}'".to_owned()),
+        (
+            "after",
+            &[],
+            "printf mine | dd of=\"$STORAGE\" conv=notrunc bs=1 seek=7000000 2>/dev/null; echo '\u{e4}'"
+                .to_owned(),
+        ),
         ("beside", &["--when", "pre", "--background", "yes"], "sleep 0.2; echo beside".to_owned()),
     ]);
     let agent = agent(&station, true);
@@ -80,7 +85,11 @@ fn scripts_run_before_and_after_the_image_and_stand_in_its_record() {
     assert_eq!(states(&record), ["before done", "beside done", "after done"]);
     let scripts = &record["detail"]["scripts"];
     let said = scripts[0]["ended"]["output"].as_str().unwrap();
-    assert_eq!(said, format!("disk begins with  ee ee ee ee\ngateway {SERIAL}"), "before anything is written");
+    assert_eq!(
+        said,
+        format!("disk begins with  ee ee ee ee\ngateway {SERIAL}"),
+        "before anything is written"
+    );
     // The proof is of the image; what the script did then is on the disk.
     let image = fs::read(station.path("lite.img")).unwrap();
     let disk = fs::read(&agent.disk).unwrap();
@@ -100,7 +109,10 @@ fn a_failed_script_fails_its_job_and_says_what_is_on_the_disk() {
     let record = ended(&station, 1).remove(0);
     assert_eq!((&record["outcome"], &record["stage"]), (&"failed".into(), &"prepare".into()), "{record:#}");
     let why = record["why"].as_str().unwrap();
-    assert!(why.contains("script check (pre) ended with status 3; nothing of the image was written"), "{why}");
+    assert!(
+        why.contains("script check (pre) ended with status 3; nothing of the image was written"),
+        "{why}"
+    );
     assert_eq!(record["detail"]["scripts"][0]["ended"]["output"], "no power");
     assert!(fs::read(&agent.disk).unwrap().iter().all(|byte| *byte == 0xee), "the disk is as it was");
     // Afterwards the image is there, proved, and the job failed all the same.
@@ -111,7 +123,10 @@ fn a_failed_script_fails_its_job_and_says_what_is_on_the_disk() {
     let record = ended(&station, 2).remove(1);
     assert_eq!((&record["outcome"], &record["stage"]), (&"failed".into(), &"report".into()), "{record:#}");
     let why = record["why"].as_str().unwrap();
-    assert!(why.contains("script check (post) ended with status 4; the image is on the disk and was read back"), "{why}");
+    assert!(
+        why.contains("script check (post) ended with status 4; the image is on the disk and was read back"),
+        "{why}"
+    );
     assert!(record["detail"]["read_back_chunks"].is_string(), "{record:#}");
     let image = fs::read(station.path("lite.img")).unwrap();
     assert!(fs::read(&agent.disk).unwrap()[..image.len()] == image);
@@ -127,7 +142,10 @@ fn a_simulated_board_runs_nothing_that_nobody_has_let_it_run() {
     deploy(&station);
     let record = ended(&station, 1).remove(0);
     assert_eq!(record["outcome"], "failed");
-    assert!(record["why"].as_str().unwrap().contains("was not started as one that runs scripts"), "{record:#}");
+    assert!(
+        record["why"].as_str().unwrap().contains("was not started as one that runs scripts"),
+        "{record:#}"
+    );
     assert!(!file.exists() && fs::read(&agent.disk).unwrap().iter().all(|byte| *byte == 0xee));
 }
 
@@ -135,7 +153,11 @@ fn a_simulated_board_runs_nothing_that_nobody_has_let_it_run() {
 fn a_script_that_starts_the_board_again_has_done_its_work_and_the_job_goes_on() {
     // Of a simulated board the agent is all that starts again.
     let station = station(&[
-        ("pslc", &["--when", "pre", "--once", "yes", "--priority", "1"], "echo again; sleep 0.5; kill -9 $PPID; sleep 60".to_owned()),
+        (
+            "pslc",
+            &["--when", "pre", "--once", "yes", "--priority", "1"],
+            "echo again; sleep 0.5; kill -9 $PPID; sleep 60".to_owned(),
+        ),
         ("next", &["--when", "pre"], "echo next".to_owned()),
     ]);
     let mut first = agent(&station, true);
@@ -154,7 +176,11 @@ fn a_script_that_starts_the_board_again_has_done_its_work_and_the_job_goes_on() 
 
 #[test]
 fn a_cancelled_job_ends_its_script_and_a_flood_does_not_hold_it_up() {
-    let station = station(&[("flood", &["--when", "pre", "--limit", "600"], "yes \"$(printf '\\033[2Jx')\"".to_owned())]);
+    let station = station(&[(
+        "flood",
+        &["--when", "pre", "--limit", "600"],
+        "yes \"$(printf '\\033[2Jx')\"".to_owned(),
+    )]);
     let agent = agent(&station, true);
     boards(&station, 1);
     deploy(&station);
@@ -173,14 +199,18 @@ fn a_cancelled_job_ends_its_script_and_a_flood_does_not_hold_it_up() {
 
 #[test]
 fn the_samples_do_what_they_say() {
-    let sample = |name: &str| fs::read_to_string(format!("{}/examples/scripts/{name}.sh", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    let all = ["resize-root", "usb-host", "grow-root-at-first-start"].map(|name| (name, &[] as &[&str], sample(name)));
+    let sample = |name: &str| {
+        fs::read_to_string(format!("{}/examples/scripts/{name}.sh", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    };
+    let all = ["resize-root", "usb-host", "grow-root-at-first-start"]
+        .map(|name| (name, &[] as &[&str], sample(name)));
     let station = station(&all);
     let made = station.path("sample.img");
-    let made_by = std::process::Command::new(format!("{}/examples/make-sample-image.sh", env!("CARGO_MANIFEST_DIR")))
-        .arg(&made)
-        .output()
-        .unwrap();
+    let made_by =
+        std::process::Command::new(format!("{}/examples/make-sample-image.sh", env!("CARGO_MANIFEST_DIR")))
+            .arg(&made)
+            .output()
+            .unwrap();
     assert!(made_by.status.success(), "{made_by:?}");
     station.json(&["image", "add", made.to_str().unwrap(), "--name", "sample"]);
     station.json(&["project", "set", "gateway", "--image", "sample"]);
@@ -202,11 +232,16 @@ fn the_samples_do_what_they_say() {
     };
     let disk = disk.to_str().unwrap();
     let table: Value = serde_json::from_str(&run("sfdisk", &["--json", disk])).unwrap();
-    let sector = |part: usize, what: &str| table["partitiontable"]["partitions"][part][what].as_u64().unwrap();
+    let sector =
+        |part: usize, what: &str| table["partitiontable"]["partitions"][part][what].as_u64().unwrap();
     let end = sector(1, "start") + sector(1, "size");
     assert_eq!(end * 512, 160 << 20, "{table:#}");
     let boot = format!("{disk}@@{}", sector(0, "start") * 512);
-    assert!(run("mtype", &["-i", &boot, "::config.txt"]).lines().any(|line| line == "dtoverlay=dwc2,dr_mode=host"));
+    assert!(
+        run("mtype", &["-i", &boot, "::config.txt"])
+            .lines()
+            .any(|line| line == "dtoverlay=dwc2,dr_mode=host")
+    );
     let cmdline = run("mtype", &["-i", &boot, "::cmdline.txt"]);
     assert!(cmdline.trim_end().ends_with(" resize") && cmdline.trim_end().lines().count() == 1, "{cmdline}");
     let root = station.path("root");

@@ -67,7 +67,8 @@ impl<'a> Scripts<'a> {
         let mut done = None;
         let result = std::thread::scope(|scope| {
             let mut beside: Beside<'_, '_> = Vec::new();
-            let result = self.begin(When::Pre, scope, &own, &mut beside).map_err(at(Stage::Prepare, Left::NotBegun));
+            let result =
+                self.begin(When::Pre, scope, &own, &mut beside).map_err(at(Stage::Prepare, Left::NotBegun));
             let result = result.and_then(|()| {
                 let ran_before = self.all.iter().any(|script| script.when == When::Pre);
                 done = Some(work().map_err(|mut failure| {

@@ -92,7 +92,12 @@ pub(super) fn sample() -> Surroundings {
             "macs": ["dc:a6:32:01:02:03"], "model": "Compute\u{0}Module 4\n"
         }))
         .unwrap(),
-        names: Names { board: "lab-01".into(), run: "r".into(), project: "gateway".into(), slot: "A-01".into() },
+        names: Names {
+            board: "lab-01".into(),
+            run: "r".into(),
+            project: "gateway".into(),
+            slot: "A-01".into(),
+        },
         job: "j".to_owned(),
         image: "raspios".to_owned(),
         values: [("host_name", "gw-1"), ("a=b", "x"), ("", "y")].map(|(a, b)| (a.into(), b.into())).into(),
@@ -123,7 +128,10 @@ mod tests {
             assert_eq!(all.get(name).map(String::as_str), Some(value), "{name}");
         }
         // Names that are none are left out.
-        assert!(all.keys().all(|name| name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')));
+        assert!(
+            all.keys()
+                .all(|name| name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_'))
+        );
         assert_eq!(partition("/dev/sda", 2), "/dev/sda2");
         assert_eq!(partition("/dev/nvme0n1", 1), "/dev/nvme0n1p1");
     }

@@ -31,14 +31,24 @@ fn script(name: &str, when: When, text: &str, background: bool) -> Script {
     Script { name: name.into(), text: text.into(), when, background, limit: 60, ..Script::default() }
 }
 
-fn run(all: &[Script], book: &Book, stop: &Stop, work: Result<u32, Left>) -> (Option<u32>, Result<(), Failure>) {
+fn run(
+    all: &[Script],
+    book: &Book,
+    stop: &Stop,
+    work: Result<u32, Left>,
+) -> (Option<u32>, Result<(), Failure>) {
     let place = tempfile::tempdir().unwrap();
     let surroundings = sample();
     let scripts =
         Scripts { all, surroundings: &surroundings, place: place.path(), stop, watch: &(), tell: book };
     scripts.around(|| {
         lock(&book.told).push("work".to_owned());
-        work.map_err(|left| Failure { stage: Stage::Write, error: Error::Stopped, left, amounts: Box::default() })
+        work.map_err(|left| Failure {
+            stage: Stage::Write,
+            error: Error::Stopped,
+            left,
+            amounts: Box::default(),
+        })
     })
 }
 
@@ -58,16 +68,15 @@ fn they_run_around_the_work_and_each_is_told_before_and_after() {
 #[test]
 fn one_that_fails_before_keeps_the_disk_and_one_after_says_that_the_image_is_there() {
     let stop = Stop::new().unwrap();
-    let (book, all) = (Book::default(), [script("a", When::Pre, "exit 3", false), script("b", When::Pre, ":", false)]);
+    let (book, all) =
+        (Book::default(), [script("a", When::Pre, "exit 3", false), script("b", When::Pre, ":", false)]);
     let (done, result) = run(&all, &book, &stop, Ok(7));
     let failure = result.unwrap_err();
-    assert_eq!(
-        failure.to_string(),
-        "script a (pre) ended with status 3; nothing of the image was written"
-    );
+    assert_eq!(failure.to_string(), "script a (pre) ended with status 3; nothing of the image was written");
     assert_eq!((done, failure.stage, failure.kind()), (None, Stage::Prepare, Kind::Failed));
     assert_eq!(told(book), "+a, -a not");
-    let (book, all) = (Book::default(), [script("b", When::Post, "kill $$", false), script("c", When::Post, ":", false)]);
+    let (book, all) =
+        (Book::default(), [script("b", When::Post, "kill $$", false), script("c", When::Post, ":", false)]);
     let (done, result) = run(&all, &book, &stop, Ok(7));
     let failure = result.unwrap_err();
     assert_eq!(
@@ -89,7 +98,10 @@ fn one_in_the_background_goes_on_beside_the_rest_and_its_end_counts() {
     ];
     let (done, result) = run(&all, &book, &stop, Ok(7));
     let failure = result.unwrap_err();
-    assert!(failure.to_string().starts_with("script slow (pre) ended with status 5; the image is"), "{failure}");
+    assert!(
+        failure.to_string().starts_with("script slow (pre) ended with status 5; the image is"),
+        "{failure}"
+    );
     assert_eq!(done, Some(7));
     let told = told(book);
     assert!(told.ends_with("-post well, -slow not"), "{told}");

@@ -91,7 +91,8 @@ fn marked(proc: &Path, mark: &str) -> Vec<Pid> {
     let all = all.filter_map(|entry| pid(entry.ok()?.file_name().to_str()?));
     let has_mark = |pid: &Pid| {
         let file = proc.join(pid.as_raw_nonzero().to_string()).join("environ");
-        std::fs::read(file).is_ok_and(|text| text.split(|byte| *byte == 0).any(|one| one == wanted.as_bytes()))
+        std::fs::read(file)
+            .is_ok_and(|text| text.split(|byte| *byte == 0).any(|one| one == wanted.as_bytes()))
     };
     all.filter(has_mark).collect()
 }

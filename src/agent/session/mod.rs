@@ -2,6 +2,7 @@
 
 mod backup;
 mod job;
+mod progress;
 mod scripts;
 mod source;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::job::Told;
+use super::progress::Told;
 use super::source::patience;
 use super::{Disks, Session, patient};
 use crate::agent::error::Failure;

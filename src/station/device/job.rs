@@ -4,12 +4,11 @@ use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
+use super::scripts;
 use crate::device_api::{
-    Action, CAN, ImageRef, Manifest, Names, Orders, Outcome, Progress, SCRIPTS, SIGNATURE, Script, ScriptEnd,
-    ScriptTold, VERSION,
+    Action, CAN, ImageRef, Manifest, Names, Orders, Outcome, Progress, SCRIPTS, SIGNATURE, VERSION,
 };
 use crate::error::Kind;
-use crate::format::is_hidden;
 use crate::format::json::{self, json};
 use crate::run::{Ending, Stage};
 use crate::station::jobs::{Expected, judge};
@@ -30,8 +29,6 @@ pub(super) fn add_to(table: &mut Table) {
     let row =
         Row::post("/api/v1/device/jobs/{job}/progress", Access::Board, "How far a job is; renews its lease");
     table.add(row, progress);
-    let row = Row::post("/api/v1/device/jobs/{job}/script", Access::Board, "A script begins or has ended");
-    table.add(row, script);
     let row = Row::post("/api/v1/device/jobs/{job}/result", Access::Board, "How a job ended");
     table.add(row, result);
 }
@@ -40,12 +37,15 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
     let job = super::job_of(&call).await?;
     let station = &call.station;
     let board = station.store().board(&job.board).await?;
-    let scripts = to_run(station, &job).await?;
+    let scripts = scripts::to_run(station, &job).await?;
     let can = call.headers.get(CAN).and_then(|can| can.to_str().ok()).unwrap_or_default();
     if !scripts.is_empty() && !can.split_ascii_whitespace().any(|word| word == SCRIPTS) {
-        let why = "its project has scripts, and this board's client doesn't know of scripts; nothing was written";
+        let why =
+            "its project has scripts, and this board's client doesn't know of scripts; nothing was written";
         station.no_client(&job, why).await?;
-        return Err(Refusal::conflict(why).with_hint("put the station's own version of the agent onto the board"));
+        return Err(
+            Refusal::conflict(why).with_hint("put the station's own version of the agent onto the board")
+        );
     }
     let image = match &job.image {
         None => None,
@@ -84,51 +84,6 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
     let signature = station.key().sign(&body);
     let headers = [(header::CONTENT_TYPE.as_str(), JSON.to_owned()), (SIGNATURE, signature)];
     Ok((headers, body).into_response())
-}
-
-/// What is still to be run: what was to be run once, and was, isn't.
-async fn to_run(station: &Station, job: &Job) -> Result<Vec<Script>, Refusal> {
-    let mut scripts = station.store().plan(&job.id).await?.scripts;
-    if let (false, Some(run)) = (scripts.is_empty(), &job.run) {
-        let runs = station.store().scripts_of_run(run).await?;
-        let is_over = |script: &Script| runs.iter().any(|run| run.name == script.name && run.state.is_over());
-        scripts.retain(|script| !is_over(script));
-    }
-    Ok(scripts)
-}
-
-async fn script(call: Call, (): (), told: ScriptTold) -> Result<(), Refusal> {
-    if let Some(end) = &told.ended {
-        let long = |text: &str, most: usize| text.chars().count() > most;
-        let hidden = |text: &str| text.contains(|char| char != '\n' && is_hidden(char));
-        let why = end.why.as_deref().unwrap_or_default();
-        if long(&end.output, ScriptEnd::LONGEST) || long(why, 500) || hidden(&end.output) || hidden(why) {
-            return Err(Refusal::meaningless(format!(
-                "a script's last lines have {} characters at most and its reason 500, none of them a control character",
-                ScriptEnd::LONGEST
-            )));
-        }
-        if end.exit.is_some_and(|exit| !(0..=255).contains(&exit)) {
-            return Err(Refusal::meaningless("`exit` is 0 to 255, and is left out where there is none"));
-        }
-        if !(0.0..=1e7).contains(&end.seconds) || i64::try_from(end.left_out).is_err() {
-            return Err(Refusal::meaningless("`seconds` or `left_out` is larger than can be"));
-        }
-    }
-    let job = super::job_of(&call).await?;
-    let state = call.station.store().script_told(&job.id, &told, now()).await?;
-    tracing::info!(job = %job.id, board = %job.board, script = %told.name, ?state, "a script");
-    if let Some(run) = &job.run {
-        call.station.changes.tell(Thing::Run, run, Some(&job.board));
-    }
-    Ok(())
-}
-
-/// What of the scripts of a job hasn't ended well, where a board says that all is done.
-async fn left_to_run(station: &Station, job: &Job) -> Result<Option<String>, Refusal> {
-    let Some(run) = &job.run else { return Ok(None) };
-    let left = station.store().scripts_of_run(run).await?.into_iter().find(|script| !script.state.is_over());
-    Ok(left.map(|script| format!("script {} ({}) {}", script.name, script.when.word(), script.state.phrase())))
 }
 
 async fn progress(call: Call, (): (), progress: Progress) -> Result<Orders, Refusal> {
@@ -213,7 +168,7 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
     let sha256 = image.as_ref().map(|image| image.raw_sha256.as_str());
     let mut ending = judge(job.action, &outcome, Expected { sha256, chunks: chunks.as_deref() });
     if outcome.failed.is_none()
-        && let Some(why) = left_to_run(station, &job).await?
+        && let Some(why) = left_scripts::to_run(station, &job).await?
     {
         let why = format!("the board says that it is done, but {why}");
         ending = Ending::Failed { why, last_seen: None, hint: None, kind: Kind::Failed };

@@ -287,7 +287,9 @@ impl Store {
             let ending = match by {
                 // It may have done what it was to do: that is no failure.
                 Some(script) => {
-                    let why = format!("script {script} has started the board again; what comes next is another attempt");
+                    let why = format!(
+                        "script {script} has started the board again; what comes next is another attempt"
+                    );
                     Ending::NotVerified { why, hint: None }
                 }
                 None => {

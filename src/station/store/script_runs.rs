@@ -48,7 +48,8 @@ pub(super) async fn restarted(
     run: Option<&str>,
     now: Time,
 ) -> Result<Option<String>, Error> {
-    let sql = "SELECT name FROM script_done WHERE board = $1 AND once = 1 AND state = 'began' ORDER BY changed";
+    let sql =
+        "SELECT name FROM script_done WHERE board = $1 AND once = 1 AND state = 'began' ORDER BY changed";
     let mut names = Vec::new();
     for mut row in tx.rows(sql, values![board]).await? {
         names.push(row.text()?);

@@ -143,4 +143,3 @@ impl Store {
         tx.commit().await
     }
 }
-

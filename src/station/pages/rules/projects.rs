@@ -190,7 +190,10 @@ async fn show_page(visit: &Visit, there: Option<&Project>, fields: Fields, wrong
     let status = wrong.as_ref().map_or(axum::http::StatusCode::OK, Refusal::status);
     let wrong = wrong.map(|refusal| sentence(&refusal.detail()));
     let there = there.map(|project| line(project, &rules));
-    page_of(status, &One { frame, there, fields, images, scripts, wrong, changes, most_retries: MOST_RETRIES })
+    page_of(
+        status,
+        &One { frame, there, fields, images, scripts, wrong, changes, most_retries: MOST_RETRIES },
+    )
 }
 
 pub(super) async fn show(visit: Visit) -> Answer {

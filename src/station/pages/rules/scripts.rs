@@ -89,7 +89,11 @@ pub(super) async fn list(visit: Visit) -> Answer {
     let store = visit.station.store();
     let (scripts, projects) = (store.scripts().await?, store.projects().await?);
     let changes = frame.can("admin");
-    page(&List { frame, scripts: scripts.into_iter().map(|script| line(script, &projects)).collect(), changes })
+    page(&List {
+        frame,
+        scripts: scripts.into_iter().map(|script| line(script, &projects)).collect(),
+        changes,
+    })
 }
 
 impl Fields {
@@ -186,7 +190,10 @@ pub(super) async fn change(visit: Visit, form: Form) -> Answer {
     .await;
     match changed {
         Ok(script) => {
-            visit.say(false, format!("Script “{}” is changed. Jobs that are there stay as they are.", script.name));
+            visit.say(
+                false,
+                format!("Script “{}” is changed. Jobs that are there stay as they are.", script.name),
+            );
             Ok(go("/scripts"))
         }
         Err(refusal) => show_page(&visit, Some(before), fields, Some(refusal)).await,

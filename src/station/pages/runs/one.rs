@@ -186,7 +186,8 @@ pub(super) async fn one(visit: Visit) -> Answer {
             .collect(),
         device: text(&record, "device"),
         scripts_after: scripts.iter().any(|script| {
-            script.when == When::Post && !matches!(script.state, ScriptState::Waiting | ScriptState::DoneBefore)
+            script.when == When::Post
+                && !matches!(script.state, ScriptState::Waiting | ScriptState::DoneBefore)
         }),
         scripts: scripts.into_iter().map(Script::of).collect(),
         version: message(&record.piprov).into_owned(),
