@@ -1,24 +1,19 @@
 //! One job, from its manifest to the result that the station has acknowledged.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::progress::Told;
 use super::source::{Remote, patience};
-use super::{Away, Disks, Error, Session, patient, patient_telling};
+use super::{Disks, Error, Session, patient, patient_telling};
 use crate::agent::deploy::deploy_keeping;
 use crate::agent::disk::{BlockDisk, find, pick};
 use crate::agent::error::Failure;
 use crate::agent::kept;
 use crate::agent::leds::Light;
-use crate::agent::watch::{At, Watch};
 use crate::agent::{self, Deployed, Sum};
 use crate::device_api::{
-    Action, CAN, Disk, End, Manifest, Orders, Outcome, Progress, Role, SCRIPTS, SIGNATURE, VERSION, Work,
-    is_signed,
+    Action, CAN, Disk, End, Manifest, Outcome, Role, SCRIPTS, SIGNATURE, VERSION, Work, is_signed,
 };
 use crate::error::Explain as _;
 use crate::format::hex;

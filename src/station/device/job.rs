@@ -168,7 +168,7 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
     let sha256 = image.as_ref().map(|image| image.raw_sha256.as_str());
     let mut ending = judge(job.action, &outcome, Expected { sha256, chunks: chunks.as_deref() });
     if outcome.failed.is_none()
-        && let Some(why) = left_scripts::to_run(station, &job).await?
+        && let Some(why) = scripts::left_to_run(station, &job).await?
     {
         let why = format!("the board says that it is done, but {why}");
         ending = Ending::Failed { why, last_seen: None, hint: None, kind: Kind::Failed };
