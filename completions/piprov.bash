@@ -265,6 +265,15 @@ _piprov() {
             piprov__subcmd__project,add)
                 cmd="piprov__subcmd__project__subcmd__add"
                 ;;
+            piprov__subcmd__project,clone)
+                cmd="piprov__subcmd__project__subcmd__clone"
+                ;;
+            piprov__subcmd__project,export)
+                cmd="piprov__subcmd__project__subcmd__export"
+                ;;
+            piprov__subcmd__project,import)
+                cmd="piprov__subcmd__project__subcmd__import"
+                ;;
             piprov__subcmd__project,list)
                 cmd="piprov__subcmd__project__subcmd__list"
                 ;;
@@ -2629,7 +2638,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__project)
-            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version list show add set remove"
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version list show add set clone export import remove"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2655,7 +2664,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__project__subcmd__add)
-            opts="-q -v -h -V --image --target --end --again --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            opts="-q -v -h -V --image --target --end --again --retries --set --set-file --station --token-file --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2674,6 +2683,141 @@ _piprov() {
                     return 0
                     ;;
                 --again)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__project__subcmd__clone)
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__project__subcmd__export)
+            opts="-o -q -v -h -V --output --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -o)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__project__subcmd__import)
+            opts="-q -v -h -V --name --replace --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2753,7 +2897,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__project__subcmd__set)
-            opts="-q -v -h -V --image --target --end --again --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            opts="-q -v -h -V --image --target --end --again --retries --set --set-file --station --token-file --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2773,6 +2917,29 @@ _piprov() {
                     ;;
                 --again)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --station)
@@ -2885,7 +3052,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__rule__subcmd__add)
-            opts="-q -v -h -V --project --backup --wait --position --serial --mac --model --slot --memory-min --memory-max --storage-min --storage-max --any --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            opts="-q -v -h -V --project --backup --wait --position --serial --mac --serials --mac-from --mac-to --model --slot --memory-min --memory-max --storage-min --storage-max --any --station --token-file --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2904,6 +3071,18 @@ _piprov() {
                     return 0
                     ;;
                 --mac)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --serials)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mac-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mac-to)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

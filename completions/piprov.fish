@@ -514,20 +514,23 @@ complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -l json -d 'Print results as JSON, one object a line'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -s q -l quiet -d 'Print results and errors only'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -s v -l verbose -d 'Say more about the same events'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -f -a "list" -d 'List projects'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -f -a "show" -d 'Show one project'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -f -a "add" -d 'Make a project'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -f -a "set" -d 'Change a project; what isn\'t said stays'
-complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set remove" -f -a "remove" -d 'Take a project out; its runs stay'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -f -a "list" -d 'List projects'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -f -a "show" -d 'Show one project'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -f -a "add" -d 'Make a project'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -f -a "set" -d 'Change a project; what isn\'t said stays'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -f -a "clone" -d 'Make a project that is as another one is'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -f -a "export" -d 'Write a project as a file, which can be kept under version control'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -f -a "import" -d 'Make a project of a file'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -f -a "remove" -d 'Take a project out; its runs stay'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -550,6 +553,9 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l target -d 'Which disk: emmc, sd, nvme or usb, the first of these that a board has one of' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l end -d 'What comes after: reboot, power-off or wait' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l again -d 'What becomes of a board that was done before: skip, ask or again' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l retries -d 'How often a job is tried again by itself where what went wrong may pass' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l set -d 'First-boot setting of its boards, like hostname=gate-{serial8}; without a value it is taken away' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l set-file -d 'File with such settings, as TOML: hostname = "gate-{serial8}"' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -563,6 +569,9 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l target -d 'Which disk: emmc, sd, nvme or usb, the first of these that a board has one of' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l end -d 'What comes after: reboot, power-off or wait' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l again -d 'What becomes of a board that was done before: skip, ask or again' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l retries -d 'How often a job is tried again by itself where what went wrong may pass' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l set -d 'First-boot setting of its boards, like hostname=gate-{serial8}; without a value it is taken away' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l set-file -d 'File with such settings, as TOML: hostname = "gate-{serial8}"' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -572,6 +581,36 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from clone" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from clone" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from clone" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from clone" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from clone" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from clone" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from clone" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from clone" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from clone" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -s o -l output -d 'The file, which is not there yet; - is standard output' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l name -d 'What to call it [default: the name in the file]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l replace -d 'Change the project where it is there already'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
@@ -608,6 +647,9 @@ complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l position -d 'Its place among the rules, from 0 [default: the last]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l serial -d 'Only boards with this serial number; * stands for any digits' -r
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l mac -d 'Only boards with this MAC address; * stands for any digits' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l serials -d 'Only boards with one of these serial numbers' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l mac-from -d 'Only boards with a MAC address that isn\'t below this one' -r
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l mac-to -d 'Only boards with a MAC address that isn\'t above this one' -r
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l model -d 'Only boards with this in their model\'s name' -r
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l slot -d 'Only boards in this slot; * stands for anything' -r
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l memory-min -d 'Only boards with at least so much memory, such as 2GiB' -r

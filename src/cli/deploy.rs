@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::confirm::confirm;
-use super::first_boot::{self, FirstBoot};
+use super::first_boot::FirstBoot;
 use super::report::Usage;
 use super::screen::{Facts, Screen, Summary};
 use crate::agent::disk::{BlockDisk, Ground};
@@ -15,6 +15,7 @@ use crate::agent::{Amounts, At, Deployed, Failure, Storage, Watch, deploy};
 use crate::board::Who;
 use crate::cli::{Global, ui::Ui};
 use crate::error::{Explain, Kind};
+use crate::firstboot::Prepared;
 use crate::format::{hex, size};
 use crate::image::{Image, ImageOptions};
 use crate::run::ledger::Ledger;
@@ -127,7 +128,7 @@ impl Deploy {
                 image.name()
             ));
         }
-        let settings_kept = prepared.as_ref().map(first_boot::kept);
+        let settings_kept = prepared.as_ref().map(Prepared::kept);
         if self.dry_run {
             ui.say("nothing was written: this was a dry run");
             return Ok(());

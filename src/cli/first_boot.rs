@@ -11,10 +11,9 @@ use super::ui::Ui;
 use crate::error::{Explain, Kind, Remedy};
 use crate::firstboot::{self, Format, KEYS, Prepared, Problem, Settings};
 use crate::image::Image;
-use crate::run::FirstBoot as Kept;
 
 /// The key that may be given several times.
-const SEVERAL: &str = "ssh-key";
+pub(super) const SEVERAL: &str = "ssh-key";
 /// A file of settings has at most so many bytes: twenty SSH keys and the rest.
 const LONGEST: u64 = 256 << 10;
 
@@ -144,8 +143,26 @@ impl Wanted {
     }
 }
 
-/// Reads a file of settings: texts, truths, and lists of texts for what may be given several times. The keys that it has.
+/// Reads a file of settings into some. The keys that it has.
 fn read(path: &Path, settings: &mut Settings) -> Result<Vec<String>, Error> {
+    let wrong = |what: String| Error::File { path: path.to_owned(), what };
+    let all = pairs(path)?;
+    for (key, value) in &all {
+        settings.set(key, value).map_err(|problem| wrong(problem.to_string()))?;
+    }
+    Ok(all.into_iter().map(|(key, _)| key).collect())
+}
+
+/// The texts of a file of settings, whatever their keys are.
+///
+/// # Errors
+/// Where it can't be read, or is none.
+pub(super) fn texts(path: &Path) -> crate::cli::Result<Vec<(String, String)>> {
+    Ok(pairs(path)?)
+}
+
+/// What stands in a file of settings: texts, truths, and lists of texts for what may be given several times.
+fn pairs(path: &Path) -> Result<Vec<(String, String)>, Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
     let wrong = |what: String| Error::File { path: path.to_owned(), what };
     let mut text = String::new();
@@ -163,30 +180,22 @@ fn read(path: &Path, settings: &mut Settings) -> Result<Vec<String>, Error> {
     // In the order of the keys, whatever the file's: what is unknown comes last.
     let known = KEYS.iter().map(|key| key.name).filter(|name| table.contains_key(*name));
     let unknown = table.keys().map(String::as_str).filter(|name| KEYS.iter().all(|key| key.name != *name));
+    let mut all = Vec::new();
     for name in known.chain(unknown) {
-        let mut set = |value: &toml::Value| {
+        let mut put = |value: &toml::Value| {
             let value = match value {
                 toml::Value::String(text) => text.clone(),
                 toml::Value::Boolean(truth) => if *truth { "yes" } else { "no" }.to_owned(),
                 _ => return Err(wrong(format!("{name}: it is a text, true or false"))),
             };
-            settings.set(name, &value).map_err(|problem| wrong(problem.to_string()))
+            all.push((name.to_owned(), value));
+            Ok(())
         };
         match table.get(name) {
-            Some(toml::Value::Array(values)) if name == SEVERAL => values.iter().try_for_each(&mut set)?,
-            Some(value) => set(value)?,
+            Some(toml::Value::Array(values)) if name == SEVERAL => values.iter().try_for_each(&mut put)?,
+            Some(value) => put(value)?,
             None => {}
         }
     }
-    Ok(table.into_iter().map(|(name, _)| name).collect())
-}
-
-/// What a record keeps of settings.
-pub(super) fn kept(prepared: &Prepared) -> Kept {
-    Kept {
-        format: prepared.format.to_string(),
-        partition: prepared.partition,
-        files: prepared.files.clone(),
-        keys: prepared.keys.iter().map(ToString::to_string).collect(),
-    }
+    Ok(all)
 }

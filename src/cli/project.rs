@@ -7,11 +7,12 @@ use crate::cli::client::{self, At, Station, moment, new_name, parse, path, tell,
 use crate::cli::confirm::confirm;
 use crate::cli::input;
 use crate::cli::output::Output;
+use crate::cli::report::Usage;
 use crate::cli::ui::Ui;
 use crate::device_api::{End, Role};
 use crate::error::{Explain, Kind, Remedy};
 use crate::format::count;
-use crate::station_api::{Again, MOST_RETRIES, Project as Known, ProjectFile};
+use crate::station_api::{Again, FirstBootSettings, MOST_RETRIES, Project as Known, ProjectFile};
 use crate::stop::Stop;
 
 /// Show and change projects: image, disk and end that boards get together
@@ -96,6 +97,17 @@ struct Facts {
     /// In which order they run is said by the scripts themselves. `piprov script` adds them.
     #[arg(long = "script", value_name = "SCRIPT", value_delimiter = ',')]
     scripts: Option<Vec<String>>,
+    /// First-boot setting of its boards, like hostname=gate-{serial8}; without a value it is taken away
+    ///
+    /// It is written into the boot partition of each board in the format that the image's system reads, and read back with the
+    /// rest. The keys are those of `piprov flash --set`; format=… says the format where the image doesn't show it. A name in braces
+    /// stands for that value of the board, such as {serial}, {serial8}, {mac}, {slot} and {name}. ssh-key may be given several
+    /// times. Others on this host see what stands on a command line: passwords belong into --set-file.
+    #[arg(long = "set", value_name = "KEY=VALUE", help_heading = "First boot")]
+    first_boot: Vec<String>,
+    /// File with such settings, as TOML: hostname = "gate-{serial8}"
+    #[arg(long = "set-file", value_name = "FILE", help_heading = "First boot", value_hint = clap::ValueHint::FilePath)]
+    first_boot_file: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -104,7 +116,7 @@ struct Clone {
     one: One,
     /// What to call the new one
     #[arg(value_name = "NEW", value_parser = new_name)]
-    name: String,
+    new: String,
 }
 
 #[derive(Debug, clap::Args)]
@@ -172,8 +184,8 @@ impl Project {
             }
             Command::Clone(args) => {
                 let before: Known = station.get(&path(["projects", &args.one.name]))?;
-                is_free(&station, &args.name)?;
-                let new = Known { name: args.name, ..before };
+                is_free(&station, &args.new)?;
+                let new = Known { name: args.new, ..before };
                 show(&station.put(&path(["projects", &new.name]), &new)?, ui)
             }
             Command::Export(args) => args.run(&station, ui),
@@ -243,10 +255,62 @@ impl Facts {
             scripts: self.scripts.map_or(before.scripts, |scripts| {
                 scripts.into_iter().filter(|script| !script.is_empty()).collect()
             }),
+            first_boot: first_boot(before.first_boot, &self.first_boot, self.first_boot_file.as_deref())?,
             ..before
         };
         show(&station.put(&path(["projects", &project.name]), &project)?, ui)
     }
+}
+
+/// Settings as they were, with what was said.
+fn first_boot(
+    before: FirstBootSettings,
+    said: &[String],
+    file: Option<&std::path::Path>,
+) -> crate::cli::Result<FirstBootSettings> {
+    let mut said_all = match file {
+        Some(path) => crate::cli::first_boot::texts(path)?,
+        None => Vec::new(),
+    };
+    for text in said {
+        let Some((key, value)) = text.split_once('=') else {
+            return Err(Usage { message: format!("--set {text}: it is KEY=VALUE"), hint: None })?;
+        };
+        said_all.push((key.to_owned(), value.to_owned()));
+    }
+    let mut settings = before;
+    let mut again = std::collections::BTreeSet::new();
+    for (key, value) in said_all {
+        let first = again.insert(key.clone());
+        if !first && key != crate::cli::first_boot::SEVERAL {
+            Err(Usage { message: format!("--set {key}: it is given twice"), hint: None })?;
+        }
+        match settings.get_mut(&key).filter(|_| !first) {
+            Some(there) => {
+                there.push('\n');
+                there.push_str(&value);
+            }
+            None if value.is_empty() => drop(settings.remove(&key)),
+            None => drop(settings.insert(key, value)),
+        }
+    }
+    // The one takes the other's place.
+    for (one, other) in [("password", "password-hash"), ("password-hash", "password")] {
+        if again.contains(one) && !again.contains(other) {
+            settings.remove(other);
+        }
+    }
+    Ok(settings)
+}
+
+/// Settings in a line: secrets by their names only.
+fn settings(all: &FirstBootSettings) -> String {
+    let one = |(key, text): (&String, &String)| match text.lines().count() {
+        0 => format!("{key} (secret)"),
+        1 => format!("{key} {text}"),
+        lines => format!("{key} ({lines})"),
+    };
+    all.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn disks(target: &[Role]) -> String {
@@ -270,6 +334,7 @@ fn show(project: &Known, ui: &Ui) -> crate::cli::Result<()> {
             ("done before", word(project.again)),
             ("tried again", count(u64::from(project.retries), "time")),
             ("scripts", project.scripts.join(", ")),
+            ("first boot", settings(&project.first_boot)),
             ("made", if project.made > 0 { moment(project.made) } else { String::new() }),
         ],
     );

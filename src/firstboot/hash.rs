@@ -29,6 +29,20 @@ impl Secrets {
     }
 }
 
+/// The hash of a password, as `password-hash` takes it.
+///
+/// # Errors
+/// Where it can't be hashed.
+pub fn hashed_password(password: &str, salt: &[u8; 16]) -> Result<String, Error> {
+    crypt(password, salt)
+}
+
+/// A Wi-Fi's key as 64 hexadecimal digits, which `wifi-password` takes too.
+#[must_use]
+pub fn wifi_key(ssid: &str, password: &str) -> String {
+    key(ssid.as_bytes(), password)
+}
+
 /// sha512crypt, which every Debian of the last ten years takes.
 fn crypt(password: &str, salt: &[u8; 16]) -> Result<String, Error> {
     let failed = |error: &dyn std::fmt::Display| Error::Hash(error.to_string());

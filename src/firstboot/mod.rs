@@ -23,8 +23,10 @@ use sha2::{Digest as _, Sha256};
 use crate::error::{Explain, Kind, Remedy};
 use crate::image::files::{FatFile, Patch, PutError, fat_file_within, fat_put};
 use crate::image::read_at::ReadAt;
+use crate::run::FirstBoot;
 
 pub use format::Format;
+pub use hash::{hashed_password, wifi_key};
 pub use settings::{KEYS, Key, Problem, Settings};
 
 /// A kernel's command line on a boot partition is longer than this only where it is damaged.
@@ -128,6 +130,19 @@ pub struct Prepared {
     pub keys: Vec<&'static str>,
     /// What is worth a word, each a sentence.
     pub notes: Vec<String>,
+}
+
+impl Prepared {
+    /// What a record keeps of it.
+    #[must_use]
+    pub fn kept(&self) -> FirstBoot {
+        FirstBoot {
+            format: self.format.to_string(),
+            partition: self.partition,
+            files: self.files.clone(),
+            keys: self.keys.iter().map(ToString::to_string).collect(),
+        }
+    }
 }
 
 /// Makes the files for an image. Waits for parts of the image that are still on their way.

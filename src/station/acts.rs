@@ -80,6 +80,7 @@ impl Station {
             Action::PowerOff => "board.power-off",
         };
         self.has_room(asked.action)?;
+        self.can_have(&asked).await?;
         self.expect_anew(&asked.board).await?;
         let job = self.store().make_job(&asked, now()).await?;
         let name = self.called(&asked.board).await;

@@ -138,6 +138,7 @@ impl Station {
                     for job in ended {
                         tracing::info!(job = %job.id, board = %job.board, state = ?job.state, "a job ended: its lease did");
                         self.arrived_all(&job.id);
+                        self.owns.forget(&job.id);
                         if let Err(refusal) = self.job_over(&job).await {
                             tracing::warn!(job = %job.id, why = %refusal.detail(), "a job that is tried again isn't told");
                         }

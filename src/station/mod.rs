@@ -60,8 +60,10 @@ mod bytes;
 mod care;
 mod device;
 mod fetch;
+mod first_boot;
 mod metrics;
 mod outside;
+mod own;
 mod packed;
 mod pages;
 mod passkey;
@@ -207,6 +209,7 @@ pub(crate) struct Station {
     unneeded: tokio::sync::Notify,
     nonces: device::Nonces,
     serving: device::Serving,
+    owns: images::Owns,
     streams: shell::Streams,
     packed: packed::Known,
     /// Holds the lock on its state directory.
@@ -280,6 +283,7 @@ impl Station {
             unneeded: tokio::sync::Notify::new(),
             nonces: device::Nonces::default(),
             serving: device::Serving::default(),
+            owns: images::Owns::default(),
             streams: shell::Streams::default(),
             home: std::sync::OnceLock::new(),
             packed: packed::Known::default(),

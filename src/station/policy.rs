@@ -2,10 +2,10 @@
 //! audit, the same news.
 
 use super::web::{Refusal, Who};
-use super::{Station, now};
+use super::{Station, api, first_boot, key, now, store};
 use crate::control::message::{About, Notice};
 use crate::device_api::Script;
-use crate::station_api::{NetworkNotice, NewRule, Project, Rule, SettingLine, Thing};
+use crate::station_api::{FirstBootSettings, NetworkNotice, NewRule, Project, Rule, SettingLine, Thing};
 
 impl Station {
     /// Somebody has changed how the station works.
@@ -40,9 +40,30 @@ impl Station {
 
     /// Makes or changes a project.
     pub(super) async fn put_project(&self, who: &Who, project: Project) -> Result<Project, Refusal> {
-        let project = self.store().put_project(&Project { made: now(), ..project }).await?;
+        let before = match self.store().project(&project.name).await {
+            Ok(before) => before.first_boot,
+            Err(store::Error::NoSuch { .. }) => FirstBootSettings::new(),
+            Err(error) => return Err(error.into()),
+        };
+        let salt: [u8; 16] = key::random().ok_or_else(api::no_random)?;
+        // Hashing a password takes a while.
+        let new = project.first_boot.clone();
+        let kept = tokio::task::spawn_blocking(move || first_boot::kept(&before, &new, &salt)).await;
+        let kept = kept.map_err(|error| Refusal::meaningless(error.to_string()))?;
+        let first_boot = kept.map_err(|wrong| Refusal::meaningless(format!("first_boot: {wrong}")))?;
+        let project = self.store().put_project(&Project { made: now(), first_boot, ..project }).await?;
         self.changed(who, "project.put", &project.name).await;
-        Ok(project)
+        Ok(told(project))
+    }
+
+    /// All projects, without what is secret in them.
+    pub(super) async fn projects(&self) -> Result<Vec<Project>, Refusal> {
+        Ok(self.store().projects().await?.into_iter().map(told).collect())
+    }
+
+    /// A project, without what is secret in it.
+    pub(super) async fn project(&self, name: &str) -> Result<Project, Refusal> {
+        Ok(told(self.store().project(name).await?))
     }
 
     /// Removes a project.
@@ -111,6 +132,10 @@ impl Station {
         self.changed(who, if value.is_some() { "setting.save" } else { "setting.clear" }, &on).await;
         self.setting(key)
     }
+}
+
+fn told(project: Project) -> Project {
+    Project { first_boot: first_boot::told(&project.first_boot), ..project }
 }
 
 const fn about(about: About) -> &'static str {

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Project, Time};
+use std::collections::BTreeMap;
+
+use super::{FirstBootSettings, Project, Time};
 use crate::device_api::{Action, End, Role, Script};
 
 /// Something that a board is to do.
@@ -62,6 +64,9 @@ pub struct Plan {
     #[serde(default)]
     #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub tries: u32,
+    /// First-boot settings with this board's values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub first_boot: FirstBootSettings,
 }
 
 /// Where a job stands.

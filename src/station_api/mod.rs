@@ -36,7 +36,10 @@ pub use job::{Job, JobState, Plan, RunLine};
 pub use many::{BoardNames, BoardsChange, Fit, FitAsked, MOST_BOARDS, NewJobs, OfBoard, OfBoards};
 pub use name::{check_name, image_name};
 pub use people::{Me, PasswordChange, Role, Scope, Session, Token, User};
-pub use project::{Again, MOST_RETRIES, MOST_SERIALS, Matching, NoBoard, Project, Rule, What, shadow};
+pub use project::{
+    Again, FIRST_BOOT_FORMAT, FirstBootSettings, MOST_RETRIES, MOST_SERIALS, Matching, NoBoard, Project,
+    Rule, What, shadow,
+};
 pub use project_file::{BadProjectFile, ProjectFile};
 pub use script::{ScriptRun, ScriptState};
 pub use setting::{NetworkNotice, SettingChange, SettingLine};

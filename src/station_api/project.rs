@@ -1,5 +1,7 @@
 //! What is to be done with boards, and which boards get it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Time;
@@ -33,10 +35,21 @@ pub struct Project {
     /// The names of the scripts that boards run; in which order they do is said by the scripts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scripts: Vec<String>,
+    /// What the board's system finds at its first start, by the names that `piprov flash --set` has; `format` says the
+    /// format where the image doesn't show it. In the texts `{serial8}` stands for that value of the board; several SSH keys
+    /// stand on a line each. Secrets are told to nobody: they come back empty, and an empty one stays as it is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub first_boot: FirstBootSettings,
     /// When it was made.
     #[serde(default)]
     pub made: Time,
 }
+
+/// See [`Project::first_boot`].
+pub type FirstBootSettings = BTreeMap<String, String>;
+
+/// The key among first-boot settings that says their format.
+pub const FIRST_BOOT_FORMAT: &str = "format";
 
 /// See [`Project::retries`].
 pub const MOST_RETRIES: u32 = 10;

@@ -118,13 +118,15 @@ mod tests {
             again: Again::Ask,
             retries: 2,
             scripts: vec!["resize".into(), "grow root".into()],
+            first_boot: [("hostname".to_owned(), "gate-{serial8}".to_owned())].into(),
             made: 17,
         };
         let text = ProjectFile { project: project.clone() }.write();
         assert_eq!(
             text,
             "piprov-project = 1\n\n[project]\nagain = \"ask\"\nend = \"power-off\"\nimage = \"lite\"\n\
-             name = 'gateway \"2\"'\nretries = 2\nscripts = [\"resize\", \"grow root\"]\ntarget = [\"emmc\", \"sd\"]\n"
+             name = 'gateway \"2\"'\nretries = 2\nscripts = [\"resize\", \"grow root\"]\ntarget = [\"emmc\", \"sd\"]\n\n\
+             [project.first_boot]\nhostname = \"gate-{serial8}\"\n"
         );
         assert_eq!(ProjectFile::read(&text).unwrap().project, Project { made: 0, ..project });
         assert_eq!(

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::disks::Disk;
 
-fn shell(script: &str, dir: &Path) -> String {
+pub(crate) fn shell(script: &str, dir: &Path) -> String {
     let script = format!("set -e; export MTOOLS_SKIP_CHECK=1 PATH=$PATH:/usr/sbin:/sbin; {script}");
     let done = Command::new("bash").arg("-c").arg(&script).current_dir(dir).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
@@ -16,6 +16,12 @@ fn shell(script: &str, dir: &Path) -> String {
 /// An image as Raspberry Pi OS Bookworm has it, and a directory to work in.
 fn system() -> Disk {
     let disk = Disk::new();
+    make_system(&disk.path(""));
+    disk
+}
+
+/// `os.img` and `os.img.xz` in a directory, and two empty disks.
+pub(crate) fn make_system(dir: &Path) {
     shell(
         r#"truncate -s 26M os.img; printf 'label: dos\nlabel-id: 0x8a3b01c7\nstart=2048,size=16384,type=c\nstart=18432,size=32768,type=83\n' | sfdisk -q os.img
            mkfs.vfat -C boot 8192 >/dev/null; echo 'console=tty1 root=PARTUUID=8a3b01c7-02 rootwait' >cmdline.txt; mcopy -i boot cmdline.txt ::
@@ -24,9 +30,8 @@ fn system() -> Disk {
            mkfs.ext4 -q -d root part 16M
            dd if=boot of=os.img bs=1M seek=1 conv=notrunc status=none; dd if=part of=os.img bs=1M seek=9 conv=notrunc status=none
            xz -k0 os.img; truncate -s 30M one two"#,
-        disk.path("").as_path(),
+        dir,
     );
-    disk
 }
 
 const PASSWORD: &str = "not-for-a-log-7";

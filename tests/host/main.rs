@@ -74,6 +74,7 @@ mod station_damage;
 mod station_deploy;
 mod station_fences;
 mod station_fetch;
+mod station_first_boot;
 mod station_hooks;
 mod station_https;
 mod station_killed;

@@ -30,6 +30,24 @@ fn rules_are_made_moved_changed_tried_and_removed() {
     let twice = browser.post("/projects/new", &[("name", "gate way")]);
     assert_eq!(twice.status, 409, "{}", text(&twice));
 
+    // Another like it, and one of a file that was taken from its page.
+    let page = browser.page("/projects/new?from=gate%20way");
+    assert!(
+        page.contains("<option value=\"emmc\" selected>") && !page.contains("value=\"gate way\""),
+        "{page}"
+    );
+    let file = text(&browser.get("/project/gate%20way/file"));
+    assert!(file.contains("name = \"gate way\"") && !file.contains("made"), "{file}");
+    let there = browser.post("/projects/import", &[("file", file.as_str())]);
+    assert_eq!(there.status, 409);
+    assert!(text(&there).contains("target = ["), "what was put in still stands there");
+    done(&browser, "/projects/import", &[("file", &file.replace("ask", "skip")), ("replace", "1")]);
+    assert!(browser.page("/project/gate%20way").contains("left as it is"));
+    let odd = browser
+        .post("/projects/import", &[("file", "piprov-project = 1\n[project]\nname = \"</textarea>\"")]);
+    assert_eq!((odd.status, text(&odd).contains("\"</textarea>\"")), (422, false), "{}", text(&odd));
+    done(&browser, "/projects/import", &[("file", &file), ("replace", "1")]);
+
     done(&browser, "/rules/new", &[("name", "large"), ("memory-min", "4GiB"), ("what", "project:gate way")]);
     // What can't be is said, and what was typed still stands there.
     let wrong = browser.post(

@@ -163,6 +163,45 @@ fn projects_rules_users_and_tokens_are_made_shown_changed_and_taken_back() {
     let set = station.json(&["project", "set", "lab", "--again", "ask"]);
     assert_eq!((&set[0]["value"]["again"], &set[0]["value"]["end"]), (&json!("ask"), &json!("power-off")));
 
+    // Another like it, and one by a file; what a file says too much is told by its name.
+    let clone = station.json(&["project", "clone", "lab", "lab 2"]);
+    assert_eq!(
+        (&clone[0]["value"]["name"], &clone[0]["value"]["end"]),
+        (&json!("lab 2"), &json!("power-off"))
+    );
+    assert!(station.stderr(&["project", "clone", "lab", "lab 2"], 75).contains("already"));
+    station.run(&["project", "set", "lab 2", "--retries", "3"]);
+    let out = station.run(&["project", "export", "lab 2", "-o", "lab2.toml"]);
+    assert!(out.status.success(), "{out:?}");
+    let file = std::fs::read_to_string(station.path("lab2.toml")).unwrap();
+    assert!(file.contains("retries = 3"), "{file}");
+    assert!(station.stderr(&["project", "import", "lab2.toml"], 75).contains("already"));
+    let third = station.json(&["project", "import", "lab2.toml", "--name", "lab 3"]);
+    assert_eq!(third[0]["value"]["retries"], 3);
+    std::fs::write(station.path("odd.toml"), file.replace("retries", "retires")).unwrap();
+    assert!(station.stderr(&["project", "import", "odd.toml"], 65).contains("retires"));
+    station.json(&["project", "import", "lab2.toml", "--replace"]);
+
+    let listed = station.json(&[
+        "rule",
+        "add",
+        "few",
+        "--project",
+        "lab",
+        "--serials",
+        "AF04B2DA,af04b2da,10000000af04b2db",
+        "--mac-from",
+        "dc-a6-32-00-00-00",
+    ]);
+    let matching = json!({ "serials": ["10000000af04b2db", "af04b2da"], "mac_from": "dc:a6:32:00:00:00" });
+    assert_eq!(listed[0]["value"]["matching"], matching);
+    assert!(
+        station
+            .stderr(&["rule", "add", "x", "--project", "lab", "--serials", "xyz"], 2)
+            .contains("--serials")
+    );
+    station.json(&["rule", "remove", "few"]);
+
     let rule = station.json(&["rule", "add", "eights", "--project", "lab", "--memory-min", "8GiB"]);
     assert_eq!(rule[0]["value"]["matching"], json!({ "memory_min": 8u64 << 30 }));
     station.json(&["rule", "add", "rest", "--wait", "--any"]);

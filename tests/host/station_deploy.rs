@@ -40,7 +40,7 @@ pub(crate) struct Agent {
 
 impl Agent {
     /// Its disk and its key are files of this name.
-    fn start(station: &Station, name: &str, serial: &str) -> Self {
+    pub(crate) fn start(station: &Station, name: &str, serial: &str) -> Self {
         Self::on(station, name, serial, &station.path(&format!("{name}.disk")))
     }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::first_boot::{self, FirstBoot};
+use super::first_boot::FirstBoot;
 use super::report::Usage;
 use super::screen::{Facts, Screen, Summary};
 use crate::board::Mac;
@@ -128,7 +128,7 @@ impl Flash {
                 for patch in &prepared.patches {
                     image.patch(patch.image_offset, &patch.new)?;
                 }
-                (image, Some(first_boot::kept(&prepared)))
+                (image, Some(prepared.kept()))
             }
             None => (Image::open(path, &image_options)?, None),
         };

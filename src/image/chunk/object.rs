@@ -186,18 +186,41 @@ impl Packer {
             if piece.stored_len == 0 {
                 continue;
             }
-            self.frame.clear();
-            self.zstd.compress_to_buffer(bytes, &mut self.frame).map_err(zstd_error)?;
-            let stored = if self.frame.len() < bytes.len() { &self.frame } else { bytes };
+            let stored = self.piece(bytes)?;
             piece.stored_len = stored.len() as u32;
             object.extend_from_slice(stored);
         }
         let table = Head::of(chunk, raw.len() as u64).bytes();
         object[..table.len()].copy_from_slice(&table);
-        let digest = Digest::of(&object);
-        object.extend_from_slice(&digest.0);
+        seal(&mut object);
         Ok(object)
     }
+
+    /// A piece as it is stored: packed, or as it is where that isn't shorter.
+    ///
+    /// # Errors
+    /// What zstd says.
+    pub fn piece<'a>(&'a mut self, bytes: &'a [u8]) -> Result<&'a [u8], Error> {
+        self.frame.clear();
+        self.zstd.compress_to_buffer(bytes, &mut self.frame).map_err(zstd_error)?;
+        Ok(if self.frame.len() < bytes.len() { &self.frame } else { bytes })
+    }
+}
+
+/// A chunk as an object, of pieces that are packed already: those of which something is stored, in their order. What the
+/// chunk's pieces say of their stored lengths has to be true.
+#[must_use]
+pub fn assemble<'a>(chunk: &Chunk, raw_len: u64, stored: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut object = Head::of(chunk, raw_len).bytes();
+    stored.for_each(|bytes| object.extend_from_slice(bytes));
+    seal(&mut object);
+    object
+}
+
+/// The digest of an object's bytes comes last.
+fn seal(object: &mut Vec<u8>) {
+    let digest = Digest::of(object);
+    object.extend_from_slice(&digest.0);
 }
 
 impl std::fmt::Debug for Packer {

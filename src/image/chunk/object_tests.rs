@@ -210,6 +210,17 @@ proptest! {
     }
 
     #[test]
+    fn pieces_that_are_packed_make_the_same_object(raw in any_raw()) {
+        let mut chunk = digest(&raw);
+        prop_assume!(chunk.id.is_some());
+        let mut packer = Packer::new(LEVEL).unwrap();
+        let object = packer.pack(&raw, &mut chunk).unwrap();
+        let head = Head::read(&object).unwrap();
+        let pieces = (0..head.pieces()).map(|n| &object[head.piece(n)]);
+        prop_assert_eq!(assemble(&chunk, raw.len() as u64, pieces), object);
+    }
+
+    #[test]
     fn damage_behind_a_right_digest_gives_other_bytes_or_an_error(
         raw in any_raw(),
         place in any::<prop::sample::Index>(),

@@ -12,7 +12,7 @@ mod scripts;
 mod settings;
 mod uploads;
 
-pub(super) use people::{digest, secret};
+pub(super) use people::{digest, no_random, secret};
 
 use axum::Router;
 use axum::http::header;

@@ -52,11 +52,14 @@ pub(in crate::station) fn digest(token: &str) -> String {
     hex(&Sha256::digest(token.as_bytes()))
 }
 
+/// The system gives no random numbers.
+pub(in crate::station) fn no_random() -> Refusal {
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, Kind::Failed, "the system gives no random numbers")
+}
+
 /// A new secret of a session or a token.
 pub(in crate::station) fn secret() -> Result<String, Refusal> {
-    let bytes = random::<32>().ok_or_else(|| {
-        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, Kind::Failed, "the system gives no random numbers")
-    })?;
+    let bytes = random::<32>().ok_or_else(no_random)?;
     Ok(format!("piprov_{}", hex(&bytes)))
 }
 

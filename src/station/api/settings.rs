@@ -94,11 +94,11 @@ async fn arm(call: Call, armed: bool) -> Result<Status, Refusal> {
 }
 
 async fn projects(call: Call, asked: ListAsked, (): ()) -> Result<Page<Project>, Refusal> {
-    Ok(part(call.station.store().projects().await?, &asked, |project| project.name.clone())?)
+    Ok(part(call.station.projects().await?, &asked, |project| project.name.clone())?)
 }
 
 async fn project(call: Call, (): (), (): ()) -> Result<Project, Refusal> {
-    Ok(call.station.store().project(call.part("project")).await?)
+    call.station.project(call.part("project")).await
 }
 
 async fn put_project(call: Call, (): (), project: Project) -> Result<Project, Refusal> {

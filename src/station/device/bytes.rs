@@ -102,8 +102,8 @@ fn digest(call: &Call) -> Result<Digest, Refusal> {
 async fn index(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
     let job = super::job_of(&call).await?;
     let image = image_of(&call.station, &job).await?;
-    let bytes = call.station.index_bytes(&image).await?;
-    Ok(immutable(&call, &image.index, bytes))
+    let (name, bytes) = call.station.index_of(&job, &image).await?;
+    Ok(immutable(&call, &name, bytes))
 }
 
 /// What the job of a call may fetch.
@@ -115,10 +115,11 @@ async fn chunks_of(call: &Call) -> Result<Arc<HashSet<Digest>>, Refusal> {
     let asked = Instant::now();
     let job = super::job_of(call).await?;
     let image = image_of(&call.station, &job).await?;
-    let index = Station::index_name(&image)?;
+    let own = call.station.own(&job, &image).await?;
+    let index = own.as_ref().map_or_else(|| Station::index_name(&image), |own| Ok(own.name))?;
     let chunks = match serving.chunks(index) {
         Some(chunks) => chunks,
-        None => Arc::new(call.station.chunks_of(&image).await?),
+        None => Arc::new(call.station.names_of(&image, own.as_deref()).await?),
     };
     serving.note(job.id, pass, (index, Arc::clone(&chunks)), asked);
     Ok(chunks)
@@ -129,7 +130,7 @@ async fn chunk(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
     if !chunks_of(&call).await?.contains(&digest) {
         return Err(Refusal::missing("the image of this job has no such chunk"));
     }
-    let bytes = call.station.chunk_bytes(digest).await?;
+    let bytes = call.station.chunk_of(call.part("job"), digest).await?;
     Ok(immutable(&call, &digest.to_string(), bytes))
 }
 

@@ -55,9 +55,21 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
             if !matches!(image.state, ImageState::Ready | ImageState::Damaged) {
                 return Err(Refusal::conflict(format!("the image `{}` is not ready", image.name)));
             }
-            let chunks = station.content_of(&image).await.ok().map(|content| content.to_string());
-            let Image { name, index, raw_len, raw_sha256, .. } = image;
-            Some(ImageRef { name, index, raw_len, raw_sha256, chunks })
+            // Where its settings can't be put into it the board is told so when it asks for its index.
+            match station.own(&job, &image).await {
+                Ok(Some(own)) => Some(ImageRef {
+                    name: image.name,
+                    index: own.name.to_string(),
+                    raw_len: image.raw_len,
+                    raw_sha256: "0".repeat(64),
+                    chunks: Some(own.content.to_string()),
+                }),
+                Ok(None) | Err(_) => {
+                    let chunks = station.content_of(&image).await.ok().map(|content| content.to_string());
+                    let Image { name, index, raw_len, raw_sha256, .. } = image;
+                    Some(ImageRef { name, index, raw_len, raw_sha256, chunks })
+                }
+            }
         }
     };
     let names = Names {
@@ -159,13 +171,19 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         Action::Backup => station.backup_of(&job).await?,
         _ => image,
     };
+    let own = match &image {
+        Some(image) if job.action == Action::Deploy => station.own(&job, image).await,
+        _ => Ok(None),
+    };
     // Of an index that can't be read nothing is equal.
-    let chunks = match &image {
-        Some(image) if outcome.read_back_chunks.is_some() => station.content_of(image).await.ok(),
+    let chunks = match (&image, &own) {
+        (_, Ok(Some(own))) => Some(own.content),
+        (Some(image), Ok(None)) if outcome.read_back_chunks.is_some() => station.content_of(image).await.ok(),
         _ => None,
     };
     let chunks = chunks.map(|digest| digest.to_string());
-    let sha256 = image.as_ref().map(|image| image.raw_sha256.as_str());
+    // Of an image with something of the board's own in it nobody knows that.
+    let sha256 = image.as_ref().filter(|_| matches!(own, Ok(None))).map(|image| image.raw_sha256.as_str());
     let mut ending = judge(job.action, &outcome, Expected { sha256, chunks: chunks.as_deref() });
     if outcome.failed.is_none()
         && let Some(why) = scripts::left_to_run(station, &job).await?
@@ -189,6 +207,11 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         "kept": outcome.kept,
         "fetched": outcome.fetched,
     });
+    let mut detail = detail;
+    if let (Ok(Some(own)), Some(detail)) = (&own, detail.as_object_mut()) {
+        detail.insert("first_boot".to_owned(), json!(own.settings));
+        detail.insert("expected_chunks".to_owned(), own.content.to_string().into());
+    }
     // What is told done and isn't equal has failed where it was compared.
     let stage = match (outcome.stage, &ending) {
         (Stage::Done, Ending::Failed { .. }) => Stage::ReadBack,
@@ -219,6 +242,7 @@ impl Station {
     /// What comes after a job that has ended, whoever has told so.
     async fn is_over(&self, job: &Job) -> Result<(), Refusal> {
         self.arrived_all(&job.id);
+        self.owns.forget(&job.id);
         self.job_over(job).await?;
         if let Some(run) = &job.run
             && let Some(track) = self.rates.end(run)

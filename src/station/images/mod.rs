@@ -7,6 +7,7 @@
 //! | `ingest` | a file becomes chunks and an index |
 //! | `give` | chunks for boards, raw bytes for people |
 //! | `backup` | chunks that a board brings |
+//! | `own` | an image with what belongs to one board |
 //! | `recent` | chunks that boards asked for a moment ago |
 //! | `keep` | whole images are proved, what nobody needs is collected |
 //! | `stored` | an image as bytes that can be read anywhere |
@@ -20,6 +21,7 @@ mod give;
 mod holds;
 mod ingest;
 mod keep;
+mod own;
 mod recent;
 mod stored;
 
@@ -34,6 +36,7 @@ pub use error::Error;
 pub use give::Raw;
 pub use ingest::Wanted;
 pub use keep::Collected;
+pub use own::{Own, Owns};
 pub use stored::Stored;
 
 use super::now;

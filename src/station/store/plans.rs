@@ -4,11 +4,12 @@ use serde_json::Value as Json;
 
 use super::db::{Tx, values};
 use super::jobs::{self, Asked};
-use super::{Error, projects, scripts};
+use super::{Error, boards, projects, scripts};
 use crate::device_api::Action;
 use crate::error::Kind;
 use crate::format::json::json;
-use crate::station_api::{Job, JobState, Plan, Time};
+use crate::station::first_boot;
+use crate::station_api::{FirstBootSettings, Job, JobState, Plan, Project, Time};
 
 /// What a job does that is made now.
 pub(super) async fn of(tx: &mut Tx, asked: &Asked) -> Result<Plan, Error> {
@@ -23,7 +24,31 @@ pub(super) async fn of(tx: &mut Tx, asked: &Asked) -> Result<Plan, Error> {
         Some(project) if asked.action == Action::Deploy => scripts::of(tx, &project.scripts).await?,
         _ => Vec::new(),
     };
-    Ok(Plan { project, scripts, tries: 0 })
+    let first_boot = match &project {
+        Some(project) if asked.action == Action::Deploy && !project.first_boot.is_empty() => {
+            let board = boards::one(tx, &asked.board).await?;
+            let bad =
+                |wrong: first_boot::Wrong| Error::BadValue { what: "first_boot", why: wrong.to_string() };
+            first_boot::filled(&project.first_boot, &own(&board)).map_err(bad)?
+        }
+        _ => FirstBootSettings::new(),
+    };
+    // What is told of a job is told without secrets.
+    let project =
+        project.map(|project| Project { first_boot: first_boot::told(&project.first_boot), ..project });
+    Ok(Plan { project, scripts, tries: 0, first_boot })
+}
+
+/// What a board has by itself.
+fn own(board: &crate::station_api::Board) -> std::collections::BTreeMap<String, String> {
+    let facts = [
+        ("serial", board.serial.map(|serial| serial.as_str().to_owned())),
+        ("serial8", board.serial.map(|serial| serial.directory())),
+        ("mac", board.macs.first().map(ToString::to_string)),
+        ("slot", board.slot.clone()),
+        ("name", board.name.clone()),
+    ];
+    facts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?))).collect()
 }
 
 /// What a job does.
@@ -89,6 +114,15 @@ fn who(by: &str) -> &str {
 }
 
 impl super::Store {
+    /// What a job would do that is made now. Nothing changes.
+    ///
+    /// # Errors
+    /// As where it is made.
+    pub async fn would(&self, asked: &Asked) -> Result<Plan, Error> {
+        let mut tx = self.db.begin().await?;
+        of(&mut tx, asked).await
+    }
+
     /// What a job does beside its image.
     ///
     /// # Errors

@@ -4,7 +4,8 @@ use super::db::{Row, Tx, json, values, word};
 use super::{Error, Store, check_name, scripts};
 use crate::station_api::{MOST_RETRIES, Project};
 
-const PROJECT: &str = "SELECT name, image, target, ending, again, retries, scripts, made FROM project";
+const PROJECT: &str =
+    "SELECT name, image, target, ending, again, retries, scripts, first_boot, made FROM project";
 
 fn project(row: Row) -> Result<Project, Error> {
     let mut row = row.of("project");
@@ -16,6 +17,7 @@ fn project(row: Row) -> Result<Project, Error> {
         again: row.word()?,
         retries: row.count()?.try_into().unwrap_or(u32::MAX),
         scripts: row.json()?,
+        first_boot: row.json()?,
         made: row.number()?,
     })
 }
@@ -66,11 +68,11 @@ impl Store {
         }
         scripts::check(&mut tx, &project.scripts).await?;
         tx.run(
-            "INSERT INTO project (name, image, target, ending, again, retries, made, scripts)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            "INSERT INTO project (name, image, target, ending, again, retries, made, first_boot, scripts)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              ON CONFLICT (name) DO UPDATE SET image = excluded.image, target = excluded.target,
              ending = excluded.ending, again = excluded.again, retries = excluded.retries,
-             scripts = excluded.scripts",
+             first_boot = excluded.first_boot, scripts = excluded.scripts",
             values![
                 &project.name,
                 &project.image,
@@ -79,6 +81,7 @@ impl Store {
                 word(project.again),
                 u64::from(project.retries),
                 project.made,
+                json(&project.first_boot),
                 json(&project.scripts),
             ],
         )

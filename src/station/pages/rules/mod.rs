@@ -3,6 +3,7 @@
 mod fields;
 mod list;
 mod one;
+mod project_file;
 mod projects;
 mod scripts;
 mod tried;
@@ -30,6 +31,8 @@ pub(super) fn add_to(pages: &mut Pages) {
     pages.get("/projects", LOOK, projects::list);
     pages.get("/projects/new", CHANGE, projects::new);
     pages.post("/projects/new", CHANGE, projects::make);
+    pages.post("/projects/import", CHANGE, project_file::import);
+    pages.get("/project/{project}/file", LOOK, project_file::download);
     pages.get("/project/{project}", LOOK, projects::show);
     pages.post("/project/{project}", CHANGE, projects::change);
     pages.post("/project/{project}/remove", CHANGE, projects::remove);

@@ -4,13 +4,16 @@ use askama::Template;
 
 use super::{Answer, encoded};
 use crate::device_api::{End, Role as Disk, Script};
+use crate::firstboot::{self, KEYS};
 use crate::format::count;
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
 use crate::station::pages::table::{go, page, page_of, sentence};
 use crate::station::pages::visit::Visit;
 use crate::station::web::Refusal;
-use crate::station_api::{Again, ImageState, ListAsked, MOST_RETRIES, Project, Rule, What};
+use crate::station_api::{
+    Again, FIRST_BOOT_FORMAT, FirstBootSettings, ImageState, ListAsked, MOST_RETRIES, Project, Rule, What,
+};
 
 /// Disks that are tried one after the other.
 const DISKS: usize = 4;
@@ -25,6 +28,8 @@ struct Line {
     again: &'static str,
     retries: String,
     scripts: Vec<(String, String)>,
+    /// What is set for the first boot, by its names.
+    first_boot: String,
     rules: Vec<(String, String)>,
 }
 
@@ -46,6 +51,20 @@ struct Fields {
     again: String,
     retries: String,
     scripts: Vec<String>,
+    first_boot: FirstBootSettings,
+}
+
+/// A first-boot setting in the form.
+struct Setting {
+    key: &'static str,
+    help: &'static str,
+    is_secret: bool,
+    /// It may have several lines.
+    several: bool,
+    /// What is there; of a secret nothing.
+    text: String,
+    /// Whether there is a secret.
+    is_set: bool,
 }
 
 #[derive(Template)]
@@ -61,6 +80,11 @@ struct One {
     wrong: Option<String>,
     changes: bool,
     most_retries: u32,
+    settings: Vec<Setting>,
+    formats: Vec<&'static str>,
+    format: String,
+    /// A project's file, as somebody has put it in.
+    file: String,
 }
 
 fn line(project: &Project, rules: &[Rule]) -> Line {
@@ -89,13 +113,14 @@ fn line(project: &Project, rules: &[Rule]) -> Line {
             most => format!("{} at most, after what may pass", count(u64::from(most), "time")),
         },
         scripts: project.scripts.iter().map(|name| (name.clone(), encoded(name))).collect(),
+        first_boot: project.first_boot.keys().cloned().collect::<Vec<_>>().join(", "),
         rules: rules.iter().filter(uses).map(|rule| (rule.name.clone(), encoded(&rule.name))).collect(),
     }
 }
 
 pub(super) async fn list(visit: Visit) -> Answer {
     let store = visit.station.store();
-    let (projects, rules) = (store.projects().await?, store.rules().await?);
+    let (projects, rules) = (visit.station.projects().await?, store.rules().await?);
     let frame = visit.frame("Projects", "projects").await;
     let changes = frame.can("admin");
     page(&List { frame, projects: projects.iter().map(|project| line(project, &rules)).collect(), changes })
@@ -113,6 +138,7 @@ impl Fields {
             again: text("again"),
             retries: text("retries"),
             scripts: form.all("script").take(Script::MOST + 1).map(str::to_owned).collect(),
+            first_boot: first_boot(form),
         }
     }
 
@@ -128,6 +154,7 @@ impl Fields {
             again: word(serde_json::to_value(project.again)),
             retries: project.retries.to_string(),
             scripts: project.scripts.clone(),
+            first_boot: project.first_boot.clone(),
         }
     }
 
@@ -159,9 +186,47 @@ impl Fields {
             again: form.word("again")?.unwrap_or_default(),
             retries: retries(&self.retries)?,
             scripts: self.scripts.clone(),
+            first_boot: self.first_boot.clone(),
             made: 0,
         })
     }
+}
+
+/// First-boot settings of a form. A secret that is there and has nothing in its field stays, unless it is to go.
+fn first_boot(form: &Form) -> FirstBootSettings {
+    let mut settings = FirstBootSettings::new();
+    let keys = KEYS.iter().map(|key| (key.name, key.is_secret)).chain([(FIRST_BOOT_FORMAT, false)]);
+    for (key, is_secret) in keys {
+        let field = format!("first-{key}");
+        // A password may begin with a space.
+        let text = if is_secret { form.raw(&field) } else { form.text(&field) }.replace("\r\n", "\n");
+        let stays = form.is_on(&format!("keep-{key}"));
+        if !text.is_empty() || stays {
+            settings.insert(key.to_owned(), text);
+        }
+    }
+    // The one takes the other's place.
+    if settings.get("password").is_some_and(|text| !text.is_empty())
+        && settings.get("password-hash").is_some_and(String::is_empty)
+    {
+        settings.remove("password-hash");
+    }
+    settings
+}
+
+fn settings(there: &FirstBootSettings, was: Option<&FirstBootSettings>) -> Vec<Setting> {
+    let one = |key: &firstboot::Key| Setting {
+        key: key.name,
+        help: key.help,
+        is_secret: key.is_secret,
+        several: key.name == "ssh-key",
+        text: match there.get(key.name) {
+            Some(text) if !key.is_secret => text.clone(),
+            _ => String::new(),
+        },
+        is_set: key.is_secret && was.is_some_and(|was| was.contains_key(key.name)),
+    };
+    KEYS.iter().map(one).collect()
 }
 
 /// How often something is tried again; empty: never.
@@ -173,6 +238,21 @@ fn retries(text: &str) -> Result<u32, Refusal> {
 }
 
 async fn show_page(visit: &Visit, there: Option<&Project>, fields: Fields, wrong: Option<Refusal>) -> Answer {
+    page_with(visit, there, fields, wrong, String::new()).await
+}
+
+/// The page on which projects are made, with a file that was refused.
+pub(super) async fn with_form(visit: &Visit, wrong: Refusal, file: String) -> Answer {
+    page_with(visit, None, Fields::default(), Some(wrong), file).await
+}
+
+async fn page_with(
+    visit: &Visit,
+    there: Option<&Project>,
+    fields: Fields,
+    wrong: Option<Refusal>,
+    file: String,
+) -> Answer {
     let store = visit.station.store();
     let rules = store.rules().await?;
     let asked = ListAsked { limit: Some(500), ..ListAsked::default() };
@@ -185,6 +265,9 @@ async fn show_page(visit: &Visit, there: Option<&Project>, fields: Fields, wrong
     let mut scripts = store.scripts().await?;
     Script::sort(&mut scripts);
     let scripts = scripts.into_iter().map(|script| (script.name, script.when.word())).collect();
+    let settings = settings(&fields.first_boot, there.map(|project| &project.first_boot));
+    let formats = firstboot::Format::ALL.iter().map(|format| format.name()).collect();
+    let format = fields.first_boot.get(FIRST_BOOT_FORMAT).cloned().unwrap_or_default();
     let frame = visit.frame(there.map_or("New project", |project| project.name.as_str()), "projects").await;
     let changes = frame.can("admin");
     let status = wrong.as_ref().map_or(axum::http::StatusCode::OK, Refusal::status);
@@ -192,17 +275,36 @@ async fn show_page(visit: &Visit, there: Option<&Project>, fields: Fields, wrong
     let there = there.map(|project| line(project, &rules));
     page_of(
         status,
-        &One { frame, there, fields, images, scripts, wrong, changes, most_retries: MOST_RETRIES },
+        &One {
+            frame,
+            there,
+            fields,
+            images,
+            scripts,
+            wrong,
+            changes,
+            most_retries: MOST_RETRIES,
+            file,
+            settings,
+            formats,
+            format,
+        },
     )
 }
 
 pub(super) async fn show(visit: Visit) -> Answer {
-    let project = visit.station.store().project(visit.part("project")).await?;
+    let project = visit.station.project(visit.part("project")).await?;
     show_page(&visit, Some(&project), Fields::of_project(&project), None).await
 }
 
 pub(super) async fn new(visit: Visit) -> Answer {
-    let fields = Fields::of_form(&visit.query);
+    let fields = match visit.query.text("from") {
+        "" => Fields::of_form(&visit.query),
+        from => {
+            let from = visit.station.project(from).await?;
+            Fields { name: String::new(), ..Fields::of_project(&from) }
+        }
+    };
     show_page(&visit, None, fields, None).await
 }
 
@@ -210,7 +312,7 @@ pub(super) async fn make(visit: Visit, form: Form) -> Answer {
     let fields = Fields::of_form(&form);
     let made: Result<Project, Refusal> = async {
         let project = fields.project(&form)?;
-        if visit.station.store().project(&project.name).await.is_ok() {
+        if visit.station.project(&project.name).await.is_ok() {
             return Err(Refusal::conflict(format!("there is a project `{}` already", project.name)));
         }
         visit.station.put_project(&visit.who(), project).await
@@ -226,7 +328,7 @@ pub(super) async fn make(visit: Visit, form: Form) -> Answer {
 }
 
 pub(super) async fn change(visit: Visit, form: Form) -> Answer {
-    let before = visit.station.store().project(visit.part("project")).await?;
+    let before = visit.station.project(visit.part("project")).await?;
     // A project keeps its name: jobs and rules call it so.
     let fields = Fields { name: before.name.clone(), ..Fields::of_form(&form) };
     let changed: Result<Project, Refusal> = async {

@@ -195,6 +195,7 @@ async fn with_retries(store: &Store, retries: u32) -> (String, Asked) {
         retries,
         scripts: Vec::new(),
         made: NOW,
+        ..crate::station_api::Project::default()
     };
     store.put_project(&project).await.unwrap();
     let asked = Asked { project: Some("gateway".into()), ..deploy(&board, &image) };

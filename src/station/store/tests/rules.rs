@@ -12,9 +12,8 @@ fn project(name: &str, image: &str, again: Again) -> Project {
         target: vec![],
         end: End::Wait,
         again,
-        retries: 0,
-        scripts: vec![],
         made: NOW,
+        ..Project::default()
     }
 }
 

@@ -56,7 +56,7 @@ on_both! {
         let store = place.open().await;
         let made = store.put_script(&script("grow root", "a\r\nb\n", false)).await.unwrap();
         assert_eq!(made.text, "a\nb\n");
-        assert_eq!(store.scripts().await.unwrap(), [made.clone()]);
+        assert_eq!(store.scripts().await.unwrap(), std::slice::from_ref(&made));
         let changed = Script { priority: 5, background: true, when: When::Post, ..made };
         store.put_script(&changed).await.unwrap();
         assert_eq!(store.script("grow root").await.unwrap(), changed);

@@ -1,0 +1,325 @@
+//! First-boot settings of projects: what is kept of them, what is told of them, and what they are for one board. Pure.
+
+use std::collections::BTreeMap;
+
+use crate::firstboot::{self, Format, KEYS, Settings, hashed_password, wifi_key};
+use crate::station_api::{FIRST_BOOT_FORMAT, FirstBootSettings};
+
+/// The key that may have several lines.
+const SEVERAL: &str = "ssh-key";
+/// Texts have so many bytes at most, all together.
+const LONGEST: usize = 128 << 10;
+/// A value that a text is filled with has so many bytes at most.
+const LONGEST_FILLED: usize = 16 << 10;
+
+/// Why settings can't be taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Wrong {
+    /// An unknown key, or a value that it can't have.
+    #[error("{0}")]
+    Setting(String),
+    /// A secret is to stay as it is, and there is none.
+    #[error("{key}: it is empty, and there is none that could stay")]
+    NoSecret {
+        /// The key.
+        key: String,
+    },
+    /// The name of a Wi-Fi has changed, and its password hasn't come again.
+    #[error(
+        "wifi-ssid: what is kept of the password belongs to the Wi-Fi of before, so wifi-password is needed again"
+    )]
+    NewName,
+    /// A text names a value that the board hasn't.
+    #[error("{key}: the board has no value `{name}`")]
+    NoValue {
+        /// The key.
+        key: String,
+        /// The value's name.
+        name: String,
+    },
+    /// They are too long.
+    #[error("first-boot settings have {} KiB at most", LONGEST >> 10)]
+    Long,
+}
+
+fn is_secret(key: &str) -> bool {
+    KEYS.iter().any(|known| known.name == key && known.is_secret)
+}
+
+/// Whether a text has values of the board in it, as `gate-{serial8}`.
+fn has_values(text: &str) -> bool {
+    parts(text).any(|part| matches!(part, Part::Value(_)))
+}
+
+/// A part of a text.
+#[derive(Debug, PartialEq, Eq)]
+enum Part<'a> {
+    Text(&'a str),
+    Value(&'a str),
+}
+
+/// The parts of a text. A brace that isn't around a name is a brace.
+fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
+    let is_name = |name: &str| {
+        name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name.len() <= 32
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        if let Some((name, behind)) = rest.strip_prefix('{').and_then(|rest| rest.split_once('}'))
+            && is_name(name)
+        {
+            rest = behind;
+            return Some(Part::Value(name));
+        }
+        let first = rest.chars().next().map_or(0, char::len_utf8);
+        let end = rest.get(first..).and_then(|rest| rest.find('{')).map_or(rest.len(), |at| at + first);
+        let (part, behind) = rest.split_at(end);
+        rest = behind;
+        Some(Part::Text(part))
+    })
+}
+
+/// A text with a board's values.
+fn fill(key: &str, text: &str, values: &BTreeMap<String, String>) -> Result<String, Wrong> {
+    let mut filled = String::new();
+    for part in parts(text) {
+        filled.push_str(match part {
+            Part::Text(text) => text,
+            Part::Value(name) => values
+                .get(name)
+                .ok_or_else(|| Wrong::NoValue { key: key.to_owned(), name: name.to_owned() })?,
+        });
+        if filled.len() > LONGEST_FILLED {
+            return Err(Wrong::Long);
+        }
+    }
+    Ok(filled)
+}
+
+/// What a project keeps of settings that come in. `before`: what it has, of which a secret stays where an empty one comes.
+/// Passwords are kept as hashes, unless they have a board's values in them.
+///
+/// # Errors
+/// [`Wrong`].
+pub(super) fn kept(
+    before: &FirstBootSettings,
+    new: &FirstBootSettings,
+    salt: &[u8; 16],
+) -> Result<FirstBootSettings, Wrong> {
+    if new.iter().map(|(key, text)| key.len() + text.len()).sum::<usize>() > LONGEST {
+        return Err(Wrong::Long);
+    }
+    let mut kept = FirstBootSettings::new();
+    for (key, text) in new {
+        let text = match text.is_empty() && is_secret(key) {
+            true => before.get(key).ok_or_else(|| Wrong::NoSecret { key: key.clone() })?,
+            false => text,
+        };
+        if key == "password" && !has_values(text) {
+            // What it may be is looked at before it is hashed.
+            Settings::default().set(key, text).map_err(|problem| Wrong::Setting(problem.to_string()))?;
+            let hash = hashed_password(text, salt).map_err(|error| Wrong::Setting(error.to_string()))?;
+            if kept.insert("password-hash".to_owned(), hash).is_some() {
+                return Err(Wrong::Setting("password and password-hash say the same thing twice".to_owned()));
+            }
+        } else if kept.contains_key(key) {
+            return Err(Wrong::Setting("password and password-hash say the same thing twice".to_owned()));
+        } else {
+            kept.insert(key.clone(), text.clone());
+        }
+    }
+    let ssid = kept.get("wifi-ssid").filter(|ssid| !has_values(ssid)).cloned();
+    let (given, had) = (new.get("wifi-password"), before.get("wifi-password"));
+    match (&ssid, given) {
+        // The key is made of the Wi-Fi's name too.
+        (_, Some(given))
+            if given.is_empty() && before.get("wifi-ssid") != kept.get("wifi-ssid") && had.is_some() =>
+        {
+            return Err(Wrong::NewName);
+        }
+        (Some(ssid), Some(given)) if !given.is_empty() && !has_values(given) => {
+            Settings::default()
+                .set("wifi-password", given)
+                .map_err(|problem| Wrong::Setting(problem.to_string()))?;
+            kept.insert("wifi-password".to_owned(), wifi_key(ssid, given));
+        }
+        _ => {}
+    }
+    let plain: FirstBootSettings = kept
+        .iter()
+        .filter(|(_, text)| !has_values(text))
+        .map(|(key, text)| (key.clone(), text.clone()))
+        .collect();
+    let whole = plain.len() == kept.len();
+    settings_of(&plain, whole)?;
+    // Of a key that has values in it at least the name is known to be one.
+    for key in kept.keys().filter(|key| !plain.contains_key(*key) && *key != FIRST_BOOT_FORMAT) {
+        if KEYS.iter().all(|known| known.name != key) {
+            Settings::default().set(key, "").map_err(|problem| Wrong::Setting(problem.to_string()))?;
+        }
+    }
+    Ok(kept)
+}
+
+/// What is told of settings: not the secrets, which are empty.
+#[must_use]
+pub(super) fn told(settings: &FirstBootSettings) -> FirstBootSettings {
+    let text = |key: &String, text: &String| if is_secret(key) { String::new() } else { text.clone() };
+    settings.iter().map(|(key, value)| (key.clone(), text(key, value))).collect()
+}
+
+/// The settings of one board.
+///
+/// # Errors
+/// [`Wrong`].
+pub(super) fn filled(
+    settings: &FirstBootSettings,
+    values: &BTreeMap<String, String>,
+) -> Result<FirstBootSettings, Wrong> {
+    let mut filled = FirstBootSettings::new();
+    for (key, text) in settings {
+        filled.insert(key.clone(), fill(key, text, values)?);
+    }
+    settings_of(&filled, true)?;
+    Ok(filled)
+}
+
+/// As the library takes them, with the format where one is said. `whole`: they have to fit together.
+///
+/// # Errors
+/// [`Wrong`].
+pub(super) fn settings_of(
+    texts: &FirstBootSettings,
+    whole: bool,
+) -> Result<(Settings, Option<Format>), Wrong> {
+    let mut settings = Settings::default();
+    let mut format = None;
+    for (key, text) in texts {
+        if key == FIRST_BOOT_FORMAT {
+            format = Some(text.parse().map_err(|why| Wrong::Setting(format!("format: {why}")))?);
+            continue;
+        }
+        let mut set =
+            |text: &str| settings.set(key, text).map_err(|problem| Wrong::Setting(problem.to_string()));
+        if key == SEVERAL {
+            text.lines().filter(|line| !line.trim().is_empty()).try_for_each(&mut set)?;
+        } else {
+            set(text)?;
+        }
+    }
+    if whole {
+        settings.check().map_err(|problem| Wrong::Setting(problem.to_string()))?;
+    }
+    Ok((settings, format))
+}
+
+/// What is to be put into the image of a job. The same job gives the same files each time that it is asked.
+///
+/// # Errors
+/// [`Wrong`].
+pub(super) fn wanted(job: &str, made: i64, texts: &FirstBootSettings) -> Result<firstboot::Wanted, Wrong> {
+    let (settings, format) = settings_of(texts, true)?;
+    let mut salt = [0; 16];
+    let derived = blake3::derive_key("piprov 2026 salt of a job's first-boot settings", job.as_bytes());
+    salt.copy_from_slice(&derived[..16]);
+    Ok(firstboot::Wanted { settings, format, salt, time: u64::try_from(made / 1000).unwrap_or_default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn texts_are_filled_with_a_boards_values() {
+        let values = map(&[("serial8", "af04b2da"), ("n", "7")]);
+        let settings = map(&[("hostname", "gate-{serial8}-{n}"), ("timezone", "Europe/Berlin")]);
+        let filled = filled(&settings, &values).unwrap();
+        assert_eq!(filled, map(&[("hostname", "gate-af04b2da-7"), ("timezone", "Europe/Berlin")]));
+        let missing = super::filled(&map(&[("hostname", "a{rack}")]), &values).unwrap_err();
+        assert_eq!(missing.to_string(), "hostname: the board has no value `rack`");
+        // A value that the setting can't have is told by the setting's name.
+        let odd = super::filled(&map(&[("hostname", "{n}")]), &map(&[("n", "a b")])).unwrap_err();
+        assert!(odd.to_string().starts_with("hostname: "), "{odd}");
+        let braces: Vec<_> = parts("{a}{B}{ {b_2}}").collect();
+        assert_eq!(
+            braces,
+            [Part::Value("a"), Part::Text("{B}"), Part::Text("{ "), Part::Value("b_2"), Part::Text("}")]
+        );
+    }
+
+    #[test]
+    fn secrets_are_kept_as_hashes_told_to_nobody_and_stay_where_nothing_comes() {
+        let settings = map(&[("user", "pi"), ("password", "raspberry 5"), ("hostname", "a{n}")]);
+        let first = kept(&FirstBootSettings::new(), &settings, &[1; 16]).unwrap();
+        assert!(first["password-hash"].starts_with("$6$") && !first.contains_key("password"), "{first:?}");
+        let shown = told(&first);
+        assert_eq!(shown, map(&[("user", "pi"), ("password-hash", ""), ("hostname", "a{n}")]));
+        assert_eq!(kept(&first, &shown, &[2; 16]).unwrap(), first);
+        let none = kept(&FirstBootSettings::new(), &shown, &[2; 16]).unwrap_err();
+        assert_eq!(none, Wrong::NoSecret { key: "password-hash".into() });
+        let twice = map(&[("user", "pi"), ("password", "raspberry"), ("password-hash", "")]);
+        assert!(kept(&first, &twice, &[2; 16]).unwrap_err().to_string().contains("twice"));
+        // Of a Wi-Fi's password its key is kept, which belongs to the Wi-Fi's name (IEEE 802.11, annex J.4.3).
+        let wifi = map(&[("wifi-ssid", "IEEE"), ("wifi-password", "password"), ("wifi-country", "DE")]);
+        let wifi = kept(&FirstBootSettings::new(), &wifi, &[1; 16]).unwrap();
+        assert_eq!(wifi["wifi-password"], "f42c6fc52df0ebef9ebb4b90b38a5f902e83fe1b135a70e23aed762e9710a12e");
+        assert_eq!(kept(&wifi, &told(&wifi), &[2; 16]).unwrap(), wifi);
+        let other = FirstBootSettings::from([("wifi-ssid".to_owned(), "other".to_owned())]);
+        let renamed = told(&wifi).into_iter().chain(other).collect();
+        assert_eq!(kept(&wifi, &renamed, &[2; 16]), Err(Wrong::NewName));
+        // One that has a value in it is hashed when the board is known.
+        let each = map(&[("user", "pi"), ("password", "{secret}")]);
+        assert_eq!(kept(&FirstBootSettings::new(), &each, &[1; 16]).unwrap(), each);
+    }
+
+    #[test]
+    fn what_no_board_could_have_is_refused_at_once() {
+        let none = FirstBootSettings::new();
+        for (settings, why) in [
+            (&[("hostname", "a b")][..], "hostname: "),
+            (&[("hostnme", "a")], "no first-boot setting `hostnme`"),
+            (&[("hostnme", "{a}")], "no first-boot setting `hostnme`"),
+            (&[("wifi-ssid", "lab")], "wifi-country"),
+            (&[("format", "floppy")], "format: "),
+            (&[("ssh-key", "ssh-ed25519 x")], "ssh-key: "),
+            (&[("user", "pi"), ("password", "")], "password: it is empty"),
+        ] {
+            let error = kept(&none, &map(settings), &[1; 16]).unwrap_err().to_string();
+            assert!(error.contains(why), "{settings:?}: {error}");
+        }
+        let long = "a".repeat(LONGEST);
+        assert_eq!(kept(&none, &map(&[("hostname", &long)]), &[1; 16]), Err(Wrong::Long));
+        let keys = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUxaW0xZ2V0MTIzNDU2Nzg5MDEyMzQ1Njc4 a\n\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUxaW0xZ2V0MTIzNDU2Nzg5MDEyMzQ1Njc5 b\n";
+        kept(&none, &map(&[("user", "pi"), ("ssh-key", keys), ("format", "first-run")]), &[1; 16]).unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn the_parts_of_a_text_are_the_text(text in "[a{}_0 ü]{0,40}") {
+            let whole: String = parts(&text)
+                .map(|part| match part {
+                    Part::Text(text) => text.to_owned(),
+                    Part::Value(name) => format!("{{{name}}}"),
+                })
+                .collect();
+            prop_assert_eq!(whole, text);
+        }
+
+        #[test]
+        fn a_value_is_never_read_as_a_text_with_values(value in "[a{}]{0,10}") {
+            let values = map(&[("a", &value)]);
+            prop_assert_eq!(fill("hostname", "{a}", &values), Ok(value));
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Images of jobs that have something of their board's own in them.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+
+use super::first_boot::wanted;
+use super::images::{self, Own};
+use super::store::Asked;
+use super::web::Refusal;
+use super::{Station, first_boot, now};
+use crate::error::{Explain as _, chain};
+use crate::firstboot;
+use crate::image::chunk::Digest;
+use crate::image::read_at::ReadAt;
+use crate::station_api::{FirstBootSettings, Image, Job, Time};
+
+/// Why the image of a job can't have its board's settings.
+fn refused(image: &Image, why: &firstboot::Error) -> Refusal {
+    let refusal =
+        Refusal::meaningless(format!("first-boot settings and the image `{}`: {}", image.name, chain(why)));
+    match why.hint() {
+        Some(hint) => refusal.with_hint(hint),
+        None => refusal,
+    }
+}
+
+impl Station {
+    /// The image of a job with what is its board's own; `None` where it has nothing of that.
+    pub(super) async fn own(&self, job: &Job, image: &Image) -> Result<Option<Arc<Own>>, Refusal> {
+        if let Some(own) = self.owns.get(&job.id) {
+            return Ok(Some(own));
+        }
+        let plan = self.store().plan(&job.id).await?;
+        if plan.first_boot.is_empty() {
+            return Ok(None);
+        }
+        let own = Arc::new(self.make_own((&job.id, job.made), &plan.first_boot, image).await?);
+        self.owns.put(&job.id, &own);
+        Ok(Some(own))
+    }
+
+    /// Puts settings into an image, in memory. `job`: its name, and when it was made.
+    async fn make_own(
+        &self,
+        (job, made): (&str, Time),
+        settings: &FirstBootSettings,
+        image: &Image,
+    ) -> Result<Own, Refusal> {
+        let wrong = |wrong: first_boot::Wrong| Refusal::meaningless(format!("first_boot: {wrong}"));
+        let wanted = wanted(job, made, settings).map_err(wrong)?;
+        let stored = self.images.stored(image).await?;
+        let named = image.clone();
+        let made = tokio::task::spawn_blocking(move || {
+            let base: Arc<dyn ReadAt> = Arc::clone(&stored) as _;
+            let made = firstboot::prepare(&base, &wanted).map_err(|why| refused(&named, &why))?;
+            Own::make(&stored, &made.patches, made.kept()).map_err(Refusal::from)
+        });
+        let broken = |error| Refusal::from(images::Error::Read(io::Error::other(error)));
+        made.await.map_err(broken)?
+    }
+
+    /// Whether the image of what is asked for can have its settings. So a person is told at once what a board would find out
+    /// else.
+    pub(super) async fn can_have(&self, asked: &Asked) -> Result<(), Refusal> {
+        let Some(image) = asked.image.as_ref().filter(|_| asked.project.is_some()) else { return Ok(()) };
+        let plan = self.store().would(asked).await?;
+        if plan.first_boot.is_empty() {
+            return Ok(());
+        }
+        self.make_own(("", now()), &plan.first_boot, &self.store().image(image).await?).await.map(drop)
+    }
+
+    /// A chunk of a job's image. `has`: its name was looked for among those of the job.
+    pub(super) async fn chunk_of(&self, job: &str, id: Digest) -> Result<Bytes, Refusal> {
+        // Of nearly all jobs nothing is their own: that costs no look into the database.
+        if self.owns.has(job) {
+            let own = match self.owns.get(job) {
+                Some(own) => Some(own),
+                None => {
+                    let job = self.store().job(job).await?;
+                    let image = job.image.clone().unwrap_or_default();
+                    self.own(&job, &self.store().image(&image).await?).await?
+                }
+            };
+            if let Some(own) = own
+                && let Some(bytes) = self.images.own_chunk(&own, id).await?
+            {
+                return Ok(bytes);
+            }
+        }
+        self.chunk_bytes(id).await
+    }
+
+    /// The index of a job's image as bytes, and its name.
+    pub(super) async fn index_of(&self, job: &Job, image: &Image) -> Result<(String, Bytes), Refusal> {
+        let Some(own) = self.own(job, image).await? else {
+            return Ok((image.index.clone(), self.index_bytes(image).await?));
+        };
+        let index = own.index(self.images.stored(image).await?.index());
+        let bytes = index.encode().map_err(images::Error::from)?;
+        Ok((own.name.to_string(), bytes.into()))
+    }
+
+    /// The names of all chunks that a job may fetch. `own`: its image, where it has something of its board's own in it.
+    pub(super) async fn names_of(
+        &self,
+        image: &Image,
+        own: Option<&Own>,
+    ) -> Result<HashSet<Digest>, Refusal> {
+        let mut chunks = self.chunks_of(image).await?;
+        chunks.extend(own.into_iter().flat_map(Own::chunks));
+        Ok(chunks)
+    }
+}

@@ -1,0 +1,44 @@
+//! A project as a file: taken from a page, and made of one.
+
+use axum::http::header;
+use axum::response::IntoResponse as _;
+
+use super::projects::with_form;
+use super::{Answer, encoded};
+use crate::station::acts::files::attachment;
+use crate::station::pages::form::Form;
+use crate::station::pages::table::go;
+use crate::station::pages::visit::Visit;
+use crate::station::web::Refusal;
+use crate::station_api::{Project, ProjectFile};
+
+pub(super) async fn download(visit: Visit) -> Answer {
+    let project = visit.station.project(visit.part("project")).await?;
+    let name = attachment(format!("{}.toml", project.name).as_bytes());
+    let headers = [
+        (header::CONTENT_TYPE, "application/toml; charset=utf-8".to_owned()),
+        (header::CONTENT_DISPOSITION, name),
+    ];
+    Ok((headers, ProjectFile { project }.write()).into_response())
+}
+
+pub(super) async fn import(visit: Visit, form: Form) -> Answer {
+    let made: Result<Project, Refusal> = async {
+        let file =
+            ProjectFile::read(form.raw("file")).map_err(|why| Refusal::meaningless(why.to_string()))?;
+        let name = file.project.name.clone();
+        if !form.is_on("replace") && visit.station.project(&name).await.is_ok() {
+            return Err(Refusal::conflict(format!("there is a project `{name}` already"))
+                .with_hint("tick the box to change it"));
+        }
+        visit.station.put_project(&visit.who(), file.project).await
+    }
+    .await;
+    match made {
+        Ok(project) => {
+            visit.say(false, format!("Project “{}” is as its file says.", project.name));
+            Ok(go(&format!("/project/{}", encoded(&project.name))))
+        }
+        Err(refusal) => with_form(&visit, refusal, form.raw("file").to_owned()).await,
+    }
+}
