@@ -141,6 +141,7 @@ fn board_of(url: &str, n: u64, stop: &Stop) {
             trust: Trust::System,
             key: None,
             disks: Disks::Files(Vec::new()),
+            run_scripts: false,
         },
         identity: Identity::new().unwrap(),
         facts: &tell,

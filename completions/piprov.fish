@@ -41,6 +41,7 @@ complete -c piprov -n "__fish_piprov_needs_command" -f -a "board" -d 'Show the s
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "image" -d 'Show the station\'s images, and add, check and take out some'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "backup" -d 'Show the backups of boards, check them, and put them back'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "project" -d 'Show and change projects: image, disk and end that boards get together'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "script" -d 'Show and change what boards run before and after their image is written'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "rule" -d 'Show and change which project an arriving board gets'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "values" -d 'Show and change the sources of values of which each board has its own'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "user" -d 'Show and change the accounts of people'
@@ -556,6 +557,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l again -d 'What becomes of a board that was done before: skip, ask or again' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l retries -d 'How often a job is tried again by itself where what went wrong may pass' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l value -d 'A source of values of which each board gets its own; again for more' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l script -d 'A script that its boards run, several in a list; "" is none' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l set -d 'First-boot setting of its boards, like hostname=gate-{serial8}; without a value it is taken away' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l set-file -d 'File with such settings, as TOML: hostname = "gate-{serial8}"' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
@@ -574,6 +576,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l again -d 'What becomes of a board that was done before: skip, ask or again' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l retries -d 'How often a job is tried again by itself where what went wrong may pass' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l value -d 'A source of values of which each board gets its own; again for more' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l script -d 'A script that its boards run, several in a list; "" is none' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l set -d 'First-boot setting of its boards, like hostname=gate-{serial8}; without a value it is taken away' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l set-file -d 'File with such settings, as TOML: hostname = "gate-{serial8}"' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
@@ -609,7 +612,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l config -d 'Read this configuration file instead of the usual ones' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l replace -d 'Change the project where it is there already'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l replace -d 'Change the project, and its scripts, where they are there already'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say more about the same events'
@@ -626,6 +629,62 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -f -a "list" -d 'List scripts, in the order in which they would run'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -f -a "show" -d 'Show one script with its text'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -f -a "add" -d 'Add a script, or change it: what isn\'t said stays'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -f -a "remove" -d 'Remove a script that no project has'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l name -d 'What to call it [default: the file\'s name, without its ending]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l when -d 'When it runs: pre (before anything is written) or post (after all was read back) [default: post]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l priority -d 'The lowest runs first, those of one number by their names [default: 100]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l background -d 'What comes next doesn\'t wait for its end: yes or no [default: no]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l once -d 'A board runs it once, and it may start the board again: yes or no [default: no]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l limit -d 'So long it may take, then it is ended, in seconds [default: 600]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -1514,6 +1573,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l release -d 'Debian release to fetch from' -r -f -a "bookworm\t'Debian 12, Linux 6.1; the last with a kernel for armv6'
 trixie\t'Debian 13, Linux 6.12'"
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l script-tools -d 'Put in what scripts of projects use: parted, sfdisk, resize2fs, mke2fs, mmc and curl'
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -s f -l force -d 'Write into a directory that has something in it'
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Print results and errors only'

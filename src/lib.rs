@@ -13,6 +13,7 @@
 //! | [`mod@format`] | how sizes, times and rates are written |
 //! | [`progress`] | how long work tells how far it is |
 //! | [`stop`] | one flag that every waiting place listens to, so that Ctrl-C is heard |
+//! | [`process`] | a program that runs beside this one, read and ended as a whole |
 //! | [`run`] | one attempt to do something to one board: its stages, events, ending and record |
 //! | [`image`] | disk images: open, digest, tables, split, files inside, write, verify |
 //! | [`eeprom`] | a Pi 4's or 5's EEPROM image and boot order, a Pi 2's or 3's burned-in bits |
@@ -83,6 +84,7 @@ pub mod netboot;
 pub mod per_second;
 #[cfg(feature = "net")]
 pub mod power;
+pub mod process;
 pub mod progress;
 pub mod run;
 #[cfg(feature = "net")]

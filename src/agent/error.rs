@@ -4,6 +4,7 @@ use std::io;
 
 use super::deploy::Amounts;
 use super::source::FetchError;
+use crate::device_api::When;
 use crate::error::{Explain, Kind, Remedy};
 use crate::format::size_exact;
 use crate::run::Stage;
@@ -118,6 +119,21 @@ pub enum Error {
     /// The image's bytes, or a place for those of a backup, can't be had.
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    /// A script of the job failed.
+    #[error("script {name} ({}) {how}", when.word())]
+    Script {
+        /// Its name.
+        name: String,
+        /// When it was to run.
+        when: When,
+        /// How it ended.
+        how: String,
+    },
+    /// This is a program on a host, and nobody has said that it may run there what a station sends.
+    #[error(
+        "this board is simulated, and was not started as one that runs scripts: they would run on its host"
+    )]
+    NoScripts,
     /// Somebody wants it to end.
     #[error("stopped")]
     Stopped,
@@ -149,7 +165,8 @@ impl Explain for Error {
             Self::TooSmall { .. } | Self::NotADisk { .. } | Self::Damaged { .. } => Kind::BadData,
             Self::ReadOnly { .. } => Kind::Permission,
             Self::InUse { .. } => Kind::Busy,
-            Self::Differs { .. } | Self::Unsteady { .. } => Kind::Failed,
+            Self::Differs { .. } | Self::Unsteady { .. } | Self::Script { .. } => Kind::Failed,
+            Self::NoScripts => Kind::Permission,
             Self::Fetch(error) => error.kind(),
             Self::Stopped => Kind::Interrupted,
         }
@@ -193,6 +210,10 @@ impl Explain for Error {
 pub enum Left {
     /// What was there before: nothing was written.
     Untouched,
+    /// What scripts have made of it: nothing of the image was written.
+    NotBegun,
+    /// The image, proved; scripts may have changed it since.
+    Written,
     /// Nothing that a board would start: where that begins, zeros were read back.
     Unbootable,
     /// The disk took no more, so it isn't known. The disk's own word for it stands here.
@@ -205,6 +226,11 @@ impl Left {
     pub fn phrase(&self) -> String {
         match self {
             Self::Untouched => "the disk is as it was".to_owned(),
+            Self::NotBegun => "nothing of the image was written".to_owned(),
+            Self::Written => {
+                "the image is on the disk and was read back, but its scripts did not all do their work"
+                    .to_owned()
+            }
             Self::Unbootable => "no board starts from it".to_owned(),
             Self::Unknown(why) => format!("whether a board starts from it is not known: {why}"),
         }

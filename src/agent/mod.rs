@@ -15,6 +15,7 @@ pub mod identity;
 pub mod kept;
 pub mod leds;
 pub mod local;
+mod scripts;
 pub mod session;
 pub mod source;
 pub mod storage;

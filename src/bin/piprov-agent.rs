@@ -41,6 +41,7 @@ Options:
       --key <FILE>         Keep the board's own key here; without it it is made anew at each start
       --disk <FILE>        A file stands for a disk: this is a simulated board (several times: several disks)
       --serial <SERIAL>    Serial number of a simulated board
+      --run-scripts        A simulated board runs scripts of its jobs: here, as the user who runs this program
       --this-host          This host itself is the board: jobs overwrite its disks
   -h, --help               Print help
   -V, --version            Print version
@@ -62,6 +63,7 @@ struct Arguments {
     disks: Vec<PathBuf>,
     serial: Option<Serial>,
     this_host: bool,
+    run_scripts: bool,
 }
 
 fn main() -> ExitCode {
@@ -106,6 +108,10 @@ fn arguments(words: Vec<String>) -> Result<Arguments, Usage> {
             arguments.this_host = true;
             continue;
         }
+        if word == "--run-scripts" {
+            arguments.run_scripts = true;
+            continue;
+        }
         let (name, value) = match word.split_once('=') {
             Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
             None => (word, words.next()),
@@ -128,6 +134,9 @@ fn arguments(words: Vec<String>) -> Result<Arguments, Usage> {
     }
     if arguments.disks.is_empty() && arguments.serial.is_some() {
         return Err(Usage("--serial is for a simulated board: --disk FILE makes one".to_owned()));
+    }
+    if arguments.disks.is_empty() && arguments.run_scripts {
+        return Err(Usage("--run-scripts is for a simulated board: a real one runs them".to_owned()));
     }
     // On a board nobody types; on a host somebody may have forgotten what makes it a simulated one.
     if arguments.disks.is_empty() && by_hand && !arguments.this_host {
@@ -190,7 +199,7 @@ fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
     let kept = if arguments.key.is_some() { None } else { kept(&tell, &disks, &stop) };
     let identity = identity.with_kept(kept);
     let session = Session {
-        options: Options { origin, trust, key: told.key.clone(), disks },
+        options: Options { origin, trust, key: told.key.clone(), disks, run_scripts: arguments.run_scripts },
         identity,
         facts: &tell,
         leds: if simulated { Leds::default() } else { Leds::find(Path::new("/sys")) },

@@ -24,6 +24,8 @@ use crate::stop::Stop;
 
 /// A static agent is a few megabytes.
 const LARGEST_AGENT: u64 = 64 << 20;
+/// What scripts of projects use.
+const SCRIPT_TOOLS: [&str; 5] = ["parted", "fdisk", "e2fsprogs", "mmc-utils", "curl"];
 
 #[derive(Debug, clap::Args)]
 pub struct Initramfs {
@@ -97,6 +99,12 @@ struct Build {
     /// mass-storage-gadget64. Give it again for the other one.
     #[arg(long, value_name = "PATH")]
     usb_boot: Vec<PathBuf>,
+    /// Put in what scripts of projects use: parted, sfdisk, resize2fs, mke2fs, mmc and curl
+    ///
+    /// They come from Debian's packages parted, fdisk, e2fsprogs, mmc-utils and curl, with their libraries. A board needs
+    /// about 60 MB of memory for them.
+    #[arg(long, conflicts_with = "deb")]
+    script_tools: bool,
     /// Put this package's files into the system too; give it for each one
     ///
     /// What it depends on is not looked for: name that too.
@@ -230,6 +238,9 @@ impl Build {
         }
         if arch.is_pi() {
             wanted.push(Wanted::Package("raspi-firmware"));
+        }
+        if self.script_tools {
+            wanted.extend(SCRIPT_TOOLS.iter().map(|name| Wanted::WithLibraries(name)));
         }
         wanted.extend(self.package.iter().map(|name| Wanted::Package(name)));
         let what = if has_kernel { "tools" } else { "kernel and tools" };

@@ -44,6 +44,7 @@ mod rpiboot;
 mod rule;
 mod run;
 mod screen;
+mod script;
 #[cfg(feature = "station")]
 mod serve;
 mod slot;
@@ -147,6 +148,8 @@ pub enum Command {
     Backup(backup::Backup),
     /// Show and change projects: image, disk and end that boards get together
     Project(project::Project),
+    /// Show and change what boards run before and after their image is written
+    Script(script::Script),
     /// Show and change which project an arriving board gets
     Rule(rule::Rule),
     /// Show and change the sources of values of which each board has its own
@@ -270,6 +273,7 @@ impl Cli {
             Command::Image(args) => args.run(global, ui, stop),
             Command::Backup(args) => args.run(global, ui, stop),
             Command::Project(args) => args.run(global, ui, stop),
+            Command::Script(args) => args.run(global, ui, stop),
             Command::Rule(args) => args.run(global, ui, stop),
             Command::Values(args) => args.run(global, ui, stop),
             Command::User(args) => args.run(global, ui, stop),

@@ -9,7 +9,7 @@ use crate::cli::input::read_text;
 use crate::cli::output::Output;
 use crate::cli::report::Usage;
 use crate::cli::ui::Ui;
-use crate::device_api::{End, Role};
+use crate::device_api::{End, Role, Script};
 use crate::error::{Explain, Kind, Remedy};
 use crate::format::count;
 use crate::station_api::{Again, FirstBootSettings, MOST_RETRIES, Project as Known, ProjectFile};
@@ -98,6 +98,11 @@ struct Facts {
     /// Boards get no values of their own
     #[arg(long)]
     no_values: bool,
+    /// A script that its boards run, several in a list; "" is none
+    ///
+    /// In which order they run is said by the scripts themselves. `piprov script` adds them.
+    #[arg(long = "script", value_name = "SCRIPT", value_delimiter = ',')]
+    scripts: Option<Vec<String>>,
     /// First-boot setting of its boards, like hostname=gate-{serial8}; without a value it is taken away
     ///
     /// It is written into the boot partition of each board in the format that the image's system reads, and read back with the
@@ -137,7 +142,7 @@ struct Import {
     /// What to call it [default: the name in the file]
     #[arg(long, value_name = "PROJECT", value_parser = new_name)]
     name: Option<String>,
-    /// Change the project where it is there already
+    /// Change the project, and its scripts, where they are there already
     #[arg(long)]
     replace: bool,
 }
@@ -165,6 +170,23 @@ impl Explain for Taken {
 
     fn hint(&self) -> Option<Remedy> {
         Some("`piprov project set` changes it.".into())
+    }
+}
+
+/// A script of that name says something else.
+#[derive(Debug, thiserror::Error)]
+#[error("the station has another script `{name}` than the file")]
+struct OtherScript {
+    name: String,
+}
+
+impl Explain for OtherScript {
+    fn kind(&self) -> Kind {
+        Kind::Busy
+    }
+
+    fn hint(&self) -> Option<Remedy> {
+        Some("`--replace` changes it, also for the other projects that have it.".into())
     }
 }
 
@@ -214,8 +236,11 @@ impl Export {
     fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
         let output = Output::at(&self.output, false, ui)?;
         let project: Known = station.get(&path(["projects", &self.one.name]))?;
-        let file = ProjectFile { project };
-        let text = file.write();
+        let mut scripts = Vec::new();
+        for name in &project.scripts {
+            scripts.push(station.get::<Script>(&path(["scripts", name]))?);
+        }
+        let text = ProjectFile { project, scripts }.write();
         if output.is_standard() && ui.width_out.is_some() {
             // A person reads it: names are shown as everywhere.
             text.lines().for_each(|line| ui.result(line));
@@ -234,12 +259,27 @@ impl Export {
 impl Import {
     fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
         let text = read_text(&self.file, ProjectFile::LONGEST as u64)?;
-        let ProjectFile { mut project } = ProjectFile::read(&text)?;
+        let ProjectFile { mut project, scripts } = ProjectFile::read(&text)?;
         if let Some(name) = self.name {
             project.name = name;
         }
         if !self.replace {
             is_free(station, &project.name)?;
+        }
+        // All are looked at before one is changed.
+        let mut new = Vec::new();
+        for script in scripts {
+            match station.get::<Script>(&path(["scripts", &script.name])) {
+                Ok(there) if there == script => {}
+                Ok(_) if !self.replace => return Err(OtherScript { name: script.name })?,
+                Ok(_) => new.push(script),
+                Err(error) if error.status() == Some(404) => new.push(script),
+                Err(error) => return Err(error)?,
+            }
+        }
+        for script in new {
+            let _: Script = station.put(&path(["scripts", &script.name]), &script)?;
+            client::done(ui, "written", "script", &script.name);
         }
         show(&station.put(&path(["projects", &project.name]), &project)?, ui)
     }
@@ -254,6 +294,9 @@ impl Facts {
             again: self.again.unwrap_or(before.again),
             retries: self.retries.unwrap_or(before.retries),
             values: if self.no_values || !self.values.is_empty() { self.values } else { before.values },
+            scripts: self.scripts.map_or(before.scripts, |scripts| {
+                scripts.into_iter().filter(|script| !script.is_empty()).collect()
+            }),
             first_boot: first_boot(before.first_boot, &self.first_boot, self.first_boot_file.as_deref())?,
             ..before
         };
@@ -333,6 +376,7 @@ fn show(project: &Known, ui: &Ui) -> crate::cli::Result<()> {
             ("done before", word(project.again)),
             ("tried again", count(u64::from(project.retries), "time")),
             ("values", project.values.join(", ")),
+            ("scripts", project.scripts.join(", ")),
             ("first boot", settings(&project.first_boot)),
             ("made", if project.made > 0 { moment(project.made) } else { String::new() }),
         ],

@@ -145,6 +145,8 @@ pub enum Wanted<'a> {
     /// The package that this one stands for: the first of those that it depends on. A kernel's own package has its
     /// version in its name.
     Behind(&'a str),
+    /// The package of this name, with the libraries that it depends on.
+    WithLibraries(&'a str),
 }
 
 /// Where packages come from.
@@ -202,18 +204,27 @@ pub fn fetch(packages: &[Wanted<'_>], source: Source<'_>, stop: &Stop) -> Result
     apt("apt-get", "update", &[])?;
     let mut names = Vec::new();
     for wanted in packages {
-        names.push(match wanted {
-            Wanted::Package(name) => (*name).to_owned(),
+        match wanted {
+            Wanted::Package(name) => names.push((*name).to_owned()),
             Wanted::Behind(name) => {
                 let text = apt("apt-cache", "depends", &[name])?;
-                first_dependency(&text).ok_or_else(|| Error::NoPackage {
+                names.push(first_dependency(&text).ok_or_else(|| Error::NoPackage {
                     package: (*name).to_owned(),
                     release: release.to_owned(),
                     architecture: source.architecture.to_owned(),
-                })?
+                })?);
             }
-        });
+            Wanted::WithLibraries(name) => {
+                names.push((*name).to_owned());
+                let what = ["recommends", "suggests", "conflicts", "breaks", "replaces", "enhances"];
+                let what: Vec<String> = what.iter().map(|what| format!("--no-{what}")).collect();
+                let words = what.iter().map(String::as_str).chain(["--recurse", *name]);
+                names.extend(libraries(&apt("apt-cache", "depends", &words.collect::<Vec<_>>())?));
+            }
+        }
     }
+    names.sort();
+    names.dedup();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     apt("apt-get", "download", &names)?;
     let debs = root.join("debs");
@@ -265,6 +276,13 @@ fn first_dependency(text: &str) -> Option<String> {
     // A package that nobody has stands in angle brackets; one of another architecture has that behind a colon.
     let name = name.split(':').next()?;
     (!name.starts_with('<')).then(|| name.to_owned())
+}
+
+/// The libraries among what `apt-cache depends --recurse` names, each at the beginning of a line. Programs that their
+/// installation needs aren't needed by what is installed.
+fn libraries(text: &str) -> impl Iterator<Item = String> {
+    let names = text.lines().filter_map(|line| line.split(':').next());
+    names.filter(|name| name.starts_with("lib")).map(str::to_owned)
 }
 
 /// The host's settings for proxies and the like, as apt writes them.
@@ -357,6 +375,8 @@ mod tests {
         assert_eq!(first_dependency(text).as_deref(), Some("linux-image-6.1.0-50-rpi"));
         assert_eq!(first_dependency("a\n  Depends: b:armhf\n").as_deref(), Some("b"));
         assert_eq!(first_dependency("a\n  Depends: <b>\n"), None);
+        let text = "parted\n  Depends: libc6\n  PreDepends: dpkg\nlibc6:armhf\n  Depends: libgcc-s1\nlibgcc-s1\n<libx>\ndpkg\n";
+        assert_eq!(libraries(text).collect::<Vec<_>>(), ["libc6", "libgcc-s1"]);
         assert_eq!(first_dependency(""), None);
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Role;
+use super::{Names, Role, Script};
 use crate::error::Kind;
 use crate::run::Stage;
 
@@ -77,6 +77,13 @@ pub struct Manifest {
     /// What the board has of its own, by name: the board's programs get each as `PIPROV_VALUE_` and its name.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub values: std::collections::BTreeMap<String, String>,
+    /// What is run on the board before and after its image is written, in this order. A client that doesn't run them
+    /// must not say that the job is done. What was to be run once, and was, isn't among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scripts: Vec<Script>,
+    /// What the station calls all of that.
+    #[serde(default)]
+    pub names: Names,
 }
 
 /// The image that is written.

@@ -6,10 +6,11 @@
 //! | `GET hello` | [`Hello`]: which station this is, and a number to sign |
 //! | `POST register` | [`Register`], signed by the board's key → [`Registered`] |
 //! | `GET work?wait=30` | the board's token → [`Work`], or 204 where there is nothing to do |
-//! | `GET jobs/{job}/manifest` | the job's token → [`Manifest`], signed by the station's key |
+//! | `GET jobs/{job}/manifest` | the job's token, with [`CAN`] → [`Manifest`], signed by the station's key |
 //! | `GET jobs/{job}/index` | the image's [index](crate::image::chunk::Index), whose digest stands in the manifest |
 //! | `GET jobs/{job}/chunks/{digest}` | a chunk as it is stored; ranges, ETag, immutable |
 //! | `POST jobs/{job}/progress` | [`Progress`] → [`Orders`] |
+//! | `POST jobs/{job}/script` | [`ScriptTold`]: a script begins or has ended → 200 as soon as it is on disk |
 //! | `POST jobs/{job}/result` | [`Outcome`] → 200 as soon as it is on disk |
 //! | `POST jobs/{job}/missing` | of a backup: a list of at most [`MOST_DIGESTS`] digests → those of them that the station has not |
 //! | `PUT jobs/{job}/chunks/{digest}` | of a backup: a chunk as it is stored |
@@ -19,11 +20,13 @@
 
 mod facts;
 mod job;
+mod script;
 #[cfg(feature = "http")]
 mod signature;
 
 pub use facts::{Disk, Hello, Register, Registered, Role, Standing};
 pub use job::{Action, End, ImageRef, MOST_DIGESTS, Manifest, Orders, Outcome, Progress, Work};
+pub use script::{BadScript, Names, Script, ScriptEnd, ScriptTold, When};
 #[cfg(feature = "http")]
 pub use signature::is_signed;
 
@@ -32,3 +35,8 @@ pub use signature::is_signed;
 pub const VERSION: u32 = 1;
 /// The HTTP header with an Ed25519 signature over the body, as 128 hexadecimal digits.
 pub const SIGNATURE: &str = "piprov-signature";
+/// The HTTP header by which a client says what it can do, as words with spaces between them, where it asks for a manifest:
+/// [`SCRIPTS`]. A job that needs what its client can't do fails before anything is written.
+pub const CAN: &str = "piprov-can";
+/// The client runs scripts of manifests, and tells of each.
+pub const SCRIPTS: &str = "scripts";

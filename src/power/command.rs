@@ -1,19 +1,12 @@
 //! The command back-end: whatever can switch power, from the shell. The command gets the board's names in
 //! its environment and a process group of its own, so that all of it can be ended.
 
-use std::io::{PipeReader, Read};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
-
 use super::{Error, Power};
-use crate::stop::{Stop, until};
+use crate::process::{End, Running, how};
+use crate::stop::Stop;
 
-/// How long a command has between being asked to end and being killed.
-const GRACE: Duration = Duration::from_secs(2);
 /// How much of what it printed is kept.
 const KEEP: usize = 4096;
 /// How many lines of that are told.
@@ -33,20 +26,28 @@ impl Power for Command {
         if stop.is_set() {
             return Err(Error::Interrupted);
         }
-        let mut running = Running::start(self).map_err(|source| Error::Start { source })?;
-        let end = running.watch(stop, Instant::now() + self.limit);
-        let end = match end {
+        let mut command = std::process::Command::new("/bin/sh");
+        command.arg("-c").arg(&self.text);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        let mut running = Running::start(&mut command).map_err(|source| Error::Start { source })?;
+        let mut output = Vec::new();
+        let mut said = |text: &[u8]| {
+            output.extend_from_slice(text);
+            let excess = output.len().saturating_sub(KEEP);
+            output.drain(..excess);
+        };
+        let end = match running.watch(stop, Instant::now() + self.limit, &mut said) {
             Ok(end) => end,
             Err(source) => {
-                running.kill();
+                running.kill(&mut said);
                 return Err(Error::Watch { source });
             }
         };
         if end != End::Exited {
-            running.kill();
+            running.kill(&mut said);
         }
-        let status = running.child.wait().map_err(|source| Error::Watch { source })?;
-        let output = last_lines(&running.output);
+        let status = running.wait().map_err(|source| Error::Watch { source })?;
+        let output = last_lines(&output);
         match end {
             End::Stopped => Err(Error::Interrupted),
             End::TimedOut => Err(Error::TimedOut { limit: self.limit, output }),
@@ -61,120 +62,6 @@ impl Power for Command {
 
     fn describe_to_all(&self) -> String {
         "a command of the targets database".to_owned()
-    }
-}
-
-/// Why the watch ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Exited,
-    Stopped,
-    TimedOut,
-}
-
-struct Running {
-    child: Child,
-    group: Pid,
-    pidfd: rustix::fd::OwnedFd,
-    /// What it prints; `None` once all processes that could print have ended.
-    pipe: Option<PipeReader>,
-    output: Vec<u8>,
-}
-
-impl Running {
-    fn start(command: &Command) -> std::io::Result<Self> {
-        let (pipe, writer) = std::io::pipe()?;
-        rustix::io::ioctl_fionbio(&pipe, true)?;
-        let mut child = std::process::Command::new("/bin/sh")
-            .arg("-c")
-            .arg(&command.text)
-            .envs(command.variables.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            // Tools disagree on where an error message goes; the last lines of both are of use.
-            .stdout(writer.try_clone()?)
-            .stderr(writer)
-            .process_group(0)
-            .spawn()?;
-        let group = Pid::from_child(&child);
-        match pidfd_open(group, PidfdFlags::empty()) {
-            Ok(pidfd) => Ok(Self { child, group, pidfd, pipe: Some(pipe), output: Vec::new() }),
-            Err(error) => {
-                let _ = kill_process_group(group, Signal::KILL);
-                let _ = child.wait();
-                Err(error.into())
-            }
-        }
-    }
-
-    /// Reads what the command prints until it ends, the deadline passes, or the flag is set.
-    fn watch(&mut self, stop: &Stop, deadline: Instant) -> std::io::Result<End> {
-        loop {
-            let (exited, stopped) = self.wait(Some(stop), deadline)?;
-            self.drain();
-            if exited {
-                return Ok(End::Exited);
-            } else if stopped {
-                return Ok(End::Stopped);
-            } else if Instant::now() >= deadline {
-                return Ok(End::TimedOut);
-            }
-        }
-    }
-
-    /// Ends the whole process group: first politely, then not.
-    fn kill(&mut self) {
-        let _ = kill_process_group(self.group, Signal::TERM);
-        let deadline = Instant::now() + GRACE;
-        // The shell may end before what it started: the pipe closes when all of them have.
-        while Instant::now() < deadline {
-            let exited = self.wait(None, deadline).is_ok_and(|(exited, _)| exited);
-            self.drain();
-            if exited && self.pipe.is_none() {
-                return;
-            }
-            if exited && let Some(pipe) = &self.pipe {
-                let _ = until(&mut [PollFd::new(pipe, PollFlags::IN)], Some(deadline));
-                self.drain();
-            }
-        }
-        // The shell is not reaped yet, so this group can't be somebody else's.
-        let _ = kill_process_group(self.group, Signal::KILL);
-    }
-
-    /// Waits for something to happen. Says whether the command has exited, and whether the flag is set.
-    fn wait(&self, stop: Option<&Stop>, deadline: Instant) -> std::io::Result<(bool, bool)> {
-        let mut fds = vec![PollFd::new(&self.pidfd, PollFlags::IN)];
-        fds.extend(stop.map(|stop| PollFd::new(stop, PollFlags::IN)));
-        fds.extend(self.pipe.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
-        until(&mut fds, Some(deadline))?;
-        let happened = |at: usize| fds.get(at).is_some_and(|fd: &PollFd<'_>| !fd.revents().is_empty());
-        Ok((happened(0), stop.is_some() && happened(1)))
-    }
-
-    /// Takes what was printed, and keeps the end of it.
-    fn drain(&mut self) {
-        let mut buffer = [0; 4096];
-        while let Some(pipe) = &mut self.pipe {
-            match pipe.read(&mut buffer) {
-                Ok(0) => self.pipe = None,
-                Ok(count) => {
-                    self.output.extend_from_slice(&buffer[..count]);
-                    let excess = self.output.len().saturating_sub(KEEP);
-                    self.output.drain(..excess);
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
-                Err(_) => self.pipe = None,
-            }
-        }
-    }
-}
-
-fn how(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("ended with status {code}"),
-        (None, Some(signal)) => format!("was killed by signal {signal}"),
-        (None, None) => status.to_string(),
     }
 }
 

@@ -1,9 +1,10 @@
-//! What people change of rules, projects and settings, whether they ask by the API or on a page: the same checks, the same
+//! What people change of rules, projects, scripts and settings, whether they ask by the API or on a page: the same checks, the same
 //! audit, the same news.
 
 use super::web::{Refusal, Who};
 use super::{Station, api, first_boot, key, now, store};
 use crate::control::message::{About, Notice};
+use crate::device_api::Script;
 use crate::station_api::{FirstBootSettings, NetworkNotice, NewRule, Project, Rule, SettingLine, Thing};
 
 impl Station {
@@ -69,6 +70,20 @@ impl Station {
     pub(super) async fn remove_project(&self, who: &Who, name: &str) -> Result<(), Refusal> {
         self.store().remove_project(name).await?;
         self.changed(who, "project.remove", name).await;
+        Ok(())
+    }
+
+    /// Makes or changes a script.
+    pub(super) async fn put_script(&self, who: &Who, script: &Script) -> Result<Script, Refusal> {
+        let script = self.store().put_script(script).await?;
+        self.changed(who, "script.put", &script.name).await;
+        Ok(script)
+    }
+
+    /// Removes a script.
+    pub(super) async fn remove_script(&self, who: &Who, name: &str) -> Result<(), Refusal> {
+        self.store().remove_script(name).await?;
+        self.changed(who, "script.remove", name).await;
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use super::store::Asked;
 use super::{Options, Station};
 use crate::config::Settings;
 use crate::device_api::{Action, End, Register};
-use crate::station_api::{Job, Time};
+use crate::station_api::{Job, Plan, Time};
 
 /// One with SQLite, which speaks to nobody.
 pub(super) async fn station() -> (tempfile::TempDir, Arc<Station>) {
@@ -28,6 +28,17 @@ pub(super) async fn station() -> (tempfile::TempDir, Arc<Station>) {
 
 /// A job that a board of its own has drawn at a time.
 pub(super) async fn drawn(station: &Station, serial: &str, action: Action, at: Time) -> Job {
+    drawn_with(station, serial, action, None, at).await
+}
+
+/// The same of a job that does something beside its image.
+pub(super) async fn drawn_with(
+    station: &Station,
+    serial: &str,
+    action: Action,
+    plan: Option<Plan>,
+    at: Time,
+) -> Job {
     let mac = format!("dc:a6:32:01:02:{}", &serial[serial.len() - 2..]);
     let told = crate::format::json::json!({
         "api": 1, "nonce": "", "agent": "0", "serial": serial, "macs": [mac],
@@ -36,7 +47,7 @@ pub(super) async fn drawn(station: &Station, serial: &str, action: Action, at: T
     let told: Register = serde_json::from_value(told).unwrap();
     let board = station.store().register(&told, true, at).await.unwrap().board().id.clone();
     let (target, end, by) = (Vec::new(), End::Wait, "ada".to_owned());
-    let asked = Asked { board, project: None, action, image: None, target, end, by, plan: None };
+    let asked = Asked { board, project: None, action, image: None, target, end, by, plan };
     let job = station.store().make_job(&asked, at).await.unwrap();
     let drawn = station.store().draw(&job.board, at).await.unwrap().unwrap().job;
     assert_eq!(drawn.lease_until, at + jobs::LEASE);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::{FirstBootSettings, Project, Time, Values};
-use crate::device_api::{Action, End, Role};
+use crate::device_api::{Action, End, Role, Script};
 
 /// Something that a board is to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +60,9 @@ pub struct Plan {
     /// The project, as it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<Project>,
+    /// What its board runs, with its text, in the order in which that begins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scripts: Vec<Script>,
     /// So many jobs before it were the same, and failed by what may pass.
     #[serde(default)]
     #[cfg_attr(feature = "station", schema(format = "uint32"))]

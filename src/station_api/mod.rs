@@ -16,6 +16,7 @@ mod name;
 mod people;
 mod project;
 mod project_file;
+mod script;
 mod setting;
 mod upload;
 mod value;
@@ -41,6 +42,7 @@ pub use project::{
     Rule, What, shadow,
 };
 pub use project_file::{BadProjectFile, ProjectFile};
+pub use script::{ScriptRun, ScriptState};
 pub use setting::{NetworkNotice, SettingChange, SettingLine};
 pub use upload::{LONGEST_PIECE, NewFetch, NewUpload, PieceAt, Upload, UploadState};
 pub use value::{

@@ -35,6 +35,9 @@ pub struct Project {
     /// Sources of values of which each board gets its own, by name; at most [`MOST_DRAWS`](super::MOST_DRAWS).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<String>,
+    /// The names of the scripts that boards run; in which order they do is said by the scripts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scripts: Vec<String>,
     /// What the board's system finds at its first start, by the names that `piprov flash --set` has; `format` says the
     /// format where the image doesn't show it. In the texts `{serial8}` stands for that value of the board; several SSH keys
     /// stand on a line each. Secrets are told to nobody: they come back empty, and an empty one stays as it is.

@@ -3,17 +3,21 @@
 use serde::{Deserialize, Serialize};
 
 use super::Project;
+use crate::device_api::Script;
 use crate::error::{Explain, Kind, Remedy};
+use crate::format::message;
 
 /// The form of the file.
 const FORM: u32 = 1;
 
-/// What belongs to a project: a TOML file with the table `project`. What a station gives by itself, as the time at which it
+/// What belongs to a project: a TOML file with the table `project`, and a table `script` for each script that it has. What a station gives by itself, as the time at which it
 /// was made, isn't in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectFile {
     /// The project.
     pub project: Project,
+    /// Its scripts, with their texts.
+    pub scripts: Vec<Script>,
 }
 
 /// Why a file is no project's.
@@ -55,6 +59,8 @@ struct File {
     #[serde(rename = "piprov-project")]
     form: u32,
     project: toml::Table,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    script: Vec<Script>,
 }
 
 impl ProjectFile {
@@ -67,7 +73,8 @@ impl ProjectFile {
         // A project is made of texts and numbers, which TOML has all.
         let mut project = toml::Table::try_from(&self.project).unwrap_or_default();
         project.remove("made");
-        toml::to_string(&File { form: FORM, project }).unwrap_or_default()
+        toml::to_string_pretty(&File { form: FORM, project, script: self.scripts.clone() })
+            .unwrap_or_default()
     }
 
     /// What a text says.
@@ -87,8 +94,12 @@ impl ProjectFile {
             return Err(BadProjectFile::Form { form: u32::try_from(form).unwrap_or(u32::MAX) });
         }
         let file: File = toml::from_str(text).map_err(bad)?;
-        let project = file.project.try_into().map_err(bad)?;
-        Ok(Self { project })
+        let project: Project = file.project.try_into().map_err(bad)?;
+        if let Some(other) = file.script.iter().find(|script| !project.scripts.contains(&script.name)) {
+            let why = format!("the project doesn't name its script `{}`", message(&other.name));
+            return Err(BadProjectFile::Read { why });
+        }
+        Ok(Self { project, scripts: file.script })
     }
 }
 
@@ -118,17 +129,28 @@ mod tests {
             again: Again::Ask,
             retries: 2,
             values: vec!["sn".into()],
+            scripts: vec!["resize".into(), "grow root".into()],
             first_boot: [("hostname".to_owned(), "gate-{serial8}".to_owned())].into(),
             made: 17,
         };
-        let text = ProjectFile { project: project.clone() }.write();
+        let script = Script {
+            name: "resize".into(),
+            text: "set -e\necho 'a\tb'\n".into(),
+            limit: 5,
+            ..Script::default()
+        };
+        let text = ProjectFile { project: project.clone(), scripts: vec![script.clone()] }.write();
         assert_eq!(
             text,
             "piprov-project = 1\n\n[project]\nagain = \"ask\"\nend = \"power-off\"\nimage = \"lite\"\n\
-             name = 'gateway \"2\"'\nretries = 2\ntarget = [\"emmc\", \"sd\"]\nvalues = [\"sn\"]\n\n\
-             [project.first_boot]\nhostname = \"gate-{serial8}\"\n"
+             name = 'gateway \"2\"'\nretries = 2\nscripts = [\n    \"resize\",\n    \"grow root\",\n]\n\
+             target = [\n    \"emmc\",\n    \"sd\",\n]\nvalues = [\"sn\"]\n\n\
+             [project.first_boot]\nhostname = \"gate-{serial8}\"\n\n\
+             [[script]]\nname = \"resize\"\ntext = \"\"\"\nset -e\necho 'a\\tb'\n\"\"\"\nwhen = \"post\"\npriority = 0\n\
+             background = false\nonce = false\nlimit = 5\n"
         );
-        assert_eq!(ProjectFile::read(&text).unwrap().project, Project { made: 0, ..project });
+        let read = ProjectFile::read(&text).unwrap();
+        assert_eq!((read.project, read.scripts), (Project { made: 0, ..project }, vec![script]));
         assert_eq!(
             ProjectFile::read("piprov-project = 1\n[project]\nname = \"a\"").unwrap().project.name,
             "a"
@@ -146,6 +168,10 @@ mod tests {
             ("piprov-project = 1\n[project]\nname = \"a\"\nend = \"explode\"", "unknown variant `explode`"),
             ("piprov-project = 1\n[project]\nname = 5", "invalid type"),
             ("a = \"\u{1b}[2J", "line 1"),
+            (
+                "piprov-project = 1\n[project]\nname = \"a\"\n[[script]]\nname = \"b\"\ntext = \"c\"",
+                "doesn't name its script `b`",
+            ),
         ] {
             let error = ProjectFile::read(text).unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");
@@ -162,7 +188,7 @@ mod tests {
         #[test]
         fn any_name_comes_back(name in ".{0,60}", image in proptest::option::of(".{0,60}")) {
             let project = Project { name, image, ..Project::default() };
-            let text = ProjectFile { project: project.clone() }.write();
+            let text = ProjectFile { project: project.clone(), scripts: Vec::new() }.write();
             prop_assert_eq!(ProjectFile::read(&text).unwrap().project, project);
         }
     }

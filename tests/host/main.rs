@@ -81,6 +81,7 @@ mod station_killed;
 mod station_once;
 mod station_programs;
 mod station_schema;
+mod station_scripts;
 mod station_slots;
 mod station_values;
 mod station_words;

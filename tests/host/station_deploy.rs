@@ -66,7 +66,7 @@ impl Agent {
         })
     }
 
-    fn started(url: &str, serial: &str, disk: &Path, more: impl FnOnce(&mut Command)) -> Self {
+    pub(crate) fn started(url: &str, serial: &str, disk: &Path, more: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_piprov-agent"));
         common::clean(&mut command);
         command.args(["--station", url, "--serial", serial]).arg("--disk").arg(disk);

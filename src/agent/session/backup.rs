@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::job::{Ended, Told, ended, failed, nothing};
+use super::job::{Ended, ended, failed, nothing};
+use super::progress::Told;
 use super::source::patience;
 use super::{Session, patient};
 use crate::agent::backup::{BackedUp, Sink, backup, unused};

@@ -1,21 +1,19 @@
 //! One job, from its manifest to the result that the station has acknowledged.
 
-use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use super::progress::Told;
 use super::source::{Remote, patience};
-use super::{Away, Disks, Error, Session, patient, patient_telling};
+use super::{Disks, Error, Session, patient, patient_telling};
 use crate::agent::deploy::deploy_keeping;
 use crate::agent::disk::{BlockDisk, find, pick};
 use crate::agent::error::Failure;
 use crate::agent::kept;
 use crate::agent::leds::Light;
-use crate::agent::watch::{At, Watch};
 use crate::agent::{self, Deployed, Sum};
 use crate::device_api::{
-    Action, Disk, End, Manifest, Orders, Outcome, Progress, Role, SIGNATURE, VERSION, Work, is_signed,
+    Action, CAN, Disk, End, Manifest, Outcome, Role, SCRIPTS, SIGNATURE, VERSION, Work, is_signed,
 };
 use crate::error::Explain as _;
 use crate::format::hex;
@@ -27,38 +25,12 @@ use crate::stop::Stop;
 
 /// An index of the largest image is shorter.
 const INDEX: u64 = 512 << 20;
-/// So often is looked whether there is another step to tell.
-const LOOK: Duration = Duration::from_millis(100);
-/// A log that grows faster than it is told is cut.
-const LINES: usize = 100;
-
 /// A job's name in a path: the station's names need no escaping.
 fn checked(job: &str) -> Result<&str, Error> {
     let fine =
         !job.is_empty() && job.len() <= 64 && job.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     fine.then_some(job)
         .ok_or_else(|| Error::Manifest { what: "the job's name has odd characters".to_owned() })
-}
-
-/// What the threads of a job tell each other.
-pub(super) struct Told<'a> {
-    at: Mutex<At>,
-    lines: Mutex<Vec<String>>,
-    say: &'a (dyn Fn(&str) + Sync),
-}
-
-impl Watch for Told<'_> {
-    fn at(&self, at: At) {
-        *agent::lock(&self.at) = at;
-    }
-
-    fn note(&self, text: String) {
-        (self.say)(&text);
-        let mut lines = agent::lock(&self.lines);
-        if lines.len() < LINES {
-            lines.push(text.chars().take(500).collect());
-        }
-    }
 }
 
 /// How a job ended, and whether anybody wants to know.
@@ -84,7 +56,7 @@ impl Session<'_> {
         let stop = self.stop.child().map_err(Error::System)?;
         let ended = match manifest.action {
             Action::Deploy => self.with_progress(&client, &path, work, &stop, |told| {
-                self.deploy(&work.token, &path, &manifest, &stop, told)
+                self.deploy(work, &path, &manifest, &stop, told)
             })?,
             Action::Backup => self.with_progress(&client, &path, work, &stop, |told| {
                 self.backup(&work.token, &path, &manifest, &stop, told)
@@ -122,7 +94,8 @@ impl Session<'_> {
     fn manifest(&self, client: &Client, path: &str, work: &Work) -> Result<Manifest, Error> {
         let mut pauses = patience();
         let (signature, bytes) = patient_telling(&mut pauses, self.stop, self.say, || {
-            let reply = client.get(&format!("{path}/manifest")).send()?;
+            // It says what it can do: a job that needs more isn't given to it.
+            let reply = client.get(&format!("{path}/manifest")).header(CAN, SCRIPTS).send()?;
             let signature = reply.header(SIGNATURE).unwrap_or_default().to_owned();
             Ok((signature, reply.bytes(1 << 20)?))
         })?;
@@ -143,84 +116,35 @@ impl Session<'_> {
         Ok(manifest)
     }
 
-    /// Does it while the station is told how far it is. `None` where the job belongs to another one by now.
-    fn with_progress(
-        &self,
-        client: &Client,
-        path: &str,
-        work: &Work,
-        stop: &Stop,
-        run: impl FnOnce(&Told<'_>) -> Ended,
-    ) -> Result<Option<Ended>, Error> {
-        let at = At { stage: Stage::Prepare, done: 0, total: None, fetched: 0 };
-        let told = Told { at: Mutex::new(at), lines: Mutex::default(), say: self.say };
-        let over = self.stop.child().map_err(Error::System)?;
-        let lost = AtomicBool::new(false);
-        // A person looks at it too, so it is told more often than the lease needs.
-        let every = Duration::from_secs(u64::from(work.lease / 4).clamp(1, 2));
-        let ended = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let (mut last, mut stage_told, mut away) = (Instant::now(), None, Away::default());
-                while !over.wait(LOOK) {
-                    let at = *agent::lock(&told.at);
-                    // A new step is told at once, so that what is lost is lost in the right one.
-                    if stage_told == Some(at.stage) && last.elapsed() < every {
-                        continue;
-                    }
-                    (last, stage_told) = (Instant::now(), Some(at.stage));
-                    let log = std::mem::take(&mut *agent::lock(&told.lines));
-                    let At { stage, done, total, fetched } = at;
-                    let progress = Progress { fence: work.fence, stage, done, total, fetched, log };
-                    let reply =
-                        client.post(&format!("{path}/progress")).within(every * 5).send_json(&progress);
-                    match reply.and_then(crate::http::Reply::json::<Orders>) {
-                        Ok(Orders { cancel }) => {
-                            away.back(told.say);
-                            if cancel {
-                                stop.set();
-                            }
-                        }
-                        Err(error) if matches!(error.status(), Some(403 | 404 | 409)) => {
-                            lost.store(true, Ordering::Relaxed);
-                            stop.set();
-                        }
-                        // It comes back, or the lease ends and it says so then.
-                        Err(error) => {
-                            agent::lock(&told.lines).splice(0..0, progress.log).for_each(drop);
-                            if error.may_pass() {
-                                away.failed(&error, told.say);
-                            }
-                        }
-                    }
-                }
-            });
-            let ended = run(&told);
-            over.set();
-            ended
-        });
-        Ok((!lost.load(Ordering::Relaxed)).then_some(ended))
-    }
-
-    fn deploy(&self, token: &str, path: &str, manifest: &Manifest, stop: &Stop, told: &Told<'_>) -> Ended {
+    fn deploy(&self, work: &Work, path: &str, manifest: &Manifest, stop: &Stop, told: &Told<'_>) -> Ended {
         let mut device = None;
-        let result = self.deploy_to(token, path, manifest, stop, told, &mut device);
-        let outcome = match result {
-            Ok(done) => Outcome {
-                stage: Stage::Done,
+        let (done, result) = if manifest.scripts.is_empty() {
+            match self.deploy_to(&work.token, path, manifest, stop, told, &mut device) {
+                Ok(done) => (Some(done), Ok(())),
+                Err(failure) => (None, Err(failure)),
+            }
+        } else {
+            self.deploy_with_scripts(work, path, manifest, stop, told, &mut device)
+        };
+        let mut outcome = match result {
+            Ok(()) => Outcome { device, ..nothing() },
+            Err(failure) => failed(&failure, device),
+        };
+        // What was proved is told also where a script has failed behind it.
+        if let Some(done) = done {
+            outcome = Outcome {
                 read_back_sha256: done.read_back.sha256().map(|digest| hex(&digest)),
                 read_back_chunks: done.read_back.chunks().map(|digest| digest.to_string()),
                 written: done.written,
                 kept: done.kept,
                 fetched: done.fetched,
-                device,
-                ..nothing()
-            },
-            Err(failure) => failed(&failure, device),
-        };
+                ..outcome
+            };
+        }
         ended(outcome, manifest.end)
     }
 
-    fn deploy_to(
+    pub(super) fn deploy_to(
         &self,
         token: &str,
         path: &str,
@@ -264,6 +188,19 @@ impl Session<'_> {
         target: &[Role],
         device: &mut Option<String>,
     ) -> Result<BlockDisk, agent::Error> {
+        let path = self.path_of_disk(target, device)?;
+        match &self.options.disks {
+            Disks::Real => BlockDisk::open(&path),
+            Disks::Files(_) => BlockDisk::open_file(&path),
+        }
+    }
+
+    /// Where the disk is that is meant.
+    pub(super) fn path_of_disk(
+        &self,
+        target: &[Role],
+        device: &mut Option<String>,
+    ) -> Result<PathBuf, agent::Error> {
         let disks = self.disks();
         // A file stands for whatever disk is asked for.
         let disk = match (&self.options.disks, disks.as_slice()) {
@@ -271,13 +208,13 @@ impl Session<'_> {
             _ => pick(&disks, target)?,
         };
         *device = Some(disk.name.clone());
-        match &self.options.disks {
-            Disks::Real => BlockDisk::open(&Path::new("/dev").join(&disk.name)),
+        Ok(match &self.options.disks {
+            Disks::Real => Path::new("/dev").join(&disk.name),
             Disks::Files(files) => {
                 let place = disks.iter().position(|other| other == disk).and_then(|n| files.get(n));
-                BlockDisk::open_file(place.map_or(Path::new(""), |path| path))
+                place.cloned().unwrap_or_default()
             }
-        }
+        })
     }
 
     /// The disks that there are.

@@ -2,6 +2,8 @@
 
 mod backup;
 mod job;
+mod progress;
+mod scripts;
 mod source;
 
 use std::path::PathBuf;
@@ -41,6 +43,8 @@ pub struct Options {
     pub key: Option<String>,
     /// Where the disks are.
     pub disks: Disks,
+    /// A simulated board runs scripts of its jobs: on this host, as whoever runs this program. A real board does.
+    pub run_scripts: bool,
 }
 
 /// Why a session can't go on.

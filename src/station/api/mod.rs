@@ -8,6 +8,7 @@ mod hooks;
 mod images;
 mod people;
 mod runs;
+mod scripts;
 mod settings;
 mod uploads;
 mod values;
@@ -36,6 +37,7 @@ pub(super) fn add_to(table: &mut Table) {
     people::add_to(table);
     runs::add_to(table);
     settings::add_to(table);
+    scripts::add_to(table);
 }
 
 /// With the description of all calls.

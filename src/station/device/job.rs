@@ -4,7 +4,11 @@ use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use crate::device_api::{Action, ImageRef, Manifest, Orders, Outcome, Progress, SIGNATURE, VERSION};
+use super::scripts;
+use crate::device_api::{
+    Action, CAN, ImageRef, Manifest, Names, Orders, Outcome, Progress, SCRIPTS, SIGNATURE, VERSION,
+};
+use crate::error::Kind;
 use crate::format::json::{self, json};
 use crate::run::{Ending, Stage};
 use crate::station::jobs::{Expected, judge};
@@ -33,6 +37,16 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
     let job = super::job_of(&call).await?;
     let station = &call.station;
     let board = station.store().board(&job.board).await?;
+    let scripts = scripts::to_run(station, &job).await?;
+    let can = call.headers.get(CAN).and_then(|can| can.to_str().ok()).unwrap_or_default();
+    if !scripts.is_empty() && !can.split_ascii_whitespace().any(|word| word == SCRIPTS) {
+        let why =
+            "its project has scripts, and this board's client doesn't know of scripts; nothing was written";
+        station.no_client(&job, why).await?;
+        return Err(
+            Refusal::conflict(why).with_hint("put the station's own version of the agent onto the board")
+        );
+    }
     let image = match &job.image {
         None => None,
         Some(id) => {
@@ -59,6 +73,12 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
         }
     };
     let values = station.store().plan(&job.id).await?.values;
+    let names = Names {
+        board: board.name.unwrap_or(board.id),
+        run: job.run.unwrap_or_default(),
+        project: job.project.unwrap_or_default(),
+        slot: board.slot.unwrap_or_default(),
+    };
     let manifest = Manifest {
         api: VERSION,
         job: job.id,
@@ -69,6 +89,8 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
         target: job.target,
         end: job.end,
         values,
+        scripts,
+        names,
     };
     let body = json::line(&manifest)
         .map(String::into_bytes)
@@ -164,7 +186,13 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
     let chunks = chunks.map(|digest| digest.to_string());
     // Of an image with something of the board's own in it nobody knows that.
     let sha256 = image.as_ref().filter(|_| matches!(own, Ok(None))).map(|image| image.raw_sha256.as_str());
-    let ending = judge(job.action, &outcome, Expected { sha256, chunks: chunks.as_deref() });
+    let mut ending = judge(job.action, &outcome, Expected { sha256, chunks: chunks.as_deref() });
+    if outcome.failed.is_none()
+        && let Some(why) = scripts::left_to_run(station, &job).await?
+    {
+        let why = format!("the board says that it is done, but {why}");
+        ending = Ending::Failed { why, last_seen: None, hint: None, kind: Kind::Failed };
+    }
     let proof = match ending {
         Ending::Done { proof } => Some(proof),
         _ => None,
@@ -200,26 +228,42 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         let device = outcome.device.as_deref().unwrap_or_default();
         station.note_backup(&job, image, device, proof.phrase()).await?;
     }
-    station.arrived_all(&job.id);
-    station.owns.forget(&job.id);
-    station.job_over(&job).await?;
-    if let Some(run) = &job.run
-        && let Some(track) = station.rates.end(run)
-        && let Err(error) = station.store().put_rates(run, track.samples()).await
-    {
-        tracing::warn!(%error, run, "how fast a run went isn't kept");
+    station.is_over(&job).await
+}
+
+impl Station {
+    /// A job ends before its client has begun it: it lacks something.
+    async fn no_client(&self, job: &Job, why: &str) -> Result<(), Refusal> {
+        let ending = Ending::Failed { why: why.to_owned(), last_seen: None, hint: None, kind: Kind::Usage };
+        let (fence, stage, detail) = (job.fence, Stage::Prepare, json!({ "job": job.id }));
+        let finished = Finished { fence, stage, ending, kind: Some(Kind::Usage), detail };
+        let job = self.store().finish(&job.id, &finished, now()).await?;
+        self.is_over(&job).await
     }
-    let metrics = station.metrics();
-    if matches!(job.state, JobState::Done | JobState::Finishing) {
-        metrics.done.inc();
-    } else {
-        metrics.not_done.inc();
+
+    /// What comes after a job that has ended, whoever has told so.
+    async fn is_over(&self, job: &Job) -> Result<(), Refusal> {
+        self.arrived_all(&job.id);
+        self.owns.forget(&job.id);
+        self.job_over(job).await?;
+        if let Some(run) = &job.run
+            && let Some(track) = self.rates.end(run)
+            && let Err(error) = self.store().put_rates(run, track.samples()).await
+        {
+            tracing::warn!(%error, run, "how fast a run went isn't kept");
+        }
+        let metrics = self.metrics();
+        if matches!(job.state, JobState::Done | JobState::Finishing) {
+            metrics.done.inc();
+        } else {
+            metrics.not_done.inc();
+        }
+        tracing::info!(job = %job.id, board = %job.board, state = ?job.state, "a job ended");
+        self.changes.tell(Thing::Job, &job.id, Some(&job.board));
+        self.changes.tell(Thing::Board, &job.board, Some(&job.board));
+        if let Some(run) = &job.run {
+            self.changes.tell(Thing::Run, run, Some(&job.board));
+        }
+        Ok(())
     }
-    tracing::info!(job = %job.id, board = %job.board, state = ?job.state, "a job ended");
-    station.changes.tell(Thing::Job, &job.id, Some(&job.board));
-    station.changes.tell(Thing::Board, &job.board, Some(&job.board));
-    if let Some(run) = &job.run {
-        station.changes.tell(Thing::Run, run, Some(&job.board));
-    }
-    Ok(())
 }

@@ -4,6 +4,7 @@ mod bytes;
 mod hello;
 mod job;
 mod register;
+mod scripts;
 mod serving;
 mod work;
 
@@ -24,6 +25,7 @@ pub(super) fn add_to(table: &mut Table) {
     register::add_to(table);
     work::add_to(table);
     job::add_to(table);
+    scripts::add_to(table);
     bytes::add_to(table);
 }
 

@@ -95,6 +95,13 @@ async fn register(call: Call, (): (), body: Bytes) -> Result<Registered, Refusal
         station.store().change_board(&board.id, &change).await?;
         met = station.store().register(&told, open, now()).await?;
     }
+    // Nor was it the board that has wanted to start again in the middle of a job, but the job.
+    if let Met::Double(board) = &met
+        && !station.waiting.is_there_with_another(&board.id, &told.key)
+        && station.store().expect_after_script(&board.id).await?
+    {
+        met = station.store().register(&told, open, now()).await?;
+    }
     let board = met.board();
     let standing = match (&met, board.enrolment) {
         (Met::Double(_), _) => Standing::Double,

@@ -18,6 +18,7 @@ const MENU: &[(&str, &str, &str, Role)] = &[
     ("images", "/images", "Images", Role::Viewer),
     ("backups", "/backups", "Backups", Role::Viewer),
     ("projects", "/projects", "Projects", Role::Viewer),
+    ("scripts", "/scripts", "Scripts", Role::Viewer),
     ("rules", "/rules", "Rules", Role::Viewer),
     ("values", "/values", "Values", Role::Viewer),
     ("network", "/network", "Network", Role::Viewer),

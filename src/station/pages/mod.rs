@@ -14,7 +14,7 @@
 //! | `people` | the own account, users, tokens, the audit |
 //! | `floor` | one card a slot |
 //! | `boards`, `runs` | what is known, and what was done |
-//! | `rules` | rules and projects |
+//! | `rules` | rules, projects and scripts |
 //! | `network` | what is seen of the network |
 //! | `settings` | settings, with where they come from |
 //! | `help` | the manual |

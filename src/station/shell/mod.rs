@@ -189,8 +189,17 @@ async fn to_do(station: &std::sync::Arc<Station>, board: &Board) -> Result<Optio
         station.over(&job, Stage::Prepare, ending).await?;
         return Ok(None);
     }
-    if job.action == Action::Deploy && !station.store().plan(&job.id).await?.first_boot.is_empty() {
-        let why = "a shell client gets images as they are, and this project has first-boot settings";
+    let plan = station.store().plan(&job.id).await?;
+    let lacks = match job.action {
+        Action::Deploy if !plan.scripts.is_empty() => {
+            Some("its project has scripts, and a shell client runs none")
+        }
+        Action::Deploy if !plan.first_boot.is_empty() => {
+            Some("a shell client gets images as they are, and this project has first-boot settings")
+        }
+        _ => None,
+    };
+    if let Some(why) = lacks {
         let ending = Ending::Failed { why: why.to_owned(), last_seen: None, hint: None, kind: Kind::Usage };
         station.over(&job, Stage::Prepare, ending).await?;
         return Ok(None);

@@ -30,6 +30,8 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
     ("value_source", &["name"]),
     ("value_free", &["source", "unit"]),
     ("value_given", &["source", "unit"]),
+    ("script", &["name"]),
+    ("script_done", &["board", "script", "name"]),
     ("project", &["name"]),
     ("rule", &["name"]),
     ("job", &["id"]),

@@ -6,7 +6,7 @@ use super::db::{Question, Row, Tx, json, values, word};
 use super::floor::among;
 use super::page::{limit, page};
 use super::runs::{self, Beside};
-use super::{Error, Store, boards, draws, new_name, plans};
+use super::{Error, Store, boards, draws, new_name, plans, script_runs};
 use crate::board::Who;
 use crate::device_api::{Action, End, Orders, Progress, Role};
 use crate::error::Kind;
@@ -102,6 +102,14 @@ fn no_job(id: &str) -> Error {
 pub(super) async fn one(tx: &mut Tx, id: &str) -> Result<Job, Error> {
     let row = tx.row(&format!("{JOB} WHERE id = $1"), values![id]).await?;
     job(row.ok_or_else(|| no_job(id))?)
+}
+
+/// A job that goes on, of which a board tells something; its number has to be this one.
+pub(super) async fn goes_on(tx: &mut Tx, id: &str, fence: u64) -> Result<Job, Error> {
+    let job = one(tx, id).await?;
+    claim(job.fence, fence)?;
+    next(job.state, Event::Renew, job.cancel)?;
+    Ok(job)
 }
 
 /// The job that a board has to do.
@@ -260,7 +268,9 @@ pub(super) async fn begin_run(tx: &mut Tx, job: &mut Job, board: &Board, now: Ti
     };
     let started = Timestamp::from_millisecond(now).unwrap_or_default();
     let mut record = Record::begin(id, way, who(board), started);
-    record.detail = plans::beside(&plans::read(tx, &job.id).await?);
+    let plan = plans::read(tx, &job.id).await?;
+    record.detail = plans::beside(&plan);
+    script_runs::begin(tx, &board.id, &plan, &mut record.detail).await?;
     job.fence += 1;
     job.lease_until = now.saturating_add(LEASE);
     job.run = Some(record.run.as_str().to_owned());
@@ -335,10 +345,22 @@ impl Store {
         }
         job.state = next(job.state, Event::Draw, job.cancel)?;
         job.changed = now;
+        let by = script_runs::restarted(&mut tx, &board.id, job.run.as_deref(), now).await?;
         if let Some(run) = &job.run {
-            let why = "the board has started again, and goes on in another attempt";
-            let lost = Ending::Lost { why: why.to_owned(), hint: None };
-            end_run(&mut tx, run, lost, job.cancel, now).await?;
+            let ending = match by {
+                // It may have done what it was to do: that is no failure.
+                Some(script) => {
+                    let why = format!(
+                        "script {script} has started the board again; what comes next is another attempt"
+                    );
+                    Ending::NotVerified { why, hint: None }
+                }
+                None => {
+                    let why = "the board has started again, and goes on in another attempt";
+                    Ending::Lost { why: why.to_owned(), hint: None }
+                }
+            };
+            end_run(&mut tx, run, ending, job.cancel, now).await?;
         }
         if job.state != JobState::Running {
             job.lease_until = 0;

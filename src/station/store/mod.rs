@@ -8,6 +8,7 @@
 //! | `jobs`, `runs`, `run_list` | what boards are to do, and what was done |
 //! | `images`, `shelf`, `uploads`, `projects`, `rules` | what it is done with, and for whom |
 //! | `values`, `draws`, `sheets` | what each board has of its own |
+//! | `scripts`, `script_runs` | what boards run beside that, and what became of it |
 //! | `people`, `second`, `passkeys`, `sessions`, `settings` | who may do what |
 //! | `audit` | what was done by whom, as a chain |
 //! | `hooks`, `once` | who is told what happens; what callers have asked for under keys of their own |
@@ -42,6 +43,8 @@ mod retain;
 mod rules;
 mod run_list;
 mod runs;
+mod script_runs;
+mod scripts;
 mod second;
 mod sessions;
 mod settings;

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::db::{Tx, values};
 use super::jobs::{self, Asked};
-use super::{Error, boards, draws, projects};
+use super::{Error, boards, draws, projects, scripts};
 use crate::device_api::Action;
 use crate::error::Kind;
 use crate::format::json::json;
@@ -21,6 +21,10 @@ pub(super) async fn of(tx: &mut Tx, asked: &Asked) -> Result<Plan, Error> {
             Some(project.ok_or_else(|| Error::NoSuch { what: "project", name: name.clone() })?)
         }
     };
+    let scripts = match &project {
+        Some(project) if asked.action == Action::Deploy => scripts::of(tx, &project.scripts).await?,
+        _ => Vec::new(),
+    };
     // It is filled when all values of the board are known.
     let first_boot = match &project {
         Some(project) if asked.action == Action::Deploy => project.first_boot.clone(),
@@ -29,7 +33,7 @@ pub(super) async fn of(tx: &mut Tx, asked: &Asked) -> Result<Plan, Error> {
     // What is told of a job is told without secrets.
     let project =
         project.map(|project| Project { first_boot: first_boot::told(&project.first_boot), ..project });
-    Ok(Plan { project, first_boot, ..Plan::default() })
+    Ok(Plan { project, scripts, first_boot, ..Plan::default() })
 }
 
 /// A plan whose values are all there: its first-boot settings have them.

@@ -1,11 +1,11 @@
 //! Projects: what is to be done with boards.
 
 use super::db::{Row, Tx, json, values, word};
-use super::{Error, Store, check_name, values};
+use super::{Error, Store, check_name, scripts, values};
 use crate::station_api::{MOST_RETRIES, Project};
 
 const PROJECT: &str =
-    "SELECT name, image, target, ending, again, retries, draws, first_boot, made FROM project";
+    "SELECT name, image, target, ending, again, retries, draws, scripts, first_boot, made FROM project";
 
 fn project(row: Row) -> Result<Project, Error> {
     let mut row = row.of("project");
@@ -17,6 +17,7 @@ fn project(row: Row) -> Result<Project, Error> {
         again: row.word()?,
         retries: row.count()?.try_into().unwrap_or(u32::MAX),
         values: row.json()?,
+        scripts: row.json()?,
         first_boot: row.json()?,
         made: row.number()?,
     })
@@ -67,12 +68,13 @@ impl Store {
         {
             return Err(Error::NoSuch { what: "image", name: image.clone() });
         }
+        scripts::check(&mut tx, &project.scripts).await?;
         tx.run(
-            "INSERT INTO project (name, image, target, ending, again, retries, draws, made, first_boot)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            "INSERT INTO project (name, image, target, ending, again, retries, draws, made, first_boot, scripts)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              ON CONFLICT (name) DO UPDATE SET image = excluded.image, target = excluded.target,
              ending = excluded.ending, again = excluded.again, retries = excluded.retries,
-             draws = excluded.draws, first_boot = excluded.first_boot",
+             draws = excluded.draws, first_boot = excluded.first_boot, scripts = excluded.scripts",
             values![
                 &project.name,
                 &project.image,
@@ -83,6 +85,7 @@ impl Store {
                 json(&project.values),
                 project.made,
                 json(&project.first_boot),
+                json(&project.scripts),
             ],
         )
         .await?;

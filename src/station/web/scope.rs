@@ -13,7 +13,7 @@ pub(in crate::station) fn of(row: &Row) -> Option<Scope> {
         "boards" | "jobs" | "slots" => (Scope::BoardsRead, Scope::BoardsWrite),
         "images" | "backups" | "uploads" => (Scope::ImagesRead, Scope::ImagesWrite),
         "runs" => (Scope::RunsRead, Scope::RunsWrite),
-        "projects" | "rules" | "values" => (Scope::RulesRead, Scope::RulesWrite),
+        "projects" | "rules" | "scripts" | "values" => (Scope::RulesRead, Scope::RulesWrite),
         "account" | "audit" | "invitations" | "sessions" | "tokens" | "users" => {
             (Scope::PeopleRead, Scope::PeopleWrite)
         }

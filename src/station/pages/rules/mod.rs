@@ -1,10 +1,11 @@
-//! Rules, in their order: made, moved, changed, tried against a board; and the projects that they give.
+//! Rules, in their order: made, moved, changed, tried against a board; the projects that they give, and their scripts.
 
 mod fields;
 mod list;
 mod one;
 mod project_file;
 mod projects;
+mod scripts;
 mod tried;
 
 use axum::response::Response;
@@ -35,6 +36,12 @@ pub(super) fn add_to(pages: &mut Pages) {
     pages.get("/project/{project}", LOOK, projects::show);
     pages.post("/project/{project}", CHANGE, projects::change);
     pages.post("/project/{project}/remove", CHANGE, projects::remove);
+    pages.get("/scripts", LOOK, scripts::list);
+    pages.get("/scripts/new", CHANGE, scripts::new);
+    pages.post("/scripts/new", CHANGE, scripts::make);
+    pages.get("/script/{script}", LOOK, scripts::show);
+    pages.post("/script/{script}", CHANGE, scripts::change);
+    pages.post("/script/{script}/remove", CHANGE, scripts::remove);
 }
 
 /// A name as a part of a path.

@@ -9,6 +9,7 @@ use crate::station::acts::files::attachment;
 use crate::station::pages::form::Form;
 use crate::station::pages::table::go;
 use crate::station::pages::visit::Visit;
+use crate::station::store;
 use crate::station::web::Refusal;
 use crate::station_api::{Project, ProjectFile};
 
@@ -19,7 +20,11 @@ pub(super) async fn download(visit: Visit) -> Answer {
         (header::CONTENT_TYPE, "application/toml; charset=utf-8".to_owned()),
         (header::CONTENT_DISPOSITION, name),
     ];
-    Ok((headers, ProjectFile { project }.write()).into_response())
+    let mut scripts = Vec::new();
+    for name in &project.scripts {
+        scripts.push(visit.station.store().script(name).await?);
+    }
+    Ok((headers, ProjectFile { project, scripts }.write()).into_response())
 }
 
 pub(super) async fn import(visit: Visit, form: Form) -> Answer {
@@ -30,6 +35,18 @@ pub(super) async fn import(visit: Visit, form: Form) -> Answer {
         if !form.is_on("replace") && visit.station.project(&name).await.is_ok() {
             return Err(Refusal::conflict(format!("there is a project `{name}` already"))
                 .with_hint("tick the box to change it"));
+        }
+        for script in &file.scripts {
+            match visit.station.store().script(&script.name).await {
+                Ok(there) if there == *script => continue,
+                Ok(_) if !form.is_on("replace") => {
+                    return Err(Refusal::conflict(format!("there is another script `{}`", script.name))
+                        .with_hint("tick the box to change it, also for the other projects that have it"));
+                }
+                Ok(_) | Err(store::Error::NoSuch { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            visit.station.put_script(&visit.who(), script).await?;
         }
         visit.station.put_project(&visit.who(), file.project).await
     }

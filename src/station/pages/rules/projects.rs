@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::{Answer, encoded};
-use crate::device_api::{End, Role as Disk};
+use crate::device_api::{End, Role as Disk, Script};
 use crate::firstboot::{self, KEYS};
 use crate::format::count;
 use crate::station::pages::form::Form;
@@ -28,6 +28,7 @@ struct Line {
     again: &'static str,
     retries: String,
     values: String,
+    scripts: Vec<(String, String)>,
     /// What is set for the first boot, by its names.
     first_boot: String,
     rules: Vec<(String, String)>,
@@ -51,6 +52,7 @@ struct Fields {
     again: String,
     retries: String,
     values: Vec<String>,
+    scripts: Vec<String>,
     first_boot: FirstBootSettings,
 }
 
@@ -77,6 +79,8 @@ struct One {
     images: Vec<String>,
     /// Sources of values, in words.
     sources: Vec<(String, String)>,
+    /// All that there are, with when they run.
+    scripts: Vec<(String, &'static str)>,
     wrong: Option<String>,
     changes: bool,
     most_retries: u32,
@@ -113,6 +117,7 @@ fn line(project: &Project, rules: &[Rule]) -> Line {
             most => format!("{} at most, after what may pass", count(u64::from(most), "time")),
         },
         values: project.values.join(", "),
+        scripts: project.scripts.iter().map(|name| (name.clone(), encoded(name))).collect(),
         first_boot: project.first_boot.keys().cloned().collect::<Vec<_>>().join(", "),
         rules: rules.iter().filter(uses).map(|rule| (rule.name.clone(), encoded(&rule.name))).collect(),
     }
@@ -138,6 +143,7 @@ impl Fields {
             again: text("again"),
             retries: text("retries"),
             values: form.all("value").filter(|value| !value.is_empty()).map(str::to_owned).collect(),
+            scripts: form.all("script").take(Script::MOST + 1).map(str::to_owned).collect(),
             first_boot: first_boot(form),
         }
     }
@@ -154,8 +160,13 @@ impl Fields {
             again: word(serde_json::to_value(project.again)),
             retries: project.retries.to_string(),
             values: project.values.clone(),
+            scripts: project.scripts.clone(),
             first_boot: project.first_boot.clone(),
         }
+    }
+
+    fn has(&self, script: &str) -> bool {
+        self.scripts.iter().any(|name| name == script)
     }
 
     /// The word of one of the fields for disks; empty where it says nothing.
@@ -182,6 +193,7 @@ impl Fields {
             again: form.word("again")?.unwrap_or_default(),
             retries: retries(&self.retries)?,
             values: self.values.clone(),
+            scripts: self.scripts.clone(),
             first_boot: self.first_boot.clone(),
             made: 0,
         })
@@ -260,6 +272,9 @@ async fn page_with(
     }
     let sources = store.value_sources().await?.into_iter();
     let sources = sources.map(|source| (source.name, source.of.words())).collect();
+    let mut scripts = store.scripts().await?;
+    Script::sort(&mut scripts);
+    let scripts = scripts.into_iter().map(|script| (script.name, script.when.word())).collect();
     let settings = settings(&fields.first_boot, there.map(|project| &project.first_boot));
     let formats = firstboot::Format::ALL.iter().map(|format| format.name()).collect();
     let format = fields.first_boot.get(FIRST_BOOT_FORMAT).cloned().unwrap_or_default();
@@ -276,6 +291,7 @@ async fn page_with(
             fields,
             images,
             sources,
+            scripts,
             wrong,
             changes,
             most_retries: MOST_RETRIES,

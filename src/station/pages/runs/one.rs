@@ -5,6 +5,7 @@ use askama::Template;
 use super::Answer;
 use super::line::{Shown, state, way};
 use super::time::{Step, mean, steps, took};
+use crate::device_api::{ScriptEnd, When};
 use crate::format::{message, size};
 use crate::run::{Ending, Record, Stage};
 use crate::station::now;
@@ -14,7 +15,7 @@ use crate::station::pages::table::{page, sentence};
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
 use crate::station::rates::{Sample, curve};
-use crate::station_api::{JobState, ListAsked, LogLine, Role, RunLine, RunsAsked};
+use crate::station_api::{JobState, ListAsked, LogLine, Role, RunLine, RunsAsked, ScriptRun, ScriptState};
 
 /// Lines of a log on a page.
 const LINES: u64 = 200;
@@ -27,6 +28,17 @@ struct Proof {
     image: String,
     read_back: String,
     figures: Vec<(&'static str, String)>,
+}
+
+/// A script, and what became of it.
+struct Script {
+    name: String,
+    when: &'static str,
+    class: &'static str,
+    sign: &'static str,
+    state: String,
+    took: String,
+    output: String,
 }
 
 struct Said {
@@ -67,6 +79,9 @@ struct Page {
     device: String,
     /// What the board got of its own.
     values: Vec<(String, String)>,
+    scripts: Vec<Script>,
+    /// They have run after what proves the image.
+    scripts_after: bool,
     attempts: Vec<Shown>,
     /// The job that can be tried again; that goes on.
     again: Option<String>,
@@ -139,6 +154,7 @@ pub(super) async fn one(visit: Visit) -> Answer {
     let rates = [("written", Stage::Write), ("read back", Stage::ReadBack), ("fetched", Stage::Fetch)];
     let rates =
         rates.iter().filter_map(|(words, stage)| Some((*words, words::rate(mean(&samples, *stage)?))));
+    let scripts = ScriptRun::all_of(&record.detail);
     let page_of = Page {
         frame: visit.frame(&format!("Run {}", line.run), "runs").await,
         what: way(&line.way),
@@ -172,6 +188,11 @@ pub(super) async fn one(visit: Visit) -> Answer {
             .collect(),
         device: text(&record, "device"),
         values: values(&record),
+        scripts_after: scripts.iter().any(|script| {
+            script.when == When::Post
+                && !matches!(script.state, ScriptState::Waiting | ScriptState::DoneBefore)
+        }),
+        scripts: scripts.into_iter().map(Script::of).collect(),
         version: message(&record.piprov).into_owned(),
         cancel: cancel.map(|job| job.id.clone()),
         again,
@@ -181,6 +202,30 @@ pub(super) async fn one(visit: Visit) -> Answer {
         line,
     };
     page(&page_of)
+}
+
+impl Script {
+    fn of(run: ScriptRun) -> Self {
+        let (class, sign) = match run.state {
+            ScriptState::Done => ("ok", "✓"),
+            ScriptState::Failed => ("bad", "✕"),
+            ScriptState::Running => ("run", "●"),
+            ScriptState::Restarted => ("wait", "▲"),
+            ScriptState::Waiting | ScriptState::DoneBefore => ("idle", "○"),
+        };
+        let how = |end: &ScriptEnd| message(&end.how()).into_owned();
+        let failed = run.ended.as_ref().filter(|_| run.state == ScriptState::Failed).map(how);
+        let output = run.ended.as_ref().map_or("", |end| end.output.as_str());
+        Self {
+            name: message(&run.name).into_owned(),
+            when: run.when.word(),
+            class,
+            sign,
+            state: failed.unwrap_or_else(|| run.state.phrase().to_owned()),
+            took: run.ended.as_ref().map(|end| format!("{:.1} s", end.seconds)).unwrap_or_default(),
+            output: output.lines().map(message).collect::<Vec<_>>().join("\n"),
+        }
+    }
 }
 
 /// A part of the log: the newest one, or what stands before a line.

@@ -6,12 +6,12 @@ use crate::station::jobs::{LEASE, Refused, SILENCE, Step};
 use crate::station::store::{Asked, Error, Finished};
 use crate::station_api::{Held, JobState, JobsAsked, ListAsked, RunsAsked};
 
-async fn board(store: &Store, key: u8) -> String {
+pub(super) async fn board(store: &Store, key: u8) -> String {
     let serial = format!("1000000000000{key:03}");
     store.register(&register(key, Some(&serial), &[]), true, NOW).await.unwrap().board().id.clone()
 }
 
-fn deploy(board: &str, image: &Image) -> Asked {
+pub(super) fn deploy(board: &str, image: &Image) -> Asked {
     Asked {
         board: board.into(),
         project: None,
@@ -29,7 +29,7 @@ fn progress(fence: u64) -> Progress {
     Progress { fence, stage: Stage::Write, done: 5, total: Some(9), fetched: 3, log }
 }
 
-fn finished(fence: u64) -> Finished {
+pub(super) fn finished(fence: u64) -> Finished {
     let ending = Ending::Done { proof: Proof::ReadBack };
     Finished {
         fence,
@@ -193,7 +193,6 @@ async fn with_retries(store: &Store, retries: u32) -> (String, Asked) {
         end: End::Reboot,
         again: crate::station_api::Again::Skip,
         retries,
-        values: Vec::new(),
         made: NOW,
         ..crate::station_api::Project::default()
     };

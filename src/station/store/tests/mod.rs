@@ -9,6 +9,7 @@ mod open;
 mod people;
 mod rules;
 mod scale;
+mod scripts;
 mod spool;
 mod values;
 mod values_killed_tests;

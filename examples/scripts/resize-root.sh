@@ -1,0 +1,30 @@
+# Grows the last partition and the ext4 file system in it to the end of the disk: Raspberry Pi OS needn't do it at its first
+# start. Add it as a post script:
+#     piprov script add examples/scripts/resize-root.sh --when post --priority 50
+# It needs sfdisk, e2fsck and resize2fs: `piprov initramfs build --script-tools`.
+set -eu
+part=$PART2
+number=2
+# The partition table says where the partition begins; all that is behind it is its own from now on.
+echo ', +' | sfdisk --no-reread --no-tell-kernel -N "$number" "$STORAGE"
+sync
+if [ -b "$STORAGE" ]; then
+    blockdev --rereadpt "$STORAGE"
+    # Its node comes with the new table.
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        [ -b "$part" ] && break
+        sleep 0.5
+    done
+    # 1 says that something was mended.
+    e2fsck -f -p "$part" || [ $? -le 1 ]
+    resize2fs "$part"
+else
+    # A file that stands for a disk: a simulated board. Its partition is taken out, grown, and put back.
+    start=$(sfdisk -d "$STORAGE" | sed -n '/2 : start=/s/.*start= *\([0-9]*\),.*/\1/p')
+    size=$(sfdisk -d "$STORAGE" | sed -n '/2 : start=/s/.*size= *\([0-9]*\),.*/\1/p')
+    dd if="$STORAGE" of=part bs=512 skip="$start" count="$size" status=none
+    e2fsck -f -p part || [ $? -le 1 ]
+    resize2fs part
+    dd if=part of="$STORAGE" bs=512 seek="$start" conv=notrunc status=none
+fi
+echo "partition $number and its file system reach the end of the disk"

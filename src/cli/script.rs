@@ -1,0 +1,187 @@
+//! `piprov script`: what boards run before and after their image is written.
+
+use std::path::PathBuf;
+
+use crate::cli::Global;
+use crate::cli::client::{self, At, Station, new_name, parse, path, tell, tell_one, word};
+use crate::cli::confirm::confirm;
+use crate::cli::input::read_text;
+use crate::cli::ui::Ui;
+use crate::device_api::{Script as Known, When};
+use crate::error::{Explain, Kind};
+use crate::format::count;
+use crate::stop::Stop;
+
+/// Show and change what boards run before and after their image is written
+///
+/// Boards of projects that name a script run it as root, by /bin/sh. It finds $STORAGE, $PART1, $PART2, $SERIAL, $SERVER
+/// and $PIPROV_… in its environment. Jobs that are there keep the text that they were made with.
+#[derive(Debug, clap::Args)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Script {
+    #[command(flatten)]
+    at: At,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List scripts, in the order in which they would run
+    List,
+    /// Show one script with its text
+    Show(One),
+    /// Add a script, or change it: what isn't said stays
+    Add(Add),
+    /// Remove a script that no project has
+    Remove(Remove),
+}
+
+#[derive(Debug, clap::Args)]
+struct One {
+    /// Its name
+    #[arg(value_name = "SCRIPT")]
+    name: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Add {
+    /// The file with its text; - is standard input
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    file: PathBuf,
+    /// What to call it [default: the file's name, without its ending]
+    #[arg(long, value_name = "SCRIPT", value_parser = new_name)]
+    name: Option<String>,
+    /// When it runs: pre (before anything is written) or post (after all was read back) [default: post]
+    #[arg(long, value_name = "WHEN", value_parser = parse::<When>)]
+    when: Option<When>,
+    /// The lowest runs first, those of one number by their names [default: 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1000))]
+    priority: Option<u32>,
+    /// What comes next doesn't wait for its end: yes or no [default: no]
+    #[arg(long, value_name = "YES", value_parser = yes)]
+    background: Option<bool>,
+    /// A board runs it once, and it may start the board again: yes or no [default: no]
+    #[arg(long, value_name = "YES", value_parser = yes)]
+    once: Option<bool>,
+    /// So long it may take, then it is ended, in seconds [default: 600]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86400))]
+    limit: Option<u32>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Remove {
+    #[command(flatten)]
+    one: One,
+    /// Its name, to show that it is meant
+    #[arg(long, value_name = "SCRIPT")]
+    confirm: Option<String>,
+}
+
+/// The file's name makes no name.
+#[derive(Debug, thiserror::Error)]
+#[error("a name is needed: `{}` gives none", .0.display())]
+struct NoName(PathBuf);
+
+impl Explain for NoName {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+}
+
+fn yes(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" | "true" => Ok(true),
+        "no" | "false" => Ok(false),
+        _ => Err("it is yes or no".to_owned()),
+    }
+}
+
+impl Script {
+    pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+        let station = self.at.open(global, ui, stop)?;
+        match self.command {
+            Command::List => list(&station, ui)?,
+            Command::Show(args) => {
+                let script: Known = station.get(&path(["scripts", &args.name]))?;
+                show(&script, ui);
+                if !ui.json {
+                    script.text.lines().for_each(|line| ui.result(line));
+                }
+            }
+            Command::Add(args) => args.run(&station, ui)?,
+            Command::Remove(args) => {
+                confirm(&args.one.name, args.confirm.as_deref(), ui, stop)?;
+                station.delete(&path(["scripts", &args.one.name]))?;
+                client::done(ui, "removed", "script", &args.one.name);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Add {
+    fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
+        let text = read_text(&self.file, Known::LONGEST as u64)?;
+        let of_file = || self.file.file_stem()?.to_str().and_then(|name| new_name(name).ok());
+        let name = self.name.clone().or_else(of_file).ok_or_else(|| NoName(self.file.clone()))?;
+        let place = path(["scripts", &name]);
+        let before = match station.get::<Known>(&place) {
+            Ok(before) => before,
+            Err(error) if error.status() == Some(404) => {
+                Known { priority: 100, limit: 600, ..Known::default() }
+            }
+            Err(error) => return Err(error)?,
+        };
+        let script = Known {
+            name,
+            text,
+            when: self.when.unwrap_or(before.when),
+            priority: self.priority.unwrap_or(before.priority),
+            background: self.background.unwrap_or(before.background),
+            once: self.once.unwrap_or(before.once),
+            limit: self.limit.unwrap_or(before.limit),
+        };
+        show(&station.put(&place, &script)?, ui);
+        Ok(())
+    }
+}
+
+fn how(script: &Known) -> String {
+    let often = if script.once { "once" } else { "each time" };
+    if script.background { format!("{often}, in the background") } else { often.to_owned() }
+}
+
+fn show(script: &Known, ui: &Ui) {
+    tell_one(
+        ui,
+        "script",
+        script,
+        &[
+            ("name", script.name.clone()),
+            ("when", word(script.when)),
+            ("priority", script.priority.to_string()),
+            ("runs", how(script)),
+            ("limit", count(u64::from(script.limit), "second")),
+            ("length", count(script.text.len() as u64, "byte")),
+        ],
+    );
+}
+
+fn list(station: &Station, ui: &Ui) -> crate::cli::Result<()> {
+    let mut all: Vec<Known> = station.all("/api/v1/scripts", &[])?;
+    Known::sort(&mut all);
+    let row = |one: &Known| {
+        let limit = count(u64::from(one.limit), "second");
+        [one.name.clone(), word(one.when), one.priority.to_string(), how(one), limit]
+    };
+    tell(
+        ui,
+        "script",
+        ["SCRIPT", "WHEN", "PRIORITY", "RUNS", "LIMIT"],
+        &all,
+        row,
+        "the station has no scripts",
+    );
+    Ok(())
+}
