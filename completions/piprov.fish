@@ -558,7 +558,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l retries -d 'How often a job is tried again by itself where what went wrong may pass' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l value -d 'A source of values of which each board gets its own; again for more' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l script -d 'A script that its boards run, several in a list; "" is none' -r
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l set -d 'First-boot setting of its boards, like hostname=gate-{serial8}; without a value it is taken away' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l set -d 'First-boot setting, like hostname=gate-{serial8}; without a value it goes' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l set-file -d 'File with such settings, as TOML: hostname = "gate-{serial8}"' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
@@ -577,7 +577,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l retries -d 'How often a job is tried again by itself where what went wrong may pass' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l value -d 'A source of values of which each board gets its own; again for more' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l script -d 'A script that its boards run, several in a list; "" is none' -r
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l set -d 'First-boot setting of its boards, like hostname=gate-{serial8}; without a value it is taken away' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l set -d 'First-boot setting, like hostname=gate-{serial8}; without a value it goes' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l set-file -d 'File with such settings, as TOML: hostname = "gate-{serial8}"' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
@@ -661,7 +661,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l name -d 'What to call it [default: the file\'s name, without its ending]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l when -d 'When it runs: pre (before anything is written) or post (after all was read back) [default: post]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l when -d 'pre: before anything is written; post: after all was read back [default: post]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l priority -d 'The lowest runs first, those of one number by their names [default: 100]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l background -d 'What comes next doesn\'t wait for its end: yes or no [default: no]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l once -d 'A board runs it once, and it may start the board again: yes or no [default: no]' -r

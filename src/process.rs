@@ -106,6 +106,23 @@ impl Running {
         self.kill_rest();
     }
 
+    /// Its status, if it ends within so long. A process that waits for a disk may outlive being killed.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn wait_within(&mut self, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(Some(status));
+            }
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+            until(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(deadline))?;
+        }
+    }
+
     /// Ends what it has left in its group, at once.
     pub fn kill_rest(&self) {
         // The first process is not reaped yet, so this group can't be somebody else's.

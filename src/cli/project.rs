@@ -103,7 +103,7 @@ struct Facts {
     /// In which order they run is said by the scripts themselves. `piprov script` adds them.
     #[arg(long = "script", value_name = "SCRIPT", value_delimiter = ',')]
     scripts: Option<Vec<String>>,
-    /// First-boot setting of its boards, like hostname=gate-{serial8}; without a value it is taken away
+    /// First-boot setting, like hostname=gate-{serial8}; without a value it goes
     ///
     /// It is written into the boot partition of each board in the format that the image's system reads, and read back with the
     /// rest. The keys are those of `piprov flash --set`; format=… says the format where the image doesn't show it. A name in braces

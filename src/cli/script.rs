@@ -52,7 +52,7 @@ struct Add {
     /// What to call it [default: the file's name, without its ending]
     #[arg(long, value_name = "SCRIPT", value_parser = new_name)]
     name: Option<String>,
-    /// When it runs: pre (before anything is written) or post (after all was read back) [default: post]
+    /// pre: before anything is written; post: after all was read back [default: post]
     #[arg(long, value_name = "WHEN", value_parser = parse::<When>)]
     when: Option<When>,
     /// The lowest runs first, those of one number by their names [default: 100]

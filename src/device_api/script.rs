@@ -21,7 +21,8 @@ pub struct Script {
     /// What comes next doesn't wait for its end. The job does, and its exit status counts.
     #[serde(default)]
     pub background: bool,
-    /// A board for which it has run, or which it has restarted, doesn't run it again. Another text is another script.
+    /// A board for which it has run, or which it has restarted, doesn't run it again. Another text is another script. Only
+    /// of those that run before the image is written.
     #[serde(default)]
     pub once: bool,
     /// So many seconds it may take, then it is ended: 1 to 86400.
@@ -83,6 +84,11 @@ pub enum BadScript {
     /// See [`Script::priority`].
     #[error("its priority is 0 to 1000")]
     Priority,
+    /// See [`Script::once`].
+    #[error(
+        "a script that runs after the image is written can't run once: with the next image its work is gone"
+    )]
+    OncePost,
     /// See [`Script::limit`].
     #[error("its time limit is 1 to 86400 seconds")]
     Limit,
@@ -119,6 +125,9 @@ impl Script {
         }
         if self.priority > 1000 {
             return Err(BadScript::Priority);
+        }
+        if self.once && self.when == When::Post {
+            return Err(BadScript::OncePost);
         }
         if !(1..=86400).contains(&self.limit) {
             return Err(BadScript::Limit);

@@ -11,6 +11,9 @@ pub struct ScriptRun {
     pub name: String,
     /// When it runs.
     pub when: When,
+    /// Whether it ran beside what came next.
+    #[serde(default)]
+    pub background: bool,
     /// BLAKE3 of its text.
     pub digest: String,
     /// What became of it.
@@ -74,6 +77,7 @@ impl ScriptRun {
         Self {
             name: script.name.clone(),
             when: script.when,
+            background: script.background,
             digest,
             state: ScriptState::Waiting,
             ended: None,

@@ -299,9 +299,12 @@ fn digits(text: &str) -> (&str, &str) {
 /// # Errors
 /// [`BadValues::Range`].
 pub fn range_of_values(from: &str, to: &str, step: u64) -> Result<ValuesOf, BadValues> {
-    // Twelve digits without colons may be a number.
-    let mac = |text: &str| text.parse::<Mac>().ok().filter(|_| text.len() == 17);
-    let of = match (mac(from), mac(to)) {
+    // Twelve digits without colons may be a number; what is written as an address is one, or a mistake.
+    let mac = |text: &str| match is_like_an_address(text) {
+        true => text.parse::<Mac>().map(Some).map_err(|bad| range(bad.why)),
+        false => Ok(None),
+    };
+    let of = match (mac(from)?, mac(to)?) {
         (Some(start), Some(end)) => ValuesOf::Addresses(Addresses { start, step, end }),
         _ => {
             let ((prefix, first), (other, last)) = (digits(from), digits(to));
@@ -328,6 +331,14 @@ pub fn range_of_values(from: &str, to: &str, step: u64) -> Result<ValuesOf, BadV
     };
     of.check()?;
     Ok(of)
+}
+
+/// Six pairs of digits with colons or dashes between them.
+fn is_like_an_address(text: &str) -> bool {
+    let fits = |(at, byte): (usize, u8)| {
+        if at % 3 == 2 { matches!(byte, b':' | b'-') } else { byte.is_ascii_hexdigit() }
+    };
+    text.len() == 17 && text.bytes().enumerate().all(fits)
 }
 
 impl Sequence {
@@ -506,7 +517,7 @@ mod tests {
             ("1", "9999999999999999999", 1, "18 digits"),
             ("\u{1b}[2J1", "\u{1b}[2J2", 1, "control"),
             ("00:ff:00:00:00:01", "02:00:00:00:00:02", 1, "first two digits"),
-            ("01:00:00:00:00:01", "01:00:00:00:00:02", 1, "different texts"),
+            ("01:00:00:00:00:01", "01:00:00:00:00:02", 1, "group"),
             ("dc:a6:32:00:00:02", "dc:a6:32:00:00:01", 1, "above"),
             ("dc:a6:32:00:00:02", "SN9", 1, "different texts"),
         ] {

@@ -75,6 +75,7 @@ mod station_deploy;
 mod station_fences;
 mod station_fetch;
 mod station_first_boot;
+mod station_forty;
 mod station_hooks;
 mod station_https;
 mod station_killed;

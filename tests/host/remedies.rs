@@ -3,10 +3,12 @@
 use std::path::Path;
 
 /// Texts that may have such words in them: the file, how the text begins, and why.
-const MAY: [(&str, &str, &str); 14] = [
+const MAY: [(&str, &str, &str); 16] = [
     ("src/agent/kept.rs", "piprov board key", "how a key on a disk begins"),
     ("src/station/cert.rs", "piprov station", "whose a certificate is"),
     ("src/debian/apt.rs", "--format", "an argument of apt-get"),
+    ("src/debian/apt.rs", "--no-{what}", "an argument of apt-cache"),
+    ("src/debian/apt.rs", "--recurse", "an argument of apt-cache"),
     ("src/firstboot/cloud.rs", "  sudo:", "a file that the board reads"),
     ("src/firstboot/cloud.rs", "[systemctl", "a file that the board reads"),
     ("src/firstboot/settings.rs", "the setting sudo", "the name of a setting"),

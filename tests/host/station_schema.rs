@@ -31,6 +31,9 @@ fn config(station: &Station) -> String {
     let put = |path: &str, body: serde_json::Value| station.admin("PUT", path, Some(&body)).ok();
     let post = |path: &str, body: serde_json::Value| station.admin("POST", path, Some(&body)).ok();
     put("/api/v1/projects/lab", json!({"name": "lab", "image": "os"}));
+    put("/api/v1/scripts/greet", json!({"name": "greet", "text": "echo hello\n", "when": "pre"}));
+    let range = json!({"kind": "sequence", "prefix": "SN", "width": 4, "start": 1, "step": 1, "end": 9});
+    post("/api/v1/values", json!({"name": "sn", "of": range}));
     put("/api/v1/slots/bench", json!({"name": "bench", "kind": "usb", "place": "1-1", "position": 1}));
     post("/api/v1/rules", json!({"name": "rest", "what": {"do": "wait"}}));
     post("/api/v1/users", json!({"name": "ann", "role": "viewer", "password": "correct horse"}));
@@ -53,6 +56,8 @@ fn config(station: &Station) -> String {
         ("run", runs["items"][0]["run"].as_str().unwrap()),
         ("project", "lab"),
         ("rule", "rest"),
+        ("script", "greet"),
+        ("source", "sn"),
         ("slot", "bench"),
         ("user", "ann"),
         ("hook", "phone"),

@@ -227,6 +227,7 @@ fn in_a_clean_root(release: &str) {
     assert!(root.at("var/lib/piprov/station/key").exists() && root.at("etc/piprov/lab.secret").exists());
     assert!(!root.at("etc/piprov/piprov.toml").exists() && !root.at("run/piprov").exists());
     root.run("dpkg -i /root/new.deb");
+    answer(false);
     // What is mounted there is somebody else's.
     root.run(
         "mkdir /var/lib/piprov/mounted; mount -t tmpfs own /var/lib/piprov/mounted; echo own >/var/lib/piprov/mounted/file
@@ -235,6 +236,7 @@ fn in_a_clean_root(release: &str) {
     );
     assert_eq!(std::fs::read_to_string(root.at("srv/precious/file")).unwrap(), "precious\n");
     assert!(!root.at("var/lib/piprov/station").exists() && !root.at("var/lib/piprov/images").is_symlink());
+    answer(false);
     // State that was moved elsewhere is not looked for.
     let said = root.run(
         "dpkg-deb -e /root/new.deb /root/scripts; rm -rf /var/lib/piprov; ln -s /srv/precious /var/lib/piprov

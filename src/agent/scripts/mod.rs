@@ -5,6 +5,7 @@
 //! it. One in the background goes on beside what comes next; how it ended counts at the end.
 
 mod lines;
+mod mounts;
 mod one;
 mod surroundings;
 mod whole;

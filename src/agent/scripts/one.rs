@@ -3,11 +3,12 @@
 use std::fs::DirBuilder;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::lines::Lines;
+use super::mounts;
 use super::surroundings::Surroundings;
 use super::whole::Whole;
 use crate::device_api::{Script, ScriptEnd};
@@ -16,6 +17,8 @@ use crate::stop::Stop;
 
 /// So long its last words are waited for after all of it was ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// So long the end of a process that was killed is waited for: one that waits for a disk may never end.
+const LAST_MOMENT: Duration = Duration::from_secs(30);
 /// Goes into a control group, and becomes the script there: nothing of the script is outside it. A system that doesn't
 /// let it in runs it all the same, and finds its processes by their mark.
 const ENTER: &str = "echo 0 2>/dev/null >\"$1\"; exec /bin/sh \"$2\"";
@@ -40,9 +43,37 @@ impl Home {
     }
 }
 
+impl Home {
+    /// Takes away what was mounted below it: a file system of the board's disk is no part of this directory. How many there
+    /// were.
+    fn unmount(&self) -> usize {
+        let below = mounts::below(&std::fs::read("/proc/self/mountinfo").unwrap_or_default(), &self.0);
+        for place in &below {
+            let unmount = |flags: &[&str]| {
+                let mut command = Command::new("umount");
+                command
+                    .args(flags)
+                    .arg(place)
+                    .stdin(Stdio::null())
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::null());
+                command.status().is_ok_and(|status| status.success())
+            };
+            // What is still in use goes out of the tree at once, and for good when its last user ends.
+            let _ = unmount(&[]) || unmount(&["-l"]);
+        }
+        below.len()
+    }
+}
+
 impl Drop for Home {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        self.unmount();
+        let left = mounts::below(&std::fs::read("/proc/self/mountinfo").unwrap_or_default(), &self.0);
+        // Rather a directory that stays than the files of a disk that go.
+        if left.is_empty() {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
     }
 }
 
@@ -105,7 +136,14 @@ fn ended(
     };
     whole.kill(&pause);
     running.read_rest(LAST_WORDS, said);
-    let status = running.wait()?;
+    let Some(status) = running.wait_within(LAST_MOMENT)? else {
+        return Ok((None, Some("can't be ended: a process of it waits for a disk or a driver".to_owned())));
+    };
+    let mounted = home.unmount();
+    if mounted > 0 {
+        let what = if mounted == 1 { "a file system" } else { "file systems" };
+        said(format!("{what} that the script has left mounted: taken away\n").as_bytes());
+    }
     Ok(match end? {
         End::Exited => match status.code() {
             Some(code) => (Some(code), None),

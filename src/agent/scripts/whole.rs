@@ -43,11 +43,13 @@ impl Whole {
             let group = self.group.as_deref();
             // Since Linux 5.14 all at once, whatever they do meanwhile.
             let at_once = group.is_some_and(|group| std::fs::write(group.join("cgroup.kill"), "1").is_ok());
-            let left = group.map_or_else(|| marked(Path::new("/proc"), &self.mark), members);
+            // Also by their mark: a system may have made the group and let nothing in.
+            let mut left = group.map_or_else(Vec::new, members);
+            left.extend(marked(Path::new("/proc"), &self.mark));
             if left.is_empty() {
                 return;
             }
-            if !at_once {
+            if !at_once || round > 0 || group.is_some_and(|group| members(group).is_empty()) {
                 for pid in left {
                     let _ = kill_process(pid, Signal::KILL);
                 }

@@ -51,10 +51,13 @@ pub(super) fn add_to(table: &mut Table) {
 
 /// What never changes, since its name is that of its bytes.
 fn immutable(call: &Call, name: &str, bytes: Bytes) -> Response {
+    // What is one board's own may have its secrets: no cache on the way keeps that.
+    let own = call.station.owns.has(call.part("job"));
+    let cache = if own { "private, no-store" } else { "public, max-age=31536000, immutable" };
     let etag = format!("\"{name}\"");
     let headers = [
         (header::ETAG, etag.clone()),
-        (header::CACHE_CONTROL, "public, max-age=31536000, immutable".to_owned()),
+        (header::CACHE_CONTROL, cache.to_owned()),
         (header::ACCEPT_RANGES, "bytes".to_owned()),
         (header::CONTENT_TYPE, BYTES.to_owned()),
     ];

@@ -95,10 +95,12 @@ async fn register(call: Call, (): (), body: Bytes) -> Result<Registered, Refusal
         station.store().change_board(&board.id, &change).await?;
         met = station.store().register(&told, open, now()).await?;
     }
-    // Nor was it the board that has wanted to start again in the middle of a job, but the job.
+    // Nor was it the board that has wanted to start again in the middle of a job, but the job. Where a person lets boards in,
+    // a person lets this one in again.
     if let Met::Double(board) = &met
+        && open
         && !station.waiting.is_there_with_another(&board.id, &told.key)
-        && station.store().expect_after_script(&board.id).await?
+        && station.store().expect_after_script(&board.id, now()).await?
     {
         met = station.store().register(&told, open, now()).await?;
     }

@@ -52,9 +52,16 @@ async fn script(call: Call, (): (), told: ScriptTold) -> Result<(), Refusal> {
 /// What of the scripts of a job hasn't ended well, where a board says that all is done.
 pub(super) async fn left_to_run(station: &Station, job: &Job) -> Result<Option<String>, Refusal> {
     let Some(run) = &job.run else { return Ok(None) };
-    let left = station.store().scripts_of_run(run).await?.into_iter().find(|script| !script.state.is_over());
-    Ok(left
-        .map(|script| format!("script {} ({}) {}", script.name, script.when.word(), script.state.phrase())))
+    let told = station.store().scripts_of_run(run).await?;
+    // What the job is to do counts, not what its record has: of a script that isn't in there nothing is known.
+    for script in station.store().plan(&job.id).await?.scripts {
+        let state = told.iter().find(|told| told.name == script.name).map(|told| told.state);
+        if !state.is_some_and(|state| state.is_over()) {
+            let state = state.map_or("isn't in the run's record", |state| state.phrase());
+            return Ok(Some(format!("script {} ({}) {state}", script.name, script.when.word())));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

@@ -177,7 +177,8 @@ impl Owns {
     /// Whether a job has one, also where it was forgotten since.
     #[must_use]
     pub fn has(&self, job: &str) -> bool {
-        self.inside().jobs.contains(job)
+        let inside = self.inside();
+        inside.jobs.contains(job) || inside.there.iter().any(|(name, _)| name == job)
     }
 
     /// That of a job, where it is there.
@@ -191,7 +192,9 @@ impl Owns {
     pub fn put(&self, job: &str, own: &Arc<Own>) {
         let mut inside = self.inside();
         if inside.jobs.len() >= JOBS {
-            inside.jobs.clear();
+            // Those of which the pieces are here are at work; the others ask for their index anew.
+            let there: HashSet<String> = inside.there.iter().map(|(name, _)| name.clone()).collect();
+            inside.jobs = there;
         }
         inside.jobs.insert(job.to_owned());
         if let Some(at) = inside.there.iter().position(|(name, _)| name == job)

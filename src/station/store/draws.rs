@@ -245,6 +245,7 @@ impl Store {
             let plan = plans::read(&mut tx, &job.id).await?;
             let mut plan = reserve(&mut tx, plan, &job.board, now).await?;
             if plan.asks.is_empty() {
+                // An answer with which nothing can be done isn't kept.
                 plan = plans::filled(&mut tx, plan, &job.board).await?;
             }
             let (at, waits) = asks_at(&plan, now);
@@ -256,7 +257,7 @@ impl Store {
         Ok(job)
     }
 
-    /// A server hasn't answered, or nonsense. `again`: when it is asked once more; `None`: the job has failed. The job as
+    /// A server hasn't answered, or nonsense, or its answer can't be used (`Kind::BadData`). `again`: when it is asked once more; `None`: the job has failed. The job as
     /// it is then.
     ///
     /// # Errors
@@ -264,7 +265,7 @@ impl Store {
     pub async fn put_no_answer(
         &self,
         asks: &Asks,
-        why: &str,
+        (why, kind): (&str, Kind),
         again: Option<Time>,
         now: Time,
     ) -> Result<Job, Error> {
@@ -274,20 +275,22 @@ impl Store {
             return Ok(job);
         }
         let why: String = why.chars().take(500).collect();
-        let waits = format!("the server of `{}` gives no values: {why}", asks.source);
+        let waits = match kind {
+            Kind::Unavailable => format!("the server of `{}` gives no values: {why}", asks.source),
+            _ => format!("first boot, with what the server of `{}` has said: {why}", asks.source),
+        };
         let sql = "UPDATE job SET asks_at = $2, waits = $3, asked = asked + 1 WHERE id = $1";
         tx.run(sql, values![&job.id, again, &waits]).await?;
         if again.is_none() {
             let board = boards::one(&mut tx, &job.board).await?;
             let run = jobs::begin_run(&mut tx, &mut job, &board, now).await?;
             if let Some(record) = super::runs::record(&mut tx, &run).await? {
-                let kind = Kind::Unavailable;
                 let ending = Ending::Failed { why: waits, last_seen: None, hint: None, kind };
                 jobs::complete(&mut tx, record, ending, Some(kind), now).await?;
             }
             (job.state, job.changed, job.lease_until) = (JobState::Failed, now, 0);
             jobs::put(&mut tx, &job).await?;
-            plans::retry(&mut tx, &job, Some(Kind::Unavailable), now).await?;
+            plans::retry(&mut tx, &job, Some(kind), now).await?;
         }
         let job = jobs::one(&mut tx, &asks.job).await?;
         tx.commit().await?;

@@ -345,7 +345,7 @@ impl Store {
         }
         job.state = next(job.state, Event::Draw, job.cancel)?;
         job.changed = now;
-        let by = script_runs::restarted(&mut tx, &board.id, job.run.as_deref(), now).await?;
+        let by = script_runs::restarted(&mut tx, &job, job.run.as_deref(), now).await?;
         if let Some(run) = &job.run {
             let ending = match by {
                 // It may have done what it was to do: that is no failure.

@@ -6,12 +6,18 @@ use super::db::{Tx, json, values};
 use super::{Error, Store, jobs, plans, runs};
 use crate::device_api::{Script, ScriptTold};
 use crate::run::Record;
+use crate::station::jobs::LEASE;
 use crate::station_api::{Job, Plan, ScriptRun, ScriptState, Time};
 
+/// So long nothing was heard of a board that has started again: it tells how far it is every two seconds.
+const SILENT: Time = 45_000;
 /// A script that starts its board again each time is begun so often for one job, and no more.
 const MOST_BEGINS: u64 = 3;
 
 fn put(detail: &mut Json, scripts: &[ScriptRun]) {
+    if detail.is_null() && !scripts.is_empty() {
+        *detail = Json::Object(serde_json::Map::new());
+    }
     if let Json::Object(members) = detail {
         members.insert("scripts".to_owned(), serde_json::to_value(scripts).unwrap_or_default());
     }
@@ -40,23 +46,24 @@ async fn is_done(tx: &mut Tx, board: &str, digest: &str) -> Result<bool, Error> 
     Ok(tx.row(sql, values![board, digest]).await?.is_some())
 }
 
-/// A board has started again in the middle of an attempt. Where a script that runs once had begun and not ended, it has
-/// done that: it counts as run, and its name comes back.
+/// A board has started again in the middle of an attempt. Where a script of this job that runs once had begun and not
+/// ended, it has done that: it counts as run, and its name comes back. Of a script of another job nobody has heard the end:
+/// that one isn't taken for run.
 pub(super) async fn restarted(
     tx: &mut Tx,
-    board: &str,
+    job: &Job,
     run: Option<&str>,
     now: Time,
 ) -> Result<Option<String>, Error> {
-    let sql =
-        "SELECT name FROM script_done WHERE board = $1 AND once = 1 AND state = 'began' ORDER BY changed";
+    let sql = "SELECT name FROM script_done WHERE board = $1 AND job = $2 AND once = 1 AND state = 'began'
+               ORDER BY changed";
     let mut names = Vec::new();
-    for mut row in tx.rows(sql, values![board]).await? {
+    for mut row in tx.rows(sql, values![&job.board, &job.id]).await? {
         names.push(row.text()?);
     }
-    let sql = "UPDATE script_done SET state = 'restarted', changed = $2
-               WHERE board = $1 AND once = 1 AND state = 'began'";
-    tx.run(sql, values![board, now]).await?;
+    let sql = "UPDATE script_done SET state = 'restarted', changed = $3
+               WHERE board = $1 AND job = $2 AND once = 1 AND state = 'began'";
+    tx.run(sql, values![&job.board, &job.id, now]).await?;
     if let Some(run) = run
         && let Some(mut record) = runs::record(tx, run).await?
     {
@@ -143,17 +150,19 @@ impl Store {
         Ok(ScriptRun::all_of(&record.detail))
     }
 
-    /// A board whose key doesn't last has started again by a script that was to do that, or so it seems: the next key that
-    /// is shown under its serial number is its own. Whether that is so.
+    /// A board whose key doesn't last has started again by a script that was to do that, or so it seems: nothing was heard of
+    /// it by any station for a while. The next key that is shown under its serial number is its own. Whether that is so.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn expect_after_script(&self, board: &str) -> Result<bool, Error> {
+    pub async fn expect_after_script(&self, board: &str, now: Time) -> Result<bool, Error> {
         let mut tx = self.db.begin().await?;
         let sql = "UPDATE board SET key = NULL WHERE id = $1 AND lasting = 0 AND EXISTS
                    (SELECT 1 FROM script_done s JOIN job j ON j.id = s.job WHERE s.board = $1 AND s.once = 1
-                   AND s.state = 'began' AND j.board = $1 AND j.state = 'running')";
-        let changed = tx.run(sql, values![board]).await?;
+                   AND s.state = 'began' AND j.board = $1 AND j.state = 'running' AND j.lease_until <= $2)";
+        // Each word of the board moves its lease, whichever station hears it.
+        let heard_before = now.saturating_add(LEASE).saturating_sub(SILENT);
+        let changed = tx.run(sql, values![board, heard_before]).await?;
         tx.commit().await?;
         Ok(changed > 0)
     }

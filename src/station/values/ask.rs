@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::own;
+use crate::error::Kind;
 use crate::format::json::json;
 use crate::format::message;
 use crate::http::{Client, Error, Limits, Trust, Url};
@@ -124,20 +125,25 @@ impl Station {
     ) -> Result<(), store::Error> {
         let kept = match got {
             Ok(values) => match self.store().put_answer(asks, &values, now()).await {
-                Err(store::Error::BadValue { why, .. }) => Err((why, None)),
-                Err(store::Error::UsedUp { source, why }) => Err((format!("`{source}`: {why}"), None)),
+                // Asked again at once it would say the same: a person has to look at it.
+                Err(store::Error::BadValue { what: "first_boot", why }) => Err((why, None, Kind::BadData)),
+                Err(store::Error::BadValue { why, .. }) => Err((why, None, Kind::Unavailable)),
+                Err(store::Error::UsedUp { source, why }) => {
+                    Err((format!("`{source}`: {why}"), None, Kind::Unavailable))
+                }
                 Ok(job) => Ok(job),
                 Err(error) => return Err(error),
             },
-            Err(why) => Err(why),
+            Err((why, told)) => Err((why, told, Kind::Unavailable)),
         };
         let job = match kept {
             Ok(job) => job,
-            Err((why, told)) => {
+            Err((why, told, kind)) => {
                 let (at, why) = (now(), message(&why).into_owned());
                 tracing::warn!(job = asks.job, source = asks.source, why, "a server gives no values");
                 let again = PAUSES.again(asks.tries.saturating_add(1), told, at);
-                let job = self.store().put_no_answer(asks, &why, again, at).await?;
+                let again = again.filter(|_| kind == Kind::Unavailable);
+                let job = self.store().put_no_answer(asks, (&why, kind), again, at).await?;
                 if job.state == JobState::Failed {
                     if let Some(run) = &job.run {
                         self.changes.tell(Thing::Run, run, Some(&job.board));

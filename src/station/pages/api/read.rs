@@ -184,6 +184,8 @@ fn title(part: &str) -> &'static str {
         "uploads" => "Uploads",
         "backups" => "Backups",
         "projects" => "Projects",
+        "scripts" => "Scripts",
+        "values" => "Values",
         "rules" => "Rules",
         "slots" => "Slots",
         "network" => "Network",

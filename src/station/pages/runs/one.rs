@@ -188,10 +188,7 @@ pub(super) async fn one(visit: Visit) -> Answer {
             .collect(),
         device: text(&record, "device"),
         values: values(&record),
-        scripts_after: scripts.iter().any(|script| {
-            script.when == When::Post
-                && !matches!(script.state, ScriptState::Waiting | ScriptState::DoneBefore)
-        }),
+        scripts_after: ran_after(&scripts),
         scripts: scripts.into_iter().map(Script::of).collect(),
         version: message(&record.piprov).into_owned(),
         cancel: cancel.map(|job| job.id.clone()),
@@ -258,8 +255,16 @@ async fn log(
     Ok((items.into_iter().map(said).collect(), lines, older, newer))
 }
 
+/// Whether scripts have run after what proves the disk, or may have: one in the background ends when it ends.
+pub(super) fn ran_after(scripts: &[ScriptRun]) -> bool {
+    scripts.iter().any(|script| {
+        (script.when == When::Post || script.background)
+            && !matches!(script.state, ScriptState::Waiting | ScriptState::DoneBefore)
+    })
+}
+
 /// What the board got of its own.
-fn values(record: &Record) -> Vec<(String, String)> {
+pub(super) fn values(record: &Record) -> Vec<(String, String)> {
     let values = record.detail.get("values").and_then(serde_json::Value::as_object);
     let text = |text: &serde_json::Value| text.as_str().map(|text| message(text).into_owned());
     let all = values.into_iter().flatten().filter_map(|(name, value)| Some((name.clone(), text(value)?)));

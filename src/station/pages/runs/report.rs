@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Answer;
 use super::line::{state, way};
 use super::list::asked;
-use super::one::digests;
+use super::one::{digests, ran_after, values};
 use crate::format::message;
 use crate::run::{Ending, Record};
 use crate::station::now;
@@ -14,7 +14,7 @@ use crate::station::pages::frame::Frame;
 use crate::station::pages::table::page;
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
-use crate::station_api::{RunLine, RunsAsked};
+use crate::station_api::{RunLine, RunsAsked, ScriptRun, ScriptState};
 
 /// Runs of a report: it is read by people.
 const MOST: u32 = 500;
@@ -58,6 +58,10 @@ struct Page {
     piprov: &'static str,
 }
 
+/// What the digests don't tell.
+const AFTER: &str =
+    "scripts have run after the disk was read back: what they have changed is not in these digests";
+
 /// Texts of a list within a record.
 fn texts(value: Option<&Value>) -> Vec<String> {
     let all = value.and_then(Value::as_array).into_iter().flatten();
@@ -70,6 +74,21 @@ fn beside(record: &Record) -> Vec<String> {
     let keys = texts(record.detail.pointer("/first_boot/keys"));
     if !keys.is_empty() {
         all.push(format!("first boot: {}", keys.join(", ")));
+    }
+    let values: Vec<_> = values(record).into_iter().map(|(name, value)| format!("{name} {value}")).collect();
+    if !values.is_empty() {
+        all.push(format!("values: {}", values.join(", ")));
+    }
+    let scripts = ScriptRun::all_of(&record.detail);
+    if ran_after(&scripts) {
+        all.push(AFTER.to_owned());
+    }
+    for script in scripts {
+        let how = match &script.ended {
+            Some(end) if script.state == ScriptState::Failed => end.how(),
+            _ => script.state.phrase().to_owned(),
+        };
+        all.push(format!("script {}: {}", message(&script.name), message(&how)));
     }
     if let Some(device) = record.detail.get("device").and_then(Value::as_str) {
         all.push(format!("disk {}", message(device)));

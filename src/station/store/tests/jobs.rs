@@ -24,7 +24,7 @@ pub(super) fn deploy(board: &str, image: &Image) -> Asked {
     }
 }
 
-fn progress(fence: u64) -> Progress {
+pub(super) fn progress(fence: u64) -> Progress {
     let log = vec!["writing".to_owned()];
     Progress { fence, stage: Stage::Write, done: 5, total: Some(9), fetched: 3, log }
 }

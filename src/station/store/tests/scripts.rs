@@ -1,7 +1,8 @@
-use super::jobs::{board, deploy, finished};
+use super::jobs::{board, deploy, finished, progress};
 use super::*;
 use crate::device_api::{Script, ScriptEnd, ScriptTold, When};
 use crate::run::Ending;
+use crate::station::jobs::{LEASE, SILENCE, Step};
 use crate::station::store::{Asked, Drawn, Error};
 use crate::station_api::{Project, RunsAsked, ScriptState};
 
@@ -145,9 +146,13 @@ on_both! {
         let asked = project(&store, &board, &image, &[script("pslc", "reboot -f", true)]).await;
         let Drawn { job, run } = began(&store, &asked).await;
         // Until it has begun, another key under this serial number is nobody's.
-        assert!(!store.expect_after_script(&board).await.unwrap());
+        let silent = NOW + 46_000;
+        assert!(!store.expect_after_script(&board, silent).await.unwrap());
         store.script_told(&job.id, &told(1, "pslc", None), NOW).await.unwrap();
-        assert!(store.expect_after_script(&board).await.unwrap());
+        // While any station hears it, a stranger gets nothing; its own key is asked for only after that.
+        store.renew(&job.id, &progress(1), NOW + 40_000).await.unwrap();
+        assert!(!store.expect_after_script(&board, silent).await.unwrap());
+        assert!(store.expect_after_script(&board, silent + 40_000).await.unwrap());
         let anew = store.register(&register(9, Some("1000000000000001"), &[]), false, NOW).await.unwrap();
         assert_eq!(anew.board().id, board, "its new key is its own");
         let drawn = store.draw(&board, NOW + 5).await.unwrap().unwrap();
@@ -156,7 +161,21 @@ on_both! {
         assert!(matches!(&before.ending, Ending::NotVerified { why, .. } if why.starts_with("script pslc has started the board again")), "{:?}", before.ending);
         assert_eq!(states(&store, &run).await, [ScriptState::Restarted]);
         assert_eq!(states(&store, &drawn.run).await, [ScriptState::DoneBefore]);
-        assert!(!store.expect_after_script(&board).await.unwrap());
+        assert!(!store.expect_after_script(&board, NOW + 600_000).await.unwrap());
+    }
+
+    async fn one_of_which_nobody_heard_the_end_is_not_taken_for_run_by_another_job(place: &Place) {
+        let store = place.open().await;
+        let (image, board) = (image("a"), board(&store, 1).await);
+        store.add_image(&image).await.unwrap();
+        let asked = project(&store, &board, &image, &[script("pslc", "reboot -f", true)]).await;
+        let Drawn { job, .. } = began(&store, &asked).await;
+        store.script_told(&job.id, &told(1, "pslc", None), NOW).await.unwrap();
+        let gone = NOW + LEASE + SILENCE + 1;
+        assert_eq!(store.expire(Step::Steady, gone).await.unwrap().len(), 1);
+        let again = store.again(&job.id, "ada", gone).await.unwrap();
+        let drawn = store.draw(&board, gone).await.unwrap().unwrap();
+        assert_eq!((drawn.job.id, states(&store, &drawn.run).await), (again.id, vec![ScriptState::Waiting]));
     }
 
     async fn one_that_starts_the_board_again_each_time_ends_and_a_lost_answer_costs_nothing(place: &Place) {

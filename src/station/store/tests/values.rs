@@ -152,7 +152,7 @@ on_both! {
         let lower = ValueSourceChange { warn: None, end: Some("SN0002".into()) };
         assert!(matches!(store.change_value_source("sn", &lower).await, Err(Error::BadValue { .. })));
         // A person gives back what a board had.
-        assert_eq!(store.release_values("keys", "100000000000000001").await.unwrap_err().to_string().contains("no board"), true);
+        assert!(store.release_values("keys", "100000000000000001").await.unwrap_err().to_string().contains("no board"));
         store.release_values("keys", "1000000000000001").await.unwrap();
         assert_eq!(values(&store, &late).await.unwrap(), "pin=0001 sn=SN0004");
         let error = values(&store, &again).await.unwrap_err();
@@ -313,7 +313,7 @@ on_both! {
         assert_eq!(said(&store.plan(&job.id).await.unwrap().values), "sn=1");
         let Arrival::Broken { rule, why } = store.arrive(&two, NOW).await.unwrap() else { panic!() };
         assert_eq!((rule.as_str(), why.as_str()), ("all", "the values of `sn` are used up: all its values were given"));
-        let floor = store.places(&[two.clone()]).await.unwrap();
+        let floor = store.places(std::slice::from_ref(&two)).await.unwrap();
         let waits = crate::station::store::Waits::NoValues { rule: "all".into(), source: "sn".into() };
         assert_eq!(floor[0].waits, Some(waits));
         // What the attempt has keeps its values.
@@ -330,13 +330,13 @@ on_both! {
         let job = store.make_job(&asked(&store, &one).await, NOW).await.unwrap();
         assert!(job.waits.unwrap().contains("`erp` is to be asked"));
         assert_eq!(store.draw(&one, NOW).await.unwrap(), None);
-        assert_eq!(store.due_asks(&[two.clone()], NOW).await.unwrap(), Vec::<String>::new());
-        assert_eq!(store.due_asks(&[one.clone()], NOW).await.unwrap(), [job.id.clone()]);
+        assert_eq!(store.due_asks(std::slice::from_ref(&two), NOW).await.unwrap(), Vec::<String>::new());
+        assert_eq!(store.due_asks(std::slice::from_ref(&one), NOW).await.unwrap(), [job.id.clone()]);
         let asks = store.claim_asks(&job.id, NOW).await.unwrap().unwrap();
         assert_eq!((asks.source.as_str(), asks.secret.as_str(), asks.tries), ("erp", "secret", 0));
         // Another station doesn't ask meanwhile.
         assert_eq!(store.claim_asks(&job.id, NOW).await.unwrap(), None);
-        let waits = store.put_no_answer(&asks, "it is slow", Some(NOW + 10), NOW).await.unwrap();
+        let waits = store.put_no_answer(&asks, ("it is slow", Kind::Unavailable), Some(NOW + 10), NOW).await.unwrap();
         assert_eq!(waits.waits.unwrap(), "the server of `erp` gives no values: it is slow");
         assert_eq!(store.draw(&one, NOW).await.unwrap(), None);
         assert_eq!(store.claim_asks(&job.id, NOW + 9).await.unwrap(), None);
@@ -355,14 +355,14 @@ on_both! {
         let asks = store.claim_asks(&job.id, NOW).await.unwrap().unwrap();
         let error = store.put_answer(&asks, &pin, NOW).await.unwrap_err();
         assert!(error.to_string().contains("has the same value `pin` already"), "{error}");
-        let failed = store.put_no_answer(&asks, "\u{1b}twice", None, NOW).await.unwrap();
+        let failed = store.put_no_answer(&asks, ("\u{1b}twice", Kind::Unavailable), None, NOW).await.unwrap();
         assert_eq!((failed.state, failed.fence), (JobState::Failed, 1));
         let record = store.run(&failed.run.unwrap()).await.unwrap();
         assert_eq!(record.ending.word(), "failed");
         assert_eq!(store.draw(&two, NOW).await.unwrap(), None);
         // Again: it is asked again. The board that has them isn't asked for any more.
         let again = store.again(&job.id, "ada", NOW).await.unwrap();
-        assert_eq!(store.due_asks(&[two.clone()], NOW).await.unwrap(), [again.id]);
+        assert_eq!(store.due_asks(std::slice::from_ref(&two), NOW).await.unwrap(), [again.id]);
     }
 
     /// 100 at once, from two stations on one store.
