@@ -99,7 +99,7 @@ struct Build {
     /// mass-storage-gadget64. Give it again for the other one.
     #[arg(long, value_name = "PATH")]
     usb_boot: Vec<PathBuf>,
-    /// Put in what scripts of projects use: parted, sfdisk, resize2fs, mke2fs, mmc and curl
+    /// Put in what scripts use: parted, sfdisk, resize2fs, mke2fs, mmc and curl
     ///
     /// They come from Debian's packages parted, fdisk, e2fsprogs, mmc-utils and curl, with their libraries. A board needs
     /// about 60 MB of memory for them.
