@@ -1573,7 +1573,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l release -d 'Debian release to fetch from' -r -f -a "bookworm\t'Debian 12, Linux 6.1; the last with a kernel for armv6'
 trixie\t'Debian 13, Linux 6.12'"
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l config -d 'Read this configuration file instead of the usual ones' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l script-tools -d 'Put in what scripts of projects use: parted, sfdisk, resize2fs, mke2fs, mmc and curl'
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l script-tools -d 'Put in what scripts use: parted, sfdisk, resize2fs, mke2fs, mmc and curl'
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -s f -l force -d 'Write into a directory that has something in it'
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Print results and errors only'
