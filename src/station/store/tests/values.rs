@@ -331,7 +331,7 @@ on_both! {
         assert!(job.waits.unwrap().contains("`erp` is to be asked"));
         assert_eq!(store.draw(&one, NOW).await.unwrap(), None);
         assert_eq!(store.due_asks(std::slice::from_ref(&two), NOW).await.unwrap(), Vec::<String>::new());
-        assert_eq!(store.due_asks(std::slice::from_ref(&one), NOW).await.unwrap(), [job.id.clone()]);
+        assert_eq!(store.due_asks(std::slice::from_ref(&one), NOW).await.unwrap(), std::slice::from_ref(&job.id));
         let asks = store.claim_asks(&job.id, NOW).await.unwrap().unwrap();
         assert_eq!((asks.source.as_str(), asks.secret.as_str(), asks.tries), ("erp", "secret", 0));
         // Another station doesn't ask meanwhile.
