@@ -67,7 +67,17 @@ impl Agent {
     }
 
     pub(crate) fn started(url: &str, serial: &str, disk: &Path, more: impl FnOnce(&mut Command)) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_piprov-agent"));
+        Self::by(Command::new(env!("CARGO_BIN_EXE_piprov-agent")), url, serial, disk, more)
+    }
+
+    /// The same, by a command that ends in the agent.
+    pub(crate) fn by(
+        mut command: Command,
+        url: &str,
+        serial: &str,
+        disk: &Path,
+        more: impl FnOnce(&mut Command),
+    ) -> Self {
         common::clean(&mut command);
         command.args(["--station", url, "--serial", serial]).arg("--disk").arg(disk);
         more(&mut command);

@@ -133,6 +133,36 @@ fn a_failed_script_fails_its_job_and_says_what_is_on_the_disk() {
 }
 
 #[test]
+fn what_a_script_leaves_mounted_is_unmounted_and_keeps_its_files() {
+    let text = "mkdir boot 'a place'; mount --bind \"$PIPROV_VALUE_PRECIOUS\" boot; mount --bind boot 'a place'; ls boot";
+    let station = station(&[("mounts", &[], text.to_owned())]);
+    // A value brings the place to the script, as it brings anything.
+    let precious = station.path("precious");
+    fs::create_dir(&precious).unwrap();
+    fs::write(precious.join("kept"), "kept").unwrap();
+    fs::write(station.path("places.csv"), format!("precious\n{}\n", precious.display())).unwrap();
+    station.json(&["values", "add", "places", "--table", "places.csv"]);
+    station.json(&["project", "set", "gateway", "--value", "places"]);
+    // Root of mounts of its own, whoever runs the tests.
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "--", env!("CARGO_BIN_EXE_piprov-agent")]);
+    let (url, key) = (format!("http://127.0.0.1:{}", station.port), station.path("a.key"));
+    let _agent = Agent::by(command, &url, SERIAL, &station.path("a.disk"), |command| {
+        command.arg("--key").arg(key).arg("--run-scripts");
+    });
+    boards(&station, 1);
+    deploy(&station);
+    let record = ended(&station, 1).remove(0);
+    assert_eq!(states(&record), ["mounts done"], "{record:#}");
+    let output = record["detail"]["scripts"][0]["ended"]["output"].as_str().unwrap();
+    assert!(
+        output.starts_with("kept") && output.contains("file systems that the script has left mounted"),
+        "{output}"
+    );
+    assert_eq!(fs::read_to_string(precious.join("kept")).unwrap(), "kept");
+}
+
+#[test]
 fn a_simulated_board_runs_nothing_that_nobody_has_let_it_run() {
     let witness = tempfile::tempdir().unwrap();
     let file = witness.path().join("ran");
