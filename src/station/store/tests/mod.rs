@@ -13,6 +13,7 @@ mod scripts;
 mod spool;
 mod values;
 mod values_killed_tests;
+mod work;
 
 use super::{Store, StoreUrl};
 use crate::device_api::{Disk, Register, Role};
