@@ -310,3 +310,16 @@ fn finishing_tidies_an_empty_port() {
     assert_eq!(lab.overlay("1-1"), None);
     assert_eq!(stderr(&finish("1")), "");
 }
+
+/// What udev calls starts in milliseconds, also where it comes out of the one build of everything: what a board's arrival
+/// waits for must not load libudev or libusb.
+#[test]
+fn the_helper_loads_no_library_of_usb() {
+    let helper = env!("CARGO_BIN_EXE_piprov-udev");
+    let told = Command::new("readelf").args(["--dynamic", "--wide", helper]).output();
+    let told = told.expect("readelf is needed: apt-get install binutils");
+    let told = String::from_utf8(told.stdout).unwrap();
+    let needed: Vec<_> = told.lines().filter(|line| line.contains("(NEEDED)")).collect();
+    assert!(needed.iter().any(|line| line.contains("[libc.so")), "{told}");
+    assert!(!needed.iter().any(|line| line.contains("[libudev") || line.contains("[libusb")), "{needed:#?}");
+}
