@@ -178,7 +178,8 @@ impl BootOrder {
         }
         match modes.last() {
             None => return Err(bad("no word stands in it".into(), Vec::new())),
-            Some(last) if last.is_end() => {}
+            // A zero in the highest place is no place: card-detect is followed by a restart, which never comes.
+            Some(last) if last.is_end() && last.digit() != 0 => {}
             Some(_) => modes.push(Mode::Restart),
         }
         if modes.len() > MOST {

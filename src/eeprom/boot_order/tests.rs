@@ -15,6 +15,7 @@ fn words_become_the_number_that_is_read_from_right_to_left() {
         ("net stop", "0xe2"),
         ("network,rpiboot", "0x32"),
         ("http", "0xf7"),
+        ("sd,card-detect", "0xf01"),
         ("sd,usb,nvme,network,http,bcm-usb,sd", "0xf1572641"),
         ("0xf12", "0xf12"),
     ] {
@@ -28,7 +29,7 @@ fn words_become_the_number_that_is_read_from_right_to_left() {
 fn places_are_those_that_have_a_system() {
     assert_eq!(BootOrder::places("nvme").unwrap(), [Mode::Nvme]);
     assert_eq!(BootOrder::places("emmc,USB").unwrap(), [Mode::Sd, Mode::UsbMsd]);
-    for no in ["rpiboot", "sd,stop", "restart", "", "0xf41", "nvem", "card-detect"] {
+    for no in ["rpiboot", "sd,stop", "restart", "", "0xf41", "nvem", "card-detect", "sd,card-detect"] {
         assert!(matches!(BootOrder::places(no), Err(Error::Order { .. })), "{no}");
     }
 }
