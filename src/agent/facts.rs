@@ -4,10 +4,12 @@ use std::path::Path;
 
 use super::disk::{find, text};
 use crate::board::{Mac, Serial};
-use crate::device_api::Register;
+use crate::device_api::{Firmware, MOST_ZONES, Register, Zone};
 
 /// Most interfaces that are told of.
 const INTERFACES: usize = 16;
+/// Most entries of a directory that are looked at.
+const LOOKED_AT: usize = 256;
 /// A text that is told has at most so many characters.
 const LONGEST: usize = 200;
 
@@ -39,18 +41,56 @@ pub fn facts(root: &Path) -> Register {
         revision: bytes(&proc.join("device-tree/system/linux,revision")).map(u32::from_be_bytes),
         memory: text(&proc.join("meminfo")).and_then(|text| memory(&text)),
         disks: find(&sys),
-        temperature: text(&sys.join("class/thermal/thermal_zone0/temp"))
-            .and_then(|text| text.parse::<f64>().ok())
-            .map(|milli| milli / 1000.0)
-            .filter(|degrees| (-100.0..300.0).contains(degrees)),
-        throttled: text(&sys.join("devices/platform/soc/soc:firmware/get_throttled"))
-            .and_then(|text| u32::from_str_radix(text.trim_start_matches("0x"), 16).ok()),
+        temperature: temperature(&sys.join("class/thermal/thermal_zone0")),
+        throttled: throttled(&sys),
+        zones: zones(&sys),
+        duid: tree("chosen/rpi-duid"),
+        firmware: Some(Firmware {
+            version: tree("chosen/bootloader/version"),
+            built: bytes(&proc.join("device-tree/chosen/bootloader/build-timestamp"))
+                .map(u32::from_be_bytes)
+                .filter(|built| *built > 0),
+        })
+        .filter(|firmware| *firmware != Firmware::default()),
         link_mbps,
         boot: bytes(&proc.join("device-tree/chosen/bootloader/boot-mode"))
             .map(u32::from_be_bytes)
             .map(|mode| boot_word(mode).to_owned()),
         simulated: false,
     }
+}
+
+/// In degrees Celsius.
+fn temperature(zone: &Path) -> Option<f64> {
+    let milli: f64 = text(&zone.join("temp"))?.parse().ok()?;
+    Some(milli / 1000.0).filter(|degrees| (-100.0..300.0).contains(degrees))
+}
+
+/// The thermometers, by name; there may be thousands where something pretends.
+fn zones(sys: &Path) -> Vec<Zone> {
+    let entries = std::fs::read_dir(sys.join("class/thermal")).into_iter().flatten().flatten();
+    let zones = entries.take(LOOKED_AT).map(|entry| entry.path());
+    let zone = |dir: std::path::PathBuf| {
+        let name = text(&dir.join("type")).filter(|name| !name.is_empty())?;
+        Some(Zone { name: name.chars().take(64).collect(), temperature: temperature(&dir)? })
+    };
+    let mut zones: Vec<Zone> = zones.filter_map(zone).collect();
+    zones.sort_by(|one, other| one.name.cmp(&other.name));
+    zones.truncate(MOST_ZONES);
+    zones
+}
+
+/// The firmware's bits. Where its file isn't there, the driver `rpi_volt` tells one of them: 16, the voltage was too low.
+fn throttled(sys: &Path) -> Option<u32> {
+    let bits = text(&sys.join("devices/platform/soc/soc:firmware/get_throttled"))
+        .and_then(|text| u32::from_str_radix(text.trim_start_matches("0x"), 16).ok());
+    bits.or_else(|| {
+        let entries = std::fs::read_dir(sys.join("class/hwmon")).ok()?.flatten().take(LOOKED_AT);
+        let mut dirs = entries.map(|entry| entry.path());
+        let volt = dirs.find(|dir| text(&dir.join("name")).as_deref() == Some("rpi_volt"))?;
+        let alarm: u32 = text(&volt.join("in0_lcrit_alarm"))?.parse().ok()?;
+        Some(u32::from(alarm != 0) << 16)
+    })
 }
 
 /// Addresses of the interfaces of hardware, those with a cable first, and the speed of the first.
@@ -130,6 +170,15 @@ mod tests {
         put("proc/meminfo", b"MemTotal:        3884276 kB\nMemFree: 1 kB\n");
         put("sys/class/thermal/thermal_zone0/temp", b"48312\n");
         put("sys/devices/platform/soc/soc:firmware/get_throttled", b"50000\n");
+        put("proc/device-tree/chosen/rpi-duid", b"001000911006186073\0");
+        put("proc/device-tree/chosen/bootloader/version", b"4a6d1c1e9ee3\0");
+        put("proc/device-tree/chosen/bootloader/build-timestamp", &0x6603_2a80_u32.to_be_bytes());
+        for n in 0..40 {
+            put(&format!("sys/class/thermal/thermal_zone{n}/type"), format!("zone-{n:02}\n").as_bytes());
+            put(&format!("sys/class/thermal/thermal_zone{n}/temp"), b"48312\n");
+        }
+        put("sys/class/thermal/thermal_zone40/type", b"a-broken-one\n");
+        put("sys/class/thermal/thermal_zone40/temp", b"999999999\n");
         for (name, mac, carrier) in [("eth0", "dc:a6:32:01:02:03", "1"), ("wlan0", "dc:a6:32:01:02:04", "0")]
         {
             put(&format!("sys/class/net/{name}/address"), mac.as_bytes());
@@ -144,8 +193,25 @@ mod tests {
         assert_eq!((facts.revision, facts.boot.as_deref()), (Some(0x00c0_3114), Some("network")));
         assert_eq!((facts.memory, facts.temperature), (Some(3_884_276 * 1024), Some(48.312)));
         assert_eq!((facts.throttled, facts.link_mbps), (Some(0x50000), Some(1000)));
+        assert_eq!(facts.duid.as_deref(), Some("001000911006186073"));
+        let firmware = facts.firmware.unwrap();
+        assert_eq!((firmware.version.as_deref(), firmware.built), (Some("4a6d1c1e9ee3"), Some(0x6603_2a80)));
+        assert_eq!((facts.zones.len(), facts.zones[0].name.as_str()), (MOST_ZONES, "zone-00"));
         let macs: Vec<_> = facts.macs.iter().map(ToString::to_string).collect();
         assert_eq!(macs, ["dc:a6:32:01:02:03", "dc:a6:32:01:02:04"]);
+    }
+
+    #[test]
+    fn without_the_firmwares_file_the_drivers_alarm_tells_of_too_low_a_voltage() {
+        let sys = tempfile::tempdir().unwrap();
+        let dir = sys.path().join("class/hwmon/hwmon3");
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join("name"), "rpi_volt\n").unwrap();
+        assert_eq!(throttled(sys.path()), None);
+        for (alarm, bits) in [("0\n", 0), ("1\n", 1 << 16)] {
+            std::fs::write(dir.join("in0_lcrit_alarm"), alarm).unwrap();
+            assert_eq!(throttled(sys.path()), Some(bits));
+        }
     }
 
     #[test]

@@ -41,6 +41,7 @@ Options:
       --key <FILE>         Keep the board's own key here; without it it is made anew at each start
       --disk <FILE>        A file stands for a disk: this is a simulated board (several times: several disks)
       --serial <SERIAL>    Serial number of a simulated board
+      --facts <DIR>        A simulated board tells what proc and sys below this directory say
       --run-scripts        A simulated board runs scripts of its jobs: here, as the user who runs this program
       --this-host          This host itself is the board: jobs overwrite its disks
   -h, --help               Print help
@@ -62,6 +63,7 @@ struct Arguments {
     key: Option<PathBuf>,
     disks: Vec<PathBuf>,
     serial: Option<Serial>,
+    facts: Option<PathBuf>,
     this_host: bool,
     run_scripts: bool,
 }
@@ -125,6 +127,7 @@ fn arguments(words: Vec<String>) -> Result<Arguments, Usage> {
             "--station-key" => arguments.told.key = Some(value),
             "--pin" => arguments.told.pin = Some(value),
             "--key" => arguments.key = Some(value.into()),
+            "--facts" => arguments.facts = Some(value.into()),
             "--disk" => arguments.disks.push(value.into()),
             "--serial" => {
                 arguments.serial = Some(value.parse().map_err(|error| Usage(format!("--serial: {error}")))?);
@@ -134,6 +137,9 @@ fn arguments(words: Vec<String>) -> Result<Arguments, Usage> {
     }
     if arguments.disks.is_empty() && arguments.serial.is_some() {
         return Err(Usage("--serial is for a simulated board: --disk FILE makes one".to_owned()));
+    }
+    if arguments.disks.is_empty() && arguments.facts.is_some() {
+        return Err(Usage("--facts is for a simulated board: a real one tells its own".to_owned()));
     }
     if arguments.disks.is_empty() && arguments.run_scripts {
         return Err(Usage("--run-scripts is for a simulated board: a real one runs them".to_owned()));
@@ -194,7 +200,10 @@ fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
         }
     }
     let (public, serial) = (identity.public(), arguments.serial);
-    let tell = move || if simulated { model(&public, serial) } else { facts::facts(Path::new("/")) };
+    let tree = arguments.facts.clone();
+    let tell = move || {
+        if simulated { model(&public, serial, tree.as_deref()) } else { facts::facts(Path::new("/")) }
+    };
     let disks = if simulated { Disks::Files(arguments.disks.clone()) } else { Disks::Real };
     let kept = if arguments.key.is_some() { None } else { kept(&tell, &disks, &stop) };
     let identity = identity.with_kept(kept);
@@ -243,17 +252,18 @@ fn kept(tell: &dyn Fn() -> Register, disks: &Disks, stop: &Stop) -> Option<Ident
     }
 }
 
-/// What a simulated board tells: an address and a serial number that follow from its key.
-fn model(public: &str, serial: Option<Serial>) -> Register {
+/// What a simulated board tells: an address and a serial number that follow from its key, and what stands in a tree.
+fn model(public: &str, serial: Option<Serial>, tree: Option<&Path>) -> Register {
     let digits = unhex::<32>(public).unwrap_or_default();
     let [a, b, c, d, e, ..] = digits;
+    let told = facts::facts(tree.unwrap_or(Path::new("/nonexistent")));
     Register {
         serial: serial.or_else(|| Serial::of_digits(public.get(..16)?)),
         // Administered locally, of one station.
         macs: vec![Mac::new([2, a, b, c, d, e])],
-        model: Some("Simulated board".into()),
+        model: told.model.clone().or_else(|| Some("Simulated board".into())),
         simulated: true,
-        ..facts::facts(Path::new("/nonexistent"))
+        ..told
     }
 }
 

@@ -66,6 +66,15 @@ pub struct Register {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub throttled: Option<u32>,
+    /// Each place on the board that has a thermometer. At most 16.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<Zone>,
+    /// The number that its maker has burnt in and printed as a code (`rpi-duid` of the device tree).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duid: Option<String>,
+    /// The bootloader that has started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<Firmware>,
     /// The speed of the link in Mbit/s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "station", schema(format = "uint32"))]
@@ -76,6 +85,65 @@ pub struct Register {
     /// No board, but a program on a host that behaves as one. Its runs are marked so.
     #[serde(default)]
     pub simulated: bool,
+}
+
+/// A place that has a thermometer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct Zone {
+    /// The kernel's word for it: `cpu-thermal`.
+    pub name: String,
+    /// In degrees Celsius.
+    pub temperature: f64,
+}
+
+/// Thermometers that a board tells of, at most.
+pub const MOST_ZONES: usize = 16;
+
+/// The bootloader of a board, as its device tree tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct Firmware {
+    /// Its version, a digest of its source (`chosen/bootloader/version`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// When it was made, in unix seconds (`chosen/bootloader/build-timestamp`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
+    pub built: Option<u32>,
+}
+
+/// How a board feels at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct Health {
+    /// As [`Register::temperature`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// As [`Register::zones`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<Zone>,
+    /// As [`Register::throttled`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(format = "uint32"))]
+    pub throttled: Option<u32>,
+}
+
+impl Health {
+    /// That of a board which tells this.
+    #[must_use]
+    pub fn of(told: &Register) -> Self {
+        Self { temperature: told.temperature, zones: told.zones.clone(), throttled: told.throttled }
+    }
+
+    /// Whether it is within its bounds: 16 zones with names of 64 characters, and temperatures that there are.
+    #[must_use]
+    pub fn is_sane(&self) -> bool {
+        let there = |degrees: f64| (-273.15..=1000.0).contains(&degrees);
+        self.temperature.is_none_or(there)
+            && self.zones.len() <= MOST_ZONES
+            && self.zones.iter().all(|zone| zone.name.chars().count() <= 64 && there(zone.temperature))
+    }
 }
 
 /// What a disk is for, seen from how it is attached.
@@ -137,6 +205,43 @@ pub struct Disk {
     /// Used life of an eMMC in steps of 10 % (EXT_CSD 268 and 269): the larger one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub life: Option<u8>,
+    /// How many of the spare blocks of an eMMC are gone (EXT_CSD 267): 1 few, 2 80 %, 3 90 %.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_eol: Option<u8>,
+    /// Its maker's serial number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    /// The version of its own firmware.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<String>,
+    /// Its maker, by number, as `0x000015`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maker: Option<String>,
+    /// When it was made, as it says itself: `06/2021`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<String>,
+}
+
+impl Disk {
+    /// A disk of which nothing else is known.
+    #[must_use]
+    pub const fn new(name: String, role: Role, size: u64) -> Self {
+        Self {
+            name,
+            role,
+            size,
+            read_only: false,
+            model: None,
+            cid: None,
+            csd: None,
+            life: None,
+            pre_eol: None,
+            serial: None,
+            firmware: None,
+            maker: None,
+            made: None,
+        }
+    }
 }
 
 /// What the station makes of a board that has registered.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Names, Role, Script};
+use super::{Health, Names, Role, Script};
 use crate::error::Kind;
 use crate::run::Stage;
 
@@ -134,7 +134,7 @@ pub struct Orders {
 }
 
 /// How it ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct Outcome {
     /// As in [`Work::fence`].
@@ -170,6 +170,12 @@ pub struct Outcome {
     /// Bytes that came over the network. The same bound.
     #[serde(default)]
     pub fetched: u64,
+    /// How the board felt as it began. An older client doesn't tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Health>,
+    /// How it felt at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Health>,
 }
 
 /// Digests that are asked for at once, at most.

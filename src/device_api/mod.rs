@@ -24,7 +24,7 @@ mod script;
 #[cfg(feature = "http")]
 mod signature;
 
-pub use facts::{Disk, Hello, Register, Registered, Role, Standing};
+pub use facts::{Disk, Firmware, Health, Hello, MOST_ZONES, Register, Registered, Role, Standing, Zone};
 pub use job::{Action, End, ImageRef, MOST_DIGESTS, Manifest, Orders, Outcome, Progress, Work};
 pub use script::{BadScript, Names, Script, ScriptEnd, ScriptTold, When};
 #[cfg(feature = "http")]

@@ -183,6 +183,34 @@ impl Record {
     }
 }
 
+impl Record {
+    /// How long it was in each step, in milliseconds, in the order in which they began. Empty where that isn't on record,
+    /// as while it goes on: nobody knows its last step's end.
+    #[must_use]
+    pub fn spent(&self) -> Vec<(Stage, i64)> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a float becomes the nearest number that there is"
+        )]
+        let Some(took) = self.seconds.map(|seconds| (seconds * 1000.0).round() as i64) else {
+            return Vec::new();
+        };
+        let end = self.started.as_millisecond().saturating_add(took);
+        let mut spent: Vec<(Stage, i64)> = Vec::new();
+        for (at, step) in self.stages.iter().enumerate() {
+            let began = step.at.as_millisecond();
+            let until = self.stages.get(at + 1).map_or(end, |next| next.at.as_millisecond()).min(end);
+            // A clock may have been set meanwhile.
+            let took = until.saturating_sub(began).max(0);
+            match spent.iter_mut().find(|(stage, _)| *stage == step.stage) {
+                Some((_, before)) => *before = before.saturating_add(took),
+                None => spent.push((step.stage, took)),
+            }
+        }
+        spent
+    }
+}
+
 fn read(bytes: &[u8]) -> Option<Record> {
     let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
     match value.get("schema")?.as_u64()? {

@@ -47,6 +47,20 @@ pub enum Segment {
     Finish,
 }
 
+impl Segment {
+    /// The word for it, as JSON has it too.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Seen => "seen",
+            Self::Boot => "boot",
+            Self::Write => "write",
+            Self::ReadBack => "read-back",
+            Self::Finish => "finish",
+        }
+    }
+}
+
 stages! {
     /// Finding out which board is meant, and what is to be done with it.
     Resolve "resolve" Seen;

@@ -60,6 +60,7 @@ mod background;
 mod bytes;
 mod care;
 mod device;
+mod export;
 mod fetch;
 mod first_boot;
 mod metrics;
@@ -78,6 +79,7 @@ mod second;
 mod settings;
 mod shell;
 mod slots;
+mod statistics;
 mod stream;
 #[cfg(test)]
 mod testing;

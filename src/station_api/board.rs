@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Time;
 use crate::board::{Mac, Serial};
-use crate::device_api::Disk;
+use crate::device_api::{Disk, Firmware, Zone};
 
 /// A board that the station knows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +77,15 @@ pub struct BoardFacts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub throttled: Option<u32>,
+    /// Each place on the board that has a thermometer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<Zone>,
+    /// The number that its maker has burnt in and printed as a code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duid: Option<String>,
+    /// The bootloader that has started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<Firmware>,
     /// The speed of the link in Mbit/s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "station", schema(format = "uint32"))]

@@ -555,6 +555,21 @@ pub struct RunsAsked {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "station", schema(minimum = 1, maximum = 500))]
     pub limit: Option<u32>,
+    /// Only of an export: in which form; a table without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<ExportFormat>,
+}
+
+/// The form of an export.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ExportFormat {
+    /// A table with a heading, a line a run.
+    #[default]
+    Csv,
+    /// Lines of JSON: all that is kept of a run.
+    Json,
 }
 
 /// A part of any other list.

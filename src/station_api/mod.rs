@@ -18,15 +18,16 @@ mod project;
 mod project_file;
 mod script;
 mod setting;
+mod statistics;
 mod upload;
 mod value;
 
 pub use audit::{Audit, AuditAsked, Broken, Link, digest};
 pub use board::{Board, BoardFacts, Enrolment, Held, Sighting, Slot, SlotKind, Suspicion};
 pub use call::{
-    BoardChange, BoardSort, BoardsAsked, Bootd, BootdState, Change, DamagedRecord, Invited, JobsAsked,
-    ListAsked, LogLine, LoggedIn, Login, MadeToken, NewInvitation, NewJob, NewRule, NewToken, NewUser, Page,
-    Problem, Room, RuleTest, RuleWhy, RunsAsked, Status, Thing, UserChange, Verdict,
+    BoardChange, BoardSort, BoardsAsked, Bootd, BootdState, Change, DamagedRecord, ExportFormat, Invited,
+    JobsAsked, ListAsked, LogLine, LoggedIn, Login, MadeToken, NewInvitation, NewJob, NewRule, NewToken,
+    NewUser, Page, Problem, Room, RuleTest, RuleWhy, RunsAsked, Status, Thing, UserChange, Verdict,
 };
 pub use care::{Support, SupportFigures, SupportRun, Trouble, TroubleIs, TroubleOf};
 pub use hook::{DeliveriesAsked, Delivery, DeliveryState, Happening, Hook, MadeHook, NewHook};
@@ -44,6 +45,9 @@ pub use project::{
 pub use project_file::{BadProjectFile, ProjectFile};
 pub use script::{ScriptRun, ScriptState};
 pub use setting::{NetworkNotice, SettingChange, SettingLine};
+pub use statistics::{
+    Bin, Boards, DayFigures, Reason, SegmentFigures, SlotFigures, Spread, Statistics, StatisticsAsked,
+};
 pub use upload::{LONGEST_PIECE, NewFetch, NewUpload, PieceAt, Upload, UploadState};
 pub use value::{
     Addresses, AskedServer, BadValues, GivenAsked, GivenValues, LONGEST_VALUE, MOST_DRAWS, MOST_VALUES,

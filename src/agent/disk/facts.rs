@@ -9,6 +9,8 @@ use crate::device_api::{Disk, Role};
 
 /// More disks than this aren't told of; a board has a few.
 const MOST: usize = 64;
+/// A word that a disk says of itself has at most so many characters.
+const WORD: usize = 200;
 /// No file of /sys that is read here is longer.
 const LONGEST: u64 = 4096;
 
@@ -46,18 +48,35 @@ fn look(sys: &Path, name: String) -> Option<Disk> {
         text(&device.join(file))
             .filter(|text| text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit()))
     };
+    let word = |file: &str| {
+        let text = text(&device.join(file))?;
+        let word: String = text.chars().take(WORD).collect();
+        Some(word).filter(|word| !word.is_empty())
+    };
     Some(Disk {
-        role,
-        size,
         read_only: text(&dir.join("ro")).is_some_and(|ro| ro != "0"),
-        model: text(&device.join("model"))
-            .or_else(|| text(&device.join("name")))
-            .filter(|text| !text.is_empty()),
+        model: word("model").or_else(|| word("name")),
         cid: register("cid"),
         csd: register("csd"),
         life: text(&device.join("life_time")).and_then(|text| life(&text)),
-        name,
+        pre_eol: text(&device.join("pre_eol_info")).and_then(|text| life(&text)),
+        serial: word("serial").or_else(|| page_80(&device.join("vpd_pg80"))),
+        // Of NVMe, of an eMMC or card, of a disk that speaks SCSI.
+        firmware: word("firmware_rev").or_else(|| word("fwrev")).or_else(|| word("rev")),
+        maker: word("manfid").or_else(|| word("vendor")),
+        made: word("date"),
+        ..Disk::new(name, role, size)
     })
+}
+
+/// The serial number of a disk that speaks SCSI: behind a head of four bytes (SPC-4, 7.8.16).
+fn page_80(path: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(LONGEST).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(bytes.get(4..)?)
+        .trim_matches(|c: char| c.is_whitespace() || c == '\0')
+        .to_owned();
+    Some(text.chars().take(WORD).collect()).filter(|text: &String| !text.is_empty())
 }
 
 /// `0x01 0x02`: used life of both kinds of memory in steps of 10 %; the larger one counts. 0 is not told.
@@ -127,6 +146,14 @@ mod tests {
             ("block/mmcblk0/device/name", "BJTD4R\n"),
             ("block/mmcblk0/device/cid", cid),
             ("block/mmcblk0/device/life_time", "0x01 0x03\n"),
+            ("block/mmcblk0/device/pre_eol_info", "0x01\n"),
+            ("block/mmcblk0/device/serial", "0xc5d1b4b1\n"),
+            ("block/mmcblk0/device/manfid", "0x000015\n"),
+            ("block/mmcblk0/device/date", "06/2021\n"),
+            ("block/nvme0n1/device/serial", "S4EWNX0R123456      \n"),
+            ("block/nvme0n1/device/firmware_rev", "2B2QEXM7\n"),
+            ("block/sda/size", "1000\n"),
+            ("block/sda/device/vpd_pg80", "\u{0}\u{7f}\u{0}\u{8} WD-12345"),
             ("block/mmcblk0boot0/size", "8192\n"),
             ("block/mmcblk1/size", "100\n"),
             ("block/mmcblk1/ro", "1\n"),
@@ -139,7 +166,21 @@ mod tests {
         ]);
         let found = find(sys.path());
         let names: Vec<_> = found.iter().map(|disk| (disk.name.as_str(), disk.role)).collect();
-        assert_eq!(names, [("mmcblk0", Role::Emmc), ("mmcblk1", Role::Sd), ("nvme0n1", Role::Nvme)]);
+        assert_eq!(
+            names,
+            [("mmcblk0", Role::Emmc), ("mmcblk1", Role::Sd), ("nvme0n1", Role::Nvme), ("sda", Role::Other)]
+        );
+        let word = |at: usize, of: fn(&Disk) -> &Option<String>| of(&found[at]).clone().unwrap_or_default();
+        assert_eq!((found[0].pre_eol, word(0, |disk| &disk.serial)), (Some(1), "0xc5d1b4b1".to_owned()));
+        assert_eq!(
+            (word(0, |disk| &disk.maker), word(0, |disk| &disk.made)),
+            ("0x000015".into(), "06/2021".into())
+        );
+        assert_eq!(
+            (word(2, |disk| &disk.serial), word(2, |disk| &disk.firmware)),
+            ("S4EWNX0R123456".into(), "2B2QEXM7".into())
+        );
+        assert_eq!(word(3, |disk| &disk.serial), "WD-12345");
         assert_eq!(
             (found[0].size, found[0].life, found[0].cid.as_deref()),
             (61_071_360 * 512, Some(3), Some(cid))

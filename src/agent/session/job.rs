@@ -13,7 +13,7 @@ use crate::agent::kept;
 use crate::agent::leds::Light;
 use crate::agent::{self, Deployed, Sum};
 use crate::device_api::{
-    Action, CAN, Disk, End, Manifest, Outcome, Role, SCRIPTS, SIGNATURE, VERSION, Work, is_signed,
+    Action, CAN, Disk, End, Health, Manifest, Outcome, Role, SCRIPTS, SIGNATURE, VERSION, Work, is_signed,
 };
 use crate::error::Explain as _;
 use crate::format::hex;
@@ -53,6 +53,7 @@ impl Session<'_> {
         };
         (self.say)(&format!("job {}: {action}", work.job));
         self.leds.show(Light::Works);
+        let before = self.health();
         let stop = self.stop.child().map_err(Error::System)?;
         let ended = match manifest.action {
             Action::Deploy => self.with_progress(&client, &path, work, &stop, |told| {
@@ -69,6 +70,7 @@ impl Session<'_> {
             return Ok(None);
         };
         ended.outcome.fence = work.fence;
+        (ended.outcome.before, ended.outcome.after) = (before, self.health());
         match &ended.outcome.failed {
             None if is_read_back(&ended.outcome) => (self.say)("done, read back and equal"),
             None => (self.say)("done"),
@@ -89,6 +91,11 @@ impl Session<'_> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// How the board feels; `None` where nothing tells.
+    fn health(&self) -> Option<Health> {
+        Some(Health::of(&(self.facts)())).filter(|health| *health != Health::default())
     }
 
     fn manifest(&self, client: &Client, path: &str, work: &Work) -> Result<Manifest, Error> {
@@ -221,7 +228,10 @@ impl Session<'_> {
     pub(super) fn disks(&self) -> Vec<Disk> {
         match &self.options.disks {
             Disks::Real => find(Path::new("/sys")),
-            Disks::Files(files) => files.iter().map(|path| file(path)).collect(),
+            Disks::Files(files) => {
+                let mut told = (self.facts)().disks.into_iter();
+                files.iter().map(|path| file(path, told.next())).collect()
+            }
         }
     }
 }
@@ -231,18 +241,15 @@ const fn is_read_back(outcome: &Outcome) -> bool {
     outcome.read_back_sha256.is_some() || outcome.read_back_chunks.is_some()
 }
 
-fn file(path: &Path) -> Disk {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    Disk {
-        name: name.chars().take(64).collect(),
-        role: Role::File,
-        // Also that of a block device.
-        size: std::fs::File::open(path).and_then(|file| file.size()).unwrap_or(0),
-        read_only: false,
-        model: None,
-        cid: None,
-        csd: None,
-        life: None,
+/// A file that stands for a disk, which tells of itself what this one does.
+fn file(path: &Path, like: Option<Disk>) -> Disk {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().chars().take(64).collect();
+    // Also that of a block device.
+    let size = std::fs::File::open(path).and_then(|file| file.size()).unwrap_or(0);
+    let plain = Disk::new(name, Role::File, size);
+    match like {
+        None => plain,
+        Some(like) => Disk { name: plain.name, role: plain.role, size, read_only: false, ..like },
     }
 }
 
@@ -259,6 +266,8 @@ pub(super) const fn nothing() -> Outcome {
         written: 0,
         kept: 0,
         fetched: 0,
+        before: None,
+        after: None,
     }
 }
 

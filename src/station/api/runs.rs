@@ -1,13 +1,25 @@
 //! What was done.
 
+use crate::station::export;
+use crate::station::now;
 use crate::station::web::{Access, Call, Refusal, Row, Table};
-use crate::station_api::{Audit, AuditAsked, ListAsked, LogLine, Page, Role, RunLine, RunsAsked};
+use crate::station_api::{
+    Audit, AuditAsked, ListAsked, LogLine, Page, Role, RunLine, RunsAsked, Statistics, StatisticsAsked,
+};
 
 const LOOK: Access = Access::Role(Role::Viewer);
 
 pub(super) fn add_to(table: &mut Table) {
     table.add(Row::get("/api/v1/runs", LOOK, "Runs, the newest first"), runs);
+    let row =
+        Row::get("/api/v1/runs/export", LOOK, "Runs as a table or as lines of JSON, however many there are");
+    table.add_stream(row, (None, Some("text/csv")), |call: Call, asked: RunsAsked, _| async move {
+        let format = asked.format.unwrap_or_default();
+        Ok(export::runs(call.station.store().clone(), RunsAsked { after: None, ..asked }, format))
+    });
     table.add(Row::get("/api/v1/runs/{run}", LOOK, "The record of a run"), run);
+    let row = Row::get("/api/v1/statistics", LOOK, "Yield, times, slots and reasons over many runs");
+    table.add(row, statistics);
     table.add(Row::get("/api/v1/runs/{run}/log", LOOK, "What a board said in a run"), log);
     table.add(
         Row::get("/api/v1/audit", Access::Role(Role::Admin), "What people did, the newest first"),
@@ -21,7 +33,14 @@ pub(super) fn add_to(table: &mut Table) {
 }
 
 async fn runs(call: Call, asked: RunsAsked, (): ()) -> Result<Page<RunLine>, Refusal> {
+    if asked.format.is_some() {
+        return Err(Refusal::meaningless("`format` is for `/api/v1/runs/export`: a list is JSON"));
+    }
     Ok(call.station.store().runs(&asked).await?)
+}
+
+async fn statistics(call: Call, asked: StatisticsAsked, (): ()) -> Result<Statistics, Refusal> {
+    call.station.statistics(&asked, now()).await
 }
 
 async fn run(call: Call, (): (), (): ()) -> Result<serde_json::Value, Refusal> {

@@ -156,6 +156,11 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
     if outcome.errno.is_some_and(|errno| !(1..=4095).contains(&errno)) {
         return Err(Refusal::meaningless("`errno` is 1 to 4095, and is left out where there is none"));
     }
+    if [&outcome.before, &outcome.after].into_iter().flatten().any(|health| !health.is_sane()) {
+        return Err(Refusal::meaningless(
+            "temperatures are in degrees Celsius, -273 to 1000, of 16 `zones` at most with names of 64 characters",
+        ));
+    }
     let job = super::job_of(&call).await?;
     let station = &call.station;
     let (image, disk) = lengths(station, &job).await?;
@@ -211,6 +216,13 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         "fetched": outcome.fetched,
     });
     let mut detail = detail;
+    if let Some(detail) = detail.as_object_mut() {
+        for (name, health) in [("before", &outcome.before), ("after", &outcome.after)] {
+            if let Some(health) = health {
+                detail.insert(name.to_owned(), json!(health));
+            }
+        }
+    }
     if let (Ok(Some(own)), Some(detail)) = (&own, detail.as_object_mut()) {
         detail.insert("first_boot".to_owned(), json!(own.settings));
     }

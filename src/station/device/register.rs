@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use axum::body::Bytes;
 
 use crate::config::station::Enrol;
-use crate::device_api::{Register, Registered, SIGNATURE, Standing, VERSION, is_signed};
+use crate::device_api::{Health, Register, Registered, SIGNATURE, Standing, VERSION, is_signed};
 use crate::station::key::{NONCE_TIME, Pass};
 use crate::station::now;
 use crate::station::store::Met;
@@ -133,21 +133,31 @@ async fn register(call: Call, (): (), body: Bytes) -> Result<Registered, Refusal
 fn check(told: &Register) -> Result<(), Refusal> {
     let long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.chars().count() > 200);
     let disk = |disk: &crate::device_api::Disk| {
-        disk.name.chars().count() > 64 || long(&disk.model) || long(&disk.cid) || long(&disk.csd)
+        let texts =
+            [&disk.model, &disk.cid, &disk.csd, &disk.serial, &disk.firmware, &disk.maker, &disk.made];
+        disk.name.chars().count() > 64 || texts.into_iter().any(long)
     };
     if told.macs.len() > 16 || told.disks.len() > 64 || told.disks.iter().any(disk) {
         return Err(Refusal::meaningless(
             "a board has 16 addresses and 64 disks at most, with names of 64 characters",
         ));
     }
-    if long(&told.model) || long(&told.boot) || told.agent.chars().count() > 64 {
+    let firmware = told.firmware.as_ref().is_some_and(|firmware| long(&firmware.version));
+    if long(&told.model)
+        || long(&told.boot)
+        || long(&told.duid)
+        || firmware
+        || told.agent.chars().count() > 64
+    {
         return Err(Refusal::meaningless("a text has 200 characters at most, a version 64"));
     }
     if told.serial.is_none() && told.macs.is_empty() {
         return Err(Refusal::meaningless("a board tells its serial number or an Ethernet address"));
     }
-    if told.temperature.is_some_and(|degrees| !(-273.15..=1000.0).contains(&degrees)) {
-        return Err(Refusal::meaningless("`temperature` is in degrees Celsius, -273 to 1000"));
+    if !Health::of(told).is_sane() {
+        return Err(Refusal::meaningless(
+            "temperatures are in degrees Celsius, -273 to 1000, of 16 `zones` at most with names of 64 characters",
+        ));
     }
     if told.memory.is_some_and(|memory| i64::try_from(memory).is_err())
         || told.disks.iter().any(|disk| i64::try_from(disk.size).is_err())

@@ -98,6 +98,8 @@ mod tests {
             written: 0,
             kept: 0,
             fetched: 0,
+            before: None,
+            after: None,
         }
     }
 

@@ -187,6 +187,9 @@ fn facts(told: &Register, now: Time) -> BoardFacts {
         revision: told.revision,
         temperature: told.temperature,
         throttled: told.throttled,
+        zones: told.zones.clone(),
+        duid: told.duid.clone(),
+        firmware: told.firmware.clone(),
         link_mbps: told.link_mbps,
         boot: told.boot.clone(),
     }

@@ -270,6 +270,7 @@ pub(super) async fn begin_run(tx: &mut Tx, job: &mut Job, board: &Board, now: Ti
     let mut record = Record::begin(id, way, who(board), started);
     let plan = plans::read(tx, &job.id).await?;
     record.detail = plans::beside(&plan);
+    plans::add(&mut record.detail, told_before(board));
     script_runs::begin(tx, &board.id, &plan, &mut record.detail).await?;
     job.fence += 1;
     job.lease_until = now.saturating_add(LEASE);
@@ -292,6 +293,22 @@ pub(super) async fn begin_run(tx: &mut Tx, job: &mut Job, board: &Board, now: Ti
     };
     runs::keep(tx, &record, beside).await?;
     Ok(record.run.as_str().to_owned())
+}
+
+/// What the board has told of itself until now, and by whom the run is done: it stays on record, whatever becomes of the
+/// board. Kept from the beginning, so that a run without an end has it too.
+fn told_before(board: &Board) -> serde_json::Value {
+    use crate::format::json::json;
+
+    let station = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let told = json!({
+        "macs": board.macs,
+        "model": board.model,
+        "memory": board.memory,
+        "disks": board.disks,
+        "facts": board.facts,
+    });
+    json!({ "station": station, "told": told })
 }
 
 fn who(board: &Board) -> Who {

@@ -52,6 +52,7 @@ mod sheets;
 mod shelf;
 mod slots;
 mod spool;
+mod tally;
 mod uploads;
 mod values;
 
@@ -75,6 +76,7 @@ pub use retain::{Keep, Removed, room};
 pub use rules::Arrival;
 pub use sessions::{Invitation, Started};
 pub use shelf::{Checked, Shared, Shelf, Uses};
+pub use tally::{MOST_TALLIES, SEGMENTS};
 
 use db::Db;
 

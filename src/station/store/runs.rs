@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::db::{Question, Row, Tx, json, values, word};
 use super::floor::among;
 use super::page::{limit, page};
-use super::{Error, Store};
+use super::{Error, Store, tally};
 use crate::board::Who;
 use crate::device_api::Progress;
 use crate::error::Kind;
@@ -107,35 +107,61 @@ fn cut(text: &str) -> String {
 /// Keeps a run, or what has become of it.
 pub(super) async fn keep(tx: &mut Tx, record: &Record, beside: Beside<'_>) -> Result<(), Error> {
     let serial = record.board.serial;
+    let (label, outcome, took) = (label(&record.board), outcome(&record.ending), took(record));
+    let kind = kind(&record.ending, beside.kind);
+    let image = beside.image.map(str::to_owned).or_else(|| image_of(record));
+    // What is known of it from before and isn't told anew stays.
+    let sql = "SELECT board, slot, project, image, simulated FROM run WHERE id = $1";
+    let (mut board, mut slot, mut project, mut known, mut simulated) = (None, None, None, None, false);
+    if let Some(mut row) = tx.row(sql, values![record.run.as_str()]).await? {
+        (board, slot, project) = (row.maybe_text()?, row.maybe_text()?, row.maybe_text()?);
+        (known, simulated) = (row.maybe_text()?, row.truth()?);
+    }
+    let first =
+        |before: &Option<String>, now: Option<&str>| before.clone().or_else(|| now.map(str::to_owned));
+    let (board, slot) = (first(&board, beside.board), first(&slot, beside.slot));
+    let (project, known) = (first(&project, beside.project), first(&known, image.as_deref()));
+    let tally = tally::Of {
+        board: board.as_deref(),
+        label: &label,
+        slot: slot.as_deref(),
+        project: project.as_deref(),
+        image: known.as_deref(),
+        kind,
+        simulated: simulated || beside.simulated,
+    };
+    let tally = tally::of(record, &outcome, took, tally);
     tx.run(
         "INSERT INTO run (id, way, board, label, serial, serial_low, job, fence, started, took, stage, outcome, why, done,
-             total, simulated, lines, record, image, project, made_by, slot, kind)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, 0, $15, $16, $17, $18, $19, $20)
+             total, simulated, lines, record, image, project, made_by, slot, kind, tally)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, 0, $15, $16, $17, $18, $19, $20, $21)
          ON CONFLICT (id) DO UPDATE SET board = coalesce(run.board, excluded.board), label = excluded.label,
              serial = excluded.serial, serial_low = excluded.serial_low, took = excluded.took, stage = excluded.stage,
              outcome = excluded.outcome, why = excluded.why, record = excluded.record, kind = excluded.kind,
+             tally = excluded.tally,
              image = coalesce(run.image, excluded.image), slot = coalesce(run.slot, excluded.slot)",
         values![
             record.run.as_str(),
             record.way.word(),
             beside.board,
-            label(&record.board),
+            label,
             serial.map_or_else(String::new, |serial| serial.as_str().to_owned()),
             serial.map_or_else(String::new, |serial| serial.directory()),
             beside.job,
             beside.fence,
             record.started.as_millisecond(),
-            took(record),
+            took,
             record.stage.word(),
-            outcome(&record.ending),
+            outcome,
             record.ending.why().unwrap_or_default(),
             beside.simulated,
             json(record),
-            beside.image.map(str::to_owned).or_else(|| image_of(record)),
+            image,
             beside.project,
             beside.by,
             beside.slot,
-            kind(&record.ending, beside.kind).map(word),
+            kind.map(word),
+            tally,
         ],
     )
     .await

@@ -122,7 +122,7 @@ pub(super) async fn list(visit: Visit) -> Answer {
         next: found.next.map(|next| link("/runs", query, &ALL, &[("after", &next)])),
         first: query.is_on("after").then(|| link("/runs", query, &ALL, &[])),
         csv: link("/runs.csv", query, &ALL, &[]),
-        json: link("/runs.json", query, &ALL, &[]),
+        json: link("/runs.jsonl", query, &ALL, &[]),
         report: link("/runs/report", query, &ALL, &[]),
     };
     page(&page_of)

@@ -13,14 +13,13 @@ use super::table::Pages;
 use crate::station::web::{Access, Refusal};
 use crate::station_api::Role;
 
-pub(super) use export::{At, download, quoted};
 pub(super) use line::Shown;
 
 pub(super) fn add_to(pages: &mut Pages) {
     let look = Access::Role(Role::Viewer);
     pages.get("/runs", look, list::list);
     pages.get("/runs.csv", look, export::csv);
-    pages.get("/runs.json", look, export::json);
+    pages.get("/runs.jsonl", look, export::jsonl);
     pages.get("/runs/report", look, report::report);
     pages.get("/runs/{run}", look, one::one);
     pages.get("/runs/{run}/record.json", look, export::record);

@@ -5,9 +5,10 @@ use askama::Template;
 use super::Answer;
 use super::line::{Shown, state, way};
 use super::time::{Step, mean, steps, took};
-use crate::device_api::{ScriptEnd, When};
+use crate::device_api::ScriptEnd;
 use crate::format::{message, size};
 use crate::run::{Ending, Record, Stage};
+use crate::station::export::ran_after;
 use crate::station::now;
 use crate::station::pages::floor::path;
 use crate::station::pages::frame::Frame;
@@ -253,14 +254,6 @@ async fn log(
     let newer = (end < lines)
         .then(|| if end + LINES >= lines { format!("/runs/{run}#log") } else { to(end + LINES) });
     Ok((items.into_iter().map(said).collect(), lines, older, newer))
-}
-
-/// Whether scripts have run after what proves the disk, or may have: one in the background ends when it ends.
-pub(super) fn ran_after(scripts: &[ScriptRun]) -> bool {
-    scripts.iter().any(|script| {
-        (script.when == When::Post || script.background)
-            && !matches!(script.state, ScriptState::Waiting | ScriptState::DoneBefore)
-    })
 }
 
 /// What the board got of its own.

@@ -9,7 +9,7 @@ use futures::stream::unfold;
 
 use super::Answer;
 use crate::format::count;
-use crate::station::pages::runs::{At, download, quoted};
+use crate::station::export::{At, download, quoted};
 use crate::station::pages::table::go;
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;

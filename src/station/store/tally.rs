@@ -1,0 +1,91 @@
+//! What statistics count of a run: one text a run, in an index of its own, so that a hundred thousand of them come in one
+//! answer without a row being read.
+//!
+//! Its fields, with tabs between them: when it began, how long it took (milliseconds, empty where it goes on), how it
+//! ended (a letter: `d`one, `n`ot verified, `f`ailed, `l`ost, `u`nfinished, `c`ancelled), what was done, whether it was
+//! simulated, the step that it ended in, the board (the end of its id, else what it is called), slot, project, image, how
+//! long it was in each of the five segments (milliseconds), and why it failed.
+
+use super::db::values;
+use super::{Error, Store};
+use crate::error::Kind;
+use crate::run::{Record, Segment};
+use crate::station_api::Time;
+
+/// Runs that are counted at once, at most: a few ten MiB.
+pub const MOST_TALLIES: u64 = 200_000;
+
+/// The segments, in the order of a tally's fields.
+pub const SEGMENTS: [Segment; 5] =
+    [Segment::Seen, Segment::Boot, Segment::Write, Segment::ReadBack, Segment::Finish];
+
+/// What belongs to a tally beside the record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Of<'a> {
+    pub(super) board: Option<&'a str>,
+    pub(super) label: &'a str,
+    pub(super) slot: Option<&'a str>,
+    pub(super) project: Option<&'a str>,
+    pub(super) image: Option<&'a str>,
+    pub(super) kind: Option<Kind>,
+    pub(super) simulated: bool,
+}
+
+/// A field: nothing in it ends it.
+fn field(text: &str, most: usize) -> String {
+    text.chars().take(most).map(|char| if char.is_control() { ' ' } else { char }).collect()
+}
+
+/// The tally of a run.
+pub(super) fn of(record: &Record, outcome: &str, took: Option<i64>, of: Of<'_>) -> String {
+    let number = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
+    let letter = match of.kind {
+        Some(Kind::Interrupted) => "c",
+        _ => outcome.get(..1).unwrap_or("u"),
+    };
+    let board = match of.board {
+        // Its end is what chance has made.
+        Some(board) => board.get(board.len().saturating_sub(12)..).unwrap_or(board),
+        None => of.label,
+    };
+    let spent = record.spent();
+    let segment = |segment: Segment| {
+        let of: Vec<i64> =
+            spent.iter().filter(|(stage, _)| stage.segment() == segment).map(|(_, took)| *took).collect();
+        number((!of.is_empty()).then(|| of.iter().fold(0_i64, |sum, took| sum.saturating_add(*took))))
+    };
+    let mut fields = vec![
+        record.started.as_millisecond().to_string(),
+        number(took),
+        letter.to_owned(),
+        record.way.word().to_owned(),
+        u8::from(of.simulated).to_string(),
+        record.stage.word().to_owned(),
+        field(board, 64),
+        field(of.slot.unwrap_or_default(), 64),
+        field(of.project.unwrap_or_default(), 64),
+        field(of.image.unwrap_or_default(), 64),
+    ];
+    fields.extend(SEGMENTS.map(segment));
+    fields.push(field(record.ending.why().unwrap_or_default(), 80));
+    fields.join("\t")
+}
+
+impl Store {
+    /// The tallies of the runs that began within a time, a line each, the newest ones where there are more than
+    /// [`MOST_TALLIES`]. In no order.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn tallies(&self, since: Time, until: Time) -> Result<String, Error> {
+        let join = match self.sort() {
+            "postgres" => "string_agg(tally, $4)",
+            _ => "group_concat(tally, $4)",
+        };
+        let sql = format!(
+            "SELECT {join} FROM (SELECT tally FROM run WHERE started >= $1 AND started < $2 ORDER BY started DESC LIMIT $3) t"
+        );
+        let row = self.db.row(&sql, values![since, until, MOST_TALLIES, "\n"]).await?;
+        Ok(row.map(|mut row| row.maybe_text()).transpose()?.flatten().unwrap_or_default())
+    }
+}
