@@ -127,6 +127,9 @@ fn page_times(database: Option<&str>) -> Vec<(String, Duration)> {
         "/runs".to_owned(),
         "/runs?outcome=failed".to_owned(),
         format!("/runs/{run}"),
+        "/statistics".to_owned(),
+        // All of the many: they began in the first days that there are.
+        "/statistics?from=1970-01-01&to=1970-01-03".to_owned(),
         "/images".to_owned(),
         "/backups".to_owned(),
         "/users".to_owned(),

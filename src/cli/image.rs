@@ -374,7 +374,7 @@ impl Export {
 }
 
 /// An error of a reader of the HTTP client.
-fn of_reader(error: io::Error) -> Failure {
+pub(super) fn of_reader(error: io::Error) -> Failure {
     match error.downcast::<crate::http::Error>() {
         Ok(error) => error.into(),
         Err(error) => error.into(),

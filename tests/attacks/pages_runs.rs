@@ -46,19 +46,28 @@ fn what_a_board_says_is_computed_in_no_table_and_ends_no_field() {
     let rows = rows(&csv);
     assert_eq!(rows.len(), REASONS.len() + 1, "{csv}");
     for row in &rows {
-        assert_eq!(row.len(), 15, "{row:?}");
+        assert_eq!(row.len(), rows[0].len(), "{row:?}");
         for field in row {
             assert!(!field.starts_with(['=', '+', '-', '@', '\t', '\r']), "{row:?}");
         }
     }
-    let answer = viewer.get("/runs.json");
-    let all: Value = serde_json::from_slice(&answer.body).unwrap();
-    assert_eq!(all.as_array().unwrap().len(), REASONS.len());
+    let answer = viewer.get("/runs.jsonl");
+    let all = text(&answer);
+    let all: Vec<Value> = all.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(all.len(), REASONS.len());
     assert!(!text(&answer).contains(['\u{1b}', '\u{9b}']));
     for header in ["content-disposition", "x-content-type-options"] {
         assert!(answer.header(header).is_some(), "{header}");
     }
     assert!(answer.header("content-disposition").unwrap().starts_with("attachment"));
+    // The same of programs.
+    let told = station.admin("GET", "/api/v1/runs/export?format=csv", None);
+    assert_eq!(text(&told), csv);
+    assert_eq!(text(&station.admin("GET", "/api/v1/runs/export?format=json", None)), text(&answer));
+    assert_eq!(station.admin("GET", "/api/v1/runs/export?format=xls", None).status, 400);
+    assert_eq!(station.admin("GET", "/api/v1/runs?format=csv", None).status, 422);
+    let statistics = viewer.page("/statistics");
+    assert!(!statistics.contains("<script>alert") && !statistics.contains('\u{1b}'));
     let page = viewer.page("/runs");
     assert!(!page.contains("<script>alert") && !page.contains('\u{1b}'));
 }
@@ -69,7 +78,7 @@ fn a_cursor_or_a_filter_that_was_made_up_breaks_nothing() {
     let station = Station::start(dir.path(), &[]);
     let viewer = Browser::user(&station, "vic", "viewer");
     let long = "a".repeat(5000);
-    for page in ["/runs", "/runs.csv", "/runs.json", "/boards"] {
+    for page in ["/runs", "/runs.csv", "/runs.jsonl", "/boards"] {
         for query in [
             "after=%00",
             "after=-1",
@@ -96,7 +105,7 @@ fn a_cursor_or_a_filter_that_was_made_up_breaks_nothing() {
         }
     }
     // Nobody who isn't known gets anything.
-    for page in ["/runs", "/runs.csv", "/runs.json", "/boards"] {
+    for page in ["/runs", "/runs.csv", "/runs.jsonl", "/boards"] {
         assert_eq!(
             Browser::new(&station).get(page).header("location").map(|to| to.starts_with("/login")),
             Some(true)

@@ -36,10 +36,10 @@ fn runs_are_filtered_told_step_by_step_and_exported() {
     // Its runs: the steps with their times, the log in parts and whole, what was filtered.
     run(&station, &board, 250, Some("=cmd, the board <i>says</i> no"));
     run(&station, &board, 0, None);
-    let runs = String::from_utf8(anna.get("/runs.json?why=SAYS").body).unwrap();
-    let runs: Value = serde_json::from_str(&runs).unwrap();
-    assert_eq!((runs.as_array().unwrap().len(), runs[0]["outcome"].as_str()), (1, Some("failed")));
-    let id = runs[0]["run"].as_str().unwrap();
+    let runs = String::from_utf8(anna.get("/runs.jsonl?why=SAYS").body).unwrap();
+    let runs: Vec<Value> = runs.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((runs.len(), runs[0]["record"]["outcome"].as_str()), (1, Some("failed")));
+    let id = runs[0]["line"]["run"].as_str().unwrap();
     let html = viewer.page(&format!("/runs/{id}"));
     assert!(
         html.contains("line 249") && !html.contains("line 49 ") && html.contains("Older lines"),

@@ -41,7 +41,7 @@ pub(super) struct List {
 
 /// How a run ended, as a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Outcome(&'static str);
+pub(super) struct Outcome(pub(super) &'static str);
 
 impl FromStr for Outcome {
     type Err = String;
@@ -55,7 +55,7 @@ impl FromStr for Outcome {
 
 /// A moment, or a time before now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Since {
+pub(super) enum Since {
     Moment(Timestamp),
     Ago(Duration),
 }
@@ -85,7 +85,7 @@ impl FromStr for Since {
 }
 
 impl Since {
-    fn moment(self, now: Timestamp) -> Timestamp {
+    pub(super) fn moment(self, now: Timestamp) -> Timestamp {
         match self {
             Self::Moment(moment) => moment,
             Self::Ago(time) => now.saturating_sub(time).unwrap_or(Timestamp::MIN),

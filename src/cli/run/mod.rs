@@ -1,5 +1,6 @@
 //! `piprov run`: the records of what was done to boards.
 
+mod filter;
 mod list;
 mod prune;
 mod show;
@@ -46,6 +47,14 @@ enum What {
     Show(Show),
     /// Follow the runs of a station, until Ctrl-C
     Watch(station::Watch),
+    /// Give the runs of a station as a table or as lines of JSON
+    ///
+    /// docs/export.md says what each column has. All of them come, however many there are.
+    Export(filter::Export),
+    /// Show yield, times, slots and reasons over many runs of a station
+    ///
+    /// Of the last 14 days, where --since says nothing else. Only what puts an image onto a board counts.
+    Stats(filter::Stats),
     /// Show what a board has told during a run of a station
     Log(station::Log),
     /// Remove the records of old runs
@@ -109,6 +118,8 @@ impl Run {
             What::List(list) => list.run(ui, &settings),
             What::Show(show) => show.run(ui, &settings),
             What::Watch(watch) => watch.run(&self.at.open(global, ui, stop)?, ui),
+            What::Export(export) => export.run(&self.at.open(global, ui, stop)?, ui),
+            What::Stats(stats) => stats.run(&self.at.open(global, ui, stop)?, ui),
             What::Log(log) => log.run(&self.at.open(global, ui, stop)?, ui, stop),
             What::Prune(prune) => prune.run(ui, &settings, stop),
         }

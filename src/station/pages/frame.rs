@@ -15,6 +15,7 @@ const MENU: &[(&str, &str, &str, Role)] = &[
     ("floor", "/", "Floor", Role::Viewer),
     ("boards", "/boards", "Boards", Role::Viewer),
     ("runs", "/runs", "Runs", Role::Viewer),
+    ("statistics", "/statistics", "Statistics", Role::Viewer),
     ("images", "/images", "Images", Role::Viewer),
     ("backups", "/backups", "Backups", Role::Viewer),
     ("projects", "/projects", "Projects", Role::Viewer),

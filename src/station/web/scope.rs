@@ -12,12 +12,12 @@ pub(in crate::station) fn of(row: &Row) -> Option<Scope> {
     let (read, write) = match part {
         "boards" | "jobs" | "slots" => (Scope::BoardsRead, Scope::BoardsWrite),
         "images" | "backups" | "uploads" => (Scope::ImagesRead, Scope::ImagesWrite),
-        "runs" => (Scope::RunsRead, Scope::RunsWrite),
+        "runs" | "statistics" => (Scope::RunsRead, Scope::RunsWrite),
         "projects" | "rules" | "scripts" | "values" => (Scope::RulesRead, Scope::RulesWrite),
         "account" | "audit" | "invitations" | "sessions" | "tokens" | "users" => {
             (Scope::PeopleRead, Scope::PeopleWrite)
         }
-        "deliveries" | "events" | "hooks" | "network" | "settings" | "station" | "statistics" => {
+        "deliveries" | "events" | "hooks" | "network" | "settings" | "station" => {
             (Scope::StationRead, Scope::StationWrite)
         }
         _ => return None,

@@ -43,6 +43,7 @@ fn pages(station: &Station) -> Vec<(String, &'static str)> {
         ("/boards", "boards"),
         ("/runs", "runs"),
         ("/runs/report", "report"),
+        ("/statistics", "statistics"),
         ("/images", "images"),
         ("/images/add", "image-add"),
         ("/backups", "backups"),

@@ -28,6 +28,7 @@ fn on_a_narrow_telephone_the_whole_menu_can_be_reached_without_a_script() {
             "/",
             "/boards",
             "/runs",
+            "/statistics",
             "/images",
             "/backups",
             "/projects",

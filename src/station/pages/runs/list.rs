@@ -47,7 +47,7 @@ impl Page {
 }
 
 /// When a day begins, in the station's time zone; `days` later.
-fn day(query: &Form, name: &str, days: i64) -> Result<Option<Time>, Refusal> {
+pub(super) fn day(query: &Form, name: &str, days: i64) -> Result<Option<Time>, Refusal> {
     let Some(date) = query.maybe::<Date>(name)? else { return Ok(None) };
     let day = date.checked_add(jiff::Span::new().days(days)).ok();
     let begins = day.and_then(|day| day.to_zoned(TimeZone::system()).ok());
@@ -78,6 +78,22 @@ pub(super) fn asked(query: &Form) -> Result<RunsAsked, Refusal> {
     })
 }
 
+/// What may be chosen of these names; one that is gone can still be asked for.
+pub(super) fn named_choices(query: &Form, name: &str, names: Vec<String>) -> Vec<Choice> {
+    let mut seen = std::collections::BTreeSet::new();
+    let asked_for = Some(query.text(name).to_owned()).filter(|text| !text.is_empty());
+    let all = names.into_iter().chain(asked_for).filter(|name| seen.insert(name.clone()));
+    let all = all.map(|name| (name.clone(), name));
+    choices(query.text(name), std::iter::once((String::new(), "all".to_owned())).chain(all))
+}
+
+/// The same of images.
+pub(super) async fn image_choices(visit: &Visit) -> Result<Vec<Choice>, Refusal> {
+    let asked = crate::station_api::ListAsked { limit: Some(200), ..Default::default() };
+    let images = visit.station.store().images(&asked).await?.items.into_iter().map(|image| image.name);
+    Ok(named_choices(&visit.query, "image", images.collect()))
+}
+
 pub(super) async fn list(visit: Visit) -> Answer {
     let (store, query, at) = (visit.station.store(), &visit.query, now());
     let found = store.runs(&asked(query)?).await?;
@@ -92,32 +108,17 @@ pub(super) async fn list(visit: Visit) -> Answer {
     ];
     let outcomes = outcomes.map(|(word, words)| (word.to_owned(), words.to_owned()));
     let stages = Stage::ALL.iter().map(|stage| (stage.word().to_owned(), stage.word().replace('-', " ")));
-    let same = |name: String| (name.clone(), name);
-    let asked_images = crate::station_api::ListAsked { limit: Some(200), ..Default::default() };
-    let images = store.images(&asked_images).await?.items.into_iter().map(|image| same(image.name));
-    let slots = store.slots().await?.into_iter().map(|slot| same(slot.name));
-    let projects = store.projects().await?.into_iter().map(|project| same(project.name));
-    // One that is gone can still be asked for.
-    let asked_for = |name: &str| {
-        let text = query.text(name).to_owned();
-        (!text.is_empty()).then_some((text.clone(), text))
-    };
-    let unique = |all: Vec<(String, String)>| {
-        let mut seen = std::collections::BTreeSet::new();
-        all.into_iter().filter(|(value, _)| seen.insert(value.clone())).collect::<Vec<_>>()
-    };
+    let names = store.slots().await?.into_iter().map(|slot| slot.name).collect();
+    let project_names = store.projects().await?.into_iter().map(|project| project.name).collect();
     let page_of = Page {
         frame: visit.frame("Runs", "runs").await,
         query: ALL.iter().map(|name| (*name, query.text(name).to_owned())).collect(),
         ways: choices(query.text("way"), all().chain(ways)),
         outcomes: choices(query.text("outcome"), all().chain(outcomes)),
         stages: choices(query.text("stage"), all().chain(stages)),
-        slots: choices(query.text("slot"), unique(all().chain(slots).chain(asked_for("slot")).collect())),
-        images: choices(query.text("image"), unique(all().chain(images).chain(asked_for("image")).collect())),
-        projects: choices(
-            query.text("project"),
-            unique(all().chain(projects).chain(asked_for("project")).collect()),
-        ),
+        slots: named_choices(query, "slot", names),
+        images: image_choices(&visit).await?,
+        projects: named_choices(query, "project", project_names),
         runs: found.items.iter().map(|line| Shown::of(line, at)).collect(),
         next: found.next.map(|next| link("/runs", query, &ALL, &[("after", &next)])),
         first: query.is_on("after").then(|| link("/runs", query, &ALL, &[])),

@@ -5,6 +5,7 @@ mod line;
 mod list;
 mod one;
 mod report;
+mod statistics;
 mod time;
 
 use axum::response::Response;
@@ -21,6 +22,7 @@ pub(super) fn add_to(pages: &mut Pages) {
     pages.get("/runs.csv", look, export::csv);
     pages.get("/runs.jsonl", look, export::jsonl);
     pages.get("/runs/report", look, report::report);
+    pages.get("/statistics", look, statistics::statistics);
     pages.get("/runs/{run}", look, one::one);
     pages.get("/runs/{run}/record.json", look, export::record);
     pages.get("/runs/{run}/log.txt", look, export::log);
