@@ -112,3 +112,75 @@ fn a_cursor_or_a_filter_that_was_made_up_breaks_nothing() {
         );
     }
 }
+
+#[test]
+fn what_a_board_tells_of_itself_is_bounded_and_is_a_text_wherever_it_is_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &["--enrol", "open"]);
+    let mut board = Board::new("10000000af04b2da");
+    let tell = |board: &Board, name: &str, value: Value| {
+        let hello = station.call("GET", "/api/v1/device/hello", None, None).ok();
+        let mut told = board.told(hello["nonce"].as_str().unwrap());
+        told[name] = value;
+        let body = told.to_string();
+        board.register_with(&station, body.as_bytes(), &board.sign(body.as_bytes())).status
+    };
+    let zone = |n: usize| json!({"name": format!("z{n}"), "temperature": 20.0});
+    let disk =
+        |name: &str, value: Value| json!([{"name": "mmcblk0", "role": "emmc", "size": 1, name: value}]);
+    for (name, value) in [
+        ("zones", (0..5000).map(zone).collect::<Value>()),
+        ("zones", (0..17).map(zone).collect()),
+        ("zones", json!([{"name": "z".repeat(65), "temperature": 20.0}])),
+        ("zones", json!([{"name": "z", "temperature": 1e300}])),
+        ("duid", json!("d".repeat(201))),
+        ("firmware", json!({"version": "v".repeat(201)})),
+        ("firmware", json!({"built": -1})),
+        ("disks", disk("cid", json!("f".repeat(60_000)))),
+        ("disks", disk("serial", json!("s".repeat(201)))),
+        ("disks", disk("made", json!("m".repeat(201)))),
+        ("disks", disk("pre_eol", json!(256))),
+    ] {
+        let status = tell(&board, name, value);
+        assert!((400..500).contains(&status), "{name}: {status}");
+    }
+    // Within its bounds it may be anything, and is a text.
+    let evil = "=1+1\u{1b}[2J<script>alert(1)</script>\t\r\n\u{202e}";
+    let disks = json!([{
+        "name": "mmcblk0", "role": "emmc", "size": 8u64 << 30, "model": evil, "cid": evil, "csd": evil, "serial": evil,
+        "firmware": evil, "maker": evil, "made": evil,
+    }]);
+    board.register(&station).ok();
+    for (name, value) in [("disks", disks), ("duid", json!(evil)), ("firmware", json!({"version": evil}))] {
+        assert_eq!(tell(&board, name, value), 200, "{name}");
+    }
+    // Each time all is told anew: only the last one is kept.
+    let disks = json!([{"name": "mmcblk0", "role": "emmc", "size": 8u64 << 30, "cid": evil, "serial": evil}]);
+    assert_eq!(tell(&board, "disks", disks), 200);
+    let path = format!("/api/v1/boards/{}/jobs", board.id);
+    station.admin("POST", &path, Some(&json!({"action": "reboot"}))).ok();
+    board.register(&station).ok();
+    let work = board.work(&station, 5).ok();
+    let path = format!("/api/v1/device/jobs/{}/result", work["job"].as_str().unwrap());
+    let result = |more: Value| {
+        let mut body = json!({"fence": work["fence"], "stage": "report", "failed": evil});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        station.call("POST", &path, work["token"].as_str(), Some(&body)).status
+    };
+    assert_eq!(result(json!({"before": {"zones": (0..17).map(zone).collect::<Value>()}})), 422);
+    assert_eq!(result(json!({"after": {"temperature": -1e9}})), 422);
+    let health = json!({"temperature": 40.0, "zones": [{"name": evil, "temperature": 40.0}]});
+    assert_eq!(result(json!({"before": health, "after": health})), 204);
+    let viewer = Browser::user(&station, "vic", "viewer");
+    for page in ["/runs/report", "/statistics", &format!("/boards/{}", board.id)] {
+        let page = viewer.page(page);
+        assert!(!page.contains("<script>alert") && !page.contains(['\u{1b}', '\u{202e}']), "{page}");
+    }
+    let csv = viewer.page("/runs.csv");
+    assert!(!csv.contains(['\u{1b}', '\u{202e}']), "{csv:?}");
+    let rows = rows(&csv);
+    assert!(
+        rows.iter().flatten().all(|field| !field.starts_with(['=', '+', '-', '@', '\t', '\r'])),
+        "{rows:?}"
+    );
+}

@@ -81,6 +81,7 @@ mod station_https;
 mod station_killed;
 mod station_once;
 mod station_programs;
+mod station_records;
 mod station_schema;
 mod station_scripts;
 mod station_slots;

@@ -8,8 +8,8 @@ use super::line::{state, way};
 use super::list::asked;
 use super::one::{digests, values};
 use crate::format::message;
-use crate::run::{Ending, Record};
-use crate::station::export::ran_after;
+use crate::run::{Ending, Record, Stage};
+use crate::station::export::{Seen, ran_after};
 use crate::station::now;
 use crate::station::pages::frame::Frame;
 use crate::station::pages::table::page;
@@ -69,6 +69,60 @@ fn texts(value: Option<&Value>) -> Vec<String> {
     all.filter_map(Value::as_str).take(64).map(|text| message(text).into_owned()).collect()
 }
 
+/// What the board and its disk are, how warm they were, and how long each step took; what isn't on record is left out.
+fn facts(seen: &Seen<'_>) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut put = |parts: Vec<(&str, String)>| {
+        let parts = parts.into_iter().filter(|(_, value)| !value.is_empty());
+        let parts: Vec<_> = parts
+            .map(|(name, value)| format!("{name} {}", message(&value)).trim_start().to_owned())
+            .collect();
+        if !parts.is_empty() {
+            all.push(parts.join(", "));
+        }
+    };
+    let size = |text: String| text.parse().map(crate::format::size).unwrap_or_default();
+    put(vec![
+        ("", seen.told("model")),
+        ("memory", size(seen.told("memory"))),
+        ("DUID", seen.told("facts/duid")),
+    ]);
+    put(vec![("bootloader", seen.told("facts/firmware/version")), ("made", seen.built())]);
+    put(vec![
+        ("disk", seen.detail("device")),
+        ("", seen.disk("role")),
+        ("", size(seen.disk("size"))),
+        ("model", seen.disk("model")),
+        ("maker", seen.disk("maker")),
+        ("serial number", seen.disk("serial")),
+        ("firmware", seen.disk("firmware")),
+        ("made", seen.disk("made")),
+        ("used life in steps of 10 %", seen.disk("life")),
+    ]);
+    put(vec![("CID", seen.disk("cid")), ("CSD", seen.disk("csd"))]);
+    let degrees =
+        |text: String| text.parse().map(|degrees: f64| format!("{degrees:.1} °C")).unwrap_or_default();
+    put(vec![
+        ("temperature at the beginning", degrees(seen.warm_before())),
+        ("at the end", degrees(seen.warm_after())),
+        ("throttling at the beginning", seen.throttled("before")),
+        ("throttling at the end", seen.throttled("after")),
+    ]);
+    let step = |stage: &Stage| {
+        let took = super::time::took(seen.spent(*stage).filter(|took| *took > 0)?);
+        Some(format!("{} {took}", stage.word().replace('-', " ")))
+    };
+    let steps: Vec<_> = Stage::ALL.iter().filter_map(step).collect();
+    if !steps.is_empty() {
+        all.push(format!("steps: {}", steps.join(", ")));
+    }
+    let station = seen.detail("station");
+    if !station.is_empty() {
+        all.push(format!("station {}", message(&station)));
+    }
+    all
+}
+
 /// What was done beside the image.
 fn beside(record: &Record) -> Vec<String> {
     let mut all = Vec::new();
@@ -91,9 +145,6 @@ fn beside(record: &Record) -> Vec<String> {
         };
         all.push(format!("script {}: {}", message(&script.name), message(&how)));
     }
-    if let Some(device) = record.detail.get("device").and_then(Value::as_str) {
-        all.push(format!("disk {}", message(device)));
-    }
     for warning in &record.warnings {
         all.push(message(&words::remedy(warning)).into_owned());
     }
@@ -102,6 +153,8 @@ fn beside(record: &Record) -> Vec<String> {
 
 fn line(line: RunLine, record: &Record) -> Line {
     let (class, sign, state) = state(&line);
+    let mut more = facts(&Seen::of(&line, record));
+    more.extend(beside(record));
     let named =
         |name: &str, text: &Option<String>| text.as_ref().map(|text| format!("{name} {}", message(text)));
     let what = [Some(way(&line.way).to_owned()), named("of", &line.image), named("project", &line.project)];
@@ -126,7 +179,7 @@ fn line(line: RunLine, record: &Record) -> Line {
         why: message(&line.why).into_owned(),
         proof,
         digests: digests(record),
-        more: beside(record),
+        more,
         run: line.run,
     }
 }

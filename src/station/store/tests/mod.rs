@@ -11,6 +11,7 @@ mod rules;
 mod scale;
 mod scripts;
 mod spool;
+mod tally;
 mod values;
 mod values_killed_tests;
 mod work;
