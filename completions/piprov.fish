@@ -149,20 +149,22 @@ complete -c piprov -n "__fish_piprov_using_subcommand reset" -s v -l verbose -d 
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -l config -d 'Read this configuration file instead of the usual ones' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -l json -d 'Print results as JSON, one object a line'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -s q -l quiet -d 'Print results and errors only'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -s v -l verbose -d 'Say more about the same events'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -f -a "list" -d 'List runs, the latest last'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -f -a "show" -d 'Show one run, with everything that its record holds'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -f -a "watch" -d 'Follow the runs of a station, until Ctrl-C'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -f -a "log" -d 'Show what a board has told during a run of a station'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch log prune" -f -a "prune" -d 'Remove the records of old runs'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -f -a "list" -d 'List runs, the latest last'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -f -a "show" -d 'Show one run, with everything that its record holds'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -f -a "watch" -d 'Follow the runs of a station, until Ctrl-C'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -f -a "export" -d 'Give the runs of a station as a table or as lines of JSON'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -f -a "stats" -d 'Show yield, times, slots and reasons over many runs of a station'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -f -a "log" -d 'Show what a board has told during a run of a station'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -f -a "prune" -d 'Remove the records of old runs'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l board -d 'Only boards whose name, address, MAC, serial number or port is this' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l kind -d 'Only this kind of run: flash, net-boot, deploy or another one' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l outcome -d 'Only runs that ended so: done, not-verified, failed, lost or unfinished' -r
@@ -198,6 +200,40 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subco
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l format -d 'A table, or lines of JSON' -r -f -a "csv\t'A table with a heading, a line a run'
+json\t'Lines of JSON: all that is kept of a run'"
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -s o -l output -d 'The new file; - is standard output' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l board -d 'Only runs of this board' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l kind -d 'Only this kind of run: flash, net-boot, deploy or another one' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l outcome -d 'Only runs that ended so: done, not-verified, failed, lost or unfinished' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l project -d 'Only runs of this project' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l image -d 'Only runs of this image' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l slot -d 'Only runs in this slot' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l since -d 'Only runs that began since: a date, or a time before now as 30m, 12h or 7d' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l until -d 'Only runs that began before: as --since' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -l project -d 'Only runs of this project' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -l image -d 'Only runs of this image' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -l slot -d 'Only runs in this slot' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -l since -d 'Only runs that began since: a date, or a time before now as 30m, 12h or 7d' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -l until -d 'Only runs that began before: as --since' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l config -d 'Read this configuration file instead of the usual ones' -r -F

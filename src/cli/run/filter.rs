@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::list::{Outcome, Since};
 use crate::cli::client::{Station, path};
-use crate::cli::output::{Output, place};
+use crate::cli::output::Output;
 use crate::cli::table::{self, Columns};
 use crate::cli::ui::{Style, Ui};
 use crate::format::json::json;
@@ -67,7 +67,7 @@ pub(super) struct Export {
     #[arg(long, value_name = "FORM", value_enum, default_value = "csv")]
     format: Form,
     /// The new file; - is standard output
-    #[arg(short, long, value_name = "FILE", default_value = "-", value_parser = place)]
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
     output: PathBuf,
     /// Only runs of this board
     #[arg(long, value_name = "BOARD")]

@@ -18,6 +18,7 @@ pub(super) static PAGES: &[(&str, &str)] = files! {
     "device-api",
     "control",
     "json",
+    "export",
 };
 
 /// The pages of commands and of the files of settings, as `man` has them: names, each with its text. The command line
