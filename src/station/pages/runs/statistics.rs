@@ -15,6 +15,9 @@ use crate::station::pages::words;
 use crate::station_api::{Reason, SlotFigures, Spread, Statistics, StatisticsAsked, Time};
 
 const ALL: [&str; 6] = ["days", "from", "to", "project", "image", "slot"];
+/// The address of the list of runs, with these conditions more.
+type ToRuns<'a> = dyn Fn(&[(&str, &str)]) -> String + 'a;
+
 /// Heights of the pictures' bars, in pixels.
 const HIGH: f64 = 120.0;
 
@@ -228,7 +231,7 @@ fn lengths(found: &Statistics) -> (Vec<Bar>, Vec<Row>) {
 }
 
 /// The slots, and the scale behind them: its places and what they mean.
-fn bench(found: &Statistics, runs: &dyn Fn(&[(&str, &str)]) -> String) -> (Vec<Slot>, Vec<(String, String)>) {
+fn bench(found: &Statistics, runs: &ToRuns<'_>) -> (Vec<Slot>, Vec<(String, String)>) {
     let most = found.slots.iter().map(|slot| slot.high).fold(0.05, f64::max).min(1.0);
     let slot = |slot: &SlotFigures| {
         let share_of = if slot.runs == 0 { 0.0 } else { f(slot.failed) / f(slot.runs) };
@@ -278,7 +281,7 @@ fn steps(found: &Statistics) -> Vec<Step> {
     names.into_iter().filter_map(of).collect()
 }
 
-fn why(reason: &Reason, runs: &dyn Fn(&[(&str, &str)]) -> String) -> Why {
+fn why(reason: &Reason, runs: &ToRuns<'_>) -> Why {
     let text = if reason.why.is_empty() { "no reason was told" } else { &reason.why };
     Why {
         why: message(text).into_owned(),
