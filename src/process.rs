@@ -65,12 +65,8 @@ impl Running {
     pub fn start_reading(command: &mut Command, input: Stdio) -> std::io::Result<Self> {
         let (pipe, writer) = std::io::pipe()?;
         rustix::io::ioctl_fionbio(&pipe, true)?;
-        let mut child = command
-            .stdin(input)
-            .stdout(writer.try_clone()?)
-            .stderr(writer)
-            .process_group(0)
-            .spawn()?;
+        let mut child =
+            command.stdin(input).stdout(writer.try_clone()?).stderr(writer).process_group(0).spawn()?;
         // The command has the writing end still, and would keep the pipe open.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let group = Pid::from_child(&child);

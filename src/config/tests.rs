@@ -148,6 +148,7 @@ fn every_key_is_read_and_shown() {
         "36500",
         "false",
         "true",
+        "/srv/hooks",
         "true",
         "x-remote-user",
         "10.0.0.5/32, fd00::/64",

@@ -50,7 +50,14 @@ pub fn copy_out(
     to: &Dir,
     most: Most,
 ) -> Result<Copied, Error> {
-    let mut copy = Copy { image, partition, files: Files::open(image, partition)?, read: 0, most, copied: Copied::default() };
+    let mut copy = Copy {
+        image,
+        partition,
+        files: Files::open(image, partition)?,
+        read: 0,
+        most,
+        copied: Copied::default(),
+    };
     let mut here = to.again().map_err(io::Error::from)?;
     let mut way: Vec<Vec<u8>> = Vec::new();
     for (n, part) in path.iter().enumerate() {

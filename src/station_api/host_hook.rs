@@ -141,10 +141,7 @@ mod tests {
             ended,
         };
         let wrong = run.wrong().unwrap();
-        assert_eq!(
-            wrong,
-            "the hook started.d/a on the station's host ended with status 3; it said: two"
-        );
+        assert_eq!(wrong, "the hook started.d/a on the station's host ended with status 3; it said: two");
         run.ended.exit = Some(0);
         assert_eq!(run.wrong(), None);
     }

@@ -77,6 +77,7 @@ mod station_fetch;
 mod station_first_boot;
 mod station_forty;
 mod station_hooks;
+mod station_host_hooks;
 mod station_https;
 mod station_killed;
 mod station_once;

@@ -220,7 +220,9 @@ mod tests {
         let dir = dir.path();
         mode(dir, 0o755);
         assert_eq!(names_of(dir), Ok(vec![]));
-        for name in ["started.d/20-b", "started.d/10-a", "started", "done.d/x", "started.d/c.bak", "started.d/.d"] {
+        for name in
+            ["started.d/20-b", "started.d/10-a", "started", "done.d/x", "started.d/c.bak", "started.d/.d"]
+        {
             put(dir, name, 0o755);
         }
         put(dir, "started.d/30-off", 0o644);

@@ -38,7 +38,11 @@ pub(super) fn root(image: &Arc<dyn ReadAt>, to: &Dir) -> Result<Copied, Error> {
     for part in contents.parts.iter().filter(|part| part.sort == Sort::Ext4) {
         let Some(partition) = contents.partition(part.number) else { continue };
         for path in OF_ROOT {
-            let rest = Most { names: ROOT.names - all.names.min(ROOT.names), bytes: ROOT.bytes - all.bytes.min(ROOT.bytes), ..ROOT };
+            let rest = Most {
+                names: ROOT.names - all.names.min(ROOT.names),
+                bytes: ROOT.bytes - all.bytes.min(ROOT.bytes),
+                ..ROOT
+            };
             let copied = copy_out(image, &partition, path, to, rest)?;
             all.names += copied.names;
             all.bytes += copied.bytes;

@@ -142,7 +142,11 @@ impl Station {
             }
             if tokio::time::timeout_at(until, ended).await.is_err() {
                 let why = "hooks on the station's host are at work: tell this again";
-                return Err(Refusal::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, Kind::Unavailable, why));
+                return Err(Refusal::new(
+                    axum::http::StatusCode::SERVICE_UNAVAILABLE,
+                    Kind::Unavailable,
+                    why,
+                ));
             }
         }
     }
@@ -176,7 +180,8 @@ impl Station {
         }
         // What a station before this one has left.
         let swept = Dir::open(self.state()).map_err(|error| error.to_string());
-        if let Err(error) = swept.and_then(|state| state.remove_tree(WORK).map_err(|error| error.to_string())) {
+        if let Err(error) = swept.and_then(|state| state.remove_tree(WORK).map_err(|error| error.to_string()))
+        {
             tracing::warn!(error, "what hooks have left can't be removed");
         }
         let Ok(stop) = Stop::new() else { return };
@@ -256,7 +261,12 @@ impl Station {
     }
 
     /// All hooks of one event, until one fails where that counts.
-    async fn host_hooks_event(&self, event: HostEvent, asked: &Asked, stop: &Stop) -> Result<Outcome, String> {
+    async fn host_hooks_event(
+        &self,
+        event: HostEvent,
+        asked: &Asked,
+        stop: &Stop,
+    ) -> Result<Outcome, String> {
         let Some(path) = self.hooks_dir().map(Path::to_owned) else { return Ok(Outcome::default()) };
         let found = {
             let path = path.clone();

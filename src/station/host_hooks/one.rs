@@ -47,8 +47,7 @@ fn ended(
         return Ok((None, Some("was not begun: its job or the station ends".to_owned())));
     }
     // A hook that doesn't read it is no reason to wait.
-    let mut input =
-        std::fs::File::from(rustix::fs::memfd_create("facts", rustix::fs::MemfdFlags::CLOEXEC)?);
+    let mut input = std::fs::File::from(rustix::fs::memfd_create("facts", rustix::fs::MemfdFlags::CLOEXEC)?);
     input.write_all(facts)?;
     input.rewind()?;
     // The file that was looked at, whatever has its name now. An interpreter opens it by this name, too.
