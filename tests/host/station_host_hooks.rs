@@ -248,7 +248,7 @@ fn samples_run_as_they_are() {
         let text = fs::read_to_string(samples.join(from)).unwrap();
         assert!(fs::metadata(samples.join(from)).unwrap().permissions().mode() & 0o111 != 0, "{from}");
         let table = station.path("boards.csv");
-        let text = text.replace("/var/lib/piprov/boards.csv", table.to_str().unwrap());
+        let text = text.replace("/var/lib/piprov/station/boards.csv", table.to_str().unwrap());
         put(dir.path(), to, text.trim_start_matches("#!/bin/sh\n"));
     }
     let _agent = Agent::start(&station, "a", SERIAL);
