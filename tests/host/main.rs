@@ -41,6 +41,7 @@ mod card;
 mod cli;
 mod config;
 mod control;
+mod defects;
 mod docs;
 mod eeprom_command;
 mod eeprom_real;

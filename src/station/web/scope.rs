@@ -17,9 +17,8 @@ pub(in crate::station) fn of(row: &Row) -> Option<Scope> {
         "account" | "audit" | "invitations" | "sessions" | "tokens" | "users" => {
             (Scope::PeopleRead, Scope::PeopleWrite)
         }
-        "deliveries" | "events" | "hooks" | "host-hooks" | "network" | "settings" | "station" | "statistics" => {
-            (Scope::StationRead, Scope::StationWrite)
-        }
+        "deliveries" | "events" | "hooks" | "host-hooks" | "network" | "settings" | "station"
+        | "statistics" => (Scope::StationRead, Scope::StationWrite),
         _ => return None,
     };
     Some(if row.method.is_get() { read } else { write })
