@@ -86,6 +86,7 @@ mod station_programs;
 mod station_schema;
 mod station_scripts;
 mod station_slots;
+mod station_two;
 mod station_values;
 mod station_words;
 mod targets;
