@@ -202,6 +202,9 @@ _piprov() {
             piprov__subcmd__hook,add)
                 cmd="piprov__subcmd__hook__subcmd__add"
                 ;;
+            piprov__subcmd__hook,host)
+                cmd="piprov__subcmd__hook__subcmd__host"
+                ;;
             piprov__subcmd__hook,list)
                 cmd="piprov__subcmd__hook__subcmd__list"
                 ;;
@@ -1625,7 +1628,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__hook)
-            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version list add remove test queue"
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version list add remove test queue host"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1669,6 +1672,32 @@ _piprov() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__hook__subcmd__host)
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --station)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

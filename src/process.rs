@@ -1,5 +1,9 @@
-//! A program of others that runs beside this one: in a process group of its own, with nothing to read, read itself while
-//! it prints, and ended as a whole.
+//! A program of others that runs beside this one: in a process group of its own, with nothing to read or what it is given,
+//! read itself while it prints, and ended as a whole.
+
+mod lines;
+
+pub use lines::{LAST_WORDS, Lines};
 
 use std::io::{PipeReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -13,6 +17,14 @@ use crate::stop::{Stop, until};
 
 /// How long it has between being asked to end and being killed.
 const GRACE: Duration = Duration::from_secs(2);
+/// So long its last words are waited for after all of it was ended.
+const LAST_MOMENTS: Duration = Duration::from_secs(1);
+/// So long the end of a process that was killed is waited for: one that waits for a disk may never end.
+const NEVER: Duration = Duration::from_secs(30);
+/// A value of a variable has so many characters at most.
+const LONGEST_VALUE: usize = 1024;
+/// Where programs are looked for.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// So often is read at once: who prints faster than it is read isn't listened to alone.
 const AT_ONCE: usize = 64;
 
@@ -43,16 +55,20 @@ impl Running {
     /// # Errors
     /// What the system says.
     pub fn start(command: &mut Command) -> std::io::Result<Self> {
+        Self::start_reading(command, Stdio::null())
+    }
+
+    /// The same of one that reads something.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn start_reading(command: &mut Command, input: Stdio) -> std::io::Result<Self> {
         let (pipe, writer) = std::io::pipe()?;
         rustix::io::ioctl_fionbio(&pipe, true)?;
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(writer.try_clone()?)
-            .stderr(writer)
-            .process_group(0)
-            .spawn()?;
+        let mut child =
+            command.stdin(input).stdout(writer.try_clone()?).stderr(writer).process_group(0).spawn()?;
         // The command has the writing end still, and would keep the pipe open.
-        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let group = Pid::from_child(&child);
         match pidfd_open(group, PidfdFlags::empty()) {
             Ok(pidfd) => Ok(Self { child, group, pidfd, pipe: Some(pipe) }),
@@ -85,6 +101,42 @@ impl Running {
                 return Ok(End::TimedOut);
             }
         }
+    }
+
+    /// Reads it to its end, for `limit` at most, and ends what it leaves. `also` ends what isn't in its group. Its exit
+    /// status, and what else is to be said of its end.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn to_its_end(
+        &mut self,
+        stop: &Stop,
+        limit: Duration,
+        said: &mut dyn FnMut(&[u8]),
+        also: &mut dyn FnMut(),
+    ) -> std::io::Result<(Option<i32>, Option<String>)> {
+        let end = self.watch(stop, Instant::now() + limit, said);
+        if !matches!(end, Ok(End::Exited)) {
+            self.kill(said);
+        }
+        // Also of one that has ended: what it has left would go on beside what comes next.
+        self.kill_rest();
+        also();
+        self.read_rest(LAST_MOMENTS, said);
+        let Some(status) = self.wait_within(NEVER)? else {
+            return Ok((
+                None,
+                Some("can't be ended: a process of it waits for a disk or a driver".to_owned()),
+            ));
+        };
+        Ok(match end? {
+            End::Exited => match status.code() {
+                Some(code) => (Some(code), None),
+                None => (None, Some(how(status))),
+            },
+            End::TimedOut => (None, Some(format!("took more than {} s and was ended", limit.as_secs()))),
+            End::Stopped => (None, Some("was ended, as its job was".to_owned())),
+        })
     }
 
     /// Ends the whole process group: first politely, then not.
@@ -173,6 +225,19 @@ impl Running {
             }
         }
     }
+}
+
+/// A value of a variable without what no line of a file or a terminal should get, and never longer than such values are.
+#[must_use]
+pub fn plain(value: &str) -> String {
+    value.chars().filter(|char| !crate::format::is_hidden(*char)).take(LONGEST_VALUE).collect()
+}
+
+/// The name of the variable that has one of a board's values; `None` for a name that can't be one.
+#[must_use]
+pub fn value_variable(name: &str) -> Option<String> {
+    let good = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    good.then(|| format!("PIPROV_VALUE_{}", name.to_ascii_uppercase()))
 }
 
 /// How a program ended, for people.

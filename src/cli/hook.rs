@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use crate::cli::Global;
 use crate::cli::client::{self, At, moment, parse, password, path, tell, tell_one};
 use crate::cli::ui::Ui;
-use crate::station_api::{Delivery, Happening, Hook as Known, MadeHook, NewHook};
+use crate::format::json::json;
+use crate::station_api::{
+    Delivery, Happening, Hook as Known, HostHook, HostHookRun, HostHooks, MadeHook, NewHook,
+};
 use crate::stop::Stop;
 
 /// Show and change who is told by HTTP what happens
@@ -33,6 +36,10 @@ enum Command {
     Test(One),
     /// List what hooks were told and are to be told, the newest first
     Queue,
+    /// Show hooks on the station's host, and how the last ones ended
+    ///
+    /// They are programs in the directory of the setting `station.hooks-dir`. A line says why one isn't run.
+    Host,
 }
 
 #[derive(Debug, clap::Args)]
@@ -123,7 +130,31 @@ impl Hook {
                 let heads = ["WHEN", "HOOK", "EVENT", "STATE", "TRIES", "LAST ANSWER"];
                 tell(ui, "delivery", heads, &all, row, "nothing was told");
             }
+            Command::Host => tell_host(ui, &station.get("/api/v1/host-hooks")?),
         }
         Ok(())
+    }
+}
+
+fn tell_host(ui: &Ui, known: &HostHooks) {
+    let facts = [("directory", known.directory.clone()), ("not run", known.why.clone())];
+    let facts = facts.map(|(name, fact)| (name, fact.unwrap_or_default()));
+    let nothing =
+        "the station runs no hooks on its host: the setting `station.hooks-dir` says where they are";
+    if known.directory.is_none() && !ui.json {
+        ui.say(nothing);
+    } else {
+        tell_one(ui, "host-hooks", &json!({ "directory": known.directory, "why": known.why }), &facts);
+    }
+    if !known.hooks.is_empty() {
+        let row = |one: &HostHook| [one.hook.clone(), one.why.clone().unwrap_or_default()];
+        tell(ui, "host-hook", ["HOOK", "NOT RUN"], &known.hooks, row, "");
+    }
+    if !known.last.is_empty() {
+        let row = |one: &HostHookRun| {
+            let how = one.wrong().unwrap_or_else(|| format!("ended well after {:.1} s", one.ended.seconds));
+            [moment(one.at), one.hook.clone(), one.board.clone(), how]
+        };
+        tell(ui, "host-hook-run", ["WHEN", "HOOK", "BOARD", "HOW IT ENDED"], &known.last, row, "");
     }
 }

@@ -169,6 +169,10 @@ settings! {
         /// Whether hooks may be at addresses of the station's own host. Without it what has a hook to make can't reach
         /// what serves this host alone.
         hooks_local: bool = false, "station.hooks-local" as Truth;
+        /// A directory with hooks that the station runs on its host: `EVENT` and what is in `EVENT.d`, for bootstrap,
+        /// started, boot-mounted, root-mounted, done and failed. Root or the station's user owns it and all in it, and
+        /// nobody else may write there.
+        hooks_dir: Option<PathBuf> = None, "station.hooks-dir" as Optional(HostPath);
         /// Whether images may be fetched from addresses of the station's own host. Without it who adds one by its URL can't
         /// reach what serves this host alone.
         images_local: bool = false, "station.images-local" as Truth;

@@ -239,7 +239,15 @@ impl Files {
     /// # Errors
     /// As [`Self::find`].
     pub fn start_of(&self, path: &str, most: usize) -> Result<Vec<u8>, Error> {
-        let mut bytes = match self.find(&parts(path))? {
+        self.read(&parts(path), most)
+    }
+
+    /// The same of a path in its parts.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub fn read(&self, path: &[Vec<u8>], most: usize) -> Result<Vec<u8>, Error> {
+        let mut bytes = match self.find(path)? {
             Place::Bytes(bytes) => bytes,
             Place::Runs(runs, len) => {
                 let mut bytes = vec![0; most.min(usize::try_from(len).unwrap_or(most))];

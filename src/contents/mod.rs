@@ -5,15 +5,18 @@
 //! | [`Budget`] | how much may be read for one look: damage, and malice, can lead anywhere |
 //! | [`Files`] | the files of one partition, FAT or ext2, 3, 4, for reading |
 //! | [`Contents`] | all that is told of an image, once |
+//! | [`copy_out`] | files of a partition below a directory of this host |
 //! | [`boot`] | which boards start from a boot partition, and by which files that is known |
 //!
 //! Nothing here is believed: sizes, names and texts are whatever the image says.
 
 pub mod boot;
 mod budget;
+mod copied;
 mod files;
 mod look;
 
 pub use budget::Budget;
+pub use copied::{Copied, Most, copy_out};
 pub use files::{Error, Files, Item, ItemKind, Listed, Place, name_of, text_of};
 pub use look::{Contents, Part, Sort, System};

@@ -37,6 +37,19 @@ pub enum Action {
     PowerOff,
 }
 
+impl Action {
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Backup => "backup",
+            Self::Reboot => "reboot",
+            Self::PowerOff => "power-off",
+        }
+    }
+}
+
 /// What comes after a job that is done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]

@@ -202,7 +202,7 @@ pub struct ScriptEnd {
 
 impl ScriptEnd {
     /// Its last lines have so many characters together at most.
-    pub const LONGEST: usize = 4000;
+    pub const LONGEST: usize = crate::process::LAST_WORDS;
 
     /// Whether it did what it was to do.
     #[must_use]

@@ -10,7 +10,7 @@ use super::jobs::{Clock, ROUSE};
 use super::spool;
 
 use super::{Station, now};
-use crate::station_api::{Room, Thing, Time};
+use crate::station_api::{JobState, Room, Thing, Time};
 use crate::stop::Stop;
 
 /// How often boards that went away are looked for.
@@ -32,6 +32,7 @@ impl Station {
         tasks.spawn(Arc::clone(self).feed());
         tasks.spawn(Arc::clone(self).follow_runs());
         tasks.spawn(Arc::clone(self).tell_hooks());
+        tasks.spawn(Arc::clone(self).run_host_hooks());
         tasks.spawn(Arc::clone(self).ask_for_values());
         tasks.spawn(Arc::clone(self).care());
         tasks.spawn(Arc::clone(self).note_refused());
@@ -140,6 +141,10 @@ impl Station {
                         tracing::info!(job = %job.id, board = %job.board, state = ?job.state, "a job ended: its lease did");
                         self.arrived_all(&job.id);
                         self.owns.forget(&job.id);
+                        // One that is done was proved before.
+                        if job.state != JobState::Done {
+                            self.host_hooks_end(&job);
+                        }
                         if let Err(refusal) = self.job_over(&job).await {
                             tracing::warn!(job = %job.id, why = %refusal.detail(), "a job that is tried again isn't told");
                         }

@@ -24,6 +24,7 @@
 //! | `device` | calls of boards |
 //! | `shell` | calls of boards whose client is a shell script |
 //! | `hooks` | who is told by HTTP what happens |
+//! | `host_hooks` | programs on its host that are run when something happens |
 //! | `password`, `password_rules` | passwords: how they are kept, and which are refused |
 //! | `refused` | sign-ins that were refused, for the audit |
 //! | `policy` | what people change of rules, projects and settings, by the API or on a page |
@@ -39,6 +40,7 @@ pub mod bootd;
 pub mod cert;
 pub mod copies;
 mod hooks;
+mod host_hooks;
 pub mod images;
 pub mod jobs;
 pub mod key;
@@ -244,6 +246,7 @@ pub(crate) struct Station {
     commands: std::sync::OnceLock<Vec<(String, String)>>,
     /// Rung when hooks are to be told something.
     bell: tokio::sync::Notify,
+    host_hooks: host_hooks::Turns,
     /// What sessions of a proxy's users are made of; another one each time that the station starts.
     proxied: [u8; 32],
     notices: pages::Notices,
@@ -308,6 +311,7 @@ impl Station {
             tried: tokio::sync::Mutex::default(),
             commands: std::sync::OnceLock::new(),
             bell: tokio::sync::Notify::new(),
+            host_hooks: host_hooks::Turns::default(),
             proxied: key::random::<32>().ok_or(key::Error::Random)?,
             notices: pages::Notices::default(),
             halves: pages::Halves::default(),

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use axum::body::Bytes;
 
 use super::first_boot::wanted;
-use super::images::{self, Own};
+use super::images::{self, Own, Stored};
 use super::store::Asked;
 use super::web::Refusal;
 use super::{Station, first_boot, now};
 use crate::error::{Explain as _, chain};
 use crate::firstboot;
 use crate::image::chunk::Digest;
+use crate::image::files::PatchedReadAt;
 use crate::image::read_at::ReadAt;
 use crate::station_api::{FirstBootSettings, Image, Job, Time};
 
@@ -45,10 +46,36 @@ impl Station {
     /// Puts settings into an image, in memory. `job`: its name, and when it was made.
     async fn make_own(
         &self,
-        (job, made): (&str, Time),
+        job: (&str, Time),
         settings: &FirstBootSettings,
         image: &Image,
     ) -> Result<Own, Refusal> {
+        self.with_settings(job, settings, image, |stored, made| {
+            Own::make(stored, &made.patches, made.kept()).map_err(Refusal::from)
+        })
+        .await
+    }
+
+    /// All of a job's image as its board has it on its disk, to be read on a thread that may wait.
+    pub(super) async fn as_written(&self, job: &Job, image: &Image) -> Result<Arc<dyn ReadAt>, Refusal> {
+        let settings = self.store().plan(&job.id).await?.first_boot;
+        if settings.is_empty() {
+            return Ok(self.images.stored(image).await? as _);
+        }
+        self.with_settings((&job.id, job.made), &settings, image, |stored, made| {
+            let stored: Arc<dyn ReadAt> = Arc::clone(stored) as _;
+            Ok(Arc::new(PatchedReadAt::new(stored, &made.patches)) as Arc<dyn ReadAt>)
+        })
+        .await
+    }
+
+    async fn with_settings<T: Send + 'static>(
+        &self,
+        (job, made): (&str, Time),
+        settings: &FirstBootSettings,
+        image: &Image,
+        then: impl FnOnce(&Arc<Stored>, &firstboot::Prepared) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
         let wrong = |wrong: first_boot::Wrong| Refusal::meaningless(format!("first_boot: {wrong}"));
         let wanted = wanted(job, made, settings).map_err(wrong)?;
         let stored = self.images.stored(image).await?;
@@ -56,7 +83,7 @@ impl Station {
         let made = tokio::task::spawn_blocking(move || {
             let base: Arc<dyn ReadAt> = Arc::clone(&stored) as _;
             let made = firstboot::prepare(&base, &wanted).map_err(|why| refused(&named, &why))?;
-            Own::make(&stored, &made.patches, made.kept()).map_err(Refusal::from)
+            then(&stored, &made)
         });
         let broken = |error| Refusal::from(images::Error::Read(io::Error::other(error)));
         made.await.map_err(broken)?

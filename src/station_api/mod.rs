@@ -9,6 +9,7 @@ mod board;
 mod call;
 mod care;
 mod hook;
+mod host_hook;
 mod image;
 mod job;
 mod many;
@@ -31,6 +32,7 @@ pub use call::{
 };
 pub use care::{Support, SupportFigures, SupportRun, Trouble, TroubleIs, TroubleOf};
 pub use hook::{DeliveriesAsked, Delivery, DeliveryState, Happening, Hook, MadeHook, NewHook};
+pub use host_hook::{HostEvent, HostHook, HostHookRun, HostHooks};
 pub use image::{
     AddedImage, Backup, FileAsked, FileIs, FileLine, FilesAsked, Image, ImageChange, ImageState, ImageUses,
 };

@@ -36,6 +36,7 @@ mod client_tree;
 mod control;
 mod flash;
 mod hints;
+mod host_hooks;
 mod image_readers;
 mod live_tree;
 mod netboot_reasons;

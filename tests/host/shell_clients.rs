@@ -2,6 +2,7 @@
 //! deployment alone (`text_client.sh`), and the project's own of busybox, which proves what it has written.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -416,4 +417,34 @@ fn the_client_of_busybox_finds_a_disk_that_gives_back_other_bytes() {
     assert_eq!(rig.job(&job)["state"], "failed");
     let run = rig.run(&job).to_string();
     assert!(run.contains("bytes 4194304 to 8388608"), "{run}");
+}
+
+#[test]
+fn a_client_that_is_busy_with_zeros_for_longer_than_others_may_be_silent_gets_the_rest_and_keeps_its_job() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &["--enrol", "open"]);
+    // More than all buffers between two processes hold, also packed.
+    let mut seed = 7u32;
+    let mut bytes = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 24) as u8
+    };
+    let image: Vec<u8> = (0..40 << 20).map(|_| bytes()).collect();
+    station.put("/api/v1/images/os", &image).ok();
+    let rig = Rig { dir, station, image };
+    let job = rig.deploy();
+    let url = rig.url("") + ".zst";
+    let ask = format!("GET {url} HTTP/1.1\r\nhost: station\r\nconnection: close\r\n\r\n");
+    let mut stream = rig.station.connect();
+    stream.write_all(ask.as_bytes()).unwrap();
+    // It takes nothing, as one whose disk is busy.
+    std::thread::park_timeout(std::time::Duration::from_secs(38));
+    let state = rig.job(&job);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let left = state["lease_until"].as_i64().unwrap() - i64::try_from(now).unwrap();
+    assert!(state["state"] == "running" && left > 40_000, "its lease is kept: {left} ms, {state}");
+    let answer = crate::station::answer(&mut stream);
+    assert_eq!((answer.status, answer.whole), (200, true), "{} bytes", answer.body.len());
+    let unpacked = zstd::decode_all(&answer.body[..]).unwrap();
+    assert!(unpacked == rig.image, "all of it has come");
 }

@@ -4,7 +4,6 @@
 //! A script has an environment and a directory of its own, nothing to read, and a time limit. All of its processes end with
 //! it. One in the background goes on beside what comes next; how it ended counts at the end.
 
-mod lines;
 mod mounts;
 mod one;
 mod surroundings;

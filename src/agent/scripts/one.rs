@@ -7,18 +7,13 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::lines::Lines;
 use super::mounts;
 use super::surroundings::Surroundings;
 use super::whole::Whole;
 use crate::device_api::{Script, ScriptEnd};
-use crate::process::{End, Running, how};
+use crate::process::{Lines, Running};
 use crate::stop::Stop;
 
-/// So long its last words are waited for after all of it was ended.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-/// So long the end of a process that was killed is waited for: one that waits for a disk may never end.
-const LAST_MOMENT: Duration = Duration::from_secs(30);
 /// Goes into a control group, and becomes the script there: nothing of the script is outside it. A system that doesn't
 /// let it in runs it all the same, and finds its processes by their mark.
 const ENTER: &str = "echo 0 2>/dev/null >\"$1\"; exec /bin/sh \"$2\"";
@@ -125,33 +120,16 @@ fn ended(
     command.env(mark, value);
     let mut running = Running::start(&mut command)?;
     let limit = Duration::from_secs(u64::from(script.limit));
-    let end = running.watch(stop, Instant::now() + limit, said);
-    if !matches!(end, Ok(End::Exited)) {
-        running.kill(said);
-    }
-    // Also of one that has ended: what it has left would go on beside what comes next.
-    running.kill_rest();
     let pause = |time| {
         let _ = Stop::new().map(|never| never.wait(time));
     };
-    whole.kill(&pause);
-    running.read_rest(LAST_WORDS, said);
-    let Some(status) = running.wait_within(LAST_MOMENT)? else {
-        return Ok((None, Some("can't be ended: a process of it waits for a disk or a driver".to_owned())));
-    };
+    let ended = running.to_its_end(stop, limit, said, &mut || whole.kill(&pause))?;
     let mounted = home.unmount();
     if mounted > 0 {
         let what = if mounted == 1 { "a file system" } else { "file systems" };
         said(format!("{what} that the script has left mounted: taken away\n").as_bytes());
     }
-    Ok(match end? {
-        End::Exited => match status.code() {
-            Some(code) => (Some(code), None),
-            None => (None, Some(how(status))),
-        },
-        End::TimedOut => (None, Some(format!("took more than {} s and was ended", script.limit))),
-        End::Stopped => (None, Some("was ended, as its job was".to_owned())),
-    })
+    Ok(ended)
 }
 
 #[cfg(test)]

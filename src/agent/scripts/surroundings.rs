@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::device_api::{Names, Register, Script};
 use crate::http::Origin;
-
-/// A value has so many characters at most.
-const LONGEST: usize = 1024;
+use crate::process::{PATH, plain, value_variable};
 
 /// What scripts are told of their board and its job.
 #[derive(Debug, Clone)]
@@ -44,7 +42,7 @@ impl Surroundings {
         let serial = board.serial.as_ref().map(ToString::to_string).unwrap_or_default();
         let mac = board.macs.first().map(ToString::to_string).unwrap_or_default();
         let ours = [
-            ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()),
+            ("PATH", PATH.to_owned()),
             ("HOME", home.to_owned()),
             ("TMPDIR", home.to_owned()),
             ("LANG", "C.UTF-8".to_owned()),
@@ -69,17 +67,10 @@ impl Surroundings {
             ("PIPROV_IMAGE", self.image.clone()),
         ];
         let ours = ours.map(|(name, value)| (name.to_owned(), plain(&value)));
-        let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let values = self.values.iter().filter(|(name, _)| !name.is_empty() && is_name(name));
-        let values =
-            values.map(|(name, value)| (format!("PIPROV_VALUE_{}", name.to_ascii_uppercase()), plain(value)));
+        let values = self.values.iter();
+        let values = values.filter_map(|(name, value)| Some((value_variable(name)?, plain(value))));
         ours.into_iter().chain(values).collect()
     }
-}
-
-/// A value without what no line of a file or a terminal should get; a board's model comes from a device tree.
-fn plain(value: &str) -> String {
-    value.chars().filter(|char| !crate::format::is_hidden(*char)).take(LONGEST).collect()
 }
 
 #[cfg(test)]

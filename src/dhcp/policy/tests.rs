@@ -501,6 +501,28 @@ fn leases_outlive_the_process() {
 }
 
 #[test]
+fn an_address_that_is_no_boards_any_more_is_given_to_another_one_after_the_next_start() {
+    let mut first = policy(Mode::Dhcp, |c| c.hosts = [(PI3, ip(105))].into());
+    assert_eq!(get(&mut first, PI3, NOW), ip(105));
+    let mut records = Vec::new();
+    for n in 0..9 {
+        let mac = Mac::new([0xdc, 0xa6, 0x32, 0, 1, n]);
+        let offered = handle(&mut first, discover(mac, &ROM_ID), NOW);
+        let Answer::Offer { address, .. } = answer(&offered) else { panic!("{offered:?}") };
+        assert_ne!(address, ip(105), "it belongs to one board alone");
+        let actions = handle(&mut first, request(mac).address(54, ip(1)).address(50, address), NOW);
+        records.extend(actions.into_iter().filter_map(|action| match action {
+            Action::Record(record) => Some(record),
+            _ => None,
+        }));
+    }
+    // Nobody is left in the settings, and its lease is over: what they said is nowhere else.
+    let plan = AddressPlan::new(&config(Mode::Dhcp), &eth0()).unwrap();
+    let mut second = Policy::new(plan, &records, true);
+    assert_eq!(get(&mut second, PI5, NOW + 9), ip(105));
+}
+
+#[test]
 fn a_flood_of_strangers_is_forgotten() {
     let mut policy = policy(Mode::Proxy, |_| {});
     for n in 0..3 * REMEMBERED as u32 {

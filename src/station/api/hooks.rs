@@ -4,7 +4,9 @@ use axum::http::StatusCode;
 
 use crate::station::store::part;
 use crate::station::web::{Access, Call, Refusal, Row, Table};
-use crate::station_api::{DeliveriesAsked, Delivery, Hook, ListAsked, MadeHook, NewHook, Page, Role};
+use crate::station_api::{
+    DeliveriesAsked, Delivery, Hook, HostHooks, ListAsked, MadeHook, NewHook, Page, Role,
+};
 
 const ADMIN: Access = Access::Role(Role::Admin);
 
@@ -18,6 +20,9 @@ pub(super) fn add_to(table: &mut Table) {
         Row::get("/api/v1/deliveries", ADMIN, "What hooks were told and are to be told, the newest first"),
         deliveries,
     );
+    let row =
+        Row::get("/api/v1/host-hooks", ADMIN, "Hooks on the station's host, and how the last ones ended");
+    table.add(row, host_hooks);
     let row = Row::post("/api/v1/deliveries/{delivery}/again", ADMIN, "Tell a hook now what waits for it");
     table.add(row, again);
 }
@@ -44,4 +49,8 @@ async fn deliveries(call: Call, asked: DeliveriesAsked, (): ()) -> Result<Page<D
 
 async fn again(call: Call, (): (), (): ()) -> Result<(), Refusal> {
     call.station.tell_again(&call.who(), call.part("delivery")).await
+}
+
+async fn host_hooks(call: Call, (): (), (): ()) -> Result<HostHooks, Refusal> {
+    Ok(call.station.host_hooks_known().await)
 }

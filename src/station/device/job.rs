@@ -42,7 +42,7 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
     if !scripts.is_empty() && !can.split_ascii_whitespace().any(|word| word == SCRIPTS) {
         let why =
             "its project has scripts, and this board's client doesn't know of scripts; nothing was written";
-        station.no_client(&job, why).await?;
+        station.not_begun(&job, why).await?;
         return Err(
             Refusal::conflict(why).with_hint("put the station's own version of the agent onto the board")
         );
@@ -198,6 +198,7 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         let why = format!("the board says that it is done, but {why}");
         ending = Ending::Failed { why, last_seen: None, hint: None, kind: Kind::Failed };
     }
+    ending = station.host_hooks_judge(&job, image.as_ref(), ending).await?;
     let proof = match ending {
         Ending::Done { proof } => Some(proof),
         _ => None,
@@ -244,8 +245,8 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
 }
 
 impl Station {
-    /// A job ends before its client has begun it: it lacks something.
-    async fn no_client(&self, job: &Job, why: &str) -> Result<(), Refusal> {
+    /// A job ends before its client has begun it: it lacks something, or a hook has said no.
+    pub(super) async fn not_begun(&self, job: &Job, why: &str) -> Result<(), Refusal> {
         let ending = Ending::Failed { why: why.to_owned(), last_seen: None, hint: None, kind: Kind::Usage };
         let (fence, stage, detail) = (job.fence, Stage::Prepare, json!({ "job": job.id }));
         let finished = Finished { fence, stage, ending, kind: Some(Kind::Usage), detail };
@@ -257,6 +258,7 @@ impl Station {
     async fn is_over(&self, job: &Job) -> Result<(), Refusal> {
         self.arrived_all(&job.id);
         self.owns.forget(&job.id);
+        self.host_hooks_end(job);
         self.job_over(job).await?;
         if let Some(run) = &job.run
             && let Some(track) = self.rates.end(run)

@@ -123,6 +123,7 @@ async fn register(call: Call, (): (), body: Bytes) -> Result<Registered, Refusal
     tracing::info!(board = %board.id, ?standing, from = %place, "a board registers");
     station.changes.tell(Thing::Board, &board.id, Some(&board.id));
     if standing == Standing::Enrolled {
+        station.host_hooks_meet(&board.id);
         station.arrived(&board.id).await?;
     }
     let token = station.key().token(&Pass::Board { board: board.id.clone(), key: told.key.clone() });

@@ -64,7 +64,14 @@ async fn work(call: Call, asked: Asked, _: Body) -> Result<Response, Refusal> {
 
 /// The job of a board, with a new number.
 async fn draw(station: &Station, board: &str) -> Result<Option<Work>, Refusal> {
+    if !station.host_hooks_let(board).await? {
+        return Ok(None);
+    }
     let Some(drawn) = station.store().draw(board, now()).await? else { return Ok(None) };
+    if let Some(why) = station.host_hooks_drawn(&drawn).await? {
+        station.not_begun(&drawn.job, &why).await?;
+        return Ok(None);
+    }
     let job = drawn.job;
     station.changes.tell(Thing::Job, &job.id, Some(board));
     station.changes.tell(Thing::Run, &drawn.run, Some(board));

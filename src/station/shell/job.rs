@@ -27,6 +27,8 @@ use crate::station_api::{Enrolment, Image, Job, JobState};
 const SILENT: Duration = Duration::from_secs(60);
 /// How often it is noted how far a client is.
 const NOTE: Duration = Duration::from_secs(1);
+/// How often the lease of a client's job begins anew that may be busy.
+const KEEP: Duration = Duration::from_secs(15);
 /// No card and no eMMC is larger than this.
 const MOST: u64 = 2 << 40;
 
@@ -93,7 +95,11 @@ pub(super) async fn image(mut call: Call, asked: Part, _: Body) -> Result<Respon
     let watch: Watch = if call.is_head {
         Box::new(|_| true)
     } else {
-        let mut sender = Sender { station: Arc::clone(&call.station), job, stream: None, noted: None };
+        let busy = (packed != Packed::Raw).then(|| {
+            call.patience.begin();
+            tokio::spawn(keep(Arc::clone(&call.station), job.clone())).abort_handle()
+        });
+        let mut sender = Sender { station: Arc::clone(&call.station), job, stream: None, noted: None, busy };
         Box::new(move |sent| sender.sent(sent, all))
     };
     let mut answer = call.station.raw(&call.headers, &image, packed, watch).await?;
@@ -114,6 +120,20 @@ struct Sender {
     /// With where it has begun.
     stream: Option<(Stream, u64)>,
     noted: Option<Instant>,
+    /// Keeps the job of a client that takes nothing for a while.
+    busy: Option<tokio::task::AbortHandle>,
+}
+
+/// Keeps the lease of a job whose client is busy with what it got packed: zeros without end come in a few bytes.
+async fn keep(station: Arc<Station>, job: Job) {
+    loop {
+        tokio::time::sleep(KEEP).await;
+        match station.store().hold(&job.id, job.fence, now()).await {
+            Ok(_) => station.waiting.heard(&job.board),
+            Err(store::Error::Refused(_)) => return,
+            Err(error) => tracing::warn!(%error, "a job's lease can't be kept"),
+        }
+    }
 }
 
 impl Sender {
@@ -168,6 +188,9 @@ impl Sender {
 
 impl Drop for Sender {
     fn drop(&mut self) {
+        if let Some(busy) = &self.busy {
+            busy.abort();
+        }
         self.stream = None;
         let (station, job) = (&self.station, &self.job);
         if station.streams.far(&job.id, job.fence) == Far::All {

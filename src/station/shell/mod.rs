@@ -100,6 +100,7 @@ async fn register(call: Call, (): (), body: Body) -> Result<Response, Refusal> {
     station.changes.tell(Thing::Board, &id, Some(&id));
     if board.enrolment == Enrolment::Enrolled && board.key.is_none() {
         station.streams.registers(&id);
+        station.host_hooks_meet(&id);
         if let Some(job) = &board.job {
             let job = station.store().job(job).await?;
             if job.action == Action::Reboot && job.state == JobState::Running {
@@ -179,9 +180,17 @@ async fn to_do(station: &std::sync::Arc<Station>, board: &Board) -> Result<Optio
         }
     }
     if !goes_on || fresh {
+        if !station.host_hooks_let(&board.id).await? {
+            return Ok(None);
+        }
         let Some(drawn) = station.store().draw(&board.id, now()).await? else { return Ok(None) };
-        job = drawn.job;
         station.changes.tell(Thing::Run, &drawn.run, Some(&board.id));
+        if let Some(why) = station.host_hooks_drawn(&drawn).await? {
+            let ending = Ending::Failed { why, last_seen: None, hint: None, kind: Kind::Usage };
+            station.over(&drawn.job, Stage::Prepare, ending).await?;
+            return Ok(None);
+        }
+        job = drawn.job;
     }
     if job.action == Action::PowerOff {
         let why = "a shell client knows no word for power-off";
@@ -276,6 +285,7 @@ impl Station {
             metrics.not_done.inc();
         }
         tracing::info!(job = %job.id, board = %job.board, state = ?job.state, "a job of a shell client ended");
+        self.host_hooks_end(&job);
         self.changes.tell(Thing::Job, &job.id, Some(&job.board));
         self.changes.tell(Thing::Board, &job.board, Some(&job.board));
         if let Some(run) = &job.run {

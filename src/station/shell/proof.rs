@@ -100,8 +100,14 @@ pub(super) async fn compare(call: Call, (): (), body: Body) -> Result<Response, 
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, Kind::Failed, error.to_string())
     })??;
     let Some(n) = differs else {
-        call.station.over(&job, Stage::Done, Ending::Done { proof: Proof::ReadBack }).await?;
-        return Ok(equal());
+        let ending = Ending::Done { proof: Proof::ReadBack };
+        let ending = call.station.host_hooks_judge(&job, Some(&image), ending).await?;
+        let why = ending.why().map(str::to_owned);
+        call.station.over(&job, Stage::Done, ending).await?;
+        return Ok(match why {
+            None => equal(),
+            Some(why) => answer(StatusCode::CONFLICT, &json!({"equal": true, "failed": why})),
+        });
     };
     let (from, to) = (n * CHUNK, image.raw_len.min((n + 1) * CHUNK));
     let why = format!("what was read back isn't what was to be there: bytes {from} to {to}");

@@ -11,7 +11,7 @@
 //! | `scripts`, `script_runs` | what boards run beside that, and what became of it |
 //! | `people`, `second`, `passkeys`, `sessions`, `settings` | who may do what |
 //! | `audit` | what was done by whom, as a chain |
-//! | `hooks`, `once` | who is told what happens; what callers have asked for under keys of their own |
+//! | `hooks`, `host_hooks`, `once` | who is told what happens, what programs of the host did; what callers have asked for under keys of their own |
 //! | `figures` | its size, its version, how much is in it |
 //! | `floor` | what the floor shows of all that |
 //! | `copy`, `retain` | a copy of all, and how long things are kept |
@@ -29,6 +29,7 @@ mod error;
 mod figures;
 mod floor;
 mod hooks;
+mod host_hooks;
 mod identity;
 mod images;
 mod jobs;

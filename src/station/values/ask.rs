@@ -148,6 +148,7 @@ impl Station {
                     if let Some(run) = &job.run {
                         self.changes.tell(Thing::Run, run, Some(&job.board));
                     }
+                    self.host_hooks_end(&job);
                     if let Err(refusal) = self.job_over(&job).await {
                         tracing::warn!(job = %job.id, why = %refusal.detail(), "a job that is tried again isn't told");
                     }

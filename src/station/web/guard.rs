@@ -5,6 +5,7 @@ use std::future::{Ready, ready};
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -28,7 +29,25 @@ const MOST_OF_ONE: usize = 64;
 const IDLE: Duration = Duration::from_secs(90);
 /// How long a client may take nothing of what it is sent.
 const STUCK: Duration = Duration::from_secs(30);
-const LIMITS: Limits = Limits { idle: IDLE, stuck: STUCK };
+/// The same of a client that gets something packed onto its disk: a few bytes that stand for gigabytes of zeros keep a
+/// card busy, and meanwhile it takes nothing.
+const BUSY: Duration = Duration::from_secs(3600);
+const LIMITS: Limits = Limits { idle: IDLE, stuck: STUCK, busy: BUSY };
+
+/// Whether the client of a connection may be busy with what it got. Who has the token of a job says so.
+#[derive(Debug, Clone, Default)]
+pub(in crate::station) struct Patience(Arc<AtomicBool>);
+
+impl Patience {
+    /// From here on.
+    pub(in crate::station) fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_there(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// Lets connections in.
 #[derive(Debug, Clone, Default)]
@@ -74,11 +93,14 @@ impl Guard {
     fn let_in<I, S>(&self, stream: I, service: S, origin: io::Result<Origin>) -> io::Result<Guarded<I, S>> {
         let origin = origin?;
         let seat = self.seat(&origin)?;
-        Ok((Watched::new(stream, seat, LIMITS), Extension(origin).layer(service)))
+        let patience = Patience::default();
+        let service = Extension(origin).layer(Extension(patience.clone()).layer(service));
+        Ok((Watched::new(stream, seat, LIMITS, patience), service))
     }
 }
 
-type Guarded<I, S> = (Watched<I>, AddExtension<S, Origin>);
+type Served<S> = AddExtension<AddExtension<S, Patience>, Origin>;
+type Guarded<I, S> = (Watched<I>, Served<S>);
 
 impl Drop for Seat {
     fn drop(&mut self) {
@@ -97,7 +119,7 @@ impl Drop for Seat {
 
 impl<S> Accept<TcpStream, S> for Guard {
     type Stream = Watched<TcpStream>;
-    type Service = AddExtension<S, Origin>;
+    type Service = Served<S>;
     type Future = Ready<io::Result<(Self::Stream, Self::Service)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
@@ -110,7 +132,7 @@ impl<S> Accept<TcpStream, S> for Guard {
 
 impl<S> Accept<UnixStream, S> for Guard {
     type Stream = Watched<UnixStream>;
-    type Service = AddExtension<S, Origin>;
+    type Service = Served<S>;
     type Future = Ready<io::Result<(Self::Stream, Self::Service)>>;
 
     fn accept(&self, stream: UnixStream, service: S) -> Self::Future {
@@ -128,6 +150,7 @@ pub(in crate::station) struct Watched<I> {
     idle: Pin<Box<Sleep>>,
     stuck: Pin<Box<Sleep>>,
     is_stuck: bool,
+    patience: Patience,
 }
 
 /// How long nothing may move.
@@ -135,12 +158,13 @@ pub(in crate::station) struct Watched<I> {
 struct Limits {
     idle: Duration,
     stuck: Duration,
+    busy: Duration,
 }
 
 impl<I> Watched<I> {
-    fn new(stream: I, seat: Seat, limits: Limits) -> Self {
+    fn new(stream: I, seat: Seat, limits: Limits, patience: Patience) -> Self {
         let (idle, stuck) = (Box::pin(sleep(limits.idle)), Box::pin(sleep(limits.stuck)));
-        Self { stream, _seat: seat, limits, idle, stuck, is_stuck: false }
+        Self { stream, _seat: seat, limits, idle, stuck, is_stuck: false, patience }
     }
 
     fn moved(&mut self) {
@@ -156,7 +180,8 @@ impl<I> Watched<I> {
         }
         if !self.is_stuck {
             self.is_stuck = true;
-            self.stuck.as_mut().reset(Instant::now() + self.limits.stuck);
+            let limit = if self.patience.is_there() { self.limits.busy } else { self.limits.stuck };
+            self.stuck.as_mut().reset(Instant::now() + limit);
         }
         ready!(self.stuck.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
@@ -174,8 +199,14 @@ impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
             this.moved();
             return Poll::Ready(read);
         }
-        ready!(this.idle.as_mut().poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        loop {
+            ready!(this.idle.as_mut().poll(cx));
+            if !(this.is_stuck && this.patience.is_there()) {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            // How long that may be is counted where it is written.
+            this.moved();
+        }
     }
 }
 
@@ -235,9 +266,13 @@ mod tests {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let guard = Guard::default();
         let seat = || guard.seat(&Origin::Socket { uid: 0 }).unwrap();
-        let limits = Limits { idle: Duration::from_millis(400), stuck: Duration::from_millis(200) };
+        let limits = Limits {
+            idle: Duration::from_millis(400),
+            stuck: Duration::from_millis(200),
+            busy: Duration::from_millis(900),
+        };
         let (near, mut far) = tokio::io::duplex(16);
-        let mut watched = Watched::new(near, seat(), limits);
+        let mut watched = Watched::new(near, seat(), limits, Patience::default());
         // Something now and then is enough.
         for _ in 0..3 {
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -249,7 +284,26 @@ mod tests {
         assert!(began.elapsed() >= Duration::from_millis(390));
         // A client that takes nothing is given up sooner.
         let (near, _far) = tokio::io::duplex(16);
-        let mut watched = Watched::new(near, seat(), Limits { idle: Duration::from_secs(600), ..limits });
+        let mut watched = Watched::new(
+            near,
+            seat(),
+            Limits { idle: Duration::from_secs(600), ..limits },
+            Patience::default(),
+        );
         assert_eq!(watched.write_all(&[0; 64]).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        // One that is busy with what it got has more time, and not without end; that it says nothing isn't counted then.
+        let (near, mut far) = tokio::io::duplex(16);
+        let patience = Patience::default();
+        patience.begin();
+        let (mut hears, mut tells) = tokio::io::split(Watched::new(near, seat(), limits, patience));
+        let hearing = tokio::spawn(async move { hears.read_u8().await });
+        let telling =
+            tokio::spawn(async move { (tells.write_all(&[0; 64]).await, tells.write_all(&[0; 64]).await) });
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        far.read_exact(&mut [0; 64]).await.unwrap();
+        let (first, second) = telling.await.unwrap();
+        first.unwrap();
+        assert_eq!(second.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        hearing.abort();
     }
 }

@@ -14,7 +14,7 @@ mod table;
 mod who;
 mod words;
 
-pub(super) use guard::Guard;
+pub(super) use guard::{Guard, Patience};
 pub(super) use host::{Names, known_host, of_this_host};
 pub(super) use problem::Refusal;
 pub(super) use range::{Wanted, wanted};

@@ -24,7 +24,7 @@ use utoipa::openapi::{OpenApi, RefOr, Required};
 
 use super::describe::{Description, binary, operation, query_of};
 use super::row::{Access, Row};
-use super::{Origin, Refusal, Who, words};
+use super::{Origin, Patience, Refusal, Who, words};
 use crate::station::Station;
 
 /// The type of bodies.
@@ -46,6 +46,8 @@ pub(in crate::station) struct Call {
     place: String,
     /// Only the head of the answer is wanted (HEAD): it is no sign that anything arrives.
     pub(in crate::station) is_head: bool,
+    /// That of its connection.
+    pub(in crate::station) patience: Patience,
     path: Vec<(String, String)>,
 }
 
@@ -291,7 +293,9 @@ async fn call(station: Arc<Station>, parts: &mut Parts, row: &Row) -> Result<Cal
     let query = parts.uri.query().map(str::to_owned);
     let place = parts.uri.path_and_query().map_or("/", |place| place.as_str()).to_owned();
     let is_head = parts.method == axum::http::Method::HEAD;
-    Ok(Call { station, who, from, headers: std::mem::take(&mut parts.headers), query, place, is_head, path })
+    let patience = parts.extensions.get::<Patience>().cloned().unwrap_or_default();
+    let headers = std::mem::take(&mut parts.headers);
+    Ok(Call { station, who, from, headers, query, place, is_head, patience, path })
 }
 
 /// Whether a browser says that a page of somebody else's makes this call. Programs say nothing of the kind.

@@ -193,7 +193,7 @@ fn title(part: &str) -> &'static str {
         "settings" => "Settings",
         "station" | "statistics" => "The station",
         "users" | "account" | "login" | "invitations" | "sessions" | "tokens" => "People and tokens",
-        "hooks" | "deliveries" => "Hooks",
+        "hooks" | "deliveries" | "host-hooks" => "Hooks",
         "audit" => "Audit",
         "device" | "shell" | "register-device" | "device-action-poll" => "Calls of boards",
         _ => "Others",

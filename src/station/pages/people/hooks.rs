@@ -11,7 +11,9 @@ use crate::station::pages::table::{Pages, go, page_of, sentence};
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
 use crate::station::web::{Access, Refusal};
-use crate::station_api::{DeliveriesAsked, Delivery, DeliveryState, Happening, Hook, NewHook, Role};
+use crate::station_api::{
+    DeliveriesAsked, Delivery, DeliveryState, Happening, Hook, HostHookRun, HostHooks, NewHook, Role,
+};
 
 const ADMIN: Access = Access::Role(Role::Admin);
 
@@ -43,12 +45,37 @@ impl Told {
     }
 }
 
+/// Hooks on the station's host.
+struct Host {
+    known: HostHooks,
+    last: Vec<Ran>,
+}
+
+struct Ran {
+    run: HostHookRun,
+    at: String,
+    wrong: Option<String>,
+}
+
+impl Host {
+    fn of(mut known: HostHooks, now: crate::station_api::Time) -> Self {
+        let last = std::mem::take(&mut known.last).into_iter().take(20);
+        let ran = |run: HostHookRun| Ran {
+            at: words::when(run.at, now),
+            wrong: run.wrong().map(|wrong| sentence(&crate::format::message(&wrong))),
+            run,
+        };
+        Self { last: last.map(ran).collect(), known }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "hooks.html")]
 struct Hooks {
     frame: Frame,
     hooks: Vec<Line>,
     queue: Vec<Told>,
+    host: Host,
     events: Vec<(&'static str, &'static str)>,
     /// The secret that was made, with its hook: shown this once.
     shown: Option<(String, String)>,
@@ -103,6 +130,7 @@ async fn show(
     let page = Hooks {
         hooks: hooks.collect(),
         queue: told.collect(),
+        host: Host::of(visit.station.host_hooks_known().await, at),
         events: vec![
             (Happening::BoardSeen.word(), "A board has come"),
             (Happening::RunStarted.word(), "A run has begun"),

@@ -1,11 +1,10 @@
-//! What a script prints becomes lines for people, and never more of them than are wanted. Pure.
+//! What a program prints becomes lines for people, and never more of them than are wanted. Pure.
 
 use std::collections::VecDeque;
 
-use crate::device_api::ScriptEnd;
 use crate::format::shown;
 
-/// A script gives so many lines to a run's log at most.
+/// A program gives so many lines to a run's log at most.
 const MOST: u64 = 1000;
 /// A line has so many characters in the log at most.
 const LONGEST: usize = 400;
@@ -13,10 +12,12 @@ const LONGEST: usize = 400;
 const BYTES: usize = 4 * LONGEST;
 /// So many lines are kept for the record, the last ones.
 const LAST: usize = 40;
+/// Its last lines have so many characters together at most.
+pub const LAST_WORDS: usize = 4000;
 
 /// Takes bytes, gives lines.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub struct Lines {
     /// A line that has not ended yet.
     begun: Vec<u8>,
     /// Some of it wasn't kept.
@@ -28,7 +29,7 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Takes what was printed. `tell` gets each line of the log.
-    pub(super) fn take(&mut self, mut bytes: &[u8], tell: &mut dyn FnMut(&str)) {
+    pub fn take(&mut self, mut bytes: &[u8], tell: &mut dyn FnMut(&str)) {
         while let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
             self.add(&bytes[..end]);
             self.end(tell);
@@ -70,9 +71,9 @@ impl Lines {
     }
 
     /// Nothing more comes. The last lines as one text, and how many lines the log hasn't got.
-    pub(super) fn finish(mut self, tell: &mut dyn FnMut(&str)) -> (String, u64) {
+    pub fn finish(mut self, tell: &mut dyn FnMut(&str)) -> (String, u64) {
         self.end(tell);
-        let mut room = ScriptEnd::LONGEST;
+        let mut room = LAST_WORDS;
         let mut kept: Vec<&str> = Vec::new();
         for line in self.last.iter().rev() {
             let len = line.chars().count() + 1;
@@ -136,7 +137,7 @@ mod tests {
             let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
             let (told, last, _) = all(&parts);
             prop_assert!(told.iter().all(|line| line.chars().count() <= LONGEST + 1 && !line.contains(is_hidden)));
-            prop_assert!(last.chars().count() <= ScriptEnd::LONGEST && !last.replace('\n', "").contains(is_hidden));
+            prop_assert!(last.chars().count() <= LAST_WORDS && !last.replace('\n', "").contains(is_hidden));
         }
     }
 }
