@@ -557,6 +557,7 @@ pub struct RunsAsked {
     pub limit: Option<u32>,
     /// Only of an export: in which form; a table without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "station", schema(inline))]
     pub format: Option<ExportFormat>,
 }
 

@@ -139,13 +139,20 @@ fn two_stations_give_jobs_and_values_at_once_and_one_is_killed_and_nothing_is_gi
     let stations = [first.address, second.address];
     let listen = second.address.to_string();
     let (ended, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    // How often the second one is there again. Some boards come only then: else a fast machine is through before the end.
+    let again = AtomicUsize::new(0);
     let told: BTreeMap<String, Vec<Value>> = std::thread::scope(|scope| {
-        let (ended, over, sha256) = (&ended, &over, &sha256);
+        let (ended, over, again, sha256) = (&ended, &over, &again, &sha256);
         let threads: Vec<_> = (0..THREADS)
             .map(|thread| {
                 scope.spawn(move || {
                     let mut all = Vec::new();
                     for n in (thread..BOARDS).step_by(THREADS) {
+                        let begun = Instant::now();
+                        while again.load(Ordering::Relaxed) < n * KILLS / BOARDS && begun.elapsed() < PATIENCE
+                        {
+                            std::thread::park_timeout(Duration::from_millis(20));
+                        }
                         let board = Board::new(&format!("1000000000cc{n:04}"));
                         all.push((board.serial.clone(), goes(&board, stations, n, sha256)));
                         ended.fetch_add(1, Ordering::Relaxed);
@@ -166,6 +173,7 @@ fn two_stations_give_jobs_and_values_at_once_and_one_is_killed_and_nothing_is_gi
                 second.kill();
                 std::thread::park_timeout(Duration::from_millis(300));
                 second = Station::start_at(other.path(), &listen, &args);
+                again.fetch_add(1, Ordering::Relaxed);
             }
             ended.load(Ordering::Relaxed)
         });

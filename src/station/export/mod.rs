@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures::stream::unfold;
 use futures::{Stream, StreamExt};
 
-use super::store::{Error, Store};
+use super::store::{Error, Store, limit};
 use crate::format::json;
 use crate::station_api::{ExportFormat, RunLine, RunsAsked};
 
@@ -34,13 +34,18 @@ pub(super) fn download(kind: &'static str, name: &str, body: Body) -> Response {
     ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], body).into_response()
 }
 
-/// All runs that are asked for, the newest first. A run that was removed meanwhile may be missing.
-pub(super) fn runs(store: Store, asked: RunsAsked, format: ExportFormat) -> Response {
+/// All runs that are asked for, the newest first; at most `limit`, where it is said. A run that was removed meanwhile may be
+/// missing.
+///
+/// # Errors
+/// [`Error::BadValue`] for a `limit` that isn't one.
+pub(super) fn runs(store: Store, asked: RunsAsked, format: ExportFormat) -> Result<Response, Error> {
+    limit(asked.limit)?;
     let (kind, name) = match format {
         ExportFormat::Csv => ("text/csv; charset=utf-8", "runs.csv"),
         ExportFormat::Json => ("application/jsonl", "runs.jsonl"),
     };
-    download(kind, name, Body::from_stream(parts(store, asked, format).fuse()))
+    Ok(download(kind, name, Body::from_stream(parts(store, asked, format).fuse())))
 }
 
 /// Texts, one for each part of the list. An error ends them, and with them the connection: what came isn't taken for all.
@@ -49,7 +54,8 @@ fn parts(
     asked: RunsAsked,
     format: ExportFormat,
 ) -> impl Stream<Item = Result<String, Error>> + Send + 'static {
-    unfold(At::Begin, move |at| {
+    let most = asked.limit.unwrap_or(u32::MAX);
+    unfold((At::Begin, most), move |(at, left)| {
         let (store, mut asked) = (store.clone(), asked.clone());
         async move {
             let mut text = String::new();
@@ -63,11 +69,14 @@ fn parts(
                 At::Behind(after) => Some(after),
                 At::End => return None,
             };
-            asked.limit = Some(PART);
-            Some(match part(&store, &asked, format, &mut text).await {
-                Ok(next) => (Ok(text), next.map_or(At::End, At::Behind)),
+            let most = left.min(PART);
+            asked.limit = Some(most);
+            let (text, at) = match part(&store, &asked, format, &mut text).await {
+                Ok(Some(next)) if left > most => (Ok(text), At::Behind(next)),
+                Ok(_) => (Ok(text), At::End),
                 Err(error) => (Err(error), At::End),
-            })
+            };
+            Some((text, (at, left - most)))
         }
     })
 }

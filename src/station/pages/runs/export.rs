@@ -17,11 +17,11 @@ use crate::station_api::{ExportFormat, ListAsked};
 const PART: u32 = 500;
 
 pub(super) async fn csv(visit: Visit) -> Answer {
-    Ok(runs(visit.station.store().clone(), asked(&visit.query)?, ExportFormat::Csv))
+    Ok(runs(visit.station.store().clone(), asked(&visit.query)?, ExportFormat::Csv)?)
 }
 
 pub(super) async fn jsonl(visit: Visit) -> Answer {
-    Ok(runs(visit.station.store().clone(), asked(&visit.query)?, ExportFormat::Json))
+    Ok(runs(visit.station.store().clone(), asked(&visit.query)?, ExportFormat::Json)?)
 }
 
 /// The record of a run, as it is kept.
