@@ -13,10 +13,14 @@ pub(super) fn add_to(table: &mut Table) {
     table.add(Row::get("/api/v1/runs", LOOK, "Runs, the newest first"), runs);
     let row =
         Row::get("/api/v1/runs/export", LOOK, "Runs as a table or as lines of JSON, however many there are");
-    table.add_stream(row, (None, Some("text/csv")), |call: Call, asked: RunsAsked, _| async move {
-        let format = asked.format.unwrap_or_default();
-        Ok(export::runs(call.station.store().clone(), RunsAsked { after: None, ..asked }, format)?)
-    });
+    table.add_stream(
+        row,
+        (None, Some("text/csv, application/jsonl")),
+        |call: Call, asked: RunsAsked, _| async move {
+            let format = asked.format.unwrap_or_default();
+            Ok(export::runs(call.station.store().clone(), RunsAsked { after: None, ..asked }, format)?)
+        },
+    );
     table.add(Row::get("/api/v1/runs/{run}", LOOK, "The record of a run"), run);
     let row = Row::get("/api/v1/statistics", LOOK, "Yield, times, slots and reasons over many runs");
     table.add(row, statistics);

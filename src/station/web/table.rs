@@ -151,6 +151,7 @@ impl Table {
     }
 
     /// A call that is answered by something else than JSON, or takes something else.
+    /// An answer of one of several kinds has them with a comma and a space between.
     pub(in crate::station) fn add_stream<Q, F, R>(
         &mut self,
         row: Row,
@@ -256,7 +257,10 @@ fn body(kind: &str, content: Content) -> RequestBody {
 fn done(answers: Option<(&str, Content)>) -> Answer {
     let done = ResponseBuilder::new().description("Done.");
     match answers {
-        Some((kind, content)) => done.content(kind, content).build(),
+        Some((kinds, content)) => {
+            let all = kinds.split(", ");
+            all.fold(done, |done, kind| done.content(kind, content.clone())).build()
+        }
         None => done.build(),
     }
 }
