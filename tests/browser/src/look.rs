@@ -99,7 +99,7 @@ const NO_PAGES: [&str; 14] = [
     "/metrics",
     "/project/{project}/file",
     "/runs.csv",
-    "/runs.json",
+    "/runs.jsonl",
     "/runs/{run}/log.txt",
     "/runs/{run}/record.json",
     "/value/{source}/boards.csv",
