@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::program;
 
 /// An emulated machine needs ten seconds on an idle host, and minutes on a busy one.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The agent, static, for a processor. What is built already isn't built again; PIPROV_TEST_AGENTS names a directory with
 /// agents from elsewhere.

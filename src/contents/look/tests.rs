@@ -1,10 +1,11 @@
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::board::Model;
-use crate::contents::{Files, ItemKind, Place};
+use crate::contents::{Copied, Files, ItemKind, Most, Place, copy_out};
 
 fn shell(script: &str, dir: &Path) {
     let script = format!("set -e; export MTOOLS_SKIP_CHECK=1 PATH=$PATH:/usr/sbin:/sbin; {script}");
@@ -14,8 +15,12 @@ fn shell(script: &str, dir: &Path) {
 
 /// A small image as Raspberry Pi OS has it: MBR, FAT with boot files, ext4 with a system.
 fn image(dir: &Path) -> Arc<dyn ReadAt> {
-    shell(
-        r#"truncate -s 40M disk; printf 'label: dos\nlabel-id: 0x8a3b01c7\nstart=2048,size=16384,type=c\nstart=18432,size=40960,type=83\n' | sfdisk -q disk
+    image_with(dir, "")
+}
+
+/// The same, with words for `mkfs.ext4`.
+fn image_with(dir: &Path, words: &str) -> Arc<dyn ReadAt> {
+    let script = r#"truncate -s 40M disk; printf 'label: dos\nlabel-id: 0x8a3b01c7\nstart=2048,size=16384,type=c\nstart=18432,size=40960,type=83\n' | sfdisk -q disk
            mkfs.vfat -C -n BOOTFS boot 8192 >/dev/null
            for name in start4.elf kernel8.img bcm2711-rpi-cm4.dtb; do echo x > $name; mcopy -i boot $name ::; done
            echo arm_64bit=1 > config.txt; mcopy -i boot config.txt ::
@@ -24,10 +29,9 @@ fn image(dir: &Path) -> Arc<dyn ReadAt> {
            echo gateway > root/etc/hostname; ln -s os-release root/etc/link
            printf '\177ELF\002\001\001\000\000\000\000\000\000\000\000\000\003\000\267\000more' > root/bin/sh
            truncate -s 3M root/var/holes; printf end >> root/var/holes
-           mkfs.ext4 -q -L rootfs -d root part 20M
-           dd if=boot of=disk bs=1M seek=1 conv=notrunc status=none; dd if=part of=disk bs=1M seek=9 conv=notrunc status=none"#,
-        dir,
-    );
+           mkfs.ext4 -q WORDS -L rootfs -d root part 20M
+           dd if=boot of=disk bs=1M seek=1 conv=notrunc status=none; dd if=part of=disk bs=1M seek=9 conv=notrunc status=none"#;
+    shell(&script.replace("WORDS", words), dir);
     Arc::new(std::fs::read(dir.join("disk")).unwrap())
 }
 
@@ -135,4 +139,62 @@ proptest! {
             }
         }
     }
+}
+
+/// What is copied of a path of the second partition, and the names that came, with their sizes.
+fn copied(image: &Arc<dyn ReadAt>, path: &[&str], most: Most) -> (Copied, Vec<(String, u64)>) {
+    let partition = Contents::of(image).unwrap().partition(2).unwrap();
+    let to = tempfile::tempdir().unwrap();
+    let here = crate::beneath::Dir::open(to.path()).unwrap();
+    let copied = copy_out(image, &partition, path, &here, most).unwrap();
+    let mut names = Vec::new();
+    let mut left = vec![to.path().to_owned()];
+    while let Some(dir) = left.pop() {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            let about = path.symlink_metadata().unwrap();
+            assert_eq!(about.permissions().mode() & 0o7077, 0, "{}", path.display());
+            match about.is_dir() {
+                true => left.push(path),
+                false => {
+                    names.push((path.strip_prefix(to.path()).unwrap().display().to_string(), about.len()));
+                }
+            }
+        }
+    }
+    names.sort();
+    (copied, names)
+}
+
+#[test]
+fn what_is_copied_out_is_bounded_and_has_neither_links_nor_names_that_lead_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let good = image_with(dir.path(), "-O ^metadata_csum");
+    let most = Most { names: 100, bytes: 4 << 20, file: 4 << 20 };
+    let named = |names: &[(&str, u64)]| -> Vec<(String, u64)> {
+        names.iter().map(|(name, len)| ((*name).to_owned(), *len)).collect()
+    };
+    let (count, names) = copied(&good, &["etc"], most);
+    assert_eq!(names, named(&[("etc/hostname", 8), ("etc/os-release", 67)]));
+    assert_eq!(count, Copied { names: 2, bytes: 75, left_out: 1 });
+    // No path is all of it; files within bounds only.
+    let small = Most { file: 64, ..most };
+    assert_eq!(copied(&good, &["etc"], small).1, named(&[("etc/hostname", 8)]));
+    let little = Most { bytes: 1 << 20, ..most };
+    let (count, names) = copied(&good, &[], little);
+    assert!(count.bytes < 1000 && names.iter().all(|(name, _)| name != "var/holes"), "{names:?}");
+    assert_eq!(copied(&good, &["var"], most).1, named(&[("var/holes", (3 << 20) + 3)]));
+    assert_eq!(copied(&good, &["etc"], Most { names: 1, ..most }).0.names, 1);
+    assert_eq!(copied(&good, &["no", "such"], most), (Copied::default(), Vec::new()));
+    // A name that leads out of the directory.
+    let mut bytes = std::fs::read(dir.path().join("disk")).unwrap();
+    let at: Vec<_> = (0..bytes.len() - 8).filter(|at| bytes[*at..].starts_with(b"hostname")).collect();
+    assert!(!at.is_empty());
+    at.iter().for_each(|at| bytes[*at..*at + 8].copy_from_slice(b"../../xy"));
+    let evil: Arc<dyn ReadAt> = Arc::new(bytes);
+    let partition = Contents::of(&evil).unwrap().partition(2).unwrap();
+    let to = tempfile::tempdir().unwrap();
+    let here = crate::beneath::Dir::open(to.path()).unwrap();
+    let refused = copy_out(&evil, &partition, &["etc"], &here, most).unwrap_err();
+    assert!(refused.to_string().contains("no file can have"), "{refused}");
 }
