@@ -3,29 +3,13 @@
 use std::fs;
 use std::process::Command;
 
-use serde_json::Value;
-
 use crate::common;
 use crate::deploy_first_boot::{make_system, shell};
 use crate::station_cli::Station;
-use crate::station_deploy::{Agent, boards, bytes, disk, runs, until};
+use crate::station_deploy::{Agent, boards, bytes, disk, ended};
 
 const MIB: usize = 1 << 20;
 const SERIAL: &str = "10000000aabbcc11";
-
-/// The records of so many runs that have ended, the latest last.
-fn ended(station: &Station, count: usize) -> Vec<Value> {
-    let all = until("the end of a run", || {
-        let all = runs(station);
-        let over = all.iter().filter(|run| run["outcome"] != "unfinished").count();
-        (over >= count).then_some(all)
-    });
-    let record = |run: &Value| {
-        let run = run["run"].as_str().unwrap();
-        station.json(&["run", "show", run, "--station", &station.url()]).remove(0)["record"].clone()
-    };
-    all.iter().map(record).collect()
-}
 
 fn deploy(station: &Station, project: &str) {
     station.json(&["board", "deploy", SERIAL, "--project", project, "--confirm", SERIAL, "--no-wait"]);

@@ -146,6 +146,20 @@ pub(crate) fn stored(station: &Station) -> u64 {
     below(&station.path("station/objects"))
 }
 
+/// The records of so many runs that have ended, the latest last.
+pub(crate) fn ended(station: &Station, count: usize) -> Vec<Value> {
+    let all = until("the end of a run", || {
+        let all = runs(station);
+        let over = all.iter().filter(|run| run["outcome"] != "unfinished").count();
+        (over >= count).then_some(all)
+    });
+    let record = |run: &Value| {
+        let run = run["run"].as_str().unwrap();
+        station.json(&["run", "show", run, "--station", &station.url()]).remove(0)["record"].clone()
+    };
+    all.iter().map(record).collect()
+}
+
 #[test]
 fn an_image_raw_or_packed_is_written_by_an_agent_and_read_back() {
     let station = Station::start();

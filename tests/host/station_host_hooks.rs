@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::deploy_first_boot::make_system;
 use crate::station_cli::Station;
-use crate::station_deploy::{Agent, boards, disk, runs, until};
+use crate::station_deploy::{Agent, boards, disk, ended, until};
 
 const SERIAL: &str = "10000000aabbcc01";
 const PASSWORD: &str = "not-for-a-hook-9";
@@ -43,20 +43,6 @@ fn put(dir: &Path, name: &str, text: &str) {
 
 fn deploy(station: &Station) {
     station.json(&["board", "deploy", SERIAL, "--project", "gates", "--confirm", SERIAL, "--no-wait"]);
-}
-
-/// The records of so many runs that have ended, the latest last.
-fn ended(station: &Station, count: usize) -> Vec<Value> {
-    let all = until("the end of a run", || {
-        let all = runs(station);
-        let over = all.iter().filter(|run| run["outcome"] != "unfinished").count();
-        (over >= count).then_some(all)
-    });
-    let record = |run: &Value| {
-        let run = run["run"].as_str().unwrap();
-        station.json(&["run", "show", run, "--station", &station.url()]).remove(0)["record"].clone()
-    };
-    all.iter().map(record).collect()
 }
 
 /// Which hooks are in a record, with how they ended.
