@@ -56,6 +56,7 @@ pub fn facts(root: &Path) -> Register {
         boot: bytes(&proc.join("device-tree/chosen/bootloader/boot-mode"))
             .map(u32::from_be_bytes)
             .map(|mode| boot_word(mode).to_owned()),
+        eeprom: super::eeprom::told(root),
         simulated: false,
     }
 }

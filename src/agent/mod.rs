@@ -9,6 +9,7 @@ pub mod deploy;
 pub mod backup;
 pub mod cmdline;
 pub mod disk;
+pub mod eeprom;
 pub mod error;
 pub mod facts;
 pub mod identity;

@@ -13,6 +13,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use piprov::agent::cmdline::Told;
+use piprov::agent::eeprom::Flash;
 use piprov::agent::facts;
 use piprov::agent::identity::Identity;
 use piprov::agent::kept;
@@ -40,6 +41,8 @@ Options:
       --pin <HEX>          sha256 of its certificate, for https
       --key <FILE>         Keep the board's own key here; without it it is made anew at each start
       --disk <FILE>        A file stands for a disk: this is a simulated board (several times: several disks)
+      --eeprom <FILE>      A file stands for the flash chip with the EEPROM of a simulated board
+      --model <MODEL>      Model of a simulated board, as a device tree tells it
       --serial <SERIAL>    Serial number of a simulated board
       --facts <DIR>        A simulated board tells what proc and sys below this directory say
       --run-scripts        A simulated board runs scripts of its jobs: here, as the user who runs this program
@@ -64,6 +67,8 @@ struct Arguments {
     disks: Vec<PathBuf>,
     serial: Option<Serial>,
     facts: Option<PathBuf>,
+    eeprom: Option<PathBuf>,
+    model: Option<String>,
     this_host: bool,
     run_scripts: bool,
 }
@@ -129,6 +134,8 @@ fn arguments(words: Vec<String>) -> Result<Arguments, Usage> {
             "--key" => arguments.key = Some(value.into()),
             "--facts" => arguments.facts = Some(value.into()),
             "--disk" => arguments.disks.push(value.into()),
+            "--eeprom" => arguments.eeprom = Some(value.into()),
+            "--model" => arguments.model = Some(value),
             "--serial" => {
                 arguments.serial = Some(value.parse().map_err(|error| Usage(format!("--serial: {error}")))?);
             }
@@ -140,6 +147,11 @@ fn arguments(words: Vec<String>) -> Result<Arguments, Usage> {
     }
     if arguments.disks.is_empty() && arguments.facts.is_some() {
         return Err(Usage("--facts is for a simulated board: a real one tells its own".to_owned()));
+    }
+    if arguments.disks.is_empty() && (arguments.eeprom.is_some() || arguments.model.is_some()) {
+        return Err(Usage(
+            "--eeprom and --model are for a simulated board: --disk FILE makes one".to_owned(),
+        ));
     }
     if arguments.disks.is_empty() && arguments.run_scripts {
         return Err(Usage("--run-scripts is for a simulated board: a real one runs them".to_owned()));
@@ -199,16 +211,33 @@ fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
             }
         }
     }
-    let (public, serial) = (identity.public(), arguments.serial);
-    let tree = arguments.facts.clone();
-    let tell = move || {
-        if simulated { model(&public, serial, tree.as_deref()) } else { facts::facts(Path::new("/")) }
+    let eeprom = match arguments.eeprom.as_deref().map(|path| (path, Flash::file(path))) {
+        None => None,
+        Some((_, Ok(flash))) => Some(flash),
+        Some((path, Err(error))) => {
+            say(&format!("{}: {}", path.display(), chain(&error)));
+            return Ok(ExitCode::from(Kind::of_io(&error).exit_code()));
+        }
     };
+    let (public, serial) = (identity.public(), arguments.serial);
+    let (tree, flash, named) = (arguments.facts.clone(), eeprom.clone(), arguments.model.clone());
+    let simulate = move || {
+        let told = model(&public, serial, tree.as_deref());
+        Register { eeprom: flash.as_ref().map(Flash::told), model: named.clone().or(told.model), ..told }
+    };
+    let tell = move || if simulated { simulate() } else { facts::facts(Path::new("/")) };
     let disks = if simulated { Disks::Files(arguments.disks.clone()) } else { Disks::Real };
     let kept = if arguments.key.is_some() { None } else { kept(&tell, &disks, &stop) };
     let identity = identity.with_kept(kept);
     let session = Session {
-        options: Options { origin, trust, key: told.key.clone(), disks, run_scripts: arguments.run_scripts },
+        options: Options {
+            origin,
+            trust,
+            key: told.key.clone(),
+            disks,
+            run_scripts: arguments.run_scripts,
+            eeprom,
+        },
         identity,
         facts: &tell,
         leds: if simulated { Leds::default() } else { Leds::find(Path::new("/sys")) },

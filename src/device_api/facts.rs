@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::BoardEeprom;
 use crate::board::{Mac, Serial};
 
 /// What the station says of itself to anybody.
@@ -82,6 +83,9 @@ pub struct Register {
     /// How it was started: `network`, `usb`, `sd`, or another word of the firmware.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<String>,
+    /// What it starts from; `None` where it has no EEPROM, or its client doesn't tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eeprom: Option<BoardEeprom>,
     /// No board, but a program on a host that behaves as one. Its runs are marked so.
     #[serde(default)]
     pub simulated: bool,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Health, Names, Role, Script};
+use super::{EepromRef, EepromTold, Health, Names, Role, Script};
 use crate::error::Kind;
 use crate::run::Stage;
 
@@ -94,6 +94,10 @@ pub struct Manifest {
     /// must not say that the job is done. What was to be run once, and was, isn't among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scripts: Vec<Script>,
+    /// What is written into the board's flash chip at the end, after its disk was read back and its scripts have run. A client
+    /// that doesn't write it must not say that the job is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eeprom: Option<EepromRef>,
     /// What the station calls all of that.
     #[serde(default)]
     pub names: Names,
@@ -189,6 +193,9 @@ pub struct Outcome {
     /// How it felt at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Health>,
+    /// What was done with its flash chip, where the manifest has an EEPROM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eeprom: Option<EepromTold>,
 }
 
 /// Digests that are asked for at once, at most.

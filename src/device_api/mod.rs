@@ -9,6 +9,7 @@
 //! | `GET jobs/{job}/manifest` | the job's token, with [`CAN`] → [`Manifest`], signed by the station's key |
 //! | `GET jobs/{job}/index` | the image's [index](crate::image::chunk::Index), whose digest stands in the manifest |
 //! | `GET jobs/{job}/chunks/{digest}` | a chunk as it is stored; ranges, ETag, immutable |
+//! | `GET jobs/{job}/eeprom` | the image of the board's own EEPROM, where the manifest has one |
 //! | `POST jobs/{job}/progress` | [`Progress`] → [`Orders`] |
 //! | `POST jobs/{job}/script` | [`ScriptTold`]: a script begins or has ended → 200 as soon as it is on disk |
 //! | `POST jobs/{job}/result` | [`Outcome`] → 200 as soon as it is on disk |
@@ -18,12 +19,14 @@
 //!
 //! No I/O, no clock.
 
+mod eeprom;
 mod facts;
 mod job;
 mod script;
 #[cfg(feature = "http")]
 mod signature;
 
+pub use eeprom::{BoardEeprom, EepromRef, EepromTold};
 pub use facts::{Disk, Firmware, Health, Hello, MOST_ZONES, Register, Registered, Role, Standing, Zone};
 pub use job::{Action, End, ImageRef, MOST_DIGESTS, Manifest, Orders, Outcome, Progress, Work};
 pub use script::{BadScript, Names, Script, ScriptEnd, ScriptTold, When};
@@ -36,7 +39,9 @@ pub const VERSION: u32 = 1;
 /// The HTTP header with an Ed25519 signature over the body, as 128 hexadecimal digits.
 pub const SIGNATURE: &str = "piprov-signature";
 /// The HTTP header by which a client says what it can do, as words with spaces between them, where it asks for a manifest:
-/// [`SCRIPTS`]. A job that needs what its client can't do fails before anything is written.
+/// [`SCRIPTS`], [`EEPROM`]. A job that needs what its client can't do fails before anything is written.
 pub const CAN: &str = "piprov-can";
 /// The client runs scripts of manifests, and tells of each.
 pub const SCRIPTS: &str = "scripts";
+/// The client writes the EEPROM of manifests into the flash chip that it has told of, and reads it back.
+pub const EEPROM: &str = "eeprom";

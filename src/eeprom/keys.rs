@@ -65,6 +65,12 @@ impl Key {
         Ok(KEYS.iter().copied().find(|key| key.name == name))
     }
 
+    /// All that are known, in the order of the documentation.
+    #[must_use]
+    pub const fn all() -> &'static [Self] {
+        KEYS
+    }
+
     /// What it does and what its values mean, in a few words; `None` where no documentation says it.
     #[must_use]
     pub fn what(self) -> Option<&'static str> {

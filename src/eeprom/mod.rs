@@ -5,6 +5,7 @@
 //! - [`image`], [`BootConf`], [`keys`], [`BootOrder`]: an EEPROM's image, its configuration, and what that means.
 //! - [`remarks`], [`Needs`], [`check`], [`mod@compare`]: what may be wrong with one, and which boards it is for.
 //! - [`mod@edit`], [`update`]: an image with another configuration, and as a board takes it over the network.
+//! - `own`: the image of one board, with what its project says, and how it gets there.
 //! - [`config_txt`], [`usb_boot`]: a `config.txt` with what it includes, and the line that burns a bit in.
 //! - [`otp`]: what is burned in.
 //! - [`files`]: all of that in files, and directories of images.
@@ -25,6 +26,8 @@ pub mod keys;
 mod lines;
 mod minimum;
 pub mod otp;
+#[cfg(feature = "station")]
+pub mod own;
 pub mod remarks;
 #[cfg(feature = "cli")]
 mod rsa;

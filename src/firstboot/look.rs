@@ -44,6 +44,17 @@ const SIGNS: &[(Format, &[&str])] = &[
     (Format::CustomToml, &["usr/lib/raspberrypi-sys-mods/firstboot"]),
 ];
 
+/// The boot partition: the first with a FAT.
+pub(super) fn boot(image: &Arc<dyn ReadAt>) -> Result<Partition, Error> {
+    let table = Table::read(&**image).map_err(Error::Table)?.ok_or(Error::NoTable)?;
+    for partition in table.partitions.iter().filter(|partition| !partition.is_extended()) {
+        if is_fat(image, partition)? {
+            return Ok(partition.clone());
+        }
+    }
+    Err(Error::NoBoot)
+}
+
 impl Found {
     /// Looks at the boot partition and, where nobody said the format, at the systems.
     pub(super) fn of(image: &Arc<dyn ReadAt>, said: Option<Format>) -> Result<Self, Error> {

@@ -150,11 +150,24 @@ impl Prepared {
 /// # Errors
 /// When the image reads no such settings, when its format can't say one of them, or its boot partition can't take them.
 pub fn prepare(image: &Arc<dyn ReadAt>, wanted: &Wanted) -> Result<Prepared, Error> {
+    prepare_with(image, wanted, Vec::new())
+}
+
+/// The same, and puts other files beside them.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_with(
+    image: &Arc<dyn ReadAt>,
+    wanted: &Wanted,
+    beside: Vec<FatFile>,
+) -> Result<Prepared, Error> {
     let found = look::Found::of(image, wanted.format)?;
     let old = fat_file_within(image, std::slice::from_ref(&found.boot), "cmdline.txt", CMDLINE)?;
     let made = render(wanted, &found, old.as_deref())?;
     let names = made.files.iter().map(|file| file.path.clone()).collect();
-    let patches = fat_put(image, &found.boot, &made.files, wanted.time)?;
+    let files: Vec<FatFile> = made.files.into_iter().chain(beside).collect();
+    let patches = fat_put(image, &found.boot, &files, wanted.time)?;
     Ok(Prepared {
         format: found.format,
         partition: found.boot.number,
@@ -163,6 +176,14 @@ pub fn prepare(image: &Arc<dyn ReadAt>, wanted: &Wanted) -> Result<Prepared, Err
         keys: wanted.settings.keys(),
         notes: made.notes,
     })
+}
+
+/// Puts files onto the boot partition of an image, which need not read settings. `time` of the files is in seconds since 1970.
+///
+/// # Errors
+/// When it has no boot partition, or that can't take them.
+pub fn put(image: &Arc<dyn ReadAt>, files: &[FatFile], time: u64) -> Result<Vec<Patch>, Error> {
+    Ok(fat_put(image, &look::boot(image)?, files, time)?)
 }
 
 /// Files for the root of the boot partition.

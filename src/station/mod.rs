@@ -64,6 +64,7 @@ mod care;
 mod device;
 mod export;
 mod fetch;
+mod firmware;
 mod first_boot;
 mod metrics;
 mod outside;

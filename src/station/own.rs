@@ -14,9 +14,10 @@ use super::{Station, first_boot, now};
 use crate::error::{Explain as _, chain};
 use crate::firstboot;
 use crate::image::chunk::Digest;
-use crate::image::files::PatchedReadAt;
+use crate::image::files::{FatFile, Patch, PatchedReadAt};
 use crate::image::read_at::ReadAt;
-use crate::station_api::{FirstBootSettings, Image, Job, Time};
+use crate::run::FirstBoot;
+use crate::station_api::{FirstBootSettings, Image, Job, Plan, Time};
 
 /// Why the image of a job can't have its board's settings.
 fn refused(image: &Image, why: &firstboot::Error) -> Refusal {
@@ -35,12 +36,20 @@ impl Station {
             return Ok(Some(own));
         }
         let plan = self.store().plan(&job.id).await?;
-        if plan.first_boot.is_empty() {
+        // Most projects have neither: that costs no look at an image.
+        let files = self.beside(job, &plan).await?;
+        if plan.first_boot.is_empty() && files.is_empty() {
             return Ok(None);
         }
-        let own = Arc::new(self.make_own((&job.id, job.made), &plan.first_boot, image).await?);
+        let own = Arc::new(self.make_own((&job.id, job.made), &plan.first_boot, files, image).await?);
         self.owns.put(&job.id, &own);
         Ok(Some(own))
+    }
+
+    /// Files that stand on a job's boot partition beside its settings.
+    async fn beside(&self, job: &Job, plan: &Plan) -> Result<Vec<FatFile>, Refusal> {
+        let eeprom = if plan.firmware.is_some() { self.eeprom_of(job).await? } else { None };
+        Ok(eeprom.map_or_else(Vec::new, |eeprom| eeprom.files(job)))
     }
 
     /// Puts settings into an image, in memory. `job`: its name, and when it was made.
@@ -48,23 +57,25 @@ impl Station {
         &self,
         job: (&str, Time),
         settings: &FirstBootSettings,
+        files: Vec<FatFile>,
         image: &Image,
     ) -> Result<Own, Refusal> {
-        self.with_settings(job, settings, image, |stored, made| {
-            Own::make(stored, &made.patches, made.kept()).map_err(Refusal::from)
+        self.with_settings(job, settings, files, image, |stored, patches, kept| {
+            Own::make(stored, patches, kept).map_err(Refusal::from)
         })
         .await
     }
 
     /// All of a job's image as its board has it on its disk, to be read on a thread that may wait.
     pub(super) async fn as_written(&self, job: &Job, image: &Image) -> Result<Arc<dyn ReadAt>, Refusal> {
-        let settings = self.store().plan(&job.id).await?.first_boot;
-        if settings.is_empty() {
+        let plan = self.store().plan(&job.id).await?;
+        let files = self.beside(job, &plan).await?;
+        if plan.first_boot.is_empty() && files.is_empty() {
             return Ok(self.images.stored(image).await? as _);
         }
-        self.with_settings((&job.id, job.made), &settings, image, |stored, made| {
+        self.with_settings((&job.id, job.made), &plan.first_boot, files, image, |stored, patches, _| {
             let stored: Arc<dyn ReadAt> = Arc::clone(stored) as _;
-            Ok(Arc::new(PatchedReadAt::new(stored, &made.patches)) as Arc<dyn ReadAt>)
+            Ok(Arc::new(PatchedReadAt::new(stored, patches)) as Arc<dyn ReadAt>)
         })
         .await
     }
@@ -73,17 +84,27 @@ impl Station {
         &self,
         (job, made): (&str, Time),
         settings: &FirstBootSettings,
+        files: Vec<FatFile>,
         image: &Image,
-        then: impl FnOnce(&Arc<Stored>, &firstboot::Prepared) -> Result<T, Refusal> + Send + 'static,
+        then: impl FnOnce(&Arc<Stored>, &[Patch], Option<FirstBoot>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let wrong = |wrong: first_boot::Wrong| Refusal::meaningless(format!("first_boot: {wrong}"));
-        let wanted = wanted(job, made, settings).map_err(wrong)?;
+        let wanted = match settings.is_empty() {
+            true => None,
+            false => Some(wanted(job, made, settings).map_err(wrong)?),
+        };
+        let time = u64::try_from(made / 1000).unwrap_or_default();
         let stored = self.images.stored(image).await?;
         let named = image.clone();
         let made = tokio::task::spawn_blocking(move || {
             let base: Arc<dyn ReadAt> = Arc::clone(&stored) as _;
-            let made = firstboot::prepare(&base, &wanted).map_err(|why| refused(&named, &why))?;
-            then(&stored, &made)
+            let bad = |why: firstboot::Error| refused(&named, &why);
+            let Some(wanted) = wanted else {
+                let patches = firstboot::put(&base, &files, time).map_err(bad)?;
+                return then(&stored, &patches, None);
+            };
+            let made = firstboot::prepare_with(&base, &wanted, files).map_err(bad)?;
+            then(&stored, &made.patches, Some(made.kept()))
         });
         let broken = |error| Refusal::from(images::Error::Read(io::Error::other(error)));
         made.await.map_err(broken)?
@@ -92,12 +113,15 @@ impl Station {
     /// Whether the image of what is asked for can have its settings. So a person is told at once what a board would find out
     /// else.
     pub(super) async fn can_have(&self, asked: &Asked) -> Result<(), Refusal> {
+        self.can_have_eeprom(asked).await?;
         let Some(image) = asked.image.as_ref().filter(|_| asked.project.is_some()) else { return Ok(()) };
         let plan = self.store().would(asked).await?;
         if plan.first_boot.is_empty() {
             return Ok(());
         }
-        self.make_own(("", now()), &plan.first_boot, &self.store().image(image).await?).await.map(drop)
+        self.make_own(("", now()), &plan.first_boot, Vec::new(), &self.store().image(image).await?)
+            .await
+            .map(drop)
     }
 
     /// A chunk of a job's image. `has`: its name was looked for among those of the job.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Time;
 use crate::board::{Mac, Serial};
-use crate::device_api::{Disk, Firmware, Zone};
+use crate::device_api::{BoardEeprom, Disk, Firmware, Zone};
 
 /// A board that the station knows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,6 +93,9 @@ pub struct BoardFacts {
     /// How it was started: `network`, `usb`, `sd`, or another word of the firmware.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<String>,
+    /// What it starts from, where it tells that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eeprom: Option<BoardEeprom>,
 }
 
 /// Whether a board may take work.

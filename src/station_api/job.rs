@@ -76,6 +76,9 @@ pub struct Plan {
     /// First-boot settings with this board's values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub first_boot: FirstBootSettings,
+    /// sha256 of the project's EEPROM image, 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<String>,
 }
 
 /// Where a job stands.

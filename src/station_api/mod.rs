@@ -8,6 +8,7 @@ mod audit;
 mod board;
 mod call;
 mod care;
+mod firmware;
 mod hook;
 mod host_hook;
 mod image;
@@ -31,6 +32,7 @@ pub use call::{
     NewUser, Page, Problem, Room, RuleTest, RuleWhy, RunsAsked, Status, Thing, UserChange, Verdict,
 };
 pub use care::{Support, SupportFigures, SupportRun, Trouble, TroubleIs, TroubleOf};
+pub use firmware::{EepromHad, EepromOtherwise, EepromRun, EepromState, EepromWhen, Firmware, ProjectEeprom};
 pub use hook::{DeliveriesAsked, Delivery, DeliveryState, Happening, Hook, MadeHook, NewHook};
 pub use host_hook::{HostEvent, HostHook, HostHookRun, HostHooks};
 pub use image::{

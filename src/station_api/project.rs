@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Time;
+use super::{ProjectEeprom, Time};
 use crate::board::Mac;
 use crate::device_api::{End, Role};
 
@@ -43,6 +43,9 @@ pub struct Project {
     /// stand on a line each. Secrets are told to nobody: they come back empty, and an empty one stays as it is.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub first_boot: FirstBootSettings,
+    /// What is done with its boards' EEPROMs; without it nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eeprom: Option<ProjectEeprom>,
     /// When it was made.
     #[serde(default)]
     pub made: Time,

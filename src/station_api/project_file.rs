@@ -131,6 +131,7 @@ mod tests {
             values: vec!["sn".into()],
             scripts: vec!["resize".into(), "grow root".into()],
             first_boot: [("hostname".to_owned(), "gate-{serial8}".to_owned())].into(),
+            eeprom: None,
             made: 17,
         };
         let script = Script {

@@ -13,7 +13,8 @@ use crate::agent::kept;
 use crate::agent::leds::Light;
 use crate::agent::{self, Deployed, Sum};
 use crate::device_api::{
-    Action, CAN, Disk, End, Health, Manifest, Outcome, Role, SCRIPTS, SIGNATURE, VERSION, Work, is_signed,
+    Action, CAN, Disk, EEPROM, End, Health, Manifest, Outcome, Role, SCRIPTS, SIGNATURE, VERSION, Work,
+    is_signed,
 };
 use crate::error::Explain as _;
 use crate::format::hex;
@@ -102,7 +103,8 @@ impl Session<'_> {
         let mut pauses = patience();
         let (signature, bytes) = patient_telling(&mut pauses, self.stop, self.say, || {
             // It says what it can do: a job that needs more isn't given to it.
-            let reply = client.get(&format!("{path}/manifest")).header(CAN, SCRIPTS).send()?;
+            let reply =
+                client.get(&format!("{path}/manifest")).header(CAN, &format!("{SCRIPTS} {EEPROM}")).send()?;
             let signature = reply.header(SIGNATURE).unwrap_or_default().to_owned();
             Ok((signature, reply.bytes(1 << 20)?))
         })?;
@@ -125,13 +127,19 @@ impl Session<'_> {
 
     fn deploy(&self, work: &Work, path: &str, manifest: &Manifest, stop: &Stop, told: &Told<'_>) -> Ended {
         let mut device = None;
+        let mut eeprom = None;
         let (done, result) = if manifest.scripts.is_empty() {
             match self.deploy_to(&work.token, path, manifest, stop, told, &mut device) {
-                Ok(done) => (Some(done), Ok(())),
+                Ok(done) => {
+                    let written = self.write_eeprom(&work.token, path, manifest, stop, told);
+                    (Some(done), written.map(|written| eeprom = written))
+                }
                 Err(failure) => (None, Err(failure)),
             }
         } else {
-            self.deploy_with_scripts(work, path, manifest, stop, told, &mut device)
+            let (done, result) = self.deploy_with_scripts(work, path, manifest, stop, told, &mut device);
+            let written = result.and_then(|()| self.write_eeprom(&work.token, path, manifest, stop, told));
+            (done, written.map(|written| eeprom = written))
         };
         let mut outcome = match result {
             Ok(()) => Outcome { device, ..nothing() },
@@ -145,6 +153,7 @@ impl Session<'_> {
                 written: done.written,
                 kept: done.kept,
                 fetched: done.fetched,
+                eeprom,
                 ..outcome
             };
         }
@@ -268,6 +277,7 @@ pub(super) const fn nothing() -> Outcome {
         fetched: 0,
         before: None,
         after: None,
+        eeprom: None,
     }
 }
 

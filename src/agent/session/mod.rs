@@ -1,6 +1,7 @@
 //! The board's side of the device protocol: it tells what it is, asks for work, does it, and tells what came of it.
 
 mod backup;
+mod eeprom;
 mod job;
 mod progress;
 mod scripts;
@@ -45,6 +46,8 @@ pub struct Options {
     pub disks: Disks,
     /// A simulated board runs scripts of its jobs: on this host, as whoever runs this program. A real board does.
     pub run_scripts: bool,
+    /// What stands for the flash chip of a simulated board. A real board looks for its own.
+    pub eeprom: Option<super::eeprom::Flash>,
 }
 
 /// Why a session can't go on.

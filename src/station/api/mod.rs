@@ -3,6 +3,7 @@
 mod account;
 mod boards;
 mod events;
+mod firmware;
 mod health;
 mod hooks;
 mod images;
@@ -38,6 +39,7 @@ pub(super) fn add_to(table: &mut Table) {
     runs::add_to(table);
     settings::add_to(table);
     scripts::add_to(table);
+    firmware::add_to(table);
 }
 
 /// With the description of all calls.

@@ -47,6 +47,8 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
             Refusal::conflict(why).with_hint("put the station's own version of the agent onto the board")
         );
     }
+    let words: Vec<&str> = can.split_ascii_whitespace().collect();
+    let eeprom = super::eeprom::begin(station, &job, &words).await?;
     let image = match &job.image {
         None => None,
         Some(id) => {
@@ -90,6 +92,7 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
         end: job.end,
         values,
         scripts,
+        eeprom,
         names,
     };
     let body = json::line(&manifest)
@@ -147,6 +150,7 @@ fn within(what: &str, told: u64, most: u64) -> Result<(), Refusal> {
 }
 
 async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
+    super::eeprom::check(&outcome)?;
     let long =
         |text: &Option<String>, most: usize| text.as_ref().is_some_and(|text| text.chars().count() > most);
     let digests = long(&outcome.read_back_sha256, 64) || long(&outcome.read_back_chunks, 64);
@@ -198,6 +202,10 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         let why = format!("the board says that it is done, but {why}");
         ending = Ending::Failed { why, last_seen: None, hint: None, kind: Kind::Failed };
     }
+    let eeprom = super::eeprom::judge(station, &job, &outcome).await?;
+    if let (true, Some((_, Some(why)))) = (outcome.failed.is_none(), &eeprom) {
+        ending = Ending::Failed { why: why.clone(), last_seen: None, hint: None, kind: Kind::Failed };
+    }
     ending = station.host_hooks_judge(&job, image.as_ref(), ending).await?;
     let proof = match ending {
         Ending::Done { proof } => Some(proof),
@@ -224,8 +232,13 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
             }
         }
     }
-    if let (Ok(Some(own)), Some(detail)) = (&own, detail.as_object_mut()) {
-        detail.insert("first_boot".to_owned(), json!(own.settings));
+    if let (Ok(Some(own)), Some(detail)) = (&own, detail.as_object_mut())
+        && let Some(settings) = &own.settings
+    {
+        detail.insert("first_boot".to_owned(), json!(settings));
+    }
+    if let (Some((eeprom, _)), Some(detail)) = (&eeprom, detail.as_object_mut()) {
+        detail.insert("eeprom".to_owned(), json!(eeprom));
     }
     // What is told done and isn't equal has failed where it was compared.
     let stage = match (outcome.stage, &ending) {

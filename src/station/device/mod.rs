@@ -1,6 +1,7 @@
 //! Calls of boards. docs/device-api.md has them as a table.
 
 mod bytes;
+mod eeprom;
 mod hello;
 mod job;
 mod register;
@@ -26,6 +27,7 @@ pub(super) fn add_to(table: &mut Table) {
     work::add_to(table);
     job::add_to(table);
     scripts::add_to(table);
+    eeprom::add_to(table);
     bytes::add_to(table);
 }
 

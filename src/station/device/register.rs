@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use axum::body::Bytes;
 
 use crate::config::station::Enrol;
-use crate::device_api::{Health, Register, Registered, SIGNATURE, Standing, VERSION, is_signed};
+use crate::device_api::{BoardEeprom, Health, Register, Registered, SIGNATURE, Standing, VERSION, is_signed};
 use crate::station::key::{NONCE_TIME, Pass};
 use crate::station::now;
 use crate::station::store::Met;
@@ -122,6 +122,7 @@ async fn register(call: Call, (): (), body: Bytes) -> Result<Registered, Refusal
     }
     tracing::info!(board = %board.id, ?standing, from = %place, "a board registers");
     station.changes.tell(Thing::Board, &board.id, Some(&board.id));
+    station.eeprom_seen(board).await?;
     if standing == Standing::Enrolled {
         station.host_hooks_meet(&board.id);
         station.arrived(&board.id).await?;
@@ -151,6 +152,21 @@ fn check(told: &Register) -> Result<(), Refusal> {
         || told.agent.chars().count() > 64
     {
         return Err(Refusal::meaningless("a text has 200 characters at most, a version 64"));
+    }
+    if let Some(eeprom) = &told.eeprom {
+        let odd = |char: char| !matches!(char, '\n' | '\r' | '\t') && crate::format::is_hidden(char);
+        let config = eeprom.config.as_deref().unwrap_or_default();
+        let version = eeprom.version.as_deref().unwrap_or_default();
+        if config.len() > BoardEeprom::LONGEST || version.chars().count() > 64 || config.contains(odd) {
+            return Err(Refusal::meaningless(
+                "of an EEPROM the version has 64 characters at most, the configuration 4096 bytes, none of them a control \
+                 character",
+            ));
+        }
+        let times = [eeprom.built, eeprom.updated, eeprom.needs, eeprom.flash];
+        if times.into_iter().flatten().any(|number| number > u64::from(u32::MAX)) {
+            return Err(Refusal::meaningless("a number of an EEPROM is larger than can be"));
+        }
     }
     if told.serial.is_none() && told.macs.is_empty() {
         return Err(Refusal::meaningless("a board tells its serial number or an Ethernet address"));

@@ -38,8 +38,8 @@ pub struct Own {
     pub name: Digest,
     /// Its name by its chunks.
     pub content: Digest,
-    /// What was set.
-    pub settings: FirstBoot,
+    /// What was set for the first boot.
+    pub settings: Option<FirstBoot>,
     /// By their place in the index.
     changed: BTreeMap<usize, Changed>,
     places: HashMap<Digest, usize>,
@@ -50,7 +50,7 @@ impl Own {
     ///
     /// # Errors
     /// What can't be read.
-    pub fn make(stored: &Arc<Stored>, patches: &[Patch], settings: FirstBoot) -> Result<Self, Error> {
+    pub fn make(stored: &Arc<Stored>, patches: &[Patch], settings: Option<FirstBoot>) -> Result<Self, Error> {
         let mut index = stored.index().clone();
         let base: Arc<dyn ReadAt> = Arc::clone(stored) as _;
         let patched = PatchedReadAt::new(base, patches);

@@ -100,6 +100,7 @@ mod tests {
             fetched: 0,
             before: None,
             after: None,
+            eeprom: None,
         }
     }
 

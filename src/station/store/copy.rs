@@ -32,6 +32,7 @@ pub(super) const TABLES: &[(&str, &[&str])] = &[
     ("value_given", &["source", "unit"]),
     ("script", &["name"]),
     ("script_done", &["board", "script", "name"]),
+    ("firmware", &["name"]),
     ("project", &["name"]),
     ("rule", &["name"]),
     ("job", &["id"]),

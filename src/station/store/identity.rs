@@ -192,6 +192,7 @@ fn facts(told: &Register, now: Time) -> BoardFacts {
         firmware: told.firmware.clone(),
         link_mbps: told.link_mbps,
         boot: told.boot.clone(),
+        eeprom: told.eeprom.clone(),
     }
 }
 

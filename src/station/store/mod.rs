@@ -8,6 +8,7 @@
 //! | `jobs`, `runs`, `run_list` | what boards are to do, and what was done |
 //! | `images`, `shelf`, `uploads`, `projects`, `rules` | what it is done with, and for whom |
 //! | `values`, `draws`, `sheets` | what each board has of its own |
+//! | `firmware` | images of boards' EEPROMs |
 //! | `scripts`, `script_runs` | what boards run beside that, and what became of it |
 //! | `people`, `second`, `passkeys`, `sessions`, `settings` | who may do what |
 //! | `audit` | what was done by whom, as a chain |
@@ -27,6 +28,7 @@ mod db;
 mod draws;
 mod error;
 mod figures;
+mod firmware;
 mod floor;
 mod hooks;
 mod host_hooks;

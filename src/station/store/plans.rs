@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::db::{Tx, values};
 use super::jobs::{self, Asked};
-use super::{Error, boards, draws, projects, scripts};
+use super::{Error, boards, draws, firmware, projects, scripts};
 use crate::device_api::Action;
 use crate::error::Kind;
 use crate::format::json::json;
@@ -30,10 +30,14 @@ pub(super) async fn of(tx: &mut Tx, asked: &Asked) -> Result<Plan, Error> {
         Some(project) if asked.action == Action::Deploy => project.first_boot.clone(),
         _ => FirstBootSettings::new(),
     };
+    let firmware = match project.as_ref().and_then(|project| project.eeprom.as_ref()) {
+        Some(eeprom) if asked.action == Action::Deploy => Some(firmware::sum(tx, &eeprom.firmware).await?),
+        _ => None,
+    };
     // What is told of a job is told without secrets.
     let project =
         project.map(|project| Project { first_boot: first_boot::told(&project.first_boot), ..project });
-    Ok(Plan { project, scripts, first_boot, ..Plan::default() })
+    Ok(Plan { project, scripts, first_boot, firmware, ..Plan::default() })
 }
 
 /// A plan whose values are all there: its first-boot settings have them.

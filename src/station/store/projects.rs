@@ -1,11 +1,10 @@
 //! Projects: what is to be done with boards.
 
 use super::db::{Row, Tx, json, values, word};
-use super::{Error, Store, check_name, scripts, values};
+use super::{Error, Store, check_name, firmware, scripts, values};
 use crate::station_api::{MOST_RETRIES, Project};
 
-const PROJECT: &str =
-    "SELECT name, image, target, ending, again, retries, draws, scripts, first_boot, made FROM project";
+const PROJECT: &str = "SELECT name, image, target, ending, again, retries, draws, scripts, first_boot, eeprom, made FROM project";
 
 fn project(row: Row) -> Result<Project, Error> {
     let mut row = row.of("project");
@@ -19,6 +18,11 @@ fn project(row: Row) -> Result<Project, Error> {
         values: row.json()?,
         scripts: row.json()?,
         first_boot: row.json()?,
+        eeprom: row
+            .maybe_text()?
+            .map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|error| row.wrong(error))?,
         made: row.number()?,
     })
 }
@@ -69,12 +73,16 @@ impl Store {
             return Err(Error::NoSuch { what: "image", name: image.clone() });
         }
         scripts::check(&mut tx, &project.scripts).await?;
+        if let Some(eeprom) = &project.eeprom {
+            firmware::check(&mut tx, eeprom).await?;
+        }
         tx.run(
-            "INSERT INTO project (name, image, target, ending, again, retries, draws, made, first_boot, scripts)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            "INSERT INTO project (name, image, target, ending, again, retries, draws, made, first_boot, scripts,
+                 eeprom) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
              ON CONFLICT (name) DO UPDATE SET image = excluded.image, target = excluded.target,
              ending = excluded.ending, again = excluded.again, retries = excluded.retries,
-             draws = excluded.draws, first_boot = excluded.first_boot, scripts = excluded.scripts",
+             draws = excluded.draws, first_boot = excluded.first_boot, scripts = excluded.scripts,
+             eeprom = excluded.eeprom",
             values![
                 &project.name,
                 &project.image,
@@ -86,6 +94,7 @@ impl Store {
                 project.made,
                 json(&project.first_boot),
                 json(&project.scripts),
+                project.eeprom.as_ref().map(json),
             ],
         )
         .await?;

@@ -194,6 +194,23 @@ pub(super) async fn record(tx: &mut Tx, run: &str) -> Result<Option<Record>, Err
     row.map(|row| whole(&mut row.of("run"))).transpose()
 }
 
+/// Puts a member into the details of a run's record.
+pub(super) async fn put_detail(
+    tx: &mut Tx,
+    run: &str,
+    name: &str,
+    value: &impl serde::Serialize,
+) -> Result<(), Error> {
+    let Some(mut record) = record(tx, run).await? else { return Ok(()) };
+    if !record.detail.is_object() {
+        record.detail = serde_json::Value::Object(serde_json::Map::new());
+    }
+    if let Some(members) = record.detail.as_object_mut() {
+        members.insert(name.to_owned(), serde_json::to_value(value).unwrap_or_default());
+    }
+    tx.run("UPDATE run SET record = $2 WHERE id = $1", values![run, json(&record)]).await.map(drop)
+}
+
 /// A record with the step that it is in: while it goes on only the column is written.
 fn whole(row: &mut Row) -> Result<Record, Error> {
     let mut record: Record = row.json()?;

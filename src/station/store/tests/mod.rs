@@ -97,6 +97,7 @@ pub(crate) fn register(key: u8, serial: Option<&str>, macs: &[&str]) -> Register
         firmware: None,
         link_mbps: None,
         boot: None,
+        eeprom: None,
         simulated: false,
     }
 }

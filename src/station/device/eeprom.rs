@@ -1,0 +1,108 @@
+//! The EEPROM of a job's board: what its client is told, and what it tells.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+
+use crate::device_api::{EEPROM, EepromRef, Outcome};
+use crate::eeprom::own::By;
+use crate::station::Station;
+use crate::station::web::{Access, Call, Refusal, Row, Table};
+use crate::station_api::{EepromRun, EepromState, Job};
+
+pub(super) fn add_to(table: &mut Table) {
+    let row = Row::get("/api/v1/device/jobs/{job}/eeprom", Access::Board, "The image of the board's EEPROM");
+    table.add_stream(row, (None, Some("application/octet-stream")), image);
+}
+
+/// A job begins: what its client is to write. Where the board may not have it, the job ends before anything is touched.
+pub(super) async fn begin(station: &Station, job: &Job, can: &[&str]) -> Result<Option<EepromRef>, Refusal> {
+    let Some(work) = station.eeprom_of(job).await? else { return Ok(None) };
+    if let Some(run) = &job.run {
+        station.store().put_eeprom(run, &work.told).await?;
+    }
+    if let Some(why) = &work.refused {
+        let why = format!("EEPROM: {why}; nothing was written");
+        station.not_begun(job, &why).await?;
+        return Err(Refusal::conflict(why));
+    }
+    let Some(own) = work.own.filter(|own| own.by == By::Flash) else { return Ok(None) };
+    if !can.contains(&EEPROM) {
+        let why = "its project has an EEPROM image, and this board's client doesn't know of EEPROMs; nothing was written";
+        station.not_begun(job, why).await?;
+        return Err(
+            Refusal::conflict(why).with_hint("put the station's own version of the agent onto the board")
+        );
+    }
+    Ok(Some(EepromRef {
+        name: work.told.firmware,
+        len: own.image.bytes().len() as u64,
+        sha256: work.told.sha256.unwrap_or_default(),
+    }))
+}
+
+async fn image(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
+    let job = super::job_of(&call).await?;
+    let own = call.station.eeprom_of(&job).await?.and_then(|work| work.own).filter(|own| own.by == By::Flash);
+    let own = own.ok_or_else(|| Refusal::missing("this job writes no EEPROM"))?;
+    Ok(([("content-type", "application/octet-stream")], own.image.bytes().to_vec()).into_response())
+}
+
+/// Bounds of what is told.
+pub(super) fn check(outcome: &Outcome) -> Result<(), Refusal> {
+    let Some(told) = &outcome.eeprom else { return Ok(()) };
+    let digest = |text: &Option<String>| {
+        text.as_ref().is_none_or(|text| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    let large = told.built.unwrap_or_default() > u64::from(u32::MAX) || told.written > 64 << 20;
+    if !digest(&told.before) || !digest(&told.read_back) || large {
+        return Err(Refusal::meaningless(
+            "of an EEPROM a digest has 64 hexadecimal digits, and what was written 64 MiB at most",
+        ));
+    }
+    Ok(())
+}
+
+/// What became of it, for the record, and why the job isn't done.
+pub(super) async fn judge(
+    station: &Station,
+    job: &Job,
+    outcome: &Outcome,
+) -> Result<Option<(EepromRun, Option<String>)>, Refusal> {
+    let Some(run) = &job.run else { return Ok(None) };
+    let (_, record) = station.store().run_line(run).await?;
+    let Some(mut eeprom) = EepromRun::of(&record.detail) else {
+        // What the job is to do counts, not what its record has.
+        let asked = station.store().plan(&job.id).await?.firmware.is_some();
+        let why = "the board says that it is done, but nothing of its EEPROM is known".to_owned();
+        return match asked {
+            true if outcome.failed.is_none() => Err(Refusal::conflict(why)),
+            _ => Ok(None),
+        };
+    };
+    let told = outcome.eeprom.clone().unwrap_or_default();
+    if eeprom.state == EepromState::HandedOver && outcome.failed.is_some() {
+        eeprom.state = EepromState::Failed;
+    }
+    if eeprom.state != EepromState::Waiting {
+        return Ok(Some((eeprom, None)));
+    }
+    eeprom.before.sha256.clone_from(&told.before);
+    eeprom.before.built = told.built.or(eeprom.before.built);
+    eeprom.read_back.clone_from(&told.read_back);
+    let equal = match (&told.read_back, &eeprom.sha256) {
+        (Some(read), Some(wanted)) => read.eq_ignore_ascii_case(wanted),
+        _ => false,
+    };
+    let why = match (equal, &told.read_back) {
+        (true, _) => {
+            eeprom.state = if told.written == 0 { EepromState::There } else { EepromState::Verified };
+            None
+        }
+        (false, None) => Some("the board says that it is done, but its EEPROM wasn't read back"),
+        (false, Some(_)) => Some("what was read back from the EEPROM isn't what was to be there"),
+    };
+    if why.is_some() {
+        eeprom.state = EepromState::Failed;
+    }
+    Ok(Some((eeprom, why.map(str::to_owned))))
+}
