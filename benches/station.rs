@@ -142,6 +142,7 @@ fn board_of(url: &str, n: u64, stop: &Stop) {
             key: None,
             disks: Disks::Files(Vec::new()),
             run_scripts: false,
+            eeprom: None,
         },
         identity: Identity::new().unwrap(),
         facts: &tell,

@@ -20,7 +20,7 @@ use piprov::agent::kept;
 use piprov::agent::leds::Leds;
 use piprov::agent::session::{Disks, Options, Session};
 use piprov::board::{Mac, Serial};
-use piprov::device_api::{End, Register};
+use piprov::device_api::{BoardEeprom, End, Register};
 use piprov::error::{Explain, Kind, chain};
 use piprov::format::{message, unhex};
 use piprov::http::{Origin, Trust};
@@ -223,7 +223,12 @@ fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
     let (tree, flash, named) = (arguments.facts.clone(), eeprom.clone(), arguments.model.clone());
     let simulate = move || {
         let told = model(&public, serial, tree.as_deref());
-        Register { eeprom: flash.as_ref().map(Flash::told), model: named.clone().or(told.model), ..told }
+        // A tree tells what a board's firmware would; of the chip the file tells all.
+        let eeprom = match told.eeprom {
+            Some(told) => Some(BoardEeprom { flash: flash.as_ref().map(Flash::len), ..told }),
+            None => flash.as_ref().map(Flash::told),
+        };
+        Register { eeprom, model: named.clone().or(told.model), ..told }
     };
     let tell = move || if simulated { simulate() } else { facts::facts(Path::new("/")) };
     let disks = if simulated { Disks::Files(arguments.disks.clone()) } else { Disks::Real };

@@ -6,6 +6,8 @@
 //! - [`remarks`], [`Needs`], [`check`], [`mod@compare`]: what may be wrong with one, and which boards it is for.
 //! - [`mod@edit`], [`update`]: an image with another configuration, and as a board takes it over the network.
 //! - `own`: the image of one board, with what its project says, and how it gets there.
+//! - [`mod@recovery`]: what a board in USB boot is given so that it writes its EEPROM.
+//! - `nor`: the flash chip, as bytes on its bus.
 //! - [`config_txt`], [`usb_boot`]: a `config.txt` with what it includes, and the line that burns a bit in.
 //! - [`otp`]: what is burned in.
 //! - [`files`]: all of that in files, and directories of images.
@@ -25,9 +27,12 @@ pub mod image;
 pub mod keys;
 mod lines;
 mod minimum;
+#[cfg(feature = "agent")]
+pub mod nor;
 pub mod otp;
 #[cfg(feature = "station")]
 pub mod own;
+pub mod recovery;
 pub mod remarks;
 #[cfg(feature = "cli")]
 mod rsa;

@@ -38,7 +38,7 @@ struct Role {
 const NVME: &str = "NVMe";
 
 /// All that is taken where the kernel has it.
-const ROLES: [Role; 8] = [
+const ROLES: [Role; 9] = [
     Role {
         what: "Ethernet",
         names: &[
@@ -141,6 +141,7 @@ const ROLES: [Role; 8] = [
         ],
         is_needed: false,
     },
+    Role { what: "the flash chip of a Pi's EEPROM", names: &["spidev", "spi_bcm2835"], is_needed: false },
     Role { what: "PCs", names: &["i6300esb", "iTCO_wdt", "failover", "net_failover"], is_needed: false },
 ];
 

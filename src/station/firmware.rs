@@ -226,6 +226,12 @@ fn refusal(why: &Refused) -> Refusal {
 
 /// The disk that a job writes, as the board's client chooses it; `None` where that isn't known.
 fn disk(board: &Board, target: &[Role]) -> Option<Role> {
+    // A simulated board's file stands for whatever disk is asked for.
+    if let ([only], [first, ..]) = (&board.disks[..], target)
+        && only.role == Role::File
+    {
+        return Some(*first);
+    }
     if target.is_empty() {
         return acts::fit::disk(board).map(|disk| disk.role);
     }

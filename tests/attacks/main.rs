@@ -34,6 +34,7 @@ mod station;
 mod bootd;
 mod client_tree;
 mod control;
+mod firmware;
 mod flash;
 mod hints;
 mod host_hooks;

@@ -256,3 +256,27 @@ fn an_image_whose_partitions_differ_is_read_and_changed() {
     assert_eq!(changed.bytes()[0x10_7000..], image.bytes()[0x10_7000..]);
     assert_eq!(changed.built(), old.built());
 }
+
+#[test]
+fn a_recovery_as_it_is_published_is_for_the_images_of_its_chip() {
+    let Some(dir) = images("a_recovery_as_it_is_published_is_for_the_images_of_its_chip") else { return };
+    let (four, five) = (read(&dir, "2711-pieeprom-2026-05-17"), read(&dir, "2712-pieeprom-2026-05-26"));
+    let program = |chip: &str| std::fs::read(dir.join(format!("{chip}-recovery.bin"))).unwrap();
+    for (image, chip, other, name) in
+        [(&four, "2711", "2712", "bootcode4.bin"), (&five, "2712", "2711", "bootcode5.bin")]
+    {
+        let files = piprov::eeprom::recovery::files(image, &program(chip), 1).unwrap();
+        assert!(files[0] == (name, program(chip)));
+        let wrong = piprov::eeprom::recovery::files(image, &program(other), 1).unwrap_err();
+        assert!(wrong.to_string().starts_with("it is a program for the BCM"), "{wrong}");
+        // As `piprov usbboot` serves them.
+        let out = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            std::fs::write(out.path().join(name), bytes).unwrap();
+        }
+        let payload =
+            piprov::usb::lookup::Payload::open(out.path(), &piprov::usb::lookup::PayloadOptions::default())
+                .unwrap();
+        piprov::usb::payload::check(&payload, None, &piprov::usb::payload::Wanted::default()).unwrap();
+    }
+}

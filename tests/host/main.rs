@@ -73,6 +73,7 @@ mod station_cli;
 mod station_cuts;
 mod station_damage;
 mod station_deploy;
+mod station_eeprom;
 mod station_fences;
 mod station_fetch;
 mod station_first_boot;

@@ -19,16 +19,17 @@ use crate::run::Stage;
 use crate::stop::Stop;
 
 impl Session<'_> {
-    /// Writes the EEPROM that a manifest has; `None` where it has none. The disk is written and proved before.
+    /// Writes the EEPROM that a manifest has, if it has one; `done` is what was done, also where that failed. The disk is
+    /// written and proved before.
     pub(super) fn write_eeprom(
         &self,
-        token: &str,
-        path: &str,
+        (token, path): (&str, &str),
         manifest: &Manifest,
         stop: &Stop,
         told: &Told<'_>,
-    ) -> Result<Option<EepromTold>, Failure> {
-        let Some(wanted) = &manifest.eeprom else { return Ok(None) };
+        done: &mut Option<EepromTold>,
+    ) -> Result<(), Failure> {
+        let Some(wanted) = &manifest.eeprom else { return Ok(()) };
         let at = |error: Error| Failure {
             stage: Stage::Report,
             error,
@@ -58,13 +59,13 @@ impl Session<'_> {
         let os = |source| {
             at(Error::Os { disk: "EEPROM".to_owned(), doing: "writing and reading back", at: None, source })
         };
-        let done = flash.write(&bytes).map_err(os)?;
-        if done.read_back.as_ref() != Some(&wanted.sha256) {
+        let written = done.insert(flash.write(&bytes).map_err(os)?);
+        if written.read_back.as_ref() != Some(&wanted.sha256) {
             return Err(odd(
                 "other bytes came back than were written; write it over USB boot before the board loses its power",
             ));
         }
         told.note("EEPROM: read back and equal".to_owned());
-        Ok(Some(done))
+        Ok(())
     }
 }

@@ -130,17 +130,14 @@ impl Session<'_> {
         let mut eeprom = None;
         let (done, result) = if manifest.scripts.is_empty() {
             match self.deploy_to(&work.token, path, manifest, stop, told, &mut device) {
-                Ok(done) => {
-                    let written = self.write_eeprom(&work.token, path, manifest, stop, told);
-                    (Some(done), written.map(|written| eeprom = written))
-                }
+                Ok(done) => (Some(done), Ok(())),
                 Err(failure) => (None, Err(failure)),
             }
         } else {
-            let (done, result) = self.deploy_with_scripts(work, path, manifest, stop, told, &mut device);
-            let written = result.and_then(|()| self.write_eeprom(&work.token, path, manifest, stop, told));
-            (done, written.map(|written| eeprom = written))
+            self.deploy_with_scripts(work, path, manifest, stop, told, &mut device)
         };
+        let result =
+            result.and_then(|()| self.write_eeprom((&work.token, path), manifest, stop, told, &mut eeprom));
         let mut outcome = match result {
             Ok(()) => Outcome { device, ..nothing() },
             Err(failure) => failed(&failure, device),

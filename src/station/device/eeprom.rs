@@ -16,7 +16,16 @@ pub(super) fn add_to(table: &mut Table) {
 
 /// A job begins: what its client is to write. Where the board may not have it, the job ends before anything is touched.
 pub(super) async fn begin(station: &Station, job: &Job, can: &[&str]) -> Result<Option<EepromRef>, Refusal> {
-    let Some(work) = station.eeprom_of(job).await? else { return Ok(None) };
+    let work = match station.eeprom_of(job).await {
+        Ok(Some(work)) => work,
+        Ok(None) => return Ok(None),
+        // An image that was removed while the job waited, say: that doesn't become better.
+        Err(refusal) if refusal.status().is_client_error() => {
+            station.not_begun(job, &format!("EEPROM: {}; nothing was written", refusal.detail())).await?;
+            return Err(refusal);
+        }
+        Err(refusal) => return Err(refusal),
+    };
     if let Some(run) = &job.run {
         station.store().put_eeprom(run, &work.told).await?;
     }
@@ -62,11 +71,12 @@ pub(super) fn check(outcome: &Outcome) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What became of it, for the record, and why the job isn't done.
+/// What became of it, for the record, and why the job isn't done. `failed`: it has failed already.
 pub(super) async fn judge(
     station: &Station,
     job: &Job,
     outcome: &Outcome,
+    failed: bool,
 ) -> Result<Option<(EepromRun, Option<String>)>, Refusal> {
     let Some(run) = &job.run else { return Ok(None) };
     let (_, record) = station.store().run_line(run).await?;
@@ -80,7 +90,7 @@ pub(super) async fn judge(
         };
     };
     let told = outcome.eeprom.clone().unwrap_or_default();
-    if eeprom.state == EepromState::HandedOver && outcome.failed.is_some() {
+    if eeprom.state == EepromState::HandedOver && failed {
         eeprom.state = EepromState::Failed;
     }
     if eeprom.state != EepromState::Waiting {

@@ -202,8 +202,9 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         let why = format!("the board says that it is done, but {why}");
         ending = Ending::Failed { why, last_seen: None, hint: None, kind: Kind::Failed };
     }
-    let eeprom = super::eeprom::judge(station, &job, &outcome).await?;
-    if let (true, Some((_, Some(why)))) = (outcome.failed.is_none(), &eeprom) {
+    let has_failed = matches!(ending, Ending::Failed { .. });
+    let eeprom = super::eeprom::judge(station, &job, &outcome, has_failed).await?;
+    if let (false, Some((_, Some(why)))) = (has_failed, &eeprom) {
         ending = Ending::Failed { why: why.clone(), last_seen: None, hint: None, kind: Kind::Failed };
     }
     ending = station.host_hooks_judge(&job, image.as_ref(), ending).await?;

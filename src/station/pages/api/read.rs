@@ -185,6 +185,7 @@ fn title(part: &str) -> &'static str {
         "backups" => "Backups",
         "projects" => "Projects",
         "scripts" => "Scripts",
+        "firmware" => "EEPROMs",
         "values" => "Values",
         "rules" => "Rules",
         "slots" => "Slots",

@@ -17,6 +17,7 @@ pub(super) static PAGES: &[(&str, &str)] = files! {
     "station-api",
     "device-api",
     "control",
+    "hardware",
     "json",
     "export",
 };

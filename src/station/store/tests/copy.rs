@@ -30,6 +30,7 @@ pub(crate) async fn fill(store: &Store) {
     store.see(&who, "dhcp", "10.0.0.9", "asked \u{1b}[2J for an address", NOW).await.unwrap();
     super::jobs::through(store, &board, &image).await;
     super::scripts::kept(store, &board).await;
+    super::firmware::kept(store).await;
     let run = store.runs(&RunsAsked::default()).await.unwrap().items[0].run.clone();
     let mut backup_image = super::image("lab-01 backup");
     backup_image.backup_of = Some(board.clone());

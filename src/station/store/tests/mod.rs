@@ -2,6 +2,7 @@
 
 mod boards;
 mod copy;
+mod firmware;
 mod fixture;
 mod jobs;
 mod killed_tests;

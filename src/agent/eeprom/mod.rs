@@ -1,7 +1,9 @@
 //! The flash chip that a board starts from: what it is, and an image written into it and read back.
 //!
-//! The kernel shows such a chip as an MTD device where the device tree has one (`jedec,spi-nor`). A file stands for it on a
-//! simulated board.
+//! The kernel shows such a chip as an MTD device where the device tree has one (`jedec,spi-nor`), or its bus as a `spidev`.
+//! A file stands for it on a simulated board.
+
+mod spi;
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -11,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use self::spi::Bus;
 use super::disk::text;
 use crate::device_api::{BoardEeprom, EepromTold};
 use crate::eeprom::Image;
@@ -21,13 +24,23 @@ const SECTOR: usize = 4096;
 /// `MEMERASE` of mtd/mtd-abi.h: it takes start and length, 32 bits each.
 const MEMERASE: rustix::ioctl::Opcode = rustix::ioctl::opcode::write::<[u32; 2]>(b'M', 2);
 
+/// How one gets at a chip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// It is a file.
+    File,
+    /// The kernel erases and writes it.
+    Mtd,
+    /// The kernel sends bytes to it.
+    Spi,
+}
+
 /// The chip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flash {
     path: PathBuf,
     len: u64,
-    /// It has to be erased before it is written.
-    erase: bool,
+    way: Way,
 }
 
 impl Flash {
@@ -40,12 +53,17 @@ impl Flash {
         if !Image::SIZES.contains(&len) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "an EEPROM has 512 KiB or 2 MiB"));
         }
-        Ok(Self { path: path.to_owned(), len, erase: false })
+        Ok(Self { path: path.to_owned(), len, way: Way::File })
     }
 
-    /// The board's: the one MTD device of type NOR that has the length of an EEPROM and sectors of 4 KiB.
+    /// The board's: the one MTD device of type NOR that has the length of an EEPROM and sectors of 4 KiB; else the chip on the
+    /// bus that only the EEPROM has.
     #[must_use]
     pub fn find(root: &Path) -> Option<Self> {
+        Self::mtd(root).or_else(|| spi::find(root).map(|(path, len)| Self { path, len, way: Way::Spi }))
+    }
+
+    fn mtd(root: &Path) -> Option<Self> {
         let entries = std::fs::read_dir(root.join("sys/class/mtd")).ok()?.flatten().take(64);
         let mut found = entries.filter_map(|entry| {
             let (dir, name) = (entry.path(), entry.file_name().to_str()?.to_owned());
@@ -54,7 +72,7 @@ impl Flash {
             let fits = number("erasesize") == Some(SECTOR as u64)
                 && text(&dir.join("type")).as_deref() == Some("nor")
                 && !name.ends_with("ro");
-            fits.then(|| Self { path: root.join("dev").join(name), len, erase: true })
+            fits.then(|| Self { path: root.join("dev").join(name), len, way: Way::Mtd })
         });
         // Of two nobody knows which one it is.
         found.next().filter(|_| found.next().is_none())
@@ -77,13 +95,17 @@ impl Flash {
     /// # Errors
     /// What the system says.
     pub fn read(&self) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; usize::try_from(self.len).unwrap_or_default()];
+        let len = usize::try_from(self.len).map_err(io::Error::other)?;
+        if self.way == Way::Spi {
+            return Bus::open(&self.path)?.read(len);
+        }
+        let mut bytes = vec![0; len];
         File::open(&self.path)?.read_exact_at(&mut bytes, 0)?;
         Ok(bytes)
     }
 
-    /// Writes an image where it differs, and reads all of it back. What is there twice in vain is told with the digest
-    /// that was read: the caller compares.
+    /// Writes an image where it differs, and reads all of it back; where other bytes came back, once more. What was read last is
+    /// told by its digest: the caller compares.
     ///
     /// # Errors
     /// What the system says; an image of another length.
@@ -94,7 +116,6 @@ impl Flash {
                 "the image isn't as long as the flash chip",
             ));
         }
-        let file = OpenOptions::new().read(true).write(true).open(&self.path)?;
         let before = self.read()?;
         let mut told = EepromTold {
             before: Some(sum(&before)),
@@ -106,25 +127,36 @@ impl Flash {
             if now == image {
                 break;
             }
-            // The first sector has what the chip's ROM starts: it comes last, as one that is wrong stops all.
-            for at in (0..image.len()).step_by(SECTOR).rev() {
-                let new = &image[at..at + SECTOR];
-                if now[at..at + SECTOR] != *new {
-                    self.sector(&file, at, new)?;
-                    told.written += SECTOR as u64;
-                }
-            }
-            if !self.erase {
-                file.sync_all()?;
-            }
+            told.written += match self.way {
+                Way::Spi => Bus::open(&self.path)?.write(image, &now)?,
+                Way::File | Way::Mtd => self.write_sectors(image, &now)?,
+            };
             now = self.read()?;
         }
         told.read_back = Some(sum(&now));
         Ok(told)
     }
 
+    /// Writes where it differs from what `was` there; bytes that were written.
+    fn write_sectors(&self, image: &[u8], was: &[u8]) -> io::Result<u64> {
+        let file = OpenOptions::new().read(true).write(true).open(&self.path)?;
+        let mut written = 0;
+        // The first sector has what the board's ROM starts: it comes last.
+        for at in (0..image.len()).step_by(SECTOR).rev() {
+            let new = &image[at..at + SECTOR];
+            if was[at..at + SECTOR] != *new {
+                self.sector(&file, at, new)?;
+                written += SECTOR as u64;
+            }
+        }
+        if self.way == Way::File {
+            file.sync_all()?;
+        }
+        Ok(written)
+    }
+
     fn sector(&self, file: &File, at: usize, new: &[u8]) -> io::Result<()> {
-        if self.erase {
+        if self.way == Way::Mtd {
             let range = [u32::try_from(at).unwrap_or(u32::MAX), SECTOR as u32];
             // SAFETY: MEMERASE reads two numbers of 32 bits, start and length in bytes.
             let call = unsafe { rustix::ioctl::Setter::<MEMERASE, [u32; 2]>::new(range) };
@@ -137,7 +169,7 @@ impl Flash {
         file.write_all_at(new, at as u64)
     }
 
-    /// What a simulated board tells: what stands in its file.
+    /// What stands in it. A simulated board tells that; a real one what its firmware has found.
     #[must_use]
     pub fn told(&self) -> BoardEeprom {
         let image = self.read().ok().and_then(|bytes| Image::parse(bytes).ok());
@@ -150,7 +182,7 @@ impl Flash {
             signed: Some(u32::from(
                 image.is_some_and(|image| image.is_signed() || image.is_counter_signed()),
             )),
-            config: image.and_then(|image| image.bootconf().ok()).map(str::to_owned),
+            config: image.and_then(|image| plain(image.bootconf().ok()?)),
             flash: Some(self.len),
         }
     }
@@ -173,6 +205,7 @@ pub fn told(root: &Path) -> Option<BoardEeprom> {
         }
     };
     let built = number("bootloader/build-timestamp")?;
+    let flash = Flash::find(root);
     Some(BoardEeprom {
         built: Some(built),
         version: text(&chosen.join("bootloader/version"))
@@ -181,8 +214,9 @@ pub fn told(root: &Path) -> Option<BoardEeprom> {
         updated: number("bootloader/update-timestamp"),
         needs: Some(number("rpi-min-boot-ver").unwrap_or(0)),
         signed: number("bootloader/signed").and_then(|bits| u32::try_from(bits).ok()),
-        config: config(root),
-        flash: Flash::find(root).map(|flash| flash.len()),
+        // What the chip has counts where the kernel shows no configuration.
+        config: config(root).or_else(|| flash.as_ref()?.told().config),
+        flash: flash.map(|flash| flash.len()),
     })
 }
 
@@ -197,9 +231,13 @@ fn config(root: &Path) -> Option<String> {
     let bytes =
         std::fs::read(device.join("nvmem")).ok().filter(|bytes| bytes.len() <= BoardEeprom::LONGEST)?;
     let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
-    let text = String::from_utf8(bytes[..end].to_vec()).ok()?;
+    plain(std::str::from_utf8(&bytes[..end]).ok()?)
+}
+
+/// A configuration that a station takes: what it would refuse would keep the board out.
+fn plain(text: &str) -> Option<String> {
     let odd = |char: char| !matches!(char, '\n' | '\r' | '\t') && crate::format::is_hidden(char);
-    (!text.contains(odd)).then_some(text)
+    (text.len() <= BoardEeprom::LONGEST && !text.contains(odd)).then(|| text.to_owned())
 }
 
 #[cfg(test)]
