@@ -8,7 +8,7 @@ use super::Time;
 
 /// An image of an EEPROM that the station has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema), schema(as = EepromImage))]
 pub struct Firmware {
     /// What people call it. One image a name; what is in it never changes.
     pub name: String,
