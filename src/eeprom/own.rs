@@ -168,7 +168,7 @@ pub fn decide(asked: &ProjectEeprom, image: &Image, board: Board<'_>) -> Result<
     if is_same && told.config.as_deref() == Some(conf.text().as_str()) {
         return nothing("the board has this bootloader with this configuration".to_owned());
     }
-    let by = match way(told, &new, board.target) {
+    let by = match way(told, &new, board) {
         Ok(by) => by,
         Err(Refused::NoWay(why)) if asked.otherwise == EepromOtherwise::GoOn => {
             return nothing(format!("there is no way into its EEPROM: {why}"));
@@ -181,7 +181,7 @@ pub fn decide(asked: &ProjectEeprom, image: &Image, board: Board<'_>) -> Result<
 }
 
 /// How an image gets into the EEPROM of a board.
-fn way(told: &BoardEeprom, image: &Image, target: Option<Role>) -> Result<By, Refused> {
+fn way(told: &BoardEeprom, image: &Image, board: Board<'_>) -> Result<By, Refused> {
     let needs = image.bytes().len() as u64;
     match told.flash {
         Some(has) if has == needs => return Ok(By::Flash),
@@ -190,7 +190,11 @@ fn way(told: &BoardEeprom, image: &Image, target: Option<Role>) -> Result<By, Re
     }
     let no =
         |why: &str| Err(Refused::NoWay(format!("the board's client can't write the flash chip, and {why}")));
-    if !matches!(target, Some(Role::Nvme | Role::Usb)) {
+    // The length of a flash chip tells which board it is; nothing else does.
+    if board.model.is_none() {
+        return no("it isn't known which model the board is");
+    }
+    if !matches!(board.target, Some(Role::Nvme | Role::Usb)) {
         return no("bootloaders take an update only from NVMe and USB disks");
     }
     match told.built {
@@ -361,6 +365,11 @@ mod tests {
             assert!(why(of(&go_on, &four(), Model::Cm4, &told, role)).starts_with("there is no way"));
         }
         written(of(&plain, &four(), Model::Cm4, &of_conf("[none]\nFREEZE_VERSION=1\n"), Role::Usb));
+        // A board of no known model may be of the other chip.
+        let unknown = Board { model: None, told: Some(&none), target: Some(Role::Usb) };
+        assert!(matches!(decide(&plain, &four(), unknown), Err(Refused::NoWay(_))));
+        let told = told();
+        written(decide(&plain, &four(), Board { told: Some(&told), ..unknown }));
     }
 
     #[test]

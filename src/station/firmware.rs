@@ -13,7 +13,9 @@ use crate::eeprom::{Image, Sig};
 use crate::error::Explain as _;
 use crate::format::{hex, is_hidden};
 use crate::image::files::FatFile;
-use crate::station_api::{Board, EepromHad, EepromRun, EepromState, Firmware, Job, ProjectEeprom, Thing};
+use crate::station_api::{
+    Board, EepromHad, EepromOtherwise, EepromRun, EepromState, Firmware, Job, Plan, ProjectEeprom, Thing,
+};
 
 /// No image is longer.
 pub(super) const LONGEST: usize = 2 << 20;
@@ -156,21 +158,13 @@ impl Station {
         };
         let decided = decide(asked, &image, known);
         let mut run = EepromRun {
-            firmware: asked.firmware.clone(),
-            sha256: None,
             built: image.built(),
             before: EepromHad {
                 built: told.and_then(|told| told.built),
                 version: told.and_then(|told| told.version.clone()),
                 sha256: None,
             },
-            changes: Vec::new(),
-            config: None,
-            state: EepromState::Skipped,
-            why: String::new(),
-            notes: Vec::new(),
-            read_back: None,
-            seen: None,
+            ..EepromRun::skipped(&asked.firmware)
         };
         Ok(match decided {
             Ok(Decided::Nothing(why)) => {
@@ -197,6 +191,22 @@ impl Station {
                 Work { told: run, own: None, refused: Some(why) }
             }
         })
+    }
+
+    /// Whether a job whose client knows of no EEPROM goes on all the same: its project has none, or says so. The record has it
+    /// then.
+    pub(super) async fn eeprom_left_out(&self, job: &Job, plan: &Plan) -> Result<bool, Refusal> {
+        let asked = plan.project.as_ref().and_then(|project| project.eeprom.as_ref());
+        let Some(asked) = asked.filter(|_| plan.firmware.is_some()) else { return Ok(true) };
+        if asked.otherwise == EepromOtherwise::Fail {
+            return Ok(false);
+        }
+        let why = "the board's client is a shell client, which writes none".to_owned();
+        let told = EepromRun { why, ..EepromRun::skipped(&asked.firmware) };
+        if let Some(run) = &job.run {
+            self.store().put_eeprom(run, &told).await?;
+        }
+        Ok(true)
     }
 
     /// A board that has started again tells its bootloader: where that is the one that was handed over, its record says so.

@@ -192,6 +192,24 @@ impl EepromState {
 }
 
 impl EepromRun {
+    /// That of an image that isn't written.
+    #[must_use]
+    pub fn skipped(firmware: &str) -> Self {
+        Self {
+            firmware: firmware.to_owned(),
+            sha256: None,
+            built: None,
+            before: EepromHad::default(),
+            changes: Vec::new(),
+            config: None,
+            state: EepromState::Skipped,
+            why: String::new(),
+            notes: Vec::new(),
+            read_back: None,
+            seen: None,
+        }
+    }
+
     /// That of a record, by its details.
     #[must_use]
     pub fn of(detail: &serde_json::Value) -> Option<Self> {

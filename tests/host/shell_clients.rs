@@ -448,3 +448,28 @@ fn a_client_that_is_busy_with_zeros_for_longer_than_others_may_be_silent_gets_th
     let unpacked = zstd::decode_all(&answer.body[..]).unwrap();
     assert!(unpacked == rig.image, "all of it has come");
 }
+
+#[test]
+fn a_project_with_an_eeprom_is_for_clients_that_write_one_unless_it_says_otherwise() {
+    let rig = rig(&["--enrol", "open"]);
+    let image = crate::eeprom::pi4_of("1754265600", b"[all]\nBOOT_UART=0\n");
+    rig.station.put("/api/v1/firmware/four", &image).ok();
+    let project = |eeprom: Value| {
+        let body = json!({"name": "p", "image": "os", "end": "wait", "again": "again", "eeprom": eeprom});
+        rig.station.admin("PUT", "/api/v1/projects/p", Some(&body)).ok();
+        rig.give(json!({"action": "deploy", "project": "p"}))
+    };
+    let record = |job: &str| {
+        let run = rig.job(job)["run"].as_str().unwrap().to_owned();
+        rig.station.admin("GET", &format!("/api/v1/runs/{run}"), None).ok()
+    };
+    let job = project(json!({"firmware": "four"}));
+    assert!(rig.poll()["url"].is_null(), "it got its image");
+    let failed = record(&job);
+    assert_eq!(failed["outcome"], "failed", "{failed:#}");
+    assert!(failed["why"].as_str().unwrap().contains("a shell client writes none"), "{failed:#}");
+    let job = project(json!({"firmware": "four", "otherwise": "go-on"}));
+    assert!(rig.poll()["url"].is_string());
+    let eeprom = &record(&job)["detail"]["eeprom"];
+    assert_eq!(eeprom["state"], "skipped", "{eeprom:#}");
+}

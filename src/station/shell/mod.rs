@@ -206,6 +206,9 @@ async fn to_do(station: &std::sync::Arc<Station>, board: &Board) -> Result<Optio
         Action::Deploy if !plan.first_boot.is_empty() => {
             Some("a shell client gets images as they are, and this project has first-boot settings")
         }
+        Action::Deploy if !station.eeprom_left_out(&job, &plan).await? => {
+            Some("its project has an EEPROM image, and a shell client writes none")
+        }
         _ => None,
     };
     if let Some(why) = lacks {
