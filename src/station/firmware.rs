@@ -13,9 +13,7 @@ use crate::eeprom::{Image, Sig};
 use crate::error::Explain as _;
 use crate::format::{hex, is_hidden};
 use crate::image::files::FatFile;
-use crate::station_api::{
-    Board, EepromHad, EepromOtherwise, EepromRun, EepromState, Firmware, Job, Plan, ProjectEeprom, Thing,
-};
+use crate::station_api::{Board, EepromHad, EepromRun, EepromState, Firmware, Job, ProjectEeprom, Thing};
 
 /// No image is longer.
 pub(super) const LONGEST: usize = 2 << 20;
@@ -193,22 +191,6 @@ impl Station {
         })
     }
 
-    /// Whether a job whose client knows of no EEPROM goes on all the same: its project has none, or says so. The record has it
-    /// then.
-    pub(super) async fn eeprom_left_out(&self, job: &Job, plan: &Plan) -> Result<bool, Refusal> {
-        let asked = plan.project.as_ref().and_then(|project| project.eeprom.as_ref());
-        let Some(asked) = asked.filter(|_| plan.firmware.is_some()) else { return Ok(true) };
-        if asked.otherwise == EepromOtherwise::Fail {
-            return Ok(false);
-        }
-        let why = "the board's client is a shell client, which writes none".to_owned();
-        let told = EepromRun { why, ..EepromRun::skipped(&asked.firmware) };
-        if let Some(run) = &job.run {
-            self.store().put_eeprom(run, &told).await?;
-        }
-        Ok(true)
-    }
-
     /// A board that has started again tells its bootloader: where that is the one that was handed over, its record says so.
     pub(super) async fn eeprom_seen(&self, board: &Board) -> Result<(), Refusal> {
         let told = board.facts.as_ref().and_then(|facts| facts.eeprom.as_ref());
@@ -223,6 +205,26 @@ impl Station {
             self.changes.tell(Thing::Run, &run, Some(&board.id));
         }
         Ok(())
+    }
+
+    /// Whether a job whose client knows of no EEPROM goes on all the same: its project has none, or says so. The record has it
+    /// then.
+    pub(super) async fn eeprom_left_out(
+        &self,
+        job: &Job,
+        plan: &crate::station_api::Plan,
+    ) -> Result<bool, Refusal> {
+        let asked = plan.project.as_ref().and_then(|project| project.eeprom.as_ref());
+        let Some(asked) = asked.filter(|_| plan.firmware.is_some()) else { return Ok(true) };
+        if asked.otherwise == crate::station_api::EepromOtherwise::Fail {
+            return Ok(false);
+        }
+        let why = "the board's client is a shell client, which writes none".to_owned();
+        let told = EepromRun { why, ..EepromRun::skipped(&asked.firmware) };
+        if let Some(run) = &job.run {
+            self.store().put_eeprom(run, &told).await?;
+        }
+        Ok(true)
     }
 }
 

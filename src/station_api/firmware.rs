@@ -192,6 +192,12 @@ impl EepromState {
 }
 
 impl EepromRun {
+    /// That of a record, by its details.
+    #[must_use]
+    pub fn of(detail: &serde_json::Value) -> Option<Self> {
+        serde_json::from_value(detail.get("eeprom")?.clone()).ok()
+    }
+
     /// That of an image that isn't written.
     #[must_use]
     pub fn skipped(firmware: &str) -> Self {
@@ -208,11 +214,5 @@ impl EepromRun {
             read_back: None,
             seen: None,
         }
-    }
-
-    /// That of a record, by its details.
-    #[must_use]
-    pub fn of(detail: &serde_json::Value) -> Option<Self> {
-        serde_json::from_value(detail.get("eeprom")?.clone()).ok()
     }
 }
