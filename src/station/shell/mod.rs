@@ -199,6 +199,7 @@ async fn to_do(station: &std::sync::Arc<Station>, board: &Board) -> Result<Optio
         return Ok(None);
     }
     let plan = station.store().plan(&job.id).await?;
+    let goes_without = station.eeprom_left_out(&job, &plan).await?;
     let lacks = match job.action {
         Action::Deploy if !plan.scripts.is_empty() => {
             Some("its project has scripts, and a shell client runs none")
@@ -206,7 +207,7 @@ async fn to_do(station: &std::sync::Arc<Station>, board: &Board) -> Result<Optio
         Action::Deploy if !plan.first_boot.is_empty() => {
             Some("a shell client gets images as they are, and this project has first-boot settings")
         }
-        Action::Deploy if !station.eeprom_left_out(&job, &plan).await? => {
+        Action::Deploy if !goes_without => {
             Some("its project has an EEPROM image, and a shell client writes none")
         }
         _ => None,
