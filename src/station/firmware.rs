@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::store::Asked;
+use super::store::{self, Asked};
 use super::web::{Refusal, Who};
 use super::{Station, acts, now};
 use crate::board::Model;
@@ -38,7 +38,7 @@ fn read(name: &str, channel: Option<&str>, bytes: Vec<u8>) -> Result<(Firmware, 
             || channel.len() > 32
             || !channel.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     }) {
-        return Err(Refusal::meaningless("a channel has 1 to 32 letters, digits and `-`"));
+        return Err(Refusal::meaningless("a channel has 1 to 32 letters, digits and hyphens"));
     }
     let told = Firmware {
         name: name.to_owned(),
@@ -94,7 +94,11 @@ impl Station {
         let (named, channel) = (name.to_owned(), channel.map(str::to_owned));
         let looked = tokio::task::spawn_blocking(move || read(&named, channel.as_deref(), bytes));
         let (told, bytes) = looked.await.map_err(|error| Refusal::meaningless(error.to_string()))??;
-        let firmware = self.store().add_firmware(&told, &bytes).await?;
+        let firmware = match self.store().add_firmware(&told, &bytes).await {
+            Ok(firmware) => firmware,
+            Err(error @ store::Error::Many { .. }) => return Err(Refusal::conflict(error.to_string())),
+            Err(error) => return Err(error.into()),
+        };
         self.changed(who, "firmware.add", &firmware.name).await;
         Ok(firmware)
     }

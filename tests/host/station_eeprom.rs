@@ -231,9 +231,8 @@ fn what_would_kill_a_board_is_refused_before_its_disk_is_touched() {
         assert!(runs(&station).is_empty() && untouched(&station, serial), "{serial}");
     }
     // A rule's board hears it before it is touched.
-    disk(&station, FIVE, 8);
-    let _five = again(&station, FIVE, PI5, Some(&old), None);
     station.json(&["rule", "add", "fives", "--project", "fours", "--serials", FIVE]);
+    let _five = board(&station, FIVE, PI5, Some(&old));
     let record = ended(&station, 1).remove(0);
     assert_eq!(
         (&record["outcome"], &record["detail"]["eeprom"]["state"]),

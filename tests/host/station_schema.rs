@@ -32,6 +32,7 @@ fn config(station: &Station) -> String {
     let post = |path: &str, body: serde_json::Value| station.admin("POST", path, Some(&body)).ok();
     put("/api/v1/projects/lab", json!({"name": "lab", "image": "os"}));
     put("/api/v1/scripts/greet", json!({"name": "greet", "text": "echo hello\n", "when": "pre"}));
+    station.put("/api/v1/firmware/four", &crate::eeprom::pi4(b"[all]\nBOOT_UART=0\n")).ok();
     let range = json!({"kind": "sequence", "prefix": "SN", "width": 4, "start": 1, "step": 1, "end": 9});
     post("/api/v1/values", json!({"name": "sn", "of": range}));
     put("/api/v1/slots/bench", json!({"name": "bench", "kind": "usb", "place": "1-1", "position": 1}));
@@ -57,6 +58,7 @@ fn config(station: &Station) -> String {
         ("project", "lab"),
         ("rule", "rest"),
         ("script", "greet"),
+        ("firmware", "four"),
         ("source", "sn"),
         ("slot", "bench"),
         ("user", "ann"),

@@ -1,7 +1,6 @@
 use super::*;
 use crate::eeprom::Image as Eeprom;
 use crate::format::hex;
-use crate::samples::eeprom::pi4_of;
 use crate::station::store::Error;
 use crate::station_api::{Firmware, Project, ProjectEeprom};
 

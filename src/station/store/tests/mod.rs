@@ -19,6 +19,7 @@ mod work;
 
 use super::{Store, StoreUrl};
 use crate::device_api::{Disk, Register, Role};
+use crate::samples::eeprom::pi4_of;
 use crate::samples::postgres::Postgres;
 use crate::station_api::{Image, ImageState, Time};
 
