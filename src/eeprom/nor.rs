@@ -9,7 +9,7 @@ use super::image::{Image, SECTOR};
 const PAGE: usize = 256;
 /// So often at most is a chip asked whether it is ready, with [`PAUSE_US`] between. A sector is erased in 0.4 seconds at most.
 const MOST_ASKED: u32 = 4000;
-/// Between two questions whether it is ready, in microseconds.
+/// Between two questions whether it is ready, in microseconds. It is for the driver to let them pass.
 pub const PAUSE_US: u64 = 500;
 /// So many bytes are read at once.
 pub const CHUNK: usize = 2048;
@@ -36,7 +36,7 @@ pub struct Send {
     pub out: Vec<u8>,
     /// How many bytes come back.
     pub back: usize,
-    /// Whether to wait for [`PAUSE_US`] before it.
+    /// The chip is at work: [`PAUSE_US`] have to pass before it is asked again.
     pub pause: bool,
 }
 
