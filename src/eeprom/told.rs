@@ -2,10 +2,12 @@
 
 use sha2::{Digest, Sha256};
 
+use super::day;
 use super::image::{Image, Part, What, signed};
 use super::keys::Key;
 use super::lines::{Scope, Seen};
 use crate::format::hex;
+use crate::station_api::EepromRun;
 
 /// A section, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,4 +91,74 @@ pub fn signature(image: &Image) -> String {
         );
     }
     text
+}
+
+/// What became of a board's EEPROM: each fact with a short name, in the order of a record.
+#[must_use]
+pub fn run(run: &EepromRun) -> Vec<(&'static str, String)> {
+    let built = |built: Option<u64>| built.and_then(day).map(|day| format!("built {day}"));
+    let text = |parts: Vec<Option<String>>| parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let mut facts = vec![("image", run.firmware.clone()), ("state", run.state.phrase().to_owned())];
+    let mut put = |name, text: String| {
+        if !text.is_empty() {
+            facts.push((name, text));
+        }
+    };
+    put("why", run.why.clone());
+    let before = &run.before;
+    let version = before.version.as_ref().map(|version| format!("version {version}"));
+    let sum = before.sha256.as_ref().map(|sum| format!("sha256 {sum}"));
+    put("before", text(vec![built(before.built), version, sum]));
+    put("new", text(vec![built(run.built), run.sha256.as_ref().map(|sum| format!("sha256 {sum}"))]));
+    put("settings", run.changes.join(", "));
+    put("read back", run.read_back.clone().map(|sum| format!("sha256 {sum}")).unwrap_or_default());
+    let seen = run.seen.and_then(|seen| jiff::Timestamp::from_millisecond(seen).ok());
+    put("seen", seen.map(|seen| seen.strftime("%Y-%m-%d %H:%M:%SZ").to_string()).unwrap_or_default());
+    run.notes.iter().for_each(|note| put("note", note.clone()));
+    facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::station_api::{EepromHad, EepromState};
+
+    #[test]
+    fn a_record_is_told_with_what_there_is() {
+        let mut of = EepromRun {
+            firmware: "lab".into(),
+            sha256: None,
+            built: Some(1_754_265_600),
+            before: EepromHad::default(),
+            changes: Vec::new(),
+            config: None,
+            state: EepromState::Skipped,
+            why: "a Pi 3 has no EEPROM".into(),
+            notes: Vec::new(),
+            read_back: None,
+            seen: None,
+        };
+        let text = |run: &EepromRun| {
+            super::run(run)
+                .into_iter()
+                .map(|(name, text)| format!("{name}: {text}"))
+                .collect::<Vec<_>>()
+                .join("; ")
+        };
+        assert_eq!(
+            text(&of),
+            "image: lab; state: not written; why: a Pi 3 has no EEPROM; new: built 2025-08-04"
+        );
+        of.why = String::new();
+        of.before =
+            EepromHad { built: Some(1_650_968_668), version: Some("v1".into()), sha256: Some("ab".into()) };
+        (of.state, of.sha256, of.read_back) = (EepromState::Seen, Some("cd".into()), Some("cd".into()));
+        (of.changes, of.notes, of.seen) = (vec!["+ BOOT_UART=1".into()], vec!["look".into()], Some(0));
+        assert_eq!(
+            text(&of),
+            "image: lab; state: handed over, and seen after a boot; before: built 2022-04-26, version v1, sha256 ab; \
+             new: built 2025-08-04, sha256 cd; settings: + BOOT_UART=1; read back: sha256 cd; \
+             seen: 1970-01-01 00:00:00Z; note: look"
+        );
+    }
 }
