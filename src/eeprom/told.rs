@@ -6,7 +6,8 @@ use super::day;
 use super::image::{Image, Part, What, signed};
 use super::keys::Key;
 use super::lines::{Scope, Seen};
-use crate::format::hex;
+use crate::device_api::BoardEeprom;
+use crate::format::{hex, size};
 use crate::station_api::EepromRun;
 
 /// A section, for people.
@@ -93,6 +94,23 @@ pub fn signature(image: &Image) -> String {
     text
 }
 
+/// What a board tells of its EEPROM, in a line.
+#[must_use]
+pub fn board(told: &BoardEeprom) -> String {
+    let parts = [
+        told.built.and_then(day).map(|day| format!("built {day}")),
+        told.version.as_ref().map(|version| format!("version {version}")),
+        told.needs.map(|needs| format!("needs MFG_VER {needs}")),
+        told.is_signed()
+            .map(|is| if is { "starts signed systems only" } else { "no key burned in" }.to_owned()),
+        Some(match told.flash {
+            Some(bytes) => format!("its agent can write the {}", size(bytes)),
+            None => "its agent can't write it".to_owned(),
+        }),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 /// What became of a board's EEPROM: each fact with a short name, in the order of a record.
 #[must_use]
 pub fn run(run: &EepromRun) -> Vec<(&'static str, String)> {
@@ -122,6 +140,15 @@ pub fn run(run: &EepromRun) -> Vec<(&'static str, String)> {
 mod tests {
     use super::*;
     use crate::station_api::{EepromHad, EepromState};
+
+    #[test]
+    fn a_board_is_told_in_a_line() {
+        let mut told = BoardEeprom { built: Some(1_650_968_668), signed: Some(8), ..BoardEeprom::default() };
+        assert_eq!(board(&told), "built 2022-04-26, starts signed systems only, its agent can't write it");
+        (told.needs, told.signed, told.flash) = (Some(1), Some(4), Some(512 << 10));
+        let want = "built 2022-04-26, needs MFG_VER 1, no key burned in, its agent can write the 512 KiB";
+        assert_eq!(board(&told), want);
+    }
 
     #[test]
     fn a_record_is_told_with_what_there_is() {

@@ -40,7 +40,7 @@ fn read(name: &str, channel: Option<&str>, bytes: Vec<u8>) -> Result<(Firmware, 
             || channel.len() > 32
             || !channel.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     }) {
-        return Err(Refusal::meaningless("a channel has 1 to 32 letters, digits and `-`"));
+        return Err(Refusal::meaningless("a channel has 1 to 32 letters, digits and hyphens"));
     }
     let told = Firmware {
         name: name.to_owned(),

@@ -34,11 +34,11 @@ fn images_are_added_listed_shown_got_back_and_removed() {
     let list = station.run(&["firmware", "list"]);
     let list = String::from_utf8(list.stdout).unwrap();
     assert!(list.starts_with("FIRMWARE  CHIP     CHANNEL  BUILT       MFG_VER  SIGNED  SIZE"), "{list}");
-    assert!(list.contains("lab       BCM2711  latest   2025-08-04           no      512.0 KiB"), "{list}");
+    assert!(list.contains("lab       BCM2711  latest   2025-08-04           no      512 KiB"), "{list}");
 
     let show = String::from_utf8(station.run(&["firmware", "show", "lab"]).stdout).unwrap();
     for text in [
-        "image  lab, 512.0 KiB for Pi 4",
+        "image  lab, 512 KiB for Pi 4",
         "built 2025-08-04",
         "channel latest",
         "BOOT_UART=0",

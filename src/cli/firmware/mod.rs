@@ -69,7 +69,7 @@ struct Add {
     /// Of several images the newest one of the channel is taken. `piprov eeprom show` lists what a directory or a package has.
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::AnyPath)]
     file: PathBuf,
-    /// The channel that its maker gives it out in [default: what its directory is called]
+    /// Its maker's channel [default: what the image's directory is called]
     ///
     /// Of several images only those of this channel are looked at; without it those of the channel default, where there are some.
     #[arg(long, value_name = "CHANNEL")]

@@ -17,7 +17,7 @@ use crate::eeprom::remarks::remarks;
 use crate::eeprom::told::{Section, sections, signature, what};
 use crate::eeprom::update::usual;
 use crate::eeprom::{BootConf, BootOrder, Image, day, too_old_for};
-use crate::format::{message, size_exact};
+use crate::format::{message, size};
 use crate::station::export::download;
 use crate::station::firmware::LONGEST;
 use crate::station::web::{Access, Refusal, Row};
@@ -133,7 +133,7 @@ fn line(one: Firmware, projects: &[Project]) -> Line {
         built: one.built.and_then(day).unwrap_or_default(),
         version: message(&one.version.unwrap_or_default()).into_owned(),
         mfg_ver: one.mfg_ver.map(|number| number.to_string()).unwrap_or_default(),
-        size: size_exact(one.size),
+        size: size(one.size),
         sha256: one.sha256,
         signed: one.signed,
         made: words::day_and_time(one.made),
