@@ -40,6 +40,7 @@ complete -c piprov -n "__fish_piprov_needs_command" -f -a "run" -d 'Show what wa
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "board" -d 'Show the station\'s boards, and tell them what to do'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "image" -d 'Show the station\'s images, and add, check and take out some'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "backup" -d 'Show the backups of boards, check them, and put them back'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "firmware" -d 'Show the station\'s EEPROM images, and add, get and take out some'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "project" -d 'Show and change projects: image, disk and end that boards get together'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "script" -d 'Show and change what boards run before and after their image is written'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "rule" -d 'Show and change which project an arriving board gets'
@@ -552,6 +553,70 @@ complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -f -a "add" -d 'Take an EEPROM image into the station'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -f -a "list" -d 'List EEPROM images'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -f -a "show" -d 'Show what is in an image, each setting with what it does'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -f -a "get" -d 'Get an image back, byte for byte'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -f -a "remove" -d 'Take an image out that no project has'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -l channel -d 'The channel that its maker gives it out in [default: what its directory is called]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -l board -d 'Which board it is for, where there are several images: 4, 400, cm4, 5, 500, cm5' -r
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from show" -l board -d 'Say what the boot order means for this board: 4, 400, cm4, cm4s, 5, 500, cm5' -r
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from get" -s o -l output -d 'The file, which is not there yet; - is standard output' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from get" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from get" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from get" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from get" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from get" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from get" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -596,6 +661,13 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l script -d 'A script that its boards run, several in a list; "" is none' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l set -d 'First-boot setting, like hostname=gate-{serial8}; without a value it goes' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l set-file -d 'File with such settings, as TOML: hostname = "gate-{serial8}"' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l eeprom -d 'The EEPROM image that boards get, by name; "" is none' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l eeprom-set -d 'A bootloader\'s setting for its boards: BOOT_UART=1' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l eeprom-unset -d 'A setting that is taken out of the image\'s configuration' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l eeprom-leave -d 'A setting that stays again as the image has it' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l eeprom-boot-from-target -d 'Boards look for a system first on the disk that is written: yes or no' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l eeprom-when -d 'When it is written: if-different, or if-older than the image\'s bootloader' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l eeprom-otherwise -d 'What becomes of a job whose board can\'t have it in any way: fail or go-on' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -615,6 +687,13 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l script -d 'A script that its boards run, several in a list; "" is none' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l set -d 'First-boot setting, like hostname=gate-{serial8}; without a value it goes' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l set-file -d 'File with such settings, as TOML: hostname = "gate-{serial8}"' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l eeprom -d 'The EEPROM image that boards get, by name; "" is none' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l eeprom-set -d 'A bootloader\'s setting for its boards: BOOT_UART=1' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l eeprom-unset -d 'A setting that is taken out of the image\'s configuration' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l eeprom-leave -d 'A setting that stays again as the image has it' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l eeprom-boot-from-target -d 'Boards look for a system first on the disk that is written: yes or no' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l eeprom-when -d 'When it is written: if-different, or if-older than the image\'s bootloader' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l eeprom-otherwise -d 'What becomes of a job whose board can\'t have it in any way: fail or go-on' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l config -d 'Read this configuration file instead of the usual ones' -r -F

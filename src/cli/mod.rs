@@ -23,6 +23,7 @@ mod deploy;
 mod doctor;
 mod eeprom;
 mod findings;
+mod firmware;
 mod flash;
 mod hook;
 mod image;
@@ -146,6 +147,8 @@ pub enum Command {
     Image(image::Image),
     /// Show the backups of boards, check them, and put them back
     Backup(backup::Backup),
+    /// Show the station's EEPROM images, and add, get and take out some
+    Firmware(firmware::Firmware),
     /// Show and change projects: image, disk and end that boards get together
     Project(project::Project),
     /// Show and change what boards run before and after their image is written
@@ -274,6 +277,7 @@ impl Cli {
             Command::Backup(args) => args.run(global, ui, stop),
             Command::Project(args) => args.run(global, ui, stop),
             Command::Script(args) => args.run(global, ui, stop),
+            Command::Firmware(args) => args.run(global, ui, stop),
             Command::Rule(args) => args.run(global, ui, stop),
             Command::Values(args) => args.run(global, ui, stop),
             Command::User(args) => args.run(global, ui, stop),

@@ -1,5 +1,7 @@
 //! `piprov project`: what is to be done with boards.
 
+mod eeprom;
+
 use std::path::PathBuf;
 
 use crate::cli::Global;
@@ -114,6 +116,8 @@ struct Facts {
     /// File with such settings, as TOML: hostname = "gate-{serial8}"
     #[arg(long = "set-file", value_name = "FILE", help_heading = "First boot", value_hint = clap::ValueHint::FilePath)]
     first_boot_file: Option<PathBuf>,
+    #[command(flatten)]
+    eeprom: eeprom::Eeprom,
 }
 
 #[derive(Debug, clap::Args)]
@@ -298,6 +302,7 @@ impl Facts {
                 scripts.into_iter().filter(|script| !script.is_empty()).collect()
             }),
             first_boot: first_boot(before.first_boot, &self.first_boot, self.first_boot_file.as_deref())?,
+            eeprom: self.eeprom.put(before.eeprom, ui)?,
             ..before
         };
         show(&station.put(&path(["projects", &project.name]), &project)?, ui)
@@ -378,6 +383,7 @@ fn show(project: &Known, ui: &Ui) -> crate::cli::Result<()> {
             ("values", project.values.join(", ")),
             ("scripts", project.scripts.join(", ")),
             ("first boot", settings(&project.first_boot)),
+            ("EEPROM", eeprom::told(project.eeprom.as_ref())),
             ("made", if project.made > 0 { moment(project.made) } else { String::new() }),
         ],
     );

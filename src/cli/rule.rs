@@ -261,5 +261,8 @@ fn test(board: &str, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
     }
     let what = test.what.as_ref().map_or_else(|| "no rule matches: it waits for a person".to_owned(), then);
     ui.result(format_args!("{}: {what}", client::label(&board)));
+    if let Some(eeprom) = &test.eeprom {
+        ui.result(format_args!("{}: EEPROM: {eeprom}", client::label(&board)));
+    }
     Ok(())
 }

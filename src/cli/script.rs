@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::Global;
-use crate::cli::client::{self, At, Station, new_name, parse, path, tell, tell_one, word};
+use crate::cli::client::{self, At, Station, new_name, parse, path, tell, tell_one, word, yes};
 use crate::cli::confirm::confirm;
 use crate::cli::input::read_text;
 use crate::cli::ui::Ui;
@@ -86,14 +86,6 @@ struct NoName(PathBuf);
 impl Explain for NoName {
     fn kind(&self) -> Kind {
         Kind::Usage
-    }
-}
-
-fn yes(text: &str) -> Result<bool, String> {
-    match text {
-        "yes" | "true" => Ok(true),
-        "no" | "false" => Ok(false),
-        _ => Err("it is yes or no".to_owned()),
     }
 }
 

@@ -86,6 +86,15 @@ impl Key {
         format!("{name} is no setting that is known of a bootloader, and its value wasn't checked{meant}")
     }
 
+    /// What is to be said of those of these names that aren't known: a mistake in typing, most often.
+    pub fn unknown_of<'a>(names: impl IntoIterator<Item = &'a String>) -> Vec<String> {
+        names
+            .into_iter()
+            .filter(|name| matches!(Self::find(name), Ok(None)))
+            .map(|name| Self::unknown(name))
+            .collect()
+    }
+
     /// Whether the bootloader understands this value. An empty value stands for the default.
     ///
     /// # Errors

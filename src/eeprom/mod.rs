@@ -5,6 +5,7 @@
 //! - [`image`], [`BootConf`], [`keys`], [`BootOrder`]: an EEPROM's image, its configuration, and what that means.
 //! - [`remarks`], [`Needs`], [`check`], [`mod@compare`]: what may be wrong with one, and which boards it is for.
 //! - [`mod@edit`], [`update`]: an image with another configuration, and as a board takes it over the network.
+//! - [`told`]: an image in words.
 //! - `own`: the image of one board, with what its project says, and how it gets there.
 //! - [`mod@recovery`]: what a board in USB boot is given so that it writes its EEPROM.
 //! - `nor`: the flash chip, as bytes on its bus.
@@ -37,6 +38,7 @@ pub mod remarks;
 #[cfg(feature = "cli")]
 mod rsa;
 mod sig;
+pub mod told;
 pub mod update;
 pub mod usb_boot;
 

@@ -13,7 +13,9 @@ use crate::eeprom::{Image, Sig};
 use crate::error::Explain as _;
 use crate::format::{hex, is_hidden};
 use crate::image::files::FatFile;
-use crate::station_api::{Board, EepromHad, EepromRun, EepromState, Firmware, Job, ProjectEeprom, Thing};
+use crate::station_api::{
+    Board, EepromHad, EepromRun, EepromState, Firmware, Job, ProjectEeprom, RuleTest, Thing, What,
+};
 
 /// No image is longer.
 pub(super) const LONGEST: usize = 2 << 20;
@@ -193,6 +195,20 @@ impl Station {
                 Work { told: run, own: None, refused: Some(why) }
             }
         })
+    }
+
+    /// What the rules say of a board, with what would become of its EEPROM.
+    pub(super) async fn test_rules(&self, board: &Board) -> Result<RuleTest, Refusal> {
+        let mut test = self.store().test_rules(&board.id).await?;
+        if let Some(What::Project { project }) = &test.what {
+            let project = self.store().project(project).await?;
+            if let Some(asked) = project.eeprom {
+                let sha256 = self.store().firmware(&asked.firmware).await?.sha256;
+                let work = self.eeprom_for(&asked, &sha256, board, &project.target).await?;
+                test.eeprom = Some(work.told.would());
+            }
+        }
+        Ok(test)
     }
 
     /// A board that has started again tells its bootloader: where that is the one that was handed over, its record says so.

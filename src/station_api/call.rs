@@ -223,6 +223,9 @@ pub struct RuleTest {
     /// What happens: the first match; `None` where no rule matches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub what: Option<What>,
+    /// What would be done with the board's EEPROM, where that gives it a project that says something of EEPROMs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eeprom: Option<String>,
 }
 
 /// What one rule says of a board.

@@ -192,6 +192,22 @@ impl EepromState {
 }
 
 impl EepromRun {
+    /// What would come of it, before anything is done.
+    #[must_use]
+    pub fn would(&self) -> String {
+        let name = &self.firmware;
+        match self.state {
+            EepromState::Skipped => format!("{name} would not be written: {}", self.why),
+            EepromState::Refused => {
+                format!("the job would fail, and the board would not be touched: {}", self.why)
+            }
+            EepromState::HandedOver => {
+                format!("{name} would lie on the boot partition; the bootloader takes it at the next start")
+            }
+            _ => format!("{name} would be written by the agent and read back"),
+        }
+    }
+
     /// That of a record, by its details.
     #[must_use]
     pub fn of(detail: &serde_json::Value) -> Option<Self> {

@@ -133,6 +133,19 @@ impl<'a> Browser<'a> {
         self.send("POST", path, Some(&form(&all)), &[("content-type", "application/x-www-form-urlencoded")])
     }
 
+    /// A form with a file in it, as browsers send one.
+    pub(crate) fn post_file(&self, path: &str, proof: &str, fields: &[(&str, &str)], file: &[u8]) -> Answer {
+        let mut body = Vec::new();
+        for (name, value) in [&[("proof", proof)], fields].concat() {
+            let part = format!("--X\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+            body.extend(part.into_bytes());
+        }
+        body.extend(b"--X\r\ncontent-disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\n");
+        body.extend(file);
+        body.extend(b"\r\n--X--\r\n");
+        self.send("POST", path, Some(&body), &[("content-type", "multipart/form-data; boundary=X")])
+    }
+
     /// Begins to send a file in pieces; the upload's name.
     #[track_caller]
     pub(crate) fn upload(&self, name: &str, file: &str, size: usize, sha256: &str) -> String {

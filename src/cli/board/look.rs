@@ -4,6 +4,7 @@ use super::known;
 use crate::board::{Mac, Serial};
 use crate::cli::client::{self, Station, label, moment, parse, path, tell, tell_one, who, word};
 use crate::cli::ui::Ui;
+use crate::eeprom::told;
 use crate::format::json::json;
 use crate::format::size;
 use crate::station_api::{Board as Known, BootdState, Enrolment, Held, Job, Sighting, Status, Thing};
@@ -108,6 +109,7 @@ pub(super) fn show(board: &str, station: &Station, ui: &Ui) -> crate::cli::Resul
     let simulated = if board.simulated { "yes: a program that behaves as a board" } else { "" };
     let job = board.job.as_ref().map(|job| station.get::<Job>(&path(["jobs", job]))).transpose()?;
     let job = job.map(|job| format!("{} {}", word(job.action), word(job.state))).unwrap_or_default();
+    let eeprom = board.facts.as_ref().and_then(|facts| facts.eeprom.as_ref());
     tell_one(
         ui,
         "known-board",
@@ -118,6 +120,7 @@ pub(super) fn show(board: &str, station: &Station, ui: &Ui) -> crate::cli::Resul
             ("addresses", macs.join(", ")),
             ("model", board.model.clone().unwrap_or_default()),
             ("memory", board.memory.map(size).unwrap_or_default()),
+            ("EEPROM", eeprom.map(told::board).unwrap_or_default()),
             ("disks", disks.collect::<Vec<_>>().join("; ")),
             ("standing", word(board.enrolment)),
             ("network", format!("{}{beside}", network(board.held))),

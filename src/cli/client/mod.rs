@@ -307,6 +307,15 @@ pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     })
 }
 
+/// `yes` or `no`.
+pub(super) fn yes(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" | "true" => Ok(true),
+        "no" | "false" => Ok(false),
+        _ => Err("it is yes or no".to_owned()),
+    }
+}
+
 /// A board as all commands tell it.
 pub(super) fn who(board: &Board) -> Who {
     Who { name: board.name.clone(), mac: board.macs.first().copied(), serial: board.serial, ..Who::default() }

@@ -9,6 +9,7 @@ mod verify;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
+pub(super) use show::{input, is_package, one_image};
 pub(super) use told::{heading, object, partitions};
 
 use crate::board::Model;

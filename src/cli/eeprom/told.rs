@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 
 use crate::cli::ui::{Style, Ui};
 use crate::eeprom::files::place;
-use crate::eeprom::image::{BOOTCONF, Image, Other, Part, What, signed};
+use crate::eeprom::image::{BOOTCONF, Image, Other};
 use crate::eeprom::keys::Key;
 use crate::eeprom::remarks::remarks;
-use crate::eeprom::{BootConf, Scope, day, too_old_for};
+use crate::eeprom::{BootConf, Scope, day, told, too_old_for};
 use crate::format::json::json;
 use crate::format::{hex, size};
 
@@ -75,31 +75,13 @@ pub(in crate::cli) fn heading(path: &Path, image: &Image, ui: &Ui) {
 /// All sections but padding, each with its sum.
 pub(super) fn sections(image: &Image, ui: &Ui) {
     let mut rows = vec![["OFFSET", "SECTION", "BYTES", "SHA256", ""].map(str::to_owned)];
-    for section in image.sections().filter(|section| section.what != What::Padding || ui.verbose > 0) {
-        let what = match (section.what, section.name) {
-            (_, Some(name)) => name,
-            (What::Bootcode, None) => "bootcode",
-            (What::Padding, None) => "padding",
-            _ => "module",
-        };
-        let part = match section.part {
-            Part::Whole => "",
-            Part::A => "A ",
-            Part::B => "B ",
-        };
-        let program = section.what == What::Bootcode || what == "bootsys";
-        let note = match signed(section.content).filter(|_| program) {
-            Some(by) if by.customer.is_some() => "signed by a customer too",
-            Some(_) => "signed by Raspberry Pi",
-            None if section.what == What::File && section.is_blank() => "blank",
-            None => "",
-        };
+    for section in told::sections(image).into_iter().filter(|section| !section.is_padding || ui.verbose > 0) {
         rows.push([
             format!("{:#08x}", section.offset),
-            format!("{part}{what}"),
-            section.content.len().to_string(),
-            hex(&Sha256::digest(section.content))[..12].to_owned(),
-            note.to_owned(),
+            section.name,
+            section.length.to_string(),
+            section.sha256[..12].to_owned(),
+            section.note.to_owned(),
         ]);
     }
     crate::cli::table::tell(ui, Style::Faint, &rows);
@@ -108,18 +90,7 @@ pub(super) fn sections(image: &Image, ui: &Ui) {
 /// The configuration, each setting with what it does.
 pub(super) fn configuration(conf: &BootConf, ui: &Ui) {
     let lines: Vec<_> = conf.lines().collect();
-    let told = lines.iter().map(|seen| match &seen.what {
-        crate::eeprom::What::Setting { key, .. } if seen.scope != Scope::Elsewhere => {
-            let what = match Key::find(key) {
-                Ok(Some(known)) => {
-                    known.what().unwrap_or("known to bootloaders; what it does is not documented")
-                }
-                _ => "not known; it stays as it is",
-            };
-            Some([seen.text.clone(), what.to_owned()])
-        }
-        _ => None,
-    });
+    let told = lines.iter().map(|seen| Some([seen.text.clone(), told::what(seen)?.to_owned()]));
     let told: Vec<_> = told.collect();
     let rows: Vec<[String; 2]> = told.iter().flatten().cloned().collect();
     let width = ui.width_out.map(|width| width.saturating_sub(2));

@@ -5,8 +5,10 @@ use serde_json::Value;
 use super::{style, took, word};
 use crate::cli::remedy;
 use crate::cli::ui::{Style, Text, Ui, wrap};
+use crate::eeprom;
 use crate::format::json::json;
 use crate::run::{Ending, Record};
+use crate::station_api::EepromRun;
 
 /// Wide enough for each of the words in front.
 const WIDTH: usize = 13;
@@ -67,6 +69,15 @@ pub(super) fn show(ui: &Ui, record: &Record) {
     line("piprov", &record.piprov);
     if let Value::Object(detail) = &record.detail {
         for (name, value) in detail {
+            if name == "eeprom"
+                && let Some(run) = EepromRun::of(&record.detail)
+            {
+                ui.result(ui.paint(Style::Faint, name));
+                for (name, text) in eeprom::told::run(&run) {
+                    tree(ui, name, &Value::String(text), 1);
+                }
+                continue;
+            }
             tree(ui, name, value, 0);
         }
     }

@@ -68,7 +68,7 @@ async fn sightings(call: Call, asked: ListAsked, (): ()) -> Result<Page<Sighting
 
 async fn rules(call: Call, (): (), (): ()) -> Result<RuleTest, Refusal> {
     let id = id(&call).await?;
-    Ok(call.station.store().test_rules(&id).await?)
+    call.station.test_rules(&call.station.store().board(&id).await?).await
 }
 
 async fn new_job(call: Call, (): (), new: NewJob) -> Result<Job, Refusal> {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::device_api::When;
 use crate::run::{Record, Stage};
-use crate::station_api::{RunLine, ScriptRun, ScriptState};
+use crate::station_api::{EepromRun, RunLine, ScriptRun, ScriptState};
 
 /// A run, looked at for its facts.
 pub(in crate::station) struct Seen<'a> {
@@ -135,6 +135,17 @@ impl<'a> Seen<'a> {
             .iter()
             .map(|script| format!("{}: {}", script.name, how(script)))
             .collect()
+    }
+
+    /// What became of the board's EEPROM; `None` where that isn't on record.
+    pub(in crate::station) fn eeprom<T>(&self, of: impl Fn(&EepromRun) -> Option<T>) -> String
+    where
+        T: ToString,
+    {
+        EepromRun::of(&self.record.detail)
+            .and_then(|run| of(&run))
+            .map(|value| value.to_string())
+            .unwrap_or_default()
     }
 
     /// How long it was in a step, in milliseconds; `None` where it never was there, or that isn't on record.

@@ -92,8 +92,20 @@ pub(super) const COLUMNS: &[Column] = &[
     ("values", |seen| seen.values()),
     ("first_boot", |seen| seen.first_boot()),
     ("scripts", |seen| seen.scripts().join("; ")),
+    ("eeprom", |seen| seen.eeprom(|run| Some(run.firmware.clone()))),
+    ("eeprom_state", |seen| seen.eeprom(|run| Some(run.state.phrase()))),
+    ("eeprom_why", |seen| seen.eeprom(|run| Some(run.why.clone()))),
+    ("eeprom_before", |seen| seen.eeprom(|run| moment(run.before.built))),
+    ("eeprom_built", |seen| seen.eeprom(|run| moment(run.built))),
+    ("eeprom_sha256", |seen| seen.eeprom(|run| run.sha256.clone())),
+    ("eeprom_read_back", |seen| seen.eeprom(|run| run.read_back.clone())),
     ("warnings", |seen| seen.record.warnings.len().to_string()),
 ];
+
+/// Seconds since 1970 as a time for machines.
+fn moment(built: Option<u64>) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_second(i64::try_from(built?).ok()?).ok()
+}
 
 /// The column of a step: how many seconds the run was in it.
 pub(super) fn of_step(stage: Stage) -> String {

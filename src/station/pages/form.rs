@@ -17,6 +17,11 @@ impl Form {
     /// Reads `a=1&b=2`.
     pub(in crate::station) fn read(text: &[u8]) -> Result<Self, Refusal> {
         let fields: Vec<_> = form_urlencoded::parse(text).into_owned().take(MOST + 1).collect();
+        Self::of(fields)
+    }
+
+    /// These fields.
+    pub(in crate::station) fn of(fields: Vec<(String, String)>) -> Result<Self, Refusal> {
         if fields.len() > MOST {
             return Err(Refusal::meaningless(format!("a form has {MOST} fields at most")));
         }

@@ -18,6 +18,7 @@ const MENU: &[(&str, &str, &str, Role)] = &[
     ("statistics", "/statistics", "Statistics", Role::Viewer),
     ("images", "/images", "Images", Role::Viewer),
     ("backups", "/backups", "Backups", Role::Viewer),
+    ("firmware", "/firmware", "Firmware", Role::Viewer),
     ("projects", "/projects", "Projects", Role::Viewer),
     ("scripts", "/scripts", "Scripts", Role::Viewer),
     ("rules", "/rules", "Rules", Role::Viewer),

@@ -6,6 +6,7 @@
 //! | `visit` | one request for a page, with its session |
 //! | `secret` | cookies, and the proof that a form comes from one of our pages; pure |
 //! | `form` | what a form tells; pure |
+//! | `upload` | a form with a file in it |
 //! | `assets` | the style sheet, the script, the icon: in the program, named by their content |
 //! | `frame` | what stands around each page |
 //! | `words` | how times, sizes and states are written |
@@ -14,6 +15,7 @@
 //! | `people` | the own account, users, tokens, the audit |
 //! | `floor` | one card a slot |
 //! | `boards`, `runs` | what is known, and what was done |
+//! | `firmware` | EEPROM images |
 //! | `rules` | rules, projects and scripts |
 //! | `network` | what is seen of the network |
 //! | `settings` | settings, with where they come from |
@@ -30,6 +32,7 @@ mod assets;
 #[cfg(test)]
 mod authorisation;
 mod boards;
+mod firmware;
 mod floor;
 mod form;
 mod frame;
@@ -49,6 +52,7 @@ mod settings;
 mod sign;
 mod support;
 mod table;
+mod upload;
 mod values;
 mod visit;
 mod words;
@@ -74,6 +78,7 @@ fn all() -> Pages {
     boards::add_to(&mut pages);
     runs::add_to(&mut pages);
     images::add_to(&mut pages);
+    firmware::add_to(&mut pages);
     live::add_to(&mut pages);
     people::add_to(&mut pages);
     rules::add_to(&mut pages);

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::agents::Agent;
 use crate::browser::{Browser, run};
+use crate::eeprom::pi4;
 use crate::station::Station;
 
 /// One of each thing that has a page; the pages, and what their pictures are called.
@@ -50,6 +51,8 @@ fn pages(station: &Station) -> Vec<(String, &'static str)> {
         ("/rules", "rules"),
         ("/rules/new", "rule-new"),
         ("/rule/rest", "rule"),
+        ("/firmware", "firmware"),
+        ("/firmware/lab-4", "firmware-one"),
         ("/projects", "projects"),
         ("/projects/new", "project-new"),
         ("/project/lab", "project"),
@@ -88,9 +91,10 @@ fn pages(station: &Station) -> Vec<(String, &'static str)> {
 }
 
 /// What answers GET and is no page: files, streams, what programs ask.
-const NO_PAGES: [&str; 14] = [
+const NO_PAGES: [&str; 15] = [
     "/audit/export",
     "/find",
+    "/firmware/{firmware}/image",
     "/healthz",
     "/images/{image}/file",
     "/images/{image}/files",
@@ -178,9 +182,15 @@ fn each_page_is_for_everybody_in_each_size_light_and_dark() {
     station.admin("PUT", "/api/v1/scripts/greet", Some(&script)).ok();
     let numbers = json!({"kind": "sequence", "prefix": "SN", "width": 4, "start": 1, "step": 1, "end": 99});
     station.admin("POST", "/api/v1/values", Some(&json!({"name": "sn", "of": numbers}))).ok();
+    let conf = b"[all]\nBOOT_UART=0\nWAKE_ON_GPIO=1\nPOWER_OFF_ON_HALT=0\n[cm4]\nFUTURE=1\n";
+    station.put("/api/v1/firmware/lab-4?channel=default", &pi4(conf)).ok();
     let project = json!({
         "name": "lab", "image": "gateway-2.4.img", "values": ["sn"], "scripts": ["greet"], "retries": 2,
         "first_boot": {"hostname": "meter-{sn}"},
+        "eeprom": {
+            "firmware": "lab-4", "boot_from_target": true, "unset": ["WAKE_ON_GPIO"],
+            "set": {"BOOT_UART": "1", "BOOT_UAT": "1"},
+        },
     });
     station.admin("PUT", "/api/v1/projects/lab", Some(&project)).ok();
     station.admin("POST", "/api/v1/rules", Some(&json!({"name": "rest", "what": {"do": "wait"}}))).ok();

@@ -3,6 +3,8 @@
 
 #[path = "../../support/cutting.rs"]
 mod cutting;
+#[path = "../../support/eeprom.rs"]
+mod eeprom;
 #[path = "../../support/faulty.rs"]
 mod faulty;
 #[path = "../../support/small_image.rs"]

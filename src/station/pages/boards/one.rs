@@ -6,6 +6,7 @@ use super::Answer;
 use super::list::{Line, waiting};
 use super::trace::{Step, trace};
 use crate::device_api::{Action, Disk};
+use crate::eeprom;
 use crate::format::{message, size};
 use crate::station::now;
 use crate::station::pages::floor::written;
@@ -176,6 +177,7 @@ fn facts(board: &crate::station_api::Board) -> Vec<(&'static str, String)> {
     let mut put = |name, text: Option<String>| all.extend(text.map(|text| (name, text)));
     put("Code", facts.revision.map(|code| format!("{code:x}")));
     put("Started by", facts.boot.as_deref().map(|boot| message(boot).into_owned()));
+    put("EEPROM", facts.eeprom.as_ref().map(|eeprom| message(&eeprom::told::board(eeprom)).into_owned()));
     put("Link", facts.link_mbps.map(|speed| format!("{speed} Mbit/s")));
     let degrees = facts.temperature.filter(|degrees| (-100.0..300.0).contains(degrees));
     put("Temperature", degrees.map(|degrees| format!("{degrees:.0} °C when it came")));

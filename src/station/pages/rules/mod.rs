@@ -1,5 +1,6 @@
 //! Rules, in their order: made, moved, changed, tried against a board; the projects that they give, and their scripts.
 
+mod eeprom;
 mod fields;
 mod list;
 mod one;
@@ -45,7 +46,7 @@ pub(super) fn add_to(pages: &mut Pages) {
 }
 
 /// A name as a part of a path.
-fn encoded(name: &str) -> String {
+pub(super) fn encoded(name: &str) -> String {
     // What stands for a space within a query stands for itself within a path.
     form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
 }

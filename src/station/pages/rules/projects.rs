@@ -2,9 +2,8 @@
 
 use askama::Template;
 
-use super::{Answer, encoded};
+use super::{Answer, eeprom, encoded};
 use crate::device_api::{End, Role as Disk, Script};
-use crate::eeprom::keys::Key;
 use crate::firstboot::{self, KEYS};
 use crate::format::count;
 use crate::station::pages::form::Form;
@@ -13,8 +12,7 @@ use crate::station::pages::table::{go, page, page_of, sentence};
 use crate::station::pages::visit::Visit;
 use crate::station::web::Refusal;
 use crate::station_api::{
-    Again, EepromOtherwise, EepromWhen, FIRST_BOOT_FORMAT, Firmware, FirstBootSettings, ImageState,
-    ListAsked, MOST_RETRIES, Project, ProjectEeprom, Rule, What,
+    Again, FIRST_BOOT_FORMAT, FirstBootSettings, ImageState, ListAsked, MOST_RETRIES, Project, Rule, What,
 };
 
 /// Disks that are tried one after the other.
@@ -56,10 +54,7 @@ struct Fields {
     values: Vec<String>,
     scripts: Vec<String>,
     first_boot: FirstBootSettings,
-    /// With an empty name where nothing is done.
-    eeprom: ProjectEeprom,
-    /// Its settings as they were typed.
-    eeprom_settings: String,
+    eeprom: eeprom::Fields,
 }
 
 /// A first-boot setting in the form.
@@ -99,6 +94,8 @@ struct One {
     firmware: Vec<(String, String)>,
     /// Settings that bootloaders know, with what they do.
     known: Vec<(&'static str, &'static str)>,
+    /// What its boards get into their EEPROMs.
+    gets: Option<eeprom::Shown>,
 }
 
 fn line(project: &Project, rules: &[Rule]) -> Line {
@@ -155,8 +152,7 @@ impl Fields {
             values: form.all("value").filter(|value| !value.is_empty()).map(str::to_owned).collect(),
             scripts: form.all("script").take(Script::MOST + 1).map(str::to_owned).collect(),
             first_boot: first_boot(form),
-            eeprom: eeprom(form).ok().flatten().unwrap_or_default(),
-            eeprom_settings: form.text("eeprom-settings").to_owned(),
+            eeprom: eeprom::Fields::of_form(form),
         }
     }
 
@@ -174,8 +170,7 @@ impl Fields {
             values: project.values.clone(),
             scripts: project.scripts.clone(),
             first_boot: project.first_boot.clone(),
-            eeprom: project.eeprom.clone().unwrap_or_default(),
-            eeprom_settings: project.eeprom.as_ref().map(settings_text).unwrap_or_default(),
+            eeprom: eeprom::Fields::of_project(project.eeprom.as_ref()),
         }
     }
 
@@ -209,45 +204,10 @@ impl Fields {
             values: self.values.clone(),
             scripts: self.scripts.clone(),
             first_boot: self.first_boot.clone(),
-            eeprom: eeprom(form)?,
+            eeprom: self.eeprom.eeprom(form)?,
             made: 0,
         })
     }
-}
-
-/// What a form does with EEPROMs; `None` where it names no image.
-fn eeprom(form: &Form) -> Result<Option<ProjectEeprom>, Refusal> {
-    let firmware = form.text("eeprom-firmware").to_owned();
-    if firmware.is_empty() {
-        return Ok(None);
-    }
-    let mut eeprom = ProjectEeprom {
-        firmware,
-        when: form.word("eeprom-when")?.unwrap_or_default(),
-        otherwise: form.word("eeprom-otherwise")?.unwrap_or_default(),
-        boot_from_target: form.is_on("eeprom-boot"),
-        ..ProjectEeprom::default()
-    };
-    for line in form.text("eeprom-settings").lines().map(str::trim).filter(|line| !line.is_empty()) {
-        match (line.strip_prefix('-'), line.split_once('=')) {
-            (Some(key), _) => eeprom.unset.push(key.trim().to_owned()),
-            (None, Some((key, value))) => {
-                if eeprom.set.insert(key.to_owned(), value.to_owned()).is_some() {
-                    return Err(Refusal::meaningless(format!("EEPROM: {key} stands there twice")));
-                }
-            }
-            (None, None) => {
-                return Err(Refusal::meaningless("EEPROM: a line is KEY=VALUE, or -KEY to take it out"));
-            }
-        }
-    }
-    Ok(Some(eeprom))
-}
-
-/// The settings as they stand in the form.
-fn settings_text(eeprom: &ProjectEeprom) -> String {
-    let unset = eeprom.unset.iter().map(|key| format!("-{key}\n"));
-    unset.chain(eeprom.set.iter().map(|(key, value)| format!("{key}={value}\n"))).collect()
 }
 
 /// First-boot settings of a form. A secret that is there and has nothing in its field stays, unless it is to go.
@@ -332,14 +292,12 @@ async fn page_with(
     let changes = frame.can("admin");
     let status = wrong.as_ref().map_or(axum::http::StatusCode::OK, Refusal::status);
     let wrong = wrong.map(|refusal| sentence(&refusal.detail()));
-    let there = there.map(|project| line(project, &rules));
-    let firmware = visit.station.store().all_firmware().await?;
-    let says = |one: &Firmware| {
-        let built = one.built.and_then(crate::eeprom::day).unwrap_or_default();
-        format!("{} {built}{}", one.chip, if one.signed { ", signed" } else { "" })
+    let firmware = eeprom::choices(visit, &fields.eeprom.firmware).await?;
+    let gets = match there.and_then(|project| project.eeprom.as_ref()) {
+        Some(asked) => Some(eeprom::shown(visit, asked).await?),
+        None => None,
     };
-    let firmware = firmware.iter().map(|one| (one.name.clone(), says(one))).collect();
-    let known = Key::all().iter().filter_map(|key| Some((key.name, key.what()?))).collect();
+    let there = there.map(|project| line(project, &rules));
     page_of(
         status,
         &One {
@@ -357,7 +315,8 @@ async fn page_with(
             formats,
             format,
             firmware,
-            known,
+            known: eeprom::known(),
+            gets,
         },
     )
 }
@@ -391,6 +350,7 @@ pub(super) async fn make(visit: Visit, form: Form) -> Answer {
     match made {
         Ok(project) => {
             visit.say(false, format!("Project “{}” is made.", project.name));
+            warn(&visit, &project);
             Ok(go("/projects"))
         }
         Err(refusal) => show_page(&visit, None, fields, Some(refusal)).await,
@@ -412,9 +372,17 @@ pub(super) async fn change(visit: Visit, form: Form) -> Answer {
                 false,
                 format!("Project “{}” is changed. Jobs that go on stay as they are.", project.name),
             );
+            warn(&visit, &project);
             Ok(go("/projects"))
         }
         Err(refusal) => show_page(&visit, Some(&before), fields, Some(refusal)).await,
+    }
+}
+
+/// Says what is perhaps not meant.
+fn warn(visit: &Visit, project: &Project) {
+    for told in eeprom::unknown(project.eeprom.as_ref()) {
+        visit.say(true, format!("EEPROM: {told}."));
     }
 }
 

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::fields::what;
 use super::{Answer, encoded};
+use crate::format::message;
 use crate::station::pages::floor::no_board;
 use crate::station::pages::frame::Frame;
 use crate::station::pages::table::page;
@@ -35,6 +36,8 @@ struct Page {
     rest: Option<(usize, usize)>,
     /// Why nothing happens whatever the rules say.
     but: Vec<&'static str>,
+    /// What would become of its EEPROM.
+    eeprom: Option<String>,
     /// A new rule that fits it.
     proposal: Option<String>,
 }
@@ -66,7 +69,7 @@ pub(super) async fn tried(visit: Visit) -> Answer {
     }
     let board = store.board(&store.find_board(&asked).await?).await?;
     let rules = store.rules().await?;
-    let test = crate::station::rules::test(&rules, &board);
+    let test = visit.station.test_rules(&board).await?;
     let lines = lines(&rules, &test);
     let rest = (lines.len() < rules.len()).then_some((lines.len() + 1, rules.len()));
     let frame = visit.frame("Rules", "rules").await;
@@ -101,6 +104,7 @@ pub(super) async fn tried(visit: Visit) -> Answer {
         lines,
         rest,
         but,
+        eeprom: test.eeprom.as_deref().map(|text| message(text).into_owned()),
         proposal,
     })
 }

@@ -6,6 +6,7 @@ use super::Answer;
 use super::line::{Shown, state, way};
 use super::time::{Step, mean, steps, took};
 use crate::device_api::ScriptEnd;
+use crate::eeprom::told;
 use crate::format::{message, size};
 use crate::run::{Ending, Record, Stage};
 use crate::station::export::ran_after;
@@ -16,7 +17,9 @@ use crate::station::pages::table::{page, sentence};
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
 use crate::station::rates::{Sample, curve};
-use crate::station_api::{JobState, ListAsked, LogLine, Role, RunLine, RunsAsked, ScriptRun, ScriptState};
+use crate::station_api::{
+    EepromRun, EepromState, JobState, ListAsked, LogLine, Role, RunLine, RunsAsked, ScriptRun, ScriptState,
+};
 
 /// Lines of a log on a page.
 const LINES: u64 = 200;
@@ -40,6 +43,15 @@ struct Script {
     state: String,
     took: String,
     output: String,
+}
+
+/// What became of the board's EEPROM.
+struct Eeprom {
+    class: &'static str,
+    sign: &'static str,
+    state: &'static str,
+    why: String,
+    facts: Vec<(&'static str, String)>,
 }
 
 struct Said {
@@ -83,6 +95,7 @@ struct Page {
     scripts: Vec<Script>,
     /// They have run after what proves the image.
     scripts_after: bool,
+    eeprom: Option<Eeprom>,
     attempts: Vec<Shown>,
     /// The job that can be tried again; that goes on.
     again: Option<String>,
@@ -189,6 +202,7 @@ pub(super) async fn one(visit: Visit) -> Answer {
             .collect(),
         device: text(&record, "device"),
         values: values(&record),
+        eeprom: EepromRun::of(&record.detail).map(|run| Eeprom::of(&run)),
         scripts_after: ran_after(&scripts),
         scripts: scripts.into_iter().map(Script::of).collect(),
         version: message(&record.piprov).into_owned(),
@@ -223,6 +237,40 @@ impl Script {
             took: run.ended.as_ref().map(|end| format!("{:.1} s", end.seconds)).unwrap_or_default(),
             output: output.lines().map(message).collect::<Vec<_>>().join("\n"),
         }
+    }
+}
+
+impl Eeprom {
+    fn of(run: &EepromRun) -> Self {
+        let (class, sign) = match run.state {
+            EepromState::There | EepromState::Verified | EepromState::Seen => ("ok", "✓"),
+            EepromState::HandedOver => ("wait", "▲"),
+            EepromState::Waiting => ("run", "●"),
+            EepromState::Skipped => ("idle", "○"),
+            EepromState::Refused | EepromState::Failed => ("bad", "✕"),
+        };
+        let facts = told::run(run).into_iter().filter(|(name, _)| !["state", "why"].contains(name));
+        let facts = facts.map(|(name, text)| (fact(name), message(&text).into_owned()));
+        Self {
+            class,
+            sign,
+            state: run.state.phrase(),
+            why: message(&run.why).into_owned(),
+            facts: facts.collect(),
+        }
+    }
+}
+
+/// The name of a fact, as a page has it.
+fn fact(name: &'static str) -> &'static str {
+    match name {
+        "image" => "Image",
+        "before" => "Before",
+        "new" => "New",
+        "settings" => "Settings",
+        "read back" => "Read back",
+        "seen" => "Seen",
+        _ => "Note",
     }
 }
 

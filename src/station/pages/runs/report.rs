@@ -7,6 +7,7 @@ use super::Answer;
 use super::line::{state, way};
 use super::list::asked;
 use super::one::{digests, values};
+use crate::eeprom;
 use crate::format::message;
 use crate::run::{Ending, Record, Stage};
 use crate::station::export::{Seen, ran_after};
@@ -15,7 +16,7 @@ use crate::station::pages::frame::Frame;
 use crate::station::pages::table::page;
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
-use crate::station_api::{RunLine, RunsAsked, ScriptRun, ScriptState};
+use crate::station_api::{EepromRun, RunLine, RunsAsked, ScriptRun, ScriptState};
 
 /// Runs of a report: it is read by people.
 const MOST: u32 = 500;
@@ -144,6 +145,13 @@ fn beside(record: &Record) -> Vec<String> {
             _ => script.state.phrase().to_owned(),
         };
         all.push(format!("script {}: {}", message(&script.name), message(&how)));
+    }
+    if let Some(run) = EepromRun::of(&record.detail) {
+        let facts = eeprom::told::run(&run).into_iter().map(|(name, text)| match name {
+            "image" | "state" | "why" => message(&text).into_owned(),
+            name => format!("{name} {}", message(&text)),
+        });
+        all.push(format!("EEPROM {}", facts.collect::<Vec<_>>().join("; ")));
     }
     for warning in &record.warnings {
         all.push(message(&words::remedy(warning)).into_owned());

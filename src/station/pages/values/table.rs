@@ -1,9 +1,6 @@
 //! Tables of values: a newer file comes in by a form, and who has what goes out as CSV.
 
-use std::time::Duration;
-
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
 use futures::StreamExt;
 use futures::stream::unfold;
 
@@ -11,60 +8,19 @@ use super::Answer;
 use crate::format::count;
 use crate::station::export::{At, download, quoted};
 use crate::station::pages::table::go;
+use crate::station::pages::upload;
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
 use crate::station::values::table::LONGEST;
-use crate::station::web::Refusal;
 use crate::station_api::{GivenAsked, GivenValues};
 
-/// The longest field of the form beside the file.
-const FIELD: usize = 1024;
-/// Fields of the form.
-const FIELDS: usize = 4;
-/// How long one may wait for the next part of the form.
-const FIELD_TIME: Duration = Duration::from_secs(15);
 /// Lines that are read at once.
 const PART: u32 = 500;
 
-/// The form with a file. Its proof stands before the file: nothing of a file without one is taken.
+/// A newer file, by a form.
 pub(super) async fn upload(visit: Visit, body: Body) -> Answer {
-    let broken = |_| Refusal::malformed("the form broke off, or can't be read");
-    let late = |_| Refusal::malformed("the form comes too slowly");
-    let mut request = Request::new(body);
-    *request.headers_mut() = visit.headers.clone();
-    DefaultBodyLimit::disable().apply(&mut request);
-    let form = Multipart::from_request(request, &()).await;
-    let mut form = form.map_err(|_| Refusal::malformed("this is no form with a file in it"))?;
-    let (mut proof, mut dry) = (String::new(), false);
-    for _ in 0..FIELDS {
-        let next = tokio::time::timeout(FIELD_TIME, form.next_field()).await.map_err(late)?;
-        let Some(mut field) = next.map_err(broken)? else { break };
-        let name = field.name().unwrap_or_default().to_owned();
-        let is_file = name == "file";
-        if is_file {
-            visit.proven(&proof)?;
-        }
-        let most = if is_file { LONGEST } else { FIELD };
-        let mut bytes = Vec::new();
-        while let Some(part) =
-            tokio::time::timeout(FIELD_TIME, field.chunk()).await.map_err(late)?.map_err(broken)?
-        {
-            if bytes.len() + part.len() > most {
-                return Err(Refusal::meaningless("a field of the form, or the file, is too long"));
-            }
-            bytes.extend_from_slice(&part);
-        }
-        if is_file {
-            return taken(&visit, bytes, dry).await;
-        }
-        let text = String::from_utf8(bytes).map_err(|_| Refusal::malformed("a field is no UTF-8"))?;
-        match name.as_str() {
-            "proof" => proof = text,
-            "dry" => dry = !text.is_empty(),
-            _ => {}
-        }
-    }
-    Err(Refusal::meaningless("the form has no file in it"))
+    let (form, file) = upload::read(&visit, body, LONGEST).await?;
+    taken(&visit, file, form.is_on("dry")).await
 }
 
 async fn taken(visit: &Visit, file: Vec<u8>, dry: bool) -> Answer {
