@@ -267,7 +267,7 @@ impl Station {
         let mine = own(&options.state)?;
         let key = key::StationKey::open(&options.state)?;
         let url = store::StoreUrl::read(options.store.as_deref().unwrap_or_default(), &options.state)?;
-        let store = store::Store::open(&url).await?;
+        let store = store::Store::open(&url).await?.of(key.public());
         let objects = objects::Objects::in_directory(&options.state.join("objects"))?;
         let runtime = tokio::runtime::Handle::current();
         let images = images::Images::new(store.clone(), objects, options.state.clone(), runtime);

@@ -27,6 +27,11 @@ fn image(row: &mut Row) -> Result<Image, Error> {
     })
 }
 
+/// Whether an image needs an object, or another station takes one in.
+const NEEDS: &str =
+    "SELECT 1 FROM image_chunk WHERE chunk = $1 UNION ALL SELECT 1 FROM image WHERE index_id = $1
+    UNION ALL SELECT 1 FROM image WHERE state = 'coming' AND station <> $2 LIMIT 1";
+
 fn missing(name: &str) -> Error {
     Error::NoSuch { what: "image", name: name.to_owned() }
 }
@@ -41,7 +46,7 @@ impl Store {
         let mut tx = self.db.begin().await?;
         tx.run(
             "INSERT INTO image (id, name, state, why, index_id, raw_len, raw_sha256, file_sha256, stored, zero, unused,
-                 added, backup_of) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                 added, backup_of, station) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
             values![
                 &image.id,
                 &image.name,
@@ -56,6 +61,7 @@ impl Store {
                 image.unused,
                 image.added,
                 &image.backup_of,
+                &self.here,
             ],
         )
         .await
@@ -148,6 +154,18 @@ impl Store {
         rows.into_iter().map(|row| image(&mut row.of("image"))).collect()
     }
 
+    /// Images that this station was taking in, and those of an earlier version.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn images_coming_here(&self) -> Result<Vec<Image>, Error> {
+        let sql = format!(
+            "SELECT {IMAGE} FROM image i WHERE i.state = 'coming' AND (i.station IS NULL OR i.station = $1) ORDER BY i.id"
+        );
+        let rows = self.db.rows(&sql, values![&self.here]).await?;
+        rows.into_iter().map(|row| image(&mut row.of("image"))).collect()
+    }
+
     /// Images that need this object: their chunk, or their index.
     ///
     /// # Errors
@@ -180,8 +198,30 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn needs_object(&self, object: &str) -> Result<bool, Error> {
-        let sql = "SELECT 1 FROM image_chunk WHERE chunk = $1 UNION ALL SELECT 1 FROM image WHERE index_id = $1 LIMIT 1";
-        Ok(self.db.row(sql, values![object]).await?.is_some())
+        Ok(self.db.row(NEEDS, values![object, &self.here]).await?.is_some())
+    }
+
+    /// Does `remove` where no image needs this object, and no other station takes one in, of which nobody knows yet what
+    /// it needs; meanwhile nobody begins to need it. Whether it was done.
+    ///
+    /// # Errors
+    /// What the database says; what `remove` says.
+    pub(in crate::station) async fn unless_needed<E: From<Error>>(
+        &self,
+        object: &str,
+        remove: impl Future<Output = Result<(), E>>,
+    ) -> Result<bool, E> {
+        if self.needs_object(object).await? {
+            return Ok(false);
+        }
+        // One station at a time writes: what another one notes as needed meanwhile, it looks for afterwards.
+        let mut tx = self.db.begin().await?;
+        let free = tx.row(NEEDS, values![object, &self.here]).await?.is_none();
+        if free {
+            remove.await?;
+        }
+        tx.commit().await?;
+        Ok(free)
     }
 
     /// A part of all chunks that images need, each once, in their order, behind `after`.

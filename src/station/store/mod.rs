@@ -86,6 +86,8 @@ use db::Db;
 pub struct Store {
     db: Db,
     name: String,
+    /// Who writes here: the name of the station. Several may have one database.
+    here: String,
 }
 
 #[cfg(test)]

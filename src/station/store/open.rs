@@ -92,9 +92,15 @@ impl Store {
             StoreUrl::Postgres(url) => postgres(url, &name).await?,
         };
         super::audit::chain_old(&db).await?;
-        let store = Self { db, name };
+        let store = Self { db, name, here: String::new() };
         tracing::debug!(store = store.name, "the store is open");
         Ok(store)
+    }
+
+    /// The same store, as the station of this name writes it.
+    #[must_use]
+    pub fn of(self, here: String) -> Self {
+        Self { here, ..self }
     }
 
     /// `sqlite` or `postgres`.

@@ -51,8 +51,8 @@ impl Store {
             return Err(Error::BadValue { what: "upload", why });
         }
         tx.run(
-            "INSERT INTO upload (id, name, file, person, size, came, sha256, state, why, made, changed, url)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            "INSERT INTO upload (id, name, file, person, size, came, sha256, state, why, made, changed, url, station)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
             values![
                 &new.id,
                 &new.name,
@@ -87,6 +87,16 @@ impl Store {
     /// What the database says.
     pub async fn uploads(&self) -> Result<Vec<Upload>, Error> {
         let rows = self.db.rows(&format!("SELECT {UPLOAD} FROM upload ORDER BY id"), &[]).await?;
+        rows.into_iter().map(|row| upload(row.of("upload"))).collect()
+    }
+
+    /// Those that come to this station, and those of an earlier version: their files lie here.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn uploads_here(&self) -> Result<Vec<Upload>, Error> {
+        let sql = format!("SELECT {UPLOAD} FROM upload WHERE station IS NULL OR station = $1 ORDER BY id");
+        let rows = self.db.rows(&sql, values![&self.here]).await?;
         rows.into_iter().map(|row| upload(row.of("upload"))).collect()
     }
 

@@ -1,0 +1,4 @@
+-- The station that takes in an image or an upload: only that one ends what it had begun when it starts again, and objects
+-- of another one that isn't done yet aren't collected. NULL: of an earlier version.
+ALTER TABLE image ADD COLUMN station TEXT;
+ALTER TABLE upload ADD COLUMN station TEXT;
