@@ -2,3 +2,6 @@
 -- of another one that isn't done yet aren't collected. NULL: of an earlier version.
 ALTER TABLE image ADD COLUMN station TEXT;
 ALTER TABLE upload ADD COLUMN station TEXT;
+
+-- Why the rule that matches a board couldn't start anything when it came; NULL: it could, or does nothing.
+ALTER TABLE board ADD COLUMN stuck TEXT;

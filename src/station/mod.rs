@@ -276,6 +276,7 @@ impl Station {
         let privileged = bootd::Privileged::new(options.bootd.is_some(), served);
         let settings = settings::Live::open(Arc::clone(&options.settings), &store).await?;
         let names = web::Names::new(names.into_iter().chain(options.settings.station.names.value.clone()));
+        let guard = Guard::behind(&options.settings.station.proxy_from.value);
         Ok(Arc::new(Self {
             _mine: mine,
             names,
@@ -298,7 +299,7 @@ impl Station {
             metrics: metrics::Metrics::default(),
             care: care::Care::default(),
             suspects: slots::Suspects::default(),
-            guard: Guard::default(),
+            guard,
             waiting: waiting::Waiting::default(),
             changes: numbered::Changes::since_now(),
             // Ten at once, then one each six seconds.

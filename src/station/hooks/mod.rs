@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast::error::RecvError;
 
-use super::outside::is_outside;
+use super::outside::is_elsewhere;
 use super::store::Store;
 use super::web::{Refusal, Who};
 use super::{Station, api, now};
@@ -52,7 +52,7 @@ impl Station {
             return Err(Refusal::meaningless(text));
         }
         if !self.options.settings.station.hooks_local.value
-            && url.origin.ip().is_some_and(|ip| !is_outside(ip))
+            && url.origin.ip().is_some_and(|ip| !is_elsewhere(ip))
         {
             return Err(Refusal::forbidden(format!("{what} can't be on the station's host itself"))
                 .with_hint("the setting `station.hooks-local` allows it"));

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::plan;
 use crate::http::{Client, Error, Limits, Trust, Url};
-use crate::station::outside::is_outside;
+use crate::station::outside::is_elsewhere;
 use crate::station::store::Due;
 use crate::station::{Station, now};
 use crate::station_api::{Thing, Time};
@@ -78,7 +78,8 @@ impl Station {
     /// Tells one, and notes how it went.
     async fn tell_one(self: Arc<Self>, due: Due, stop: Stop) -> String {
         let Due { id, hook, tries, .. } = due.clone();
-        let may = if self.options.settings.station.hooks_local.value { |_: IpAddr| true } else { is_outside };
+        let may =
+            if self.options.settings.station.hooks_local.value { |_: IpAddr| true } else { is_elsewhere };
         let sent = tokio::task::spawn_blocking(move || send(&due, may, &stop)).await;
         if self.ending.is_cancelled() {
             return hook;

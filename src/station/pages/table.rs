@@ -279,8 +279,8 @@ impl Station {
     async fn proxied(&self, from: Origin, headers: &HeaderMap) -> Result<Option<Known>, Refusal> {
         let station = &self.options.settings.station;
         let Some(header) = &station.proxy_header.value else { return Ok(None) };
-        let Origin::Address { from: place, .. } = from else { return Ok(None) };
-        if !station.proxy_from.value.iter().any(|network| network.has(place.ip())) {
+        let Some(peer) = from.peer() else { return Ok(None) };
+        if !station.proxy_from.value.iter().any(|network| network.has(peer)) {
             return Ok(None);
         }
         let mut names = headers.get_all(header).iter();

@@ -1,6 +1,6 @@
 //! Images and backups: what they are, and which objects they need. The objects themselves lie elsewhere.
 
-use super::db::{Question, Row, values, word};
+use super::db::{Db, Question, Row, values, word};
 use super::page::{limit, page};
 use super::{Error, Store, check_name};
 use crate::station_api::{Backup, Image, ImageState, ListAsked, Page};
@@ -26,11 +26,6 @@ fn image(row: &mut Row) -> Result<Image, Error> {
         backup_of: row.maybe_text()?,
     })
 }
-
-/// Whether an image needs an object, or another station takes one in.
-const NEEDS: &str =
-    "SELECT 1 FROM image_chunk WHERE chunk = $1 UNION ALL SELECT 1 FROM image WHERE index_id = $1
-    UNION ALL SELECT 1 FROM image WHERE state = 'coming' AND station <> $2 LIMIT 1";
 
 fn missing(name: &str) -> Error {
     Error::NoSuch { what: "image", name: name.to_owned() }
@@ -198,7 +193,22 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn needs_object(&self, object: &str) -> Result<bool, Error> {
-        Ok(self.db.row(NEEDS, values![object, &self.here]).await?.is_some())
+        Ok(self.db.row(&self.needs(), values![object, &self.here]).await?.is_some())
+    }
+
+    /// Whether an image needs an object, or another station takes one in. What a board sends as a backup has a row only
+    /// at its end; a database that several stations may have is asked for such jobs as well.
+    fn needs(&self) -> String {
+        let backups = match &self.db {
+            Db::Sqlite { .. } => "",
+            Db::Postgres(_) => {
+                "UNION ALL SELECT 1 FROM job WHERE action = 'backup' AND state IN ('running', 'finishing')"
+            }
+        };
+        format!(
+            "SELECT 1 FROM image_chunk WHERE chunk = $1 UNION ALL SELECT 1 FROM image WHERE index_id = $1
+             UNION ALL SELECT 1 FROM image WHERE state = 'coming' AND station <> $2 {backups} LIMIT 1"
+        )
     }
 
     /// Does `remove` where no image needs this object, and no other station takes one in, of which nobody knows yet what
@@ -216,7 +226,7 @@ impl Store {
         }
         // One station at a time writes: what another one notes as needed meanwhile, it looks for afterwards.
         let mut tx = self.db.begin().await?;
-        let free = tx.row(NEEDS, values![object, &self.here]).await?.is_none();
+        let free = tx.row(&self.needs(), values![object, &self.here]).await?.is_none();
         if free {
             remove.await?;
         }

@@ -45,11 +45,15 @@ impl Store {
             return Err(taken());
         }
         tx.run("DELETE FROM upload WHERE name = $1", values![&new.name]).await?;
-        let count = tx.row("SELECT COUNT(*) FROM upload", &[]).await?;
+        let count = tx.row("SELECT COUNT(*) FROM upload WHERE state <> 'failed'", &[]).await?;
         if count.map_or(Ok(0), |mut row| row.count())? >= MOST {
             let why = format!("{MOST} of them come at once; cancel one that nobody needs");
             return Err(Error::BadValue { what: "upload", why });
         }
+        // What failed has no file any more; of too many the oldest are forgotten.
+        let sql = "DELETE FROM upload WHERE state = 'failed' AND id NOT IN (SELECT u.id FROM upload u
+                   WHERE u.state = 'failed' ORDER BY u.changed DESC, u.id DESC LIMIT $1)";
+        tx.run(sql, values![MOST]).await?;
         tx.run(
             "INSERT INTO upload (id, name, file, person, size, came, sha256, state, why, made, changed, url, station)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",

@@ -88,9 +88,10 @@ fn pages(station: &Station) -> Vec<(String, &'static str)> {
 }
 
 /// What answers GET and is no page: files, streams, what programs ask.
-const NO_PAGES: [&str; 14] = [
+const NO_PAGES: [&str; 15] = [
     "/audit/export",
     "/find",
+    "/floor",
     "/healthz",
     "/images/{image}/file",
     "/images/{image}/files",
