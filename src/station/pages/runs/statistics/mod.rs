@@ -13,6 +13,7 @@ use crate::station::pages::frame::Frame;
 use crate::station::pages::table::page;
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
+use crate::station::web::Refusal;
 use crate::station_api::{Statistics, StatisticsAsked, Time};
 use picture::{Bar, Row, Slot, Step, Why, bench, days, f, finding, lengths, share, steps, why};
 
@@ -68,6 +69,9 @@ pub(super) async fn statistics(visit: Visit) -> Answer {
     let first =
         words::midnight(last.saturating_sub(Time::from(span - 1) * 86_400_000).saturating_add(43_200_000));
     let since = from.unwrap_or(if span == 1 { last } else { first });
+    if until <= since {
+        return Err(Refusal::meaningless("“To” is a day before “From”"));
+    }
     let asked = StatisticsAsked {
         since: Some(since),
         until: Some(until),
