@@ -8,7 +8,7 @@ use super::table::{Pages, go, is_within};
 use super::visit::Visit;
 use crate::station::passkey::{Nowhere, Place, place};
 use crate::station::passkeys::{Brought, Shows};
-use crate::station::web::{Access, Origin, Refusal};
+use crate::station::web::{Access, Refusal};
 use crate::station::{api, now};
 
 pub(super) fn add_to(pages: &mut Pages) {

@@ -166,7 +166,7 @@ impl Store {
         let forms = FORMS.iter().filter(|known| known.version <= form).cloned().collect();
         let name = "of an older form".to_owned();
         Migrator::with_migrations(forms).run(&pool).await.map_err(|error| migrated(&name, error))?;
-        Ok(Self { db: Db::Sqlite { write: pool.clone(), read: pool }, name })
+        Ok(Self { db: Db::Sqlite { write: pool.clone(), read: pool }, name, here: String::new() })
     }
 
     /// Brings a store of [`passing`](Self::passing) to the newest form.

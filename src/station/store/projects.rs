@@ -2,6 +2,7 @@
 
 use super::db::{Row, Tx, json, values, word};
 use super::{Error, Store, check_name, scripts, values};
+use crate::device_api::Script;
 use crate::station_api::{MOST_RETRIES, Project};
 
 const PROJECT: &str =
