@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::plan;
 use crate::http::{Client, Error, Limits, Trust, Url};
+use crate::station::numbered;
 use crate::station::outside::is_elsewhere;
 use crate::station::store::Due;
 use crate::station::{Station, now};
@@ -102,7 +103,7 @@ impl Station {
             // Else it would be told again at once, and again.
             tokio::time::sleep(LOOK).await;
         }
-        self.changes.tell(Thing::Settings, &hook, None);
+        self.changes.tell(Thing::Settings, numbered::HOOKS, None);
         hook
     }
 }

@@ -184,12 +184,12 @@ impl Store {
         Ok(seen)
     }
 
-    /// The image that was written last, where it can be written again.
+    /// The image that was written last, where it can be written again. A backup is one board's: it is never proposed for another.
     ///
     /// # Errors
     /// What the database says.
     pub async fn image_before(&self) -> Result<Option<String>, Error> {
-        let sql = "SELECT i.name FROM job j JOIN image i ON i.id = j.image WHERE i.state = 'ready'
+        let sql = "SELECT i.name FROM job j JOIN image i ON i.id = j.image WHERE i.state = 'ready' AND i.backup_of IS NULL
                    ORDER BY j.id DESC LIMIT 1";
         self.db.row(sql, &[]).await?.map(|mut row| row.text()).transpose()
     }
