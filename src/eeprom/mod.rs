@@ -24,6 +24,7 @@ pub mod image;
 pub mod keys;
 mod lines;
 mod minimum;
+mod module;
 pub mod otp;
 pub mod remarks;
 #[cfg(feature = "cli")]
@@ -39,4 +40,5 @@ pub use error::Error;
 pub use image::Image;
 pub use lines::{Change, Scope, Seen, What};
 pub use minimum::{Needs, day, too_old_for};
+pub use module::Modules;
 pub use sig::Sig;
