@@ -100,7 +100,8 @@ docs: ## write the man pages and the completions anew
 .PHONY: screenshots
 screenshots: ## take the pictures of the manual anew (docs/screenshots)
 	tools/install-packages build test screenshots
-	$(CARGO) build --locked --bins
+	# Programs as tests have them: alone they would be built anew, with all that they need.
+	$(CARGO) test --locked --no-run --test attacks
 	cd tests/browser && CARGO_TARGET_DIR=$(CURDIR)/target/browser $(CARGO) test --locked --test screenshots
 	mkdir -p docs/screenshots
 	for picture in target/screenshots/picture-*.png; do \

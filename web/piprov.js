@@ -114,7 +114,7 @@
   };
 
   // The page once more, with what has changed in it since.
-  let loading = false, once = false;
+  let loading = false, once = false, troubled = () => {};
   const anew = async () => {
     if (loading) { once = true; return; }
     loading = true;
@@ -145,7 +145,10 @@
       }
       failures();
       picked();
+      troubled(false);
     } catch {
+      // What stands here may be old: a station without its database answers, and shows no page.
+      troubled(true);
       setTimeout(anew, 2000);
     } finally {
       loading = false;
@@ -184,6 +187,7 @@
         document.body.classList.remove("old");
       }
     };
+    troubled = (is) => { if (is || source?.readyState === EventSource.OPEN) say(is); };
     const got = (event) => {
       heard = Date.now();
       if (event.lastEventId) seen = event.lastEventId;
@@ -215,16 +219,42 @@
       });
       source.onerror = () => {
         source.close();
+        if (rests) return;
         say(true);
-        setTimeout(open, wait);
+        setTimeout(() => { if (!rests) open(); }, wait);
         wait = Math.min(wait * 2, 10000);
       };
     };
     open();
-    addEventListener("pagehide", () => source?.close());
-    addEventListener("pageshow", (event) => { if (event.persisted) { anew(); open(); } });
-    // A laptop that slept has missed what nobody has told it.
-    document.addEventListener("visibilitychange", () => { if (!document.hidden && Date.now() - heard > 60000) { anew(); open(); } });
+    // Browsers open six connections to a station without HTTPS, and each stream is one. So of tabs that nobody sees one
+    // goes on, for the sound and the notification; the others stop, and catch up when they are seen again.
+    const tabs = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel("piprov.tabs");
+    const mine = Math.random();
+    let rests = false, answered = false;
+    const rest = () => { rests = true; source?.close(); };
+    const ask = () => {
+      if (!tabs || !document.hidden || rests) return;
+      answered = false;
+      tabs.postMessage({ who: mine });
+      setTimeout(() => { if (document.hidden && answered) rest(); }, 300 + Math.random() * 700);
+    };
+    if (tabs) tabs.onmessage = ({ data }) => {
+      // Of those that nobody sees the one with the least number goes on.
+      if (data.who !== undefined && !rests && (!document.hidden || mine < data.who)) tabs.postMessage("here");
+      if (data === "here") answered = true;
+      // Somebody else who went on is gone: one of those that rest takes its place.
+      if (data === "gone" && rests) setTimeout(() => { if (rests) { rests = false; open(); setTimeout(ask, 1000); } }, Math.random() * 2000);
+    };
+    if (document.hidden) setTimeout(ask, 3000);
+    const awake = () => { if (rests) { rests = false; anew(); open(); } };
+    addEventListener("pagehide", () => { source?.close(); if (!rests) tabs?.postMessage("gone"); });
+    addEventListener("pageshow", (event) => { if (event.persisted) { rests = false; anew(); open(); } });
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) { setTimeout(ask, 3000); return; }
+      awake();
+      // A laptop that slept has missed what nobody has told it.
+      if (Date.now() - heard > 60000) { anew(); open(); }
+    });
   }
 
   // What is looked for is looked up while it is typed: it stands in the URL, so a bookmark keeps it.

@@ -67,6 +67,12 @@ impl Serial {
         Self { text, len }
     }
 
+    /// Whether it has zeros only: what a board tells that has none, as many virtual ones. It names nobody.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.as_str().bytes().all(|byte| byte == b'0')
+    }
+
     /// The serial number as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -14,7 +14,9 @@ use crate::cli::ui::Ui;
 use crate::device_api::{End, Role, Script};
 use crate::error::{Explain, Kind, Remedy};
 use crate::format::count;
-use crate::station_api::{Again, FirstBootSettings, MOST_RETRIES, Project as Known, ProjectFile};
+use crate::station_api::{
+    Again, FirstBootSettings, MOST_RETRIES, Project as Known, ProjectClone, ProjectFile, ProjectImport,
+};
 use crate::stop::Stop;
 
 /// Show and change projects: image, disk and end that boards get together
@@ -210,10 +212,9 @@ impl Project {
                 args.facts.put(before, &station, ui)
             }
             Command::Clone(args) => {
-                let before: Known = station.get(&path(["projects", &args.one.name]))?;
                 is_free(&station, &args.new)?;
-                let new = Known { name: args.new, ..before };
-                show(&station.put(&path(["projects", &new.name]), &new)?, ui)
+                let new = ProjectClone { name: args.new };
+                show(&station.post(&path(["projects", &args.one.name, "clone"]), &new)?, ui)
             }
             Command::Export(args) => args.run(&station, ui),
             Command::Import(args) => args.run(&station, ui),
@@ -281,11 +282,11 @@ impl Import {
                 Err(error) => return Err(error)?,
             }
         }
-        for script in new {
-            let _: Script = station.put(&path(["scripts", &script.name]), &script)?;
-            client::done(ui, "written", "script", &script.name);
-        }
-        show(&station.put(&path(["projects", &project.name]), &project)?, ui)
+        let names: Vec<_> = new.iter().map(|script| script.name.clone()).collect();
+        let import = ProjectImport { project, scripts: new, replace: self.replace };
+        let made: Known = station.post("/api/v1/projects/import", &import)?;
+        names.iter().for_each(|name| client::done(ui, "written", "script", name));
+        show(&made, ui)
     }
 }
 

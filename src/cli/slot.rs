@@ -54,6 +54,16 @@ impl Slot {
     }
 }
 
+/// Where it is. An earlier version took one place for two slots: that has to be told, as boards come into one of them only.
+fn place(one: &Known, all: &[Known]) -> String {
+    let is_same =
+        |other: &&Known| other.name != one.name && (other.kind, &other.place) == (one.kind, &one.place);
+    match all.iter().find(is_same) {
+        Some(other) => format!("{} (so is {})", one.place, other.name),
+        None => one.place.clone(),
+    }
+}
+
 fn list(station: &Station, ui: &Ui) -> crate::cli::Result<()> {
     let all: Vec<Known> = station.all("/api/v1/slots", &[])?;
     let row = |one: &Known| {
@@ -62,11 +72,37 @@ fn list(station: &Station, ui: &Ui) -> crate::cli::Result<()> {
         [
             one.name.clone(),
             word(one.kind),
-            one.place.clone(),
+            place(one, &all),
             one.suspected.map(suspected).unwrap_or_default(),
             one.mended.map(moment).unwrap_or_default(),
         ]
     };
     tell(ui, "slot", ["SLOT", "AS", "PLACE", "SUSPECTED", "MENDED"], &all, row, "there are no slots");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::station_api::SlotKind;
+
+    #[test]
+    fn two_slots_at_one_place_are_told() {
+        let slot = |name: &str, kind, place: &str| Known {
+            name: name.to_owned(),
+            kind,
+            place: place.to_owned(),
+            position: 0,
+            suspected: None,
+            mended: None,
+        };
+        let all = [
+            slot("A1", SlotKind::Usb, "1-1"),
+            slot("A2", SlotKind::Usb, "1-1"),
+            slot("A3", SlotKind::Usb, "1-2"),
+            slot("A4", SlotKind::Switch, "1-2"),
+        ];
+        let places = [0, 1, 2, 3].map(|n| place(&all[n], &all));
+        assert_eq!(places, ["1-1 (so is A2)", "1-1 (so is A1)", "1-2", "1-2"]);
+    }
 }

@@ -179,8 +179,9 @@ settings! {
         /// The header in which a reverse proxy names the user that it has signed in, such as `X-Remote-User`. It counts
         /// from the addresses of `station.proxy-from` only; the user has to be one of the station.
         proxy_header: Option<String> = None, "station.proxy-header" as Optional(HeaderName);
-        /// The addresses or networks of that proxy, such as `["10.0.0.5", "fd00::/64"]`. The proxy has to take the
-        /// header away from what browsers send.
+        /// The addresses or networks of reverse proxies, such as `["10.0.0.5", "fd00::/64"]`. A proxy has to take the
+        /// header away from what browsers send. For whom it asks is what it has added last to `X-Forwarded-For`:
+        /// that address counts in the audit and for limits.
         proxy_from: Vec<Network> = Vec::new(), "station.proxy-from" as List(NetworkForm);
         /// Names and addresses by which people and boards reach the station beside those that this host and its
         /// certificate have, such as `["station.example"]`: what a reverse proxy or a router in front of it is called.

@@ -25,6 +25,7 @@ pub fn check(image: &Image, needs: &Needs, beside: &Beside<'_>) -> Vec<Finding> 
     let mut all = vec![Finding::good("structure", format!("{count} sections, each within its place{kind}"))];
     chip(image, needs, &mut all);
     programs(image, &mut all);
+    modules(image, &mut all);
     minimum(image, needs, &mut all);
     configuration(image, needs, &mut all);
     signature(image, &mut all);
@@ -89,6 +90,23 @@ fn programs(image: &Image, all: &mut Vec<Finding>) {
             "there is no bootcode in it",
             "Take the image as Raspberry Pi publishes it.",
         ));
+    }
+}
+
+/// Modules that have a digest of what they unpack to.
+fn modules(image: &Image, all: &mut Vec<Finding>) {
+    let found = image.modules();
+    all.extend(found.damaged.iter().map(|name| {
+        let what = format!("the module {name} is damaged: it doesn't unpack to what its digest says");
+        Finding::problem("modules", what, "Take the image as Raspberry Pi publishes it.")
+    }));
+    let beside = match found.without {
+        0 => String::new(),
+        count => format!("; {count} without a digest, which nobody can check"),
+    };
+    if found.whole > 0 {
+        let what = format!("{} unpack to what their digests say{beside}", found.whole);
+        all.push(Finding::good("modules", what));
     }
 }
 

@@ -30,6 +30,7 @@ mod lines;
 mod minimum;
 #[cfg(feature = "agent")]
 pub mod nor;
+mod module;
 pub mod otp;
 #[cfg(feature = "station")]
 pub mod own;
@@ -49,4 +50,5 @@ pub use error::Error;
 pub use image::Image;
 pub use lines::{Change, Scope, Seen, What};
 pub use minimum::{Needs, day, too_old_for};
+pub use module::Modules;
 pub use sig::Sig;

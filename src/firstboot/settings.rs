@@ -20,6 +20,23 @@ pub struct Key {
     pub is_secret: bool,
 }
 
+impl Key {
+    /// A value that it may have: for what isn't known yet, where it is only asked whether settings fit together.
+    #[must_use]
+    pub fn sample(&self) -> &'static str {
+        match self.name {
+            "password" | "wifi-password" => "a sample",
+            "password-hash" => "$y$j9T$aaaaaaaaaaaaaaaaaaaaaa$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "sudo" | "ssh" | "ssh-password" | "wifi-hidden" => "yes",
+            "ssh-key" => "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "wifi-country" => "GB",
+            "timezone" => "Etc/UTC",
+            "keyboard" => "gb",
+            _ => "sample",
+        }
+    }
+}
+
 const fn key(name: &'static str, help: &'static str) -> Key {
     Key { name, help, is_secret: false }
 }

@@ -263,3 +263,11 @@ fn values_that_would_do_harm_are_refused_by_name() {
         assert!(problem.contains(word), "{problem}");
     }
 }
+
+#[test]
+fn each_sample_is_a_value_of_its_key() {
+    for key in KEYS {
+        let set = Settings::default().set(key.name, key.sample());
+        set.unwrap_or_else(|error| panic!("{}: {error}", key.name));
+    }
+}

@@ -5,6 +5,7 @@ use super::key::random;
 use super::store::{Account, Invitation, Started};
 use super::web::{Origin, Refusal, Who};
 use super::{Station, now, second};
+use crate::station::numbered;
 use crate::station_api::{
     Invited, MadeToken, NewToken, NewUser, Role, Scope, Thing, Time, Token, User, UserChange,
 };
@@ -27,7 +28,7 @@ impl Station {
         let password = self.hash_password(&new.name, new.password).await?;
         let user = self.store().add_user(&new.name, new.role, &password, now()).await?;
         self.did(who, "user.add", &user.name).await;
-        self.changes.tell(Thing::Settings, &user.name, None);
+        self.changes.tell(Thing::Settings, numbered::PEOPLE, None);
         Ok(user)
     }
 
@@ -62,7 +63,7 @@ impl Station {
         if let Some(what) = what {
             self.did(who, what, &user.name).await;
         }
-        self.changes.tell(Thing::Settings, &user.name, None);
+        self.changes.tell(Thing::Settings, numbered::PEOPLE, None);
         Ok(user)
     }
 
@@ -120,7 +121,7 @@ impl Station {
         };
         self.store().add_token(&token, &digest(&secret)).await?;
         self.did(who, "token.add", &token.name).await;
-        self.changes.tell(Thing::Settings, &token.name, None);
+        self.changes.tell(Thing::Settings, numbered::PEOPLE, None);
         Ok(MadeToken { token, secret })
     }
 
@@ -128,7 +129,7 @@ impl Station {
     pub(super) async fn remove_token(&self, who: &Who, name: &str) -> Result<(), Refusal> {
         self.store().remove_token(name).await?;
         self.did(who, "token.remove", name).await;
-        self.changes.tell(Thing::Settings, name, None);
+        self.changes.tell(Thing::Settings, numbered::PEOPLE, None);
         Ok(())
     }
 
@@ -240,7 +241,7 @@ impl Station {
         let digests: Vec<_> = digests.iter().map(|plain| digest(plain)).collect();
         self.store().put_factor(&who.user, factor, step, &digests).await?;
         self.did(who, "account.second-factor", &who.user).await;
-        self.changes.tell(Thing::Settings, &who.user, None);
+        self.changes.tell(Thing::Settings, numbered::PEOPLE, None);
         Ok(codes)
     }
 
@@ -249,7 +250,7 @@ impl Station {
         self.check_own_password(who, password).await?;
         if self.store().remove_factor(&who.user).await? {
             self.did(who, "account.second-factor-removed", &who.user).await;
-            self.changes.tell(Thing::Settings, &who.user, None);
+            self.changes.tell(Thing::Settings, numbered::PEOPLE, None);
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::outside::is_outside;
+use super::outside::is_elsewhere;
 use super::uploads::{Announced, Mine, system, too_long};
 use super::web::{Refusal, Who};
 use super::{Station, now};
@@ -77,7 +77,7 @@ impl Station {
 
     /// Where images may be fetched from.
     fn images_may(&self) -> fn(IpAddr) -> bool {
-        if self.options.settings.station.images_local.value { |_| true } else { is_outside }
+        if self.options.settings.station.images_local.value { |_| true } else { is_elsewhere }
     }
 
     /// Fetches it, and takes it in. Why it failed is noted at its row.

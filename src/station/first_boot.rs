@@ -155,14 +155,16 @@ pub(super) fn kept(
         .filter(|(_, text)| !has_values(text))
         .map(|(key, text)| (key.clone(), text.clone()))
         .collect();
-    let whole = plain.len() == kept.len();
-    settings_of(&plain, whole)?;
-    // Of a key that has values in it at least the name is known to be one.
-    for key in kept.keys().filter(|key| !plain.contains_key(*key) && *key != FIRST_BOOT_FORMAT) {
-        if KEYS.iter().all(|known| known.name != key) {
-            Settings::default().set(key, "").map_err(|problem| Wrong::Setting(problem.to_string()))?;
+    // Of a key that has values in it the name has to be one, and all have to fit together whatever the values are.
+    let mut whole = plain;
+    for key in kept.keys() {
+        if whole.contains_key(key) || key == FIRST_BOOT_FORMAT {
+            continue;
         }
+        let sample = KEYS.iter().find(|known| known.name == key).map_or("", firstboot::Key::sample);
+        whole.insert(key.clone(), sample.to_owned());
     }
+    settings_of(&whole, true)?;
     Ok(kept)
 }
 
@@ -238,6 +240,17 @@ mod tests {
 
     fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn settings_have_to_fit_together_whatever_a_boards_values_are() {
+        let kept = |pairs: &[(&str, &str)]| kept(&map(&[]), &map(pairs), &[0; 16]);
+        assert!(kept(&[("hostname", "gate-{sn}"), ("wifi-ssid", "lab")]).is_err(), "no country");
+        assert!(kept(&[("user", "{who}")]).is_err(), "nobody can sign in");
+        assert!(kept(&[("hostname", "gate-{sn}"), ("nosuch", "{sn}")]).is_err());
+        let all =
+            [("user", "{who}"), ("password", "{pin}"), ("wifi-ssid", "{lab}"), ("wifi-country", "{land}")];
+        assert_eq!(kept(&all).unwrap(), map(&all));
     }
 
     #[test]

@@ -268,7 +268,7 @@ impl Station {
         let mine = own(&options.state)?;
         let key = key::StationKey::open(&options.state)?;
         let url = store::StoreUrl::read(options.store.as_deref().unwrap_or_default(), &options.state)?;
-        let store = store::Store::open(&url).await?;
+        let store = store::Store::open(&url).await?.of(key.public());
         let objects = objects::Objects::in_directory(&options.state.join("objects"))?;
         let runtime = tokio::runtime::Handle::current();
         let images = images::Images::new(store.clone(), objects, options.state.clone(), runtime);
@@ -277,6 +277,7 @@ impl Station {
         let privileged = bootd::Privileged::new(options.bootd.is_some(), served);
         let settings = settings::Live::open(Arc::clone(&options.settings), &store).await?;
         let names = web::Names::new(names.into_iter().chain(options.settings.station.names.value.clone()));
+        let guard = Guard::behind(&options.settings.station.proxy_from.value);
         Ok(Arc::new(Self {
             _mine: mine,
             names,
@@ -299,7 +300,7 @@ impl Station {
             metrics: metrics::Metrics::default(),
             care: care::Care::default(),
             suspects: slots::Suspects::default(),
-            guard: Guard::default(),
+            guard,
             waiting: waiting::Waiting::default(),
             changes: numbered::Changes::since_now(),
             // Ten at once, then one each six seconds.

@@ -101,6 +101,11 @@ impl<T: Clone> Numbered<T> {
     }
 }
 
+/// What is told of users, tokens and passkeys, and of hooks: each viewer hears it, and their names are for administrators.
+pub(in crate::station) const PEOPLE: &str = "people";
+/// See [`PEOPLE`].
+pub(in crate::station) const HOOKS: &str = "hooks";
+
 impl Changes {
     /// Something changed.
     pub fn tell(&self, of: Thing, id: &str, board: Option<&str>) {

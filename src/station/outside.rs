@@ -1,6 +1,6 @@
-//! Where the station may go when somebody names an address. Pure.
+//! Where the station may go when somebody names an address.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 /// Whether the station may go to this address because somebody named it, for a hook or for an image: not on its own host,
 /// and not where clouds keep the secrets of their machines.
@@ -38,9 +38,39 @@ pub(super) fn is_outside(ip: IpAddr) -> bool {
     }
 }
 
+/// The same, and none of the addresses that this host has besides.
+pub(super) fn is_elsewhere(ip: IpAddr) -> bool {
+    is_outside(ip) && !is_own(ip.to_canonical())
+}
+
+/// Whether an address is one of this host's: then the kernel would ask it from the same one. Nothing is sent.
+fn is_own(ip: IpAddr) -> bool {
+    let any: IpAddr = match ip {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let from = || {
+        let socket = UdpSocket::bind((any, 0))?;
+        socket.connect((ip, 9))?;
+        socket.local_addr()
+    };
+    from().is_ok_and(|from| from.ip() == ip)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_of_this_host_is_its_own_whatever_it_is() {
+        assert!(is_own("127.0.0.1".parse().unwrap()) && is_own("127.9.9.9".parse().unwrap()));
+        assert!(!is_own("192.0.2.77".parse().unwrap()) && !is_elsewhere("127.0.0.1".parse().unwrap()));
+        // What the kernel would be asked from on the way to elsewhere is an address of this host.
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        if socket.connect("192.0.2.77:9").is_ok() {
+            assert!(!is_elsewhere(socket.local_addr().unwrap().ip()));
+        }
+    }
 
     #[test]
     fn neither_this_host_nor_the_secrets_of_clouds_are_outside() {

@@ -11,6 +11,7 @@ use super::store::Passkey;
 use super::web::{Origin, Refusal, Who};
 use super::{Station, now, second};
 use crate::format::{hex, unhex_bytes};
+use crate::station::numbered;
 use crate::station_api::{Thing, User};
 
 /// The longest name that a user gives one.
@@ -153,7 +154,7 @@ impl Station {
         };
         let first = self.store().add_passkey(&passkey, &digests).await?;
         self.did(who, "account.passkey", &who.user).await;
-        self.changes.tell(Thing::Settings, &who.user, None);
+        self.changes.tell(Thing::Settings, numbered::PEOPLE, None);
         Ok(first.then_some(codes))
     }
 
@@ -168,7 +169,7 @@ impl Station {
         let removed = self.store().remove_passkey(&who.user, id).await?;
         let name = removed.ok_or_else(|| Refusal::missing("there is no such passkey any more"))?;
         self.did(who, "account.passkey-removed", &who.user).await;
-        self.changes.tell(Thing::Settings, &who.user, None);
+        self.changes.tell(Thing::Settings, numbered::PEOPLE, None);
         Ok(name)
     }
 

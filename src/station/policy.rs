@@ -5,7 +5,9 @@ use super::web::{Refusal, Who};
 use super::{Station, api, first_boot, key, now, store};
 use crate::control::message::{About, Notice};
 use crate::device_api::Script;
-use crate::station_api::{FirstBootSettings, NetworkNotice, NewRule, Project, Rule, SettingLine, Thing};
+use crate::station_api::{
+    FirstBootSettings, NetworkNotice, NewRule, Project, ProjectImport, Rule, SettingLine, Thing,
+};
 
 impl Station {
     /// Somebody has changed how the station works.
@@ -45,13 +47,66 @@ impl Station {
             Err(store::Error::NoSuch { .. }) => FirstBootSettings::new(),
             Err(error) => return Err(error.into()),
         };
+        self.put_project_and(who, project, before, &[]).await
+    }
+
+    /// Makes a project of another one. What is secret in that goes along, and is told to nobody.
+    pub(super) async fn clone_project(&self, who: &Who, name: &str, new: &str) -> Result<Project, Refusal> {
+        if self.store().project(new).await.is_ok() {
+            return Err(Refusal::conflict(format!("there is a project `{new}` already")));
+        }
+        let before = self.store().project(name).await?;
+        let project = Project { name: new.to_owned(), ..before };
+        let project = self.store().put_project(&Project { made: now(), ..project }).await?;
+        self.changed(who, "project.put", &project.name).await;
+        Ok(told(project))
+    }
+
+    /// Takes a project and its scripts from a file: all of it, or nothing.
+    pub(super) async fn import_project(&self, who: &Who, file: ProjectImport) -> Result<Project, Refusal> {
+        let ProjectImport { project, scripts, replace } = file;
+        let before = match self.store().project(&project.name).await {
+            Ok(_) if !replace => {
+                return Err(Refusal::conflict(format!("there is a project `{}` already", project.name)));
+            }
+            Ok(before) => before.first_boot,
+            Err(store::Error::NoSuch { .. }) => FirstBootSettings::new(),
+            Err(error) => return Err(error.into()),
+        };
+        let mut new = Vec::new();
+        for script in scripts {
+            match self.store().script(&script.name).await {
+                Ok(there) if there == script => {}
+                Ok(_) if !replace => {
+                    let text = format!("there is another script `{}`", script.name);
+                    return Err(Refusal::conflict(text));
+                }
+                Ok(_) | Err(store::Error::NoSuch { .. }) => new.push(script),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.put_project_and(who, project, before, &new).await
+    }
+
+    /// `before`: what it had of first-boot settings.
+    async fn put_project_and(
+        &self,
+        who: &Who,
+        project: Project,
+        before: FirstBootSettings,
+        scripts: &[Script],
+    ) -> Result<Project, Refusal> {
         let salt: [u8; 16] = key::random().ok_or_else(api::no_random)?;
         // Hashing a password takes a while.
         let new = project.first_boot.clone();
         let kept = tokio::task::spawn_blocking(move || first_boot::kept(&before, &new, &salt)).await;
         let kept = kept.map_err(|error| Refusal::meaningless(error.to_string()))?;
         let first_boot = kept.map_err(|wrong| Refusal::meaningless(format!("first_boot: {wrong}")))?;
-        let project = self.store().put_project(&Project { made: now(), first_boot, ..project }).await?;
+        let project = Project { made: now(), first_boot, ..project };
+        let project = self.store().put_project_and(&project, scripts).await?;
+        for script in scripts {
+            self.changed(who, "script.put", &script.name).await;
+        }
         self.changed(who, "project.put", &project.name).await;
         Ok(told(project))
     }

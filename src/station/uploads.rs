@@ -400,7 +400,7 @@ impl Station {
 
     /// Goes on with what was here before a restart, and ends what is old.
     pub(super) async fn tidy_uploads(self: Arc<Self>) {
-        let all = self.store().uploads().await.unwrap_or_default();
+        let all = self.store().uploads_here().await.unwrap_or_default();
         let directory = self.state().join("uploads");
         for entry in std::fs::read_dir(&directory).into_iter().flatten().flatten() {
             if !all.iter().any(|upload| entry.file_name().to_str() == Some(&upload.id)) {
@@ -422,7 +422,7 @@ impl Station {
         let mut each = tokio::time::interval(LOOK);
         loop {
             each.tick().await;
-            for upload in self.store().uploads().await.unwrap_or_default() {
+            for upload in self.store().uploads_here().await.unwrap_or_default() {
                 let old = upload.changed < now() - KEPT;
                 let rests = matches!(upload.state, UploadState::Coming | UploadState::Failed);
                 if old && rests && !self.busy().contains_key(&upload.id) {

@@ -50,6 +50,9 @@ pub struct Board {
     /// The job that it is at, or that waits for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
+    /// Why the rule that matches it couldn't start anything when it came last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stuck: Option<String>,
     /// Notes of people.
     #[serde(default)]
     pub note: String,

@@ -46,7 +46,7 @@ pub use project::{
     Again, FIRST_BOOT_FORMAT, FirstBootSettings, MOST_RETRIES, MOST_SERIALS, Matching, NoBoard, Project,
     Rule, What, shadow,
 };
-pub use project_file::{BadProjectFile, ProjectFile};
+pub use project_file::{BadProjectFile, ProjectClone, ProjectFile, ProjectImport};
 pub use script::{ScriptRun, ScriptState};
 pub use setting::{NetworkNotice, SettingChange, SettingLine};
 pub use statistics::{

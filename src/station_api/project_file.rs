@@ -20,6 +20,30 @@ pub struct ProjectFile {
     pub scripts: Vec<Script>,
 }
 
+/// A project and its scripts, as a file has them, to be made or changed: all of it, or nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ProjectImport {
+    /// The project.
+    pub project: Project,
+    /// Its scripts. Those that the station has already as they are stay.
+    #[serde(default)]
+    pub scripts: Vec<Script>,
+    /// Whether a project and scripts of these names that are there are changed; else that is refused.
+    #[serde(default)]
+    pub replace: bool,
+}
+
+/// A project that is made of another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ProjectClone {
+    /// Its name. No project has it yet.
+    pub name: String,
+}
+
 /// Why a file is no project's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadProjectFile {

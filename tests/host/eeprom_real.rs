@@ -280,3 +280,28 @@ fn a_recovery_as_it_is_published_is_for_the_images_of_its_chip() {
         piprov::usb::payload::check(&payload, None, &piprov::usb::payload::Wanted::default()).unwrap();
     }
 }
+
+#[test]
+fn one_bit_in_a_packed_module_of_a_published_image_is_found() {
+    let Some(dir) = images("one_bit_in_a_packed_module_of_a_published_image_is_found") else { return };
+    let mut packed = 0;
+    for (name, ..) in EDITS {
+        let image = read(&dir, name);
+        let found = image.modules();
+        assert_eq!(found.damaged, Vec::<String>::new(), "{name}");
+        packed += found.whole;
+        let modules: Vec<_> = image
+            .sections()
+            .filter(|section| section.content.get(16..20) == Some(&[0x04, 0x22, 0x4d, 0x18]))
+            .map(|section| (section.offset + 8 + section.content.len() / 2, section.name.unwrap().to_owned()))
+            .collect();
+        assert_eq!(modules.len(), found.whole, "{name}");
+        for (at, module) in modules {
+            let mut bytes = image.bytes().to_vec();
+            bytes[at] ^= 1;
+            let damaged = Image::parse(bytes).unwrap();
+            assert_eq!(damaged.modules().damaged, [module], "{name}");
+        }
+    }
+    assert!(packed > 50, "{packed}");
+}

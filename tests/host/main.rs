@@ -86,6 +86,8 @@ mod station_https;
 mod station_killed;
 mod station_once;
 mod station_programs;
+mod station_projects;
+mod station_proxy;
 mod station_records;
 mod station_schema;
 mod station_scripts;

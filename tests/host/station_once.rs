@@ -157,3 +157,21 @@ fn a_hundred_broken_connections_and_a_restart_lose_no_change() {
     let told = std::iter::repeat_with(|| next(&mut stream)).find(|id| id != "bootd");
     assert_eq!(told.as_deref(), Some("s300"));
 }
+
+#[test]
+fn the_stream_ends_with_what_lets_its_reader_look_and_tells_no_names_of_people() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    let token = station.token("watch", "viewer");
+    let mut stream = Stream::open(&station, &token, "");
+    stream.next().unwrap();
+    station.token("secretly", "viewer");
+    let (_, data) = stream.next().unwrap();
+    assert_eq!(data.unwrap(), json!({ "of": "settings", "id": "people" }));
+    assert_eq!(station.admin("DELETE", "/api/v1/tokens/watch", None).status, 204);
+    // What is told by then may still come; after some seconds nothing does.
+    let began = std::time::Instant::now();
+    while stream.next().is_some() {}
+    assert!(began.elapsed() < std::time::Duration::from_secs(30));
+    assert_eq!(station.call("GET", "/api/v1/boards", Some(&token), None).status, 401);
+}

@@ -108,7 +108,13 @@ pub(super) fn show(board: &str, station: &Station, ui: &Ui) -> crate::cli::Resul
     };
     let simulated = if board.simulated { "yes: a program that behaves as a board" } else { "" };
     let job = board.job.as_ref().map(|job| station.get::<Job>(&path(["jobs", job]))).transpose()?;
-    let job = job.map(|job| format!("{} {}", word(job.action), word(job.state))).unwrap_or_default();
+    let told = |job: Job| {
+        let waits = job.waits.map(|why| format!(": {why}")).unwrap_or_default();
+        format!("{} {}{waits}", word(job.action), word(job.state))
+    };
+    let job = job.map(told).unwrap_or_default();
+    let stuck = board.stuck.as_ref().map(|why| format!("the rule that matches it can't start: {why}"));
+    let stuck = stuck.unwrap_or_default();
     let eeprom = board.facts.as_ref().and_then(|facts| facts.eeprom.as_ref());
     tell_one(
         ui,
@@ -128,6 +134,7 @@ pub(super) fn show(board: &str, station: &Station, ui: &Ui) -> crate::cli::Resul
             ("slot", board.slot.clone().unwrap_or_default()),
             ("simulated", simulated.to_owned()),
             ("job", job),
+            ("stuck", stuck),
             ("first seen", moment(board.first_seen)),
             ("last seen", moment(board.last_seen)),
             ("note", board.note.clone()),

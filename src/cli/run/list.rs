@@ -32,7 +32,7 @@ pub(super) struct List {
     /// Only runs that began since: a date, or a time before now as 30m, 12h or 7d
     #[arg(long, value_name = "WHEN")]
     since: Option<Since>,
-    /// Only the latest N of them
+    /// Only the latest N of them; of a station 100 where this isn't given
     #[arg(short = 'n', long, value_name = "N")]
     last: Option<usize>,
     #[command(flatten)]

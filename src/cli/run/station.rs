@@ -72,6 +72,7 @@ pub(super) fn list(
 ) -> crate::cli::Result<()> {
     let mut all: Vec<RunLine> = Vec::new();
     station.each("/api/v1/runs", query, Some(most), |page: Vec<RunLine>| all.extend(page))?;
+    let is_cut = all.len() >= most;
     // They come the newest first.
     all.retain(|run| since.is_none_or(|since| run.started >= since));
     all.reverse();
@@ -99,6 +100,11 @@ pub(super) fn list(
                 Some(_) => Style::Bad,
             };
         lines.iter().for_each(|line| ui.result(ui.paint(style, line)));
+    }
+    if is_cut {
+        ui.say(format_args!(
+            "these are the latest {most}; -n NUMBER shows more, `piprov run export` all of them"
+        ));
     }
     Ok(())
 }

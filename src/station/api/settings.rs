@@ -1,13 +1,14 @@
 //! The station as a whole, projects, rules and slots.
 
+use axum::body::Bytes;
 use axum::http::StatusCode;
 
 use crate::station::Station;
 use crate::station::store::part;
-use crate::station::web::{Access, Call, Refusal, Row, Table};
+use crate::station::web::{Access, Call, Refusal, Row, Table, from_slice};
 use crate::station_api::{
-    Board, DamagedRecord, ListAsked, NetworkNotice, NewRule, Page, Project, Role, Rule, SettingChange,
-    SettingLine, Slot, Status,
+    Board, DamagedRecord, ListAsked, NetworkNotice, NewRule, Page, Project, ProjectClone, ProjectFile,
+    ProjectImport, Role, Rule, SettingChange, SettingLine, Slot, Status,
 };
 
 const LOOK: Access = Access::Role(Role::Viewer);
@@ -27,6 +28,12 @@ pub(super) fn add_to(table: &mut Table) {
     let row = Row::get("/api/v1/station/records", LOOK, "Records of other commands that can't be taken in");
     table.add(row, records);
     table.add(Row::get("/api/v1/projects", LOOK, "Projects"), projects);
+    let row = Row::post("/api/v1/projects/import", CHANGE, "Make or change a project and its scripts");
+    table.add_bytes::<(), ProjectImport, Project, _, _>(row, ProjectFile::LONGEST, import);
+    let row = Row::post("/api/v1/projects/{project}/clone", CHANGE, "Make a project of another one");
+    table.add(row, |call: Call, (): (), new: ProjectClone| async move {
+        call.station.clone_project(&call.who(), call.part("project"), &new.name).await
+    });
     table.add(Row::get("/api/v1/projects/{project}", LOOK, "A project"), project);
     table.add(Row::put("/api/v1/projects/{project}", CHANGE, "Make or change a project"), put_project);
     table.add(Row::delete("/api/v1/projects/{project}", CHANGE, "Remove a project"), remove_project);
@@ -106,6 +113,10 @@ async fn put_project(call: Call, (): (), project: Project) -> Result<Project, Re
         return Err(Refusal::meaningless("the name in the body isn't that of the path"));
     }
     call.station.put_project(&call.who(), project).await
+}
+
+async fn import(call: Call, (): (), body: Bytes) -> Result<Project, Refusal> {
+    call.station.import_project(&call.who(), from_slice(&body)?).await
 }
 
 async fn remove_project(call: Call, (): (), (): ()) -> Result<(), Refusal> {

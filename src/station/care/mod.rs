@@ -21,8 +21,10 @@ pub(super) use trouble::Certificate;
 pub(super) use trouble::help;
 use trouble::{Facts, JUMP, Sample, troubles};
 
-/// How often it looks.
-const LOOK: Duration = Duration::from_secs(30);
+/// How often it looks at all of it.
+const LOOK: u32 = 6;
+/// How often it looks whether the database answers, which pages show: each [`LOOK`]th time at all of it.
+const GLANCE: Duration = Duration::from_secs(5);
 /// How often it is kept how much of the disk is free.
 const KEEP: Time = 3_600_000;
 /// So much of that is kept: three days.
@@ -97,14 +99,22 @@ impl Station {
             jump: None,
             last: (now(), Instant::now()),
         };
-        let mut each = tokio::time::interval(LOOK);
+        let mut each = tokio::time::interval(GLANCE);
         each.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let (mut glances, mut answered) = (0_u32, true);
         loop {
             tokio::select! {
                 _ = each.tick() => {}
                 () = self.ending.cancelled() => return,
             }
-            if let Err(error) = self.suspect_slots().await {
+            let answers = self.answers().await;
+            let is_other = std::mem::replace(&mut answered, answers) != answers;
+            let is_turn = glances.is_multiple_of(LOOK);
+            glances = glances.wrapping_add(1);
+            if !is_turn && !is_other {
+                continue;
+            }
+            if answers && let Err(error) = self.suspect_slots().await {
                 tracing::warn!(%error, "it can't be looked which slots are suspected");
             }
             let facts = self.facts(&mut memory).await;
@@ -166,12 +176,16 @@ impl Station {
                 tracing::warn!(%error, "how the disk fills isn't kept");
             }
         }
-        let database = match away {
+        let database = match &away {
             None => self.store().bytes().await.ok(),
             Some(_) => None,
         };
         let certificate = self.care.certificate.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let values = self.store().values_drawn().await.unwrap_or_default();
+        // A database that is away is waited for once.
+        let values = match &away {
+            None => self.store().values_drawn().await.unwrap_or_default(),
+            Some(_) => Vec::new(),
+        };
         Facts {
             now: at,
             room: self.room(),

@@ -98,7 +98,7 @@ mod tests {
             .header(header::CONTENT_TYPE, JSON)
             .header(header::AUTHORIZATION, format!("Bearer {}", station.key().token(&pass)))
             .header(CAN, can)
-            .extension(Origin::Address { from, at: from.ip() })
+            .extension(Origin::Address { from, at: from.ip(), via: None })
             .body(Body::from(body.to_owned()))
             .unwrap();
         let answer = routes(Arc::clone(station)).oneshot(request).await.unwrap();

@@ -18,13 +18,14 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast::error::RecvError;
 
-use super::outside::is_outside;
+use super::outside::is_elsewhere;
 use super::store::Store;
 use super::web::{Refusal, Who};
 use super::{Station, api, now};
 use crate::format::json::json;
 use crate::format::{message, minutes};
 use crate::http::{Origin, Url};
+use crate::station::numbered;
 use crate::station_api::{
     Board, Change, Happening, Hook, MadeHook, NewHook, RunLine, Suspicion, Thing, Trouble,
 };
@@ -52,7 +53,7 @@ impl Station {
             return Err(Refusal::meaningless(text));
         }
         if !self.options.settings.station.hooks_local.value
-            && url.origin.ip().is_some_and(|ip| !is_outside(ip))
+            && url.origin.ip().is_some_and(|ip| !is_elsewhere(ip))
         {
             return Err(Refusal::forbidden(format!("{what} can't be on the station's host itself"))
                 .with_hint("the setting `station.hooks-local` allows it"));
@@ -78,7 +79,7 @@ impl Station {
         let hook = Hook { name, url: new.url, events, plain, made: now(), by: who.by.clone() };
         self.store().add_hook(&hook, &secret).await?;
         self.did(who, "hook.add", &hook.name).await;
-        self.changes.tell(Thing::Settings, &hook.name, None);
+        self.changes.tell(Thing::Settings, numbered::HOOKS, None);
         Ok(MadeHook { hook, secret })
     }
 
@@ -86,7 +87,7 @@ impl Station {
     pub(super) async fn remove_hook(&self, who: &Who, name: &str) -> Result<(), Refusal> {
         self.store().remove_hook(name).await?;
         self.did(who, "hook.remove", name).await;
-        self.changes.tell(Thing::Settings, name, None);
+        self.changes.tell(Thing::Settings, numbered::HOOKS, None);
         Ok(())
     }
 
@@ -123,7 +124,7 @@ impl Station {
             body.to_string()
         };
         self.store().queue(&hook.name, news.event, &news.on, &body, at).await?;
-        self.changes.tell(Thing::Settings, &hook.name, None);
+        self.changes.tell(Thing::Settings, numbered::HOOKS, None);
         self.bell.notify_one();
         Ok(())
     }

@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 
 use super::plan;
 use crate::http::{Client, Error, Limits, Trust, Url};
-use crate::station::outside::is_outside;
+use crate::station::numbered;
+use crate::station::outside::is_elsewhere;
 use crate::station::store::Due;
 use crate::station::{Station, now};
 use crate::station_api::{Thing, Time};
@@ -78,7 +79,8 @@ impl Station {
     /// Tells one, and notes how it went.
     async fn tell_one(self: Arc<Self>, due: Due, stop: Stop) -> String {
         let Due { id, hook, tries, .. } = due.clone();
-        let may = if self.options.settings.station.hooks_local.value { |_: IpAddr| true } else { is_outside };
+        let may =
+            if self.options.settings.station.hooks_local.value { |_: IpAddr| true } else { is_elsewhere };
         let sent = tokio::task::spawn_blocking(move || send(&due, may, &stop)).await;
         if self.ending.is_cancelled() {
             return hook;
@@ -101,7 +103,7 @@ impl Station {
             // Else it would be told again at once, and again.
             tokio::time::sleep(LOOK).await;
         }
-        self.changes.tell(Thing::Settings, &hook, None);
+        self.changes.tell(Thing::Settings, numbered::HOOKS, None);
         hook
     }
 }

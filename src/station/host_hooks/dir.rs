@@ -37,6 +37,12 @@ pub(super) enum Error {
         /// Who could.
         why: &'static str,
     },
+    /// It looks like a hook, and its name is none that is run.
+    #[error("{} isn't run: the name of a hook has letters, digits, `-` and `_` only, 100 at most", path.display())]
+    Named {
+        /// What.
+        path: PathBuf,
+    },
     /// There are too many.
     #[error("{} has more than {MOST} hooks", path.display())]
     TooMany {
@@ -50,13 +56,17 @@ impl Explain for Error {
         match self {
             Self::Read { source, .. } => Kind::of_io(&std::io::Error::from(*source)),
             Self::Untrusted { .. } => Kind::Permission,
-            Self::TooMany { .. } => Kind::Usage,
+            Self::TooMany { .. } | Self::Named { .. } => Kind::Usage,
         }
     }
 
     fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Untrusted { path, .. } => Some(remedy![Action::host("chmod go-w").arg(path.display())]),
+            Self::Named { path } => Some(remedy![
+                "give it such a name, or where it isn't to run, ",
+                Action::host("chmod a-x").arg(path.display())
+            ]),
             Self::Read { .. } | Self::TooMany { .. } => None,
         }
     }
@@ -90,6 +100,26 @@ fn is_run(name: &OsStr) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     let bytes = name.as_encoded_bytes();
     (1..=100).contains(&bytes.len()) && bytes.iter().all(plain)
+}
+
+/// A name that editors and packages give to copies, and people to what is off for now.
+fn is_copy(name: &OsStr) -> bool {
+    const ENDS: [&str; 12] = [
+        "~",
+        ".bak",
+        ".disabled",
+        ".dpkg-dist",
+        ".dpkg-new",
+        ".dpkg-old",
+        ".dpkg-tmp",
+        ".example",
+        ".orig",
+        ".rej",
+        ".sample",
+        ".swp",
+    ];
+    let name = name.to_string_lossy();
+    name.starts_with('.') || ENDS.iter().any(|end| name.ends_with(end))
 }
 
 /// Opens the directory. Whoever can rename what lies on the way to it could put another one there.
@@ -141,11 +171,18 @@ fn names(dir: &Dir, event: HostEvent) -> Result<Vec<PathBuf>, Error> {
     };
     check(&rustix::fs::fstat(&inside).map_err(read)?, &path)?;
     let mut names = inside.names().map_err(read)?;
-    names.retain(|name| is_run(name));
+    names.retain(|name| is_run(name) || !is_copy(name));
     // None is left out in silence.
     if names.len() > NAMES {
         return Err(Error::TooMany { path });
     }
+    for name in names.iter().filter(|name| !is_run(name)) {
+        let below = below.join(name);
+        if look(dir, &below)?.is_some() {
+            return Err(Error::Named { path: dir.at(&below) });
+        }
+    }
+    names.retain(|name| is_run(name));
     Ok(names.into_iter().map(|name| below.join(name)).collect())
 }
 
@@ -232,6 +269,11 @@ mod tests {
         std::fs::create_dir(dir.join("started.d/40-dir")).unwrap();
         mode(&dir.join("started.d"), 0o755);
         assert_eq!(names_of(dir).unwrap(), ["started", "started.d/10-a", "started.d/20-b"]);
+        // What looks like a hook and isn't run by its name is told: a check that is left out is none.
+        put(dir, "started.d/15-check.sh", 0o755);
+        assert!(names_of(dir).unwrap_err().contains("started.d/15-check.sh isn't run: the name of a hook"));
+        mode(&dir.join("started.d/15-check.sh"), 0o644);
+        assert_eq!(names_of(dir).unwrap().len(), 3);
         mode(&dir.join("done.d"), 0o755);
         let all = list(dir).unwrap();
         assert_eq!(all.len(), 6, "{all:?}");

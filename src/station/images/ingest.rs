@@ -64,7 +64,7 @@ impl Images {
         row.state = ImageState::Failed;
         row.why = Some(why);
         // Where the database is gone, the next start does it.
-        if let Err(error) = self.inner.store.put_image(&row, None).await {
+        if let Err(error) = self.inner.store.put_image(&row, Some(&[])).await {
             tracing::warn!(%error, image = row.name, "an image that failed can't be noted as such");
         }
     }
@@ -146,14 +146,21 @@ impl Images {
             }
             Err(_) => self.inner.objects.replace(Sort::Index, name, bytes.into()).await?,
         }
-        row.state = ImageState::Ready;
         row.why = None;
         row.index = name.to_string();
         row.raw_len = index.raw_len;
         row.raw_sha256 = hex(&index.raw_sha256);
         (row.stored, row.zero, row.unused) = (index.stored(), index.zero(), index.unused());
         let chunks: Vec<_> = stored.iter().map(|(id, len)| (id.to_string(), *len)).collect();
+        // Noted as needed first, and looked for then: another station on the same objects collects what isn't noted.
         self.inner.store.put_image(row, Some(&chunks)).await?;
+        for (sort, id) in stored.keys().map(|id| (Sort::Chunk, *id)).chain([(Sort::Index, name)]) {
+            if !self.inner.objects.has(sort, id).await? {
+                return Err(objects::Error::Missing { sort, id }.into());
+            }
+        }
+        row.state = ImageState::Ready;
+        self.inner.store.put_image(row, None).await?;
         Ok(())
     }
 }

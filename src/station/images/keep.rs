@@ -120,13 +120,11 @@ impl Images {
                     return Err(Error::Cancelled);
                 }
                 let (id, len) = object?;
-                let remove = async {
-                    let free = !inner.store.needs_object(&id.to_string()).await?;
-                    if free {
-                        inner.objects.remove(sort, id).await?;
-                    }
-                    Ok::<_, Error>(free)
-                };
+                let name = id.to_string();
+                let remove = inner.store.unless_needed(&name, async {
+                    inner.objects.remove(sort, id).await?;
+                    Ok::<_, Error>(())
+                });
                 let gone = inner.runtime.block_on(inner.holds.unless_held(id, remove));
                 if gone.transpose()? == Some(true) {
                     done.removed += 1;

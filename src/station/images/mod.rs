@@ -80,15 +80,16 @@ impl Images {
         Self { inner: Arc::new(Inner { store, objects, spool, holds, recent, contents, looked, runtime }) }
     }
 
-    /// Ends what a station that was killed had begun: images that were coming have failed.
+    /// Ends what this station had begun when it was killed: images that were coming to it have failed. Those that come to
+    /// another one on the same database go on.
     ///
     /// # Errors
     /// What the database says.
     pub async fn tidy_up(&self) -> Result<(), Error> {
-        for mut image in self.inner.store.images_in(ImageState::Coming).await? {
+        for mut image in self.inner.store.images_coming_here().await? {
             image.state = ImageState::Failed;
             image.why = Some("the station ended while it came".to_owned());
-            self.inner.store.put_image(&image, None).await?;
+            self.inner.store.put_image(&image, Some(&[])).await?;
         }
         Ok(())
     }

@@ -220,6 +220,44 @@ fn what_came_while_the_station_was_killed_has_failed() {
     assert_eq!(fixture.row("a").state, ImageState::Failed);
 }
 
+#[test]
+fn another_station_on_the_same_database_and_objects_ends_and_collects_nothing_of_what_comes() {
+    let fixture = fixture();
+    let other = Fixture {
+        dir: tempfile::tempdir().unwrap(),
+        images: Images::new(
+            fixture.images.inner.store.clone().of("other".to_owned()),
+            Objects::in_directory(&fixture.dir.path().join("objects")).unwrap(),
+            fixture.dir.path().to_owned(),
+            fixture.runtime.handle().clone(),
+        ),
+        runtime: tokio::runtime::Runtime::new().unwrap(),
+    };
+    let file = fixture.file("one", &sample());
+    let first = fixture.add("one", &file, &Wanted::default()).unwrap();
+    let index = fixture.runtime.block_on(fixture.images.index(&first)).unwrap();
+    let coming = fixture.runtime.block_on(fixture.images.begin("two", None)).unwrap();
+    // As what has come of an image before its row says what it needs.
+    fixture.runtime.block_on(fixture.images.inner.store.remove_image(&first.id)).unwrap();
+    other.runtime.block_on(other.images.tidy_up()).unwrap();
+    assert_eq!(fixture.row("two"), coming);
+    let collected = other.collect();
+    assert!(collected.removed == 0 && collected.left > 0, "{collected:?}");
+    // Its own station knows what it still needs of that; and the other one too, when nothing comes any more.
+    fixture.runtime.block_on(fixture.images.tidy_up()).unwrap();
+    assert_eq!(fixture.row("two").state, ImageState::Failed);
+    assert_eq!(other.collect().left, 0);
+    // What vanished all the same is found before the image counts.
+    let row = fixture.runtime.block_on(fixture.images.begin("three", None)).unwrap();
+    let stored = [(Digest::of(b"gone"), 4)].into();
+    let hold = fixture.images.inner.holds.hold();
+    let mut made = row.clone();
+    let error =
+        fixture.runtime.block_on(fixture.images.finish(&mut made, &index, &stored, &hold)).unwrap_err();
+    assert!(error.to_string().contains("missing"), "{error}");
+    assert_ne!(fixture.row("three").state, ImageState::Ready);
+}
+
 /// What a board cuts, in memory.
 #[derive(Default)]
 struct Cut(std::sync::Mutex<Vec<(Digest, Vec<u8>)>>);

@@ -116,8 +116,10 @@ impl Tried {
         }
         let [_, a, b, c] = self.next().to_be_bytes();
         let from = SocketAddr::from((Ipv4Addr::new(10, a, b, c), 999));
-        let request =
-            request.extension(Origin::Address { from, at: from.ip() }).body(Body::from(body)).unwrap();
+        let request = request
+            .extension(Origin::Address { from, at: from.ip(), via: None })
+            .body(Body::from(body))
+            .unwrap();
         let answer = self.app.clone().oneshot(request).await.unwrap();
         let status = answer.status();
         let text = |name: header::HeaderName| {

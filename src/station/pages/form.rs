@@ -46,6 +46,11 @@ impl Form {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.trim())
     }
 
+    /// Whether there is a field of this name, though it may be empty.
+    pub(in crate::station) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(key, _)| key == name)
+    }
+
     /// Whether a box is ticked.
     pub(in crate::station) fn is_on(&self, name: &str) -> bool {
         !self.text(name).is_empty()

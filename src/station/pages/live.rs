@@ -35,7 +35,7 @@ async fn live(visit: Visit) -> Result<Response, Refusal> {
     };
     let station = Arc::clone(&visit.station);
     let known = visit.session.clone();
-    let acts = visit.can(Role::Operator) && !visit.query.is_on("wall");
+    let acts = visit.can(Role::Operator) && !visit.query.has("wall");
     let stream = match visit.query.text("of") {
         "floor" => follow(&station.floor.fragments, seen, move |fragment: &Fragment| match fragment {
             Fragment::Put { looks, acts: both } => ("put", if acts { both } else { looks }.to_string()),

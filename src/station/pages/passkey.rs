@@ -8,7 +8,7 @@ use super::table::{Pages, go, is_within};
 use super::visit::Visit;
 use crate::station::passkey::{Nowhere, Place, place};
 use crate::station::passkeys::{Brought, Shows};
-use crate::station::web::{Access, Origin, Refusal};
+use crate::station::web::{Access, Refusal};
 use crate::station::{api, now};
 
 pub(super) fn add_to(pages: &mut Pages) {
@@ -29,7 +29,7 @@ impl Visit {
     pub(super) fn place_of_passkeys(&self) -> Result<Place, Nowhere> {
         let networks = &self.station.options.settings.station.proxy_from.value;
         // What a proxy of ours brings may have come by HTTPS; the browser says itself whether it did.
-        let proxied = matches!(self.from, Origin::Address { from, .. } if networks.iter().any(|net| net.has(from.ip())));
+        let proxied = self.from.peer().is_some_and(|peer| networks.iter().any(|net| net.has(peer)));
         place(&self.host, self.secure() || proxied)
     }
 

@@ -15,6 +15,7 @@ use axum::routing::on;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
+use super::assets::ASSETS;
 use super::form::Form;
 use super::frame::Frame;
 use super::secret;
@@ -279,8 +280,8 @@ impl Station {
     async fn proxied(&self, from: Origin, headers: &HeaderMap) -> Result<Option<Known>, Refusal> {
         let station = &self.options.settings.station;
         let Some(header) = &station.proxy_header.value else { return Ok(None) };
-        let Origin::Address { from: place, .. } = from else { return Ok(None) };
-        if !station.proxy_from.value.iter().any(|network| network.has(place.ip())) {
+        let Some(peer) = from.peer() else { return Ok(None) };
+        if !station.proxy_from.value.iter().any(|network| network.has(peer)) {
             return Ok(None);
         }
         let mut names = headers.get_all(header).iter();
@@ -391,8 +392,25 @@ async fn refused(visit: &Visit, refusal: &Refusal) -> Response {
 
 /// A refusal of which not even the visitor is known.
 fn bare(refusal: &Refusal) -> Response {
-    (refusal.status(), [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], refusal.detail())
-        .into_response()
+    let page = Bare {
+        what: refusal.status().canonical_reason().unwrap_or("Error"),
+        why: sentence(&refusal.detail()),
+        hint: refusal.hint().map(|hint| sentence(&super::words::remedy(hint))),
+        style: &ASSETS.style,
+    };
+    let mut answer = page_of(refusal.status(), &page).unwrap_or_else(IntoResponse::into_response);
+    refusal.put_header(answer.headers_mut());
+    answer
+}
+
+/// A page with nothing around it: what stands there is asked of the database, which may be what is missing.
+#[derive(Template)]
+#[template(path = "bare.html")]
+struct Bare {
+    what: &'static str,
+    why: String,
+    hint: Option<String>,
+    style: &'static str,
 }
 
 /// With a capital and a full stop.

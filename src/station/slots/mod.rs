@@ -4,7 +4,7 @@
 mod place;
 mod rule;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::store::Error;
@@ -17,6 +17,9 @@ pub(super) use rule::{Ended, History, LAST, MAY_BE_THE_SLOT, suspicions};
 /// Slots that are suspected, by name.
 pub(super) type Suspected = BTreeMap<String, Suspicion>;
 
+/// Where the store has the names of those that were told.
+const TOLD: &str = "slots:suspected";
+
 /// What was found last.
 #[derive(Debug, Default)]
 pub(super) struct Suspects(Mutex<Arc<Suspected>>);
@@ -27,14 +30,14 @@ impl Suspects {
         Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes over what was found. What wasn't suspected before; `None` where all is as it was.
-    fn put(&self, found: Suspected) -> Option<Suspected> {
+    /// Takes over what was found; whether anything is another than before.
+    fn put(&self, found: &Suspected) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if **known == found {
-            return None;
+        let is_new = **known != *found;
+        if is_new {
+            *known = Arc::new(found.clone());
         }
-        let before = std::mem::replace(&mut *known, Arc::new(found.clone()));
-        Some(found.into_iter().filter(|(slot, _)| !before.contains_key(slot)).collect())
+        is_new
     }
 
     /// What is in trouble by them.
@@ -56,10 +59,21 @@ fn trouble(slot: &str, suspicion: &Suspicion) -> Trouble {
 impl Station {
     /// Looks which slots are suspected now, and tells what is new.
     pub(super) async fn suspect_slots(&self) -> Result<(), Error> {
-        let found = suspicions(&self.store().histories().await?).into_iter().collect();
-        let Some(new) = self.suspects.put(found) else { return Ok(()) };
+        let found: Suspected = suspicions(&self.store().histories().await?).into_iter().collect();
+        if !self.suspects.put(&found) {
+            return Ok(());
+        }
         self.changes.tell(Thing::Settings, "slots", None);
-        for (slot, suspicion) in new {
+        // A station that was started again, and another one on this database, don't tell it a second time.
+        let kept = self.store().setting(TOLD).await?;
+        let told: BTreeSet<String> =
+            kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let names: BTreeSet<&String> = found.keys().collect();
+        if !told.iter().eq(names.iter().copied()) {
+            let text = crate::format::json::line(&names).unwrap_or_default();
+            self.store().set(TOLD, (!names.is_empty()).then_some(&text)).await?;
+        }
+        for (slot, suspicion) in found.into_iter().filter(|(slot, _)| !told.contains(slot)) {
             let trouble = trouble(&slot, &suspicion);
             tracing::warn!(slot, text = trouble.text, "a slot is suspected");
             self.ring_suspected(&slot, suspicion, &trouble).await;
@@ -125,6 +139,12 @@ mod tests {
         assert_eq!(trouble.text, "Slot A1 is suspected: 4 of the last 4 runs failed, on 4 boards.");
         let told = station.store().deliveries(&DeliveriesAsked::default()).await.unwrap().items;
         assert_eq!((told.len(), told[0].on.as_str()), (1, "A1"), "once");
+        // As after a start of the station.
+        station.suspects.put(&Suspected::new());
+        station.suspect_slots().await.unwrap();
+        assert!(station.suspects.all().contains_key("A1"));
+        let told = station.store().deliveries(&DeliveriesAsked::default()).await.unwrap().items;
+        assert_eq!(told.len(), 1, "not again");
         let asked = RunsAsked { slot: Some("A1".into()), ..RunsAsked::default() };
         assert_eq!(station.store().runs(&asked).await.unwrap().items.len(), 4);
         // What is wrong with the board or the choice says nothing of the slot, neither good nor bad.

@@ -1,5 +1,6 @@
 //! Spreads, shares, bins and reasons. Pure.
 
+use crate::station::store::LONGEST_WHY;
 use crate::station_api::{Bin, Spread, Time};
 
 /// Bins at most.
@@ -79,8 +80,19 @@ pub(super) fn reason(why: &str) -> (String, String) {
             number = digit;
         }
     }
-    let part = text.split('#').map(str::trim).max_by_key(|part| part.len()).unwrap_or_default().to_owned();
+    // A tally has so much of a reason: what was cut off shows.
+    if why.chars().count() >= LONGEST_WHY {
+        let whole = text.rfind(' ').unwrap_or(text.len());
+        text.truncate(whole);
+        let part = longest(&text);
+        return (text + " …", part);
+    }
+    let part = longest(&text);
     (text, part)
+}
+
+fn longest(text: &str) -> String {
+    text.split('#').map(str::trim).max_by_key(|part| part.len()).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -127,5 +139,7 @@ mod tests {
             ("at #.# s: # isn't cafe".into(), "isn't cafe".into())
         );
         assert_eq!(reason(""), (String::new(), String::new()));
+        let cut = "a sentence ".repeat(8).chars().take(LONGEST_WHY).collect::<String>();
+        assert_eq!(reason(&cut).0, format!("{}a …", "a sentence ".repeat(7)));
     }
 }

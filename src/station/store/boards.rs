@@ -8,7 +8,7 @@ use crate::station_api::{Board, BoardChange, Held, ListAsked, Page, Sighting, Ti
 
 /// The columns of a board, its open job among them.
 pub(super) const BOARD: &str = "SELECT b.id, b.name, b.serial, b.model, b.memory, b.disks, b.simulated, b.enrolment, b.key, b.held,
-    b.slot, b.first_seen, b.last_seen, b.note, b.facts,
+    b.slot, b.first_seen, b.last_seen, b.note, b.facts, b.stuck,
     (SELECT j.id FROM job j WHERE j.board = b.id AND j.state IN ('queued', 'running', 'finishing')) FROM board b";
 
 pub(super) fn board(row: Row) -> Result<Board, Error> {
@@ -34,6 +34,7 @@ pub(super) fn board(row: Row) -> Result<Board, Error> {
             .map(|text| serde_json::from_str(&text))
             .transpose()
             .map_err(|error| row.wrong(error))?,
+        stuck: row.maybe_text()?,
         job: row.maybe_text()?,
     })
 }

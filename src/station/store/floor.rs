@@ -42,6 +42,13 @@ pub enum Waits {
         /// The source.
         source: String,
     },
+    /// A rule matches it and can't start what it says.
+    Stuck {
+        /// The rule.
+        rule: String,
+        /// Why not.
+        why: String,
+    },
     /// The same was done with it before, and its project asks a person then.
     Again {
         /// The rule.
@@ -156,7 +163,7 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn done_since(&self, since: Time) -> Result<Since, Error> {
-        let sql = "SELECT outcome, took FROM run WHERE started >= $1 AND way IN ('deploy', 'flash', 'backup')
+        let sql = "SELECT outcome, took FROM run WHERE started >= $1 AND way IN ('deploy', 'flash')
                    ORDER BY started DESC LIMIT 20000";
         let (mut seen, mut times) = (Since::default(), Vec::new());
         for row in self.db.rows(sql, values![since]).await? {
@@ -177,12 +184,12 @@ impl Store {
         Ok(seen)
     }
 
-    /// The image that was written last, where it can be written again.
+    /// The image that was written last, where it can be written again. A backup is one board's: it is never proposed for another.
     ///
     /// # Errors
     /// What the database says.
     pub async fn image_before(&self) -> Result<Option<String>, Error> {
-        let sql = "SELECT i.name FROM job j JOIN image i ON i.id = j.image WHERE i.state = 'ready'
+        let sql = "SELECT i.name FROM job j JOIN image i ON i.id = j.image WHERE i.state = 'ready' AND i.backup_of IS NULL
                    ORDER BY j.id DESC LIMIT 1";
         self.db.row(sql, &[]).await?.map(|mut row| row.text()).transpose()
     }
@@ -201,15 +208,18 @@ impl Store {
             Enrolment::Enrolled | Enrolment::Refused => return Ok(None),
         }
         let Some(rule) = first(rules, board) else { return Ok(Some(Waits::NoRule)) };
+        let stuck = |why: &String| Waits::Stuck { rule: rule.name.clone(), why: why.clone() };
         let project = match &rule.what {
             What::Wait => return Ok(Some(Waits::Rule { rule: rule.name.clone() })),
-            What::Backup => return Ok(None),
+            What::Backup => return Ok(board.stuck.as_ref().map(stuck)),
             What::Project { project } => project,
         };
-        let Some(known) = projects.iter().find(|known| known.name == *project) else { return Ok(None) };
+        let Some(known) = projects.iter().find(|known| known.name == *project) else {
+            return Ok(board.stuck.as_ref().map(stuck));
+        };
         let short = known.values.iter().find(|source| empty.contains(source));
         if known.again != Again::Ask && short.is_none() {
-            return Ok(None);
+            return Ok(board.stuck.as_ref().map(stuck));
         }
         let sql = "SELECT state FROM job WHERE board = $1 AND project = $2 ORDER BY id DESC LIMIT 1";
         let before = self.db.row(sql, values![&board.id, project]).await?;
@@ -224,7 +234,7 @@ impl Store {
             (Turn::Ask, Some(before)) if known.again == Again::Ask => {
                 Some(Waits::Again { rule: rule.name.clone(), project: project.clone(), before })
             }
-            _ => None,
+            _ => board.stuck.as_ref().map(stuck),
         })
     }
 

@@ -1,6 +1,6 @@
 //! Images and backups: what they are, and which objects they need. The objects themselves lie elsewhere.
 
-use super::db::{Question, Row, values, word};
+use super::db::{Db, Question, Row, values, word};
 use super::page::{limit, page};
 use super::{Error, Store, check_name};
 use crate::station_api::{Backup, Image, ImageState, ListAsked, Page};
@@ -41,7 +41,7 @@ impl Store {
         let mut tx = self.db.begin().await?;
         tx.run(
             "INSERT INTO image (id, name, state, why, index_id, raw_len, raw_sha256, file_sha256, stored, zero, unused,
-                 added, backup_of) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                 added, backup_of, station) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
             values![
                 &image.id,
                 &image.name,
@@ -56,6 +56,7 @@ impl Store {
                 image.unused,
                 image.added,
                 &image.backup_of,
+                &self.here,
             ],
         )
         .await
@@ -148,6 +149,18 @@ impl Store {
         rows.into_iter().map(|row| image(&mut row.of("image"))).collect()
     }
 
+    /// Images that this station was taking in, and those of an earlier version.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn images_coming_here(&self) -> Result<Vec<Image>, Error> {
+        let sql = format!(
+            "SELECT {IMAGE} FROM image i WHERE i.state = 'coming' AND (i.station IS NULL OR i.station = $1) ORDER BY i.id"
+        );
+        let rows = self.db.rows(&sql, values![&self.here]).await?;
+        rows.into_iter().map(|row| image(&mut row.of("image"))).collect()
+    }
+
     /// Images that need this object: their chunk, or their index.
     ///
     /// # Errors
@@ -180,8 +193,45 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn needs_object(&self, object: &str) -> Result<bool, Error> {
-        let sql = "SELECT 1 FROM image_chunk WHERE chunk = $1 UNION ALL SELECT 1 FROM image WHERE index_id = $1 LIMIT 1";
-        Ok(self.db.row(sql, values![object]).await?.is_some())
+        Ok(self.db.row(&self.needs(), values![object, &self.here]).await?.is_some())
+    }
+
+    /// Whether an image needs an object, or another station takes one in. What a board sends as a backup has a row only
+    /// at its end; a database that several stations may have is asked for such jobs as well.
+    fn needs(&self) -> String {
+        let backups = match &self.db {
+            Db::Sqlite { .. } => "",
+            Db::Postgres(_) => {
+                "UNION ALL SELECT 1 FROM job WHERE action = 'backup' AND state IN ('running', 'finishing')"
+            }
+        };
+        format!(
+            "SELECT 1 FROM image_chunk WHERE chunk = $1 UNION ALL SELECT 1 FROM image WHERE index_id = $1
+             UNION ALL SELECT 1 FROM image WHERE state = 'coming' AND station <> $2 {backups} LIMIT 1"
+        )
+    }
+
+    /// Does `remove` where no image needs this object, and no other station takes one in, of which nobody knows yet what
+    /// it needs; meanwhile nobody begins to need it. Whether it was done.
+    ///
+    /// # Errors
+    /// What the database says; what `remove` says.
+    pub(in crate::station) async fn unless_needed<E: From<Error>>(
+        &self,
+        object: &str,
+        remove: impl Future<Output = Result<(), E>>,
+    ) -> Result<bool, E> {
+        if self.needs_object(object).await? {
+            return Ok(false);
+        }
+        // One station at a time writes: what another one notes as needed meanwhile, it looks for afterwards.
+        let mut tx = self.db.begin().await?;
+        let free = tx.row(&self.needs(), values![object, &self.here]).await?.is_none();
+        if free {
+            remove.await?;
+        }
+        tx.commit().await?;
+        Ok(free)
     }
 
     /// A part of all chunks that images need, each once, in their order, behind `after`.

@@ -79,7 +79,7 @@ pub use retain::{Keep, Removed, room};
 pub use rules::Arrival;
 pub use sessions::{Invitation, Started};
 pub use shelf::{Checked, Shared, Shelf, Uses};
-pub use tally::{MOST_TALLIES, SEGMENTS};
+pub use tally::{LONGEST_WHY, MOST_TALLIES, SEGMENTS};
 
 use db::Db;
 
@@ -88,6 +88,8 @@ use db::Db;
 pub struct Store {
     db: Db,
     name: String,
+    /// Who writes here: the name of the station. Several may have one database.
+    here: String,
 }
 
 #[cfg(test)]

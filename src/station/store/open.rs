@@ -92,9 +92,15 @@ impl Store {
             StoreUrl::Postgres(url) => postgres(url, &name).await?,
         };
         super::audit::chain_old(&db).await?;
-        let store = Self { db, name };
+        let store = Self { db, name, here: String::new() };
         tracing::debug!(store = store.name, "the store is open");
         Ok(store)
+    }
+
+    /// The same store, as the station of this name writes it.
+    #[must_use]
+    pub fn of(self, here: String) -> Self {
+        Self { here, ..self }
     }
 
     /// `sqlite` or `postgres`.
@@ -160,7 +166,7 @@ impl Store {
         let forms = FORMS.iter().filter(|known| known.version <= form).cloned().collect();
         let name = "of an older form".to_owned();
         Migrator::with_migrations(forms).run(&pool).await.map_err(|error| migrated(&name, error))?;
-        Ok(Self { db: Db::Sqlite { write: pool.clone(), read: pool }, name })
+        Ok(Self { db: Db::Sqlite { write: pool.clone(), read: pool }, name, here: String::new() })
     }
 
     /// Brings a store of [`passing`](Self::passing) to the newest form.

@@ -2,6 +2,7 @@
 
 use super::db::{Row, Tx, json, values, word};
 use super::{Error, Store, check_name, firmware, scripts, values};
+use crate::device_api::Script;
 use crate::station_api::{MOST_RETRIES, Project};
 
 const PROJECT: &str = "SELECT name, image, target, ending, again, retries, draws, scripts, first_boot, eeprom, made FROM project";
@@ -56,6 +57,14 @@ impl Store {
     /// # Errors
     /// [`Error::BadValue`], [`Error::NoSuch`].
     pub async fn put_project(&self, project: &Project) -> Result<Project, Error> {
+        self.put_project_and(project, &[]).await
+    }
+
+    /// The same with scripts, which are made or changed before: all of it, or nothing.
+    ///
+    /// # Errors
+    /// As [`Self::put_project`] and [`Self::put_script`].
+    pub async fn put_project_and(&self, project: &Project, scripts: &[Script]) -> Result<Project, Error> {
         if project.target.len() > 16 {
             return Err(Error::BadValue { what: "target", why: "it has 16 roles at most".to_owned() });
         }
@@ -63,6 +72,9 @@ impl Store {
             return Err(Error::BadValue { what: "retries", why: format!("it is {MOST_RETRIES} at most") });
         }
         let mut tx = self.db.begin().await?;
+        for script in scripts {
+            scripts::put(&mut tx, script).await?;
+        }
         values::may_draw(&mut tx, &project.values).await?;
         if one(&mut tx, &project.name).await?.is_none() {
             check_name(&project.name)?;

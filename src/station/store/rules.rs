@@ -254,8 +254,8 @@ impl Store {
         }
         let rules = all(&mut tx).await?;
         let Some(rule) = first(&rules, &board) else {
-            tx.run("UPDATE board SET ruled_at = $2, rule = NULL WHERE id = $1", values![&board.id, now])
-                .await?;
+            let sql = "UPDATE board SET ruled_at = $2, rule = NULL, stuck = NULL WHERE id = $1";
+            tx.run(sql, values![&board.id, now]).await?;
             tx.commit().await?;
             return Ok(Arrival::NoRule);
         };
@@ -288,6 +288,13 @@ impl Store {
                 Some(project) => deploy(&mut tx, name, project, board.id.clone(), now).await?,
             },
         };
+        // It is told where the board is looked at: nobody reads the log of a board that nothing happens to.
+        let stuck = match &arrival {
+            Arrival::Broken { why, .. } => Some(why.as_str()),
+            _ => None,
+        };
+        let sql = "UPDATE board SET stuck = $2 WHERE id = $1 AND coalesce(stuck, '') <> coalesce($2, '')";
+        tx.run(sql, values![&board.id, stuck]).await?;
         tx.commit().await?;
         Ok(arrival)
     }

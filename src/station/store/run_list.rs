@@ -77,10 +77,14 @@ pub(super) fn runs_question(asked: &RunsAsked) -> Result<(Question, usize), Erro
     Ok((question, limit))
 }
 
+/// So many characters of what is looked for count: nothing that is looked through has a longer beginning that matters, and
+/// databases refuse patterns without an end.
+const LONGEST_SOUGHT: usize = 256;
+
 /// A text within a pattern of LIKE, where it stands for itself.
 pub(super) fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for char in text.chars() {
+    let mut plain = String::new();
+    for char in text.chars().take(LONGEST_SOUGHT) {
         if matches!(char, '%' | '_' | '\\') {
             plain.push('\\');
         }

@@ -66,6 +66,41 @@ async fn users(tx: &mut Tx, script: &str) -> Result<Vec<(String, Vec<String>)>, 
     Ok(users)
 }
 
+/// Makes or changes a script, within a transaction.
+pub(super) async fn put(tx: &mut Tx, new: &Script) -> Result<Script, Error> {
+    let mut script = new.clone();
+    script.check().map_err(|why| Error::BadValue { what: "script", why: why.to_string() })?;
+    let there = tx.row("SELECT name FROM script WHERE name = $1", values![&script.name]).await?;
+    if there.is_none() {
+        check_name(&script.name)?;
+        let count = tx.row("SELECT count(*) FROM script", &[]).await?;
+        if count.map_or(Ok(0), |mut row| row.count())? >= MOST_SCRIPTS {
+            return Err(Error::Many { what: "scripts", most: MOST_SCRIPTS });
+        }
+    }
+    tx.run(
+        "INSERT INTO script (name, body, moment, priority, background, once, time_limit)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (name) DO UPDATE SET body = excluded.body, moment = excluded.moment,
+         priority = excluded.priority, background = excluded.background, once = excluded.once,
+         time_limit = excluded.time_limit",
+        values![
+            &script.name,
+            &script.text,
+            word(script.when),
+            u64::from(script.priority),
+            script.background,
+            script.once,
+            u64::from(script.limit),
+        ],
+    )
+    .await?;
+    for (_, scripts) in users(tx, &script.name).await? {
+        check(tx, &scripts).await?;
+    }
+    Ok(script)
+}
+
 impl Store {
     /// All scripts, by name.
     ///
@@ -90,37 +125,8 @@ impl Store {
     /// # Errors
     /// [`Error::BadValue`], [`Error::Many`].
     pub async fn put_script(&self, new: &Script) -> Result<Script, Error> {
-        let mut script = new.clone();
-        script.check().map_err(|why| Error::BadValue { what: "script", why: why.to_string() })?;
         let mut tx = self.db.begin().await?;
-        let there = tx.row("SELECT name FROM script WHERE name = $1", values![&script.name]).await?;
-        if there.is_none() {
-            check_name(&script.name)?;
-            let count = tx.row("SELECT count(*) FROM script", &[]).await?;
-            if count.map_or(Ok(0), |mut row| row.count())? >= MOST_SCRIPTS {
-                return Err(Error::Many { what: "scripts", most: MOST_SCRIPTS });
-            }
-        }
-        tx.run(
-            "INSERT INTO script (name, body, moment, priority, background, once, time_limit)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (name) DO UPDATE SET body = excluded.body, moment = excluded.moment,
-             priority = excluded.priority, background = excluded.background, once = excluded.once,
-             time_limit = excluded.time_limit",
-            values![
-                &script.name,
-                &script.text,
-                word(script.when),
-                u64::from(script.priority),
-                script.background,
-                script.once,
-                u64::from(script.limit),
-            ],
-        )
-        .await?;
-        for (_, scripts) in users(&mut tx, &script.name).await? {
-            check(&mut tx, &scripts).await?;
-        }
+        let script = put(&mut tx, new).await?;
         tx.commit().await?;
         Ok(script)
     }

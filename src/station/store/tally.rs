@@ -9,11 +9,14 @@
 use super::db::values;
 use super::{Error, Store};
 use crate::error::Kind;
-use crate::run::{Record, Segment};
+use crate::run::{Record, Segment, Way};
 use crate::station_api::Time;
 
 /// Runs that are counted at once, at most: a few ten MiB.
 pub const MOST_TALLIES: u64 = 200_000;
+
+/// So many characters of a reason stand in a tally.
+pub const LONGEST_WHY: usize = 80;
 
 /// The segments, in the order of a tally's fields.
 pub const SEGMENTS: [Segment; 5] =
@@ -43,9 +46,15 @@ pub(super) fn of(record: &Record, outcome: &str, took: Option<i64>, of: Of<'_>) 
         Some(Kind::Interrupted) => "c",
         _ => outcome.get(..1).unwrap_or("u"),
     };
+    let each;
     let board = match of.board {
         // Its end is what chance has made.
         Some(board) => board.get(board.len().saturating_sub(12)..).unwrap_or(board),
+        // A reader on this host is one place for many cards: each of its runs is another board's, as far as anybody knows.
+        None if record.way == Way::Deploy && record.board.serial.is_none() && record.board.mac.is_none() => {
+            each = format!("@{}", record.started.as_millisecond());
+            &each
+        }
         None => of.label,
     };
     let spent = record.spent();
@@ -67,7 +76,7 @@ pub(super) fn of(record: &Record, outcome: &str, took: Option<i64>, of: Of<'_>) 
         field(of.image.unwrap_or_default(), 64),
     ];
     fields.extend(SEGMENTS.map(segment));
-    fields.push(field(record.ending.why().unwrap_or_default(), 80));
+    fields.push(field(record.ending.why().unwrap_or_default(), LONGEST_WHY));
     fields.join("\t")
 }
 
@@ -87,5 +96,28 @@ impl Store {
         );
         let row = self.db.row(&sql, values![since, until, MOST_TALLIES, "\n"]).await?;
         Ok(row.map(|mut row| row.maybe_text()).transpose()?.flatten().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::Who;
+    use crate::run::RunId;
+
+    #[test]
+    fn cards_in_a_reader_are_a_board_each_and_boards_that_are_known_are_one() {
+        let board = |second: i8, way: Way, who: Who| {
+            let started = format!("2026-11-28T10:00:0{second}Z").parse().unwrap();
+            let record = Record::begin(RunId::new(1), way, who, started);
+            let (board, slot, project, image, kind) = (None, None, None, None, None);
+            let of = Of { board, label: "sdb", slot, project, image, kind, simulated: false };
+            super::of(&record, "done", Some(1), of).split('\t').nth(6).unwrap().to_owned()
+        };
+        let nobody = Who::default;
+        assert_ne!(board(1, Way::Deploy, nobody()), board(2, Way::Deploy, nobody()));
+        assert_eq!(board(1, Way::Flash, nobody()), "sdb");
+        let known = || Who { serial: Some("00000000d8e4a1f7".parse().unwrap()), ..Who::default() };
+        assert_eq!(board(1, Way::Deploy, known()), board(2, Way::Deploy, known()));
     }
 }

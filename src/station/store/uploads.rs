@@ -45,14 +45,18 @@ impl Store {
             return Err(taken());
         }
         tx.run("DELETE FROM upload WHERE name = $1", values![&new.name]).await?;
-        let count = tx.row("SELECT COUNT(*) FROM upload", &[]).await?;
+        let count = tx.row("SELECT COUNT(*) FROM upload WHERE state <> 'failed'", &[]).await?;
         if count.map_or(Ok(0), |mut row| row.count())? >= MOST {
             let why = format!("{MOST} of them come at once; cancel one that nobody needs");
             return Err(Error::BadValue { what: "upload", why });
         }
+        // What failed has no file any more; of too many the oldest are forgotten.
+        let sql = "DELETE FROM upload WHERE state = 'failed' AND id NOT IN (SELECT u.id FROM upload u
+                   WHERE u.state = 'failed' ORDER BY u.changed DESC, u.id DESC LIMIT $1)";
+        tx.run(sql, values![MOST]).await?;
         tx.run(
-            "INSERT INTO upload (id, name, file, person, size, came, sha256, state, why, made, changed, url)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            "INSERT INTO upload (id, name, file, person, size, came, sha256, state, why, made, changed, url, station)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
             values![
                 &new.id,
                 &new.name,
@@ -87,6 +91,16 @@ impl Store {
     /// What the database says.
     pub async fn uploads(&self) -> Result<Vec<Upload>, Error> {
         let rows = self.db.rows(&format!("SELECT {UPLOAD} FROM upload ORDER BY id"), &[]).await?;
+        rows.into_iter().map(|row| upload(row.of("upload"))).collect()
+    }
+
+    /// Those that come to this station, and those of an earlier version: their files lie here.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn uploads_here(&self) -> Result<Vec<Upload>, Error> {
+        let sql = format!("SELECT {UPLOAD} FROM upload WHERE station IS NULL OR station = $1 ORDER BY id");
+        let rows = self.db.rows(&sql, values![&self.here]).await?;
         rows.into_iter().map(|row| upload(row.of("upload"))).collect()
     }
 

@@ -13,7 +13,7 @@ use crate::format::json::json;
 use crate::format::message;
 use crate::http::{Client, Error, Limits, Trust, Url};
 use crate::station::hooks::{Pauses, signature};
-use crate::station::outside::is_outside;
+use crate::station::outside::is_elsewhere;
 use crate::station::store::{self, Asks};
 use crate::station::{Station, now};
 use crate::station_api::{JobState, MOST_VALUES, Thing, Values, check_value};
@@ -92,7 +92,7 @@ impl Station {
         let asked = async {
             let Some(asks) = self.store().claim_asks(&job, now()).await? else { return Ok(()) };
             let may =
-                if self.options.settings.station.hooks_local.value { |_: IpAddr| true } else { is_outside };
+                if self.options.settings.station.hooks_local.value { |_: IpAddr| true } else { is_elsewhere };
             let (of, ending) = (asks.clone(), stop);
             let got = tokio::task::spawn_blocking(move || ask(&of, may, &ending)).await;
             if self.ending.is_cancelled() {

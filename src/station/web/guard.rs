@@ -19,6 +19,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use tower::Layer;
 
 use super::Origin;
+use crate::config::station::Network;
 
 /// Connections in all.
 const MOST: usize = 4000;
@@ -53,6 +54,8 @@ impl Patience {
 #[derive(Debug, Clone, Default)]
 pub(in crate::station) struct Guard {
     seats: Arc<Mutex<Seats>>,
+    /// Of these each brings many people.
+    proxies: Arc<[Network]>,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +72,11 @@ struct Seat {
 }
 
 impl Guard {
+    /// With these proxies in front.
+    pub(in crate::station) fn behind(proxies: &[Network]) -> Self {
+        Self { proxies: proxies.into(), ..Self::default() }
+    }
+
     /// How many there are.
     pub(in crate::station) fn count(&self) -> usize {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner).all
@@ -76,7 +84,8 @@ impl Guard {
 
     fn seat(&self, origin: &Origin) -> io::Result<Seat> {
         // A farm of models of boards runs on this host; from elsewhere an address is a board.
-        let of = origin.place().filter(|_| !origin.is_here());
+        let is_proxy = |ip: IpAddr| self.proxies.iter().any(|network| network.has(ip));
+        let of = origin.place().filter(|_| !origin.is_here() && !origin.peer().is_some_and(is_proxy));
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = of.and_then(|of| seats.of.get(&of)).copied().unwrap_or(0);
         if seats.all >= MOST || taken >= MOST_OF_ONE {
@@ -125,7 +134,7 @@ impl<S> Accept<TcpStream, S> for Guard {
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let addresses =
             stream.set_nodelay(true).and_then(|()| Ok((stream.peer_addr()?, stream.local_addr()?)));
-        let origin = addresses.map(|(from, at)| Origin::Address { from, at: at.ip() });
+        let origin = addresses.map(|(from, at)| Origin::Address { from, at: at.ip(), via: None });
         ready(self.let_in(stream, service, origin))
     }
 }
@@ -248,7 +257,7 @@ mod tests {
     fn an_address_that_has_all_its_places_takes_none_of_others() {
         let guard = Guard::default();
         let at = std::net::Ipv4Addr::LOCALHOST.into();
-        let origin = |text: &str| Origin::Address { from: text.parse().unwrap(), at };
+        let origin = |text: &str| Origin::Address { from: text.parse().unwrap(), at, via: None };
         let mut held: Vec<_> = (0..MOST_OF_ONE).map(|_| guard.seat(&origin("10.0.0.7:1")).unwrap()).collect();
         assert!(guard.seat(&origin("10.0.0.7:2")).is_err());
         assert!(guard.seat(&origin("[::ffff:10.0.0.7]:2")).is_err());

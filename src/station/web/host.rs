@@ -128,10 +128,28 @@ pub(in crate::station) fn of_this_host() -> Vec<String> {
 /// Bytes of headers: what the connection takes at once depends on how they come.
 const LONGEST_HEADERS: usize = 64 << 10;
 
+/// The header in which reverse proxies say for whom they ask: each adds the address that has asked it.
+const FORWARDED: &str = "x-forwarded-for";
+
+/// For whom a proxy of ours asks: what the last one that isn't ours either has added nobody else could. `None` where that
+/// is no address.
+fn named_client(values: Vec<&str>, is_ours: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+    for text in values.iter().rev().flat_map(|value| value.rsplit(',')) {
+        let text = text.trim();
+        let plain = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        let with_port = || text.parse().ok().map(|address: std::net::SocketAddr| address.ip());
+        let ip = plain.parse().ok().or_else(with_port)?;
+        if !is_ours(ip) {
+            return Some(ip);
+        }
+    }
+    None
+}
+
 /// Lets a call through that names this host, and whose headers are no longer than they may be.
 pub(in crate::station) async fn known_host(
     State(station): State<Arc<Station>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let len: usize =
@@ -141,7 +159,7 @@ pub(in crate::station) async fn known_host(
         station.metrics().answered(status.as_u16());
         return Refusal::new(status, Kind::BadData, "the headers are too long").into_response();
     }
-    let Some(Origin::Address { at, from }) = request.extensions().get::<Origin>().copied() else {
+    let Some(Origin::Address { at, from, .. }) = request.extensions().get::<Origin>().copied() else {
         // The Unix socket, or nobody, which is refused behind this.
         return next.run(request).await;
     };
@@ -158,6 +176,16 @@ pub(in crate::station) async fn known_host(
             None => None,
         }
     };
+    let networks = &station.options.settings.station.proxy_from.value;
+    let is_ours = |ip: IpAddr| networks.iter().any(|network| network.has(ip));
+    if is_ours(from.ip()) {
+        let values =
+            request.headers().get_all(FORWARDED).iter().map(|value| value.to_str().unwrap_or_default());
+        if let Some(client) = named_client(values.collect(), is_ours) {
+            let from_there = Origin::Address { from: (client, 0).into(), at, via: Some(from.ip()) };
+            request.extensions_mut().insert(from_there);
+        }
+    }
     match refusal {
         None => next.run(request).await,
         Some(refusal) => {
@@ -182,6 +210,27 @@ fn misdirected(station: &Station, host: &str, from: IpAddr) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_whom_proxies_name_the_last_that_is_none_of_ours_counts() {
+        let ours = |ip: IpAddr| ["10.0.0.5", "::1"].iter().any(|own| ip == own.parse::<IpAddr>().unwrap());
+        for (values, client) in [
+            (&["192.0.2.7"][..], Some("192.0.2.7")),
+            // What a client has made up stands before what the proxy has seen.
+            (&["1.2.3.4, 192.0.2.7"], Some("192.0.2.7")),
+            (&["1.2.3.4", "192.0.2.7, 10.0.0.5"], Some("192.0.2.7")),
+            (&["192.0.2.7:4711"], Some("192.0.2.7")),
+            (&["[2001:db8::7]:4711,::1"], Some("2001:db8::7")),
+            (&["[2001:db8::7]"], Some("2001:db8::7")),
+            (&["192.0.2.7, unknown"], None),
+            (&["10.0.0.5"], None),
+            (&[""], None),
+            (&[], None),
+        ] {
+            let seen = named_client(values.to_vec(), ours);
+            assert_eq!(seen, client.map(|ip| ip.parse().unwrap()), "{values:?}");
+        }
+    }
 
     fn at() -> IpAddr {
         "10.0.0.1".parse().unwrap()

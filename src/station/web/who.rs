@@ -21,6 +21,8 @@ pub(in crate::station) enum Origin {
         from: SocketAddr,
         /// The address of this host that the connection came to.
         at: IpAddr,
+        /// The reverse proxy of ours that has brought it; then `from` is whom it has named.
+        via: Option<IpAddr>,
     },
 }
 
@@ -36,6 +38,14 @@ impl Origin {
             }
             ip => ip,
         })
+    }
+
+    /// The other side of the connection itself: a proxy of ours, or who asks.
+    pub(in crate::station) fn peer(&self) -> Option<IpAddr> {
+        match self {
+            Self::Socket { .. } => None,
+            Self::Address { from, via, .. } => Some(via.unwrap_or_else(|| from.ip())),
+        }
     }
 
     /// Whether it is this host.
@@ -101,7 +111,7 @@ mod tests {
     fn a_host_counts_as_one_whatever_addresses_it_takes() {
         let place = |text: &str| {
             let from: SocketAddr = text.parse().unwrap();
-            Origin::Address { from, at: from.ip() }.place().unwrap().to_string()
+            Origin::Address { from, at: from.ip(), via: None }.place().unwrap().to_string()
         };
         assert_eq!(place("10.0.0.7:99"), "10.0.0.7");
         assert_eq!(place("[::ffff:10.0.0.7]:99"), "10.0.0.7");

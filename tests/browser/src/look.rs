@@ -91,10 +91,11 @@ fn pages(station: &Station) -> Vec<(String, &'static str)> {
 }
 
 /// What answers GET and is no page: files, streams, what programs ask.
-const NO_PAGES: [&str; 15] = [
+const NO_PAGES: [&str; 16] = [
     "/audit/export",
     "/find",
     "/firmware/{firmware}/image",
+    "/floor",
     "/healthz",
     "/images/{image}/file",
     "/images/{image}/files",

@@ -5,6 +5,7 @@ use askama::Template;
 use crate::device_api::{Action, End};
 use crate::format::{message, size};
 use crate::run::Segment;
+use crate::station::pages::table::sentence;
 use crate::station::pages::{help, words};
 use crate::station::rates::Track;
 use crate::station::store::{Place, Waits};
@@ -335,6 +336,10 @@ impl Card {
             Waits::NoValues { rule, source } => {
                 self.line = format!("Rule “{rule}” can't start: no values of “{source}” are left for it.");
                 self.link("Its values", format!("/value/{}", encoded(source)), true);
+            }
+            Waits::Stuck { rule, why } => {
+                self.line = format!("Rule “{rule}” matches it and can't start: {}", sentence(&message(why)));
+                self.link("Rules", "/rules".to_owned(), true);
             }
             Waits::Again { rule, project, before } => {
                 let before = match before {

@@ -19,6 +19,7 @@ pub(super) use feed::Fragment;
 
 pub(super) fn add_to(pages: &mut Pages) {
     pages.get("/", Access::Role(Role::Viewer), page::floor);
+    pages.get("/floor", Access::Role(Role::Viewer), page::called);
     act::add_to(pages);
 }
 

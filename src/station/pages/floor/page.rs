@@ -7,7 +7,7 @@ use super::card::Card;
 use super::feed::Figures;
 use super::first::Step;
 use crate::station::pages::frame::Frame;
-use crate::station::pages::table::page;
+use crate::station::pages::table::{go, page};
 use crate::station::pages::visit::Visit;
 use crate::station_api::Role;
 
@@ -28,8 +28,13 @@ struct Page {
     first: Option<Vec<Step>>,
 }
 
+/// `/floor` is what people call it.
+pub(super) async fn called(visit: Visit) -> Answer {
+    Ok(go(if visit.query.has("wall") { "/?wall=1" } else { "/" }))
+}
+
 pub(super) async fn floor(visit: Visit) -> Answer {
-    let wall = visit.query.is_on("wall");
+    let wall = visit.query.has("wall");
     let acts = visit.can(Role::Operator) && !wall;
     let drawn = visit.station.drawn(acts).await?;
     let image = visit.station.store().image_before().await?;

@@ -162,7 +162,7 @@ async fn whole(visit: Visit, body: Body) -> Answer {
                 }
             });
             visit.station.take_whole(upload, Box::pin(stream)).await?;
-            visit.say(false, format!("{name} is here, and is being taken in."));
+            visit.say(false, format!("All of {name} has come. It is looked at now, and counts when it stands under “In the store”."));
             return Ok(go("/images"));
         }
         let mut text = Vec::new();

@@ -1,6 +1,6 @@
 //! A project as a file: taken from a page, and made of one.
 
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse as _;
 
 use super::projects::with_form;
@@ -9,9 +9,8 @@ use crate::station::acts::files::attachment;
 use crate::station::pages::form::Form;
 use crate::station::pages::table::go;
 use crate::station::pages::visit::Visit;
-use crate::station::store;
 use crate::station::web::Refusal;
-use crate::station_api::{Project, ProjectFile};
+use crate::station_api::{Project, ProjectFile, ProjectImport};
 
 pub(super) async fn download(visit: Visit) -> Answer {
     let project = visit.station.project(visit.part("project")).await?;
@@ -31,24 +30,14 @@ pub(super) async fn import(visit: Visit, form: Form) -> Answer {
     let made: Result<Project, Refusal> = async {
         let file =
             ProjectFile::read(form.raw("file")).map_err(|why| Refusal::meaningless(why.to_string()))?;
-        let name = file.project.name.clone();
-        if !form.is_on("replace") && visit.station.project(&name).await.is_ok() {
-            return Err(Refusal::conflict(format!("there is a project `{name}` already"))
-                .with_hint("tick the box to change it"));
-        }
-        for script in &file.scripts {
-            match visit.station.store().script(&script.name).await {
-                Ok(there) if there == *script => continue,
-                Ok(_) if !form.is_on("replace") => {
-                    return Err(Refusal::conflict(format!("there is another script `{}`", script.name))
-                        .with_hint("tick the box to change it, also for the other projects that have it"));
-                }
-                Ok(_) | Err(store::Error::NoSuch { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-            visit.station.put_script(&visit.who(), script).await?;
-        }
-        visit.station.put_project(&visit.who(), file.project).await
+        let ProjectFile { project, scripts } = file;
+        let file = ProjectImport { project, scripts, replace: form.is_on("replace") };
+        let made = visit.station.import_project(&visit.who(), file).await;
+        made.map_err(|refusal| match refusal.status() {
+            StatusCode::CONFLICT => refusal
+                .with_hint("tick the box to change what is there, also for other projects that have it"),
+            _ => refusal,
+        })
     }
     .await;
     match made {

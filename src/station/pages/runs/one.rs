@@ -28,9 +28,11 @@ const LINES: u64 = 200;
 struct Proof {
     class: &'static str,
     title: String,
-    /// The image's digest, and that of what was read back.
+    /// As in [`Digests`].
+    raw: String,
     image: String,
     read_back: String,
+    by_chunks: bool,
     figures: Vec<(&'static str, String)>,
 }
 
@@ -322,24 +324,42 @@ fn text(record: &Record, name: &str) -> String {
         .unwrap_or_default()
 }
 
-/// What was to be there, and what was read back; empty where that isn't known.
-pub(super) fn digests(record: &Record) -> (String, String) {
+/// Digests of what was to be there, and of what was read back; empty where they aren't known.
+#[derive(Debug, Default)]
+pub(super) struct Digests {
+    /// Of all of the image: sha256 of its bytes, also where its chunks prove it.
+    pub(super) raw: String,
+    /// What counts.
+    pub(super) image: String,
+    /// The same of what was read back.
+    pub(super) read_back: String,
+    /// Whether what counts is the name by chunks (BLAKE3) instead of a sha256.
+    pub(super) by_chunks: bool,
+}
+
+/// What a record has of them.
+pub(super) fn digests(record: &Record) -> Digests {
     let nested = |name: &str| record.detail.get("image").and_then(|image| image.get(name)?.as_str());
-    let mut image = text(record, "raw_sha256");
-    if image.is_empty() {
-        image = nested("raw_sha256").map(|text| message(text).into_owned()).unwrap_or_default();
+    let mut raw = text(record, "raw_sha256");
+    if raw.is_empty() {
+        raw = nested("raw_sha256").map(|text| message(text).into_owned()).unwrap_or_default();
     }
-    let mut read_back = text(record, "read_back_sha256");
+    let read_back = text(record, "read_back_sha256");
     // Where the whole was proved by its chunks, that is what counts.
-    let (expected, chunks) = (text(record, "expected_chunks"), text(record, "read_back_chunks"));
+    let expected = text(record, "expected_chunks");
     if read_back.is_empty() && !expected.is_empty() {
-        (image, read_back) = (expected, chunks);
+        return Digests {
+            raw,
+            image: expected,
+            read_back: text(record, "read_back_chunks"),
+            by_chunks: true,
+        };
     }
-    (image, read_back)
+    Digests { image: raw.clone(), raw, read_back, by_chunks: false }
 }
 
 fn proof(line: &RunLine, record: &Record) -> Proof {
-    let (image, read_back) = digests(record);
+    let Digests { raw, image, read_back, by_chunks } = digests(record);
     let number = |name: &str| record.detail.get(name).and_then(serde_json::Value::as_u64);
     let names = [
         ("raw_len", "Image"),
@@ -355,7 +375,7 @@ fn proof(line: &RunLine, record: &Record) -> Proof {
         _ if !read_back.is_empty() && read_back != image => ("bad", "What was read back differs".to_owned()),
         _ => ("bad", "Nothing is proved".to_owned()),
     };
-    Proof { class, title, image, read_back, figures: figures.collect() }
+    Proof { class, title, raw, image, read_back, by_chunks, figures: figures.collect() }
 }
 
 /// What to do next, where it failed.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Answer;
 use super::line::{state, way};
 use super::list::asked;
-use super::one::{digests, values};
+use super::one::{Digests, digests, values};
 use crate::eeprom;
 use crate::format::message;
 use crate::run::{Ending, Record, Stage};
@@ -39,7 +39,7 @@ struct Line {
     why: String,
     proof: String,
     /// What was to be there, and what was read back.
-    digests: (String, String),
+    digests: Digests,
     /// What else is on record of it, a line each.
     more: Vec<String>,
 }

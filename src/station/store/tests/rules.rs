@@ -123,6 +123,14 @@ on_both! {
         store.add_rule(&rule("r", "Pi", What::Project { project: "p".into() }, None)).await.unwrap();
         let Arrival::Broken { why, .. } = store.arrive(&board, NOW).await.unwrap() else { panic!() };
         assert_eq!(why, "image: it is coming, not ready");
+        assert_eq!(store.board(&board).await.unwrap().stuck.as_deref(), Some(why.as_str()));
+        let place = store.floor(0).await.unwrap().remove(0);
+        assert_eq!(place.waits, Some(crate::station::store::Waits::Stuck { rule: "r".into(), why }));
+        // It is over when it can.
+        coming.state = ImageState::Ready;
+        store.put_image(&coming, None).await.unwrap();
+        let Arrival::Starts(_) = store.arrive(&board, NOW).await.unwrap() else { panic!() };
+        assert_eq!(store.board(&board).await.unwrap().stuck, None);
     }
 }
 

@@ -1,143 +1,95 @@
-//! Statistics: what became of many runs, as pictures with tables beside them.
+//! What figures look like: bars, spans and their words. Pure.
 
-use askama::Template;
-
-use super::Answer;
-use super::list::{day, image_choices, named_choices};
 use crate::format::message;
 use crate::run::Segment;
-use crate::station::now;
-use crate::station::pages::boards::{Choice, link};
-use crate::station::pages::frame::Frame;
-use crate::station::pages::table::page;
-use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
-use crate::station_api::{Reason, SlotFigures, Spread, Statistics, StatisticsAsked, Time};
+use crate::station_api::{Reason, SlotFigures, Spread, Statistics, Time};
 
-const ALL: [&str; 6] = ["days", "from", "to", "project", "image", "slot"];
 /// The address of the list of runs, with these conditions more.
-type ToRuns<'a> = dyn Fn(&[(&str, &str)]) -> String + 'a;
+pub(super) type ToRuns<'a> = dyn Fn(&[(&str, &str)]) -> String + 'a;
 
 /// Heights of the pictures' bars, in pixels.
-const HIGH: f64 = 120.0;
+pub(super) const HIGH: f64 = 120.0;
 
 /// A bar of a picture. Places and widths in percent, heights in pixels.
 #[derive(Default)]
-struct Bar {
-    x: String,
-    width: String,
-    middle: String,
-    y: String,
-    height: String,
+pub(super) struct Bar {
+    pub(super) x: String,
+    pub(super) width: String,
+    pub(super) middle: String,
+    pub(super) y: String,
+    pub(super) height: String,
     /// The part of it that failed, on top.
-    bad: Option<(String, String)>,
-    above: String,
-    below: String,
+    pub(super) bad: Option<(String, String)>,
+    pub(super) above: String,
+    pub(super) below: String,
     /// A line across: the middle value.
-    line: Option<String>,
+    pub(super) line: Option<String>,
 }
 
 /// A row of the table beside a picture.
-struct Row {
-    words: String,
-    cells: Vec<String>,
+pub(super) struct Row {
+    pub(super) words: String,
+    pub(super) cells: Vec<String>,
 }
 
 /// A slot, with its span in percent of the picture.
-struct Slot {
-    name: String,
-    at: String,
-    from: String,
-    length: String,
-    share: String,
-    failed: u64,
-    of: u64,
-    time: String,
-    stands_out: bool,
-    look: String,
+pub(super) struct Slot {
+    pub(super) name: String,
+    pub(super) at: String,
+    pub(super) from: String,
+    pub(super) length: String,
+    pub(super) share: String,
+    pub(super) failed: u64,
+    pub(super) of: u64,
+    pub(super) time: String,
+    pub(super) stands_out: bool,
+    pub(super) look: String,
 }
 
-struct Step {
-    name: &'static str,
-    median: String,
-    width: String,
-    slow_at: String,
-    slow: String,
-    failed: u64,
+pub(super) struct Step {
+    pub(super) name: &'static str,
+    pub(super) median: String,
+    pub(super) width: String,
+    pub(super) slow_at: String,
+    pub(super) slow: String,
+    pub(super) failed: u64,
 }
 
-struct Why {
-    why: String,
-    step: String,
-    runs: u64,
-    look: String,
-}
-
-#[derive(Template)]
-#[template(path = "statistics.html")]
-struct Page {
-    frame: Frame,
-    query: Vec<(&'static str, String)>,
-    spans: Vec<(String, &'static str, bool)>,
-    images: Vec<Choice>,
-    projects: Vec<Choice>,
-    slots: Vec<Choice>,
-    found: Statistics,
-    finding: Option<(String, String, String)>,
-    yields: String,
-    first_pass: String,
-    attempts: String,
-    median: String,
-    slow: String,
-    days: Vec<Bar>,
-    times: Vec<Bar>,
-    lengths: Vec<Bar>,
-    day_rows: Vec<Row>,
-    length_rows: Vec<Row>,
-    size: &'static str,
-    most: String,
-    longest: String,
-    bench: Vec<Slot>,
-    scale: Vec<(String, String)>,
-    steps: Vec<Step>,
-    reasons: Vec<Why>,
-    runs: String,
-    csv: String,
-}
-
-impl Page {
-    fn text(&self, name: &str) -> &str {
-        self.query.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
-    }
+pub(super) struct Why {
+    pub(super) why: String,
+    pub(super) step: String,
+    pub(super) runs: u64,
+    pub(super) look: String,
 }
 
 /// A share as people read it: `98.0 %`.
 #[expect(clippy::cast_precision_loss, reason = "runs are few")]
-fn share(part: u64, of: u64) -> String {
+pub(super) fn share(part: u64, of: u64) -> String {
     if of == 0 { "–".to_owned() } else { format!("{:.1} %", part as f64 / of as f64 * 100.0) }
 }
 
-fn percent(value: f64) -> String {
+pub(super) fn percent(value: f64) -> String {
     format!("{:.2}%", value.clamp(0.0, 100.0))
 }
 
-fn pixels(value: f64) -> String {
+pub(super) fn pixels(value: f64) -> String {
     format!("{value:.1}")
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for a picture")]
-const fn f(value: u64) -> f64 {
+pub(super) const fn f(value: u64) -> f64 {
     value as f64
 }
 
 /// Seconds with a tenth where they are few, else minutes.
 #[expect(clippy::cast_precision_loss, reason = "for people")]
-fn length(time: Time) -> String {
+pub(super) fn length(time: Time) -> String {
     if time < 60_000 { format!("{:.1} s", time as f64 / 1000.0) } else { words::minutes(time) }
 }
 
 /// Where a bar stands among so many.
-fn place(at: usize, of: usize) -> Bar {
+pub(super) fn place(at: usize, of: usize) -> Bar {
     let one = 100.0 / f(of.max(1) as u64);
     let x = one * f(at as u64);
     Bar {
@@ -149,13 +101,13 @@ fn place(at: usize, of: usize) -> Bar {
 }
 
 /// A day in few letters: its month and day, or its day alone.
-fn short(day: &str, at: usize) -> String {
+pub(super) fn short(day: &str, at: usize) -> String {
     let mut parts = day.split('-').skip(1);
     let (month, date) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     if at == 0 || date == "01" { format!("{month}-{date}") } else { date.to_owned() }
 }
 
-fn days(found: &Statistics) -> (Vec<Bar>, Vec<Bar>, Vec<Row>) {
+pub(super) fn days(found: &Statistics) -> (Vec<Bar>, Vec<Bar>, Vec<Row>) {
     let count = found.days.len();
     let every = count.div_ceil(16).max(1);
     let most = f(found.days.iter().map(|day| day.boards.tried).max().unwrap_or(0).max(1));
@@ -207,7 +159,7 @@ fn days(found: &Statistics) -> (Vec<Bar>, Vec<Bar>, Vec<Row>) {
     (boards, times, rows)
 }
 
-fn lengths(found: &Statistics) -> (Vec<Bar>, Vec<Row>) {
+pub(super) fn lengths(found: &Statistics) -> (Vec<Bar>, Vec<Row>) {
     let count = found.times.len();
     let most = f(found.times.iter().map(|bin| bin.runs).max().unwrap_or(0).max(1));
     let bars = found.times.iter().enumerate().map(|(at, bin)| {
@@ -231,7 +183,7 @@ fn lengths(found: &Statistics) -> (Vec<Bar>, Vec<Row>) {
 }
 
 /// The slots, and the scale behind them: its places and what they mean.
-fn bench(found: &Statistics, runs: &ToRuns<'_>) -> (Vec<Slot>, Vec<(String, String)>) {
+pub(super) fn bench(found: &Statistics, runs: &ToRuns<'_>) -> (Vec<Slot>, Vec<(String, String)>) {
     let most = found.slots.iter().map(|slot| slot.high).fold(0.05, f64::max).min(1.0);
     let slot = |slot: &SlotFigures| {
         let share_of = if slot.runs == 0 { 0.0 } else { f(slot.failed) / f(slot.runs) };
@@ -256,7 +208,7 @@ fn bench(found: &Statistics, runs: &ToRuns<'_>) -> (Vec<Slot>, Vec<(String, Stri
     (found.slots.iter().map(slot).collect(), scale.into())
 }
 
-fn steps(found: &Statistics) -> Vec<Step> {
+pub(super) fn steps(found: &Statistics) -> Vec<Step> {
     let names = [
         (Segment::Seen, "seen"),
         (Segment::Boot, "boot"),
@@ -281,7 +233,7 @@ fn steps(found: &Statistics) -> Vec<Step> {
     names.into_iter().filter_map(of).collect()
 }
 
-fn why(reason: &Reason, runs: &ToRuns<'_>) -> Why {
+pub(super) fn why(reason: &Reason, runs: &ToRuns<'_>) -> Why {
     let text = if reason.why.is_empty() { "no reason was told" } else { &reason.why };
     Why {
         why: message(text).into_owned(),
@@ -292,7 +244,7 @@ fn why(reason: &Reason, runs: &ToRuns<'_>) -> Why {
 }
 
 /// What is to be looked at, where something is: a title, the figures, and what to do.
-fn finding(found: &Statistics) -> Option<(String, String, String)> {
+pub(super) fn finding(found: &Statistics) -> Option<(String, String, String)> {
     let slot = found.slots.iter().find(|slot| slot.stands_out)?;
     let (failed, of) = found
         .slots
@@ -311,88 +263,4 @@ fn finding(found: &Statistics) -> Option<(String, String, String)> {
         ),
         "Chance alone hardly does that: it is more likely the cable, the reader, the port or the supply than the boards. Swap the cables with the slot beside it; where the failures go along, it is the cable.".to_owned(),
     ))
-}
-
-pub(super) async fn statistics(visit: Visit) -> Answer {
-    let (station, query, at) = (&visit.station, &visit.query, now());
-    let some = |name: &str| Some(query.text(name)).filter(|text| !text.is_empty()).map(str::to_owned);
-    let (from, to) = (day(query, "from", 0)?, day(query, "to", 1)?);
-    let span = query.maybe::<u32>("days")?.unwrap_or(14).clamp(1, 366);
-    let until = to.unwrap_or_else(|| at.saturating_add(1));
-    let last = words::midnight(until.saturating_sub(1));
-    // A day in which a clock is set is longer or shorter.
-    let first =
-        words::midnight(last.saturating_sub(Time::from(span - 1) * 86_400_000).saturating_add(43_200_000));
-    let since = from.unwrap_or(if span == 1 { last } else { first });
-    let asked = StatisticsAsked {
-        since: Some(since),
-        until: Some(until),
-        project: some("project"),
-        image: some("image"),
-        slot: some("slot"),
-    };
-    let found = station.statistics(&asked, at).await?;
-    let date = |time: Time| words::day_and_time(time).get(..10).unwrap_or_default().to_owned();
-    let (from, to) = (date(since), date(until.saturating_sub(1)));
-    let runs = |more: &[(&str, &str)]| {
-        let mut all = vec![("from", from.as_str()), ("to", to.as_str())];
-        all.extend_from_slice(more);
-        link("/runs", query, &["project", "image", "slot"], &all)
-    };
-    let (days, times, day_rows) = days(&found);
-    let (lengths, length_rows) = lengths(&found);
-    let (bench, scale) = bench(&found, &runs);
-    let ended = found.done + found.not_verified + found.failed + found.lost;
-    let spans =
-        [("1", "Today"), ("7", "7 days"), ("14", "14 days"), ("90", "90 days")].map(|(days, words)| {
-            let here =
-                query.text("from").is_empty() && query.text("to").is_empty() && days == span.to_string();
-            (link("/statistics", query, &["project", "image", "slot"], &[("days", days)]), words, here)
-        });
-    let store = station.store();
-    let names = store.slots().await?.into_iter().map(|slot| slot.name).collect();
-    let project_names = store.projects().await?.into_iter().map(|project| project.name).collect();
-    let page_of = Page {
-        frame: visit.frame("Statistics", "statistics").await,
-        query: ALL.iter().map(|name| (*name, query.text(name).to_owned())).collect(),
-        spans: spans.into(),
-        images: image_choices(&visit).await?,
-        projects: named_choices(query, "project", project_names),
-        slots: named_choices(query, "slot", names),
-        finding: finding(&found),
-        yields: share(found.boards.good, found.boards.tried),
-        first_pass: share(found.boards.first_pass, found.boards.tried),
-        attempts: match found.boards.tried {
-            0 => "–".to_owned(),
-            tried => format!("{:.2}", f(ended) / f(tried)),
-        },
-        median: found.time.map_or_else(|| "–".to_owned(), |time| words::minutes(time.median)),
-        slow: found.time.map_or_else(|| "–".to_owned(), |time| words::minutes(time.slow)),
-        size: match found.days.len() {
-            0..=7 => "",
-            8..=16 => "broad",
-            _ => "long",
-        },
-        most: found.days.iter().map(|day| day.boards.tried).max().unwrap_or(0).to_string(),
-        longest: found
-            .days
-            .iter()
-            .filter_map(|day| Some(day.time?.slow))
-            .max()
-            .map(words::minutes)
-            .unwrap_or_default(),
-        steps: steps(&found),
-        reasons: found.reasons.iter().map(|reason| why(reason, &runs)).collect(),
-        csv: runs(&[]).replacen("/runs?", "/runs.csv?", 1),
-        runs: runs(&[]),
-        days,
-        times,
-        lengths,
-        day_rows,
-        length_rows,
-        bench,
-        scale,
-        found,
-    };
-    page(&page_of)
 }
