@@ -50,6 +50,21 @@ impl Station {
         self.put_project_and(who, project, before, &[]).await
     }
 
+    /// Makes a project as somebody has put it together of another one: of that the secrets stay of which nothing else is
+    /// said. With an empty `like` it is made of none.
+    pub(super) async fn put_project_like(
+        &self,
+        who: &Who,
+        project: Project,
+        like: &str,
+    ) -> Result<Project, Refusal> {
+        if like.is_empty() {
+            return self.put_project(who, project).await;
+        }
+        let before = self.store().project(like).await?.first_boot;
+        self.put_project_and(who, project, before, &[]).await
+    }
+
     /// Makes a project of another one. What is secret in that goes along, and is told to nobody.
     pub(super) async fn clone_project(&self, who: &Who, name: &str, new: &str) -> Result<Project, Refusal> {
         if self.store().project(new).await.is_ok() {

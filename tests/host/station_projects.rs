@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::browser::{Browser, between, text};
 use crate::station::Station;
 
 #[test]
@@ -61,4 +62,65 @@ fn an_import_changes_a_project_and_its_scripts_or_nothing() {
     }
     import(json!({ "project": lab, "scripts": [script("echo two\n")], "replace": true })).ok();
     assert_eq!(text(), "echo two\n");
+}
+
+#[test]
+fn a_project_like_another_one_keeps_its_secrets_and_an_old_page_undoes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    let ada = Browser::first(&station);
+    let wifi = json!({ "wifi-ssid": "shop", "wifi-password": "supersecret", "wifi-country": "DE" });
+    station.admin("PUT", "/api/v1/projects/wifi", Some(&json!({ "name": "wifi", "first_boot": wifi }))).ok();
+    let page = ada.page("/projects/new?from=wifi");
+    assert!(
+        page.contains("name=\"like\" value=\"wifi\"") && page.contains("keep the wifi-password"),
+        "{page}"
+    );
+    let fields = [
+        ("name", "wifi2"),
+        ("like", "wifi"),
+        ("first-wifi-ssid", "shop"),
+        ("first-wifi-country", "DE"),
+        ("keep-wifi-password", "1"),
+    ];
+    assert_eq!(ada.post("/projects/new", &fields).status, 303);
+    let made = station.admin("GET", "/api/v1/projects/wifi2", None).ok();
+    assert_eq!(made["first_boot"], json!({ "wifi-ssid": "shop", "wifi-password": "", "wifi-country": "DE" }));
+    // Without the other one there is nothing that could stay, which is told.
+    let lonely: Vec<_> = fields
+        .iter()
+        .filter(|(name, _)| *name != "like")
+        .map(|(name, value)| if *name == "name" { (*name, "x") } else { (*name, *value) })
+        .collect();
+    assert_eq!(ada.post("/projects/new", &lonely).status, 422);
+
+    for (path, api, first, second) in [
+        (
+            "/project/wifi2",
+            "/api/v1/projects/wifi2",
+            ("retries", "1"),
+            json!({ "name": "wifi2", "retries": 5 }),
+        ),
+        (
+            "/script/s",
+            "/api/v1/scripts/s",
+            ("text", "echo old\n"),
+            json!({ "name": "s", "text": "echo new\n" }),
+        ),
+    ] {
+        if api.contains("scripts") {
+            station.admin("PUT", api, Some(&json!({ "name": "s", "text": "echo old\n" }))).ok();
+        }
+        let was = |page: &str| between(page, "name=\"was\" value=\"", "\"").unwrap().to_owned();
+        let old = was(&ada.page(path));
+        station.admin("PUT", api, Some(&second)).ok();
+        let answer = ada.post(path, &[("was", &old), first]);
+        let page = text(&answer);
+        assert_eq!(answer.status, 409, "{page}");
+        assert!(page.contains("Somebody has changed it since this page was loaded"), "{page}");
+        let (name, value) = first;
+        assert_ne!(station.admin("GET", api, None).ok()[name].to_string().trim_matches('"'), value.trim());
+        // Who saves it all the same knows it.
+        assert_eq!(ada.post(path, &[("was", &was(&page)), first]).status, 303);
+    }
 }

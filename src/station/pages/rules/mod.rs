@@ -11,6 +11,7 @@ mod tried;
 
 use axum::response::Response;
 
+use super::form::Form;
 use super::table::Pages;
 use crate::station::web::{Access, Refusal};
 use crate::station_api::Role;
@@ -43,6 +44,22 @@ pub(super) fn add_to(pages: &mut Pages) {
     pages.get("/script/{script}", LOOK, scripts::show);
     pages.post("/script/{script}", CHANGE, scripts::change);
     pages.post("/script/{script}/remove", CHANGE, scripts::remove);
+}
+
+/// What a form was made of: a page that stands open for a while doesn't undo what somebody else has changed meanwhile.
+fn mark(fields: &impl std::fmt::Debug) -> String {
+    let hash = blake3::hash(format!("{fields:?}").as_bytes()).to_hex();
+    hash.get(..16).unwrap_or_default().to_owned()
+}
+
+/// Refuses what comes from a form that was made of something else than there is now.
+fn unchanged(form: &Form, now: &impl std::fmt::Debug) -> Result<(), Refusal> {
+    let was = form.text("was");
+    if was.is_empty() || was == mark(now) {
+        return Ok(());
+    }
+    let text = "somebody has changed it since this page was loaded, and nothing was saved; here stands what you have typed";
+    Err(Refusal::conflict(text).with_hint("look at it in another tab; saving again puts this in its place"))
 }
 
 /// A name as a part of a path.

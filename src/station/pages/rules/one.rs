@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::fields::{Fields, conditions, what};
 use super::list::Named;
-use super::{Answer, encoded};
+use super::{Answer, encoded, mark, unchanged};
 use crate::station::now;
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
@@ -21,6 +21,8 @@ const SHOWN: u32 = 25;
 #[template(path = "rule.html")]
 struct Page {
     frame: Frame,
+    /// [`mark`] of the rule as it is; empty for a new one.
+    was: String,
     /// The rule that is there; `None` where one is to be made.
     rule: Option<There>,
     fields: Fields,
@@ -76,7 +78,8 @@ async fn show_page(visit: &Visit, rule: Option<&Rule>, fields: Fields, wrong: Op
     let status = wrong.as_ref().map_or(axum::http::StatusCode::OK, Refusal::status);
     let wrong = wrong.map(|refusal| sentence(&refusal.detail()));
     let projects = store.projects().await?.into_iter().map(|project| project.name).collect();
-    page_of(status, &Page { frame, rule: there, fields, projects, places, wrong, changes })
+    let was = rule.map(|rule| mark(&Fields::of_rule(rule))).unwrap_or_default();
+    page_of(status, &Page { frame, was, rule: there, fields, projects, places, wrong, changes })
 }
 
 pub(super) async fn show(visit: Visit) -> Answer {
@@ -111,6 +114,7 @@ pub(super) async fn change(visit: Visit, form: Form) -> Answer {
     let before = visit.station.store().rule(&name).await?;
     let fields = Fields::of_form(&form);
     let changed: Result<Rule, Refusal> = async {
+        unchanged(&form, &Fields::of_rule(&before))?;
         let new: NewRule = fields.rule()?;
         visit.station.change_rule(&visit.who(), &name, &new).await
     }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Answer, eeprom, encoded};
+use super::{Answer, eeprom, encoded, mark, unchanged};
 use crate::device_api::{End, Role as Disk, Script};
 use crate::firstboot::{self, KEYS};
 use crate::format::count;
@@ -46,6 +46,8 @@ struct List {
 #[derive(Debug, Clone, Default)]
 struct Fields {
     name: String,
+    /// The project that it is made like: its secrets stay where nothing else is said.
+    like: String,
     image: String,
     disks: Vec<String>,
     end: String,
@@ -74,6 +76,8 @@ struct Setting {
 #[template(path = "project.html")]
 struct One {
     frame: Frame,
+    /// [`mark`] of the project as it is; empty for a new one.
+    was: String,
     /// The project that is there; `None` where one is to be made.
     there: Option<Line>,
     fields: Fields,
@@ -143,6 +147,7 @@ impl Fields {
         let text = |name| form.text(name).to_owned();
         let disks = form.all("disk").filter(|disk| !disk.is_empty()).take(DISKS).map(str::to_owned);
         Self {
+            like: form.text("like").to_owned(),
             name: text("name"),
             image: text("image"),
             disks: disks.collect(),
@@ -161,6 +166,7 @@ impl Fields {
             value.ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
         };
         Self {
+            like: String::new(),
             name: project.name.clone(),
             image: project.image.clone().unwrap_or_default(),
             disks: project.target.iter().map(|role| word(serde_json::to_value(role))).collect(),
@@ -285,7 +291,13 @@ async fn page_with(
     let mut scripts = store.scripts().await?;
     Script::sort(&mut scripts);
     let scripts = scripts.into_iter().map(|script| (script.name, script.when.word())).collect();
-    let settings = settings(&fields.first_boot, there.map(|project| &project.first_boot));
+    let like = match fields.like.as_str() {
+        name if !name.is_empty() && there.is_none() => visit.station.project(name).await.ok(),
+        _ => None,
+    };
+    let secrets = there.or(like.as_ref()).map(|project| &project.first_boot);
+    let settings = settings(&fields.first_boot, secrets);
+    let was = there.map(|project| mark(&Fields::of_project(project))).unwrap_or_default();
     let formats = firstboot::Format::ALL.iter().map(|format| format.name()).collect();
     let format = fields.first_boot.get(FIRST_BOOT_FORMAT).cloned().unwrap_or_default();
     let frame = visit.frame(there.map_or("New project", |project| project.name.as_str()), "projects").await;
@@ -302,6 +314,7 @@ async fn page_with(
         status,
         &One {
             frame,
+            was,
             there,
             fields,
             images,
@@ -331,7 +344,7 @@ pub(super) async fn new(visit: Visit) -> Answer {
         "" => Fields::of_form(&visit.query),
         from => {
             let from = visit.station.project(from).await?;
-            Fields { name: String::new(), ..Fields::of_project(&from) }
+            Fields { name: String::new(), like: from.name.clone(), ..Fields::of_project(&from) }
         }
     };
     show_page(&visit, None, fields, None).await
@@ -344,7 +357,7 @@ pub(super) async fn make(visit: Visit, form: Form) -> Answer {
         if visit.station.project(&project.name).await.is_ok() {
             return Err(Refusal::conflict(format!("there is a project `{}` already", project.name)));
         }
-        visit.station.put_project(&visit.who(), project).await
+        visit.station.put_project_like(&visit.who(), project, form.text("like")).await
     }
     .await;
     match made {
@@ -362,6 +375,7 @@ pub(super) async fn change(visit: Visit, form: Form) -> Answer {
     // A project keeps its name: jobs and rules call it so.
     let fields = Fields { name: before.name.clone(), ..Fields::of_form(&form) };
     let changed: Result<Project, Refusal> = async {
+        unchanged(&form, &Fields::of_project(&before))?;
         let project = fields.project(&form)?;
         visit.station.put_project(&visit.who(), project).await
     }

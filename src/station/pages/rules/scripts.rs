@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Answer, encoded};
+use super::{Answer, encoded, mark, unchanged};
 use crate::device_api::{Script, When};
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
@@ -47,6 +47,8 @@ struct Fields {
 #[template(path = "script.html")]
 struct One {
     frame: Frame,
+    /// [`mark`] of the script as it is; empty for a new one.
+    was: String,
     /// The script that is there; `None` where one is to be made.
     there: Option<Line>,
     fields: Fields,
@@ -146,8 +148,9 @@ async fn show_page(visit: &Visit, there: Option<Script>, fields: Fields, wrong: 
     let changes = frame.can("admin");
     let status = wrong.as_ref().map_or(axum::http::StatusCode::OK, Refusal::status);
     let wrong = wrong.map(|refusal| sentence(&refusal.detail()));
+    let was = there.as_ref().map(|script| mark(&Fields::of_script(script.clone()))).unwrap_or_default();
     let there = there.map(|script| line(script, &projects));
-    page_of(status, &One { frame, there, fields, wrong, changes, longest: Script::LONGEST })
+    page_of(status, &One { frame, was, there, fields, wrong, changes, longest: Script::LONGEST })
 }
 
 pub(super) async fn show(visit: Visit) -> Answer {
@@ -184,6 +187,7 @@ pub(super) async fn change(visit: Visit, form: Form) -> Answer {
     // A script keeps its name: projects call it so.
     let fields = Fields { name: before.name.clone(), ..Fields::of_form(&form) };
     let changed: Result<Script, Refusal> = async {
+        unchanged(&form, &Fields::of_script(before.clone()))?;
         let script = fields.script(&form)?;
         visit.station.put_script(&visit.who(), &script).await
     }
