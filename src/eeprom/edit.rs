@@ -31,6 +31,8 @@ pub struct Wanted {
 /// [`Error::Signed`], [`Error::SignedBoot`], [`Error::NoRoom`], [`Error::NoText`], [`Error::NoMode`]; and those of single
 /// settings.
 pub fn edit(image: &Image, conf: &BootConf, wanted: &Wanted) -> Result<Edited, Error> {
+    // What comes of it would be called read back and equal.
+    image.check_modules()?;
     let mut conf = conf.clone();
     let mut warnings = Vec::new();
     if let Some(config) = &wanted.config {

@@ -7,6 +7,12 @@ use crate::format::size_exact;
 /// Everything that this room refuses. The file's name is not in it: the caller knows which one it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
+    /// A module doesn't unpack to what its digest says.
+    #[error("the module {module} in it is damaged: it doesn't unpack to what its digest says")]
+    Damaged {
+        /// Its name.
+        module: String,
+    },
     /// No EEPROM has this size.
     #[error("{} is no EEPROM image's size: 512 KiB (Pi 4) or 2 MiB (Pi 5) were expected", size_exact(*got))]
     Size {
@@ -188,7 +194,7 @@ impl Explain for Error {
             near => Some(format!("Did you mean {}?", near.join(" or ")).into()),
         };
         Some(match self {
-            Self::Size { .. } | Self::Header { .. } | Self::Length { .. } | Self::Sections { .. } => {
+            Self::Damaged { .. } | Self::Size { .. } | Self::Header { .. } | Self::Length { .. } | Self::Sections { .. } => {
                 "Images are in Raspberry Pi's package rpi-eeprom (/usr/lib/firmware/raspberrypi/bootloader-2711 and \
                  bootloader-2712), named pieeprom-DATE.bin."
                     .into()

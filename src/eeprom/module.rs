@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 
 use sha2::{Digest as _, Sha256};
 
-use super::Image;
+use super::{Error, Image};
 use super::image::What;
 
 /// What a frame of LZ4 begins with.
@@ -42,6 +42,17 @@ fn is_whole(content: &[u8]) -> Option<bool> {
 }
 
 impl Image {
+    /// Whether the modules are whole, as far as that can be proved.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`]: the first one that isn't.
+    pub fn check_modules(&self) -> Result<(), Error> {
+        match self.modules().damaged.into_iter().next() {
+            None => Ok(()),
+            Some(module) => Err(Error::Damaged { module }),
+        }
+    }
+
     /// Looks at all modules.
     #[must_use]
     pub fn modules(&self) -> Modules {

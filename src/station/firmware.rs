@@ -31,6 +31,7 @@ fn read(name: &str, channel: Option<&str>, bytes: Vec<u8>) -> Result<(Firmware, 
         }
     };
     let image = Image::parse(bytes).map_err(bad)?;
+    image.check_modules().map_err(bad)?;
     let bootconf = image.bootconf().map_err(bad)?.to_owned();
     if bootconf.contains(|char| !matches!(char, '\n' | '\r' | '\t') && is_hidden(char)) {
         return Err(Refusal::meaningless("its bootconf.txt has control characters"));
