@@ -1,12 +1,12 @@
 //! Packed modules of the bootloader: a frame of LZ4, and behind it the SHA-256 of what is in it. Published images have them
 //! since 2025 (seen in them; Raspberry Pi doesn't document it); modules of before have no digest.
 
-use std::io::{self, Read as _};
+use std::io::Read as _;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Error, Image};
 use super::image::What;
+use super::{Error, Image};
 
 /// What a frame of LZ4 begins with.
 const FRAME: [u8; 4] = 0x184d_2204_u32.to_le_bytes();
@@ -35,10 +35,10 @@ fn is_whole(content: &[u8]) -> Option<bool> {
         return None;
     }
     let (frame, digest) = packed.split_at_checked(packed.len().checked_sub(DIGEST)?)?;
-    let mut hash = Sha256::new();
-    let mut content = lz4_flex::frame::FrameDecoder::new(frame).take(LONGEST);
-    let unpacked = io::copy(&mut content, &mut hash);
-    Some(unpacked.is_ok_and(|len| len < LONGEST) && hash.finalize().as_slice() == digest)
+    let mut content = Vec::new();
+    let unpacked = lz4_flex::frame::FrameDecoder::new(frame).take(LONGEST).read_to_end(&mut content);
+    let fits = unpacked.is_ok_and(|len| (len as u64) < LONGEST);
+    Some(fits && Sha256::digest(&content).as_slice() == digest)
 }
 
 impl Image {
