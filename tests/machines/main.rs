@@ -24,8 +24,11 @@ mod packages;
 mod rig;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/system.rs"]
+mod system;
 
 mod disk_faults;
+mod first_boot;
 mod flash;
 mod handed;
 mod netboot_nfsd;
