@@ -37,5 +37,6 @@ mod pi_uboot;
 mod small_board;
 mod staged;
 mod station;
+mod station_unit;
 mod usb_boot;
 mod usb_rig;
