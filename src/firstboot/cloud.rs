@@ -1,8 +1,9 @@
-//! cloud-init's NoCloud seed: `user-data` and `network-config`. JSON's texts are YAML's.
+//! cloud-init's NoCloud seed: `user-data` and `network-config`.
+
+use std::fmt::Write as _;
 
 use super::Settings;
 use super::hash::Secrets;
-use crate::format::json;
 
 pub(super) struct Made {
     pub(super) user: String,
@@ -55,7 +56,8 @@ fn user(settings: &Settings, secrets: &Secrets) -> String {
         commands.push("[systemctl, enable, --now, ssh]");
     }
     if settings.wifi_ssid.is_some() {
-        commands.push("[rfkill, unblock, wifi]");
+        // Not each system has it, and what fails here fails all of cloud-init.
+        commands.push("[sh, -c, \"! command -v rfkill >/dev/null || rfkill unblock wifi\"]");
     }
     if !commands.is_empty() {
         lines.push("runcmd:".to_owned());
@@ -98,7 +100,17 @@ fn network(settings: &Settings, secrets: &Secrets) -> String {
     lines.join("\n")
 }
 
-/// A text in quotation marks. YAML takes what JSON has; what JSON can't have isn't in a setting.
+/// A text in quotation marks, all of it ASCII. What YAML takes for a line's end (U+0085, U+2028) or refuses to read
+/// (U+0080 and others) is escaped as YAML does it (YAML 1.2, section 5.7), which has no pairs of surrogates as JSON has.
 fn text(text: &str) -> String {
-    json::line(text).unwrap_or_else(|_| "\"\"".to_owned())
+    let mut quoted = String::from("\"");
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => quoted.extend(['\\', char]),
+            ' '..='~' => quoted.push(char),
+            _ => drop(write!(quoted, "\\U{:08x}", u32::from(char))),
+        }
+    }
+    quoted.push('"');
+    quoted
 }

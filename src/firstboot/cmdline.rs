@@ -57,7 +57,9 @@ pub(super) fn changed(old: Option<&[u8]>, wants: &Wants<'_>) -> Result<Option<Ve
         }
     }
     let country = wants.settings.wifi_country.as_deref();
-    if let Some(country) = country.filter(|_| line.is_some() && wants.format != Format::Preseed) {
+    // rpi-preseed sets the country itself, but only together with a Wi-Fi.
+    let by_itself = wants.format == Format::Preseed && wants.settings.wifi_ssid.is_some();
+    if let Some(country) = country.filter(|_| line.is_some() && !by_itself) {
         words.retain(|word| !word.starts_with("cfg80211.ieee80211_regdom="));
         words.push(format!("cfg80211.ieee80211_regdom={country}"));
     }
@@ -105,6 +107,9 @@ mod tests {
         let seed = new(Format::CloudInitRpi, Some("quiet ds=nocloud;i=rpi-imager-1\n"), &german).unwrap();
         assert_eq!(seed.unwrap(), "quiet ds=nocloud;i=piprov-1 cfg80211.ieee80211_regdom=DE\n");
         assert_eq!(new(Format::CloudInit, None, &german), Ok(None));
+        let alone = new(Format::Preseed, Some("quiet"), &german).unwrap().unwrap();
+        assert_eq!(alone, "quiet cfg80211.ieee80211_regdom=DE\n");
+        german.set("wifi-ssid", "floor").unwrap();
         assert_eq!(new(Format::Preseed, Some("quiet"), &german), Ok(None));
         let fresh = format!("quiet {FIRST_BOOT}\n");
         assert_eq!(new(Format::CustomToml, Some(&fresh), &none), Ok(None));

@@ -43,9 +43,15 @@ impl Format {
     /// Whether everything that is set can be said in this format.
     pub(super) fn can_say(self, settings: &Settings) -> Result<(), Error> {
         let text = settings.wifi_ssid.as_deref().is_none_or(|ssid| std::str::from_utf8(ssid).is_ok());
-        // An SSID is octets; these two have text only.
+        // An SSID is octets; these have text only.
         if !text && matches!(self, Self::CloudInit | Self::CloudInitRpi | Self::CustomToml) {
             return Err(Error::CannotSay { format: self, key: "a wifi-ssid that is no text" });
+        }
+        if self == Self::CustomToml && settings.wifi_ssid.is_some() && settings.plain_ssid().is_none() {
+            return Err(Error::CannotSay {
+                format: self,
+                key: "a wifi-ssid with `;`, `\\`, a control character, or a space or - where it begins or ends",
+            });
         }
         Ok(())
     }

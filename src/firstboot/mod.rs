@@ -203,7 +203,8 @@ fn render(wanted: &Wanted, found: &look::Found, old: Option<&[u8]>) -> Result<Ma
         Format::CloudInit | Format::CloudInitRpi => {
             let made = cloud::files(settings, &secrets);
             // Systems run once for each of these names; the same settings have the same one.
-            let id = format!("piprov-{}", &crate::format::hex(&Sha256::digest(made.user.as_bytes()))[..16]);
+            let all = Sha256::new().chain_update(&made.user).chain_update(&made.network).finalize();
+            let id = format!("piprov-{}", &crate::format::hex(&all)[..16]);
             vec![
                 file("meta-data", format!("instance-id: {id}\n")),
                 file("user-data", made.user),
@@ -224,6 +225,12 @@ fn render(wanted: &Wanted, found: &look::Found, old: Option<&[u8]>) -> Result<Ma
     }
     if settings.user.is_none() && (settings.ssh == Some(true) || !settings.ssh_keys.is_empty()) {
         notes.push("No user is set: the system may ask for one before anybody can sign in.".to_owned());
+    }
+    if found.format == Format::CustomToml && settings.sudo {
+        notes.push(
+            "custom.toml has no word for sudo; the systems that read it let their first user do everything by themselves."
+                .to_owned(),
+        );
     }
     Ok(Made { files, notes })
 }

@@ -124,9 +124,15 @@ fn wifi(settings: &Settings, secrets: &Secrets) -> Vec<String> {
         let _ = write!(text, "{byte};");
         text
     });
-    lines.push("if [ -x \"$helper\" ]; then".to_owned());
-    lines.push(format!("    \"$helper\" set_wlan{hidden} \"$ssid\" \"$key\" {country}"));
-    lines.push("elif [ -d /etc/NetworkManager/system-connections ]; then".to_owned());
+    if settings.plain_ssid().is_some() {
+        lines.push("if [ -x \"$helper\" ]; then".to_owned());
+        lines.push(format!("    \"$helper\" set_wlan{hidden} \"$ssid\" \"$key\" {country}"));
+        lines.push("elif [ -d /etc/NetworkManager/system-connections ]; then".to_owned());
+    } else {
+        // Its file says the name in octets.
+        lines.push(format!("[ ! -x \"$helper\" ] || \"$helper\" set_wlan_country {country}"));
+        lines.push("if [ -d /etc/NetworkManager/system-connections ]; then".to_owned());
+    }
     lines.push("    file=/etc/NetworkManager/system-connections/firstrun.nmconnection".to_owned());
     lines.push(
         "    { printf '[connection]\\nid=firstrun\\ntype=wifi\\n[wifi]\\nmode=infrastructure\\n'".to_owned(),

@@ -227,6 +227,16 @@ impl Settings {
         KEYS.iter().filter(is_set).map(|key| key.name).collect()
     }
 
+    /// The Wi-Fi's name, where programs hand it on as it is. raspberrypi-sys-mods' takes what begins with - for an option,
+    /// and in NetworkManager's files `;`, `\\` and a space at an end mean something else.
+    pub(super) fn plain_ssid(&self) -> Option<&str> {
+        let ssid = std::str::from_utf8(self.wifi_ssid.as_deref()?).ok()?;
+        let odd = ssid.starts_with('-')
+            || ssid.trim() != ssid
+            || ssid.contains(|char: char| char == ';' || char == '\\' || char.is_control());
+        (!odd).then_some(ssid)
+    }
+
     /// Whether SSH is to be on: said, or because something is set for it.
     pub(super) fn wants_ssh(&self) -> bool {
         self.ssh.unwrap_or(!self.ssh_keys.is_empty() || self.ssh_password == Some(true))

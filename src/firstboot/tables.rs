@@ -1,5 +1,7 @@
 //! `rpi-preseed.toml` and `custom.toml`.
 
+use std::fmt::Write as _;
+
 use toml::{Table, Value};
 
 use super::Settings;
@@ -16,9 +18,9 @@ pub(super) fn preseed(settings: &Settings, secrets: &Secrets) -> String {
     }
     let mut wlan = Table::new();
     if let Some(ssid) = &settings.wifi_ssid {
-        match std::str::from_utf8(ssid) {
-            Ok(ssid) => wlan.insert("ssid".to_owned(), ssid.into()),
-            Err(_) => wlan.insert("ssid_hex".to_owned(), hex(ssid).into()),
+        match settings.plain_ssid() {
+            Some(ssid) => wlan.insert("ssid".to_owned(), ssid.into()),
+            None => wlan.insert("ssid_hex".to_owned(), hex(ssid).into()),
         };
         match &secrets.wifi {
             Some(key) => {
@@ -38,7 +40,7 @@ pub(super) fn custom(settings: &Settings, secrets: &Secrets) -> String {
     let mut file = Table::new();
     file.insert("config_version".to_owned(), 1.into());
     let mut wlan = Table::new();
-    if let Some(ssid) = settings.wifi_ssid.as_deref().and_then(|ssid| std::str::from_utf8(ssid).ok()) {
+    if let Some(ssid) = settings.plain_ssid() {
         wlan.insert("ssid".to_owned(), ssid.into());
         if let Some(key) = &secrets.wifi {
             wlan.insert("password".to_owned(), key.as_str().into());
@@ -91,6 +93,41 @@ fn finish(mut file: Table, settings: &Settings, user: Table, mut wlan: Table) ->
     for (name, part) in parts.into_iter().filter(|(_, part)| !part.is_empty()) {
         file.insert(name.to_owned(), Value::Table(part));
     }
-    // A table of texts and truths can always be written.
-    toml::to_string(&file).unwrap_or_default()
+    written(&file)
+}
+
+/// The file as its readers take it. rpi-preseed's has a reader of its own, in which each value stands on a line, a text in
+/// quotation marks, and a backslash is before nothing but these two; a text of several lines makes it refuse the file.
+fn written(file: &Table) -> String {
+    let (tables, values): (Vec<_>, Vec<_>) = file.iter().partition(|(_, value)| value.is_table());
+    let mut text = String::new();
+    for (name, value) in values {
+        let _ = writeln!(text, "{name} = {}", word(value));
+    }
+    for (name, table) in tables {
+        let _ = writeln!(text, "\n[{name}]");
+        for (name, value) in table.as_table().into_iter().flatten() {
+            let _ = writeln!(text, "{name} = {}", word(value));
+        }
+    }
+    text
+}
+
+fn word(value: &Value) -> String {
+    match value {
+        Value::String(text) => {
+            let mut quoted = String::from("\"");
+            for char in text.chars() {
+                match char {
+                    '"' | '\\' => quoted.extend(['\\', char]),
+                    // No setting has any; a file with one as it is would be no TOML.
+                    _ if char.is_control() => drop(write!(quoted, "\\u{:04x}", u32::from(char))),
+                    _ => quoted.push(char),
+                }
+            }
+            quoted + "\""
+        }
+        Value::Array(all) => format!("[{}]", all.iter().map(word).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
 }

@@ -212,6 +212,47 @@ fn tables_have_what_their_readers_look_for() {
 }
 
 #[test]
+fn texts_stand_as_the_readers_of_each_format_take_them() {
+    const NAMES: [&str; 7] = ["-h", "a;b", "FBI\\van", " a", "a\u{85}b", "\u{1}", "5;6;"];
+    // A key's last words are free.
+    let odd = format!("{} it's \"me\" \\ '''", KEY.trim_end_matches(" it's@me"));
+    let preseed = image("usr/bin/rpi-preseed", "/boot/firmware", LINE);
+    let script = image("usr/lib/raspberrypi-sys-mods/imager_custom", "/boot/firmware", LINE);
+    let fresh = format!("{LINE} init=/usr/lib/raspberrypi-sys-mods/firstboot");
+    let custom = image("usr/lib/raspberrypi-sys-mods/firstboot", "/boot", &fresh);
+    for name in NAMES {
+        let mut settings = all();
+        settings.set("wifi-ssid", name).unwrap();
+        settings.set("ssh-key", &odd).unwrap();
+        let text = made(&preseed, &wanted(settings.clone())).1("rpi-preseed.toml");
+        let table: toml::Table = text.parse().unwrap();
+        assert_eq!(table["wlan"]["ssid_hex"].as_str(), Some(crate::format::hex(name.as_bytes()).as_str()));
+        assert_eq!(table["ssh"]["authorized_keys"][1].as_str(), Some(odd.as_str()));
+        // Its reader knows lines, `"` around texts, and two escapes.
+        for line in text.lines().filter(|line| line.contains('"')) {
+            let plain = line.replace("\\\\", "").replace("\\\"", "");
+            assert!(!plain.contains('\\') && plain.matches('"').count().is_multiple_of(2), "{line}");
+        }
+        // The program that sets a Wi-Fi would take these for something else.
+        let text = made(&script, &wanted(settings.clone())).1("firstrun.sh");
+        assert!(!text.contains("set_wlan -h") && text.contains("set_wlan_country DE"), "{name}: {text}");
+        let error = prepare(&custom, &wanted(settings)).unwrap_err();
+        assert!(matches!(error, Error::CannotSay { format: Format::CustomToml, .. }), "{name}: {error}");
+    }
+    let kept = made(&custom, &wanted(all())).0;
+    assert!(kept.notes.iter().any(|note| note.contains("no word for sudo")), "{:?}", kept.notes);
+}
+
+#[test]
+fn a_seed_is_known_by_all_that_is_in_it() {
+    let image = image("usr/bin/cloud-init", "/boot/firmware", LINE);
+    let id = made(&image, &wanted(all())).1("meta-data");
+    let mut other = all();
+    other.set("wifi-password", "another one").unwrap();
+    assert_ne!(made(&image, &wanted(other)).1("meta-data"), id, "only the Wi-Fi has changed");
+}
+
+#[test]
 fn values_that_would_do_harm_are_refused_by_name() {
     let mut settings = Settings::default();
     for (key, value) in [

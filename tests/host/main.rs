@@ -32,6 +32,8 @@ mod sample;
 mod small_image;
 #[path = "../support/station.rs"]
 mod station;
+#[path = "../support/system.rs"]
+mod system;
 #[path = "../tftp_support/mod.rs"]
 mod tftp_support;
 #[path = "../usb_model/mod.rs"]
@@ -47,6 +49,7 @@ mod eeprom_command;
 mod eeprom_real;
 mod enable;
 mod faulty_disks;
+mod first_boot_real;
 mod floors;
 mod follow;
 mod http_client;

@@ -224,6 +224,44 @@ fn a_board_whose_hooks_fail_gets_no_job_and_is_asked_again_the_next_time() {
     assert!(said.contains("can't be trusted"), "{said}");
 }
 
+/// Whether a process is there that a hook has written the number of.
+fn runs(file: &Path) -> bool {
+    let number = fs::read_to_string(file).unwrap();
+    Path::new("/proc").join(number.trim()).exists()
+}
+
+#[test]
+fn who_cancels_a_job_ends_the_hooks_that_it_waits_for() {
+    let (dir, station) = station(&[]);
+    let (before, behind) = (station.path("before"), station.path("behind"));
+    // What a hook has begun goes with it.
+    let waits = |file: &Path| format!("sleep 290 & echo $! >{0}.new; mv {0}.new {0}; wait", file.display());
+    put(dir.path(), "started", &waits(&before));
+    let agent = Agent::start(&station, "a", SERIAL);
+    boards(&station, 1);
+    deploy(&station);
+    until("the hook before the job", || before.exists().then_some(()));
+    assert!(runs(&before));
+    station.run(&["board", "cancel", SERIAL]);
+    until("its end", || (!runs(&before)).then_some(()));
+    assert!(fs::read(&agent.disk).unwrap().iter().all(|byte| *byte == 0xee), "nothing was written");
+
+    fs::remove_file(dir.path().join("started")).unwrap();
+    put(dir.path(), "root-mounted", &waits(&behind));
+    deploy(&station);
+    until("the hook after the image", || behind.exists().then_some(()));
+    station.run(&["board", "cancel", SERIAL]);
+    let record = ended(&station, 1).remove(0);
+    let why = "the hook root-mounted on the station's host was ended, as its job was; the disk has the image, and it was \
+               read back";
+    assert_eq!((&record["outcome"], &record["why"]), (&"failed".into(), &why.into()), "{record:#}");
+    assert!(!runs(&behind));
+    // The next job isn't kept by them.
+    fs::remove_file(dir.path().join("root-mounted")).unwrap();
+    deploy(&station);
+    assert_eq!(ended(&station, 2).pop().unwrap()["outcome"], "done");
+}
+
 #[test]
 fn samples_run_as_they_are() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/hooks");

@@ -24,8 +24,11 @@ mod packages;
 mod rig;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/system.rs"]
+mod system;
 
 mod disk_faults;
+mod first_boot;
 mod flash;
 mod handed;
 mod netboot_nfsd;
@@ -34,5 +37,6 @@ mod pi_uboot;
 mod small_board;
 mod staged;
 mod station;
+mod station_unit;
 mod usb_boot;
 mod usb_rig;

@@ -46,16 +46,30 @@ pub fn piprov(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_piprov")).args(arguments).output().unwrap()
 }
 
-/// The program as a unit can run it: units don't see what lies below /tmp, where this project may be.
+/// The program as a unit can run it: units don't see what lies below /tmp and in homes, where this project may be.
 fn program() -> PathBuf {
     let built = PathBuf::from(env!("CARGO_BIN_EXE_piprov"));
-    if !built.starts_with("/tmp") {
+    if !["/tmp", "/root", "/home"].iter().any(|hidden| built.starts_with(hidden)) {
         return built;
     }
     for file in [env!("CARGO_BIN_EXE_piprov"), env!("CARGO_BIN_EXE_piprov-udev")] {
         run(&format!("cp -n {file} /usr/local/bin/"));
     }
     PathBuf::from("/usr/local/bin/piprov")
+}
+
+/// Puts units, the program and the user where the package has them.
+pub fn install_units(names: &[&str]) {
+    let top = env!("CARGO_MANIFEST_DIR");
+    run(&format!(
+        "ln -sf {} /usr/bin/piprov; systemd-sysusers {top}/packaging/piprov.sysusers",
+        program().display()
+    ));
+    run("install -d -m 755 /var/lib/piprov");
+    for name in names {
+        run(&format!("cp {top}/systemd/{name} /etc/systemd/system/"));
+    }
+    run("systemctl daemon-reload");
 }
 
 /// Waits until udev has nothing more to do.

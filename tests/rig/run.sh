@@ -25,6 +25,8 @@ trap 'rm -rf "$out"' EXIT
 
 [[ -z ${RIG_SYSTEMD:-} ]] || touch "$out/systemd"
 
+truncate -s 64M "$out/nvme"
+
 # Never KVM: where there is one it may be another emulator, in which the machine hangs. One processor is the fastest.
 status=0
 timeout --foreground "${RIG_TIMEOUT:-300}" qemu-system-x86_64 -accel tcg,thread=multi -m 1024 -smp 1 -nodefaults \
@@ -32,6 +34,7 @@ timeout --foreground "${RIG_TIMEOUT:-300}" qemu-system-x86_64 -accel tcg,thread=
     -virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
     -virtfs local,path="$rig/guest",mount_tag=guest,security_model=none,readonly=on \
     -virtfs local,path="$out",mount_tag=out,security_model=none \
+    -drive if=none,id=nvme,format=raw,file="$out/nvme" -device nvme,drive=nvme,serial=RIG-0001 \
     -append "console=ttyS0 quiet panic=-1 rig=$top" </dev/null 2>"$out/qemu" || status=$?
 
 [[ ! -f $out/stdout ]] || cat "$out/stdout"

@@ -24,6 +24,14 @@ pub fn find(sys: &Path) -> Vec<Disk> {
     names.into_iter().filter_map(|name| look(sys, name)).take(MOST).collect()
 }
 
+/// The disks of this machine, sorted by name, with what NVMe disks say when they are asked.
+#[must_use]
+pub fn find_here() -> Vec<Disk> {
+    let mut disks = find(Path::new("/sys"));
+    disks.iter_mut().filter(|disk| disk.role == Role::Nvme).for_each(super::nvme::ask);
+    disks
+}
+
 fn look(sys: &Path, name: String) -> Option<Disk> {
     let dir = sys.join("block").join(&name);
     // Memory, and what lies on other disks. Boot areas of an eMMC are no place for an image.

@@ -3,9 +3,10 @@
 mod block;
 mod facts;
 mod ground;
+mod nvme;
 mod used;
 
 pub use block::BlockDisk;
 pub(crate) use facts::text;
-pub use facts::{find, pick};
+pub use facts::{find, find_here, pick};
 pub use ground::Ground;

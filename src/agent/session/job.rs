@@ -7,7 +7,7 @@ use super::progress::Told;
 use super::source::{Remote, patience};
 use super::{Disks, Error, Session, patient, patient_telling};
 use crate::agent::deploy::deploy_keeping;
-use crate::agent::disk::{BlockDisk, find, pick};
+use crate::agent::disk::{BlockDisk, find_here, pick};
 use crate::agent::error::Failure;
 use crate::agent::kept;
 use crate::agent::leds::Light;
@@ -233,7 +233,7 @@ impl Session<'_> {
     /// The disks that there are.
     pub(super) fn disks(&self) -> Vec<Disk> {
         match &self.options.disks {
-            Disks::Real => find(Path::new("/sys")),
+            Disks::Real => find_here(),
             Disks::Files(files) => {
                 let mut told = (self.facts)().disks.into_iter();
                 files.iter().map(|path| file(path, told.next())).collect()

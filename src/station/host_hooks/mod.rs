@@ -120,8 +120,9 @@ impl Station {
         image: Option<&Image>,
         ending: Ending,
     ) -> Result<Ending, Refusal> {
-        let (Some(_), Some(image), Action::Deploy, Ending::Done { .. }, JobState::Running, false) =
-            (self.hooks_dir(), image, job.action, &ending, job.state, job.cancel)
+        // Also of one that somebody has cancelled: it isn't done where hooks haven't looked at it to their end.
+        let (Some(_), Some(image), Action::Deploy, Ending::Done { .. }, JobState::Running) =
+            (self.hooks_dir(), image, job.action, &ending, job.state)
         else {
             return Ok(ending);
         };
@@ -230,17 +231,24 @@ impl Station {
         self.waiting.wake(&board);
     }
 
-    /// Keeps the lease of a job whose board waits; sets the flag where somebody wants the job to end. Never returns.
+    /// Keeps the lease of a job whose board waits for hooks; sets the flag where somebody wants the job to end. Never returns.
     async fn host_hooks_hold(&self, asked: &Asked, stop: &Stop) {
         let mut each = tokio::time::interval(HOLD);
         loop {
             each.tick().await;
-            if let (Some(job), Some(_)) = (&asked.job, &asked.image) {
-                match self.store().hold(&job.id, job.fence, now()).await {
-                    Ok(false) => {}
-                    Ok(true) | Err(super::store::Error::Refused(_)) => stop.set(),
-                    Err(error) => tracing::warn!(%error, "a job's lease can't be kept"),
-                }
+            let Some(job) = &asked.job else { continue };
+            let ends = if asked.image.is_some() {
+                self.store().hold(&job.id, job.fence, now()).await
+            } else if asked.events == [HostEvent::Started] {
+                // It has no lease yet.
+                self.store().job(&job.id).await.map(|job| job.cancel || job.state != JobState::Queued)
+            } else {
+                Ok(false)
+            };
+            match ends {
+                Ok(false) => {}
+                Ok(true) | Err(super::store::Error::Refused(_)) => stop.set(),
+                Err(error) => tracing::warn!(%error, "it can't be seen whether a job goes on"),
             }
         }
     }

@@ -48,6 +48,15 @@ fn a_hook_that_floods_or_never_ends_is_cut_and_ended_with_what_it_has_begun() {
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
 }
 
+#[test]
+fn what_a_hook_leaves_in_a_group_of_its_own_is_not_waited_for() {
+    let begun = Instant::now();
+    // It keeps the pipe open, and isn't in the hook's group.
+    let (ended, lines) = run("#!/bin/sh\nsetsid sleep 60 &\necho left\n", Duration::from_secs(40));
+    assert!(ended.is_well() && lines == ["left"], "{ended:?} {lines:?}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
 #[tokio::test]
 async fn a_board_has_one_turn_at_a_time_and_what_has_failed_is_done_again() {
     let turns = Turns::default();

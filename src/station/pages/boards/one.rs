@@ -38,28 +38,55 @@ struct Store {
     read_only: bool,
 }
 
-/// As the chip tells it: a step of 10 %.
+/// As the disk tells it.
 struct Wear {
     words: String,
+    /// Who tells it, and how.
+    by: &'static str,
     /// Ten cells: whole, the range that it is in, or free.
     cells: [&'static str; 10],
     /// Near its end.
     late: bool,
 }
 
-fn wear(life: u8) -> Option<Wear> {
-    let step = usize::from(life);
-    let cells = std::array::from_fn(|at| match (at + 1).cmp(&step) {
+const BY_EMMC: &str = "The eMMC tells it itself, in steps of 10 %; the more worn kind of its cells counts.";
+const BY_NVME: &str = "The NVMe disk tells it itself, in percent of the life that it was made for.";
+const BEYOND: &str = "used beyond its life";
+
+/// Ten cells, of which so many are used; the last of these in part.
+fn cells(step: usize) -> [&'static str; 10] {
+    std::array::from_fn(|at| match (at + 1).cmp(&step) {
         std::cmp::Ordering::Less => "full",
         std::cmp::Ordering::Equal => "part",
         std::cmp::Ordering::Greater => "free",
-    });
+    })
+}
+
+/// An eMMC's, in steps of 10 %.
+fn wear(life: u8) -> Option<Wear> {
+    let step = usize::from(life);
     let words = match step {
         0 => return None,
         1..=10 => format!("{}–{} % used", (step - 1) * 10, step * 10),
-        _ => "used beyond its life".to_owned(),
+        _ => BEYOND.to_owned(),
     };
-    Some(Wear { words, cells, late: step > 8 })
+    Some(Wear { words, by: BY_EMMC, cells: cells(step), late: step > 8 })
+}
+
+/// An NVMe disk's, in percent. What it warns of counts too.
+fn wear_of_nvme(disk: &Disk) -> Option<Wear> {
+    let used = disk.used?;
+    let mut words = match used {
+        0..=100 => format!("{used} % used"),
+        _ => BEYOND.to_owned(),
+    };
+    // Few spare blocks, unreliable, read only: it is to be replaced. The others pass, or aren't the disk's.
+    let bits = disk.warning.unwrap_or(0) & 0b1101;
+    if bits != 0 {
+        words += ", and the disk warns of its end";
+    }
+    let cells = cells(if used > 100 { 11 } else { usize::from(used).div_ceil(10) });
+    Some(Wear { words, by: BY_NVME, cells, late: used > 80 || bits != 0 })
 }
 
 fn store(disk: &Disk) -> Store {
@@ -70,7 +97,7 @@ fn store(disk: &Disk) -> Store {
             None => message(&disk.name).into_owned(),
         },
         cid: disk.cid.as_deref().map(|cid| message(cid).into_owned()).unwrap_or_default(),
-        wear: disk.life.and_then(wear),
+        wear: disk.life.and_then(wear).or_else(|| wear_of_nvme(disk)),
         read_only: disk.read_only,
     }
 }
@@ -275,5 +302,20 @@ mod tests {
         assert_eq!((worn.words.as_str(), worn.late), ("used beyond its life", true));
         assert!(worn.cells.iter().all(|cell| *cell == "full"));
         assert!(wear(255).unwrap().late);
+        let nvme = |used, warning| {
+            wear_of_nvme(&Disk {
+                used,
+                warning,
+                ..Disk::new("nvme0n1".to_owned(), crate::device_api::Role::Nvme, 1)
+            })
+        };
+        assert!(nvme(None, Some(1)).is_none());
+        let new = nvme(Some(0), None).unwrap();
+        assert_eq!((new.words.as_str(), new.late, new.cells[0]), ("0 % used", false, "free"));
+        let some = nvme(Some(12), Some(2)).unwrap();
+        assert_eq!((some.words.as_str(), some.late), ("12 % used", false));
+        assert_eq!(some.cells[..3], ["full", "part", "free"]);
+        assert!(nvme(Some(100), None).unwrap().late && nvme(Some(255), None).unwrap().words == BEYOND);
+        assert!(nvme(Some(3), Some(8)).unwrap().words.contains("warns of its end"));
     }
 }

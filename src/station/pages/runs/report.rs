@@ -99,6 +99,9 @@ fn facts(seen: &Seen<'_>) -> Vec<String> {
         ("firmware", seen.disk("firmware")),
         ("made", seen.disk("made")),
         ("used life in steps of 10 %", seen.disk("life")),
+        ("used life in percent", seen.disk("used")),
+        ("spare blocks in percent", seen.disk("spare")),
+        ("media errors", seen.disk("media_errors")),
     ]);
     put(vec![("CID", seen.disk("cid")), ("CSD", seen.disk("csd"))]);
     let degrees =
