@@ -28,9 +28,9 @@ pub mod image;
 pub mod keys;
 mod lines;
 mod minimum;
+mod module;
 #[cfg(feature = "agent")]
 pub mod nor;
-mod module;
 pub mod otp;
 #[cfg(feature = "station")]
 pub mod own;
