@@ -567,7 +567,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_s
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -f -a "show" -d 'Show what is in an image, each setting with what it does'
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -f -a "get" -d 'Get an image back, byte for byte'
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -f -a "remove" -d 'Take an image out that no project has'
-complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -l channel -d 'The channel that its maker gives it out in [default: what its directory is called]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -l channel -d 'Its maker\'s channel [default: what the image\'s directory is called]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -l board -d 'Which board it is for, where there are several images: 4, 400, cm4, 5, 500, cm5' -r
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F

@@ -188,7 +188,7 @@ fn bytes(known: &Known, station: &Station) -> crate::cli::Result<Vec<u8>> {
     let bytes = station.client.get(&path(["firmware", &known.name, "image"])).send()?.bytes(LONGEST)?;
     let got = hex(&Sha256::digest(&bytes));
     if got != known.sha256 {
-        return Err(NotEqual { name: known.name.clone(), got, want: known.sha256.clone() })?;
+        Err(NotEqual { name: known.name.clone(), got, want: known.sha256.clone() })?;
     }
     Ok(bytes)
 }

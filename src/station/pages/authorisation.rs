@@ -21,7 +21,8 @@ use crate::station_api::{Role, Token};
 const EXPECTED: &str = include_str!("authorisation.txt");
 
 /// What takes no form, but a file, and has its proof elsewhere: its own tests show that it looks at that.
-const ELSEWHERE: [&str; 3] = ["/uploads/file", "/uploads/{upload}/piece", "/value/{source}/upload"];
+const ELSEWHERE: [&str; 4] =
+    ["/firmware", "/uploads/file", "/uploads/{upload}/piece", "/value/{source}/upload"];
 
 const ROLES: [Role; 3] = [Role::Viewer, Role::Operator, Role::Admin];
 
