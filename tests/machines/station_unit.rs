@@ -39,7 +39,7 @@ try memory head -c 1 /dev/mem
 try serial sh -c ': </dev/ttyS0'
 try mount unshare -rm true
 try owner chown 0 /tmp/x
-try priority nice -n -1 true
+try priority renice -n 5 $$
 try interfaces ip link
 try processes ls /proc/1
 try memory-facts cat /proc/meminfo
@@ -104,8 +104,8 @@ try machine-code python3 -c 'import mmap; mmap.mmap(-1, 4096, prot=mmap.PROT_REA
         loop {
             let out = piprov(arguments);
             let text = String::from_utf8(out.stdout).unwrap();
-            let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            if let Some(found) = lines.into_iter().find_map(|line| look(&line)) {
+            let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            if let Some(found) = lines.find_map(|line| look(&line)) {
                 return found;
             }
             let said = String::from_utf8_lossy(&out.stderr);
@@ -129,7 +129,9 @@ try machine-code python3 -c 'import mmap; mmap.mmap(-1, 4096, prot=mmap.PROT_REA
         run("mkdir -p /etc/piprov/hooks/bootstrap.d /srv/batch; chmod 777 /srv/batch; echo x >/etc/piprov/list.txt
             printf '[station]\nenrol = \"open\"\nhooks-dir = \"/etc/piprov/hooks\"\n' >/etc/piprov/piprov.toml");
         std::fs::write("/etc/piprov/hooks/bootstrap.d/10-try", HOOK).unwrap();
-        run("chmod 755 /etc/piprov/hooks/bootstrap.d/10-try; systemctl start piprov-station.service");
+        run(
+            "chmod 755 /etc/piprov/hooks/bootstrap.d/10-try; chgrp dialout /dev/ttyS0; chmod 660 /dev/ttyS0; systemctl start piprov-station.service",
+        );
         let told = tried("10000000aa00bb01");
         assert_eq!(told, [&CAN[..], &CANNOT[..]].concat());
         // As the manual says it.
