@@ -140,6 +140,8 @@ fn what_a_board_tells_of_itself_is_bounded_and_is_a_text_wherever_it_is_shown() 
         ("disks", disk("serial", json!("s".repeat(201)))),
         ("disks", disk("made", json!("m".repeat(201)))),
         ("disks", disk("pre_eol", json!(256))),
+        ("disks", disk("used", json!(256))),
+        ("disks", disk("hours", json!(-1))),
     ] {
         let status = tell(&board, name, value);
         assert!((400..500).contains(&status), "{name}: {status}");

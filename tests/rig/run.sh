@@ -35,6 +35,7 @@ timeout --foreground "${RIG_TIMEOUT:-300}" qemu-system-x86_64 -accel tcg,thread=
     -virtfs local,path="$rig/guest",mount_tag=guest,security_model=none,readonly=on \
     -virtfs local,path="$out",mount_tag=out,security_model=none \
     -drive if=none,id=nvme,format=raw,file="$out/nvme" -device nvme,drive=nvme,serial=RIG-0001 \
+    -smbios type=1,serial=10000000aa00bb03 \
     -append "console=ttyS0 quiet panic=-1 rig=$top" </dev/null 2>"$out/qemu" || status=$?
 
 [[ ! -f $out/stdout ]] || cat "$out/stdout"
