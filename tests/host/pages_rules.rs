@@ -33,7 +33,8 @@ fn rules_are_made_moved_changed_tried_and_removed() {
     // Another like it, and one of a file that was taken from its page.
     let page = browser.page("/projects/new?from=gate%20way");
     assert!(
-        page.contains("<option value=\"emmc\" selected>") && !page.contains("value=\"gate way\""),
+        page.contains("<option value=\"emmc\" selected>")
+            && !page.contains("name=\"name\" value=\"gate way\""),
         "{page}"
     );
     let file = text(&browser.get("/project/gate%20way/file"));

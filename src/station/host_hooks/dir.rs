@@ -38,7 +38,7 @@ pub(super) enum Error {
         why: &'static str,
     },
     /// It looks like a hook, and its name is none that is run.
-    #[error("{} isn't run: the name of a hook has letters, digits, `-` and `_` only, 100 at most", path.display())]
+    #[error("{} isn't run: the name of a hook has letters, digits, - and _ only, 100 at most", path.display())]
     Named {
         /// What.
         path: PathBuf,
