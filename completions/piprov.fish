@@ -170,7 +170,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subco
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l kind -d 'Only this kind of run: flash, net-boot, deploy or another one' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l outcome -d 'Only runs that ended so: done, not-verified, failed, lost or unfinished' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l since -d 'Only runs that began since: a date, or a time before now as 30m, 12h or 7d' -r
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s n -l last -d 'Only the latest N of them' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s n -l last -d 'Only the latest N of them; of a station 100 where this isn\'t given' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l state -d 'Read the records below this state directory [default: the setting state-dir]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
