@@ -41,6 +41,13 @@ fn is_whole(content: &[u8]) -> Option<bool> {
     Some(fits && Sha256::digest(&content).as_slice() == digest)
 }
 
+/// What a module is called.
+fn name(content: &[u8]) -> String {
+    let name = content.get(..12).unwrap_or_default();
+    let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+    crate::format::message(&String::from_utf8_lossy(name.get(..end).unwrap_or_default())).into_owned()
+}
+
 impl Image {
     /// Whether the modules are whole, as far as that can be proved.
     ///
@@ -62,8 +69,7 @@ impl Image {
                 None => modules.without += 1,
                 Some(true) => modules.whole += 1,
                 Some(false) => {
-                    let name = section.name.unwrap_or("without a name");
-                    modules.damaged.push(crate::format::message(name).into_owned());
+                    modules.damaged.push(name(section.content));
                 }
             }
         }

@@ -228,7 +228,7 @@ fn render(wanted: &Wanted, found: &look::Found, old: Option<&[u8]>) -> Result<Ma
     }
     if found.format == Format::CustomToml && settings.sudo {
         notes.push(
-            "custom.toml has no word for sudo; the systems that read it let their first user do everything by themselves."
+            "custom.toml has no word for what the first user may do: the systems that read it let it do everything."
                 .to_owned(),
         );
     }

@@ -26,6 +26,7 @@ pub(crate) fn make_system(dir: &Path) {
         r#"truncate -s 26M os.img; printf 'label: dos\nlabel-id: 0x8a3b01c7\nstart=2048,size=16384,type=c\nstart=18432,size=32768,type=83\n' | sfdisk -q os.img
            mkfs.vfat -C boot 8192 >/dev/null; echo 'console=tty1 root=PARTUUID=8a3b01c7-02 rootwait' >cmdline.txt; mcopy -i boot cmdline.txt ::
            mkdir -p root/etc root/usr/lib/raspberrypi-sys-mods; : >root/usr/lib/raspberrypi-sys-mods/imager_custom
+           printf 'root:*:20000:0:99999:7:::\n' >root/etc/shadow
            printf 'PARTUUID=8a3b01c7-01 /boot/firmware vfat defaults 0 2\n' >root/etc/fstab
            mkfs.ext4 -q -d root part 16M
            dd if=boot of=os.img bs=1M seek=1 conv=notrunc status=none; dd if=part of=os.img bs=1M seek=9 conv=notrunc status=none

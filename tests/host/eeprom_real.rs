@@ -293,7 +293,10 @@ fn one_bit_in_a_packed_module_of_a_published_image_is_found() {
         let modules: Vec<_> = image
             .sections()
             .filter(|section| section.content.get(16..20) == Some(&[0x04, 0x22, 0x4d, 0x18]))
-            .map(|section| (section.offset + 8 + section.content.len() / 2, section.name.unwrap().to_owned()))
+            .map(|section| {
+                let name = section.content[..12].split(|byte| *byte == 0).next().unwrap();
+                (section.offset + 8 + section.content.len() / 2, String::from_utf8(name.to_vec()).unwrap())
+            })
             .collect();
         assert_eq!(modules.len(), found.whole, "{name}");
         for (at, module) in modules {

@@ -75,7 +75,7 @@ fn hooks_run_in_their_order_with_facts_and_files_and_stand_in_the_record() {
         put(dir.path(), &format!("{event}.d/10-mark"), &mark);
     }
     put(dir.path(), "started", "sleep 1; echo first");
-    put(dir.path(), "started.d/off.sh", "exit 7");
+    put(dir.path(), "started.d/off.disabled", "exit 7");
     put(
         dir.path(),
         "boot-mounted.d/20-look",
