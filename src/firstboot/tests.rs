@@ -240,7 +240,11 @@ fn texts_stand_as_the_readers_of_each_format_take_them() {
         assert!(matches!(error, Error::CannotSay { format: Format::CustomToml, .. }), "{name}: {error}");
     }
     let kept = made(&custom, &wanted(all())).0;
-    assert!(kept.notes.iter().any(|note| note.contains("no word for sudo")), "{:?}", kept.notes);
+    assert!(
+        kept.notes.iter().any(|note| note.contains("no word for what the first user may do")),
+        "{:?}",
+        kept.notes
+    );
 }
 
 #[test]
