@@ -140,7 +140,7 @@ fn page_times(database: Option<&str>) -> Vec<(String, Duration)> {
         "/projects".to_owned(),
         "/scripts".to_owned(),
         "/values".to_owned(),
-        "/runs/report?outcome=failed".to_owned(),
+        format!("/runs/report?board={board}"),
         "/network".to_owned(),
         "/settings".to_owned(),
         "/help".to_owned(),

@@ -1,9 +1,10 @@
 //! One Chromium without a screen, at a page of a station, through its WebDriver: a few calls of JSON over HTTP (W3C
 //! WebDriver, sections 8.1, 10.1, 13.2, 14.3). The tests of pages drive theirs with a crate that a bench needs not.
 
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -69,10 +70,29 @@ impl Chromium {
         let headers = [("host", host.as_str()), ("content-type", "application/json")];
         let bytes = request("POST", path, None, Some(body.to_string().as_bytes()), &headers);
         stream.write_all(&bytes).unwrap();
-        let answer = answer(&mut stream);
+        let answer = answer(&mut &whole(&mut stream)[..]);
         let told: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         assert_eq!(answer.status, 200, "{path}: {told}");
         told["value"].clone()
+    }
+}
+
+/// An answer's bytes. The driver keeps the connection, whatever is asked of it: its length says where the answer ends.
+fn whole(stream: &mut TcpStream) -> Vec<u8> {
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
+    let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
+    loop {
+        match stream.read(&mut part) {
+            Ok(0) | Err(_) => return bytes,
+            Ok(len) => bytes.extend(&part[..len]),
+        }
+        let Some(head) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
+        let length =
+            text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+        if length.is_some_and(|length| bytes.len() >= head + 4 + length) {
+            return bytes;
+        }
     }
 }
 
@@ -82,8 +102,9 @@ impl Drop for Chromium {
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
             let host = [("host", "127.0.0.1")];
             let path = format!("/session/{}", self.session);
-            let _ = stream.write_all(&request("DELETE", &path, None, None, &host));
-            let _ = std::io::Read::read_to_end(&mut stream, &mut Vec::new());
+            if stream.write_all(&request("DELETE", &path, None, None, &host)).is_ok() {
+                let _ = whole(&mut stream);
+            }
         }
         let _ = self.driver.kill();
         let _ = self.driver.wait();

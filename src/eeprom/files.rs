@@ -99,6 +99,18 @@ pub fn write(path: &Path, bytes: &[u8], over: bool) -> Result<(), Error> {
     })
 }
 
+/// Makes a directory with these files, and reads them back. There is none of that name yet.
+///
+/// # Errors
+/// [`Error::Exists`], [`Error::Os`] and [`Error::Differs`].
+pub fn make(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), Error> {
+    std::fs::create_dir(path).map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => Error::Exists { path: path.to_owned() },
+        _ => Error::os("making", path)(source),
+    })?;
+    files.iter().try_for_each(|(name, bytes)| write(&path.join(name), bytes, false))
+}
+
 /// Whether a file of that name can be written, before anything is done for it.
 ///
 /// # Errors

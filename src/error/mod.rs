@@ -64,6 +64,12 @@ impl Kind {
         }
     }
 
+    /// Whether the same, tried again, ends in the same way: what was given is wrong, and not what happened.
+    #[must_use]
+    pub const fn is_lasting(self) -> bool {
+        matches!(self, Self::Usage | Self::BadData | Self::NoInput | Self::Permission | Self::Config)
+    }
+
     /// The kind that an operating-system error belongs to.
     #[must_use]
     pub fn of_io(error: &std::io::Error) -> Self {

@@ -16,7 +16,7 @@ use rustix::net::SocketType;
 use rustix::process::{Resource, Rlimit};
 use tokio::task::JoinSet;
 
-use super::web::Guard;
+use super::web::{Guard, TlsOnly};
 use super::{Options, Station, cert};
 use crate::beneath::{Listener, SocketError, SocketPlace};
 use crate::error::{Explain, Kind, Remedy, remedy};
@@ -357,7 +357,7 @@ async fn tcp(
         // HTTP/2 without TLS is spoken by no browser and no board; one protocol less is one less to get wrong.
         None => server.http1_only().acceptor(guard).serve(service).await,
         Some(tls) => {
-            let acceptor = RustlsAcceptor::new(tls).handshake_timeout(HANDSHAKE).acceptor(guard);
+            let acceptor = RustlsAcceptor::new(tls).handshake_timeout(HANDSHAKE).acceptor(TlsOnly(guard));
             server.acceptor(acceptor).serve(service).await
         }
     }

@@ -55,8 +55,8 @@ impl Room {
         lines
     }
 
-    fn names(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.dir.path()).unwrap();
+    fn names(&self, dir: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path(dir)).unwrap();
         let mut names: Vec<_> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
@@ -193,7 +193,7 @@ fn an_image_is_changed_and_nothing_else_of_it() {
         out.contains("would write new.bin, 512 KiB, sha256 ") && !out.contains("read back"),
         "{out}{err}"
     );
-    assert_eq!(room.names(), ["five.bin", "four.bin"]);
+    assert_eq!(room.names(""), ["five.bin", "four.bin"]);
     let (out, _) = room.run(0, &arguments);
     for want in [
         "  - BOOT_UART=0\n  + BOOT_UART=1\n  - BOOT_ORDER=0xf41\n  + BOOT_ORDER=0xf416\n",
@@ -221,7 +221,7 @@ fn an_image_is_changed_and_nothing_else_of_it() {
     assert_eq!(sig, format!("{}\nts: {TIME}\ntarget-soc: 2711\n", lines[0]["sha256"].as_str().unwrap()));
     let (out, _) = room.run(0, &["verify", "new.bin"]);
     assert!(out.contains("the .sig file is of this image"), "{out}");
-    assert_eq!(room.names(), ["five.bin", "four.bin", "new.bin", "new.sig"]);
+    assert_eq!(room.names(""), ["five.bin", "four.bin", "new.bin", "new.sig"]);
 }
 
 #[test]
@@ -395,4 +395,31 @@ fn an_image_is_checked_for_its_board() {
     room.put("cut.bin", &cut);
     let (out, _) = room.run(1, &["verify", "cut.bin"]);
     assert!(out.contains("no board starts it"), "{out}");
+}
+
+#[test]
+fn a_directory_for_usb_boot_is_made_whole_or_refused() {
+    let room = Room::new();
+    room.put("recovery.bin", &eeprom::signed_2711(vec![1; 5000]));
+    let (out, said) = room.run(0, &["recovery", "four.bin", "--program", "recovery.bin", "-o", "give"]);
+    assert!(out.contains("wrote give, read back and equal"), "{out}");
+    assert!(said.contains("piprov usbboot -d give"), "{said}");
+    assert_eq!(room.names("give"), ["bootcode4.bin", "config.txt", "pieeprom.bin", "pieeprom.sig"]);
+    let read = |name: &str| std::fs::read(room.path(name)).unwrap();
+    assert!(
+        read("give/pieeprom.bin") == read("four.bin") && read("give/bootcode4.bin") == read("recovery.bin")
+    );
+    let sig = Sig::parse(&String::from_utf8(read("give/pieeprom.sig")).unwrap()).unwrap();
+    assert!(sig.fits(&read("four.bin")) && sig.ts == Some(TIME.parse().unwrap()));
+    // What is there stays; a program of another chip, and one that is none, make nothing.
+    let (_, said) = room.run(73, &["recovery", "four.bin", "--program", "recovery.bin", "-o", "give"]);
+    assert!(said.contains("give is there already"), "{said}");
+    for (image, program, why) in
+        [("five.bin", "recovery.bin", "for the BCM2711"), ("four.bin", "five.bin", "recovery.bin has")]
+    {
+        let (_, said) = room.run(65, &["recovery", image, "--program", program, "-o", "other"]);
+        assert!(said.contains(why) && !room.path("other").exists(), "{said}");
+    }
+    let made = room.json(0, &["recovery", "four.bin", "--program", "recovery.bin", "-o", "more"]);
+    assert_eq!(made[0]["files"].as_array().unwrap().len(), 4);
 }

@@ -2,6 +2,7 @@
 
 mod edit;
 mod list;
+mod recovery;
 mod show;
 mod told;
 mod verify;
@@ -44,6 +45,11 @@ enum Command {
     /// Looks at the structure, the chip, the signatures, the settings, and the .sig file beside it where there is one.
     /// Ends with 1 if there is a problem.
     Verify(verify::Verify),
+    /// Make the directory from which a board in USB boot writes its EEPROM
+    ///
+    /// Raspberry Pi's recovery.bin under the name that the board's ROM asks for, the image with its digest, and a
+    /// config.txt that burns nothing in. `piprov usbboot -d DIR` gives it to the board.
+    Recovery(recovery::Recovery),
 }
 
 impl Eeprom {
@@ -52,6 +58,7 @@ impl Eeprom {
             Command::Show(args) => args.run(ui),
             Command::Edit(args) => args.run(ui),
             Command::Verify(args) => args.run(ui),
+            Command::Recovery(args) => args.run(ui),
         }
     }
 

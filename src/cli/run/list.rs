@@ -29,6 +29,15 @@ pub(super) struct List {
     /// Only runs that ended so: done, not-verified, failed, lost or unfinished
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<Outcome>,
+    /// Of a station: only runs of this project
+    #[arg(long, value_name = "PROJECT")]
+    project: Option<String>,
+    /// Of a station: only runs of this image
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
+    /// Of a station: only runs in this slot
+    #[arg(long, value_name = "SLOT")]
+    slot: Option<String>,
     /// Only runs that began since: a date, or a time before now as 30m, 12h or 7d
     #[arg(long, value_name = "WHEN")]
     since: Option<Since>,
@@ -107,6 +116,9 @@ impl List {
             ("board", board.map(|board| board.id)),
             ("way", self.kind.map(|kind| kind.to_string())),
             ("outcome", self.outcome.as_ref().map(|outcome| outcome.0.to_owned())),
+            ("project", self.project.clone()),
+            ("image", self.image.clone()),
+            ("slot", self.slot.clone()),
         ];
         let query: Vec<_> = query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         let since = self.since.map(|since| since.moment(Timestamp::now()).as_millisecond());

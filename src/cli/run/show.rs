@@ -101,6 +101,14 @@ fn tree(ui: &Ui, name: &str, value: &Value, depth: usize) {
             return;
         }
         Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(", "),
+        // What a script has said keeps its lines.
+        Value::String(text) if text.trim_end().contains('\n') => {
+            ui.result(format_args!("{indent}{name}"));
+            for line in text.trim_end().lines() {
+                ui.result(format_args!("{indent}  {}", Text::line(line.to_owned())));
+            }
+            return;
+        }
         value => plain(value),
     };
     let text = match ui.width_out {

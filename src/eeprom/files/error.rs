@@ -28,6 +28,14 @@ pub enum Error {
         /// What is wrong with it.
         source: crate::eeprom::Error,
     },
+    /// A program can't write the image that it was given for.
+    #[error("{}: {source}", path.display())]
+    Program {
+        /// The program's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: crate::eeprom::recovery::Wrong,
+    },
     /// A setting can't be as it was given.
     #[error(transparent)]
     Setting(#[from] crate::eeprom::Error),
@@ -78,12 +86,12 @@ impl Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Os { doing: "writing", source, .. } => Kind::of_output(source),
+            Self::Os { doing: "writing" | "making", source, .. } => Kind::of_output(source),
             Self::Os { source, .. } => Kind::of_io(source),
             Self::Content { source, .. } | Self::Setting(source) => source.kind(),
             Self::Exists { .. } => Kind::CantCreate,
             Self::Differs { .. } => Kind::Io,
-            Self::Crowded { .. } => Kind::BadData,
+            Self::Crowded { .. } | Self::Program { .. } => Kind::BadData,
             Self::NoImage { .. } => Kind::NoInput,
         }
     }
@@ -99,6 +107,9 @@ impl Explain for Error {
             Self::Exists { .. } => remedy!["Name another file; ", Knob::Force, " replaces this one."],
             Self::Differs { .. } => "The medium may be worn or full; try another one.".into(),
             Self::Crowded { .. } => "Name the directory that the images are in.".into(),
+            Self::Program { .. } => {
+                "Raspberry Pi's package rpi-eeprom has a recovery.bin beside the images of each chip.".into()
+            }
             Self::NoImage { .. } => {
                 "Images are called pieeprom-DATE.bin and have 512 KiB or 2 MiB; Raspberry Pi's package \
                                      rpi-eeprom has them below /usr/lib/firmware/raspberrypi."

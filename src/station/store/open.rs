@@ -51,7 +51,13 @@ impl StoreUrl {
         if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
             return Err(bad("there are sqlite, sqlite:FILE and postgres://…".to_owned()));
         }
-        PgConnectOptions::from_str(text).map_err(|error| bad(error.to_string()))?;
+        let why = |error: sqlx::Error| match text.contains("@/") {
+            true => {
+                "a user at no host stands behind the ?: postgres:///NAME?host=DIRECTORY&user=USER".to_owned()
+            }
+            false => error.to_string(),
+        };
+        PgConnectOptions::from_str(text).map_err(|error| bad(why(error)))?;
         Ok(Self::Postgres(text.to_owned()))
     }
 }

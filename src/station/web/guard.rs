@@ -170,6 +170,17 @@ struct Limits {
     busy: Duration,
 }
 
+impl Watched<TcpStream> {
+    /// The first byte that the client sends; it stays to be read.
+    pub(super) async fn first_byte(&self) -> io::Result<u8> {
+        let mut first = [0];
+        match self.stream.peek(&mut first).await? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(first[0]),
+        }
+    }
+}
+
 impl<I> Watched<I> {
     fn new(stream: I, seat: Seat, limits: Limits, patience: Patience) -> Self {
         let (idle, stuck) = (Box::pin(sleep(limits.idle)), Box::pin(sleep(limits.stuck)));

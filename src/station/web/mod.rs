@@ -11,6 +11,7 @@ mod refill;
 mod row;
 mod scope;
 mod table;
+mod tls_only;
 mod who;
 mod words;
 
@@ -21,4 +22,5 @@ pub(super) use range::{Wanted, wanted};
 pub(super) use refill::Refill;
 pub(super) use row::{Access, PARTS, Row};
 pub(super) use table::{Call, JSON, Table, from_slice, is_foreign_page, json, query_error, whole};
+pub(super) use tls_only::TlsOnly;
 pub(super) use who::{Origin, Who, bearer};

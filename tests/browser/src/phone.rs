@@ -91,6 +91,14 @@ fn on_a_telephone_a_board_is_deployed_watched_fails_and_is_tried_again() {
         for disk in [first.disk(), worn.bytes()] {
             assert!(disk[..image.len()] == image);
         }
+        // Nothing of a run or an image lies out of sight.
+        let beside = "return [...document.querySelectorAll('.scroll')].filter(one => one.scrollWidth > one.clientWidth + 1).length";
+        for (path, name) in [("/runs", "phone-runs"), ("/images", "phone-images")] {
+            browser.go(path).await;
+            browser.until("there is a row", "document.querySelector('.stack tbody tr')").await;
+            assert_eq!(browser.script(beside).await, serde_json::json!(0), "{path}");
+            is_fine(&browser, name, &PHONE).await;
+        }
         browser.close().await;
     });
 }

@@ -76,6 +76,33 @@ fn a_failure_is_heard_and_notified_where_somebody_asked_for_it() {
     });
 }
 
+/// A browser has six connections to a station without HTTPS.
+#[test]
+fn ten_tabs_of_a_browser_load_and_each_hears_what_is_new() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &["--enrol", "open"]);
+    let mut board = Board::new("10000000000000b1");
+    drop(board.register(&station).ok());
+    run(async {
+        let browser = Browser::begin(&station).await;
+        let mut tabs = vec![browser.driver.window().await.unwrap()];
+        browser.go("/").await;
+        for _ in 1..10 {
+            let tab = browser.driver.new_tab().await.unwrap();
+            browser.driver.switch_to_window(tab.clone()).await.unwrap();
+            tabs.push(tab);
+            browser.go("/").await;
+            browser.until("it is there", "document.querySelector('.card')").await;
+        }
+        fails(&station, &board);
+        for tab in tabs.into_iter().rev() {
+            browser.driver.switch_to_window(tab).await.unwrap();
+            browser.until("it hears", "document.title.startsWith('(1)')").await;
+        }
+        browser.close().await;
+    });
+}
+
 #[test]
 fn a_browser_whose_clock_is_wrong_says_so_and_shows_the_stations_times() {
     let dir = tempfile::tempdir().unwrap();

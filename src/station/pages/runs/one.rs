@@ -101,6 +101,8 @@ struct Page {
     attempts: Vec<Shown>,
     /// The job that can be tried again; that goes on.
     again: Option<String>,
+    /// The same would fail in the same way, as far as is known.
+    in_vain: bool,
     cancel: Option<String>,
     deploy: Option<String>,
     version: String,
@@ -155,17 +157,18 @@ pub(super) async fn one(visit: Visit) -> Answer {
     };
     let again = job.as_ref().filter(|job| over(job.state)).map(|job| job.id.clone());
     let cancel = job.as_ref().filter(|job| job.state == JobState::Running && !job.cancel);
-    let deploy =
-        (acts && again.is_none() && !goes_on && line.way == "deploy" && !board.is_empty()).then(|| {
-            let mut to = form_urlencoded::Serializer::new("/deploy?".to_owned());
-            to.append_pair("board", &board);
-            match (&line.project, &line.image) {
-                (Some(project), _) => to.append_pair("project", project),
-                (None, Some(image)) => to.append_pair("image", image),
-                (None, None) => &mut to,
-            };
-            to.finish()
-        });
+    let in_vain = record.ending.kind().is_some_and(|kind| kind.is_lasting());
+    let other = again.is_none() || in_vain;
+    let deploy = (acts && other && !goes_on && line.way == "deploy" && !board.is_empty()).then(|| {
+        let mut to = form_urlencoded::Serializer::new("/deploy?".to_owned());
+        to.append_pair("board", &board);
+        match (&line.project, &line.image) {
+            (Some(project), _) => to.append_pair("project", project),
+            (None, Some(image)) => to.append_pair("image", image),
+            (None, None) => &mut to,
+        };
+        to.finish()
+    });
     let (class, sign, state) = state(&line);
     let rates = [("written", Stage::Write), ("read back", Stage::ReadBack), ("fetched", Stage::Fetch)];
     let rates =
@@ -210,6 +213,7 @@ pub(super) async fn one(visit: Visit) -> Answer {
         version: message(&record.piprov).into_owned(),
         cancel: cancel.map(|job| job.id.clone()),
         again,
+        in_vain,
         deploy,
         attempts,
         board,
