@@ -217,6 +217,7 @@ pub(crate) struct Station {
     serving: device::Serving,
     owns: images::Owns,
     streams: shell::Streams,
+    begun: shell::Begun,
     packed: packed::Known,
     /// Holds the lock on its state directory.
     _mine: std::fs::File,
@@ -293,6 +294,7 @@ impl Station {
             serving: device::Serving::default(),
             owns: images::Owns::default(),
             streams: shell::Streams::default(),
+            begun: shell::Begun::default(),
             home: std::sync::OnceLock::new(),
             packed: packed::Known::default(),
             tls: false.into(),

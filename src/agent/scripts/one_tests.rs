@@ -1,4 +1,4 @@
-use super::super::surroundings::sample;
+use crate::device_api::sample;
 use super::*;
 
 fn script(text: &str, limit: u32) -> Script {

@@ -2,7 +2,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::super::lock;
-use super::surroundings::sample;
+use crate::device_api::sample;
 use super::*;
 use crate::error::{Explain, Kind};
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `db` | both databases behind one way to ask |
 //! | `open` | opened, brought to the newest form, or refused |
-//! | `boards`, `board_list`, `identity`, `slots` | boards, how they were seen and who they are |
+//! | `boards`, `board_list`, `identity`, `keyless`, `slots` | boards, how they were seen and who they are |
 //! | `jobs`, `runs`, `run_list` | what boards are to do, and what was done |
 //! | `images`, `shelf`, `uploads`, `projects`, `rules` | what it is done with, and for whom |
 //! | `values`, `draws`, `sheets` | what each board has of its own |
@@ -35,6 +35,7 @@ mod host_hooks;
 mod identity;
 mod images;
 mod jobs;
+mod keyless;
 mod once;
 mod open;
 mod page;
@@ -70,6 +71,7 @@ pub use floor::{Place, Since, Waits};
 pub use hooks::Due;
 pub use identity::Met;
 pub use jobs::{Asked, Drawn, Finished};
+pub use keyless::Keyless;
 pub use once::Once;
 pub use open::StoreUrl;
 pub use page::{limit, part};
