@@ -10,6 +10,7 @@
 //! | [`images`] | images: taken in, given out, proved, collected |
 //! | [`bootd`] | its side of the privileged half, which boots boards |
 //! | [`cert`] | a certificate of its own |
+//! | [`takeover`] | databases of other provisioners, read for what comes over |
 //! | [`copies`] | a copy of the store in a file, and back |
 //! | [`key`] | its key, tokens of boards, signatures |
 //! | `care` | it looks after itself, and tells those that help |
@@ -51,6 +52,7 @@ pub mod rules;
 pub mod serve;
 pub mod spool;
 pub mod store;
+pub mod takeover;
 pub mod values;
 pub mod waiting;
 

@@ -15,6 +15,7 @@
 //! | `hooks`, `host_hooks`, `once` | who is told what happens, what programs of the host did; what callers have asked for under keys of their own |
 //! | `figures` | its size, its version, how much is in it |
 //! | `floor` | what the floor shows of all that |
+//! | `import` | what comes over from another provisioner |
 //! | `copy`, `retain` | a copy of all, and how long things are kept |
 //!
 //! Each call is one transaction: when it returns, it is on disk. All writers of a store wait for each other. Nothing
@@ -34,6 +35,7 @@ mod hooks;
 mod host_hooks;
 mod identity;
 mod images;
+mod import;
 mod jobs;
 mod keyless;
 mod once;
