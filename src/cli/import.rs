@@ -289,18 +289,15 @@ impl Taking<'_> {
                  erases the disk of each board that comes"
             ));
         }
-        for host in &found.hosts {
-            let name = host.name.clone().unwrap_or_else(|| format!("board-{}", host.mac.to_string().replace(':', "")));
-            ui.say(format_args!(
-                "{} has a fixed address there: `piprov targets add {} --mac {} --ip {}` gives it here",
-                host.mac,
-                quoted(&name),
-                host.mac,
-                host.ip
-            ));
+        if !found.hosts.is_empty() {
+            let hosts = found.hosts.iter().map(|host| format!("\"{}={}\"", host.mac, host.ip)).collect::<Vec<_>>();
+            ui.say(format_args!("fixed addresses there, for the settings here: netboot.hosts = [{}]", hosts.join(", ")));
         }
         if has_users {
-            ui.say("the accounts are disabled: an administrator enables each on the page People, and gives it a role and a link");
+            ui.say(
+                "the accounts are disabled: `piprov user reset USER --role ROLE --link` and `piprov user enable USER` let \
+                 somebody in",
+            );
         }
     }
 }

@@ -9,7 +9,6 @@ use super::{Found, FoundFirmware, FoundHost, FoundImage, FoundLabel};
 use crate::board::Serial;
 use crate::device_api::{Disk, End, Role, Script, When};
 use crate::station_api::{Again, OldLine, OldOutcome, OldRecord, Project, ProjectEeprom, image_name};
-use crate::targets::check_name as check_target;
 
 const FROM: &str = "cmprovision";
 /// Lines that are kept of each log of a board.
@@ -44,7 +43,7 @@ pub(super) const TABLES: Tables = &[
     ),
     table!("cmlogs", false, ["id", "cm", "loglevel", "msg", "created_at"], ["board"]),
     table!("settings", false, ["key", "value"], []),
-    table!("hosts", false, ["id", "ip", "mac"], ["hostname"]),
+    table!("hosts", false, ["id", "ip", "mac"], []),
     table!("labels", false, ["id", "name", "template"], ["file_extension", "printer_type"]),
     table!("users", false, ["id", "name", "email"], []),
 ];
@@ -305,8 +304,7 @@ fn settings(found: &mut Found, rows: &[Row], projects: &Names) {
 }
 
 fn fixed(row: &Row) -> Option<FoundHost> {
-    let name = some(row, "hostname", 60).filter(|name| check_target(name).is_ok());
-    Some(FoundHost { mac: text(row, "mac").trim().parse().ok()?, ip: text(row, "ip").trim().parse().ok()?, name })
+    Some(FoundHost { mac: text(row, "mac").trim().parse().ok()?, ip: text(row, "ip").trim().parse().ok()? })
 }
 
 /// Labels as they were, for whoever prints labels: the one place that says what a row of theirs is.

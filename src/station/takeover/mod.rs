@@ -74,9 +74,7 @@ pub struct FoundHost {
     /// Its Ethernet address.
     pub mac: Mac,
     /// Its address.
-    pub ip: std::net::IpAddr,
-    /// Its name, where it has one that a target may have.
-    pub name: Option<String>,
+    pub ip: std::net::Ipv4Addr,
 }
 
 impl Found {
