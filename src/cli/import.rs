@@ -161,7 +161,11 @@ impl Taking<'_> {
             Err(error) if self.stop.is_set() => Err(error),
             // A file that isn't whole keeps nothing else from coming over.
             Err(error) => {
-                self.left("image", &one.name, error.message().unwrap_or_else(|| "it didn't come whole".to_owned()));
+                self.left(
+                    "image",
+                    &one.name,
+                    error.message().unwrap_or_else(|| "it didn't come whole".to_owned()),
+                );
                 Ok(None)
             }
         }
@@ -199,7 +203,8 @@ impl Taking<'_> {
         };
         let file = dir.join("storage/app/firmware").join(&one.channel).join(&one.file);
         let mut bytes = Vec::new();
-        let read = open_regular(&file).and_then(|file| file.take(LONGEST_FIRMWARE + 1).read_to_end(&mut bytes));
+        let read =
+            open_regular(&file).and_then(|file| file.take(LONGEST_FIRMWARE + 1).read_to_end(&mut bytes));
         if let Err(error) = read {
             return Ok(Err(format!("{}: {error}", file.display())));
         }
@@ -261,7 +266,9 @@ impl Taking<'_> {
         let dry = self.dry;
         for Taken { what, new, already } in &self.taken {
             if self.ui.json {
-                self.ui.object(&json!({ "event": "imported", "what": what, "new": new, "already": already, "dry": dry }));
+                self.ui.object(
+                    &json!({ "event": "imported", "what": what, "new": new, "already": already, "dry": dry }),
+                );
                 continue;
             }
             let come = if dry { "would come over" } else { "taken over" };
@@ -290,8 +297,12 @@ impl Taking<'_> {
             ));
         }
         if !found.hosts.is_empty() {
-            let hosts = found.hosts.iter().map(|host| format!("\"{}={}\"", host.mac, host.ip)).collect::<Vec<_>>();
-            ui.say(format_args!("fixed addresses there, for the settings here: netboot.hosts = [{}]", hosts.join(", ")));
+            let hosts =
+                found.hosts.iter().map(|host| format!("\"{}={}\"", host.mac, host.ip)).collect::<Vec<_>>();
+            ui.say(format_args!(
+                "fixed addresses there, for the settings here: netboot.hosts = [{}]",
+                hosts.join(", ")
+            ));
         }
         if has_users {
             ui.say(

@@ -42,13 +42,8 @@ fn partition(storage: &str, number: u32) -> String {
 impl Surroundings {
     /// All variables of a script that is run in this directory. Nothing else is in its environment.
     pub(crate) fn of(&self, script: &Script, home: &str) -> Vec<(String, String)> {
-        let system = [
-            ("PATH", PATH),
-            ("HOME", home),
-            ("TMPDIR", home),
-            ("LANG", "C.UTF-8"),
-            ("TERM", "dumb"),
-        ];
+        let system =
+            [("PATH", PATH), ("HOME", home), ("TMPDIR", home), ("LANG", "C.UTF-8"), ("TERM", "dumb")];
         let system = system.map(|(name, value)| (name.to_owned(), plain(value)));
         system.into_iter().chain(self.facts(script)).collect()
     }

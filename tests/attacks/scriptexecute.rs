@@ -22,11 +22,13 @@ fn rig() -> Rig {
     let station = Station::start(dir.path(), &["--enrol", "open"]);
     let image = vec![7; LEN];
     station.put("/api/v1/images/os", &image).ok();
-    let digest = station.admin("GET", "/api/v1/images/os", None).ok()["raw_sha256"].as_str().unwrap().to_owned();
+    let digest =
+        station.admin("GET", "/api/v1/images/os", None).ok()["raw_sha256"].as_str().unwrap().to_owned();
     let script = json!({"name": "s", "text": "exit 0"});
     station.admin("PUT", "/api/v1/scripts/s", Some(&script)).ok();
     for (name, scripts) in [("plain", json!([])), ("scripted", json!(["s"]))] {
-        let project = json!({"name": name, "image": "os", "end": "wait", "again": "again", "scripts": scripts});
+        let project =
+            json!({"name": name, "image": "os", "end": "wait", "again": "again", "scripts": scripts});
         station.admin("PUT", &format!("/api/v1/projects/{name}"), Some(&project)).ok();
     }
     Rig { _dir: dir, station, digest }
@@ -51,9 +53,11 @@ impl Rig {
     fn at_work(&self, serial: &str, project: &str) -> (String, String) {
         self.get(&question(serial, 1 << 20));
         let boards = self.station.admin("GET", "/api/v1/boards", None).ok();
-        let board = boards["items"].as_array().unwrap().iter().find(|board| board["serial"] == serial).unwrap();
+        let board =
+            boards["items"].as_array().unwrap().iter().find(|board| board["serial"] == serial).unwrap();
         let path = format!("/api/v1/boards/{}/jobs", board["id"].as_str().unwrap());
-        let job = self.station.admin("POST", &path, Some(&json!({"action": "deploy", "project": project}))).ok();
+        let job =
+            self.station.admin("POST", &path, Some(&json!({"action": "deploy", "project": project}))).ok();
         let script = text(&self.get(&question(serial, 1 << 20)));
         assert!(script.starts_with("# piprov: work\n"), "{script:.200}");
         (job["id"].as_str().unwrap().to_owned(), token(&script).unwrap())
@@ -64,7 +68,8 @@ impl Rig {
     }
 
     fn log(&self, path: &str, bytes: &[u8]) -> Answer {
-        let mut body = b"--b\r\nContent-Disposition: form-data; name=\"log\"; filename=\"x\"\r\n\r\n".to_vec();
+        let mut body =
+            b"--b\r\nContent-Disposition: form-data; name=\"log\"; filename=\"x\"\r\n\r\n".to_vec();
         body.extend_from_slice(bytes);
         body.extend_from_slice(b"\r\n--b--\r\n");
         let kind = [("content-type", "multipart/form-data; boundary=b")];
@@ -141,7 +146,10 @@ fn an_attempt_that_goes_on_is_nobody_elses() {
     // Another host says that it is this board: it gets no token, and the attempt goes on.
     for path in [question(SERIAL, 1 << 20), question(SERIAL, 1 << 20) + "&again=1"] {
         let stolen = text(&rig.get_from_elsewhere(&path));
-        assert!(self::token(&stolen).is_none() && stolen.contains("another address is at work"), "{stolen:.300}");
+        assert!(
+            self::token(&stolen).is_none() && stolen.contains("another address is at work"),
+            "{stolen:.300}"
+        );
     }
     // Nor does a shell client under its Ethernet address, whose word for that is no proof either.
     let mac = json!({"mac": "dc:a6:32:01:02:03"});
@@ -161,7 +169,9 @@ fn no_word_of_a_board_becomes_a_command_of_a_script_and_none_is_kept_beyond_its_
         assert_eq!(rig.get(&format!("/scriptexecute?serial={serial}")).status, 401, "{serial}");
     }
     let evil = "%27%3B%20touch%20/tmp/piprov-was-here%0A%24(reboot)%60id%60%1b%5B2J";
-    let path = format!("/scriptexecute?serial={SERIAL}&model={evil}&mac={evil}&cid={evil}&temp={evil}&inversejumper={evil}&bootmode={evil}&storagesize=99");
+    let path = format!(
+        "/scriptexecute?serial={SERIAL}&model={evil}&mac={evil}&cid={evil}&temp={evil}&inversejumper={evil}&bootmode={evil}&storagesize=99"
+    );
     let script = text(&rig.get(&path));
     assert!(script.starts_with("# piprov: wait\n"), "{script:.200}");
     assert!(!script.contains("reboot)") && !script.contains('\u{1b}'), "{script:.2000}");
@@ -170,7 +180,10 @@ fn no_word_of_a_board_becomes_a_command_of_a_script_and_none_is_kept_beyond_its_
     assert!(child.wait().unwrap().success());
     let (_, token) = rig.at_work("10000000af04b2dc", "scripted");
     let base = format!("/scriptexecute?token={token}");
-    assert_eq!(rig.log(&format!("{base}&phase=postinstall&script=0&retcode=0"), &vec![b'x'; 2 << 20]).status, 413);
+    assert_eq!(
+        rig.log(&format!("{base}&phase=postinstall&script=0&retcode=0"), &vec![b'x'; 2 << 20]).status,
+        413
+    );
     for odd in [
         "phase=postinstall&script=9&retcode=0",
         "phase=postinstall&script=-1&retcode=0",
@@ -214,9 +227,11 @@ fn a_job_that_this_os_cannot_carry_out_is_refused_before_anything_is_written() {
         let serial = format!("10000000af04d0{n:02}");
         rig.get(&question(&serial, sectors));
         let boards = rig.station.admin("GET", "/api/v1/boards", None).ok();
-        let board = boards["items"].as_array().unwrap().iter().find(|board| board["serial"] == serial.as_str());
+        let board =
+            boards["items"].as_array().unwrap().iter().find(|board| board["serial"] == serial.as_str());
         let path = format!("/api/v1/boards/{}/jobs", board.unwrap()["id"].as_str().unwrap());
-        let job = rig.station.admin("POST", &path, Some(&json!({"action": "deploy", "project": project}))).ok();
+        let job =
+            rig.station.admin("POST", &path, Some(&json!({"action": "deploy", "project": project}))).ok();
         let script = text(&rig.get(&question(&serial, sectors)));
         assert!(token(&script).is_none() && script.contains(why), "{project}: {script:.400}");
         assert_eq!(rig.state(job["id"].as_str().unwrap()), "failed", "{project}");

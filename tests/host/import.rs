@@ -108,12 +108,24 @@ fn all_of_cmprovision_comes_over_once_and_what_does_not_is_named() {
     let before = fs::read(&file).unwrap();
     let args = ["import", "cmprovision", &file, "--files", &dir, "--labels", &labels];
     let dry = station.json(&[&args[..], &["--dry-run"]].concat());
-    assert_eq!((count(&dry, "image"), count(&dry, "record"), count(&dry, "project")), ((1, 0), (2, 0), (2, 0)), "{dry:#?}");
+    assert_eq!(
+        (count(&dry, "image"), count(&dry, "record"), count(&dry, "project")),
+        ((1, 0), (2, 0), (2, 0)),
+        "{dry:#?}"
+    );
     assert!(station.json(&["project", "list"]).is_empty() && station.json(&["image", "list"]).is_empty());
     assert!(fs::read_dir(&labels).unwrap().next().is_none());
 
     let lines = station.json(&args);
-    for (what, new) in [("image", 1), ("EEPROM image", 1), ("script", 1), ("project", 2), ("user", 1), ("record", 2), ("label", 1)] {
+    for (what, new) in [
+        ("image", 1),
+        ("EEPROM image", 1),
+        ("script", 1),
+        ("project", 2),
+        ("user", 1),
+        ("record", 2),
+        ("label", 1),
+    ] {
         assert_eq!(count(&lines, what), (new, 0), "{what}: {lines:#?}");
     }
     assert!(left(&lines, "image")[0].contains("gone.xz"), "{lines:#?}");
@@ -125,7 +137,10 @@ fn all_of_cmprovision_comes_over_once_and_what_does_not_is_named() {
     assert_eq!(fs::read_to_string(Path::new(&labels).join("Datamatrix.jscript")).unwrap(), "J $serial");
 
     let project = station.json(&["project", "show", "gateway"]).remove(0)["value"].clone();
-    assert_eq!((&project["image"], &project["end"], &project["again"]), (&"gateway".into(), &"wait".into(), &"skip".into()));
+    assert_eq!(
+        (&project["image"], &project["end"], &project["again"]),
+        (&"gateway".into(), &"wait".into(), &"skip".into())
+    );
     assert_eq!(project["eeprom"]["firmware"], "pieeprom-2025-08-04", "{project:#}");
     assert_eq!(project["eeprom"]["set"]["BOOT_UART"], "1");
     let users = station.json(&["user", "list"]);
@@ -133,15 +148,26 @@ fn all_of_cmprovision_comes_over_once_and_what_does_not_is_named() {
     assert_eq!((&ada["value"]["disabled"], &ada["value"]["role"]), (&true.into(), &"viewer".into()));
     // Its history: nothing of it is proved here, and all of it is kept.
     let runs = station.json(&["run", "list", "--station", &station.url()]);
-    let of = |serial: &str| runs.iter().find(|run| run["value"]["serial"] == serial).unwrap()["value"].clone();
+    let of =
+        |serial: &str| runs.iter().find(|run| run["value"]["serial"] == serial).unwrap()["value"].clone();
     let (done, failed) = (of("10000000af04b2da"), of("10000000af04b2db"));
-    assert_eq!((&done["outcome"], &done["took"], &done["project"]), (&"not-verified".into(), &300_000.into(), &"gateway".into()));
-    assert_eq!((&failed["outcome"], &failed["why"]), (&"failed".into(), &"Error during dd. Return code 1.".into()));
+    assert_eq!(
+        (&done["outcome"], &done["took"], &done["project"]),
+        (&"not-verified".into(), &300_000.into(), &"gateway".into())
+    );
+    assert_eq!(
+        (&failed["outcome"], &failed["why"]),
+        (&"failed".into(), &"Error during dd. Return code 1.".into())
+    );
     let log = station.json(&["run", "log", done["run"].as_str().unwrap(), "--station", &station.url()]);
     let log: Vec<_> = log.iter().map(|line| line["value"]["text"].as_str().unwrap()).collect();
     assert_eq!(log, ["info: Provisioning started", "resized"]);
     let board = station.json(&["board", "show", "10000000af04b2da"]).remove(0)["value"].clone();
-    assert_eq!((&board["memory"], &board["enrolment"]), (&(2u64 << 30).into(), &"waiting".into()), "{board:#}");
+    assert_eq!(
+        (&board["memory"], &board["enrolment"]),
+        (&(2u64 << 30).into(), &"waiting".into()),
+        "{board:#}"
+    );
 
     // A second time nothing comes twice.
     let again = station.json(&args);

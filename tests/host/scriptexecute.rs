@@ -107,10 +107,18 @@ fn a_board_of_the_old_os_gets_scripts_image_and_eeprom_and_each_is_proved() {
     let slot = json!({"name": "jumper-3", "kind": "switch", "place": "jumper 3", "position": 0});
     rig.station.admin("PUT", "/api/v1/slots/jumper-3", Some(&slot)).ok();
     let seen = "echo \"$1 $SERIAL $STORAGE $PART1 $PART2 $SERVER $PIPROV_PROJECT\" >>\"$ROOM/scripts\"";
-    rig.script("early", &format!("set -- early\n{seen}\nhead -c 4 $STORAGE >$ROOM/early"), json!({"when": "pre"}));
+    rig.script(
+        "early",
+        &format!("set -- early\n{seen}\nhead -c 4 $STORAGE >$ROOM/early"),
+        json!({"when": "pre"}),
+    );
     let beside = "sleep 1\necho it is beside\necho beside >>\"$ROOM/scripts\"";
     rig.script("beside", beside, json!({"when": "pre", "background": true, "priority": 200}));
-    rig.script("late", &format!("set -- late\n{seen}\ncat <<'EOF'\nit's $HOME\nEOF\nhead -c 4 $STORAGE >$ROOM/late"), json!({}));
+    rig.script(
+        "late",
+        &format!("set -- late\n{seen}\ncat <<'EOF'\nit's $HOME\nEOF\nhead -c 4 $STORAGE >$ROOM/late"),
+        json!({}),
+    );
     let firmware = crate::eeprom::pi4_of("1754265600", b"[all]\nBOOT_UART=0\n");
     rig.station.put("/api/v1/firmware/four", &firmware).ok();
     let eeprom = json!({"firmware": "four", "set": {"BOOT_UART": "1"}});
@@ -141,7 +149,8 @@ fn a_board_of_the_old_os_gets_scripts_image_and_eeprom_and_each_is_proved() {
     assert!(scripts.lines().any(|one| one == line("late")) && scripts.contains("beside"), "{scripts}");
     assert_eq!(fs::read(left(&board, "early")).unwrap(), [0xaa; 4]);
     assert_eq!(fs::read(left(&board, "late")).unwrap(), rig.image[..4]);
-    let states: Vec<_> = detail["scripts"].as_array().unwrap().iter().map(|one| one["state"].clone()).collect();
+    let states: Vec<_> =
+        detail["scripts"].as_array().unwrap().iter().map(|one| one["state"].clone()).collect();
     assert_eq!(states, ["done", "done", "done"]);
     let log = rig.log(&record);
     assert!(log.contains("it is beside") && log.contains("it's $HOME"), "{log}");
@@ -151,7 +160,8 @@ fn a_board_of_the_old_os_gets_scripts_image_and_eeprom_and_each_is_proved() {
     assert!(chip != firmware && String::from_utf8_lossy(&chip).contains("BOOT_UART=1"));
     assert_eq!(detail["eeprom"]["read_back"], piprov::format::hex(&Sha256::digest(&chip)));
     // It went through the steps that people look at.
-    let stages: Vec<_> = record["stages"].as_array().unwrap().iter().map(|one| one["stage"].clone()).collect();
+    let stages: Vec<_> =
+        record["stages"].as_array().unwrap().iter().map(|one| one["stage"].clone()).collect();
     for stage in ["prepare", "write", "read-back", "report", "done"] {
         assert!(stages.contains(&json!(stage)), "{stage}: {stages:?}");
     }
@@ -165,7 +175,9 @@ fn a_board_waits_for_a_person_and_goes_on_by_itself_also_after_a_power_cut() {
     rig.script("slow", "[ -e $ROOM/cut ] || { touch $ROOM/begun; sleep 60; }", json!({}));
     rig.project(json!({"scripts": ["slow"], "end": "reboot"}));
     board.start(&rig.url());
-    until("a board that waits", || board.console().contains("a person has to let this board in").then_some(()));
+    until("a board that waits", || {
+        board.console().contains("a person has to let this board in").then_some(())
+    });
     let boards = rig.station.admin("GET", "/api/v1/boards", None).ok();
     let id = boards["items"][0]["id"].as_str().unwrap().to_owned();
     let change = json!({"enrolment": "enrolled"});
@@ -195,7 +207,10 @@ fn a_disk_that_gives_back_other_bytes_is_found_and_starts_nothing() {
     board.start(&rig.url());
     let record = rig.ended(&board, 1);
     assert_eq!(record["outcome"], "failed", "{record:#}");
-    assert_eq!((&record["why"], &record["stage"]), (&json!("what was read back isn't what was to be there"), &json!("read-back")));
+    assert_eq!(
+        (&record["why"], &record["stage"]),
+        (&json!("what was read back isn't what was to be there"), &json!("read-back"))
+    );
     until("a disk without a beginning", || {
         fs::read(board.disk()).unwrap()[..MIB].iter().all(|byte| *byte == 0).then_some(())
     });
@@ -210,19 +225,32 @@ fn what_fails_says_which_step_it_was_and_the_image_is_not_begun_where_a_script_b
     board.start(&rig.url());
     let record = rig.ended(&board, 1);
     let why = record["why"].as_str().unwrap();
-    assert!(record["outcome"] == "failed" && why.contains("script no (pre) ended with status 3"), "{record:#}");
+    assert!(
+        record["outcome"] == "failed" && why.contains("script no (pre) ended with status 3"),
+        "{record:#}"
+    );
     assert_eq!(record["detail"]["scripts"][0]["ended"]["exit"], 3, "{record:#}");
     assert!(rig.log(&record).contains("there is no fixture"));
     assert!(fs::read(board.disk()).unwrap().iter().all(|byte| *byte == 0xaa), "the disk was touched");
     // A disk that takes nothing: the log has the words of the program that failed.
     board.power_off();
     rig.script("no", "exit 0", json!({"when": "pre"}));
-    let id = rig.station.admin("GET", "/api/v1/boards", None).ok()["items"][0]["id"].as_str().unwrap().to_owned();
-    rig.station.admin("POST", &format!("/api/v1/boards/{id}/jobs"), Some(&json!({"action": "deploy", "project": "p"}))).ok();
+    let id =
+        rig.station.admin("GET", "/api/v1/boards", None).ok()["items"][0]["id"].as_str().unwrap().to_owned();
+    rig.station
+        .admin(
+            "POST",
+            &format!("/api/v1/boards/{id}/jobs"),
+            Some(&json!({"action": "deploy", "project": "p"})),
+        )
+        .ok();
     board.program("gzip", "echo 'crc error' >&2; cat >/dev/null; exit 1");
     board.start(&rig.url());
     let record = rig.ended(&board, 2);
     let why = record["why"].as_str().unwrap();
-    assert!(why.contains("couldn't be fetched, unpacked and written") && why.contains("status"), "{record:#}");
+    assert!(
+        why.contains("couldn't be fetched, unpacked and written") && why.contains("status"),
+        "{record:#}"
+    );
     assert!(rig.log(&record).contains("gzip: crc error"), "{}", rig.log(&record));
 }

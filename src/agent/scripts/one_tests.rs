@@ -1,5 +1,5 @@
-use crate::device_api::sample;
 use super::*;
+use crate::device_api::sample;
 
 fn script(text: &str, limit: u32) -> Script {
     Script { name: "try".into(), text: text.into(), limit, ..Script::default() }

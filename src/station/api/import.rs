@@ -10,7 +10,8 @@ use crate::station_api::{Import, ImportAsked, Imported, Role};
 const CHANGE: Access = Access::Role(Role::Admin);
 
 pub(super) fn add_to(table: &mut Table) {
-    let row = Row::post("/api/v1/import", CHANGE, "Take over what another provisioner had: all of it, or nothing");
+    let row =
+        Row::post("/api/v1/import", CHANGE, "Take over what another provisioner had: all of it, or nothing");
     table.add_bytes::<ImportAsked, Import, Imported, _, _>(row, Import::LONGEST, import);
 }
 

@@ -15,7 +15,11 @@ pub(super) fn add_to(table: &mut Table) {
 }
 
 /// A job begins: what its client is to write. Where the board may not have it, the job ends before anything is touched.
-pub(in crate::station) async fn begin(station: &Station, job: &Job, can: &[&str]) -> Result<Option<EepromRef>, Refusal> {
+pub(in crate::station) async fn begin(
+    station: &Station,
+    job: &Job,
+    can: &[&str],
+) -> Result<Option<EepromRef>, Refusal> {
     let work = match station.eeprom_of(job).await {
         Ok(Some(work)) => work,
         Ok(None) => return Ok(None),

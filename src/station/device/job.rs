@@ -170,12 +170,7 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
 }
 
 /// How a job ended, for its record.
-async fn ended(
-    station: &Station,
-    job: &Job,
-    outcome: Outcome,
-    client: Option<&str>,
-) -> Result<Job, Refusal> {
+async fn ended(station: &Station, job: &Job, outcome: Outcome, client: Option<&str>) -> Result<Job, Refusal> {
     let (image, disk) = lengths(station, job).await?;
     let most = most(image, disk);
     within("written", outcome.written, most)?;

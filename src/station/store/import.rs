@@ -57,17 +57,18 @@ impl Book {
 
 /// Whether this is what a person has to put right in one thing, and no more.
 fn is_of_one(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::BadValue { .. } | Error::NoSuch { .. } | Error::Taken { .. } | Error::Many { .. }
-    )
+    matches!(error, Error::BadValue { .. } | Error::NoSuch { .. } | Error::Taken { .. } | Error::Many { .. })
 }
 
 fn bounds(import: &Import, now: Time) -> Result<(), Error> {
     let bad = |why: String| Err(Error::BadValue { what: "import", why });
     check_name(&import.from)?;
     if import.records.len() > Import::MOST_RECORDS {
-        return bad(format!("it has {} records; {} are taken at once", import.records.len(), Import::MOST_RECORDS));
+        return bad(format!(
+            "it has {} records; {} are taken at once",
+            import.records.len(),
+            Import::MOST_RECORDS
+        ));
     }
     let named = [import.images.len(), import.firmware.len()];
     let many = [import.scripts.len(), import.projects.len(), import.users.len()].into_iter().chain(named);
@@ -75,11 +76,16 @@ fn bounds(import: &Import, now: Time) -> Result<(), Error> {
         return bad(format!("it has more than {} of one kind", Import::MOST));
     }
     for record in &import.records {
-        let long = |text: &Option<String>, most| text.as_ref().is_some_and(|text| text.chars().count() > most);
-        let facts = record.facts.iter().any(|(name, fact)| name.len() > 64 || fact.chars().count() > LONGEST_FACT);
+        let long =
+            |text: &Option<String>, most| text.as_ref().is_some_and(|text| text.chars().count() > most);
+        let facts =
+            record.facts.iter().any(|(name, fact)| name.len() > 64 || fact.chars().count() > LONGEST_FACT);
         let lines = record.log.iter().any(|line| line.text.chars().count() > LONGEST_LINE);
         if record.facts.len() > MOST_FACTS || record.log.len() > MOST_LINES || facts || lines {
-            return bad(format!("the record of {} has more or longer facts or lines than are kept", record.serial));
+            return bad(format!(
+                "the record of {} has more or longer facts or lines than are kept",
+                record.serial
+            ));
         }
         let texts = long(&record.model, 200) || long(&record.why, LONGEST_LINE);
         if texts || long(&record.image, 200) || long(&record.project, 200) {

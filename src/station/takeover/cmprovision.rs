@@ -36,9 +36,24 @@ pub(super) const TABLES: Tables = &[
         true,
         ["id", "serial", "provisioning_started_at"],
         [
-            "mac", "model", "memory_in_gb", "storage", "cid", "csd", "firmware", "image_filename", "image_sha256",
-            "pre_script_output", "post_script_output", "script_return_code", "temp1", "temp2", "project_id",
-            "provisioning_board", "provisioning_complete_at", "created_at"
+            "mac",
+            "model",
+            "memory_in_gb",
+            "storage",
+            "cid",
+            "csd",
+            "firmware",
+            "image_filename",
+            "image_sha256",
+            "pre_script_output",
+            "post_script_output",
+            "script_return_code",
+            "temp1",
+            "temp2",
+            "project_id",
+            "provisioning_board",
+            "provisioning_complete_at",
+            "created_at"
         ]
     ),
     table!("cmlogs", false, ["id", "cm", "loglevel", "msg", "created_at"], ["board"]),
@@ -78,7 +93,9 @@ pub(super) fn found(rows: &Rows) -> Found {
     for host in of("hosts") {
         match fixed(host) {
             Some(host) => found.hosts.push(host),
-            None => found.left("host", text(host, "mac"), "it has no Ethernet and IP address that can be read"),
+            None => {
+                found.left("host", text(host, "mac"), "it has no Ethernet and IP address that can be read")
+            }
         }
     }
     labels(&mut found, of("labels"));
@@ -148,12 +165,7 @@ fn target(storage: &str) -> Option<Vec<Role>> {
     }
 }
 
-fn projects(
-    found: &mut Found,
-    rows: &[Row],
-    pairs: &[Row],
-    (images, scripts): (&Names, &Names),
-) -> Names {
+fn projects(found: &mut Found, rows: &[Row], pairs: &[Row], (images, scripts): (&Names, &Names)) -> Names {
     let (mut names, mut taken) = (Names::new(), BTreeSet::new());
     for row in rows {
         let given = text(row, "name");
@@ -163,7 +175,10 @@ fn projects(
             found.left("name of a project", given, format!("it is called `{called}` here"));
         }
         let Some(target) = target(text(row, "storage")) else {
-            let why = format!("its disk is `{}`, which is no eMMC, SD card, NVMe or USB disk", shown(text(row, "storage"), 60));
+            let why = format!(
+                "its disk is `{}`, which is no eMMC, SD card, NVMe or USB disk",
+                shown(text(row, "storage"), 60)
+            );
             found.left("project", given, why);
             continue;
         };
@@ -203,7 +218,11 @@ fn eeprom(found: &mut Found, row: &Row, project: &str) -> Option<ProjectEeprom> 
     }
     let parts = given.split_once('/').and_then(|(channel, name)| Some((file(channel)?, file(name)?)));
     let Some((channel, image)) = parts.filter(|(_, image)| image.ends_with(".bin")) else {
-        found.left("EEPROM of a project", project, format!("`{}` is no file of an EEPROM", shown(given, 100)));
+        found.left(
+            "EEPROM of a project",
+            project,
+            format!("`{}` is no file of an EEPROM", shown(given, 100)),
+        );
         return None;
     };
     let stem = image.trim_end_matches(".bin");
@@ -228,7 +247,9 @@ fn eeprom(found: &mut Found, row: &Row, project: &str) -> Option<ProjectEeprom> 
         }
     }
     if left > 0 {
-        let why = format!("{left} of the EEPROM's settings hold for some boards alone, or are none, and aren't taken");
+        let why = format!(
+            "{left} of the EEPROM's settings hold for some boards alone, or are none, and aren't taken"
+        );
         found.left("EEPROM of a project", project, why);
     }
     Some(ProjectEeprom { firmware: called, set, ..ProjectEeprom::default() })
@@ -375,7 +396,8 @@ mod tests {
             ("post_script_output", "+ true\n\u{1b}[2Jdone\n"),
         ]);
         let broken = row(&[("id", "2"), ("serial", "1"), ("provisioning_started_at", "2023-01-11 17:40:52")]);
-        let nobody = row(&[("id", "3"), ("serial", "../x"), ("provisioning_started_at", "2023-01-11 17:40:52")]);
+        let nobody =
+            row(&[("id", "3"), ("serial", "../x"), ("provisioning_started_at", "2023-01-11 17:40:52")]);
         let log = row(&[
             ("id", "1"),
             ("cm", "1"),
@@ -392,7 +414,10 @@ mod tests {
             ("cmlogs", vec![log]),
             ("settings", vec![row(&[("key", "active_project"), ("value", "7")])]),
             ("hosts", vec![row(&[("id", "1"), ("ip", "172.20.0.9"), ("mac", "dc:a6:32:01:02:03")])]),
-            ("labels", vec![row(&[("id", "1"), ("name", "../x"), ("template", "^XA"), ("file_extension", "/z")])]),
+            (
+                "labels",
+                vec![row(&[("id", "1"), ("name", "../x"), ("template", "^XA"), ("file_extension", "/z")])],
+            ),
             ("users", vec![row(&[("id", "1"), ("name", ""), ("email", "ada@example.org")])]),
         ]
         .into()
@@ -401,7 +426,10 @@ mod tests {
     #[test]
     fn each_kind_of_row_comes_over() {
         let found = found(&rows());
-        assert_eq!(found.images, [FoundImage { name: "2022-09-22-raspios".into(), file: "abc.xz".into(), sha256: None }]);
+        assert_eq!(
+            found.images,
+            [FoundImage { name: "2022-09-22-raspios".into(), file: "abc.xz".into(), sha256: None }]
+        );
         let [project] = &found.import.projects[..] else { panic!("{found:?}") };
         assert_eq!((project.name.as_str(), project.scripts.len()), ("Gateway-1", 1));
         assert_eq!(project.image.as_deref(), Some("2022-09-22-raspios"));
@@ -412,13 +440,22 @@ mod tests {
         let [done, failed] = &found.import.records[..] else { panic!("{found:?}") };
         assert_eq!((done.outcome, done.ended.unwrap() - done.started), (OldOutcome::Complete, 300_000));
         assert_eq!(done.log.last().unwrap().text, "[2Jdone");
-        assert_eq!((failed.outcome, failed.why.as_deref()), (OldOutcome::Failed, Some("Error during dd. Return code 1.")));
+        assert_eq!(
+            (failed.outcome, failed.why.as_deref()),
+            (OldOutcome::Failed, Some("Error during dd. Return code 1."))
+        );
         assert_eq!(found.active.as_deref(), Some("Gateway-1"));
         assert_eq!(found.hosts.len(), 1);
         assert_eq!(found.labels[0].file, "x.z");
         assert_eq!(found.import.users, ["ada-example.org"]);
         let left: Vec<_> = found.left.iter().map(|left| left.what.as_str()).collect();
-        for what in ["record", "label of a project", "EEPROM of a project", "priority of a script", "name of a project"] {
+        for what in [
+            "record",
+            "label of a project",
+            "EEPROM of a project",
+            "priority of a script",
+            "name of a project",
+        ] {
             assert!(left.contains(&what), "{what}: {left:?}");
         }
     }

@@ -116,7 +116,8 @@ fn copy(path: &Path, to: &Path) -> Result<(), Error> {
         let mut name = to.as_os_str().to_owned();
         name.push(ending);
         let mut out = std::fs::File::create_new(&name).map_err(open)?;
-        let copied = io::copy(&mut file.take(LONGEST + 1), &mut out).and_then(|len| out.flush().map(|()| len));
+        let copied =
+            io::copy(&mut file.take(LONGEST + 1), &mut out).and_then(|len| out.flush().map(|()| len));
         if copied.map_err(open)? > LONGEST {
             let what = format!("it is longer than {}", crate::format::size(LONGEST));
             return Err(Error::Large { path: from, what });
@@ -156,7 +157,8 @@ async fn rows(path: &Path, file: &Path, tables: Tables) -> Result<Rows, Error> {
     };
     let options = SqliteConnectOptions::new().filename(file).journal_mode(SqliteJournalMode::Delete);
     // What stands in its schema runs nothing.
-    let options = options.pragma("trusted_schema", "OFF").pragma("cell_size_check", "ON").disable_statement_logging();
+    let options =
+        options.pragma("trusted_schema", "OFF").pragma("cell_size_check", "ON").disable_statement_logging();
     let mut db = options.connect().await.map_err(damaged)?;
     let check: String =
         sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut db).await.map_err(damaged)?;

@@ -113,12 +113,17 @@ mod tests {
         ]
         .map(|(column, text)| (column, text.to_owned()))
         .into();
-        let none = Row::from([("serial", "x".to_owned()), ("provision_ts", "2026-08-18 10:00:00".to_owned())]);
+        let none =
+            Row::from([("serial", "x".to_owned()), ("provision_ts", "2026-08-18 10:00:00".to_owned())]);
         let found = found(&[("devices", vec![row, none])].into());
         let [record] = &found.import.records[..] else { panic!("{found:?}") };
         assert_eq!((record.outcome, record.image.as_deref()), (OldOutcome::Complete, Some("gold.img")));
         assert_eq!(record.facts["jtag_locked"], "1");
-        assert!(record.mac.is_some() && record.facts.contains_key("mmc_size") && !record.facts.contains_key("serial"));
+        assert!(
+            record.mac.is_some()
+                && record.facts.contains_key("mmc_size")
+                && !record.facts.contains_key("serial")
+        );
         assert_eq!(found.left.len(), 1);
     }
 }

@@ -36,7 +36,8 @@ pub(super) fn name(text: &str, taken: &mut BTreeSet<String>) -> String {
 /// A file's name, if it is one name and no path.
 pub(super) fn file(text: &str) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+ ".contains(&byte);
-    let good = !text.is_empty() && text.len() <= 200 && !text.starts_with(['.', '-']) && text.bytes().all(plain);
+    let good =
+        !text.is_empty() && text.len() <= 200 && !text.starts_with(['.', '-']) && text.bytes().all(plain);
     good.then(|| text.to_owned())
 }
 

@@ -11,7 +11,7 @@ use super::told::{Asked, digest, number};
 use super::version::Version;
 use super::{AGENT, served, text, word};
 use crate::device_api::{
-    Action, BoardEeprom, End, EepromTold, Firmware, Health, Outcome, Progress, ScriptEnd, ScriptTold, When,
+    Action, BoardEeprom, EepromTold, End, Firmware, Health, Outcome, Progress, ScriptEnd, ScriptTold, When,
 };
 use crate::error::Kind;
 use crate::process::Lines;
@@ -34,7 +34,9 @@ const PART: usize = 100;
 pub(super) async fn told(call: &Call, token: &str, asked: &Asked, body: Body) -> Result<Response, Refusal> {
     let job = of_token(call, token).await?;
     let station = &call.station;
-    if asked.alldone.is_some() && matches!(job.state, JobState::Done | JobState::Finishing | JobState::NotVerified) {
+    if asked.alldone.is_some()
+        && matches!(job.state, JobState::Done | JobState::Finishing | JobState::NotVerified)
+    {
         // The answer was lost, and it is told again.
         return Ok(text(StatusCode::OK, after(&job).to_owned()));
     }

@@ -124,7 +124,7 @@ pub(super) fn work(work: &Work<'_>) -> String {
 }
 
 /// The word for what comes after a job.
-pub(super) const fn word(end: End) -> &'static str {
+pub(in crate::station::shell) const fn word(end: End) -> &'static str {
     match end {
         End::Reboot => "reboot",
         End::PowerOff => "power-off",
@@ -195,8 +195,12 @@ mod tests {
     fn is_read(script: &str) {
         use std::io::Write;
         use std::process::{Command, Stdio};
-        let mut child =
-            Command::new("busybox").args(["sh", "-n"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new("busybox")
+            .args(["sh", "-n"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -22,7 +22,7 @@ use crate::station::store::{self, Keyless};
 use crate::station::web::{Call, Refusal};
 use crate::station::{Station, device, now};
 use crate::station_api::{
-    Board, BoardChange, BoardFacts, EepromWhen, Enrolment, Image, ImageState, Job, Plan, Thing,
+    Board, BoardChange, BoardFacts, EepromWhen, Enrolment, Image, ImageState, Job, JobState, Plan, Thing,
 };
 
 /// How a board was seen.
@@ -38,15 +38,9 @@ enum Next {
     Wait(String),
 }
 
-/// The answer is always a script: the board runs whatever comes.
+/// The answer to a board is a script, also where it gets nothing: it runs whatever comes.
 pub(super) async fn start(call: &Call, asked: &Asked) -> Result<Response, Refusal> {
-    let told = match asked.told() {
-        Ok(told) => told,
-        Err(why) => {
-            let why = script::quoted(&format!("piprov: {why}"));
-            return Ok(text(StatusCode::UNAUTHORIZED, format!("# piprov: no\necho {why}\n")));
-        }
-    };
+    let told = asked.told().map_err(Refusal::unknown)?;
     if !call.station.begun.may_start(Instant::now()) {
         let why = "too many boards ask for a script at once";
         return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Kind::Busy, why));
@@ -135,8 +129,8 @@ async fn next(call: &Call, told: &Told, again: bool, address: &str) -> Result<Ne
         Err(refusal) => {
             let why = refusal.detail();
             // It may have ended already, with the same reason.
-            if let Err(error) = station.not_begun(&job, &why).await {
-                tracing::debug!(?error, "the job has ended before");
+            if station.store().job(&job.id).await?.state == JobState::Running {
+                station.not_begun(&job, &why).await?;
             }
             Ok(Next::Wait(format!("nothing was written: {why}")))
         }
@@ -173,8 +167,12 @@ async fn arrives(station: &Arc<Station>, told: &Told, board: Board) -> Result<Bo
             ..BoardEeprom::default()
         }),
     };
-    let keyless =
-        Keyless { model: told.model.clone(), memory: told.memory, disks: told.disk.iter().cloned().collect(), facts };
+    let keyless = Keyless {
+        model: told.model.clone(),
+        memory: told.memory,
+        disks: told.disk.iter().cloned().collect(),
+        facts,
+    };
     station.store().told_without_key(&id, &keyless).await?;
     if let Some(number) = told.jumper {
         at_jumper(station, &id, number).await?;
@@ -266,7 +264,9 @@ fn fits(told: &Told, job: &Job, plan: &Plan, image: Option<&Image>) -> Result<()
         return no("the board tells of no eMMC and no SD card".to_owned());
     };
     if !job.target.is_empty() && !job.target.iter().any(|role| matches!(role, Role::Emmc | Role::Sd)) {
-        return no("the old utility OS writes eMMC and SD cards alone, and this is for another disk".to_owned());
+        return no(
+            "the old utility OS writes eMMC and SD cards alone, and this is for another disk".to_owned()
+        );
     }
     let Some(image) = image else { return Ok(()) };
     if !matches!(image.state, ImageState::Ready | ImageState::Damaged) {

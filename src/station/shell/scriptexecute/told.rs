@@ -138,7 +138,8 @@ impl Asked {
     }
 
     fn disk(&self) -> Option<Disk> {
-        let sectors = number(self.storagesize.as_ref()).filter(|sectors| (1..=MOST_SECTORS).contains(sectors));
+        let sectors =
+            number(self.storagesize.as_ref()).filter(|sectors| (1..=MOST_SECTORS).contains(sectors));
         let (cid, csd) = (register(self.cid.as_ref()), register(self.csd.as_ref()));
         // CSD_STRUCTURE, its highest two bits: 0 and 1 are SD cards' (SD physical layer, 5.3), 2 and 3 eMMCs' (JESD84, 7.3).
         let is_card = csd.as_deref().is_some_and(|csd| matches!(csd.as_bytes().first(), Some(b'0'..=b'7')));

@@ -25,7 +25,8 @@ impl Version {
                 found.version = found.version.or(Some(version).filter(|version| !version.is_empty()));
             }
             if let Some(built) = after(["BUILD_TIMESTAMP=", "timestamp "]) {
-                let built = built.trim().parse().ok().filter(|built| (1..=u64::from(u32::MAX)).contains(built));
+                let built =
+                    built.trim().parse().ok().filter(|built| (1..=u64::from(u32::MAX)).contains(built));
                 found.built = found.built.or(built);
             }
         }
