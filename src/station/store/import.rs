@@ -268,12 +268,18 @@ async fn take_record(tx: &mut Tx, from: &str, old: &OldRecord) -> Result<bool, E
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are few")]
     let seconds = seen.saturating_sub(old.started).max(0) as f64 / 1000.0;
     record.seconds = Some(seconds);
+    let told = members!({
+        "macs": old.mac.into_iter().collect::<Vec<_>>(),
+        "model": old.model,
+        "memory": old.memory,
+        "disks": disks,
+    });
     record.detail = members!({
         "imported": from,
         "image": old.image,
         "project": old.project,
         "facts": old.facts,
-        "told": { "macs": old.mac.into_iter().collect::<Vec<_>>(), "model": old.model, "memory": old.memory, "disks": disks },
+        "told": told,
     });
     let by = format!("taken over from {from}");
     let beside = runs::Beside {
