@@ -129,6 +129,20 @@ pub(super) fn known(image: &str, station: &Station) -> Result<Known, crate::http
     station.get(&path(["images", image]))
 }
 
+/// Takes a file of this host into the station.
+#[cfg(feature = "station")]
+pub(super) fn add(
+    file: &Path,
+    name: &str,
+    sha256: Option<&str>,
+    station: &Station,
+    ui: &Ui,
+    stop: &Stop,
+) -> crate::cli::Result<()> {
+    let (source, name) = (file.to_string_lossy().into_owned(), Some(name.to_owned()));
+    Add { source, name, sha256: sha256.map(str::to_owned) }.run(station, ui, stop)
+}
+
 impl Add {
     fn run(self, station: &Station, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let name = self.name.clone().or_else(|| image_name(&self.source));

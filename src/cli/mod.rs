@@ -27,6 +27,8 @@ mod firmware;
 mod flash;
 mod hook;
 mod image;
+#[cfg(feature = "station")]
+mod import;
 mod initramfs;
 mod input;
 mod list;
@@ -163,6 +165,9 @@ pub enum Command {
     Token(token::Token),
     /// Show slots, and say that one is mended
     Slot(slot::Slot),
+    #[cfg(feature = "station")]
+    #[expect(missing_docs, reason = "as above")]
+    Import(import::Import),
     /// Show and change who is told by HTTP what happens
     Hook(hook::Hook),
     /// Show the station, and say whether its rules start something
@@ -283,6 +288,8 @@ impl Cli {
             Command::User(args) => args.run(global, ui, stop),
             Command::Slot(args) => args.run(global, ui, stop),
             Command::Token(args) => args.run(global, ui, stop),
+            #[cfg(feature = "station")]
+            Command::Import(args) => args.run(global, ui, stop),
             Command::Hook(args) => args.run(global, ui, stop),
             Command::Station(args) => args.run(global, ui, stop),
             Command::Targets(args) => args.run(global, ui, stop),

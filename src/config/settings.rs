@@ -163,8 +163,8 @@ settings! {
         keep_sightings: Option<u16> = Some(30), "station.keep-sightings" as DaysOrOff;
         /// So many days it stays what people did.
         keep_audit: Option<u16> = Some(730), "station.keep-audit" as DaysOrOff;
-        /// Whether boards are served whose client is a shell script. It has no key: its board is known by its Ethernet
-        /// address alone, which others on the network can tell too.
+        /// Whether boards are served whose client is a shell script, also that of the old utility OS of cmprovision. It has no
+        /// key: its board is known by its Ethernet address or serial number alone, which others on the network can tell too.
         shell_clients: bool = true, "station.shell-clients" as Truth;
         /// Whether hooks may be at addresses of the station's own host. Without it what has a hook to make can't reach
         /// what serves this host alone.

@@ -25,6 +25,8 @@ mod job;
 mod script;
 #[cfg(feature = "http")]
 mod signature;
+#[cfg(any(feature = "agent", feature = "station"))]
+mod surroundings;
 
 pub use eeprom::{BoardEeprom, EepromRef, EepromTold};
 pub use facts::{Disk, Firmware, Health, Hello, MOST_ZONES, Register, Registered, Role, Standing, Zone};
@@ -32,6 +34,10 @@ pub use job::{Action, End, ImageRef, MOST_DIGESTS, Manifest, Orders, Outcome, Pr
 pub use script::{BadScript, Names, Script, ScriptEnd, ScriptTold, When};
 #[cfg(feature = "http")]
 pub use signature::is_signed;
+#[cfg(any(feature = "agent", feature = "station"))]
+pub(crate) use surroundings::Surroundings;
+#[cfg(all(test, feature = "agent"))]
+pub(crate) use surroundings::sample;
 
 /// The version of the protocol. A member that a side doesn't know is left out; a version that the station doesn't know
 /// is refused with the versions that it does.

@@ -10,6 +10,7 @@
 //! | [`images`] | images: taken in, given out, proved, collected |
 //! | [`bootd`] | its side of the privileged half, which boots boards |
 //! | [`cert`] | a certificate of its own |
+//! | [`takeover`] | databases of other provisioners, read for what comes over |
 //! | [`copies`] | a copy of the store in a file, and back |
 //! | [`key`] | its key, tokens of boards, signatures |
 //! | `care` | it looks after itself, and tells those that help |
@@ -51,6 +52,7 @@ pub mod rules;
 pub mod serve;
 pub mod spool;
 pub mod store;
+pub mod takeover;
 pub mod values;
 pub mod waiting;
 
@@ -217,6 +219,7 @@ pub(crate) struct Station {
     serving: device::Serving,
     owns: images::Owns,
     streams: shell::Streams,
+    begun: shell::Begun,
     packed: packed::Known,
     /// Holds the lock on its state directory.
     _mine: std::fs::File,
@@ -293,6 +296,7 @@ impl Station {
             serving: device::Serving::default(),
             owns: images::Owns::default(),
             streams: shell::Streams::default(),
+            begun: shell::Begun::default(),
             home: std::sync::OnceLock::new(),
             packed: packed::Known::default(),
             tls: false.into(),

@@ -12,6 +12,7 @@ mod firmware;
 mod hook;
 mod host_hook;
 mod image;
+mod import;
 mod job;
 mod many;
 mod name;
@@ -38,6 +39,7 @@ pub use host_hook::{HostEvent, HostHook, HostHookRun, HostHooks};
 pub use image::{
     AddedImage, Backup, FileAsked, FileIs, FileLine, FilesAsked, Image, ImageChange, ImageState, ImageUses,
 };
+pub use import::{Import, ImportAsked, Imported, LeftOut, OldLine, OldOutcome, OldRecord, Taken};
 pub use job::{Job, JobState, Plan, RunLine};
 pub use many::{BoardNames, BoardsChange, Fit, FitAsked, MOST_BOARDS, NewJobs, OfBoard, OfBoards};
 pub use name::{check_name, image_name};

@@ -26,6 +26,8 @@ mod netboot;
 #[path = "../usb_model/mod.rs"]
 mod usb_model;
 
+#[path = "../support/old_os.rs"]
+mod old_os;
 #[path = "../support/passkey.rs"]
 mod passkey;
 #[path = "../support/station.rs"]
@@ -45,6 +47,7 @@ mod netboot_runs;
 mod pages_images;
 mod pages_runs;
 mod passkeys;
+mod scriptexecute;
 mod station_api;
 mod station_bounds;
 mod station_names;

@@ -19,6 +19,8 @@ mod eeprom;
 mod faulty;
 #[path = "../support/http_server.rs"]
 mod http_server;
+#[path = "../support/old_os.rs"]
+mod old_os;
 #[path = "../support/packages.rs"]
 mod packages;
 #[path = "../support/passkey.rs"]
@@ -53,6 +55,7 @@ mod first_boot_real;
 mod floors;
 mod follow;
 mod http_client;
+mod import;
 mod initramfs;
 mod json;
 mod live;
@@ -67,6 +70,7 @@ mod pages_runs;
 mod remedies;
 mod reset;
 mod run;
+mod scriptexecute;
 mod serve_handed;
 mod shell_clients;
 mod split_image;

@@ -6,10 +6,7 @@
 
 mod mounts;
 mod one;
-mod surroundings;
 mod whole;
-
-pub(crate) use surroundings::Surroundings;
 
 use std::path::Path;
 use std::thread::{Scope, ScopedJoinHandle};
@@ -17,7 +14,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use super::error::{Error, Failure, Left};
 use super::source::FetchError;
 use super::watch::{At, Watch};
-use crate::device_api::{Script, ScriptEnd, When};
+use crate::device_api::{Script, ScriptEnd, Surroundings, When};
 use crate::run::Stage;
 use crate::stop::Stop;
 

@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::mounts;
-use super::surroundings::Surroundings;
 use super::whole::Whole;
-use crate::device_api::{Script, ScriptEnd};
+use crate::device_api::{Script, ScriptEnd, Surroundings};
 use crate::process::{Lines, Running};
 use crate::stop::Stop;
 

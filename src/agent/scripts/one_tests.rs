@@ -1,5 +1,5 @@
-use super::super::surroundings::sample;
 use super::*;
+use crate::device_api::sample;
 
 fn script(text: &str, limit: u32) -> Script {
     Script { name: "try".into(), text: text.into(), limit, ..Script::default() }

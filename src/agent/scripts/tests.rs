@@ -2,8 +2,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::super::lock;
-use super::surroundings::sample;
 use super::*;
+use crate::device_api::sample;
 use crate::error::{Explain, Kind};
 
 /// Writes down what it is told, in its order.

@@ -6,10 +6,10 @@ use super::progress::Told;
 use super::source::patience;
 use super::{Disks, Session, patient};
 use crate::agent::error::Failure;
-use crate::agent::scripts::{Scripts, Surroundings, Tell};
+use crate::agent::scripts::{Scripts, Tell};
 use crate::agent::{Deployed, Error, FetchError};
-use crate::device_api::{Manifest, Script, ScriptEnd, ScriptTold, Work};
-use crate::http::{self, Client};
+use crate::device_api::{Manifest, Script, ScriptEnd, ScriptTold, Surroundings, Work};
+use crate::http::{self, Client, Origin};
 use crate::run::Stage;
 use crate::stop::Stop;
 
@@ -86,10 +86,18 @@ impl Session<'_> {
     }
 
     fn surroundings(&self, manifest: &Manifest, disk: &Path) -> Surroundings {
+        let (board, origin) = ((self.facts)(), &self.options.origin);
         Surroundings {
-            station: self.options.origin.clone(),
+            station: origin.to_string(),
+            server: match origin {
+                Origin::Tcp { .. } => origin.host_header(),
+                Origin::Unix(_) => String::new(),
+            },
             storage: disk.to_string_lossy().into_owned(),
-            board: (self.facts)(),
+            serial: board.serial,
+            mac: board.macs.first().copied(),
+            model: board.model,
+            memory: board.memory,
             names: manifest.names.clone(),
             job: manifest.job.clone(),
             image: manifest.image.as_ref().map(|image| image.name.clone()).unwrap_or_default(),

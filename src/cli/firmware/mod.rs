@@ -139,18 +139,27 @@ impl Firmware {
     }
 }
 
+/// Gives an image to the station.
+pub(super) fn put(
+    station: &Station,
+    name: &str,
+    channel: Option<&str>,
+    bytes: &[u8],
+) -> Result<Known, crate::http::Error> {
+    let mut call = station.client.put(&path(["firmware", name]));
+    if let Some(channel) = channel {
+        call = call.query("channel", channel);
+    }
+    call.send_bytes(bytes, "application/octet-stream")?.json()
+}
+
 impl Add {
     fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
         let chosen = choose::choose(&self.file, self.channel.as_deref(), self.board)?;
         if chosen.path != self.file {
             ui.say(format_args!("taken: {}", chosen.path.display()));
         }
-        let mut call = station.client.put(&path(["firmware", &self.name]));
-        if let Some(channel) = &chosen.channel {
-            call = call.query("channel", channel);
-        }
-        let known: Known = call.send_bytes(&chosen.bytes, "application/octet-stream")?.json()?;
-        show(&known, ui);
+        show(&put(station, &self.name, chosen.channel.as_deref(), &chosen.bytes)?, ui);
         Ok(())
     }
 }

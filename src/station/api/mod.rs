@@ -7,6 +7,7 @@ mod firmware;
 mod health;
 mod hooks;
 mod images;
+mod import;
 mod people;
 mod runs;
 mod scripts;
@@ -40,6 +41,7 @@ pub(super) fn add_to(table: &mut Table) {
     settings::add_to(table);
     scripts::add_to(table);
     firmware::add_to(table);
+    import::add_to(table);
 }
 
 /// With the description of all calls.

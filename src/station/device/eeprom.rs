@@ -15,7 +15,11 @@ pub(super) fn add_to(table: &mut Table) {
 }
 
 /// A job begins: what its client is to write. Where the board may not have it, the job ends before anything is touched.
-pub(super) async fn begin(station: &Station, job: &Job, can: &[&str]) -> Result<Option<EepromRef>, Refusal> {
+pub(in crate::station) async fn begin(
+    station: &Station,
+    job: &Job,
+    can: &[&str],
+) -> Result<Option<EepromRef>, Refusal> {
     let work = match station.eeprom_of(job).await {
         Ok(Some(work)) => work,
         Ok(None) => return Ok(None),
@@ -51,9 +55,15 @@ pub(super) async fn begin(station: &Station, job: &Job, can: &[&str]) -> Result<
 
 async fn image(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
     let job = super::job_of(&call).await?;
-    let own = call.station.eeprom_of(&job).await?.and_then(|work| work.own).filter(|own| own.by == By::Flash);
+    let bytes = bytes(&call.station, &job).await?;
+    Ok(([("content-type", "application/octet-stream")], bytes).into_response())
+}
+
+/// What the client of a job is to write into the flash chip.
+pub(in crate::station) async fn bytes(station: &Station, job: &Job) -> Result<Vec<u8>, Refusal> {
+    let own = station.eeprom_of(job).await?.and_then(|work| work.own).filter(|own| own.by == By::Flash);
     let own = own.ok_or_else(|| Refusal::missing("this job writes no EEPROM"))?;
-    Ok(([("content-type", "application/octet-stream")], own.image.bytes().to_vec()).into_response())
+    Ok(own.image.bytes().to_vec())
 }
 
 /// Bounds of what is told.

@@ -166,8 +166,12 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         ));
     }
     let job = super::job_of(&call).await?;
-    let station = &call.station;
-    let (image, disk) = lengths(station, &job).await?;
+    call.station.ends(&job, outcome, None).await.map(drop)
+}
+
+/// How a job ended, for its record.
+async fn ended(station: &Station, job: &Job, outcome: Outcome, client: Option<&str>) -> Result<Job, Refusal> {
+    let (image, disk) = lengths(station, job).await?;
     let most = most(image, disk);
     within("written", outcome.written, most)?;
     within("fetched", outcome.fetched, most)?;
@@ -179,11 +183,11 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
     };
     // What a backup is compared with is what came.
     let image = match job.action {
-        Action::Backup => station.backup_of(&job).await?,
+        Action::Backup => station.backup_of(job).await?,
         _ => image,
     };
     let own = match &image {
-        Some(image) if job.action == Action::Deploy => station.own(&job, image).await,
+        Some(image) if job.action == Action::Deploy => station.own(job, image).await,
         _ => Ok(None),
     };
     // Of an index that can't be read nothing is equal.
@@ -197,17 +201,17 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
     let sha256 = image.as_ref().filter(|_| matches!(own, Ok(None))).map(|image| image.raw_sha256.as_str());
     let mut ending = judge(job.action, &outcome, Expected { sha256, chunks: chunks.as_deref() });
     if outcome.failed.is_none()
-        && let Some(why) = scripts::left_to_run(station, &job).await?
+        && let Some(why) = scripts::left_to_run(station, job).await?
     {
         let why = format!("the board says that it is done, but {why}");
         ending = Ending::Failed { why, last_seen: None, hint: None, kind: Kind::Failed };
     }
     let has_failed = matches!(ending, Ending::Failed { .. });
-    let eeprom = super::eeprom::judge(station, &job, &outcome, has_failed).await?;
+    let eeprom = super::eeprom::judge(station, job, &outcome, has_failed).await?;
     if let (false, Some((_, Some(why)))) = (has_failed, &eeprom) {
         ending = Ending::Failed { why: why.clone(), last_seen: None, hint: None, kind: Kind::Failed };
     }
-    ending = station.host_hooks_judge(&job, image.as_ref(), ending).await?;
+    ending = station.host_hooks_judge(job, image.as_ref(), ending).await?;
     let proof = match ending {
         Ending::Done { proof } => Some(proof),
         _ => None,
@@ -227,6 +231,9 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
     });
     let mut detail = detail;
     if let Some(detail) = detail.as_object_mut() {
+        if let Some(client) = client {
+            detail.insert("client".to_owned(), json!(client));
+        }
         for (name, health) in [("before", &outcome.before), ("after", &outcome.after)] {
             if let Some(health) = health {
                 detail.insert(name.to_owned(), json!(health));
@@ -255,12 +262,23 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
         let device = outcome.device.as_deref().unwrap_or_default();
         station.note_backup(&job, image, device, proof.phrase()).await?;
     }
-    station.is_over(&job).await
+    station.is_over(&job).await?;
+    Ok(job)
 }
 
 impl Station {
+    /// A client tells how a job ended. Where it isn't the agent, its record says which one it was.
+    pub(in crate::station) async fn ends(
+        &self,
+        job: &Job,
+        outcome: Outcome,
+        client: Option<&str>,
+    ) -> Result<Job, Refusal> {
+        ended(self, job, outcome, client).await
+    }
+
     /// A job ends before its client has begun it: it lacks something, or a hook has said no.
-    pub(super) async fn not_begun(&self, job: &Job, why: &str) -> Result<(), Refusal> {
+    pub(in crate::station) async fn not_begun(&self, job: &Job, why: &str) -> Result<(), Refusal> {
         let ending = Ending::Failed { why: why.to_owned(), last_seen: None, hint: None, kind: Kind::Usage };
         let (fence, stage, detail) = (job.fence, Stage::Prepare, json!({ "job": job.id }));
         let finished = Finished { fence, stage, ending, kind: Some(Kind::Usage), detail };

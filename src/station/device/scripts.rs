@@ -12,7 +12,7 @@ pub(super) fn add_to(table: &mut Table) {
 }
 
 /// What is still to be run: what was to be run once, and was, isn't.
-pub(super) async fn to_run(station: &Station, job: &Job) -> Result<Vec<Script>, Refusal> {
+pub(in crate::station) async fn to_run(station: &Station, job: &Job) -> Result<Vec<Script>, Refusal> {
     let mut scripts = station.store().plan(&job.id).await?.scripts;
     if let (false, Some(run)) = (scripts.is_empty(), &job.run) {
         let runs = station.store().scripts_of_run(run).await?;

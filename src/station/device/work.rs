@@ -15,7 +15,7 @@ use crate::station::jobs::LEASE;
 use crate::station::key::Pass;
 use crate::station::web::{Access, Call, Refusal, Row, Table, json};
 use crate::station::{Station, now};
-use crate::station_api::{Enrolment, Thing};
+use crate::station_api::{Enrolment, Job, Thing};
 
 pub(super) fn add_to(table: &mut Table) {
     let row = Row::get("/api/v1/device/work", Access::Board, "Something to do, or 204 after a while");
@@ -48,8 +48,8 @@ async fn work(call: Call, asked: Asked, _: Body) -> Result<Response, Refusal> {
             Enrolment::Refused => super::may_work(&board)?,
             Enrolment::Waiting => {}
             Enrolment::Enrolled => {
-                if let Some(work) = draw(station, &board.id).await? {
-                    return Ok(json(StatusCode::OK, &work));
+                if let Some(job) = draw(station, &board.id).await? {
+                    return Ok(json(StatusCode::OK, &work_of(station, job)));
                 }
             }
         }
@@ -63,7 +63,7 @@ async fn work(call: Call, asked: Asked, _: Body) -> Result<Response, Refusal> {
 }
 
 /// The job of a board, with a new number.
-async fn draw(station: &Station, board: &str) -> Result<Option<Work>, Refusal> {
+pub(in crate::station) async fn draw(station: &Station, board: &str) -> Result<Option<Job>, Refusal> {
     if !station.host_hooks_let(board).await? {
         return Ok(None);
     }
@@ -75,12 +75,16 @@ async fn draw(station: &Station, board: &str) -> Result<Option<Work>, Refusal> {
     let job = drawn.job;
     station.changes.tell(Thing::Job, &job.id, Some(board));
     station.changes.tell(Thing::Run, &drawn.run, Some(board));
-    let pass = Pass::Job { job: job.id.clone(), fence: job.fence, board: board.to_owned() };
-    Ok(Some(Work {
+    Ok(Some(job))
+}
+
+fn work_of(station: &Station, job: Job) -> Work {
+    let pass = Pass::Job { job: job.id.clone(), fence: job.fence, board: job.board };
+    Work {
         token: station.key().token(&pass),
         job: job.id,
         fence: job.fence,
         action: job.action,
         lease: u32::try_from(LEASE / 1000).unwrap_or(u32::MAX),
-    }))
+    }
 }

@@ -41,6 +41,11 @@ pub(super) async fn named(call: &Call) -> Result<(Job, Packed), Refusal> {
         (None, Some(token)) => (token, Packed::Zstd),
         (None, None) => (file, Packed::Raw),
     };
+    Ok((of_token(call, token).await?, packed))
+}
+
+/// The job that a token stands for, where it is still this one's.
+pub(super) async fn of_token(call: &Call, token: &str) -> Result<Job, Refusal> {
     let Some(Pass::Job { job, fence, board }) = call.station.key().pass(token) else {
         // Not told apart from a path that there isn't; but whoever tries many is slowed down.
         let refusal = call.station.wrong_token(call.from);
@@ -59,7 +64,7 @@ pub(super) async fn named(call: &Call) -> Result<(Job, Packed), Refusal> {
     if board.key.is_some() || board.enrolment != Enrolment::Enrolled {
         return Err(Refusal::forbidden("this board may take no work by this way"));
     }
-    Ok((job, packed))
+    Ok(job)
 }
 
 pub(super) fn gone() -> Refusal {

@@ -4,8 +4,10 @@
 
 mod job;
 mod proof;
+mod scriptexecute;
 mod sent;
 
+pub(super) use scriptexecute::Begun;
 pub(super) use sent::Streams;
 
 use axum::body::{Body, Bytes};
@@ -54,6 +56,7 @@ pub(super) fn add_to(table: &mut Table) {
     let row =
         Row::post("/api/shell/{file}/proof", Access::Open, "Digests of what a shell client has read back");
     table.add_stream(row, (Some("text/plain"), Some(JSON)), proof::compare);
+    scriptexecute::add_to(table);
 }
 
 /// Refuses where the settings say so.
@@ -147,6 +150,11 @@ async fn poll(call: Call, asked: Asked, _: Body) -> Result<Response, Refusal> {
     let board = station.store().board(&id).await?;
     // A board that has shown a key is asked for it: an address is no proof.
     if board.enrolment != Enrolment::Enrolled || board.key.is_some() || !board.macs.contains(&mac) {
+        return nothing();
+    }
+    if let Some(job) = &board.job
+        && scriptexecute::holds(&board, &station.store().job(job).await?, now())
+    {
         return nothing();
     }
     station.waiting.asks(&id, "");

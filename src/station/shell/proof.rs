@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
 use super::job::{gone, named};
+use super::scriptexecute::{AGENT, word};
 use crate::device_api::{Action, Progress};
 use crate::error::Kind;
 use crate::format::hex;
@@ -24,6 +25,10 @@ const TIME: std::time::Duration = std::time::Duration::from_secs(60);
 
 async fn job_of(call: &Call) -> Result<(Job, Image), Refusal> {
     let (job, _) = named(call).await?;
+    let board = call.station.store().board(&job.board).await?;
+    if board.facts.is_some_and(|facts| facts.agent == AGENT) {
+        return Err(Refusal::conflict("the script of this board's run tells what it has read back"));
+    }
     if job.action != Action::Deploy {
         return Err(Refusal::conflict("only a deploy is read back"));
     }
@@ -45,18 +50,9 @@ pub(super) async fn wanted(call: Call, (): (), _: Body) -> Result<Response, Refu
     let progress =
         Progress { fence, stage, done: 0, total: Some(image.raw_len), fetched: 0, log: Vec::new() };
     station.store().renew(&job.id, &progress, now()).await?;
-    let (salt, len, end) = (call.part("file"), image.raw_len, word(&job));
+    let (salt, len, end) = (call.part("file"), image.raw_len, word(job.end));
     let text = format!("size {len}\npart {CHUNK}\nsalt {salt}\nend {end}\n");
     Ok(([(header::CONTENT_TYPE, "text/plain"), (header::CACHE_CONTROL, "no-store")], text).into_response())
-}
-
-fn word(job: &Job) -> &'static str {
-    use crate::device_api::End;
-    match job.end {
-        End::Reboot => "reboot",
-        End::PowerOff => "power-off",
-        End::Wait => "wait",
-    }
 }
 
 pub(super) async fn compare(call: Call, (): (), body: Body) -> Result<Response, Refusal> {
@@ -65,7 +61,7 @@ pub(super) async fn compare(call: Call, (): (), body: Body) -> Result<Response, 
     let most = usize::try_from(count.saturating_mul(66)).unwrap_or(usize::MAX).saturating_add(1024);
     let body = whole(body, most, TIME).await?;
     let text = std::str::from_utf8(&body).map_err(|_| Refusal::malformed("the digests are no text"))?;
-    let equal = || answer(StatusCode::OK, &json!({"equal": true, "end": word(&job)}));
+    let equal = || answer(StatusCode::OK, &json!({"equal": true, "end": word(job.end)}));
     match job.state {
         // The answer was lost, and it is told again.
         JobState::Done | JobState::Finishing => return Ok(equal()),

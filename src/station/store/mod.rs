@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `db` | both databases behind one way to ask |
 //! | `open` | opened, brought to the newest form, or refused |
-//! | `boards`, `board_list`, `identity`, `slots` | boards, how they were seen and who they are |
+//! | `boards`, `board_list`, `identity`, `keyless`, `slots` | boards, how they were seen and who they are |
 //! | `jobs`, `runs`, `run_list` | what boards are to do, and what was done |
 //! | `images`, `shelf`, `uploads`, `projects`, `rules` | what it is done with, and for whom |
 //! | `values`, `draws`, `sheets` | what each board has of its own |
@@ -15,6 +15,7 @@
 //! | `hooks`, `host_hooks`, `once` | who is told what happens, what programs of the host did; what callers have asked for under keys of their own |
 //! | `figures` | its size, its version, how much is in it |
 //! | `floor` | what the floor shows of all that |
+//! | `import` | what comes over from another provisioner |
 //! | `copy`, `retain` | a copy of all, and how long things are kept |
 //!
 //! Each call is one transaction: when it returns, it is on disk. All writers of a store wait for each other. Nothing
@@ -34,7 +35,9 @@ mod hooks;
 mod host_hooks;
 mod identity;
 mod images;
+mod import;
 mod jobs;
+mod keyless;
 mod once;
 mod open;
 mod page;
@@ -70,6 +73,7 @@ pub use floor::{Place, Since, Waits};
 pub use hooks::Due;
 pub use identity::Met;
 pub use jobs::{Asked, Drawn, Finished};
+pub use keyless::Keyless;
 pub use once::Once;
 pub use open::StoreUrl;
 pub use page::{limit, part};

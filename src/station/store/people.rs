@@ -84,6 +84,18 @@ pub(super) async fn is_free(tx: &mut Tx, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Makes an account that nobody can use: it is disabled, and no password is right for it.
+pub(super) async fn add_disabled(tx: &mut Tx, name: &str, now: Time) -> Result<(), Error> {
+    check_name(name)?;
+    is_free(tx, name).await?;
+    tx.run(
+        "INSERT INTO person (name, role, disabled, made, last, password) VALUES ($1, $2, 1, $3, NULL, $4)",
+        values![name, word(Role::Viewer), now, "none"],
+    )
+    .await
+    .map(drop)
+}
+
 impl Store {
     /// All accounts, by name.
     ///

@@ -33,6 +33,52 @@ pub(super) async fn one(tx: &mut Tx, name: &str) -> Result<Option<Project>, Erro
     tx.row(&format!("{PROJECT} WHERE name = $1"), values![name]).await?.map(project).transpose()
 }
 
+/// Makes or changes a project, within a transaction.
+pub(super) async fn put(tx: &mut Tx, project: &Project) -> Result<(), Error> {
+    if project.target.len() > 16 {
+        return Err(Error::BadValue { what: "target", why: "it has 16 roles at most".to_owned() });
+    }
+    if project.retries > MOST_RETRIES {
+        return Err(Error::BadValue { what: "retries", why: format!("it is {MOST_RETRIES} at most") });
+    }
+    values::may_draw(tx, &project.values).await?;
+    if one(tx, &project.name).await?.is_none() {
+        check_name(&project.name)?;
+    }
+    if let Some(image) = &project.image
+        && tx.row("SELECT id FROM image WHERE name = $1", values![image]).await?.is_none()
+    {
+        return Err(Error::NoSuch { what: "image", name: image.clone() });
+    }
+    scripts::check(tx, &project.scripts).await?;
+    if let Some(eeprom) = &project.eeprom {
+        firmware::check(tx, eeprom).await?;
+    }
+    tx.run(
+        "INSERT INTO project (name, image, target, ending, again, retries, draws, made, first_boot, scripts,
+             eeprom) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         ON CONFLICT (name) DO UPDATE SET image = excluded.image, target = excluded.target,
+         ending = excluded.ending, again = excluded.again, retries = excluded.retries,
+         draws = excluded.draws, first_boot = excluded.first_boot, scripts = excluded.scripts,
+         eeprom = excluded.eeprom",
+        values![
+            &project.name,
+            &project.image,
+            json(&project.target),
+            word(project.end),
+            word(project.again),
+            u64::from(project.retries),
+            json(&project.values),
+            project.made,
+            json(&project.first_boot),
+            json(&project.scripts),
+            project.eeprom.as_ref().map(json),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
 impl Store {
     /// All projects, by name. People make them: they are few.
     ///
@@ -65,51 +111,11 @@ impl Store {
     /// # Errors
     /// As [`Self::put_project`] and [`Self::put_script`].
     pub async fn put_project_and(&self, project: &Project, scripts: &[Script]) -> Result<Project, Error> {
-        if project.target.len() > 16 {
-            return Err(Error::BadValue { what: "target", why: "it has 16 roles at most".to_owned() });
-        }
-        if project.retries > MOST_RETRIES {
-            return Err(Error::BadValue { what: "retries", why: format!("it is {MOST_RETRIES} at most") });
-        }
         let mut tx = self.db.begin().await?;
         for script in scripts {
             scripts::put(&mut tx, script).await?;
         }
-        values::may_draw(&mut tx, &project.values).await?;
-        if one(&mut tx, &project.name).await?.is_none() {
-            check_name(&project.name)?;
-        }
-        if let Some(image) = &project.image
-            && tx.row("SELECT id FROM image WHERE name = $1", values![image]).await?.is_none()
-        {
-            return Err(Error::NoSuch { what: "image", name: image.clone() });
-        }
-        scripts::check(&mut tx, &project.scripts).await?;
-        if let Some(eeprom) = &project.eeprom {
-            firmware::check(&mut tx, eeprom).await?;
-        }
-        tx.run(
-            "INSERT INTO project (name, image, target, ending, again, retries, draws, made, first_boot, scripts,
-                 eeprom) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-             ON CONFLICT (name) DO UPDATE SET image = excluded.image, target = excluded.target,
-             ending = excluded.ending, again = excluded.again, retries = excluded.retries,
-             draws = excluded.draws, first_boot = excluded.first_boot, scripts = excluded.scripts,
-             eeprom = excluded.eeprom",
-            values![
-                &project.name,
-                &project.image,
-                json(&project.target),
-                word(project.end),
-                word(project.again),
-                u64::from(project.retries),
-                json(&project.values),
-                project.made,
-                json(&project.first_boot),
-                json(&project.scripts),
-                project.eeprom.as_ref().map(json),
-            ],
-        )
-        .await?;
+        put(&mut tx, project).await?;
         tx.commit().await?;
         self.project(&project.name).await
     }

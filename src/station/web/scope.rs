@@ -14,7 +14,7 @@ pub(in crate::station) fn of(row: &Row) -> Option<Scope> {
         "images" | "backups" | "uploads" => (Scope::ImagesRead, Scope::ImagesWrite),
         "runs" | "statistics" => (Scope::RunsRead, Scope::RunsWrite),
         "firmware" | "projects" | "rules" | "scripts" | "values" => (Scope::RulesRead, Scope::RulesWrite),
-        "account" | "audit" | "invitations" | "sessions" | "tokens" | "users" => {
+        "account" | "audit" | "import" | "invitations" | "sessions" | "tokens" | "users" => {
             (Scope::PeopleRead, Scope::PeopleWrite)
         }
         "deliveries" | "events" | "hooks" | "host-hooks" | "network" | "settings" | "station" => {

@@ -16,6 +16,7 @@ pub(super) static PAGES: &[(&str, &str)] = files! {
     "store",
     "station-api",
     "device-api",
+    "from-cmprovision",
     "control",
     "hardware",
     "json",

@@ -4,6 +4,7 @@ mod boards;
 mod copy;
 mod firmware;
 mod fixture;
+mod import;
 mod jobs;
 mod killed_tests;
 mod open;

@@ -1,20 +1,28 @@
-//! What a script finds in its environment. Pure.
+//! What a script finds in its environment, whichever client runs it. Pure.
 
 use std::collections::BTreeMap;
 
-use crate::device_api::{Names, Register, Script};
-use crate::http::Origin;
+use super::{Names, Script};
+use crate::board::{Mac, Serial};
 use crate::process::{PATH, plain, value_variable};
 
 /// What scripts are told of their board and its job.
 #[derive(Debug, Clone)]
 pub(crate) struct Surroundings {
-    /// The station.
-    pub(crate) station: Origin,
+    /// The station's address.
+    pub(crate) station: String,
+    /// Its host with its port; empty where it is reached by a socket.
+    pub(crate) server: String,
     /// The path of the disk that the image goes to.
     pub(crate) storage: String,
-    /// What the board is.
-    pub(crate) board: Register,
+    /// The board's serial number.
+    pub(crate) serial: Option<Serial>,
+    /// Its first Ethernet address.
+    pub(crate) mac: Option<Mac>,
+    /// Its model.
+    pub(crate) model: Option<String>,
+    /// Its memory in bytes.
+    pub(crate) memory: Option<u64>,
     /// What the station calls all of that.
     pub(crate) names: Names,
     /// The job.
@@ -33,33 +41,30 @@ fn partition(storage: &str, number: u32) -> String {
 
 impl Surroundings {
     /// All variables of a script that is run in this directory. Nothing else is in its environment.
-    pub(super) fn of(&self, script: &Script, home: &str) -> Vec<(String, String)> {
-        let board = &self.board;
-        let server = match &self.station {
-            Origin::Tcp { .. } => self.station.host_header(),
-            Origin::Unix(_) => String::new(),
-        };
-        let serial = board.serial.as_ref().map(ToString::to_string).unwrap_or_default();
-        let mac = board.macs.first().map(ToString::to_string).unwrap_or_default();
+    pub(crate) fn of(&self, script: &Script, home: &str) -> Vec<(String, String)> {
+        let system =
+            [("PATH", PATH), ("HOME", home), ("TMPDIR", home), ("LANG", "C.UTF-8"), ("TERM", "dumb")];
+        let system = system.map(|(name, value)| (name.to_owned(), plain(value)));
+        system.into_iter().chain(self.facts(script)).collect()
+    }
+
+    /// Those of them that tell of the board and its job.
+    pub(crate) fn facts(&self, script: &Script) -> Vec<(String, String)> {
+        let serial = self.serial.as_ref().map(ToString::to_string).unwrap_or_default();
         let ours = [
-            ("PATH", PATH.to_owned()),
-            ("HOME", home.to_owned()),
-            ("TMPDIR", home.to_owned()),
-            ("LANG", "C.UTF-8".to_owned()),
-            ("TERM", "dumb".to_owned()),
-            ("SERVER", server),
+            ("SERVER", self.server.clone()),
             ("STORAGE", self.storage.clone()),
             ("PART1", partition(&self.storage, 1)),
             ("PART2", partition(&self.storage, 2)),
             ("SERIAL", serial.clone()),
             ("PIPROV_SCRIPT", script.name.clone()),
             ("PIPROV_WHEN", script.when.word().to_owned()),
-            ("PIPROV_STATION", self.station.to_string()),
+            ("PIPROV_STATION", self.station.clone()),
             ("PIPROV_BOARD", self.names.board.clone()),
             ("PIPROV_SERIAL", serial),
-            ("PIPROV_MAC", mac),
-            ("PIPROV_MODEL", board.model.clone().unwrap_or_default()),
-            ("PIPROV_MEMORY", board.memory.map(|bytes| bytes.to_string()).unwrap_or_default()),
+            ("PIPROV_MAC", self.mac.map(|mac| mac.to_string()).unwrap_or_default()),
+            ("PIPROV_MODEL", self.model.clone().unwrap_or_default()),
+            ("PIPROV_MEMORY", self.memory.map(|bytes| bytes.to_string()).unwrap_or_default()),
             ("PIPROV_SLOT", self.names.slot.clone()),
             ("PIPROV_PROJECT", self.names.project.clone()),
             ("PIPROV_JOB", self.job.clone()),
@@ -74,15 +79,15 @@ impl Surroundings {
 }
 
 #[cfg(test)]
-pub(super) fn sample() -> Surroundings {
+pub(crate) fn sample() -> Surroundings {
     Surroundings {
-        station: "http://10.0.0.1:8080".parse().unwrap(),
+        station: "http://10.0.0.1:8080".to_owned(),
+        server: "10.0.0.1:8080".to_owned(),
         storage: "/dev/mmcblk0".to_owned(),
-        board: serde_json::from_value(serde_json::json!({
-            "api": 1, "nonce": "", "key": "", "agent": "0.1.0", "serial": "10000000af04b2da",
-            "macs": ["dc:a6:32:01:02:03"], "model": "Compute\u{0}Module 4\n"
-        }))
-        .unwrap(),
+        serial: "10000000af04b2da".parse().ok(),
+        mac: "dc:a6:32:01:02:03".parse().ok(),
+        model: Some("Compute\u{0}Module 4\n".to_owned()),
+        memory: None,
         names: Names {
             board: "lab-01".into(),
             run: "r".into(),

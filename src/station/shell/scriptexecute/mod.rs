@@ -1,0 +1,180 @@
+//! Boards that run the old utility OS (`scriptexecutor`), which asks one address for a script and runs it. The station gives
+//! it one that does the job that rules or people have for the board: docs/from-cmprovision.md.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | `told` | what the OS tells in its question; pure |
+//! | `script` | the script; pure. What is the same for each board is `script.sh` |
+//! | `start` | a board asks for its script |
+//! | `calls` | what its script tells while it runs, and at the end |
+//! | `version` | what the OS tells of a bootloader; pure |
+//!
+//! That OS has no key, and speaks HTTP only: who starts as a board, is the board, as with each shell client. What a run tells
+//! counts with the token of its attempt alone, which stands in the script that the station gave.
+
+mod calls;
+mod script;
+mod start;
+mod told;
+mod version;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::served;
+use crate::per_second::PerSecond;
+use crate::station::web::{Access, Call, Refusal, Row, Table};
+use crate::station_api::{Board, Job, JobState, Time};
+pub(super) use script::word;
+use told::Asked;
+
+/// What such a board's facts have as the version of its agent.
+pub(super) const AGENT: &str = "scriptexecutor";
+/// So many boards may ask for a script in a second: each question writes into the database.
+const STARTS: u32 = 30;
+/// Attempts that are remembered.
+const MOST: usize = 1000;
+const TEXT: &str = "text/plain; charset=utf-8";
+const FORM: &str = "multipart/form-data";
+
+pub(super) fn add_to(table: &mut Table) {
+    let row = Row::get("/scriptexecute", Access::Open, "The old utility OS asks for its script");
+    table.add_stream(row, (None, Some(TEXT)), ask);
+    let row =
+        Row::post("/scriptexecute", Access::Open, "The script of the old utility OS tells what it has done");
+    table.add_stream(row, (Some(FORM), Some(TEXT)), ask);
+    let row =
+        Row::get("/scriptexecute/{file}/eeprom", Access::Open, "The image of the EEPROM, for that script");
+    table.add_stream(row, (None, Some("application/octet-stream")), calls::eeprom);
+}
+
+async fn ask(call: Call, asked: Asked, body: Body) -> Result<Response, Refusal> {
+    served(&call)?;
+    if let Some(token) = asked.token.clone() {
+        return calls::told(&call, &token, &asked, body).await;
+    }
+    let kind = call.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if asked.alldone.is_some() || asked.phase.is_some() || asked.step.is_some() || kind.starts_with(FORM) {
+        let why = "only the script that the station gave the board tells this: its token is missing";
+        return Err(Refusal::forbidden(why));
+    }
+    if call.is_head {
+        // Nobody runs that.
+        return Ok(text(StatusCode::OK, String::new()));
+    }
+    start::start(&call, &asked).await
+}
+
+/// An answer that a shell reads.
+fn text(status: StatusCode, text: String) -> Response {
+    (status, [(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, "no-store")], text).into_response()
+}
+
+/// Whether the old utility OS is at this job of a board right now. Then nobody else gets it, whatever address is told.
+pub(super) fn holds(board: &Board, job: &Job, now: Time) -> bool {
+    let is_its = board.facts.as_ref().is_some_and(|facts| facts.agent == AGENT);
+    is_its && job.state == JobState::Running && now < job.lease_until
+}
+
+/// Attempts that have begun. No clock: the time comes in.
+#[derive(Debug)]
+pub(in crate::station) struct Begun {
+    inside: Mutex<Inside>,
+}
+
+#[derive(Debug)]
+struct Inside {
+    starts: PerSecond,
+    attempts: HashMap<String, Attempt>,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    fence: u64,
+    /// Where its board has asked from.
+    from: Option<IpAddr>,
+    /// The scripts that run, by their places.
+    scripts: HashMap<usize, Instant>,
+}
+
+impl Default for Begun {
+    fn default() -> Self {
+        Self { inside: Mutex::new(Inside { starts: PerSecond::new(STARTS), attempts: HashMap::new() }) }
+    }
+}
+
+impl Begun {
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether one more board may ask for a script now.
+    fn may_start(&self, now: Instant) -> bool {
+        self.inside().starts.allows(now)
+    }
+
+    /// An attempt begins.
+    fn note(&self, job: &str, fence: u64, from: Option<IpAddr>) {
+        let attempts = &mut self.inside().attempts;
+        if attempts.len() >= MOST && !attempts.contains_key(job) {
+            attempts.clear();
+        }
+        attempts.insert(job.to_owned(), Attempt { fence, from, scripts: HashMap::new() });
+    }
+
+    /// Whether another address has the attempt that goes on. Where that isn't known any more, it hasn't.
+    fn is_elsewhere(&self, job: &str, fence: u64, from: Option<IpAddr>) -> bool {
+        let inside = self.inside();
+        inside.attempts.get(job).is_some_and(|attempt| attempt.fence == fence && attempt.from != from)
+    }
+
+    /// A script begins.
+    fn script(&self, job: &str, fence: u64, place: usize, now: Instant) {
+        if let Some(attempt) = self.inside().attempts.get_mut(job).filter(|one| one.fence == fence) {
+            attempt.scripts.insert(place, now);
+        }
+    }
+
+    /// How long a script took that has ended.
+    fn took(&self, job: &str, fence: u64, place: usize, now: Instant) -> Duration {
+        let mut inside = self.inside();
+        let attempt = inside.attempts.get_mut(job).filter(|one| one.fence == fence);
+        let since = attempt.and_then(|attempt| attempt.scripts.remove(&place));
+        since.map(|since| now.saturating_duration_since(since)).unwrap_or_default()
+    }
+
+    fn forget(&self, job: &str) {
+        self.inside().attempts.remove(job);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_belongs_to_the_address_that_it_began_at() {
+        let (begun, now) = (Begun::default(), Instant::now());
+        let at = |last: u8| Some(IpAddr::from([10, 0, 0, last]));
+        begun.note("j", 1, at(7));
+        assert!(begun.is_elsewhere("j", 1, at(8)) && !begun.is_elsewhere("j", 1, at(7)));
+        assert!(!begun.is_elsewhere("j", 2, at(8)) && !begun.is_elsewhere("k", 1, at(8)));
+        begun.script("j", 1, 0, now);
+        assert_eq!(begun.took("j", 1, 0, now + Duration::from_secs(3)), Duration::from_secs(3));
+        assert_eq!(begun.took("j", 1, 0, now + Duration::from_secs(9)), Duration::ZERO);
+        begun.forget("j");
+        assert!(!begun.is_elsewhere("j", 1, at(8)));
+        for n in 0..3 * MOST {
+            begun.note(&n.to_string(), 1, at(7));
+        }
+        assert!(begun.inside().attempts.len() <= MOST);
+        let many = (0..100).filter(|_| begun.may_start(now)).count();
+        assert_eq!(many, STARTS as usize);
+    }
+}

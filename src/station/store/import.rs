@@ -1,0 +1,297 @@
+//! What comes over from another provisioner: all of it in one transaction. What is there already stays as it is, so that a
+//! second time changes nothing.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::db::{Tx, json, values};
+use super::{Error, Store, check_name, firmware, identity, people, projects, runs, scripts};
+use crate::board::Who;
+use crate::device_api::Script;
+use crate::error::Kind;
+use crate::format::json::json as members;
+use crate::run::{Ending, Record, RunId, Stage, Way};
+use crate::station_api::{Import, Imported, LeftOut, OldOutcome, OldRecord, Project, Taken, Time};
+
+/// The bounds of a record, as [`OldRecord`] has them.
+const MOST_FACTS: usize = 64;
+const LONGEST_FACT: usize = 1000;
+const MOST_LINES: usize = 200;
+const LONGEST_LINE: usize = 500;
+/// Nothing was done to such boards before 2012, and nothing will have been long after now.
+const FIRST: Time = 1_325_376_000_000;
+const AHEAD: Time = 366 * 86_400_000;
+
+#[derive(Default)]
+struct Book {
+    told: Imported,
+    counts: Vec<(&'static str, u64, u64)>,
+}
+
+impl Book {
+    fn count(&mut self, what: &'static str, is_new: bool) {
+        let at = match self.counts.iter().position(|count| count.0 == what) {
+            Some(at) => at,
+            None => {
+                self.counts.push((what, 0, 0));
+                self.counts.len() - 1
+            }
+        };
+        if let Some((_, new, already)) = self.counts.get_mut(at) {
+            if is_new { *new += 1 } else { *already += 1 }
+        }
+    }
+
+    fn left(&mut self, what: &str, name: &str, why: impl ToString) {
+        let left = LeftOut { what: what.to_owned(), name: name.to_owned(), why: why.to_string() };
+        self.told.left.push(left);
+    }
+
+    fn told(mut self) -> Imported {
+        let taken = |(what, new, already): (&str, u64, u64)| Taken { what: what.to_owned(), new, already };
+        self.told.taken = self.counts.into_iter().map(taken).collect();
+        self.told
+    }
+}
+
+/// Whether this is what a person has to put right in one thing, and no more.
+fn is_of_one(error: &Error) -> bool {
+    matches!(error, Error::BadValue { .. } | Error::NoSuch { .. } | Error::Taken { .. } | Error::Many { .. })
+}
+
+fn bounds(import: &Import, now: Time) -> Result<(), Error> {
+    let bad = |why: String| Err(Error::BadValue { what: "import", why });
+    check_name(&import.from)?;
+    if import.records.len() > Import::MOST_RECORDS {
+        return bad(format!(
+            "it has {} records; {} are taken at once",
+            import.records.len(),
+            Import::MOST_RECORDS
+        ));
+    }
+    let named = [import.images.len(), import.firmware.len()];
+    let many = [import.scripts.len(), import.projects.len(), import.users.len()].into_iter().chain(named);
+    if many.max().unwrap_or_default() > Import::MOST {
+        return bad(format!("it has more than {} of one kind", Import::MOST));
+    }
+    for record in &import.records {
+        let long =
+            |text: &Option<String>, most| text.as_ref().is_some_and(|text| text.chars().count() > most);
+        let facts =
+            record.facts.iter().any(|(name, fact)| name.len() > 64 || fact.chars().count() > LONGEST_FACT);
+        let lines = record.log.iter().any(|line| line.text.chars().count() > LONGEST_LINE);
+        if record.facts.len() > MOST_FACTS || record.log.len() > MOST_LINES || facts || lines {
+            return bad(format!(
+                "the record of {} has more or longer facts or lines than are kept",
+                record.serial
+            ));
+        }
+        let texts = long(&record.model, 200) || long(&record.why, LONGEST_LINE);
+        if texts || long(&record.image, 200) || long(&record.project, 200) {
+            return bad(format!("the record of {} has a text that is too long", record.serial));
+        }
+        let disk = record.disk.as_ref();
+        let sizes = disk.is_some_and(|disk| disk.size > 1 << 60 || disk.name.chars().count() > 64);
+        if sizes || record.memory.is_some_and(|memory| memory > 1 << 50) || record.serial.is_zero() {
+            return bad(format!("the record of {} has a number that can't be", record.serial));
+        }
+        let most = now.saturating_add(AHEAD);
+        if ![Some(record.started), record.ended].into_iter().flatten().all(|at| (FIRST..most).contains(&at)) {
+            return bad(format!("the record of {} has a time that can't be", record.serial));
+        }
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Takes over what another provisioner had: all of it, or nothing. `dry`: nothing changes.
+    ///
+    /// # Errors
+    /// [`Error::BadValue`] for what is beyond its bounds, and what the database says.
+    pub async fn import(&self, import: &Import, dry: bool, now: Time) -> Result<Imported, Error> {
+        bounds(import, now)?;
+        let mut tx = self.db.begin().await?;
+        let mut book = Book::default();
+        let mut without = BTreeSet::new();
+        for script in &import.scripts {
+            match take_script(&mut tx, script).await {
+                Ok(is_new) => book.count("script", is_new),
+                Err(error) if is_of_one(&error) => {
+                    without.insert(script.name.as_str());
+                    book.left("script", &script.name, error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        for project in &import.projects {
+            let lacks = project.scripts.iter().find(|script| without.contains(script.as_str()));
+            if let Some(script) = lacks {
+                book.left("project", &project.name, format!("its script `{script}` isn't taken"));
+                continue;
+            }
+            match take_project(&mut tx, project, import, dry, &mut book, now).await {
+                Ok(is_new) => book.count("project", is_new),
+                Err(error) if is_of_one(&error) => book.left("project", &project.name, error),
+                Err(error) => return Err(error),
+            }
+        }
+        for name in &import.users {
+            let sql = "SELECT name FROM person WHERE name = $1";
+            if tx.row(sql, values![name]).await?.is_some() {
+                book.count("user", false);
+                continue;
+            }
+            match people::add_disabled(&mut tx, name, now).await {
+                Ok(()) => book.count("user", true),
+                Err(error) if is_of_one(&error) => book.left("user", name, error),
+                Err(error) => return Err(error),
+            }
+        }
+        for record in &import.records {
+            let is_new = take_record(&mut tx, &import.from, record).await?;
+            book.count("record", is_new);
+        }
+        if !dry {
+            tx.commit().await?;
+        }
+        Ok(book.told())
+    }
+}
+
+async fn take_script(tx: &mut Tx, script: &Script) -> Result<bool, Error> {
+    let mut new = script.clone();
+    new.check().map_err(|why| Error::BadValue { what: "script", why: why.to_string() })?;
+    match scripts::of(tx, std::slice::from_ref(&new.name)).await {
+        Ok(there) if there.first() == Some(&new) => Ok(false),
+        Ok(_) => {
+            let why = "the station has another script of this name".to_owned();
+            Err(Error::BadValue { what: "name", why })
+        }
+        Err(Error::NoSuch { .. }) => scripts::put(tx, &new).await.map(|_| true),
+        Err(error) => Err(error),
+    }
+}
+
+/// An image that isn't there keeps nobody from the rest of a project.
+async fn take_project(
+    tx: &mut Tx,
+    project: &Project,
+    import: &Import,
+    dry: bool,
+    book: &mut Book,
+    now: Time,
+) -> Result<bool, Error> {
+    let mut new = Project { made: now, ..project.clone() };
+    if let Some(image) = &project.image
+        && tx.row("SELECT id FROM image WHERE name = $1", values![image]).await?.is_none()
+    {
+        if !(dry && import.images.contains(image)) {
+            let why = format!("it is taken without its image: the station has no image `{image}`");
+            book.left("image of a project", &project.name, why);
+        }
+        new.image = None;
+    }
+    if let Some(eeprom) = &project.eeprom {
+        match firmware::check(tx, eeprom).await {
+            Ok(()) => {}
+            Err(error) if is_of_one(&error) => {
+                if !(dry && import.firmware.contains(&eeprom.firmware)) {
+                    book.left("EEPROM of a project", &project.name, format!("it is taken without: {error}"));
+                }
+                new.eeprom = None;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some(there) = projects::one(tx, &project.name).await? {
+        let same = |one: &Project| Project { made: 0, image: None, eeprom: None, ..one.clone() };
+        if same(&there) == same(project) {
+            // What it was without the first time may have come since.
+            let (image, eeprom) = (there.image.clone().or(new.image), there.eeprom.clone().or(new.eeprom));
+            let whole = Project { image, eeprom, ..there.clone() };
+            if whole != there {
+                projects::put(tx, &whole).await?;
+            }
+            return Ok(whole != there);
+        }
+        let why = "the station has another project of this name".to_owned();
+        return Err(Error::BadValue { what: "name", why });
+    }
+    projects::put(tx, &new).await.map(|()| true)
+}
+
+/// The name of what was done to a board at a time: the same one each time that it comes.
+fn run_of(from: &str, record: &OldRecord) -> RunId {
+    let text = format!("piprov 2026 a run of {from}: {} {}", record.serial.directory(), record.started);
+    let hash = blake3::hash(text.as_bytes());
+    let chance = hash.as_bytes().iter().take(6).fold(0u64, |chance, byte| chance << 8 | u64::from(*byte));
+    RunId::new(chance)
+}
+
+async fn take_record(tx: &mut Tx, from: &str, old: &OldRecord) -> Result<bool, Error> {
+    let run = run_of(from, old);
+    if tx.row("SELECT id FROM run WHERE id = $1", values![run.as_str()]).await?.is_some() {
+        return Ok(false);
+    }
+    let who = Who { mac: old.mac, serial: Some(old.serial), ..Who::default() };
+    let seen = old.ended.unwrap_or(old.started);
+    let board = identity::find_or_make(tx, &who, seen).await?;
+    let disks: Vec<_> = old.disk.iter().cloned().collect();
+    // What a board has told itself since is newer.
+    tx.run(
+        "UPDATE board SET model = coalesce(model, $2), memory = coalesce(memory, $3),
+         disks = CASE WHEN disks = '[]' THEN $4 ELSE disks END,
+         first_seen = CASE WHEN first_seen > $5 THEN $5 ELSE first_seen END WHERE id = $1",
+        values![&board, &old.model, old.memory, json(&disks), old.started],
+    )
+    .await?;
+    let at = |time: Time| Timestamp::from_millisecond(time).unwrap_or_default();
+    let mut record = Record::begin(run, Way::Deploy, who, at(old.started));
+    let why = || old.why.clone().filter(|why| !why.is_empty());
+    let (stage, ending) = match old.outcome {
+        OldOutcome::Complete => {
+            let why = format!("{from} says that it was complete; it was taken over, and not read back");
+            (Stage::Done, Ending::NotVerified { why, hint: None })
+        }
+        OldOutcome::Failed => {
+            let why = why().unwrap_or_else(|| format!("{from} says no reason"));
+            (Stage::Write, Ending::Failed { why, last_seen: None, hint: None, kind: Kind::Failed })
+        }
+        OldOutcome::Unknown => {
+            let why = why().unwrap_or_else(|| format!("{from} doesn't say how it ended"));
+            (Stage::Write, Ending::Lost { why, hint: None })
+        }
+    };
+    record.enter(stage, at(seen));
+    record.ending = ending;
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are few")]
+    let seconds = seen.saturating_sub(old.started).max(0) as f64 / 1000.0;
+    record.seconds = Some(seconds);
+    let told = members!({
+        "macs": old.mac.into_iter().collect::<Vec<_>>(),
+        "model": old.model,
+        "memory": old.memory,
+        "disks": disks,
+    });
+    record.detail = members!({
+        "imported": from,
+        "image": old.image,
+        "project": old.project,
+        "facts": old.facts,
+        "told": told,
+    });
+    let by = format!("taken over from {from}");
+    let beside = runs::Beside {
+        board: board.as_deref(),
+        image: old.image.as_deref(),
+        project: old.project.as_deref(),
+        by: Some(&by),
+        ..runs::Beside::default()
+    };
+    runs::keep(tx, &record, beside).await?;
+    for line in &old.log {
+        runs::log(tx, record.run.as_str(), std::slice::from_ref(&line.text), line.time).await?;
+    }
+    Ok(true)
+}

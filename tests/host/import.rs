@@ -1,0 +1,229 @@
+//! What cmprovision and rpi-sb-provisioner had comes over: databases as their programs make them, by their migrations.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use sqlx::{ConnectOptions, Connection};
+
+use crate::station_cli::Station;
+
+/// The tables of cmprovision 1.6.4, and what a bench has in them.
+const CMPROVISION: &str = r#"
+CREATE TABLE images (id integer primary key autoincrement not null, filename varchar not null, filename_on_server varchar not null,
+    filename_extension varchar not null, sha256 varchar not null, created_at datetime, updated_at datetime, uncompressed_sha256 varchar,
+    uncompressed_size bigint);
+CREATE TABLE scripts (id integer primary key autoincrement not null, name varchar not null, script_type varchar not null,
+    bg tinyint not null, priority integer not null default 100, script text not null, created_at datetime, updated_at datetime);
+CREATE TABLE labels (id integer primary key autoincrement not null, name varchar not null, printer_type varchar not null,
+    print_command varchar, ftp_hostname varchar, ftp_username varchar, ftp_password varchar, file_extension varchar,
+    template text not null, created_at datetime, updated_at datetime);
+CREATE TABLE projects (id integer primary key autoincrement not null, name varchar not null, device varchar not null,
+    storage varchar not null, image_id integer, label_id integer, label_moment varchar not null, eeprom_firmware varchar,
+    eeprom_settings text, created_at datetime, updated_at datetime, verify tinyint not null default 0);
+CREATE TABLE project_script (project_id integer not null, script_id integer not null);
+CREATE TABLE cms (id integer primary key autoincrement not null, serial varchar not null unique, mac varchar, model varchar,
+    memory_in_gb integer, storage integer, cid varchar, csd varchar, firmware varchar, image_filename varchar, image_sha256 varchar,
+    pre_script_output text, post_script_output text, script_return_code integer, temp1 integer, temp2 integer, project_id integer,
+    provisioning_board varchar, provisioning_started_at datetime, provisioning_complete_at datetime, created_at datetime,
+    updated_at datetime);
+CREATE TABLE cmlogs (id integer primary key autoincrement not null, cm varchar, board varchar, ip varchar, loglevel varchar,
+    msg text, created_at datetime, updated_at datetime);
+CREATE TABLE settings (key varchar primary key, value varchar);
+CREATE TABLE hosts (id integer primary key autoincrement not null, ip varchar, mac varchar, hostname varchar, created_at datetime,
+    updated_at datetime);
+CREATE TABLE users (id integer primary key autoincrement not null, name varchar not null, email varchar not null,
+    password varchar not null, created_at datetime, updated_at datetime);
+INSERT INTO images VALUES (1, 'gateway.img', 'k3Jd9.img', 'img', '@SHA@', '2023-01-01 00:00:00', NULL, NULL, NULL),
+    (2, 'gone.img.xz', 'gone.xz', 'xz', '', '2023-01-01 00:00:00', NULL, NULL, NULL);
+INSERT INTO scripts VALUES (1, 'Resize ext4 partition', 'postinstall', 0, 50, 'resize2fs $PART2' || char(10), NULL, NULL),
+    (2, 'odd', 'preinstall', 1, 100, 'a' || char(27) || 'b', NULL, NULL);
+INSERT INTO labels VALUES (1, 'Datamatrix', 'command', 'lpr', NULL, NULL, 'secret', 'jscript', 'J $serial', NULL, NULL);
+INSERT INTO projects VALUES (1, 'gateway', 'cm4', '/dev/mmcblk0', 1, 1, 'postinstall', 'stable/pieeprom-2025-08-04.bin',
+    'BOOT_UART=1' || char(10), NULL, NULL, 1), (2, 'odd', 'cm4', '/dev/mmcblk0', 2, NULL, 'never', NULL, NULL, NULL, NULL, 0),
+    (3, 'late', 'cm4', '/dev/mmcblk0', 2, NULL, 'never', NULL, NULL, NULL, NULL, 0);
+INSERT INTO project_script VALUES (1, 1), (2, 2);
+INSERT INTO cms (id, serial, mac, model, memory_in_gb, storage, cid, image_filename, post_script_output, script_return_code, temp1,
+    temp2, project_id, provisioning_board, provisioning_started_at, provisioning_complete_at) VALUES
+    (1, '10000000af04b2da', 'dc:a6:32:01:02:03', 'Raspberry Pi Compute Module 4 Rev 1.0', 2, 7818182656,
+    '150100424a54443452079a3ef0d2b1a7', 'gateway.img', 'resized' || char(10), 0, 48, 55, 1, '011 (3)', '2023-01-11 17:40:52',
+    '2023-01-11 17:45:52'), (2, '10000000af04b2db', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1, NULL, NULL, NULL, NULL,
+    '2023-01-12 10:00:00', NULL);
+INSERT INTO cmlogs VALUES (1, '10000000af04b2da', '011 (3)', NULL, 'info', 'Provisioning started', '2023-01-11 17:40:52', NULL),
+    (2, '10000000af04b2db', NULL, NULL, 'error', 'Error during dd. Return code 1.', '2023-01-12 10:01:00', NULL);
+INSERT INTO settings VALUES ('active_project', '1'), ('ethernetswitch_ip', '10.0.0.2');
+INSERT INTO hosts VALUES (1, '172.20.0.9', 'dc:a6:32:01:02:03', 'bench', NULL, NULL);
+INSERT INTO users VALUES (1, 'Ada', 'ada@example.org', '$2y$10$abc', NULL, NULL);
+"#;
+
+const SB_PROVISIONER: &str = "
+CREATE TABLE devices (id integer primary key, boardname text, serial text, eth_mac text, wifi_mac text, bt_mac text, mmc_size text,
+    mmc_cid text, rpi_duid text, board_revision text, processor text, memory text, manufacturer text, secure text, jtag_locked text,
+    os_image_filename text, os_image_sha256 text, provision_ts datetime default current_timestamp);
+INSERT INTO devices (boardname, serial, eth_mac, jtag_locked, os_image_filename, provision_ts) VALUES
+    ('CM4', '10000000af04b2da', 'dc:a6:32:01:02:03', '1', 'gold.img', '2026-08-18 10:00:00'),
+    ('CM4', '10000000af04b2da', 'dc:a6:32:01:02:03', '1', 'gold.img', '2026-08-19 10:00:00');
+";
+
+fn database(path: &Path, sql: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
+        let mut db = options.connect().await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut db).await.unwrap();
+        db.close().await.unwrap();
+    });
+}
+
+/// A station, and a directory as cmprovision has it.
+fn cmprovision() -> Station {
+    let station = Station::start();
+    let image: Vec<u8> = (0..3 << 20).map(|n: u32| (n / 7) as u8).collect();
+    let sha = piprov::format::hex(&<sha2::Sha256 as sha2::Digest>::digest(&image));
+    fs::create_dir_all(station.path("cmp/public/uploads")).unwrap();
+    fs::create_dir_all(station.path("cmp/storage/app/firmware/stable")).unwrap();
+    fs::write(station.path("cmp/public/uploads/k3Jd9.img"), &image).unwrap();
+    let firmware = crate::eeprom::pi4_of("1754265600", b"[all]\nBOOT_UART=0\n");
+    fs::write(station.path("cmp/storage/app/firmware/stable/pieeprom-2025-08-04.bin"), firmware).unwrap();
+    database(&station.path("cmp/database.sqlite"), &CMPROVISION.replace("@SHA@", &sha));
+    station
+}
+
+fn count(lines: &[Value], what: &str) -> (u64, u64) {
+    let line = lines.iter().find(|line| line["event"] == "imported" && line["what"] == what);
+    line.map_or((0, 0), |line| (line["new"].as_u64().unwrap(), line["already"].as_u64().unwrap()))
+}
+
+fn left<'a>(lines: &'a [Value], what: &str) -> Vec<&'a str> {
+    let lines = lines.iter().filter(|line| line["event"] == "left-out" && line["what"] == what);
+    lines.map(|line| line["why"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn all_of_cmprovision_comes_over_once_and_what_does_not_is_named() {
+    let station = cmprovision();
+    let path = |name: &str| station.path(name).display().to_string();
+    let (file, dir, labels) = (path("cmp/database.sqlite"), path("cmp"), path("labels"));
+    fs::create_dir(&labels).unwrap();
+    let before = fs::read(&file).unwrap();
+    let args = ["import", "cmprovision", &file, "--files", &dir, "--labels", &labels];
+    let dry = station.json(&[&args[..], &["--dry-run"]].concat());
+    assert_eq!(
+        (count(&dry, "image"), count(&dry, "record"), count(&dry, "project")),
+        ((1, 0), (2, 0), (2, 0)),
+        "{dry:#?}"
+    );
+    assert!(station.json(&["project", "list"]).is_empty() && station.json(&["image", "list"]).is_empty());
+    assert!(fs::read_dir(&labels).unwrap().next().is_none());
+
+    let lines = station.json(&args);
+    for (what, new) in [
+        ("image", 1),
+        ("EEPROM image", 1),
+        ("script", 1),
+        ("project", 2),
+        ("user", 1),
+        ("record", 2),
+        ("label", 1),
+    ] {
+        assert_eq!(count(&lines, what), (new, 0), "{what}: {lines:#?}");
+    }
+    assert!(left(&lines, "image")[0].contains("gone.xz"), "{lines:#?}");
+    assert!(left(&lines, "script")[0].contains("control character"), "{lines:#?}");
+    assert!(left(&lines, "project")[0].contains("its script `odd`"), "{lines:#?}");
+    assert!(left(&lines, "image of a project")[0].contains("no image `gone`"), "{lines:#?}");
+    assert_eq!(left(&lines, "setting").len(), 1);
+    assert_eq!(fs::read(&file).unwrap(), before, "the database has changed");
+    assert_eq!(fs::read_to_string(Path::new(&labels).join("Datamatrix.jscript")).unwrap(), "J $serial");
+
+    let project = station.json(&["project", "show", "gateway"]).remove(0)["value"].clone();
+    assert_eq!(
+        (&project["image"], &project["end"], &project["again"]),
+        (&"gateway".into(), &"wait".into(), &"skip".into())
+    );
+    assert_eq!(project["eeprom"]["firmware"], "pieeprom-2025-08-04", "{project:#}");
+    assert_eq!(project["eeprom"]["set"]["BOOT_UART"], "1");
+    let users = station.json(&["user", "list"]);
+    let ada = users.iter().find(|user| user["value"]["name"] == "Ada").unwrap();
+    assert_eq!((&ada["value"]["disabled"], &ada["value"]["role"]), (&true.into(), &"viewer".into()));
+    // Its history: nothing of it is proved here, and all of it is kept.
+    let runs = station.json(&["run", "list", "--station", &station.url()]);
+    let of =
+        |serial: &str| runs.iter().find(|run| run["value"]["serial"] == serial).unwrap()["value"].clone();
+    let (done, failed) = (of("10000000af04b2da"), of("10000000af04b2db"));
+    assert_eq!(
+        (&done["outcome"], &done["took"], &done["project"]),
+        (&"not-verified".into(), &300_000.into(), &"gateway".into())
+    );
+    assert_eq!(
+        (&failed["outcome"], &failed["why"]),
+        (&"failed".into(), &"Error during dd. Return code 1.".into())
+    );
+    let log = station.json(&["run", "log", done["run"].as_str().unwrap(), "--station", &station.url()]);
+    let log: Vec<_> = log.iter().map(|line| line["value"]["text"].as_str().unwrap()).collect();
+    assert_eq!(log, ["info: Provisioning started", "resized"]);
+    let board = station.json(&["board", "show", "10000000af04b2da"]).remove(0)["value"].clone();
+    assert_eq!(
+        (&board["memory"], &board["enrolment"]),
+        (&(2u64 << 30).into(), &"waiting".into()),
+        "{board:#}"
+    );
+
+    // A second time nothing comes twice.
+    let again = station.json(&args);
+    for what in ["image", "EEPROM image", "script", "project", "user", "record", "label"] {
+        let (new, already) = count(&again, what);
+        assert!(new == 0 && already > 0, "{what}: {again:#?}");
+    }
+    assert_eq!(station.json(&["run", "list", "--station", &station.url()]).len(), 2);
+}
+
+#[test]
+fn a_manufacturing_database_comes_over_with_each_time_that_a_board_was_done() {
+    let station = Station::start();
+    let file = station.path("m.db").display().to_string();
+    database(Path::new(&file), SB_PROVISIONER);
+    for (new, already) in [(2, 0), (0, 2)] {
+        let lines = station.json(&["import", "rpi-sb-provisioner", &file]);
+        assert_eq!(count(&lines, "record"), (new, already), "{lines:#?}");
+    }
+    let runs = station.json(&["run", "list", "--station", &station.url()]);
+    assert_eq!(runs.len(), 2);
+    let run = runs[0]["value"]["run"].as_str().unwrap();
+    let record = station.json(&["run", "show", run, "--station", &station.url()]).remove(0)["record"].clone();
+    assert_eq!(record["detail"]["facts"]["jtag_locked"], "1", "{record:#}");
+}
+
+#[test]
+fn a_database_that_is_damaged_half_made_or_another_one_brings_nothing() {
+    let station = cmprovision();
+    let good = fs::read(station.path("cmp/database.sqlite")).unwrap();
+    let mut torn = good.clone();
+    torn.truncate(good.len() / 2);
+    let mut noise = good.clone();
+    noise[4096..8192].fill(0x5a);
+    fs::write(station.path("torn"), torn).unwrap();
+    fs::write(station.path("noise"), noise).unwrap();
+    fs::write(station.path("text"), "no database").unwrap();
+    fs::write(station.path("empty"), "").unwrap();
+    database(&station.path("half"), "CREATE TABLE images (id integer); CREATE TABLE users (id integer);");
+    // Its tables are no tables: what they would run isn't run.
+    let views = "CREATE VIEW images AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x AS id FROM n;";
+    database(&station.path("views"), views);
+    for (name, why) in [
+        ("torn", "no database that can be read"),
+        ("noise", "no database that can be read"),
+        ("text", "no database that can be read"),
+        ("empty", "has no table `images`"),
+        ("half", "has no column `filename`"),
+        ("views", "has no table `images`"),
+        ("missing", "can't be read"),
+    ] {
+        let file = station.path(name).display().to_string();
+        let output = station.run(&["import", "cmprovision", &file]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(why), "{name}: {said}");
+    }
+    assert!(station.json(&["project", "list"]).is_empty());
+    assert!(station.json(&["run", "list", "--station", &station.url()]).is_empty());
+}
