@@ -55,6 +55,9 @@ _piprov() {
             piprov,image)
                 cmd="piprov__subcmd__image"
                 ;;
+            piprov,import)
+                cmd="piprov__subcmd__import"
+                ;;
             piprov,initramfs)
                 cmd="piprov__subcmd__initramfs"
                 ;;
@@ -196,6 +199,9 @@ _piprov() {
             piprov__subcmd__eeprom,edit)
                 cmd="piprov__subcmd__eeprom__subcmd__edit"
                 ;;
+            piprov__subcmd__eeprom,recovery)
+                cmd="piprov__subcmd__eeprom__subcmd__recovery"
+                ;;
             piprov__subcmd__eeprom,show)
                 cmd="piprov__subcmd__eeprom__subcmd__show"
                 ;;
@@ -252,6 +258,12 @@ _piprov() {
                 ;;
             piprov__subcmd__image,verify)
                 cmd="piprov__subcmd__image__subcmd__verify"
+                ;;
+            piprov__subcmd__import,cmprovision)
+                cmd="piprov__subcmd__import__subcmd__cmprovision"
+                ;;
+            piprov__subcmd__import,rpi-sb-provisioner)
+                cmd="piprov__subcmd__import__subcmd__rpi__subcmd__sb__subcmd__provisioner"
                 ;;
             piprov__subcmd__initramfs,build)
                 cmd="piprov__subcmd__initramfs__subcmd__build"
@@ -470,7 +482,7 @@ _piprov() {
 
     case "${cmd}" in
         piprov)
-            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version deploy flash verify split-image reset run board image backup firmware project script rule values user token slot hook station targets card eeprom tftp usbboot list doctor netboot serve bootd mklive clnlive nukelive live stage1 initramfs udev config"
+            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version deploy flash verify split-image reset run board image backup firmware project script rule values user token slot import hook station targets card eeprom tftp usbboot list doctor netboot serve bootd mklive clnlive nukelive live stage1 initramfs udev config"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1452,7 +1464,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__eeprom)
-            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version show edit verify"
+            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version show edit verify recovery"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1497,6 +1509,44 @@ _piprov() {
                     return 0
                     ;;
                 --boot-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --board)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mfg-ver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__eeprom__subcmd__recovery)
+            opts="-o -q -v -h -V --program --output --board --mfg-ver --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --program)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2227,6 +2277,98 @@ _piprov() {
             ;;
         piprov__subcmd__image__subcmd__verify)
             opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__import)
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version cmprovision rpi-sb-provisioner"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__import__subcmd__cmprovision)
+            opts="-n -q -v -h -V --files --labels --dry-run --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --files)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --labels)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__import__subcmd__rpi__subcmd__sb__subcmd__provisioner)
+            opts="-n -q -v -h -V --dry-run --station --token-file --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3670,7 +3812,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__run__subcmd__list)
-            opts="-n -q -v -h -V --board --kind --outcome --since --last --state --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            opts="-n -q -v -h -V --board --kind --outcome --project --image --slot --since --last --state --station --token-file --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3685,6 +3827,18 @@ _piprov() {
                     return 0
                     ;;
                 --outcome)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slot)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -48,6 +48,7 @@ complete -c piprov -n "__fish_piprov_needs_command" -f -a "values" -d 'Show and 
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "user" -d 'Show and change the accounts of people'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "token" -d 'Show, make and take back the tokens of programs'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "slot" -d 'Show slots, and say that one is mended'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "import" -d 'Take over what another provisioner had'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "hook" -d 'Show and change who is told by HTTP what happens'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "station" -d 'Show the station, and say whether its rules start something'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "targets" -d 'Show, check and change the targets database'
@@ -169,6 +170,9 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l board -d 'Only boards whose name, address, MAC, serial number or port is this' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l kind -d 'Only this kind of run: flash, net-boot, deploy or another one' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l outcome -d 'Only runs that ended so: done, not-verified, failed, lost or unfinished' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l project -d 'Of a station: only runs of this project' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l image -d 'Of a station: only runs of this image' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l slot -d 'Of a station: only runs in this slot' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l since -d 'Only runs that began since: a date, or a time before now as 30m, 12h or 7d' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s n -l last -d 'Only the latest N of them; of a station 100 where this isn\'t given' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l state -d 'Read the records below this state directory [default: the setting state-dir]' -r -F
@@ -1105,6 +1109,39 @@ complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -f -a "cmprovision" -d 'Take over projects, scripts, images, people and history of cmprovision'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -f -a "rpi-sb-provisioner" -d 'Take over the manufacturing database of rpi-sb-provisioner'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -l files -d 'Its directory, with images and EEPROM images' -r -f -a "(__fish_complete_directories)"
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -l labels -d 'Write its templates of labels into this directory, as they are' -r -f -a "(__fish_complete_directories)"
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -s n -l dry-run -d 'Say what would come over, and change nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from rpi-sb-provisioner" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from rpi-sb-provisioner" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from rpi-sb-provisioner" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from rpi-sb-provisioner" -s n -l dry-run -d 'Say what would come over, and change nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from rpi-sb-provisioner" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from rpi-sb-provisioner" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from rpi-sb-provisioner" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from rpi-sb-provisioner" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from rpi-sb-provisioner" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from rpi-sb-provisioner" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue host" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue host" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue host" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -1395,16 +1432,17 @@ complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -l config -d 'Read this configuration file instead of the usual ones' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -l json -d 'Print results as JSON, one object a line'
-complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -s q -l quiet -d 'Print results and errors only'
-complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -s v -l verbose -d 'Say more about the same events'
-complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -s h -l help -d 'Print help'
-complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -f -a "show" -d 'Show what is in an image, or which images a directory or a package has'
-complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -f -a "edit" -d 'Change the settings in an image, and write it as another file'
-complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify" -f -a "verify" -d 'Check whether an image is whole, and whether a board starts with it'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify recovery" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify recovery" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify recovery" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify recovery" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify recovery" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify recovery" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify recovery" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify recovery" -f -a "show" -d 'Show what is in an image, or which images a directory or a package has'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify recovery" -f -a "edit" -d 'Change the settings in an image, and write it as another file'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify recovery" -f -a "verify" -d 'Check whether an image is whole, and whether a board starts with it'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify recovery" -f -a "recovery" -d 'Make the directory from which a board in USB boot writes its EEPROM'
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from show" -l board -d 'Say what the boot order means for this board: 4, 400, cm4, cm4s, 5, 500, cm5' -r
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
@@ -1442,6 +1480,17 @@ complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -l program -d 'Raspberry Pi\'s recovery.bin for the board\'s chip' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -s o -l output -d 'The new directory' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -l board -d 'The board that it is for: 4, 400, cm4, cm4s, 5, 500, cm5, cm5-lite' -r
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -l mfg-ver -d 'The bootloader\'s number that the board needs at least' -r
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l root -d 'Serve the files below this folder' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l listen -d 'Listen on this address and UDP port' -r
 complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l max-window -d 'Send at most N blocks before an acknowledgement' -r

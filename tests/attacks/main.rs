@@ -30,6 +30,8 @@ mod usb_model;
 mod old_os;
 #[path = "../support/passkey.rs"]
 mod passkey;
+#[path = "../support/small_image.rs"]
+mod small_image;
 #[path = "../support/station.rs"]
 mod station;
 

@@ -87,7 +87,8 @@ fn a_station_with_its_own_certificate_is_believed_by_its_pin_or_its_name_and_by_
     assert_eq!(curl(&["--cacert", cert, "--resolve", &other, &elsewhere]).0, 60);
     assert_eq!(curl(&["--tls-max", "1.1", "--cacert", cert, "--resolve", &named, &health]).0, 35);
     let plain = curl(&[&format!("http://127.0.0.1:{port}/healthz")]);
-    assert!(plain.0 != 0 && !plain.1.contains("ok"), "{plain:?}");
+    let told = "This station speaks HTTPS here. Write https:// in front of its address.\r\n";
+    assert_eq!(plain, (0, told.to_owned()));
 
     // The command line, by its pin.
     let token = token(&station, dir);
@@ -107,10 +108,6 @@ fn a_station_with_its_own_certificate_is_believed_by_its_pin_or_its_name_and_by_
     assert!(text(&refused).contains(&wrong) && text(&refused).contains(pin), "{}", text(&refused));
     assert_eq!(list("").status.code(), Some(77));
     assert!(text(&list("")).contains("station.pin"), "{}", text(&list("")));
-    // Who writes http:// is told, and what was asked for isn't answered.
-    let (code, said) = curl(&["-D", "-", &url.replace("https://", "http://")]);
-    assert_eq!(code, 0, "{said}");
-    assert!(said.starts_with("HTTP/1.1 400") && said.contains("Write https:// in front"), "{said}");
     // An agent, by its pin: with another one, or without, it says why, and tells the station nothing.
     fs::write(dir.join("disk"), vec![0xee; 6 * MIB]).unwrap();
     a_pin_holds_where_no_certificate_is(dir, &token, pin);

@@ -16,8 +16,10 @@ use crate::format::size;
 pub(super) struct Recovery {
     /// The image that the board is to get, - for standard input
     image: PathBuf,
-    /// Raspberry Pi's recovery.bin for the board's chip; its package rpi-eeprom has it beside the images
-    #[arg(long, value_name = "RECOVERY.BIN")]
+    /// Raspberry Pi's recovery.bin for the board's chip
+    ///
+    /// Its package rpi-eeprom has it beside the images.
+    #[arg(long, value_name = "FILE")]
     program: PathBuf,
     /// The new directory
     #[arg(short, long, value_name = "DIR")]
