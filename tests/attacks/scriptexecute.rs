@@ -210,7 +210,12 @@ fn no_word_of_a_board_becomes_a_command_of_a_script_and_none_is_kept_beyond_its_
 #[test]
 fn a_job_that_this_os_cannot_carry_out_is_refused_before_anything_is_written() {
     let rig = rig();
-    rig.station.put("/api/v1/images/parts", &small_image::IMAGE).ok();
+    let disk = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(disk.path(), &**small_image::IMAGE).unwrap();
+    let script = r#"printf 'root=/dev/mmcblk0p2 rootwait init=/usr/lib/raspberrypi-sys-mods/firstboot' | mcopy -i "$1"@@1M - ::cmdline.txt"#;
+    let made = Command::new("sh").args(["-ec", script, "sh"]).arg(disk.path()).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    rig.station.put("/api/v1/images/parts", &std::fs::read(disk.path()).unwrap()).ok();
     let settings = json!({"name": "named", "image": "parts", "again": "again", "first_boot": {"hostname": "a", "format": "custom-toml"}});
     rig.station.admin("PUT", "/api/v1/projects/named", Some(&settings)).ok();
     let nvme = json!({"name": "nvme", "image": "os", "again": "again", "target": ["nvme"]});

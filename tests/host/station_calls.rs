@@ -160,7 +160,7 @@ fn the_pages_the_description_and_the_station_agree_on_each_call() {
     for (call, told) in &description {
         if told.shows.is_empty() {
             // Without a serial number it is answered as its old server did.
-            if call == "GET /scriptexecute" {
+            if call.ends_with(" /scriptexecute") {
                 continue;
             }
             assert_ne!(status(&station, call, None), 401, "{call}");
