@@ -66,6 +66,7 @@ impl Rig {
     }
 
     /// The record of the newest run, once so many have ended.
+    #[allow(clippy::print_stderr, reason = "what the board has said helps who reads why a test failed")]
     fn ended(&self, board: &OldOs, count: usize) -> Value {
         let runs = until("the end of a run", || {
             let runs = self.runs();

@@ -218,7 +218,7 @@ fn memory(kb: u64) -> Option<u64> {
     let whole = (kb + 200_000 + (1 << 19)) >> 20;
     match kb {
         0 => None,
-        ..700_000 => Some(kb * 1024),
+        1..700_000 => Some(kb * 1024),
         _ => Some(whole << 30),
     }
 }
