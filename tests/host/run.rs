@@ -80,6 +80,15 @@ fn records_are_listed_filtered_and_shown_old_ones_too() {
         assert_eq!(listed(&["--board", board]), ["lab-01"], "{board}");
     }
     assert!(lab.run(&["run", "list", "--kind", "x"]).status.code() == Some(2));
+    // Records of this host don't say these, so nothing is listed as if they had been looked for.
+    for flag in ["--project", "--image", "--slot"] {
+        let refused = lab.run(&["run", "list", flag, "x"]);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(
+            refused.status.code() == Some(2) && said.contains(flag) && said.contains("--station"),
+            "{said}"
+        );
+    }
     // One by the beginning of its name, and the first form.
     let shown = lab.run(&["run", "show", "01234"]);
     let text = String::from_utf8(shown.stdout).unwrap();

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::{Place, style, tell_left_out, took, word};
 use crate::cli::client::{Station, path};
+use crate::cli::report::Usage;
 use crate::cli::table::Columns;
 use crate::cli::ui::{Style, Ui};
 use crate::config::Settings;
@@ -126,6 +127,17 @@ impl List {
     }
 
     pub(super) fn run(&self, ui: &Ui, settings: &Settings) -> crate::cli::Result<()> {
+        // What a record on this host doesn't say can't choose among them.
+        let of_station = [("--project", &self.project), ("--image", &self.image), ("--slot", &self.slot)];
+        if let Some((flag, _)) = of_station.iter().find(|(_, value)| value.is_some()) {
+            return Err(Usage {
+                message: format!(
+                    "{flag} chooses among the runs of a station, and these are records of this host"
+                ),
+                hint: Some("Name the station with --station URL, or in the setting station.url.".into()),
+            }
+            .into());
+        }
         let since = self.since.map(|since| since.moment(Timestamp::now()));
         let mut left_out = 0;
         let mut table = Table::new(ui);
