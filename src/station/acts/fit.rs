@@ -52,7 +52,8 @@ impl Fit {
         };
         let Some(named) = named.filter(|named| !named.is_empty()) else { return Ok(None) };
         let Ok(image) = store.image(&named).await else { return Ok(None) };
-        let contents = store.contents(std::slice::from_ref(&image.id)).await?.remove(&image.id);
+        // Looked at now where nobody has before. What can't be read is told where it is looked at, or written.
+        let contents = station.contents(&image).await.ok();
         Ok(Some(Self { image, contents, target }))
     }
 

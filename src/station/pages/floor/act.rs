@@ -359,9 +359,16 @@ async fn ask(visit: Visit) -> Answer {
     let projects: Vec<Project> =
         store.projects().await?.into_iter().filter(|project| project.image.is_some()).collect();
     let (project, image) = what(&visit.query);
-    let (project, mut image) = (project.unwrap_or_default(), image.unwrap_or_default());
+    let (mut project, mut image) = (project.unwrap_or_default(), image.unwrap_or_default());
     if project.is_empty() && image.is_empty() {
         image = store.image_before().await?.unwrap_or_default();
+    }
+    // What a browser shows as chosen where nothing is: the first of all.
+    if project.is_empty() && image.is_empty() {
+        match (projects.first(), images.iter().chain(&backups).next()) {
+            (Some(first), _) => first.name.clone_into(&mut project),
+            (None, first) => image = first.map(|first| first.name.clone()).unwrap_or_default(),
+        }
     }
     // An older backup is in no list; it is there for those who ask for it by its name.
     if !image.is_empty()
