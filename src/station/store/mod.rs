@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `db` | both databases behind one way to ask |
 //! | `open` | opened, brought to the newest form, or refused |
-//! | `boards`, `board_list`, `identity`, `keyless`, `slots` | boards, how they were seen and who they are |
+//! | `boards`, `board_list`, `identity`, `keyless`, `slots`, `switches` | boards, how and where they were seen and who they are |
 //! | `jobs`, `runs`, `run_list` | what boards are to do, and what was done |
 //! | `images`, `shelf`, `uploads`, `projects`, `rules` | what it is done with, and for whom |
 //! | `values`, `draws`, `sheets` | what each board has of its own |
@@ -58,6 +58,7 @@ mod sheets;
 mod shelf;
 mod slots;
 mod spool;
+mod switches;
 mod tally;
 mod uploads;
 mod values;
@@ -77,6 +78,7 @@ pub use keyless::Keyless;
 pub use once::Once;
 pub use open::StoreUrl;
 pub use page::{limit, part};
+pub use switches::Addressed;
 pub use passkeys::Passkey;
 pub use people::Account;
 pub use retain::{Keep, Removed, room};
