@@ -14,7 +14,7 @@ use crate::format::message;
 use crate::station::slots::slot_at;
 use crate::station::web::Refusal;
 use crate::station::{Station, now};
-use crate::station_api::{SlotKind, Switch, Thing, Time};
+use crate::station_api::{Enrolment, SlotKind, Switch, Thing, Time};
 use crate::stop::Stop;
 
 /// How often they are asked.
@@ -134,11 +134,30 @@ impl Station {
             }
             let Some(Where::Seen(Seen::At(place))) = places.get(one.board.as_str()) else { continue };
             let to = slot_at(&slots, SlotKind::Switch, place);
-            self.board_seen_at(&one.board, &slots, one.slot.as_deref(), to, SlotKind::Switch).await?;
+            if self.board_seen_at(&one.board, &slots, one.slot.as_deref(), to, SlotKind::Switch).await? {
+                self.arrived_in_slot(&one.board).await?;
+            }
             moved.push(one.board.clone());
         }
         for board in self.switches.put(places, at) {
             self.changes.tell(Thing::Board, &board, Some(&board));
+        }
+        Ok(())
+    }
+}
+
+impl Station {
+    /// Rules may ask for the slot: a board that has come, and got nothing to do since, is looked at once more. One that
+    /// has done something since isn't: it may only have been put into another port.
+    async fn arrived_in_slot(&self, board: &str) -> Result<(), Refusal> {
+        if !self.waiting.is_present(board) {
+            return Ok(());
+        }
+        let Some(place) = self.store().places(&[board.to_owned()]).await?.pop() else { return Ok(()) };
+        let came = place.board.facts.as_ref().map_or(place.board.first_seen, |facts| facts.at);
+        let is_new = place.job.is_none_or(|job| job.made < came);
+        if is_new && place.board.enrolment == Enrolment::Enrolled {
+            self.arrived(board).await?;
         }
         Ok(())
     }

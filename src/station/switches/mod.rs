@@ -305,7 +305,7 @@ impl Station {
         self.waiting.is_present(board) || now.saturating_sub(seen) <= THERE
     }
 
-    /// A board was seen at a place of this kind, where this slot is, or none.
+    /// A board was seen at a place of this kind, where this slot is, or none. Whether it has moved.
     async fn board_seen_at(
         &self,
         board: &str,
@@ -313,15 +313,15 @@ impl Station {
         now_in: Option<&str>,
         to: Option<&Slot>,
         by: SlotKind,
-    ) -> Result<(), Refusal> {
+    ) -> Result<bool, Refusal> {
         let now_in = slots.iter().find(|slot| Some(slot.name.as_str()) == now_in);
-        let Some(to) = super::slots::moves(now_in, to, by) else { return Ok(()) };
+        let Some(to) = super::slots::moves(now_in, to, by) else { return Ok(false) };
         if !self.store().move_board(board, now_in.map(|slot| slot.name.as_str()), to).await? {
-            return Ok(());
+            return Ok(false);
         }
         tracing::info!(board, slot = to, by = by.words(), "a board is in another slot");
         self.changes.tell(Thing::Board, board, Some(board));
-        Ok(())
+        Ok(true)
     }
 
     /// A board has said by its jumpers where it is.
@@ -334,7 +334,7 @@ impl Station {
         let slots = self.store().slots().await?;
         let known = self.store().board(board).await?;
         let to = slot_at(&slots, SlotKind::Jumper, &jumper.to_string());
-        self.board_seen_at(board, &slots, known.slot.as_deref(), to, SlotKind::Jumper).await
+        self.board_seen_at(board, &slots, known.slot.as_deref(), to, SlotKind::Jumper).await.map(drop)
     }
 }
 
