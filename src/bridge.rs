@@ -78,7 +78,8 @@ mod tests {
     fn six_columns_are_walked_and_no_more() {
         let mut rows = Vec::new();
         for port in 1..=100_u32 {
-            let of = |column: usize, rest: &[u32], value| Row { name: [COLUMNS[column], rest].concat(), value };
+            let of =
+                |column: usize, rest: &[u32], value| Row { name: [COLUMNS[column], rest].concat(), value };
             rows.push(of(0, &[2, 0, 0, 0, 0, port], Value::Number(i64::from(port))));
             rows.push(of(4, &[port], Value::Number(i64::from(port + 500))));
             rows.push(of(5, &[port + 500], Value::Text(format!("port {port}").into_bytes())));

@@ -133,7 +133,9 @@ mod tests {
         assert_eq!(told.station.as_deref(), Some("http://[fe80::1%25eth0]:80"));
         assert_eq!((told.key, told.pin.as_deref()), (None, Some("00")));
         assert_eq!(Told::of(""), Told::default());
-        for (line, reads) in [("", false), ("piprov.jumper", false), ("piprov.jumper=0", false), ("piprov.jumper=on", true)] {
+        for (line, reads) in
+            [("", false), ("piprov.jumper", false), ("piprov.jumper=0", false), ("piprov.jumper=on", true)]
+        {
             assert_eq!(Told::of(line).reads_jumper(), reads, "{line}");
         }
     }

@@ -115,8 +115,13 @@ mod tests {
         for text in ["", "8", "07", "-1", "a", "3 "] {
             assert!(text.parse::<Jumper>().is_err(), "{text}");
         }
-        assert_eq!(Jumper::try_from(8).unwrap_err().to_string(), "`8` is no number that three jumpers can say: 0 to 7");
+        assert_eq!(
+            Jumper::try_from(8).unwrap_err().to_string(),
+            "`8` is no number that three jumpers can say: 0 to 7"
+        );
         assert_eq!(serde_json::from_str::<Jumper>("5").unwrap().number(), 5);
-        assert!(serde_json::from_str::<Jumper>("9").is_err() && serde_json::from_str::<Jumper>("-1").is_err());
+        assert!(
+            serde_json::from_str::<Jumper>("9").is_err() && serde_json::from_str::<Jumper>("-1").is_err()
+        );
     }
 }

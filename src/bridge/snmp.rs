@@ -115,7 +115,9 @@ impl Snmp {
                 Ok(Some(length)) => length,
                 Ok(None) => break,
                 // Anybody may send that: it is believed no more than silence.
-                Err(Error::Socket { source, .. }) if source.kind() == std::io::ErrorKind::ConnectionRefused => {
+                Err(Error::Socket { source, .. })
+                    if source.kind() == std::io::ErrorKind::ConnectionRefused =>
+                {
                     stray = Some("nothing listens at that port");
                     continue;
                 }
@@ -135,7 +137,8 @@ impl Forwarding for Snmp {
     fn behind(&mut self, name: &[u32], most: u32) -> Result<Vec<Row>, Error> {
         let numbers: Vec<u64> = name.iter().map(|number| u64::from(*number)).collect();
         let name = Oid::from(&numbers);
-        let name = name.map_err(|_| Error::NoAnswer { at: self.at, why: "a name that can't be asked for" })?;
+        let name =
+            name.map_err(|_| Error::NoAnswer { at: self.at, why: "a name that can't be asked for" })?;
         let mut stray = None;
         for _ in 0..TRIES {
             if Instant::now() >= self.end {
@@ -216,9 +219,9 @@ mod tests {
 
     /// What a switch answers to request 7 with the community `lab`: its interface 3 is called `ge-3`.
     const ANSWER_7: &[u8] = &[
-        0x30, 0x2c, 0x02, 0x01, 0x01, 0x04, 0x03, b'l', b'a', b'b', 0xa2, 0x22, 0x02, 0x01, 0x07, 0x02, 0x01, 0x00, 0x02,
-        0x01, 0x00, 0x30, 0x17, 0x30, 0x15, 0x06, 0x0d, 0x2b, 0x06, 0x01, 0x02, 0x01, 0x1f, 0x01, 0x01, 0x01, 0x01, 0x87,
-        0x68, 0x03, 0x04, 0x04, b'g', b'e', b'-', b'3',
+        0x30, 0x2c, 0x02, 0x01, 0x01, 0x04, 0x03, b'l', b'a', b'b', 0xa2, 0x22, 0x02, 0x01, 0x07, 0x02, 0x01,
+        0x00, 0x02, 0x01, 0x00, 0x30, 0x17, 0x30, 0x15, 0x06, 0x0d, 0x2b, 0x06, 0x01, 0x02, 0x01, 0x1f, 0x01,
+        0x01, 0x01, 0x01, 0x87, 0x68, 0x03, 0x04, 0x04, b'g', b'e', b'-', b'3',
     ];
 
     #[test]

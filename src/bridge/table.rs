@@ -146,7 +146,11 @@ impl Seen {
             let ports = switch.table.addresses.get(&mac).into_iter().flatten();
             ports.map(|port| {
                 let place = place(switch.name, port);
-                if switch.table.is_uplink(port, switch.uplinks) { Self::Behind(vec![place]) } else { Self::At(place) }
+                if switch.table.is_uplink(port, switch.uplinks) {
+                    Self::Behind(vec![place])
+                } else {
+                    Self::At(place)
+                }
             })
         }))
     }
@@ -171,7 +175,8 @@ fn number(column: &[u32], rest: &[u32], value: &Value) -> Result<i64, Wrong> {
 
 /// The address that a name ends with; `None` for one that no host has.
 fn mac(column: &[u32], rest: &[u32], before: usize) -> Result<Option<Mac>, Wrong> {
-    let wrong = || Wrong::Name { name: dotted(&[column, rest].concat()), wanted: "six numbers of an address" };
+    let wrong =
+        || Wrong::Name { name: dotted(&[column, rest].concat()), wanted: "six numbers of an address" };
     let numbers = rest.get(before..).filter(|numbers| numbers.len() == 6).ok_or_else(wrong)?;
     let mut bytes = [0; 6];
     for (byte, number) in bytes.iter_mut().zip(numbers) {
@@ -208,7 +213,8 @@ fn port_names(interfaces: &[Cell], names: &[Cell]) -> Result<BTreeMap<i64, Strin
 
 /// A name as it may stand in a line; `None` where nothing of it is left.
 fn tidy(text: &[u8]) -> Option<String> {
-    let text: String = String::from_utf8_lossy(text).chars().filter(|char| !is_hidden(*char)).take(LONGEST_PORT).collect();
+    let text: String =
+        String::from_utf8_lossy(text).chars().filter(|char| !is_hidden(*char)).take(LONGEST_PORT).collect();
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     (!text.is_empty()).then_some(text)
 }
@@ -255,8 +261,13 @@ pub(crate) mod tests {
             (address(3), Value::Number(2)),
         ];
         let second = [1, 20].map(|vlan| ([vec![vlan], address(5)].concat(), Value::Number(5))).to_vec();
-        let interfaces = [(3, 103), (4, 104), (5, 105)].map(|(port, index)| (vec![port], Value::Number(index)));
-        let names = vec![(vec![103], text("ge-0/0/3\u{1b}[31m")), (vec![105], text(" \u{7} ")), (vec![9], Value::Other)];
+        let interfaces =
+            [(3, 103), (4, 104), (5, 105)].map(|(port, index)| (vec![port], Value::Number(index)));
+        let names = vec![
+            (vec![103], text("ge-0/0/3\u{1b}[31m")),
+            (vec![105], text(" \u{7} ")),
+            (vec![9], Value::Other),
+        ];
         let table = Table::of(&[first, states, second, Vec::new(), interfaces.to_vec(), names]).unwrap();
         let ports: Vec<_> = table.ports().map(|(port, macs)| (port, macs.len())).collect();
         assert_eq!(ports, [("#5", 1), ("ge-0/0/3[31m", 1)], "one address in two virtual networks is one");
@@ -265,7 +276,11 @@ pub(crate) mod tests {
 
     #[test]
     fn ports_of_one_name_go_by_their_numbers() {
-        let seen = vec![(address(1), Value::Number(1)), (address(2), Value::Number(2)), (address(3), Value::Number(3))];
+        let seen = vec![
+            (address(1), Value::Number(1)),
+            (address(2), Value::Number(2)),
+            (address(3), Value::Number(3)),
+        ];
         let interfaces = (1..=3).map(|port| (vec![port], Value::Number(i64::from(port)))).collect();
         let names = vec![(vec![1], text("port")), (vec![2], text("port")), (vec![3], text("other"))];
         let table = Table::of(&[seen, Vec::new(), Vec::new(), Vec::new(), interfaces, names]).unwrap();
@@ -308,7 +323,10 @@ pub(crate) mod tests {
         // Nine addresses at the hall's last port: the bench is behind it.
         assert_eq!(Seen::of(&all, mac(1)), Seen::At("bench/ge-0/0/1".into()));
         assert_eq!(Seen::of(&all, mac(20)), Seen::At("hall/ge-0/0/7".into()));
-        assert_eq!(Seen::of(&all, mac(9)), Seen::Behind(vec!["bench/ge-0/0/3".into(), "hall/ge-0/0/12".into()]));
+        assert_eq!(
+            Seen::of(&all, mac(9)),
+            Seen::Behind(vec!["bench/ge-0/0/3".into(), "hall/ge-0/0/12".into()])
+        );
         assert_eq!(Seen::of(&all, mac(77)), Seen::Nowhere);
         let two = Seen::of_all([Seen::of(&all, mac(1)), Seen::of(&all, mac(2)), Seen::of(&all, mac(9))]);
         assert_eq!(two, Seen::Several(vec!["bench/ge-0/0/1".into(), "bench/ge-0/0/2".into()]));

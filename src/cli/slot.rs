@@ -59,7 +59,9 @@ struct Put {
 
 fn cell(text: &str) -> Result<Cell, String> {
     let number = |text: &str| text.trim().parse().ok();
-    let cell = text.split_once(',').and_then(|(row, column)| Some(Cell { row: number(row)?, column: number(column)? }));
+    let cell = text
+        .split_once(',')
+        .and_then(|(row, column)| Some(Cell { row: number(row)?, column: number(column)? }));
     let wanted = || format!("a row and a column, each 1 to {}, such as 2,5", Cell::MOST);
     cell.filter(|cell| cell.is_on_map()).ok_or_else(wanted)
 }
@@ -78,8 +80,9 @@ impl Slot {
             Command::List => list(&station, ui),
             Command::Places => {
                 let all: Vec<FreePlace> = station.all("/api/v1/places", &[])?;
-                let row =
-                    |one: &FreePlace| [word(one.kind), one.place.clone(), one.called.clone(), moment(one.since)];
+                let row = |one: &FreePlace| {
+                    [word(one.kind), one.place.clone(), one.called.clone(), moment(one.since)]
+                };
                 let nothing = "each place at which a board was seen is a slot";
                 tell(ui, "place", ["AS", "PLACE", "BOARD", "SINCE"], &all, row, nothing);
                 Ok(())
@@ -100,7 +103,8 @@ impl Slot {
                     mended: None,
                 };
                 let made: Known = station.put(&path(["slots", &slot.name]), &slot)?;
-                let on_map = made.cell.map(|cell| format!("{},{}", cell.row, cell.column)).unwrap_or_default();
+                let on_map =
+                    made.cell.map(|cell| format!("{},{}", cell.row, cell.column)).unwrap_or_default();
                 let facts = [
                     ("slot", made.name.clone()),
                     ("as", word(made.kind)),

@@ -44,8 +44,8 @@ pub use import::{Import, ImportAsked, Imported, LeftOut, OldLine, OldOutcome, Ol
 pub use job::{Job, JobState, Plan, RunLine};
 pub use many::{BoardNames, BoardsChange, Fit, FitAsked, MOST_BOARDS, NewJobs, OfBoard, OfBoards};
 pub use name::{check_name, image_name};
-pub use place::{Cell, FreePlace, NewSwitch, Switch, SwitchAsked, SwitchPort};
 pub use people::{Me, PasswordChange, Role, Scope, Session, Token, User};
+pub use place::{Cell, FreePlace, NewSwitch, Switch, SwitchAsked, SwitchPort};
 pub use project::{
     Again, FIRST_BOOT_FORMAT, FirstBootSettings, MOST_RETRIES, MOST_SERIALS, Matching, NoBoard, Project,
     Rule, What, shadow,

@@ -27,20 +27,24 @@ fn integer(number: i32) -> Vec<u8> {
 fn name(numbers: &[u32]) -> Vec<u8> {
     let mut bytes = vec![u8::try_from(numbers[0] * 40 + numbers[1]).unwrap()];
     for number in &numbers[2..] {
-        let septets = (0..5).rev().map(|at| (number >> (7 * at) & 0x7f) as u8).skip_while(|septet| *septet == 0);
+        let septets =
+            (0..5).rev().map(|at| (number >> (7 * at) & 0x7f) as u8).skip_while(|septet| *septet == 0);
         let mut septets: Vec<_> = septets.collect();
         if septets.is_empty() {
             septets.push(0);
         }
         let last = septets.len() - 1;
-        bytes.extend(septets.iter().enumerate().map(|(at, septet)| if at == last { *septet } else { septet | 0x80 }));
+        bytes.extend(
+            septets.iter().enumerate().map(|(at, septet)| if at == last { *septet } else { septet | 0x80 }),
+        );
     }
     member(6, &bytes)
 }
 
 /// A response to a question, with these rows: names, each with its value as a member.
 fn response(request: i32, rows: &[(Vec<u32>, Vec<u8>)]) -> Vec<u8> {
-    let rows: Vec<u8> = rows.iter().flat_map(|(of, value)| member(0x30, &[name(of), value.clone()].concat())).collect();
+    let rows: Vec<u8> =
+        rows.iter().flat_map(|(of, value)| member(0x30, &[name(of), value.clone()].concat())).collect();
     let told = [integer(request), integer(0), integer(0), member(0x30, &rows)].concat();
     member(0x30, &[integer(1), member(4, b"reader"), member(0xa2, &told)].concat())
 }
@@ -70,7 +74,11 @@ fn question(bytes: &[u8]) -> Question {
     assert_eq!((version, community, kind), (&[1][..], &b"reader"[..], 0xa5));
     let (_, request, rest) = take(asked);
     let request = request.iter().fold(0_i32, |number, byte| number << 8 | i32::from(*byte));
-    let (_, rows, _) = { let (_, _, rest) = take(rest); let (_, _, rest) = take(rest); take(rest) };
+    let (_, rows, _) = {
+        let (_, _, rest) = take(rest);
+        let (_, _, rest) = take(rest);
+        take(rest)
+    };
     let (_, row, _) = take(rows);
     let (_, of, _) = take(row);
     let mut behind = vec![u32::from(of[0]) / 40, u32::from(of[0]) % 40];
@@ -124,7 +132,10 @@ fn nonsense_silence_and_answers_that_belong_elsewhere_are_told_and_end() {
 
     let silent = switch(|_, _, _| {});
     let (told, took) = asked(silent);
-    assert!(matches!(told, Err(Error::Silent { tries: 3, .. })) && took < Duration::from_secs(15), "{told:?} {took:?}");
+    assert!(
+        matches!(told, Err(Error::Silent { tries: 3, .. })) && took < Duration::from_secs(15),
+        "{told:?} {took:?}"
+    );
 
     // Right in each word, but from another port: who only hears the questions can't answer them.
     let elsewhere = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -145,7 +156,10 @@ fn nonsense_silence_and_answers_that_belong_elsewhere_are_told_and_end() {
             send(socket, to, &response(question.request.wrapping_add(n + 1), &[]));
         }
     }));
-    assert!(matches!(told, Err(Error::NoAnswer { .. })) && took < Duration::from_secs(15), "{told:?} {took:?}");
+    assert!(
+        matches!(told, Err(Error::NoAnswer { .. })) && took < Duration::from_secs(15),
+        "{told:?} {took:?}"
+    );
 
     // Nothing in it.
     let (told, _) = asked(switch(|socket, to, question| send(socket, to, &response(question.request, &[]))));

@@ -71,16 +71,18 @@ impl Switch {
     /// It has another table from now on.
     fn tells(&mut self, rows: &[(String, &str, String)]) {
         self.end();
-        let text: String = rows.iter().map(|(name, kind, value)| format!("{name}|{kind}|{value}\n")).collect();
+        let text: String =
+            rows.iter().map(|(name, kind, value)| format!("{name}|{kind}|{value}\n")).collect();
         fs::write(self.dir.join("table"), text).unwrap();
         let unpacked = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/snmpd/usr/sbin/snmpd");
         let program = if Path::new(unpacked).exists() { unpacked } else { "/usr/sbin/snmpd" };
         assert!(Path::new(program).exists(), "snmpd is missing: tools/install-packages test");
         let (log, config) = (self.dir.join("log"), self.dir.join("snmpd.conf"));
         let mut command = Command::new(program);
-        command.args(["-f", "-LF", "w"]).arg(log).arg("-C").arg("-c").arg(config);
+        command.args(["-f", "-Lf"]).arg(log).arg("-C").arg("-c").arg(config);
         command.arg("-p").arg(self.dir.join("pid")).env("SNMP_PERSISTENT_DIR", &self.dir);
-        self.child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        self.child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     }
 
     fn end(&mut self) {
@@ -165,7 +167,9 @@ fn forty_boards_come_into_the_slots_at_the_ports_that_a_real_snmpd_tells() {
         (macs.len() == 40).then_some(macs)
     });
     // The slots are named by the bench: five rows of eight, in the order of the ports.
-    let name = |port: u32| format!("{}{}", char::from(b'A' + u8::try_from((port - 1) / 8).unwrap()), (port - 1) % 8 + 1);
+    let name = |port: u32| {
+        format!("{}{}", char::from(b'A' + u8::try_from((port - 1) / 8).unwrap()), (port - 1) % 8 + 1)
+    };
     for port in 1..=40 {
         let (name, place) = (name(port), format!("sw1/ge-0/0/{port}"));
         let cell = format!("{},{}", (port - 1) / 8 + 1, (port - 1) % 8 + 1);
@@ -181,7 +185,8 @@ fn forty_boards_come_into_the_slots_at_the_ports_that_a_real_snmpd_tells() {
     fs::write(&secret, "bench-reader\n").unwrap();
     fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let address = format!("127.0.0.1:{}", switch.port);
-    let made = station.json(&["switch", "add", "sw1", &address, "--community-file", secret.to_str().unwrap()]);
+    let made =
+        station.json(&["switch", "add", "sw1", &address, "--community-file", secret.to_str().unwrap()]);
     assert_eq!(made[0]["value"]["address"], json!(address));
     until("each board in its slot", || (slots(&station).len() == 40).then_some(()));
     for n in 1..=40 {
@@ -198,11 +203,17 @@ fn forty_boards_come_into_the_slots_at_the_ports_that_a_real_snmpd_tells() {
     }
     // What it tells: an uplink is no place, and its own addresses count nowhere.
     let list = station.json(&["switch", "list"]).remove(0);
-    assert_eq!((&list["value"]["asked"]["addresses"], &list["value"]["asked"]["wrong"]), (&json!(50), &Value::Null));
+    assert_eq!(
+        (&list["value"]["asked"]["addresses"], &list["value"]["asked"]["wrong"]),
+        (&json!(50), &Value::Null)
+    );
     let ports = station.json(&["switch", "show", "sw1"]);
     let port = |name: &str| ports.iter().find(|port| port["value"]["port"] == name).unwrap()["value"].clone();
     assert_eq!((&port("ge-0/0/48")["uplink"], &port("ge-0/0/48")["addresses"]), (&json!(true), &json!(10)));
-    assert_eq!((&port("ge-0/0/1")["slot"], &port("ge-0/0/1")["boards"]), (&json!("A1"), &json!([serial(40)])));
+    assert_eq!(
+        (&port("ge-0/0/1")["slot"], &port("ge-0/0/1")["boards"]),
+        (&json!("A1"), &json!([serial(40)]))
+    );
     assert_eq!(ports.len(), 41);
     // Two change their ports, and one comes to a port that nobody has named: that place is offered.
     let mut moved = seen.clone();
@@ -212,7 +223,9 @@ fn forty_boards_come_into_the_slots_at_the_ports_that_a_real_snmpd_tells() {
         let slots = slots(&station);
         (slots.get(&serial(1)) == Some(&name(39)) && slots.get(&serial(2)) == Some(&name(40))).then_some(())
     });
-    until("the board that is in no slot any more", || (!slots(&station).contains_key(&serial(3))).then_some(()));
+    until("the board that is in no slot any more", || {
+        (!slots(&station).contains_key(&serial(3))).then_some(())
+    });
     let places = station.json(&["slot", "places"]);
     assert_eq!((places.len(), &places[0]["value"]["place"]), (1, &json!("sw1/ge-0/0/45")), "{places:?}");
     // It goes away: that is told with what helps, and boards stay where they were.
@@ -223,7 +236,10 @@ fn forty_boards_come_into_the_slots_at_the_ports_that_a_real_snmpd_tells() {
         let troubles = status["value"]["troubles"].as_array().unwrap().clone();
         troubles.into_iter().find(|trouble| trouble["about"] == "switch")
     });
-    assert!(trouble["text"].as_str().unwrap().contains("The switch sw1 doesn't tell where boards are"), "{trouble}");
+    assert!(
+        trouble["text"].as_str().unwrap().contains("The switch sw1 doesn't tell where boards are"),
+        "{trouble}"
+    );
     assert_eq!(slots(&station), before);
     // Its community stands nowhere.
     for arguments in [&["switch", "list"][..], &["switch", "show", "sw1"], &["station", "status"]] {
@@ -259,7 +275,8 @@ fn a_wrong_community_gets_no_answer_and_that_is_told() {
     assert_eq!((&told["addresses"], &told["ports"]), (&json!(11), &json!(2)));
     // A file that others may read is no secret, and nothing is told of what stands in it.
     fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
-    let said = station.stderr(&["switch", "add", "sw", &address, "--community-file", secret.to_str().unwrap()], 77);
+    let said =
+        station.stderr(&["switch", "add", "sw", &address, "--community-file", secret.to_str().unwrap()], 77);
     assert!(said.contains("others may read it") && !said.contains("right"), "{said}");
 }
 
@@ -277,7 +294,11 @@ fn the_page_names_places_and_moves_them_on_the_map_without_a_script() {
         assert_eq!(board.register_with(&station, body.as_bytes(), &board.sign(body.as_bytes())).status, 200);
     }
     let page = ada.page("/slots");
-    assert!(page.contains("jumper number 5") && page.contains("jumper number 2") && page.contains("Make it a slot"));
+    assert!(
+        page.contains("jumper number 5")
+            && page.contains("jumper number 2")
+            && page.contains("Make it a slot")
+    );
     assert!(!viewer.page("/slots").contains("Make it a slot"));
     for (name, place) in [("Left", "5"), ("Right", "2")] {
         let form = [("name", name), ("kind", "jumper"), ("place", place), ("map", "1"), ("to", "/slots")];
@@ -311,7 +332,9 @@ fn the_page_names_places_and_moves_them_on_the_map_without_a_script() {
     assert_eq!(ada.post("/slots/Right/map", &[("row", "4"), ("column", "1")]).status, 303);
     // The floor has each in its cell.
     let floor = viewer.page("/");
-    assert!(floor.contains("class=\"cards map\"") && floor.contains("card r2 c2") && floor.contains("card r4 c1"));
+    assert!(
+        floor.contains("class=\"cards map\"") && floor.contains("card r2 c2") && floor.contains("card r4 c1")
+    );
     // Both boards have one Ethernet address, and stay two.
     let boards = station.admin("GET", "/api/v1/boards", None).ok();
     assert_eq!(boards["items"].as_array().unwrap().len(), 2);
@@ -321,7 +344,10 @@ fn the_page_names_places_and_moves_them_on_the_map_without_a_script() {
         troubles.into_iter().find(|trouble| trouble["about"] == "address")
     });
     let text = trouble["text"].as_str().unwrap();
-    assert!(text.contains("10000000000000a1, 10000000000000a2") && text.contains("02:00:00:00:00:07"), "{text}");
+    assert!(
+        text.contains("10000000000000a1, 10000000000000a2") && text.contains("02:00:00:00:00:07"),
+        "{text}"
+    );
     assert_eq!(ada.post("/slots/Right/remove", &[]).status, 303);
     assert_eq!(station.admin("GET", "/api/v1/slots", None).ok()["items"].as_array().unwrap().len(), 1);
     // A switch by forms. Its community is on no page.
@@ -334,7 +360,11 @@ fn the_page_names_places_and_moves_them_on_the_map_without_a_script() {
     }
     let copy = json!({"address": "192.0.2.3"});
     station.admin("PUT", "/api/v1/switches/sw1", Some(&copy)).ok();
-    assert_eq!(station.admin("PUT", "/api/v1/switches/sw2", Some(&copy)).status, 422, "no community is known");
+    assert_eq!(
+        station.admin("PUT", "/api/v1/switches/sw2", Some(&copy)).status,
+        422,
+        "no community is known"
+    );
     let own = json!({"address": "127.0.0.1", "community": "x"});
     assert_eq!(station.admin("PUT", "/api/v1/switches/sw1", Some(&own)).status, 403);
     assert_eq!(ada.post("/switches/sw1/remove", &[]).status, 303);

@@ -230,7 +230,8 @@ fn switches(facts: &Facts) -> Option<Trouble> {
 fn doubles(facts: &Facts) -> Option<Trouble> {
     let (mac, boards) = facts.doubles.first()?;
     let more = if facts.doubles.len() > 1 { " There are more." } else { "" };
-    let text = format!("Boards that are there have one Ethernet address, {mac}: {}.{more}", boards.join(", "));
+    let text =
+        format!("Boards that are there have one Ethernet address, {mac}: {}.{more}", boards.join(", "));
     let hint = "give each board, or each adapter, an address of its own: until then what the network says of it may be \
                 the other one's, and no switch says where it is";
     Some(trouble(TroubleOf::Address, TroubleIs::Here, text, hint))
@@ -320,7 +321,10 @@ mod tests {
         let two = Facts { doubles: vec![(mac, vec!["lab-01".into(), "lab-02".into()])], ..facts() };
         let (about, _, text) = one(&two);
         assert_eq!(about, TroubleOf::Address);
-        assert_eq!(text, "Boards that are there have one Ethernet address, dc:a6:32:01:02:03: lab-01, lab-02.");
+        assert_eq!(
+            text,
+            "Boards that are there have one Ethernet address, dc:a6:32:01:02:03: lab-01, lab-02."
+        );
     }
 
     #[test]

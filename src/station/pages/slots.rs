@@ -95,8 +95,15 @@ fn squares(tiles: Vec<Tile>, more: u8) -> Vec<Vec<Square>> {
     }
     let (rows, columns) = ((rows + more).min(Cell::MOST), (columns + more).min(Cell::MOST));
     let mut at: BTreeMap<_, _> = tiles.into_iter().map(|tile| ((tile.row(), tile.column()), tile)).collect();
-    let mut row = |row| (1..=columns).map(|column| Square { row, column, tile: at.remove(&(row, column)) }).collect();
-    (1..=rows).map(&mut row).collect()
+    let mut map = Vec::new();
+    for row in 1..=rows {
+        let mut squares = Vec::new();
+        for column in 1..=columns {
+            squares.push(Square { row, column, tile: at.remove(&(row, column)) });
+        }
+        map.push(squares);
+    }
+    map
 }
 
 /// The first cell that nothing is in, row by row, in a row as long as the longest one.
@@ -284,11 +291,18 @@ mod tests {
 
     #[test]
     fn the_map_has_each_slot_once_and_one_row_and_column_more_for_those_that_move_them() {
-        let tile = |name: &str, cell| Tile { slot: slot(name, Some(cell)), place: String::new(), boards: Vec::new() };
+        let tile = |name: &str, cell| Tile {
+            slot: slot(name, Some(cell)),
+            place: String::new(),
+            boards: Vec::new(),
+        };
         let map = squares(vec![tile("a", (1, 2)), tile("b", (3, 1))], 1);
         assert_eq!((map.len(), map[0].len()), (4, 3));
-        let there: Vec<_> =
-            map.iter().flatten().filter_map(|square| Some((square.row, square.column, square.tile.as_ref()?.slot.name.clone()))).collect();
+        let there: Vec<_> = map
+            .iter()
+            .flatten()
+            .filter_map(|square| Some((square.row, square.column, square.tile.as_ref()?.slot.name.clone())))
+            .collect();
         assert_eq!(there, [(1, 2, "a".to_owned()), (3, 1, "b".to_owned())]);
         assert!(squares(Vec::new(), 0).is_empty());
         assert_eq!(squares(vec![tile("a", (24, 24))], 1).len(), 24);

@@ -2,8 +2,8 @@
 //! somewhere. Pure.
 
 use crate::board::{Jumper, Mac, PortPath};
-use crate::station_api::{Slot, SlotKind};
 use crate::format::is_hidden;
+use crate::station_api::{Slot, SlotKind};
 use crate::targets::check_name;
 
 /// The place as it is compared and kept: one place has one spelling.
@@ -30,9 +30,7 @@ pub(in crate::station) fn place(kind: SlotKind, text: &str) -> Result<String, St
             },
         },
         // The port is what the switch calls it, which may be anything that can be read.
-        SlotKind::Switch
-            if text.chars().any(is_hidden) || !text.chars().any(char::is_alphanumeric) =>
-        {
+        SlotKind::Switch if text.chars().any(is_hidden) || !text.chars().any(char::is_alphanumeric) => {
             Err("a switch port is the switch and the port, such as sw1/12".to_owned())
         }
         SlotKind::Switch => {

@@ -78,13 +78,13 @@ pub use keyless::Keyless;
 pub use once::Once;
 pub use open::StoreUrl;
 pub use page::{limit, part};
-pub use switches::Addressed;
 pub use passkeys::Passkey;
 pub use people::Account;
 pub use retain::{Keep, Removed, room};
 pub use rules::Arrival;
 pub use sessions::{Invitation, Started};
 pub use shelf::{Checked, Shared, Shelf, Uses};
+pub use switches::Addressed;
 pub use tally::{LONGEST_WHY, MOST_TALLIES, SEGMENTS};
 
 use db::Db;

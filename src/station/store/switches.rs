@@ -131,7 +131,8 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub(in crate::station) async fn seen_at_usb(&self, since: Time) -> Result<Vec<SeenAt<String>>, Error> {
-        let sql = "SELECT place, board, seen FROM sighting WHERE way = 'usb' AND board IS NOT NULL AND seen >= $1
+        let sql =
+            "SELECT place, board, seen FROM sighting WHERE way = 'usb' AND board IS NOT NULL AND seen >= $1
                    ORDER BY seen DESC, place, board LIMIT $2";
         let rows = self.db.rows(sql, values![since, MOST_SEEN]).await?.into_iter().map(|row| {
             let mut row = row.of("sighting");
@@ -144,7 +145,10 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub(in crate::station) async fn seen_at_jumpers(&self, since: Time) -> Result<Vec<SeenAt<Jumper>>, Error> {
+    pub(in crate::station) async fn seen_at_jumpers(
+        &self,
+        since: Time,
+    ) -> Result<Vec<SeenAt<Jumper>>, Error> {
         let sql = "SELECT facts, id, last_seen FROM board WHERE facts IS NOT NULL AND last_seen >= $1
                    ORDER BY last_seen DESC, id LIMIT $2";
         let mut all = Vec::new();
@@ -168,7 +172,14 @@ mod tests {
 
     fn switch(name: &str, address: &str) -> Switch {
         let uplinks = vec!["ge-24".to_owned()];
-        Switch { name: name.into(), address: address.into(), uplinks, made: NOW, by: "ada".into(), asked: None }
+        Switch {
+            name: name.into(),
+            address: address.into(),
+            uplinks,
+            made: NOW,
+            by: "ada".into(),
+            asked: None,
+        }
     }
 
     on_both! {

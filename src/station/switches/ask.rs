@@ -184,7 +184,14 @@ mod tests {
 
     fn switch(name: &str, uplinks: &[&str]) -> Switch {
         let uplinks = uplinks.iter().map(|&port| port.to_owned()).collect();
-        Switch { name: name.into(), address: "10.0.0.2".into(), uplinks, made: 1, by: "ada".into(), asked: None }
+        Switch {
+            name: name.into(),
+            address: "10.0.0.2".into(),
+            uplinks,
+            made: 1,
+            by: "ada".into(),
+            asked: None,
+        }
     }
 
     async fn slot(station: &Station, name: &str, kind: SlotKind, place: &str) {
@@ -236,7 +243,10 @@ mod tests {
             ports.iter().find(|port| port.port == "ge-0/0/12").unwrap();
         assert!(*uplink && boards.is_empty() && *addresses == 1, "{ports:?}");
         let third = ports.iter().find(|port| port.port == "ge-0/0/3").unwrap();
-        assert_eq!((third.slot.as_deref(), third.boards.as_slice()), (Some("A3"), &["10000000aaaa0001".to_owned()][..]));
+        assert_eq!(
+            (third.slot.as_deref(), third.boards.as_slice()),
+            (Some("A3"), &["10000000aaaa0001".to_owned()][..])
+        );
         // It tells nothing any more: what it told counts for two minutes, and what was found stays.
         station.note_switch(&sw1, Err(bridge::Error::Interrupted), now());
         let told = station.switches().await.unwrap().remove(0).asked.unwrap();

@@ -147,7 +147,8 @@ fn address(text: &str) -> Result<SocketAddr, Refusal> {
         (_, Ok(address)) => Some(address),
         _ => None,
     };
-    let wanted = "`address` is to be an IP address, with a port where that isn't 161: 10.0.0.2 or 10.0.0.2:1161";
+    let wanted =
+        "`address` is to be an IP address, with a port where that isn't 161: 10.0.0.2 or 10.0.0.2:1161";
     address.filter(|address| address.port() > 0).ok_or_else(|| Refusal::meaningless(wanted))
 }
 
@@ -182,7 +183,8 @@ impl Station {
         }
         let community = new.community.as_deref();
         let is_community = |text: &str| {
-            (1..=LONGEST_COMMUNITY).contains(&text.len()) && text.bytes().all(|byte| (b' '..0x7f).contains(&byte))
+            (1..=LONGEST_COMMUNITY).contains(&text.len())
+                && text.bytes().all(|byte| (b' '..0x7f).contains(&byte))
         };
         if !community.is_none_or(is_community) {
             let text = format!("`community` has 1 to {LONGEST_COMMUNITY} printable ASCII characters");
@@ -409,11 +411,19 @@ mod tests {
             assert!(station.put_switch(&ada(), "sw1", bad).await.is_err(), "{said}");
             assert!(!said.contains("reader"), "{said}");
         }
-        let made = station.put_switch(&ada(), "sw1", new("10.0.0.2", "hush-hush", &[" ge-24 "])).await.unwrap();
+        let made =
+            station.put_switch(&ada(), "sw1", new("10.0.0.2", "hush-hush", &[" ge-24 "])).await.unwrap();
         assert_eq!((made.uplinks, made.by), (vec!["ge-24".to_owned()], "ada".to_owned()));
-        let told = format!("{:?} {}", station.switches().await.unwrap(), crate::format::json::line(&station.switches().await.unwrap()).unwrap());
+        let told = format!(
+            "{:?} {}",
+            station.switches().await.unwrap(),
+            crate::format::json::line(&station.switches().await.unwrap()).unwrap()
+        );
         let audit = format!("{:?}", station.store().audit(&Default::default()).await.unwrap().items);
-        assert!(audit.contains("switch.put") && !audit.contains("hush-hush") && !told.contains("hush-hush"), "{told} {audit}");
+        assert!(
+            audit.contains("switch.put") && !audit.contains("hush-hush") && !told.contains("hush-hush"),
+            "{told} {audit}"
+        );
         assert!(station.switch_ports("sw2").await.is_err());
         assert_eq!(station.switch_ports("sw1").await.unwrap(), []);
         station.remove_switch(&ada(), "sw1").await.unwrap();
@@ -426,7 +436,10 @@ mod tests {
         let one = board(&station, "10000000aaaa0001", json!({"jumper": 3})).await;
         assert_eq!(station.store().board(&one).await.unwrap().slot, None);
         let free = station.free_places().await.unwrap();
-        assert_eq!((free.len(), free[0].kind, free[0].place.as_str(), free[0].called.as_str()), (1, SlotKind::Jumper, "3", "10000000aaaa0001"));
+        assert_eq!(
+            (free.len(), free[0].kind, free[0].place.as_str(), free[0].called.as_str()),
+            (1, SlotKind::Jumper, "3", "10000000aaaa0001")
+        );
         slot(&station, "left", SlotKind::Jumper, "3").await;
         slot(&station, "hub", SlotKind::Usb, "1-1").await;
         assert_eq!(station.free_places().await.unwrap(), []);

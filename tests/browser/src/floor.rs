@@ -127,7 +127,12 @@ fn a_place_is_named_as_a_board_comes_and_moved_on_the_map_by_arrows_and_by_dragg
         assert_eq!(cell("Right").unwrap(), json!({"row": 1, "column": 2}));
         // An arrow: the two change their cells.
         browser.click("[formaction='/slots/Left/right']").await;
-        browser.until("they have changed", "document.querySelector('td[data-column=\"1\"]').innerText.includes('Right')").await;
+        browser
+            .until(
+                "they have changed",
+                "document.querySelector('td[data-column=\"1\"]').innerText.includes('Right')",
+            )
+            .await;
         assert_eq!(cell("Left").unwrap(), json!({"row": 1, "column": 2}));
         // Dragged into a free cell.
         let drag = "const carried = new DataTransfer(), tile = document.querySelector('[data-slot=Left]'), \
@@ -135,7 +140,9 @@ fn a_place_is_named_as_a_board_comes_and_moved_on_the_map_by_arrows_and_by_dragg
                     for (const [on, kind] of [[tile, 'dragstart'], [cell, 'dragover'], [cell, 'drop']]) \
                     on.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: carried }))";
         browser.script(drag).await;
-        browser.until("it is there", "document.querySelector('td[data-row=\"2\"]')?.innerText.includes('Left')").await;
+        browser
+            .until("it is there", "document.querySelector('td[data-row=\"2\"]')?.innerText.includes('Left')")
+            .await;
         assert_eq!(cell("Left").unwrap(), json!({"row": 2, "column": 1}));
         // A board that says that number is in the slot when it comes again, and the floor has it in its cell.
         browser.go("/").await;

@@ -20,7 +20,8 @@ pub(crate) async fn fill(store: &Store) {
     };
     store.put_slot(&slot).await.unwrap();
     let (name, address, by) = ("sw1".into(), "10.0.0.2".into(), "ada".into());
-    let switch = crate::station_api::Switch { name, address, uplinks: vec!["24".into()], made: NOW, by, asked: None };
+    let switch =
+        crate::station_api::Switch { name, address, uplinks: vec!["24".into()], made: NOW, by, asked: None };
     store.put_switch(&switch, Some("reader")).await.unwrap();
     let image = image("raspios");
     store.add_image(&image).await.unwrap();
