@@ -11,7 +11,7 @@ use super::store::Error;
 use super::web::{Refusal, Who};
 use super::{Station, now};
 use crate::station_api::{Cell, Slot, Suspicion, Thing, Trouble, TroubleIs, TroubleOf};
-pub(super) use place::{moves, place, slot_at};
+pub(super) use place::{by_place, moves, place};
 pub(super) use rule::{Ended, History, LAST, MAY_BE_THE_SLOT, suspicions};
 
 /// Slots that are suspected, by name.

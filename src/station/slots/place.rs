@@ -1,6 +1,8 @@
 //! Which USB port, switch port, reset line or number of jumpers a slot is, and which slot a board is in that was seen
 //! somewhere. Pure.
 
+use std::collections::BTreeMap;
+
 use crate::board::{Jumper, Mac, PortPath};
 use crate::format::is_hidden;
 use crate::station_api::{Slot, SlotKind};
@@ -47,9 +49,11 @@ pub(in crate::station) fn place(kind: SlotKind, text: &str) -> Result<String, St
     }
 }
 
-/// The slot at a place. One of before may be written in another way.
-pub(in crate::station) fn slot_at<'a>(slots: &'a [Slot], kind: SlotKind, at: &str) -> Option<&'a Slot> {
-    slots.iter().find(|slot| slot.kind == kind && place(kind, &slot.place).is_ok_and(|place| place == at))
+/// The slots of a kind by their places. One of before may be written in another way.
+pub(in crate::station) fn by_place(slots: &[Slot], kind: SlotKind) -> BTreeMap<String, &Slot> {
+    // Of two at one place, which an earlier version took, the first one counts.
+    let all = slots.iter().rev().filter(|slot| slot.kind == kind);
+    all.filter_map(|slot| Some((place(kind, &slot.place).ok()?, slot))).collect()
 }
 
 /// Where a board comes that was seen at a place of this kind: `to` is the slot there, `now` the one that it is in. `None`
@@ -120,8 +124,9 @@ mod tests {
         ];
         let by = SlotKind::Switch;
         let all = [a.clone(), b.clone(), usb.clone()];
-        assert_eq!(slot_at(&all, by, "sw1/1"), Some(&a), "written as before");
-        assert_eq!(slot_at(&all, by, "1-1"), None, "of another kind");
+        let places = by_place(&all, by);
+        assert_eq!(places.get("sw1/1"), Some(&&a), "written as before");
+        assert_eq!((places.len(), places.contains_key("1-1")), (2, false), "of another kind");
         for (now, to, then) in [
             (None, None, None),
             (None, Some(&a), Some(Some("A"))),

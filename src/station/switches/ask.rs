@@ -1,5 +1,6 @@
 //! Switches are asked, each by a thread of its own: one that is silent holds up no other.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::bridge::table::{Seen, Switch as Told, Table};
 use crate::bridge::{self, Snmp};
 use crate::error::{Explain, chain};
 use crate::format::message;
-use crate::station::slots::slot_at;
+use crate::station::slots::by_place;
 use crate::station::web::Refusal;
 use crate::station::{Station, now};
 use crate::station_api::{Enrolment, SlotKind, Switch, Thing, Time};
@@ -126,18 +127,15 @@ impl Station {
             .collect();
         let places = places(&addressed, &switches, |one| self.is_there(&one.board, one.seen, at));
         let slots = self.store().slots().await?;
-        let mut moved = Vec::new();
-        for one in &addressed {
-            // A board with several addresses is at one place.
-            if moved.contains(&one.board) {
-                continue;
-            }
+        let named = by_place(&slots, SlotKind::Switch);
+        // A board with several addresses is at one place.
+        let mut looked_at = BTreeSet::new();
+        for one in addressed.iter().filter(|one| looked_at.insert(one.board.as_str())) {
             let Some(Where::Seen(Seen::At(place))) = places.get(one.board.as_str()) else { continue };
-            let to = slot_at(&slots, SlotKind::Switch, place);
-            if self.board_seen_at(&one.board, &slots, one.slot.as_deref(), to, SlotKind::Switch).await? {
+            let (from, to) = (one.slot.as_deref(), named.get(place).copied());
+            if self.board_seen_at(&one.board, &slots, from, to, SlotKind::Switch).await? {
                 self.arrived_in_slot(&one.board).await?;
             }
-            moved.push(one.board.clone());
         }
         for board in self.switches.put(places, at) {
             self.changes.tell(Thing::Board, &board, Some(&board));

@@ -15,7 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::outside::is_elsewhere;
-use super::slots::slot_at;
+use super::slots::by_place;
 use super::store::Error;
 use super::web::{Refusal, Who};
 use super::{Station, now};
@@ -224,6 +224,7 @@ impl Station {
         }
         let Some(known) = self.switches.known().get(name).cloned() else { return Ok(Vec::new()) };
         let slots = self.store().slots().await?;
+        let named = by_place(&slots, SlotKind::Switch);
         let mut owners: BTreeMap<Mac, Vec<String>> = BTreeMap::new();
         for one in self.store().addressed(now().saturating_sub(RECENT)).await? {
             owners.entry(one.mac).or_default().push(one.board);
@@ -240,7 +241,7 @@ impl Station {
             boards.dedup();
             ports.push(SwitchPort {
                 port: port.to_owned(),
-                slot: slot_at(&slots, SlotKind::Switch, &place(name, port)).map(|slot| slot.name.clone()),
+                slot: named.get(&place(name, port)).map(|slot| slot.name.clone()),
                 uplink,
                 addresses: u32::try_from(macs.len()).unwrap_or(u32::MAX),
                 first,
@@ -267,7 +268,10 @@ impl Station {
                 all.push((SlotKind::Switch, place.clone(), board.clone(), *since));
             }
         }
-        all.retain(|(kind, place, ..)| slot_at(&slots, *kind, place).is_none());
+        for kind in [SlotKind::Usb, SlotKind::Jumper, SlotKind::Switch] {
+            let named = by_place(&slots, kind);
+            all.retain(|(of, place, ..)| *of != kind || !named.contains_key(place));
+        }
         // The newest first, and each place once.
         all.sort_by(|one, other| other.3.cmp(&one.3).then_with(|| one.1.cmp(&other.1)));
         let mut free: Vec<FreePlace> = Vec::new();
@@ -335,7 +339,7 @@ impl Station {
         let Some(jumper) = jumper else { return Ok(()) };
         let slots = self.store().slots().await?;
         let known = self.store().board(board).await?;
-        let to = slot_at(&slots, SlotKind::Jumper, &jumper.to_string());
+        let to = by_place(&slots, SlotKind::Jumper).get(&jumper.to_string()).copied();
         self.board_seen_at(board, &slots, known.slot.as_deref(), to, SlotKind::Jumper).await.map(drop)
     }
 }
