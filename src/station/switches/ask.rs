@@ -10,7 +10,7 @@ use super::whose::{Where, places};
 use super::{Known, RECENT, address};
 use crate::bridge::table::{Seen, Switch as Told, Table};
 use crate::bridge::{self, Snmp};
-use crate::error::{Explain, chain};
+use crate::error::{Explain, Remedy, chain};
 use crate::format::message;
 use crate::station::slots::by_place;
 use crate::station::web::Refusal;
@@ -23,10 +23,14 @@ const EACH: Duration = Duration::from_secs(15);
 /// How long they are left alone at least, however many boards come.
 const PAUSE: Duration = Duration::from_secs(3);
 
+/// Why a switch has told nothing, and what helps.
+type Why = (String, Option<Remedy>);
+
 /// Reads what a switch has seen.
-fn read(switch: &Switch, community: &str, stop: &Stop) -> Result<Table, bridge::Error> {
-    let Ok(at) = address(&switch.address) else { return Ok(Table::default()) };
-    bridge::read(&mut Snmp::open(at, community, stop)?)
+fn read(switch: &Switch, community: &str, stop: &Stop) -> Result<Table, Why> {
+    let at = address(&switch.address).map_err(|refusal| (refusal.detail(), None))?;
+    let told = Snmp::open(at, community, stop).and_then(|mut switch| bridge::read(&mut switch));
+    told.map_err(|error| (message(&chain(&error)).into_owned(), error.hint()))
 }
 
 impl Station {
@@ -91,18 +95,21 @@ impl Station {
     }
 
     /// Notes what a switch has told.
-    fn note_switch(&self, switch: &Switch, told: Result<Table, bridge::Error>, at: Time) {
+    fn note_switch(&self, switch: &Switch, told: Result<Table, Why>, at: Time) {
         let mut known = self.switches.known();
         let before = known.get(&switch.name).cloned().unwrap_or_default();
         let mut now = Known { uplinks: switch.uplinks.clone(), asked: at, ..(*before).clone() };
         match told {
             Ok(table) => (now.table, now.told, now.wrong) = (table, Some(at), None),
-            Err(error) => {
-                let why = message(&chain(&error)).into_owned();
+            Err(wrong) => {
                 if before.wrong.is_none() {
-                    tracing::warn!(switch = switch.name, why, "a switch tells nothing that can be used");
+                    tracing::warn!(
+                        switch = switch.name,
+                        why = wrong.0,
+                        "a switch tells nothing that can be used"
+                    );
                 }
-                now.wrong = Some((why, error.hint()));
+                now.wrong = Some(wrong);
             }
         }
         let is_other = now.wrong.is_some() != before.wrong.is_some() || before.asked == 0;
@@ -246,9 +253,9 @@ mod tests {
             (Some("A3"), &["10000000aaaa0001".to_owned()][..])
         );
         // It tells nothing any more: what it told counts for two minutes, and what was found stays.
-        station.note_switch(&sw1, Err(bridge::Error::Interrupted), now());
+        station.note_switch(&sw1, Err(("no answer".to_owned(), None)), now());
         let told = station.switches().await.unwrap().remove(0).asked.unwrap();
-        assert_eq!((told.wrong.as_deref(), told.addresses), (Some("interrupted"), 2));
+        assert_eq!((told.wrong.as_deref(), told.addresses), (Some("no answer"), 2));
         assert!(station.switches.fresh(now() + super::super::FRESH + 1000).is_empty());
     }
 
