@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
-use snmp2::{MessageType, Oid, Pdu, Version, pdu};
+use snmp2::{MessageType, Oid, Pdu, Version};
 
 use super::walk::{LONGEST_NAME, Row, Value};
 use super::{Error, Forwarding};
@@ -37,7 +37,6 @@ pub struct Snmp {
     request: i32,
     end: Instant,
     stop: Stop,
-    question: Box<pdu::Buf>,
     answer: Vec<u8>,
 }
 
@@ -72,7 +71,6 @@ impl Snmp {
             request: i32::from_le_bytes(random) & 0x3fff_ffff,
             end: Instant::now() + WHOLE,
             stop: stop.clone(),
-            question: Box::default(),
             answer: vec![0; LONGEST],
         })
     }
@@ -101,8 +99,7 @@ impl Snmp {
     /// Asks once. `Err` within: what came instead of an answer.
     fn ask(&mut self, name: &Oid<'_>, most: u32) -> Result<Result<Vec<Row>, Option<&'static str>>, Error> {
         self.request = self.request.wrapping_add(1) & i32::MAX;
-        build(&self.community, self.request, name, most, &mut self.question);
-        match self.socket.send(&self.question) {
+        match self.socket.send(&question(&self.community, self.request, name, most)) {
             // What the last packet has met is told here: somebody says that nothing listens there.
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {}
             Err(source) => return Err(Error::Socket { doing: "asking", at: self.at, source }),
@@ -156,10 +153,45 @@ impl Forwarding for Snmp {
     }
 }
 
-/// Writes a question for what follows a name.
-fn build(community: &[u8], request: i32, name: &Oid<'_>, most: u32, out: &mut pdu::Buf) {
-    // It can't be too long: a community and a name are bounded.
-    let _ = pdu::build_getbulk(Version::V2C, community, request, &[name], 0, most, out);
+/// A question for what follows a name: `GetBulk` of version 2c (RFC 3416, 3), which the crate writes for its own sockets
+/// only.
+fn question(community: &[u8], request: i32, name: &Oid<'_>, most: u32) -> Vec<u8> {
+    let row = member(SEQUENCE, &[member(NAME, name.as_bytes()), member(NOTHING, &[])].concat());
+    let (none, most) = (number(0), number(i32::try_from(most).unwrap_or(1)));
+    let asked = [number(request), none, most, member(SEQUENCE, &row)].concat();
+    // Version 2c is written as 1.
+    let message = [number(1), member(TEXT, community), member(GET_BULK, &asked)].concat();
+    member(SEQUENCE, &message)
+}
+
+/// Kinds of members (X.690, 8; RFC 3416, 3).
+const NUMBER: u8 = 0x02;
+const TEXT: u8 = 0x04;
+const NOTHING: u8 = 0x05;
+const NAME: u8 = 0x06;
+const SEQUENCE: u8 = 0x30;
+const GET_BULK: u8 = 0xa5;
+
+/// A member of a message. A community and a name are bounded, so two bytes are enough for its length.
+fn member(kind: u8, inside: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![kind];
+    match u8::try_from(inside.len()) {
+        Ok(length @ 0..0x80) => bytes.push(length),
+        _ => {
+            bytes.push(0x82);
+            bytes.extend(u16::try_from(inside.len()).unwrap_or(u16::MAX).to_be_bytes());
+        }
+    }
+    bytes.extend(inside);
+    bytes
+}
+
+/// A number from 0, in as few bytes as it takes; the first bit is its sign.
+fn number(number: i32) -> Vec<u8> {
+    let bytes = number.to_be_bytes();
+    let is_left_out = |at: usize| bytes[at] == 0 && bytes[at + 1] & 0x80 == 0;
+    let from = (0..bytes.len() - 1).take_while(|at| is_left_out(*at)).count();
+    member(NUMBER, &bytes[from..])
 }
 
 /// Reads a packet: rows, or the number of an error.
@@ -246,18 +278,24 @@ mod tests {
 
     #[test]
     fn a_question_asks_for_what_follows_and_cannot_change_anything() {
-        let mut out = Box::<pdu::Buf>::default();
         let name = Oid::from(&[1, 3, 6, 1, 2, 1, 17]).unwrap();
-        build(b"lab", 7, &name, 24, &mut out);
-        let bytes: &[u8] = &out;
+        let bytes = question(b"lab", 7, &name, 24);
         // Version 2c, the community, GetBulk.
         assert_eq!(bytes[2..11], [2, 1, 1, 4, 3, b'l', b'a', b'b', 0xa5], "{bytes:x?}");
+        assert_eq!(bytes[12..21], [2, 1, 7, 2, 1, 0, 2, 1, 24], "{bytes:x?}");
         assert!(bytes.ends_with(&[6, 6, 0x2b, 6, 1, 2, 1, 17, 5, 0]), "{bytes:x?}");
         let long = [b'x'; LONGEST_COMMUNITY];
         let numbers: Vec<u64> = [1, 3].into_iter().chain([u64::from(u32::MAX); LONGEST_NAME - 2]).collect();
         let name = Oid::from(&numbers).unwrap();
-        build(&long, i32::MAX, &name, 24, &mut out);
-        assert!(out.len() > 126 * 5);
+        for request in [0, 1, 127, 128, 255, 256, 32_767, 32_768, i32::MAX] {
+            // As the crate reads it.
+            let bytes = question(&long, request, &name, 24);
+            let read = Pdu::from_bytes(&bytes).unwrap();
+            assert_eq!((read.req_id, read.error_status, read.error_index), (request, 0, 24));
+            assert_eq!((read.community, read.message_type), (&long[..], MessageType::GetBulkRequest));
+            let rows: Vec<_> = read.varbinds.map(|(name, _)| name.as_bytes().to_vec()).collect();
+            assert_eq!(rows, [name.as_bytes()]);
+        }
     }
 
     proptest! {

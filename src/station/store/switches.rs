@@ -27,13 +27,13 @@ pub struct Addressed {
 
 /// A place at which a board was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenAt<T> {
+pub(in crate::station) struct SeenAt<T> {
     /// Where.
-    pub place: T,
+    pub(in crate::station) place: T,
     /// The board, by id.
-    pub board: String,
+    pub(in crate::station) board: String,
     /// When.
-    pub seen: Time,
+    pub(in crate::station) seen: Time,
 }
 
 impl Store {

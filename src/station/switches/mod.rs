@@ -233,9 +233,13 @@ impl Station {
         for (port, macs) in known.table.ports() {
             let uplink = known.table.is_uplink(port, &known.uplinks);
             let first: Vec<Mac> = macs.iter().copied().take(FIRST).collect();
+            let here: Vec<String> = match uplink {
+                true => Vec::new(),
+                false => first.iter().filter_map(|mac| owners.get(mac)).flatten().cloned().collect(),
+            };
             let mut boards = Vec::new();
-            for board in first.iter().filter_map(|mac| owners.get(mac)).flatten().filter(|_| !uplink) {
-                boards.push(self.called(board).await.unwrap_or_else(|| board.clone()));
+            for board in here {
+                boards.push(self.called(&board).await.unwrap_or(board));
             }
             boards.sort_unstable();
             boards.dedup();
