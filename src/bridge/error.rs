@@ -28,7 +28,7 @@ pub enum Error {
         tries: u32,
     },
     /// What came is no answer to what was asked.
-    #[error("{at} answers with something else: {why}")]
+    #[error("{at} gives no answer that counts: {why}")]
     NoAnswer {
         /// The switch's address.
         at: SocketAddr,

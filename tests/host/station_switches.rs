@@ -318,8 +318,8 @@ fn the_page_names_places_and_moves_them_on_the_map_without_a_script() {
     assert_eq!(cell("Left"), at(2, 2));
     for (path, form) in [
         ("/slots/Right/up", &[][..]),
-        ("/slots/Right/map", &[("row", "25"), ("column", "1")]),
-        ("/slots/Right/map", &[("row", "x"), ("column", "1")]),
+        ("/slots/Right/map", &[("row", "25"), ("column", "1")][..]),
+        ("/slots/Right/map", &[("row", "x"), ("column", "1")][..]),
     ] {
         assert_eq!(ada.post(path, form).status, 422, "{path} {form:?}");
     }

@@ -359,7 +359,7 @@ mod tests {
 
     async fn board(station: &Station, serial: &str, more: serde_json::Value) -> String {
         let mut told = json!({
-            "api": 1, "nonce": "", "agent": "0", "serial": serial, "macs": [], "key": format!("{serial:0>64}"),
+            "api": 1, "nonce": "", "agent": "0", "serial": serial, "macs": Vec::<String>::new(), "key": format!("{serial:0>64}"),
         });
         told.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let told: Register = serde_json::from_value(told).unwrap();
