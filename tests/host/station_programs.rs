@@ -254,7 +254,7 @@ fn each_list_that_grows_comes_in_parts_with_each_line_once() {
         let name = format!("n{n}");
         let slot = json!({ "name": name, "kind": "usb", "place": format!("1-{}", n + 1), "position": 7 - n });
         station.admin("PUT", &format!("/api/v1/slots/{name}"), Some(&slot)).ok();
-        let switch = json!({ "address": "192.0.2.2", "community": "reader" });
+        let switch = json!({ "address": "198.51.100.77", "community": "reader" });
         station.admin("PUT", &format!("/api/v1/switches/{name}"), Some(&switch)).ok();
         station.admin("PUT", &format!("/api/v1/projects/{name}"), Some(&json!({ "name": name }))).ok();
         station.admin("POST", "/api/v1/rules", Some(&json!({ "name": name, "what": { "do": "wait" } }))).ok();

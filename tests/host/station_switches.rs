@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::UdpSocket;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -44,7 +45,7 @@ const INTERFACES: &str = "1.3.6.1.2.1.31.1.1";
 
 /// A switch: snmpd with a table.
 struct Switch {
-    child: Child,
+    child: Option<Child>,
     port: u16,
     dir: PathBuf,
 }
@@ -63,7 +64,7 @@ impl Switch {
              pass_persist -p 10 .{BRIDGE} {program}\npass_persist -p 10 .{INTERFACES} {program}\n"
         );
         fs::write(dir.join("snmpd.conf"), config).unwrap();
-        let mut switch = Self { child: Command::new("true").spawn().unwrap(), port, dir };
+        let mut switch = Self { child: None, port, dir };
         switch.tells(rows);
         switch
     }
@@ -81,13 +82,17 @@ impl Switch {
         let mut command = Command::new(program);
         command.args(["-f", "-Lf"]).arg(log).arg("-C").arg("-c").arg(config);
         command.arg("-p").arg(self.dir.join("pid")).env("SNMP_PERSISTENT_DIR", &self.dir);
-        self.child =
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // A group of its own: the programs that it asks would keep its port.
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.child = Some(command.spawn().unwrap());
     }
 
     fn end(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(mut child) = self.child.take() {
+            let group = rustix::process::Pid::from_child(&child);
+            rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
+            child.wait().unwrap();
+        }
     }
 }
 
@@ -351,14 +356,15 @@ fn the_page_names_places_and_moves_them_on_the_map_without_a_script() {
     assert_eq!(ada.post("/slots/Right/remove", &[]).status, 303);
     assert_eq!(station.admin("GET", "/api/v1/slots", None).ok()["items"].as_array().unwrap().len(), 1);
     // A switch by forms. Its community is on no page.
-    let form = [("name", "sw1"), ("address", "192.0.2.2"), ("community", "hush-hush"), ("uplinks", "23, 24")];
+    let form =
+        [("name", "sw1"), ("address", "198.51.100.77"), ("community", "hush-hush"), ("uplinks", "23, 24")];
     assert_eq!(ada.post("/switches/add", &form).status, 303);
     let switches = station.admin("GET", "/api/v1/switches", None).ok();
     assert_eq!(switches["items"][0]["uplinks"], json!(["23", "24"]));
     for page in ["/slots", "/switches/sw1", "/audit", "/"] {
         assert!(!ada.page(page).contains("hush-hush"), "{page}");
     }
-    let copy = json!({"address": "192.0.2.3"});
+    let copy = json!({"address": "198.51.100.78"});
     station.admin("PUT", "/api/v1/switches/sw1", Some(&copy)).ok();
     assert_eq!(
         station.admin("PUT", "/api/v1/switches/sw2", Some(&copy)).status,

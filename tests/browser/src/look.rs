@@ -187,7 +187,7 @@ fn each_page_is_for_everybody_in_each_size_light_and_dark() {
         station.admin("PUT", &format!("/api/v1/slots/{name}"), Some(&slot)).ok();
     }
     // Nobody answers there.
-    let switch = json!({"address": "192.0.2.2", "community": "reader"});
+    let switch = json!({"address": "198.51.100.77", "community": "reader"});
     station.admin("PUT", "/api/v1/switches/sw1", Some(&switch)).ok();
     let script = json!({"name": "greet", "text": "echo hello\n", "when": "pre"});
     station.admin("PUT", "/api/v1/scripts/greet", Some(&script)).ok();
