@@ -78,10 +78,12 @@ impl Switch {
         let unpacked = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/snmpd/usr/sbin/snmpd");
         let program = if Path::new(unpacked).exists() { unpacked } else { "/usr/sbin/snmpd" };
         assert!(Path::new(program).exists(), "snmpd is missing: tools/install-packages test");
+        // Where it keeps what it has counted: a file of the same name as its settings.
+        fs::create_dir_all(self.dir.join("kept")).unwrap();
         let (log, config) = (self.dir.join("log"), self.dir.join("snmpd.conf"));
         let mut command = Command::new(program);
         command.args(["-f", "-Lf"]).arg(log).arg("-C").arg("-c").arg(config);
-        command.arg("-p").arg(self.dir.join("pid")).env("SNMP_PERSISTENT_DIR", &self.dir);
+        command.arg("-p").arg(self.dir.join("pid")).env("SNMP_PERSISTENT_DIR", self.dir.join("kept"));
         // A group of its own: the programs that it asks would keep its port.
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         self.child = Some(command.spawn().unwrap());
