@@ -27,6 +27,12 @@ pub enum Error {
         /// How often it was asked.
         tries: u32,
     },
+    /// Nothing is there, as somebody has said by ICMP.
+    #[error("nothing listens at {at}")]
+    Closed {
+        /// The switch's address.
+        at: SocketAddr,
+    },
     /// What came is no answer to what was asked.
     #[error("{at} gives no answer that counts: {why}")]
     NoAnswer {
@@ -63,7 +69,7 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Socket { source, .. } => Kind::of_io(source),
-            Self::Silent { .. } | Self::Slow { .. } => Kind::Unavailable,
+            Self::Silent { .. } | Self::Closed { .. } | Self::Slow { .. } => Kind::Unavailable,
             Self::NoAnswer { .. } | Self::Wrong(_) => Kind::BadData,
             Self::Refused { .. } => Kind::Permission,
             Self::Interrupted => Kind::Interrupted,
@@ -75,6 +81,7 @@ impl Explain for Error {
             Self::Silent { .. } => {
                 "let the switch answer SNMP version 2c to this host, and look at its community: a wrong one gets no answer".into()
             }
+            Self::Closed { .. } => "let the switch answer SNMP version 2c to this host, and look at its address".into(),
             Self::Refused { .. } => "let the switch tell this community its bridge tables".into(),
             Self::NoAnswer { .. } | Self::Wrong(_) => {
                 "look whether that is the switch's address, and for a newer version of the switch's software".into()

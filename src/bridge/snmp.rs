@@ -26,6 +26,8 @@ const ANSWER: Duration = Duration::from_secs(1);
 const TRIES: u32 = 3;
 /// Packets that are no answer and are looked at, each time that something is asked.
 const STRAY: u32 = 64;
+/// What was met instead of an answer where the host says that nothing is there.
+const CLOSED: &str = "nothing listens at that port";
 /// The longest packet: no switch sends more than fits into some frames.
 const LONGEST: usize = 65_507;
 
@@ -115,7 +117,7 @@ impl Snmp {
                 Err(Error::Socket { source, .. })
                     if source.kind() == std::io::ErrorKind::ConnectionRefused =>
                 {
-                    stray = Some("nothing listens at that port");
+                    stray = Some(CLOSED);
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -147,6 +149,7 @@ impl Forwarding for Snmp {
             }
         }
         Err(match stray {
+            Some(CLOSED) => Error::Closed { at: self.at },
             Some(why) => Error::NoAnswer { at: self.at, why },
             None => Error::Silent { at: self.at, tries: TRIES },
         })

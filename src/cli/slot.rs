@@ -153,11 +153,12 @@ fn list(station: &Station, ui: &Ui) -> crate::cli::Result<()> {
             one.name.clone(),
             word(one.kind),
             place(one, &all),
+            one.cell.map(|cell| format!("{},{}", cell.row, cell.column)).unwrap_or_default(),
             one.suspected.map(suspected).unwrap_or_default(),
             one.mended.map(moment).unwrap_or_default(),
         ]
     };
-    tell(ui, "slot", ["SLOT", "AS", "PLACE", "SUSPECTED", "MENDED"], &all, row, "there are no slots");
+    tell(ui, "slot", ["SLOT", "AS", "PLACE", "CELL", "SUSPECTED", "MENDED"], &all, row, "there are no slots");
     Ok(())
 }
 
