@@ -19,7 +19,7 @@ use super::slots::by_place;
 use super::store::Error;
 use super::web::{Refusal, Who};
 use super::{Station, now};
-use crate::board::Mac;
+use crate::board::{Jumper, Mac, PortPath};
 use crate::bridge::table::{Seen, Table, place};
 use crate::bridge::{LONGEST_COMMUNITY, PORT};
 use crate::error::Remedy;
@@ -323,7 +323,7 @@ impl Station {
         now_in: Option<&str>,
         to: Option<&Slot>,
         by: SlotKind,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<bool, Error> {
         let now_in = slots.iter().find(|slot| Some(slot.name.as_str()) == now_in);
         let Some(to) = super::slots::moves(now_in, to, by) else { return Ok(false) };
         if !self.store().move_board(board, now_in.map(|slot| slot.name.as_str()), to).await? {
@@ -335,16 +335,24 @@ impl Station {
     }
 
     /// A board has said by its jumpers where it is.
-    pub(super) async fn at_jumper(
-        &self,
-        board: &str,
-        jumper: Option<crate::board::Jumper>,
-    ) -> Result<(), Refusal> {
-        let Some(jumper) = jumper else { return Ok(()) };
+    pub(super) async fn at_jumper(&self, board: &str, jumper: Option<Jumper>) -> Result<(), Error> {
+        match jumper {
+            Some(jumper) => self.at_place(board, SlotKind::Jumper, &jumper.to_string()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A board was seen at a USB port.
+    pub(super) async fn at_usb_port(&self, board: &str, port: &PortPath) -> Result<(), Error> {
+        self.at_place(board, SlotKind::Usb, &port.to_string()).await
+    }
+
+    async fn at_place(&self, board: &str, kind: SlotKind, place: &str) -> Result<(), Error> {
         let slots = self.store().slots().await?;
         let known = self.store().board(board).await?;
-        let to = by_place(&slots, SlotKind::Jumper).get(&jumper.to_string()).copied();
-        self.board_seen_at(board, &slots, known.slot.as_deref(), to, SlotKind::Jumper).await.map(drop)
+        let to = by_place(&slots, kind).get(place).copied();
+        self.board_seen_at(board, &slots, known.slot.as_deref(), to, kind).await?;
+        Ok(())
     }
 }
 
@@ -458,6 +466,14 @@ mod tests {
         let change = crate::station_api::BoardChange { slot: Some("hub".into()), ..Default::default() };
         station.store().change_board(&one, &change).await.unwrap();
         board(&station, "10000000aaaa0001", json!({"jumper": 3})).await;
+        assert_eq!(slot_of(&one).await.as_deref(), Some("hub"));
+        // At a USB port it is where it was seen, as long as nobody has put it elsewhere.
+        let port = |text: &str| text.parse::<PortPath>().unwrap();
+        station.at_usb_port(&one, &port("1-1")).await.unwrap();
+        assert_eq!(slot_of(&one).await.as_deref(), Some("hub"));
+        station.at_usb_port(&one, &port("1-4")).await.unwrap();
+        assert_eq!(slot_of(&one).await, None, "that port is no slot");
+        station.at_usb_port(&one, &port("1-1")).await.unwrap();
         assert_eq!(slot_of(&one).await.as_deref(), Some("hub"));
         // The newest place stands first.
         let who = serde_json::from_str(r#"{"serial":"10000000aaaa0001"}"#).unwrap();
