@@ -27,6 +27,7 @@
 //! | [`usb::message`], [`usb::bootfiles`] | the boot ROM's protocol without devices |
 //! | [`usb`] | boards in USB boot: what to serve, to whom, over which transport |
 //! | [`http`] | the HTTP client, over TCP, TLS and Unix sockets |
+//! | [`bridge`], [`bridge::walk`], [`bridge::table`] | switches that are asked which address is at which port |
 //! | [`wire`] | frames on the network, neighbours, interfaces that come and go |
 //! | [`tftp`] | the TFTP server and where its content comes from |
 //! | [`dhcp::packet`], [`dhcp::policy`] | DHCP without sockets |
@@ -53,6 +54,8 @@ pub mod beneath;
 pub mod board;
 #[cfg(feature = "net")]
 pub mod bootd;
+#[cfg(feature = "station")]
+pub mod bridge;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;

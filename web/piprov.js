@@ -403,6 +403,33 @@
     upload.addEventListener("drop", (event) => { event.preventDefault(); start(event.dataTransfer.files[0]); });
   }
 
+  // A slot is dragged into another cell of the bench's map. Its arrows do the same.
+  let dragged = null;
+  document.addEventListener("dragstart", (event) => {
+    const tile = event.target.closest?.("[data-slot]");
+    dragged = tile ? tile.dataset.slot : null;
+    if (tile) event.dataTransfer.setData("text/plain", dragged);
+  });
+  document.addEventListener("dragend", () => { dragged = null; });
+  document.addEventListener("dragover", (event) => { if (dragged !== null && event.target.closest?.("[data-bench] td")) event.preventDefault(); });
+  document.addEventListener("drop", (event) => {
+    const cell = dragged === null ? null : event.target.closest?.("[data-bench] td");
+    if (!cell) return;
+    event.preventDefault();
+    const bench = cell.closest("[data-bench]").dataset, form = document.createElement("form");
+    form.method = "post";
+    form.action = `${bench.bench}/${encodeURIComponent(dragged)}/map`;
+    for (const [name, value] of Object.entries({ proof: bench.proof, row: cell.dataset.row, column: cell.dataset.column })) {
+      const field = document.createElement("input");
+      field.type = "hidden";
+      field.name = name;
+      field.value = value;
+      form.append(field);
+    }
+    document.body.append(form);
+    form.submit();
+  });
+
   // Passkeys: the browser asks for one, and what it says goes into the form. Bytes are hexadecimal digits there.
   const unhex = (text) => Uint8Array.from((text || "").match(/../g) || [], (two) => parseInt(two, 16));
   const hex = (bytes) => (bytes ? [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("") : "");

@@ -54,6 +54,7 @@ mod slot;
 mod split_image;
 mod stage1;
 mod station;
+mod switch;
 mod table;
 mod targets;
 mod tftp;
@@ -163,8 +164,10 @@ pub enum Command {
     User(user::User),
     /// Show, make and take back the tokens of programs
     Token(token::Token),
-    /// Show slots, and say that one is mended
+    /// Show and name slots, and say that one is mended
     Slot(slot::Slot),
+    /// Show and change the switches that are asked where boards are
+    Switch(switch::Switch),
     #[cfg(feature = "station")]
     #[expect(missing_docs, reason = "as above")]
     Import(import::Import),
@@ -287,6 +290,7 @@ impl Cli {
             Command::Values(args) => args.run(global, ui, stop),
             Command::User(args) => args.run(global, ui, stop),
             Command::Slot(args) => args.run(global, ui, stop),
+            Command::Switch(args) => args.run(global, ui, stop),
             Command::Token(args) => args.run(global, ui, stop),
             #[cfg(feature = "station")]
             Command::Import(args) => args.run(global, ui, stop),

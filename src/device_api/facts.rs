@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::BoardEeprom;
-use crate::board::{Mac, Serial};
+use crate::board::{Jumper, Mac, Serial};
 
 /// What the station says of itself to anybody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +86,9 @@ pub struct Register {
     /// What it starts from; `None` where it has no EEPROM, or its client doesn't tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eeprom: Option<BoardEeprom>,
+    /// The number that the jumpers of its carrier say; `None` where it wasn't told to read them, or can't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jumper: Option<Jumper>,
     /// No board, but a program on a host that behaves as one. Its runs are marked so.
     #[serde(default)]
     pub simulated: bool,

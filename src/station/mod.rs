@@ -30,7 +30,8 @@
 //! | `refused` | sign-ins that were refused, for the audit |
 //! | `policy` | what people change of rules, projects and settings, by the API or on a page |
 //! | `settings` | settings that change while it serves |
-//! | `slots` | slots at which boards fail again and again |
+//! | `slots` | where boards are plugged in; slots at which boards fail again and again |
+//! | `switches` | switches that are asked where boards are |
 //! | `pages` | what people see in a browser |
 //! | `outside` | where it may go when somebody names an address |
 //! | `stream` | raw bytes of images, as answers |
@@ -86,6 +87,7 @@ mod shell;
 mod slots;
 mod statistics;
 mod stream;
+mod switches;
 #[cfg(test)]
 mod testing;
 mod uploads;
@@ -233,6 +235,7 @@ pub(crate) struct Station {
     metrics: metrics::Metrics,
     care: care::Care,
     suspects: slots::Suspects,
+    switches: switches::Switches,
     guard: Guard,
     waiting: waiting::Waiting,
     changes: numbered::Changes,
@@ -304,6 +307,7 @@ impl Station {
             metrics: metrics::Metrics::default(),
             care: care::Care::default(),
             suspects: slots::Suspects::default(),
+            switches: switches::Switches::default(),
             guard,
             waiting: waiting::Waiting::default(),
             changes: numbered::Changes::since_now(),

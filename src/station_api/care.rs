@@ -35,12 +35,24 @@ pub enum TroubleOf {
     Slot,
     /// Values of which each board has its own run out.
     Values,
+    /// An Ethernet switch that is asked where boards are tells nothing that can be used.
+    Switch,
+    /// Boards that are there and have one Ethernet address.
+    Address,
 }
 
 impl TroubleOf {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Disk, Self::Clock, Self::Database, Self::Certificate, Self::Slot, Self::Values];
+    pub const ALL: [Self; 8] = [
+        Self::Disk,
+        Self::Clock,
+        Self::Database,
+        Self::Certificate,
+        Self::Slot,
+        Self::Values,
+        Self::Switch,
+        Self::Address,
+    ];
 
     /// The word of it.
     #[must_use]
@@ -52,6 +64,8 @@ impl TroubleOf {
             Self::Certificate => "certificate",
             Self::Slot => "slot",
             Self::Values => "values",
+            Self::Switch => "switch",
+            Self::Address => "address",
         }
     }
 }

@@ -17,6 +17,7 @@ mod job;
 mod many;
 mod name;
 mod people;
+mod place;
 mod project;
 mod project_file;
 mod script;
@@ -44,6 +45,7 @@ pub use job::{Job, JobState, Plan, RunLine};
 pub use many::{BoardNames, BoardsChange, Fit, FitAsked, MOST_BOARDS, NewJobs, OfBoard, OfBoards};
 pub use name::{check_name, image_name};
 pub use people::{Me, PasswordChange, Role, Scope, Session, Token, User};
+pub use place::{Cell, FreePlace, NewSwitch, Switch, SwitchAsked, SwitchPort};
 pub use project::{
     Again, FIRST_BOOT_FORMAT, FirstBootSettings, MOST_RETRIES, MOST_SERIALS, Matching, NoBoard, Project,
     Rule, What, shadow,

@@ -54,6 +54,7 @@ mod station_api;
 mod station_bounds;
 mod station_names;
 mod station_people;
+mod switches;
 mod terminal;
 mod tftp;
 mod tftp_ports;

@@ -99,6 +99,7 @@ mod station_records;
 mod station_schema;
 mod station_scripts;
 mod station_slots;
+mod station_switches;
 mod station_two;
 mod station_values;
 mod station_words;

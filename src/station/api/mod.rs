@@ -12,6 +12,7 @@ mod people;
 mod runs;
 mod scripts;
 mod settings;
+mod switches;
 mod uploads;
 mod values;
 
@@ -39,6 +40,7 @@ pub(super) fn add_to(table: &mut Table) {
     people::add_to(table);
     runs::add_to(table);
     settings::add_to(table);
+    switches::add_to(table);
     scripts::add_to(table);
     firmware::add_to(table);
     import::add_to(table);

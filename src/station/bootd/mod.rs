@@ -295,6 +295,9 @@ impl Station {
             other => other.word(),
         };
         let Some(id) = self.store().see(board, way, &place, doing, now()).await? else { return Ok(()) };
+        if let (Some(port), "usb") = (&board.port, way) {
+            self.at_usb_port(&id, port).await?;
+        }
         // A board that is done starts its own system; or it asks the network, gets nothing, and does so then.
         if matches!(seen, Seen::System | Seen::Withheld) && self.store().seen_after(&id, now()).await? {
             self.changes.tell(Thing::Job, "", Some(&id));

@@ -186,6 +186,10 @@ impl Station {
             None => self.store().values_drawn().await.unwrap_or_default(),
             Some(_) => Vec::new(),
         };
+        let doubles = match &away {
+            None => self.doubled().await.unwrap_or_default(),
+            Some(_) => Vec::new(),
+        };
         Facts {
             now: at,
             room: self.room(),
@@ -199,6 +203,8 @@ impl Station {
             database,
             certificate,
             values,
+            switches: self.switches.wrong(),
+            doubles,
             names: self.options.settings.station.names.value.clone(),
         }
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::error::remedy;
+use crate::board::Mac;
+use crate::error::{Remedy, remedy};
 use crate::format::{count, size};
 use crate::station_api::{Room, Time, Trouble, TroubleIs, TroubleOf};
 
@@ -60,6 +61,10 @@ pub(in crate::station) struct Facts {
     pub(in crate::station) names: Vec<String>,
     /// Sources of values from which projects draw, with what is left and from where on that is little.
     pub(in crate::station) values: Vec<(String, u64, u64)>,
+    /// Switches that tell nothing that can be used, with why, and what helps.
+    pub(in crate::station) switches: Vec<(String, String, Option<Remedy>)>,
+    /// Ethernet addresses that several boards have which are there, with what people call them.
+    pub(in crate::station) doubles: Vec<(Mac, Vec<String>)>,
 }
 
 /// The certificate that is served.
@@ -79,6 +84,8 @@ pub(in crate::station) const fn help(about: TroubleOf) -> &'static str {
         TroubleOf::Certificate => "/help/pages#the-certificate-ends",
         TroubleOf::Slot => "/help/pages#a-slot-is-suspected",
         TroubleOf::Values => "/help/pages#values-run-out",
+        TroubleOf::Switch => "/help/pages#a-switch-tells-nothing",
+        TroubleOf::Address => "/help/pages#two-boards-have-one-address",
     }
 }
 
@@ -98,6 +105,8 @@ pub(in crate::station) fn troubles(facts: &Facts) -> Vec<Trouble> {
     all.extend(database(facts));
     all.extend(certificate(facts));
     all.extend(values(facts));
+    all.extend(switches(facts));
+    all.extend(doubles(facts));
     all.sort_by_key(|trouble| std::cmp::Reverse(trouble.is));
     all
 }
@@ -205,6 +214,29 @@ fn values(facts: &Facts) -> Option<Trouble> {
     (!low.is_empty()).then(|| trouble(TroubleOf::Values, is, text, hint))
 }
 
+/// One line for all of them: of a bench without power no switch answers.
+fn switches(facts: &Facts) -> Option<Trouble> {
+    let (name, why, hint) = facts.switches.first()?;
+    let more = match facts.switches.len() - 1 {
+        0 => String::new(),
+        1 => " Another one tells nothing either.".to_owned(),
+        more => format!(" {more} others tell nothing either."),
+    };
+    let text = format!("The switch {name} doesn't tell where boards are: {why}.{more}");
+    let hint = hint.clone().unwrap_or_else(|| "look at the switch, and at the network to it".into());
+    Some(trouble(TroubleOf::Switch, TroubleIs::Here, text, hint))
+}
+
+fn doubles(facts: &Facts) -> Option<Trouble> {
+    let (mac, boards) = facts.doubles.first()?;
+    let more = if facts.doubles.len() > 1 { " There are more." } else { "" };
+    let text =
+        format!("Boards that are there have one Ethernet address, {mac}: {}.{more}", boards.join(", "));
+    let hint = "give each board, or each adapter, an address of its own: until then what the network says of it may be \
+                the other one's, and no switch says where it is";
+    Some(trouble(TroubleOf::Address, TroubleIs::Here, text, hint))
+}
+
 fn certificate(facts: &Facts) -> Vec<Trouble> {
     let Some(certificate) = &facts.certificate else { return Vec::new() };
     let mut all = Vec::new();
@@ -273,6 +305,26 @@ mod tests {
         assert_eq!(with(&[("sn", 19, 20)]), Some((TroubleIs::Coming, text)));
         let text = "Few values are left for boards: sn has 19, pin has 0.".to_owned();
         assert_eq!(with(&[("sn", 19, 20), ("pin", 0, 0)]), Some((TroubleIs::Here, text)));
+    }
+
+    #[test]
+    fn a_switch_that_tells_nothing_and_boards_with_one_address_are_said() {
+        let silent = |names: &[&str]| Facts {
+            switches: names.iter().map(|name| ((*name).to_owned(), "no answer".to_owned(), None)).collect(),
+            ..facts()
+        };
+        let (about, is, text) = one(&silent(&["sw1"]));
+        assert_eq!((about, is), (TroubleOf::Switch, TroubleIs::Here));
+        assert_eq!(text, "The switch sw1 doesn't tell where boards are: no answer.");
+        assert!(one(&silent(&["a", "b", "c"])).2.ends_with(": no answer. 2 others tell nothing either."));
+        let mac = "dc:a6:32:01:02:03".parse().unwrap();
+        let two = Facts { doubles: vec![(mac, vec!["lab-01".into(), "lab-02".into()])], ..facts() };
+        let (about, _, text) = one(&two);
+        assert_eq!(about, TroubleOf::Address);
+        assert_eq!(
+            text,
+            "Boards that are there have one Ethernet address, dc:a6:32:01:02:03: lab-01, lab-02."
+        );
     }
 
     #[test]

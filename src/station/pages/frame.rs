@@ -14,6 +14,7 @@ use crate::station_api::{Bootd, BootdState, Role, Room, Trouble, TroubleIs};
 const MENU: &[(&str, &str, &str, Role)] = &[
     ("floor", "/", "Floor", Role::Viewer),
     ("boards", "/boards", "Boards", Role::Viewer),
+    ("slots", "/slots", "Slots", Role::Viewer),
     ("runs", "/runs", "Runs", Role::Viewer),
     ("statistics", "/statistics", "Statistics", Role::Viewer),
     ("images", "/images", "Images", Role::Viewer),

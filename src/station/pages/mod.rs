@@ -15,6 +15,7 @@
 //! | `people` | the own account, users, tokens, the audit |
 //! | `floor` | one card a slot |
 //! | `boards`, `runs` | what is known, and what was done |
+//! | `slots` | the bench as a map, places that nobody has named, switches |
 //! | `firmware` | EEPROM images |
 //! | `rules` | rules, projects and scripts |
 //! | `network` | what is seen of the network |
@@ -50,6 +51,7 @@ mod runs;
 mod secret;
 mod settings;
 mod sign;
+mod slots;
 mod support;
 mod table;
 mod upload;
@@ -76,6 +78,7 @@ fn all() -> Pages {
     passkey::add_to(&mut pages);
     floor::add_to(&mut pages);
     boards::add_to(&mut pages);
+    slots::add_to(&mut pages);
     runs::add_to(&mut pages);
     images::add_to(&mut pages);
     firmware::add_to(&mut pages);

@@ -22,6 +22,7 @@ const PART: u64 = 500;
 /// The tables that are copied, each behind those that it names, with what its rows are told apart by.
 pub(super) const TABLES: &[(&str, &[&str])] = &[
     ("slot", &["name"]),
+    ("switch", &["name"]),
     ("board", &["id"]),
     ("board_mac", &["mac", "board"]),
     ("sighting", &["way", "place", "who"]),

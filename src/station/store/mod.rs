@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `db` | both databases behind one way to ask |
 //! | `open` | opened, brought to the newest form, or refused |
-//! | `boards`, `board_list`, `identity`, `keyless`, `slots` | boards, how they were seen and who they are |
+//! | `boards`, `board_list`, `identity`, `keyless`, `slots`, `switches` | boards, how and where they were seen and who they are |
 //! | `jobs`, `runs`, `run_list` | what boards are to do, and what was done |
 //! | `images`, `shelf`, `uploads`, `projects`, `rules` | what it is done with, and for whom |
 //! | `values`, `draws`, `sheets` | what each board has of its own |
@@ -58,6 +58,7 @@ mod sheets;
 mod shelf;
 mod slots;
 mod spool;
+mod switches;
 mod tally;
 mod uploads;
 mod values;
@@ -83,6 +84,7 @@ pub use retain::{Keep, Removed, room};
 pub use rules::Arrival;
 pub use sessions::{Invitation, Started};
 pub use shelf::{Checked, Shared, Shelf, Uses};
+pub use switches::Addressed;
 pub use tally::{LONGEST_WHY, MOST_TALLIES, SEGMENTS};
 
 use db::Db;

@@ -10,7 +10,7 @@ pub(in crate::station) fn of(row: &Row) -> Option<Scope> {
     }
     let part = row.path.strip_prefix("/api/v1/")?.split('/').next()?;
     let (read, write) = match part {
-        "boards" | "jobs" | "slots" => (Scope::BoardsRead, Scope::BoardsWrite),
+        "boards" | "jobs" | "places" | "slots" | "switches" => (Scope::BoardsRead, Scope::BoardsWrite),
         "images" | "backups" | "uploads" => (Scope::ImagesRead, Scope::ImagesWrite),
         "runs" | "statistics" => (Scope::RunsRead, Scope::RunsWrite),
         "firmware" | "projects" | "rules" | "scripts" | "values" => (Scope::RulesRead, Scope::RulesWrite),

@@ -42,6 +42,8 @@ fn pages(station: &Station) -> Vec<(String, &'static str)> {
         ("/services", "services"),
         ("/nosuch", "missing"),
         ("/boards", "boards"),
+        ("/slots", "slots"),
+        ("/switches/sw1", "switch-ports"),
         ("/runs", "runs"),
         ("/runs/report", "report"),
         ("/statistics", "statistics"),
@@ -179,9 +181,15 @@ fn each_page_is_for_everybody_in_each_size_light_and_dark() {
     let station = Station::start(dir.path(), &["--enrol", "open"]);
     station.put("/api/v1/images/gateway-2.4.img", &[7; 1 << 20]).ok();
     for (n, name) in ["A1", "A2", "A3"].iter().enumerate() {
-        let slot = json!({"name": name, "kind": "usb", "place": format!("1-1.{}", n + 1), "position": n});
+        let mut slot = json!({"name": name, "kind": "usb", "place": format!("1-1.{}", n + 1), "position": n});
+        if n < 2 {
+            slot["cell"] = json!({"row": 1, "column": n + 1});
+        }
         station.admin("PUT", &format!("/api/v1/slots/{name}"), Some(&slot)).ok();
     }
+    // Nobody answers there.
+    let switch = json!({"address": "198.51.100.77", "community": "reader"});
+    station.admin("PUT", "/api/v1/switches/sw1", Some(&switch)).ok();
     let script = json!({"name": "greet", "text": "echo hello\n", "when": "pre"});
     station.admin("PUT", "/api/v1/scripts/greet", Some(&script)).ok();
     let numbers = json!({"kind": "sequence", "prefix": "SN", "width": 4, "start": 1, "step": 1, "end": 99});

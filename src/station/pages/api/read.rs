@@ -188,7 +188,7 @@ fn title(part: &str) -> &'static str {
         "scripts" => "Scripts",
         "values" => "Values",
         "rules" => "Rules",
-        "slots" => "Slots",
+        "places" | "slots" | "switches" => "Slots and switches",
         "network" => "Network",
         "events" => "Changes as they happen",
         "settings" => "Settings",

@@ -120,6 +120,8 @@ struct Page {
     macs: Vec<String>,
     memory: String,
     facts: Vec<(&'static str, String)>,
+    /// Where switches have seen it.
+    port: String,
     first: String,
     key: String,
     held: &'static str,
@@ -172,6 +174,7 @@ pub(super) async fn one(visit: Visit) -> Answer {
         macs: board.macs.iter().map(ToString::to_string).collect(),
         memory: board.memory.map(size).unwrap_or_default(),
         facts: facts(&board),
+        port: station.switches.words(&id).unwrap_or_default(),
         first: words::when(board.first_seen, at),
         key: board.key.clone().unwrap_or_default(),
         held: match board.held {
@@ -216,6 +219,7 @@ fn facts(board: &crate::station_api::Board) -> Vec<(&'static str, String)> {
         _ => "▲ it slows down: too hot, or too little power".to_owned(),
     };
     put("Power", facts.throttled.map(power));
+    put("Jumpers", facts.jumper.map(|jumper| format!("say {jumper}")));
     put("Agent", Some(message(&facts.agent).into_owned()));
     all
 }

@@ -14,10 +14,15 @@ pub(crate) async fn fill(store: &Store) {
         kind: SlotKind::Usb,
         place: "1-1.2".into(),
         position: 0,
+        cell: None,
         suspected: None,
         mended: None,
     };
     store.put_slot(&slot).await.unwrap();
+    let (name, address, by) = ("sw1".into(), "10.0.0.2".into(), "ada".into());
+    let switch =
+        crate::station_api::Switch { name, address, uplinks: vec!["24".into()], made: NOW, by, asked: None };
+    store.put_switch(&switch, Some("reader")).await.unwrap();
     let image = image("raspios");
     store.add_image(&image).await.unwrap();
     let chunks: Vec<_> = (0..450u64).map(|n| (format!("{n:064x}"), n)).collect();

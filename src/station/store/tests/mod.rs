@@ -101,6 +101,7 @@ pub(crate) fn register(key: u8, serial: Option<&str>, macs: &[&str]) -> Register
         link_mbps: None,
         boot: None,
         eeprom: None,
+        jumper: None,
         simulated: false,
     }
 }

@@ -116,7 +116,7 @@ on_both! {
         for position in 0..200 {
             let (name, place) = (format!("S{position}"), format!("1-{}", position + 1));
             let (kind, suspected, mended) = (SlotKind::Usb, None, None);
-            store.put_slot(&Slot { name, kind, place, position, suspected, mended }).await.unwrap();
+            store.put_slot(&Slot { name, kind, place, position, cell: None, suspected, mended }).await.unwrap();
         }
         let histories = store.histories().await.unwrap();
         assert!(histories.len() == 200 && histories.iter().all(|one| one.runs.len() == 5));
