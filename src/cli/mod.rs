@@ -38,6 +38,7 @@ mod mklive;
 pub mod name;
 mod netboot;
 mod nukelive;
+mod objects;
 mod output;
 pub mod parse;
 mod project;
@@ -170,6 +171,8 @@ pub enum Command {
     Import(import::Import),
     /// Show and change who is told by HTTP what happens
     Hook(hook::Hook),
+    /// Show where the station keeps the bytes of its images, and move them
+    Objects(objects::Objects),
     /// Show the station, and say whether its rules start something
     Station(station::Station),
     /// Show, check and change the targets database
@@ -291,6 +294,7 @@ impl Cli {
             #[cfg(feature = "station")]
             Command::Import(args) => args.run(global, ui, stop),
             Command::Hook(args) => args.run(global, ui, stop),
+            Command::Objects(args) => args.run(global, ui, stop),
             Command::Station(args) => args.run(global, ui, stop),
             Command::Targets(args) => args.run(global, ui, stop),
             Command::Card(args) => args.run(global, ui, stop),

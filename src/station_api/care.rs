@@ -35,12 +35,14 @@ pub enum TroubleOf {
     Slot,
     /// Values of which each board has its own run out.
     Values,
+    /// The place where the bytes of images are.
+    Objects,
 }
 
 impl TroubleOf {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Disk, Self::Clock, Self::Database, Self::Certificate, Self::Slot, Self::Values];
+    pub const ALL: [Self; 7] =
+        [Self::Disk, Self::Clock, Self::Database, Self::Certificate, Self::Slot, Self::Values, Self::Objects];
 
     /// The word of it.
     #[must_use]
@@ -52,6 +54,7 @@ impl TroubleOf {
             Self::Certificate => "certificate",
             Self::Slot => "slot",
             Self::Values => "values",
+            Self::Objects => "objects",
         }
     }
 }

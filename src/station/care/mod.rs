@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::{Station, cert, now};
 use crate::station_api::{Thing, Time, Trouble};
-pub(super) use trouble::Certificate;
+pub(super) use trouble::{Certificate, Objects as ObjectFacts};
 pub(super) use trouble::help;
 use trouble::{Facts, JUMP, Sample, troubles};
 
@@ -186,6 +186,10 @@ impl Station {
             None => self.store().values_drawn().await.unwrap_or_default(),
             Some(_) => Vec::new(),
         };
+        let objects = match &away {
+            None => self.objects_facts().await,
+            Some(_) => trouble::Objects::default(),
+        };
         Facts {
             now: at,
             room: self.room(),
@@ -199,6 +203,7 @@ impl Station {
             database,
             certificate,
             values,
+            objects,
             names: self.options.settings.station.names.value.clone(),
         }
     }

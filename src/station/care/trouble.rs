@@ -60,6 +60,20 @@ pub(in crate::station) struct Facts {
     pub(in crate::station) names: Vec<String>,
     /// Sources of values from which projects draw, with what is left and from where on that is little.
     pub(in crate::station) values: Vec<(String, u64, u64)>,
+    pub(in crate::station) objects: Objects,
+}
+
+/// The place where the bytes of images are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::station) struct Objects {
+    /// Why it can't be used now, and what helps.
+    pub(in crate::station) away: Option<(String, Option<crate::error::Remedy>)>,
+    /// Why a move to it doesn't get on.
+    pub(in crate::station) stuck: Option<String>,
+    /// How many objects are damaged where they come from.
+    pub(in crate::station) damaged: u64,
+    /// Where they are and what the settings say, where that differs.
+    pub(in crate::station) other: Option<(String, String)>,
 }
 
 /// The certificate that is served.
@@ -79,6 +93,7 @@ pub(in crate::station) const fn help(about: TroubleOf) -> &'static str {
         TroubleOf::Certificate => "/help/pages#the-certificate-ends",
         TroubleOf::Slot => "/help/pages#a-slot-is-suspected",
         TroubleOf::Values => "/help/pages#values-run-out",
+        TroubleOf::Objects => "/help/pages#the-object-store-is-away",
     }
 }
 
@@ -98,6 +113,7 @@ pub(in crate::station) fn troubles(facts: &Facts) -> Vec<Trouble> {
     all.extend(database(facts));
     all.extend(certificate(facts));
     all.extend(values(facts));
+    all.extend(objects(&facts.objects));
     all.sort_by_key(|trouble| std::cmp::Reverse(trouble.is));
     all
 }
@@ -205,6 +221,31 @@ fn values(facts: &Facts) -> Option<Trouble> {
     (!low.is_empty()).then(|| trouble(TroubleOf::Values, is, text, hint))
 }
 
+fn objects(facts: &Objects) -> Vec<Trouble> {
+    let mut all = Vec::new();
+    let mut said = |is, text: String, hint: crate::error::Remedy| {
+        all.push(trouble(TroubleOf::Objects, is, text, hint));
+    };
+    if let Some((why, hint)) = &facts.away {
+        let hint = hint.clone().unwrap_or_else(|| "see whether its server runs, and whether it can be reached".into());
+        said(TroubleIs::Here, format!("The images' bytes can't be had now: {why}."), hint);
+    }
+    if let Some(why) = &facts.stuck {
+        let text = format!("The images' bytes are being moved, and that doesn't get on: {why}.");
+        said(TroubleIs::Coming, text, "it goes on by itself when that is mended".into());
+    }
+    if facts.damaged > 0 {
+        let many = count(facts.damaged, "object");
+        let text = format!("The images' bytes are being moved, and {many} can't be: they are damaged.");
+        said(TroubleIs::Coming, text, "prove the images, and add those that are damaged once more".into());
+    }
+    if let Some((place, settings)) = &facts.other {
+        let text = format!("The settings say that the images' bytes are in {settings}, and they are in {place}.");
+        said(TroubleIs::Coming, text, remedy!("move them there, or change the setting `station.objects`"));
+    }
+    all
+}
+
 fn certificate(facts: &Facts) -> Vec<Trouble> {
     let Some(certificate) = &facts.certificate else { return Vec::new() };
     let mut all = Vec::new();
@@ -273,6 +314,20 @@ mod tests {
         assert_eq!(with(&[("sn", 19, 20)]), Some((TroubleIs::Coming, text)));
         let text = "Few values are left for boards: sn has 19, pin has 0.".to_owned();
         assert_eq!(with(&[("sn", 19, 20), ("pin", 0, 0)]), Some((TroubleIs::Here, text)));
+    }
+
+    #[test]
+    fn objects_that_are_away_or_elsewhere_are_said() {
+        let with = |objects: Objects| one(&Facts { objects, ..facts() });
+        let away = Objects { away: Some(("no answer".into(), None)), ..Objects::default() };
+        let (about, is, text) = with(away);
+        assert_eq!((about, is), (TroubleOf::Objects, TroubleIs::Here));
+        assert_eq!(text, "The images' bytes can't be had now: no answer.");
+        let stuck = with(Objects { stuck: Some("full".into()), ..Objects::default() });
+        assert_eq!((stuck.1, stuck.2.contains("get on: full.")), (TroubleIs::Coming, true));
+        assert!(with(Objects { damaged: 1, ..Objects::default() }).2.contains("1 object can't"));
+        let other = with(Objects { other: Some(("directory".into(), "s3://abc".into())), ..Objects::default() });
+        assert!(other.2.contains("in s3://abc, and they are in directory"), "{}", other.2);
     }
 
     #[test]
