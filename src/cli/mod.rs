@@ -171,7 +171,7 @@ pub enum Command {
     Import(import::Import),
     /// Show and change who is told by HTTP what happens
     Hook(hook::Hook),
-    /// Show where the station keeps the bytes of its images, and move them
+    /// Show where the bytes of images are kept, and move them
     Objects(objects::Objects),
     /// Show the station, and say whether its rules start something
     Station(station::Station),

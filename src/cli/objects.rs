@@ -14,7 +14,7 @@ use crate::stop::Stop;
 /// How often it is asked how far it is.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Show where the station keeps the bytes of its images, and move them
+/// Show where the bytes of images are kept, and move them
 #[derive(Debug, clap::Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Objects {

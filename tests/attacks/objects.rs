@@ -49,6 +49,9 @@ fn liar(server: &Seaweed) -> (String, Arc<AtomicU8>) {
             // A whole chunk, which proves itself, under the name of another one.
             SWAPS if method == "GET" && is_chunk => {
                 let mut answer = ask(&request)?;
+                if !answer.head[0].contains(" 200 ") {
+                    return Some(answer);
+                }
                 let mut other = other.lock().unwrap();
                 let kept = other.get_or_insert_with(|| answer.body.clone()).clone();
                 answer.head.retain(|line| !line.to_ascii_lowercase().starts_with("content-length:"));
