@@ -177,7 +177,7 @@ mod tests {
         };
         assert_eq!(
             copied(&copy),
-            "so far: 3 objects, 2.00 KiB by station abababababab; 1 object damaged; it doesn't get on: no route"
+            "so far: 3 objects, 2 KiB by station abababababab; 1 object damaged; it doesn't get on: no route"
         );
         let old =
             ObjectOld { place: "directory".into(), station: Some("cd".repeat(32)), since: 0, removing: true, why: None };
