@@ -179,8 +179,16 @@ mod tests {
             copied(&copy),
             "so far: 3 objects, 2 KiB by station abababababab; 1 object damaged; it doesn't get on: no route"
         );
-        let old =
-            ObjectOld { place: "directory".into(), station: Some("cd".repeat(32)), since: 0, removing: true, why: None };
-        assert_eq!(left(&old), "directory of station cdcdcdcdcdcd, since 1970-01-01 00:00:00Z; it is being removed");
+        let old = ObjectOld {
+            place: "directory".into(),
+            station: Some("cd".repeat(32)),
+            since: 0,
+            removing: true,
+            why: None,
+        };
+        assert_eq!(
+            left(&old),
+            "directory of station cdcdcdcdcdcd, since 1970-01-01 00:00:00Z; it is being removed"
+        );
     }
 }

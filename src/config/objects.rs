@@ -60,13 +60,18 @@ impl FromStr for ObjectPlace {
             return Ok(Self::Directory);
         }
         let rest = text.strip_prefix("s3://").ok_or("it is `directory`, or begins with s3://")?;
-        let (bucket, prefix) = rest.split_once('/').map_or((rest, None), |(bucket, rest)| (bucket, Some(rest)));
+        let (bucket, prefix) =
+            rest.split_once('/').map_or((rest, None), |(bucket, rest)| (bucket, Some(rest)));
         if !is_bucket(bucket) {
-            return Err("a bucket's name has 3 to 63 of a-z, 0-9, `-` and `.`, with a letter or digit at its ends");
+            return Err(
+                "a bucket's name has 3 to 63 of a-z, 0-9, `-` and `.`, with a letter or digit at its ends",
+            );
         }
         let prefix = prefix.unwrap_or_default();
         if rest.len() > bucket.len() && !is_prefix(prefix) {
-            return Err("behind the bucket stand words of letters, digits, `-`, `_` and `.`, with one / between them");
+            return Err(
+                "behind the bucket stand words of letters, digits, `-`, `_` and `.`, with one / between them",
+            );
         }
         Ok(Self::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }

@@ -158,7 +158,11 @@ impl Client {
     ///
     /// # Errors
     /// When no whole answer comes, or a longer one.
-    pub fn exchange(&self, request: &Request<impl AsRef<[u8]>>, most: u64) -> Result<Response<Vec<u8>>, Error> {
+    pub fn exchange(
+        &self,
+        request: &Request<impl AsRef<[u8]>>,
+        most: u64,
+    ) -> Result<Response<Vec<u8>>, Error> {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let mut call = self.call(request.method().clone(), path);
         // What was signed is the path as it was; escaping it once more would make another one of it.

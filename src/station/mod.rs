@@ -281,8 +281,7 @@ impl Station {
             directory: options.state.join("objects"),
             credentials: options.settings.station.objects_credentials.value.clone(),
             patience: options.settings.station.objects_patience.value,
-            stop: Stop::new()
-                .map_err(|source| OpenError::State { path: options.state.clone(), source })?,
+            stop: Stop::new().map_err(|source| OpenError::State { path: options.state.clone(), source })?,
         };
         let wanted = options.settings.station.objects.value.as_ref();
         let objects = objects::Objects::follow(store.clone(), opener, wanted, now()).await?;

@@ -66,7 +66,11 @@ impl Station {
     }
 
     /// Removes what was left in a place.
-    pub(super) async fn remove_objects(&self, who: &Who, asked: &ObjectsAt) -> Result<ObjectsStatus, Refusal> {
+    pub(super) async fn remove_objects(
+        &self,
+        who: &Who,
+        asked: &ObjectsAt,
+    ) -> Result<ObjectsStatus, Refusal> {
         let place = place(asked)?;
         self.store().remove_objects(&place).await?.map_err(|why| match why {
             PlaceRefused::Already | PlaceRefused::Moving => {
@@ -220,7 +224,9 @@ impl Station {
             Ok(Err(error)) => Some((why(&error), error.hint())),
             Err(_) => Some((format!("no answer within {} s", GLANCE.as_secs()), None)),
         };
-        let Ok(status) = self.objects_status().await else { return ObjectFacts { away, ..ObjectFacts::default() } };
+        let Ok(status) = self.objects_status().await else {
+            return ObjectFacts { away, ..ObjectFacts::default() };
+        };
         let stations = status.moving.iter().flat_map(|moving| &moving.stations);
         ObjectFacts {
             away,

@@ -32,7 +32,8 @@ fn liar(server: &Seaweed) -> (String, Arc<AtomicU8>) {
     let (lie, other) = (Arc::clone(&how), Mutex::new(None::<Vec<u8>>));
     let way = move |mut request: Said, ask: &dyn Fn(&Said) -> Option<Said>| {
         let (method, path) = request.asks();
-        let (is_object, is_list) = (path.contains("/chunks/") || path.contains("/probe/"), path.contains("list-type=2"));
+        let (is_object, is_list) =
+            (path.contains("/chunks/") || path.contains("/probe/"), path.contains("list-type=2"));
         let (method, is_chunk) = (method.to_owned(), path.contains("/chunks/") && !is_list);
         match lie.load(Ordering::Relaxed) {
             KEEPS_NOTHING if method == "PUT" => Some(Said {
@@ -100,7 +101,8 @@ fn liar(server: &Seaweed) -> (String, Arc<AtomicU8>) {
 fn start(dir: &Path, endpoint: &str, more: &str) -> Station {
     let keys = keys(dir, KEY, endpoint);
     let path = dir.join("piprov.toml");
-    let text = format!("[station]\nobjects-credentials = '{}'\nobjects-patience = 3\n{more}\n", keys.display());
+    let text =
+        format!("[station]\nobjects-credentials = '{}'\nobjects-patience = 3\n{more}\n", keys.display());
     std::fs::write(&path, text).unwrap();
     Station::start(dir, &["--config", &path.display().to_string()])
 }
@@ -132,7 +134,11 @@ fn a_bucket_that_lies_gets_nothing_to_keep() {
         let station = start(dir.path(), &endpoint, "");
         for (how, words, hint) in [
             (KEEPS_NOTHING, "has said that it keeps the probe, and it isn't there", "Look at the server"),
-            (CHANGES, "has said that it keeps the probe, and it gives other bytes back", "Look at the server"),
+            (
+                CHANGES,
+                "has said that it keeps the probe, and it gives other bytes back",
+                "Look at the server",
+            ),
             (OTHER_DAY, "the clock of this host and that of the server differ", "Set the clocks"),
             (LEADS_ELSEWHERE, "in another region, or on another server (307)", "AWS_REGION"),
         ] {
@@ -149,7 +155,8 @@ fn a_bucket_that_lies_gets_nothing_to_keep() {
         assert_eq!((&status["place"], &status["moving"]), (&"directory".into(), &serde_json::Value::Null));
         // It does with one that doesn't lie.
         lie.store(HONEST, Ordering::Relaxed);
-        let moved = station.admin("POST", "/api/v1/objects/move", Some(&serde_json::json!({"place": place}))).ok();
+        let moved =
+            station.admin("POST", "/api/v1/objects/move", Some(&serde_json::json!({"place": place}))).ok();
         assert_eq!(moved["place"], place);
     });
 }
@@ -223,7 +230,15 @@ fn who_may_not_change_a_station_moves_nothing() {
             assert_eq!(station.call("POST", path, None, Some(&body)).status, 401);
             assert_eq!(station.call("POST", path, Some(&operator), Some(&body)).status, 403);
         }
-        for place in ["", "/etc", "file:///etc", "s3://a/../b", "s3://id:geheim@abc", "s3://abc?x=1", "s3://abc/\u{1b}[2J"] {
+        for place in [
+            "",
+            "/etc",
+            "file:///etc",
+            "s3://a/../b",
+            "s3://id:geheim@abc",
+            "s3://abc?x=1",
+            "s3://abc/\u{1b}[2J",
+        ] {
             let body = serde_json::json!({ "place": place });
             let answer = station.admin("POST", "/api/v1/objects/move", Some(&body));
             let text = String::from_utf8_lossy(&answer.body).into_owned();

@@ -23,7 +23,8 @@ const MIB: usize = 1 << 20;
 fn config(dir: &Path, server: &Seaweed, more: &str) -> String {
     let keys = server.keys(dir);
     let path = dir.join("piprov.toml");
-    std::fs::write(&path, format!("[station]\nobjects-credentials = '{}'\n{more}\n", keys.display())).unwrap();
+    std::fs::write(&path, format!("[station]\nobjects-credentials = '{}'\n{more}\n", keys.display()))
+        .unwrap();
     path.display().to_string()
 }
 
@@ -48,7 +49,12 @@ fn fails(station: &Station, arguments: &[&str]) -> String {
 
 fn raw(station: &Station, name: &str) -> Vec<u8> {
     let answer = station.admin("GET", &format!("/api/v1/images/{name}/raw"), None);
-    assert!(answer.status == 200 && answer.whole, "{} {}", answer.status, String::from_utf8_lossy(&answer.body));
+    assert!(
+        answer.status == 200 && answer.whole,
+        "{} {}",
+        answer.status,
+        String::from_utf8_lossy(&answer.body)
+    );
     answer.body
 }
 
@@ -76,7 +82,11 @@ fn two_stations_share_a_bucket() {
         assert!(raw(&other, "first") == first && raw(&one, "second") == second);
         let proved = piprov(&other, &["image", "verify", "first"]);
         assert!(proved.iter().all(|line| line["value"]["damaged"] != true), "{proved:?}");
-        assert!(server.names(&bucket).iter().all(|name| name.starts_with("lab/")), "{:?}", server.names(&bucket));
+        assert!(
+            server.names(&bucket).iter().all(|name| name.starts_with("lab/")),
+            "{:?}",
+            server.names(&bucket)
+        );
         assert_eq!(files(&one_dir.path().join("station/objects")), 0, "nothing lies on the station's disk");
         assert_eq!(objects(&one, &["show"])["place"], format!("s3://{bucket}/lab"));
         // What nobody needs goes, whichever station it came to.
@@ -85,9 +95,14 @@ fn two_stations_share_a_bucket() {
         until("an empty bucket", || server.names(&bucket).is_empty().then_some(()));
         // No page, setting, log of calls or file for support has the key.
         let secret = crate::seaweed::KEY.1;
-        for path in ["/api/v1/settings", "/api/v1/station", "/api/v1/station/support", "/api/v1/objects", "/metrics"] {
+        for path in
+            ["/api/v1/settings", "/api/v1/station", "/api/v1/station/support", "/api/v1/objects", "/metrics"]
+        {
             let answer = one.admin("GET", path, None);
-            assert!(answer.status == 200 && !String::from_utf8_lossy(&answer.body).contains(secret), "{path}");
+            assert!(
+                answer.status == 200 && !String::from_utf8_lossy(&answer.body).contains(secret),
+                "{path}"
+            );
         }
     });
 }
@@ -106,7 +121,10 @@ fn a_directory_moves_to_a_bucket_and_back_while_the_station_serves() {
         assert_eq!(objects(&station, &["show"])["place"], "directory");
         // Killed in the middle, it goes on by itself.
         let begun = objects(&station, &["move", &place]);
-        assert_eq!((&begun["place"], &begun["moving"]["from"]), (&place.as_str().into(), &"directory".into()));
+        assert_eq!(
+            (&begun["place"], &begun["moving"]["from"]),
+            (&place.as_str().into(), &"directory".into())
+        );
         station.kill();
         let station = Station::start(dir.path(), &args);
         assert!(raw(&station, "kept") == kept);
@@ -127,9 +145,13 @@ fn a_directory_moves_to_a_bucket_and_back_while_the_station_serves() {
                     _ => objects(&station, &["move", to]),
                 };
                 assert_eq!(status["place"], to);
-                until("the end of the move", || objects(&station, &["show"])["moving"].is_null().then_some(()));
+                until("the end of the move", || {
+                    objects(&station, &["show"])["moving"].is_null().then_some(())
+                });
                 let so_far = count.load(Ordering::Relaxed);
-                until("an image more", || (count.load(Ordering::Relaxed) > so_far || load.is_finished()).then_some(()));
+                until("an image more", || {
+                    (count.load(Ordering::Relaxed) > so_far || load.is_finished()).then_some(())
+                });
             }
             over.store(true, Ordering::Relaxed);
             load.join().unwrap();
@@ -145,13 +167,19 @@ fn a_directory_moves_to_a_bucket_and_back_while_the_station_serves() {
         assert!(files(&state) > 10);
         objects(&station, &["remove", "directory"]);
         until("an empty directory", || (files(&state) == 0).then_some(()));
-        until("the end of it", || objects(&station, &["show"])["old"].as_array().unwrap().is_empty().then_some(()));
+        until("the end of it", || {
+            objects(&station, &["show"])["old"].as_array().unwrap().is_empty().then_some(())
+        });
         assert!(raw(&station, "kept") == kept);
         for n in 0..count.load(Ordering::Relaxed) {
             assert!(raw(&station, &format!("more{n}")) == image(n as u8 + 10, 5 * MIB), "more{n}");
         }
         let proved = piprov(&station, &["image", "verify", "kept"]);
-        assert_eq!(proved.last().unwrap()["value"]["damaged"].as_array().map(Vec::len), Some(0), "{proved:?}");
+        assert_eq!(
+            proved.last().unwrap()["value"]["damaged"].as_array().map(Vec::len),
+            Some(0),
+            "{proved:?}"
+        );
         // People see in the audit who did it.
         let audit = station.admin("GET", "/api/v1/audit?limit=100", None).ok().to_string();
         assert!(audit.contains("objects.move") && audit.contains("objects.remove"), "{audit}");
@@ -186,7 +214,10 @@ fn a_bucket_that_is_away_is_waited_for_and_then_told() {
         let refused = station.put("/api/v1/images/third", &first[..4096]);
         assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
         let text = String::from_utf8_lossy(&refused.body).into_owned();
-        assert!(refused.status >= 500 && text.contains("the object store") && text.contains(&server.endpoint()), "{text}");
+        assert!(
+            refused.status >= 500 && text.contains("the object store") && text.contains(&server.endpoint()),
+            "{text}"
+        );
         let trouble = until("the trouble", || {
             let status = station.admin("GET", "/api/v1/station", None).ok();
             status["troubles"].as_array().unwrap().iter().find(|one| one["about"] == "objects").cloned()
@@ -205,10 +236,9 @@ fn settings_that_do_not_do_are_told_before_anything_is_kept_there() {
         let bucket = server.bucket();
         let dir = tempfile::tempdir().unwrap();
         let station = Station::start(dir.path(), &["--config", &config(dir.path(), server, "")]);
-        for (place, wanted) in [
-            ("s3://not-there", "there is no such bucket"),
-            ("directory", "the objects are in directory"),
-        ] {
+        for (place, wanted) in
+            [("s3://not-there", "there is no such bucket"), ("directory", "the objects are in directory")]
+        {
             let told = fails(&station, &["objects", "move", place]);
             assert!(told.contains(wanted), "{told}");
         }
@@ -242,7 +272,8 @@ impl Cache {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/nginx/usr/sbin/nginx");
         assert!(program.exists(), "{} is missing: tools/install-packages test", program.display());
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/device-api.md")).unwrap();
+        let page =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/device-api.md")).unwrap();
         let block = page.split("\n## A cache in front").nth(1).unwrap().split("```").nth(1).unwrap();
         let block = block.replace("/var/cache/piprov", &dir.join("cache").display().to_string());
         let block = block.replace("http://10.0.0.1:8080", &format!("http://{}", station.address));
@@ -323,7 +354,8 @@ fn of_a_second_board_the_station_sends_no_chunk_where_a_cache_stands_between() {
         // Who shows no token gets nothing that the cache hasn't got.
         let mut foreign = station.call("GET", "/api/v1/device/jobs/x/index", None, None);
         assert_eq!(foreign.status, 401);
-        foreign = station.call("GET", &format!("/api/v1/device/jobs/x/chunks/{}", "0".repeat(64)), None, None);
+        foreign =
+            station.call("GET", &format!("/api/v1/device/jobs/x/chunks/{}", "0".repeat(64)), None, None);
         assert_eq!(foreign.status, 401);
     });
 }

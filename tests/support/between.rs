@@ -14,12 +14,19 @@ pub(crate) struct Said {
 impl Said {
     /// An answer of its own.
     pub(crate) fn answer(status: &str, body: &[u8]) -> Self {
-        Self { head: vec![format!("HTTP/1.1 {status}"), format!("Content-Length: {}", body.len())], body: body.to_vec() }
+        Self {
+            head: vec![format!("HTTP/1.1 {status}"), format!("Content-Length: {}", body.len())],
+            body: body.to_vec(),
+        }
     }
 
     /// A header's value.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let line = self.head.iter().skip(1).find(|line| line.to_ascii_lowercase().starts_with(&format!("{name}:")))?;
+        let line = self
+            .head
+            .iter()
+            .skip(1)
+            .find(|line| line.to_ascii_lowercase().starts_with(&format!("{name}:")))?;
         line.split_once(':').map(|(_, value)| value.trim())
     }
 

@@ -88,7 +88,16 @@ impl Seaweed {
         command.args(["-master.telemetry=false", "-metricsPort=0", "-s3.port.lance=0", "-s3.port.iceberg=0"]);
         command.args(["-volume.max=50", "-master.volumeSizeLimitMB=64", "-volume.preStopSeconds=0"]);
         command.arg(format!("-s3.config={}/s3.json", self.dir.display()));
-        let names = ["s3", "s3.port.grpc", "master", "master.port.grpc", "volume", "volume.port.grpc", "filer", "filer.port.grpc"];
+        let names = [
+            "s3",
+            "s3.port.grpc",
+            "master",
+            "master.port.grpc",
+            "volume",
+            "volume.port.grpc",
+            "filer",
+            "filer.port.grpc",
+        ];
         for (name, port) in names.into_iter().zip(self.ports) {
             let name = if name.contains("port") { name.to_owned() } else { format!("{name}.port") };
             command.arg(format!("-{name}={port}"));
@@ -145,7 +154,11 @@ impl Seaweed {
     /// The names of what is in a bucket.
     pub fn names(&self, bucket: &str) -> Vec<String> {
         let listed = self.curl(&[], &format!("{bucket}?list-type=2"));
-        listed.split("<Key>").skip(1).map(|rest| rest.split('<').next().unwrap_or_default().to_owned()).collect()
+        listed
+            .split("<Key>")
+            .skip(1)
+            .map(|rest| rest.split('<').next().unwrap_or_default().to_owned())
+            .collect()
     }
 
     /// A file with the keys for it, at its own address.

@@ -7,7 +7,8 @@ pub(super) fn add_to(table: &mut Table) {
     let look = Access::Role(Role::Viewer);
     let change = Access::Role(Role::Admin);
     table.add(Row::get("/api/v1/objects", look, "Where the bytes of images are kept"), status);
-    let row = Row::post("/api/v1/objects/move", change, "Keep the bytes of images elsewhere, and copy them there");
+    let row =
+        Row::post("/api/v1/objects/move", change, "Keep the bytes of images elsewhere, and copy them there");
     table.add(row, move_to);
     let row = Row::post("/api/v1/objects/remove", change, "Remove what was left in a place");
     table.add(row, remove);

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use super::{Station, cert, now};
 use crate::station_api::{Thing, Time, Trouble};
-pub(super) use trouble::{Certificate, Objects as ObjectFacts};
 pub(super) use trouble::help;
+pub(super) use trouble::{Certificate, Objects as ObjectFacts};
 use trouble::{Facts, JUMP, Sample, troubles};
 
 /// How often it looks at all of it.

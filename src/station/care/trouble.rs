@@ -227,7 +227,9 @@ fn objects(facts: &Objects) -> Vec<Trouble> {
         all.push(trouble(TroubleOf::Objects, is, text, hint));
     };
     if let Some((why, hint)) = &facts.away {
-        let hint = hint.clone().unwrap_or_else(|| "see whether its server runs, and whether it can be reached".into());
+        let hint = hint
+            .clone()
+            .unwrap_or_else(|| "see whether its server runs, and whether it can be reached".into());
         said(TroubleIs::Here, format!("The images' bytes can't be had now: {why}."), hint);
     }
     if let Some(why) = &facts.stuck {
@@ -240,7 +242,8 @@ fn objects(facts: &Objects) -> Vec<Trouble> {
         said(TroubleIs::Coming, text, "prove the images, and add those that are damaged once more".into());
     }
     if let Some((place, settings)) = &facts.other {
-        let text = format!("The settings say that the images' bytes are in {settings}, and they are in {place}.");
+        let text =
+            format!("The settings say that the images' bytes are in {settings}, and they are in {place}.");
         said(TroubleIs::Coming, text, remedy!("move them there, or change the setting `station.objects`"));
     }
     all
@@ -326,7 +329,8 @@ mod tests {
         let stuck = with(Objects { stuck: Some("full".into()), ..Objects::default() });
         assert_eq!((stuck.1, stuck.2.contains("get on: full.")), (TroubleIs::Coming, true));
         assert!(with(Objects { damaged: 1, ..Objects::default() }).2.contains("1 object can't"));
-        let other = with(Objects { other: Some(("directory".into(), "s3://abc".into())), ..Objects::default() });
+        let other =
+            with(Objects { other: Some(("directory".into(), "s3://abc".into())), ..Objects::default() });
         assert!(other.2.contains("in s3://abc, and they are in directory"), "{}", other.2);
     }
 

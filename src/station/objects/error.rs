@@ -105,7 +105,9 @@ impl From<store::Error> for Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Missing { .. } | Self::Damaged { .. } | Self::Lies { .. } | Self::List { .. } => Kind::BadData,
+            Self::Missing { .. } | Self::Damaged { .. } | Self::Lies { .. } | Self::List { .. } => {
+                Kind::BadData
+            }
             Self::Full => Kind::CantCreate,
             Self::Store { source, .. } => os(source).map_or(Kind::Unavailable, Kind::of_io),
             Self::Far { source, .. } => source.kind(),

@@ -116,7 +116,8 @@ impl Objects {
 
     fn always(main: One) -> Self {
         let now = Places { number: 0, main, leaving: None, read: Instant::now() };
-        let inner = Inner { now: RwLock::new(Arc::new(now)), follows: None, turn: tokio::sync::Mutex::default() };
+        let inner =
+            Inner { now: RwLock::new(Arc::new(now)), follows: None, turn: tokio::sync::Mutex::default() };
         Self { inner: Arc::new(inner) }
     }
 
@@ -143,8 +144,9 @@ impl Objects {
             store.first_object_place(&main, leaving.as_ref(), now).await?;
         }
         let read = Instant::now();
-        let row = store.object_place().await?.ok_or_else(|| {
-            super::store::Error::Row { table: "object_place", why: "there is none".to_owned() }
+        let row = store.object_place().await?.ok_or_else(|| super::store::Error::Row {
+            table: "object_place",
+            why: "there is none".to_owned(),
         })?;
         let main = opener.open(&row.main)?;
         let leaving = row.leaving.as_ref().map(|place| opener.open(place)).transpose()?;
@@ -175,10 +177,11 @@ impl Objects {
         let next = match store.object_place().await? {
             Some(row) if row.number != before.number => {
                 let known = [Some(&before.main), before.leaving.as_ref()];
-                let take = |place: &ObjectPlace| match known.into_iter().flatten().find(|one| one.place == *place) {
-                    Some(one) => Ok(one.clone()),
-                    None => opener.open(place),
-                };
+                let take =
+                    |place: &ObjectPlace| match known.into_iter().flatten().find(|one| one.place == *place) {
+                        Some(one) => Ok(one.clone()),
+                        None => opener.open(place),
+                    };
                 let leaving = row.leaving.as_ref().map(take).transpose()?;
                 Places { number: row.number, main: take(&row.main)?, leaving, read }
             }
@@ -345,6 +348,13 @@ impl Objects {
         main.chain(leaving.all(sort)).filter_map(once).boxed()
     }
 
+    /// Where they are put, and what is being left, as this station knew it last.
+    #[must_use]
+    pub fn places(&self) -> (ObjectPlace, Option<ObjectPlace>) {
+        let now = self.now();
+        (now.main.place.clone(), now.leaving.as_ref().map(|leaving| leaving.place.clone()))
+    }
+
     /// Whether the place of the objects answers, and lets us look: once, without patience.
     ///
     /// # Errors
@@ -373,7 +383,8 @@ impl Objects {
         if now.main.place == *place {
             return Ok(now.main.clone());
         }
-        let unfit = || Error::Place { place: place.clone(), why: "these objects stay where they are".to_owned() };
+        let unfit =
+            || Error::Place { place: place.clone(), why: "these objects stay where they are".to_owned() };
         self.inner.follows.as_ref().ok_or_else(unfit)?.opener.open(place)
     }
 }

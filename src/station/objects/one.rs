@@ -321,10 +321,13 @@ impl One {
         let lies = |gives| Error::Lies { what: "probe".to_owned(), gives };
         let payload = PutPayload::from_bytes(bytes.clone());
         self.quick.put_opts(&key, payload, PutMode::Create.into()).await.map_err(failed("writing to"))?;
-        let listed = self.quick.list_with_delimiter(Some(&Key::from(PROBE))).await.map_err(failed("listing"))?;
+        let listed =
+            self.quick.list_with_delimiter(Some(&Key::from(PROBE))).await.map_err(failed("listing"))?;
         let is_listed = listed.objects.iter().any(|object| object.location == key);
         let found = match self.quick.get(&key).await {
-            Ok(found) if found.meta.size <= bytes.len() as u64 => Some(found.bytes().await.map_err(failed("reading from"))?),
+            Ok(found) if found.meta.size <= bytes.len() as u64 => {
+                Some(found.bytes().await.map_err(failed("reading from"))?)
+            }
             Ok(_) => Some(Bytes::new()),
             Err(object_store::Error::NotFound { .. }) => None,
             Err(error) => return Err(failed("reading from")(error)),
@@ -389,7 +392,8 @@ mod tests {
         for (what, make) in make {
             make();
             let within = std::time::Duration::from_secs(20);
-            let found = tokio::time::timeout(within, objects.checked(Sort::Chunk, id)).await.unwrap().unwrap_err();
+            let found =
+                tokio::time::timeout(within, objects.checked(Sort::Chunk, id)).await.unwrap().unwrap_err();
             let Error::Damaged { source, .. } = found else { panic!("{what}: {found:?}") };
             assert!(source.to_string().contains(what), "{what}: {source}");
             assert!(!objects.has(Sort::Chunk, id).await.unwrap(), "{what}");

@@ -15,7 +15,8 @@ const NOW: i64 = 1_764_324_000_000;
 
 fn block_on<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     within(LIMIT, || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(work)
     })
 }
@@ -68,7 +69,9 @@ fn objects_are_there_once_and_go_once_in_each_kind_of_place() {
             assert!(objects.put(Sort::Chunk, id, bytes.clone()).await.unwrap(), "{kind}");
             assert!(!objects.put(Sort::Chunk, id, other_bytes.clone()).await.unwrap(), "{kind}");
             assert_eq!(objects.chunk(id).await.unwrap().1, bytes, "{kind}: what is there stays");
-            assert!(objects.has(Sort::Chunk, id).await.unwrap() && !objects.has(Sort::Index, id).await.unwrap());
+            assert!(
+                objects.has(Sort::Chunk, id).await.unwrap() && !objects.has(Sort::Index, id).await.unwrap()
+            );
             assert!(objects.put(Sort::Chunk, other, other_bytes.clone()).await.unwrap(), "{kind}");
             assert_eq!(one.proved(Sort::Chunk, other).await.unwrap(), other_bytes, "{kind}");
             let mut all: Vec<_> = objects.all(Sort::Chunk).map(Result::unwrap).collect().await;
@@ -144,7 +147,9 @@ impl Fixture {
 
     /// What another station on the same database has.
     async fn other(&self) -> Objects {
-        Objects::follow(self.store.clone().of("two".to_owned()), opener(self.dir.path()), None, NOW).await.unwrap()
+        Objects::follow(self.store.clone().of("two".to_owned()), opener(self.dir.path()), None, NOW)
+            .await
+            .unwrap()
     }
 
     /// Passes until one finds nothing; how many objects were copied.
@@ -214,7 +219,11 @@ fn a_directory_moves_to_a_bucket_and_back_while_objects_come_and_go() {
         old.replace(Sort::Chunk, spoilt, &Bytes::from_static(b"spoilt")).await.unwrap();
         store.move_objects(&ObjectPlace::Directory, NOW).await.unwrap().unwrap();
         assert_eq!(store.objects_status().await.unwrap().old, []);
-        assert_eq!(fixture.copy_all().await, 10, "one is mended, and the chunk that stood there twice isn't counted");
+        assert_eq!(
+            fixture.copy_all().await,
+            10,
+            "one is mended, and the chunk that stood there twice isn't counted"
+        );
         let done = ObjectCopied { done: true, ..ObjectCopied::default() };
         assert!(store.objects_copied(4, &done, NOW).await.unwrap());
         objects.asked().await.unwrap();
@@ -244,7 +253,11 @@ fn all_stations_have_to_be_done_before_a_place_is_left() {
         let far = bucket("");
         one.move_objects(&far, NOW).await.unwrap().unwrap();
         assert!(!one.objects_copied(2, &there, NOW).await.unwrap(), "the other one hasn't begun");
-        assert!(!two.objects_copied(2, &ObjectCopied { copied: 1, ..ObjectCopied::default() }, NOW).await.unwrap());
+        assert!(
+            !two.objects_copied(2, &ObjectCopied { copied: 1, ..ObjectCopied::default() }, NOW)
+                .await
+                .unwrap()
+        );
         // What one puts into the new place the other one finds, before it was told.
         let (id, bytes) = chunk(1, 5000);
         fixture.objects.asked().await.unwrap();
@@ -253,11 +266,17 @@ fn all_stations_have_to_be_done_before_a_place_is_left() {
         assert_eq!(other.chunk(id).await.unwrap().1, bytes);
         let status = one.objects_status().await.unwrap();
         let stations = status.moving.unwrap().stations;
-        assert_eq!(stations.iter().map(|one| (one.station.as_str(), one.done)).collect::<Vec<_>>(), [("one", true), ("two", false)]);
+        assert_eq!(
+            stations.iter().map(|one| (one.station.as_str(), one.done)).collect::<Vec<_>>(),
+            [("one", true), ("two", false)]
+        );
         assert!(two.objects_copied(2, &there, NOW).await.unwrap());
         // Each has its own directory, which it may be told to empty.
         let old = one.objects_status().await.unwrap().old;
-        assert_eq!(old.iter().map(|old| old.station.as_deref()).collect::<Vec<_>>(), [Some("one"), Some("two")]);
+        assert_eq!(
+            old.iter().map(|old| old.station.as_deref()).collect::<Vec<_>>(),
+            [Some("one"), Some("two")]
+        );
         one.remove_objects(&ObjectPlace::Directory).await.unwrap().unwrap();
         assert_eq!(two.objects_to_remove().await.unwrap(), [ObjectPlace::Directory]);
         one.objects_removed(&ObjectPlace::Directory, None).await.unwrap();
@@ -295,8 +314,12 @@ fn a_new_station_takes_the_place_that_its_settings_name_and_an_old_one_moves_the
         let none = tempfile::tempdir().unwrap();
         let store = Store::open(&StoreUrl::read("", none.path()).unwrap()).await.unwrap();
         let nowhere = "s3://not-there".parse().unwrap();
-        let error = Objects::follow(store.clone(), opener(none.path()), Some(&nowhere), NOW).await.unwrap_err();
-        assert!(crate::error::chain(&error).contains("there is no such bucket (404 NoSuchBucket"), "{error:?}");
+        let error =
+            Objects::follow(store.clone(), opener(none.path()), Some(&nowhere), NOW).await.unwrap_err();
+        assert!(
+            crate::error::chain(&error).contains("there is no such bucket (404 NoSuchBucket"),
+            "{error:?}"
+        );
         assert_eq!(store.object_place().await.unwrap(), None);
     });
 }
@@ -308,7 +331,8 @@ fn a_key_that_is_wrong_and_a_server_that_is_away_are_told_as_such() {
         let dir = tempfile::tempdir().unwrap();
         let at = |key: (&str, &str), endpoint: &str| {
             let keys = crate::samples::seaweed::keys(dir.path(), key, endpoint);
-            let opener = Opener { credentials: Some(keys), patience: Duration::from_secs(2), ..opener(dir.path()) };
+            let opener =
+                Opener { credentials: Some(keys), patience: Duration::from_secs(2), ..opener(dir.path()) };
             // The file is read when the place is opened.
             crate::samples::seaweed::keys(dir.path(), key, endpoint);
             opener.open(&bucket("")).unwrap()
@@ -328,8 +352,12 @@ fn a_key_that_is_wrong_and_a_server_that_is_away_are_told_as_such() {
         let begun = Instant::now();
         assert_eq!(told(one.look().await.unwrap_err()).0, Kind::Unavailable);
         assert!(begun.elapsed() < Duration::from_secs(2), "a look has no patience");
-        let (kind, text, _) = told(one.put(Sort::Chunk, Digest::of(b"x"), &Bytes::from_static(b"x")).await.unwrap_err());
-        assert!(kind == Kind::Unavailable && text.starts_with("writing to the object store: PUT http://127"), "{text}");
+        let (kind, text, _) =
+            told(one.put(Sort::Chunk, Digest::of(b"x"), &Bytes::from_static(b"x")).await.unwrap_err());
+        assert!(
+            kind == Kind::Unavailable && text.starts_with("writing to the object store: PUT http://127"),
+            "{text}"
+        );
         assert!(begun.elapsed() >= Duration::from_secs(2), "it was asked again");
     });
 }

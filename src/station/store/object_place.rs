@@ -243,7 +243,11 @@ impl Store {
                     why: row.maybe_text()?,
                 };
                 // What it has copied for an earlier move doesn't count.
-                stations.push(if is_now { copy } else { ObjectCopy { copied: 0, bytes: 0, damaged: 0, done: false, why: None, ..copy } });
+                stations.push(if is_now {
+                    copy
+                } else {
+                    ObjectCopy { copied: 0, bytes: 0, damaged: 0, done: false, why: None, ..copy }
+                });
             }
             moving = Some(ObjectMove { from: leaving.to_string(), stations });
         }

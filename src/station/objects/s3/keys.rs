@@ -113,7 +113,10 @@ pub(super) struct Keys {
 
 impl fmt::Debug for Keys {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Keys").field("region", &self.region).field("endpoint", &self.endpoint).finish_non_exhaustive()
+        out.debug_struct("Keys")
+            .field("region", &self.region)
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
     }
 }
 
@@ -137,7 +140,10 @@ impl Keys {
             Some(path) => {
                 let told = read(path)?;
                 Self::of(|(key, names)| {
-                    let beside = || environment(names).filter(|value| [AT.0, ENDPOINT.0].contains(&key) && !value.is_empty());
+                    let beside = || {
+                        environment(names)
+                            .filter(|value| [AT.0, ENDPOINT.0].contains(&key) && !value.is_empty())
+                    };
                     told.get(key).cloned().or_else(beside)
                 })
             }
@@ -151,8 +157,10 @@ impl Keys {
             (Some(_), None) => return Err(KeyError::Half { there: ID.0, missing: SECRET.0 }),
             (None, Some(_)) => return Err(KeyError::Half { there: SECRET.0, missing: ID.0 }),
         };
-        let seen = |text: &str, most: usize| text.len() <= most && text.bytes().all(|byte| byte.is_ascii_graphic());
-        let wrong = |name| KeyError::Value { name, why: "it has only letters, digits and signs that can be seen" };
+        let seen =
+            |text: &str, most: usize| text.len() <= most && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let wrong =
+            |name| KeyError::Value { name, why: "it has only letters, digits and signs that can be seen" };
         if !seen(&id, LONGEST_KEY) || id.contains(['/', ',', '=']) {
             return Err(wrong(ID.0));
         }
@@ -170,7 +178,10 @@ impl Keys {
         }
         let server = |text: String| match text.parse() {
             Ok(origin @ Origin::Tcp { .. }) => Ok(origin),
-            _ => Err(KeyError::Value { name: ENDPOINT.0, why: "it is https://HOST[:PORT] or http://HOST[:PORT]" }),
+            _ => Err(KeyError::Value {
+                name: ENDPOINT.0,
+                why: "it is https://HOST[:PORT] or http://HOST[:PORT]",
+            }),
         };
         let endpoint = get(ENDPOINT).map(server).transpose()?;
         Ok(Self { id, secret, token, region, endpoint })
@@ -234,7 +245,10 @@ mod tests {
     #[test]
     fn keys_come_in_pairs_and_with_a_region() {
         let keys = of(&BOTH).unwrap();
-        assert_eq!((keys.id.as_str(), keys.secret.as_str(), keys.region.as_str()), ("AKIA1", "geheim/+=", REGION));
+        assert_eq!(
+            (keys.id.as_str(), keys.secret.as_str(), keys.region.as_str()),
+            ("AKIA1", "geheim/+=", REGION)
+        );
         assert!(keys.token.is_none() && keys.endpoint.is_none());
         assert!(!format!("{keys:?}").contains("geheim"), "{keys:?}");
         assert!(matches!(of(&[]), Err(KeyError::None)));
@@ -287,8 +301,11 @@ mod tests {
     fn a_file_that_others_may_read_is_none() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("keys");
-        std::fs::write(&path, "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = geheim\n").unwrap();
-        for (mode, good) in [(0o600, true), (0o640, true), (0o400, true), (0o644, false), (0o660, false), (0o601, false)] {
+        std::fs::write(&path, "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = geheim\n")
+            .unwrap();
+        for (mode, good) in
+            [(0o600, true), (0o640, true), (0o400, true), (0o644, false), (0o660, false), (0o601, false)]
+        {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             match Keys::get(Some(&path)) {
                 Ok(keys) => assert!(good && keys.secret == "geheim", "{mode:o}"),

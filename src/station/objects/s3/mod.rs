@@ -52,7 +52,8 @@ pub(super) fn open(
     stop: &Stop,
 ) -> Result<Bucket, Error> {
     let keys = Keys::get(credentials).map_err(|source| Error::Keys { place: place.clone(), source })?;
-    let unfit = |why: &dyn std::error::Error| Error::Place { place: place.clone(), why: crate::error::chain(why) };
+    let unfit =
+        |why: &dyn std::error::Error| Error::Place { place: place.clone(), why: crate::error::chain(why) };
     let amazon = || format!("https://s3.{}.amazonaws.com", keys.region).parse::<Origin>();
     let origin = match keys.endpoint.clone() {
         Some(origin) => origin,

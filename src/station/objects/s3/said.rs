@@ -127,9 +127,7 @@ impl About {
             ),
             Self::Bucket => "Make the bucket first, or look whether its name is right.".into(),
             Self::Region => "Look whether AWS_REGION is that of the bucket.".into(),
-            Self::Right => {
-                "Let that key list the bucket, and get, put and delete its objects.".into()
-            }
+            Self::Right => "Let that key list the bucket, and get, put and delete its objects.".into(),
             Self::Busy => "Look whether that server is well.".into(),
             Self::Other => return None,
         })
@@ -161,13 +159,11 @@ impl Refused {
             ("RequestTimeTooSkewed", _) => About::Clock,
             // Servers that have no word for it refuse a time of another day as a wrong signature.
             (_, 400 | 401 | 403) if is_off => About::Clock,
-            ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken", _) | (_, 401) => {
-                About::Key
-            }
+            ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken", _)
+            | (_, 401) => About::Key,
             ("NoSuchBucket" | "InvalidBucketName", _) | (_, 404) => About::Bucket,
-            ("AuthorizationHeaderMalformed" | "PermanentRedirect" | "IncorrectEndpoint", _) | (_, 300..400) => {
-                About::Region
-            }
+            ("AuthorizationHeaderMalformed" | "PermanentRedirect" | "IncorrectEndpoint", _)
+            | (_, 300..400) => About::Region,
             (_, 403) => About::Right,
             _ if self.may_pass() => About::Busy,
             _ => About::Other,
@@ -210,7 +206,8 @@ fn between(text: &str, begin: &str, end: &str) -> Option<String> {
 }
 
 fn is_word(text: &str) -> bool {
-    text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+    text.len() <= 64
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
 /// The beginning of a text, in one line.
