@@ -215,7 +215,9 @@ fn a_bucket_that_begins_to_lie_makes_no_image_count_and_brings_other_bytes_to_no
         }
         lie.store(HONEST, Ordering::Relaxed);
         assert!(station.admin("GET", "/api/v1/images/good/raw", None).body == good);
-        assert_eq!(station.end(), 0, "it ends in time");
+        let begun = Instant::now();
+        station.end();
+        assert!(begun.elapsed() < Duration::from_secs(40), "it ends in time: {:?}", begun.elapsed());
     });
 }
 
