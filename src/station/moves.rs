@@ -59,7 +59,7 @@ impl Station {
         let place = place(asked)?;
         // A place that can't do it is found before anything is there.
         if self.store().object_place().await?.is_some_and(|now| now.main != place) {
-            self.images.objects().try_out(&place).await.map_err(|error| Refusal::over(&error))?;
+            self.images.objects().try_out(&place).await?;
         }
         self.store().move_objects(&place, now()).await?.map_err(|why| refused(why, &place))?;
         self.objects_changed(who, "objects.move", &place).await

@@ -343,7 +343,7 @@ fn a_key_that_is_wrong_and_a_server_that_is_away_are_told_as_such() {
             let one = at(wrong, &server);
             for error in [one.look().await.unwrap_err(), one.try_out().await.unwrap_err()] {
                 let (kind, text, hint) = told(error);
-                assert!(kind == Kind::Permission && text.contains("doesn't take the key (403 "), "{text}");
+                assert!(kind == Kind::Config && text.contains("doesn't take the key (403 "), "{text}");
                 assert!(hint.unwrap().says("AWS_SECRET_ACCESS_KEY") && !text.contains(wrong.1), "{text}");
             }
         }

@@ -72,11 +72,7 @@ pub enum KeyError {
 
 impl Explain for KeyError {
     fn kind(&self) -> Kind {
-        match self {
-            Self::None | Self::Half { .. } | Self::Line { .. } | Self::Value { .. } => Kind::Config,
-            Self::Open { .. } => Kind::Permission,
-            Self::Os { source, .. } => Kind::of_io(source),
-        }
+        Kind::Config
     }
 
     fn hint(&self) -> Option<Remedy> {

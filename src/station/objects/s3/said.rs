@@ -79,7 +79,10 @@ impl std::error::Error for Said {}
 impl Explain for Said {
     fn kind(&self) -> Kind {
         match &*self.0 {
-            Why::Http(error) => error.kind(),
+            Why::Http(error) => match error.kind() {
+                Kind::Permission | Kind::NoInput | Kind::Usage => Kind::Config,
+                kind => kind,
+            },
             Why::Refused(refused) => refused.about().kind(),
         }
     }
@@ -110,9 +113,8 @@ pub(super) enum About {
 impl About {
     const fn kind(self) -> Kind {
         match self {
-            Self::Clock | Self::Region => Kind::Config,
-            Self::Key | Self::Right => Kind::Permission,
-            Self::Bucket => Kind::NoInput,
+            // Who asks the station may do what they ask for: it is the station that may not, or is set up wrongly.
+            Self::Clock | Self::Region | Self::Key | Self::Right | Self::Bucket => Kind::Config,
             Self::Busy => Kind::Unavailable,
             Self::Other => Kind::Failed,
         }
@@ -243,11 +245,11 @@ mod tests {
     fn a_no_is_about_something() {
         for (status, body, about, kind) in [
             (403, xml("RequestTimeTooSkewed"), About::Clock, Kind::Config),
-            (403, xml("SignatureDoesNotMatch"), About::Key, Kind::Permission),
-            (403, xml("InvalidAccessKeyId"), About::Key, Kind::Permission),
-            (403, xml("AccessDenied"), About::Right, Kind::Permission),
-            (403, String::new(), About::Right, Kind::Permission),
-            (404, xml("NoSuchBucket"), About::Bucket, Kind::NoInput),
+            (403, xml("SignatureDoesNotMatch"), About::Key, Kind::Config),
+            (403, xml("InvalidAccessKeyId"), About::Key, Kind::Config),
+            (403, xml("AccessDenied"), About::Right, Kind::Config),
+            (403, String::new(), About::Right, Kind::Config),
+            (404, xml("NoSuchBucket"), About::Bucket, Kind::Config),
             (301, xml("PermanentRedirect"), About::Region, Kind::Config),
             (400, xml("AuthorizationHeaderMalformed"), About::Region, Kind::Config),
             (503, xml("SlowDown"), About::Busy, Kind::Unavailable),
