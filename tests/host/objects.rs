@@ -287,6 +287,17 @@ impl Cache {
             dir.display()
         );
         std::fs::write(dir.join("nginx.conf"), text).unwrap();
+        let mut command = Command::new(&program);
+        command
+            .arg("-t")
+            .arg("-p")
+            .arg(dir)
+            .arg("-c")
+            .arg(dir.join("nginx.conf"))
+            .arg("-e")
+            .arg(dir.join("error"));
+        let tried = command.output().unwrap();
+        assert!(tried.status.success(), "{}", String::from_utf8_lossy(&tried.stderr));
         let mut command = Command::new(program);
         command.arg("-p").arg(dir).arg("-c").arg(dir.join("nginx.conf")).arg("-e").arg(dir.join("error"));
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
