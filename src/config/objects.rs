@@ -64,13 +64,13 @@ impl FromStr for ObjectPlace {
             rest.split_once('/').map_or((rest, None), |(bucket, rest)| (bucket, Some(rest)));
         if !is_bucket(bucket) {
             return Err(
-                "a bucket's name has 3 to 63 of a-z, 0-9, `-` and `.`, with a letter or digit at its ends",
+                "a bucket's name has 3 to 63 of a-z, 0-9, hyphens and dots, with a letter or digit at its ends",
             );
         }
         let prefix = prefix.unwrap_or_default();
         if rest.len() > bucket.len() && !is_prefix(prefix) {
             return Err(
-                "behind the bucket stand words of letters, digits, `-`, `_` and `.`, with one / between them",
+                "behind the bucket stand words of letters, digits, hyphens, underscores and dots, with one / between them",
             );
         }
         Ok(Self::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() })

@@ -170,7 +170,7 @@ impl Keys {
         let region = get(AT).unwrap_or_else(|| REGION.to_owned());
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if !(1..=32).contains(&region.len()) || !region.bytes().all(plain) {
-            return Err(KeyError::Value { name: AT.0, why: "it has only a-z, 0-9 and `-`" });
+            return Err(KeyError::Value { name: AT.0, why: "it has only a-z, 0-9 and hyphens" });
         }
         let server = |text: String| match text.parse() {
             Ok(origin @ Origin::Tcp { .. }) => Ok(origin),
