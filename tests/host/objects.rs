@@ -187,6 +187,38 @@ fn a_directory_moves_to_a_bucket_and_back_while_the_station_serves() {
 }
 
 #[test]
+fn two_stations_with_a_directory_each_move_into_one_bucket() {
+    within(LIMIT, || {
+        let (server, database) = (Seaweed::get(), Postgres::get().database());
+        let place = format!("s3://{}/both", server.bucket());
+        let start = || {
+            let dir = tempfile::tempdir().unwrap();
+            let config = config(dir.path(), server, &format!("store = '{database}'"));
+            (Station::start(dir.path(), &["--config", &config]), dir)
+        };
+        let ((one, one_dir), (other, other_dir)) = (start(), start());
+        let (first, second) = (image(1, 13 * MIB), image(2, 9 * MIB));
+        one.put("/api/v1/images/first", &first).ok();
+        other.put("/api/v1/images/second", &second).ok();
+        // One is told, and both do it: the other one's directory is nobody else's.
+        objects(&one, &["move", &place, "--wait"]);
+        assert_eq!(objects(&other, &["show"])["place"], place);
+        assert!(raw(&other, "first") == first && raw(&one, "second") == second);
+        let old = objects(&one, &["show"])["old"].as_array().unwrap().clone();
+        let stations: Vec<_> = old.iter().map(|old| old["station"].as_str().unwrap()).collect();
+        let (mut keys, mut found) = (vec![one.key.as_str(), other.key.as_str()], stations);
+        (keys.sort_unstable(), found.sort_unstable());
+        assert_eq!(found, keys, "{old:?}");
+        // Each empties its own.
+        let directories = [&one_dir, &other_dir].map(|dir| dir.path().join("station/objects"));
+        assert!(directories.iter().all(|dir| files(dir) > 0));
+        objects(&other, &["remove", "directory"]);
+        until("two empty directories", || directories.iter().all(|dir| files(dir) == 0).then_some(()));
+        assert!(raw(&other, "first") == first && raw(&one, "second") == second);
+    });
+}
+
+#[test]
 fn a_bucket_that_is_away_is_waited_for_and_then_told() {
     within(LIMIT, || {
         let (server, dir) = (Seaweed::own(), tempfile::tempdir().unwrap());
