@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Seaweed {
     dir: PathBuf,
     ports: [u16; 8],
+    /// Its certificate and its key, where it speaks TLS.
+    tls: Option<(PathBuf, PathBuf)>,
     child: Mutex<Option<Child>>,
 }
 
@@ -54,6 +56,15 @@ impl Seaweed {
 
     /// One of a test's own.
     pub fn own() -> Self {
+        Self::start(None)
+    }
+
+    /// The same, over TLS, with this certificate and its key.
+    pub fn with_tls(cert: &Path, key: &Path) -> Self {
+        Self::start(Some((cert.to_owned(), key.to_owned())))
+    }
+
+    fn start(tls: Option<(PathBuf, PathBuf)>) -> Self {
         let dir = tempfile::Builder::new().prefix("weed").tempdir_in("/tmp").expect("a directory").keep();
         let identity = format!(
             r#"{{"identities":[{{"name":"t","credentials":[{{"accessKey":"{}","secretKey":"{}"}}],"actions":["Admin","Read","Write","List"]}}]}}"#,
@@ -63,7 +74,7 @@ impl Seaweed {
         let free = [(); 8].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
         let ports = free.each_ref().map(|free| free.local_addr().expect("a port").port());
         drop(free);
-        let server = Self { dir, ports, child: Mutex::default() };
+        let server = Self { dir, ports, tls, child: Mutex::default() };
         server.go_on();
         // Nothing of this process is called when it ends: so somebody else watches.
         let script = format!(
@@ -102,6 +113,10 @@ impl Seaweed {
             let name = if name.contains("port") { name.to_owned() } else { format!("{name}.port") };
             command.arg(format!("-{name}={port}"));
         }
+        if let Some((cert, key)) = &self.tls {
+            command.arg(format!("-s3.cert.file={}", cert.display()));
+            command.arg(format!("-s3.key.file={}", key.display()));
+        }
         let log = std::fs::File::create(self.dir.join("log")).expect("a file");
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a file")).stderr(log).process_group(0);
         let child = command.spawn().expect("weed starts");
@@ -125,7 +140,8 @@ impl Seaweed {
 
     /// Where it listens.
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.ports[0])
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.ports[0])
     }
 
     /// Makes a bucket, or finds it; no where the server doesn't answer yet.
@@ -137,7 +153,7 @@ impl Seaweed {
     /// What curl says of something there, with the key.
     pub fn curl(&self, arguments: &[&str], path: &str) -> String {
         let mut command = Command::new("curl");
-        command.args(["--silent", "--max-time", "60", "--aws-sigv4", "aws:amz:us-east-1:s3"]);
+        command.args(["--silent", "--insecure", "--max-time", "60", "--aws-sigv4", "aws:amz:us-east-1:s3"]);
         command.args(["--user", &format!("{}:{}", KEY.0, KEY.1)]).args(arguments);
         let output = command.arg(format!("{}/{path}", self.endpoint())).output();
         let output = output.expect("curl is missing: tools/install-packages test");

@@ -395,3 +395,28 @@ fn a_server_that_is_away_for_a_while_costs_nothing_but_time() {
         assert!(one.checked(Sort::Chunk, id).await.is_err() && begun.elapsed() < Duration::from_secs(5));
     });
 }
+
+#[test]
+fn a_server_with_tls_is_spoken_to_where_its_certificate_is_trusted() {
+    use crate::error::{Explain as _, Kind};
+    block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let made = crate::station::cert::make(dir.path(), &["127.0.0.1".to_owned()], false).unwrap();
+        let (cert, key) = (made.cert.clone(), made.key.clone());
+        let server = tokio::task::spawn_blocking(move || Seaweed::with_tls(&cert, &key)).await.unwrap();
+        let place: ObjectPlace = format!("s3://{}", server.bucket()).parse().unwrap();
+        let opener = opener(dir.path());
+        let keys = server.keys(dir.path());
+        assert!(server.endpoint().starts_with("https://"));
+        let error = opener.open(&place).unwrap().look().await.unwrap_err();
+        let text = crate::error::chain(&error);
+        assert!(error.kind() == Kind::Config && error.hint().unwrap().says("AWS_CA_BUNDLE"), "{text}");
+        let text = std::fs::read_to_string(&keys).unwrap();
+        std::fs::write(&keys, format!("{text}ca_bundle = {}\n", made.cert.display())).unwrap();
+        let one = opener.open(&place).unwrap();
+        one.try_out().await.unwrap();
+        let (id, bytes) = chunk(1, 2 << 20);
+        assert!(one.put(Sort::Chunk, id, &bytes).await.unwrap());
+        assert_eq!(one.checked(Sort::Chunk, id).await.unwrap().1, bytes);
+    });
+}

@@ -105,6 +105,8 @@ pub(super) struct Keys {
     pub(super) region: String,
     /// The server; `None`: Amazon's in that region.
     pub(super) endpoint: Option<Origin>,
+    /// A file with the certificates that the server's is checked by; `None`: those that this system trusts.
+    pub(super) bundle: Option<PathBuf>,
 }
 
 impl fmt::Debug for Keys {
@@ -122,6 +124,9 @@ const SECRET: (&str, &[&str]) = ("aws_secret_access_key", &["AWS_SECRET_ACCESS_K
 const TOKEN: (&str, &[&str]) = ("aws_session_token", &["AWS_SESSION_TOKEN"]);
 const AT: (&str, &[&str]) = ("region", &["AWS_REGION", "AWS_DEFAULT_REGION"]);
 const ENDPOINT: (&str, &[&str]) = ("endpoint_url", &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]);
+const BUNDLE: (&str, &[&str]) = ("ca_bundle", &["AWS_CA_BUNDLE"]);
+/// What is no secret may stand in the environment beside a file.
+const BESIDE: [&str; 3] = [AT.0, ENDPOINT.0, BUNDLE.0];
 
 impl Keys {
     /// Those of a file where one is named, else those of the environment. Region and server may stand in the environment
@@ -136,10 +141,8 @@ impl Keys {
             Some(path) => {
                 let told = read(path)?;
                 Self::of(|(key, names)| {
-                    let beside = || {
-                        environment(names)
-                            .filter(|value| [AT.0, ENDPOINT.0].contains(&key) && !value.is_empty())
-                    };
+                    let beside =
+                        || environment(names).filter(|value| BESIDE.contains(&key) && !value.is_empty());
                     told.get(key).cloned().or_else(beside)
                 })
             }
@@ -180,7 +183,11 @@ impl Keys {
             }),
         };
         let endpoint = get(ENDPOINT).map(server).transpose()?;
-        Ok(Self { id, secret, token, region, endpoint })
+        let bundle = get(BUNDLE).map(PathBuf::from);
+        if bundle.as_ref().is_some_and(|path| !path.is_absolute()) {
+            return Err(KeyError::Value { name: BUNDLE.0, why: "it is a whole path, from / on" });
+        }
+        Ok(Self { id, secret, token, region, endpoint, bundle })
     }
 }
 
@@ -263,6 +270,7 @@ mod tests {
             ("endpoint_url", "ftp://s3"),
             ("endpoint_url", "unix:/run/s3"),
             ("aws_session_token", "a\nb"),
+            ("ca_bundle", "bundle.pem"),
         ] {
             let error = with(name, value).unwrap_err();
             assert!(matches!(error, KeyError::Value { .. }), "{name} {value}: {error}");

@@ -62,7 +62,8 @@ pub(super) fn open(
     let tls = matches!(origin, Origin::Tcp { tls: true, .. });
     let scheme = if tls { "https" } else { "http" };
     let endpoint = format!("{scheme}://{}", origin.host_header());
-    let client = Client::new(origin, Trust::System, LIMITS, stop).map_err(|error| unfit(&error))?;
+    let trust = keys.bundle.clone().map_or(Trust::System, Trust::File);
+    let client = Client::new(origin, trust, LIMITS, stop).map_err(|error| unfit(&error))?;
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_region(&keys.region)

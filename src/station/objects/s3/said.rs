@@ -90,7 +90,7 @@ impl Explain for Said {
     fn hint(&self) -> Option<Remedy> {
         match &*self.0 {
             Why::Http(http::Error::Tls { .. }) => {
-                Some("Let this system trust the authority behind that server's certificate.".into())
+                Some("Let this system trust the authority behind that server's certificate, or name its file in AWS_CA_BUNDLE.".into())
             }
             Why::Http(error) => error.hint(),
             Why::Refused(refused) => refused.about().hint(),
