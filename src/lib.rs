@@ -116,4 +116,7 @@ mod samples {
     #[cfg(feature = "station")]
     #[allow(dead_code, unreachable_pub, reason = "tests outside need more of it")]
     pub(crate) mod postgres;
+    #[cfg(feature = "station")]
+    #[allow(dead_code, unreachable_pub, reason = "tests outside need more of it")]
+    pub(crate) mod seaweed;
 }

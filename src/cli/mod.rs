@@ -38,6 +38,7 @@ mod mklive;
 pub mod name;
 mod netboot;
 mod nukelive;
+mod objects;
 mod output;
 pub mod parse;
 mod project;
@@ -173,6 +174,8 @@ pub enum Command {
     Import(import::Import),
     /// Show and change who is told by HTTP what happens
     Hook(hook::Hook),
+    /// Show where the bytes of images are kept, and move them
+    Objects(objects::Objects),
     /// Show the station, and say whether its rules start something
     Station(station::Station),
     /// Show, check and change the targets database
@@ -295,6 +298,7 @@ impl Cli {
             #[cfg(feature = "station")]
             Command::Import(args) => args.run(global, ui, stop),
             Command::Hook(args) => args.run(global, ui, stop),
+            Command::Objects(args) => args.run(global, ui, stop),
             Command::Station(args) => args.run(global, ui, stop),
             Command::Targets(args) => args.run(global, ui, stop),
             Command::Card(args) => args.run(global, ui, stop),

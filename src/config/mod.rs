@@ -7,6 +7,7 @@
 //! `./piprov.toml`. A file named by `--config` or `PIPROV_CONFIG` stands in for all of them.
 
 pub mod netboot;
+pub mod objects;
 pub mod station;
 pub mod usb;
 

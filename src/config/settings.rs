@@ -10,6 +10,7 @@ use super::form::{
     UsbIds, Whole, Wrong,
 };
 use super::netboot::{BootFile, Mode, ModeForm, OfBoard, Oui, Range};
+use super::objects::{ObjectPlace, ObjectPlaceForm};
 use super::station::{
     Database, Enrol, EnrolForm, HeaderName, Network, NetworkForm, ServerName, Sha256, StationUrl,
 };
@@ -151,6 +152,17 @@ settings! {
         /// A PostgreSQL database instead of SQLite in the station's state, such as
         /// `postgres:///piprov?host=/run/postgresql`. Its password comes from ~/.pgpass or PGPASSWORD.
         store: Option<String> = None, "station.store" as Optional(Database);
+        /// Where a new station keeps the bytes of its images: `directory`, in its state, or in a bucket, such as
+        /// `s3://piprov` or `s3://piprov/lab`. Where they are kept already they stay until `piprov objects move`. The
+        /// server, the region and the keys come from AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and
+        /// AWS_SECRET_ACCESS_KEY, or from `station.objects-credentials`. Without an endpoint it is Amazon's.
+        objects: Option<ObjectPlace> = None, "station.objects" as Optional(ObjectPlaceForm);
+        /// A file with the keys for that bucket, as ~/.aws/credentials is written: its part `[default]` counts, and may
+        /// have `region` and `endpoint_url` too. Others than its owner and group may not read it. It counts instead of
+        /// the environment.
+        objects_credentials: Option<PathBuf> = None, "station.objects-credentials" as Optional(HostPath);
+        /// So long the station asks a bucket again that doesn't answer, before it says so.
+        objects_patience: Duration = Duration::from_secs(90), "station.objects-patience" as Seconds(0.0..=600.0);
         /// What becomes of a board that nobody knows. With `ask` a person has to say that it may take work; with
         /// `open` it may.
         enrol: Enrol = Enrol::Ask, "station.enrol" as EnrolForm;

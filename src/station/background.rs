@@ -34,6 +34,7 @@ impl Station {
         tasks.spawn(Arc::clone(self).tell_hooks());
         tasks.spawn(Arc::clone(self).run_host_hooks());
         tasks.spawn(Arc::clone(self).ask_for_values());
+        tasks.spawn(Arc::clone(self).follow_objects());
         tasks.spawn(Arc::clone(self).care());
         tasks.spawn(Arc::clone(self).ask_switches());
         tasks.spawn(Arc::clone(self).note_refused());

@@ -35,6 +35,7 @@
 //! | `pages` | what people see in a browser |
 //! | `outside` | where it may go when somebody names an address |
 //! | `stream` | raw bytes of images, as answers |
+//! | `moves` | where the bytes of images are kept, and how they come elsewhere |
 //! | `uploads`, `fetch` | files that come in pieces, or that the station fetches, and become images |
 //! | `schema` | what OpenAPI says of words of lower rooms |
 
@@ -70,6 +71,7 @@ mod fetch;
 mod firmware;
 mod first_boot;
 mod metrics;
+mod moves;
 mod outside;
 mod own;
 mod packed;
@@ -103,6 +105,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Explain, Kind, Remedy, remedy};
 use crate::station_api::{Role, Room, Time, Token};
+use crate::stop::Stop;
 pub(crate) use pages::CommandPages;
 use web::{Guard, Origin, Refill, Refusal, Table, Who};
 
@@ -217,6 +220,8 @@ pub(crate) struct Station {
     arrivals: Mutex<std::collections::HashMap<String, Arc<images::Arriving>>>,
     /// Told when objects may have become such that nobody needs.
     unneeded: tokio::sync::Notify,
+    /// Rung when objects are to be moved or removed.
+    move_bell: tokio::sync::Notify,
     nonces: device::Nonces,
     serving: device::Serving,
     owns: images::Owns,
@@ -275,7 +280,14 @@ impl Station {
         let key = key::StationKey::open(&options.state)?;
         let url = store::StoreUrl::read(options.store.as_deref().unwrap_or_default(), &options.state)?;
         let store = store::Store::open(&url).await?.of(key.public());
-        let objects = objects::Objects::in_directory(&options.state.join("objects"))?;
+        let opener = objects::Opener {
+            directory: options.state.join("objects"),
+            credentials: options.settings.station.objects_credentials.value.clone(),
+            patience: options.settings.station.objects_patience.value,
+            stop: Stop::new().map_err(|source| OpenError::State { path: options.state.clone(), source })?,
+        };
+        let wanted = options.settings.station.objects.value.as_ref();
+        let objects = objects::Objects::follow(store.clone(), opener, wanted, now()).await?;
         let runtime = tokio::runtime::Handle::current();
         let images = images::Images::new(store.clone(), objects, options.state.clone(), runtime);
         images.tidy_up().await?;
@@ -295,6 +307,7 @@ impl Station {
             images,
             arrivals: Mutex::default(),
             unneeded: tokio::sync::Notify::new(),
+            move_bell: tokio::sync::Notify::new(),
             nonces: device::Nonces::default(),
             serving: device::Serving::default(),
             owns: images::Owns::default(),
@@ -396,6 +409,7 @@ impl Station {
 
     async fn close(&self) {
         self.write_refused(true).await;
+        self.images.objects().end();
         self.store.close().await;
     }
 

@@ -39,11 +39,13 @@ pub enum TroubleOf {
     Switch,
     /// Boards that are there and have one Ethernet address.
     Address,
+    /// The place where the bytes of images are.
+    Objects,
 }
 
 impl TroubleOf {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Disk,
         Self::Clock,
         Self::Database,
@@ -52,6 +54,7 @@ impl TroubleOf {
         Self::Values,
         Self::Switch,
         Self::Address,
+        Self::Objects,
     ];
 
     /// The word of it.
@@ -66,6 +69,7 @@ impl TroubleOf {
             Self::Values => "values",
             Self::Switch => "switch",
             Self::Address => "address",
+            Self::Objects => "objects",
         }
     }
 }

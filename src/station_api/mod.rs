@@ -16,6 +16,7 @@ mod import;
 mod job;
 mod many;
 mod name;
+mod objects;
 mod people;
 mod place;
 mod project;
@@ -44,6 +45,7 @@ pub use import::{Import, ImportAsked, Imported, LeftOut, OldLine, OldOutcome, Ol
 pub use job::{Job, JobState, Plan, RunLine};
 pub use many::{BoardNames, BoardsChange, Fit, FitAsked, MOST_BOARDS, NewJobs, OfBoard, OfBoards};
 pub use name::{check_name, image_name};
+pub use objects::{ObjectCopy, ObjectMove, ObjectOld, ObjectsAt, ObjectsStatus};
 pub use people::{Me, PasswordChange, Role, Scope, Session, Token, User};
 pub use place::{Cell, FreePlace, NewSwitch, Switch, SwitchAsked, SwitchPort};
 pub use project::{

@@ -2,6 +2,8 @@
 //! work against a program that is a little less careful. What SECURITY.md claims is shown here.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+#[path = "../support/between.rs"]
+mod between;
 #[path = "../support/browser.rs"]
 mod browser;
 #[path = "../common/mod.rs"]
@@ -30,6 +32,9 @@ mod usb_model;
 mod old_os;
 #[path = "../support/passkey.rs"]
 mod passkey;
+#[path = "../support/seaweed.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the tests of the object store use the rest")]
+mod seaweed;
 #[path = "../support/small_image.rs"]
 mod small_image;
 #[path = "../support/station.rs"]
@@ -46,6 +51,7 @@ mod image_readers;
 mod live_tree;
 mod netboot_reasons;
 mod netboot_runs;
+mod objects;
 mod pages_images;
 mod pages_runs;
 mod passkeys;

@@ -30,6 +30,9 @@ mod passkey;
 mod postgres;
 #[path = "../sample/mod.rs"]
 mod sample;
+#[path = "../support/seaweed.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the tests of the object store use the rest")]
+mod seaweed;
 #[path = "../support/small_image.rs"]
 mod small_image;
 #[path = "../support/station.rs"]
@@ -60,6 +63,7 @@ mod initramfs;
 mod json;
 mod live;
 mod lost_output;
+mod objects;
 mod pages_boards;
 mod pages_firmware;
 mod pages_images;

@@ -8,6 +8,7 @@ mod health;
 mod hooks;
 mod images;
 mod import;
+mod objects;
 mod people;
 mod runs;
 mod scripts;
@@ -40,6 +41,7 @@ pub(super) fn add_to(table: &mut Table) {
     people::add_to(table);
     runs::add_to(table);
     settings::add_to(table);
+    objects::add_to(table);
     switches::add_to(table);
     scripts::add_to(table);
     firmware::add_to(table);

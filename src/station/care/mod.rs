@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use super::{Station, cert, now};
 use crate::station_api::{Thing, Time, Trouble};
-pub(super) use trouble::Certificate;
 pub(super) use trouble::help;
+pub(super) use trouble::{Certificate, Objects as ObjectFacts};
 use trouble::{Facts, JUMP, Sample, troubles};
 
 /// How often it looks at all of it.
@@ -190,6 +190,10 @@ impl Station {
             None => self.doubled().await.unwrap_or_default(),
             Some(_) => Vec::new(),
         };
+        let objects = match &away {
+            None => self.objects_facts().await,
+            Some(_) => trouble::Objects::default(),
+        };
         Facts {
             now: at,
             room: self.room(),
@@ -205,6 +209,7 @@ impl Station {
             values,
             switches: self.switches.wrong(),
             doubles,
+            objects,
             names: self.options.settings.station.names.value.clone(),
         }
     }

@@ -65,6 +65,20 @@ pub(in crate::station) struct Facts {
     pub(in crate::station) switches: Vec<(String, String, Option<Remedy>)>,
     /// Ethernet addresses that several boards have which are there, with what people call them.
     pub(in crate::station) doubles: Vec<(Mac, Vec<String>)>,
+    pub(in crate::station) objects: Objects,
+}
+
+/// The place where the bytes of images are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::station) struct Objects {
+    /// Why it can't be used now, and what helps.
+    pub(in crate::station) away: Option<(String, Option<crate::error::Remedy>)>,
+    /// Why a move to it doesn't get on.
+    pub(in crate::station) stuck: Option<String>,
+    /// How many objects are damaged where they come from.
+    pub(in crate::station) damaged: u64,
+    /// Where they are and what the settings say, where that differs.
+    pub(in crate::station) other: Option<(String, String)>,
 }
 
 /// The certificate that is served.
@@ -86,6 +100,7 @@ pub(in crate::station) const fn help(about: TroubleOf) -> &'static str {
         TroubleOf::Values => "/help/pages#values-run-out",
         TroubleOf::Switch => "/help/pages#a-switch-tells-nothing",
         TroubleOf::Address => "/help/pages#two-boards-have-one-address",
+        TroubleOf::Objects => "/help/pages#the-object-store-is-away",
     }
 }
 
@@ -107,6 +122,7 @@ pub(in crate::station) fn troubles(facts: &Facts) -> Vec<Trouble> {
     all.extend(values(facts));
     all.extend(switches(facts));
     all.extend(doubles(facts));
+    all.extend(objects(&facts.objects));
     all.sort_by_key(|trouble| std::cmp::Reverse(trouble.is));
     all
 }
@@ -237,6 +253,34 @@ fn doubles(facts: &Facts) -> Option<Trouble> {
     Some(trouble(TroubleOf::Address, TroubleIs::Here, text, hint))
 }
 
+fn objects(facts: &Objects) -> Vec<Trouble> {
+    let mut all = Vec::new();
+    let mut said = |is, text: String, hint: crate::error::Remedy| {
+        all.push(trouble(TroubleOf::Objects, is, text, hint));
+    };
+    if let Some((why, hint)) = &facts.away {
+        let hint = hint
+            .clone()
+            .unwrap_or_else(|| "see whether its server runs, and whether it can be reached".into());
+        said(TroubleIs::Here, format!("The images' bytes can't be had now: {why}."), hint);
+    }
+    if let Some(why) = &facts.stuck {
+        let text = format!("The images' bytes are being moved, and that doesn't get on: {why}.");
+        said(TroubleIs::Coming, text, "it goes on by itself when that is mended".into());
+    }
+    if facts.damaged > 0 {
+        let many = count(facts.damaged, "object");
+        let text = format!("The images' bytes are being moved, and {many} can't be: they are damaged.");
+        said(TroubleIs::Coming, text, "prove the images, and add those that are damaged once more".into());
+    }
+    if let Some((place, settings)) = &facts.other {
+        let text =
+            format!("The settings say that the images' bytes are in {settings}, and they are in {place}.");
+        said(TroubleIs::Coming, text, remedy!("move them there, or change the setting `station.objects`"));
+    }
+    all
+}
+
 fn certificate(facts: &Facts) -> Vec<Trouble> {
     let Some(certificate) = &facts.certificate else { return Vec::new() };
     let mut all = Vec::new();
@@ -325,6 +369,21 @@ mod tests {
             text,
             "Boards that are there have one Ethernet address, dc:a6:32:01:02:03: lab-01, lab-02."
         );
+    }
+
+    #[test]
+    fn objects_that_are_away_or_elsewhere_are_said() {
+        let with = |objects: Objects| one(&Facts { objects, ..facts() });
+        let away = Objects { away: Some(("no answer".into(), None)), ..Objects::default() };
+        let (about, is, text) = with(away);
+        assert_eq!((about, is), (TroubleOf::Objects, TroubleIs::Here));
+        assert_eq!(text, "The images' bytes can't be had now: no answer.");
+        let stuck = with(Objects { stuck: Some("full".into()), ..Objects::default() });
+        assert_eq!((stuck.1, stuck.2.contains("get on: full.")), (TroubleIs::Coming, true));
+        assert!(with(Objects { damaged: 1, ..Objects::default() }).2.contains("1 object can't"));
+        let other =
+            with(Objects { other: Some(("directory".into(), "s3://abc".into())), ..Objects::default() });
+        assert!(other.2.contains("in s3://abc, and they are in directory"), "{}", other.2);
     }
 
     #[test]

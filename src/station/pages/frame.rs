@@ -8,7 +8,7 @@ use super::table::sentence;
 use super::visit::Visit;
 use super::words;
 use crate::format::message;
-use crate::station_api::{Bootd, BootdState, Role, Room, Trouble, TroubleIs};
+use crate::station_api::{Bootd, BootdState, Role, Room, Trouble, TroubleIs, TroubleOf};
 
 /// The menu: section, path, words.
 const MENU: &[(&str, &str, &str, Role)] = &[
@@ -211,6 +211,14 @@ impl crate::station::Station {
                 light("bad", "✕", "Disk", "the station's disk is full: nothing new is begun".to_owned())
             }
         });
+        let (place, leaving) = self.images.objects().places();
+        if place.is_far() || leaving.is_some() {
+            let words = match leaving {
+                None => format!("images are in {place}"),
+                Some(leaving) => format!("images are being moved from {leaving} to {place}"),
+            };
+            lights.push(objects(&self.troubles(), words));
+        }
         lights
     }
 
@@ -223,6 +231,16 @@ impl crate::station::Station {
 
 const fn light(class: &'static str, sign: &'static str, name: &'static str, words: String) -> Light {
     Light { class, sign, name, words }
+}
+
+/// The light of the place where the bytes of images are.
+fn objects(troubles: &[Trouble], words: String) -> Light {
+    let worst = troubles.iter().filter(|one| one.about == TroubleOf::Objects).max_by_key(|one| one.is);
+    match worst.map(|one| (one.is, one.text.clone())) {
+        None => light("on", "●", "Objects", words),
+        Some((TroubleIs::Coming, text)) => light("warn", "▲", "Objects", text),
+        Some((TroubleIs::Here, text)) => light("bad", "✕", "Objects", text),
+    }
 }
 
 /// The lights of what boots boards.
@@ -277,6 +295,27 @@ fn boots(bootd: &Bootd) -> Vec<Light> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bucket_has_a_light_that_goes_out_with_it() {
+        let with = |troubles: &[(TroubleOf, TroubleIs)]| {
+            let trouble = |(about, is): &(TroubleOf, TroubleIs)| Trouble {
+                about: *about,
+                is: *is,
+                text: format!("{is:?}"),
+                hint: "x".into(),
+                help: String::new(),
+            };
+            let all: Vec<_> = troubles.iter().map(trouble).collect();
+            let light = objects(&all, "images are in s3://abc".into());
+            (light.class, light.sign, light.words)
+        };
+        assert_eq!(with(&[]), ("on", "●", "images are in s3://abc".into()));
+        assert_eq!(with(&[(TroubleOf::Disk, TroubleIs::Here)]).0, "on");
+        let coming = (TroubleOf::Objects, TroubleIs::Coming);
+        assert_eq!(with(&[coming]), ("warn", "▲", "Coming".into()));
+        assert_eq!(with(&[coming, (TroubleOf::Objects, TroubleIs::Here)]), ("bad", "✕", "Here".into()));
+    }
 
     #[test]
     fn what_was_never_started_is_no_failure_and_what_went_away_is_one() {

@@ -7,6 +7,7 @@
 //! | `boards`, `board_list`, `identity`, `keyless`, `slots`, `switches` | boards, how and where they were seen and who they are |
 //! | `jobs`, `runs`, `run_list` | what boards are to do, and what was done |
 //! | `images`, `shelf`, `uploads`, `projects`, `rules` | what it is done with, and for whom |
+//! | `object_place` | where the bytes of images are kept |
 //! | `values`, `draws`, `sheets` | what each board has of its own |
 //! | `firmware` | images of boards' EEPROMs |
 //! | `scripts`, `script_runs` | what boards run beside that, and what became of it |
@@ -38,6 +39,7 @@ mod images;
 mod import;
 mod jobs;
 mod keyless;
+mod object_place;
 mod once;
 mod open;
 mod page;
@@ -75,6 +77,7 @@ pub use hooks::Due;
 pub use identity::Met;
 pub use jobs::{Asked, Drawn, Finished};
 pub use keyless::Keyless;
+pub use object_place::{ObjectCopied, ObjectPlaces, PlaceRefused};
 pub use once::Once;
 pub use open::StoreUrl;
 pub use page::{limit, part};

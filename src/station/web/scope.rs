@@ -17,7 +17,7 @@ pub(in crate::station) fn of(row: &Row) -> Option<Scope> {
         "account" | "audit" | "import" | "invitations" | "sessions" | "tokens" | "users" => {
             (Scope::PeopleRead, Scope::PeopleWrite)
         }
-        "deliveries" | "events" | "hooks" | "host-hooks" | "network" | "settings" | "station" => {
+        "deliveries" | "events" | "hooks" | "host-hooks" | "network" | "objects" | "settings" | "station" => {
             (Scope::StationRead, Scope::StationWrite)
         }
         _ => return None,

@@ -192,7 +192,7 @@ fn title(part: &str) -> &'static str {
         "network" => "Network",
         "events" => "Changes as they happen",
         "settings" => "Settings",
-        "import" | "station" | "statistics" => "The station",
+        "import" | "objects" | "station" | "statistics" => "The station",
         "users" | "account" | "login" | "invitations" | "sessions" | "tokens" => "People and tokens",
         "hooks" | "deliveries" | "host-hooks" => "Hooks",
         "audit" => "Audit",

@@ -92,6 +92,11 @@ pub(crate) async fn fill(store: &Store) {
         |file: &str, record| crate::station::spool::Read { file: file.into(), stamp: "1".into(), record };
     let files = [read("a.json", Ok(Box::new(record))), read("b.json", Err("it is no record".into()))];
     store.spool_keep(&files, NOW).await.unwrap();
+    let bucket = "s3://piprov/lab".parse().unwrap();
+    store.first_object_place(&crate::config::objects::ObjectPlace::Directory, None, NOW).await.unwrap();
+    store.move_objects(&bucket, NOW).await.unwrap().unwrap();
+    let done = crate::station::store::ObjectCopied { done: true, ..Default::default() };
+    assert!(store.objects_copied(2, &done, NOW).await.unwrap());
 }
 
 async fn tables(store: &Store) -> Vec<(String, u64)> {
