@@ -4,6 +4,8 @@
 //! bootloader configuration" (`ENABLE_SELF_UPDATE`) and "Bootloader update"; the first bootloader that updates itself from a
 //! disk: `update-pieeprom.sh` of the repository usbboot.
 
+use sha2::{Digest as _, Sha256};
+
 use super::boot_order::Mode;
 use super::edit::{Wanted, edit};
 use super::image::Image;
@@ -11,6 +13,7 @@ use super::{BootConf, Error, Needs, day};
 use crate::board::Model;
 use crate::device_api::{BoardEeprom, Role};
 use crate::error::{Explain, Kind, Remedy};
+use crate::format::hex;
 use crate::station_api::{EepromOtherwise, EepromWhen, ProjectEeprom};
 
 /// The first bootloaders that take an update from the disk that they boot, in seconds since 1970: 2022-04-26.
@@ -25,6 +28,9 @@ pub struct Board<'a> {
     pub told: Option<&'a BoardEeprom>,
     /// The disk that the job writes, where it is known.
     pub target: Option<Role>,
+    /// sha256 of an image that an earlier attempt was to write into its flash chip, and of which nobody told how that ended:
+    /// what the board tells of its bootloader doesn't say whether all of the chip is that image, so it is read.
+    pub begun: Option<&'a str>,
 }
 
 /// How an image gets into an EEPROM.
@@ -158,14 +164,17 @@ pub fn decide(asked: &ProjectEeprom, image: &Image, board: Board<'_>) -> Result<
     let wanted = Wanted { unset: asked.unset.clone(), set, first, needs, ..Wanted::default() };
     let edited = edit(image, &BootConf::parse(image.bootconf()?), &wanted)?;
     let (new, conf) = (edited.image, edited.conf);
+    let is_begun = told.flash == Some(new.bytes().len() as u64)
+        && board.begun.is_some_and(|sum| sum.eq_ignore_ascii_case(&hex(&Sha256::digest(new.bytes()))));
     if let (EepromWhen::IfOlder, Some(has), Some(brings)) = (asked.when, told.built, new.built())
         && has >= brings
+        && !is_begun
     {
         let has = day(has).unwrap_or_default();
         return nothing(format!("the board's bootloader, of {has}, is not older than the image's"));
     }
     let is_same = told.built.is_some() && told.built == new.built();
-    if is_same && told.config.as_deref() == Some(conf.text().as_str()) {
+    if is_same && told.config.as_deref() == Some(conf.text().as_str()) && !is_begun {
         return nothing("the board has this bootloader with this configuration".to_owned());
     }
     let by = match way(told, &new, board) {
@@ -260,7 +269,7 @@ mod tests {
         told: &BoardEeprom,
         target: Role,
     ) -> Result<Decided, Refused> {
-        decide(asked, image, Board { model: Some(model), told: Some(told), target: Some(target) })
+        decide(asked, image, Board { model: Some(model), told: Some(told), target: Some(target), begun: None })
     }
 
     fn written(decided: Result<Decided, Refused>) -> Box<Own> {
@@ -323,16 +332,16 @@ mod tests {
         let asked = ProjectEeprom { set: [("BOOT_UART".to_owned(), "1".to_owned())].into(), ..plain.clone() };
         let error = of(&asked, &signed(), Model::Cm4, &fused, Role::Emmc).unwrap_err();
         assert_eq!(error, Refused::Image(Error::Signed));
-        let silent = decide(&plain, &four(), Board { model: Some(Model::Cm4), told: None, target: None });
+        let silent = decide(&plain, &four(), Board { model: Some(Model::Cm4), told: None, target: None, begun: None });
         assert_eq!(silent.unwrap_err(), Refused::Untold);
     }
 
     #[test]
     fn a_board_that_has_it_or_has_no_eeprom_is_left_alone() {
         let plain = ProjectEeprom::default();
-        let three = decide(&plain, &four(), Board { model: Some(Model::Pi3B), told: None, target: None });
+        let three = decide(&plain, &four(), Board { model: Some(Model::Pi3B), told: None, target: None, begun: None });
         assert_eq!(why(three), "a Pi 3B has no EEPROM");
-        let nobody = decide(&plain, &four(), Board { model: None, told: None, target: None });
+        let nobody = decide(&plain, &four(), Board { model: None, told: None, target: None, begun: None });
         assert!(why(nobody).contains("none that is known"));
         let older = ProjectEeprom { when: EepromWhen::IfOlder, ..plain.clone() };
         let same = BoardEeprom { built: Some(BUILT), ..told() };
@@ -342,6 +351,18 @@ mod tests {
         written(of(&plain, &four(), Model::Cm4, &same, Role::Emmc));
         let equal = BoardEeprom { config: Some(CONF.into()), ..same };
         assert!(why(of(&plain, &four(), Model::Cm4, &equal, Role::Emmc)).contains("has this bootloader"));
+        // Where an attempt that nobody told the end of was to write just that, the chip is read, whatever is told.
+        let sum = hex(&Sha256::digest(four().bytes()));
+        let begun = |asked: &ProjectEeprom, told: &BoardEeprom, sum: &str| {
+            let (model, target) = (Some(Model::Cm4), Some(Role::Emmc));
+            decide(asked, &four(), Board { model, told: Some(told), target, begun: Some(sum) })
+        };
+        assert_eq!(written(begun(&plain, &equal, &sum)).by, By::Flash);
+        assert_eq!(written(begun(&older, &equal, &sum)).by, By::Flash);
+        assert!(why(begun(&plain, &equal, &"0".repeat(64))).contains("has this bootloader"));
+        // Who can't read the chip can't find out.
+        let blind = BoardEeprom { flash: None, ..equal };
+        assert!(why(begun(&plain, &blind, &sum)).contains("has this bootloader"));
     }
 
     #[test]
@@ -366,7 +387,7 @@ mod tests {
         }
         written(of(&plain, &four(), Model::Cm4, &of_conf("[none]\nFREEZE_VERSION=1\n"), Role::Usb));
         // A board of no known model may be of the other chip.
-        let unknown = Board { model: None, told: Some(&none), target: Some(Role::Usb) };
+        let unknown = Board { model: None, told: Some(&none), target: Some(Role::Usb), begun: None };
         assert!(matches!(decide(&plain, &four(), unknown), Err(Refused::NoWay(_))));
         let told = told();
         written(decide(&plain, &four(), Board { told: Some(&told), ..unknown }));

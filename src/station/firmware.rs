@@ -121,7 +121,8 @@ impl Station {
             return Ok(None);
         };
         let board = self.store().board(&job.board).await?;
-        self.eeprom_for(&asked, &sha256, &board, &job.target).await.map(Some)
+        let begun = self.store().eeprom_begun(&job.board).await?;
+        self.eeprom_for(&asked, &sha256, &board, &job.target, begun).await.map(Some)
     }
 
     /// Whether a board can have the EEPROM of what is asked for. So a person is told at once what the board would be told
@@ -138,18 +139,20 @@ impl Station {
             // It hasn't told anything yet.
             return Ok(());
         }
-        match self.eeprom_for(&eeprom, &sha256, &board, &asked.target).await?.refused {
+        match self.eeprom_for(&eeprom, &sha256, &board, &asked.target, None).await?.refused {
             None => Ok(()),
             Some(why) => Err(refusal(&why)),
         }
     }
 
+    /// `begun`: what an attempt before this one was to write, and of which nobody has told how it ended, with its run's name.
     async fn eeprom_for(
         &self,
         asked: &ProjectEeprom,
         sha256: &str,
         board: &Board,
         target: &[Role],
+        begun: Option<(String, EepromRun)>,
     ) -> Result<Work, Refusal> {
         let bytes = self.store().firmware_bytes(sha256).await?;
         let image = Image::parse(bytes).map_err(|error| Refusal::meaningless(error.to_string()))?;
@@ -160,6 +163,7 @@ impl Station {
             model: model.or_else(|| board.model.as_deref().and_then(Model::told)),
             told,
             target: disk(board, target),
+            begun: begun.as_ref().and_then(|(_, run)| run.sha256.as_deref()),
         };
         let decided = decide(asked, &image, known);
         let mut run = EepromRun {
@@ -189,6 +193,13 @@ impl Station {
                     By::Flash => EepromState::Waiting,
                     By::BootPartition => EepromState::HandedOver,
                 };
+                // The same image again: what the board had before stands in the record of the first attempt.
+                if let Some((name, earlier)) = begun.filter(|(_, earlier)| earlier.sha256 == run.sha256)
+                    && own.by == By::Flash
+                {
+                    run.before = earlier.before;
+                    run.earlier = Some(earlier.earlier.unwrap_or(name));
+                }
                 Work { told: run, own: Some(own), refused: None }
             }
             Err(why) => {
@@ -205,7 +216,7 @@ impl Station {
             let project = self.store().project(project).await?;
             if let Some(asked) = project.eeprom {
                 let sha256 = self.store().firmware(&asked.firmware).await?.sha256;
-                let work = self.eeprom_for(&asked, &sha256, board, &project.target).await?;
+                let work = self.eeprom_for(&asked, &sha256, board, &project.target, None).await?;
                 test.eeprom = Some(work.told.would());
             }
         }

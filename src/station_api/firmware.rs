@@ -136,6 +136,10 @@ pub struct EepromRun {
     /// When a board that has started again told the new bootloader.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Time>,
+    /// The run of an earlier attempt that was to write the same image, and of which nobody told how it ended. What the board
+    /// had before that one is [`EepromRun::before`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<String>,
 }
 
 /// What a board had in its EEPROM.
@@ -168,6 +172,10 @@ pub enum EepromState {
     There,
     /// Written, read back and equal.
     Verified,
+    /// An earlier attempt was to write it and never told; the flash chip had it when this one read it.
+    Earlier,
+    /// The agent was to write it, and was never heard again.
+    Untold,
     /// A board that has started again tells the new bootloader.
     Seen,
     /// It failed.
@@ -185,6 +193,8 @@ impl EepromState {
             Self::HandedOver => "handed over, not read back",
             Self::There => "was there already, read and equal",
             Self::Verified => "written, read back and equal",
+            Self::Earlier => "begun by an earlier attempt, read back now and equal",
+            Self::Untold => "was to be written by the agent, which never told whether it was",
             Self::Seen => "handed over, and seen after a boot",
             Self::Failed => "failed",
         }
@@ -208,6 +218,12 @@ impl EepromRun {
         }
     }
 
+    /// Whether the agent began with it, as far as the record knows, and never told how that ended.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.state, EepromState::Waiting | EepromState::Untold)
+    }
+
     /// That of a record, by its details.
     #[must_use]
     pub fn of(detail: &serde_json::Value) -> Option<Self> {
@@ -229,6 +245,7 @@ impl EepromRun {
             notes: Vec::new(),
             read_back: None,
             seen: None,
+            earlier: None,
         }
     }
 }

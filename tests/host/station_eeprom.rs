@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::cutting::{Cutting, Fate};
 use crate::deploy_first_boot::{make_system, shell};
 use crate::eeprom::{Half, ab, pi4_of};
 use crate::station::{Answer, answer, hex, request};
@@ -75,13 +77,24 @@ fn board(station: &Station, serial: &str, model: &str, flash: Option<&[u8]>) -> 
 
 /// The same with its disk as it is, and what its firmware tells.
 fn again(station: &Station, serial: &str, model: &str, flash: Option<&[u8]>, tree: Option<PathBuf>) -> Agent {
-    let (url, path) =
-        (format!("http://127.0.0.1:{}", station.port), |end: &str| station.path(&format!("{serial}.{end}")));
+    at(&format!("http://127.0.0.1:{}", station.port), station, serial, model, flash, tree)
+}
+
+/// The same, with the station at this URL.
+fn at(
+    url: &str,
+    station: &Station,
+    serial: &str,
+    model: &str,
+    flash: Option<&[u8]>,
+    tree: Option<PathBuf>,
+) -> Agent {
+    let path = |end: &str| station.path(&format!("{serial}.{end}"));
     if let Some(flash) = flash {
         fs::write(path("flash"), flash).unwrap();
     }
     let log = fs::File::options().create(true).append(true).open(path("log")).unwrap();
-    Agent::started(&url, serial, &path("disk"), |command| {
+    Agent::started(url, serial, &path("disk"), |command| {
         command.arg("--key").arg(path("key")).args(["--model", model]).stderr(log);
         if flash.is_some() {
             command.arg("--eeprom").arg(path("flash"));
@@ -190,6 +203,44 @@ fn two_boards_at_once_get_images_of_their_own_written_and_read_back() {
     let eeprom = ended(&station, 5).remove(4)["detail"]["eeprom"].take();
     assert!(eeprom["why"].as_str().unwrap().contains("not older than the image's"), "{eeprom:#}");
     assert!(flash(&station, FOUR) == want[0]);
+}
+
+#[test]
+fn an_agent_that_dies_between_the_write_and_its_word_is_told_of_by_what_is_read_back() {
+    let station = prepared();
+    let old = pi4_of("1700000000", b"[all]\nBOOT_ORDER=0xf1\n");
+    disk(&station, FOUR, 8);
+    // The word of how it ended never comes to the station: the network breaks there.
+    let network = Cutting::to(SocketAddr::from(([127, 0, 0, 1], station.port)), |_, head| {
+        let line = head.lines().next().unwrap_or_default();
+        if line.starts_with("POST ") && line.contains("/result") { Fate::Unasked } else { Fate::Whole }
+    });
+    let four = at(&network.url(), &station, FOUR, CM4, Some(&old), None);
+    boards(&station, 1);
+    deploy(&station, FOUR, "fours");
+    let want = edited(&station, "four.bin", &["--set", "BOOT_UART=1", "--boot-from", "nvme", "--board", "cm4"]);
+    until("the chip to be written", || (flash(&station, FOUR) == want).then_some(()));
+    four.kill();
+    // It comes back with its new bootloader, and tells that one.
+    let _four = again(&station, FOUR, CM4, Some(&want), None);
+    let all = ended(&station, 2);
+    let of = |outcome: &str| all.iter().find(|record| record["outcome"] == outcome).unwrap();
+    let (lost, done) = (of("lost"), of("done"));
+    let (first, then) = (&lost["detail"]["eeprom"], &done["detail"]["eeprom"]);
+    assert_eq!(first["state"], "untold", "{lost:#}");
+    assert_eq!(then["state"], "earlier", "{done:#}");
+    assert_eq!(then["earlier"], lost["run"]);
+    assert_eq!((&then["read_back"], &then["sha256"]), (&sum(&want).into(), &sum(&want).into()));
+    // What it had is what the first attempt has seen, not what that one has left.
+    assert_eq!(then["before"]["built"], 1_700_000_000, "{then:#}");
+    let page = station.run(&["run", "show", done["run"].as_str().unwrap(), "--station", &station.url()]);
+    let page = String::from_utf8(page.stdout).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(page.contains("begun by an earlier attempt, read back now and equal"), "{page}");
+
+    // Of another job of that board nothing is open any more: it is left alone.
+    deploy(&station, FOUR, "fours");
+    let record = ended(&station, 3).remove(2);
+    assert_eq!(record["detail"]["eeprom"]["state"], "skipped", "{record:#}");
 }
 
 #[test]

@@ -30,8 +30,16 @@ pub(in crate::station) async fn begin(
         }
         Err(refusal) => return Err(refusal),
     };
+    let mut told = work.told.clone();
+    // A manifest may be fetched twice; whoever starts again begins another attempt.
+    told.earlier = told.earlier.filter(|earlier| Some(earlier) != job.run.as_ref());
+    let writes = work.own.as_ref().is_some_and(|own| own.by == By::Flash);
+    let knows = can.contains(&EEPROM);
+    if writes && !knows {
+        (told.state, told.why) = (EepromState::Refused, "its client doesn't know of EEPROMs".to_owned());
+    }
     if let Some(run) = &job.run {
-        station.store().put_eeprom(run, &work.told).await?;
+        station.store().put_eeprom(run, &told).await?;
     }
     if let Some(why) = &work.refused {
         let why = format!("EEPROM: {why}; nothing was written");
@@ -39,7 +47,7 @@ pub(in crate::station) async fn begin(
         return Err(Refusal::conflict(why));
     }
     let Some(own) = work.own.filter(|own| own.by == By::Flash) else { return Ok(None) };
-    if !can.contains(&EEPROM) {
+    if !knows {
         let why = "its project has an EEPROM image, and this board's client doesn't know of EEPROMs; nothing was written";
         station.not_begun(job, why).await?;
         return Err(
@@ -106,8 +114,11 @@ pub(super) async fn judge(
     if eeprom.state != EepromState::Waiting {
         return Ok(Some((eeprom, None)));
     }
-    eeprom.before.sha256.clone_from(&told.before);
-    eeprom.before.built = told.built.or(eeprom.before.built);
+    // What an earlier attempt has left there isn't what the board had.
+    if eeprom.earlier.is_none() {
+        eeprom.before.sha256.clone_from(&told.before);
+        eeprom.before.built = told.built.or(eeprom.before.built);
+    }
     eeprom.read_back.clone_from(&told.read_back);
     let equal = match (&told.read_back, &eeprom.sha256) {
         (Some(read), Some(wanted)) => read.eq_ignore_ascii_case(wanted),
@@ -115,7 +126,11 @@ pub(super) async fn judge(
     };
     let why = match (equal, &told.read_back) {
         (true, _) => {
-            eeprom.state = if told.written == 0 { EepromState::There } else { EepromState::Verified };
+            eeprom.state = match (told.written, &eeprom.earlier) {
+                (0, None) => EepromState::There,
+                (0, Some(_)) => EepromState::Earlier,
+                _ => EepromState::Verified,
+            };
             None
         }
         (false, None) => Some("the board says that it is done, but its EEPROM wasn't read back"),

@@ -13,6 +13,9 @@ const LONGEST: u64 = 2 << 20;
 /// Images compress well, whatever the level.
 const LEVEL: i32 = 9;
 
+/// The newest runs of a board.
+const LAST_RUNS: &str = "SELECT id FROM run WHERE board = $1 ORDER BY started DESC, id DESC LIMIT 8";
+
 fn firmware(row: Row) -> Result<Firmware, Error> {
     let mut row = row.of("firmware");
     row.json()
@@ -169,6 +172,22 @@ impl Store {
         tx.commit().await
     }
 
+    /// What the board's last run that had anything to do with its EEPROM was to write, with the run's name: where its agent
+    /// was to write it and nobody has told how that ended.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn eeprom_begun(&self, board: &str) -> Result<Option<(String, EepromRun)>, Error> {
+        let mut tx = self.db.begin().await?;
+        for mut row in tx.rows(LAST_RUNS, values![board]).await? {
+            let run = row.text()?;
+            let Some(record) = super::runs::record(&mut tx, &run).await? else { continue };
+            let Some(eeprom) = EepromRun::of(&record.detail) else { continue };
+            return Ok(eeprom.is_open().then_some((run, eeprom)));
+        }
+        Ok(None)
+    }
+
     /// A board tells its bootloader. Where its last run handed over that one, it was taken: the run's name comes back.
     ///
     /// # Errors
@@ -181,8 +200,7 @@ impl Store {
     ) -> Result<Option<String>, Error> {
         use crate::station_api::EepromState;
         let mut tx = self.db.begin().await?;
-        let sql = "SELECT id FROM run WHERE board = $1 ORDER BY started DESC, id DESC LIMIT 8";
-        for mut row in tx.rows(sql, values![board]).await? {
+        for mut row in tx.rows(LAST_RUNS, values![board]).await? {
             let run = row.text()?;
             let Some(record) = super::runs::record(&mut tx, &run).await? else { continue };
             let Some(mut eeprom) = EepromRun::of(&record.detail) else { continue };
