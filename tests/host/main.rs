@@ -21,6 +21,8 @@ mod faulty;
 mod http_server;
 #[path = "../support/old_os.rs"]
 mod old_os;
+#[path = "../support/os_image.rs"]
+mod os_image;
 #[path = "../support/packages.rs"]
 mod packages;
 #[path = "../support/passkey.rs"]

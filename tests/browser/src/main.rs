@@ -7,6 +7,8 @@ mod cutting;
 mod eeprom;
 #[path = "../../support/faulty.rs"]
 mod faulty;
+#[path = "../../support/os_image.rs"]
+mod os_image;
 #[path = "../../support/small_image.rs"]
 mod small_image;
 #[path = "../../support/station.rs"]
@@ -14,9 +16,11 @@ mod station;
 
 mod agents;
 mod browser;
+mod cards;
 mod images;
 mod past;
 
+mod beginner;
 mod floor;
 mod keyboard;
 mod keys;
