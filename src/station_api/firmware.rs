@@ -39,6 +39,10 @@ pub struct Firmware {
     /// Its configuration.
     #[serde(default)]
     pub bootconf: String,
+    /// Out of what it was taken, where that wasn't a file of its own: a package with its version, and the path in it; or a
+    /// directory of the station's host. At most [`Firmware::LONGEST_FROM`] characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// When it came.
     #[serde(default)]
     pub made: Time,
@@ -47,6 +51,44 @@ pub struct Firmware {
 impl Firmware {
     /// A station has so many at most.
     pub const MOST: u64 = 32;
+    /// See [`Firmware::from`].
+    pub const LONGEST_FROM: usize = 300;
+}
+
+/// An image that lies on the station's host, the newest of its chip and channel there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct HostFirmware {
+    /// Its path below the directory that the station looks into.
+    pub file: String,
+    /// What is read in it; `name` is that of the image of the station which is equal, or empty.
+    pub image: Firmware,
+}
+
+/// The EEPROM images on the station's host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct HostFirmwares {
+    /// The directory, from the setting `station.firmware-dir`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// Why it has none, where it can't be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// By chip and channel.
+    #[serde(default)]
+    pub images: Vec<HostFirmware>,
+}
+
+/// An image of the station's host is to become one of the station.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TakeFirmware {
+    /// What to call it.
+    pub name: String,
+    /// [`HostFirmware::file`].
+    pub file: String,
 }
 
 /// What a project does with the EEPROMs of its boards.
