@@ -6,6 +6,8 @@
 mod browser;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../support/deb.rs"]
+mod deb;
 #[path = "../dhcp_support/mod.rs"]
 mod dhcp_support;
 #[path = "../support/documented.rs"]

@@ -7,6 +7,8 @@ mod browser;
 mod common;
 #[path = "../support/cutting.rs"]
 mod cutting;
+#[path = "../support/deb.rs"]
+mod deb;
 mod deploy_first_boot;
 mod deploy_ground;
 #[path = "../disks/mod.rs"]
