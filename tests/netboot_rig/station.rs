@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use piprov::arming::{Name, Rule, Word};
 use piprov::board::Mac;
-use piprov::control::Client;
+use piprov::control::{Client, Say};
 use piprov::control::message::{Seen, ToClient, ToServer};
 use piprov::stop::{Stop, Waker};
 
@@ -16,7 +16,7 @@ use super::Net;
 
 /// A station, as far as this is about it.
 pub(crate) struct Station {
-    outbox: Arc<Mutex<VecDeque<ToServer>>>,
+    outbox: Arc<Mutex<VecDeque<Say>>>,
     told: Receiver<ToClient>,
     pub(crate) serving: ToClient,
     waker: Waker,
@@ -31,7 +31,7 @@ impl Station {
         let path = net.control.clone().unwrap();
         let client = Client::connect(&path, &stop).unwrap();
         let serving = client.station(&stop).unwrap();
-        let outbox: Arc<Mutex<VecDeque<ToServer>>> = Arc::default();
+        let outbox: Arc<Mutex<VecDeque<Say>>> = Arc::default();
         let (tell, told): (Sender<ToClient>, _) = channel();
         let (waker, queue, own) = (client.waker(), Arc::clone(&outbox), stop.clone());
         let thread = std::thread::spawn(move || {
@@ -44,8 +44,8 @@ impl Station {
         Self { outbox, told, serving, waker, stop, thread: Some(thread), next: 0 }
     }
 
-    pub(crate) fn ask(&mut self, message: ToServer, id: u64) -> Option<String> {
-        self.outbox.lock().unwrap().push_back(message);
+    pub(crate) fn ask(&mut self, message: impl Into<Say>, id: u64) -> Option<String> {
+        self.outbox.lock().unwrap().push_back(message.into());
         self.waker.wake();
         match self.until("done", |message| matches!(message, ToClient::Done { id: done, .. } if *done == id))
         {
