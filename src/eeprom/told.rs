@@ -166,6 +166,7 @@ mod tests {
             read_back: None,
             seen: None,
             earlier: None,
+            network: false,
         };
         let text = |run: &EepromRun| {
             super::run(run)

@@ -182,6 +182,9 @@ pub struct EepromRun {
     /// had before that one is [`EepromRun::before`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<String>,
+    /// It was offered over the network: the attempt that did so is this one, or that of `earlier`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub network: bool,
 }
 
 /// What a board had in its EEPROM.
@@ -210,6 +213,8 @@ pub enum EepromState {
     Waiting,
     /// The image's boot partition has it; the bootloader takes it at the next start.
     HandedOver,
+    /// It is offered over the network, and the board starts again before anything else is done.
+    Offered,
     /// It was in the flash chip already: that was read.
     There,
     /// Written, read back and equal.
@@ -233,6 +238,7 @@ impl EepromState {
             Self::Refused => "refused, the board was not touched",
             Self::Waiting => "is to be written by the agent",
             Self::HandedOver => "handed over, not read back",
+            Self::Offered => "offered over the network, not seen yet",
             Self::There => "was there already, read and equal",
             Self::Verified => "written, read back and equal",
             Self::Earlier => "begun by an earlier attempt, read back now and equal",
@@ -255,6 +261,9 @@ impl EepromRun {
             }
             EepromState::HandedOver => {
                 format!("{name} would lie on the boot partition; the bootloader takes it at the next start")
+            }
+            EepromState::Offered => {
+                format!("{name} would be offered over the network, and the board would start again to take it")
             }
             _ => format!("{name} would be written by the agent and read back"),
         }
@@ -288,6 +297,7 @@ impl EepromRun {
             read_back: None,
             seen: None,
             earlier: None,
+            network: false,
         }
     }
 }

@@ -44,9 +44,19 @@ impl Station {
         Self { outbox, told, serving, waker, stop, thread: Some(thread), next: 0 }
     }
 
-    pub(crate) fn ask(&mut self, message: impl Into<Say>, id: u64) -> Option<String> {
+    /// Says something, and waits for nothing.
+    pub(crate) fn put(&self, message: impl Into<Say>) {
         self.outbox.lock().unwrap().push_back(message.into());
         self.waker.wake();
+    }
+
+    /// Waits until the server has put it out.
+    pub(crate) fn ended(&mut self) {
+        self.thread.take().unwrap().join().unwrap();
+    }
+
+    pub(crate) fn ask(&mut self, message: impl Into<Say>, id: u64) -> Option<String> {
+        self.put(message);
         match self.until("done", |message| matches!(message, ToClient::Done { id: done, .. } if *done == id))
         {
             ToClient::Done { failed, .. } => failed,

@@ -212,11 +212,4 @@ mod tests {
         assert_eq!(offers.until_there("a").await, Err("it is full".to_owned()));
         assert!(offers.until_there("b").await.is_err());
     }
-
-    #[tokio::test(start_paused = true)]
-    async fn nobody_waits_for_ever() {
-        let offers = Offers::default();
-        offers.put(offer("a", "1"));
-        assert!(offers.until_there("a").await.unwrap_err().contains("doesn't answer"));
-    }
 }

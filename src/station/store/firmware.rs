@@ -14,7 +14,18 @@ const LONGEST: u64 = 2 << 20;
 const LEVEL: i32 = 9;
 
 /// The newest runs of a board.
-const LAST_RUNS: &str = "SELECT id FROM run WHERE board = $1 ORDER BY started DESC, id DESC LIMIT 8";
+const LAST_RUNS: &str = "SELECT id, job FROM run WHERE board = $1 ORDER BY started DESC, id DESC LIMIT 8";
+
+/// What became of a board's EEPROM, with the run that has it on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastEeprom {
+    /// The run.
+    pub run: String,
+    /// Its job.
+    pub job: Option<String>,
+    /// What became of it.
+    pub eeprom: EepromRun,
+}
 
 fn firmware(row: Row) -> Result<Firmware, Error> {
     let mut row = row.of("firmware");
@@ -172,23 +183,23 @@ impl Store {
         tx.commit().await
     }
 
-    /// What the board's last run that had anything to do with its EEPROM was to write, with the run's name: where its agent
-    /// was to write it and nobody has told how that ended.
+    /// What became of the board's EEPROM in the last run that had anything to do with it.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn eeprom_begun(&self, board: &str) -> Result<Option<(String, EepromRun)>, Error> {
+    pub async fn eeprom_last(&self, board: &str) -> Result<Option<LastEeprom>, Error> {
         let mut tx = self.db.begin().await?;
         for mut row in tx.rows(LAST_RUNS, values![board]).await? {
-            let run = row.text()?;
+            let (run, job) = (row.text()?, row.maybe_text()?);
             let Some(record) = super::runs::record(&mut tx, &run).await? else { continue };
             let Some(eeprom) = EepromRun::of(&record.detail) else { continue };
-            return Ok(eeprom.is_open().then_some((run, eeprom)));
+            return Ok(Some(LastEeprom { run, job, eeprom }));
         }
         Ok(None)
     }
 
-    /// A board tells its bootloader. Where its last run handed over that one, it was taken: the run's name comes back.
+    /// A board tells its bootloader. Where its last run handed over or offered that one, it was taken: the run's name comes
+    /// back.
     ///
     /// # Errors
     /// What the database says.
@@ -204,7 +215,7 @@ impl Store {
             let run = row.text()?;
             let Some(record) = super::runs::record(&mut tx, &run).await? else { continue };
             let Some(mut eeprom) = EepromRun::of(&record.detail) else { continue };
-            if eeprom.state != EepromState::HandedOver || !is(&eeprom) {
+            if !matches!(eeprom.state, EepromState::HandedOver | EepromState::Offered) || !is(&eeprom) {
                 return Ok(None);
             }
             (eeprom.state, eeprom.seen) = (EepromState::Seen, Some(now));

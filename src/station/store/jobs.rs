@@ -371,7 +371,14 @@ impl Store {
         job.changed = now;
         let by = script_runs::restarted(&mut tx, &job, job.run.as_deref(), now).await?;
         if let Some(run) = &job.run {
+            let offered = runs::record(&mut tx, run).await?.and_then(|record| EepromRun::of(&record.detail));
             let ending = match by {
+                // It is what it was to do.
+                None if offered.is_some_and(|eeprom| eeprom.network && eeprom.earlier.is_none()) => {
+                    let why = "the board has started again for the EEPROM image that it is offered over the network; what \
+                               comes next is another attempt";
+                    Ending::NotVerified { why: why.to_owned(), hint: None }
+                }
                 // It may have done what it was to do: that is no failure.
                 Some(script) => {
                     let why = format!(

@@ -253,7 +253,7 @@ impl Eeprom {
             | EepromState::Verified
             | EepromState::Earlier
             | EepromState::Seen => ("ok", "✓"),
-            EepromState::HandedOver | EepromState::Untold => ("wait", "▲"),
+            EepromState::HandedOver | EepromState::Offered | EepromState::Untold => ("wait", "▲"),
             EepromState::Waiting => ("run", "●"),
             EepromState::Skipped => ("idle", "○"),
             EepromState::Refused | EepromState::Failed => ("bad", "✕"),
