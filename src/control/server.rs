@@ -283,13 +283,13 @@ impl Hall<'_> {
                 ToServer::Rules { id, after } => self.want(at, id, Want::Rules { after }, now)?,
                 ToServer::Reset { id, target } => self.want(at, id, Want::Reset { target }, now)?,
                 ToServer::Offer { id, boards, signature } => {
-                    let client = &self.clients[at];
+                    let (by, of_root) = (client.number, client.peer.uid == 0);
                     if boards.is_empty() || boards.len() > MOST_OFFERED || signature.len() > LONGEST_SIGNATURE {
                         return Err(rules("an offer has 1 to 16 addresses, and a signature of 4096 bytes at most"));
                     }
-                    let handed = |fd| Handed::new(fd, None, client.peer.uid == 0).map_err(|why| (Why::Image, why));
+                    let handed = |fd| Handed::new(fd, None, of_root).map_err(|why| (Why::Image, why));
                     let image = fd.map(handed).transpose()?.map(|image| (image, signature));
-                    self.want(at, id, Want::Offer { by: client.number, boards, image }, now)?;
+                    self.want(at, id, Want::Offer { by, boards, image }, now)?;
                 }
             }
         }

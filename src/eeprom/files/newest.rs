@@ -23,7 +23,7 @@ pub struct Newest(Vec<OneOf>);
 
 /// None of them is meant, or more than one may be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}; the newest are {}", if *.several { "several of its images may be meant" } else { "none of its images is that" }, .there.join(", "))]
+#[error("{}; the newest are {}", if *several { "several of its images may be meant" } else { "none of its images is that" }, there.join(", "))]
 pub struct NotOne {
     /// There are several.
     pub several: bool,

@@ -374,7 +374,7 @@ impl Store {
             let offered = runs::record(&mut tx, run).await?.and_then(|record| EepromRun::of(&record.detail));
             let ending = match by {
                 // It is what it was to do.
-                None if offered.is_some_and(|eeprom| eeprom.network && eeprom.earlier.is_none()) => {
+                None if offered.as_ref().is_some_and(|eeprom| eeprom.network && eeprom.earlier.is_none()) => {
                     let why = "the board has started again for the EEPROM image that it is offered over the network; what \
                                comes next is another attempt";
                     Ending::NotVerified { why: why.to_owned(), hint: None }
