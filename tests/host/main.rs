@@ -86,6 +86,7 @@ mod station_cuts;
 mod station_damage;
 mod station_deploy;
 mod station_eeprom;
+mod station_eeprom_network;
 mod station_fences;
 mod station_fetch;
 mod station_firmware;
