@@ -186,10 +186,7 @@ impl Clerk {
             return Ok(());
         };
         let bytes = image.whole(Image::SIZES[1]).map_err(|error| Failed::of(error.to_string()))?;
-        self.options
-            .offers
-            .put(by, boards, bytes, &signature)
-            .map_err(|error| Failed::of(error.to_string()))
+        self.options.offers.put(by, boards, bytes, &signature).map_err(|error| Failed::of(error.to_string()))
     }
 
     fn reset(&self, target: &str) -> Result<(), Failed> {

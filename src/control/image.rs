@@ -88,7 +88,10 @@ impl Handed {
     /// What the system says; where it is longer.
     pub fn whole(&self, most: u64) -> io::Result<Vec<u8>> {
         if self.len > most {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {most} bytes")));
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("it is longer than {most} bytes"),
+            ));
         }
         let mut bytes = vec![0; usize::try_from(self.len).map_err(io::Error::other)?];
         ReadAt::read_exact_at(&self.file, &mut bytes, 0)?;

@@ -226,7 +226,15 @@ impl Hall<'_> {
         let unasked = PerSecond::new(UNASKED);
         self.next += 1;
         let number = self.next;
-        self.clients.push(Client { peer, way, since: now, admitted: None, is_station: false, number, unasked });
+        self.clients.push(Client {
+            peer,
+            way,
+            since: now,
+            admitted: None,
+            is_station: false,
+            number,
+            unasked,
+        });
     }
 
     /// Takes what a client says. Says whether a board's question was answered.
@@ -284,8 +292,11 @@ impl Hall<'_> {
                 ToServer::Reset { id, target } => self.want(at, id, Want::Reset { target }, now)?,
                 ToServer::Offer { id, boards, signature } => {
                     let (by, of_root) = (client.number, client.peer.uid == 0);
-                    if boards.is_empty() || boards.len() > MOST_OFFERED || signature.len() > LONGEST_SIGNATURE {
-                        return Err(rules("an offer has 1 to 16 addresses, and a signature of 4096 bytes at most"));
+                    if boards.is_empty() || boards.len() > MOST_OFFERED || signature.len() > LONGEST_SIGNATURE
+                    {
+                        return Err(rules(
+                            "an offer has 1 to 16 addresses, and a signature of 4096 bytes at most",
+                        ));
                     }
                     let handed = |fd| Handed::new(fd, None, of_root).map_err(|why| (Why::Image, why));
                     let image = fd.map(handed).transpose()?.map(|image| (image, signature));

@@ -8,8 +8,7 @@ use crate::eeprom::Image;
 use crate::eeprom::files::{Newest, may_be_image};
 
 /// What a package with images may bring: the package of 2026 has 60 images, 70 MB in all.
-pub const BOUNDS: Bounds =
-    Bounds { file: Image::SIZES[1], kept: 192 << 20, unpacked: 384 << 20 };
+pub const BOUNDS: Bounds = Bounds { file: Image::SIZES[1], kept: 192 << 20, unpacked: 384 << 20 };
 
 /// Whether bytes begin as a package does.
 #[must_use]

@@ -360,13 +360,15 @@ pub(crate) mod tests {
         let Err(error) = within(Bounds { file: 999, ..Bounds::default() }) else { panic!("it was unpacked") };
         assert!(error.to_string().contains("has 1000 bytes"), "{error}");
         // What nobody wants counts too when it is unpacked.
-        let none = |unpacked| {
-            unpack(&bytes[..], "data.tar", Bounds { unpacked, ..Bounds::default() }, |_, _| false)
-        };
+        let none =
+            |unpacked| unpack(&bytes[..], "data.tar", Bounds { unpacked, ..Bounds::default() }, |_, _| false);
         assert!(none(bytes.len() as u64).is_ok());
         let Err(error) = none(bytes.len() as u64 - 1) else { panic!("it was unpacked") };
         assert!(error.to_string().contains("longer than may be"), "{error}");
-        assert_eq!(unpack(&bytes[..], "data.tar", Bounds::default(), |_, len| len > 1000).unwrap().files.len(), 0);
+        assert_eq!(
+            unpack(&bytes[..], "data.tar", Bounds::default(), |_, len| len > 1000).unwrap().files.len(),
+            0
+        );
     }
 
     #[test]

@@ -221,7 +221,11 @@ fn way(told: &BoardEeprom, image: &Image, board: Board<'_>) -> Result<By, Refuse
 }
 
 /// Whether its bootloader takes an update at all: `since` is when bootloaders learned that, in words too.
-fn updates_itself(told: &BoardEeprom, board: Board<'_>, since: (u64, &'static str)) -> Result<(), &'static str> {
+fn updates_itself(
+    told: &BoardEeprom,
+    board: Board<'_>,
+    since: (u64, &'static str),
+) -> Result<(), &'static str> {
     // The length of a flash chip tells which board it is; nothing else does.
     if board.model.is_none() {
         return Err("it isn't known which model the board is");
@@ -315,7 +319,11 @@ mod tests {
         told: &BoardEeprom,
         target: Role,
     ) -> Result<Decided, Refused> {
-        decide(asked, image, Board { model: Some(model), told: Some(told), target: Some(target), begun: None, network: false })
+        decide(
+            asked,
+            image,
+            Board { model: Some(model), told: Some(told), target: Some(target), begun: None, network: false },
+        )
     }
 
     fn written(decided: Result<Decided, Refused>) -> Box<Own> {
@@ -378,16 +386,28 @@ mod tests {
         let asked = ProjectEeprom { set: [("BOOT_UART".to_owned(), "1".to_owned())].into(), ..plain.clone() };
         let error = of(&asked, &signed(), Model::Cm4, &fused, Role::Emmc).unwrap_err();
         assert_eq!(error, Refused::Image(Error::Signed));
-        let silent = decide(&plain, &four(), Board { model: Some(Model::Cm4), told: None, target: None, begun: None, network: false });
+        let silent = decide(
+            &plain,
+            &four(),
+            Board { model: Some(Model::Cm4), told: None, target: None, begun: None, network: false },
+        );
         assert_eq!(silent.unwrap_err(), Refused::Untold);
     }
 
     #[test]
     fn a_board_that_has_it_or_has_no_eeprom_is_left_alone() {
         let plain = ProjectEeprom::default();
-        let three = decide(&plain, &four(), Board { model: Some(Model::Pi3B), told: None, target: None, begun: None, network: false });
+        let three = decide(
+            &plain,
+            &four(),
+            Board { model: Some(Model::Pi3B), told: None, target: None, begun: None, network: false },
+        );
         assert_eq!(why(three), "a Pi 3B has no EEPROM");
-        let nobody = decide(&plain, &four(), Board { model: None, told: None, target: None, begun: None, network: false });
+        let nobody = decide(
+            &plain,
+            &four(),
+            Board { model: None, told: None, target: None, begun: None, network: false },
+        );
         assert!(why(nobody).contains("none that is known"));
         let older = ProjectEeprom { when: EepromWhen::IfOlder, ..plain.clone() };
         let same = BoardEeprom { built: Some(BUILT), ..told() };
@@ -401,7 +421,11 @@ mod tests {
         let sum = hex(&Sha256::digest(four().bytes()));
         let begun = |asked: &ProjectEeprom, told: &BoardEeprom, sum: &str| {
             let (model, target) = (Some(Model::Cm4), Some(Role::Emmc));
-            decide(asked, &four(), Board { model, told: Some(told), target, begun: Some(sum), network: false })
+            decide(
+                asked,
+                &four(),
+                Board { model, told: Some(told), target, begun: Some(sum), network: false },
+            )
         };
         assert_eq!(written(begun(&plain, &equal, &sum)).by, By::Flash);
         assert_eq!(written(begun(&older, &equal, &sum)).by, By::Flash);
@@ -433,19 +457,25 @@ mod tests {
         }
         written(of(&plain, &four(), Model::Cm4, &of_conf("[none]\nFREEZE_VERSION=1\n"), Role::Usb));
         // A board of no known model may be of the other chip.
-        let unknown = Board { model: None, told: Some(&none), target: Some(Role::Usb), begun: None, network: false };
+        let unknown =
+            Board { model: None, told: Some(&none), target: Some(Role::Usb), begun: None, network: false };
         assert!(matches!(decide(&plain, &four(), unknown), Err(Refused::NoWay(_))));
         let told = told();
         written(decide(&plain, &four(), Board { told: Some(&told), ..unknown }));
     }
 
     #[test]
-    fn a_board_that_was_started_over_the_network_is_offered_it_there_where_it_takes_it_and_that_can_be_seen() {
+    fn a_board_that_was_started_over_the_network_is_offered_it_there_where_it_takes_it_and_that_can_be_seen()
+    {
         let plain = ProjectEeprom::default();
         let none = BoardEeprom { flash: None, config: Some("BOOT_ORDER=0xf2\n".into()), ..told() };
         let of = |told: &BoardEeprom, target, network| {
             let model = Some(Model::Cm4);
-            decide(&plain, &four(), Board { model, told: Some(told), target: Some(target), begun: None, network })
+            decide(
+                &plain,
+                &four(),
+                Board { model, told: Some(told), target: Some(target), begun: None, network },
+            )
         };
         assert_eq!(written(of(&none, Role::Emmc, true)).by, By::Network);
         // From a disk that it boots it comes without another start.
@@ -458,7 +488,11 @@ mod tests {
             (BoardEeprom { built: Some(SELF_UPDATE - 1), ..none.clone() }, true, "of before 2021"),
             (BoardEeprom { built: None, ..none.clone() }, true, "doesn't tell which bootloader"),
             (BoardEeprom { signed: None, ..none.clone() }, true, "doesn't tell whether it does"),
-            (BoardEeprom { config: Some("FREEZE_VERSION=1".into()), ..none.clone() }, true, "FREEZE_VERSION=1"),
+            (
+                BoardEeprom { config: Some("FREEZE_VERSION=1".into()), ..none.clone() },
+                true,
+                "FREEZE_VERSION=1",
+            ),
             (
                 BoardEeprom { config: Some("ENABLE_SELF_UPDATE=0".into()), ..none.clone() },
                 true,
@@ -467,7 +501,10 @@ mod tests {
             (BoardEeprom { built: Some(BUILT), config: None, ..none.clone() }, true, "nobody could see"),
         ] {
             let error = of(&told, Role::Emmc, network).unwrap_err();
-            assert!(matches!(error, Refused::NoWay(_)) && error.to_string().contains(want), "{want}: {error}");
+            assert!(
+                matches!(error, Refused::NoWay(_)) && error.to_string().contains(want),
+                "{want}: {error}"
+            );
         }
         // Other settings of the same bootloader are seen where the board tells them.
         let same = BoardEeprom { built: Some(BUILT), ..none.clone() };

@@ -190,7 +190,11 @@ mod tests {
              new: built 2025-08-04, sha256 cd; settings: + BOOT_UART=1; read back: sha256 cd; \
              seen: 1970-01-01 00:00:00Z; note: look"
         );
-        let of = EepromRun { earlier: Some("r1".into()), state: EepromState::Earlier, ..EepromRun::skipped("lab") };
+        let of = EepromRun {
+            earlier: Some("r1".into()),
+            state: EepromState::Earlier,
+            ..EepromRun::skipped("lab")
+        };
         assert_eq!(
             text(&of),
             "image: lab; state: begun by an earlier attempt, read back now and equal; earlier: attempt r1"

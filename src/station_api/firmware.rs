@@ -263,7 +263,9 @@ impl EepromRun {
                 format!("{name} would lie on the boot partition; the bootloader takes it at the next start")
             }
             EepromState::Offered => {
-                format!("{name} would be offered over the network, and the board would start again to take it")
+                format!(
+                    "{name} would be offered over the network, and the board would start again to take it"
+                )
             }
             _ => format!("{name} would be written by the agent and read back"),
         }

@@ -149,7 +149,8 @@ fn a_package_that_is_none_or_would_fill_the_host_is_refused_and_the_station_goes
         bytes[at..at + 10].copy_from_slice(b"9999999999");
         bytes
     };
-    let odd_format = ar(&[("debian-binary", &b"3.0\n"[..]), ("control.tar", &control[..]), ("data.tar", &b""[..])]);
+    let odd_format =
+        ar(&[("debian-binary", &b"3.0\n"[..]), ("control.tar", &control[..]), ("data.tar", &b""[..])]);
     let cases: [(&str, Vec<u8>); 10] = [
         ("only a head", b"!<arch>\n".to_vec()),
         ("half of one", whole[..whole.len() / 2].to_vec()),
@@ -160,7 +161,10 @@ fn a_package_that_is_none_or_would_fill_the_host_is_refused_and_the_station_goes
         ("zeros without end", with(&vast)),
         ("more than is kept", with(&many)),
         ("no image", deb("x", "1", &[("./pieeprom.bin", &vec![0; 512 << 10][..])])),
-        ("a way up", deb("x", "1", &[("./../pieeprom.bin", &good[..]), ("/../../x/pieeprom.bin", &good[..])])),
+        (
+            "a way up",
+            deb("x", "1", &[("./../pieeprom.bin", &good[..]), ("/../../x/pieeprom.bin", &good[..])]),
+        ),
     ];
     for (what, bytes) in cases {
         let answer = station.put("/api/v1/firmware/x", &bytes);

@@ -190,10 +190,15 @@ fn images_on_the_stations_host_are_offered_and_what_is_named_is_never_opened_by_
     let ada = Browser::first(&station);
     assert!(ada.page("/firmware").contains("href=\"/host-firmware\""));
     let page = ada.page("/host-firmware");
-    for text in ["bootloader-2711/default/pieeprom-2025-08-04.bin", "bcm2711-default-2025-08-04", "&#60;b&#62;.bin"] {
+    for text in
+        ["bootloader-2711/default/pieeprom-2025-08-04.bin", "bcm2711-default-2025-08-04", "&#60;b&#62;.bin"]
+    {
         assert!(page.contains(text), "{text}: {page}");
     }
-    assert!(!page.contains("2025-01-01") && !page.contains("link.bin") && !page.contains("<b>.bin"), "{page}");
+    assert!(
+        !page.contains("2025-01-01") && !page.contains("link.bin") && !page.contains("<b>.bin"),
+        "{page}"
+    );
     for file in
         ["../secret.bin", "link.bin", "/etc/passwd", "", "bootloader-2711/default/pieeprom-2025-01-01.bin"]
     {
@@ -210,7 +215,10 @@ fn images_on_the_stations_host_are_offered_and_what_is_named_is_never_opened_by_
     // Programs see the same.
     let known = station.admin("GET", "/api/v1/host-firmware", None).ok();
     assert_eq!(known["directory"], there.to_str().unwrap());
-    assert_eq!((&known["images"][0]["file"], &known["images"][0]["image"]["name"]), (&json!(file), &json!("lab")));
+    assert_eq!(
+        (&known["images"][0]["file"], &known["images"][0]["image"]["name"]),
+        (&json!(file), &json!("lab"))
+    );
     let take = json!({"name": "late", "file": "bootloader-2711/latest/<b>.bin"});
     let taken = station.admin("POST", "/api/v1/host-firmware", Some(&take));
     assert_eq!((taken.status, taken.json()["channel"].clone()), (201, json!("latest")));

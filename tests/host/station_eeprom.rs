@@ -81,7 +81,13 @@ fn board(station: &Station, serial: &str, model: &str, flash: Option<&[u8]>) -> 
 }
 
 /// The same with its disk as it is, and what its firmware tells.
-pub(crate) fn again(station: &Station, serial: &str, model: &str, flash: Option<&[u8]>, tree: Option<PathBuf>) -> Agent {
+pub(crate) fn again(
+    station: &Station,
+    serial: &str,
+    model: &str,
+    flash: Option<&[u8]>,
+    tree: Option<PathBuf>,
+) -> Agent {
     at(&format!("http://127.0.0.1:{}", station.port), station, serial, model, flash, tree)
 }
 
@@ -223,7 +229,8 @@ fn an_agent_that_dies_between_the_write_and_its_word_is_told_of_by_what_is_read_
     let four = at(&network.url(), &station, FOUR, CM4, Some(&old), None);
     boards(&station, 1);
     deploy(&station, FOUR, "fours");
-    let want = edited(&station, "four.bin", &["--set", "BOOT_UART=1", "--boot-from", "nvme", "--board", "cm4"]);
+    let want =
+        edited(&station, "four.bin", &["--set", "BOOT_UART=1", "--boot-from", "nvme", "--board", "cm4"]);
     until("the chip to be written", || (flash(&station, FOUR) == want).then_some(()));
     four.kill();
     // It comes back with its new bootloader, and tells that one.

@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 
 use crate::station_cli::Station;
 use crate::station_deploy::{boards, disk, ended, runs, until};
-use crate::station_eeprom::{BUILT, CM4, FOUR, again, deploy, edited, prepare, project, sum, tree, untouched};
+use crate::station_eeprom::{
+    BUILT, CM4, FOUR, again, deploy, edited, prepare, project, sum, tree, untouched,
+};
 
 /// What boots boards, as far as a station knows it: it says yes to all, and remembers what boards are offered.
 #[derive(Default)]
@@ -28,7 +30,14 @@ struct Booter {
 impl Desk for Booter {
     fn serving(&self) -> ToClient {
         let interface = Some("eth0".to_owned());
-        ToClient::Serving { interface, mode: Some(Mode::Dhcp), usb: false, others: true, rules: 0, targets: Vec::new() }
+        ToClient::Serving {
+            interface,
+            mode: Some(Mode::Dhcp),
+            usb: false,
+            others: true,
+            rules: 0,
+            targets: Vec::new(),
+        }
     }
 
     fn want(&self, want: Want, reply: Reply) -> Result<(), TooMuch> {
@@ -101,7 +110,10 @@ fn a_board_without_another_way_is_offered_its_image_over_the_network_starts_agai
         let (macs, image) = offers.last().unwrap();
         let (image, signature) = image.as_ref().unwrap();
         assert!(*image == want && macs.len() == 1, "{macs:?}");
-        assert!(signature.starts_with(&sum(&want)) && signature.contains("\ntarget-soc: 2711\n"), "{signature}");
+        assert!(
+            signature.starts_with(&sum(&want)) && signature.contains("\ntarget-soc: 2711\n"),
+            "{signature}"
+        );
     }
     assert!(untouched(&station, FOUR));
     let shown = |run: &Value| {
@@ -109,20 +121,30 @@ fn a_board_without_another_way_is_offered_its_image_over_the_network_starts_agai
         station.json(&["run", "show", run, "--station", &station.url()]).remove(0)["record"].clone()
     };
     let first = shown(&runs(&station)[0]);
-    assert_eq!((&first["outcome"], &first["detail"]["eeprom"]["state"]), (&"unfinished".into(), &"offered".into()));
+    assert_eq!(
+        (&first["outcome"], &first["detail"]["eeprom"]["state"]),
+        (&"unfinished".into(), &"offered".into())
+    );
 
     // It comes back with the new one: its job goes on, and nothing is offered any more.
     let new = tree_of_network(&station, "new", BUILT);
     let four = again(&station, FOUR, CM4, None, Some(new));
     let all = ended(&station, 2);
-    let of = |outcome: &str| all.iter().find(|record| record["outcome"] == outcome).unwrap_or_else(|| panic!("{all:#?}"));
+    let of = |outcome: &str| {
+        all.iter().find(|record| record["outcome"] == outcome).unwrap_or_else(|| panic!("{all:#?}"))
+    };
     let (offered, done) = (of("not-verified"), of("done"));
     assert!(offered["why"].as_str().unwrap().contains("over the network"), "{offered:#}");
     assert_eq!(offered["detail"]["eeprom"]["state"], "seen", "{offered:#}");
     let eeprom = &done["detail"]["eeprom"];
-    assert_eq!((&eeprom["state"], &eeprom["earlier"], &eeprom["sha256"]), (&"seen".into(), &offered["run"], &sum(&want).into()));
+    assert_eq!(
+        (&eeprom["state"], &eeprom["earlier"], &eeprom["sha256"]),
+        (&"seen".into(), &offered["run"], &sum(&want).into())
+    );
     assert_eq!((&done["proof"], &eeprom["before"]["built"]), (&"read-back".into(), &1_700_000_000.into()));
-    until("nothing to be offered", || booter.offers.lock().unwrap().last().unwrap().1.is_none().then_some(()));
+    until("nothing to be offered", || {
+        booter.offers.lock().unwrap().last().unwrap().1.is_none().then_some(())
+    });
     four.kill();
 
     // One that comes back without it isn't asked again, and isn't touched.
@@ -134,7 +156,11 @@ fn a_board_without_another_way_is_offered_its_image_over_the_network_starts_agai
     assert!(agent.child.wait().unwrap().success());
     let agent = again(&station, other, CM4, None, Some(old()));
     let record = ended(&station, 4).remove(3);
-    assert_eq!((&record["outcome"], &record["detail"]["eeprom"]["state"]), (&"failed".into(), &"failed".into()), "{record:#}");
+    assert_eq!(
+        (&record["outcome"], &record["detail"]["eeprom"]["state"]),
+        (&"failed".into(), &"failed".into()),
+        "{record:#}"
+    );
     assert!(record["why"].as_str().unwrap().contains("hasn't taken the image"), "{record:#}");
     assert!(untouched(&station, other));
     // Where its project says so the job goes on, and its record says why.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use piprov::arming::{Name, Rule, Word};
 use piprov::board::Mac;
-use piprov::control::{Client, Say};
 use piprov::control::message::{Seen, ToClient, ToServer};
+use piprov::control::{Client, Say};
 use piprov::stop::{Stop, Waker};
 
 use super::Net;

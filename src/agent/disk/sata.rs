@@ -186,10 +186,8 @@ mod tests {
     #[test]
     fn pages_are_read_and_what_the_disk_does_not_know_stays_unknown() {
         // 8,760 hours; 2^40 + 2 sectors written; 3 errors; 12 % used, with a flag beside it.
-        let general = page(
-            GENERAL,
-            &[(16, [0x38, 0x22, 0, 0, 0, 0, 0, THERE]), (24, [2, 0, 0, 0, 0, 1, 0, THERE])],
-        );
+        let general =
+            page(GENERAL, &[(16, [0x38, 0x22, 0, 0, 0, 0, 0, THERE]), (24, [2, 0, 0, 0, 0, 1, 0, THERE])]);
         let errors = page(ERRORS, &[(8, [3, 0, 0, 0, 0, 0, 0, THERE])]);
         // Bit 61 is no part of the number.
         let solid = page(SOLID, &[(8, [12, 0, 0, 0, 0, 0, 0, THERE | 0x20])]);

@@ -82,7 +82,14 @@ impl NetbootSource {
         clients: Arc<RwLock<NetbootClients>>,
         neighbours: Neighbours,
     ) -> Result<Self, Error> {
-        Ok(Self { folder: Folder::new(root)?, boards, clients, neighbours, arms: Arc::default(), offers: Arc::default() })
+        Ok(Self {
+            folder: Folder::new(root)?,
+            boards,
+            clients,
+            neighbours,
+            arms: Arc::default(),
+            offers: Arc::default(),
+        })
     }
 
     /// Only boards that may boot from here get files.
@@ -104,7 +111,9 @@ impl NetbootSource {
         let (prefix, rest) = place::split(&path);
         let asker = self.asker(peer)?;
         // One that asks in another board's directory isn't that board.
-        if prefix.is_some_and(|prefix| !prefix.may_be(&asker)) || !self.arms.gets_files(&asker, Instant::now()) {
+        if prefix.is_some_and(|prefix| !prefix.may_be(&asker))
+            || !self.arms.gets_files(&asker, Instant::now())
+        {
             return None;
         }
         self.offers.find(&asker, rest)

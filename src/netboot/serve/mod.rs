@@ -105,7 +105,8 @@ impl Server {
     /// # Errors
     /// Where one of these isn't possible; no board was answered then.
     pub fn open(options: ServeOptions, stop: &Stop) -> Result<Self, Error> {
-        let ServeOptions { dhcp: config, tftp_root: root, limits, control, sockets, stations, offers } = options;
+        let ServeOptions { dhcp: config, tftp_root: root, limits, control, sockets, stations, offers } =
+            options;
         let state = config.state.clone();
         // From here on no change is missed.
         let follow = Follow::new().map_err(Error::Loop)?;

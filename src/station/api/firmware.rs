@@ -63,7 +63,8 @@ struct Asked {
 async fn add(call: Call, asked: Asked, body: Body) -> Result<Response, Refusal> {
     let wanted = Wanted::of(asked.channel.as_deref(), asked.board.as_deref())?;
     let bytes = whole(body, LONGEST_PACKAGE, FILE_TIME).await?;
-    let firmware = call.station.add_firmware(&call.who(), call.part("firmware"), wanted, bytes.into()).await?;
+    let firmware =
+        call.station.add_firmware(&call.who(), call.part("firmware"), wanted, bytes.into()).await?;
     Ok(json(StatusCode::OK, &firmware))
 }
 

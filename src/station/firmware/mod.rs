@@ -190,7 +190,10 @@ impl Station {
     fn has_started(&self, board: &Board) -> bool {
         let known = self.privileged.known();
         let by_network = board.facts.as_ref().is_some_and(|facts| facts.boot.as_deref() == Some("network"));
-        by_network && !board.macs.is_empty() && known.state == BootdState::Serving && known.interface.is_some()
+        by_network
+            && !board.macs.is_empty()
+            && known.state == BootdState::Serving
+            && known.interface.is_some()
     }
 
     /// Offers a job's board an image over the network, and waits until what boots boards has it.

@@ -61,17 +61,21 @@ fn chosen(bytes: Vec<u8>, wanted: &Wanted) -> Result<(Vec<u8>, Option<String>, O
     if newest.is_empty() {
         return Err(Refusal::meaningless("no image of an EEPROM is in the package"));
     }
-    let one = newest.one(wanted.channel.as_deref(), wanted.board.and_then(Model::family)).map_err(|error| {
-        let refusal = Refusal::meaningless(format!("the package: {error}"));
-        refusal.with_hint("say for which board, or of which channel")
-    })?;
+    let one =
+        newest.one(wanted.channel.as_deref(), wanted.board.and_then(Model::family)).map_err(|error| {
+            let refusal = Refusal::meaningless(format!("the package: {error}"));
+            refusal.with_hint("say for which board, or of which channel")
+        })?;
     let from = from(&format!("{package}: {}", one.path.display()));
     Ok((one.image.bytes().to_vec(), one.channel.map(|channel| channel.to_string()), Some(from)))
 }
 
 /// Out of what an image came, as it is kept: texts of packages and names of files may hold anything.
 fn from(text: &str) -> String {
-    text.chars().map(|char| if is_hidden(char) { '\u{fffd}' } else { char }).take(Firmware::LONGEST_FROM).collect()
+    text.chars()
+        .map(|char| if is_hidden(char) { '\u{fffd}' } else { char })
+        .take(Firmware::LONGEST_FROM)
+        .collect()
 }
 
 /// What is read in an image. What isn't one is refused.
@@ -152,8 +156,13 @@ impl Station {
         let look = move || {
             let (bytes, channel, from) = chosen(bytes, &wanted)?;
             let (told, bytes) = read(&named, channel.as_deref(), bytes)?;
-            if let Some(board) = wanted.board.filter(|board| board.family().is_some_and(|of| of.chip() != told.chip)) {
-                return Err(Refusal::meaningless(format!("the image is for {}, and not for a {board}", told.chip)));
+            if let Some(board) =
+                wanted.board.filter(|board| board.family().is_some_and(|of| of.chip() != told.chip))
+            {
+                return Err(Refusal::meaningless(format!(
+                    "the image is for {}, and not for a {board}",
+                    told.chip
+                )));
             }
             Ok((Firmware { from, ..told }, bytes))
         };
@@ -182,13 +191,18 @@ impl Station {
     }
 
     /// Keeps an image that lies on the station's host: one of those that [`Station::host_firmware`] tells.
-    pub(in crate::station) async fn take_firmware(&self, who: &Who, take: TakeFirmware) -> Result<Firmware, Refusal> {
+    pub(in crate::station) async fn take_firmware(
+        &self,
+        who: &Who,
+        take: TakeFirmware,
+    ) -> Result<Firmware, Refusal> {
         let missing = || Refusal::missing("there is no such image on the station's host");
         let directory = self.firmware_dir().ok_or_else(missing)?;
         let from = from(&directory.join(&take.file).display().to_string());
         // What is named is looked for among what is there, and never opened by its name.
         let found = alone(move || look_into(&directory)).await?.map_err(|_| missing())?;
-        let (_, image, bytes) = found.into_iter().find(|(file, ..)| *file == take.file).ok_or_else(missing)?;
+        let (_, image, bytes) =
+            found.into_iter().find(|(file, ..)| *file == take.file).ok_or_else(missing)?;
         let told = Firmware { name: take.name, from: Some(from), made: now(), ..image };
         self.keep_firmware(who, &told, &bytes).await
     }

@@ -251,7 +251,10 @@ async fn take(visit: Visit, form: Form) -> Answer {
     let take = TakeFirmware { name: form.text("name").to_owned(), file: form.text("file").to_owned() };
     match visit.station.take_firmware(&visit.who(), take).await {
         Ok(firmware) => {
-            let text = format!("The image “{}” is here. A project that names it gives it to its boards.", firmware.name);
+            let text = format!(
+                "The image “{}” is here. A project that names it gives it to its boards.",
+                firmware.name
+            );
             visit.say(false, text);
             Ok(go(&format!("/firmware/{}", encoded(&firmware.name))))
         }

@@ -20,7 +20,9 @@ const SCRIPT: &str = "echo made as $PIPROV_VALUE_SN in $PIPROV_PROJECT";
 
 /// What a step of the empty station says: its heading with its state, and whether it is the one that comes next.
 async fn until_step(browser: &Browser, name: &str, state: &str, next: bool) {
-    let of = format!("[...document.querySelectorAll('#first li')].find(one => one.innerText.startsWith('{name}'))");
+    let of = format!(
+        "[...document.querySelectorAll('#first li')].find(one => one.innerText.startsWith('{name}'))"
+    );
     let says = format!("{of}?.querySelector('h3').innerText.includes('{state}')");
     browser.until(&format!("{name}: {state}"), &says).await;
     let is_next = browser.script(&format!("return {of}.classList.contains('next')")).await;

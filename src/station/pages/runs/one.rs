@@ -249,10 +249,9 @@ impl Script {
 impl Eeprom {
     fn of(run: &EepromRun) -> Self {
         let (class, sign) = match run.state {
-            EepromState::There
-            | EepromState::Verified
-            | EepromState::Earlier
-            | EepromState::Seen => ("ok", "✓"),
+            EepromState::There | EepromState::Verified | EepromState::Earlier | EepromState::Seen => {
+                ("ok", "✓")
+            }
             EepromState::HandedOver | EepromState::Offered | EepromState::Untold => ("wait", "▲"),
             EepromState::Waiting => ("run", "●"),
             EepromState::Skipped => ("idle", "○"),
