@@ -92,7 +92,7 @@ fn pages(station: &Station) -> Vec<(String, &'static str)> {
 }
 
 /// What answers GET and is no page: files, streams, what programs ask.
-const NO_PAGES: [&str; 16] = [
+const NO_PAGES: [&str; 18] = [
     "/audit/export",
     "/find",
     "/firmware/{firmware}/image",
@@ -108,6 +108,8 @@ const NO_PAGES: [&str; 16] = [
     "/runs.jsonl",
     "/runs/{run}/log.txt",
     "/runs/{run}/record.json",
+    "/scriptexecute",
+    "/scriptexecute/{file}/eeprom",
     "/value/{source}/boards.csv",
 ];
 /// Who isn't signed in is shown these.

@@ -9,6 +9,9 @@ mod eeprom;
 mod faulty;
 #[path = "../../support/os_image.rs"]
 mod os_image;
+#[path = "../../support/postgres.rs"]
+#[allow(dead_code, reason = "used by other tests as well")]
+mod postgres;
 #[path = "../../support/small_image.rs"]
 mod small_image;
 #[path = "../../support/station.rs"]
