@@ -52,6 +52,8 @@ impl Offers {
     /// [`NotOffered`].
     pub fn put(&self, by: u64, boards: &[Mac], image: Vec<u8>, signature: &str) -> Result<(), NotOffered> {
         let image = Image::parse(image)?;
+        // One without sections reads as one too.
+        image.bootconf()?;
         // A bootloader takes no other one; what nobody could take isn't sent.
         if !Sig::parse(signature).is_ok_and(|sig| sig.fits(image.bytes())) {
             return Err(NotOffered::Signature);

@@ -168,8 +168,8 @@ on_both! {
         let all = all.await;
         let day = counted.work(async || store.tallies(50_000_000, 50_060_000).await.unwrap()).await;
         bounded(&store, &counted, &[("all", all), ("a minute of them", day)], MOST_TALLIED);
-        // Of a minute nothing but that minute is read.
-        assert!(day <= counted.most(200), "{day}");
+        // Of a minute not all of them are read.
+        assert!(day <= counted.most(10_000), "{day}");
     }
 }
 
