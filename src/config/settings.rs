@@ -185,6 +185,10 @@ settings! {
         /// started, boot-mounted, root-mounted, done and failed. Root or the station's user owns it and all in it, and
         /// nobody else may write there.
         hooks_dir: Option<PathBuf> = None, "station.hooks-dir" as Optional(HostPath);
+        /// A directory of the station's host with EEPROM images, which the page Firmware offers: as Raspberry Pi's package
+        /// rpi-eeprom has them.
+        firmware_dir: Option<PathBuf> = Some("/usr/lib/firmware/raspberrypi".into()),
+            "station.firmware-dir" as HostPathOrOff;
         /// Whether images may be fetched from addresses of the station's own host. Without it who adds one by its URL can't
         /// reach what serves this host alone.
         images_local: bool = false, "station.images-local" as Truth;

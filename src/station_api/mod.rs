@@ -35,7 +35,10 @@ pub use call::{
     NewUser, Page, Problem, Room, RuleTest, RuleWhy, RunsAsked, Status, Thing, UserChange, Verdict,
 };
 pub use care::{Support, SupportFigures, SupportRun, Trouble, TroubleIs, TroubleOf};
-pub use firmware::{EepromHad, EepromOtherwise, EepromRun, EepromState, EepromWhen, Firmware, ProjectEeprom};
+pub use firmware::{
+    EepromHad, EepromOtherwise, EepromRun, EepromState, EepromWhen, Firmware, HostFirmware, HostFirmwares,
+    ProjectEeprom, TakeFirmware,
+};
 pub use hook::{DeliveriesAsked, Delivery, DeliveryState, Happening, Hook, MadeHook, NewHook};
 pub use host_hook::{HostEvent, HostHook, HostHookRun, HostHooks};
 pub use image::{

@@ -8,6 +8,8 @@ mod between;
 mod browser;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../support/deb.rs"]
+mod deb;
 #[path = "../dhcp_support/mod.rs"]
 mod dhcp_support;
 #[path = "../support/documented.rs"]

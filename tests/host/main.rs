@@ -7,6 +7,8 @@ mod browser;
 mod common;
 #[path = "../support/cutting.rs"]
 mod cutting;
+#[path = "../support/deb.rs"]
+mod deb;
 mod deploy_first_boot;
 mod deploy_ground;
 #[path = "../disks/mod.rs"]
@@ -21,6 +23,8 @@ mod faulty;
 mod http_server;
 #[path = "../support/old_os.rs"]
 mod old_os;
+#[path = "../support/os_image.rs"]
+mod os_image;
 #[path = "../support/packages.rs"]
 mod packages;
 #[path = "../support/passkey.rs"]
@@ -86,6 +90,7 @@ mod station_cuts;
 mod station_damage;
 mod station_deploy;
 mod station_eeprom;
+mod station_eeprom_network;
 mod station_fences;
 mod station_fetch;
 mod station_firmware;

@@ -12,7 +12,9 @@ use crate::device_api::{Action, End, Orders, Progress, Role};
 use crate::error::Kind;
 use crate::run::{Ending, Record, Stage, Way, ledger};
 use crate::station::jobs::{Event, LEASE, Refused, SILENCE, Step, Verdict, claim, is_open, next, verdict};
-use crate::station_api::{Board, Enrolment, Held, Job, JobState, JobsAsked, Page, Plan, Time};
+use crate::station_api::{
+    Board, EepromRun, EepromState, Enrolment, Held, Job, JobState, JobsAsked, Page, Plan, Time,
+};
 
 const JOB: &str =
     "SELECT id, board, project, action, image, target, ending, state, fence, lease_until, cancel, run,
@@ -231,9 +233,14 @@ async fn end(tx: &mut Tx, mut job: Job, event: Event, now: Time) -> Result<Job, 
 
 /// An attempt that nobody will tell the end of.
 async fn end_run(tx: &mut Tx, run: &str, ending: Ending, cancelled: bool, now: Time) -> Result<(), Error> {
-    let Some(record) = runs::record(tx, run).await? else { return Ok(()) };
+    let Some(mut record) = runs::record(tx, run).await? else { return Ok(()) };
     if record.ending != Ending::Unfinished {
         return Ok(());
+    }
+    // Whether its EEPROM was written nobody knows now.
+    if let Some(eeprom) = EepromRun::of(&record.detail).filter(EepromRun::is_open) {
+        let untold = EepromRun { state: EepromState::Untold, ..eeprom };
+        plans::add(&mut record.detail, crate::format::json::json!({ "eeprom": untold }));
     }
     complete(tx, record, ending, cancelled.then_some(Kind::Interrupted), now).await
 }
@@ -364,7 +371,14 @@ impl Store {
         job.changed = now;
         let by = script_runs::restarted(&mut tx, &job, job.run.as_deref(), now).await?;
         if let Some(run) = &job.run {
+            let offered = runs::record(&mut tx, run).await?.and_then(|record| EepromRun::of(&record.detail));
             let ending = match by {
+                // It is what it was to do.
+                None if offered.as_ref().is_some_and(|eeprom| eeprom.network && eeprom.earlier.is_none()) => {
+                    let why = "the board has started again for the EEPROM image that it is offered over the network; what \
+                               comes next is another attempt";
+                    Ending::NotVerified { why: why.to_owned(), hint: None }
+                }
                 // It may have done what it was to do: that is no failure.
                 Some(script) => {
                     let why = format!(

@@ -72,6 +72,7 @@ pub use audit::{Chained, Did};
 pub use board_list::{GONE, There};
 pub use draws::Asks;
 pub use error::Error;
+pub use firmware::LastEeprom;
 pub use floor::{Place, Since, Waits};
 pub use hooks::Due;
 pub use identity::Met;

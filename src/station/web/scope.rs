@@ -13,7 +13,9 @@ pub(in crate::station) fn of(row: &Row) -> Option<Scope> {
         "boards" | "jobs" | "places" | "slots" | "switches" => (Scope::BoardsRead, Scope::BoardsWrite),
         "images" | "backups" | "uploads" => (Scope::ImagesRead, Scope::ImagesWrite),
         "runs" | "statistics" => (Scope::RunsRead, Scope::RunsWrite),
-        "firmware" | "projects" | "rules" | "scripts" | "values" => (Scope::RulesRead, Scope::RulesWrite),
+        "firmware" | "host-firmware" | "projects" | "rules" | "scripts" | "values" => {
+            (Scope::RulesRead, Scope::RulesWrite)
+        }
         "account" | "audit" | "import" | "invitations" | "sessions" | "tokens" | "users" => {
             (Scope::PeopleRead, Scope::PeopleWrite)
         }

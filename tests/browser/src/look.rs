@@ -55,6 +55,7 @@ fn pages(station: &Station) -> Vec<(String, &'static str)> {
         ("/rule/rest", "rule"),
         ("/firmware", "firmware"),
         ("/firmware/lab-4", "firmware-one"),
+        ("/host-firmware", "firmware-host"),
         ("/projects", "projects"),
         ("/projects/new", "project-new"),
         ("/project/lab", "project"),

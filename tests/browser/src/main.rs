@@ -7,6 +7,8 @@ mod cutting;
 mod eeprom;
 #[path = "../../support/faulty.rs"]
 mod faulty;
+#[path = "../../support/os_image.rs"]
+mod os_image;
 #[path = "../../support/postgres.rs"]
 #[allow(dead_code, reason = "used by other tests as well")]
 mod postgres;
@@ -18,9 +20,11 @@ mod station;
 mod again;
 mod agents;
 mod browser;
+mod cards;
 mod images;
 mod past;
 
+mod beginner;
 mod floor;
 mod keyboard;
 mod keys;

@@ -183,7 +183,7 @@ fn title(part: &str) -> &'static str {
         "images" => "Images",
         "uploads" => "Uploads",
         "backups" => "Backups",
-        "firmware" => "Firmware",
+        "firmware" | "host-firmware" => "Firmware",
         "projects" => "Projects",
         "scripts" => "Scripts",
         "values" => "Values",

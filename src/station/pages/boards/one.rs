@@ -50,7 +50,7 @@ struct Wear {
 }
 
 const BY_EMMC: &str = "The eMMC tells it itself, in steps of 10 %; the more worn kind of its cells counts.";
-const BY_NVME: &str = "The NVMe disk tells it itself, in percent of the life that it was made for.";
+const BY_PERCENT: &str = "The disk tells it itself, in percent of the life that it was made for.";
 const BEYOND: &str = "used beyond its life";
 
 /// Ten cells, of which so many are used; the last of these in part.
@@ -73,8 +73,8 @@ fn wear(life: u8) -> Option<Wear> {
     Some(Wear { words, by: BY_EMMC, cells: cells(step), late: step > 8 })
 }
 
-/// An NVMe disk's, in percent. What it warns of counts too.
-fn wear_of_nvme(disk: &Disk) -> Option<Wear> {
+/// An NVMe or SATA disk's, in percent. What it warns of counts too.
+fn wear_in_percent(disk: &Disk) -> Option<Wear> {
     let used = disk.used?;
     let mut words = match used {
         0..=100 => format!("{used} % used"),
@@ -86,7 +86,7 @@ fn wear_of_nvme(disk: &Disk) -> Option<Wear> {
         words += ", and the disk warns of its end";
     }
     let cells = cells(if used > 100 { 11 } else { usize::from(used).div_ceil(10) });
-    Some(Wear { words, by: BY_NVME, cells, late: used > 80 || bits != 0 })
+    Some(Wear { words, by: BY_PERCENT, cells, late: used > 80 || bits != 0 })
 }
 
 fn store(disk: &Disk) -> Store {
@@ -97,7 +97,7 @@ fn store(disk: &Disk) -> Store {
             None => message(&disk.name).into_owned(),
         },
         cid: disk.cid.as_deref().map(|cid| message(cid).into_owned()).unwrap_or_default(),
-        wear: disk.life.and_then(wear).or_else(|| wear_of_nvme(disk)),
+        wear: disk.life.and_then(wear).or_else(|| wear_in_percent(disk)),
         read_only: disk.read_only,
     }
 }
@@ -307,7 +307,7 @@ mod tests {
         assert!(worn.cells.iter().all(|cell| *cell == "full"));
         assert!(wear(255).unwrap().late);
         let nvme = |used, warning| {
-            wear_of_nvme(&Disk {
+            wear_in_percent(&Disk {
                 used,
                 warning,
                 ..Disk::new("nvme0n1".to_owned(), crate::device_api::Role::Nvme, 1)

@@ -206,7 +206,14 @@ async fn work(
     if matches!(job.action, Action::Deploy | Action::Backup) {
         fits(told, job, &plan, image.as_ref())?;
     }
-    let eeprom = device::begin_eeprom(station, job, &[EEPROM]).await?;
+    let eeprom = match device::begin_eeprom(station, job, &[EEPROM]).await? {
+        device::BegunEeprom::Nothing => None,
+        device::BegunEeprom::Write(eeprom) => Some(eeprom),
+        // It never tells how it was started, so it is offered nothing over the network.
+        device::BegunEeprom::StartAgain => {
+            return Err(Refusal::conflict("the old utility OS can't start its board again for an EEPROM"));
+        }
+    };
     let left = device::scripts_to_run(station, job).await?;
     let place = |script: Script| {
         let place = plan.scripts.iter().position(|one| one.name == script.name)?;

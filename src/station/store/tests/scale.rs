@@ -154,6 +154,38 @@ fn each_list_of_runs_walks_an_index() {
     });
 }
 
+/// What may be read for statistics of 100,000 runs: each tally once, joined to one answer.
+const MOST_TALLIED: u64 = 400_000;
+
+on_both! {
+    async fn statistics_of_a_hundred_thousand_runs_read_each_tally_once(place: &Place) {
+        let store = place.open().await;
+        fill(&store).await;
+        let counted = Counted::new(&store).await;
+        let all = counted.work(async || {
+            assert_eq!(store.tallies(0, i64::MAX).await.unwrap().lines().count(), 100_000);
+        });
+        let all = all.await;
+        let day = counted.work(async || store.tallies(50_000_000, 50_060_000).await.unwrap()).await;
+        bounded(&store, &counted, &[("all", all), ("a minute of them", day)], MOST_TALLIED);
+        // Of a minute not all of them are read.
+        assert!(day <= counted.most(10_000), "{day}");
+    }
+}
+
+#[test]
+fn statistics_touch_no_record() {
+    runtime().block_on(async {
+        let place = Place::sqlite();
+        let store = place.open().await;
+        fill(&store).await;
+        let sql = "EXPLAIN QUERY PLAN SELECT group_concat(tally, ',') FROM (SELECT tally FROM run WHERE started >= 0 AND \
+                   started < 100000000 ORDER BY started DESC LIMIT 200000) t";
+        let plan = format!("{:?}", store.db.rows(sql, &[]).await.unwrap().iter().map(|row| &row.values).collect::<Vec<_>>());
+        assert!(plan.contains("COVERING INDEX run_tally"), "{plan}");
+    });
+}
+
 on_both! {
     async fn what_a_page_of_images_asks_is_fast(place: &Place) {
         let store = place.open().await;
