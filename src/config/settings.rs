@@ -10,6 +10,7 @@ use super::form::{
     UsbIds, Whole, Wrong,
 };
 use super::netboot::{BootFile, Mode, ModeForm, OfBoard, Oui, Range};
+use super::print::PrintCommand;
 use super::station::{
     Database, Enrol, EnrolForm, HeaderName, Network, NetworkForm, ServerName, Sha256, StationUrl,
 };
@@ -173,6 +174,14 @@ settings! {
         /// started, boot-mounted, root-mounted, done and failed. Root or the station's user owns it and all in it, and
         /// nobody else may write there.
         hooks_dir: Option<PathBuf> = None, "station.hooks-dir" as Optional(HostPath);
+        /// Programs of the station's host that print labels, such as those of CUPS. Nobody can name another one to the station.
+        print_command: Vec<PrintCommand> = Vec::new(),
+            "station.print-command" as Tables::<PrintCommand>::new();
+        /// The directory for printers that make files of labels, each in a directory of its own there.
+        print_dir: Option<PathBuf> = None, "station.print-dir" as Optional(HostPath);
+        /// Whether printers may be at addresses of the station's own host. Without it who has a printer to make can't
+        /// reach what serves this host alone.
+        printers_local: bool = false, "station.printers-local" as Truth;
         /// Whether images may be fetched from addresses of the station's own host. Without it who adds one by its URL can't
         /// reach what serves this host alone.
         images_local: bool = false, "station.images-local" as Truth;

@@ -35,12 +35,21 @@ pub enum TroubleOf {
     Slot,
     /// Values of which each board has its own run out.
     Values,
+    /// A printer takes no labels, or perhaps printed some.
+    Printer,
 }
 
 impl TroubleOf {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Disk, Self::Clock, Self::Database, Self::Certificate, Self::Slot, Self::Values];
+    pub const ALL: [Self; 7] = [
+        Self::Disk,
+        Self::Clock,
+        Self::Database,
+        Self::Certificate,
+        Self::Slot,
+        Self::Values,
+        Self::Printer,
+    ];
 
     /// The word of it.
     #[must_use]
@@ -52,6 +61,7 @@ impl TroubleOf {
             Self::Certificate => "certificate",
             Self::Slot => "slot",
             Self::Values => "values",
+            Self::Printer => "printer",
         }
     }
 }

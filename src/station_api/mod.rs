@@ -14,6 +14,7 @@ mod host_hook;
 mod image;
 mod import;
 mod job;
+mod label;
 mod many;
 mod name;
 mod people;
@@ -41,6 +42,11 @@ pub use image::{
 };
 pub use import::{Import, ImportAsked, Imported, LeftOut, OldLine, OldOutcome, OldRecord, Taken};
 pub use job::{Job, JobState, Plan, RunLine};
+pub use label::{
+    CommandPrinter, FilePrinter, FilledAsked, FtpPrinter, LONGEST_LABEL, Label, LabelLanguage, LabelWhen, MOST_COPIES,
+    NewPrint, NewPrinter, Print, PrintState, Printer, PrinterAt, PrinterTakes, PrintsAsked, ProjectLabel, Scanned,
+    TcpPrinter,
+};
 pub use many::{BoardNames, BoardsChange, Fit, FitAsked, MOST_BOARDS, NewJobs, OfBoard, OfBoards};
 pub use name::{check_name, image_name};
 pub use people::{Me, PasswordChange, Role, Scope, Session, Token, User};

@@ -8,8 +8,10 @@ mod health;
 mod hooks;
 mod images;
 mod import;
+mod labels;
 mod people;
 mod runs;
+pub(super) mod scan;
 mod scripts;
 mod settings;
 mod uploads;
@@ -41,6 +43,8 @@ pub(super) fn add_to(table: &mut Table) {
     settings::add_to(table);
     scripts::add_to(table);
     firmware::add_to(table);
+    labels::add_to(table);
+    scan::add_to(table);
     import::add_to(table);
 }
 

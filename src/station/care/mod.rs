@@ -186,6 +186,10 @@ impl Station {
             None => self.store().values_drawn().await.unwrap_or_default(),
             Some(_) => Vec::new(),
         };
+        let printers = match &away {
+            None => self.store().printers().await.unwrap_or_default(),
+            Some(_) => Vec::new(),
+        };
         Facts {
             now: at,
             room: self.room(),
@@ -199,6 +203,7 @@ impl Station {
             database,
             certificate,
             values,
+            printers,
             names: self.options.settings.station.names.value.clone(),
         }
     }

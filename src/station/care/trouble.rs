@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::remedy;
 use crate::format::{count, size};
-use crate::station_api::{Room, Time, Trouble, TroubleIs, TroubleOf};
+use crate::station_api::{Printer, Room, Time, Trouble, TroubleIs, TroubleOf};
 
 const HOUR: Time = 3_600_000;
 const DAY: Time = 24 * HOUR;
@@ -22,6 +22,8 @@ pub(super) const JUMP: Time = 10_000;
 const SLOW: Duration = Duration::from_millis(250);
 /// So many questions are looked at, before one says that it is slow.
 const QUESTIONS: usize = 5;
+/// A printer that takes nothing for so long is said: one that is fed takes a while.
+const PRINTER: Time = 60_000;
 /// A database that is larger is large: what is old could go.
 const LARGE: u64 = 20 << 30;
 
@@ -60,6 +62,8 @@ pub(in crate::station) struct Facts {
     pub(in crate::station) names: Vec<String>,
     /// Sources of values from which projects draw, with what is left and from where on that is little.
     pub(in crate::station) values: Vec<(String, u64, u64)>,
+    /// Printers, with what waits for them.
+    pub(in crate::station) printers: Vec<Printer>,
 }
 
 /// The certificate that is served.
@@ -79,6 +83,7 @@ pub(in crate::station) const fn help(about: TroubleOf) -> &'static str {
         TroubleOf::Certificate => "/help/pages#the-certificate-ends",
         TroubleOf::Slot => "/help/pages#a-slot-is-suspected",
         TroubleOf::Values => "/help/pages#values-run-out",
+        TroubleOf::Printer => "/help/pages#a-printer-takes-no-labels",
     }
 }
 
@@ -98,6 +103,7 @@ pub(in crate::station) fn troubles(facts: &Facts) -> Vec<Trouble> {
     all.extend(database(facts));
     all.extend(certificate(facts));
     all.extend(values(facts));
+    all.extend(printers(facts));
     all.sort_by_key(|trouble| std::cmp::Reverse(trouble.is));
     all
 }
@@ -203,6 +209,32 @@ fn values(facts: &Facts) -> Option<Trouble> {
     let text = format!("Few values are left for boards: {}{more}.", names.join(", "));
     let hint = "give the source more values, or release those of boards that are gone";
     (!low.is_empty()).then(|| trouble(TroubleOf::Values, is, text, hint))
+}
+
+fn printers(facts: &Facts) -> Vec<Trouble> {
+    let mut all = Vec::new();
+    let is_off = |printer: &&Printer| printer.since.is_some_and(|since| facts.now - since >= PRINTER);
+    if let Some(first) = facts.printers.iter().find(is_off) {
+        let others = facts.printers.iter().filter(is_off).count() - 1;
+        let more = if others > 0 { format!(", and {} more", count(others as u64, "printer")) } else { String::new() };
+        let text = format!(
+            "The printer {} takes no labels{more}: {} {}. {}.",
+            first.name,
+            count(first.waiting, "label"),
+            if first.waiting == 1 { "waits" } else { "wait" },
+            first.why
+        );
+        let hint = "see whether it is on, and has paper; labels wait for it";
+        all.push(trouble(TroubleOf::Printer, TroubleIs::Here, text, hint));
+    }
+    let unsure: u64 = facts.printers.iter().map(|printer| printer.unsure).sum();
+    if unsure > 0 {
+        let (labels, were) = (count(unsure, "label"), if unsure == 1 { "was" } else { "were" });
+        let text = format!("{labels} {were} perhaps printed: nobody has said so.");
+        let hint = "look whether they are there; let them be printed again, or say that they are";
+        all.push(trouble(TroubleOf::Printer, TroubleIs::Coming, text, hint));
+    }
+    all
 }
 
 fn certificate(facts: &Facts) -> Vec<Trouble> {

@@ -17,6 +17,7 @@
 //! | `boards`, `runs` | what is known, and what was done |
 //! | `firmware` | EEPROM images |
 //! | `rules` | rules, projects and scripts |
+//! | `labels` | labels, printers and what waits for them, codes that a camera sees |
 //! | `network` | what is seen of the network |
 //! | `settings` | settings, with where they come from |
 //! | `help` | the manual |
@@ -39,6 +40,7 @@ mod frame;
 mod half;
 mod help;
 mod images;
+mod labels;
 mod live;
 mod network;
 #[cfg(test)]
@@ -82,6 +84,7 @@ fn all() -> Pages {
     live::add_to(&mut pages);
     people::add_to(&mut pages);
     rules::add_to(&mut pages);
+    labels::add_to(&mut pages);
     values::add_to(&mut pages);
     settings::add_to(&mut pages);
     network::add_to(&mut pages);

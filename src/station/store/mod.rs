@@ -9,6 +9,7 @@
 //! | `images`, `shelf`, `uploads`, `projects`, `rules` | what it is done with, and for whom |
 //! | `values`, `draws`, `sheets` | what each board has of its own |
 //! | `firmware` | images of boards' EEPROMs |
+//! | `labels`, `prints` | labels and printers, and what is to be printed |
 //! | `scripts`, `script_runs` | what boards run beside that, and what became of it |
 //! | `people`, `second`, `passkeys`, `sessions`, `settings` | who may do what |
 //! | `audit` | what was done by whom, as a chain |
@@ -38,12 +39,14 @@ mod images;
 mod import;
 mod jobs;
 mod keyless;
+mod labels;
 mod once;
 mod open;
 mod page;
 mod passkeys;
 mod people;
 mod plans;
+mod prints;
 mod projects;
 mod retain;
 mod rules;
@@ -79,6 +82,7 @@ pub use open::StoreUrl;
 pub use page::{limit, part};
 pub use passkeys::Passkey;
 pub use people::Account;
+pub use prints::{Claimed, Printed, Wanted};
 pub use retain::{Keep, Removed, room};
 pub use rules::Arrival;
 pub use sessions::{Invitation, Started};

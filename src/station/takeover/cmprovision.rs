@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::database::{Row, Rows, Table, Tables};
 use super::words::{file, lines, name, shown, time, truth};
-use super::{Found, FoundFirmware, FoundHost, FoundImage, FoundLabel};
+use super::labels::{self, label_of};
+use super::{Found, FoundFirmware, FoundHost, FoundImage};
 use crate::board::Serial;
 use crate::device_api::{Disk, End, Role, Script, When};
 use crate::station_api::{Again, OldLine, OldOutcome, OldRecord, Project, ProjectEeprom, image_name};
@@ -59,11 +60,16 @@ pub(super) const TABLES: Tables = &[
     table!("cmlogs", false, ["id", "cm", "loglevel", "msg", "created_at"], ["board"]),
     table!("settings", false, ["key", "value"], []),
     table!("hosts", false, ["id", "ip", "mac"], []),
-    table!("labels", false, ["id", "name", "template"], ["file_extension", "printer_type"]),
+    table!(
+        "labels",
+        false,
+        ["id", "name", "template"],
+        ["file_extension", "printer_type", "ftp_hostname", "ftp_username", "ftp_password"]
+    ),
     table!("users", false, ["id", "name", "email"], []),
 ];
 
-fn text<'a>(row: &'a Row, column: &str) -> &'a str {
+pub(super) fn text<'a>(row: &'a Row, column: &str) -> &'a str {
     row.get(column).map(String::as_str).unwrap_or_default()
 }
 
@@ -78,7 +84,9 @@ pub(super) fn found(rows: &Rows) -> Found {
     FROM.clone_into(&mut found.import.from);
     let images = images(&mut found, of("images"));
     let scripts = scripts(&mut found, of("scripts"));
-    let projects = projects(&mut found, of("projects"), of("project_script"), (&images, &scripts));
+    let labels = labels::taken(&mut found, of("labels"));
+    let projects =
+        projects(&mut found, of("projects"), of("project_script"), (&images, &scripts, &labels));
     let mut logs: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
     for line in of("cmlogs") {
         logs.entry(text(line, "cm")).or_default().push(line);
@@ -98,7 +106,6 @@ pub(super) fn found(rows: &Rows) -> Found {
             }
         }
     }
-    labels(&mut found, of("labels"));
     users(&mut found, of("users"));
     found
 }
@@ -165,7 +172,12 @@ fn target(storage: &str) -> Option<Vec<Role>> {
     }
 }
 
-fn projects(found: &mut Found, rows: &[Row], pairs: &[Row], (images, scripts): (&Names, &Names)) -> Names {
+fn projects(
+    found: &mut Found,
+    rows: &[Row],
+    pairs: &[Row],
+    (images, scripts, labels): (&Names, &Names, &labels::Labels),
+) -> Names {
     let (mut names, mut taken) = (Names::new(), BTreeSet::new());
     for row in rows {
         let given = text(row, "name");
@@ -190,9 +202,7 @@ fn projects(found: &mut Found, rows: &[Row], pairs: &[Row], (images, scripts): (
             found.left("image of a project", given, "it has none there");
         }
         let eeprom = eeprom(found, row, given);
-        if !matches!(text(row, "label_moment"), "" | "never") && !text(row, "label_id").is_empty() {
-            found.left("label of a project", given, "its label isn't taken along");
-        }
+        let label = label_of(found, labels, row, given);
         let mut scripts = own;
         scripts.sort();
         scripts.dedup();
@@ -204,6 +214,7 @@ fn projects(found: &mut Found, rows: &[Row], pairs: &[Row], (images, scripts): (
             again: Again::Skip,
             scripts,
             eeprom,
+            label,
             ..Project::default()
         });
     }
@@ -328,19 +339,6 @@ fn fixed(row: &Row) -> Option<FoundHost> {
     Some(FoundHost { mac: text(row, "mac").trim().parse().ok()?, ip: text(row, "ip").trim().parse().ok()? })
 }
 
-/// Labels as they were, for whoever prints labels: the one place that says what a row of theirs is.
-fn labels(found: &mut Found, rows: &[Row]) {
-    let mut taken = BTreeSet::new();
-    for row in rows {
-        let called = name(text(row, "name"), &mut taken);
-        let ending: String =
-            text(row, "file_extension").chars().filter(char::is_ascii_alphanumeric).take(8).collect();
-        let ending = if ending.is_empty() { "txt".to_owned() } else { ending.to_ascii_lowercase() };
-        let text = text(row, "template").to_owned();
-        found.labels.push(FoundLabel { file: format!("{called}.{ending}"), text });
-    }
-}
-
 fn users(found: &mut Found, rows: &[Row]) {
     let mut taken = BTreeSet::new();
     for row in rows {
@@ -353,6 +351,7 @@ fn users(found: &mut Found, rows: &[Row]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::station_api::{LabelLanguage, LabelWhen};
 
     fn row(columns: &[(&'static str, &str)]) -> Row {
         columns.iter().map(|(column, text)| (*column, (*text).to_owned())).collect()
@@ -416,7 +415,24 @@ mod tests {
             ("hosts", vec![row(&[("id", "1"), ("ip", "172.20.0.9"), ("mac", "dc:a6:32:01:02:03")])]),
             (
                 "labels",
-                vec![row(&[("id", "1"), ("name", "../x"), ("template", "^XA"), ("file_extension", "/z")])],
+                vec![
+                    row(&[
+                        ("id", "1"),
+                        ("name", "../x"),
+                        ("template", "^XA^FD$serial $mac {a}^FS"),
+                        ("file_extension", "zpl"),
+                        ("printer_type", "ftp"),
+                        ("ftp_hostname", "10.0.0.9"),
+                        ("ftp_username", "lab"),
+                        ("ftp_password", "secret"),
+                    ]),
+                    row(&[
+                        ("id", "2"),
+                        ("name", "lpr"),
+                        ("template", "$provisionboard"),
+                        ("printer_type", "command"),
+                    ]),
+                ],
             ),
             ("users", vec![row(&[("id", "1"), ("name", ""), ("email", "ada@example.org")])]),
         ]
@@ -446,12 +462,21 @@ mod tests {
         );
         assert_eq!(found.active.as_deref(), Some("Gateway-1"));
         assert_eq!(found.hosts.len(), 1);
-        assert_eq!(found.labels[0].file, "x.z");
+        let [ftp, command] = &found.import.labels[..] else { panic!("{found:?}") };
+        assert_eq!((ftp.name.as_str(), ftp.language), ("x", LabelLanguage::Zpl));
+        assert_eq!(ftp.text, "^XA^FD{serial} {mac} {a}^FS");
+        assert_eq!((command.name.as_str(), command.text.as_str()), ("lpr", "{slot}"));
+        let [printer] = &found.import.printers[..] else { panic!("{found:?}") };
+        assert_eq!((printer.name.as_str(), printer.password.as_ref()), ("x", None));
+        assert_eq!(printer.at.words(), "ftp 10.0.0.9:21");
+        let label = project.label.as_ref().unwrap();
+        assert_eq!((label.label.as_str(), label.printer.as_str(), label.when), ("x", "x", LabelWhen::Done));
         assert_eq!(found.import.users, ["ada-example.org"]);
         let left: Vec<_> = found.left.iter().map(|left| left.what.as_str()).collect();
         for what in [
             "record",
-            "label of a project",
+            "printer of a label",
+            "password of a printer",
             "EEPROM of a project",
             "priority of a script",
             "name of a project",
