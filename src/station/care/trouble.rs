@@ -293,6 +293,26 @@ mod tests {
     }
 
     #[test]
+    fn a_printer_that_takes_nothing_is_said_and_what_was_perhaps_printed_too() {
+        let printer = |name: &str, since: Option<Time>, unsure| {
+            let text = format!(
+                r#"{{"name":"{name}","at":{{"by":"tcp","host":"a"}},"takes":"zpl","waiting":3,"unsure":{unsure},"why":"no answer",
+                    "made":0,"by":"ada"}}"#
+            );
+            Printer { since, ..serde_json::from_str(&text).unwrap() }
+        };
+        let with = |printers: Vec<Printer>| Facts { printers, ..facts() };
+        assert_eq!(troubles(&with(vec![printer("a", None, 0), printer("b", Some(NOW - 1000), 0)])), []);
+        let (about, is, text) = one(&with(vec![printer("a", None, 0), printer("b", Some(NOW - 60_000), 0)]));
+        assert_eq!((about, is), (TroubleOf::Printer, TroubleIs::Here));
+        assert_eq!(text, "The printer b takes no labels: 3 labels wait. no answer.");
+        let both = vec![printer("b", Some(0), 0), printer("c", Some(0), 0)];
+        assert!(one(&with(both)).2.starts_with("The printer b takes no labels, and 1 printer more: "));
+        let (_, is, text) = one(&with(vec![printer("a", None, 1)]));
+        assert_eq!((is, text.as_str()), (TroubleIs::Coming, "1 label was perhaps printed: nobody has said so."));
+    }
+
+    #[test]
     fn values_that_run_out_are_told_before_they_have() {
         let with = |values: &[(&str, u64, u64)]| {
             let values = values.iter().map(|(name, left, warn)| ((*name).to_owned(), *left, *warn)).collect();

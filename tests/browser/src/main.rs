@@ -20,6 +20,7 @@ mod past;
 mod floor;
 mod keyboard;
 mod keys;
+mod labels;
 mod look;
 mod moves;
 mod people;
