@@ -140,7 +140,7 @@ mod tests {
         let black = |x| (0..20).filter(|y| picture.is_black(x, *y)).count();
         assert!((0..10).all(|x| black(x) == 0) && (10..20).any(|x| black(x) > 5));
         assert!((20..40).all(|x| black(x) == 0));
-        assert_eq!(draw(&mut picture, "HHHHH", (10, 0), (30, 20), 10), Some(10));
+        assert_eq!(draw(&mut picture, "HHHHH", (10, 0), (30, 20), 10), Some(13));
         assert_eq!(draw(&mut picture, "HHHHHH", (10, 0), (30, 20), 10), None);
     }
 }

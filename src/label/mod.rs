@@ -115,7 +115,7 @@ pub fn samples(template: &str) -> Values {
         ("duid", "0123456789ABCDEF0123456789"),
     ];
     let one = |name: &str| {
-        let text = known.iter().find(|(known, _)| *known == name).map_or(name, |(_, text)| text);
+        let text = known.iter().find(|(known, _)| *known == name).map_or(name, |(_, text)| *text);
         (name.to_owned(), text.to_owned())
     };
     names(template).into_iter().map(one).collect()

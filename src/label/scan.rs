@@ -54,7 +54,7 @@ mod tests {
     use crate::station_api::Values;
 
     /// A label as a camera sees it: brightness, enlarged, on a grey ground.
-    pub(super) fn seen(template: &str) -> (Vec<u8>, u32, u32) {
+    fn seen(template: &str) -> (Vec<u8>, u32, u32) {
         let (picture, _) = drawn::draw(template, &Values::new()).unwrap();
         let (width, height) = (picture.width() + 80, picture.height() + 80);
         let mut dots = Vec::new();

@@ -414,6 +414,18 @@ fn labels_and_printers_are_made_shown_printed_and_removed_on_their_pages() {
     }
     assert_eq!(cancelled.status, 303, "{}", text(&cancelled));
     admin.until("/printers?state=cancelled", "not wanted any more");
+    // From the page of a board.
+    let page = admin.page(&format!("/boards/{}", board.id));
+    assert!(page.contains("Print its label"), "{page}");
+    let printed = admin.post(&format!("/boards/{}/label", board.id), &[("label", "box"), ("printer", "zebra")]);
+    assert_eq!(printed.status, 422, "it has no address for this label: {}", text(&printed));
+    assert!(text(&printed).contains("no value `mac`"), "{}", text(&printed));
+    let plain = [("name", "plain"), ("language", "text"), ("text", "{serial}")];
+    admin.post("/labels/new", &plain);
+    let printed = admin.post(&format!("/boards/{}/label", board.id), &[("label", "plain"), ("printer", "zebra")]);
+    assert_eq!(printed.status, 303, "{}", text(&printed));
+    let prints = station.admin("GET", &format!("/api/v1/prints?board={}", board.id), None).ok();
+    assert_eq!(prints["items"][0]["called"], "10000000000000b1", "{prints}");
     // A project prints it: neither is removed.
     let fields = [("name", "lab"), ("label", "box"), ("label-printer", "zebra"), ("label-when", "start")];
     let made = admin.post("/projects/new", &fields);

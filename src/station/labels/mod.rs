@@ -10,8 +10,7 @@
 mod queue;
 mod values;
 
-pub(super) use values::MORE;
-pub use values::{Of, values_of};
+pub(super) use values::{MORE, Of, values_of};
 
 use super::named::names_in;
 use super::outside::is_elsewhere;

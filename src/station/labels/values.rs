@@ -8,26 +8,25 @@ use crate::station_api::{Board, LONGEST_VALUE, Time, Values};
 
 /// What a label is for, beside its board.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Of<'a> {
+pub(in crate::station) struct Of<'a> {
     /// The run.
-    pub run: Option<&'a str>,
+    pub(in crate::station) run: Option<&'a str>,
     /// The job.
-    pub job: Option<&'a str>,
+    pub(in crate::station) job: Option<&'a str>,
     /// The project.
-    pub project: Option<&'a str>,
+    pub(in crate::station) project: Option<&'a str>,
     /// The image, by name.
-    pub image: Option<&'a str>,
+    pub(in crate::station) image: Option<&'a str>,
     /// The board's values of the project's sources.
-    pub values: Option<&'a Values>,
+    pub(in crate::station) values: Option<&'a Values>,
 }
 
 /// The names that labels have beside those of boards' values and sources.
-pub(in crate::station) const MORE: [&str; 9] =
-    ["called", "cid", "date", "disk", "duid", "image", "project", "revision", "time"];
+pub(in crate::station) const MORE: [&str; 7] = ["called", "cid", "date", "disk", "duid", "revision", "time"];
 
 /// The values of a label for a board. What isn't known of it isn't there.
 #[must_use]
-pub fn values_of(board: &Board, of: Of<'_>, now: Time) -> Values {
+pub(in crate::station) fn values_of(board: &Board, of: Of<'_>, now: Time) -> Values {
     let mut values = own(board);
     let at = Timestamp::from_millisecond(now).unwrap_or_default().to_zoned(TimeZone::system());
     let facts = board.facts.as_ref();
