@@ -8,7 +8,8 @@ use crate::cli::confirm::confirm;
 use crate::cli::report::Usage;
 use crate::cli::ui::Ui;
 use crate::station_api::{
-    CommandPrinter, FilePrinter, FtpPrinter, NewPrinter, Printer as Known, PrinterAt, PrinterTakes, TcpPrinter,
+    CommandPrinter, FilePrinter, FtpPrinter, NewPrinter, Printer as Known, PrinterAt, PrinterTakes,
+    TcpPrinter,
 };
 use crate::stop::Stop;
 
@@ -111,7 +112,9 @@ fn host(text: &str, usual: u16) -> Result<(String, u16), Usage> {
     };
     let port = match port {
         None => usual,
-        Some(port) => port.parse().map_err(|_| Usage { message: format!("{text}: a port is 1 to 65535"), hint: None })?,
+        Some(port) => port
+            .parse()
+            .map_err(|_| Usage { message: format!("{text}: a port is 1 to 65535"), hint: None })?,
     };
     Ok((host.to_owned(), port))
 }

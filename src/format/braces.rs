@@ -62,7 +62,10 @@ mod tests {
             all("a{serial8}b{mac}"),
             [Part::Text("a"), Part::Name("serial8"), Part::Text("b"), Part::Name("mac")]
         );
-        assert_eq!(all("{}{A}{ a}{a"), [Part::Text("{}"), Part::Text("{A}"), Part::Text("{ a}"), Part::Text("{a")]);
+        assert_eq!(
+            all("{}{A}{ a}{a"),
+            [Part::Text("{}"), Part::Text("{A}"), Part::Text("{ a}"), Part::Text("{a")]
+        );
         assert_eq!(all("{{mac}}"), [Part::Text("{"), Part::Name("mac"), Part::Text("}")]);
         assert!(all("").is_empty());
         assert!(has_names("x{a}") && !has_names("{9}") && !has_names(&format!("{{{}}}", "a".repeat(33))));

@@ -56,7 +56,9 @@ mod tests {
         }
         let matrix = modules(Kind::DataMatrix, "10000000af04b2da").unwrap();
         // Left and below all are black, the other sides change.
-        assert!((0..matrix.side).all(|at| is_black(&matrix, 0, at) && is_black(&matrix, at, matrix.side - 1)));
+        assert!(
+            (0..matrix.side).all(|at| is_black(&matrix, 0, at) && is_black(&matrix, at, matrix.side - 1))
+        );
         assert!((0..matrix.side).all(|at| is_black(&matrix, at, 0) == (at % 2 == 0)));
         assert!(modules(Kind::Qr, &"x".repeat(3000)).is_none());
         assert!(modules(Kind::DataMatrix, &"x".repeat(3000)).is_none());

@@ -97,12 +97,19 @@ fn line(text: &str) -> Result<Option<Line<'_>>, String> {
             Line::Rule { at: lengths(&mut rest, names)? }
         }
         "box" => {
-            let names =
-                ["the place from the left", "the place from above", "the width", "the height", "the line's width"];
+            let names = [
+                "the place from the left",
+                "the place from above",
+                "the width",
+                "the height",
+                "the line's width",
+            ];
             Line::Frame { at: lengths(&mut rest, names)? }
         }
         other => {
-            return Err(format!("there is no `{other}`: there are size, dpi, text, qr, datamatrix, line and box"));
+            return Err(format!(
+                "there is no `{other}`: there are size, dpi, text, qr, datamatrix, line and box"
+            ));
         }
     };
     match rest.trim() {
@@ -208,13 +215,17 @@ fn put(picture: &mut Bitmap, thing: &Line<'_>, dpi: u32, values: &Values) -> Res
             let least = dots(letters::SMALLEST, dpi).min(high);
             if letters::draw(picture, &text, (x, y), (width - x, high), least).is_none() {
                 let chars = text.chars().count();
-                return Err(format!("there is no room for a text of {chars} characters that can be read").into());
+                return Err(
+                    format!("there is no room for a text of {chars} characters that can be read").into()
+                );
             }
         }
         Line::Code { kind, at: [x, y, size], text } => {
             let text = filled(text, values)?;
             if !text.is_ascii() {
-                return Err("a code has ASCII in it only: scanners read other letters differently".to_owned().into());
+                return Err("a code has ASCII in it only: scanners read other letters differently"
+                    .to_owned()
+                    .into());
             }
             let (x, y, side) = (of(x), of(y), of(size));
             within(x, y, side, side)?;
@@ -267,9 +278,13 @@ mod tests {
 
     #[test]
     fn a_length_is_exact() {
-        for (text, hundredths) in
-            [("0", Some(0)), ("2", Some(200)), ("2.5", Some(250)), ("12.05", Some(1205)), ("999.99", Some(99_999))]
-        {
+        for (text, hundredths) in [
+            ("0", Some(0)),
+            ("2", Some(200)),
+            ("2.5", Some(250)),
+            ("12.05", Some(1205)),
+            ("999.99", Some(99_999)),
+        ] {
             assert_eq!(length(text), hundredths, "{text}");
         }
         for bad in ["", ".", ".5", "-1", "1e3", "1.234", "1000", "1,5", "NaN", "٣"] {
@@ -307,7 +322,10 @@ mod tests {
             ("size 50 25\ntext 60 1 4 a", "line 2: it lies outside"),
             ("size 50 25\ntext 1 1 4 ж", "line 2: the font has no ж"),
             (&format!("size 50 25\ntext 1 1 4 {}", "x".repeat(100)), "line 2: there is no room"),
-            ("size 50 25\n\nqr 1 1 5 10000000af04b2da", "line 3: the code of this text has 33 modules, and needs"),
+            (
+                "size 50 25\n\nqr 1 1 5 10000000af04b2da",
+                "line 3: the code of this text has 33 modules, and needs",
+            ),
             ("size 50 25\nqr 1 1 20 Größe", "line 2: a code has ASCII"),
             (&format!("size 50 25\nqr 1 1 20 {}", "x".repeat(2500)), "line 2: 2500 characters are too many"),
             ("size 50 25\nbox 1 1 2 2 3", "line 2: its lines are wider"),

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 
+use embedded_graphics::Drawable;
 use embedded_graphics::Pixel;
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{OriginDimensions, Point, Size};
@@ -12,7 +13,6 @@ use embedded_graphics::mono_font::iso_8859_15::{
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
 use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::text::{Baseline, Text};
-use embedded_graphics::Drawable;
 
 use super::Bitmap;
 
@@ -64,13 +64,9 @@ pub(super) fn draw(
         return None;
     }
     let mut target = Enlarged { to, x, y, by };
-    let Ok(_) = Text::with_baseline(
-        text,
-        Point::zero(),
-        MonoTextStyle::new(font, BinaryColor::On),
-        Baseline::Top,
-    )
-    .draw(&mut target);
+    let Ok(_) =
+        Text::with_baseline(text, Point::zero(), MonoTextStyle::new(font, BinaryColor::On), Baseline::Top)
+            .draw(&mut target);
     Some(high)
 }
 

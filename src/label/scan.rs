@@ -62,7 +62,13 @@ mod tests {
             for x in 0..width {
                 let within = (40..width - 40).contains(&x) && (40..height - 40).contains(&y);
                 let black = within && picture.is_black(x - 40, y - 40);
-                dots.push(if black { 30 } else if within { 230 } else { 150 });
+                dots.push(if black {
+                    30
+                } else if within {
+                    230
+                } else {
+                    150
+                });
             }
         }
         (dots, width, height)

@@ -37,8 +37,8 @@ pub fn command(program: Program<'_>, bytes: &[u8], stop: &Stop) -> Result<(), Er
     written.map_err(|error| os("giving the label to", error))?;
     let mut command = Command::new(program.file);
     command.args(program.arguments).env_clear().env("PATH", PATH).env("LC_ALL", "C.UTF-8").current_dir("/");
-    let mut running = Running::start_reading(&mut command, Stdio::from(input))
-        .map_err(|error| os("starting", error))?;
+    let mut running =
+        Running::start_reading(&mut command, Stdio::from(input)).map_err(|error| os("starting", error))?;
     let (mut lines, mut last) = (Lines::default(), String::new());
     let mut keep = |line: &str| {
         if !line.trim().is_empty() {
@@ -53,6 +53,8 @@ pub fn command(program: Program<'_>, bytes: &[u8], stop: &Stop) -> Result<(), Er
             let said = if last.is_empty() { String::new() } else { format!(": {last}") };
             Err(Error::Command { program: name, how: format!("ended with status {status}"), said })
         }
-        (None, how) => Err(Error::Ended { program: name, how: how.unwrap_or_else(|| "was ended".to_owned()) }),
+        (None, how) => {
+            Err(Error::Ended { program: name, how: how.unwrap_or_else(|| "was ended".to_owned()) })
+        }
     }
 }

@@ -17,7 +17,8 @@ pub fn file(base: &Path, directory: &str, name: &str, bytes: &[u8]) -> Result<()
         return Err(os("writing", std::io::ErrorKind::InvalidInput.into()));
     }
     let base = Dir::open(base).map_err(|error| os("opening the directory of", error.into()))?;
-    let (dir, _) = base.make(directory, 0o755).map_err(|error| os("making the directory of", error.into()))?;
+    let (dir, _) =
+        base.make(directory, 0o755).map_err(|error| os("making the directory of", error.into()))?;
     let new = dir.new_file(name, 0o644).map_err(|error| os("writing", error))?;
     std::io::Write::write_all(&mut new.file(), bytes).map_err(|error| os("writing", error))?;
     // One that was written before, and of which that couldn't be said, is looked at as any other.

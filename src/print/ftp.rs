@@ -142,7 +142,8 @@ pub fn ftp(place: FtpPlace<'_>, bytes: &[u8], stop: &Stop) -> Result<(), Error> 
     control.ask("storing the label", &format!("STOR {name}"), &[1])?;
     let mut sent = 0;
     let gone = send(&data, bytes, &mut sent, control.until, stop);
-    let gone = gone.and_then(|()| shutdown(&data, Shutdown::Write).map_err(|error| Fault::Receive(error.into())));
+    let gone =
+        gone.and_then(|()| shutdown(&data, Shutdown::Write).map_err(|error| Fault::Receive(error.into())));
     drop(data);
     // Under the other name nothing is printed yet.
     let lost = |error: Error| if place.rename { error } else { untold("storing the label", error) };

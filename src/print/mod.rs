@@ -134,7 +134,9 @@ impl Explain for Error {
     fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Connect { .. } => Some("see whether the printer is on, and on this network".into()),
-            error if error.perhaps_printed() => Some("look at the printer: perhaps the label is there".into()),
+            error if error.perhaps_printed() => {
+                Some("look at the printer: perhaps the label is there".into())
+            }
             _ => None,
         }
     }

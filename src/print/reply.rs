@@ -99,7 +99,9 @@ mod tests {
         assert_eq!(epsv("Entering Extended Passive Mode (|||6446|)"), Some(6446));
         assert_eq!(pasv("Entering Passive Mode (10,0,0,9,25,46)."), Some(25 * 256 + 46));
         assert_eq!(pasv("127,0,0,1,0,80"), Some(80));
-        for bad in ["", "(|||0|)", "(|||70000|)", "(||6446|)", "(1,2,3,4,5)", "(1,2,3,4,5,256)", "(0,0,0,0,0,0)"] {
+        for bad in
+            ["", "(|||0|)", "(|||70000|)", "(||6446|)", "(1,2,3,4,5)", "(1,2,3,4,5,256)", "(0,0,0,0,0,0)"]
+        {
             assert!(epsv(bad).is_none() && pasv(bad).is_none(), "{bad}");
         }
     }

@@ -46,7 +46,8 @@ pub(super) fn connect(server: Server<'_>, stop: &Stop) -> Result<OwnedFd, Error>
     sockets::open(&origin, may, Some(Instant::now() + CONNECT), stop).map_err(|fault| match fault {
         Fault::Stopped => Error::Stopped,
         fault => {
-            let why = if matches!(fault, Fault::Slow(_)) { "no answer".to_owned() } else { fault.to_string() };
+            let why =
+                if matches!(fault, Fault::Slow(_)) { "no answer".to_owned() } else { fault.to_string() };
             Error::Connect { host: host.to_owned(), port, why }
         }
     })

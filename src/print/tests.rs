@@ -168,9 +168,8 @@ fn a_file_goes_by_ftp_and_gets_its_name_when_it_is_whole() {
 
 #[test]
 fn what_an_ftp_server_may_do_has_an_end_and_a_reason() {
-    let says = |of: &'static str, said: &'static str| {
-        ftp_server(move |word| (word == of).then(|| said.to_owned()))
-    };
+    let says =
+        |of: &'static str, said: &'static str| ftp_server(move |word| (word == of).then(|| said.to_owned()));
     for (of, said, why, perhaps) in [
         ("PASS", "530 no", "signing in: the server says: 530 no", false),
         ("CWD", "550 no such", "going into its directory: the server says: 550 no such", false),

@@ -256,7 +256,7 @@ pub(crate) struct Station {
     bell: tokio::sync::Notify,
     /// Rung when something is to be printed.
     print_bell: tokio::sync::Notify,
-    /// Pictures of a camera that are looked at at once.
+    /// Pictures that are looked at, or drawn, at once.
     scans: tokio::sync::Semaphore,
     host_hooks: host_hooks::Turns,
     /// What sessions of a proxy's users are made of; another one each time that the station starts.

@@ -41,15 +41,8 @@ pub enum TroubleOf {
 
 impl TroubleOf {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Disk,
-        Self::Clock,
-        Self::Database,
-        Self::Certificate,
-        Self::Slot,
-        Self::Values,
-        Self::Printer,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Disk, Self::Clock, Self::Database, Self::Certificate, Self::Slot, Self::Values, Self::Printer];
 
     /// The word of it.
     #[must_use]

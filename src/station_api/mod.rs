@@ -43,9 +43,9 @@ pub use image::{
 pub use import::{Import, ImportAsked, Imported, LeftOut, OldLine, OldOutcome, OldRecord, Taken};
 pub use job::{Job, JobState, Plan, RunLine};
 pub use label::{
-    CommandPrinter, FilePrinter, FilledAsked, FtpPrinter, LONGEST_LABEL, Label, LabelLanguage, LabelWhen, MOST_COPIES,
-    NewPrint, NewPrinter, Print, PrintState, Printer, PrinterAt, PrinterTakes, PrintsAsked, ProjectLabel, Scanned,
-    TcpPrinter,
+    CommandPrinter, FilePrinter, FilledAsked, FtpPrinter, LONGEST_LABEL, Label, LabelLanguage, LabelWhen,
+    MOST_COPIES, NewPrint, NewPrinter, Print, PrintState, Printer, PrinterAt, PrinterTakes, PrintsAsked,
+    ProjectLabel, Scanned, TcpPrinter,
 };
 pub use many::{BoardNames, BoardsChange, Fit, FitAsked, MOST_BOARDS, NewJobs, OfBoard, OfBoards};
 pub use name::{check_name, image_name};

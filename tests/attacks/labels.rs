@@ -78,9 +78,11 @@ fn nobody_names_a_program_and_no_file_lies_elsewhere() {
     print(&station, "files", None).ok();
     let waits = until(&station, |print| !print["why"].as_str().unwrap_or_default().is_empty());
     assert_eq!(waits["state"], "waiting", "{waits}");
-    assert!(std::fs::read_dir("/etc").unwrap().all(|file| {
-        !file.unwrap().file_name().to_string_lossy().starts_with("label-")
-    }));
+    assert!(
+        std::fs::read_dir("/etc")
+            .unwrap()
+            .all(|file| { !file.unwrap().file_name().to_string_lossy().starts_with("label-") })
+    );
     // An operator prints, and names no printer; a viewer doesn't print.
     let operator = station.token("op", "operator");
     let at = json!({ "name": "x", "at": { "by": "file" } });
@@ -136,7 +138,9 @@ fn no_value_is_a_command_of_a_printer() {
     let told = told.to_string();
     let answer = board.register_with(&station, told.as_bytes(), &board.sign(told.as_bytes())).ok();
     board.id = answer["board"].as_str().unwrap().to_owned();
-    for (language, refused) in [("zpl", true), ("jscript", true), ("epl", false), ("html", false), ("text", false)] {
+    for (language, refused) in
+        [("zpl", true), ("jscript", true), ("epl", false), ("html", false), ("text", false)]
+    {
         assert_eq!(put_label(&station, language, "^XA{model}^XZ"), 200);
         let answer = print(&station, "p", Some(&board.id));
         if refused {
@@ -199,7 +203,8 @@ fn templates_and_pictures_are_bounded() {
     }
     assert_eq!(scan("?width=64&height=64", &vec![0; 64 * 64], None).status, 401);
     // Noise is no code, and many pictures at once end nothing.
-    let noise: Vec<u8> = (0..320 * 240u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0]).collect();
+    let noise: Vec<u8> =
+        (0..320 * 240u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0]).collect();
     std::thread::scope(|scope| {
         for _ in 0..12 {
             scope.spawn(|| {
@@ -244,7 +249,8 @@ fn a_printer_that_lies_or_never_ends_costs_its_own_labels_and_nothing_else() {
     print(&station, "talks", None).ok();
     let sent = until(&station, |print| print["printer"] == "talks" && print["state"] == "sent");
     assert_eq!(sent["tries"], 1);
-    for (printer, why) in [("line", "a line of its answer is too long"), ("answer", "its answer has no end")] {
+    for (printer, why) in [("line", "a line of its answer is too long"), ("answer", "its answer has no end")]
+    {
         print(&station, printer, None).ok();
         let waits = until(&station, |print| !print["why"].as_str().unwrap_or_default().is_empty());
         assert!(waits["why"].as_str().unwrap().contains(why) && waits["state"] == "waiting", "{waits}");

@@ -218,7 +218,8 @@ fn what_is_drawn_is_read_by_another_decoder_in_each_form() {
             \x20   row = int(head[1]); bits = data[head.end():head.end() + row * int(head[2])]\n\
             Image.frombytes('1', (row * 8, len(bits) // row), bits).save(sys.argv[2])\n";
         let out = station.path(&format!("{form}.png"));
-        let made = Command::new(python()).args(["-c", DOTS]).arg(station.path(&file)).arg(&out).output().unwrap();
+        let made =
+            Command::new(python()).args(["-c", DOTS]).arg(station.path(&file)).arg(&out).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         assert_eq!(codes(&out), wanted, "{form}");
     }
@@ -255,8 +256,22 @@ fn labels_go_by_ftp_by_a_program_and_as_files_as_they_are() {
     let station = Station::with(&[("PIPROV_CONFIG", dir.path().join("piprov.toml").as_os_str())]);
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut server = Command::new(python());
-    server.args(["-m", "pyftpdlib", "-i", "127.0.0.1", "-p", &port.to_string(), "-w", "-u", "lab", "-P", "pw", "-d"]);
-    let server = server.arg(dir.path().join("ftp")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    server.args([
+        "-m",
+        "pyftpdlib",
+        "-i",
+        "127.0.0.1",
+        "-p",
+        &port.to_string(),
+        "-w",
+        "-u",
+        "lab",
+        "-P",
+        "pw",
+        "-d",
+    ]);
+    let server =
+        server.arg(dir.path().join("ftp")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let _server = Ftp(server);
     until("the server", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
     let secret = station.path("pw");
@@ -323,11 +338,13 @@ fn a_code_that_is_scanned_leads_to_its_board() {
         let picture = station.admin("GET", "/api/v1/labels/l/filled?takes=zpl", None);
         assert_eq!(picture.status, 200);
         let zpl = String::from_utf8(picture.body).unwrap();
-        let parts: Vec<&str> = zpl.split("^GFA,").nth(1).unwrap().split("^FS").next().unwrap().split(',').collect();
+        let parts: Vec<&str> =
+            zpl.split("^GFA,").nth(1).unwrap().split("^FS").next().unwrap().split(',').collect();
         let row: usize = parts[2].parse().unwrap();
         let nibbles = parts[3].chars().map(|digit| digit.to_digit(16).unwrap());
-        let dots: Vec<u8> =
-            nibbles.flat_map(|four| (0..4).rev().map(move |bit| if four >> bit & 1 == 1 { 20 } else { 230 })).collect();
+        let dots: Vec<u8> = nibbles
+            .flat_map(|four| (0..4).rev().map(move |bit| if four >> bit & 1 == 1 { 20 } else { 230 }))
+            .collect();
         let width = row * 8;
         let height = dots.len() / width;
         (dots, width, height)
@@ -371,7 +388,8 @@ fn labels_and_printers_are_made_shown_printed_and_removed_on_their_pages() {
     let station = crate::station::Station::start(dir.path(), &["--enrol", "open"]);
     let admin = Browser::first(&station);
     assert!(admin.page("/labels").contains("There is no label yet."));
-    let bad = admin.post("/labels/new", &[("name", "box"), ("language", "drawn"), ("text", "size 50 25\ntxt 1 1 1 a")]);
+    let bad = admin
+        .post("/labels/new", &[("name", "box"), ("language", "drawn"), ("text", "size 50 25\ntxt 1 1 1 a")]);
     assert_eq!(bad.status, 422);
     assert!(text(&bad).contains("Label: line 2: there is no `txt`"), "{}", text(&bad));
     let made = admin.post("/labels/new", &[("name", "box"), ("language", "drawn"), ("text", TEMPLATE)]);
@@ -387,7 +405,10 @@ fn labels_and_printers_are_made_shown_printed_and_removed_on_their_pages() {
     let mut board = Board::new("10000000000000b1");
     board.register(&station).ok();
     let page = admin.page("/label/raw?board=10000000000000b1");
-    assert!(page.contains("the board has no value `nothing`") || page.contains("The board has no value"), "{page}");
+    assert!(
+        page.contains("the board has no value `nothing`") || page.contains("The board has no value"),
+        "{page}"
+    );
     let printer = [("name", "zebra"), ("by", "tcp"), ("host", "localhost"), ("takes", "zpl")];
     let made = admin.post("/printers/add", &printer);
     assert_eq!(made.status, 303, "{}", text(&made));
@@ -417,12 +438,14 @@ fn labels_and_printers_are_made_shown_printed_and_removed_on_their_pages() {
     // From the page of a board.
     let page = admin.page(&format!("/boards/{}", board.id));
     assert!(page.contains("Print its label"), "{page}");
-    let printed = admin.post(&format!("/boards/{}/label", board.id), &[("label", "box"), ("printer", "zebra")]);
+    let printed =
+        admin.post(&format!("/boards/{}/label", board.id), &[("label", "box"), ("printer", "zebra")]);
     assert_eq!(printed.status, 422, "it has no address for this label: {}", text(&printed));
     assert!(text(&printed).contains("no value `mac`"), "{}", text(&printed));
     let plain = [("name", "plain"), ("language", "text"), ("text", "{serial}")];
     admin.post("/labels/new", &plain);
-    let printed = admin.post(&format!("/boards/{}/label", board.id), &[("label", "plain"), ("printer", "zebra")]);
+    let printed =
+        admin.post(&format!("/boards/{}/label", board.id), &[("label", "plain"), ("printer", "zebra")]);
     assert_eq!(printed.status, 303, "{}", text(&printed));
     let prints = station.admin("GET", &format!("/api/v1/prints?board={}", board.id), None).ok();
     assert_eq!(prints["items"][0]["called"], "10000000000000b1", "{prints}");

@@ -14,7 +14,7 @@ pub(super) struct Label {
     /// The printer that it is printed by
     #[arg(long, value_name = "PRINTER", conflicts_with = "no_label", help_heading = "Label")]
     label_printer: Option<String>,
-    /// start: when the job begins; done: when the board is done and was read back [default: done]
+    /// start: when the job begins; done: when it was read back [default: done]
     #[arg(long, value_name = "WHEN", value_parser = parse::<LabelWhen>, conflicts_with = "no_label", help_heading = "Label")]
     label_when: Option<LabelWhen>,
     /// How often it is printed [default: 1]
@@ -74,12 +74,8 @@ mod tests {
             label_copies: None,
             no_label: false,
         };
-        let before = ProjectLabel {
-            label: "box".into(),
-            printer: "zebra".into(),
-            when: LabelWhen::Start,
-            copies: 2,
-        };
+        let before =
+            ProjectLabel { label: "box".into(), printer: "zebra".into(), when: LabelWhen::Start, copies: 2 };
         assert_eq!(nothing().put(Some(before.clone())).unwrap(), Some(before.clone()));
         let other = Label { label: Some("board".into()), ..nothing() };
         let wanted = ProjectLabel { label: "board".into(), ..before.clone() };

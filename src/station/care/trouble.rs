@@ -216,7 +216,11 @@ fn printers(facts: &Facts) -> Vec<Trouble> {
     let is_off = |printer: &&Printer| printer.since.is_some_and(|since| facts.now - since >= PRINTER);
     if let Some(first) = facts.printers.iter().find(is_off) {
         let others = facts.printers.iter().filter(is_off).count() - 1;
-        let more = if others > 0 { format!(", and {} more", count(others as u64, "printer")) } else { String::new() };
+        let more = if others > 0 {
+            format!(", and {} more", count(others as u64, "printer"))
+        } else {
+            String::new()
+        };
         let text = format!(
             "The printer {} takes no labels{more}: {} {}. {}.",
             first.name,
@@ -309,7 +313,10 @@ mod tests {
         let both = vec![printer("b", Some(0), 0), printer("c", Some(0), 0)];
         assert!(one(&with(both)).2.starts_with("The printer b takes no labels, and 1 printer more: "));
         let (_, is, text) = one(&with(vec![printer("a", None, 1)]));
-        assert_eq!((is, text.as_str()), (TroubleIs::Coming, "1 label was perhaps printed: nobody has said so."));
+        assert_eq!(
+            (is, text.as_str()),
+            (TroubleIs::Coming, "1 label was perhaps printed: nobody has said so.")
+        );
     }
 
     #[test]

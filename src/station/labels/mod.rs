@@ -63,8 +63,11 @@ impl Station {
                 if known.iter().any(|one| one.name == command.command) {
                     return Ok(());
                 }
-                Err(Refusal::forbidden(format!("the station's settings name no program `{}`", command.command))
-                    .with_hint("who writes its settings names one in `station.print-command`"))
+                Err(Refusal::forbidden(format!(
+                    "the station's settings name no program `{}`",
+                    command.command
+                ))
+                .with_hint("who writes its settings names one in `station.print-command`"))
             }
             PrinterAt::File(_) if settings.print_dir.value.is_some() => Ok(()),
             PrinterAt::File(_) => Err(Refusal::forbidden("the station has no directory for labels")
@@ -126,9 +129,21 @@ impl Station {
         takes: PrinterTakes,
     ) -> Result<Filled, Refusal> {
         let (_, values, _) = self.label_values(label, board).await?;
+        self.fill_label(label, values, takes).await
+    }
+
+    /// Drawing takes a processor: few labels are drawn at once.
+    async fn fill_label(
+        &self,
+        label: &Label,
+        values: Values,
+        takes: PrinterTakes,
+    ) -> Result<Filled, Refusal> {
+        let _turn = self.scans.acquire().await.map_err(|_| Refusal::ending())?;
         let label = label.clone();
         let filled =
-            tokio::task::spawn_blocking(move || label::fill(label.language, &label.text, &values, takes)).await;
+            tokio::task::spawn_blocking(move || label::fill(label.language, &label.text, &values, takes))
+                .await;
         Ok(filled.map_err(|error| Refusal::meaningless(error.to_string()))??)
     }
 
@@ -138,10 +153,7 @@ impl Station {
         let (board, values, run) = self.label_values(&label, new.board.as_deref()).await?;
         // What can't be printed is said now, and not by the queue.
         let takes = self.store().printer(&new.printer).await?.takes;
-        let (of, with) = (label.clone(), values.clone());
-        let filled =
-            tokio::task::spawn_blocking(move || label::fill(of.language, &of.text, &with, takes)).await;
-        filled.map_err(|error| Refusal::meaningless(error.to_string()))??;
+        self.fill_label(&label, values.clone(), takes).await?;
         let wanted = Wanted {
             label: &label,
             printer: &new.printer,
@@ -175,7 +187,12 @@ impl Station {
     }
 
     /// What a code in a picture says. Few pictures are looked at at once: it takes a processor.
-    pub(super) async fn scan(&self, dots: Vec<u8>, width: u32, height: u32) -> Result<Option<String>, Refusal> {
+    pub(super) async fn scan(
+        &self,
+        dots: Vec<u8>,
+        width: u32,
+        height: u32,
+    ) -> Result<Option<String>, Refusal> {
         let _turn = self.scans.acquire().await.map_err(|_| Refusal::ending())?;
         let read = tokio::task::spawn_blocking(move || scan::read(dots, width, height)).await;
         match read {

@@ -98,7 +98,11 @@ impl Station {
     async fn print_one(self: Arc<Self>, id: String, printer: String, stop: Stop) -> String {
         let claimed = match self.store().claim_print(&id, now().saturating_add(LIMIT)).await {
             Ok(Some(claimed)) => claimed,
-            Ok(None) => return printer,
+            Ok(None) => {
+                // It isn't to be printed any more. What comes next is looked for in a moment.
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                return printer;
+            }
             Err(error) => {
                 tracing::warn!(%error, printer, "a label can't be taken to be printed");
                 tokio::time::sleep(LOOK).await;

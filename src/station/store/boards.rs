@@ -5,9 +5,7 @@ use super::page::{at, limit, page};
 use super::{Error, Store, check_name};
 use crate::board::{Mac, Serial};
 use crate::station::named::is_duid;
-use crate::station_api::{
-    Board, BoardChange, BoardFacts, Enrolment, Held, ListAsked, Page, Sighting, Time,
-};
+use crate::station_api::{Board, BoardChange, BoardFacts, Enrolment, Held, ListAsked, Page, Sighting, Time};
 
 /// The columns of a board, its open job among them.
 pub(super) const BOARD: &str = "SELECT b.id, b.name, b.serial, b.model, b.memory, b.disks, b.simulated, b.enrolment, b.key, b.held,

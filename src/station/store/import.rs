@@ -12,9 +12,7 @@ use crate::device_api::Script;
 use crate::error::Kind;
 use crate::format::json::json as members;
 use crate::run::{Ending, Record, RunId, Stage, Way};
-use crate::station_api::{
-    Import, Imported, Label, LeftOut, OldOutcome, OldRecord, Project, Taken, Time,
-};
+use crate::station_api::{Import, Imported, Label, LeftOut, OldOutcome, OldRecord, Project, Taken, Time};
 
 /// The bounds of a record, as [`OldRecord`] has them.
 const MOST_FACTS: usize = 64;
@@ -200,7 +198,10 @@ async fn take_label(tx: &mut Tx, label: &Label) -> Result<bool, Error> {
             let why = "the station has another label of this name".to_owned();
             Err(Error::BadValue { what: "name", why })
         }
-        None => labels::put(tx, label).await.map(|()| true),
+        None => {
+            labels::is_sound(label)?;
+            labels::put(tx, label).await.map(|()| true)
+        }
     }
 }
 

@@ -65,9 +65,13 @@ async fn room(tx: &mut Tx, table: &str, what: &'static str, name: &str) -> Resul
     Ok(())
 }
 
-/// Makes or changes a label, within a transaction.
+/// Whether a template can be a label's. Drawing takes a moment: before a transaction, which others wait for.
+pub(super) fn is_sound(new: &Label) -> Result<(), Error> {
+    label::check(new).map_err(|why| Error::BadValue { what: "label", why: why.to_string() })
+}
+
+/// Makes or changes a label that [is sound](is_sound), within a transaction.
 pub(super) async fn put(tx: &mut Tx, new: &Label) -> Result<(), Error> {
-    label::check(new).map_err(|why| Error::BadValue { what: "label", why: why.to_string() })?;
     room(tx, "label", "labels", &new.name).await?;
     tx.run(
         "INSERT INTO label (name, language, body) VALUES ($1, $2, $3)
@@ -166,6 +170,7 @@ impl Store {
     /// # Errors
     /// [`Error::BadValue`], [`Error::Many`].
     pub async fn put_label(&self, new: &Label) -> Result<(), Error> {
+        is_sound(new)?;
         let mut tx = self.db.begin().await?;
         put(&mut tx, new).await?;
         tx.commit().await
@@ -206,7 +211,8 @@ impl Store {
                 by: row.text()?,
             });
         }
-        let sql = "SELECT printer, state, count(*) FROM print WHERE state IN ('waiting', 'printing', 'unsure')
+        let sql =
+            "SELECT printer, state, count(*) FROM print WHERE state IN ('waiting', 'printing', 'unsure')
                    GROUP BY printer, state";
         for row in self.db.rows(sql, &[]).await? {
             let mut row = row.of("print");

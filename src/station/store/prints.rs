@@ -7,8 +7,8 @@ use super::{Error, Store, boards, labels, new_name, plans};
 use crate::device_api::Action;
 use crate::station::labels::{Of, values_of};
 use crate::station_api::{
-    Board, Job, Label, LabelLanguage, LabelWhen, Page, Print, PrintState, PrinterAt, PrinterTakes, PrintsAsked,
-    Time, Values,
+    Board, Job, Label, LabelLanguage, LabelWhen, Page, Print, PrintState, PrinterAt, PrinterTakes,
+    PrintsAsked, Time, Values,
 };
 
 /// What waits for one printer at most.
@@ -46,7 +46,10 @@ pub struct Claimed {
 
 impl std::fmt::Debug for Claimed {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Claimed").field("print", &self.print).field("printer", &self.printer).finish_non_exhaustive()
+        out.debug_struct("Claimed")
+            .field("print", &self.print)
+            .field("printer", &self.printer)
+            .finish_non_exhaustive()
     }
 }
 
@@ -264,7 +267,8 @@ impl Store {
             takes: row.word()?,
             secret: row.maybe_text()?,
         };
-        let sql = "UPDATE print SET state = 'printing', station = $2, tries = tries + 1, due = $3 WHERE id = $1";
+        let sql =
+            "UPDATE print SET state = 'printing', station = $2, tries = tries + 1, due = $3 WHERE id = $1";
         tx.run(sql, values![id, &self.here, until]).await?;
         tx.commit().await?;
         Ok(Some(claimed))

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::database::{Row, Rows, Table, Tables};
-use super::words::{file, lines, name, shown, time, truth};
 use super::labels::{self, label_of};
+use super::words::{file, lines, name, shown, time, truth};
 use super::{Found, FoundFirmware, FoundHost, FoundImage};
 use crate::board::Serial;
 use crate::device_api::{Disk, End, Role, Script, When};
@@ -85,8 +85,7 @@ pub(super) fn found(rows: &Rows) -> Found {
     let images = images(&mut found, of("images"));
     let scripts = scripts(&mut found, of("scripts"));
     let labels = labels::taken(&mut found, of("labels"));
-    let projects =
-        projects(&mut found, of("projects"), of("project_script"), (&images, &scripts, &labels));
+    let projects = projects(&mut found, of("projects"), of("project_script"), (&images, &scripts, &labels));
     let mut logs: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
     for line in of("cmlogs") {
         logs.entry(text(line, "cm")).or_default().push(line);

@@ -57,7 +57,11 @@ fn template(text: &str) -> String {
 /// The printer of a label. A command isn't taken: what a station runs is said in its settings alone.
 fn printer(found: &mut Found, row: &Row, label: &str, ending: &str) -> Option<String> {
     if text(row, "printer_type") != "ftp" {
-        found.left("printer of a label", label, "a command is named in the station's settings, then a printer made of it");
+        found.left(
+            "printer of a label",
+            label,
+            "a command is named in the station's settings, then a printer made of it",
+        );
         return None;
     }
     let fits = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).take(8).collect::<String>();
@@ -83,12 +87,7 @@ fn printer(found: &mut Found, row: &Row, label: &str, ending: &str) -> Option<St
 }
 
 /// The label that a project prints.
-pub(super) fn label_of(
-    found: &mut Found,
-    labels: &Labels,
-    row: &Row,
-    project: &str,
-) -> Option<ProjectLabel> {
+pub(super) fn label_of(found: &mut Found, labels: &Labels, row: &Row, project: &str) -> Option<ProjectLabel> {
     let when = match text(row, "label_moment") {
         "preinstall" => LabelWhen::Start,
         "postinstall" => LabelWhen::Done,

@@ -13,7 +13,9 @@ pub(in crate::station) fn of(row: &Row) -> Option<Scope> {
         "boards" | "jobs" | "scan" | "slots" => (Scope::BoardsRead, Scope::BoardsWrite),
         "images" | "backups" | "uploads" => (Scope::ImagesRead, Scope::ImagesWrite),
         "runs" | "statistics" => (Scope::RunsRead, Scope::RunsWrite),
-        "firmware" | "labels" | "printers" | "prints" | "projects" | "rules" | "scripts" | "values" => (Scope::RulesRead, Scope::RulesWrite),
+        "firmware" | "labels" | "printers" | "prints" | "projects" | "rules" | "scripts" | "values" => {
+            (Scope::RulesRead, Scope::RulesWrite)
+        }
         "account" | "audit" | "import" | "invitations" | "sessions" | "tokens" | "users" => {
             (Scope::PeopleRead, Scope::PeopleWrite)
         }

@@ -89,7 +89,10 @@ async fn what_waits_is_printed_in_its_order_once_the_printer_is_on() {
     until(&station, &two, PrintState::Sent).await;
     assert_eq!(state(&station, &one).await.0, PrintState::Sent);
     let wait = Duration::from_secs(20);
-    assert_eq!((got.recv_timeout(wait).unwrap(), got.recv_timeout(wait).unwrap()), (b"one".into(), b"two".into()));
+    assert_eq!(
+        (got.recv_timeout(wait).unwrap(), got.recv_timeout(wait).unwrap()),
+        (b"one".into(), b"two".into())
+    );
     // What can't be printed holds up nothing.
     assert!(until(&station, &bad, PrintState::Failed).await.contains("no value `nothing`"));
     assert!(got.recv_timeout(Duration::from_millis(200)).is_err(), "nothing more was printed");

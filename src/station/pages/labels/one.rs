@@ -69,7 +69,11 @@ impl Fields {
     }
 
     fn of_label(label: &Label) -> Self {
-        Self { name: label.name.clone(), language: label.language.word().to_owned(), text: label.text.clone() }
+        Self {
+            name: label.name.clone(),
+            language: label.language.word().to_owned(),
+            text: label.text.clone(),
+        }
     }
 
     fn label(&self, form: &Form) -> Result<Label, Refusal> {
@@ -179,7 +183,10 @@ pub(super) async fn change(visit: Visit, form: Form) -> Answer {
     .await;
     match changed {
         Ok(label) => {
-            visit.say(false, format!("Label “{}” is changed. What waits to be printed stays as it is.", label.name));
+            visit.say(
+                false,
+                format!("Label “{}” is changed. What waits to be printed stays as it is.", label.name),
+            );
             Ok(go(&format!("/label/{}", encoded(&label.name))))
         }
         Err(refusal) => show_page(&visit, Some(before), fields, Some(refusal)).await,

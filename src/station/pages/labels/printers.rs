@@ -145,8 +145,13 @@ async fn show(visit: &Visit, fields: Fields, wrong: Option<Refusal>) -> Answer {
     let (store, at, query) = (visit.station.store(), now(), &visit.query);
     let some = |name: &str| Some(query.text(name).to_owned()).filter(|text| !text.is_empty());
     let state = query.word::<PrintState>("state")?;
-    let asked =
-        PrintsAsked { printer: some("of"), state, after: some("after"), limit: Some(50), ..PrintsAsked::default() };
+    let asked = PrintsAsked {
+        printer: some("of"),
+        state,
+        after: some("after"),
+        limit: Some(50),
+        ..PrintsAsked::default()
+    };
     let queue = store.prints(&asked).await?;
     let next = queue.next.map(|next| {
         let mut to = form_urlencoded::Serializer::for_suffix("/printers?".to_owned(), 10);

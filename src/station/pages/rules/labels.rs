@@ -59,6 +59,7 @@ impl Fields {
 /// It in words.
 pub(super) fn words(label: &ProjectLabel) -> String {
     let ProjectLabel { label, printer, when, copies } = label;
-    let copies = if *copies == 1 { String::new() } else { format!(", {}", count(u64::from(*copies), "time")) };
+    let copies =
+        if *copies == 1 { String::new() } else { format!(", {}", count(u64::from(*copies), "time")) };
     format!("{label} on {printer}, {}{copies}", when.words())
 }

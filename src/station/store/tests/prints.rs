@@ -5,8 +5,8 @@ use super::{NOW, Place, on_both, register};
 use crate::device_api::{Action, End};
 use crate::station::store::{Asked, Error, Printed, Store, Wanted};
 use crate::station_api::{
-    FtpPrinter, Image, Label, LabelLanguage, LabelWhen, NewPrinter, Print, PrintState, PrinterAt, PrinterTakes,
-    PrintsAsked, Project, ProjectLabel, TcpPrinter, Values,
+    FtpPrinter, Image, Label, LabelLanguage, LabelWhen, NewPrinter, Print, PrintState, PrinterAt,
+    PrinterTakes, PrintsAsked, Project, ProjectLabel, TcpPrinter, Values,
 };
 
 fn label(name: &str, text: &str) -> Label {
@@ -30,15 +30,8 @@ async fn prepared(place: &Place) -> Store {
 async fn want(store: &Store, printer: &str, copies: u32) -> Vec<Print> {
     let label = store.label("box").await.unwrap();
     let values = Values::from([("serial".to_owned(), "1".to_owned())]);
-    let wanted = Wanted {
-        label: &label,
-        printer,
-        board: None,
-        values: &values,
-        run: None,
-        copies,
-        by: "ada",
-    };
+    let wanted =
+        Wanted { label: &label, printer, board: None, values: &values, run: None, copies, by: "ada" };
     store.want_print(wanted, NOW).await.unwrap()
 }
 
