@@ -18,6 +18,7 @@ mod label;
 mod many;
 mod name;
 mod people;
+mod printer;
 mod project;
 mod project_file;
 mod script;
@@ -43,13 +44,15 @@ pub use image::{
 pub use import::{Import, ImportAsked, Imported, LeftOut, OldLine, OldOutcome, OldRecord, Taken};
 pub use job::{Job, JobState, Plan, RunLine};
 pub use label::{
-    CommandPrinter, FilePrinter, FilledAsked, FtpPrinter, LONGEST_LABEL, Label, LabelLanguage, LabelWhen,
-    MOST_COPIES, NewPrint, NewPrinter, Print, PrintState, Printer, PrinterAt, PrinterTakes, PrintsAsked,
-    ProjectLabel, Scanned, TcpPrinter,
+    FilledAsked, LONGEST_LABEL, Label, LabelLanguage, LabelWhen, MOST_COPIES, NewPrint, Print, PrintState,
+    PrintsAsked, ProjectLabel, Scanned,
 };
 pub use many::{BoardNames, BoardsChange, Fit, FitAsked, MOST_BOARDS, NewJobs, OfBoard, OfBoards};
 pub use name::{check_name, image_name};
 pub use people::{Me, PasswordChange, Role, Scope, Session, Token, User};
+pub use printer::{
+    CommandPrinter, FilePrinter, FtpPrinter, NewPrinter, Printer, PrinterAt, PrinterTakes, TcpPrinter,
+};
 pub use project::{
     Again, FIRST_BOOT_FORMAT, FirstBootSettings, MOST_RETRIES, MOST_SERIALS, Matching, NoBoard, Project,
     Rule, What, shadow,
