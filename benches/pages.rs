@@ -131,6 +131,8 @@ fn page_times(database: Option<&str>) -> Vec<(String, Duration)> {
         // All of the many: they began in the first days that there are.
         "/statistics?from=1970-01-01&to=1970-01-03".to_owned(),
         "/images".to_owned(),
+        "/images/os".to_owned(),
+        "/firmware".to_owned(),
         "/backups".to_owned(),
         "/users".to_owned(),
         "/account".to_owned(),
@@ -140,12 +142,12 @@ fn page_times(database: Option<&str>) -> Vec<(String, Duration)> {
         "/projects".to_owned(),
         "/scripts".to_owned(),
         "/values".to_owned(),
-        format!("/runs/report?board={board}"),
+        format!("/runs/report?board={}", at_work.board.id),
         "/network".to_owned(),
         "/settings".to_owned(),
         "/help".to_owned(),
     ];
-    let named = |page: &str| page.replace(&board, "BOARD").replace(&run, "RUN");
+    let named = |page: &str| page.replace(&board, "BOARD").replace(&run, "RUN").replace(&at_work.board.id, "BOARD");
     pages.iter().map(|page| (named(page), least(&station, &cookie, page))).collect()
 }
 

@@ -113,6 +113,32 @@
     return [...template.content.children];
   };
 
+  // Many changes at once are put there a few at a time, so that who types or scrolls isn't held up; of several for one
+  // place the last counts.
+  const waiting = new Map();
+  let working = false;
+  const work = (most) => {
+    const end = performance.now() + most;
+    for (const [id, fresh] of waiting) {
+      waiting.delete(id);
+      put(fresh);
+      if (performance.now() > end) break;
+    }
+    failures();
+  };
+  const turn = () => {
+    working = false;
+    work(8);
+    if (waiting.size > 0) {
+      working = true;
+      setTimeout(turn, 0);
+    }
+  };
+  const puts = (all) => {
+    for (const fresh of all) waiting.set(fresh.id, fresh);
+    if (!working) turn();
+  };
+
   // The page once more, with what has changed in it since.
   let loading = false, once = false, troubled = () => {};
   const anew = async () => {
@@ -126,6 +152,8 @@
       const style = page.querySelector("link[rel=stylesheet]")?.getAttribute("href");
       if (style !== document.querySelector("link[rel=stylesheet]").getAttribute("href")) { $("stale").hidden = false; return; }
       const fresh = [...page.querySelectorAll("main [data-part][id]")];
+      // What was told before is older than this.
+      work(Infinity);
       // Notices are told once: those that stand here stay.
       const names = new Set(fresh.map((part) => part.id));
       for (const old of document.querySelectorAll("main [data-part][id]")) {
@@ -208,8 +236,7 @@
       };
       source.addEventListener("put", (event) => {
         got(event);
-        for (const part of parts(event.data)) put(part);
-        failures();
+        puts(parts(event.data));
       });
       source.addEventListener("anew", (event) => { got(event); anew(); });
       source.addEventListener("change", (event) => {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{FirstBootSettings, Project, Time, Values};
 use crate::device_api::{Action, End, Role, Script};
+use crate::error::Kind;
 
 /// Something that a board is to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +149,9 @@ pub struct RunLine {
     /// Why, where it failed.
     #[serde(default)]
     pub why: String,
+    /// What sort of failure that was, where it is known: `bad-data`, `io`, `unavailable`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
     /// Bytes done of this step.
     #[serde(default)]
     pub done: u64,

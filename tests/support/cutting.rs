@@ -20,6 +20,8 @@ pub(crate) enum Fate {
     Last,
     /// The server has it and answers; the client doesn't hear that.
     Lost,
+    /// Nothing comes, and nothing says that nothing will: the connection stays until the client ends it.
+    Silent,
     /// All of it arrives, and is kept.
     Keep,
     /// The client gets what was kept, and the server isn't asked.
@@ -148,6 +150,10 @@ impl Shared {
         self.cuts.fetch_add((!matches!(fate, Fate::Whole | Fate::Keep)).into(), SeqCst);
         match fate {
             Fate::Unasked => return None,
+            Fate::Silent => {
+                let _ = client.read(&mut [0]);
+                return None;
+            }
             Fate::Replay => return client.write_all(&self.kept.lock().unwrap()).ok(),
             _ => {}
         }

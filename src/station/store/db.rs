@@ -102,7 +102,12 @@ impl Row {
 
     /// A word of an enum, as JSON has it.
     pub(super) fn word<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, Error> {
-        let text = self.text()?;
+        self.maybe_word()?.ok_or_else(|| self.wrong("nothing instead of a word"))
+    }
+
+    /// The same, where there may be none.
+    pub(super) fn maybe_word<T: serde::de::DeserializeOwned>(&mut self) -> Result<Option<T>, Error> {
+        let Some(text) = self.maybe_text()? else { return Ok(None) };
         serde_json::from_value(serde_json::Value::String(text)).map_err(|error| self.wrong(error))
     }
 

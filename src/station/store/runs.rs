@@ -19,8 +19,8 @@ const MOST_LINES: u64 = 20_000;
 const LONGEST_LINE: usize = 500;
 
 pub(super) const LINE: &str =
-    "SELECT id, way, board, label, serial, slot, job, image, project, made_by, started, took, stage, outcome, why, done,
-    total, simulated FROM run";
+    "SELECT id, way, board, label, serial, slot, job, image, project, made_by, started, took, stage, outcome, why, kind,
+    done, total, simulated FROM run";
 
 pub(super) fn line(row: Row) -> Result<RunLine, Error> {
     let mut row = row.of("run");
@@ -40,6 +40,7 @@ pub(super) fn line(row: Row) -> Result<RunLine, Error> {
         stage: row.text()?,
         outcome: row.text()?,
         why: row.text()?,
+        kind: row.maybe_word()?,
         done: row.count()?,
         total: row.count()?,
         simulated: row.truth()?,

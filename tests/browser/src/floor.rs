@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use crate::agents::Agent;
-use crate::browser::{Browser, run};
+use crate::browser::{Browser, PASSWORD, run};
 use crate::images::noise;
+use crate::postgres::Postgres;
 use crate::station::Station;
 
 #[test]
@@ -59,6 +60,9 @@ fn two_boards_are_let_in_deployed_and_watched_and_one_that_fails_says_why() {
             why.contains("the image needs 24 MiB") && why.contains("Nothing of the image was written."),
             "{why}"
         );
+        // What must fail again isn't what the page proposes.
+        assert_eq!(browser.count(".card.alarmed button[formaction$='/again']").await, 1);
+        assert_eq!(browser.count(".card.alarmed button.main[formaction$='/again']").await, 0);
         browser.until("the title", "document.title.startsWith('(1)')").await;
         browser.until("the icon", "document.getElementById('icon').href.includes('failed')").await;
         browser.shot("floor").await;
@@ -93,5 +97,47 @@ fn a_page_says_that_the_station_is_away_and_is_right_when_it_is_back() {
         browser.until("it is back", "document.getElementById('lost').hidden").await;
         browser.until_says("gateway-7").await;
         browser.close().await;
+    });
+}
+
+#[test]
+fn pages_say_that_the_database_is_away_and_are_right_when_it_is_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Postgres::get();
+    let database = server.database();
+    let name = database.split(['/', '?']).find(|part| part.starts_with('d')).unwrap();
+    let config = dir.path().join("piprov.toml");
+    std::fs::write(&config, format!("[station]\nstore = '{database}'\n")).unwrap();
+    let station = Station::start(dir.path(), &["--config", config.to_str().unwrap()]);
+    run(async {
+        let browser = Browser::begin(&station).await;
+        let other = Browser::sign_in(&station, "anna", PASSWORD).await;
+        let _agent = Agent::start(&station, dir.path(), 1, 1 << 20);
+        browser.until_says("000000a1").await;
+        server.sql("postgres", &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+        server.sql(
+            "postgres",
+            &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
+        );
+        // Who asks for a page is told what is missing, and where to look.
+        other.go("/runs").await;
+        other.until_says("database").await;
+        assert_eq!(other.count("form").await, 0, "{}", other.text("body").await);
+        other.shot("database-away").await;
+        // The floor that is open says that it hears nothing new.
+        browser.until_says("No news since").await;
+        server.sql("postgres", &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+        let mut looks = 0;
+        while other.count("form").await == 0 {
+            looks += 1;
+            assert!(looks < 100, "{}", other.text("body").await);
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            other.go("/runs").await;
+        }
+        browser.until("it is back", "document.getElementById('lost').hidden").await;
+        station.admin("PATCH", "/api/v1/boards/10000000000000a1", Some(&json!({"name": "gateway-7"}))).ok();
+        browser.until_says("gateway-7").await;
+        browser.close().await;
+        other.close().await;
     });
 }

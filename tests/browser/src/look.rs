@@ -98,7 +98,7 @@ fn pages(station: &Station) -> Vec<(String, &'static str)> {
 }
 
 /// What answers GET and is no page: files, streams, what programs ask.
-const NO_PAGES: [&str; 17] = [
+const NO_PAGES: [&str; 19] = [
     "/audit/export",
     "/find",
     "/firmware/{firmware}/image",
@@ -115,6 +115,8 @@ const NO_PAGES: [&str; 17] = [
     "/runs.jsonl",
     "/runs/{run}/log.txt",
     "/runs/{run}/record.json",
+    "/scriptexecute",
+    "/scriptexecute/{file}/eeprom",
     "/value/{source}/boards.csv",
 ];
 /// Who isn't signed in is shown these.

@@ -7,6 +7,9 @@ mod cutting;
 mod eeprom;
 #[path = "../../support/faulty.rs"]
 mod faulty;
+#[path = "../../support/postgres.rs"]
+#[allow(dead_code, reason = "used by other tests as well")]
+mod postgres;
 #[path = "../../support/small_image.rs"]
 mod small_image;
 #[path = "../../support/station.rs"]

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use crate::device_api::{Action, End};
+use crate::error::Kind;
 use crate::format::{message, size};
 use crate::run::Segment;
 use crate::station::pages::table::sentence;
@@ -294,7 +295,9 @@ impl Card {
             state("bad", "✕", "Failed")
         };
         self.reason(place);
-        self.button("Try again", format!("/jobs/{}/again", job.id), true);
+        // Where the same must fail again, what would help comes first: it stands in the sentence above.
+        let in_vain = place.run.as_ref().and_then(|run| run.kind).is_some_and(Kind::is_lasting);
+        self.button("Try again", format!("/jobs/{}/again", job.id), !in_vain);
         self.button("Seen", format!("/boards/{}/seen", job.board), false);
     }
 

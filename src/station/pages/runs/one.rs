@@ -7,6 +7,7 @@ use super::line::{Shown, state, way};
 use super::time::{Step, mean, steps, took};
 use crate::device_api::ScriptEnd;
 use crate::eeprom::told;
+use crate::error::Kind;
 use crate::format::{message, size};
 use crate::run::{Ending, Record, Stage};
 use crate::station::export::ran_after;
@@ -157,7 +158,7 @@ pub(super) async fn one(visit: Visit) -> Answer {
     };
     let again = job.as_ref().filter(|job| over(job.state)).map(|job| job.id.clone());
     let cancel = job.as_ref().filter(|job| job.state == JobState::Running && !job.cancel);
-    let in_vain = record.ending.kind().is_some_and(|kind| kind.is_lasting());
+    let in_vain = line.kind.is_some_and(Kind::is_lasting);
     let other = again.is_none() || in_vain;
     let deploy = (acts && other && !goes_on && line.way == "deploy" && !board.is_empty()).then(|| {
         let mut to = form_urlencoded::Serializer::new("/deploy?".to_owned());
