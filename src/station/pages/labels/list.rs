@@ -14,7 +14,6 @@ pub(super) struct Line {
     pub(super) name: String,
     pub(super) path: String,
     pub(super) language: &'static str,
-    pub(super) drawn: bool,
     /// The projects that print it, with their paths.
     pub(super) projects: Vec<(String, String)>,
 }
@@ -26,7 +25,6 @@ pub(super) fn line(label: &Label, projects: &[Project]) -> Line {
         path: encoded(&label.name),
         name: label.name.clone(),
         language: label.language.words(),
-        drawn: label.language == crate::station_api::LabelLanguage::Drawn,
         projects: projects.map(|project| (project.name.clone(), encoded(&project.name))).collect(),
     }
 }
