@@ -89,7 +89,8 @@ mod tests {
         fn no_value_of_zpl_is_a_command(value in ".{0,30}") {
             if let Ok(text) = fill(LabelLanguage::Zpl, "^FD{a}^FS", &values(&value)) {
                 prop_assert_eq!(text.matches(['^', '~']).count(), 2);
-                prop_assert!(!text.contains(['\r', '\n', '\u{1b}']));
+                let commands = ['\r', '\n', '\u{1b}'];
+                prop_assert!(!text.contains(commands));
             }
         }
     }

@@ -1,12 +1,12 @@
 //! Labels, printers, and what is to be printed.
 
 use super::jobs::{finished, progress};
-use super::{NOW, Place, on_both, register};
+use super::{NOW, Place, image, on_both, register};
 use crate::device_api::{Action, End};
 use crate::station::store::{Asked, Error, Printed, Store, Wanted};
 use crate::station_api::{
-    FtpPrinter, Image, Label, LabelLanguage, LabelWhen, NewPrinter, Print, PrintState, PrinterAt,
-    PrinterTakes, PrintsAsked, Project, ProjectLabel, TcpPrinter, Values,
+    FtpPrinter, Label, LabelLanguage, LabelWhen, NewPrinter, Print, PrintState, PrinterAt, PrinterTakes,
+    PrintsAsked, Project, ProjectLabel, TcpPrinter, Values,
 };
 
 fn label(name: &str, text: &str) -> Label {
@@ -178,7 +178,7 @@ on_both! {
 
     async fn a_projects_label_is_printed_once_a_job_at_its_moment(place: &Place) {
         let store = prepared(place).await;
-        let image: Image = super::image("os");
+        let image = image("os");
         store.add_image(&image).await.unwrap();
         let project = |name: &str, when| Project {
             name: name.into(),
