@@ -351,8 +351,8 @@ fn a_code_that_is_scanned_leads_to_its_board() {
     };
     let browser = Browser::first(&station);
     let proof = browser.proof();
-    let seen = |text: &str| {
-        let (dots, width, height) = label(text);
+    let seen = |code: &str| {
+        let (dots, width, height) = label(code);
         let place = format!("?width={width}&height={height}");
         let answer = browser.send(
             "POST",
