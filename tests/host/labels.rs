@@ -162,8 +162,8 @@ fn forty_boards_get_their_labels_in_order_though_the_printer_was_off_and_the_sta
     printer.off();
     let (sent, unsure) = (queue(&station, "sent"), queue(&station, "unsure"));
     assert_eq!(sent.len() + unsure.len(), BOARDS, "{unsure:#?}");
-    // One at most was on its way each time that something was cut off.
-    assert!(unsure.len() <= 2, "{unsure:#?}");
+    // One at most was on its way each of the three times that something was cut off.
+    assert!(unsure.len() <= 3, "{unsure:#?}");
     let labels = printer.labels();
     let whole: Vec<_> = labels.iter().filter(|label| label.ends_with("^XZ")).collect();
     let of = |label: &str| label.split("^FD").nth(1).unwrap().split(' ').next().unwrap().to_owned();
