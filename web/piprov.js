@@ -248,6 +248,10 @@
         source.close();
         if (rests) return;
         say(true);
+        // It is there, and doesn't know this session any more: the page leads to where one signs in.
+        fetch(location.href, { method: "HEAD", credentials: "same-origin", cache: "no-store", redirect: "manual" })
+          .then((answer) => { if (answer.type === "opaqueredirect" || answer.status === 401) location.reload(); })
+          .catch(() => {});
         setTimeout(() => { if (!rests) open(); }, wait);
         wait = Math.min(wait * 2, 10000);
       };
@@ -298,6 +302,23 @@
   });
   for (const of of document.querySelectorAll("[data-follow]")) of.scrollTop = of.scrollHeight;
 
+  // What a form would do is said again when something else is chosen in it.
+  const preview = document.querySelector("form[data-preview]");
+  if (preview) {
+    let wanted = 0;
+    preview.addEventListener("change", async (event) => {
+      if (!event.target.matches("select")) return;
+      const mine = ++wanted, fields = new FormData(preview);
+      for (const name of ["proof", "shown", "anyway", "board"]) fields.delete(name);
+      // Also those that are left out: why stands there.
+      for (const board of new URLSearchParams(location.search).getAll("board")) fields.append("board", board);
+      const answer = await fetch(`${preview.getAttribute("action")}?${new URLSearchParams(fields)}`, { credentials: "same-origin", cache: "no-store" }).catch(() => null);
+      if (!answer?.ok || mine !== wanted) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html"), fresh = page.getElementById("erased");
+      if (mine === wanted && fresh) $("erased").replaceWith(document.adoptNode(fresh));
+    });
+  }
+
   // One click copies.
   document.addEventListener("click", (event) => {
     const code = event.target.closest("code[data-copy]");
@@ -313,16 +334,33 @@
     const asked = async (path, options) => {
       const answer = await fetch(path, { method: "POST", credentials: "same-origin", ...options });
       const json = (answer.headers.get("content-type") || "").includes("json") ? await answer.json() : {};
-      if (!answer.ok) throw Object.assign(new Error(json.detail || `the station answers ${answer.status}`), { status: answer.status });
+      if (!answer.ok) throw Object.assign(new Error(answer.status === 401 ? "you are signed out: sign in in another tab, then press Upload again, and it goes on" : json.detail || `the station answers ${answer.status}`), { status: answer.status });
       return json;
+    };
+    // As gzip and zip have it: crypto.subtle isn't there on a page without HTTPS.
+    const table = Uint32Array.from({ length: 256 }, (_, n) => { for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1; return n; });
+    const crc32 = async (file, size) => {
+      let crc = ~0;
+      for (let at = 0; at < size; at += 1 << 20) {
+        words.textContent = `Looking whether it is the same file: ${Math.floor(at * 100 / size)} %`;
+        const bytes = new Uint8Array(await file.slice(at, Math.min(at + (1 << 20), size)).arrayBuffer());
+        for (const byte of bytes) crc = table[(crc ^ byte) & 255] ^ (crc >>> 8);
+      }
+      return ~crc >>> 0;
     };
     const waits = (file) => [...document.querySelectorAll("[data-waits]")].find((one) => one.dataset.file === file.name && Number(one.dataset.size) === file.size);
     const pause = (time) => new Promise((done) => setTimeout(done, time));
     const send = async (file) => {
       const known = waits(file);
       let it;
-      if (known) it = await asked(`/uploads/${known.dataset.waits}/state`, { body: new URLSearchParams({ proof }) });
-      else {
+      if (known) {
+        const name = upload.elements.name.value.trim(), sha256 = upload.elements.sha256.value.trim().toLowerCase(), of = known.dataset;
+        const way = "Cancel the one that waits, on the page Images, to begin anew.";
+        if (name && name !== of.name) throw new Error(`This file was begun under the name ${of.name}. ${way}`);
+        if (sha256 && sha256 !== of.sha256) throw new Error(`This file was begun ${of.sha256 ? "with another sha256" : "without a sha256"}. ${way}`);
+        it = await asked(`/uploads/${of.waits}/state`, { body: new URLSearchParams({ proof, check: 1 }) });
+        if (it.came > 0 && it.crc32 !== await crc32(file, it.came)) throw new Error(`What has come already isn't the beginning of this file: ${file.name} was changed since. ${way}`);
+      } else {
         const fields = { proof, name: upload.elements.name.value, sha256: upload.elements.sha256.value, file: file.name, size: file.size };
         it = await asked("/uploads", { body: new URLSearchParams(fields) });
       }

@@ -6,7 +6,7 @@ use super::store::{self, Asked};
 use super::web::{Refusal, Who};
 use super::{Station, acts, now};
 use crate::board::Model;
-use crate::device_api::{Action, Role};
+use crate::device_api::{Action, Aim, Role};
 use crate::eeprom::own::{Board as Known, By, Decided, Own, Refused, decide};
 use crate::eeprom::update::{SIGNATURE, UPDATE};
 use crate::eeprom::{Image, Sig};
@@ -259,15 +259,10 @@ fn refusal(why: &Refused) -> Refusal {
 
 /// The disk that a job writes, as the board's client chooses it; `None` where that isn't known.
 fn disk(board: &Board, target: &[Role]) -> Option<Role> {
-    // A simulated board's file stands for whatever disk is asked for.
-    if let ([only], [first, ..]) = (&board.disks[..], target)
-        && only.role == Role::File
-    {
-        return Some(*first);
+    match acts::fit::disk(board, target) {
+        // A simulated board's file stands for whatever disk is asked for.
+        Aim::One(disk) if disk.role == Role::File => target.first().copied().or(Some(disk.role)),
+        Aim::One(disk) => Some(disk.role),
+        Aim::Several(_) | Aim::Nothing => None,
     }
-    if target.is_empty() {
-        return acts::fit::disk(board).map(|disk| disk.role);
-    }
-    let one = |role: &&Role| board.disks.iter().filter(|disk| disk.role == **role).count() == 1;
-    target.iter().find(one).copied()
 }

@@ -447,8 +447,8 @@ impl Station {
         let digest = api::digest(token);
         if let Some(token) = self.store.token(&digest, now()).await? {
             self.store.token_used(&token, now()).await?;
-            let Token { name: by, user, role, scopes, .. } = token;
-            return Ok(Who { by, user, from, role, scopes });
+            let Token { name, user, role, scopes, .. } = token;
+            return Ok(Who::token(&name, user, from, role, scopes));
         }
         if let Some(user) = self.store.session(&digest, false, now()).await? {
             return Ok(Who::user(&user, from));
@@ -524,5 +524,6 @@ fn table() -> Table {
 fn routes(station: Arc<Station>) -> Router {
     let (router, openapi) = table().finish();
     let named = axum::middleware::from_fn_with_state(Arc::clone(&station), web::known_host);
-    pages::beside(api::with_openapi(router, &openapi)).layer(named).with_state(station)
+    let router = pages::beside(api::with_openapi(router, &openapi)).layer(named);
+    router.layer(tower::util::MapRequestLayer::new(web::lingering)).with_state(station)
 }

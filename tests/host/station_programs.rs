@@ -223,7 +223,7 @@ fn an_account_is_its_own_users_and_a_token_is_not_its_user() {
 
     // Neither a token nor the socket is a user; a token may know what it is.
     let token = station.token("ci", "admin");
-    assert_eq!(call(&token, "GET", "", None).ok()["by"], "ci");
+    assert_eq!(call(&token, "GET", "", None).ok()["by"], "token ci");
     let change = json!({ "before": "correct horse", "password": "another horse" });
     for (method, path, body) in
         [("GET", "/sessions", None), ("DELETE", "/sessions", None), ("PUT", "/password", Some(&change))]

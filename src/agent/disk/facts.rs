@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::agent::error::Error;
-use crate::device_api::{Disk, Role};
+use crate::device_api::{Aim, Disk, Role, aim};
 
 /// More disks than this aren't told of; a board has a few.
 const MOST: usize = 64;
@@ -103,26 +103,24 @@ pub(crate) fn text(path: &Path) -> Option<String> {
     Some(text.trim_matches(|c: char| c.is_whitespace() || c == '\0').to_owned())
 }
 
-/// The disk that is meant: the first role of which there is exactly one.
+/// The disk that is [meant](aim).
 ///
 /// # Errors
 /// [`Error::NoDisk`], with what there is.
 pub fn pick<'a>(disks: &'a [Disk], target: &[Role]) -> Result<&'a Disk, Error> {
-    for role in target {
-        let mut of: Vec<_> = disks.iter().filter(|disk| disk.role == *role).collect();
-        match (of.pop(), of.len()) {
-            (Some(disk), 0) => return Ok(disk),
-            (None, _) => {}
-            (Some(_), _) => {
-                let why = format!("there are several for {}", word(*role));
-                return Err(Error::NoDisk { why, others: true });
-            }
+    match aim(disks, target) {
+        Aim::One(disk) => return Ok(disk),
+        Aim::Several(role) => {
+            let why = format!("there are several for {}", word(role));
+            return Err(Error::NoDisk { why, others: true });
         }
+        Aim::Nothing => {}
     }
-    let list = |words: Vec<String>| if words.is_empty() { "nothing".to_owned() } else { words.join(", ") };
-    let wanted = list(target.iter().map(|role| word(*role)).collect());
-    let there = list(disks.iter().map(|disk| format!("{} ({})", disk.name, word(disk.role))).collect());
-    let why = format!("{wanted} was asked for, {there} is there");
+    let list =
+        |words: Vec<String>, none: &str| if words.is_empty() { none.to_owned() } else { words.join(", ") };
+    let wanted = list(target.iter().map(|role| word(*role)).collect(), "no certain disk");
+    let there = disks.iter().map(|disk| format!("{} ({})", disk.name, word(disk.role))).collect();
+    let why = format!("{wanted} was asked for, {} is there", list(there, "nothing"));
     Err(Error::NoDisk { why, others: !disks.is_empty() })
 }
 

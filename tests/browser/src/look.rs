@@ -88,6 +88,7 @@ fn pages(station: &Station) -> Vec<(String, &'static str)> {
         (format!("/boards/{board}"), "board"),
         (format!("/boards/{board}/forget"), "board-forget"),
         (format!("/deploy?board={board}"), "deploy"),
+        (format!("/reboot?board={board}"), "reboot"),
         (format!("/rules/try?board={board}"), "rule-tried"),
         (format!("/runs/{run}"), "run"),
         (format!("/images/{image}"), "image"),

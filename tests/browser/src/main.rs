@@ -15,6 +15,7 @@ mod small_image;
 #[path = "../../support/station.rs"]
 mod station;
 
+mod again;
 mod agents;
 mod browser;
 mod images;

@@ -275,7 +275,7 @@ fn clicks(line: &Line, job: Option<&crate::station_api::Job>, image: Option<&str
         let does = "The failure goes from the floor; the run stays.".to_owned();
         put("Seen", path("seen"), false, false, does, "Harmless.");
     }
-    let disk = written(board).disk;
+    let disk = written(board, &[]).disk;
     let disk = if disk.is_empty() { "its disk".to_owned() } else { format!("the {disk}") };
     let what = image.map(|image| format!(", proposes {image}")).unwrap_or_default();
     let does = format!("Erases all of {disk}{what}. Asks once more before it does.");
