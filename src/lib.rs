@@ -21,6 +21,7 @@
 //! | [`firstboot`] | a system's first settings, put into its image |
 //! | [`device_api`] | the words between the station and a board |
 //! | [`station_api`] | the words between the station and people's programs |
+//! | [`label`] | a label's template and a board's values become what a printer gets; what a code in a picture says |
 //! | [`arming`] | which boards the network answers when they want to boot from it |
 //! | [`targets`] | the CSV database of boards |
 //! | [`tftp::packet`], [`tftp::session`] | TFTP without sockets |
@@ -34,6 +35,7 @@
 //! | [`dhcp`] | the DHCP server for boards that boot over the network |
 //! | [`control`], [`control::message`] | one port 69 for several programs: boards are handed over to who has it |
 //! | [`power`] | reset back-ends |
+//! | [`print`] | labels on their way to printers |
 //! | [`debian`] | kernels and firmware out of Debian's packages |
 //! | [`live`] | the live tree of USB boot, and what the udev helper does with it |
 //! | [`netboot`] | boards that boot from this host: their roots and boot files, their boots as steps, what is on the wire |
@@ -79,6 +81,8 @@ pub mod http;
 pub mod image;
 #[cfg(feature = "net")]
 pub mod initramfs;
+#[cfg(feature = "station")]
+pub mod label;
 pub mod live;
 pub mod near;
 #[cfg(feature = "net")]
@@ -87,6 +91,8 @@ pub mod netboot;
 pub mod per_second;
 #[cfg(feature = "net")]
 pub mod power;
+#[cfg(feature = "station")]
+pub mod print;
 pub mod process;
 pub mod progress;
 pub mod run;

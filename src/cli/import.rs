@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::beneath::open_regular;
 use crate::cli::client::{At, Station, path};
-use crate::cli::output::Output;
 use crate::cli::remedy::quoted;
 use crate::cli::ui::Ui;
 use crate::cli::{Global, firmware, image};
@@ -36,7 +35,7 @@ pub struct Import {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Take over projects, scripts, images, people and history of cmprovision
+    /// Take over projects, scripts, labels, images, people and history of cmprovision
     ///
     /// People become accounts that are disabled, since their passwords can't come over: give each a role and a link. No rule is
     /// made: rules erase disks. Each cmprovision board is known afterwards, and waits to be let in.
@@ -55,9 +54,6 @@ struct Cmprovision {
     /// Images lie in public/uploads of it, EEPROM images in storage/app/firmware. Without it none of them comes over.
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     files: Option<PathBuf>,
-    /// Write its templates of labels into this directory, as they are
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
-    labels: Option<PathBuf>,
     /// Say what would come over, and change nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -93,7 +89,6 @@ impl Import {
                 let mut taking = taking(args.dry_run);
                 taking.images(&mut found, args.files.as_deref())?;
                 taking.firmware(&mut found, args.files.as_deref())?;
-                taking.labels(&found, args.labels.as_deref())?;
                 taking.rest(found)
             }
             Command::RpiSbProvisioner(args) => {
@@ -221,32 +216,6 @@ impl Taking<'_> {
             }
             Err(error) => Err(error)?,
         }
-    }
-
-    /// Labels are taken out as they are.
-    fn labels(&mut self, found: &Found, dir: Option<&Path>) -> crate::cli::Result<()> {
-        let (mut new, mut already) = (0, 0);
-        for label in &found.labels {
-            let Some(dir) = dir else {
-                self.left("label", &label.file, "--labels writes its template into a directory");
-                continue;
-            };
-            let file = dir.join(&label.file);
-            if file.symlink_metadata().is_ok() {
-                already += 1;
-                continue;
-            }
-            new += 1;
-            if self.dry {
-                continue;
-            }
-            let output = Output::at(&file, false, self.ui)?;
-            let writing = output.begin(0o666)?;
-            writing.write(label.text.as_bytes())?;
-            writing.end()?;
-        }
-        self.count("label", new, already);
-        Ok(())
     }
 
     /// What is one transaction in the station.

@@ -31,6 +31,7 @@ mod image;
 mod import;
 mod initramfs;
 mod input;
+mod label;
 mod list;
 mod live;
 pub mod log;
@@ -41,6 +42,7 @@ mod nukelive;
 mod objects;
 mod output;
 pub mod parse;
+mod printer;
 mod project;
 pub mod remedy;
 mod reset;
@@ -161,6 +163,10 @@ pub enum Command {
     Rule(rule::Rule),
     /// Show and change the sources of values of which each board has its own
     Values(values::Values),
+    /// Show, change and print labels
+    Label(label::Label),
+    /// Show and change printers of labels
+    Printer(printer::Printer),
     /// Show and change the accounts of people
     User(user::User),
     /// Show, make and take back the tokens of programs
@@ -291,6 +297,8 @@ impl Cli {
             Command::Firmware(args) => args.run(global, ui, stop),
             Command::Rule(args) => args.run(global, ui, stop),
             Command::Values(args) => args.run(global, ui, stop),
+            Command::Label(args) => args.run(global, ui, stop),
+            Command::Printer(args) => args.run(global, ui, stop),
             Command::User(args) => args.run(global, ui, stop),
             Command::Slot(args) => args.run(global, ui, stop),
             Command::Switch(args) => args.run(global, ui, stop),

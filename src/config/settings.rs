@@ -11,6 +11,7 @@ use super::form::{
 };
 use super::netboot::{BootFile, Mode, ModeForm, OfBoard, Oui, Range};
 use super::objects::{ObjectPlace, ObjectPlaceForm};
+use super::print::PrintCommand;
 use super::station::{
     Database, Enrol, EnrolForm, HeaderName, Network, NetworkForm, ServerName, Sha256, StationUrl,
 };
@@ -189,6 +190,14 @@ settings! {
         /// rpi-eeprom has them.
         firmware_dir: Option<PathBuf> = Some("/usr/lib/firmware/raspberrypi".into()),
             "station.firmware-dir" as HostPathOrOff;
+        /// Programs of the station's host that print labels, such as those of CUPS. Nobody can name another one to the station.
+        print_command: Vec<PrintCommand> = Vec::new(),
+            "station.print-command" as Tables::<PrintCommand>::new();
+        /// The directory for printers that make files of labels, each in a directory of its own there.
+        print_dir: Option<PathBuf> = None, "station.print-dir" as Optional(HostPath);
+        /// Whether printers may be at addresses of the station's own host. Without it who has a printer to make can't
+        /// reach what serves this host alone.
+        printers_local: bool = false, "station.printers-local" as Truth;
         /// Whether images may be fetched from addresses of the station's own host. Without it who adds one by its URL can't
         /// reach what serves this host alone.
         images_local: bool = false, "station.images-local" as Truth;

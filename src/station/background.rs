@@ -32,6 +32,7 @@ impl Station {
         tasks.spawn(Arc::clone(self).feed());
         tasks.spawn(Arc::clone(self).follow_runs());
         tasks.spawn(Arc::clone(self).tell_hooks());
+        tasks.spawn(Arc::clone(self).print_labels());
         tasks.spawn(Arc::clone(self).run_host_hooks());
         tasks.spawn(Arc::clone(self).ask_for_values());
         tasks.spawn(Arc::clone(self).follow_objects());

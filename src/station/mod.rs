@@ -26,6 +26,8 @@
 //! | `shell` | calls of boards whose client is a shell script |
 //! | `hooks` | who is told by HTTP what happens |
 //! | `host_hooks` | programs on its host that are run when something happens |
+//! | `labels` | templates of labels, printers, and what waits for them |
+//! | `named` | what may name a board in a text; pure |
 //! | `password`, `password_rules` | passwords: how they are kept, and which are refused |
 //! | `refused` | sign-ins that were refused, for the audit |
 //! | `policy` | what people change of rules, projects and settings, by the API or on a page |
@@ -70,8 +72,10 @@ mod export;
 mod fetch;
 mod firmware;
 mod first_boot;
+mod labels;
 mod metrics;
 mod moves;
+mod named;
 mod outside;
 mod own;
 mod packed;
@@ -258,6 +262,10 @@ pub(crate) struct Station {
     commands: std::sync::OnceLock<Vec<(String, String)>>,
     /// Rung when hooks are to be told something.
     bell: tokio::sync::Notify,
+    /// Rung when something is to be printed.
+    print_bell: tokio::sync::Notify,
+    /// Pictures that are looked at, or drawn, at once.
+    scans: tokio::sync::Semaphore,
     host_hooks: host_hooks::Turns,
     /// What sessions of a proxy's users are made of; another one each time that the station starts.
     proxied: [u8; 32],
@@ -334,6 +342,8 @@ impl Station {
             tried: tokio::sync::Mutex::default(),
             commands: std::sync::OnceLock::new(),
             bell: tokio::sync::Notify::new(),
+            print_bell: tokio::sync::Notify::new(),
+            scans: tokio::sync::Semaphore::new(2),
             host_hooks: host_hooks::Turns::default(),
             proxied: key::random::<32>().ok_or(key::Error::Random)?,
             notices: pages::Notices::default(),

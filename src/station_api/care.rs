@@ -41,11 +41,13 @@ pub enum TroubleOf {
     Address,
     /// The place where the bytes of images are.
     Objects,
+    /// A printer takes no labels, or perhaps printed some.
+    Printer,
 }
 
 impl TroubleOf {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Disk,
         Self::Clock,
         Self::Database,
@@ -55,6 +57,7 @@ impl TroubleOf {
         Self::Switch,
         Self::Address,
         Self::Objects,
+        Self::Printer,
     ];
 
     /// The word of it.
@@ -70,6 +73,7 @@ impl TroubleOf {
             Self::Switch => "switch",
             Self::Address => "address",
             Self::Objects => "objects",
+            Self::Printer => "printer",
         }
     }
 }

@@ -50,6 +50,7 @@ mod flash;
 mod hints;
 mod host_hooks;
 mod image_readers;
+mod labels;
 mod live_tree;
 mod netboot_reasons;
 mod netboot_runs;

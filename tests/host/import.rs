@@ -103,10 +103,9 @@ fn left<'a>(lines: &'a [Value], what: &str) -> Vec<&'a str> {
 fn all_of_cmprovision_comes_over_once_and_what_does_not_is_named() {
     let station = cmprovision();
     let path = |name: &str| station.path(name).display().to_string();
-    let (file, dir, labels) = (path("cmp/database.sqlite"), path("cmp"), path("labels"));
-    fs::create_dir(&labels).unwrap();
+    let (file, dir) = (path("cmp/database.sqlite"), path("cmp"));
     let before = fs::read(&file).unwrap();
-    let args = ["import", "cmprovision", &file, "--files", &dir, "--labels", &labels];
+    let args = ["import", "cmprovision", &file, "--files", &dir];
     let dry = station.json(&[&args[..], &["--dry-run"]].concat());
     assert_eq!(
         (count(&dry, "image"), count(&dry, "record"), count(&dry, "project")),
@@ -114,7 +113,7 @@ fn all_of_cmprovision_comes_over_once_and_what_does_not_is_named() {
         "{dry:#?}"
     );
     assert!(station.json(&["project", "list"]).is_empty() && station.json(&["image", "list"]).is_empty());
-    assert!(fs::read_dir(&labels).unwrap().next().is_none());
+    assert!(station.json(&["label", "list"]).is_empty());
 
     let lines = station.json(&args);
     for (what, new) in [
@@ -134,7 +133,11 @@ fn all_of_cmprovision_comes_over_once_and_what_does_not_is_named() {
     assert!(left(&lines, "image of a project")[0].contains("no image `gone`"), "{lines:#?}");
     assert_eq!(left(&lines, "setting").len(), 1);
     assert_eq!(fs::read(&file).unwrap(), before, "the database has changed");
-    assert_eq!(fs::read_to_string(Path::new(&labels).join("Datamatrix.jscript")).unwrap(), "J $serial");
+    let label = station.json(&["label", "show", "Datamatrix"]).remove(0)["value"].clone();
+    assert_eq!((&label["language"], &label["text"]), (&"jscript".into(), &"J {serial}".into()));
+    // A command of theirs becomes none of ours.
+    assert!(left(&lines, "printer of a label")[0].contains("the station's settings"), "{lines:#?}");
+    assert!(station.json(&["printer", "list"]).is_empty());
 
     let project = station.json(&["project", "show", "gateway"]).remove(0)["value"].clone();
     assert_eq!(

@@ -65,6 +65,7 @@ mod http_client;
 mod import;
 mod initramfs;
 mod json;
+mod labels;
 mod live;
 mod lost_output;
 mod objects;

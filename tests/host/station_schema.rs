@@ -32,6 +32,14 @@ fn config(station: &Station) -> String {
     let post = |path: &str, body: serde_json::Value| station.admin("POST", path, Some(&body)).ok();
     put("/api/v1/projects/lab", json!({"name": "lab", "image": "os"}));
     put("/api/v1/scripts/greet", json!({"name": "greet", "text": "echo hello\n", "when": "pre"}));
+    put("/api/v1/labels/box", json!({"name": "box", "text": "size 50 25\ntext 1 1 4 {serial}"}));
+    // What leads to this host is never connected to: what is to be printed stays there.
+    put(
+        "/api/v1/printers/zebra",
+        json!({"name": "zebra", "at": {"by": "tcp", "host": "localhost", "port": 9}}),
+    );
+    let print =
+        post("/api/v1/prints", json!({"label": "box", "printer": "zebra"}))["items"][0]["print"].clone();
     station.put("/api/v1/firmware/four", &crate::eeprom::pi4(b"[all]\nBOOT_UART=0\n")).ok();
     let range = json!({"kind": "sequence", "prefix": "SN", "width": 4, "start": 1, "step": 1, "end": 9});
     post("/api/v1/values", json!({"name": "sn", "of": range}));
@@ -60,6 +68,9 @@ fn config(station: &Station) -> String {
         ("rule", "rest"),
         ("script", "greet"),
         ("firmware", "four"),
+        ("label", "box"),
+        ("printer", "zebra"),
+        ("print", print.as_str().unwrap()),
         ("source", "sn"),
         ("slot", "bench"),
         ("switch", "sw1"),

@@ -8,9 +8,11 @@ mod health;
 mod hooks;
 mod images;
 mod import;
+mod labels;
 mod objects;
 mod people;
 mod runs;
+pub(super) mod scan;
 mod scripts;
 mod settings;
 mod switches;
@@ -45,6 +47,8 @@ pub(super) fn add_to(table: &mut Table) {
     switches::add_to(table);
     scripts::add_to(table);
     firmware::add_to(table);
+    labels::add_to(table);
+    scan::add_to(table);
     import::add_to(table);
 }
 

@@ -194,6 +194,10 @@ impl Station {
             None => self.objects_facts().await,
             Some(_) => trouble::Objects::default(),
         };
+        let printers = match &away {
+            None => self.store().printers().await.unwrap_or_default(),
+            Some(_) => Vec::new(),
+        };
         Facts {
             now: at,
             room: self.room(),
@@ -210,6 +214,7 @@ impl Station {
             switches: self.switches.wrong(),
             doubles,
             objects,
+            printers,
             names: self.options.settings.station.names.value.clone(),
         }
     }

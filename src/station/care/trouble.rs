@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::board::Mac;
 use crate::error::{Remedy, remedy};
 use crate::format::{count, size};
-use crate::station_api::{Room, Time, Trouble, TroubleIs, TroubleOf};
+use crate::station_api::{Printer, Room, Time, Trouble, TroubleIs, TroubleOf};
 
 const HOUR: Time = 3_600_000;
 const DAY: Time = 24 * HOUR;
@@ -23,6 +23,8 @@ pub(super) const JUMP: Time = 10_000;
 const SLOW: Duration = Duration::from_millis(250);
 /// So many questions are looked at, before one says that it is slow.
 const QUESTIONS: usize = 5;
+/// A printer that takes nothing for so long is said: one that is fed takes a while.
+const PRINTER: Time = 60_000;
 /// A database that is larger is large: what is old could go.
 const LARGE: u64 = 20 << 30;
 
@@ -65,6 +67,8 @@ pub(in crate::station) struct Facts {
     pub(in crate::station) switches: Vec<(String, String, Option<Remedy>)>,
     /// Ethernet addresses that several boards have which are there, with what people call them.
     pub(in crate::station) doubles: Vec<(Mac, Vec<String>)>,
+    /// Printers, with what waits for them.
+    pub(in crate::station) printers: Vec<Printer>,
     pub(in crate::station) objects: Objects,
 }
 
@@ -101,6 +105,7 @@ pub(in crate::station) const fn help(about: TroubleOf) -> &'static str {
         TroubleOf::Switch => "/help/pages#a-switch-tells-nothing",
         TroubleOf::Address => "/help/pages#two-boards-have-one-address",
         TroubleOf::Objects => "/help/pages#the-object-store-is-away",
+        TroubleOf::Printer => "/help/pages#a-printer-takes-no-labels",
     }
 }
 
@@ -123,6 +128,7 @@ pub(in crate::station) fn troubles(facts: &Facts) -> Vec<Trouble> {
     all.extend(switches(facts));
     all.extend(doubles(facts));
     all.extend(objects(&facts.objects));
+    all.extend(printers(facts));
     all.sort_by_key(|trouble| std::cmp::Reverse(trouble.is));
     all
 }
@@ -281,6 +287,36 @@ fn objects(facts: &Objects) -> Vec<Trouble> {
     all
 }
 
+fn printers(facts: &Facts) -> Vec<Trouble> {
+    let mut all = Vec::new();
+    let is_off = |printer: &&Printer| printer.since.is_some_and(|since| facts.now - since >= PRINTER);
+    if let Some(first) = facts.printers.iter().find(is_off) {
+        let others = facts.printers.iter().filter(is_off).count() - 1;
+        let more = if others > 0 {
+            format!(", and {} more", count(others as u64, "printer"))
+        } else {
+            String::new()
+        };
+        let text = format!(
+            "The printer {} takes no labels{more}: {} {}. {}.",
+            first.name,
+            count(first.waiting, "label"),
+            if first.waiting == 1 { "waits" } else { "wait" },
+            first.why
+        );
+        let hint = "see whether it is on, and has paper; labels wait for it";
+        all.push(trouble(TroubleOf::Printer, TroubleIs::Here, text, hint));
+    }
+    let unsure: u64 = facts.printers.iter().map(|printer| printer.unsure).sum();
+    if unsure > 0 {
+        let (labels, were) = (count(unsure, "label"), if unsure == 1 { "was" } else { "were" });
+        let text = format!("{labels} {were} perhaps printed: nobody has said so.");
+        let hint = "look whether they are there; let them be printed again, or say that they are";
+        all.push(trouble(TroubleOf::Printer, TroubleIs::Coming, text, hint));
+    }
+    all
+}
+
 fn certificate(facts: &Facts) -> Vec<Trouble> {
     let Some(certificate) = &facts.certificate else { return Vec::new() };
     let mut all = Vec::new();
@@ -334,6 +370,29 @@ mod tests {
         let trouble = all.remove(0);
         assert!(!trouble.hint.is_empty() && trouble.help.starts_with("/help/pages#"));
         (trouble.about, trouble.is, trouble.text)
+    }
+
+    #[test]
+    fn a_printer_that_takes_nothing_is_said_and_what_was_perhaps_printed_too() {
+        let printer = |name: &str, since: Option<Time>, unsure| {
+            let text = format!(
+                r#"{{"name":"{name}","at":{{"by":"tcp","host":"a"}},"takes":"zpl","waiting":3,"unsure":{unsure},"why":"no answer",
+                    "made":0,"by":"ada"}}"#
+            );
+            Printer { since, ..serde_json::from_str(&text).unwrap() }
+        };
+        let with = |printers: Vec<Printer>| Facts { printers, ..facts() };
+        assert_eq!(troubles(&with(vec![printer("a", None, 0), printer("b", Some(NOW - 1000), 0)])), []);
+        let (about, is, text) = one(&with(vec![printer("a", None, 0), printer("b", Some(NOW - 60_000), 0)]));
+        assert_eq!((about, is), (TroubleOf::Printer, TroubleIs::Here));
+        assert_eq!(text, "The printer b takes no labels: 3 labels wait. no answer.");
+        let both = vec![printer("b", Some(0), 0), printer("c", Some(0), 0)];
+        assert!(one(&with(both)).2.starts_with("The printer b takes no labels, and 1 printer more: "));
+        let (_, is, text) = one(&with(vec![printer("a", None, 1)]));
+        assert_eq!(
+            (is, text.as_str()),
+            (TroubleIs::Coming, "1 label was perhaps printed: nobody has said so.")
+        );
     }
 
     #[test]

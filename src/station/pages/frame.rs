@@ -24,6 +24,9 @@ const MENU: &[(&str, &str, &str, Role)] = &[
     ("scripts", "/scripts", "Scripts", Role::Viewer),
     ("rules", "/rules", "Rules", Role::Viewer),
     ("values", "/values", "Values", Role::Viewer),
+    ("labels", "/labels", "Labels", Role::Viewer),
+    ("printers", "/printers", "Printers", Role::Viewer),
+    ("scan", "/scan", "Scan", Role::Viewer),
     ("network", "/network", "Network", Role::Viewer),
     ("users", "/users", "Users and tokens", Role::Admin),
     ("hooks", "/hooks", "Hooks", Role::Admin),
@@ -219,7 +222,24 @@ impl crate::station::Station {
             };
             lights.push(objects(&self.troubles(), words));
         }
+        lights.extend(self.printers_light().await);
         lights
+    }
+
+    /// The light of its printers, where there are some.
+    async fn printers_light(&self) -> Option<Light> {
+        let printers = self.store().printers().await.ok().filter(|printers| !printers.is_empty())?;
+        let waiting = printers.iter().map(|printer| printer.waiting).sum();
+        let labels = crate::format::count(waiting, "label");
+        if let Some(off) = printers.iter().find(|printer| !printer.why.is_empty()) {
+            let words = format!("{} takes nothing; {labels} to be printed: {}", off.name, message(&off.why));
+            return Some(light("warn", "▲", "Printers", words));
+        }
+        if printers.iter().any(|printer| printer.unsure > 0) {
+            let words = "labels were perhaps printed: somebody has to look".to_owned();
+            return Some(light("warn", "▲", "Printers", words));
+        }
+        Some(light("on", "●", "Printers", format!("{labels} to be printed")))
     }
 
     fn disk_used(&self) -> Option<u64> {

@@ -18,6 +18,7 @@
 //! | `slots` | the bench as a map, places that nobody has named, switches |
 //! | `firmware` | EEPROM images |
 //! | `rules` | rules, projects and scripts |
+//! | `labels` | labels, printers and what waits for them, codes that a camera sees |
 //! | `network` | what is seen of the network |
 //! | `settings` | settings, with where they come from |
 //! | `help` | the manual |
@@ -40,6 +41,7 @@ mod frame;
 mod half;
 mod help;
 mod images;
+mod labels;
 mod live;
 mod network;
 #[cfg(test)]
@@ -85,6 +87,7 @@ fn all() -> Pages {
     live::add_to(&mut pages);
     people::add_to(&mut pages);
     rules::add_to(&mut pages);
+    labels::add_to(&mut pages);
     values::add_to(&mut pages);
     settings::add_to(&mut pages);
     network::add_to(&mut pages);

@@ -6,14 +6,14 @@ use super::db::{Question, Row, Tx, json, values, word};
 use super::floor::among;
 use super::page::{limit, page};
 use super::runs::{self, Beside};
-use super::{Error, Store, boards, draws, new_name, plans, script_runs};
+use super::{Error, Store, boards, draws, new_name, plans, prints, script_runs};
 use crate::board::Who;
 use crate::device_api::{Action, End, Orders, Progress, Role};
 use crate::error::Kind;
 use crate::run::{Ending, Record, Stage, Way, ledger};
 use crate::station::jobs::{Event, LEASE, Refused, SILENCE, Step, Verdict, claim, is_open, next, verdict};
 use crate::station_api::{
-    Board, EepromRun, EepromState, Enrolment, Held, Job, JobState, JobsAsked, Page, Plan, Time,
+    Board, EepromRun, EepromState, Enrolment, Held, Job, JobState, JobsAsked, LabelWhen, Page, Plan, Time,
 };
 
 const JOB: &str =
@@ -401,6 +401,7 @@ impl Store {
         }
         let run = begin_run(&mut tx, &mut job, &board, now).await?;
         put(&mut tx, &job).await?;
+        prints::of_job(&mut tx, &job, LabelWhen::Start, now).await?;
         tx.commit().await?;
         Ok(Some(Drawn { run, job }))
     }
@@ -455,6 +456,9 @@ impl Store {
             boards::hold(&mut tx, &job.board, Held::Done, now).await?;
         }
         put(&mut tx, &job).await?;
+        if matches!(finished.ending, Ending::Done { .. }) {
+            prints::of_job(&mut tx, &job, LabelWhen::Done, now).await?;
+        }
         plans::retry(&mut tx, &job, finished.kind, now).await?;
         tx.commit().await?;
         Ok(job)

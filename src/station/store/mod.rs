@@ -10,6 +10,7 @@
 //! | `object_place` | where the bytes of images are kept |
 //! | `values`, `draws`, `sheets` | what each board has of its own |
 //! | `firmware` | images of boards' EEPROMs |
+//! | `labels`, `prints` | labels and printers, and what is to be printed |
 //! | `scripts`, `script_runs` | what boards run beside that, and what became of it |
 //! | `people`, `second`, `passkeys`, `sessions`, `settings` | who may do what |
 //! | `audit` | what was done by whom, as a chain |
@@ -39,6 +40,7 @@ mod images;
 mod import;
 mod jobs;
 mod keyless;
+mod labels;
 mod object_place;
 mod once;
 mod open;
@@ -46,6 +48,7 @@ mod page;
 mod passkeys;
 mod people;
 mod plans;
+mod prints;
 mod projects;
 mod retain;
 mod rules;
@@ -84,6 +87,7 @@ pub use open::StoreUrl;
 pub use page::{limit, part};
 pub use passkeys::Passkey;
 pub use people::Account;
+pub use prints::{Claimed, Printed, Wanted};
 pub use retain::{Keep, Removed, room};
 pub use rules::Arrival;
 pub use sessions::{Invitation, Started};

@@ -28,6 +28,7 @@ mod beginner;
 mod floor;
 mod keyboard;
 mod keys;
+mod labels;
 mod look;
 mod moves;
 mod people;

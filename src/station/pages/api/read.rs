@@ -177,13 +177,14 @@ pub(super) fn things(api: &Value) -> Vec<Thing> {
 /// What the first part of a path is about.
 fn title(part: &str) -> &'static str {
     match part {
-        "boards" => "Boards",
+        "boards" | "scan" => "Boards",
         "jobs" => "Jobs",
         "runs" => "Runs",
         "images" => "Images",
         "uploads" => "Uploads",
         "backups" => "Backups",
         "firmware" | "host-firmware" => "Firmware",
+        "labels" | "printers" | "prints" => "Labels and printers",
         "projects" => "Projects",
         "scripts" => "Scripts",
         "values" => "Values",

@@ -9,7 +9,7 @@ use crate::station::pages::table::{Pages, go, page};
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
 use crate::station::web::{Access, Refusal};
-use crate::station_api::{BoardChange, Held, Role};
+use crate::station_api::{BoardChange, Held, NewPrint, Role};
 
 const WORK: Access = Access::Role(Role::Operator);
 const RULE: Access = Access::Role(Role::Admin);
@@ -17,6 +17,7 @@ const RULE: Access = Access::Role(Role::Admin);
 pub(super) fn add_to(pages: &mut Pages) {
     pages.post("/boards/{board}/change", WORK, change);
     pages.post("/boards/{board}/forget-key", WORK, forget_key);
+    pages.post("/boards/{board}/label", WORK, print_label);
     pages.get("/boards/{board}/forget", RULE, ask);
     pages.post("/boards/{board}/forget", RULE, forget);
 }
@@ -38,6 +39,15 @@ async fn change(visit: Visit, form: Form) -> Answer {
     };
     let board = visit.station.change_board(&visit.who(), &id, &change).await?;
     visit.say(false, format!("{} is changed.", words::name(&board)));
+    Ok(go(&format!("/boards/{id}")))
+}
+
+async fn print_label(visit: Visit, form: Form) -> Answer {
+    let id = id(&visit).await?;
+    let (label, printer) = (form.text("label").to_owned(), form.text("printer").to_owned());
+    let new = NewPrint { label, printer, board: Some(id.clone()), copies: 1 };
+    visit.station.want_print(&visit.who(), &new).await?;
+    visit.say(false, format!("Its label goes to {}.", new.printer));
     Ok(go(&format!("/boards/{id}")))
 }
 

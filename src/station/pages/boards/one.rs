@@ -127,6 +127,9 @@ struct Page {
     held: &'static str,
     armed: bool,
     slots: Vec<String>,
+    /// What may be printed for it, and where.
+    labels: Vec<String>,
+    printers: Vec<String>,
     clicks: Vec<Click>,
     stores: Vec<Store>,
     steps: Vec<Step>,
@@ -168,6 +171,8 @@ pub(super) async fn one(visit: Visit) -> Answer {
     let image = station.store().image_before().await?;
     let clicks = if acts { clicks(&line, job.as_ref(), image.as_deref()) } else { Vec::new() };
     let slots = station.store().slots().await?.into_iter().map(|slot| slot.name).collect();
+    let labels = station.store().labels().await?.into_iter().map(|label| label.name).collect();
+    let printers = station.store().printers().await?.into_iter().map(|printer| printer.name).collect();
     let page_of = Page {
         frame: visit.frame(&line.name, "boards").await,
         serial: board.serial.map(|serial| serial.to_string()).unwrap_or_default(),
@@ -190,6 +195,8 @@ pub(super) async fn one(visit: Visit) -> Answer {
         line,
         id,
         slots,
+        labels,
+        printers,
         clicks,
         steps,
         rest,
@@ -206,6 +213,7 @@ fn facts(board: &crate::station_api::Board) -> Vec<(&'static str, String)> {
     let mut all = Vec::new();
     let mut put = |name, text: Option<String>| all.extend(text.map(|text| (name, text)));
     put("Code", facts.revision.map(|code| format!("{code:x}")));
+    put("DUID", facts.duid.as_deref().map(|duid| message(duid).into_owned()));
     put("Started by", facts.boot.as_deref().map(|boot| message(boot).into_owned()));
     put("EEPROM", facts.eeprom.as_ref().map(|eeprom| message(&eeprom::told::board(eeprom)).into_owned()));
     put("Link", facts.link_mbps.map(|speed| format!("{speed} Mbit/s")));

@@ -9,6 +9,7 @@ mod jobs;
 mod killed_tests;
 mod open;
 mod people;
+mod prints;
 mod rules;
 mod scale;
 mod scripts;
