@@ -34,7 +34,7 @@ pub struct NotOne {
 impl Newest {
     /// Remembers an image, if it is newer than what there is of its chip and channel. What is none is passed over.
     pub fn take(&mut self, path: PathBuf, bytes: Vec<u8>) {
-        let Ok(image) = Image::parse(bytes) else { return };
+        let Some(image) = Image::parse(bytes).ok().filter(|image| image.bootconf().is_ok()) else { return };
         let channel = place(&path).channel;
         let same = |other: &&mut OneOf| other.image.family() == image.family() && other.channel == channel;
         match self.0.iter_mut().find(same) {
@@ -106,7 +106,7 @@ mod tests {
                 ("bootloader-2711/default/pieeprom-2025-01-01.bin", pi4_of("1735689600", b"")),
                 ("bootloader-2711/latest/pieeprom-2026-01-01.bin", pi4_of("1767225600", b"")),
                 ("bootloader-2712/default/pieeprom.bin", five),
-                ("bootloader-2712/default/none.bin", vec![0; 512 << 10]),
+                ("none/none.bin", vec![0; 512 << 10]),
                 ("bootloader-2712/default/short.bin", vec![7]),
             ] {
                 newest.take(path.into(), bytes);
