@@ -78,7 +78,7 @@ impl Seaweed {
         server.go_on();
         // Nothing of this process is called when it ends: so somebody else watches.
         let script = format!(
-            "while [ -d /proc/{} ]; do sleep 0.2; done; kill -9 $(cat {1}/pid); rm -rf {1}",
+            "while [ -d /proc/{} ]; do sleep 0.2; done; [ ! -e {1}/pid ] || kill -9 $(cat {1}/pid); rm -rf {1}",
             std::process::id(),
             server.dir.display(),
         );
@@ -133,6 +133,8 @@ impl Seaweed {
     /// kill -9.
     pub fn stop(&self) {
         if let Some(mut child) = self.child.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // Its number may be somebody else's afterwards.
+            let _ = std::fs::remove_file(self.dir.join("pid"));
             child.kill().expect("it is ours");
             child.wait().expect("it is ours");
         }
