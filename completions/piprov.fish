@@ -45,11 +45,15 @@ complete -c piprov -n "__fish_piprov_needs_command" -f -a "project" -d 'Show and
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "script" -d 'Show and change what boards run before and after their image is written'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "rule" -d 'Show and change which project an arriving board gets'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "values" -d 'Show and change the sources of values of which each board has its own'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "label" -d 'Show, change and print labels'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "printer" -d 'Show and change printers of labels'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "user" -d 'Show and change the accounts of people'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "token" -d 'Show, make and take back the tokens of programs'
-complete -c piprov -n "__fish_piprov_needs_command" -f -a "slot" -d 'Show slots, and say that one is mended'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "slot" -d 'Show and name slots, and say that one is mended'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "switch" -d 'Show and change the switches that are asked where boards are'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "import" -d 'Take over what another provisioner had'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "hook" -d 'Show and change who is told by HTTP what happens'
+complete -c piprov -n "__fish_piprov_needs_command" -f -a "objects" -d 'Show where the bytes of images are kept, and move them'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "station" -d 'Show the station, and say whether its rules start something'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "targets" -d 'Show, check and change the targets database'
 complete -c piprov -n "__fish_piprov_needs_command" -f -a "card" -d 'Make and check recovery cards'
@@ -672,10 +676,15 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l eeprom-boot-from-target -d 'Boards look for a system first on the disk that is written: yes or no' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l eeprom-when -d 'When it is written: if-different, or if-older than the image\'s bootloader' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l eeprom-otherwise -d 'What becomes of a job whose board can\'t have it in any way: fail or go-on' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l label -d 'The label that is printed for each of its boards' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l label-printer -d 'The printer that it is printed by' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l label-when -d 'start: when the job begins; done: when it was read back [default: done]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l label-copies -d 'How often it is printed [default: 1]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l no-values -d 'Boards get no values of their own'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l no-label -d 'Nothing is printed'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
@@ -698,10 +707,15 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l eeprom-boot-from-target -d 'Boards look for a system first on the disk that is written: yes or no' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l eeprom-when -d 'When it is written: if-different, or if-older than the image\'s bootloader' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l eeprom-otherwise -d 'What becomes of a job whose board can\'t have it in any way: fail or go-on' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l label -d 'The label that is printed for each of its boards' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l label-printer -d 'The printer that it is printed by' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l label-when -d 'start: when the job begins; done: when it was read back [default: done]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l label-copies -d 'How often it is printed [default: 1]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l no-values -d 'Boards get no values of their own'
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l no-label -d 'Nothing is printed'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more about the same events'
@@ -961,6 +975,176 @@ complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -f -a "list" -d 'List labels'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -f -a "show" -d 'Show one label with its template'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -f -a "add" -d 'Add a label, or change it'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -f -a "fill" -d 'Write a label with a board\'s values into a file, as its printer gets it'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -f -a "print" -d 'Print a label for a board, or as a test'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -f -a "queue" -d 'List what was and is to be printed, the newest first'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -f -a "again" -d 'Print something of the queue once more, or now'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -f -a "cancel" -d 'Print something of the queue no more; or say that it was seen to'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -f -a "remove" -d 'Remove a label that no project has'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -l name -d 'What to call it [default: the file\'s name, without its ending]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -l language -d 'drawn, zpl, epl, jscript, html or text [default: as it is, else drawn]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -l board -d 'The board [default: none, with sample values]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -l as -d 'A label that is drawn as png, zpl or epl' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -s o -l output -d 'The file, which is not there yet; - is standard output' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -l printer -d 'The printer' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -l board -d 'The board [default: none, as a test with sample values]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -l copies -d 'How often' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -l printer -d 'Only of this printer' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -l state -d 'Only waiting, printing, sent, unsure, failed or cancelled' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from again" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from again" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from again" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from again" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from again" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from again" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from again" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from again" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from again" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from cancel" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from cancel" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from cancel" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from cancel" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from cancel" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from cancel" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from cancel" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from cancel" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -f -a "list" -d 'List printers, with what waits for them'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -f -a "show" -d 'Show one printer'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -f -a "add" -d 'Add a printer, or change where it is'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -f -a "remove" -d 'Remove a printer that no project has; what waits for it isn\'t printed'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l tcp -d 'It takes labels over TCP [default port: 9100]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l ftp -d 'It takes files by FTP [default port: 21]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l program -d 'A program of the station\'s host prints' -r
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l takes -d 'What is drawn goes as zpl, epl or png [default: as it is, else zpl]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l ending -d 'The ending of files\' names, by FTP or with --files [default: prn]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l user -d 'Who signs in by FTP [default: anonymous]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l password-file -d 'A file with the password for FTP, its owner\'s alone [default: it stays]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l directory -d 'The directory on the FTP server' -r
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l files -d 'Labels become files below the directory of the setting `station.print-dir`'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l rename -d 'By FTP a file gets its name when it is whole'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -1080,17 +1264,20 @@ complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -l config -d 'Read this configuration file instead of the usual ones' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -l json -d 'Print results as JSON, one object a line'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -s q -l quiet -d 'Print results and errors only'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -s v -l verbose -d 'Say more about the same events'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -f -a "list" -d 'List slots, with those at which boards fail again and again'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list mended" -f -a "mended" -d 'Say that a slot is mended: its runs count from now'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -f -a "list" -d 'List slots, with those at which boards fail again and again'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -f -a "places" -d 'List places at which boards were seen and that are no slots, the newest first'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -f -a "put" -d 'Make or change a slot'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -f -a "remove" -d 'Remove a slot; the boards in it are in none then'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -f -a "mended" -d 'Say that a slot is mended: its runs count from now'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -1100,6 +1287,36 @@ complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from places" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from places" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from places" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from places" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from places" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from places" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from places" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from places" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from places" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -l position -d 'Its position in the order of the bench, from 0 [default: behind the last one]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -l cell -d 'Its cell on the map of the bench, each number 1 to 24' -r
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -l no-cell -d 'Take it off the map of the bench'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -1109,6 +1326,57 @@ complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -f -a "list" -d 'List switches, with how they were when they were asked last'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -f -a "show" -d 'Show what a switch has seen, port by port'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -f -a "add" -d 'Add a switch, or change one'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -f -a "remove" -d 'Remove a switch; slots at its ports stay'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -l community-file -d 'A file with the community, its owner\'s alone [default: the known one]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -l uplink -d 'A port behind which another switch is; again for more' -r
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -1118,10 +1386,9 @@ complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_see
 complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -f -a "cmprovision" -d 'Take over projects, scripts, images, people and history of cmprovision'
+complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -f -a "cmprovision" -d 'Take over projects, scripts, labels, images, people and history of cmprovision'
 complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -f -a "rpi-sb-provisioner" -d 'Take over the manufacturing database of rpi-sb-provisioner'
 complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -l files -d 'Its directory, with images and EEPROM images' -r -f -a "(__fish_complete_directories)"
-complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -l labels -d 'Write its templates of labels into this directory, as they are' -r -f -a "(__fish_complete_directories)"
 complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -1215,6 +1482,46 @@ complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from host" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from host" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from host" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -f -a "show" -d 'Show where they are, and how far a move is'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -f -a "move" -d 'Keep them elsewhere from now on, and copy those that are there'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -f -a "remove" -d 'Remove what was left in a place that isn\'t used any more'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from move" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from move" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from move" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from move" -l wait -d 'Wait until all are there'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from move" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from move" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from move" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from move" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from move" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from move" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -1280,6 +1587,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l check -d 'Prove this exported file, and nothing of a station on this host' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l key -d 'The file is signed by this key: what `piprov station status` tells' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l since -d 'It goes on where this earlier export ends' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l state -d 'The station\'s state directory [default: the setting station.state]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
