@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use crate::beneath::open_regular;
 use crate::cli::client::{At, Station, path};
-use crate::cli::output::Output;
+use crate::cli::output::{Output, Readers};
 use crate::cli::remedy::quoted;
 use crate::cli::ui::Ui;
 use crate::cli::{Global, firmware, image};
+use crate::error::{Explain, Kind};
 use crate::format::json::json;
 use crate::station::takeover::{self, Found, FoundFirmware, FoundImage};
 use crate::station_api::{Firmware, Image, ImageState, Imported, LeftOut, Taken};
@@ -83,6 +84,21 @@ struct Taking<'a> {
     left: Vec<LeftOut>,
 }
 
+/// The directory for labels can't be made.
+#[derive(Debug, thiserror::Error)]
+#[error("making the directory {}", dir.display())]
+struct Unmade {
+    dir: PathBuf,
+    #[source]
+    error: std::io::Error,
+}
+
+impl Explain for Unmade {
+    fn kind(&self) -> Kind {
+        Kind::of_output(&self.error)
+    }
+}
+
 impl Import {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let station = self.at.open(global, ui, stop)?;
@@ -132,13 +148,20 @@ impl Taking<'_> {
     /// Whether it is new; `None` where it isn't taken.
     fn image(&mut self, one: &FoundImage, files: Option<&Path>) -> crate::cli::Result<Option<bool>> {
         match self.station.get::<Image>(&path(["images", &one.name])) {
+            // What didn't come whole before makes room for what is sent now.
+            Ok(there) if there.state == ImageState::Failed => {}
+            Ok(there) if there.state == ImageState::Coming => {
+                self.left("image", &one.name, "an image of this name is coming just now: take it over again after that");
+                return Ok(None);
+            }
             Ok(there) if one.sha256.as_deref() == Some(&there.file_sha256) => return Ok(Some(false)),
-            Ok(there) if there.state == ImageState::Ready => {
-                self.left("image", &one.name, "the station has another image of this name");
+            Ok(there) if there.state == ImageState::Damaged => {
+                let why = "the station's image of this name is damaged: remove it, or add its file under another name";
+                self.left("image", &one.name, why);
                 return Ok(None);
             }
             Ok(_) => {
-                self.left("image", &one.name, "the station has an image of this name that isn't whole");
+                self.left("image", &one.name, "the station has another image of this name");
                 return Ok(None);
             }
             Err(error) if error.status() == Some(404) => {}
@@ -240,8 +263,10 @@ impl Taking<'_> {
             if self.dry {
                 continue;
             }
+            // The directory is this command's own to make, as the files in it are.
+            std::fs::create_dir_all(dir).map_err(|error| Unmade { dir: dir.to_owned(), error })?;
             let output = Output::at(&file, false, self.ui)?;
-            let writing = output.begin(0o666)?;
+            let writing = output.begin(Readers::Usual)?;
             writing.write(label.text.as_bytes())?;
             writing.end()?;
         }
@@ -289,7 +314,13 @@ impl Taking<'_> {
     /// What only a person may do.
     fn next_steps(&self, found: &Found, has_users: bool) {
         let ui = self.ui;
-        if let Some(project) = &found.active {
+        let is_left = |project: &String| {
+            self.left.iter().any(|left| left.what == "project" && left.name == *project)
+                || !found.import.projects.iter().any(|one| one.name == *project)
+        };
+        if let Some(project) = found.active.as_ref().filter(|project| is_left(project)) {
+            ui.say(format_args!("each board got the project {} there, which isn't taken", quoted(project)));
+        } else if let Some(project) = &found.active {
             let project = quoted(project);
             ui.say(format_args!(
                 "each board got the project {project} there: `piprov rule add all --project {project}` does the same here, and \

@@ -225,6 +225,21 @@ pub fn check(asked: &ProjectEeprom) -> Result<Vec<String>, Error> {
     Ok(notes)
 }
 
+/// The same, and whether this image can have it: what no board could start from is told at once. Of a signed image that is
+/// told with the board, which may be signed too.
+///
+/// # Errors
+/// Those of [`check`], and [`Error::SignedBoot`] and others of the image.
+pub fn check_on(asked: &ProjectEeprom, image: &Image) -> Result<Vec<String>, Error> {
+    let notes = check(asked)?;
+    if !image.is_signed() {
+        let set = asked.set.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        let wanted = Wanted { unset: asked.unset.clone(), set, ..Wanted::default() };
+        edit(image, &BootConf::parse(image.bootconf()?), &wanted)?;
+    }
+    Ok(notes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -106,8 +106,14 @@ fn nobody_marks_a_board_as_done_or_gives_it_a_log_without_the_token_of_its_attem
         assert!((400..500).contains(&status), "{wrong}: {status}");
     }
     assert_eq!(rig.state(&job), "running");
-    // The token of another board ends that board's job, whatever serial number is told with it.
-    assert_eq!(rig.get(&format!("{base}&token={foreign}&{done}")).status, 200);
+    // The token of another board ends neither's job: it is said that the two don't belong together.
+    let mixed = rig.get(&format!("{base}&token={foreign}&{done}"));
+    assert!(mixed.status == 403 && text(&mixed).contains("given to the board 10000000af04b2db"), "{}", text(&mixed));
+    assert_eq!(rig.get(&format!("{base}x&token={token}&{done}")).status, 403);
+    assert_eq!((rig.state(&job), rig.state(&other)), (json!("running"), json!("running")));
+    // The short number is the same board's.
+    let short = "/scriptexecute?serial=af04b2db";
+    assert_eq!(rig.get(&format!("{short}&token={foreign}&{done}")).status, 200);
     assert_eq!((rig.state(&job), rig.state(&other)), (json!("running"), json!("done")));
     // A new attempt: the token of before opens nothing.
     let again = text(&rig.get(&question(SERIAL, 1 << 20)));
@@ -137,6 +143,10 @@ fn nothing_is_verified_that_was_not_read_back_from_the_disk_and_equal() {
         let (job, token) = rig.at_work(&format!("10000000af04c0{n:02}"), project);
         rig.get(&format!("/scriptexecute?token={token}&{told}"));
         assert_eq!(rig.state(&job), state, "{told}");
+        if told.ends_with("fresh=0") {
+            let run = rig.station.admin("GET", "/api/v1/runs", None).ok()["items"][0].clone();
+            assert!(run["why"].as_str().unwrap().contains("out of the board's memory"), "{run}");
+        }
     }
 }
 

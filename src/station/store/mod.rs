@@ -80,7 +80,7 @@ pub use page::{limit, part};
 pub use passkeys::Passkey;
 pub use people::Account;
 pub use retain::{Keep, Removed, room};
-pub use rules::Arrival;
+pub use rules::{Arrival, Unfit};
 pub use sessions::{Invitation, Started};
 pub use shelf::{Checked, Shared, Shelf, Uses};
 pub use tally::{LONGEST_WHY, MOST_TALLIES, SEGMENTS};

@@ -8,6 +8,7 @@ use super::words::{file, lines, name, shown, time, truth};
 use super::{Found, FoundFirmware, FoundHost, FoundImage, FoundLabel};
 use crate::board::Serial;
 use crate::device_api::{Disk, End, Role, Script, When};
+use crate::format::count;
 use crate::station_api::{Again, OldLine, OldOutcome, OldRecord, Project, ProjectEeprom, image_name};
 
 const FROM: &str = "cmprovision";
@@ -88,6 +89,11 @@ pub(super) fn found(rows: &Rows) -> Found {
             Ok(record) => found.import.records.push(record),
             Err(why) => found.left("record", text(cm, "serial"), why),
         }
+    }
+    let known: BTreeSet<&str> = of("cms").iter().map(|cm| text(cm, "serial")).collect();
+    let nobodys = logs.iter().filter(|(cm, _)| !known.contains(*cm)).map(|(_, lines)| lines.len()).sum::<usize>();
+    if nobodys > 0 {
+        found.left("log", &count(nobodys as u64, "line"), "they are of modules that aren't in the database any more");
     }
     settings(&mut found, of("settings"), &projects);
     for host in of("hosts") {
@@ -346,7 +352,16 @@ fn users(found: &mut Found, rows: &[Row]) {
     for row in rows {
         let given = Some(text(row, "name")).filter(|name| !name.trim().is_empty());
         let given = given.unwrap_or_else(|| text(row, "email"));
-        found.import.users.push(name(given, &mut taken));
+        let called = name(given, &mut taken);
+        if called != given {
+            found.left("name of a user", given, format!("the account is called `{called}` here"));
+        }
+        found.import.users.push(called);
+    }
+    let addresses = rows.iter().filter(|row| !text(row, "email").trim().is_empty()).count();
+    if addresses > 0 {
+        let why = "accounts here have none: they aren't taken";
+        found.left("e-mail of users", &count(addresses as u64, "address"), why);
     }
 }
 
@@ -405,13 +420,14 @@ mod tests {
             ("msg", "Error during dd. Return code 1."),
             ("created_at", "2023-01-11 17:41:00"),
         ]);
+        let stray = row(&[("id", "2"), ("cm", "gone"), ("loglevel", "info"), ("msg", "x")]);
         [
             ("images", vec![image]),
             ("scripts", vec![script]),
             ("projects", vec![project]),
             ("project_script", vec![row(&[("project_id", "7"), ("script_id", "3")])]),
             ("cms", vec![cm, broken, nobody]),
-            ("cmlogs", vec![log]),
+            ("cmlogs", vec![log, stray]),
             ("settings", vec![row(&[("key", "active_project"), ("value", "7")])]),
             ("hosts", vec![row(&[("id", "1"), ("ip", "172.20.0.9"), ("mac", "dc:a6:32:01:02:03")])]),
             (
@@ -451,6 +467,9 @@ mod tests {
         let left: Vec<_> = found.left.iter().map(|left| left.what.as_str()).collect();
         for what in [
             "record",
+            "log",
+            "name of a user",
+            "e-mail of users",
             "label of a project",
             "EEPROM of a project",
             "priority of a script",
