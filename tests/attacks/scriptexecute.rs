@@ -256,3 +256,18 @@ fn a_job_that_this_os_cannot_carry_out_is_refused_before_anything_is_written() {
         assert_eq!(rig.state(job["id"].as_str().unwrap()), "failed", "{project}");
     }
 }
+
+#[test]
+fn one_address_keeps_no_board_from_its_script_and_starts_without_a_step_make_one_run() {
+    let rig = rig();
+    let (job, _) = rig.at_work(SERIAL, "plain");
+    let refused = (0..200).map(|_| rig.get(&question(SERIAL, 1 << 20))).find(|answer| answer.status == 503);
+    let refused = refused.unwrap();
+    let wait = refused.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
+    assert_eq!(wait.map(|(_, seconds)| seconds.as_str()), Some("1"), "{refused:?}");
+    let other = rig.get_from_elsewhere(&question("10000000af04b2dc", 1 << 20));
+    assert_eq!(other.status, 200, "{other:?}");
+    let runs = rig.station.admin("GET", "/api/v1/runs", None).ok()["items"].as_array().unwrap().clone();
+    assert!(runs.len() == 1 && runs[0]["outcome"] == "unfinished", "{runs:#?}");
+    assert_eq!(rig.state(&job), "running");
+}

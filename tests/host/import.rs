@@ -218,7 +218,7 @@ fn one_record_with_a_wrong_clock_keeps_no_other_from_coming_and_a_missing_projec
         "left out: project odd: all of it is left out, since its script `odd` isn't taken",
         "each board got the project odd there, which isn't taken",
         "left out: log 1 line:",
-        "left out: e-mail of users 2",
+        "left out: e-mail addresses 2 users:",
         "left out: name of a user Müller/x",
     ] {
         assert!(said.contains(line), "{line}: {said}");

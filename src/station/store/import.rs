@@ -10,7 +10,6 @@ use super::{Error, Store, check_name, firmware, identity, people, plans, project
 use crate::board::Who;
 use crate::device_api::Script;
 use crate::error::Kind;
-use crate::format::count;
 use crate::format::json::json as members;
 use crate::run::{Ending, Record, RunId, Stage, Way};
 use crate::station_api::{Import, Imported, LeftOut, OldOutcome, OldRecord, Project, Taken, Time};
@@ -195,7 +194,7 @@ impl Store {
             }
         }
         if untold > 0 {
-            book.left("record", &count(untold, "more"), "like those before, which aren't told one by one");
+            book.left("record", &format!("{untold} more"), "like those before, which aren't told one by one");
         }
         if !dry {
             tx.commit().await?;

@@ -361,7 +361,7 @@ fn users(found: &mut Found, rows: &[Row]) {
     let addresses = rows.iter().filter(|row| !text(row, "email").trim().is_empty()).count();
     if addresses > 0 {
         let why = "accounts here have none: they aren't taken";
-        found.left("e-mail of users", &count(addresses as u64, "address"), why);
+        found.left("e-mail addresses", &count(addresses as u64, "user"), why);
     }
 }
 
@@ -469,7 +469,7 @@ mod tests {
             "record",
             "log",
             "name of a user",
-            "e-mail of users",
+            "e-mail addresses",
             "label of a project",
             "EEPROM of a project",
             "priority of a script",
