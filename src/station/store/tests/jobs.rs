@@ -132,7 +132,7 @@ on_both! {
         store.add_image(&image).await.unwrap();
         let who = crate::board::Who { serial: Some("10000000af04b2da".parse().unwrap()), ..Default::default() };
         let board = store.see(&who, "scriptexecute", "10.0.0.7", "asks", NOW).await.unwrap().unwrap();
-        let change = crate::station_api::BoardChange { enrolment: Some(Enrolment::Enrolled), ..Default::default() };
+        let change = crate::station_api::BoardChange { enrolment: Some(crate::station_api::Enrolment::Enrolled), ..Default::default() };
         store.change_board(&board, &change).await.unwrap();
         let job = store.make_job(&deploy(&board, &image), NOW).await.unwrap();
         let first = store.draw(&board, NOW).await.unwrap().unwrap();
