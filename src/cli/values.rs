@@ -87,7 +87,7 @@ struct Add {
 }
 
 #[derive(Debug, clap::Args)]
-#[group(id = "what", multiple = false)]
+#[group(id = "what", required = true, multiple = false)]
 struct What {
     /// A sequence from this value on, such as SN000001 or dc:a6:32:00:00:01
     #[arg(long, value_name = "VALUE", requires = "to")]
@@ -237,12 +237,8 @@ impl Add {
             (Some(from), _) => range_of_values(&from, to.as_deref().unwrap_or_default(), step)
                 .map_err(|error| Usage { message: error.to_string(), hint: None })?,
             (None, Some(url)) => ValuesOf::Http(AskedServer { url, unique }),
-            (None, None) if file.is_some() => ValuesOf::Table(Sheet { unique, columns: Vec::new() }),
-            (None, None) => {
-                let message = "nothing says where the values come from".to_owned();
-                let hint = Some("Give `--from` and `--to`, `--table` or `--url`.".into());
-                return Err(Usage { message, hint })?;
-            }
+            // One of the three is said.
+            (None, None) => ValuesOf::Table(Sheet { unique, columns: Vec::new() }),
         };
         let made: MadeValueSource =
             station.post("/api/v1/values", &NewValueSource { name: name.clone(), of, warn })?;

@@ -7,6 +7,7 @@
 use super::boot_order::Mode;
 use super::edit::{Wanted, edit};
 use super::image::Image;
+use super::update::Edited;
 use super::{BootConf, Error, Needs, day};
 use crate::board::Model;
 use crate::device_api::{BoardEeprom, Role};
@@ -233,9 +234,10 @@ pub fn check(asked: &ProjectEeprom) -> Result<Vec<String>, Error> {
 pub fn check_on(asked: &ProjectEeprom, image: &Image) -> Result<Vec<String>, Error> {
     let notes = check(asked)?;
     if !image.is_signed() {
-        let set = asked.set.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        let wanted = Wanted { unset: asked.unset.clone(), set, ..Wanted::default() };
-        edit(image, &BootConf::parse(image.bootconf()?), &wanted)?;
+        let mut conf = BootConf::parse(image.bootconf()?);
+        asked.unset.iter().try_for_each(|key| conf.unset(key))?;
+        asked.set.iter().try_for_each(|(key, value)| conf.set(key, value))?;
+        Edited::new(image, conf)?;
     }
     Ok(notes)
 }

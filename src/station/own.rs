@@ -8,6 +8,7 @@ use axum::body::Bytes;
 
 use super::first_boot::wanted;
 use super::images::{self, Own, Stored};
+use super::shell::scriptexecute;
 use super::store::Asked;
 use super::web::Refusal;
 use super::{Station, first_boot, now};
@@ -124,6 +125,10 @@ impl Station {
 
     /// The same of its image alone: a board is told of its EEPROM by its job, which changes nothing then.
     pub(super) async fn can_have_image(&self, asked: &Asked) -> Result<(), Refusal> {
+        let facts = self.store().board(&asked.board).await?.facts;
+        if facts.is_some_and(|facts| facts.agent == scriptexecute::AGENT) {
+            return Err(Refusal::meaningless(scriptexecute::NO_SETTINGS));
+        }
         let plan = self.store().would(asked).await?;
         self.can_have_settings(asked, &plan).await
     }

@@ -163,7 +163,7 @@ impl Station {
                 ValuesOf::Table(sheet) => given.extend(sheet.columns),
                 // What a server answers isn't known before.
                 ValuesOf::Http(_) => asks = true,
-                ValuesOf::Sequence(_) | ValuesOf::Addresses(_) => drop(given.insert(source.clone())),
+                ValuesOf::Sequence(_) | ValuesOf::Addresses(_) => given.extend([source.clone()]),
             }
         }
         for (name, key) in first_boot::needed(settings) {

@@ -134,6 +134,8 @@ fn all_of_cmprovision_comes_over_once_and_what_does_not_is_named() {
     assert_eq!(left(&lines, "setting").len(), 1);
     assert_eq!(fs::read(&file).unwrap(), before, "the database has changed");
     assert_eq!(fs::read_to_string(Path::new(&labels).join("Datamatrix.jscript")).unwrap(), "J $serial");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(Path::new(&labels).join("Datamatrix.jscript")).unwrap().permissions());
+    assert_eq!(mode & 0o002, 0, "others may write it: {mode:o}");
 
     let project = station.json(&["project", "show", "gateway"]).remove(0)["value"].clone();
     assert_eq!(

@@ -320,13 +320,15 @@ async fn take_record(tx: &mut Tx, from: &str, old: &OldRecord) -> Result<bool, E
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are few")]
     let seconds = seen.saturating_sub(old.started).max(0) as f64 / 1000.0;
     record.seconds = Some(seconds);
-    let told = members!({
+    let mut told = members!({
         "macs": old.mac.into_iter().collect::<Vec<_>>(),
         "model": old.model,
         "memory": old.memory,
         "disks": disks,
-        "facts": { "firmware": { "version": old.facts.get("firmware") } },
     });
+    if let Some(version) = old.facts.get("firmware") {
+        plans::add(&mut told, members!({ "facts": { "firmware": { "version": version } } }));
+    }
     record.detail = members!({
         "imported": from,
         "image": old.image,
@@ -334,10 +336,12 @@ async fn take_record(tx: &mut Tx, from: &str, old: &OldRecord) -> Result<bool, E
         "facts": old.facts,
         "told": told,
     });
-    for (name, fact) in [("before", "temp1"), ("after", "temp2")] {
-        if let Some(degrees) = old.facts.get(fact).and_then(|text| temperature(text)) {
-            plans::add(&mut record.detail, members!({ name: { "temperature": degrees } }));
-        }
+    let degrees = |fact: &str| old.facts.get(fact).and_then(|text| temperature(text));
+    if let Some(degrees) = degrees("temp1") {
+        plans::add(&mut record.detail, members!({ "before": { "temperature": degrees } }));
+    }
+    if let Some(degrees) = degrees("temp2") {
+        plans::add(&mut record.detail, members!({ "after": { "temperature": degrees } }));
     }
     let by = format!("taken over from {from}");
     let beside = runs::Beside {

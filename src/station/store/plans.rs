@@ -131,8 +131,8 @@ impl super::Store {
         let plan = draws::reserve(&mut tx, plan, &asked.board, 0).await?;
         match plan.asks.is_empty() {
             true => filled(&mut tx, plan, &asked.board).await,
-            // What a server will answer isn't known.
-            false => Ok(Plan { first_boot: FirstBootSettings::new(), ..plan }),
+            // What a server will answer isn't known: it is looked at with something that it may answer.
+            false => Ok(Plan { first_boot: first_boot::sample(&plan.first_boot), ..plan }),
         }
     }
 

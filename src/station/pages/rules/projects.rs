@@ -212,6 +212,7 @@ impl Fields {
             first_boot: self.first_boot.clone(),
             eeprom: self.eeprom.eeprom(form)?,
             made: 0,
+            warnings: Vec::new(),
         })
     }
 }

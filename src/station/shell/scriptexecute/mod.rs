@@ -35,7 +35,10 @@ pub(super) use script::word;
 use told::Asked;
 
 /// What such a board's facts have as the version of its agent.
-pub(super) const AGENT: &str = "scriptexecutor";
+pub(in crate::station) const AGENT: &str = "scriptexecutor";
+/// Why it gets no job with first-boot settings.
+pub(in crate::station) const NO_SETTINGS: &str =
+    "the project has first-boot settings, and the old utility OS gets images as they are";
 /// So many boards may ask for a script in a second: each question writes into the database.
 const STARTS: u32 = 30;
 /// Of those one address has so many at once, and then one in a while: it keeps no other board from asking.

@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use super::script::{self, STORAGE, Work};
 use super::told::{Asked, Told};
-use super::{AGENT, holds, text};
+use super::{AGENT, NO_SETTINGS, holds, text};
 use crate::board::Model;
 use crate::config::station::Enrol;
 use crate::device_api::{
@@ -287,8 +287,7 @@ fn fits(told: &Told, job: &Job, plan: &Plan, image: Option<&Image>) -> Result<()
         return no(format!("the image `{}` has {needs} bytes, and the board's disk {has}", image.name));
     }
     if !plan.first_boot.is_empty() {
-        let why = "the project has first-boot settings, and the old utility OS gets images as they are";
-        return no(why.to_owned());
+        return no(NO_SETTINGS.to_owned());
     }
     let eeprom = plan.project.as_ref().and_then(|project| project.eeprom.as_ref());
     if eeprom.is_some_and(|eeprom| eeprom.when == EepromWhen::IfOlder) {
