@@ -168,12 +168,7 @@ impl Dir {
     ///
     /// # Errors
     /// What the system says; then the old one is there, and a directory stays.
-    pub fn replace_file(
-        &self,
-        name: impl AsRef<OsStr>,
-        bytes: &[u8],
-        access: Access,
-    ) -> io::Result<()> {
+    pub fn replace_file(&self, name: impl AsRef<OsStr>, bytes: &[u8], access: Access) -> io::Result<()> {
         let new = self.new_file(name, access)?;
         new.file().write_all(bytes)?;
         new.replace().map(drop)
@@ -367,7 +362,8 @@ mod tests {
         assert_eq!(at.read("secret", 10).unwrap(), b"secret");
         assert_eq!(at.names().unwrap().len(), 6);
         // Also its next names.
-        let next = at.new_file("b", Access::Mode(0o644)).unwrap().temporary.name.clone().into_string().unwrap();
+        let next =
+            at.new_file("b", Access::Mode(0o644)).unwrap().temporary.name.clone().into_string().unwrap();
         let (begin, number) = next.rsplit_once('-').unwrap();
         for more in 1..50 {
             let name = format!("{begin}-{}", number.parse::<u32>().unwrap() + more);

@@ -151,7 +151,11 @@ impl Taking<'_> {
             // What didn't come whole before makes room for what is sent now.
             Ok(there) if there.state == ImageState::Failed => {}
             Ok(there) if there.state == ImageState::Coming => {
-                self.left("image", &one.name, "an image of this name is coming just now: take it over again after that");
+                self.left(
+                    "image",
+                    &one.name,
+                    "an image of this name is coming just now: take it over again after that",
+                );
                 return Ok(None);
             }
             Ok(there) if one.sha256.as_deref() == Some(&there.file_sha256) => return Ok(Some(false)),

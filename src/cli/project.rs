@@ -221,8 +221,14 @@ impl Explain for NoSecrets {
     fn hint(&self) -> Option<Remedy> {
         let keys = self.keys.iter().map(|key| if key == "password-hash" { "password" } else { key.as_str() });
         let lines: Vec<_> = keys.map(|key| format!("{key} = \"…\"")).collect();
-        Some(format!("`--set-file FILE` gives it from a file with {}; with an empty value it goes: `--set {}=`.",
-            lines.join(" and "), self.keys.first().map_or("KEY", String::as_str)).into())
+        Some(
+            format!(
+                "`--set-file FILE` gives it from a file with {}; with an empty value it goes: `--set {}=`.",
+                lines.join(" and "),
+                self.keys.first().map_or("KEY", String::as_str)
+            )
+            .into(),
+        )
     }
 }
 

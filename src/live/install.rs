@@ -105,7 +105,9 @@ impl Change {
         let folder =
             self.make_folder().map_err(Error::os("making", self.path.parent().unwrap_or(&self.path)))?;
         // Whole or not at all: udev reads the directory whenever it changes, and the helper may be running.
-        folder.replace_file(self.name(), contents, Access::Mode(self.mode())).map_err(Error::os("writing", &self.path))
+        folder
+            .replace_file(self.name(), contents, Access::Mode(self.mode()))
+            .map_err(Error::os("writing", &self.path))
     }
 }
 

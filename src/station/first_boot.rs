@@ -273,7 +273,8 @@ mod tests {
     fn the_values_that_settings_need_are_known_by_name() {
         let settings = map(&[("hostname", "gate-{sn}-{serial8}"), ("user", "{sn}"), ("timezone", "{B}")]);
         assert_eq!(needed(&settings), map(&[("serial8", "hostname"), ("sn", "hostname")]));
-        let some = sample(&map(&[("hostname", "{sn}"), ("timezone", "Europe/Berlin"), ("format", "first-run")]));
+        let some =
+            sample(&map(&[("hostname", "{sn}"), ("timezone", "Europe/Berlin"), ("format", "first-run")]));
         assert!(settings_of(&some, true).is_ok() && some["timezone"] == "Europe/Berlin", "{some:?}");
         assert_ne!(some["hostname"], "{sn}");
     }

@@ -12,13 +12,13 @@ use super::shell::scriptexecute;
 use super::store::Asked;
 use super::web::Refusal;
 use super::{Station, first_boot, now};
+use crate::device_api::Action;
 use crate::error::{Explain as _, chain};
 use crate::firstboot;
 use crate::image::chunk::Digest;
 use crate::image::files::{FatFile, Patch, PatchedReadAt};
 use crate::image::read_at::ReadAt;
 use crate::run::FirstBoot;
-use crate::device_api::Action;
 use crate::station_api::{FirstBootSettings, Image, ImageState, Job, Plan, Time};
 
 /// Why the image of a job can't have its board's settings.

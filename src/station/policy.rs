@@ -8,7 +8,8 @@ use super::{Station, api, first_boot, key, now, store};
 use crate::control::message::{About, Notice};
 use crate::device_api::Script;
 use crate::station_api::{
-    FirstBootSettings, ImageState, NetworkNotice, NewRule, OWN, Project, ProjectImport, Rule, SettingLine, Thing, ValuesOf,
+    FirstBootSettings, ImageState, NetworkNotice, NewRule, OWN, Project, ProjectImport, Rule, SettingLine,
+    Thing, ValuesOf,
 };
 
 impl Station {

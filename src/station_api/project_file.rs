@@ -177,7 +177,10 @@ mod tests {
              background = false\nonce = false\nlimit = 5\n"
         );
         let read = ProjectFile::read(&text).unwrap();
-        assert_eq!((read.project, read.scripts), (Project { made: 0, warnings: Vec::new(), ..project }, vec![script]));
+        assert_eq!(
+            (read.project, read.scripts),
+            (Project { made: 0, warnings: Vec::new(), ..project }, vec![script])
+        );
         assert_eq!(
             ProjectFile::read("piprov-project = 1\n[project]\nname = \"a\"").unwrap().project.name,
             "a"

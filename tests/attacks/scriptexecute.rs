@@ -108,7 +108,11 @@ fn nobody_marks_a_board_as_done_or_gives_it_a_log_without_the_token_of_its_attem
     assert_eq!(rig.state(&job), "running");
     // The token of another board ends neither's job: it is said that the two don't belong together.
     let mixed = rig.get(&format!("{base}&token={foreign}&{done}"));
-    assert!(mixed.status == 403 && text(&mixed).contains("given to the board 10000000af04b2db"), "{}", text(&mixed));
+    assert!(
+        mixed.status == 403 && text(&mixed).contains("given to the board 10000000af04b2db"),
+        "{}",
+        text(&mixed)
+    );
     assert_eq!(rig.get(&format!("{base}x&token={token}&{done}")).status, 403);
     assert_eq!((rig.state(&job), rig.state(&other)), (json!("running"), json!("running")));
     // The short number is the same board's.

@@ -134,7 +134,9 @@ fn all_of_cmprovision_comes_over_once_and_what_does_not_is_named() {
     assert_eq!(left(&lines, "setting").len(), 1);
     assert_eq!(fs::read(&file).unwrap(), before, "the database has changed");
     assert_eq!(fs::read_to_string(Path::new(&labels).join("Datamatrix.jscript")).unwrap(), "J $serial");
-    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(Path::new(&labels).join("Datamatrix.jscript")).unwrap().permissions());
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &fs::metadata(Path::new(&labels).join("Datamatrix.jscript")).unwrap().permissions(),
+    );
     assert_eq!(mode & 0o002, 0, "others may write it: {mode:o}");
 
     let project = station.json(&["project", "show", "gateway"]).remove(0)["value"].clone();
@@ -191,8 +193,12 @@ fn an_image_that_was_damaged_comes_when_it_is_mended_and_its_project_has_it_then
     fs::write(&file, torn).unwrap();
     let lines = station.json(&args);
     assert_eq!(count(&lines, "image"), (0, 0), "{lines:#?}");
-    assert!(left(&lines, "image of a project").iter().any(|why| why.contains("no image `gateway`")), "{lines:#?}");
-    let image = |station: &Station| station.json(&["project", "show", "gateway"]).remove(0)["value"]["image"].clone();
+    assert!(
+        left(&lines, "image of a project").iter().any(|why| why.contains("no image `gateway`")),
+        "{lines:#?}"
+    );
+    let image =
+        |station: &Station| station.json(&["project", "show", "gateway"]).remove(0)["value"]["image"].clone();
     assert_eq!(image(&station), Value::Null);
     fs::write(&file, good).unwrap();
     let lines = station.json(&args);
@@ -211,7 +217,8 @@ fn one_record_with_a_wrong_clock_keeps_no_other_from_coming_and_a_missing_projec
     database(&file, wrong);
     let file = file.display().to_string();
     let output = station.run(&["import", "cmprovision", &file]);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(output.status.success(), "{said}");
     for line in [
@@ -235,16 +242,19 @@ fn the_commands_of_the_page_run_in_their_order() {
     fs::create_dir(station.path("cmp/database")).unwrap();
     fs::rename(station.path("cmp/database.sqlite"), station.path("cmp/database/database.sqlite")).unwrap();
     let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/from-cmprovision.md")).unwrap();
-    let commands: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("piprov import cmprovision ")).collect();
+    let commands: Vec<_> =
+        page.lines().filter_map(|line| line.strip_prefix("piprov import cmprovision ")).collect();
     assert_eq!(commands.len(), 2, "{commands:#?}");
-    let (cmp, labels) = (station.path("cmp").display().to_string(), station.path("labels").display().to_string());
+    let (cmp, labels) =
+        (station.path("cmp").display().to_string(), station.path("labels").display().to_string());
     let mut taken = Vec::new();
     for command in commands {
         let words = command.split(' ').map(|word| match word {
             "labels" => labels.clone(),
             word => word.replace("/var/lib/cmprovision", &cmp),
         });
-        let words: Vec<String> = ["import", "cmprovision"].map(str::to_owned).into_iter().chain(words).collect();
+        let words: Vec<String> =
+            ["import", "cmprovision"].map(str::to_owned).into_iter().chain(words).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let lines = station.json(&words);
         assert!(lines.iter().any(|line| line["event"] == "imported"), "{lines:#?}");

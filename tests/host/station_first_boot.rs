@@ -111,7 +111,10 @@ fn an_image_that_reads_no_settings_is_told_before_a_board_is_touched() {
     assert_eq!(runs(&station).len(), 0);
     // So does who makes the project.
     let told = station.json(&["project", "show", "gates"]).remove(0)["value"]["warnings"].to_string();
-    assert!(told.contains("first-boot settings and the image `blob`: the image has no partition table"), "{told}");
+    assert!(
+        told.contains("first-boot settings and the image `blob`: the image has no partition table"),
+        "{told}"
+    );
     // A rule doesn't begin either: no script runs, and nothing is drawn that another board could have.
     fs::write(station.path("pslc.sh"), "touch ran\n").unwrap();
     station.json(&["script", "add", "pslc.sh", "--when", "pre"]);

@@ -44,7 +44,10 @@ fn a_file_says_which_secrets_it_lacks_and_takes_them_and_has_the_mode_of_other_f
         let program = station.command(&[]).get_program().to_owned();
         let line = format!("umask {umask}; exec \"$0\" project export one -o {name}");
         let mut command = std::process::Command::new("sh");
-        command.args(["-c", &line]).arg(program).envs(station.command(&[]).get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command
+            .args(["-c", &line])
+            .arg(program)
+            .envs(station.command(&[]).get_envs().filter_map(|(name, value)| Some((name, value?))));
         let out = command.current_dir(station.path("")).output().unwrap();
         assert!(out.status.success(), "{out:?}");
         let mode = std::fs::metadata(station.path(name)).unwrap().permissions().mode() & 0o777;
@@ -59,18 +62,32 @@ fn a_file_says_which_secrets_it_lacks_and_takes_them_and_has_the_mode_of_other_f
     let lacks = words(lacks.as_bytes());
     assert!(lacks.contains("this project needs password-hash") && lacks.contains("--set-file"), "{lacks}");
     station.json(&["project", "import", "one.toml", "--name", "two", "--set-file", "secret.toml"]);
-    station.json(&["project", "import", "one.toml", "--name", "three", "--set", "password-hash=", "--set", "user="]);
+    station.json(&[
+        "project",
+        "import",
+        "one.toml",
+        "--name",
+        "three",
+        "--set",
+        "password-hash=",
+        "--set",
+        "user=",
+    ]);
     for (name, has) in [("one", true), ("two", true), ("three", false)] {
         let project = station.json(&["project", "show", name]).remove(0)["value"].clone();
         assert_eq!(project["first_boot"].get("password-hash").is_some(), has, "{project}");
     }
     // Whoever asks the API hears it too.
-    let import = json!({ "project": { "name": "four", "first_boot": { "user": "ada", "password-hash": "" } } });
+    let import =
+        json!({ "project": { "name": "four", "first_boot": { "user": "ada", "password-hash": "" } } });
     let dir = tempfile::tempdir().unwrap();
     let station = Station::start(dir.path(), &[]);
     let answer = station.admin("POST", "/api/v1/projects/import", Some(&import));
     assert_eq!(answer.status, 422);
-    assert!(answer.json()["hint"].as_str().unwrap().contains("no secret stands in a project's file"), "{answer:?}");
+    assert!(
+        answer.json()["hint"].as_str().unwrap().contains("no secret stands in a project's file"),
+        "{answer:?}"
+    );
 }
 
 #[test]

@@ -103,7 +103,9 @@ impl Station {
         }
         // A board runs scripts that can't be taken back and uses up values: first it is seen whether it can have the rest.
         let unfit = match self.store().would_start(board).await? {
-            Some(asked) => self.can_have_image(&asked).await.err().map(|why| Unfit { asked, why: why.detail() }),
+            Some(asked) => {
+                self.can_have_image(&asked).await.err().map(|why| Unfit { asked, why: why.detail() })
+            }
             None => None,
         };
         match self.store().arrive_unless(board, unfit.as_ref(), super::now()).await? {

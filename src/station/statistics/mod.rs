@@ -58,7 +58,8 @@ impl Station {
         }
         if until.saturating_sub(since) > MOST_DAYS * 86_400_000 {
             let days = until.saturating_sub(since) / 86_400_000;
-            let text = format!("from `since` to `until` are {days} days, and {MOST_DAYS} are counted at most");
+            let text =
+                format!("from `since` to `until` are {days} days, and {MOST_DAYS} are counted at most");
             return Err(Refusal::meaningless(text).with_hint("ask for one part of that time after the other"));
         }
         let _turn = AT_ONCE.acquire().await.ok();

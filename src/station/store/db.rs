@@ -287,11 +287,7 @@ impl Tx {
     }
 
     /// What was done since [`Self::mark`] stays, or nothing of it where it went wrong: whoever asked for it may go on.
-    pub(super) async fn settle<T>(
-        &mut self,
-        name: &'static str,
-        done: Result<T, Error>,
-    ) -> Result<T, Error> {
+    pub(super) async fn settle<T>(&mut self, name: &'static str, done: Result<T, Error>) -> Result<T, Error> {
         if done.is_err() {
             self.run(&format!("ROLLBACK TO SAVEPOINT {name}"), &[]).await?;
         }

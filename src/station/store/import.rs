@@ -101,7 +101,10 @@ fn wrong(record: &OldRecord, now: Time) -> Option<String> {
     }
     match is_time(record.started, now) {
         true => None,
-        false => Some(format!("it says that it began {}, which can't be: its clock was wrong", moment(record.started))),
+        false => Some(format!(
+            "it says that it began {}, which can't be: its clock was wrong",
+            moment(record.started)
+        )),
     }
 }
 
@@ -111,7 +114,8 @@ fn is_time(at: Time, now: Time) -> bool {
 }
 
 fn moment(at: Time) -> String {
-    Timestamp::from_millisecond(at).map_or_else(|_| "at no time that there is".to_owned(), |at| at.to_string())
+    Timestamp::from_millisecond(at)
+        .map_or_else(|_| "at no time that there is".to_owned(), |at| at.to_string())
 }
 
 /// A record whose times are all some that can be. Whether it had others.
@@ -184,7 +188,9 @@ impl Store {
                 Some(why) => Some(why),
                 None => {
                     book.count("record", take_record(&mut tx, &import.from, &kept).await?);
-                    odd.then(|| "it is taken without the times in it that can't be: its clock was wrong".to_owned())
+                    odd.then(|| {
+                        "it is taken without the times in it that can't be: its clock was wrong".to_owned()
+                    })
                 }
             };
             match why {
@@ -234,7 +240,8 @@ async fn take_project(
         && tx.row(WHOLE, values![image]).await?.is_none()
     {
         if !(dry && import.images.contains(image)) {
-            let why = format!("it is taken without its image: the station has no image `{image}` that is whole");
+            let why =
+                format!("it is taken without its image: the station has no image `{image}` that is whole");
             book.left("image of a project", &project.name, why);
         }
         new.image = None;
@@ -252,7 +259,13 @@ async fn take_project(
         }
     }
     if let Some(there) = projects::one(tx, &project.name).await? {
-        let same = |one: &Project| Project { made: 0, image: None, eeprom: None, warnings: Vec::new(), ..one.clone() };
+        let same = |one: &Project| Project {
+            made: 0,
+            image: None,
+            eeprom: None,
+            warnings: Vec::new(),
+            ..one.clone()
+        };
         if same(&there) == same(project) {
             // What it was without the first time may have come since.
             let (image, eeprom) = (there.image.clone().or(new.image), there.eeprom.clone().or(new.eeprom));

@@ -418,9 +418,9 @@ impl Store {
                 (Some(script), has_restarted) => {
                     Ending::NotVerified { why: broken_off(&script, has_restarted), hint: None }
                 }
-                (None, Some(false)) => {
-                    lost("the board's agent has begun anew without a start of the board, and goes on in another attempt")
-                }
+                (None, Some(false)) => lost(
+                    "the board's agent has begun anew without a start of the board, and goes on in another attempt",
+                ),
                 (None, _) => lost("the board has started again, and goes on in another attempt"),
             };
             end_run(&mut tx, run, ending, job.cancel, now).await?;

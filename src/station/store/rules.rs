@@ -7,8 +7,8 @@ use super::{Error, Store, There, boards, check_name, projects};
 use crate::device_api::{Action, End};
 use crate::station::rules::{Turn, first, test, turn};
 use crate::station_api::{
-    Again, Board, BoardsAsked, Enrolment, Job, JobState, ListAsked, Matching, NewRule, Page, Rule,
-    RuleTest, Time, What,
+    Again, Board, BoardsAsked, Enrolment, Job, JobState, ListAsked, Matching, NewRule, Page, Rule, RuleTest,
+    Time, What,
 };
 
 const RULE: &str = "SELECT name, place, matching, doing, matched, last FROM rule ORDER BY place, name";

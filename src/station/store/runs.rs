@@ -204,7 +204,9 @@ pub(super) async fn untouched(tx: &mut Tx, run: &str) -> Result<Option<Record>, 
     Ok(record.filter(|record| {
         record.stage == Stage::Resolve
             && record.detail.get("host_hooks").is_none()
-            && ScriptRun::all_of(&record.detail).iter().all(|script| script.ended.is_none() && !script.state.has_begun())
+            && ScriptRun::all_of(&record.detail)
+                .iter()
+                .all(|script| script.ended.is_none() && !script.state.has_begun())
     }))
 }
 

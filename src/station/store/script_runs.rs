@@ -36,7 +36,8 @@ pub(super) async fn begin(
         let mut run = ScriptRun::of(script);
         if script.once && is_done(tx, board, &run.digest).await? {
             run.state = ScriptState::DoneBefore;
-            let sql = "SELECT 1 FROM script_done WHERE board = $1 AND script = $2 AND once = 1 AND state = 'done'";
+            let sql =
+                "SELECT 1 FROM script_done WHERE board = $1 AND script = $2 AND once = 1 AND state = 'done'";
             if tx.row(sql, values![board, &run.digest]).await?.is_none() {
                 untold.push(script.name.clone());
             }

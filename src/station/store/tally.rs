@@ -141,7 +141,8 @@ mod tests {
     fn what_a_board_is_called_is_no_part_of_a_reason() {
         let why = |name: &str, serial: &str, why: &str| {
             let who = Who { name: Some(name.to_owned()), serial: serial.parse().ok(), ..Who::default() };
-            let mut record = Record::begin(RunId::new(1), Way::Deploy, who, "2026-11-28T10:00:00Z".parse().unwrap());
+            let mut record =
+                Record::begin(RunId::new(1), Way::Deploy, who, "2026-11-28T10:00:00Z".parse().unwrap());
             record.ending = crate::run::Ending::Lost { why: why.to_owned(), hint: None };
             let (board, slot, project, image, kind) = (None, None, None, None, None);
             let of = Of { board, label: name, slot, project, image, kind, simulated: false };
@@ -151,7 +152,10 @@ mod tests {
         assert_eq!(one, "#: # (#) is away");
         assert_eq!(one, why("b7", "10000000cafe0001", "b7: 10000000cafe0001 (cafe0001) is away"));
         // A name within a word is none.
-        assert_eq!(why("lost", "1", "it's lostness, alost, lost_ and lost"), "it's lostness, alost, lost_ and #");
+        assert_eq!(
+            why("lost", "1", "it's lostness, alost, lost_ and lost"),
+            "it's lostness, alost, lost_ and #"
+        );
     }
 
     #[test]

@@ -91,9 +91,14 @@ pub(super) fn found(rows: &Rows) -> Found {
         }
     }
     let known: BTreeSet<&str> = of("cms").iter().map(|cm| text(cm, "serial")).collect();
-    let nobodys = logs.iter().filter(|(cm, _)| !known.contains(*cm)).map(|(_, lines)| lines.len()).sum::<usize>();
+    let nobodys =
+        logs.iter().filter(|(cm, _)| !known.contains(*cm)).map(|(_, lines)| lines.len()).sum::<usize>();
     if nobodys > 0 {
-        found.left("log", &count(nobodys as u64, "line"), "they are of modules that aren't in the database any more");
+        found.left(
+            "log",
+            &count(nobodys as u64, "line"),
+            "they are of modules that aren't in the database any more",
+        );
     }
     settings(&mut found, of("settings"), &projects);
     for host in of("hosts") {

@@ -10,10 +10,10 @@ use axum::response::{IntoResponse, Response};
 use super::told::{Asked, digest, number, plain};
 use super::version::Version;
 use super::{AGENT, served, text, word};
+use crate::board::Serial;
 use crate::device_api::{
     Action, BoardEeprom, EepromTold, End, Firmware, Health, Outcome, Progress, ScriptEnd, ScriptTold, When,
 };
-use crate::board::Serial;
 use crate::error::Kind;
 use crate::format::message;
 use crate::process::Lines;
@@ -86,8 +86,14 @@ async fn is_of(station: &Station, job: &Job, asked: &Asked) -> Result<(), Refusa
         return Ok(());
     }
     let told = message(&told).chars().take(40).collect::<String>();
-    tracing::warn!(board = job.board, told, "a script tells another serial number than that of the board it was given to");
-    let why = format!("this token was given to the board {serial}, and {told} is told with it: nothing of it counts");
+    tracing::warn!(
+        board = job.board,
+        told,
+        "a script tells another serial number than that of the board it was given to"
+    );
+    let why = format!(
+        "this token was given to the board {serial}, and {told} is told with it: nothing of it counts"
+    );
     Err(Refusal::forbidden(why))
 }
 

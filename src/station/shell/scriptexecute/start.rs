@@ -112,7 +112,8 @@ async fn next(call: &Call, told: &Told, again: bool, address: &str) -> Result<Ne
     drop(station.waiting.asks(&id, ""));
     if let Some(wait) = station.begun.waits(&id, Instant::now()) {
         let minutes = wait.as_secs() / 60 + 1;
-        let why = format!("it has started too often: the next attempt may begin in {}", count(minutes, "minute"));
+        let why =
+            format!("it has started too often: the next attempt may begin in {}", count(minutes, "minute"));
         return Ok(Next::Wait(why));
     }
     let Some(job) = device::draw(station, &id).await? else {
