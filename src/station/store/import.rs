@@ -340,7 +340,10 @@ async fn take_record(tx: &mut Tx, from: &str, old: &OldRecord) -> Result<bool, E
         "disks": disks,
     });
     if let Some(version) = old.facts.get("firmware") {
-        plans::add(&mut told, members!({ "facts": { "firmware": { "version": version } } }));
+        plans::add(
+            &mut told,
+            members!({ "facts": members!({ "firmware": members!({ "version": version }) }) }),
+        );
     }
     record.detail = members!({
         "imported": from,
@@ -351,10 +354,10 @@ async fn take_record(tx: &mut Tx, from: &str, old: &OldRecord) -> Result<bool, E
     });
     let degrees = |fact: &str| old.facts.get(fact).and_then(|text| temperature(text));
     if let Some(degrees) = degrees("temp1") {
-        plans::add(&mut record.detail, members!({ "before": { "temperature": degrees } }));
+        plans::add(&mut record.detail, members!({ "before": members!({ "temperature": degrees }) }));
     }
     if let Some(degrees) = degrees("temp2") {
-        plans::add(&mut record.detail, members!({ "after": { "temperature": degrees } }));
+        plans::add(&mut record.detail, members!({ "after": members!({ "temperature": degrees }) }));
     }
     let by = format!("taken over from {from}");
     let beside = runs::Beside {
